@@ -1,0 +1,159 @@
+"""The array namespace of a value, and what the standard leaves open (erf, scatter, conversion)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import floats
+
+Namespace = Any  # a module or object with the Array API's functions
+Array = Any  # an array of any Array-API library, a NumPy scalar, or a Python float
+
+
+def namespace(*values: Any) -> Namespace:
+    """The array namespace of the first value that has one: NumPy's, unless another library's array
+    is among `values`; `floats` when all are Python numbers."""
+    found: Namespace = floats
+    for value in values:
+        kind = type(value)
+        if kind is np.ndarray or isinstance(value, np.generic):
+            found = np
+        elif kind is not float and kind is not int and kind is not bool:
+            return _foreign(value)
+    return found
+
+
+def _foreign(value: Any) -> Namespace:
+    if isinstance(value, np.ndarray):
+        return np
+    if hasattr(value, "__array_namespace__"):
+        return value.__array_namespace__()
+    if type(value).__module__.partition(".")[0] == "torch":
+        return _compat().array_namespace(value)
+    raise TypeError(f"{type(value).__name__} is neither a number nor an array")
+
+
+def _compat() -> ModuleType:
+    try:
+        import array_api_compat
+    except ImportError:
+        raise TypeError(
+            "PyTorch arrays need the array-api-compat package: "
+            "pip install 'tinygrad_lite[backends]'"
+        ) from None
+    return array_api_compat  # type: ignore[no-any-return]
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array or an array library's scalar (a Python number is not)."""
+    return (
+        isinstance(value, (np.ndarray, np.generic))
+        or hasattr(value, "__array_namespace__")
+        or type(value).__module__.partition(".")[0] == "torch"
+        and hasattr(value, "dtype")
+    )
+
+
+def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
+    """`rule(floats, ...)`; where `math` raises, the same rule on NumPy scalars under IEEE 754."""
+    try:
+        return rule(floats, *operands, **params)
+    except (ArithmeticError, ValueError):
+        with np.errstate(all="ignore"):
+            return float(rule(np, *(np.float64(x) for x in operands), **params))
+
+
+def to_float(value: Any, what: str) -> float:
+    """`value` as a Python float, or a `TypeError` that says why it cannot be."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{what}: {value!r} is text, not a number")
+    if isinstance(value, complex) or np.iscomplexobj(value):
+        raise TypeError(f"{what}: complex numbers are not supported; take .real and .imag apart")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
+        kind = type(value).__name__
+        shape = f" of shape {value.shape}" if hasattr(value, "shape") else ""
+        raise TypeError(f"{what}: a {kind}{shape} is not a number; use Tensor for arrays") from None
+
+
+def to_array(value: Any, what: str) -> Array:
+    """`value` (an array, a NumPy scalar, a number or a nested list) as a real floating array.
+
+    Integers and booleans become float64, floating dtypes stay; complex, object and text data raise
+    `TypeError`, ragged lists `ValueError`.
+    """
+    if not is_array(value):
+        try:
+            value = np.asarray(value)
+        except ValueError:
+            raise ValueError(f"{what}: the rows of the list differ in length") from None
+    xp = namespace(value)
+    if xp is np:
+        kind = value.dtype.kind
+        if kind == "f":
+            return value if isinstance(value, np.ndarray) else np.asarray(value)
+        if kind in "iub":
+            return np.asarray(value, dtype=np.float64)
+        if kind == "c":
+            raise TypeError(
+                f"{what}: complex data ({value.dtype}) is not supported; take .real and .imag apart"
+            )
+        hint = "; to join tensors use tg.stack or tg.asarray" if kind == "O" else ""
+        raise TypeError(f"{what}: data of dtype {value.dtype} is not numeric{hint}")
+    if xp.isdtype(value.dtype, "real floating"):
+        return value
+    if xp.isdtype(value.dtype, ("integral", "bool")):
+        return xp.astype(value, xp.float64)
+    raise TypeError(f"{what}: dtype {value.dtype} is not supported; real numbers only")
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def erf(xp: Namespace, x: Array) -> Array:
+    """The error function, which the Array API lacks: the library's own, else `math.erf` per entry."""
+    if hasattr(xp, "erf"):
+        return xp.erf(x)
+    result = np.asarray(_erf(np.asarray(x)), dtype=np.float64)
+    return xp.asarray(result, dtype=x.dtype)
+
+
+def set_at(xp: Namespace, x: Array, index: Any, value: Array, *, add: bool) -> Array:
+    """A copy of `x` in which `value` is added at (or, without `add`, put at) `index`.
+
+    An entry that an integer array names twice receives both values when adding.
+    """
+    if hasattr(x, "at"):
+        return x.at[index].add(value) if add else x.at[index].set(value)
+    if xp is np:
+        out = np.array(x)
+        if not add:
+            out[index] = value
+        elif is_basic(index):
+            out[index] += value
+        else:
+            np.add.at(out, index, value)
+        return out
+    out = xp.asarray(x, copy=True)
+    if add and not is_basic(index):
+        flat = np.zeros(x.shape)
+        np.add.at(flat, index, np.asarray(value))
+        return out + xp.asarray(flat, dtype=x.dtype)
+    out[index] = out[index] + value if add else value
+    return out
+
+
+def is_basic(index: Any) -> bool:
+    """Whether `index` is NumPy's basic indexing, which names every entry at most once."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(part, (int, slice, type(None), type(...))) for part in parts) and not any(
+        isinstance(part, bool) for part in parts
+    )

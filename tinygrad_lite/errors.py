@@ -1,0 +1,109 @@
+"""What an op says when its inputs do not fit: the op, the inputs by name, the shapes, the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .names import name_all
+from .node import Node
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+
+def holds_nodes(values: Any) -> bool:
+    """Whether a nested list or tuple has a node in it."""
+    return any(
+        isinstance(v, Node) or (isinstance(v, (list, tuple)) and holds_nodes(v)) for v in values
+    )
+
+
+def label(value: Any, names: Mapping[int, str], fallback: str) -> str:
+    """A value as an error shows it: `W (5, 4)`, or the number itself."""
+    if isinstance(value, (int, float, bool)):
+        return repr(value)
+    return f"{names.get(id(value), fallback)} {tuple(np.shape(getattr(value, 'data', value)))}"
+
+
+def labels(op: Primitive, inputs: tuple[Any, ...]) -> list[str]:
+    names = name_all(inputs)
+    fallbacks = op.input_names if op.arity is not None else ["input"] * len(inputs)
+    return [label(x, names, f) for x, f in zip(inputs, fallbacks, strict=True)]
+
+
+def explain(
+    op: Primitive,
+    inputs: tuple[Any, ...],
+    operands: tuple[Any, ...],
+    params: Mapping[str, Any],
+    error: Exception,
+) -> Exception:
+    """The error to raise in place of the array library's."""
+    shown = labels(op, inputs)
+    settings = "".join(f", {k}={v!r}" for k, v in params.items() if v is not None)
+    shapes = [tuple(np.shape(a)) for a in operands]
+    if op.name == "matmul":
+        message = _matmul(shown, shapes)
+    elif op.elementwise and len(shapes) > 1:
+        message = f"{op.name}: {' and '.join(shown)} do not broadcast{_broadcast_hint(shapes)}"
+    else:
+        message = f"{op.name}: {', '.join(shown)}{settings}: {error}"
+    kind = (
+        TypeError
+        if isinstance(error, TypeError)
+        else IndexError
+        if isinstance(error, IndexError)
+        else ValueError
+    )
+    return kind(message)
+
+
+def _matmul(shown: list[str], shapes: list[tuple[int, ...]]) -> str:
+    a, b = shapes
+    left, right = shown
+    if not a or not b:
+        return f"matmul: {left} @ {right}: a scalar is multiplied with *, not @"
+    columns, rows = a[-1], b[0 if len(b) == 1 else -2]
+    kind = "entries" if len(b) == 1 else "rows"
+    message = f"matmul: {left} @ {right} do not fit: {columns} columns against {rows} {kind}."
+    lname, rname = left.split(" (")[0], right.split(" (")[0]
+    if columns == rows:
+        return f"matmul: {left} @ {right} do not fit: the leading axes do not broadcast."
+    if len(a) >= 2 and a[-2] == rows:
+        return f"{message} Did you mean {lname}.T @ {rname}?"
+    if len(b) >= 2 and b[-1] == columns:
+        return f"{message} Did you mean {lname} @ {rname}.T?"
+    if len(b) == 2 and len(a) >= 2 and b[-1] == a[-2]:
+        return f"{message} Did you mean {rname} @ {lname}?"
+    return message
+
+
+def _broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
+    width = max(map(len, shapes))
+    aligned = [(1,) * (width - len(s)) + s for s in shapes]
+    for axis in range(width):
+        sizes = {s[axis] for s in aligned} - {1}
+        if len(sizes) > 1:
+            low, high = sorted(sizes)[:2]
+            return f": {low} against {high} on axis {axis - width}"
+    return ""
+
+
+def refuse_non_finite(
+    op: Primitive, inputs: tuple[Any, ...], operands: tuple[Any, ...], y: Any, line: str
+) -> None:
+    """Raise `FloatingPointError` if `op` made a NaN or an infinity out of finite inputs."""
+    result = np.asarray(y)
+    if result.dtype.kind != "f" or np.isfinite(result).all():
+        return
+    if not all(np.isfinite(np.asarray(a)).all() for a in operands):
+        return
+    what = "a NaN" if np.isnan(result).any() else "an infinity"
+    count = int(result.size - np.isfinite(result).sum())
+    shown = ", ".join(labels(op, inputs))
+    raise FloatingPointError(
+        f"{op.name}({shown}) made {what} ({count} of {result.size} entries not finite)\n  at {line}"
+    )

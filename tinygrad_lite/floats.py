@@ -1,0 +1,127 @@
+"""The array namespace's function names over Python floats: what a rule gets as `xp` on a `Value`.
+
+Functions here may raise `ArithmeticError` or `ValueError` where IEEE 754 has an infinity or a NaN
+(`math.log(0.0)`); `backend.on_floats` then computes the same rule again on NumPy's scalars, which
+follow IEEE 754. So the common case runs at the speed of `math`, and nothing raises.
+"""
+
+from __future__ import annotations
+
+import math
+from math import (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    erf,
+    exp,
+    expm1,
+    hypot,
+    isfinite,
+    isinf,
+    isnan,
+    log,
+    log1p,
+    log2,
+    log10,
+    pi,
+    pow,
+    sin,
+    sinh,
+    sqrt,
+    tan,
+    tanh,
+)
+
+__all__ = [
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "ceil",
+    "cos",
+    "cosh",
+    "divide",
+    "erf",
+    "exp",
+    "expm1",
+    "floor",
+    "full_like",
+    "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "maximum",
+    "minimum",
+    "ones_like",
+    "pi",
+    "pow",
+    "round",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "where",
+    "zeros_like",
+]
+
+abs = math.fabs
+
+
+def divide(x1: float, x2: float) -> float:
+    return x1 / x2
+
+
+def maximum(x1: float, x2: float) -> float:
+    return x1 if x1 >= x2 or x1 != x1 else x2
+
+
+def minimum(x1: float, x2: float) -> float:
+    return x1 if x1 <= x2 or x1 != x1 else x2
+
+
+def sign(x: float) -> float:
+    return x if x != x or x == 0.0 else math.copysign(1.0, x)
+
+
+def floor(x: float) -> float:
+    return float(math.floor(x))
+
+
+def ceil(x: float) -> float:
+    return float(math.ceil(x))
+
+
+def round(x: float) -> float:
+    return float(x.__round__())
+
+
+def where(condition: bool, x1: float, x2: float) -> float:
+    return x1 if condition else x2
+
+
+def full_like(x: float, value: float) -> float:
+    return float(value)
+
+
+def ones_like(x: float) -> float:
+    return 1.0
+
+
+def zeros_like(x: float) -> float:
+    return 0.0

@@ -1,0 +1,1 @@
+"""Composites: plain functions of primitives. They carry no derivative rules."""

@@ -1,0 +1,275 @@
+"""A node of the computation graph, the context it is recorded in, and the topological order.
+
+Two storage classes share one interface. `Scalar` holds a Python float and at most two inputs in
+slots, because a graph of scalars is as fast as its nodes are small (one object per op: no tuple,
+dict or closure beside it). `Array` holds an array and a tuple of inputs. `Value` and `Tensor` add
+the operators.
+
+A node keeps the raw operands that it was computed with, so that a recorded graph does not change
+when a leaf's data is set afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What few nodes have: a name, a scope, an op's settings, the source line (in debug mode)."""
+
+    name: str | None = None
+    scope: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=lambda: NO_PARAMS)
+    constant: bool = False
+    line: str | None = None
+    copies: tuple[Any, ...] | None = None
+
+
+NO_META = Meta()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How ops record: `meta` is what a new node starts with (its scope)."""
+
+    recording: bool = True
+    debug: bool = False
+    meta: Meta | None = None
+
+
+_context: ContextVar[Context | None] = ContextVar("tinygrad_lite_context", default=None)
+current_context = _context.get
+
+
+class _Switch:
+    """A re-entrant context manager that records under a changed `Context`."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[Context | None]] = []
+
+    def _changed(self, context: Context) -> Context:
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        self._tokens.append(_context.set(self._changed(_context.get() or Context())))
+
+    def __exit__(self, *_: object) -> None:
+        _context.reset(self._tokens.pop())
+
+
+class no_grad(_Switch):
+    """`with no_grad():` ops compute without recording; their results are constants."""
+
+    __slots__ = ()
+
+    def _changed(self, context: Context) -> Context:
+        return replace(context, recording=False)
+
+
+class debug(_Switch):
+    """`with debug():` every op records its source line and checks itself.
+
+    The first op that makes a NaN or an infinity out of finite inputs raises `FloatingPointError`
+    and names itself, its inputs and its line; `backward()` raises `RuntimeError` when an array was
+    written into after an op had used it.
+    """
+
+    __slots__ = ()
+
+    def _changed(self, context: Context) -> Context:
+        return replace(context, debug=True)
+
+
+class scope(_Switch):
+    """`with scope("encoder"):` nodes made inside carry the scope; scopes nest.
+
+    Pictures draw a scope as a cluster.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = str(name)
+
+    def _changed(self, context: Context) -> Context:
+        outer = context.meta.scope if context.meta else ()
+        return replace(context, meta=Meta(scope=(*outer, self.name)))
+
+
+class Node:
+    """A value in the graph: a leaf (`op` is None), a constant leaf, or the result of an op.
+
+    `inputs` holds nodes, and the raw numbers or arrays that are constants of the op; `operands`
+    the raw values of all of them at the time of recording; `params` the op's settings.
+    """
+
+    __slots__ = ()
+
+    _data: Any
+    _grad: Any
+    op: Primitive | None
+    _meta: Meta | None
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        raise NotImplementedError
+
+    @property
+    def data(self) -> Any:
+        """The value, a float or an array. It can be set on a leaf; recorded graphs keep the old."""
+        return self._data
+
+    @property
+    def grad(self) -> Any:
+        """The gradient of the last `backward()` (leaves accumulate), None until one reaches it."""
+        return self._grad
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made this node (True) or an op did."""
+        return self.op is None
+
+    @property
+    def constant(self) -> bool:
+        """Whether gradients stop here: the result of `detach()`, or of an op under `no_grad`."""
+        meta = self._meta
+        return meta is not None and meta.constant
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The op's settings, such as axis and keepdims."""
+        meta = self._meta
+        return NO_PARAMS if meta is None else meta.params
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The scopes that were open when the node was made, outermost first."""
+        meta = self._meta
+        return () if meta is None else meta.scope
+
+    @property
+    def name(self) -> str | None:
+        """The name given with `name=` or set here, else None."""
+        meta = self._meta
+        return None if meta is None else meta.name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self._meta = replace(self._meta or NO_META, name=name)
+
+    @property
+    def line(self) -> str | None:
+        """The source line of the op, recorded under `debug()`."""
+        meta = self._meta
+        return None if meta is None else meta.line
+
+    def parents(self) -> Iterator[Node]:
+        """The inputs that are nodes, in order, with repetition."""
+        return (x for x in self.inputs if isinstance(x, Node))
+
+
+class Scalar(Node):
+    """Storage for a float. `_x`, `_y` are the inputs (a node or a float), `_a`, `_b` their values.
+
+    An op of more than two inputs keeps the tuples in `_x` and `_a`.
+    """
+
+    __slots__ = ("_a", "_b", "_data", "_grad", "_meta", "_x", "_y", "op")
+
+    _x: Any
+    _y: Any
+    _a: Any
+    _b: Any
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        op = self.op
+        if op is None:
+            return ()
+        return (self._x,) if op.arity == 1 else (self._x, self._y) if op.arity == 2 else self._x
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        op = self.op
+        if op is None:
+            return ()
+        return (self._a,) if op.arity == 1 else (self._a, self._b) if op.arity == 2 else self._a
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return ()
+
+
+class Array(Node):
+    """Storage for an array of any Array-API library."""
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_inputs", "_meta", "_operands", "op")
+
+    _inputs: tuple[Any, ...]
+    _operands: tuple[Any, ...]
+    result: ClassVar[type[Array]]  # the class of an op's result: Tensor, which is defined above
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        return self._inputs
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        return self._operands
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._data.shape  # type: ignore[no-any-return]
+
+
+def topological_order(*roots: Node) -> list[Node]:
+    """All nodes that `roots` depend on (the roots too), each before its inputs.
+
+    Kahn's algorithm: count the consumers of every node, then release a node once all its consumers
+    are out. Nothing recurses, and a node used twice by one op is counted twice.
+    """
+    consumers: dict[Node, int] = {}
+    stack: list[Node] = []
+    for root in roots:
+        if root not in consumers:
+            consumers[root] = 0
+            stack.append(root)
+    while stack:
+        for x in stack.pop().parents():
+            if x in consumers:
+                consumers[x] += 1
+            else:
+                consumers[x] = 1
+                stack.append(x)
+    ready = [root for root in dict.fromkeys(roots) if consumers[root] == 0]
+    order: list[Node] = []
+    while ready:
+        node = ready.pop()
+        order.append(node)
+        for x in node.parents():
+            consumers[x] -= 1
+            if not consumers[x]:
+                ready.append(x)
+    return order

@@ -1,0 +1,115 @@
+"""Functions of each entry with kinks and steps. The value of the derivative there is stated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..primitive import elementwise
+
+__all__ = ["abs", "ceil", "clip", "floor", "maximum", "minimum", "round", "sign", "where"]
+
+
+@elementwise("|{0}|", r"\left|{0}\right|", numpy="np.abs({0})")
+def abs(xp: Any, x: Any) -> Any:
+    """Absolute value. dy/dx = sign(x), 0 at x = 0."""
+    return xp.abs(x)
+
+
+abs.local(lambda xp, y, x: xp.sign(x))
+
+
+@elementwise("sign({0})", r"\operatorname{{sign}}({0})")
+def sign(xp: Any, x: Any) -> Any:
+    """-1, 0 or 1; NaN stays NaN. dy/dx = 0 everywhere."""
+    return xp.sign(x)
+
+
+sign.local(0)
+
+
+@elementwise("floor({0})", r"\lfloor {0} \rfloor")
+def floor(xp: Any, x: Any) -> Any:
+    """The largest integer not above x. dy/dx = 0 everywhere."""
+    return xp.floor(x)
+
+
+floor.local(0)
+
+
+@elementwise("ceil({0})", r"\lceil {0} \rceil")
+def ceil(xp: Any, x: Any) -> Any:
+    """The smallest integer not below x. dy/dx = 0 everywhere."""
+    return xp.ceil(x)
+
+
+ceil.local(0)
+
+
+@elementwise("round({0})", r"\operatorname{{round}}({0})")
+def round(xp: Any, x: Any) -> Any:
+    """The nearest integer, halves to even. dy/dx = 0 everywhere."""
+    return xp.round(x)
+
+
+round.local(0)
+
+
+def _share(xp: Any, wins: Any, ties: Any, like: Any) -> Any:
+    """1 where `wins`, 1/2 where `ties`, else 0, in the dtype of `like`."""
+    return xp.where(
+        wins, xp.ones_like(like), xp.where(ties, xp.full_like(like, 0.5), xp.zeros_like(like))
+    )
+
+
+@elementwise("max({0}, {1})", r"\max({0}, {1})", numpy="np.maximum({0}, {1})")
+def maximum(xp: Any, x1: Any, x2: Any) -> Any:
+    """The larger of x1 and x2; NaN if either is. The derivative goes to the larger one; ties share
+    equally."""
+    return xp.maximum(x1, x2)
+
+
+maximum.local(
+    lambda xp, y, x1, x2: _share(xp, x1 > x2, x1 == x2, y),
+    lambda xp, y, x1, x2: _share(xp, x2 > x1, x1 == x2, y),
+)
+
+
+@elementwise("min({0}, {1})", r"\min({0}, {1})", numpy="np.minimum({0}, {1})")
+def minimum(xp: Any, x1: Any, x2: Any) -> Any:
+    """The smaller of x1 and x2; NaN if either is. The derivative goes to the smaller one; ties
+    share equally."""
+    return xp.minimum(x1, x2)
+
+
+minimum.local(
+    lambda xp, y, x1, x2: _share(xp, x1 < x2, x1 == x2, y),
+    lambda xp, y, x1, x2: _share(xp, x2 < x1, x1 == x2, y),
+)
+
+
+@elementwise(
+    "where({0}, {1}, {2})",
+    r"\begin{{cases}}{1} & {0}\\{2} & \text{{else}}\end{{cases}}",
+)
+def where(xp: Any, condition: Any, x1: Any, x2: Any) -> Any:
+    """x1 where `condition` holds, else x2. dy/dx1 = 1 or 0, dy/dx2 = 0 or 1; none for the
+    condition."""
+    return xp.where(condition, x1, x2)
+
+
+where.local(
+    0,
+    lambda xp, y, condition, x1, x2: xp.where(condition, xp.ones_like(y), xp.zeros_like(y)),
+    lambda xp, y, condition, x1, x2: xp.where(condition, xp.zeros_like(y), xp.ones_like(y)),
+)
+
+
+@elementwise("clip({0}, {min}, {max})", r"\operatorname{{clip}}({0}, {min}, {max})")
+def clip(xp: Any, x: Any, *, min: float | None = None, max: float | None = None) -> Any:
+    """x limited to [min, max]; a bound may be None. dy/dx = 1 inside and at the bounds, else 0."""
+    if min is not None:
+        x = xp.maximum(x, min)
+    return x if max is None else xp.minimum(x, max)
+
+
+clip.local(lambda xp, y, x, *, min, max: xp.where(y == x, xp.ones_like(y), xp.zeros_like(y)))

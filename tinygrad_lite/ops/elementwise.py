@@ -1,0 +1,401 @@
+"""Smooth functions of each entry. Every op: what it computes, and dy/dx for each input.
+
+Local derivatives prefer the output y to recomputing it (sigmoid's is y * (1 - y)). Where a function
+has no derivative, its docstring states the value used. Inputs broadcast as in NumPy.
+"""
+
+# ruff: noqa: A001, N803
+from __future__ import annotations
+
+from math import log as _ln
+from math import pi, sqrt as _root
+from typing import Any
+
+from .. import backend, floats
+from ..primitive import POWER, PRODUCT, SUM, UNARY, elementwise
+
+__all__ = [
+    "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "divide",
+    "elu", "erf", "exp", "expm1", "gelu", "identity", "leaky_relu", "log", "log1p", "log2", "log10", "multiply",
+    "negative", "pow", "relu", "sigmoid", "silu", "sin", "sinh", "softplus", "sqrt", "square",
+    "subtract", "tan", "tanh",
+]  # fmt: skip
+
+# --- arithmetic
+
+
+@elementwise("{0}", numpy="{0}")
+def identity(xp: Any, x: Any) -> Any:
+    """x itself, as a node of its own. dy/dx = 1."""
+    return x
+
+
+identity.local(1)
+
+
+@elementwise("{0} + {1}", precedence=SUM)
+def add(xp: Any, x1: Any, x2: Any) -> Any:
+    """Sum x1 + x2. dy/dx1 = dy/dx2 = 1."""
+    return x1 + x2
+
+
+add.local(1, 1)
+
+
+@elementwise("{0} - {1}", precedence=SUM)
+def subtract(xp: Any, x1: Any, x2: Any) -> Any:
+    """Difference x1 - x2. dy/dx1 = 1, dy/dx2 = -1."""
+    return x1 - x2
+
+
+subtract.local(1, -1)
+
+
+@elementwise("{0} * {1}", r"{0} \odot {1}", precedence=PRODUCT)
+def multiply(xp: Any, x1: Any, x2: Any) -> Any:
+    """Product x1 * x2, entry by entry. dy/dx1 = x2, dy/dx2 = x1."""
+    return x1 * x2
+
+
+multiply.local(lambda xp, y, x1, x2: x2, lambda xp, y, x1, x2: x1)
+
+
+@elementwise("{0} / {1}", r"\frac{{{0}}}{{{1}}}", numpy="{0} / {1}", precedence=PRODUCT)
+def divide(xp: Any, x1: Any, x2: Any) -> Any:
+    """Quotient x1 / x2. dy/dx1 = 1 / x2, dy/dx2 = -y / x2. Dividing by 0 follows IEEE 754."""
+    return x1 / x2
+
+
+divide.local(lambda xp, y, x1, x2: 1 / x2, lambda xp, y, x1, x2: -y / x2)
+
+
+@elementwise("-{0}", precedence=UNARY)
+def negative(xp: Any, x: Any) -> Any:
+    """Negation -x. dy/dx = -1."""
+    return -x
+
+
+negative.local(-1)
+
+
+@elementwise("{0}**{1}", "{0}^{{{1}}}", precedence=POWER)
+def pow(xp: Any, x1: Any, x2: Any) -> Any:
+    """Power x1 ** x2, real: NaN for a negative base with a fractional exponent.
+
+    dy/dx1 = x2 * x1**(x2 - 1), 0 where x2 = 0; dy/dx2 = y * log(x1), 0 where x1 = 0.
+    """
+    return xp.pow(x1, x2) if xp is floats else x1**x2
+
+
+def _power_base(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
+    if isinstance(x2, (int, float)):
+        if x2 == 2:
+            return 2 * x1
+        return x2 * xp.pow(x1, x2 - 1) if x2 else xp.zeros_like(x1)
+    return x2 * xp.pow(x1, xp.where(x2 == 0, xp.ones_like(x2), x2) - 1)
+
+
+pow.local(
+    _power_base,
+    lambda xp, y, x1, x2: y * xp.log(xp.where(x1 == 0, xp.ones_like(x1), x1)),
+)
+
+
+@elementwise("{0}²", "{0}^2", numpy="{0}**2", precedence=POWER)
+def square(xp: Any, x: Any) -> Any:
+    """Square x**2. dy/dx = 2 x."""
+    return x * x
+
+
+square.local(lambda xp, y, x: 2 * x)
+
+
+@elementwise("sqrt({0})", r"\sqrt{{{0}}}")
+def sqrt(xp: Any, x: Any) -> Any:
+    """Square root. dy/dx = 1 / (2 y), infinite at 0; NaN below 0."""
+    return xp.sqrt(x)
+
+
+sqrt.local(lambda xp, y, x: 0.5 / y)
+
+
+# --- exponentials and logarithms
+
+
+@elementwise("exp({0})", r"\exp({0})")
+def exp(xp: Any, x: Any) -> Any:
+    """Exponential e**x. dy/dx = y."""
+    return xp.exp(x)
+
+
+exp.local(lambda xp, y, x: y)
+
+
+@elementwise("expm1({0})", r"(\exp({0}) - 1)")
+def expm1(xp: Any, x: Any) -> Any:
+    """e**x - 1, precise near 0. dy/dx = y + 1."""
+    return xp.expm1(x)
+
+
+expm1.local(lambda xp, y, x: y + 1)
+
+
+@elementwise("log({0})", r"\log({0})")
+def log(xp: Any, x: Any) -> Any:
+    """Natural logarithm. dy/dx = 1 / x. -inf at 0, NaN below."""
+    return xp.log(x)
+
+
+log.local(lambda xp, y, x: 1 / x)
+
+
+@elementwise("log1p({0})", r"\log(1 + {0})")
+def log1p(xp: Any, x: Any) -> Any:
+    """log(1 + x), precise near 0. dy/dx = 1 / (1 + x)."""
+    return xp.log1p(x)
+
+
+log1p.local(lambda xp, y, x: 1 / (1 + x))
+
+
+@elementwise("log2({0})", r"\log_2({0})")
+def log2(xp: Any, x: Any) -> Any:
+    """Logarithm to base 2. dy/dx = 1 / (x log 2)."""
+    return xp.log2(x)
+
+
+log2.local(lambda xp, y, x: 1 / (x * _ln(2)))
+
+
+@elementwise("log10({0})", r"\log_{{10}}({0})")
+def log10(xp: Any, x: Any) -> Any:
+    """Logarithm to base 10. dy/dx = 1 / (x log 10)."""
+    return xp.log10(x)
+
+
+log10.local(lambda xp, y, x: 1 / (x * _ln(10)))
+
+
+# --- trigonometric and hyperbolic functions (radians)
+
+
+@elementwise("sin({0})", r"\sin({0})")
+def sin(xp: Any, x: Any) -> Any:
+    """Sine of x radians. dy/dx = cos(x)."""
+    return xp.sin(x)
+
+
+sin.local(lambda xp, y, x: xp.cos(x))
+
+
+@elementwise("cos({0})", r"\cos({0})")
+def cos(xp: Any, x: Any) -> Any:
+    """Cosine of x radians. dy/dx = -sin(x)."""
+    return xp.cos(x)
+
+
+cos.local(lambda xp, y, x: -xp.sin(x))
+
+
+@elementwise("tan({0})", r"\tan({0})")
+def tan(xp: Any, x: Any) -> Any:
+    """Tangent of x radians. dy/dx = 1 + y**2."""
+    return xp.tan(x)
+
+
+tan.local(lambda xp, y, x: 1 + y * y)
+
+
+@elementwise("asin({0})", r"\arcsin({0})", numpy="np.arcsin({0})")
+def asin(xp: Any, x: Any) -> Any:
+    """Inverse sine, in radians. dy/dx = 1 / sqrt(1 - x**2). NaN outside [-1, 1]."""
+    return xp.asin(x)
+
+
+asin.local(lambda xp, y, x: 1 / xp.sqrt(1 - x * x))
+
+
+@elementwise("acos({0})", r"\arccos({0})", numpy="np.arccos({0})")
+def acos(xp: Any, x: Any) -> Any:
+    """Inverse cosine, in radians. dy/dx = -1 / sqrt(1 - x**2). NaN outside [-1, 1]."""
+    return xp.acos(x)
+
+
+acos.local(lambda xp, y, x: -1 / xp.sqrt(1 - x * x))
+
+
+@elementwise("atan({0})", r"\arctan({0})", numpy="np.arctan({0})")
+def atan(xp: Any, x: Any) -> Any:
+    """Inverse tangent, in radians. dy/dx = 1 / (1 + x**2)."""
+    return xp.atan(x)
+
+
+atan.local(lambda xp, y, x: 1 / (1 + x * x))
+
+
+@elementwise("atan2({0}, {1})", r"\operatorname{{atan2}}({0}, {1})", numpy="np.arctan2({0}, {1})")
+def atan2(xp: Any, x1: Any, x2: Any) -> Any:
+    """Angle of the point (x2, x1), in radians. dy/dx1 = x2 / r2, dy/dx2 = -x1 / r2,
+    r2 = x1**2 + x2**2; NaN at the origin."""
+    return xp.atan2(x1, x2)
+
+
+atan2.local(
+    lambda xp, y, x1, x2: x2 / (x1 * x1 + x2 * x2),
+    lambda xp, y, x1, x2: -x1 / (x1 * x1 + x2 * x2),
+)
+
+
+@elementwise("sinh({0})", r"\sinh({0})")
+def sinh(xp: Any, x: Any) -> Any:
+    """Hyperbolic sine. dy/dx = cosh(x)."""
+    return xp.sinh(x)
+
+
+sinh.local(lambda xp, y, x: xp.cosh(x))
+
+
+@elementwise("cosh({0})", r"\cosh({0})")
+def cosh(xp: Any, x: Any) -> Any:
+    """Hyperbolic cosine. dy/dx = sinh(x)."""
+    return xp.cosh(x)
+
+
+cosh.local(lambda xp, y, x: xp.sinh(x))
+
+
+@elementwise("tanh({0})", r"\tanh({0})")
+def tanh(xp: Any, x: Any) -> Any:
+    """Hyperbolic tangent. dy/dx = 1 - y**2."""
+    return xp.tanh(x)
+
+
+tanh.local(lambda xp, y, x: 1 - y * y)
+
+
+@elementwise("asinh({0})", r"\operatorname{{arsinh}}({0})", numpy="np.arcsinh({0})")
+def asinh(xp: Any, x: Any) -> Any:
+    """Inverse hyperbolic sine. dy/dx = 1 / sqrt(x**2 + 1)."""
+    return xp.asinh(x)
+
+
+asinh.local(lambda xp, y, x: 1 / xp.sqrt(x * x + 1))
+
+
+@elementwise("acosh({0})", r"\operatorname{{arcosh}}({0})", numpy="np.arccosh({0})")
+def acosh(xp: Any, x: Any) -> Any:
+    """Inverse hyperbolic cosine. dy/dx = 1 / sqrt(x**2 - 1). NaN below 1."""
+    return xp.acosh(x)
+
+
+acosh.local(lambda xp, y, x: 1 / xp.sqrt(x * x - 1))
+
+
+@elementwise("atanh({0})", r"\operatorname{{artanh}}({0})", numpy="np.arctanh({0})")
+def atanh(xp: Any, x: Any) -> Any:
+    """Inverse hyperbolic tangent. dy/dx = 1 / (1 - x**2). NaN outside [-1, 1]."""
+    return xp.atanh(x)
+
+
+atanh.local(lambda xp, y, x: 1 / (1 - x * x))
+
+
+# --- activations
+
+
+@elementwise("σ({0})", r"\sigma({0})", numpy="1 / (1 + np.exp(-({0})))")
+def sigmoid(xp: Any, x: Any) -> Any:
+    """Logistic function 1 / (1 + exp(-x)), without overflow. dy/dx = y * (1 - y)."""
+    e = xp.exp(-xp.abs(x))
+    return xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+sigmoid.local(lambda xp, y, x: y * (1 - y))
+
+
+@elementwise("softplus({0})", r"\operatorname{{softplus}}({0})", numpy="np.logaddexp(0, {0})")
+def softplus(xp: Any, x: Any) -> Any:
+    """log(1 + exp(x)), without overflow. dy/dx = sigmoid(x) = 1 - exp(-y)."""
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+softplus.local(lambda xp, y, x: -xp.expm1(-y))
+
+
+@elementwise("relu({0})", r"\operatorname{{relu}}({0})", numpy="np.maximum({0}, 0)")
+def relu(xp: Any, x: Any) -> Any:
+    """max(x, 0). dy/dx = 1 above 0, 0 below, and 0 at x = 0. NaN stays NaN, as does its gradient."""
+    return xp.maximum(x, 0.0)
+
+
+relu.local(lambda xp, y, x: xp.sign(y))
+
+
+@elementwise(
+    "leaky_relu({0})",
+    r"\operatorname{{leakyrelu}}({0})",
+    numpy="np.where(({0}) > 0, {0}, {slope} * ({0}))",
+)
+def leaky_relu(xp: Any, x: Any, *, slope: float = 0.01) -> Any:
+    """x above 0, slope * x below. dy/dx = 1 above 0, slope below and at x = 0."""
+    return xp.where(x > 0, x, slope * x)
+
+
+leaky_relu.local(
+    lambda xp, y, x, *, slope: xp.where(x > 0, xp.ones_like(x), xp.full_like(x, slope))
+)
+
+
+@elementwise(
+    "elu({0})",
+    r"\operatorname{{elu}}({0})",
+    numpy="np.where(({0}) > 0, {0}, {alpha} * np.expm1({0}))",
+)
+def elu(xp: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    """x above 0, alpha * (exp(x) - 1) below. dy/dx = 1 above 0, y + alpha below and at x = 0."""
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
+
+
+elu.local(lambda xp, y, x, *, alpha: xp.where(x > 0, xp.ones_like(x), y + alpha))
+
+
+@elementwise("silu({0})", r"\operatorname{{silu}}({0})", numpy="({0}) / (1 + np.exp(-({0})))")
+def silu(xp: Any, x: Any) -> Any:
+    """x * sigmoid(x), also called swish. dy/dx = s + y * (1 - s), s = sigmoid(x)."""
+    return x * sigmoid.forward(xp, x)
+
+
+def _silu_local(xp: Any, y: Any, x: Any) -> Any:
+    s = sigmoid.forward(xp, x)
+    return s + y * (1 - s)
+
+
+silu.local(_silu_local)
+
+
+@elementwise("erf({0})", r"\operatorname{{erf}}({0})", numpy="np.vectorize(math.erf)({0})")
+def erf(xp: Any, x: Any) -> Any:
+    """Error function 2/sqrt(pi) * integral of exp(-t**2) from 0 to x.
+    dy/dx = 2/sqrt(pi) * exp(-x**2)."""
+    return backend.erf(xp, x)
+
+
+erf.local(lambda xp, y, x: 2 / _root(pi) * xp.exp(-x * x))
+
+
+@elementwise(
+    "gelu({0})",
+    r"\operatorname{{gelu}}({0})",
+    numpy="0.5 * ({0}) * (1 + np.vectorize(math.erf)(({0}) / np.sqrt(2)))",
+)
+def gelu(xp: Any, x: Any) -> Any:
+    """x * Phi(x), Phi the standard normal distribution function (the exact form, with erf;
+    Hendrycks and Gimpel, 2016). dy/dx = Phi(x) + x * exp(-x**2 / 2) / sqrt(2 pi)."""
+    return 0.5 * x * (1 + backend.erf(xp, x / _root(2)))
+
+
+gelu.local(
+    lambda xp, y, x: (
+        0.5 * (1 + backend.erf(xp, x / _root(2))) + x * xp.exp(-0.5 * x * x) / _root(2 * pi)
+    )
+)

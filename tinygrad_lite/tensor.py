@@ -1,0 +1,244 @@
+"""`Tensor`: an array that records what it is computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from . import ops
+from .backend import namespace, to_array
+from .node import Array, Meta, Node
+from .primitive import record_array
+from .sweep import backward
+
+_NO_SETTINGS: dict[str, Any] = {}
+
+
+class Tensor(Array):
+    """A real array in the computation graph, of NumPy or any Array-API library.
+
+    Wrapping means "differentiate with respect to this"; plain arrays and numbers are constants.
+    Integers and booleans become float64, float32 stays float32; complex and object data raise
+    `TypeError`. `data` is the array, `grad` an array of its shape once `backward()` of something
+    computed from it has run; results of ops have both too.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, *, name: str | None = None) -> None:
+        if isinstance(data, Node):
+            raise TypeError(
+                f"Tensor({type(data).__name__}) would cut it from its graph; use the node itself, "
+                "or .detach() for a constant"
+            )
+        self._data = to_array(data, "Tensor")
+        self._grad = None
+        self.op = None
+        self._inputs = self._operands = ()
+        self._meta = None if name is None else Meta(name=name)
+
+    data = property(Array.data.fget)  # type: ignore[attr-defined]
+    grad = property(Array.grad.fget)  # type: ignore[attr-defined]
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if self.op is not None:
+            raise ValueError(
+                f"the data of a Tensor that {self.op.name} computed cannot be set; set it on the "
+                "leaves and compute again, or make a new Tensor"
+            )
+        self._data = to_array(data, "Tensor.data")
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        if grad is not None:
+            grad = to_array(grad, "Tensor.grad")
+            if grad.shape != self.shape:
+                raise ValueError(f"Tensor.grad: shape {grad.shape} for data of shape {self.shape}")
+        self._grad = grad
+
+    def backward(self, cotangent: Any = None, *, record: bool = False) -> None:
+        """Set `.grad` of everything this depends on.
+
+        A single entry needs no argument; any other shape needs `cotangent`, the gradient of the
+        loss with respect to this. Leaves accumulate over calls. With `record`, gradients are nodes
+        that can be differentiated.
+        """
+        backward(self, cotangent, record=record)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `grad` is None again."""
+        self._grad = None
+
+    def detach(self) -> Tensor:
+        """The same array as a constant: no gradient flows through it."""
+        tensor = Tensor(self._data)
+        tensor._meta = Meta(name=self.name, constant=True)
+        return tensor
+
+    def item(self) -> float:
+        """The single entry as a Python float."""
+        return float(self._data.item())
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._data.size  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the entries."""
+        return self._data.dtype
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("a 0-d Tensor cannot be iterated over")
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f", name={self.name!r}"
+        body = repr(self._data).replace("array", "Tensor", 1).replace("\n", "\n ")
+        return f"{body[:-1]}{name})" if name else body
+
+    __hash__ = object.__hash__
+
+    # --- arithmetic
+
+    def __add__(self, other: Any) -> Any:
+        return record_array(ops.add, (self, other), _NO_SETTINGS)
+
+    def __radd__(self, other: Any) -> Any:
+        return record_array(ops.add, (other, self), _NO_SETTINGS)
+
+    def __sub__(self, other: Any) -> Any:
+        return record_array(ops.subtract, (self, other), _NO_SETTINGS)
+
+    def __rsub__(self, other: Any) -> Any:
+        return record_array(ops.subtract, (other, self), _NO_SETTINGS)
+
+    def __mul__(self, other: Any) -> Any:
+        return record_array(ops.multiply, (self, other), _NO_SETTINGS)
+
+    def __rmul__(self, other: Any) -> Any:
+        return record_array(ops.multiply, (other, self), _NO_SETTINGS)
+
+    def __truediv__(self, other: Any) -> Any:
+        return record_array(ops.divide, (self, other), _NO_SETTINGS)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return record_array(ops.divide, (other, self), _NO_SETTINGS)
+
+    def __pow__(self, other: Any) -> Any:
+        return record_array(ops.pow, (self, other), _NO_SETTINGS)
+
+    def __rpow__(self, other: Any) -> Any:
+        return record_array(ops.pow, (other, self), _NO_SETTINGS)
+
+    def __matmul__(self, other: Any) -> Any:
+        return record_array(ops.matmul, (self, other), _NO_SETTINGS)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return record_array(ops.matmul, (other, self), _NO_SETTINGS)
+
+    def __neg__(self) -> Any:
+        return record_array(ops.negative, (self,), _NO_SETTINGS)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Any:
+        return record_array(ops.abs, (self,), _NO_SETTINGS)
+
+    # --- comparisons give plain arrays
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == _raw(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != _raw(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < _raw(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= _raw(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > _raw(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= _raw(other)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    # --- indexing
+
+    def __getitem__(self, index: Any) -> Any:
+        """self[index], for every kind of NumPy index."""
+        return ops.getitem(self, index=_raw_index(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor cannot be written into, because its graph would no longer match its values; "
+            "use tg.where(mask, new, t), t + tg.put_at(...), or set t.data on a leaf"
+        )
+
+    # --- NumPy
+
+    __array_ufunc__ = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TypeError(
+            "np.asarray(t) would drop the graph and with it the gradient; use t.data for the plain "
+            "array, tg.asarray or tg.stack to join tensors"
+        )
+
+    # --- the ops as methods
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Sum over `axis`."""
+        return ops.sum(self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same entries in another shape, given as lengths or as one tuple."""
+        return ops.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    @property
+    def T(self) -> Any:
+        """The axes in reverse order."""
+        return ops.permute_dims(self, axes=tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged: the transpose of each matrix."""
+        n = self.ndim
+        if n < 2:
+            raise ValueError(f"mT needs at least 2 axes, got shape {self.shape}")
+        return ops.permute_dims(self, axes=(*range(n - 2), n - 1, n - 2))
+
+
+def _raw(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
+
+
+def _raw_index(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(_raw_index(i) for i in index)
+    if isinstance(index, Node):
+        data = index._data
+        if data.dtype.kind == "f":
+            raise IndexError("an index must hold integers or booleans; a Tensor holds floats")
+        return data
+    return index
+
+
+Array.result = Tensor

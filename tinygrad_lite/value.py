@@ -1,0 +1,162 @@
+"""`Value`: a scalar that records what it is computed from, with micrograd's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import ops
+from .backend import to_float
+from .node import Meta, Scalar
+from .primitive import record1, record2
+from .sweep import backward
+
+
+class Value(Scalar):
+    """A real number in the computation graph.
+
+    `data` is a Python float, `grad` a float once `backward()` of something computed from it has
+    run. Operators take Values and plain numbers on either side; a plain number is a constant.
+    Together with arrays the result is a `Tensor`.
+
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> e = (a * b + b**3).tanh()
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None
+
+    def __init__(self, data: Any, *, name: str | None = None) -> None:
+        self._data = to_float(data, "Value")
+        self._grad = None
+        self.op = None
+        self._x = self._y = self._a = self._b = None
+        self._meta = None if name is None else Meta(name=name)
+
+    data = property(Scalar.data.fget)  # type: ignore[attr-defined]
+    grad = property(Scalar.grad.fget)  # type: ignore[attr-defined]
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if self.op is not None:
+            raise ValueError(_computed("Value", self.op.name))
+        self._data = to_float(data, "Value.data")
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        self._grad = None if grad is None else to_float(grad, "Value.grad")
+
+    def backward(self, cotangent: float | None = None, *, record: bool = False) -> None:
+        """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.
+
+        Leaves accumulate over calls. With `record`, gradients are nodes that can be differentiated.
+        """
+        backward(self, cotangent, record=record)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `grad` is None again."""
+        self._grad = None
+
+    def detach(self) -> Value:
+        """The same number as a constant: no gradient flows through it."""
+        value = Value(self._data)
+        value._meta = Meta(name=self.name, constant=True)
+        return value
+
+    def item(self) -> float:
+        """The number."""
+        return self._data  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f", name={self.name!r}"
+        return f"Value(data={self._data!r}, grad={self._grad!r}{name})"
+
+    __hash__ = object.__hash__
+
+    def __add__(self, other: Any) -> Any:
+        return record2(ops.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return record2(ops.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return record2(ops.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return record2(ops.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.divide(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return record2(ops.pow, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return ops.pow(other, self)
+
+    def __neg__(self) -> Any:
+        return record1(ops.negative, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Any:
+        return record1(ops.abs, self)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == _raw(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != _raw(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < _raw(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= _raw(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > _raw(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= _raw(other)
+
+    def exp(self) -> Any:
+        return record1(ops.exp, self)
+
+    def log(self) -> Any:
+        return record1(ops.log, self)
+
+    def sqrt(self) -> Any:
+        return record1(ops.sqrt, self)
+
+    def tanh(self) -> Any:
+        return record1(ops.tanh, self)
+
+    def sigmoid(self) -> Any:
+        return record1(ops.sigmoid, self)
+
+    def relu(self) -> Any:
+        return record1(ops.relu, self)
+
+
+def _raw(x: Any) -> Any:
+    return getattr(x, "_data", x)
+
+
+def _computed(kind: str, op: str) -> str:
+    return (
+        f"the data of a {kind} that {op} computed cannot be set; set it on the leaves and compute "
+        f"again, or make a new {kind}"
+    )
