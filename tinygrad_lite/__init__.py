@@ -1,8 +1,12 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
-from .node import debug, no_grad, scope
-from .ops import *  # noqa: F403
-from .primitive import elementwise, primitive
-from .tensor import Tensor
-from .transforms import grad, value_and_grad
-from .value import Value
+from .node import debug as debug
+from .node import no_grad as no_grad
+from .node import scope as scope
+from .ops import *
+from .primitive import elementwise as elementwise
+from .primitive import primitive as primitive
+from .tensor import Tensor as Tensor
+from .transforms import grad as grad
+from .transforms import value_and_grad as value_and_grad
+from .value import Value as Value

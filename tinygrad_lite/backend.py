@@ -46,7 +46,7 @@ def _compat() -> ModuleType:
             "PyTorch arrays need the array-api-compat package: "
             "pip install 'tinygrad_lite[backends]'"
         ) from None
-    return array_api_compat  # type: ignore[no-any-return]
+    return array_api_compat
 
 
 def is_array(value: Any) -> bool:
@@ -54,8 +54,7 @@ def is_array(value: Any) -> bool:
     return (
         isinstance(value, (np.ndarray, np.generic))
         or hasattr(value, "__array_namespace__")
-        or type(value).__module__.partition(".")[0] == "torch"
-        and hasattr(value, "dtype")
+        or (type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "dtype"))
     )
 
 
@@ -119,7 +118,7 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def erf(xp: Namespace, x: Array) -> Array:
-    """The error function, which the Array API lacks: the library's own, else `math.erf` per entry."""
+    """The error function, which the Array API lacks: the library's own, else entry by entry."""
     if hasattr(xp, "erf"):
         return xp.erf(x)
     result = np.asarray(_erf(np.asarray(x)), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What an op says when its inputs do not fit: the op, the inputs by name, the shapes, the way out."""
+"""What an op says when inputs do not fit: the op, their names and shapes, the way out."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def label(value: Any, names: Mapping[int, str], fallback: str) -> str:
 
 
 def labels(op: Primitive, inputs: tuple[Any, ...]) -> list[str]:
+    """Every input as an error shows it, by its own name, the caller's, or the op's."""
     names = name_all(inputs)
     fallbacks = op.input_names if op.arity is not None else ["input"] * len(inputs)
     return [label(x, names, f) for x, f in zip(inputs, fallbacks, strict=True)]
@@ -107,3 +108,18 @@ def refuse_non_finite(
     raise FloatingPointError(
         f"{op.name}({shown}) made {what} ({count} of {result.size} entries not finite)\n  at {line}"
     )
+
+
+def refuse_written(node: Node) -> None:
+    """Raise `RuntimeError` if an operand of `node` differs from the copy made in debug mode."""
+    meta = node._meta
+    assert meta is not None
+    assert meta.copies is not None
+    assert node.op is not None
+    shown = labels(node.op, node.inputs)
+    for name, now, copy in zip(shown, node.operands, meta.copies, strict=True):
+        if not np.array_equal(np.asarray(now), np.asarray(copy), equal_nan=True):
+            raise RuntimeError(
+                f"{name} was written into after {node.op.name} had used it, so the gradient would "
+                f"be wrong; make a new array instead\n  used at {meta.line}"
+            )

@@ -118,10 +118,11 @@ class Node:
 
     __slots__ = ()
 
-    _data: Any
-    _grad: Any
-    op: Primitive | None
-    _meta: Meta | None
+    if TYPE_CHECKING:  # slots of the storage classes
+        _data: Any
+        _grad: Any
+        op: Primitive | None
+        _meta: Meta | None
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -136,10 +137,31 @@ class Node:
         """The value, a float or an array. It can be set on a leaf; recorded graphs keep the old."""
         return self._data
 
+    @data.setter
+    def data(self, data: Any) -> None:
+        if self.op is not None:
+            raise ValueError(
+                f"the data of a node that {self.op.name} computed cannot be set; set it on the "
+                "leaves and compute again"
+            )
+        self._data = self._convert(data, "data")
+
     @property
     def grad(self) -> Any:
         """The gradient of the last `backward()` (leaves accumulate), None until one reaches it."""
         return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        self._grad = None if grad is None else self._convert(grad, "grad")
+
+    def _convert(self, value: Any, what: str) -> Any:
+        """`value` as this node's data or grad can hold it, or an error."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: `grad` is None again."""
+        self._grad = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -176,7 +198,7 @@ class Node:
 
     @name.setter
     def name(self, name: str | None) -> None:
-        self._meta = replace(self._meta or NO_META, name=name)
+        self._meta = replace(self._meta or NO_META, name=name)  # type: ignore[misc]
 
     @property
     def line(self) -> str | None:

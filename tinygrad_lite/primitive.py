@@ -116,7 +116,7 @@ class Primitive:
             inputs = self._positional_settings(inputs, params)
         if params or self.defaults:
             params = self._complete(params)
-        scalar = None
+        scalar: Scalar | None = None
         for x in inputs:
             if isinstance(x, Array):
                 return record_array(self, inputs, params)
@@ -254,7 +254,7 @@ def _forward(
 
 def record_scalar(
     op: Primitive, kind: type[Scalar], inputs: tuple[Any, ...], params: Mapping[str, Any]
-) -> Scalar:
+) -> Any:
     """Compute an elementwise `op` on floats and record the node; the general form."""
     operands = tuple([x._data if isinstance(x, Scalar) else to_float(x, op.name) for x in inputs])
     y = to_float(on_floats(op.forward, *operands, **params), op.name)
@@ -325,7 +325,7 @@ def record2(op: Primitive, x: Scalar, other: Any) -> Any:
     a = x._data
     if type(other) is x.__class__:
         b = other._data
-        source = other
+        source: Any = other
     elif type(other) is float:
         source = b = other
     else:

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import errors, floats, ops
 from .backend import Namespace, namespace, on_floats
-from .node import Array, Node, Scalar, topological_order
+from .node import Node, Scalar, topological_order
 from .primitive import Primitive
 
 _lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
@@ -261,10 +261,7 @@ def _mark(root: Scalar) -> dict[Scalar, list[Any]]:
     while stack:
         node = pop()
         x, y = node._x, node._y
-        if y is None or type(y) is float:
-            inputs = x if type(x) is tuple else (x,)
-        else:
-            inputs = (x, y)
+        inputs = x if type(x) is tuple else (x,) if y is None else (x, y)
         for x in inputs:
             if type(x) is not float and x.op is not None:
                 mark = x._grad

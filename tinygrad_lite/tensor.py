@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import ops
-from .backend import namespace, to_array
+from .backend import to_array
 from .node import Array, Meta, Node
 from .primitive import record_array
 from .sweep import backward
@@ -37,25 +37,11 @@ class Tensor(Array):
         self._inputs = self._operands = ()
         self._meta = None if name is None else Meta(name=name)
 
-    data = property(Array.data.fget)  # type: ignore[attr-defined]
-    grad = property(Array.grad.fget)  # type: ignore[attr-defined]
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        if self.op is not None:
-            raise ValueError(
-                f"the data of a Tensor that {self.op.name} computed cannot be set; set it on the "
-                "leaves and compute again, or make a new Tensor"
-            )
-        self._data = to_array(data, "Tensor.data")
-
-    @grad.setter
-    def grad(self, grad: Any) -> None:
-        if grad is not None:
-            grad = to_array(grad, "Tensor.grad")
-            if grad.shape != self.shape:
-                raise ValueError(f"Tensor.grad: shape {grad.shape} for data of shape {self.shape}")
-        self._grad = grad
+    def _convert(self, value: Any, what: str) -> Any:
+        array = to_array(value, f"Tensor.{what}")
+        if what == "grad" and array.shape != self.shape:
+            raise ValueError(f"Tensor.grad: shape {array.shape} for data of shape {self.shape}")
+        return array
 
     def backward(self, cotangent: Any = None, *, record: bool = False) -> None:
         """Set `.grad` of everything this depends on.
@@ -65,10 +51,6 @@ class Tensor(Array):
         that can be differentiated.
         """
         backward(self, cotangent, record=record)
-
-    def zero_grad(self) -> None:
-        """Forget the gradient: `grad` is None again."""
-        self._grad = None
 
     def detach(self) -> Tensor:
         """The same array as a constant: no gradient flows through it."""

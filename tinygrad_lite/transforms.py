@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import ops
-from .backend import is_array, namespace
-from .node import Array, Meta, Node, Scalar, topological_order
+from .node import Array, Meta, Node, topological_order
 from .sweep import sweep
 from .tensor import Tensor
 from .value import Value
@@ -44,7 +43,7 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
         y = f(*(fresh.get(i, x) for i, x in enumerate(args)), **kwargs)
         if not isinstance(y, Node):
             return y, _pick(argnums, [ops.zeros_like(x) for x in fresh.values()])
-        if isinstance(y, Array) and y.size != 1:
+        if isinstance(y, Array) and y.data.size != 1:
             raise ValueError(
                 f"grad needs a function with a scalar result; this one returned shape {y.shape}. "
                 "Reduce it, as in .sum(), or use jacobian"
@@ -53,7 +52,7 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
         cotangents = sweep(y, ops.ones_like(y), record=record, toward=fresh.values())
         for x in fresh.values():
             if x.op is None:  # its value was plain data: a constant for every outer derivative
-                x._meta = Meta(constant=True)
+                x._meta = Meta(constant=True)  # type: ignore[misc]
         gradients = [cotangents.get(x, ops.zeros_like(x)) for x in fresh.values()]
         return (y if record else y.data), _pick(argnums, gradients)
 

@@ -32,18 +32,8 @@ class Value(Scalar):
         self._x = self._y = self._a = self._b = None
         self._meta = None if name is None else Meta(name=name)
 
-    data = property(Scalar.data.fget)  # type: ignore[attr-defined]
-    grad = property(Scalar.grad.fget)  # type: ignore[attr-defined]
-
-    @data.setter
-    def data(self, data: Any) -> None:
-        if self.op is not None:
-            raise ValueError(_computed("Value", self.op.name))
-        self._data = to_float(data, "Value.data")
-
-    @grad.setter
-    def grad(self, grad: Any) -> None:
-        self._grad = None if grad is None else to_float(grad, "Value.grad")
+    def _convert(self, value: Any, what: str) -> float:
+        return to_float(value, f"Value.{what}")
 
     def backward(self, cotangent: float | None = None, *, record: bool = False) -> None:
         """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.
@@ -51,10 +41,6 @@ class Value(Scalar):
         Leaves accumulate over calls. With `record`, gradients are nodes that can be differentiated.
         """
         backward(self, cotangent, record=record)
-
-    def zero_grad(self) -> None:
-        """Forget the gradient: `grad` is None again."""
-        self._grad = None
 
     def detach(self) -> Value:
         """The same number as a constant: no gradient flows through it."""
@@ -153,10 +139,3 @@ class Value(Scalar):
 
 def _raw(x: Any) -> Any:
     return getattr(x, "_data", x)
-
-
-def _computed(kind: str, op: str) -> str:
-    return (
-        f"the data of a {kind} that {op} computed cannot be set; set it on the leaves and compute "
-        f"again, or make a new {kind}"
-    )

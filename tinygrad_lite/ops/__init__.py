@@ -1,104 +1,22 @@
 """Every primitive op. The module is also the array namespace that rules meet on nodes."""
 
-from .choice import abs, ceil, clip, floor, maximum, minimum, round, sign, where
-from .constants import full_like, ones_like, zeros_like
-from .elementwise import (
-    acos,
-    acosh,
-    add,
-    asin,
-    asinh,
-    atan,
-    atan2,
-    atanh,
-    cos,
-    cosh,
-    divide,
-    elu,
-    erf,
-    exp,
-    expm1,
-    gelu,
-    identity,
-    leaky_relu,
-    log,
-    log1p,
-    log2,
-    log10,
-    multiply,
-    negative,
-    pow,
-    relu,
-    sigmoid,
-    silu,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    square,
-    subtract,
-    tan,
-    tanh,
-)
-from .linalg import matmul
-from .reduce import sum
-from .shape import astype, broadcast_to, getitem, permute_dims, put_at, reshape
+from ..primitive import Primitive
+from . import choice, constants, elementwise, linalg, reduce, shape
+from .choice import *
+from .constants import *
+from .elementwise import *
+from .linalg import *
+from .reduce import *
+from .shape import *
 
-__all__ = [
-    "abs",
-    "acos",
-    "acosh",
-    "add",
-    "asin",
-    "asinh",
-    "astype",
-    "atan",
-    "atan2",
-    "atanh",
-    "broadcast_to",
-    "ceil",
-    "clip",
-    "cos",
-    "cosh",
-    "divide",
-    "elu",
-    "erf",
-    "exp",
-    "expm1",
-    "floor",
-    "full_like",
-    "gelu",
-    "getitem",
-    "identity",
-    "leaky_relu",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "matmul",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negative",
-    "ones_like",
-    "permute_dims",
-    "pow",
-    "put_at",
-    "relu",
-    "reshape",
-    "round",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "sinh",
-    "softplus",
-    "sqrt",
-    "square",
-    "subtract",
-    "sum",
-    "tan",
-    "tanh",
-    "where",
-    "zeros_like",
-]
+__all__ = []
+__all__ += choice.__all__
+__all__ += constants.__all__
+__all__ += elementwise.__all__
+__all__ += linalg.__all__
+__all__ += reduce.__all__
+__all__ += shape.__all__
+
+registry: dict[str, Primitive] = {
+    op.name: op for op in list(globals().values()) if isinstance(op, Primitive)
+}

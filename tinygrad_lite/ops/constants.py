@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import floats
 from ..backend import namespace
 from ..node import Node
 

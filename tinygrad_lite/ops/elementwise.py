@@ -4,22 +4,54 @@ Local derivatives prefer the output y to recomputing it (sigmoid's is y * (1 - y
 has no derivative, its docstring states the value used. Inputs broadcast as in NumPy.
 """
 
-# ruff: noqa: A001, N803
 from __future__ import annotations
 
 from math import log as _ln
-from math import pi, sqrt as _root
+from math import pi
+from math import sqrt as _root
 from typing import Any
 
 from .. import backend, floats
 from ..primitive import POWER, PRODUCT, SUM, UNARY, elementwise
 
 __all__ = [
-    "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "divide",
-    "elu", "erf", "exp", "expm1", "gelu", "identity", "leaky_relu", "log", "log1p", "log2", "log10", "multiply",
-    "negative", "pow", "relu", "sigmoid", "silu", "sin", "sinh", "softplus", "sqrt", "square",
-    "subtract", "tan", "tanh",
-]  # fmt: skip
+    "acos",
+    "acosh",
+    "add",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cos",
+    "cosh",
+    "divide",
+    "elu",
+    "erf",
+    "exp",
+    "expm1",
+    "gelu",
+    "identity",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "multiply",
+    "negative",
+    "pow",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+]
 
 # --- arithmetic
 
@@ -324,7 +356,7 @@ softplus.local(lambda xp, y, x: -xp.expm1(-y))
 
 @elementwise("relu({0})", r"\operatorname{{relu}}({0})", numpy="np.maximum({0}, 0)")
 def relu(xp: Any, x: Any) -> Any:
-    """max(x, 0). dy/dx = 1 above 0, 0 below, and 0 at x = 0. NaN stays NaN, as does its gradient."""
+    """max(x, 0). dy/dx = 1 above 0, 0 below and at x = 0. NaN stays NaN, as does its gradient."""
     return xp.maximum(x, 0.0)
 
 

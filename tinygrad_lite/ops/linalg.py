@@ -1,7 +1,6 @@
 """Products and decompositions of matrices. Pullbacks as in M. Giles, "Collected matrix derivative
 results for forward and reverse mode algorithmic differentiation" (2008)."""
 
-# ruff: noqa: N803, N806
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reductions over axes. `axis` is None (all), an integer or a tuple; `keepdims` keeps size-1 axes."""
+"""Reductions over `axis`: None (all), an integer or a tuple; `keepdims` keeps size-1 axes."""
 
 from __future__ import annotations
 

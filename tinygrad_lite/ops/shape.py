@@ -62,9 +62,6 @@ def getitem(xp: Any, x: Any, *, index: Any) -> Any:
     return x[index]
 
 
-getitem.pull(lambda xp, G, y, x, *, index: put_at(G, index=index, shape=x.shape))
-
-
 @primitive("put_at({0}, {index})", r"\operatorname{{scatter}}({0})")
 def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with x added at `index`: the transpose of `getitem`."""
@@ -72,3 +69,5 @@ def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 put_at.pull(lambda xp, G, y, x, *, index, shape: G[index])
+
+getitem.pull(lambda xp, G, y, x, *, index: put_at(G, index=index, shape=x.shape))
