@@ -1,0 +1,160 @@
+"""The house: what may import what. Read from the source, so that nothing hides behind a cache."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tinygrad_lite"
+
+# Each line may import from the lines above it, and from nothing beside or below it.
+FLOORS: list[tuple[str, ...]] = [
+    ("floats", "node"),
+    ("backend", "names"),
+    ("errors",),
+    ("primitive",),
+    ("ops",),
+    ("functions", "notation"),
+    ("sweep", "replay", "protocols"),
+    ("value", "tensor"),
+    ("transforms",),
+    ("nn", "optim", "derive", "draw", "plot", "compile"),
+    ("check", "testing"),
+    ("tour",),
+    ("__init__",),
+    ("__main__",),
+]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+TOP_LEVEL = {
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "tinygrad_lite",
+    "tests",
+    "notebooks",
+    "benchmarks",
+}
+MAX_LINES = 500
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    """`ops.shape` for ops/shape.py, `ops` for ops/__init__.py, `__init__` for the package's own."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def nested(tree: ast.AST, late: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
+    """Every import that runs, and whether it runs late (inside a function)."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child, late
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield from nested(child, True)
+        elif is_type_checking(child):
+            for statement in child.orelse:
+                yield from nested(statement, late)
+        else:
+            yield from nested(child, late)
+
+
+def targets(statement: ast.stmt, importer: str, path: Path) -> Iterator[str]:
+    """The modules of this package that an import statement names."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            top, _, rest = alias.name.partition(".")
+            if top == PACKAGE.name:
+                yield rest or "__init__"
+        return
+    assert isinstance(statement, ast.ImportFrom)
+    if statement.level:
+        inside = path.relative_to(PACKAGE).parts[:-1]
+        up = statement.level - 1
+        assert up <= len(inside), f"{importer} imports from outside the package"
+        base = list(inside[: len(inside) - up])
+    elif (statement.module or "").partition(".")[0] == PACKAGE.name:
+        base = []
+    else:
+        return
+    named = (statement.module or "").split(".") if statement.module else []
+    base += [part for part in named if statement.level or part != PACKAGE.name]
+    for alias in statement.names:
+        submodule = ".".join([*base, alias.name])
+        yield submodule if submodule in MODULES else ".".join(base) or "__init__"
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+    """(module, late, line) for every import of this package's own modules in a file."""
+    importer = module_name(path)
+    for statement, late in nested(ast.parse(path.read_text(encoding="utf-8"))):
+        for target in targets(statement, importer, path):
+            yield target, late, statement.lineno
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_every_room_has_a_floor(path):
+    assert room(module_name(path)) in FLOOR, "give the new module a floor in FLOORS"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_imports_go_down_only(path):
+    here = room(module_name(path))
+    for target, _, line in imports(path):
+        assert target in MODULES, f"{path.name}:{line} imports {target}, which is not a module"
+        there = room(target)
+        if here != there:
+            assert FLOOR[there] < FLOOR[here], (
+                f"{path.name}:{line}: {here} (floor {FLOOR[here]}) imports "
+                f"{there} (floor {FLOOR[there]})"
+            )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_name)
+def test_no_late_imports_of_our_own(path):
+    late = [f"{path.name}:{line} imports {target}" for target, late, line in imports(path) if late]
+    assert not late, "an import inside a function hides a cycle"
+
+
+def test_no_import_cycles():
+    edges = {name: {t for t, _, _ in imports(path)} - {name} for name, path in MODULES.items()}
+    while edges:
+        free = [name for name, wanted in edges.items() if not wanted & edges.keys()]
+        assert free, f"import cycle among {sorted(edges)}"
+        for name in free:
+            del edges[name]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for d in ("tinygrad_lite", "tests", "benchmarks") for p in sorted((ROOT / d).rglob("*.py"))],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_no_file_is_too_long(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_top_level_is_tidy():
+    found = {
+        p.name
+        for p in ROOT.iterdir()
+        if not p.name.startswith(".")
+        and p.suffix != ".egg-info"
+        and p.name not in {"build", "dist"}
+    }
+    assert found <= TOP_LEVEL
