@@ -1,0 +1,97 @@
+import subprocess
+import sys
+
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.__main__ import CannotRun, find_loss, main, run_file
+
+SCRIPT = """
+import numpy as np
+import tinygrad_lite as tg
+W = tg.Tensor(np.ones((5, 4)))
+b = tg.Tensor(np.zeros(5), name="bias")
+E = (W @ np.ones(4) + b).sum()
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.py"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_run_file_gives_the_variables_and_names_the_nodes(script):
+    namespace = run_file(script(SCRIPT))
+    assert namespace["W"].name == "W"
+    assert namespace["b"].name == "bias"
+    assert find_loss(namespace, "mine.py") is namespace["E"]
+
+
+def test_run_file_runs_as_python_would(script, tmp_path):
+    (tmp_path / "neighbour.py").write_text("number = 3")
+    path = script("import neighbour\nif __name__ == '__main__': ran = neighbour.number")
+    before = list(sys.path)
+    assert run_file(path)["ran"] == 3
+    assert sys.path == before
+
+
+def test_run_file_of_a_missing_file(tmp_path):
+    with pytest.raises(CannotRun, match=r"nowhere\.py: no such file"):
+        run_file(tmp_path / "nowhere.py")
+
+
+def test_run_file_shows_where_the_file_raised(script):
+    with pytest.raises(CannotRun) as caught:
+        run_file(script("def f():\n    return 1 / 0\nf()\n"))
+    message = str(caught.value)
+    assert "ZeroDivisionError" in message
+    assert "return 1 / 0" in message
+    assert "runpy" not in message
+
+
+def test_run_file_shows_a_syntax_error(script):
+    with pytest.raises(CannotRun, match="SyntaxError"):
+        run_file(script("W = = 3\n"))
+
+
+def test_run_file_that_exits(script):
+    with pytest.raises(CannotRun, match=r"stopped by exit\(3\)"):
+        run_file(script("import sys; sys.exit(3)"))
+
+
+def test_find_loss_says_what_it_looked_for():
+    with pytest.raises(
+        CannotRun, match=r"defines no loss: no Value or Tensor called loss, E, J or"
+    ):
+        find_loss({"E": 3.0}, "mine.py")
+    with pytest.raises(CannotRun, match="err is a float, not a Value or Tensor"):
+        find_loss({"err": 3.0}, "mine.py", "err")
+    with pytest.raises(CannotRun, match=r"no Value or Tensor called err$"):
+        find_loss({}, "mine.py", "err")
+
+
+def test_find_loss_prefers_loss():
+    a, b = tg.Value(1.0), tg.Value(2.0)
+    assert find_loss({"E": a, "loss": b}, "mine.py") is b
+    assert find_loss({"E": a, "loss": 3.0}, "mine.py") is a
+    assert find_loss({"E": a, "loss": b, "J": a}, "mine.py", "J") is a
+
+
+def test_main_without_a_command_shows_the_usage(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert "usage: tinygrad-lite" in capsys.readouterr().err
+
+
+def test_python_dash_m():
+    done = subprocess.run(
+        [sys.executable, "-m", "tinygrad_lite", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "shows its work" in done.stdout

@@ -1,0 +1,89 @@
+"""The command line: `tinygrad-lite COMMAND`, or `python -m tinygrad_lite COMMAND`.
+
+Exit status: 0 all is well, 1 the answer is no (a wrong gradient), 2 it could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .node import Node
+
+LOSS_NAMES = ("loss", "E", "J", "L")
+
+
+class CannotRun(Exception):
+    """What stands in the way of a command, said in one or two lines; exit status 2."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="tinygrad-lite", description="The autodiff engine that shows its work."
+    )
+    parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except CannotRun as error:
+        print(f"tinygrad-lite: {error}", file=sys.stderr)
+        return 2
+
+
+def run_file(path: str | Path) -> dict[str, Any]:
+    """Run a user's Python file, as `python FILE.py` would, and return its variables.
+
+    A node bound to a variable takes the variable's name, unless it has one. Raises `CannotRun`,
+    with the traceback from the file on, when the file is missing or raises.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CannotRun(f"{path}: no such file")
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        namespace = runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as error:
+        raise CannotRun(f"{path}: stopped by exit({error.code!r}) before its end") from None
+    except Exception as error:
+        raise CannotRun(f"{path} raised an error:\n{_traceback_from(path, error)}") from None
+    finally:
+        sys.path.remove(folder)
+    for name, value in namespace.items():
+        if isinstance(value, Node) and value.name is None:
+            value.name = name
+    return namespace
+
+
+def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = None) -> Node:
+    """The loss in a file's variables: `name`, else the first of loss, E, J, L that is a node."""
+    candidates = LOSS_NAMES if name is None else (name,)
+    for candidate in candidates:
+        if isinstance(namespace.get(candidate), Node):
+            return namespace[candidate]  # type: ignore[no-any-return]
+    if name is not None and name in namespace:
+        kind = type(namespace[name]).__name__
+        raise CannotRun(f"{path}: {name} is a {kind}, not a Value or Tensor")
+    wanted = name or f"{', '.join(candidates[:-1])} or {candidates[-1]}"
+    raise CannotRun(
+        f"{path} defines no loss: no Value or Tensor called {wanted}"
+        + ("" if name else " (another name: --loss NAME)")
+    )
+
+
+def _traceback_from(path: Path, error: BaseException) -> str:
+    """The traceback without the frames above the user's file."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename != str(path):
+        tb = tb.tb_next
+    return "".join(traceback.format_exception(type(error), error, tb)).rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
