@@ -10,7 +10,7 @@ from ..primitive import PRODUCT, primitive
 __all__ = ["matmul"]
 
 
-@primitive("{0} {1}", r"{0} {1}", numpy="{0} @ {1}", precedence=PRODUCT)
+@primitive("{0} @ {1}", "{0} {1}", precedence=PRODUCT)
 def matmul(xp: Any, A: Any, B: Any) -> Any:
     """Matrix product A @ B, in all of NumPy's ranks: vectors, matrices, stacks that broadcast.
 
