@@ -12,7 +12,7 @@ when a leaf's data is set afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -40,11 +40,13 @@ NO_META = Meta()
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """How ops record: `meta` is what a new node starts with (its scope)."""
+    """How ops record: `meta` is what a new node starts with (its scope), `outer` the context to go
+    back to."""
 
     recording: bool = True
     debug: bool = False
     meta: Meta | None = None
+    outer: Context | None = None
 
 
 _context: ContextVar[Context | None] = ContextVar("tinygrad_lite_context", default=None)
@@ -52,21 +54,32 @@ current_context = _context.get
 
 
 class _Switch:
-    """A re-entrant context manager that records under a changed `Context`."""
+    """A context manager that records under a changed `Context`.
 
-    __slots__ = ("_tokens",)
+    It remembers the last change it made, because a module enters its scope at every call; it keeps
+    nothing else, so it can be entered again inside itself and from several threads.
+    """
+
+    __slots__ = ("_last",)
 
     def __init__(self) -> None:
-        self._tokens: list[Token[Context | None]] = []
+        self._last: tuple[Context | None, Context] | None = None
 
     def _changed(self, context: Context) -> Context:
         raise NotImplementedError
 
     def __enter__(self) -> None:
-        self._tokens.append(_context.set(self._changed(_context.get() or Context())))
+        outer = _context.get()
+        last = self._last
+        if last is None or last[0] is not outer:
+            last = (outer, replace(self._changed(outer or Context()), outer=outer))
+            self._last = last
+        _context.set(last[1])
 
     def __exit__(self, *_: object) -> None:
-        _context.reset(self._tokens.pop())
+        context = _context.get()
+        assert context is not None
+        _context.set(context.outer)
 
 
 class no_grad(_Switch):
