@@ -1,0 +1,347 @@
+import random
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite import nn
+from tinygrad_lite.optim import SGD
+
+# --- micrograd's interface
+
+DEMO = """
+import random
+from {engine} import Value
+from {networks} import MLP
+
+random.seed(1337)
+model = MLP(2, [4, 4, 1])
+X = [[0.5, -1.0], [1.5, 0.25], [-0.75, 2.0], [0.1, 0.2]]
+y = [1, -1, 1, -1]
+losses = []
+for k in range(5):
+    inputs = [list(map(Value, xrow)) for xrow in X]
+    scores = list(map(model, inputs))
+    losses_ = [(1 + -yi * scorei).relu() for yi, scorei in zip(y, scores)]
+    data_loss = sum(losses_) * (1.0 / len(losses_))
+    reg_loss = 1e-4 * sum((p * p for p in model.parameters()))
+    total_loss = data_loss + reg_loss
+    model.zero_grad()
+    total_loss.backward()
+    for p in model.parameters():
+        p.data -= 0.1 * p.grad
+    losses.append(total_loss.data)
+shown = repr(model), len(model.parameters())
+"""
+
+
+def run_demo(engine, networks):
+    namespace = {}
+    code = DEMO.format(engine=engine, networks=networks)
+    exec(compile(code, "demo", "exec"), namespace)
+    return namespace
+
+
+def test_code_written_for_micrograd_runs():
+    ran = run_demo("tinygrad_lite", "tinygrad_lite.nn")
+    assert ran["losses"][-1] < ran["losses"][0]
+    assert ran["shown"] == (
+        "MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], "
+        "Layer of [ReLUNeuron(4), ReLUNeuron(4), ReLUNeuron(4), ReLUNeuron(4)], "
+        "Layer of [LinearNeuron(4)]]",
+        37,
+    )
+
+
+@pytest.mark.oracle
+def test_code_written_for_micrograd_gives_the_same_numbers(needs):
+    needs("micrograd")
+    ours = run_demo("tinygrad_lite", "tinygrad_lite.nn")
+    theirs = run_demo("micrograd.engine", "micrograd.nn")
+    assert ours["shown"] == theirs["shown"]
+    np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=1e-12)
+
+
+def test_scalar_mlp_against_matrices():
+    random.seed(3)
+    model = nn.MLP(3, [5, 2])
+    x = [0.3, -0.7, 1.1]
+    a = np.array(x)
+    random.seed(3)
+    for layer, nonlin in zip(model.layers, (True, False), strict=True):
+        W = np.array([[random.uniform(-1, 1) for _ in n.w] for n in layer.neurons])
+        a = np.maximum(W @ a, 0) if nonlin else W @ a
+    np.testing.assert_allclose([v.data for v in model(x)], a, rtol=1e-14)
+    np.testing.assert_allclose([v.data for v in model(np.array(x))], a, rtol=1e-14)
+    np.testing.assert_allclose([v.data for v in model([tg.Value(v) for v in x])], a, rtol=1e-14)
+
+
+def test_single_neuron_layers_can_follow_each_other():
+    model = nn.MLP(1, [1, 1])
+    assert isinstance(model([2.0]), tg.Value)
+
+
+def test_wrong_number_of_inputs():
+    with pytest.raises(ValueError, match=r"LinearNeuron\(3\): got 2 inputs, not 3"):
+        nn.MLP(3, [1])([1.0, 2.0])
+
+
+def test_micrograd_style_subclass():
+    class Twice(nn.Module):
+        def __init__(self):
+            self.k = tg.Value(2.0)
+
+        def __call__(self, x):
+            return self.k * x
+
+        def parameters(self):
+            return [self.k]
+
+    model = Twice()
+    y = model(tg.Value(3.0))
+    y.backward()
+    assert model.k.grad == 3.0
+    model.zero_grad()
+    assert model.k.grad is None
+
+
+# --- modules
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.hidden = nn.Linear(4, 3, rng=0)
+        self.blocks = {"a": nn.LayerNorm(3), "b": [nn.Linear(3, 2, bias=False, rng=1)]}
+        self.gain = tg.Tensor(1.0)
+        self.shared = self.hidden
+        self.constant = tg.Tensor(5.0).detach()
+        self.size = 4
+        self._cache = tg.Tensor(0.0)
+
+    def forward(self, x):
+        self.h = tg.tanh(self.hidden(x))
+        return self.blocks["b"][0](self.blocks["a"](self.h)) * self.gain
+
+
+def test_parameters_are_found_by_attribute():
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == [
+        "hidden.W",
+        "hidden.b",
+        "blocks.a.scale",
+        "blocks.a.shift",
+        "blocks.b.0.W",
+        "gain",
+    ]
+    assert [id(p) for p in net.parameters()] == [id(p) for _, p in net.named_parameters()]
+    before = len(net.parameters())
+    net(np.ones((2, 4)))  # stores an intermediate result as an attribute
+    assert len(net.parameters()) == before
+
+
+def test_names_and_scopes():
+    net = Net()
+    net.gain.name = "g"
+    y = net(np.ones((2, 4)))
+    assert net.hidden.W.name == "hidden.W"
+    assert net.gain.name == "g"
+    scopes = {n.op.name: n.scope for n in tg.node.topological_order(y) if n.op}
+    assert y.scope == ()
+    assert scopes["matmul"] in {("hidden",), ("blocks.b.0",)}
+    assert scopes["sqrt"] == ("blocks.a",)
+    with tg.scope("outer"):
+        assert net.hidden(np.ones(4)).scope == ("outer", "hidden")
+    assert net.hidden(np.ones(4)).scope == ("hidden",)
+
+
+def test_scalar_scopes_nest():
+    model = nn.MLP(2, [2, 1])
+    y = model([1.0, 2.0])
+    assert y.scope == ("layers.1", "neurons.0")
+    assert model.layers[0].neurons[1].w[0].name == "layers.0.neurons.1.w.0"
+
+
+def test_module_used_by_threads():
+    net = Net()
+    net(np.ones((2, 4)))
+    wrong = []
+
+    def work():
+        for _ in range(200):
+            if net.hidden(np.ones(4)).scope != ("hidden",):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_zero_grad_train_and_eval():
+    net = Net()
+    net(np.arange(8.0).reshape(2, 4)).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+    assert net.eval() is net
+    assert not net.blocks["a"].training
+    assert net.train().blocks["b"][0].training
+
+
+def test_module_without_forward():
+    with pytest.raises(NotImplementedError, match="Empty does not define forward"):
+        type("Empty", (nn.Module,), {})()(1)
+
+
+def test_a_module_that_knows_its_parent():
+    net = Net()
+    net.hidden.parent = net
+    assert len(net.parameters()) == 6
+    net(np.ones((2, 4)))
+
+
+def test_linear(rng):
+    layer = nn.Linear(4, 3, rng=0)
+    x = tg.Tensor(rng.normal(size=(5, 4)))
+    y = layer(x)
+    np.testing.assert_allclose(y.data, x.data @ layer.W.data + layer.b.data)
+    G = rng.normal(size=(5, 3))
+    y.backward(G)
+    np.testing.assert_allclose(layer.W.grad, x.data.T @ G)
+    np.testing.assert_allclose(layer.b.grad, G.sum(0))
+    np.testing.assert_allclose(x.grad, G @ layer.W.data.T)
+    assert repr(layer) == "Linear(4, 3)"
+    assert nn.Linear(4, 3, bias=False).parameters()[0].shape == (4, 3)
+
+
+def test_linear_names_itself_when_shapes_do_not_fit():
+    model = nn.Sequential(nn.Linear(4, 3), tg.tanh)
+    x = np.ones((2, 5))
+    with pytest.raises(ValueError, match=r"matmul: x \(2, 5\) @ layers\.0\.W \(4, 3\) do not fit"):
+        model(x)
+
+
+def test_sequential():
+    model = nn.Sequential(nn.Linear(4, 3, rng=0), tg.tanh, nn.Linear(3, 2, rng=1))
+    x = np.ones(4)
+    a, _, b = model.layers
+    np.testing.assert_allclose(model(x).data, b(tg.tanh(a(x))).data)
+    assert repr(model) == "Sequential(Linear(4, 3), tanh, Linear(3, 2))"
+    with pytest.raises(TypeError, match="layer 1 is a int, neither a Module nor a function"):
+        nn.Sequential(tg.tanh, 3)
+
+
+def test_dropout(rng):
+    layer = nn.Dropout(0.25, rng=0)
+    x = tg.Tensor(np.ones(10_000, dtype=np.float32))
+    y = layer(x)
+    assert y.dtype == np.float32
+    assert set(np.unique(y.data)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs((y.data == 0).mean() - 0.25) < 0.02
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    assert layer.eval()(x) is x
+    with pytest.raises(ValueError, match="p is a probability below 1, got 1"):
+        nn.Dropout(1)
+
+
+def test_layer_norm(rng):
+    layer = nn.LayerNorm(6)
+    x = rng.normal(2.0, 3.0, size=(4, 6))
+    y = layer(tg.Tensor(x)).data
+    np.testing.assert_allclose(y.mean(-1), 0, atol=1e-12)
+    np.testing.assert_allclose(y.std(-1), 1, rtol=1e-5)
+
+
+def test_batch_norm(rng):
+    layer = nn.BatchNorm(3, momentum=0.5)
+    x = rng.normal(2.0, 3.0, size=(8, 3))
+    y = layer(tg.Tensor(x)).data
+    np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5))
+    np.testing.assert_allclose(layer.running_mean, 0.5 * x.mean(0))
+    np.testing.assert_allclose(layer.running_var, 0.5 + 0.5 * x.var(0, ddof=1))
+    y = layer.eval()(x[0]).data
+    np.testing.assert_allclose(y, (x[0] - layer.running_mean) / np.sqrt(layer.running_var + 1e-5))
+    with pytest.raises(ValueError, match="at least 2 observations"):
+        layer.train()(x[:1])
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm(3), nn.BatchNorm(3)])
+def test_normalisation_gradient(norm, rng):
+    x, w = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+
+    def f(x):
+        return (norm(x) * w).sum()
+
+    gradient = tg.grad(f)(x).data  # a node: f depends on parameters too
+    for i in np.ndindex(x.shape):
+        d = np.zeros_like(x)
+        d[i] = 1e-5
+        numeric = (f(tg.Tensor(x + d)).data - f(tg.Tensor(x - d)).data) / 2e-5
+        np.testing.assert_allclose(gradient[i], numeric, atol=1e-8)
+
+
+def test_weights_have_the_stated_variance():
+    for draw, variance in ((nn.init.glorot, 2 / 500), (nn.init.he, 2 / 400)):
+        W = draw(400, 100, rng=0)
+        assert W.shape == (400, 100)
+        np.testing.assert_allclose(W.var(), variance, rtol=0.02)
+        np.testing.assert_array_equal(W, draw(400, 100, rng=0))
+
+
+# --- losses
+
+
+def test_mse(rng):
+    p, t = rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+    x = tg.Tensor(p)
+    loss = nn.mse(x, t)
+    loss.backward()
+    np.testing.assert_allclose(loss.data, ((p - t) ** 2).mean())
+    np.testing.assert_allclose(x.grad, 2 * (p - t) / 8)
+
+
+def test_binary_cross_entropy_with_logits(rng):
+    z, t = rng.normal(size=6), np.array([0, 1, 1, 0, 0.3, 1])
+    x = tg.Tensor(z)
+    loss = nn.binary_cross_entropy_with_logits(x, t)
+    loss.backward()
+    s = 1 / (1 + np.exp(-z))
+    np.testing.assert_allclose(loss.data, -(t * np.log(s) + (1 - t) * np.log(1 - s)).mean())
+    np.testing.assert_allclose(x.grad, (s - t) / 6)
+    x = tg.Tensor([1000.0, -1000.0])
+    loss = nn.binary_cross_entropy_with_logits(x, np.array([1.0, 1.0]))
+    loss.backward()
+    assert loss.item() == 500
+    np.testing.assert_array_equal(x.grad, [0, -0.5])
+
+
+def test_hinge():
+    score = tg.Tensor([0.5, 2.0, -1.0])
+    loss = nn.hinge(score, [1, 1, 1])
+    loss.backward()
+    np.testing.assert_allclose(loss.data, 2.5 / 3)
+    np.testing.assert_allclose(score.grad, np.array([-1, 0, -1]) / 3)
+
+
+@pytest.mark.parametrize("loss", [nn.mse, nn.binary_cross_entropy_with_logits, nn.hinge])
+def test_losses_refuse_shapes_that_would_broadcast(loss):
+    with pytest.raises(ValueError, match=r"\(4, 1\) and \w+ \(4,\) must have the same shape"):
+        loss(tg.Tensor(np.ones((4, 1))), np.ones(4))
+
+
+def test_a_network_learns_xor():
+    X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
+    t = np.array([[0], [1], [1], [0]], dtype=float)
+    model = nn.Sequential(nn.Linear(2, 8, rng=0), tg.tanh, nn.Linear(8, 1, rng=1))
+    optimizer = SGD(model.parameters(), lr=0.5, momentum=0.9)
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss = nn.binary_cross_entropy_with_logits(model(X), t)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.01
+    np.testing.assert_array_equal(model(X).data > 0, t == 1)

@@ -1,0 +1,146 @@
+"""Modules on `Tensor`. Observations are rows: x has shape (..., features)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backend import namespace
+from ..node import Node
+from ..tensor import Tensor
+from . import init
+from .init import Random
+from .module import Module
+
+
+class Linear(Module):
+    """x W + b, for x of shape (..., nin): W is (nin, nout), drawn by `weights`, b is (nout,), 0.
+
+    Raises `ValueError`, with the shapes, where x does not have `nin` entries in its last axis.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        *,
+        bias: bool = True,
+        weights: Callable[..., Any] = init.glorot,
+        rng: Random = None,
+    ) -> None:
+        self.W = Tensor(weights(nin, nout, rng=rng))
+        self.b = Tensor(np.zeros(nout)) if bias else None
+
+    def forward(self, x: Any) -> Any:
+        y = ops.matmul(x, self.W)
+        return y if self.b is None else y + self.b
+
+    def __repr__(self) -> str:
+        nin, nout = self.W.shape
+        return f"Linear({nin}, {nout}{'' if self.b is not None else ', bias=False'})"
+
+
+class Sequential(Module):
+    """Modules and plain functions (such as tg.tanh) one after the other."""
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for i, layer in enumerate(layers):
+            if not callable(layer):
+                raise TypeError(
+                    f"Sequential: layer {i} is a {type(layer).__name__}, neither a Module nor a "
+                    "function"
+                )
+        self.layers = list(layers)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        shown = (getattr(layer, "__name__", None) or repr(layer) for layer in self.layers)
+        return f"Sequential({', '.join(shown)})"
+
+
+class Dropout(Module):
+    """In training, each entry is 0 with probability p, else divided by 1 - p; in use, x itself."""
+
+    def __init__(self, p: float = 0.5, *, rng: Random = None) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p is a probability below 1, got {p}")
+        self.p = p
+        self._rng = np.random.default_rng(rng)
+
+    def forward(self, x: Any) -> Any:
+        if not self.training or not self.p:
+            return x
+        kept = self._rng.random(x.shape) >= self.p
+        data = x.data if isinstance(x, Node) else x
+        return x * namespace(data).asarray(kept / (1 - self.p), dtype=data.dtype)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p})"
+
+
+class LayerNorm(Module):
+    """(x - mean) / sqrt(var + eps) * scale + shift, over the last axis of `features` entries."""
+
+    def __init__(self, features: int, *, eps: float = 1e-5) -> None:
+        self.scale = Tensor(np.ones(features))
+        self.shift = Tensor(np.zeros(features))
+        self.eps = eps
+
+    def forward(self, x: Any) -> Any:
+        return _normalise(x, *_moments(x, -1), self.eps) * self.scale + self.shift
+
+    def __repr__(self) -> str:
+        return f"LayerNorm({self.scale.shape[0]})"
+
+
+class BatchNorm(Module):
+    """Like `LayerNorm` over the observations (axis 0) of x (N, features).
+
+    In training it uses the batch's mean and (biased) variance and moves the running ones towards
+    the batch's mean and unbiased variance by `momentum`; in use it applies the running ones.
+    """
+
+    def __init__(self, features: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        self.scale = Tensor(np.ones(features))
+        self.shift = Tensor(np.zeros(features))
+        self.eps = eps
+        self.momentum = momentum
+        self.running_mean = np.zeros(features)
+        self.running_var = np.ones(features)
+
+    def forward(self, x: Any) -> Any:
+        if self.training:
+            n = x.shape[0]
+            if n < 2:
+                raise ValueError("BatchNorm: training needs at least 2 observations")
+            mean, var = _moments(x, 0)
+            old = 1 - self.momentum
+            self.running_mean = old * self.running_mean + self.momentum * _raw(mean)[0]
+            self.running_var = old * self.running_var + self.momentum * n / (n - 1) * _raw(var)[0]
+        else:
+            mean, var = self.running_mean, self.running_var
+        return _normalise(x, mean, var, self.eps) * self.scale + self.shift
+
+    def __repr__(self) -> str:
+        return f"BatchNorm({self.scale.shape[0]})"
+
+
+def _moments(x: Any, axis: int) -> tuple[Any, Any]:
+    n = x.shape[axis]
+    mean = ops.sum(x, axis=axis, keepdims=True) / n
+    return mean, ops.sum(ops.square(x - mean), axis=axis, keepdims=True) / n
+
+
+def _normalise(x: Any, mean: Any, var: Any, eps: float) -> Any:
+    return (x - mean) / ops.sqrt(var + eps)
+
+
+def _raw(x: Any) -> Any:
+    return x.data if isinstance(x, Node) else x

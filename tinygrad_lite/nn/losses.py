@@ -1,0 +1,50 @@
+"""Losses: plain functions of Tensors, each the mean over the observations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..node import Node
+
+
+def mse(prediction: Any, target: Any) -> Any:
+    """Mean squared error: the mean of (prediction - target)**2 over all entries.
+
+    Raises `ValueError` where the shapes differ: they would broadcast to something else.
+    """
+    _same_shape("mse", prediction=prediction, target=target)
+    return _mean(ops.square(ops.subtract(prediction, target)))
+
+
+def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:
+    """Mean of -t log s - (1 - t) log(1 - s), s = sigmoid(logits), target t in [0, 1].
+
+    Computed as softplus(logits) - t * logits, which is finite for every finite logit.
+    """
+    _same_shape("binary_cross_entropy_with_logits", logits=logits, target=target)
+    return _mean(ops.softplus(logits) - ops.multiply(target, logits))
+
+
+def hinge(score: Any, label: Any) -> Any:
+    """Mean of max(0, 1 - label * score), label -1 or 1."""
+    _same_shape("hinge", score=score, label=label)
+    return _mean(ops.relu(1 - ops.multiply(label, score)))
+
+
+def _mean(x: Any) -> Any:
+    n = 1
+    for length in x.shape:
+        n *= length
+    return ops.sum(x) / n
+
+
+def _same_shape(loss: str, **inputs: Any) -> None:
+    shapes = {
+        name: tuple(np.shape(x.data if isinstance(x, Node) else x)) for name, x in inputs.items()
+    }
+    if len(set(shapes.values())) > 1:
+        shown = " and ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{loss}: {shown} must have the same shape")
