@@ -1,0 +1,84 @@
+"""The scene: which boxes there are, what they say, and what is folded."""
+
+import sys
+
+import numpy as np
+
+import tinygrad_lite as tg
+from tinygrad_lite.draw.scene import build_scene
+from tinygrad_lite.names import name_all
+from tinygrad_lite.node import topological_order
+
+
+def scene_of(root, **options):
+    nodes = topological_order(root)
+    values = [*nodes, *(x for n in nodes for x in n.inputs)]
+    return build_scene(root, name_all(values, sys._getframe(1)), **options)
+
+
+def rows(box):
+    return {row.label: row.text for row in box.rows}
+
+
+def test_a_box_per_node_and_raw_constant():
+    W = tg.Tensor(np.arange(6.0).reshape(2, 3), name="W")
+    x = np.ones(3)
+    v = W @ x
+    E = (v**2).sum()
+    scene = scene_of(E)
+    kinds = {box.name or box.title: box.kind for box in scene.boxes}
+    assert kinds == {
+        "W": "leaf",
+        "x": "constant",
+        "v": "op",
+        "2": "constant",
+        "t₁": "op",
+        "E": "output",
+    }
+    by_name = {box.name: box for box in scene.boxes}
+    assert by_name["v"].title == "v = W @ x  (2,)"
+    assert rows(by_name["v"]) == {"data": "[3, 12]", "grad": "—"}
+    assert "grad" not in rows(by_name["x"])
+    E.backward()
+    assert rows(next(b for b in scene_of(E).boxes if b.name == "v"))["grad"] == "[6, 24]"
+
+
+def test_scalar_edges_carry_local_derivatives():
+    a, b = tg.Value(2.0), tg.Value(-3.0)
+    c = a * b
+    scene = scene_of(c)
+    assert [(e.local, e.rule) for e in scene.edges] == [("−3", "∂c/∂a = b"), ("2", "∂c/∂b = a")]
+
+
+def test_an_input_used_twice_has_two_edges():
+    a = tg.Value(3.0)
+    b = a * a
+    assert [e.index for e in scene_of(b).edges] == [0, 1]
+
+
+def test_scopes_fold_and_open():
+    x = tg.Value(1.0)
+    with tg.scope("outer"):
+        for name in ("one", "two"):
+            with tg.scope(name):
+                for _ in range(20):
+                    x = x * 2.0 + 1.0
+    folded = scene_of(x, max_nodes=30)
+    assert [b.title for b in folded.boxes if b.kind == "group"] == ["one", "two"]
+    assert [c.scope for c in folded.clusters] == [("outer",)]
+    assert "81 nodes; showing 2 groups" in folded.note
+    opened = scene_of(x, max_nodes=30, depth=0, expanded=[("outer",), ("outer", "two")])
+    assert [b.title for b in opened.boxes if b.kind == "group"] == ["one"]
+    assert scene_of(x, depth=2).note == ""
+
+
+def test_groups_count_every_node_once():
+    x = [tg.Value(float(i)) for i in range(40)]
+    for _ in range(3):
+        x = [sum((xi * 0.5 for xi in x), tg.Value(0.0)).tanh() for _ in range(10)]
+    E = sum(x)
+    scene = scene_of(E)
+    nodes = [node for box in scene.boxes for node in box.nodes]
+    assert len(nodes) == len(set(nodes)) == len(topological_order(E)) == scene.nodes
+    assert len(scene.boxes) >= 4
+    assert sum(box.kind != "constant" for box in scene.boxes) <= 30

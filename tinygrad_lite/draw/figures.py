@@ -1,0 +1,148 @@
+"""Numbers as a picture shows them: three or four digits, and what stands for an array."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NONE = "—"  # no value yet: no backward has reached the node
+MINUS = "−"
+PRINTED = 6  # arrays up to this size are printed entry by entry
+ROWS, COLUMNS = 8, 24  # the largest heat map
+
+Heat = tuple[tuple[float | None, ...], ...]  # rows of levels from -1 to 1, None for NaN
+
+
+class Summary(NamedTuple):
+    """An array in one line, its heat map when it is not printed in full, and all in words."""
+
+    text: str
+    heat: Heat | None
+    words: str
+
+
+def number(x: float) -> str:
+    """`x` to three digits (four from 1000 on) with a true minus sign: `−0.0988`, `1.2e−7`."""
+    x = float(x)
+    if math.isnan(x):
+        return "NaN"
+    size = abs(x)
+    if math.isinf(x):
+        text = "∞"
+    elif 999.5 <= size < 9999.5:
+        text = f"{size:.0f}"
+    else:
+        text, _, exponent = f"{size:.3g}".partition("e")
+        if exponent:
+            text += f"e{MINUS if exponent[0] == '-' else ''}{int(exponent[1:])}"
+    return MINUS + text if x < 0 else text
+
+
+def plain(value: Any) -> np.ndarray[Any, Any]:
+    """Data or a gradient (which may itself be a node) as a NumPy array of floats."""
+    value = getattr(value, "_data", value)
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        return np.asarray(np.from_dlpack(value), dtype=float)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`(5, 4)`."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def entries(a: np.ndarray[Any, Any]) -> str:
+    """All entries of a small array: `[0.5, −1.2]`."""
+    if a.ndim == 0:
+        return number(float(a))
+    return f"[{', '.join(entries(row) for row in a)}]"
+
+
+def summary(value: Any, *, norm: bool = False) -> Summary:
+    """An array as a picture shows it: its entries if few, else its range or norm and a heat map."""
+    if value is None:
+        return Summary(NONE, None, "no gradient yet")
+    a = plain(value)
+    if a.ndim == 0:
+        text = number(float(a))
+        return Summary(text, None, text)
+    if a.size == 0:
+        return Summary("empty", None, f"shape {shape_text(a.shape)}, no entries")
+    finite = a[np.isfinite(a)]
+    odd = a.size - finite.size
+    note = f", {odd} of {a.size} not finite" if odd else ""
+    words = f"shape {shape_text(a.shape)}{note}"
+    if finite.size:
+        low, high = number(float(finite.min())), number(float(finite.max()))
+        length = number(_norm(finite))
+        words += f", from {low} to {high}, mean {number(float(finite.mean()))}, norm {length}"
+    if a.size <= PRINTED:
+        return Summary(entries(a), None, words)
+    if not finite.size:
+        text = f"all {a.size} not finite"
+    else:
+        text = f"norm {length}" if norm else low if low == high else f"{low} … {high}"
+        text += f", {odd} not finite" if odd else ""
+    return Summary(text, heat(a), words)
+
+
+def _norm(a: np.ndarray[Any, Any]) -> float:
+    """The Euclidean norm, without overflow."""
+    top = float(np.abs(a).max())
+    return top * float(np.linalg.norm(a / top)) if top else 0.0
+
+
+def magnitude(value: Any) -> float:
+    """The norm of the finite entries of data or a gradient."""
+    a = plain(value)
+    finite = a[np.isfinite(a)]
+    return _norm(finite) if finite.size else 0.0
+
+
+def joint_norm(values: Iterable[Any]) -> str:
+    """The norm of the finite entries of many gradients together, as text."""
+    sizes = [abs(v) if type(v) is float else magnitude(v) for v in values]
+    finite = np.asarray([v for v in sizes if v < math.inf])
+    return number(_norm(finite)) if finite.size else "NaN"
+
+
+def heat(a: np.ndarray[Any, Any]) -> Heat:
+    """Levels sign(v) * sqrt(|v| / max|v|) of an array as rows; long axes in equal bins' means."""
+    grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])
+    grid = _binned(_binned(grid, ROWS).T, COLUMNS).T
+    finite = np.abs(grid[np.isfinite(grid)])
+    top = float(finite.max()) if finite.size else 0.0
+    return tuple(tuple(_level(float(v), top) for v in row) for row in grid)
+
+
+def _level(v: float, top: float) -> float | None:
+    if math.isnan(v):
+        return None
+    if math.isinf(v):
+        return math.copysign(1.0, v)
+    return level(v, top)
+
+
+def level(v: float, top: float) -> float:
+    """Where v stands from -1 to 1 on a square-root scale, given the largest magnitude."""
+    return math.copysign(math.sqrt(min(abs(v) / top, 1.0)), v) if top else 0.0
+
+
+def _binned(grid: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
+    """`grid` with at most `limit` rows: the means of equal runs of rows."""
+    n = len(grid)
+    if n <= limit:
+        return grid
+    starts = np.arange(limit) * n // limit
+    counts = np.diff([*starts, n])
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.add.reduceat(grid, starts, axis=0) / counts[:, None])
+
+
+def size(shape: tuple[int, ...]) -> int:
+    """The number of entries."""
+    return math.prod(shape)

@@ -1,0 +1,401 @@
+"""The scene: what a picture shows, before it is laid out and in whatever format it is written.
+
+Boxes (one per op with its result, one per leaf or constant, one per collapsed group), the edges
+between them and the clusters around them. SVG, DOT and the interactive page are written from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from ..node import Node, Scalar, topological_order
+from ..notation import local_text, write
+from ..sweep import contribution
+from . import figures
+from .collapse import LIMIT, Group, Unit, partition
+from .figures import Heat
+from .measure import TEXT, TITLE, shorten, width
+
+Kind = Literal["leaf", "constant", "op", "output", "group"]
+Path = tuple[str, ...]
+Point = tuple[float, float]
+
+SHOW = ("data", "grad", "shape", "local")
+MAX_NODES = 30
+
+PAD, LABEL, ROW, HEAD = 9.0, 34.0, 17.0, 22.0  # pixels: margin, label column, row and title height
+CELL = 4.0  # a heat map's cell
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a box: a label (data, grad, or none), a text, and an array's heat map."""
+
+    label: str
+    text: str
+    heat: Heat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A node, a constant or a group. `x`, `y` is the top left corner once it is laid out.
+
+    `order` counts in the order of execution. `nodes` are what it stands for: one node, several for
+    a group, none for a raw constant. `level` is the gradient for colouring: from -1 to 1 on a
+    square-root scale when `signed` (scalars), from 0 to 1 for norms, None without a gradient.
+    """
+
+    id: str
+    kind: Kind
+    title: str
+    rows: tuple[Row, ...]
+    order: int
+    nodes: tuple[Node, ...]
+    scope: Path = ()
+    path: Path = ()
+    name: str = ""
+    tooltip: str = ""
+    level: float | None = None
+    signed: bool = True
+    count: int = 1
+    width: float = 0.0
+    height: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From the box of an input to the box that uses it (against that in a backward graph).
+
+    `index` says which input it is, `count` how many edges of the graph it stands for, `local` is
+    the local derivative of scalars as a number, `rule` as a formula. `points` is the path once laid
+    out: a start point and then cubic Bezier segments of three points each; `label_at` is the
+    centre of the label.
+    """
+
+    source: str
+    target: str
+    index: int
+    count: int = 1
+    local: str | None = None
+    rule: str = ""
+    points: tuple[Point, ...] = ()
+    label_at: Point | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A scope that is drawn open: `boxes` are the ids of all boxes inside, at any depth."""
+
+    scope: Path
+    boxes: tuple[str, ...]
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that is drawn. `nodes` is the size of the whole graph, `note` says what was left out."""
+
+    boxes: tuple[Box, ...]
+    edges: tuple[Edge, ...]
+    clusters: tuple[Cluster, ...]
+    direction: Literal["right", "down"] = "right"
+    graph: Literal["forward", "backward"] = "forward"
+    title: str = ""
+    note: str = ""
+    nodes: int = 0
+    width: float = 0.0
+    height: float = 0.0
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def alt(self) -> str:
+        """The picture in a sentence, for those who cannot see it."""
+        kinds = [box.kind for box in self.boxes]
+        parts = [
+            f"{n} {word if n == 1 else word + 's'}"
+            for word, n in (
+                ("leaf node", kinds.count("leaf")),
+                ("constant", kinds.count("constant")),
+                ("operation", kinds.count("op") + kinds.count("output")),
+                ("group", kinds.count("group")),
+            )
+            if n
+        ]
+        return f"{self.title}: {', '.join(parts)}." + (f" {self.note}." if self.note else "")
+
+
+def build_scene(
+    roots: Node | Sequence[Node],
+    names: Mapping[int, str],
+    *,
+    show: Collection[str] = SHOW,
+    direction: Literal["right", "down"] = "right",
+    graph: Literal["forward", "backward"] = "forward",
+    depth: int | None = None,
+    around: Node | None = None,
+    max_nodes: int = MAX_NODES,
+    expanded: Iterable[Path] = (),
+) -> Scene:
+    """The scene of everything that `roots` depend on, not yet laid out.
+
+    `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
+    as fit into `max_nodes` boxes), `expanded` scopes are open in any case; `around` shows that
+    node's surroundings only.
+    """
+    roots = (roots,) if isinstance(roots, Node) else tuple(roots)
+    order = topological_order(*roots)[::-1]
+    plan = partition(
+        order, depth=depth, around=around, max_nodes=max_nodes, expanded=frozenset(expanded)
+    )
+    shown = order
+    if len(order) > LIMIT:
+        shown = [unit.content for unit in plan.units if isinstance(unit.content, Node)]
+    known = complete_names(shown, names)
+    maker = _Maker(known, frozenset(roots), frozenset(show), graph)
+    boxes = maker.boxes(plan.units)
+    edges = maker.edges(order, plan.unit_of)
+    if graph == "backward":
+        kept = {box.id for box in boxes if box.kind != "constant"}
+        boxes = [box for box in boxes if box.id in kept]
+        edges = [
+            replace(e, source=e.target, target=e.source)
+            for e in edges
+            if e.source in kept and e.target in kept
+        ]
+    title = ", ".join(known.get(id(r), "result") for r in roots)
+    kind = "Backward graph" if graph == "backward" else "Computation graph"
+    return Scene(
+        boxes=tuple(boxes),
+        edges=tuple(edges),
+        clusters=_clusters(boxes),
+        direction=direction,
+        graph=graph,
+        title=f"{kind} of {title}",
+        note=plan.note,
+        nodes=len(order),
+        names=known,
+    )
+
+
+def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int, str]:
+    """`names`, and a short new one for every node and constant array without: t₁, t₂ for results,
+    p₁ for leaves, c₁ for constants."""
+    known = {key: shorten(name, 24) or "?" for key, name in names.items()}
+    taken = set(known.values())
+    counts = {"t": 0, "p": 0, "c": 0}
+
+    def fresh(letter: str) -> str:
+        while True:
+            counts[letter] += 1
+            name = letter + str(counts[letter]).translate(_SUBSCRIPTS)
+            if name not in taken:
+                return name
+
+    for node in order:
+        for x in (*node.inputs, node):
+            if id(x) in known or isinstance(x, (int, float)):
+                continue
+            if isinstance(x, Node):
+                known[id(x)] = fresh("t" if x.op else "c" if x.constant else "p")
+            elif getattr(x, "ndim", 0):
+                known[id(x)] = fresh("c")
+    return known
+
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class _Maker:
+    """Makes boxes and edges, given the names and what is to be shown."""
+
+    def __init__(
+        self, names: Mapping[int, str], roots: frozenset[Node], show: frozenset[str], graph: str
+    ) -> None:
+        self._names = names
+        self._roots = roots
+        self._show = show
+        self._backward = graph == "backward"
+
+    def boxes(self, units: Sequence[Unit]) -> list[Box]:
+        boxes = [self._box(order, unit) for order, unit in enumerate(units)]
+        return [sized(box) for box in _levelled(boxes)]
+
+    def _box(self, order: int, unit: Unit) -> Box:
+        if isinstance(unit.content, Group):
+            return self._group(order, unit, unit.content)
+        if isinstance(unit.content, Node):
+            return self._node(order, unit, unit.content)
+        return self._constant(order, unit, unit.content)
+
+    def _node(self, order: int, unit: Unit, node: Node) -> Box:
+        name = self._names[id(node)]
+        shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
+        text = shorten(write(node, self._names, depth=0)) if node.op else name
+        title = f"{name} = {text}" if node.op else name
+        if node.constant and id(node) not in self._names:
+            title = "constant"
+        data, grad = figures.summary(node.data), figures.summary(node.grad, norm=True)
+        tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
+        rows = []
+        if "data" in self._show and not self._backward:
+            rows.append(Row("data", data.text, data.heat))
+        if not node.constant:
+            tooltip += f"\ngrad: {grad.words}"
+            if "grad" in self._show or self._backward:
+                rows.append(Row("grad", grad.text, grad.heat))
+        if node.scope:
+            tooltip += f"\nscope: {' / '.join(node.scope)}"
+        if node.line:
+            tooltip += f"\nat {node.line}"
+        kind: Kind = "output" if node in self._roots and node.op else "op" if node.op else "leaf"
+        if node.constant:
+            kind = "constant"
+        if self._backward:
+            title = f"∂{self._root_name()}/∂{name}"
+        return Box(
+            id=unit.id,
+            kind=kind,
+            title=f"{title}  {shape}".rstrip(),
+            rows=tuple(rows),
+            order=order,
+            nodes=(node,),
+            scope=unit.scope,
+            name=name,
+            tooltip=tooltip,
+        )
+
+    def _root_name(self) -> str:
+        return self._names[id(next(iter(self._roots)))] if len(self._roots) == 1 else "out"
+
+    def _constant(self, order: int, unit: Unit, value: Any) -> Box:
+        name = self._names.get(id(value), "")
+        summary = figures.summary(value)
+        shape = tuple(getattr(value, "shape", ()))
+        text = figures.shape_text(shape) if shape and "shape" in self._show else ""
+        rows: tuple[Row, ...] = ()
+        if shape and "data" in self._show:
+            rows = (Row("data", summary.text, summary.heat),)
+        title = f"{name}  {text}".strip() if shape else summary.text
+        return Box(
+            id=unit.id,
+            kind="constant",
+            title=title,
+            rows=rows,
+            order=order,
+            nodes=(),
+            scope=unit.scope,
+            name=name,
+            tooltip=f"constant {name}\ndata: {summary.words}".replace(" \n", "\n"),
+        )
+
+    def _group(self, order: int, unit: Unit, group: Group) -> Box:
+        rows = [Row("", line) for line in group.lines()]
+        shape = group.nodes[-1].shape
+        if shape and "shape" in self._show:
+            rows.append(Row("out", figures.shape_text(shape)))
+        if "grad" in self._show:
+            grads = [node.grad for node in group.nodes if node.grad is not None]
+            rows.append(Row("grad", f"norm {figures.joint_norm(grads)}" if grads else figures.NONE))
+        return Box(
+            id=unit.id,
+            kind="group",
+            title=shorten(group.title),
+            rows=tuple(rows),
+            order=order,
+            nodes=tuple(group.nodes),
+            scope=unit.scope,
+            path=group.path,
+            name=group.title,
+            tooltip=f"{group.title}: {', '.join(group.lines(99))}",
+            count=len(group.nodes),
+        )
+
+    def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
+        found: dict[tuple[str, str, int], Edge] = {}
+        for node in order:
+            target = unit_of.get(node)
+            if target is None:
+                continue
+            for index, x in enumerate(node.inputs):
+                source = unit_of.get(x if isinstance(x, Node) else (node, index))
+                if source is None or source == target:
+                    continue
+                plain = source[0] != "g" and target[0] != "g"
+                key = (source, target, index if plain else -1)
+                if key in found:
+                    found[key] = replace(found[key], count=found[key].count + 1)
+                    continue
+                edge = Edge(source, target, index)
+                found[key] = self._with_local(edge, node, x) if plain else edge
+        return list(found.values())
+
+    def _with_local(self, edge: Edge, node: Node, x: Any) -> Edge:
+        op = node.op
+        assert op is not None
+        if not isinstance(x, Node) or x.constant or not op.elementwise or not op.rules:
+            return edge
+        names = self._names
+        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {local_text(node, edge.index, names)}"
+        local = None
+        if isinstance(node, Scalar) and "local" in self._show:
+            local = figures.number(float(contribution(node, edge.index, 1.0)))
+        return replace(edge, local=local, rule=rule)
+
+
+def _levelled(boxes: list[Box]) -> list[Box]:
+    """Boxes with the level of their gradient relative to the largest shown, for colouring."""
+    signed: dict[str, float] = {}
+    norms: dict[str, float] = {}
+    for box in boxes:
+        if box.kind in ("group", "constant") or box.nodes[0].grad is None:
+            continue
+        node = box.nodes[0]
+        if node.shape:
+            norms[box.id] = figures.magnitude(node.grad)
+        else:
+            signed[box.id] = float(figures.plain(node.grad).reshape(()))
+    tops = [
+        max((abs(v) for v in values.values() if abs(v) < float("inf")), default=0.0)
+        for values in (signed, norms)
+    ]
+    result = []
+    for box in boxes:
+        if box.id in signed and signed[box.id] == signed[box.id]:
+            box = replace(box, level=figures.level(signed[box.id], tops[0]))
+        elif box.id in norms:
+            box = replace(box, level=figures.level(norms[box.id], tops[1]), signed=False)
+        result.append(box)
+    return result
+
+
+def sized(box: Box) -> Box:
+    """The box as wide and high as its texts and heat maps need."""
+    w = width(box.title, TITLE)
+    h = HEAD
+    for row in box.rows:
+        label = LABEL if row.label else 0.0
+        heat_width, heat_height = heat_size(row.heat)
+        w = max(w, label + width(row.text, TEXT) + (heat_width + 8 if row.heat else 0))
+        h += max(ROW, heat_height + 5)
+    return replace(box, width=round(w + 2 * PAD + 0.5), height=h + (5 if box.rows else 2))
+
+
+def heat_size(heat: Heat | None) -> Point:
+    """Width and height of a heat map in pixels."""
+    return (len(heat[0]) * CELL, max(len(heat) * CELL, 8.0)) if heat else (0.0, 0.0)
+
+
+def _clusters(boxes: Sequence[Box]) -> tuple[Cluster, ...]:
+    inside: dict[Path, list[str]] = {}
+    for box in boxes:
+        for n in range(1, len(box.scope) + 1):
+            inside.setdefault(box.scope[:n], []).append(box.id)
+    ordered = sorted(inside.items(), key=lambda item: len(item[0]))
+    return tuple(Cluster(scope, tuple(ids)) for scope, ids in ordered)
