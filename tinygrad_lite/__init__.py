@@ -1,5 +1,8 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
+from .check import Finding as Finding
+from .check import Report as Report
+from .check import check as check
 from .node import debug as debug
 from .node import no_grad as no_grad
 from .node import scope as scope

@@ -1,0 +1,202 @@
+"""Reading what the user claims: every unreadable claim gets an error that says the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..backend import is_array, to_array
+from ..node import Array, Node, Scalar, topological_order
+from .compare import Comparison, claim_eps, tolerance
+from .tape import Tape
+
+
+class Claim:
+    """One claimed gradient: the user's node, its twin on the tape, and the claimed array."""
+
+    def __init__(self, name: str, user: Node, node: Node, value: Any, given: Any) -> None:
+        self.name, self.user, self.node = name, user, node
+        self.value = np.asarray(value, dtype=np.float64)
+        self.given = given
+        dtype = user.data.dtype if isinstance(user, Array) else np.float64
+        self.eps = claim_eps(
+            dtype if isinstance(dtype, (type, np.dtype)) else np.float64,
+            getattr(value, "dtype", None),
+        )
+        self.expected: Any = None
+        self.tolerance: Any = None
+        self.compared: Comparison | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the claim has the node's shape."""
+        return bool(self.value.shape == self.node.shape)
+
+    @property
+    def right(self) -> bool:
+        """Whether it equals the gradient, rounding aside."""
+        return self.compared is not None and self.compared.right
+
+    def judge(self, expected: Any, spread: Any, rtol: float | None) -> None:
+        """Set what is expected, and how closely."""
+        self.expected = expected
+        self.tolerance = tolerance(spread, self.eps, rtol, expected)
+
+
+def read(root: Node, claims: Mapping[Any, Any], cotangent: Any) -> tuple[Tape, list[Claim]]:
+    """The tape of `root` and its claims, or an error."""
+    if not isinstance(root, Node):
+        raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
+    if not isinstance(claims, Mapping):
+        raise TypeError(
+            f"check: claims is a {type(claims).__name__}; pass a dict of nodes or names to the "
+            "claimed gradients, as in {W: dW}"
+        )
+    if not claims:
+        raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
+    if root.op is None:
+        raise ValueError("check: E was computed from nothing: it is a leaf or a constant")
+    tape = Tape(root, _seed(root, cotangent))
+    order = topological_order(root)
+    found: dict[Node, Claim] = {}
+    for key, value in claims.items():
+        user = _node(key, order, tape)
+        name = (
+            key
+            if isinstance(key, str)
+            else tape.user_names.get(id(user)) or tape.label(tape.twin[user])
+        )
+        if user in found:
+            raise ValueError(f"check: {name} is claimed twice, by node and by name")
+        found[user] = Claim(name, user, tape.twin[user], _array(value, name), value)
+        if not np.isfinite(tape.g[tape.twin[user]]).all():
+            raise ValueError(
+                f"check: the gradient of E with respect to {name} is not finite itself; compute E "
+                "under tg.debug() to find the op that makes the first NaN or infinity"
+            )
+    return tape, list(found.values())
+
+
+def _seed(root: Node, cotangent: Any) -> Any:
+    shape = root.shape
+    if cotangent is None:
+        if int(np.prod(shape)) != 1:
+            raise ValueError(
+                f"check: E has shape {shape}; reduce it to a scalar, as in .sum(), or pass "
+                "cotangent=, the gradient of the loss with respect to it"
+            )
+        return None
+    seed = _array(cotangent, "cotangent")
+    if seed.shape != shape:
+        raise ValueError(f"check: cotangent has shape {seed.shape}, E {shape}")
+    return seed
+
+
+def _node(key: Any, order: list[Node], tape: Tape) -> Node:
+    """The node of the graph that a claim is for."""
+    names = tape.user_names
+    if isinstance(key, Node):
+        shown = names.get(id(key)) or key.name
+        what = f"{shown} {key.shape}" if shown else f"a node of shape {key.shape}"
+        if key.op is None and key.constant:
+            raise ValueError(
+                f"check: {what} is a constant (made by detach() or under no_grad()), and no "
+                "gradient flows to it"
+            )
+        if key not in tape.twin:
+            raise ValueError(
+                f"check: {what} is not in the graph of E: E was not computed from it. Was it "
+                "recorded again after E, or is it another object with the same values?"
+            )
+        node = key
+    elif isinstance(key, str):
+        found = [n for n in order if names.get(id(n)) == key]
+        if len(found) > 1:
+            shapes = " and ".join(str(n.shape) for n in found)
+            raise ValueError(
+                f"check: {len(found)} nodes are called {key!r} (shapes {shapes}); use the node "
+                "itself as the key, or give them names of their own with name="
+            )
+        if not found:
+            raise ValueError(_unknown(key, order, names))
+        (node,) = found
+        if node.op is None and node.constant:
+            raise ValueError(f"check: {key} is a constant, and no gradient flows to it")
+    else:
+        raise TypeError(
+            f"check: a claim's key is a {type(key).__name__}; use a node of the graph or its name"
+        )
+    if tape.twin[node] not in tape.g:
+        raise ValueError(f"check: no gradient flows to {names.get(id(node), 'that node')}")
+    return node
+
+
+def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
+    constants = {
+        names[id(a)]
+        for n in order
+        for a in n.inputs
+        if not isinstance(a, Node) and not isinstance(a, (float, int)) and id(a) in names
+    }
+    if key in constants:
+        return (
+            f"check: {key} is a constant of the graph, a plain array; wrap it, {key} = "
+            f"tg.Tensor({key}), to have its gradient"
+        )
+    known = sorted({names[id(n)] for n in order if id(n) in names})
+    close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    if close:
+        return f"check: no node is called {key!r}; did you mean {' or '.join(close)}?"
+    listed = ", ".join(known) or "none: give the nodes names with name="
+    return f"check: no node is called {key!r}; the names in the graph are {listed}"
+
+
+def _array(value: Any, name: str) -> Any:
+    """A claimed gradient as a NumPy array; its own dtype tells how precise it is."""
+    if isinstance(value, Node):
+        value = value.data
+    if value is None:
+        raise TypeError(f"check: the claim for {name} is None; has backward() run?")
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"check: the claim for {name} is text, {value!r}; pass numbers")
+    if isinstance(value, (list, tuple)):
+        value = _nested(value, name)
+    try:
+        array = to_array(value, f"check: the claim for {name}")
+    except TypeError as error:
+        raise TypeError(str(error)) from None
+    if not isinstance(array, np.ndarray):
+        array = np.asarray(array)
+    if np.isnan(array).any():
+        at = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
+        count = int(np.isnan(array).sum())
+        more = f" ({count} of {array.size} entries)" if count > 1 else ""
+        where = f" at {at}" if at else ""
+        raise ValueError(f"check: the claim for {name} is NaN{where}{more}")
+    return array
+
+
+def _nested(value: Any, name: str) -> Any:
+    """A nested list with its nodes and arrays as plain data."""
+
+    def plain(v: Any) -> Any:
+        if isinstance(v, (list, tuple)):
+            return [plain(u) for u in v]
+        if isinstance(v, Scalar):
+            return v.data
+        if isinstance(v, Node) or is_array(v):
+            return np.asarray(v.data if isinstance(v, Node) else v).tolist()
+        return v
+
+    try:
+        array = np.asarray(plain(value))
+    except ValueError:
+        raise ValueError(
+            f"check: the claim for {name} is ragged: its rows differ in length"
+        ) from None
+    if array.dtype.kind in "OSU":
+        raise TypeError(f"check: the claim for {name} holds something that is not a number")
+    return array

@@ -1,0 +1,92 @@
+"""A recorded graph evaluated again: on other data, in float64, with fused ops written out."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .backend import is_array
+from .node import Array, Meta, Node, topological_order
+
+Adjust = Callable[[Node, Any], Any]
+
+
+def replay(
+    root: Node,
+    data: Mapping[Node, Any] | None = None,
+    *,
+    constants: Mapping[int, Any] | None = None,
+    wide: bool = False,
+    adjust: Adjust | None = None,
+) -> dict[Node, Node]:
+    """Record the graph of `root` anew: {old node: new node}, inputs first.
+
+    `data` gives leaves other values, `constants` (by id) the raw arrays that are constants of ops.
+    With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
+    fused op is recorded as its expansion into primitives. `adjust(old, value)` may change the value
+    of every new node before others use it. The old graph is left as it is, and leaves whose data
+    was set after it was recorded count with the value they had then.
+    """
+    others = constants or {}
+    order = topological_order(root)
+    replaced = {**_recorded(order), **(data or {})}
+
+    def leaf(node: Node) -> Node:
+        value = replaced.get(node, node.data)
+        new: Any = Array.result if wide else type(node)
+        fresh: Any = new(_widened(value) if wide else value)
+        fresh._meta = Meta(name=node.name, scope=node.scope, constant=node.constant)
+        return fresh  # type: ignore[no-any-return]
+
+    def record() -> dict[Node, Node]:
+        found: dict[Node, Node] = {}
+        for node in reversed(order):
+            op = node.op
+            if op is None:
+                new = leaf(node)
+            else:
+                inputs = [
+                    found[x] if isinstance(x, Node) else _constant(others.get(id(x), x), wide)
+                    for x in node.inputs
+                ]
+                params = dict(node.params)
+                if wide and "dtype" in params:
+                    params["dtype"] = np.float64
+                call = op.expansion if wide and op.expansion is not None else op
+                new = call(*inputs, **params)
+            if adjust is not None:
+                new._data = adjust(node, new._data)
+            found[node] = new
+        return found
+
+    # A fresh context: recording is on, whatever the caller switched off.
+    return contextvars.Context().run(record)
+
+
+def _recorded(order: list[Node]) -> dict[Node, Any]:
+    """The value of every leaf that an op used, as it was then."""
+    values: dict[Node, Any] = {}
+    for node in order:
+        for x, a in zip(node.inputs, node.operands, strict=True):
+            if not isinstance(x, Node) or x.op is not None:
+                continue
+            known = values.setdefault(x, a)
+            if known is not a and not np.array_equal(np.asarray(known), np.asarray(a)):
+                raise ValueError(
+                    f"replay: the data of {x.name or 'a leaf'} was set between two uses in one "
+                    "graph; record the graph anew"
+                )
+    return values
+
+
+def _constant(value: Any, wide: bool) -> Any:
+    return _widened(value) if wide and is_array(value) else value
+
+
+def _widened(value: Any) -> Any:
+    """A floating array in float64 NumPy; masks and indices keep their dtype."""
+    array = np.asarray(value)
+    return array if array.dtype.kind in "iub" else np.asarray(array, dtype=np.float64)
