@@ -1,5 +1,6 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
+from . import plot as plot
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
