@@ -20,6 +20,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("ops",),
     ("functions",),
     ("sweep", "replay", "protocols"),
+    ("jacobians",),
     ("notation", "value", "tensor"),
     ("transforms",),
     ("nn", "optim", "derive", "draw", "plot", "compile"),

@@ -5,6 +5,7 @@ from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
 from .node import debug as debug
+from .node import enable_grad as enable_grad
 from .node import no_grad as no_grad
 from .node import scope as scope
 from .ops import *
@@ -12,5 +13,10 @@ from .primitive import elementwise as elementwise
 from .primitive import primitive as primitive
 from .tensor import Tensor as Tensor
 from .transforms import grad as grad
+from .transforms import hessian as hessian
+from .transforms import hvp as hvp
+from .transforms import jacobian as jacobian
+from .transforms import jvp as jvp
 from .transforms import value_and_grad as value_and_grad
+from .transforms import vjp as vjp
 from .value import Value as Value

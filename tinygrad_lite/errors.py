@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .names import name_all
-from .node import Node
+from .node import Node, topological_order
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -123,3 +123,43 @@ def refuse_written(node: Node) -> None:
                 f"{name} was written into after {node.op.name} had used it, so the gradient would "
                 f"be wrong; make a new array instead\n  used at {meta.line}"
             )
+
+
+def why_unreached(y: Node, x: Node) -> str:
+    """Why no gradient of y reaches x: which link is missing."""
+    names = name_all((y, x))
+    to, of = names.get(id(x), "x"), names.get(id(y), "y")
+    order = topological_order(y)
+    if x in set(order):
+        if x.constant:
+            return f"{to} is a constant: it was made by detach() or under no_grad()"
+        return f"{of} depends on {to}: call {of}.backward()" + (
+            "" if x.grad is None else f" (and it has been; {to}.grad is set)"
+        )
+    for node in order:
+        if node.op is None and node.constant and _same_data(node.data, x.data):
+            return f"{of} was computed from {to}.detach(), through which no gradient flows"
+        for operand, source in zip(node.operands, node.inputs, strict=True):
+            if not isinstance(source, Node) and _same_data(operand, x.data):
+                shown = ", ".join(labels(node.op, node.inputs)) if node.op else ""
+                return (
+                    f"{of} was computed from the plain array {to}.data, a constant, at "
+                    f"{node.op.name if node.op else ''}({shown}); use {to} itself"
+                )
+    if y.constant:
+        return f"{of} is a constant: it was made by detach() or under no_grad()"
+    constants = [node for node in order if node.op is None and node.constant]
+    if constants:
+        shown = ", ".join(label(c, name_all(constants), "a constant") for c in constants[:3])
+        return (
+            f"{to} is not in the graph of {of}, which ends in constants made by detach() or under "
+            f"no_grad() ({shown})"
+        )
+    return f"{to} is not in the graph of {of}: {of} was not computed from this node"
+
+
+def _same_data(a: Any, b: Any) -> bool:
+    """Whether two arrays share memory (equal floats may be a coincidence)."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return bool(np.shares_memory(a, b))
+    return a is b and not isinstance(a, (float, int))

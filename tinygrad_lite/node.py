@@ -91,6 +91,15 @@ class no_grad(_Switch):
         return replace(context, recording=False)
 
 
+class enable_grad(_Switch):
+    """`with enable_grad():` ops record again, inside `no_grad`."""
+
+    __slots__ = ()
+
+    def _changed(self, context: Context) -> Context:
+        return replace(context, recording=True)
+
+
 class debug(_Switch):
     """`with debug():` every op records its source line and checks itself.
 
@@ -176,6 +185,15 @@ class Node:
         """Forget the gradient: `grad` is None again."""
         self._grad = None
 
+    def __reduce__(self) -> Any:
+        """Leaves copy and pickle, with their gradient; a result would drag its graph along."""
+        if self.op is not None:
+            raise TypeError(
+                f"a result of {self.op.name} cannot be copied or pickled: its graph would come "
+                "along; take .data, or .detach() first"
+            )
+        return _leaf, (type(self), self._data, self._grad, self.name, self.scope, self.constant)
+
     @property
     def shape(self) -> tuple[int, ...]:
         raise NotImplementedError
@@ -222,6 +240,15 @@ class Node:
     def parents(self) -> Iterator[Node]:
         """The inputs that are nodes, in order, with repetition."""
         return (x for x in self.inputs if isinstance(x, Node))
+
+
+def _leaf(
+    kind: Any, data: Any, grad: Any, name: str | None, scope: tuple[str, ...], constant: bool
+) -> Any:
+    leaf = kind(data)
+    leaf._grad = grad
+    leaf._meta = Meta(name=name, scope=scope, constant=constant)
+    return leaf
 
 
 class Scalar(Node):

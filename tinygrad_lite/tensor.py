@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import ops
+from . import errors, ops
 from .backend import to_array
+from .jacobians import jacobian
 from .node import Array, Meta, Node
 from .primitive import record_array
+from .protocols import apply_function, apply_ufunc
 from .sweep import backward
 
 _NO_SETTINGS: dict[str, Any] = {}
@@ -52,6 +54,17 @@ class Tensor(Array):
         """
         backward(self, cotangent, record=record)
 
+    def jacobian(self, x: Node) -> Any:
+        """d(self)/dx, an array of shape self.shape + x.shape; x is any node this depends on.
+
+        One sweep per entry. Raises `ValueError` where this does not depend on x, with the reason.
+        """
+        return jacobian(self, x)
+
+    def why_no_grad(self, x: Node) -> str:
+        """Why `x.grad` is None after `self.backward()`: the link that is missing, in words."""
+        return errors.why_unreached(self, x)
+
     def detach(self) -> Tensor:
         """The same array as a constant: no gradient flows through it."""
         tensor = Tensor(self._data)
@@ -84,6 +97,20 @@ class Tensor(Array):
         if not self.ndim:
             raise TypeError("a 0-d Tensor cannot be iterated over")
         return (self[i] for i in range(len(self)))
+
+    def __contains__(self, entry: Any) -> bool:
+        return bool((self._data == _raw(entry)).any())
+
+    def __float__(self) -> float:
+        raise TypeError("float(t) would drop the gradient; use t.item() for the plain number")
+
+    def __format__(self, spec: str) -> str:
+        if spec and self.size != 1:
+            raise TypeError(
+                f"a format like {spec!r} takes one number, not shape {self.shape}; use "
+                "np.array2string(t, ...)"
+            )
+        return format(self.item() if spec else str(self), spec)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
@@ -176,12 +203,16 @@ class Tensor(Array):
 
     # --- NumPy
 
-    __array_ufunc__ = None
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return apply_function(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise TypeError(
-            "np.asarray(t) would drop the graph and with it the gradient; use t.data for the plain "
-            "array, tg.asarray or tg.stack to join tensors"
+            "a plain array made of a Tensor would drop the graph and with it the gradient; use "
+            "t.data for the plain array, tg.asarray or tg.stack to join tensors"
         )
 
     # --- the ops as methods

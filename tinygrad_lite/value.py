@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import ops
+from . import errors, ops
 from .backend import to_float
-from .node import Meta, Scalar
+from .jacobians import jacobian
+from .node import Meta, Node, Scalar
 from .primitive import record1, record2
+from .protocols import apply_function, apply_ufunc
 from .sweep import backward
 
 
@@ -23,9 +25,19 @@ class Value(Scalar):
     """
 
     __slots__ = ()
-    __array_ufunc__ = None
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return apply_function(function, args, kwargs)
 
     def __init__(self, data: Any, *, name: str | None = None) -> None:
+        if isinstance(data, Node):
+            raise TypeError(
+                f"Value({type(data).__name__}) would cut it from its graph; use the node itself, "
+                "or .detach() for a constant"
+            )
         self._data = to_float(data, "Value")
         self._grad = None
         self.op = None
@@ -42,6 +54,17 @@ class Value(Scalar):
         """
         backward(self, cotangent, record=record)
 
+    def jacobian(self, x: Node) -> Any:
+        """d(self)/dx, of x's shape; x is any node this depends on.
+
+        Raises `ValueError` where this does not depend on x, with the reason.
+        """
+        return jacobian(self, x)
+
+    def why_no_grad(self, x: Node) -> str:
+        """Why `x.grad` is None after `self.backward()`: the link that is missing, in words."""
+        return errors.why_unreached(self, x)
+
     def detach(self) -> Value:
         """The same number as a constant: no gradient flows through it."""
         value = Value(self._data)
@@ -51,6 +74,12 @@ class Value(Scalar):
     def item(self) -> float:
         """The number."""
         return self._data  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        raise TypeError("float(v) would drop the gradient; use v.data for the plain number")
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data if spec else str(self), spec)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"

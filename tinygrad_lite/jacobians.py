@@ -1,0 +1,89 @@
+"""The Jacobian dy/dx of two nodes and its products, all by sweeps.
+
+`pull` multiplies it by a cotangent from the left, which is what a sweep does; `push` multiplies it
+by a tangent from the right. A pull is linear in its cotangent G, so its own derivative with respect
+to G is the transpose: forward mode is the reverse sweep swept once more, exact and without a second
+set of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from . import errors, ops
+from .backend import namespace
+from .node import Array, Node, Scalar, enable_grad, topological_order
+from .sweep import sweep
+
+
+def pull(y: Node, xs: Sequence[Node], cotangent: Any, *, record: bool = False) -> list[Any]:
+    """cotangent . dy/dx for each of `xs`: arrays of their shapes, zeros for those y ignores.
+
+    With `record` they are nodes, or plain zeros and constants.
+    """
+    cotangents = sweep(y, cotangent, record=record, toward=xs)
+    return [_own(cotangents[x], x) if x in cotangents else ops.zeros_like(x) for x in xs]
+
+
+def _own(g: Any, x: Node) -> Any:
+    """g as x's float or an array of its own: a sweep may hand out one array twice, or a view."""
+    if isinstance(g, Node):
+        return g
+    return float(g) if isinstance(x, Scalar) else namespace(x.data).asarray(g, copy=True)
+
+
+def push(y: Node, xs: Sequence[Node], tangents: Sequence[Any], *, record: bool = False) -> Any:
+    """sum of dy/dx . tangent over `xs`: how y changes as the xs move along the tangents."""
+    with enable_grad():
+        G = leaf_like(y)
+        pulled = sweep(y, G, record=True, toward=xs)
+        total: Any = ops.zeros_like(y)
+        for x, tangent in zip(xs, tangents, strict=True):
+            g = pulled.get(x)
+            if isinstance(g, Node):
+                total = total + pull(g, [G], tangent, record=record)[0]
+    return _own(total, y)
+
+
+def leaf_like(y: Node) -> Node:
+    """A fresh leaf of y's kind, shape and dtype, filled with ones."""
+    if isinstance(y, Scalar):
+        return type(y)(1.0)  # type: ignore[call-arg]
+    return Array.result(ops.ones_like(y))  # type: ignore[call-arg]
+
+
+def jacobian(y: Node, x: Node, *, record: bool = False) -> Any:
+    """dy/dx, of shape y.shape + x.shape: entry [i, j] is d y[i] / d x[j].
+
+    One sweep per entry of y. `ValueError` if y does not depend on x, with the reason.
+    """
+    if not isinstance(x, Node):
+        raise TypeError(
+            f"jacobian(x) takes the node to differentiate by; a {type(x).__name__} is a constant"
+        )
+    if x.constant or x not in set(topological_order(y)):
+        raise ValueError(f"jacobian: {errors.why_unreached(y, x)}")
+    return jacobians(y, [x], record=record)[0]
+
+
+def jacobians(y: Node, xs: Sequence[Node], *, record: bool = False) -> list[Any]:
+    """dy/dx for each of `xs`, zeros where y does not depend on it."""
+    if isinstance(y, Scalar):
+        return pull(y, xs, 1.0, record=record)
+    n = prod(y.shape)
+    xp = namespace(y.data)
+    units = xp.reshape(xp.eye(n, dtype=y.data.dtype), (n, *y.shape))
+    rows = [pull(y, xs, units[i, ...], record=record) for i in range(n)]
+    found = []
+    for k, x in enumerate(xs):
+        shape = (*y.shape, *x.shape)
+        column = [row[k] for row in rows]
+        if any(isinstance(g, Node) for g in column):
+            found.append(ops.reshape(ops.registry["stack"](*column), shape=shape))
+        elif n:
+            found.append(xp.reshape(xp.stack([xp.asarray(g) for g in column]), shape))
+        else:
+            found.append(xp.zeros(shape, dtype=y.data.dtype))
+    return found
