@@ -114,6 +114,11 @@ def to_array(value: Any, what: str) -> Array:
     raise TypeError(f"{what}: dtype {value.dtype} is not supported; real numbers only")
 
 
+def anywhere(mask: Array) -> bool:
+    """Whether any entry of a boolean array (or a bool) holds."""
+    return mask if isinstance(mask, bool) else bool(namespace(mask).any(mask))
+
+
 _erf = np.frompyfunc(math.erf, 1, 1)
 
 

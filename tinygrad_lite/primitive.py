@@ -96,8 +96,8 @@ class Primitive:
     def pull(self, *rules: Rule) -> Primitive:
         """State the pullback for each input: `rule(xp, G, y, *inputs, **params)`.
 
-        With a variable number of inputs there is one rule, and it takes the input's index too:
-        `rule(xp, G, y, index, *inputs, **params)`.
+        With a variable number of inputs (called with a list, as in `concat([a, b])`) there is one
+        rule, and it takes the input's index too: `rule(xp, G, y, index, *inputs, **params)`.
         """
         return self._state(rules, elementwise=False)
 
@@ -112,7 +112,13 @@ class Primitive:
         return self
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
-        if self.arity is not None and len(inputs) != self.arity:
+        if self.arity is None:
+            if inputs and isinstance(inputs[0], (list, tuple)):
+                self._settings_by_position(inputs[1:], params)
+                inputs = tuple(inputs[0])
+            if not inputs:
+                raise TypeError(f"{self.name}: needs at least one input")
+        elif len(inputs) != self.arity:
             inputs = self._positional_settings(inputs, params)
         if params or self.defaults:
             params = self._complete(params)
@@ -139,11 +145,18 @@ class Primitive:
             raise TypeError(f"{self.name}: missing input {missing}")
         if len(rest) > len(self.defaults):
             raise TypeError(f"{self.name}: takes {self.arity} inputs, got {len(inputs)}")
+        self._settings_by_position(rest, params)
+        return data
+
+    def _settings_by_position(self, rest: tuple[Any, ...], params: dict[str, Any]) -> None:
+        if len(rest) > len(self.defaults):
+            raise TypeError(
+                f"{self.name}: {len(rest)} settings given, it takes {len(self.defaults)}"
+            )
         for key, value in zip(self.defaults, rest, strict=False):
             if key in params:
                 raise TypeError(f"{self.name}: {key} is given twice")
             params[key] = value
-        return data
 
     def _complete(self, params: dict[str, Any]) -> dict[str, Any]:
         for key in params:
@@ -189,7 +202,8 @@ def constant(op: Primitive, x: Any) -> Any:
                 f"{op.name}: a list that holds nodes is not an array and would lose their "
                 "gradients; join them with tg.stack or tg.asarray"
             )
-        return to_array(x, op.name)
+        to_array(x, op.name)
+        return np.asarray(x)  # integers stay integers: labels, say
     to_array(x, op.name)  # refuses what is not real and numeric
     return x
 

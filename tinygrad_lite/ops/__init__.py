@@ -1,10 +1,11 @@
 """Every primitive op. The module is also the array namespace that rules meet on nodes."""
 
 from ..primitive import Primitive
-from . import choice, constants, elementwise, linalg, reduce, shape
+from . import choice, constants, elementwise, fused, linalg, reduce, shape
 from .choice import *
 from .constants import *
 from .elementwise import *
+from .fused import *
 from .linalg import *
 from .reduce import *
 from .shape import *
@@ -13,6 +14,7 @@ __all__ = []
 __all__ += choice.__all__
 __all__ += constants.__all__
 __all__ += elementwise.__all__
+__all__ += fused.__all__
 __all__ += linalg.__all__
 __all__ += reduce.__all__
 __all__ += shape.__all__

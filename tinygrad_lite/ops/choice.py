@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
+from ..backend import anywhere
 from ..primitive import elementwise
 
 __all__ = ["abs", "ceil", "clip", "floor", "maximum", "minimum", "round", "sign", "where"]
@@ -54,36 +56,37 @@ def round(xp: Any, x: Any) -> Any:
 round.local(0)
 
 
-def _share(xp: Any, wins: Any, ties: Any, like: Any) -> Any:
-    """1 where `wins`, 1/2 where `ties`, else 0, in the dtype of `like`."""
-    return xp.where(
-        wins, xp.ones_like(like), xp.where(ties, xp.full_like(like, 0.5), xp.zeros_like(like))
-    )
+def _share(xp: Any, y: Any, wins: Any, ties: Any) -> Any:
+    """1 where `wins`, 1/2 where `ties`, NaN where y is, else 0."""
+    if anywhere(y != y):
+        return xp.where(y != y, xp.full_like(y, nan), _share(xp, xp.ones_like(y), wins, ties))
+    half = xp.where(ties, xp.full_like(y, 0.5), xp.zeros_like(y))
+    return xp.where(wins, xp.ones_like(y), half)
 
 
 @elementwise("max({0}, {1})", r"\max({0}, {1})", numpy="np.maximum({0}, {1})")
 def maximum(xp: Any, x1: Any, x2: Any) -> Any:
     """The larger of x1 and x2; NaN if either is. The derivative goes to the larger one; ties share
-    equally."""
+    equally; NaN stays NaN."""
     return xp.maximum(x1, x2)
 
 
 maximum.local(
-    lambda xp, y, x1, x2: _share(xp, x1 > x2, x1 == x2, y),
-    lambda xp, y, x1, x2: _share(xp, x2 > x1, x1 == x2, y),
+    lambda xp, y, x1, x2: _share(xp, y, x1 > x2, x1 == x2),
+    lambda xp, y, x1, x2: _share(xp, y, x2 > x1, x1 == x2),
 )
 
 
 @elementwise("min({0}, {1})", r"\min({0}, {1})", numpy="np.minimum({0}, {1})")
 def minimum(xp: Any, x1: Any, x2: Any) -> Any:
     """The smaller of x1 and x2; NaN if either is. The derivative goes to the smaller one; ties
-    share equally."""
+    share equally; NaN stays NaN."""
     return xp.minimum(x1, x2)
 
 
 minimum.local(
-    lambda xp, y, x1, x2: _share(xp, x1 < x2, x1 == x2, y),
-    lambda xp, y, x1, x2: _share(xp, x2 < x1, x1 == x2, y),
+    lambda xp, y, x1, x2: _share(xp, y, x1 < x2, x1 == x2),
+    lambda xp, y, x1, x2: _share(xp, y, x2 < x1, x1 == x2),
 )
 
 
@@ -106,10 +109,15 @@ where.local(
 
 @elementwise("clip({0}, {min}, {max})", r"\operatorname{{clip}}({0}, {min}, {max})")
 def clip(xp: Any, x: Any, *, min: float | None = None, max: float | None = None) -> Any:
-    """x limited to [min, max]; a bound may be None. dy/dx = 1 inside and at the bounds, else 0."""
+    """x limited to [min, max]; a bound may be None. dy/dx = 1 inside and at the bounds, else 0;
+    NaN stays NaN."""
     if min is not None:
         x = xp.maximum(x, min)
     return x if max is None else xp.minimum(x, max)
 
 
-clip.local(lambda xp, y, x, *, min, max: xp.where(y == x, xp.ones_like(y), xp.zeros_like(y)))
+clip.local(
+    lambda xp, y, x, *, min, max: xp.where(
+        y == x, xp.ones_like(y), xp.where(x == x, xp.zeros_like(y), xp.full_like(y, nan))
+    )
+)

@@ -1,9 +1,12 @@
-"""Arrays that a rule fills with a number. On nodes they give plain arrays: constants."""
+"""Arrays that a rule fills with numbers. On nodes they give plain arrays: constants."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from .. import floats
 from ..backend import namespace
 from ..node import Node
 
@@ -31,3 +34,16 @@ def zeros_like(x: Any) -> Any:
     """An array of zeros of x's shape and dtype; 0.0 for a scalar x."""
     xp, data = _raw(x)
     return xp.zeros_like(data)
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a node, an array or a number."""
+    return tuple(getattr(x, "shape", ()))
+
+
+def eye(x: Any, rows: int, columns: int, offset: int = 0) -> Any:
+    """The identity in the dtype of x, as a plain array: ones on the diagonal `offset`."""
+    xp, data = _raw(x)
+    if xp is floats:
+        xp, data = np, np.asarray(data)
+    return xp.eye(rows, columns, k=offset, dtype=data.dtype)

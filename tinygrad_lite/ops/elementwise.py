@@ -7,7 +7,7 @@ has no derivative, its docstring states the value used. Inputs broadcast as in N
 from __future__ import annotations
 
 from math import log as _ln
-from math import pi
+from math import nan, pi
 from math import sqrt as _root
 from typing import Any
 
@@ -369,12 +369,14 @@ relu.local(lambda xp, y, x: xp.sign(y))
     numpy="np.where(({0}) > 0, {0}, {slope} * ({0}))",
 )
 def leaky_relu(xp: Any, x: Any, *, slope: float = 0.01) -> Any:
-    """x above 0, slope * x below. dy/dx = 1 above 0, slope below and at x = 0."""
+    """x above 0, slope * x below. dy/dx = 1 above 0, slope below and at x = 0; NaN stays NaN."""
     return xp.where(x > 0, x, slope * x)
 
 
 leaky_relu.local(
-    lambda xp, y, x, *, slope: xp.where(x > 0, xp.ones_like(x), xp.full_like(x, slope))
+    lambda xp, y, x, *, slope: xp.where(
+        x > 0, xp.ones_like(x), xp.where(x == x, xp.full_like(x, slope), xp.full_like(x, nan))
+    )
 )
 
 
@@ -398,7 +400,7 @@ def silu(xp: Any, x: Any) -> Any:
 
 
 def _silu_local(xp: Any, y: Any, x: Any) -> Any:
-    s = sigmoid.forward(xp, x)
+    s = sigmoid(x)
     return s + y * (1 - s)
 
 

@@ -5,9 +5,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backend import anywhere
 from ..primitive import PRODUCT, primitive
+from .constants import eye, shape_of
+from .reduce import Axis, spread
 
-__all__ = ["matmul"]
+__all__ = [
+    "cholesky",
+    "det",
+    "inv",
+    "logabsdet",
+    "matmul",
+    "outer",
+    "signdet",
+    "solve",
+    "trace",
+    "vector_norm",
+]
 
 
 @primitive("{0} @ {1}", "{0} {1}", precedence=PRODUCT)
@@ -21,7 +35,7 @@ def matmul(xp: Any, A: Any, B: Any) -> Any:
 
 def _matmul_left(xp: Any, G: Any, y: Any, A: Any, B: Any) -> Any:
     if B.ndim == 1:
-        return G[..., None] * B
+        return G * B if A.ndim == 1 else G[..., None] * B
     if A.ndim == 1:
         return xp.matmul(B, G[..., None])[..., 0]
     return xp.matmul(G, B.mT)
@@ -29,10 +43,149 @@ def _matmul_left(xp: Any, G: Any, y: Any, A: Any, B: Any) -> Any:
 
 def _matmul_right(xp: Any, G: Any, y: Any, A: Any, B: Any) -> Any:
     if A.ndim == 1:
-        return A[..., None] * G[..., None, :] if B.ndim > 1 else A * G
+        return A * G if B.ndim == 1 else A[..., None] * G[..., None, :]
     if B.ndim == 1:
         return xp.matmul(G[..., None, :], A)[..., 0, :]
     return xp.matmul(A.mT, G)
 
 
 matmul.pull(_matmul_left, _matmul_right)
+
+
+@primitive("outer({0}, {1})", r"{0} {1}^\top", precedence=PRODUCT, numpy="np.outer({0}, {1})")
+def outer(xp: Any, a: Any, b: Any) -> Any:
+    """Outer product a b^T of two vectors: y_ij = a_i b_j. dE/da = G b, dE/db = G^T a."""
+    if a.ndim != 1 or b.ndim != 1:
+        raise ValueError("takes two vectors; flatten() them, or multiply with added axes")
+    return a[:, None] * b[None, :]
+
+
+outer.pull(
+    lambda xp, G, y, a, b: xp.matmul(G, b),
+    lambda xp, G, y, a, b: xp.matmul(G.mT, a),
+)
+
+
+@primitive("tr({0})", r"\operatorname{{tr}}({0})", numpy="np.linalg.trace({0})")
+def trace(xp: Any, A: Any) -> Any:
+    """Sum of the diagonal of each matrix. The gradient is G times the identity."""
+    return xp.linalg.trace(A)
+
+
+trace.pull(lambda xp, G, y, A: G[..., None, None] * eye(A, *shape_of(A)[-2:]))
+
+
+@primitive(
+    "‖{0}‖",
+    r"\left\|{0}\right\|",
+    numpy="np.linalg.vector_norm({0}, axis={axis}, keepdims={keepdims})",
+)
+def vector_norm(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Euclidean length sqrt(sum(x**2)) over `axis`; of a matrix, over both axes, the Frobenius
+    norm. The gradient is G x / y, and 0 where y = 0."""
+    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+def _vector_norm_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    if anywhere(y == 0):
+        y = xp.where(y == 0, xp.ones_like(y), y)
+    return spread(xp, G, x, axis, keepdims) * x / spread(xp, y, x, axis, keepdims)
+
+
+vector_norm.pull(_vector_norm_pull)
+
+
+# --- square matrices, and stacks of them
+
+
+@primitive("inv({0})", r"{{{0}}}^{{-1}}", numpy="np.linalg.inv({0})")
+def inv(xp: Any, A: Any) -> Any:
+    """Inverse of each matrix. dE/dA = -Y^T G Y^T. Raises `ValueError` for a singular one."""
+    return xp.linalg.inv(A)
+
+
+inv.pull(lambda xp, G, Y, A: -xp.matmul(xp.matmul(Y.mT, G), Y.mT))
+
+
+@primitive("det({0})", r"\det({0})", numpy="np.linalg.det({0})")
+def det(xp: Any, A: Any) -> Any:
+    """Determinant of each matrix. The gradient is G times the matrix of cofactors: y A^-T, or,
+    where y = 0, the n x n determinants of the minors."""
+    return xp.linalg.det(A)
+
+
+def _det_pull(xp: Any, G: Any, y: Any, A: Any) -> Any:
+    cofactors = _cofactors(xp, A) if anywhere(y == 0) else y[..., None, None] * inv(A).mT
+    return G[..., None, None] * cofactors
+
+
+def _cofactors(xp: Any, A: Any) -> Any:
+    """(-1)^(i+j) times the determinant of A without row i and column j, for every i and j."""
+    n = shape_of(A)[-1]
+    rows = []
+    for i in range(n):
+        below = xp.concat([A[..., :i, :], A[..., i + 1 :, :]], axis=-2)
+        minors = [xp.concat([below[..., :j], below[..., j + 1 :]], axis=-1) for j in range(n)]
+        rows.append(xp.stack([(-1.0) ** (i + j) * det(minors[j]) for j in range(n)], axis=-1))
+    return xp.stack(rows, axis=-2)
+
+
+det.pull(_det_pull)
+
+
+@primitive("signdet({0})", r"\operatorname{{sign}}\det({0})", numpy="np.linalg.slogdet({0})[0]")
+def signdet(xp: Any, A: Any) -> Any:
+    """Sign of the determinant of each matrix: -1, 0 or 1. The gradient is 0."""
+    return xp.linalg.slogdet(A)[0]
+
+
+signdet.pull(lambda xp, G, y, A: xp.zeros_like(A))
+
+
+@primitive("log|det {0}|", r"\log\left|\det {0}\right|", numpy="np.linalg.slogdet({0})[1]")
+def logabsdet(xp: Any, A: Any) -> Any:
+    """log |det A| of each matrix, -inf for a singular one. dE/dA = G A^-T."""
+    return xp.linalg.slogdet(A)[1]
+
+
+logabsdet.pull(lambda xp, G, y, A: G[..., None, None] * inv(A).mT)
+
+
+@primitive("solve({0}, {1})", r"{{{0}}}^{{-1}} {1}", numpy="np.linalg.solve({0}, {1})")
+def solve(xp: Any, A: Any, b: Any) -> Any:
+    """The Y with A Y = b, for each matrix; b is a vector or holds columns.
+
+    dE/db = A^-T G, dE/dA = -(dE/db) Y^T. Raises `ValueError` for a singular A.
+    """
+    return xp.linalg.solve(A, b)
+
+
+def _solve_matrix(xp: Any, G: Any, y: Any, A: Any, b: Any) -> Any:
+    g = solve(A.mT, G)
+    if b.ndim == 1:
+        return -(g[..., :, None] * y[..., None, :])
+    return -xp.matmul(g, y.mT)
+
+
+solve.pull(_solve_matrix, lambda xp, G, y, A, b: solve(A.mT, G))
+
+
+@primitive("cholesky({0})", r"\operatorname{{chol}}({0})", numpy="np.linalg.cholesky({0})")
+def cholesky(xp: Any, A: Any) -> Any:
+    """The lower triangular L with L L^T = (A + A^T) / 2, for each matrix, which is positive
+    definite, else `ValueError`.
+
+    The gradient is the symmetric part of L^-T P(L^T G) L^-1, where P takes the lower triangle and
+    halves the diagonal (I. Murray, "Differentiation of the Cholesky decomposition", 2016).
+    """
+    return xp.linalg.cholesky((A + A.mT) / 2)
+
+
+def _cholesky_pull(xp: Any, G: Any, L: Any, A: Any) -> Any:
+    n = shape_of(L)[-1]
+    P = xp.tril(xp.matmul(L.mT, G)) * (1 - 0.5 * eye(L, n, n))
+    S = solve(L.mT, solve(L.mT, P.mT).mT)
+    return (S + S.mT) / 2
+
+
+cholesky.pull(_cholesky_pull)

@@ -1,33 +1,217 @@
-"""Reductions over `axis`: None (all), an integer or a tuple; `keepdims` keeps size-1 axes."""
+"""Reductions and running sums over `axis`: None (all), an integer or a tuple of integers.
+
+`keepdims` keeps the reduced axes with length 1.
+"""
 
 from __future__ import annotations
 
+from math import nan
+from math import prod as _product
 from typing import Any
 
+from ..backend import anywhere
 from ..primitive import primitive
+from .constants import eye, shape_of
 
-__all__ = ["sum"]
+__all__ = [
+    "cumsum",
+    "cumulative_sum",
+    "log_softmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "softmax",
+    "sum",
+]
 
 Axis = int | tuple[int, ...] | None
 
 
-def spread(xp: Any, G: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """Bring back the axes that a reduction took, so that G broadcasts against x."""
-    if keepdims or not x.ndim:
-        return G
-    axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-    taken = {a % x.ndim for a in axes}
-    return xp.reshape(G, tuple(1 if i in taken else n for i, n in enumerate(x.shape)))
+def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The axes that `axis` names, each from 0 up."""
+    if axis is None:
+        return tuple(range(len(shape)))
+    return tuple(a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis))
+
+
+def entries(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many entries each result of a reduction is made of."""
+    return _product(shape[a] for a in reduced_axes(shape, axis))
+
+
+def spread(xp: Any, r: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Bring back the axes that a reduction took, so that r broadcasts against x."""
+    shape = shape_of(x)
+    if keepdims or not shape:
+        return r
+    taken = reduced_axes(shape, axis)
+    return xp.reshape(r, tuple(1 if i in taken else n for i, n in enumerate(shape)))
 
 
 @primitive("sum({0})", r"\sum {0}", numpy="np.sum({0}, axis={axis}, keepdims={keepdims})")
 def sum(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Sum over `axis`. The gradient is repeated along it."""
+    """Sum over `axis`; 0 for no entries. The gradient is repeated along it."""
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
 sum.pull(
     lambda xp, G, y, x, *, axis, keepdims: xp.broadcast_to(
-        spread(xp, G, x, axis, keepdims), x.shape
+        spread(xp, G, x, axis, keepdims), shape_of(x)
     )
 )
+
+
+@primitive(
+    "mean({0})",
+    r"\operatorname{{mean}}({0})",
+    numpy="np.mean({0}, axis={axis}, keepdims={keepdims})",
+)
+def mean(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over `axis`, of N entries each. The gradient is G / N, repeated along it.
+
+    Raises `ValueError` for no entries.
+    """
+    n = entries(x.shape, axis)
+    if not n:
+        raise ValueError("the mean of no entries is not defined")
+    return xp.sum(x, axis=axis, keepdims=keepdims) / n
+
+
+mean.pull(
+    lambda xp, G, y, x, *, axis, keepdims: xp.broadcast_to(
+        spread(xp, G, x, axis, keepdims) / entries(shape_of(x), axis), shape_of(x)
+    )
+)
+
+
+def _share_extreme(xp: Any, G: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """G in equal parts to the entries of x that equal the extreme y; NaN where y is NaN."""
+    y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
+    hit = xp.where(x == y, xp.ones_like(x), xp.zeros_like(x))
+    count = xp.sum(hit, axis=axis, keepdims=True)
+    if anywhere(y != y):
+        share = hit / xp.where(y == y, count, xp.ones_like(count))
+        return G * xp.where(y == y, share, xp.full_like(share, nan))
+    return G * (hit / count)
+
+
+@primitive("max({0})", r"\max({0})", numpy="np.max({0}, axis={axis}, keepdims={keepdims})")
+def max(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The largest entry along `axis`; NaN if there is one. Ties share the gradient equally; it is
+    NaN where the result is. Raises `ValueError` for no entries."""
+    return xp.max(x, axis=axis, keepdims=keepdims)
+
+
+max.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis, keepdims))
+
+
+@primitive("min({0})", r"\min({0})", numpy="np.min({0}, axis={axis}, keepdims={keepdims})")
+def min(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The smallest entry along `axis`; NaN if there is one. Ties share the gradient equally; it is
+    NaN where the result is. Raises `ValueError` for no entries."""
+    return xp.min(x, axis=axis, keepdims=keepdims)
+
+
+min.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis, keepdims))
+
+
+@primitive("prod({0})", r"\prod {0}", numpy="np.prod({0}, axis={axis}, keepdims={keepdims})")
+def prod(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Product over `axis`; 1 for no entries. The gradient of an entry is G times the product of the
+    others: y / x, or, where an entry is 0, computed from n x n products of n entries."""
+    return xp.prod(x, axis=axis, keepdims=keepdims)
+
+
+def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    spread_G = spread(xp, G, x, axis, keepdims)
+    if not anywhere(x == 0):
+        return spread_G * spread(xp, y, x, axis, keepdims) / x
+    return spread_G * _product_of_others(xp, x, reduced_axes(shape_of(x), axis))
+
+
+def _product_of_others(xp: Any, x: Any, taken: tuple[int, ...]) -> Any:
+    """For every entry the product of the other entries along the axes `taken`."""
+    shape = shape_of(x)
+    kept = tuple(i for i in range(len(shape)) if i not in taken)
+    order = (*kept, *taken)
+    lengths = tuple(shape[i] for i in order)
+    n = entries(shape, taken)
+    rows = xp.reshape(xp.permute_dims(x, order), (*lengths[: len(kept)], 1, n))
+    unit = eye(x, n, n)
+    others = prod(xp.where(unit == 1, unit, rows), axis=-1)
+    back = tuple(sorted(range(len(order)), key=lambda i: order[i]))
+    return xp.permute_dims(xp.reshape(others, lengths), back)
+
+
+prod.pull(_prod_pull)
+
+
+@primitive("cumsum({0})", r"\operatorname{{cumsum}}({0})", numpy="np.cumsum({0}, axis={axis})")
+def cumulative_sum(xp: Any, x: Any, *, axis: int | None = None) -> Any:
+    """Running sum along `axis` (which a vector need not name): y_i = x_0 + ... + x_i.
+    The gradient is the running sum of G from the other end."""
+    return xp.cumulative_sum(x, axis=axis)
+
+
+def _cumulative_sum_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: int | None) -> Any:
+    axis = 0 if axis is None else axis
+    return xp.flip(xp.cumulative_sum(xp.flip(G, axis=axis), axis=axis), axis=axis)
+
+
+cumulative_sum.pull(_cumulative_sum_pull)
+cumsum = cumulative_sum
+
+
+# --- exponentials that are summed: the largest is taken out first, so that nothing overflows
+
+
+@primitive(
+    "logsumexp({0})",
+    r"\operatorname{{logsumexp}}({0})",
+    numpy="np.log(np.sum(np.exp({0}), axis={axis}, keepdims={keepdims}))",
+)
+def logsumexp(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over `axis`, without overflow. The gradient is G * exp(x - y), which is
+    softmax(x); NaN where y is infinite. Raises `ValueError` for no entries."""
+    top = xp.max(x, axis=axis, keepdims=True)
+    top = xp.where(xp.isinf(top), xp.zeros_like(top), top)
+    y = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else xp.squeeze(y, axis=reduced_axes(x.shape, axis))
+
+
+logsumexp.pull(
+    lambda xp, G, y, x, *, axis, keepdims: (
+        spread(xp, G, x, axis, keepdims) * xp.exp(x - spread(xp, y, x, axis, keepdims))
+    )
+)
+
+
+@primitive(
+    "softmax({0})",
+    r"\operatorname{{softmax}}({0})",
+    numpy="np.exp({0}) / np.sum(np.exp({0}), axis={axis}, keepdims=True)",
+)
+def softmax(xp: Any, x: Any, *, axis: Axis = -1) -> Any:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow.
+    The gradient is y * (G - sum(G * y)): the matrix Diag(y) - y y^T times G."""
+    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+    return e / xp.sum(e, axis=axis, keepdims=True)
+
+
+softmax.pull(lambda xp, G, y, x, *, axis: y * (G - xp.sum(G * y, axis=axis, keepdims=True)))
+
+
+@primitive(
+    "log_softmax({0})",
+    r"\operatorname{{logsoftmax}}({0})",
+    numpy="{0} - np.log(np.sum(np.exp({0}), axis={axis}, keepdims=True))",
+)
+def log_softmax(xp: Any, x: Any, *, axis: Axis = -1) -> Any:
+    """log(softmax(x)) along `axis`, without overflow. The gradient is G - exp(y) * sum(G)."""
+    shifted = x - xp.max(x, axis=axis, keepdims=True)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+
+log_softmax.pull(lambda xp, G, y, x, *, axis: G - xp.exp(y) * xp.sum(G, axis=axis, keepdims=True))

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ..backend import set_at
 from ..primitive import primitive
+from .constants import eye, shape_of
 
-__all__ = ["astype", "broadcast_to", "getitem", "permute_dims", "put_at", "reshape"]
+__all__ = [
+    "astype",
+    "broadcast_to",
+    "concat",
+    "diag",
+    "diagonal",
+    "flip",
+    "getitem",
+    "pad",
+    "permute_dims",
+    "put_at",
+    "reshape",
+    "roll",
+    "stack",
+    "take",
+    "tril",
+    "triu",
+]
+
+Axis = int | tuple[int, ...] | None
 
 
 @primitive("{0}", numpy="{0}.astype({dtype})")
@@ -25,7 +46,7 @@ def reshape(xp: Any, x: Any, *, shape: int | tuple[int, ...]) -> Any:
     return xp.reshape(x, shape if isinstance(shape, (tuple, list)) else (shape,))
 
 
-reshape.pull(lambda xp, G, y, x, *, shape: xp.reshape(G, x.shape))
+reshape.pull(lambda xp, G, y, x, *, shape: xp.reshape(G, shape_of(x)))
 
 
 @primitive("broadcast_to({0}, {shape})", r"\operatorname{{broadcast}}({0})")
@@ -53,6 +74,36 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 permute_dims.pull(lambda xp, G, y, x, *, axes: xp.permute_dims(G, axes=_inverse(axes)))
 
 
+@primitive("flip({0})", r"\operatorname{{flip}}({0})", numpy="np.flip({0}, axis={axis})")
+def flip(xp: Any, x: Any, *, axis: Axis = None) -> Any:
+    """x with the order of its entries reversed along `axis` (None: all axes)."""
+    return xp.flip(x, axis=axis)
+
+
+flip.pull(lambda xp, G, y, x, *, axis: xp.flip(G, axis=axis))
+
+
+@primitive(
+    "roll({0}, {shift})",
+    r"\operatorname{{roll}}({0}, {shift})",
+    numpy="np.roll({0}, {shift}, axis={axis})",
+)
+def roll(xp: Any, x: Any, *, shift: int | tuple[int, ...], axis: Axis = None) -> Any:
+    """x moved by `shift` places along `axis` (None: in row-major order); what leaves one end comes
+    in at the other."""
+    return xp.roll(x, shift, axis=axis)
+
+
+roll.pull(
+    lambda xp, G, y, x, *, shift, axis: xp.roll(
+        G, shift=-shift if isinstance(shift, int) else tuple(-s for s in shift), axis=axis
+    )
+)
+
+
+# --- parts of an array
+
+
 @primitive("{0}[{index}]", numpy="{0}[{index}]")
 def getitem(xp: Any, x: Any, *, index: Any) -> Any:
     """x[index], for every kind of NumPy index: basic, integer array, boolean mask.
@@ -70,4 +121,165 @@ def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
 
 put_at.pull(lambda xp, G, y, x, *, index, shape: G[index])
 
-getitem.pull(lambda xp, G, y, x, *, index: put_at(G, index=index, shape=x.shape))
+getitem.pull(lambda xp, G, y, x, *, index: put_at(G, index=index, shape=shape_of(x)))
+
+
+@primitive(
+    "take({0}, {indices})",
+    r"\operatorname{{take}}({0})",
+    numpy="np.take({0}, {indices}, axis={axis})",
+)
+def take(xp: Any, x: Any, *, indices: Any, axis: int | None = None) -> Any:
+    """The slices of x at integer `indices` along `axis` (which a vector need not name).
+
+    A slice that is picked twice receives both gradients. Raises `IndexError` outside of x.
+    """
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"axis is needed for {x.ndim} axes")
+    return xp.take(x, xp.asarray(indices), axis=0 if axis is None else axis)
+
+
+def _take_pull(xp: Any, G: Any, y: Any, x: Any, *, indices: Any, axis: int | None) -> Any:
+    before = (axis or 0) % len(shape_of(x))
+    return put_at(G, index=(slice(None),) * before + (indices,), shape=shape_of(x))
+
+
+take.pull(_take_pull)
+
+
+@primitive("tril({0})", r"\operatorname{{tril}}({0})", numpy="np.tril({0}, k={k})")
+def tril(xp: Any, x: Any, *, k: int = 0) -> Any:
+    """The lower triangle of each matrix, zeros above the diagonal `k`."""
+    return xp.tril(x, k=k)
+
+
+tril.pull(lambda xp, G, y, x, *, k: xp.tril(G, k=k))
+
+
+@primitive("triu({0})", r"\operatorname{{triu}}({0})", numpy="np.triu({0}, k={k})")
+def triu(xp: Any, x: Any, *, k: int = 0) -> Any:
+    """The upper triangle of each matrix, zeros below the diagonal `k`."""
+    return xp.triu(x, k=k)
+
+
+triu.pull(lambda xp, G, y, x, *, k: xp.triu(G, k=k))
+
+
+def embed(xp: Any, d: Any, shape: tuple[int, ...], offset: int) -> Any:
+    """Matrices of `shape` with d on the diagonal `offset`, zeros elsewhere."""
+    rows, columns = shape[-2:]
+    before = max(-offset, 0)
+    after = rows - before - d.shape[-1]
+    column = pad(d, pad_width=(*[(0, 0)] * (d.ndim - 1), (before, after)))[..., None]
+    return xp.where(eye(d, rows, columns, offset) == 1, column, xp.zeros_like(column))
+
+
+@primitive(
+    "diagonal({0})",
+    r"\operatorname{{diag}}({0})",
+    numpy="np.linalg.diagonal({0}, offset={offset})",
+)
+def diagonal(xp: Any, x: Any, *, offset: int = 0) -> Any:
+    """The diagonal of each matrix: x[..., i, i + offset]."""
+    return xp.linalg.diagonal(x, offset=offset)
+
+
+diagonal.pull(lambda xp, G, y, x, *, offset: embed(xp, G, shape_of(x), offset))
+
+
+@primitive("diag({0})", r"\operatorname{{diag}}({0})", numpy="np.diag({0}, k={k})")
+def diag(xp: Any, x: Any, *, k: int = 0) -> Any:
+    """The square matrix with the vector x on its diagonal `k`; the diagonal of a matrix x."""
+    if x.ndim == 2:
+        return xp.linalg.diagonal(x, offset=k)
+    if x.ndim != 1:
+        raise ValueError(f"takes a vector or a matrix, not {x.ndim} axes; see diagonal")
+    n = x.shape[0] + abs(k)
+    return embed(xp, x, (n, n), k)
+
+
+diag.pull(lambda xp, G, y, x, *, k: diag(G, k=k) if x.ndim == 1 else embed(xp, G, shape_of(x), k))
+
+
+# --- joining
+
+
+@primitive(
+    "concat({inputs})",
+    r"\operatorname{{concat}}({inputs})",
+    numpy="np.concatenate([{inputs}], axis={axis})",
+)
+def concat(xp: Any, *arrays: Any, axis: int | None = 0) -> Any:
+    """Arrays one after the other along `axis` (None: flattened first): `concat([a, b], axis=0)`."""
+    return xp.concat(list(arrays), axis=axis)
+
+
+def _concat_pull(xp: Any, G: Any, y: Any, index: int, *arrays: Any, axis: int | None) -> Any:
+    shapes = [shape_of(x) for x in arrays]
+    if axis is None:
+        start = sum(prod(s) for s in shapes[:index])
+        return xp.reshape(G[start : start + prod(shapes[index])], shapes[index])
+    axis %= len(shapes[index])
+    start = sum(s[axis] for s in shapes[:index])
+    return G[(slice(None),) * axis + (slice(start, start + shapes[index][axis]), ...)]
+
+
+concat.pull(_concat_pull)
+
+
+@primitive(
+    "stack({inputs})",
+    r"\operatorname{{stack}}({inputs})",
+    numpy="np.stack([{inputs}], axis={axis})",
+)
+def stack(xp: Any, *arrays: Any, axis: int = 0) -> Any:
+    """Arrays (or scalars) of one shape joined along a new `axis`: `stack([a, b], axis=0)`."""
+    return xp.stack(list(arrays), axis=axis)
+
+
+def _stack_pull(xp: Any, G: Any, y: Any, index: int, *arrays: Any, axis: int) -> Any:
+    return G[(slice(None),) * (axis % len(shape_of(y))) + (index, ...)]
+
+
+stack.pull(_stack_pull)
+
+
+def widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) for every axis, from a number, one pair for all axes, or all pairs."""
+    if isinstance(pad_width, int):
+        return ((pad_width, pad_width),) * ndim
+    if len(pad_width) == 2 and all(isinstance(w, int) for w in pad_width):
+        return (tuple(pad_width),) * ndim
+    if len(pad_width) != ndim:
+        raise ValueError(f"{len(pad_width)} pairs of widths for {ndim} axes")
+    return tuple((before, after) for before, after in pad_width)
+
+
+def _inner(shape: tuple[int, ...], pad_width: Any) -> tuple[slice, ...]:
+    """Where the original entries lie in the padded array."""
+    pairs = widths(pad_width, len(shape))
+    return tuple(slice(before, before + n) for n, (before, _) in zip(shape, pairs, strict=True))
+
+
+@primitive(
+    "pad({0}, {pad_width})",
+    r"\operatorname{{pad}}({0})",
+    numpy="np.pad({0}, {pad_width}, constant_values={constant_values})",
+)
+def pad(xp: Any, x: Any, *, pad_width: Any, constant_values: float = 0.0) -> Any:
+    """x with `constant_values` around it: `pad_width` entries on every side, or (before, after) for
+    every axis, or one such pair per axis."""
+    pairs = widths(pad_width, x.ndim)
+    if any(w < 0 for pair in pairs for w in pair):
+        raise ValueError("widths cannot be negative")
+    shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
+    return set_at(
+        xp,
+        xp.full(shape, constant_values, dtype=x.dtype),
+        _inner(x.shape, pad_width),
+        x,
+        add=False,
+    )
+
+
+pad.pull(lambda xp, G, y, x, *, pad_width, constant_values: G[_inner(shape_of(x), pad_width)])

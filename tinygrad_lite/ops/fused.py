@@ -1,0 +1,114 @@
+"""Several steps in one op, for speed. Each states its expansion into other ops."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..backend import anywhere, namespace
+from ..primitive import SUM, primitive
+from .constants import eye, shape_of
+from .linalg import matmul
+from .reduce import log_softmax, mean, softmax
+from .reduce import sum as total
+
+__all__ = ["cross_entropy", "linear"]
+
+
+@primitive(
+    "{0} @ {1}.T + {2}",
+    r"{0} {1}^\top + {2}",
+    precedence=SUM,
+    expansion=lambda x, W, b: matmul(x, W.T) + b,
+)
+def linear(xp: Any, x: Any, W: Any, b: Any) -> Any:
+    """x W^T + b: an affine map, with one observation per row of x, W (outputs, inputs) and b
+    (outputs,). dE/dx = G W, dE/dW = G^T x, dE/db = the sum of G over the observations."""
+    if W.ndim != 2 or b.shape != W.shape[:1]:
+        raise ValueError("W must have shape (outputs, inputs) and b (outputs,)")
+    return xp.matmul(x, W.T) + b
+
+
+def _rows(xp: Any, x: Any) -> Any:
+    """x as a matrix whose rows are its last axis."""
+    shape = shape_of(x)
+    return x if len(shape) == 2 else xp.reshape(x, (prod(shape[:-1]), shape[-1]))
+
+
+linear.pull(
+    lambda xp, G, y, x, W, b: xp.matmul(G, W),
+    lambda xp, G, y, x, W, b: xp.matmul(_rows(xp, G).T, _rows(xp, x)),
+    lambda xp, G, y, x, W, b: G,
+)
+
+
+def _probabilities(logits: Any, labels: Any) -> Any:
+    """Integer labels as rows with a single 1 in the dtype of the logits; others as they are."""
+    if len(shape_of(labels)) == len(shape_of(logits)):
+        return labels
+    classes = shape_of(logits)[-1]
+    xp = namespace(labels)
+    hit = labels[..., None] == xp.arange(classes)
+    return xp.astype(hit, eye(logits, 1, 1).dtype)
+
+
+def _reduced(losses: Any, reduction: str) -> Any:
+    return losses if reduction == "none" else (mean if reduction == "mean" else total)(losses)
+
+
+def _cross_entropy(logits: Any, labels: Any, *, reduction: str) -> Any:
+    likelihood = _probabilities(logits, labels) * log_softmax(logits, axis=-1)
+    return _reduced(-total(likelihood, axis=-1), reduction)
+
+
+@primitive(
+    "cross_entropy({0}, {1})",
+    r"\operatorname{{crossentropy}}({0}, {1})",
+    numpy="tg.cross_entropy({0}, {1}, reduction={reduction})",
+    expansion=_cross_entropy,
+)
+def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
+    """Softmax cross-entropy -log softmax(logits)[label] over the last axis, without overflow.
+
+    `labels` are integers, one per row of the logits, or probabilities in the shape of the logits
+    (then it is -sum(labels * log_softmax(logits))). `reduction` is "mean" over rows, "sum" or
+    "none". The gradient for the logits is (P - Y) G, for N rows and their mean (P - Y) G / N.
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError('reduction must be "mean", "sum" or "none"')
+    rows = logits.shape[:-1]
+    log_p = log_softmax.forward(xp, logits, axis=-1)
+    if labels.shape == logits.shape:
+        zero = xp.zeros_like(log_p)
+        losses = -xp.sum(xp.where(labels == 0, zero, labels * log_p), axis=-1)
+    elif labels.shape != rows or not xp.isdtype(labels.dtype, "integral"):
+        raise ValueError(f"labels must be integers of shape {rows} or of the logits' shape")
+    elif anywhere((labels < 0) | (labels >= logits.shape[-1])):
+        raise ValueError(f"labels must lie between 0 and {logits.shape[-1] - 1}")
+    else:
+        losses = -xp.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
+    if reduction == "none":
+        return losses
+    return xp.sum(losses) / (prod(rows) if reduction == "mean" else 1)
+
+
+def _per_row(G: Any, logits: Any, reduction: str) -> Any:
+    """The gradient of each row's loss, ready to be multiplied with the rows."""
+    if reduction == "none":
+        return G[..., None]
+    return G / prod(shape_of(logits)[:-1]) if reduction == "mean" else G
+
+
+def _logits_pull(xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str) -> Any:
+    P, Y = softmax(logits, axis=-1), _probabilities(logits, labels)
+    if Y is labels:
+        P = P * xp.sum(Y, axis=-1, keepdims=True)
+    return (P - Y) * _per_row(G, logits, reduction)
+
+
+cross_entropy.pull(
+    _logits_pull,
+    lambda xp, G, y, logits, labels, *, reduction: (
+        -log_softmax(logits, axis=-1) * _per_row(G, logits, reduction)
+    ),
+)
