@@ -1,0 +1,243 @@
+"""Backpropagation taken apart: every step forward and backward, written with the user's names.
+
+The steps are found by running the chain rule again on the recorded graph, one edge at a time; no
+node's `.grad` is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import namespace
+from ..node import Node, Scalar, topological_order
+from ..notation import local_text, pullback_text, write
+from ..sweep import contribution, sweep
+from .figures import number, shape_text, summary
+from .measure import shorten
+
+Names = Mapping[int, str]
+LONG = 160  # characters in one line of the panel
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """One op computes its result: `formula` is `s = σ(v)`, `numbers` `σ(0.5) = 0.622` (scalars)."""
+
+    node: Node
+    formula: str
+    numbers: str
+    shapes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one op hands to one input, and how it adds up there.
+
+    `rule` is the local derivative `∂s/∂v = s * (1 - s)` (elementwise ops), `rule_numbers` the same
+    with numbers; `pull` the chain rule `(∂E/∂s) * s * (1 - s)`, `value` its result. `adds` is
+    `−0.0988 + 0.358 → 0.259` from the second arrival on. `grad` is the gradient of the input so
+    far; `arrived` of `expected` contributions are in. `gradient` is that as a number or array.
+    """
+
+    node: Node
+    index: int
+    rule: str
+    rule_numbers: str
+    pull: str
+    pull_numbers: str
+    value: str
+    adds: str
+    grad: str
+    arrived: int
+    expected: int
+    gradient: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """One op hands its gradient on: `arrives` is ∂E/∂(its result), complete by now."""
+
+    node: Node
+    formula: str
+    arrives: str
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """All steps of one graph. `seed` says what the backward pass starts from; without anything to
+    differentiate `backward` is empty."""
+
+    root: Node
+    names: Names
+    forward: tuple[Forward, ...]
+    backward: tuple[Backward, ...]
+    seed: str
+
+    def symbol(self, node: Node) -> str:
+        """`∂E/∂s`."""
+        return _symbol(self.root, node, self.names)
+
+
+def trace(root: Node, names: Names) -> Steps:
+    """The steps of everything that `root` depends on. `names` names every node (see
+    `scene.complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
+    order = topological_order(root)
+    forward = tuple(_forward(node, names) for node in reversed(order) if node.op is not None)
+    symbol = _symbol(root, root, names)
+    if isinstance(root, Scalar) or root.shape == ():
+        seed = f"{symbol} = 1: the result changes exactly as itself"
+    else:
+        seed = f"{symbol} = ones {shape_text(root.shape)}: the gradient of the sum of its entries"
+    if root.op is None:
+        return Steps(root, names, forward, (), seed)
+    return Steps(root, names, forward, tuple(_sweep(root, order, names)), seed)
+
+
+def _symbol(root: Node, node: Node, names: Names) -> str:
+    return f"∂{names[id(root)]}/∂{names[id(node)]}"
+
+
+def _forward(node: Node, names: Names) -> Forward:
+    formula = shorten(f"{names[id(node)]} = {write(node, names)}", LONG)
+    numbers = shapes = ""
+    if isinstance(node, Scalar):
+        numbers = f"{_calculated(write(node, _numbers(node)))} = {number(node.data)}"
+    else:
+        known = {names.get(id(x), "constant"): np.shape(a) for x, a in _pairs(node)}
+        given = ", ".join(f"{name} {shape_text(shape)}" for name, shape in known.items() if shape)
+        shapes = f"{given or 'scalars'} → {names[id(node)]} {shape_text(node.shape)}"
+    return Forward(node, formula, shorten(numbers, LONG), shapes)
+
+
+def _numbers(node: Node) -> dict[int, str]:
+    """Like names, with the value in the name's place, for a scalar op and its inputs."""
+    values = {id(x): _bracketed(a) for x, a in _pairs(node) if isinstance(x, Node)}
+    return values | {id(node): _bracketed(node.data)}
+
+
+def _pairs(node: Node) -> Iterator[tuple[Any, Any]]:
+    """The inputs, each with its value at the time of recording."""
+    return zip(node.inputs, node.operands, strict=True)
+
+
+def _bracketed(value: float) -> str:
+    text = number(value)
+    return f"({text})" if text.startswith("−") else text
+
+
+def _calculated(text: str) -> str:
+    """Without the second pair of brackets: `tanh((−3))` is `tanh(−3)`."""
+    return re.sub(r"\((\(−[^()]*\))\)", r"\1", text)
+
+
+def _sweep(root: Node, order: list[Node], names: Names) -> list[Backward]:
+    seed = 1.0 if isinstance(root, Scalar) else namespace(root.data).ones_like(root.data)
+    reached = sweep(root, seed)
+    expected = dict.fromkeys(reached, 0)
+    for node in order:
+        if node in reached:
+            for x in node.parents():
+                if x in reached:
+                    expected[x] += 1
+    arrived = dict.fromkeys(reached, 0)
+    gradients: dict[Node, Any] = {root: seed}
+    steps = []
+    for node in order:
+        if node.op is None or node not in reached:
+            continue
+        g = gradients[node]
+        shares = []
+        for index, x in enumerate(node.inputs):
+            if not isinstance(x, Node) or x not in reached:
+                continue
+            c = contribution(node, index, g)
+            before = gradients.get(x)
+            gradients[x] = after = c if before is None else before + c
+            arrived[x] += 1
+            counts = arrived[x], expected[x]
+            shares.append(_share(root, node, index, names, g, c, before, after, counts))
+        formula = shorten(f"{names[id(node)]} = {write(node, names)}", LONG)
+        steps.append(Backward(node, formula, summary(g, norm=True).text, tuple(shares)))
+    return steps
+
+
+def _share(
+    root: Node,
+    node: Node,
+    index: int,
+    names: Names,
+    g: Any,
+    c: Any,
+    before: Any,
+    after: Any,
+    counts: tuple[int, int],
+) -> Share:
+    op, x = node.op, node.inputs[index]
+    assert op is not None
+    upstream = _symbol(root, node, names)
+    rule = rule_numbers = pull_numbers = ""
+    scalar = isinstance(node, Scalar)
+    if op.elementwise:
+        local = local_text(node, index, names)
+        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {local}"
+        if scalar:
+            values = _numbers(node)
+            slope = number(contribution(node, index, 1.0))
+            written = _calculated(local_text(node, index, values))
+            same = written.strip("()").replace("-", "−") == slope
+            rule_numbers = slope if same else f"{written} = {slope}"
+            pull_numbers = f"{_bracketed(g)} * {_bracketed(contribution(node, index, 1.0))}"
+    pull = _on_paper(pullback_text(node, index, names, cotangent=upstream))
+    value = summary(c, norm=True).text
+    total = summary(after, norm=True).text
+    adds = "" if before is None else _sum(before, c, total)
+    return Share(
+        node=x,
+        index=index,
+        rule=shorten(rule, LONG),
+        rule_numbers=shorten(rule_numbers, LONG),
+        pull=shorten(pull, LONG),
+        pull_numbers=pull_numbers,
+        value=value,
+        adds=adds,
+        grad=total,
+        arrived=counts[0],
+        expected=counts[1],
+        gradient=after,
+    )
+
+
+_ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
+_PAPER = (  # how transposing, indexing and broadcasting are written by hand
+    (rf"permute_dims\({_ONE}, \(1, 0\)\)", r"\1ᵀ"),
+    (rf"^{_ONE}\[\.\.\., None\] \* {_ONE}$", r"\1 \2ᵀ"),
+    (rf"^\({_ONE}\[\.\.\., None, :\] @ {_ONE}\)\[\.\.\., 0, :\]$", r"\2ᵀ \1"),
+    (
+        r"^broadcast_to\((?:reshape\()?([^(),]+)(?:, \([\d, ]*\)\))?, (\([\d, ]*\))\)$",
+        r"\1 repeated to \2",
+    ),
+    (r"^reshape\((sum\([^()]*\)), \([\d, ]*\)\)$", r"\1"),
+)
+
+
+def _on_paper(pull: str) -> str:
+    """`(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ on paper, and so on for vectors and repetition."""
+    for code, paper in _PAPER:
+        pull = re.sub(code, paper, pull)
+    return pull
+
+
+def _sum(before: Any, c: Any, total: str) -> str:
+    """`0.4 − 0.1 → 0.3`; of arrays too large to print, the norms."""
+    first, second = summary(before, norm=True).text, summary(c, norm=True).text
+    if first.startswith("norm"):
+        return f"{first} and {second}, added entry by entry → {total}"
+    if second.startswith("−"):
+        return f"{first} − {second[1:]} → {total}"
+    return f"{first} + {second} → {total}"
