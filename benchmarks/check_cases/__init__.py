@@ -1,0 +1,68 @@
+"""Hand-derived gradients, right and wrong, as people write them: the examination of `tg.check`.
+
+A problem is a generator. It builds a loss from Tensors, derives gradients by hand in NumPy, and
+yields one case after the other: a title, the loss, the claims, and what the report should say.
+"right", a kind, or several kinds separated by "|" of which the first is the one a teacher would
+name and the others explain the numbers as well; a dict gives one per claim. "inherited" marks a
+line that is right by itself but computed from a wrong one, "wrong" any verdict of wrong.
+
+The nodes are named by the problem's variables, as they are when a user calls `check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from tinygrad_lite.node import Node
+
+Raw = tuple[str, Node, dict[Node, Any], "str | dict[Node, str]"]
+
+MODULES = ("networks", "losses", "matrices", "layers", "makemore", "sequences", "scalars", "right")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One derivation and what a good examiner says about each of its claims."""
+
+    problem: str
+    title: str
+    loss: Node
+    claims: dict[Node, Any]
+    expected: dict[str, tuple[str, ...]]
+
+    @property
+    def name(self) -> str:
+        return f"{self.problem}: {self.title}"
+
+
+def cases(problem: Callable[[], Iterator[Raw]]) -> Iterator[Case]:
+    """The cases of one problem."""
+    generator = problem()
+    for title, loss, claims, expected in generator:
+        for name, value in generator.gi_frame.f_locals.items():  # type: ignore[attr-defined]
+            if isinstance(value, Node) and value.name is None:
+                value.name = name
+        if isinstance(expected, str):
+            expected = dict.fromkeys(claims, expected)
+        yield Case(
+            problem.__name__,
+            title,
+            loss,
+            claims,
+            {str(node.name): tuple(text.split("|")) for node, text in expected.items()},
+        )
+
+
+def problems() -> list[Callable[[], Iterator[Raw]]]:
+    """Every problem of every module, in order."""
+    modules = [import_module(f"{__name__}.{name}") for name in MODULES]
+    return [f for module in modules for f in module.PROBLEMS]
+
+
+def all_cases() -> Iterator[Case]:
+    """The whole corpus. Cases are made on demand: a problem's graph lives as long as its cases."""
+    for problem in problems():
+        yield from cases(problem)
