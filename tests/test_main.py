@@ -95,3 +95,59 @@ def test_python_dash_m():
     )
     assert done.returncode == 0
     assert "shows its work" in done.stdout
+
+
+CHECKED = """
+import numpy as np
+import tinygrad_lite as tg
+rng = np.random.default_rng(0)
+W, x = tg.Tensor(rng.normal(size=(5, 4))), rng.normal(size=4)
+y = rng.normal(size=5)
+s = tg.sigmoid(W @ x)
+E = 0.5 * ((s - y) ** 2).sum()
+o = s.data
+g = (o - y) * o * (1 - o)
+"""
+
+
+def test_check_of_right_claims(script, capsys):
+    path = script(CHECKED + "claims = {W: np.outer(g, x), 's': o - y}")
+    assert main(["check", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["W", "s"]
+    assert all("right" in line for line in lines)
+
+
+def test_check_of_a_wrong_claim_prints_why_and_exits_with_1(script, capsys):
+    path = script(CHECKED + "claims = {W: -np.outer(g, x)}")
+    assert main(["check", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "W (5, 4)   wrong" in out
+
+
+def test_check_takes_the_name_of_the_loss(script, capsys):
+    path = script(CHECKED + "mine = 2 * E\nclaims = {W: 2 * np.outer(g, x)}")
+    assert main(["check", str(path), "--loss", "mine"]) == 0
+    assert main(["check", str(path)]) == 1
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        ("", "makes no claims: set claims = {W: your dE/dW, ...}"),
+        ("claims = [1]", "claims is a list; set claims"),
+        ("claims = {}", "claims is empty"),
+        ("claims = {'V': 1.0}", "no node is called 'V'"),
+        ("claims = {W: 'text'}", "is text"),
+        ("claims = {W: np.full((5, 4), np.nan)}", "NaN"),
+        ("del E", "defines no loss"),
+        ("1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_check_that_cannot_run_says_why_and_exits_with_2(script, capsys, end, says):
+    path = script(CHECKED + end)
+    assert main(["check", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.startswith("tinygrad-lite: ")

@@ -9,10 +9,11 @@ import argparse
 import runpy
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .check import check
 from .node import Node
 
 LOSS_NAMES = ("loss", "E", "J", "L")
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="tinygrad-lite", description="The autodiff engine that shows its work."
     )
-    parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_check(commands)
     args = parser.parse_args(argv)
     try:
         return int(args.run(args))
@@ -75,6 +77,43 @@ def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = No
         f"{path} defines no loss: no Value or Tensor called {wanted}"
         + ("" if name else " (another name: --loss NAME)")
     )
+
+
+def _add_check(commands: Any) -> None:
+    command = commands.add_parser(
+        "check",
+        help="hold the hand-derived gradients of a file against the chain rule",
+        description="Run FILE.py, which defines a loss and `claims = {node or name: gradient}`, "
+        "and say of every claim whether it is right and, if not, which step is wrong and why. "
+        "Exit status: 0 all right, 1 some wrong, 2 could not run.",
+    )
+    command.add_argument("file", metavar="FILE.py", type=Path)
+    command.add_argument(
+        "--loss",
+        metavar="NAME",
+        help=f"the variable that holds the loss (default: the first of {', '.join(LOSS_NAMES)})",
+    )
+    command.set_defaults(run=_check)
+
+
+def _check(args: argparse.Namespace) -> int:
+    variables = run_file(args.file)
+    loss = find_loss(variables, args.file, args.loss)
+    claims = variables.get("claims")
+    if claims is None:
+        raise CannotRun(
+            f"{args.file} makes no claims: set claims = {{W: your dE/dW, ...}}, with nodes or their "
+            "names as keys"
+        )
+    if not isinstance(claims, Mapping) or not claims:
+        what = "is empty" if isinstance(claims, Mapping) else f"is a {type(claims).__name__}"
+        raise CannotRun(f"{args.file}: claims {what}; set claims = {{W: your dE/dW, ...}}")
+    try:
+        report = check(loss, claims)
+    except (TypeError, ValueError) as error:
+        raise CannotRun(str(error)) from None
+    print(report)
+    return 0 if report else 1
 
 
 def _traceback_from(path: Path, error: BaseException) -> str:

@@ -94,8 +94,11 @@ def attention():
     yield "softmax's diagonal only", E, {S: dA * a * (1 - a)}, "missing-term"
     yield "softmax's diagonal only, at Q", E, {Q: (dA * a * (1 - a)) @ k / root}, "missing-term"
     yield "softmax's sum dropped", E, {S: a * dA}, "missing-term"
-    yield "softmax over the wrong axis", E, {S: a * (dA - (a * dA).sum(0, keepdims=True))}, (
-        "wrong-axis"
+    yield (
+        "softmax over the wrong axis",
+        E,
+        {S: a * (dA - (a * dA).sum(0, keepdims=True))},
+        ("wrong-axis"),
     )
     yield "softmax left out", E, {Q: dA @ k / root}, "missing-activation-derivative"
     yield "dS for dS^T", E, {K: dS @ q / root}, "transpose"
@@ -143,8 +146,11 @@ def convolution():
     yield "shifted by one", E, {x: np.roll(dx, 1)}, "off-by-index"
     shifted = np.array([dz @ x.data[(np.arange(T) + j + 1) % L] for j in range(J)])
     yield "x_{t+j+1} in the kernel's gradient", E, {k: shifted}, "off-by-index"
-    yield "the mask left out", E, {k: patches.data.T @ (y.data - target)}, (
-        "missing-activation-derivative"
+    yield (
+        "the mask left out",
+        E,
+        {k: patches.data.T @ (y.data - target)},
+        ("missing-activation-derivative"),
     )
     yield "b not summed", E, {b: dz}, "missing-broadcast-sum|shape"
     yield "b averaged", E, {b: dz.mean()}, "mean-vs-sum"
@@ -190,8 +196,11 @@ def max_pooling():
     won = (x.data.reshape(4, 3, 2) == y.data[:, :, None]).astype(float)
     yield "to the winner", E, {x: (c[:, :, None] * won).reshape(4, 6)}, "right"
     yield "to both", E, {x: np.repeat(c, 2, axis=1)}, "missing-activation-derivative|other"
-    yield "half to each, as average pooling", E, {x: np.repeat(c, 2, axis=1) / 2}, (
-        "wrong-activation-derivative|other"
+    yield (
+        "half to each, as average pooling",
+        E,
+        {x: np.repeat(c, 2, axis=1) / 2},
+        ("wrong-activation-derivative|other"),
     )
     yield (
         "to the loser",

@@ -110,7 +110,12 @@ def logistic_plus_minus():
     yield "unsimplified", L, {w: X.T @ (-y * e / (1 + e))}, "right"
     yield "minus lost", L, {w: X.T @ (y * q)}, "sign"
     yield "y lost", L, {w: -X.T @ q}, "missing-factor"
-    yield "the inner exp lost", L, {margin: -1 / (1 + e)}, "missing-activation-derivative|missing-factor"
+    yield (
+        "the inner exp lost",
+        L,
+        {margin: -1 / (1 + e)},
+        "missing-activation-derivative|missing-factor",
+    )
     yield "1/(1 + e) lost", L, {margin: -e}, "missing-activation-derivative|missing-factor"
     yield (
         "sigma(m) for sigma(-m)",
@@ -161,7 +166,12 @@ def ridge():
     yield "penalty's sign", E, {w: X.T @ e / m - lam * v}, "sign"
     yield "no 1/m on the data", E, {w: X.T @ e + lam * v}, "mean-vs-sum|constant-scale"
     yield "1/m on both", E, {w: (X.T @ e + lam * v) / m}, "mean-vs-sum|constant-scale"
-    yield "lam without w", E, {w: X.T @ e / m + lam}, "missing-factor|missing-activation-derivative|other"
+    yield (
+        "lam without w",
+        E,
+        {w: X.T @ e / m + lam},
+        "missing-factor|missing-activation-derivative|other",
+    )
 
 
 def hinge():

@@ -319,8 +319,11 @@ def square_layers():
     yield "e W2^T: the order exchanged", E, {A: e @ w2.T}, "wrong-order"
     yield "W2^T * e elementwise", E, {A: w2.T * e}, "elementwise-vs-matmul"
     yield "e * a elementwise", E, {W2: e * a}, "elementwise-vs-matmul"
-    yield "matrix product with tanh'", E, {W1: ((w2.T @ e) @ (1 - a**2)) @ x.T}, (
-        "elementwise-vs-matmul"
+    yield (
+        "matrix product with tanh'",
+        E,
+        {W1: ((w2.T @ e) @ (1 - a**2)) @ x.T},
+        ("elementwise-vs-matmul"),
     )
     yield "W2^T left out", E, {W1: (e * (1 - a**2)) @ x.T}, "missing-factor"
     yield "x^T left out", E, {W1: d}, "missing-factor"

@@ -63,8 +63,11 @@ def single_precision_sum():
     for part in np.split(x, 400):
         loop += (np.cos(f(0.7) * part) * part).sum()
     yield "summed in pieces", E, {w: loop}, "right"
-    yield "summed backwards, one by one", E, {w: np.cumsum((np.cos(f(0.7) * x) * x)[::-1])[-1]}, (
-        "right"
+    yield (
+        "summed backwards, one by one",
+        E,
+        {w: np.cumsum((np.cos(f(0.7) * x) * x)[::-1])[-1]},
+        ("right"),
     )
 
 
@@ -205,8 +208,11 @@ def cancellation():
 
     v = x.data
     yield "2 (x - mean) / n", E, {x: 2 * (v - v.mean()) / 12}, "right"
-    yield "through both paths", E, {x: 2 * (v - v.mean()) / 12 - (2 * (v - v.mean()) / 12).mean()}, (
-        "right"
+    yield (
+        "through both paths",
+        E,
+        {x: 2 * (v - v.mean()) / 12 - (2 * (v - v.mean()) / 12).mean()},
+        ("right"),
     )
     yield "2 x / n - 2 mean / n", E, {x: 2 * v / 12 - 2 * v.mean() / 12}, "right"
 
@@ -226,8 +232,11 @@ def equal_forms():
     yield "sigma(z) - y", E, {w: X.T @ (s - y)}, "right"
     yield "by tanh", E, {w: X.T @ (0.5 * (1 + np.tanh(z.data / 2)) - y)}, "right"
     yield "1 - sigma(-z)", E, {z: 1 - sigmoid(-z.data) - y}, "right"
-    yield "a sum of outer products", E, {w: sum(r * e for r, e in zip(X, s - y, strict=True))}, (
-        "right"
+    yield (
+        "a sum of outer products",
+        E,
+        {w: sum(r * e for r, e in zip(X, s - y, strict=True))},
+        ("right"),
     )
     a = t.data
     yield "2 T T^T T", F, {t: 2 * a @ a.T @ a}, "right"

@@ -22,8 +22,11 @@ def neuron():
     yield "tanh' left out", o, {w1: 2.0}, "missing-activation-derivative|missing-factor"
     yield "1 - tanh", o, {n: 1 - o.data}, "wrong-activation-derivative|other"
     yield "1 - n**2", o, {n: 1 - n.data**2}, "activation-derivative-at-wrong-point"
-    yield "sigmoid's derivative", o, {w2: 0.7 * o.data * (1 - o.data)}, (
-        "wrong-activation-derivative"
+    yield (
+        "sigmoid's derivative",
+        o,
+        {w2: 0.7 * o.data * (1 - o.data)},
+        ("wrong-activation-derivative"),
     )
     yield "the sum's other term", o, {w1: 0.7 * d}, "other|off-by-index"
     yield "its own value", o, {w1: -0.3 * d}, "other"

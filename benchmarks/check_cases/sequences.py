@@ -55,7 +55,12 @@ def rnn():
         only(backward(slope=lambda s: 1 - h[s] ** 2), Wx),
         "off-by-index|activation-derivative-at-wrong-point",
     )
-    yield "tanh' left out", E, only(backward(slope=lambda s: 1), Wx), "missing-activation-derivative"
+    yield (
+        "tanh' left out",
+        E,
+        only(backward(slope=lambda s: 1), Wx),
+        "missing-activation-derivative",
+    )
     yield (
         "sigmoid's derivative",
         E,
@@ -100,16 +105,25 @@ def lstm_cell():
     )
     yield "the path through h dropped", E, {c0: e * fv}, "missing-term"
     yield "the cell's own gradient dropped", E, {c: dc - e}, "missing-term"
-    yield "sigmoid' for the candidate", E, {zg: dc * iv * gv * (1 - gv)}, (
-        "wrong-activation-derivative"
+    yield (
+        "sigmoid' for the candidate",
+        E,
+        {zg: dc * iv * gv * (1 - gv)},
+        ("wrong-activation-derivative"),
     )
     yield "tanh' for the input gate", E, {zi: dc * gv * (1 - iv**2)}, "wrong-activation-derivative"
     yield "no sigma' at the output gate", E, {zo: a * qv}, "missing-activation-derivative"
-    yield "c for tanh(c) at the output gate", E, {zo: a * c.data * ov * (1 - ov)}, (
-        "missing-activation-derivative|activation-derivative-at-wrong-point|other"
+    yield (
+        "c for tanh(c) at the output gate",
+        E,
+        {zo: a * c.data * ov * (1 - ov)},
+        ("missing-activation-derivative|activation-derivative-at-wrong-point|other"),
     )
-    yield "1 - c**2 for 1 - tanh(c)**2", E, {c: e + a * ov * (1 - c.data**2)}, (
-        "activation-derivative-at-wrong-point"
+    yield (
+        "1 - c**2 for 1 - tanh(c)**2",
+        E,
+        {c: e + a * ov * (1 - c.data**2)},
+        ("activation-derivative-at-wrong-point"),
     )
     yield "forget gate left out", E, {c0: dc}, "missing-factor"
     yield "c for c0 at the forget gate", E, {zf: dc * c.data * fv * (1 - fv)}, "off-by-index|other"
