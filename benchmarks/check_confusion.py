@@ -137,9 +137,8 @@ def main() -> None:
         claims = {block.nodes[k]: c for k, c in block.gradients("bndiff").items()}
         start = time.perf_counter()
         check(block.nodes["loss"], claims)
-        print(
-            f"a derivation of {len(claims)} lines, wrong in one: {time.perf_counter() - start:.2f} s"
-        )
+        seconds_taken = time.perf_counter() - start
+        print(f"a derivation of {len(claims)} lines, wrong in one: {seconds_taken:.2f} s")
 
 
 if __name__ == "__main__":

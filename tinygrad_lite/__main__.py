@@ -102,8 +102,8 @@ def _check(args: argparse.Namespace) -> int:
     claims = variables.get("claims")
     if claims is None:
         raise CannotRun(
-            f"{args.file} makes no claims: set claims = {{W: your dE/dW, ...}}, with nodes or their "
-            "names as keys"
+            f"{args.file} makes no claims: set claims = {{W: your dE/dW, ...}}, with nodes or "
+            "their names as keys"
         )
     if not isinstance(claims, Mapping) or not claims:
         what = "is empty" if isinstance(claims, Mapping) else f"is a {type(claims).__name__}"
