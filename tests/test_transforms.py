@@ -1,0 +1,282 @@
+"""Functions from functions to derivatives: values, nesting, structures, and what they refuse."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+
+
+def cube(x):
+    return (x**3).sum()
+
+
+def quartic(W):
+    return (tg.tanh(W @ W.T) * W).sum()
+
+
+# --- gradients
+
+
+def test_grad_of_an_array_function(rng):
+    x = rng.normal(size=3)
+    g = tg.grad(cube)(x)
+    assert type(g) is np.ndarray
+    np.testing.assert_allclose(g, 3 * x**2)
+
+
+def test_grad_of_a_number_is_a_float():
+    g = tg.grad(lambda x: x**3)(2.0)
+    assert type(g) is float
+    assert g == 12.0
+
+
+def test_value_and_grad():
+    value, g = tg.value_and_grad(cube)(np.array([1.0, 2.0]))
+    assert value == 9.0
+    np.testing.assert_array_equal(g, [3.0, 12.0])
+
+
+def test_argnums_pick_arguments():
+    def f(a, b, *, c):
+        return a * b**2 * c
+
+    assert tg.grad(f, 1)(3.0, 2.0, c=10.0) == 120.0
+    assert tg.grad(f, (1, 0))(3.0, 2.0, c=10.0) == (120.0, 40.0)
+    assert tg.grad(f, -1)(3.0, 2.0, c=10.0) == 120.0
+
+
+def test_integers_are_converted():
+    assert tg.grad(lambda x: x * x)(3) == 6.0
+    np.testing.assert_array_equal(tg.grad(lambda x: (x * x).sum())(np.arange(3)), [0.0, 2.0, 4.0])
+
+
+def test_float32_stays_float32():
+    g = tg.grad(cube)(np.ones(2, dtype=np.float32))
+    assert g.dtype == np.float32
+
+
+def test_an_ignored_argument_has_a_zero_gradient():
+    a, b = tg.grad(lambda a, b: (a * a).sum(), (0, 1))(np.ones(2), np.ones((2, 3)))
+    np.testing.assert_array_equal(a, [2.0, 2.0])
+    np.testing.assert_array_equal(b, np.zeros((2, 3)))
+    assert tg.grad(lambda x: 5.0)(1.0) == 0.0
+
+
+def test_nested_structures():
+    Pair = namedtuple("Pair", "u v")
+
+    def f(p):
+        return (p["w"] @ p["layers"][0].u).sum() * p["layers"][0].v + p["layers"][1]
+
+    p = {"w": np.ones((2, 3)), "layers": [Pair(np.arange(3.0), 2.0), 4]}
+    g = tg.grad(f)(p)
+    assert list(g) == ["w", "layers"]
+    assert isinstance(g["layers"][0], Pair)
+    np.testing.assert_array_equal(g["w"], [[0.0, 2.0, 4.0]] * 2)
+    np.testing.assert_array_equal(g["layers"][0].u, [4.0, 4.0, 4.0])
+    assert g["layers"][0].v == 6.0
+    assert g["layers"][1] == 1.0
+
+
+def test_aux_is_passed_through_plain():
+    (value, aux), g = tg.value_and_grad(lambda x: (x * x, {"twice": 2 * x}), has_aux=True)(3.0)
+    assert (value, aux, g) == (9.0, {"twice": 6.0}, 6.0)
+    assert tg.grad(lambda x: (x * x, "note"), has_aux=True)(3.0) == (6.0, "note")
+
+
+def test_results_belong_to_the_caller():
+    """Gradients share no memory with arguments or one another: users clip them in place."""
+    x, y = np.ones(3), np.ones(3)
+    a, b = tg.grad(lambda x, y: (x + y).sum(), (0, 1))(x, y)
+    a *= 0.0
+    np.testing.assert_array_equal(b, [1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(x, [1.0, 1.0, 1.0])
+
+
+# --- nesting
+
+
+def test_any_order():
+    f = tg.sin
+    expected = [np.cos, lambda x: -np.sin(x), lambda x: -np.cos(x), np.sin, np.cos]
+    for derivative in expected:
+        f = tg.grad(f)
+        assert f(0.7) == pytest.approx(derivative(0.7), rel=1e-14)
+
+
+def test_inner_and_outer_derivatives_do_not_mix():
+    # d/dx (x * d/dy (x + y)) = 1, not 2: the inner derivative is 1 whatever x is.
+    assert tg.grad(lambda x: x * tg.grad(lambda y: x + y)(1.0))(1.0) == 1.0
+    # the same variable inside and outside
+    assert tg.grad(lambda x: x * tg.grad(lambda y: x * y)(x))(3.0) == 6.0
+    assert tg.grad(lambda x: x * tg.grad(lambda x: x * x)(x))(3.0) == 12.0
+
+
+def test_derivatives_around_a_node_are_nodes():
+    a = tg.Value(3.0)
+    slope = tg.grad(lambda x: a * x * x)(2.0)
+    assert isinstance(slope, tg.Value)
+    slope.backward()
+    assert a.grad == 4.0
+
+    x = tg.Tensor([1.0, 2.0])
+    g = tg.grad(cube)(x)
+    assert isinstance(g, tg.Tensor)
+    g.sum().backward()
+    np.testing.assert_array_equal(x.grad, [6.0, 12.0])
+
+
+def test_transforms_leave_no_gradient_behind():
+    x, w = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])
+    tg.grad(lambda x: (w * x).sum())(x)
+    tg.hessian(lambda x: (w * x * x).sum())(x)
+    assert x.grad is None
+    assert w.grad is None
+
+
+# --- products and matrices
+
+
+def test_vjp_and_jvp_are_transposes(rng):
+    W, x = rng.normal(size=(3, 4)), rng.normal(size=4)
+    dW, dx, G = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=3)
+
+    def f(W, x):
+        return tg.sigmoid(W @ x) * x[:3]
+
+    y, pullback = tg.vjp(f, W, x)
+    y2, dy = tg.jvp(f, (W, x), (dW, dx))
+    np.testing.assert_array_equal(y, y2)
+    gW, gx = pullback(G)
+    assert (dy * G).sum() == pytest.approx((gW * dW).sum() + (gx * dx).sum(), rel=1e-12)
+    np.testing.assert_allclose(pullback(2 * G)[0], 2 * gW, rtol=1e-14)
+
+
+def test_jvp_against_differences(rng):
+    x, dx = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    h = 1e-4
+    numeric = sum(
+        w * quartic(tg.Tensor(x + k * h * dx)).item()
+        for k, w in [(-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12)]
+    )
+    assert tg.jvp(quartic, (x,), (dx,))[1] == pytest.approx(numeric / h, rel=1e-9)
+
+
+def test_jvp_of_structures_and_numbers():
+    y, dy = tg.jvp(lambda p: {"a": p[0] * p[1], "b": 7.0}, ((2.0, 3.0),), ((1.0, 10.0),))
+    assert y == {"a": 6.0, "b": 7.0}
+    assert dy == {"a": 23.0, "b": 0.0}
+    assert type(dy["a"]) is float
+
+
+def test_forward_over_reverse_is_the_hessian_product(rng):
+    W, V = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    forward = tg.jvp(tg.grad(quartic), (W,), (V,))[1]
+    np.testing.assert_allclose(tg.hvp(quartic)(W, V), forward, rtol=1e-10)
+    H = tg.hessian(quartic)(W)
+    np.testing.assert_allclose(np.einsum("ijkl,kl->ij", H, V), forward, rtol=1e-10)
+
+
+def test_reverse_over_forward(rng):
+    x, v = rng.normal(size=3), rng.normal(size=3)
+    g = tg.grad(lambda x: tg.jvp(cube, (x,), (v,))[1])(x)
+    np.testing.assert_allclose(g, 6 * x * v, rtol=1e-12)
+
+
+def test_jacobian_shapes_and_values(rng):
+    x = rng.normal(size=4)
+    A = rng.normal(size=(2, 3, 4))
+    J = tg.jacobian(lambda x: A @ x)(x)
+    np.testing.assert_array_equal(J, A)
+    Jx, Js = tg.jacobian(lambda x, s: x * s, (0, 1))(x, 2.0)
+    np.testing.assert_array_equal(Jx, 2 * np.eye(4))
+    np.testing.assert_array_equal(Js, x)
+    assert tg.jacobian(lambda s: s * s)(3.0) == 6.0
+    assert tg.jacobian(lambda x: x[:0])(x).shape == (0, 4)
+    np.testing.assert_array_equal(tg.jacobian(lambda x: np.ones(2))(x), np.zeros((2, 4)))
+
+
+def test_jacobian_of_structures():
+    J = tg.jacobian(lambda p: {"y": p["a"] * p["b"]})({"a": np.array([1.0, 2.0]), "b": 3.0})
+    np.testing.assert_array_equal(J["y"]["a"], 3 * np.eye(2))
+    np.testing.assert_array_equal(J["y"]["b"], [1.0, 2.0])
+
+
+def test_hessian_of_two_arguments_by_position():
+    def f(a, b):
+        return (a * a * b).sum()
+
+    np.testing.assert_array_equal(tg.hessian(f)(np.ones(2), np.full(2, 3.0)), 6 * np.eye(2))
+    np.testing.assert_array_equal(tg.hessian(f, 1)(np.ones(2), np.full(2, 3.0)), np.zeros((2, 2)))
+    assert tg.hessian(lambda x: x**4)(2.0) == 48.0
+
+
+def test_third_derivative_tensor(rng):
+    x = rng.normal(size=2)
+    T = tg.jacobian(tg.hessian(lambda x: (x**4).sum()))(x)
+    expected = np.zeros((2, 2, 2))
+    expected[[0, 1], [0, 1], [0, 1]] = 24 * x
+    np.testing.assert_allclose(T, expected, rtol=1e-12)
+
+
+# --- contexts and constants
+
+
+def test_transforms_work_under_no_grad():
+    w = tg.Tensor([1.0, 2.0])
+    with tg.no_grad():
+        assert tg.grad(lambda x: x**3)(2.0) == 12.0
+        g = tg.grad(lambda x: (w * x).sum())(w)
+        assert type(g) is np.ndarray
+        np.testing.assert_array_equal(g, [1.0, 2.0])
+        np.testing.assert_array_equal(tg.hessian(cube)(w.data), np.diag([6.0, 12.0]))
+        assert tg.jvp(lambda x: x * x, (3.0,), (1.0,)) == (9.0, 6.0)
+        assert tg.vjp(lambda x: x * x, 3.0)[1](1.0) == (6.0,)
+        assert (w * w).constant
+    assert not (w * w).constant
+
+
+def test_a_detached_argument_is_differentiated_all_the_same():
+    x = tg.Tensor([1.0, 2.0])
+    np.testing.assert_array_equal(tg.grad(cube)(x.detach()), [3.0, 12.0])
+
+
+def test_detach_and_no_grad_inside():
+    assert tg.grad(lambda x: x * x.detach())(3.0) == 3.0
+
+    def f(x):
+        with tg.no_grad():
+            c = x * x
+        return c * x
+
+    assert tg.grad(f)(3.0) == 9.0
+
+
+# --- what they refuse
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: tg.grad(lambda x: x * 2)(np.ones(3)), ValueError, r"returned shape \(3,\)"),
+        (lambda: tg.grad(lambda x: np.ones(3))(1.0), ValueError, r"returned shape \(3,\)"),
+        (lambda: tg.grad(lambda x: None)(1.0), TypeError, "returned None"),
+        (lambda: tg.grad(lambda x: (x, 1))(1.0), TypeError, "has_aux=True"),
+        (lambda: tg.grad(lambda x: x, has_aux=True)(1.0), TypeError, r"\(scalar, aux\)"),
+        (lambda: tg.grad(lambda x: x, 1)(1.0), ValueError, "1 positional arguments"),
+        (lambda: tg.grad(lambda x: x)("text"), TypeError, "with respect to 'text'"),
+        (lambda: tg.grad(lambda x: x)(1j), TypeError, "complex"),
+        (lambda: tg.hessian(lambda x: x)(np.ones(2)), ValueError, "hessian needs .* scalar"),
+        (lambda: tg.hvp(lambda x: (x * x).sum())(np.ones(2), np.ones(3)), ValueError, r"\(3,\)"),
+        (lambda: tg.jvp(cube, (np.ones(2),), (np.ones(3),)), ValueError, r"\(3,\) .* \(2,\)"),
+        (lambda: tg.jvp(cube, (np.ones(2),), ()), ValueError, "structures differ"),
+        (lambda: tg.vjp(lambda x: x, np.ones(2))[1](np.ones(3)), ValueError, r"\(3,\) .* \(2,\)"),
+    ],
+)
+def test_refusals(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
