@@ -252,9 +252,10 @@ def _leaf(
 
 
 class Scalar(Node):
-    """Storage for a float. `_x`, `_y` are the inputs (a node or a float), `_a`, `_b` their values.
+    """Storage for a float. `_x` is the input, a node, `_y` the second, a node or a float (None
+    if there is one input), `_a` and `_b` their values.
 
-    An op of more than two inputs keeps the tuples in `_x` and `_a`.
+    Any other op (three inputs, settings, a number first) keeps tuples in `_x` and `_a`.
     """
 
     __slots__ = ("_a", "_b", "_data", "_grad", "_meta", "_x", "_y", "op")
@@ -266,17 +267,17 @@ class Scalar(Node):
 
     @property
     def inputs(self) -> tuple[Any, ...]:
-        op = self.op
-        if op is None:
-            return ()
-        return (self._x,) if op.arity == 1 else (self._x, self._y) if op.arity == 2 else self._x
+        x, y = self._x, self._y
+        if y is not None:
+            return (x, y)
+        return x if type(x) is tuple else () if x is None else (x,)
 
     @property
     def operands(self) -> tuple[Any, ...]:
-        op = self.op
-        if op is None:
-            return ()
-        return (self._a,) if op.arity == 1 else (self._a, self._b) if op.arity == 2 else self._a
+        a, b = self._a, self._b
+        if b is not None:
+            return (a, b)
+        return a if type(a) is tuple else () if a is None else (a,)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -37,6 +37,8 @@ Rule = Any  # a callable, or a number for a constant local derivative
 # How tightly an op's notation binds; an argument that binds less tightly is put in brackets.
 SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 
+ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
+
 _new = object.__new__
 
 
@@ -108,7 +110,9 @@ class Primitive:
         expected = 1 if self.arity is None else self.arity
         if len(rules) != expected:
             raise TypeError(f"{self.name}: {len(rules)} rules for {expected} inputs")
-        self.rules = tuple(rule if callable(rule) else float(rule) for rule in rules)
+        self.rules = tuple(
+            rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
+        )
         return self
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
@@ -286,12 +290,12 @@ def record_scalar(
     sources = [x if isinstance(x, Scalar) else a for x, a in zip(inputs, operands, strict=True)]
     node.op = op
     node._meta = meta
-    if len(inputs) <= 2:
-        node._x, node._a = sources[0], operands[0]
-        node._y, node._b = (sources[1], operands[1]) if len(inputs) == 2 else (None, None)
-    else:
+    if params or len(inputs) > 2 or not isinstance(sources[0], Scalar):
         node._x, node._a = tuple(sources), operands
         node._y = node._b = None
+    else:
+        node._x, node._a = sources[0], operands[0]
+        node._y, node._b = (sources[1], operands[1]) if len(inputs) == 2 else (None, None)
     return node
 
 
@@ -302,72 +306,103 @@ def as_constant(node: Any, meta: Meta | None) -> Any:
     return node
 
 
-def record1(op: Primitive, x: Scalar) -> Any:
-    """`record_scalar` for one input, written out: the speed of scalar graphs is made here."""
-    a = x._data
-    try:
-        y = op.forward(floats, a)
-    except (ArithmeticError, ValueError):
-        y = on_floats(op.forward, a)
-    context = current_context()
-    if context is None:
-        meta = None
-    elif context.recording and not context.debug:
-        meta = context.meta
-    else:
-        return record_scalar(op, type(x), (x,), NO_PARAMS)
-    known = x._meta
-    if known is not None and known.constant:
-        return record_scalar(op, type(x), (x,), NO_PARAMS)
-    node = _new(x.__class__)
-    node._data = y
-    node._grad = None
-    node.op = op
-    node._x = x
-    node._y = None
-    node._a = a
-    node._b = None
-    node._meta = meta
-    return node
+def unary_method(op: Primitive) -> Callable[[Any], Any]:
+    """`op` as a method of a scalar node: `record_scalar` written out for one input.
+
+    The speed of scalar graphs is made here and in `binary_method`: one object per op, one call.
+    """
+    forward = op.forward
+
+    def method(self: Scalar) -> Any:
+        a = self._data
+        try:
+            y = forward(floats, a)
+        except (ArithmeticError, ValueError):
+            y = on_floats(forward, a)
+        context = current_context()
+        if context is None:
+            meta = None
+        elif context.recording and not context.debug:
+            meta = context.meta
+        else:
+            return record_scalar(op, type(self), (self,), NO_PARAMS)
+        known = self._meta
+        if known is not None and known.constant:
+            return record_scalar(op, type(self), (self,), NO_PARAMS)
+        node = _new(self.__class__)
+        node._data = y
+        node._grad = None
+        node.op = op
+        node._x = self
+        node._y = None
+        node._a = a
+        node._b = None
+        node._meta = meta
+        return node
+
+    return _dressed(method, op)
 
 
-def record2(op: Primitive, x: Scalar, other: Any) -> Any:
-    """`record_scalar` for x and another scalar or a float, written out like `record1`.
+def binary_method(op: Primitive) -> Callable[[Any, Any], Any]:
+    """`op` as an operator of a scalar node with another one or a float, written out likewise.
 
     Whatever else `other` is (an int, an array, a list) goes the general way.
     """
-    a = x._data
-    if type(other) is x.__class__:
-        b = other._data
-        source: Any = other
-    elif type(other) is float:
-        source = b = other
-    else:
-        return op(x, other)
-    try:
-        y = op.forward(floats, a, b)
-    except (ArithmeticError, ValueError):
-        y = on_floats(op.forward, a, b)
-    context = current_context()
-    if context is None:
-        meta = None
-    elif context.recording and not context.debug:
-        meta = context.meta
-    else:
-        return record_scalar(op, type(x), (x, other), NO_PARAMS)
-    known = x._meta
-    if known is not None and known.constant:
-        return record_scalar(op, type(x), (x, other), NO_PARAMS)
-    node = _new(x.__class__)
-    node._data = y
-    node._grad = None
-    node.op = op
-    node._x = x
-    node._y = source
-    node._a = a
-    node._b = b
-    node._meta = meta
-    return node
+    forward = op.forward
+
+    def method(self: Scalar, other: Any) -> Any:
+        a = self._data
+        kind = type(self)
+        if type(other) is kind:
+            b = other._data
+            source: Any = other
+        elif type(other) is float:
+            source = b = other
+        elif type(other) is int:
+            return method(self, to_float(other, op.name))
+        else:
+            return op(self, other)
+        try:
+            y = forward(floats, a, b)
+        except (ArithmeticError, ValueError):
+            y = on_floats(forward, a, b)
+        context = current_context()
+        if context is None:
+            meta = None
+        elif context.recording and not context.debug:
+            meta = context.meta
+        else:
+            return record_scalar(op, kind, (self, other), NO_PARAMS)
+        known = self._meta
+        if known is not None and known.constant:
+            return record_scalar(op, kind, (self, other), NO_PARAMS)
+        node = _new(kind)
+        node._data = y
+        node._grad = None
+        node.op = op
+        node._x = self
+        node._y = source
+        node._a = a
+        node._b = b
+        node._meta = meta
+        return node
+
+    return _dressed(method, op)
+
+
+def reflected_method(op: Primitive) -> Callable[[Any, Any], Any]:
+    """`op` as an operator with the node on the right-hand side."""
+
+    def method(self: Scalar, other: Any) -> Any:
+        return op(other, self)
+
+    return _dressed(method, op)
+
+
+def _dressed(method: Callable[..., Any], op: Primitive) -> Callable[..., Any]:
+    method.__name__ = op.name
+    method.__doc__ = op.__doc__
+    return method
 
 
 def _meta(

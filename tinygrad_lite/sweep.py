@@ -19,7 +19,7 @@ import numpy as np
 from . import errors, floats, ops
 from .backend import Namespace, namespace, on_floats
 from .node import Node, Scalar, topological_order
-from .primitive import Primitive
+from .primitive import ONE, Primitive
 
 _lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
 
@@ -228,122 +228,150 @@ def _refuse_changed(node: Node) -> None:
             )
 
 
-class _Mark:
-    """Stands in `_grad` of a node that the sweep of scalars has still to reach."""
+class _Once:
+    """In `_grad` of a node that waits for its only consumer; a list stands there for several:
+    [consumers left, sum so far]."""
 
     __slots__ = ()
 
 
-_ONCE, _OFTEN = _Mark(), _Mark()  # awaits one contribution; several, counted in a dict
+_ONCE = _Once()
 
 
 def sweep_scalars(root: Scalar, seed: float) -> None:
     """`backward` on a graph of floats.
 
-    Most nodes have one consumer, so the count of what a node still waits for is kept in its own
-    gradient slot, and in a dict only for those with more. That and the operands in slots make it
-    several times faster than the general sweep.
+    What a node still waits for is kept in its own gradient slot. That and the operands in slots
+    make it several times faster than the general sweep.
     """
-    waiting = _mark(root)
     try:
-        _release(root, seed, waiting)
+        _mark(root)
+        _release(root, seed)
     except BaseException:
-        _unmark(root)
+        for node in topological_order(root):
+            if isinstance(node._grad, (_Once, list)):
+                node._grad = None
         raise
 
 
-def _mark(root: Scalar) -> dict[Scalar, list[Any]]:
-    """Mark every op's result that root depends on; [consumers left, sum so far] of shared ones."""
-    waiting: dict[Scalar, list[Any]] = {}
+def _mark(root: Scalar) -> None:
+    """Count the consumers of every op's result that root depends on."""
+    root._grad = _ONCE
     stack = [root]
     pop, push = stack.pop, stack.append
-    root._grad = _ONCE
     while stack:
         node = pop()
         x, y = node._x, node._y
-        inputs = x if type(x) is tuple else (x,) if y is None else (x, y)
-        for x in inputs:
-            if type(x) is not float and x.op is not None:
-                mark = x._grad
-                if mark is _ONCE:
-                    x._grad = _OFTEN
-                    waiting[x] = [2, None]
-                elif mark is _OFTEN:
-                    waiting[x][0] += 1
-                else:
-                    x._grad = _ONCE
-                    push(x)
-    return waiting
+        if y is None:
+            if type(x) is tuple:
+                for source in x:
+                    if type(source) is not float and source.op is not None and _count(source):
+                        push(source)
+                continue
+        elif type(y) is not float and y.op is not None:
+            waits = y._grad
+            if waits is _ONCE:
+                y._grad = [2, 0.0]
+            elif type(waits) is list:
+                waits[0] += 1
+            else:
+                y._grad = _ONCE
+                push(y)
+        if x.op is not None:
+            waits = x._grad
+            if waits is _ONCE:
+                x._grad = [2, 0.0]
+            elif type(waits) is list:
+                waits[0] += 1
+            else:
+                x._grad = _ONCE
+                push(x)
 
 
-def _unmark(root: Scalar) -> None:
-    for node in topological_order(root):
-        if isinstance(node._grad, _Mark):
-            node._grad = None
+def _count(x: Scalar) -> bool:
+    """Count one more consumer of x; whether it is the first."""
+    waits = x._grad
+    if waits is _ONCE:
+        x._grad = [2, 0.0]
+    elif type(waits) is list:
+        waits[0] += 1
+    else:
+        x._grad = _ONCE
+        return True
+    return False
 
 
-def _release(root: Scalar, seed: float, waiting: dict[Scalar, list[Any]]) -> None:
+def _release(root: Scalar, seed: float) -> None:
     """Hand on the cotangent of every node whose consumers have all contributed to it."""
     root._grad = seed
     ready = [root]
     pop, push = ready.pop, ready.append
-
-    def deliver(x: Scalar, c: float) -> None:
-        if x.op is None:
-            if x._grad is not None:
-                x._grad += c
-            elif not x.constant:
-                x._grad = c
-        elif x._grad is _ONCE:
-            x._grad = c
-            push(x)
-        else:
-            entry = waiting[x]
-            entry[1] = c if entry[1] is None else entry[1] + c
-            entry[0] -= 1
-            if not entry[0]:
-                x._grad = entry[1]
-                push(x)
-
     while ready:
         node = pop()
         g = node._grad
-        op = node.op
-        assert op is not None
         x, y = node._x, node._y
-        if op.defaults or type(x) is tuple:
-            for index, source in enumerate(node.inputs):
-                if type(source) is not float:
-                    deliver(source, contribution(node, index, g))
-            continue
-        try:
-            if y is None:
-                (rule,) = op.rules
-                cx = g * (rule if type(rule) is float else rule(floats, node._data, node._a))
-                cy = None
+        if y is None:
+            if type(x) is tuple:
+                for index, source in enumerate(x):
+                    if type(source) is not float and _add(source, contribution(node, index, g)):
+                        push(source)
+                continue
+            (rule,) = node.op.rules  # type: ignore[union-attr]
+            if type(rule) is float:
+                c = g * rule
             else:
-                rule, rule_y = op.rules
-                data, a, b = node._data, node._a, node._b
-                if type(x) is float:
-                    cx = None
+                try:
+                    c = g * rule(floats, node._data, node._a)
+                except (ArithmeticError, ValueError):  # an infinite or undefined derivative
+                    c = contribution(node, 0, g)
+        else:
+            rule, rule_y = node.op.rules  # type: ignore[union-attr]
+            if type(y) is not float:
+                if rule_y is ONE:
+                    c = g
+                elif type(rule_y) is float:
+                    c = g * rule_y
                 else:
-                    cx = g * (rule if type(rule) is float else rule(floats, data, a, b))
-                if type(y) is float:
-                    cy = None
-                else:
-                    cy = g * (rule_y if type(rule_y) is float else rule_y(floats, data, a, b))
-        except (ArithmeticError, ValueError):
-            cx = None if type(x) is float else contribution(node, 0, g)
-            cy = None if y is None or type(y) is float else contribution(node, 1, g)
-        if cx is not None:
-            if x.op is not None and x._grad is _ONCE:
-                x._grad = cx
-                push(x)
+                    try:
+                        c = g * rule_y(floats, node._data, node._a, node._b)
+                    except (ArithmeticError, ValueError):
+                        c = contribution(node, 1, g)
+                if y._grad is _ONCE:
+                    y._grad = c
+                    push(y)
+                elif _add(y, c):
+                    push(y)
+            if rule is ONE:
+                c = g
+            elif type(rule) is float:
+                c = g * rule
             else:
-                deliver(x, cx)
-        if cy is not None:
-            if y.op is not None and y._grad is _ONCE:
-                y._grad = cy
-                push(y)
-            else:
-                deliver(y, cy)
+                try:
+                    c = g * rule(floats, node._data, node._a, node._b)
+                except (ArithmeticError, ValueError):
+                    c = contribution(node, 0, g)
+        if x._grad is _ONCE:
+            x._grad = c
+            push(x)
+        elif _add(x, c):
+            push(x)
+
+
+def _add(x: Scalar, c: float) -> bool:
+    """Add c to what x has received; whether x, an op's result, has now received everything."""
+    old = x._grad
+    if x.op is None:
+        if old is not None:
+            x._grad = old + c
+        elif not x.constant:
+            x._grad = c
+        return False
+    if old is _ONCE:
+        x._grad = c
+        return True
+    old[1] += c
+    old[0] -= 1
+    if old[0]:
+        return False
+    x._grad = old[1]
+    return True

@@ -8,7 +8,7 @@ from . import errors, ops
 from .backend import to_float
 from .jacobians import jacobian
 from .node import Meta, Node, Scalar
-from .primitive import record1, record2
+from .primitive import binary_method, reflected_method, unary_method
 from .protocols import apply_function, apply_ufunc
 from .sweep import backward
 
@@ -87,44 +87,22 @@ class Value(Scalar):
 
     __hash__ = object.__hash__
 
-    def __add__(self, other: Any) -> Any:
-        return record2(ops.add, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return record2(ops.subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.subtract(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return record2(ops.multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.multiply(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return record2(ops.divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.divide(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return record2(ops.pow, self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return ops.pow(other, self)
-
-    def __neg__(self) -> Any:
-        return record1(ops.negative, self)
+    __add__ = binary_method(ops.add)
+    __radd__ = reflected_method(ops.add)
+    __sub__ = binary_method(ops.subtract)
+    __rsub__ = reflected_method(ops.subtract)
+    __mul__ = binary_method(ops.multiply)
+    __rmul__ = reflected_method(ops.multiply)
+    __truediv__ = binary_method(ops.divide)
+    __rtruediv__ = reflected_method(ops.divide)
+    __pow__ = binary_method(ops.pow)
+    __rpow__ = reflected_method(ops.pow)
+    __neg__ = unary_method(ops.negative)
 
     def __pos__(self) -> Value:
         return self
 
-    def __abs__(self) -> Any:
-        return record1(ops.abs, self)
+    __abs__ = unary_method(ops.abs)
 
     def __bool__(self) -> bool:
         return bool(self._data)
@@ -147,23 +125,12 @@ class Value(Scalar):
     def __ge__(self, other: Any) -> Any:
         return self._data >= _raw(other)
 
-    def exp(self) -> Any:
-        return record1(ops.exp, self)
-
-    def log(self) -> Any:
-        return record1(ops.log, self)
-
-    def sqrt(self) -> Any:
-        return record1(ops.sqrt, self)
-
-    def tanh(self) -> Any:
-        return record1(ops.tanh, self)
-
-    def sigmoid(self) -> Any:
-        return record1(ops.sigmoid, self)
-
-    def relu(self) -> Any:
-        return record1(ops.relu, self)
+    exp = unary_method(ops.exp)
+    log = unary_method(ops.log)
+    sqrt = unary_method(ops.sqrt)
+    tanh = unary_method(ops.tanh)
+    sigmoid = unary_method(ops.sigmoid)
+    relu = unary_method(ops.relu)
 
 
 def _raw(x: Any) -> Any:
