@@ -326,21 +326,6 @@ def _release(root: Scalar, seed: float) -> None:
                     c = contribution(node, 0, g)
         else:
             rule, rule_y = node.op.rules  # type: ignore[union-attr]
-            if type(y) is not float:
-                if rule_y is ONE:
-                    c = g
-                elif type(rule_y) is float:
-                    c = g * rule_y
-                else:
-                    try:
-                        c = g * rule_y(floats, node._data, node._a, node._b)
-                    except (ArithmeticError, ValueError):
-                        c = contribution(node, 1, g)
-                if y._grad is _ONCE:
-                    y._grad = c
-                    push(y)
-                elif _add(y, c):
-                    push(y)
             if rule is ONE:
                 c = g
             elif type(rule) is float:
@@ -350,6 +335,22 @@ def _release(root: Scalar, seed: float) -> None:
                     c = g * rule(floats, node._data, node._a, node._b)
                 except (ArithmeticError, ValueError):
                     c = contribution(node, 0, g)
+            if type(y) is not float:
+                if x._grad is _ONCE:
+                    x._grad = c
+                    push(x)
+                elif _add(x, c):
+                    push(x)
+                x = y
+                if rule_y is ONE:
+                    c = g
+                elif type(rule_y) is float:
+                    c = g * rule_y
+                else:
+                    try:
+                        c = g * rule_y(floats, node._data, node._a, node._b)
+                    except (ArithmeticError, ValueError):
+                        c = contribution(node, 1, g)
         if x._grad is _ONCE:
             x._grad = c
             push(x)
