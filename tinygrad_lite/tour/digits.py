@@ -1,0 +1,183 @@
+"""Handwritten digits: a network of primitive ops learns to read them, and is fooled by dJ/dX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..node import no_grad
+from ..optim import SGD
+from ..tensor import Tensor
+from . import picture
+
+HIDDEN = 128
+BATCH = 32
+LEARNING_RATE = 0.1  # falls to 0 over the epochs; like the other settings, chosen without the test
+NOISE = 0.2  # added to the pixels in training: the network should not trust single pixels
+STEPS = np.arange(1, 31) / 100  # sizes of the adversarial step that are tried, of a pixel's range
+
+
+def need_examples() -> None:
+    """Raise `ModuleNotFoundError` with the pip command where scikit-learn or tqdm is missing."""
+    for module, package in (("sklearn", "scikit-learn"), ("tqdm", "tqdm")):
+        try:
+            import_module(module)
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                f"the tour needs {package}, of the extra [examples]: pip install scikit-learn tqdm"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images as rows of 64 pixels from 0 (paper) to 1 (ink), and their labels, in two parts."""
+
+    train: Any
+    train_labels: Any
+    test: Any
+    test_labels: Any
+
+
+def load() -> Digits:
+    """scikit-learn's 1,797 digits of 8 x 8 pixels; a quarter of each class is the test part."""
+    datasets, selection = (
+        import_module("sklearn.datasets"),
+        import_module("sklearn.model_selection"),
+    )
+    images, labels = datasets.load_digits(return_X_y=True)
+    train, test, train_labels, test_labels = selection.train_test_split(
+        images / 16, labels, test_size=0.25, stratify=labels, random_state=0
+    )
+    return Digits(train, train_labels, test, test_labels)
+
+
+class Network:
+    """scores = relu(X W1 + b1) W2 + b2: ten per image, the highest is the network's reading."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.W1 = Tensor(rng.normal(0, np.sqrt(2 / 64), (64, HIDDEN)), name="W1")
+        self.b1 = Tensor(np.zeros(HIDDEN), name="b1")
+        self.W2 = Tensor(rng.normal(0, np.sqrt(2 / HIDDEN), (HIDDEN, 10)), name="W2")
+        self.b2 = Tensor(np.zeros(10), name="b2")
+        self.parameters = [self.W1, self.b1, self.W2, self.b2]
+
+    def scores(self, X: Any) -> Any:
+        hidden = ops.relu(ops.matmul(X, self.W1) + self.b1)
+        return hidden @ self.W2 + self.b2
+
+    def read(self, X: Any) -> Any:
+        """The digit with the highest score, for each row."""
+        with no_grad():
+            return self.scores(X).data.argmax(axis=1)
+
+
+def cross_entropy(scores: Any, labels: Any) -> Any:
+    """Mean of log(sum of exp(scores)) - the label's score, over the rows."""
+    shifted = scores - scores.data.max(axis=1, keepdims=True)  # exp cannot overflow
+    own = shifted[np.arange(len(labels)), labels]
+    return (ops.log(ops.exp(shifted).sum(axis=1)) - own).sum() / len(labels)
+
+
+def train(digits: Digits, *, epochs: int, show: bool = True) -> Network:
+    """A network after `epochs` passes over the training images."""
+    rng = np.random.default_rng(0)
+    network = Network(rng)
+    optimizer = SGD(network.parameters, momentum=0.9)
+    bar = import_module("tqdm").tqdm(
+        range(epochs), "   training", unit="epoch", ncols=88, disable=None if show else True
+    )
+    for epoch in bar:
+        optimizer.lr = LEARNING_RATE * (1 - epoch / epochs)
+        order = rng.permutation(len(digits.train))
+        total = 0.0
+        for rows in np.array_split(order, len(order) // BATCH):
+            noise = rng.normal(0, NOISE, (len(rows), 64))
+            loss = cross_entropy(
+                network.scores(digits.train[rows] + noise), digits.train_labels[rows]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(rows)
+        if show and (epoch + 1) % max(1, epochs // 6) == 0:
+            bar.write(
+                f"   epoch {epoch + 1:3}   loss {total / len(order):.4f}   "
+                f"test accuracy {accuracy(network, digits.test, digits.test_labels):.1%}"
+            )
+    return network
+
+
+def accuracy(network: Network, images: Any, labels: Any) -> float:
+    """The share of images read correctly."""
+    return float((network.read(images) == labels).mean())
+
+
+def input_gradient(network: Network, images: Any, labels: Any) -> Any:
+    """dJ/dX of the cross-entropy: for every pixel, what a little more ink does to the loss."""
+    X = Tensor(images, name="X")
+    cross_entropy(network.scores(X), labels).backward()
+    return X.grad
+
+
+def step_along(images: Any, direction: Any, size: float) -> Any:
+    """Each pixel moved by `size` in the direction's sign, kept between paper and ink."""
+    return np.clip(images + size * np.sign(direction), 0, 1)
+
+
+def tour(folder: Path, *, quick: bool) -> bool:
+    """Train, show the accuracy, fool the network; whether the accuracy is as promised."""
+    promised, epochs = (0.90, 6) if quick else (0.96, 60)
+    digits = load()
+    print("\n3. A network of primitive ops reads handwritten digits")
+    print(f"   scores = relu(X W1 + b1) W2 + b2 with {HIDDEN} hidden units")
+    print(f"   {len(digits.train)} training images, {len(digits.test)} test images\n")
+    network = train(digits, epochs=epochs)
+    reached = accuracy(network, digits.test, digits.test_labels)
+    print(f"   test accuracy {reached:.1%}", end="")
+    print(f" (promised: at least {promised:.0%})" if reached >= promised else "", end="")
+    print("" if reached >= promised else f": BELOW the promised {promised:.0%}")
+    return fool(network, digits, folder) and reached >= promised
+
+
+def fool(network: Network, digits: Digits, folder: Path) -> bool:
+    """Find the smallest step along sign(dJ/dX) that changes the reading of a test image."""
+    print("\n4. The derivative with respect to X, for its own sake: an adversarial digit\n")
+    gradient = input_gradient(network, digits.test, digits.test_labels)
+    correct = network.read(digits.test) == digits.test_labels
+    for size in STEPS:
+        readings = network.read(step_along(digits.test, gradient, size))
+        fooled = np.flatnonzero(correct & (readings != digits.test_labels))
+        if size >= 0.1 and len(fooled):
+            break
+    else:
+        print("   no step up to 30 % of a pixel's range changes a reading")
+        return False
+    return _show(network, digits, gradient, int(fooled[0]), folder)
+
+
+def _show(network: Network, digits: Digits, gradient: Any, which: int, folder: Path) -> bool:
+    before, label = digits.test[which], digits.test_labels[which]
+    for size in STEPS:
+        after = step_along(before, gradient[which], size)
+        reading = network.read(after[None])[0]
+        if reading != label:
+            break
+    captions = (f"read as {label}", f"read as {reading}")
+    print(picture.as_text([before.reshape(8, 8), after.reshape(8, 8)], captions))
+    path = folder / "adversarial.svg"
+    path.write_text(
+        picture.as_svg([before.reshape(8, 8), after.reshape(8, 8)], captions), encoding="utf-8"
+    )
+    moved = after - before
+    print(f"\n   X + {size} sign(dJ/dX): no pixel moved by more than {size:.0%} of its range,")
+    print(f"   {abs(moved).mean():.1%} on average. Picture: {path}")
+    noise = np.random.default_rng(0).normal(size=gradient.shape)
+    along = accuracy(network, step_along(digits.test, gradient, size), digits.test_labels)
+    random = accuracy(network, step_along(digits.test, noise, size), digits.test_labels)
+    print(f"   Test accuracy after that step: {along:.1%}; with random signs: {random:.1%}.")
+    return True
