@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import errors, ops
+from . import errors, functions, ops
 from .backend import to_array
 from .jacobians import jacobian
 from .node import Array, Meta, Node
@@ -218,12 +218,124 @@ class Tensor(Array):
     # --- the ops as methods
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Sum over `axis`."""
         return ops.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops.mean(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops.min(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops.prod(self, axis=axis, keepdims=keepdims)
+
+    def logsumexp(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops.logsumexp(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+        return functions.var(self, axis, correction, keepdims)
+
+    def std(self, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+        return functions.std(self, axis, correction, keepdims)
+
+    def norm(self, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+        return functions.norm(self, ord, axis, keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Any:
+        return ops.cumulative_sum(self, axis=axis)
+
+    def softmax(self, axis: int = -1) -> Any:
+        return ops.softmax(self, axis=axis)
+
+    def log_softmax(self, axis: int = -1) -> Any:
+        return ops.log_softmax(self, axis=axis)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """The index of the largest entry, as a plain array."""
+        return functions.argmax(self, axis)
+
+    def argmin(self, axis: int | None = None) -> Any:
+        """The index of the smallest entry, as a plain array."""
+        return functions.argmin(self, axis)
+
+    def exp(self) -> Any:
+        return ops.exp(self)
+
+    def log(self) -> Any:
+        return ops.log(self)
+
+    def sqrt(self) -> Any:
+        return ops.sqrt(self)
+
+    def square(self) -> Any:
+        return ops.square(self)
+
+    def sin(self) -> Any:
+        return ops.sin(self)
+
+    def cos(self) -> Any:
+        return ops.cos(self)
+
+    def tanh(self) -> Any:
+        return ops.tanh(self)
+
+    def sigmoid(self) -> Any:
+        return ops.sigmoid(self)
+
+    def softplus(self) -> Any:
+        return ops.softplus(self)
+
+    def relu(self) -> Any:
+        return ops.relu(self)
+
+    def abs(self) -> Any:
+        return ops.abs(self)
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Any:
+        return ops.clip(self, min=min, max=max)
+
+    def astype(self, dtype: Any) -> Any:
+        """The same numbers in another floating dtype."""
+        return ops.astype(self, dtype=dtype)
+
+    def dot(self, other: Any) -> Any:
+        return functions.dot(self, other)
+
+    def trace(self) -> Any:
+        return ops.trace(self)
+
+    def diagonal(self, offset: int = 0) -> Any:
+        return ops.diagonal(self, offset=offset)
 
     def reshape(self, *shape: Any) -> Any:
         """The same entries in another shape, given as lengths or as one tuple."""
         return ops.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def flatten(self) -> Any:
+        return functions.flatten(self)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        return functions.squeeze(self, axis)
+
+    def expand_dims(self, axis: Any = 0) -> Any:
+        return functions.expand_dims(self, axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return functions.swapaxes(self, axis1, axis2)
+
+    def permute_dims(self, *axes: Any) -> Any:
+        """The axes in another order, given one by one or as one tuple."""
+        return ops.permute_dims(self, axes=axes[0] if isinstance(axes[0], tuple) else axes)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order; without one, reversed."""
+        return self.permute_dims(*axes) if axes else self.T
+
+    def take(self, indices: Any, axis: int | None = None) -> Any:
+        return ops.take(self, indices=indices, axis=axis)
 
     @property
     def T(self) -> Any:

@@ -128,9 +128,17 @@ class Value(Scalar):
     exp = unary_method(ops.exp)
     log = unary_method(ops.log)
     sqrt = unary_method(ops.sqrt)
+    square = unary_method(ops.square)
+    sin = unary_method(ops.sin)
+    cos = unary_method(ops.cos)
     tanh = unary_method(ops.tanh)
     sigmoid = unary_method(ops.sigmoid)
+    softplus = unary_method(ops.softplus)
     relu = unary_method(ops.relu)
+    abs = unary_method(ops.abs)
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Any:
+        return ops.clip(self, min=min, max=max)
 
 
 def _raw(x: Any) -> Any:

@@ -31,9 +31,13 @@ Axis = int | tuple[int, ...] | None
 
 def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The axes that `axis` names, each from 0 up."""
+    n = len(shape)
     if axis is None:
-        return tuple(range(len(shape)))
-    return tuple(a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis))
+        return tuple(range(n))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if any(not -n <= a < n for a in axes):
+        raise IndexError(f"axis {axis} is out of bounds for {n} axes")
+    return tuple(a % n for a in axes)
 
 
 def entries(shape: tuple[int, ...], axis: Axis) -> int:

@@ -1,0 +1,147 @@
+"""Other shapes and orders of the same entries, and arrays made of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backend import is_array, namespace, to_array
+from ..errors import holds_nodes
+from ..node import Node
+from ..ops.constants import shape_of
+
+__all__ = [
+    "asarray",
+    "expand_dims",
+    "flatten",
+    "matrix_transpose",
+    "moveaxis",
+    "squeeze",
+    "swapaxes",
+    "take_along_axis",
+]
+
+
+def asarray(x: Any) -> Any:
+    """A node as it is, nested lists that hold nodes joined into one `Tensor`, other data as a plain
+    floating array (a constant).
+
+    Raises `ValueError` where the shapes in a list differ.
+    """
+    if isinstance(x, Node):
+        return x
+    if isinstance(x, (list, tuple)) and holds_nodes(x):
+        entries, shape = _entries(x)
+        joined = ops.stack(entries)
+        return ops.reshape(joined, shape + joined.shape[1:]) if len(shape) > 1 else joined
+    return to_array(x, "asarray")
+
+
+def _entries(values: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
+    """What a nested list holds, in order, and the lengths of its levels."""
+    level = list(values)
+    shape: tuple[int, ...] = (len(values),)
+    while any(isinstance(v, (list, tuple)) for v in level):
+        lengths = {len(v) if isinstance(v, (list, tuple)) else -1 for v in level}
+        if len(lengths) > 1:
+            raise ValueError("asarray: the rows of the list differ in length")
+        shape += (lengths.pop(),)
+        level = [entry for v in level for entry in v]
+    shapes = {shape_of(v) for v in level}
+    if len(shapes) > 1:
+        found = " and ".join(map(str, sorted(shapes)))
+        raise ValueError(f"asarray: the entries of the list differ in shape: {found}")
+    return level, shape
+
+
+def _axis(axis: int, ndim: int, name: str) -> int:
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{name}: axis {axis} for {ndim} axes")
+    return axis % ndim
+
+
+def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
+    """x without the axes `axis` of length 1 (None: without any such)."""
+    x = asarray(x)
+    shape = shape_of(x)
+    if axis is None:
+        return ops.reshape(x, tuple(n for n in shape if n != 1))
+    axes = (axis,) if isinstance(axis, int) else axis
+    gone = {_axis(a, len(shape), "squeeze") for a in axes}
+    if any(shape[a] != 1 for a in gone):
+        raise ValueError(f"squeeze: axis {axis} of shape {shape} is not of length 1")
+    return ops.reshape(x, tuple(n for i, n in enumerate(shape) if i not in gone))
+
+
+def expand_dims(x: Any, axis: int | tuple[int, ...] = 0) -> Any:
+    """x with a new axis of length 1 at each position in `axis` of the result."""
+    x = asarray(x)
+    shape = shape_of(x)
+    axes = (axis,) if isinstance(axis, int) else axis
+    ndim = len(shape) + len(axes)
+    new = {_axis(a, ndim, "expand_dims") for a in axes}
+    if len(new) != len(axes):
+        raise ValueError(f"expand_dims: axis {axis} names a place twice")
+    lengths = iter(shape)
+    return ops.reshape(x, tuple(1 if i in new else next(lengths) for i in range(ndim)))
+
+
+def flatten(x: Any) -> Any:
+    """The entries of x in row-major order as a vector."""
+    x = asarray(x)
+    return ops.reshape(x, (prod(shape_of(x)),))
+
+
+def matrix_transpose(x: Any) -> Any:
+    """The transpose of each matrix: the last two axes exchanged."""
+    return swapaxes(x, -1, -2)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """x with two axes exchanged."""
+    x = asarray(x)
+    ndim = len(shape_of(x))
+    order = list(range(ndim))
+    i, j = _axis(axis1, ndim, "swapaxes"), _axis(axis2, ndim, "swapaxes")
+    order[i], order[j] = order[j], order[i]
+    return ops.permute_dims(x, tuple(order))
+
+
+def moveaxis(x: Any, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Any:
+    """x with the axes `source` moved to the positions `destination`, the others in their order."""
+    x = asarray(x)
+    ndim = len(shape_of(x))
+    pairs = [
+        [_axis(a, ndim, "moveaxis") for a in ((axes,) if isinstance(axes, int) else axes)]
+        for axes in (source, destination)
+    ]
+    if len(pairs[0]) != len(pairs[1]) or any(len(set(axes)) != len(axes) for axes in pairs):
+        raise ValueError(f"moveaxis: {source} and {destination} do not pair")
+    order = [i for i in range(ndim) if i not in pairs[0]]
+    for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
+        order.insert(place, axis)
+    return ops.permute_dims(x, tuple(order))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+    """The entries of x at integer `indices` along `axis`; the other axes of both are matched."""
+    x = asarray(x)
+    if not is_array(indices):
+        indices = np.asarray(indices)
+    shape = shape_of(x)
+    axis = _axis(axis, len(shape), "take_along_axis")
+    if len(indices.shape) != len(shape):
+        raise ValueError(
+            f"take_along_axis: indices {tuple(indices.shape)} must have the {len(shape)} axes of x"
+        )
+    xp = namespace(indices)
+    index = [
+        xp.reshape(xp.arange(n), tuple(n if j == i else 1 for j in range(len(shape))))
+        for i, n in enumerate(shape)
+    ]
+    index[axis] = indices
+    return ops.getitem(x, index=tuple(index))
