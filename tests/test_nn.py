@@ -207,21 +207,24 @@ def test_linear(rng):
     layer = nn.Linear(4, 3, rng=0)
     x = tg.Tensor(rng.normal(size=(5, 4)))
     y = layer(x)
-    np.testing.assert_allclose(y.data, x.data @ layer.W.data + layer.b.data)
+    np.testing.assert_allclose(y.data, x.data @ layer.W.data.T + layer.b.data)
     G = rng.normal(size=(5, 3))
     y.backward(G)
-    np.testing.assert_allclose(layer.W.grad, x.data.T @ G)
+    np.testing.assert_allclose(layer.W.grad, G.T @ x.data)
     np.testing.assert_allclose(layer.b.grad, G.sum(0))
-    np.testing.assert_allclose(x.grad, G @ layer.W.data.T)
+    np.testing.assert_allclose(x.grad, G @ layer.W.data)
     assert repr(layer) == "Linear(4, 3)"
-    assert nn.Linear(4, 3, bias=False).parameters()[0].shape == (4, 3)
+    bare = nn.Linear(4, 3, bias=False, rng=0)
+    np.testing.assert_array_equal(bare(x).data, x.data @ layer.W.data.T)
+    assert [p.shape for p in bare.parameters()] == [(3, 4)]
 
 
 def test_linear_names_itself_when_shapes_do_not_fit():
     model = nn.Sequential(nn.Linear(4, 3), tg.tanh)
     x = np.ones((2, 5))
-    with pytest.raises(ValueError, match=r"matmul: x \(2, 5\) @ layers\.0\.W \(4, 3\) do not fit"):
+    with pytest.raises(ValueError, match="W takes 4 entries per row, x has 5") as caught:
         model(x)
+    assert "linear: x (2, 5), layers.0.W (3, 4), layers.0.b (3,)" in str(caught.value)
 
 
 def test_sequential():
@@ -287,7 +290,7 @@ def test_normalisation_gradient(norm, rng):
 def test_weights_have_the_stated_variance():
     for draw, variance in ((nn.init.glorot, 2 / 500), (nn.init.he, 2 / 400)):
         W = draw(400, 100, rng=0)
-        assert W.shape == (400, 100)
+        assert W.shape == (100, 400)
         np.testing.assert_allclose(W.var(), variance, rtol=0.02)
         np.testing.assert_array_equal(W, draw(400, 100, rng=0))
 

@@ -1,5 +1,6 @@
 """Neural networks: micrograd's neurons on Values, modules and losses on Tensors."""
 
+from ..ops import cross_entropy as cross_entropy
 from . import init as init
 from .layers import BatchNorm as BatchNorm
 from .layers import Dropout as Dropout

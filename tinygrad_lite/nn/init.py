@@ -1,4 +1,4 @@
-"""Random starting weights of shape (nin, nout), as plain arrays."""
+"""Random starting weights of shape (nout, nin), as plain arrays."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Random = np.random.Generator | int | None
 
 def glorot(nin: int, nout: int, *, rng: Random = None) -> Any:
     """Normal with variance 2 / (nin + nout), for tanh and sigmoid (Glorot and Bengio, 2010)."""
-    return np.random.default_rng(rng).normal(0.0, np.sqrt(2 / (nin + nout)), (nin, nout))
+    return np.random.default_rng(rng).normal(0.0, np.sqrt(2 / (nin + nout)), (nout, nin))
 
 
 def he(nin: int, nout: int, *, rng: Random = None) -> Any:
     """Normal with variance 2 / nin, for ReLU (He et al., 2015)."""
-    return np.random.default_rng(rng).normal(0.0, np.sqrt(2 / nin), (nin, nout))
+    return np.random.default_rng(rng).normal(0.0, np.sqrt(2 / nin), (nout, nin))

@@ -17,7 +17,7 @@ from .module import Module
 
 
 class Linear(Module):
-    """x W + b, for x of shape (..., nin): W is (nin, nout), drawn by `weights`, b is (nout,), 0.
+    """x W^T + b, for x of shape (..., nin): W is (nout, nin), drawn by `weights`, b is (nout,), 0.
 
     Raises `ValueError`, with the shapes, where x does not have `nin` entries in its last axis.
     """
@@ -35,11 +35,10 @@ class Linear(Module):
         self.b = Tensor(np.zeros(nout)) if bias else None
 
     def forward(self, x: Any) -> Any:
-        y = ops.matmul(x, self.W)
-        return y if self.b is None else y + self.b
+        return ops.matmul(x, self.W.T) if self.b is None else ops.linear(x, self.W, self.b)
 
     def __repr__(self) -> str:
-        nin, nout = self.W.shape
+        nout, nin = self.W.shape
         return f"Linear({nin}, {nout}{'' if self.b is not None else ', bias=False'})"
 
 
@@ -133,9 +132,8 @@ class BatchNorm(Module):
 
 
 def _moments(x: Any, axis: int) -> tuple[Any, Any]:
-    n = x.shape[axis]
-    mean = ops.sum(x, axis=axis, keepdims=True) / n
-    return mean, ops.sum(ops.square(x - mean), axis=axis, keepdims=True) / n
+    mean = ops.mean(x, axis=axis, keepdims=True)
+    return mean, ops.mean(ops.square(x - mean), axis=axis, keepdims=True)
 
 
 def _normalise(x: Any, mean: Any, var: Any, eps: float) -> Any:

@@ -1,4 +1,7 @@
-"""Losses: plain functions of Tensors, each the mean over the observations."""
+"""Losses: plain functions of Tensors, each the mean over the observations.
+
+`cross_entropy`, of softmax, is an op of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ def mse(prediction: Any, target: Any) -> Any:
     Raises `ValueError` where the shapes differ: they would broadcast to something else.
     """
     _same_shape("mse", prediction=prediction, target=target)
-    return _mean(ops.square(ops.subtract(prediction, target)))
+    return ops.mean(ops.square(ops.subtract(prediction, target)))
 
 
 def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:
@@ -25,20 +28,13 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any) -> Any:
     Computed as softplus(logits) - t * logits, which is finite for every finite logit.
     """
     _same_shape("binary_cross_entropy_with_logits", logits=logits, target=target)
-    return _mean(ops.softplus(logits) - ops.multiply(target, logits))
+    return ops.mean(ops.softplus(logits) - ops.multiply(target, logits))
 
 
 def hinge(score: Any, label: Any) -> Any:
     """Mean of max(0, 1 - label * score), label -1 or 1."""
     _same_shape("hinge", score=score, label=label)
-    return _mean(ops.relu(1 - ops.multiply(label, score)))
-
-
-def _mean(x: Any) -> Any:
-    n = 1
-    for length in x.shape:
-        n *= length
-    return ops.sum(x) / n
+    return ops.mean(ops.relu(1 - ops.multiply(label, score)))
 
 
 def _same_shape(loss: str, **inputs: Any) -> None:

@@ -27,7 +27,9 @@ def linear(xp: Any, x: Any, W: Any, b: Any) -> Any:
     if W.ndim != 2 or b.shape != W.shape[:1]:
         raise ValueError("W must have shape (outputs, inputs) and b (outputs,)")
     if not x.ndim or x.shape[-1] != W.shape[1]:
-        raise ValueError(f"W takes {W.shape[1]} entries per row, x has {x.shape[-1] if x.ndim else 1}")
+        raise ValueError(
+            f"W takes {W.shape[1]} entries per row, x has {x.shape[-1] if x.ndim else 1}"
+        )
     return xp.matmul(x, W.T) + b
 
 
