@@ -191,7 +191,7 @@ def fit(c: Any, x: Node, op: Primitive, index: int) -> Any:
     broadcast the input. This is the only place that un-broadcasts."""
     if isinstance(x, Scalar):
         if isinstance(c, (float, Scalar)):
-            return c
+            return c if type(c) is not np.float64 else float(c)
         return ops.sum(c) if isinstance(c, Node) else float(c.sum())
     data = x._data
     shape = data.shape
