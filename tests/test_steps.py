@@ -117,7 +117,7 @@ def test_matrix_pullbacks_are_written_as_on_paper():
     steps = steps_of(S, A=A, B=B, C=C, S=S)
     assert shares(steps, "C", "A")[0].pull == "(∂S/∂C) @ Bᵀ"
     assert shares(steps, "C", "B")[0].pull == "Aᵀ @ (∂S/∂C)"
-    assert shares(steps, "S", "C")[0].pull == "∂S/∂S repeated to (2, 3)"
+    assert shares(steps, "S", "C")[0].pull == "∂S/∂S repeated to (2, 4)"
 
 
 def test_an_input_used_twice_by_one_op_gets_two_shares():

@@ -1,0 +1,773 @@
+"use strict";
+/* The stepper. The picture is drawn by Python; this moves its boxes, fills in their numbers step by
+   step, and says in the side panel what happens. Text is set with textContent only. */
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const model = JSON.parse($("model").textContent);
+  const svg = $("picture").querySelector("svg");
+  const down = model.direction === "down";
+  const SVG = "http://www.w3.org/2000/svg";
+
+  // --- the graph: boxes, groups (folded scopes) and edges, with their elements
+
+  const items = new Map(); // id -> box or group
+  for (const box of model.boxes) items.set(box.id, box);
+  for (const group of model.groups) items.set(group.id, group);
+  for (const g of svg.querySelectorAll("[data-id]")) {
+    const item = items.get(g.dataset.id);
+    if (item) item.element = g;
+  }
+  const frames = new Map(); // group id -> the frame around the open scope
+  for (const g of svg.querySelectorAll("[data-scope]")) frames.set(g.dataset.scope, g);
+  svg.querySelectorAll("[data-edge]").forEach((g) => {
+    model.edges[+g.dataset.edge].element = g;
+  });
+  const inputs = new Map(); // box id -> edges that lead to it
+  for (const edge of model.edges) {
+    if (!inputs.has(edge.t)) inputs.set(edge.t, []);
+    inputs.get(edge.t).push(edge);
+  }
+  const folded = new Set(model.folded);
+  const isGroup = (item) => item.frame !== undefined;
+
+  /** The id under which a box is seen: its own, or that of the outermost folded scope around it. */
+  const seen = (id) => items.get(id).path.find((scope) => folded.has(scope)) ?? id;
+
+  function make(name, attributes, parent, text) {
+    const element = document.createElement(name);
+    for (const key in attributes) element.setAttribute(key, attributes[key]);
+    if (text !== undefined) element.textContent = text;
+    if (parent) parent.append(element);
+    return element;
+  }
+
+  // --- layout: a monotone map of each axis, so that nothing changes its order
+
+  /** Squeeze what folded scopes free and stretch what they need. Each of `parts` is {low, high,
+      size, rigid}: an interval, the room that it needs, and whether its inside keeps its lengths. */
+  function axisMap(parts) {
+    const stops = [...new Set(parts.flatMap((p) => [p.low, p.high]))].sort((a, b) => a - b);
+    const ends = new Map(stops.map((s) => [s, []]));
+    const change = new Map(stops.map((s) => [s, [0, 0]])); // of parts, of rigid ones, that cover
+    for (const p of parts) {
+      ends.get(p.high).push(p);
+      for (const k of p.rigid ? [0, 1] : [0]) {
+        change.get(p.low)[k] += 1;
+        change.get(p.high)[k] -= 1;
+      }
+    }
+    const place = new Map();
+    let covered = 0, rigid = 0, at = 0, previous = 0;
+    for (const stop of stops) {
+      const gap = stop - previous;
+      if (place.size) at += rigid ? gap : covered ? 0 : Math.min(gap, 70);
+      for (const p of ends.get(stop)) at = Math.max(at, place.get(p.low) + p.size);
+      place.set(stop, at);
+      covered += change.get(stop)[0];
+      rigid += change.get(stop)[1];
+      previous = stop;
+    }
+    return (v) => {
+      if (place.has(v)) return place.get(v);
+      let a = 0, b = stops.length - 1;
+      if (v <= stops[a]) return place.get(stops[a]) + v - stops[a];
+      if (v >= stops[b]) return place.get(stops[b]) + v - stops[b];
+      while (b - a > 1) {
+        const m = (a + b) >> 1;
+        if (stops[m] <= v) a = m; else b = m;
+      }
+      const share = (v - stops[a]) / (stops[b] - stops[a]);
+      return place.get(stops[a]) + share * (place.get(stops[b]) - place.get(stops[a]));
+    };
+  }
+
+  const plain = (v) => v;
+
+  function arrange() {
+    const shown = [...items.values()].filter((item) =>
+      isGroup(item)
+        ? folded.has(item.id) && seen(item.id) === item.id
+        : seen(item.id) === item.id);
+    const open = model.groups.filter((g) => !folded.has(g.id) && seen(g.id) === g.id);
+    let mapX = plain, mapY = plain;
+    if (folded.size) {
+      const along = (start, length) => [
+        ...shown.map((item) => {
+          const outer = isGroup(item) ? item.frame : item;
+          return {
+            low: outer[start], high: outer[start] + outer[length], size: item[length],
+            rigid: !isGroup(item),
+          };
+        }),
+        ...open.flatMap(({ frame }) => {
+          const low = frame[start], high = low + frame[length];
+          const edge = start === "y" ? 24 : 10; // the frame's margin, where its title stands
+          return [
+            { low, high: low + edge, size: edge, rigid: true },
+            { low: high - 8, high, size: 8, rigid: true },
+          ];
+        }),
+      ];
+      mapX = axisMap(along("x", "w"));
+      mapY = axisMap(along("y", "h"));
+    }
+    const now = new Set(shown.map((item) => item.id));
+    for (const item of items.values()) {
+      const visible = now.has(item.id);
+      if (visible) {
+        const outer = isGroup(item) ? item.frame : item;
+        const x0 = mapX(outer.x), x1 = mapX(outer.x + outer.w);
+        const y0 = mapY(outer.y), y1 = mapY(outer.y + outer.h);
+        item.left = (x0 + x1 - item.w) / 2;
+        item.top = (y0 + y1 - item.h) / 2;
+        const move = `translate(${item.left - item.x} ${item.top - item.y})`;
+        if (item.move !== move) item.element.setAttribute("transform", item.move = move);
+      }
+      if (item.visible !== visible) item.element.style.display = visible ? "" : "none";
+      item.visible = visible;
+    }
+    arrangeFrames(new Set(open.map((g) => g.id)), mapX, mapY);
+    arrangeEdges(mapX, mapY);
+    extent = bounds(shown, open, mapX, mapY);
+  }
+
+  function arrangeFrames(open, mapX, mapY) {
+    for (const group of model.groups) {
+      const element = frames.get(group.id);
+      if (!element) continue;
+      element.style.display = open.has(group.id) ? "" : "none";
+      if (!open.has(group.id)) continue;
+      const { x, y, w, h } = group.frame;
+      const rect = element.querySelector("rect"), title = element.querySelector("text");
+      const left = mapX(x), top = mapY(y);
+      rect.setAttribute("x", left);
+      rect.setAttribute("y", top);
+      rect.setAttribute("width", mapX(x + w) - left);
+      rect.setAttribute("height", mapY(y + h) - top);
+      if (title) title.setAttribute("transform", `translate(${left - x} ${top - y})`);
+    }
+  }
+
+  const pool = new Map(); // "source target" -> the path that stands for all edges between groups
+  const bundles = svg.querySelector(".bundles");
+
+  function arrangeEdges(mapX, mapY) {
+    const wanted = new Map();
+    for (const edge of model.edges) {
+      const s = seen(edge.s), t = seen(edge.t);
+      const own = s === edge.s && t === edge.t;
+      edge.key = own ? "" : `${s} ${t}`;
+      edge.hidden = s === t;
+      if (edge.own !== own) edge.element.style.display = own ? "" : "none";
+      edge.own = own;
+      if (own) {
+        const line = edge.element.querySelector("path");
+        const points = edge.p.map(([x, y]) => `${mapX(x)} ${mapY(y)}`);
+        const d = `M${points[0]}C${points.slice(1).join(" ")}`;
+        if (edge.d !== d) line.setAttribute("d", edge.d = d);
+        edge.line = line;
+        const label = edge.element.querySelector("text");
+        if (label && edge.at) {
+          const [x, y] = edge.at;
+          const move = `translate(${mapX(x) - x} ${mapY(y) - y})`;
+          for (const part of edge.element.querySelectorAll("text, rect")) {
+            part.setAttribute("transform", move);
+          }
+        }
+      } else if (!edge.hidden) {
+        wanted.set(edge.key, [s, t]);
+      }
+    }
+    for (const [key, line] of pool) line.style.display = wanted.has(key) ? "" : "none";
+    for (const [key, [s, t]] of wanted) {
+      if (!pool.has(key)) {
+        const line = document.createElementNS(SVG, "path");
+        line.setAttribute("class", "edge-line");
+        line.setAttribute("marker-end", model.marker);
+        bundles.append(line);
+        pool.set(key, line);
+      }
+      pool.get(key).setAttribute("d", curve(items.get(s), items.get(t)));
+    }
+    for (const edge of model.edges) if (!edge.own) edge.line = pool.get(edge.key);
+  }
+
+  /** From the far side of one box to the near side of another. */
+  function curve(a, b) {
+    if (down) {
+      const x0 = a.left + a.w / 2, y0 = a.top + a.h, x1 = b.left + b.w / 2, y1 = b.top - 6;
+      const bend = Math.max(20, Math.abs(y1 - y0) / 2);
+      return `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1}`;
+    }
+    const x0 = a.left + a.w, y0 = a.top + a.h / 2, x1 = b.left - 6, y1 = b.top + b.h / 2;
+    const bend = Math.max(20, Math.abs(x1 - x0) / 2);
+    return `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
+  }
+
+  let extent = { x: 0, y: 0, w: 1, h: 1 };
+
+  function bounds(shown, open, mapX, mapY) {
+    const low = [Infinity, Infinity], high = [-Infinity, -Infinity];
+    const take = (x0, y0, x1, y1) => {
+      low[0] = Math.min(low[0], x0);
+      low[1] = Math.min(low[1], y0);
+      high[0] = Math.max(high[0], x1);
+      high[1] = Math.max(high[1], y1);
+    };
+    for (const i of shown) take(i.left, i.top, i.left + i.w, i.top + i.h);
+    for (const { frame: f } of open) take(mapX(f.x), mapY(f.y), mapX(f.x + f.w), mapY(f.y + f.h));
+    return { x: low[0] - 16, y: low[1] - 16, w: high[0] - low[0] + 32, h: high[1] - low[1] + 32 };
+  }
+
+  // --- zoom and pan: the view is {x, y, k}, the picture's point (x, y) at the corner, scaled by k
+
+  const layer = svg.querySelector(".view");
+  const view = { x: 0, y: 0, k: 1 };
+  let framed = 0;
+
+  function look() {
+    framed = 0;
+    layer.setAttribute("transform", `scale(${view.k}) translate(${-view.x} ${-view.y})`);
+  }
+  function soon() {
+    if (!framed) framed = requestAnimationFrame(look);
+  }
+  const room = () => ({ w: svg.clientWidth || 800, h: svg.clientHeight || 500 });
+
+  function zoom(factor, px, py) {
+    const { w, h } = room();
+    const x = px ?? w / 2, y = py ?? h / 2;
+    const k = Math.min(4, Math.max(0.04, view.k * factor));
+    view.x += x / view.k - x / k;
+    view.y += y / view.k - y / k;
+    view.k = k;
+    soon();
+  }
+
+  /** Show all of it; unless `all`, no smaller than can be read, and then from its beginning. */
+  function fit(all) {
+    const { w, h } = room();
+    const whole = Math.min(w / extent.w, h / extent.h, 1.3);
+    view.k = all ? whole : Math.max(whole, 0.62);
+    view.x = extent.x - Math.max(0, (w / view.k - extent.w) / 2);
+    view.y = extent.y + (extent.h - h / view.k) / 2;
+    soon();
+  }
+
+  /** Move as little as brings these boxes into view. */
+  function reveal(ids) {
+    const boxes = ids.map((id) => items.get(id)).filter((item) => item.visible);
+    if (!boxes.length) return;
+    const { w, h } = room();
+    for (const [start, side, length] of [["x", "left", w], ["y", "top", h]]) {
+      const span = start === "x" ? "w" : "h";
+      const margin = 14 / view.k, wide = length / view.k;
+      const main = boxes[0];
+      let low = Math.min(...boxes.map((b) => b[side])) - margin;
+      let high = Math.max(...boxes.map((b) => b[side] + b[span])) + margin;
+      if (high - low > wide) {
+        low = main[side] - margin;
+        high = main[side] + main[span] + margin;
+      }
+      if (low < view[start]) view[start] = low;
+      else if (high > view[start] + wide) view[start] = high - wide;
+    }
+    soon();
+  }
+
+  const touches = new Map();
+  let moved = false;
+  svg.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    const { left, top } = svg.getBoundingClientRect();
+    zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)),
+      event.clientX - left, event.clientY - top);
+  }, { passive: false });
+  svg.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    touches.set(event.pointerId, [event.clientX, event.clientY]);
+    moved = false;
+  });
+  svg.addEventListener("pointermove", (event) => {
+    const last = touches.get(event.pointerId);
+    if (!last) return;
+    const [x, y] = [event.clientX, event.clientY];
+    if (!moved && Math.hypot(x - last[0], y - last[1]) < 4) return;
+    if (!moved) svg.setPointerCapture(event.pointerId);
+    moved = true;
+    if (touches.size === 2) {
+      const [other] = [...touches].filter(([id]) => id !== event.pointerId).map(([, p]) => p);
+      const { left, top } = svg.getBoundingClientRect();
+      const apart = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]) || 1;
+      zoom(apart([x, y]) / apart(last), (x + other[0]) / 2 - left, (y + other[1]) / 2 - top);
+    } else {
+      view.x -= (x - last[0]) / view.k;
+      view.y -= (y - last[1]) / view.k;
+      soon();
+    }
+    touches.set(event.pointerId, [x, y]);
+  });
+  for (const kind of ["pointerup", "pointercancel"]) {
+    svg.addEventListener(kind, (event) => touches.delete(event.pointerId));
+  }
+
+  // --- the timeline: the leaves, each op forward, the seed, each op backward
+
+  const steps = [{ kind: "start", boxes: [], changes: [] }];
+  for (const f of model.forward) {
+    steps.push({ kind: "forward", ...f, boxes: [f.box], changes: [[f.box, "data", null, f.data]] });
+  }
+  if (model.backward.length) {
+    const root = model.root;
+    steps.push({
+      kind: "seed", box: root, boxes: [root], changes: [[root, "grad", null, model.one]],
+    });
+    const grads = new Map([[root, model.one]]);
+    for (const b of model.backward) {
+      const changes = b.shares.map((share) => {
+        const before = grads.get(share.box) ?? null;
+        grads.set(share.box, share.grad);
+        return [share.box, "grad", before, share.grad];
+      });
+      steps.push({ kind: "backward", ...b, boxes: [b.box], changes });
+    }
+  }
+  const count = { forward: model.forward.length, backward: model.backward.length };
+  let position = 0;
+  let marked = [];
+
+  const rows = new Map();
+  function row(id, kind) {
+    const key = `${kind} ${id}`;
+    if (!rows.has(key)) {
+      rows.set(key, items.get(id)?.element.querySelector(`[data-row="${kind}"]`) ?? null);
+    }
+    return rows.get(key);
+  }
+  function write(id, kind, text) {
+    const line = row(id, kind);
+    if (!line) return;
+    const value = line.querySelector(".value");
+    value.textContent = text ?? "—";
+    line.classList.toggle("pending", text === null);
+    if (kind === "grad") items.get(id).element.classList.toggle("pending", text === null);
+  }
+
+  function mark(element, name) {
+    if (!element) return;
+    element.classList.add(name);
+    marked.push([element, name]);
+  }
+
+  /** Go to a step; only what differs is painted anew. */
+  function go(to, quiet) {
+    to = Math.max(0, Math.min(steps.length - 1, to));
+    for (; position < to; position += 1) {
+      for (const [id, kind, , after] of steps[position + 1].changes) write(id, kind, after);
+    }
+    for (; position > to; position -= 1) {
+      const { changes } = steps[position];
+      for (let i = changes.length; i--;) write(changes[i][0], changes[i][1], changes[i][2]);
+    }
+    highlight();
+    describe(quiet);
+    if (!quiet) reveal(concerned());
+    $("scrub").value = position;
+    $("first").disabled = $("back").disabled = position === 0;
+    $("next").disabled = $("last").disabled = position === steps.length - 1;
+  }
+
+  /** The boxes that the step at hand is about, its op first. */
+  function concerned() {
+    const step = steps[position];
+    const ids = step.kind === "backward" ? step.shares.map((s) => s.box) : step.from ?? [];
+    return [...new Set([...step.boxes, ...ids].map(seen))];
+  }
+
+  function highlight() {
+    for (const [element, name] of marked) element.classList.remove(name);
+    marked = [];
+    const step = steps[position];
+    svg.dataset.phase = step.kind;
+    if (!step.box) return;
+    mark(items.get(seen(step.box)).element, "active");
+    const others = new Set(step.kind === "backward" ? step.shares.map((s) => s.box) : []);
+    for (const id of others) {
+      if (seen(id) !== seen(step.box)) mark(items.get(seen(id)).element, "touched");
+    }
+    for (const edge of inputs.get(step.box) ?? []) {
+      if (step.kind === "forward" || others.has(edge.s)) mark(edge.own ? edge.element : edge.line, "used");
+    }
+  }
+
+  // --- the panel
+
+  const panel = $("panel");
+
+  function equation(parent, label, text, name) {
+    if (!text) return;
+    const line = make("div", { class: `line ${name ?? ""}` }, parent);
+    make("span", { class: "label" }, line, label);
+    make("span", { class: "maths" }, line, text);
+  }
+
+  function heading(kind, text) {
+    const line = make("div", { class: `phase ${kind}` }, panel);
+    make("span", { class: "chip" }, line, text);
+    return line;
+  }
+
+  function whereabouts(id) {
+    const around = seen(id);
+    if (around === id) return;
+    const note = make("p", { class: "note" }, panel, "inside the folded ");
+    const button = make("button", { class: "link" }, note, items.get(around).title);
+    button.addEventListener("click", () => toggle(around));
+  }
+
+  const tellers = {
+    start() {
+      heading("start", "Start");
+      make("h1", {}, panel, model.heading);
+      const { ops, leaves, constants } = model.counts;
+      make("p", {}, panel, `${ops} operations on ${leaves} leaves and ${constants} constants.`);
+      make("p", {}, panel,
+        "Step forward (→) to compute each result from its inputs, then backward: every operation " +
+        "hands its gradient on to its inputs, by the chain rule, and what arrives there adds up.");
+      if (model.groups.length) {
+        make("p", {}, panel, "Click a scope, or press Enter on it, to fold or unfold it.");
+      }
+      if (model.note) make("p", { class: "note" }, panel, model.note);
+      return `Start. ${model.heading}.`;
+    },
+    forward(step) {
+      heading("forward", `Forward ${position} of ${count.forward}`);
+      make("h1", {}, panel, step.formula);
+      whereabouts(step.box);
+      equation(panel, "with numbers", step.numbers);
+      equation(panel, "shapes", step.shapes);
+      equation(panel, "result", step.data, "result");
+      return `Forward ${position} of ${count.forward}: ${step.formula}. Result ${step.data}.`;
+    },
+    seed() {
+      heading("seed", "Turn round");
+      make("h1", {}, panel, model.seed);
+      make("p", {}, panel,
+        "All results are known. The backward pass starts here and visits the operations in " +
+        "reverse: each waits until all that use its result have handed on their share.");
+      return `Turn round. ${model.seed}.`;
+    },
+    backward(step) {
+      const at = position - count.forward - 1;
+      heading("backward", `Backward ${at} of ${count.backward}`);
+      make("h1", {}, panel, step.formula);
+      whereabouts(step.box);
+      equation(panel, "arrives", `${step.symbol} = ${step.arrives}`, "arrives");
+      const said = [`Backward ${at} of ${count.backward}: ${step.formula}.`,
+        `${step.symbol} is ${step.arrives}.`];
+      for (const share of step.shares) said.push(tellShare(step, share));
+      return said.join(" ");
+    },
+  };
+
+  function tellShare(step, share) {
+    const card = make("section", { class: "share" }, panel);
+    const title = make("h2", {}, card, "to ");
+    const link = make("button", { class: "link" }, title, share.name);
+    link.addEventListener("mouseenter", () => hover(share.box));
+    link.addEventListener("mouseleave", () => hover(null));
+    link.addEventListener("click", () => { reveal([seen(share.box)]); });
+    equation(card, "local", share.rule);
+    if (share.rule_numbers) equation(card, "", `= ${share.rule_numbers}`, "numbers");
+    equation(card, "hands on", share.pull);
+    equation(card, "", share.pull_numbers ? `= ${share.pull_numbers} = ${share.value}`
+      : `= ${share.value}`, "numbers");
+    if (share.adds) equation(card, "adds up", share.adds, "adds");
+    else equation(card, "first", `${share.symbol} = ${share.grad}`, "adds");
+    const open = share.expected - share.arrived;
+    make("p", { class: open ? "note" : "note done" }, card, open
+      ? `${share.arrived} of ${share.expected} have arrived at ${share.name}`
+      : `✓ ${share.symbol} = ${share.grad} is complete` +
+        (share.expected > 1 ? ` (${share.expected} of ${share.expected})` : ""));
+    return share.adds ? `${share.name} adds up: ${share.adds}.`
+      : `${share.name} receives ${share.value}.`;
+  }
+
+  function describe(quiet) {
+    panel.textContent = "";
+    const said = tellers[steps[position].kind](steps[position]);
+    if (position === steps.length - 1 && position) {
+      make("p", { class: "note done" }, panel, "✓ That was the last step: every gradient is complete.");
+    }
+    panel.scrollTop = 0;
+    if (!quiet) $("live").textContent = said;
+  }
+
+  // --- play
+
+  let timer = 0;
+  const pause = () => play(false);
+  function play(on) {
+    clearInterval(timer);
+    timer = 0;
+    if (on) {
+      if (position === steps.length - 1) go(0);
+      timer = setInterval(() => {
+        go(position + 1);
+        if (position === steps.length - 1) pause();
+      }, 1300 / $("speed").value);
+    }
+    $("play").textContent = timer ? "Pause" : "Play";
+    $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
+  }
+  function faster(by) {
+    const select = $("speed");
+    select.selectedIndex = Math.max(0, Math.min(select.length - 1, select.selectedIndex + by));
+    if (timer) play(true);
+  }
+
+  /** To the next step (or, with -1, the last) that happens in another visible box. */
+  function leap(by) {
+    const from = steps[position].box && seen(steps[position].box);
+    let to = position + by;
+    while (steps[to]?.box && seen(steps[to].box) === from) to += by;
+    go(to);
+  }
+
+  // --- folding
+
+  function toggle(id) {
+    const group = items.get(id);
+    const anchor = folded.has(id) ? [group.left + group.w / 2, group.top + group.h / 2] : null;
+    if (folded.has(id)) folded.delete(id);
+    else folded.add(id);
+    rearranged(id, anchor);
+  }
+
+  /** After folding: what was clicked stays where it was on the screen. */
+  function rearranged(id, anchor) {
+    const group = items.get(id);
+    const before = anchor ?? centre(frames.get(id));
+    arrange();
+    highlight();
+    describe(true);
+    label();
+    const after = group.visible ? [group.left + group.w / 2, group.top + group.h / 2]
+      : centre(frames.get(id));
+    view.x += after[0] - before[0];
+    view.y += after[1] - before[1];
+    soon();
+    $("live").textContent = `${group.title} ${folded.has(id) ? "folded" : "unfolded"}.`;
+    (folded.has(id) ? group.element : frames.get(id))?.focus({ preventScroll: true });
+  }
+  function centre(frame) {
+    const rect = frame.querySelector("rect");
+    const [x, y, w, h] = ["x", "y", "width", "height"].map((a) => +rect.getAttribute(a));
+    return [x + w / 2, y + h / 2];
+  }
+  function foldAll() {
+    if (folded.size) folded.clear();
+    else for (const group of model.groups) folded.add(group.id);
+    arrange();
+    highlight();
+    describe(true);
+    label();
+    fit(false);
+    $("live").textContent = folded.size ? "All scopes folded." : "All scopes unfolded.";
+  }
+  function label() {
+    $("fold").textContent = folded.size ? "Unfold all" : "Fold all";
+    for (const group of model.groups) {
+      group.element.setAttribute("aria-expanded", "false");
+    }
+  }
+
+  // --- hover: light up what a box was computed from
+
+  let lit = [];
+  function hover(id) {
+    for (const element of lit) element.classList.remove("lit");
+    lit = [];
+    if (id === null) return;
+    const start = isGroup(items.get(id))
+      ? model.boxes.filter((b) => b.path.includes(id)).map((b) => b.id) : [id];
+    const stack = [...start], passed = new Set(start);
+    const light = (element) => {
+      if (element && !element.classList.contains("lit")) {
+        element.classList.add("lit");
+        lit.push(element);
+      }
+    };
+    while (stack.length) {
+      const at = stack.pop();
+      light(items.get(seen(at)).element);
+      for (const edge of inputs.get(at) ?? []) {
+        if (!edge.hidden) light(edge.own ? edge.element : edge.line);
+        if (!passed.has(edge.s)) {
+          passed.add(edge.s);
+          stack.push(edge.s);
+        }
+      }
+    }
+  }
+
+  // --- search
+
+  let matches = [], match = -1;
+  function search() {
+    for (const id of matches) items.get(id).element.classList.remove("match");
+    const words = $("search").value.trim().toLowerCase();
+    matches = words
+      ? model.boxes.filter((b) => b.find.toLowerCase().includes(words)).map((b) => b.id) : [];
+    for (const id of matches) items.get(id).element.classList.add("match");
+    match = -1;
+    $("found").textContent = words ? `${matches.length} found` : "";
+  }
+  function nextMatch(by) {
+    if (!matches.length) return;
+    match = (match + by + matches.length) % matches.length;
+    const id = matches[match];
+    const hiding = items.get(id).path.filter((scope) => folded.has(scope));
+    if (hiding.length) {
+      for (const scope of hiding) folded.delete(scope);
+      arrange();
+      highlight();
+      label();
+    }
+    const { left, top, w, h } = items.get(id);
+    const size = room();
+    view.x = left + w / 2 - size.w / view.k / 2;
+    view.y = top + h / 2 - size.h / view.k / 2;
+    soon();
+    hover(id);
+    $("found").textContent = `${match + 1} of ${matches.length}`;
+    $("live").textContent = `${items.get(id).tip}`;
+  }
+
+  // --- theme, help, keys, buttons
+
+  function theme() {
+    const root = document.documentElement;
+    const dark = root.dataset.theme === "auto"
+      ? matchMedia("(prefers-color-scheme: dark)").matches : root.dataset.theme === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+    $("live").textContent = dark ? "Light." : "Dark.";
+  }
+  function help(open) {
+    const keys = $("keys");
+    if (open ?? !keys.open) keys.showModal();
+    else keys.close();
+  }
+  $("keys").addEventListener("close", () => {
+    $("help").setAttribute("aria-expanded", "false");
+    $("help").focus();
+  });
+  $("keys").addEventListener("toggle", () => {
+    $("help").setAttribute("aria-expanded", String($("keys").open));
+  });
+
+  /** A click, or Enter, on a box: to the step of its op; on a scope: fold or unfold it. */
+  function choose(id) {
+    const item = items.get(id);
+    if (isGroup(item)) return toggle(id);
+    const kind = position > count.forward ? "backward" : "forward";
+    const to = steps.findIndex((step) => step.kind === kind && step.box === id);
+    if (to >= 0) {
+      pause();
+      go(to);
+    }
+  }
+  const targetOf = (event) => {
+    const box = event.target.closest("[data-id]");
+    if (box) return box.dataset.id;
+    return event.target.closest("[data-scope]")?.dataset.scope ?? null;
+  };
+  svg.addEventListener("click", (event) => {
+    const id = targetOf(event);
+    if (id !== null && !moved) choose(id);
+  });
+  svg.addEventListener("pointerover", (event) => {
+    const box = event.target.closest("[data-id]");
+    if (!moved || !touches.size) hover(box ? box.dataset.id : null);
+  });
+  svg.addEventListener("pointerleave", () => hover(null));
+  svg.addEventListener("focusin", (event) => {
+    const box = event.target.closest("[data-id]");
+    if (!box) return;
+    hover(box.dataset.id);
+    if (box.matches(":focus-visible")) reveal([box.dataset.id]);
+  });
+  svg.addEventListener("focusout", () => hover(null));
+
+  const actions = {
+    ArrowRight: () => go(position + 1), ArrowLeft: () => go(position - 1),
+    Home: () => go(0), End: () => go(steps.length - 1),
+    "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "−": () => zoom(0.8),
+    0: () => fit(true), "/": () => $("search").select(), f: foldAll, t: theme,
+    "?": () => help(), "[": () => faster(-1), "]": () => faster(1),
+  };
+  const pausing = new Set(["ArrowRight", "ArrowLeft", "Home", "End"]);
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || $("keys").open) return;
+    const { target, key } = event;
+    if (target === $("search")) {
+      if (key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
+      if (key === "Escape") {
+        target.value = "";
+        search();
+        target.blur();
+      }
+      return;
+    }
+    const onControl = target.closest("button, select, input");
+    if (key === " " && !onControl) {
+      event.preventDefault();
+      return play(!timer);
+    }
+    if (key === "Enter" && !onControl) {
+      const id = targetOf(event);
+      if (id !== null) choose(id);
+      return;
+    }
+    if (key in actions && !(target.matches("select") && key.startsWith("Arrow"))) {
+      event.preventDefault();
+      if (pausing.has(key)) pause();
+      if (event.shiftKey && key === "ArrowRight") leap(1);
+      else if (event.shiftKey && key === "ArrowLeft") leap(-1);
+      else actions[key]();
+    }
+  });
+  const buttons = {
+    first: "Home", back: "ArrowLeft", next: "ArrowRight", last: "End", in: "+", out: "-", fit: "0",
+    fold: "f", theme: "t", help: "?",
+  };
+  for (const id in buttons) {
+    $(id).addEventListener("click", () => {
+      if (pausing.has(buttons[id])) pause();
+      actions[buttons[id]]();
+    });
+  }
+  $("play").addEventListener("click", () => play(!timer));
+  $("speed").addEventListener("change", () => faster(0));
+  $("close").addEventListener("click", () => help(false));
+  $("search").addEventListener("input", search);
+  $("scrub").max = steps.length - 1;
+  $("scrub").addEventListener("input", (event) => {
+    pause();
+    go(+event.target.value);
+  });
+  addEventListener("resize", soon);
+
+  // --- begin: the leaves' values, no results, no gradients
+
+  for (const step of steps) for (const [id, kind] of step.changes) write(id, kind, null);
+  for (const box of model.boxes) if (box.grad === false) write(box.id, "grad", null);
+  for (const item of items.values()) item.element.setAttribute("tabindex", "0");
+  if (!model.groups.length) $("fold").hidden = true;
+  for (const frame of frames.values()) frame.setAttribute("tabindex", "0");
+  arrange();
+  label();
+  go(0, true);
+  fit(false);
+  svg.classList.add("ready");
+})();
