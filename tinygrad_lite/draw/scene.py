@@ -6,8 +6,9 @@ between them and the clusters around them. SVG, DOT and the interactive page are
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Literal
 
 from ..node import Node, Scalar, topological_order
@@ -142,12 +143,13 @@ def build_scene(
     around: Node | None = None,
     max_nodes: int = MAX_NODES,
     expanded: Iterable[Path] = (),
+    grads: Mapping[Node, Any] | None = None,
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
     as fit into `max_nodes` boxes), `expanded` scopes are open in any case; `around` shows that
-    node's surroundings only.
+    node's surroundings only. `grads` are shown instead of the nodes' own gradients.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     order = topological_order(*roots)[::-1]
@@ -158,7 +160,7 @@ def build_scene(
     if len(order) > LIMIT:
         shown = [unit.content for unit in plan.units if isinstance(unit.content, Node)]
     known = complete_names(shown, names)
-    maker = _Maker(known, frozenset(roots), frozenset(show), graph)
+    maker = _Maker(known, frozenset(roots), frozenset(show), graph, grads)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
     if graph == "backward":
@@ -216,16 +218,22 @@ class _Maker:
     """Makes boxes and edges, given the names and what is to be shown."""
 
     def __init__(
-        self, names: Mapping[int, str], roots: frozenset[Node], show: frozenset[str], graph: str
+        self,
+        names: Mapping[int, str],
+        roots: frozenset[Node],
+        show: frozenset[str],
+        graph: str,
+        grads: Mapping[Node, Any] | None,
     ) -> None:
         self._names = names
         self._roots = roots
         self._show = show
         self._backward = graph == "backward"
+        self._grad: Callable[[Node], Any] = attrgetter("grad") if grads is None else grads.get
 
     def boxes(self, units: Sequence[Unit]) -> list[Box]:
         boxes = [self._box(order, unit) for order, unit in enumerate(units)]
-        return [sized(box) for box in _levelled(boxes)]
+        return [sized(box) for box in _levelled(boxes, self._grad)]
 
     def _box(self, order: int, unit: Unit) -> Box:
         if isinstance(unit.content, Group):
@@ -241,7 +249,7 @@ class _Maker:
         title = f"{name} = {text}" if node.op else name
         if node.constant and id(node) not in self._names:
             title = "constant"
-        data, grad = figures.summary(node.data), figures.summary(node.grad, norm=True)
+        data, grad = figures.summary(node.data), figures.summary(self._grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
         if "data" in self._show and not self._backward:
@@ -301,7 +309,7 @@ class _Maker:
         if shape and "shape" in self._show:
             rows.append(Row("out", figures.shape_text(shape)))
         if "grad" in self._show:
-            grads = [node.grad for node in group.nodes if node.grad is not None]
+            grads = [g for g in map(self._grad, group.nodes) if g is not None]
             rows.append(Row("grad", f"norm {figures.joint_norm(grads)}" if grads else figures.NONE))
         return Box(
             id=unit.id,
@@ -349,18 +357,21 @@ class _Maker:
         return replace(edge, local=local, rule=rule)
 
 
-def _levelled(boxes: list[Box]) -> list[Box]:
+def _levelled(boxes: list[Box], grad_of: Callable[[Node], Any]) -> list[Box]:
     """Boxes with the level of their gradient relative to the largest shown, for colouring."""
     signed: dict[str, float] = {}
     norms: dict[str, float] = {}
     for box in boxes:
-        if box.kind in ("group", "constant") or box.nodes[0].grad is None:
+        if box.kind in ("group", "constant"):
             continue
         node = box.nodes[0]
+        grad = grad_of(node)
+        if grad is None:
+            continue
         if node.shape:
-            norms[box.id] = figures.magnitude(node.grad)
+            norms[box.id] = figures.magnitude(grad)
         else:
-            signed[box.id] = float(figures.plain(node.grad).reshape(()))
+            signed[box.id] = float(figures.plain(grad).reshape(()))
     tops = [
         max((abs(v) for v in values.values() if abs(v) < float("inf")), default=0.0)
         for values in (signed, norms)
