@@ -19,16 +19,18 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 Run = Callable[[], object]
 
 
-def alternate(runs: Mapping[str, Run], *, repeats: int, warmup: int = 1) -> dict[str, list[float]]:
+def alternate(
+    runs: Mapping[str, Run], *, repeats: int, warmup: int = 1, collect: bool = True
+) -> dict[str, list[float]]:
     """Seconds of each contestant's calls, taken in turn.
 
-    What one leaves behind is collected, untimed, before the next runs. A run that times itself in
-    parts returns a tuple of seconds; then the result is that tuple's sum per call.
+    With `collect`, what one leaves behind is collected, untimed, before the next runs.
     """
     times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(warmup + repeats):
         for name, run in runs.items():
-            gc.collect()
+            if collect:
+                gc.collect()
             start = time.perf_counter()
             run()
             elapsed = time.perf_counter() - start
