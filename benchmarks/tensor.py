@@ -200,9 +200,7 @@ def jax_jit(batch: int, activation: str) -> Step:
 
     @jax.jit
     def update(p: Any) -> Any:
-        loss, grads = jax.value_and_grad(
-            lambda p: primitive_loss(jnp, p, x, onehot, activation)
-        )(p)
+        loss, grads = jax.value_and_grad(lambda p: primitive_loss(jnp, p, x, onehot, activation))(p)
         return loss, [w - RATE * g for w, g in zip(p, grads, strict=True)]
 
     def step() -> float:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Meta:
     """What few nodes have: a name, a scope, an op's settings, the source line (in debug mode)."""
 
@@ -320,19 +320,21 @@ def topological_order(*roots: Node) -> list[Node]:
             consumers[root] = 0
             stack.append(root)
     while stack:
-        for x in stack.pop().parents():
-            if x in consumers:
-                consumers[x] += 1
-            else:
-                consumers[x] = 1
-                stack.append(x)
+        for x in stack.pop().inputs:
+            if isinstance(x, Node):
+                if x in consumers:
+                    consumers[x] += 1
+                else:
+                    consumers[x] = 1
+                    stack.append(x)
     ready = [root for root in dict.fromkeys(roots) if consumers[root] == 0]
     order: list[Node] = []
     while ready:
         node = ready.pop()
         order.append(node)
-        for x in node.parents():
-            consumers[x] -= 1
-            if not consumers[x]:
-                ready.append(x)
+        for x in node.inputs:
+            if isinstance(x, Node):
+                consumers[x] -= 1
+                if not consumers[x]:
+                    ready.append(x)
     return order

@@ -181,8 +181,7 @@ class Primitive:
     def _compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         if self.elementwise and all(_is_number(x) for x in inputs):
             return on_floats(self.forward, *(float(x) for x in inputs), **params)
-        operands = tuple(constant(self, x) for x in inputs)
-        return _forward(self, inputs, operands, params)[0]
+        return _forward(self, inputs, [constant(self, x) for x in inputs], params)
 
 
 def _is_number(x: Any) -> bool:
@@ -215,18 +214,22 @@ def constant(op: Primitive, x: Any) -> Any:
 def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
     """Compute `op` on arrays and record the node."""
     recorded = False
+    arrays = True
     operands = []
     for x in inputs:
         if isinstance(x, Node):
-            operands.append(x._data)
+            a = x._data
             meta = x._meta
             if meta is None or not meta.constant:
                 recorded = True
         else:
-            operands.append(constant(op, x))
-    y, xp = _forward(op, inputs, tuple(operands), params)
-    if type(y) is not np.ndarray and xp is np:
-        y = np.asarray(y)
+            a = constant(op, x)
+            if a is not x:  # a list, now an array
+                inputs = tuple([a if source is x else source for source in inputs])
+        if type(a) is not np.ndarray:
+            arrays = False
+        operands.append(a)
+    y = _forward(op, inputs, operands, params, None if not arrays else np)
     node = _new(Array.result)
     node._data = y
     node._grad = None
@@ -238,9 +241,7 @@ def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, An
         meta = _meta(op, context, inputs, tuple(operands), params, y)
     if recorded:
         node.op = op
-        node._inputs = tuple(
-            [x if isinstance(x, Node) else a for x, a in zip(inputs, operands, strict=True)]
-        )
+        node._inputs = inputs
         node._operands = tuple(operands)
         node._meta = meta
     else:
@@ -251,23 +252,24 @@ def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, An
 
 
 def _forward(
-    op: Primitive, inputs: tuple[Any, ...], operands: tuple[Any, ...], params: Mapping[str, Any]
-) -> tuple[Any, Any]:
-    """The raw result and the namespace it was computed in."""
-    for a in operands:
-        if type(a) is np.ndarray:
-            xp: Any = np
-            break
-    else:
+    op: Primitive,
+    inputs: tuple[Any, ...],
+    operands: list[Any],
+    params: Mapping[str, Any],
+    xp: Any = None,
+) -> Any:
+    """The raw result, an array of the operands' namespace (`xp` where it is known)."""
+    if xp is None:
         xp = namespace(*operands)
-    if xp is floats:
-        xp = np
-    if xp is np and not op.elementwise:
-        operands = tuple([a if type(a) is np.ndarray else np.asarray(a) for a in operands])
+        if xp is floats:
+            xp = np
+        if xp is np and not op.elementwise:
+            operands = [np.asarray(a) for a in operands]
     try:
-        return op.forward(xp, *operands, **params), xp
+        y = op.forward(xp, *operands, **params)
     except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
-        raise errors.explain(op, inputs, operands, params, error) from None
+        raise errors.explain(op, inputs, tuple(operands), params, error) from None
+    return y if xp is not np or type(y) is np.ndarray else np.asarray(y)
 
 
 def record_scalar(

@@ -99,37 +99,27 @@ def sweep(
     With `toward`, only along paths to those nodes, and not beyond them. With `record`, rules run on
     nodes and the cotangents are nodes (or constants).
     """
+    if root.op is None and root.constant:
+        raise ValueError("a constant depends on nothing, so no gradient flows back from it")
     order = topological_order(root)
-    relevant = _leading_to(order, set(toward)) if toward is not None else _tracked(order)
-    if root not in relevant:
-        if toward is not None:
-            return {}
-        raise ValueError("backward(): nothing that this was computed from is differentiable")
+    relevant = None if toward is None else _leading_to(order, set(toward))
     stops = frozenset(toward or ())
     cotangents: dict[Node, Any] = {root: seed}
     for node in order:
-        op = node.op
-        if op is None or node in stops or node not in cotangents:
+        if node.op is None or node in stops or node not in cotangents:
             continue
         g = cotangents[node]
         meta = node._meta
         if meta is not None and meta.copies is not None:
             errors.refuse_written(node)
         for index, x in enumerate(node.inputs):
-            if isinstance(x, Node) and x in relevant:
+            if not isinstance(x, Node) or (x.op is None and x.constant):
+                continue
+            if relevant is None or x in relevant:
                 c = contribution(node, index, g, record=record)
                 known = cotangents.get(x)
                 cotangents[x] = c if known is None else known + c
     return cotangents
-
-
-def _tracked(order: list[Node]) -> set[Node]:
-    """The nodes that depend on a leaf that is not constant."""
-    tracked: set[Node] = set()
-    for node in reversed(order):
-        if not node.constant if node.op is None else any(x in tracked for x in node.parents()):
-            tracked.add(node)
-    return tracked
 
 
 def _leading_to(order: list[Node], targets: set[Node]) -> set[Node]:
@@ -146,6 +136,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     rule. The result has the input's shape and dtype."""
     op = node.op
     assert op is not None
+    x = node.inputs[index]
     xp: Namespace
     if record:
         _refuse_changed(node)
@@ -153,37 +144,35 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     else:
         y, operands = node._data, node.operands
         xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
-    try:
-        c = _apply_rule(op, index, xp, g, y, operands, node)
-    except IndexError:
-        if op.rules:
-            raise
+    if not op.rules:
         raise TypeError(
             f"{op.name} has no derivative rules; state them with "
             f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
-        ) from None
-    return fit(c, node.inputs[index], op, index)
-
-
-def _apply_rule(
-    op: Primitive, index: int, xp: Namespace, g: Any, y: Any, operands: tuple[Any, ...], node: Node
-) -> Any:
+        )
     rule = op.rules[0 if op.arity is None else index]
     params = node.params
-    if not op.elementwise:
-        if op.arity is None:
-            return rule(xp, g, y, index, *operands, **params)
-        return rule(xp, g, y, *operands, **params)
-    if not callable(rule):
-        if rule == 1:
-            return g
-        return -g if rule == -1 else g * rule if rule else ops.zeros_like(g)
-    local = (
-        on_floats(rule, y, *operands, **params)
-        if xp is floats
-        else rule(xp, y, *operands, **params)
-    )
-    return g * local
+    if op.elementwise:
+        if type(rule) is float:
+            c = g if rule is ONE else -g if rule == -1 else g * rule if rule else ops.zeros_like(g)
+        elif xp is floats:
+            c = g * on_floats(rule, y, *operands, **params)
+        elif params:
+            c = g * rule(xp, y, *operands, **params)
+        else:
+            c = g * rule(xp, y, *operands)
+    elif op.arity is None:
+        c = rule(xp, g, y, index, *operands, **params)
+    else:
+        c = rule(xp, g, y, *operands, **params)
+    data = x._data
+    if (
+        type(c) is np.ndarray
+        and type(data) is np.ndarray
+        and c.shape == data.shape
+        and c.dtype is data.dtype
+    ):
+        return c  # as `fit` would, sooner
+    return fit(c, x, op, index)
 
 
 def fit(c: Any, x: Node, op: Primitive, index: int) -> Any:
@@ -208,8 +197,11 @@ def fit(c: Any, x: Node, op: Primitive, index: int) -> Any:
                 f"the rule of {op.name} for input {index} returned shape {c.shape}; the gradient "
                 f"of {names[index]} must have its shape"
             )
-        xp = ops if isinstance(c, Node) else namespace(c)
-        c = xp.sum(c, axis=axes)
+        if axes == (0,) and type(c) is np.ndarray and c.ndim == 2:
+            c = np.ones(len(c), c.dtype) @ c  # a third of the time of c.sum(axis=0)
+        else:
+            xp = ops if isinstance(c, Node) else namespace(c)
+            c = xp.sum(c, axis=axes)
         if c.shape != shape:
             c = xp.reshape(c, shape)
     dtype = c._data.dtype if isinstance(c, Node) else c.dtype
