@@ -22,6 +22,7 @@ from sklearn.datasets import load_digits
 import tinygrad_lite as tg
 
 RATE = 0.1
+BATCHES = (32, 256, 1797)
 Step = Callable[[], Any]
 
 
@@ -250,7 +251,7 @@ def main() -> None:
         torch.set_num_threads(1)
     print(timing.machine())
     for activation in ("tanh", "relu"):
-        for batch in (32, 256, 1797):
+        for batch in BATCHES:
             print(f"\ndigits, MLP 64-32-10 {activation}, batch {batch}, float64, {repeats} steps")
             for row in table(batch, activation, repeats):
                 print(row)

@@ -9,7 +9,7 @@ from math import nan
 from math import prod as _product
 from typing import Any
 
-from ..backend import anywhere
+from ..backend import anywhere, repeat
 from ..primitive import primitive
 from .constants import eye, shape_of
 
@@ -50,6 +50,11 @@ def spread(xp: Any, r: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     shape = shape_of(x)
     if keepdims or not shape:
         return r
+    if axis is None:
+        return xp.reshape(r, (1,) * len(shape))
+    if isinstance(axis, int):
+        a = axis % len(shape)
+        return xp.reshape(r, (*shape[:a], 1, *shape[a + 1 :]))
     taken = reduced_axes(shape, axis)
     return xp.reshape(r, tuple(1 if i in taken else n for i, n in enumerate(shape)))
 
@@ -61,9 +66,7 @@ def sum(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 sum.pull(
-    lambda xp, G, y, x, *, axis, keepdims: xp.broadcast_to(
-        spread(xp, G, x, axis, keepdims), shape_of(x)
-    )
+    lambda xp, G, y, x, *, axis, keepdims: repeat(xp, spread(xp, G, x, axis, keepdims), shape_of(x))
 )
 
 
@@ -84,8 +87,8 @@ def mean(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 mean.pull(
-    lambda xp, G, y, x, *, axis, keepdims: xp.broadcast_to(
-        spread(xp, G, x, axis, keepdims) / entries(shape_of(x), axis), shape_of(x)
+    lambda xp, G, y, x, *, axis, keepdims: repeat(
+        xp, spread(xp, G, x, axis, keepdims) / entries(shape_of(x), axis), shape_of(x)
     )
 )
 
