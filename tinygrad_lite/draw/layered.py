@@ -1,0 +1,290 @@
+"""A layered layout of our own, so that there is always a picture.
+
+Sugiyama's method: ranks by the longest path, order within a rank by barycentres, and positions by
+least squares that keep the order. Scopes are laid out innermost first, each then a box in the scope
+around it, so that no two clusters overlap. Everything runs to the right; for a picture that runs
+down the axes are exchanged before and after.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from .measure import TEXT, TITLE, width
+from .scene import Edge, Path, Point, Scene
+
+GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
+_SWEEPS = 8
+_BENDS = 30_000  # bends of long edges; with more, long edges run straight
+
+Item = str | Path | tuple[int, int]  # a box's id, a scope, or a bend: (edge number, rank)
+Link = tuple[int, Item, Item]  # edge number, source, target
+
+
+def place(scene: Scene) -> Scene:
+    """The scene with positions."""
+    down = scene.direction == "down"
+    sizes: dict[Item, Point] = {
+        b.id: (b.height, b.width) if down else (b.width, b.height) for b in scene.boxes
+    }
+    room = {
+        k: (TEXT if down else width(e.local, TEXT)) + 10
+        for k, e in enumerate(scene.edges)
+        if e.local is not None
+    }
+    scope_of = {box.id: box.scope for box in scene.boxes}
+    levels = _levels(scene, scope_of)
+    planes: dict[Path, _Plane] = {}
+    for path in sorted(levels, key=len, reverse=True):
+        plane = planes[path] = _Plane(*levels[path], sizes, room)
+        edge = 2 * MARGIN if path else 0.0
+        header = HEADER if path else 0.0
+        title = width(path[-1], TITLE) + edge if path else 0.0
+        w, h = plane.size[0] + edge, plane.size[1] + edge
+        sizes[path] = (w + header, max(h, title)) if down else (max(w, title), h + header)
+    corner: dict[Item, Point] = {(): (0.0, 0.0)}
+    bends: dict[int, list[Point]] = {}
+    for path in sorted(levels, key=len):
+        x, y = corner[path]
+        if path:
+            x, y = (x + MARGIN + HEADER * down, y + MARGIN + HEADER * (not down))
+        for item, (px, py) in planes[path].at.items():
+            corner[item] = (x + px, y + py)
+        for k, points in planes[path].bends.items():
+            bends[k] = [(x + px, y + py) for px, py in points]
+    paths = _paths(scene.edges, corner, sizes, bends)
+
+    def turned(point: Point) -> Point:
+        return point[::-1] if down else point
+
+    boxes = []
+    for box in scene.boxes:
+        x, y = turned(corner[box.id])
+        boxes.append(replace(box, x=x, y=y))
+    clusters = []
+    for cluster in scene.clusters:
+        (x, y), (w, h) = turned(corner[cluster.scope]), turned(sizes[cluster.scope])
+        clusters.append(replace(cluster, x=x, y=y, width=w, height=h))
+    edges = []
+    for k, e in enumerate(scene.edges):
+        route = tuple(turned(p) for p in paths[k])
+        (x0, y0), (x1, y1) = route[-4], route[-1]
+        edges.append(replace(e, points=route, label_at=((x0 + x1) / 2, (y0 + y1) / 2)))
+    w, h = turned(sizes[()])
+    return replace(
+        scene,
+        boxes=tuple(boxes),
+        edges=tuple(edges),
+        clusters=tuple(clusters),
+        width=w,
+        height=h,
+    )
+
+
+def _levels(
+    scene: Scene, scope_of: Mapping[str, Path]
+) -> dict[Path, tuple[list[Item], list[Link]]]:
+    """For each scope its boxes and inner scopes, in order, and the edges between these."""
+    levels: dict[Path, tuple[list[Item], list[Link]]] = {(): ([], [])}
+    for box in scene.boxes:
+        for n in range(len(box.scope)):
+            inner = box.scope[: n + 1]
+            if inner not in levels:
+                levels[inner] = ([], [])
+                levels[box.scope[:n]][0].append(inner)
+        levels[box.scope][0].append(box.id)
+    for k, edge in enumerate(scene.edges):
+        a, b = scope_of[edge.source], scope_of[edge.target]
+        n = 0
+        while n < min(len(a), len(b)) and a[n] == b[n]:
+            n += 1
+        source = a[: n + 1] if len(a) > n else edge.source
+        target = b[: n + 1] if len(b) > n else edge.target
+        levels[a[:n]][1].append((k, source, target))
+    return levels
+
+
+class _Plane:
+    """One scope's items laid out: `at` their top left corners, the `bends` of edges, its `size`."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        edges: Sequence[Link],
+        sizes: Mapping[Item, Point],
+        room: Mapping[int, float],
+    ) -> None:
+        rank = _ranks(items, edges)
+        columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
+        for item in items:
+            columns[rank[item]].append(item)
+        gaps = [RANK_GAP] * len(columns)
+        chains: dict[int, list[Item]] = {}
+        links: list[tuple[Item, Item]] = []
+        bent = sum(abs(rank[b] - rank[a]) - 1 for _, a, b in edges) <= _BENDS
+        for k, a, b in edges:
+            low, high = sorted((rank[a], rank[b]))
+            chain: list[Item] = [(k, r) for r in range(low + 1, high)] if bent else []
+            for r, bend in enumerate(chain, low + 1):
+                columns[r].append(bend)
+            stops = [a, *(chain if rank[a] < rank[b] else reversed(chain)), b]
+            chains[k] = stops[1:-1]
+            links += itertools.pairwise(stops)
+            before = (high if rank[a] < rank[b] else low + 1) - 1
+            gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
+        size = {**sizes, **{bend: (0.0, 0.0) for chain in chains.values() for bend in chain}}
+        centre = _centres(_ordered(columns, links), links, size)
+        self.at: dict[Item, Point] = {}
+        spans = []
+        x = 0.0
+        for column, gap in zip(columns, gaps, strict=True):
+            w = max(size[item][0] for item in column)
+            spans.append((x, x + w))
+            for item in column:
+                if item in sizes:
+                    self.at[item] = (x + (w - size[item][0]) / 2, centre[item] - size[item][1] / 2)
+            x += w + gap + min(60.0, len(column))
+        self.bends: dict[int, list[Point]] = {}
+        for k, a, b in edges:
+            step = 1 if rank[a] < rank[b] else -1
+            self.bends[k] = [
+                (edge, centre[bend])
+                for bend in chains[k]
+                for edge in spans[bend[1]][::step]  # type: ignore[index]
+            ]
+        tops = [centre[item] - size[item][1] / 2 for column in columns for item in column]
+        top = min(tops, default=0.0)
+        self.at = {item: (x, y - top) for item, (x, y) in self.at.items()}
+        self.bends = {k: [(x, y - top) for x, y in points] for k, points in self.bends.items()}
+        bottom = max((centre[i] + size[i][1] / 2 - top for c in columns for i in c), default=0.0)
+        self.size = (spans[-1][1] if spans else 0.0, bottom)
+
+
+def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
+    """The longest path to each item, an item without inputs just before its first consumer. A
+    circle (of scopes that are entered again) is cut where the order of items closes it."""
+    out: dict[Item, list[Item]] = {item: [] for item in items}
+    waits = dict.fromkeys(items, 0)
+    for _, a, b in edges:
+        out[a].append(b)
+        waits[b] += 1
+    sources = [item for item in items if not waits[item]]
+    rank = dict.fromkeys(items, 0)
+    done: set[Item] = set()
+    ready = sources[::-1]
+    rest = iter(items)
+    while len(done) < len(items):
+        item = ready.pop() if ready else next(i for i in rest if i not in done)
+        if item in done:
+            continue
+        done.add(item)
+        for b in out[item]:
+            if b not in done:
+                rank[b] = max(rank[b], rank[item] + 1)
+                waits[b] -= 1
+                if not waits[b]:
+                    ready.append(b)
+    for item in sources:
+        rank[item] = min((rank[b] for b in out[item]), default=1) - 1
+    low = min(rank.values(), default=0)
+    return {item: r - low for item, r in rank.items()}
+
+
+def _ordered(columns: list[list[Item]], links: Sequence[tuple[Item, Item]]) -> list[list[Item]]:
+    """Sort each rank by the mean place of its items' neighbours, to and fro."""
+    near = _neighbours(links)
+    place = {item: float(k) for column in columns for k, item in enumerate(column)}
+    for sweep in range(_SWEEPS):
+        forward = sweep % 2 == 0
+        earlier: set[Item] = set()
+        for column in columns if forward else reversed(columns):
+            for item in column:
+                known = [place[i] for i in near.get(item, ()) if i in earlier]
+                if known:
+                    place[item] = sum(known) / len(known)
+            column.sort(key=place.__getitem__)
+            for k, item in enumerate(column):
+                place[item] = k / max(1, len(column) - 1)
+            earlier.update(column)
+    return columns
+
+
+def _neighbours(links: Iterable[tuple[Item, Item]]) -> dict[Item, list[Item]]:
+    near: dict[Item, list[Item]] = {}
+    for a, b in links:
+        near.setdefault(a, []).append(b)
+        near.setdefault(b, []).append(a)
+    return near
+
+
+def _centres(
+    columns: Sequence[Sequence[Item]],
+    links: Sequence[tuple[Item, Item]],
+    size: Mapping[Item, Point],
+) -> dict[Item, float]:
+    """The height of each item: as near to its neighbours' as the order in its rank allows."""
+    near = _neighbours(links)
+    centre: dict[Item, float] = {}
+    offsets = []
+    for column in columns:
+        offset = [0.0]
+        for a, b in itertools.pairwise(column):
+            both = size[a][1] and size[b][1]
+            gap = GAP if both else BEND_GAP
+            offset.append(offset[-1] + (size[a][1] + size[b][1]) / 2 + gap)
+        offsets.append(offset)
+        centre.update((i, o - offset[-1] / 2) for i, o in zip(column, offset, strict=True))
+    for sweep in range(_SWEEPS):
+        pairs = list(zip(columns, offsets, strict=True))
+        for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
+            wanted = []
+            for item, o in zip(column, offset, strict=True):
+                around = [centre[i] for i in near.get(item, (item,))]
+                wanted.append(sum(around) / len(around) - o)
+            for item, o, y in zip(column, offset, _rising(wanted), strict=True):
+                centre[item] = y + o
+    return centre
+
+
+def _rising(wanted: Sequence[float]) -> list[float]:
+    """The rising numbers nearest to `wanted` in least squares (pool adjacent violators)."""
+    pools: list[tuple[float, int]] = []
+    for y in wanted:
+        total, n = y, 1
+        while pools and pools[-1][0] * n >= total * pools[-1][1]:
+            total, n = total + pools[-1][0], n + pools[-1][1]
+            pools.pop()
+        pools.append((total, n))
+    return [total / n for total, n in pools for _ in range(n)]
+
+
+def _paths(
+    edges: Sequence[Edge],
+    corner: Mapping[Item, Point],
+    sizes: Mapping[Item, Point],
+    bends: Mapping[int, Sequence[Point]],
+) -> list[list[Point]]:
+    """Each edge as cubic segments that leave and enter level, ends spread over a box's side."""
+    ends: dict[tuple[str, bool], list[tuple[float, int, bool]]] = {}
+    for k, edge in enumerate(edges):
+        (ax, ay), (bx, by) = corner[edge.source], corner[edge.target]
+        back = ax > bx
+        ay, by = ay + sizes[edge.source][1] / 2, by + sizes[edge.target][1] / 2
+        stops = bends.get(k) or ()
+        ends.setdefault((edge.source, not back), []).append((stops[0][1] if stops else by, k, True))
+        ends.setdefault((edge.target, back), []).append((stops[-1][1] if stops else ay, k, False))
+    attached: dict[tuple[int, bool], Point] = {}
+    for (box, right), found in ends.items():
+        (x, y), (w, h) = corner[box], sizes[box]
+        for place, (_, k, leaves) in enumerate(sorted(found), 1):
+            attached[k, leaves] = (x + w * right, y + h * place / (len(found) + 1))
+    paths = []
+    for k in range(len(edges)):
+        stops = [attached[k, True], *(bends.get(k) or ()), attached[k, False]]
+        path = [stops[0]]
+        for (x0, y0), (x1, y1) in itertools.pairwise(stops):
+            path += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
+        paths.append(path)
+    return paths

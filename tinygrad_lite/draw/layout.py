@@ -1,0 +1,63 @@
+"""Where everything goes: the first layout engine that works.
+
+The system's Graphviz, else Graphviz as WebAssembly, else our own layered layout. Positions are all
+that is taken from them, so that pictures look the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from . import layered
+from .dot import LayoutFailed, place_with_dot, place_with_wasm
+from .scene import Scene
+
+ENGINES: dict[str, Callable[[Scene], Scene]] = {
+    "dot": place_with_dot,
+    "wasm": place_with_wasm,
+    "layered": layered.place,
+}
+BORDER = 16.0  # pixels around the picture
+
+
+def lay_out(scene: Scene, engine: str | None = None) -> Scene:
+    """The scene with positions, by one of `ENGINES` or by the first that works.
+
+    Raises `ValueError` for an unknown engine and `RuntimeError` when the one asked for fails.
+    """
+    if engine is not None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
+        try:
+            return _framed(ENGINES[engine](scene))
+        except LayoutFailed as error:
+            raise RuntimeError(f"engine {engine!r}: {error}") from None
+    for place in ENGINES.values():
+        try:
+            return _framed(place(scene))
+        except LayoutFailed:
+            continue
+    raise AssertionError("the layered layout does not fail")
+
+
+def _framed(scene: Scene) -> Scene:
+    """The scene with a border around it."""
+    x0 = min([0.0, *(b.x for b in scene.boxes)]) - BORDER
+    y0 = min([0.0, *(b.y for b in scene.boxes)]) - BORDER
+    right = max([scene.width, *(b.x + b.width for b in scene.boxes)])
+    bottom = max([scene.height, *(b.y + b.height for b in scene.boxes)])
+    edges = []
+    for e in scene.edges:
+        label = e.label_at and (e.label_at[0] - x0, e.label_at[1] - y0)
+        edges.append(
+            replace(e, points=tuple((x - x0, y - y0) for x, y in e.points), label_at=label)
+        )
+    return replace(
+        scene,
+        boxes=tuple(replace(b, x=b.x - x0, y=b.y - y0) for b in scene.boxes),
+        edges=tuple(edges),
+        clusters=tuple(replace(c, x=c.x - x0, y=c.y - y0) for c in scene.clusters),
+        width=right - x0 + BORDER,
+        height=bottom - y0 + BORDER,
+    )
