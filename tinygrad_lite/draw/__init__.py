@@ -1,1 +1,108 @@
-"""Pictures of computation graphs."""
+"""Pictures of computation graphs: `tg.draw(E)`.
+
+`scene` says what is drawn and folds large graphs, `layout` where, `svg`, `dot` and `page` write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
+
+from ..names import name_all
+from ..node import Node, topological_order
+from .drawing import Drawing
+from .layout import ENGINES, lay_out
+from .scene import MAX_NODES, SHOW, build_scene
+
+__all__ = ["Drawing", "draw"]
+
+
+def draw(
+    E: Node | Sequence[Node],
+    *,
+    direction: Literal["right", "down"] = "right",
+    depth: int | None = None,
+    around: Node | str | None = None,
+    max_nodes: int = MAX_NODES,
+    show: Collection[str] = SHOW,
+    graph: Literal["forward", "backward"] = "forward",
+    theme: Literal["auto", "light", "dark"] = "auto",
+    engine: Literal["dot", "wasm", "layered"] | None = None,
+) -> Drawing:
+    """A picture of the graph that computed `E`, a Value or Tensor or several of them.
+
+    Every op is one box with its result: its name, op, shape, data and gradient (a dash before any
+    `backward()`), and on the edges of scalars the local derivative. Leaves are square with a thick
+    border, constants dashed, the output thickest. Notebooks show it; `.save("g.svg")` (.html, .dot,
+    .png, .pdf) writes it and `.show()` opens a browser.
+
+    Scopes are clusters. A graph of more than `max_nodes` nodes is folded: by scope, as deep as
+    fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its
+    name) shows its surroundings. `show` selects from data, grad, shape and local. The "backward"
+    graph follows the gradients from E to the leaves. `engine` forces a layout: the program dot,
+    Graphviz as WebAssembly, or our own; by default the first that works.
+
+    Raises `TypeError` for what is no graph and `ValueError` for a bad option.
+    """
+    roots = _roots(E)
+    for option, value, allowed in (
+        ("direction", direction, ("right", "down")),
+        ("graph", graph, ("forward", "backward")),
+        ("theme", theme, ("auto", "light", "dark")),
+        ("engine", engine, (None, *ENGINES)),
+    ):
+        if value not in allowed:
+            choices = " or ".join(repr(a) for a in allowed if a is not None)
+            raise ValueError(f"draw: {option}={value!r}; it can be {choices}")
+    _count("max_nodes", max_nodes, 1)
+    if depth is not None:
+        _count("depth", depth, 0)
+    show = (show,) if isinstance(show, str) else tuple(show)
+    for part in show:
+        if part not in SHOW:
+            raise ValueError(f"draw: show has {part!r}; it selects from {', '.join(SHOW)}")
+    nodes = topological_order(*roots)
+    names = name_all([*nodes, *(x for node in nodes for x in node.inputs)])
+    scene = build_scene(
+        roots,
+        names,
+        show=show,
+        direction=direction,
+        graph=graph,
+        depth=depth,
+        around=None if around is None else _found(around, nodes, names),
+        max_nodes=max_nodes,
+    )
+    return Drawing(lay_out(scene, engine), roots, names, theme)
+
+
+def _roots(E: Any) -> tuple[Node, ...]:
+    roots = tuple(E) if isinstance(E, (list, tuple)) else (E,)
+    for root in roots:
+        if not isinstance(root, Node):
+            raise TypeError(
+                f"draw: expected a Value or Tensor, got {type(root).__name__}; plain numbers and "
+                "arrays record no graph"
+            )
+    if not roots:
+        raise TypeError("draw: expected a Value or Tensor, got an empty list")
+    return roots
+
+
+def _count(option: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"draw: {option}={value!r}; it must be a whole number from {least} on")
+
+
+def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> Node:
+    """The node `around` in the graph, by itself or by its name."""
+    for node in nodes:
+        if node is around or (isinstance(around, str) and names.get(id(node)) == around):
+            return node
+    if isinstance(around, Node):
+        raise ValueError("draw: around= is a node that this graph does not contain")
+    if not isinstance(around, str):
+        raise TypeError(f"draw: around= takes a node or its name, got {type(around).__name__}")
+    known = sorted(set(names.values()))
+    hint = f"; it has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else ""
+    raise ValueError(f"draw: around={around!r}: the graph has no node of that name{hint}")

@@ -1,0 +1,116 @@
+"""`Drawing`: a picture that notebooks show and that can be saved."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import graphviz  # type: ignore[import-untyped]
+
+from ..node import Node
+from .dot import digraph
+from .scene import Scene
+from .svg import render, xml
+
+ENDINGS = (".svg", ".html", ".dot", ".png", ".pdf")
+
+
+class Drawing:
+    """A picture of a graph as it was when `draw` was called.
+
+    `svg` and `source` (DOT) are its text, `digraph` an object of the graphviz package, `scene` what
+    it shows, `alt` a sentence that says so.
+    """
+
+    def __init__(
+        self, scene: Scene, roots: tuple[Node, ...], names: Mapping[int, str], theme: str
+    ) -> None:
+        self.scene = scene
+        self.roots = roots
+        self.names = names
+        self.theme = theme
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG."""
+        return render(self.scene, theme=self.theme)
+
+    @cached_property
+    def html(self) -> str:
+        """The picture as a page of HTML."""
+        return (
+            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(self.scene.title)}'
+            f'</title><body style="margin:0;overflow:auto">{self.svg}</body></html>'
+        )
+
+    @property
+    def digraph(self) -> Any:
+        """The picture as a `graphviz.Digraph`, labels and colours included."""
+        return digraph(self.scene, styled=True)
+
+    @property
+    def source(self) -> str:
+        """The picture as DOT source."""
+        return str(self.digraph.source)
+
+    @property
+    def alt(self) -> str:
+        """The picture in a sentence."""
+        return self.scene.alt
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to `path`, in the format of its ending: .svg, .html, .dot, .png, .pdf.
+
+        Raises `ValueError` for another ending, `FileNotFoundError` when the folder does not exist,
+        `RuntimeError` for .png and .pdf when the Graphviz program dot is not installed.
+        """
+        path = Path(path)
+        ending = path.suffix.lower()
+        if ending not in ENDINGS:
+            known = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+            raise ValueError(f"save: {path.name!r} should end in {known}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist")
+        if ending in (".png", ".pdf"):
+            path.write_bytes(self._painted(ending))
+        else:
+            texts = {".svg": "svg", ".html": "html", ".dot": "source"}
+            path.write_text(getattr(self, texts[ending]), encoding="utf-8")
+        return path
+
+    def _painted(self, ending: str) -> bytes:
+        try:
+            return bytes(self.digraph.pipe(format=ending[1:], quiet=True))
+        except graphviz.ExecutableNotFound:
+            raise RuntimeError(
+                f"save: a {ending} file needs the Graphviz program dot, which is not installed; "
+                ".svg and .html need nothing"
+            ) from None
+
+    def show(self) -> None:
+        """Open the picture in the web browser, from a temporary file."""
+        with tempfile.NamedTemporaryFile(
+            "w", suffix=".html", prefix="tinygrad_lite-", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(self.html)
+        webbrowser.open(Path(file.name).as_uri())
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow:auto">{self.svg}</div>'
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {
+            "text/html": self._repr_html_(),
+            "image/svg+xml": self.svg,
+            "text/plain": repr(self),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{self.alt}>"
