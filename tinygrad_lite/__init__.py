@@ -4,6 +4,7 @@ from . import plot as plot
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
+from .draw import draw as draw
 from .functions import *
 from .node import debug as debug
 from .node import enable_grad as enable_grad
