@@ -113,12 +113,13 @@ def sweep(
         if meta is not None and meta.copies is not None:
             errors.refuse_written(node)
         for index, x in enumerate(node.inputs):
-            if not isinstance(x, Node) or (x.op is None and x.constant):
+            if not isinstance(x, Node):
                 continue
-            if relevant is None or x in relevant:
-                c = contribution(node, index, g, record=record)
-                known = cotangents.get(x)
-                cotangents[x] = c if known is None else known + c
+            if (x.op is None and x.constant) if relevant is None else x not in relevant:
+                continue
+            c = contribution(node, index, g, record=record)
+            known = cotangents.get(x)
+            cotangents[x] = c if known is None else known + c
     return cotangents
 
 
