@@ -157,7 +157,8 @@ def set_at(xp: Namespace, x: Array, index: Any, value: Array, *, add: bool) -> A
             np.add.at(out, index, value)
         return out
     out = xp.asarray(x, copy=True)
-    if add and not is_basic(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    if add and (not is_basic(index) or any(part is None for part in parts)):  # not in the standard
         flat = np.zeros(x.shape)
         np.add.at(flat, index, np.asarray(value))
         return out + xp.asarray(flat, dtype=x.dtype)

@@ -225,7 +225,9 @@ def _setting(value: Any) -> str:
     if isinstance(value, slice):
         parts = ("" if p is None else repr(p) for p in (value.start, value.stop, value.step))
         return ":".join(parts).removesuffix(":")
-    if isinstance(value, tuple) and any(isinstance(v, (slice, type(...))) for v in value):
+    if isinstance(value, tuple) and any(
+        isinstance(v, (slice, type(...), np.ndarray)) for v in value
+    ):
         return ", ".join(_setting(v) for v in value)
     if isinstance(value, type(...)):
         return "..."

@@ -407,7 +407,9 @@ def _silu_local(xp: Any, y: Any, x: Any) -> Any:
 silu.local(_silu_local)
 
 
-@elementwise("erf({0})", r"\operatorname{{erf}}({0})", numpy="np.vectorize(math.erf)({0})")
+@elementwise(
+    "erf({0})", r"\operatorname{{erf}}({0})", numpy="np.vectorize(math.erf, otypes=[float])({0})"
+)
 def erf(xp: Any, x: Any) -> Any:
     """Error function 2/sqrt(pi) * integral of exp(-t**2) from 0 to x.
     dy/dx = 2/sqrt(pi) * exp(-x**2)."""
@@ -420,7 +422,7 @@ erf.local(lambda xp, y, x: 2 / _root(pi) * xp.exp(-x * x))
 @elementwise(
     "gelu({0})",
     r"\operatorname{{gelu}}({0})",
-    numpy="0.5 * ({0}) * (1 + np.vectorize(math.erf)(({0}) / np.sqrt(2)))",
+    numpy="0.5 * ({0}) * (1 + np.vectorize(math.erf, otypes=[float])(({0}) / np.sqrt(2)))",
 )
 def gelu(xp: Any, x: Any) -> Any:
     """x * Phi(x), Phi the standard normal distribution function (the exact form, with erf;

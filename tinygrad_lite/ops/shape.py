@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from ..backend import set_at
@@ -113,7 +112,11 @@ def getitem(xp: Any, x: Any, *, index: Any) -> Any:
     return x[index]
 
 
-@primitive("put_at({0}, {index})", r"\operatorname{{scatter}}({0})")
+@primitive(
+    "put_at({0}, {index})",
+    r"\operatorname{{scatter}}({0})",
+    numpy="tg.put_at({0}, np.s_[{index}], {shape})",
+)
 def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with x added at `index`: the transpose of `getitem`."""
     return set_at(xp, xp.zeros(shape, dtype=x.dtype), index, x, add=True)
@@ -209,19 +212,18 @@ diag.pull(lambda xp, G, y, x, *, k: diag(G, k=k) if x.ndim == 1 else embed(xp, G
     r"\operatorname{{concat}}({inputs})",
     numpy="np.concatenate([{inputs}], axis={axis})",
 )
-def concat(xp: Any, *arrays: Any, axis: int | None = 0) -> Any:
-    """Arrays one after the other along `axis` (None: flattened first): `concat([a, b], axis=0)`."""
+def concat(xp: Any, *arrays: Any, axis: int = 0) -> Any:
+    """Arrays one after the other along `axis`: `concat([a, b], axis=0)`."""
+    if axis is None:
+        raise ValueError("axis must be an integer; flatten() the arrays to join all entries")
     return xp.concat(list(arrays), axis=axis)
 
 
-def _concat_pull(xp: Any, G: Any, y: Any, index: int, *arrays: Any, axis: int | None) -> Any:
-    shapes = [shape_of(x) for x in arrays]
-    if axis is None:
-        start = sum(prod(s) for s in shapes[:index])
-        return xp.reshape(G[start : start + prod(shapes[index])], shapes[index])
-    axis %= len(shapes[index])
-    start = sum(s[axis] for s in shapes[:index])
-    return G[(slice(None),) * axis + (slice(start, start + shapes[index][axis]), ...)]
+def _concat_pull(xp: Any, G: Any, y: Any, index: int, *arrays: Any, axis: int) -> Any:
+    axis %= len(shape_of(y))
+    lengths = [shape_of(x)[axis] for x in arrays]
+    start = sum(lengths[:index])
+    return G[(slice(None),) * axis + (slice(start, start + lengths[index]), ...)]
 
 
 concat.pull(_concat_pull)
