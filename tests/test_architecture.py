@@ -13,7 +13,7 @@ PACKAGE = ROOT / "tinygrad_lite"
 
 # Each line may import from the lines above it, and from nothing beside or below it.
 FLOORS: list[tuple[str, ...]] = [
-    ("floats", "node"),
+    ("floats", "node", "differences"),
     ("backend", "names"),
     ("errors",),
     ("primitive",),
@@ -25,6 +25,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("transforms",),
     ("nn", "optim", "derive", "draw", "plot", "compile"),
     ("check", "testing"),
+    ("referee",),
     ("tour",),
     ("__init__",),
     ("__main__",),

@@ -1,0 +1,198 @@
+"""What sets the trials in which a backward pass is wrong apart from those in which it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .probes import Function, Probe
+
+
+@dataclass
+class Trial:
+    """One input's gradient on one probe in one dtype: the claim, the reference, and where they
+    differ. `expected` is NaN where it was not computed."""
+
+    dtype: str
+    claim: np.ndarray
+    x: np.ndarray
+    name: str = ""
+    probe: Probe | None = None
+    dys: list[np.ndarray] = field(default_factory=list)
+    expected: np.ndarray | None = None
+    off: np.ndarray | None = None
+    wrong: bool = False
+    elsewhere: bool = False
+    error: float = 0.0
+    caught: float = 0.0
+    judged: int = 0
+    kinks: int = 0
+    excused: set[tuple[int, ...]] = field(default_factory=set)
+
+    def settle(self, off: np.ndarray, distance: np.ndarray, bound: np.ndarray) -> None:
+        """Take in which entries are off, by how much, and the bounds they were held to."""
+        assert self.expected is not None
+        known = ~np.isnan(self.expected)
+        for index in self.excused:
+            known[index] = False
+        size = float(np.max(np.abs(self.expected[known]), initial=0.0)) or 1.0
+        self.off = off
+        self.wrong = bool(off.any())
+        self.judged = int(known.sum())
+        if self.judged:
+            self.error = float(np.max(distance[known])) / size
+            self.caught = float(np.max(bound[known])) / size
+
+    @property
+    def rows(self) -> int:
+        """The length of the first axis, 1 without one."""
+        return self.x.shape[0] if self.x.ndim else 1
+
+
+def explain(trials: list[Trial], function: Function) -> tuple[str, str]:
+    """The kind of the error in one input's gradient, and a sentence or two about it."""
+    wrong = [t for t in trials if t.wrong]
+    right = [t for t in trials if not t.wrong]
+    shape = next((t for t in wrong if t.claim.shape != t.x.shape), None)
+    if shape is not None:
+        return _shape(shape)
+    first = wrong[0]
+    kind, what = _what(wrong)
+    when = _when(first, wrong, right, function)
+    return kind, ". ".join(s for s in (when, what, _where(first)) if s) + "."
+
+
+def _shape(trial: Trial) -> tuple[str, str]:
+    claim, wanted = trial.claim.shape, trial.x.shape
+    told = f"backward gives shape {claim}; {trial.name} has shape {wanted}"
+    if claim == wanted[::-1]:
+        if trial.expected is None or np.allclose(trial.claim.T, trial.expected, rtol=1e-4):
+            return "transpose", f"{told}: it is transposed."
+        return "shape", f"{told}."
+    extra = len(claim) - len(wanted)
+    if extra >= 0:
+        axes = [k for k, n in enumerate(claim) if k < extra or (wanted[k - extra] == 1 and n != 1)]
+        summed = trial.claim.sum(axis=tuple(axes)).reshape(-1)
+        if axes and summed.size == trial.x.size:
+            return (
+                "missing-broadcast-sum",
+                f"{told}: forward repeats it, so the gradient is to be summed over "
+                f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}.",
+            )
+    return "shape", f"{told}."
+
+
+def _where(trial: Trial) -> str:
+    if trial.elsewhere:
+        return f"On {_title(trial)}, an entry outside the sample: a random direction disagrees"
+    assert trial.expected is not None
+    assert trial.off is not None
+    gap = np.where(trial.off, np.abs(trial.claim - trial.expected), -1.0)
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    index = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
+    at = f"[{', '.join(map(str, index))}]" if index else ""
+    return (
+        f"On {_title(trial)}, d{trial.name}{at} is {trial.claim[index]:.6g} and should be "
+        f"{trial.expected[index]:.6g} ({int(trial.off.sum())} of {trial.judged} entries differ)"
+    )
+
+
+def _title(trial: Trial) -> str:
+    assert trial.probe is not None
+    return trial.probe.title + ("" if trial.dtype == "float64" else f" in {trial.dtype}")
+
+
+def _when(first: Trial, wrong: list[Trial], right: list[Trial], function: Function) -> str:
+    """In which circumstances it is wrong."""
+    if right and not {t.dtype for t in wrong} & {t.dtype for t in right}:
+        dtypes = " and ".join(sorted({t.dtype for t in wrong}))
+        others = " and ".join(sorted({t.dtype for t in right}))
+        return f"Wrong only in {dtypes}, right in {others}"
+    if right and all(t.rows == 1 for t in right) and all(t.rows > 1 for t in wrong):
+        return "Right with one row, wrong with several: look for a sum or a mean over the rows"
+    for sign, text in ((-1, "< 0"), (1, "> 0")):
+        if _only_where(wrong, right, sign):
+            return f"Wrong only where {first.name} {text}"
+    if _right_when_uniform(first, function):
+        return (
+            "Right when the upstream gradient is all ones: look for where it is averaged, summed "
+            "or left out"
+        )
+    if (
+        right
+        and all(t.probe is not None and t.probe.own for t in right)
+        and not any(t.probe is not None and t.probe.own for t in wrong)
+    ):
+        return "Right on the inputs given, wrong on others of their shape (redraw=False skips them)"
+    return ""
+
+
+def _only_where(wrong: list[Trial], right: list[Trial], sign: int) -> bool:
+    """Whether every wrong entry has x of that sign, and entries of the other sign are right."""
+    bad = good = other = 0
+    for t in (*wrong, *right):
+        if t.off is None or t.expected is None or t.elsewhere:
+            return False
+        mine = t.x * sign > 0
+        known = ~np.isnan(t.expected)
+        bad += int((t.off & ~mine).sum())
+        good += int((known & ~t.off & ~mine).sum())
+        other += int((known & ~t.off & mine).sum())
+    return bad == 0 and good >= 3 and other <= good // 4
+
+
+def _right_when_uniform(trial: Trial, function: Function) -> bool:
+    from_probe = trial.probe
+    if from_probe is None or trial.elsewhere or trial.off is None:
+        return False
+    ones = [np.ones_like(d) for d in trial.dys]
+    if all(d.size == 1 for d in ones):
+        return False
+    index = tuple(np.argwhere(trial.off)[0])
+    i = function.names.index(trial.name)
+    claim = function.gradients(from_probe.cast(trial.dtype), ones)[i]
+    if claim is None:
+        return False
+    step = 1e-5
+    sides = []
+    for t in (step, -step):
+        x = from_probe.values[i].copy()
+        x[index] += t
+        ys = function.value(from_probe.moved({i: x}, "").cast("float64"))[0]
+        sides.append(sum(float(np.sum(y)) for y in ys))
+    slope = (sides[0] - sides[1]) / (2 * step)
+    return abs(slope - float(claim[index])) <= 1e-3 * max(abs(slope), abs(float(claim[index])))
+
+
+def _what(wrong: list[Trial]) -> tuple[str, str]:
+    """By what the claim differs, when one number says it."""
+    ratios: list[Any] = []
+    for t in wrong:
+        if t.off is None or t.expected is None or t.elsewhere:
+            return "other", ""
+        with np.errstate(all="ignore"):
+            found = (t.claim / t.expected)[t.off]
+        ratios.append(found[np.isfinite(found)])
+    everything = np.concatenate(ratios)
+    if not everything.size:
+        return "other", ""
+    if all(r.size and np.ptp(r) <= 1e-3 * abs(r[0]) for r in ratios):
+        each = [float(r[0]) for r in ratios]
+        rows = [t.rows for t in wrong]
+        if len(set(rows)) > 1 or (rows[0] > 1 and max(rows) > 2):
+            if all(abs(c * n - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
+                return "mean-vs-sum", "It is 1/n of the gradient, n the length of the first axis"
+            if all(abs(c / n - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
+                return "mean-vs-sum", "It is n times the gradient, n the length of the first axis"
+        c = each[0]
+        if max(each) - min(each) <= 1e-3 * abs(c):
+            if abs(c + 1) < 1e-3:
+                return "sign", "It is -1 times the gradient: the sign is flipped"
+            if abs(c) < 1e-9:
+                return "missing-term", "It is 0 there"
+            kind = "constant-scale"
+            return kind, f"It is {c:.4g} times the gradient"
+    return "other", ""
