@@ -198,10 +198,10 @@ def fit(c: Any, x: Node, op: Primitive, index: int) -> Any:
                 f"the rule of {op.name} for input {index} returned shape {c.shape}; the gradient "
                 f"of {names[index]} must have its shape"
             )
+        xp = ops if isinstance(c, Node) else namespace(c)
         if axes == (0,) and type(c) is np.ndarray and c.ndim == 2:
             c = np.ones(len(c), c.dtype) @ c  # a third of the time of c.sum(axis=0)
         else:
-            xp = ops if isinstance(c, Node) else namespace(c)
             c = xp.sum(c, axis=axes)
         if c.shape != shape:
             c = xp.reshape(c, shape)
