@@ -58,7 +58,7 @@ def test_the_tour_writes_only_into_its_folder(ran):
     _, folder = ran
     assert [p.name for p in folder.iterdir()] == ["tinygrad_lite_tour"]
     files = sorted(p.name for p in (folder / "tinygrad_lite_tour").iterdir())
-    assert files == ["adversarial.svg"]
+    assert files == ["adversarial.svg", "one_layer.svg", "two_layers.svg"]
     for name in files:
         ElementTree.parse(folder / "tinygrad_lite_tour" / name)
 

@@ -99,7 +99,7 @@ def _add_tour(commands: Any) -> None:
 def _tour(args: argparse.Namespace) -> bool:
     try:
         return not tour.run(args.out, quick=args.quick)
-    except (ModuleNotFoundError, OSError) as error:
+    except (ModuleNotFoundError, FileExistsError, NotADirectoryError, PermissionError) as error:
         raise CannotRun(str(error)) from None
 
 

@@ -20,7 +20,7 @@ def run(out: str | Path = "tinygrad_lite_tour", *, quick: bool = False) -> bool:
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     right = questions.vector_by_matrix(folder)
-    right &= questions.gradient_of_the_input()
+    right &= questions.gradient_of_the_input(folder)
     right &= digits.tour(folder, quick=quick)
     print(f"\n{time.perf_counter() - started:.0f} s. Files are in {folder}{_slash(folder)}")
     return right

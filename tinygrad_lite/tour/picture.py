@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 SHADES = " .:-=+*#%@"
 PIXEL = 24
-GAP = 48
+GAP = 32
 CAPTION = 36
 
 
@@ -28,8 +28,8 @@ def as_svg(images: Sequence[Any], captions: Sequence[str]) -> str:
     total = GAP + (width + GAP) * len(images)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {height + CAPTION + GAP}" '
-        f'role="img" aria-label="{escape("; ".join(captions))}">',
-        f'<rect width="{total}" height="{height + CAPTION + GAP}" fill="#e8e8e8"/>',
+        f'shape-rendering="crispEdges" role="img" aria-label="{escape("; ".join(captions))}">',
+        f'<rect width="{total}" height="{height + CAPTION + GAP}" fill="#c3d3e6"/>',
     ]
     for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left = GAP + i * (width + GAP)

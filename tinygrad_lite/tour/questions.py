@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..check import check
+from ..draw import draw
 from ..tensor import Tensor
 
 TOLERANCE = 1e-12
@@ -24,26 +25,28 @@ def vector_by_matrix(folder: Path) -> bool:
     rng = np.random.default_rng(0)
     W = Tensor(rng.normal(size=(5, 4)), name="W")
     x = Tensor(rng.normal(size=4), name="x")
-    y = rng.normal(size=5)
+    y = Tensor(rng.normal(size=5), name="y").detach()
     v = W @ x
     s = ops.sigmoid(v)
     r = s - y
     E = 0.5 * (r**2).sum()
     v.name, s.name, r.name, E.name = "v", "s", "r", "E"
     E.backward()
-    delta = (s.data - y) * s.data * (1 - s.data)
-    return table(
+    delta = (s.data - y.data) * s.data * (1 - s.data)
+    right = table(
         "E",
         [
-            (s, "s - y", s.data - y),
+            (s, "s - y", s.data - y.data),
             (v, "delta = (s - y) * s * (1 - s)", delta),
             (W, "delta x^T", np.outer(delta, x.data)),
             (x, "W^T delta", W.data.T @ delta),
         ],
     )
+    print(f"\n   Picture: {draw(E, direction='down').save(folder / 'one_layer.svg')}")
+    return right
 
 
-def gradient_of_the_input() -> bool:
+def gradient_of_the_input(folder: Path) -> bool:
     """Two sigmoid layers with biases, columns as observations, and the published sign error."""
     print('\n2. "Why do we need the derivative with respect to X? Isn\'t W enough?"')
     print("   z1 = W1 X + b1,  a1 = sigmoid(z1),  z2 = W2 a1 + b2,  y_hat = sigmoid(z2)")
@@ -54,7 +57,7 @@ def gradient_of_the_input() -> bool:
     b1 = Tensor(rng.normal(size=(4, 1)), name="b1")
     W2 = Tensor(rng.normal(size=(2, 4)), name="W2")
     b2 = Tensor(rng.normal(size=(2, 1)), name="b2")
-    y = rng.uniform(size=(2, 6))
+    y = Tensor(rng.uniform(size=(2, 6)), name="y").detach()
     z1 = W1 @ X + b1
     a1 = ops.sigmoid(z1)
     z2 = W2 @ a1 + b2
@@ -63,12 +66,12 @@ def gradient_of_the_input() -> bool:
     z1.name, a1.name, z2.name, y_hat.name, J.name = "z1", "a1", "z2", "y_hat", "J"
     J.backward()
     p, a = y_hat.data, a1.data
-    delta2 = (p - y) * p * (1 - p)
+    delta2 = (p - y.data) * p * (1 - p)
     delta1 = (W2.data.T @ delta2) * a * (1 - a)
     right = table(
         "J",
         [
-            (y_hat, "y_hat - y", p - y),
+            (y_hat, "y_hat - y", p - y.data),
             (z2, "delta2 = (y_hat - y) * y_hat * (1 - y_hat)", delta2),
             (W2, "delta2 a1^T", delta2 @ a.T),
             (b2, "delta2, summed over observations", delta2.sum(1, keepdims=True)),
@@ -79,10 +82,11 @@ def gradient_of_the_input() -> bool:
             (X, "W1^T delta1", W1.data.T @ delta1),
         ],
     )
+    print(f"\n   Picture: {draw(J, direction='down').save(folder / 'two_layers.svg')}")
     print("\n   dJ/dW1 passes through dJ/da1: the gradient with respect to the input of layer 2.")
     print("   That is the derivative with respect to X, for the layer at hand.")
     print("\n   A published answer writes dJ/dy_hat = y - y_hat. What check says to it:")
-    published = y - p
+    published = y.data - p
     report = check(J, {y_hat: published, W2: (published * p * (1 - p)) @ a.T})
     print(indent(str(report), "   "))
     right &= not report and report[y_hat].kind == "sign"
