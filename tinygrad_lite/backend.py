@@ -89,6 +89,10 @@ def to_array(value: Any, what: str) -> Array:
     Integers and booleans become float64, floating dtypes stay; complex, object and text data raise
     `TypeError`, ragged lists `ValueError`.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{what}: a masked array is not supported; use .filled() and tg.where")
+    if value is None or isinstance(value, (str, bytes)):
+        raise TypeError(f"{what}: {value!r} is not a number or an array")
     if not is_array(value):
         try:
             value = np.asarray(value)
@@ -98,15 +102,16 @@ def to_array(value: Any, what: str) -> Array:
     if xp is np:
         kind = value.dtype.kind
         if kind == "f":
-            return value if isinstance(value, np.ndarray) else np.asarray(value)
+            return np.asarray(value)
         if kind in "iub":
             return np.asarray(value, dtype=np.float64)
         if kind == "c":
             raise TypeError(
                 f"{what}: complex data ({value.dtype}) is not supported; take .real and .imag apart"
             )
-        hint = "; to join tensors use tg.stack or tg.asarray" if kind == "O" else ""
-        raise TypeError(f"{what}: data of dtype {value.dtype} is not numeric{hint}")
+        held = type(value.flat[0]).__name__ if kind == "O" and value.size else value.dtype
+        hint = "; to join tensors use tg.stack or tg.asarray" if held in ("Tensor", "Value") else ""
+        raise TypeError(f"{what}: data of type {held} is not numeric{hint}")
     if xp.isdtype(value.dtype, "real floating"):
         return value
     if xp.isdtype(value.dtype, ("integral", "bool")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,61 @@ def label(value: Any, names: Mapping[int, str], fallback: str) -> str:
 
 
 def labels(op: Primitive, inputs: tuple[Any, ...]) -> list[str]:
-    """Every input as an error shows it, by its own name, the caller's, or the op's."""
+    """Every input as an error shows it: by its own name, the caller's, or what it is to the op."""
     names = name_all(inputs)
-    fallbacks = op.input_names if op.arity is not None else ["input"] * len(inputs)
-    return [label(x, names, f) for x, f in zip(inputs, fallbacks, strict=True)]
+    return [label(x, names, _role(op, i, x)) for i, x in enumerate(inputs)]
+
+
+def _role(op: Primitive, index: int, x: Any) -> str:
+    if isinstance(x, Node) and x.op is not None:
+        return f"the result of {x.op.name}"
+    return f"input {input_name(op, index)}"
+
+
+def input_name(op: Primitive, index: int) -> str:
+    """What the op's definition calls its input."""
+    return op.input_names[index] if op.arity is not None else str(index)
+
+
+def refuse_signature(op: Primitive, index: int, rule: Any) -> None:
+    """Raise `TypeError` if a rule cannot be called with the arguments that the sweep gives it."""
+    given = ["xp", "y"] if op.elementwise else ["xp", "G", "y"]
+    given += op.input_names if op.arity is not None else ["index", "x0", "x1"]
+    try:
+        inspect.signature(rule).bind(*given, **op.defaults)
+    except ValueError:  # a builtin that tells no signature
+        return
+    except TypeError as error:
+        settings = [f"{k}={k}" for k in op.defaults]
+        raise TypeError(
+            f"{op.name}: the rule for input {input_name(op, index)} is called as "
+            f"rule({', '.join(given + settings)}), which it does not take: {error}"
+        ) from None
+
+
+def note_rule(error: Exception, node: Node, index: int, g: Any) -> None:
+    """Add to an error that a derivative rule raised which rule it was and what it was given."""
+    op = node.op
+    assert op is not None
+    shapes = [("y", node)] if op.elementwise else [("G", g), ("y", node)]
+    shown = [label(value, {}, name) for name, value in shapes] + labels(op, node.inputs)
+    error.add_note(
+        f"raised by the derivative rule of {op.name} for input {input_name(op, index)}, "
+        f"given {', '.join(shown)}"
+    )
+
+
+def misfit(op: Primitive, index: int, x: Node, c: Any) -> Exception:
+    """The error for what a rule returned in place of a gradient of x's shape."""
+    rule = f"the derivative rule of {op.name} for input {input_name(op, index)} returned"
+    target = labels(op, (x,) * (index + 1))[index]
+    if not hasattr(c, "shape"):
+        hint = "; is its return missing?" if c is None else ""
+        return TypeError(f"{rule} a {type(c).__name__} where the gradient of {target} is due{hint}")
+    hint = "; transpose it" if c.shape == x.shape[::-1] != x.shape else ""
+    return ValueError(
+        f"{rule} shape {tuple(c.shape)}, but the gradient of {target} has its shape{hint}"
+    )
 
 
 def explain(

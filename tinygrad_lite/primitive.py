@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from . import errors, floats
-from .backend import namespace, on_floats, to_array, to_float
+from .backend import is_array, namespace, on_floats, to_array, to_float
 from .node import NO_META, NO_PARAMS, Array, Context, Meta, Node, Scalar, current_context
 
 Rule = Any  # a callable, or a number for a constant local derivative
@@ -40,6 +40,7 @@ SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
 
 _new = object.__new__
+_FLOAT64 = np.dtype(np.float64)
 
 
 class Primitive:
@@ -110,6 +111,9 @@ class Primitive:
         expected = 1 if self.arity is None else self.arity
         if len(rules) != expected:
             raise TypeError(f"{self.name}: {len(rules)} rules for {expected} inputs")
+        for index, rule in enumerate(rules):
+            if callable(rule):
+                errors.refuse_signature(self, index, rule)
         self.rules = tuple(
             rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
         )
@@ -199,16 +203,15 @@ def constant(op: Primitive, x: Any) -> Any:
         return x
     if isinstance(x, np.generic) and x.dtype.kind in "fiub":
         return x
-    if kind is list or kind is tuple:
-        if errors.holds_nodes(x):
-            raise TypeError(
-                f"{op.name}: a list that holds nodes is not an array and would lose their "
-                "gradients; join them with tg.stack or tg.asarray"
-            )
-        to_array(x, op.name)
-        return np.asarray(x)  # integers stay integers: labels, say
+    if (kind is list or kind is tuple) and errors.holds_nodes(x):
+        raise TypeError(
+            f"{op.name}: a list that holds nodes is not an array and would lose their "
+            "gradients; join them with tg.stack or tg.asarray"
+        )
     to_array(x, op.name)  # refuses what is not real and numeric
-    return x
+    if is_array(x) and not isinstance(x, np.ndarray):
+        return x
+    return np.asarray(x)  # integers stay integers: labels, say; np.matrix loses its own *
 
 
 def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
@@ -230,6 +233,8 @@ def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, An
             arrays = False
         operands.append(a)
     y = _forward(op, inputs, operands, params, None if not arrays else np)
+    if type(y) is np.ndarray and y.dtype is not _FLOAT64:
+        y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
     node._data = y
     node._grad = None

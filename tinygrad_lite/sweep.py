@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import errors, floats, ops
-from .backend import Namespace, namespace, on_floats
+from .backend import Namespace, namespace, on_floats, to_array, to_float
 from .node import Node, Scalar, topological_order
 from .primitive import ONE, Primitive
 
@@ -44,8 +44,10 @@ def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None
 
 
 def _seed(root: Node, cotangent: Any) -> Any:
+    if isinstance(cotangent, Node):
+        cotangent = cotangent._data
     if isinstance(root, Scalar):
-        return 1.0 if cotangent is None else float(cotangent)
+        return 1.0 if cotangent is None else to_float(cotangent, "backward()")
     xp = namespace(root._data)
     if cotangent is None:
         if root._data.size != 1:
@@ -54,9 +56,7 @@ def _seed(root: Node, cotangent: Any) -> Any:
                 "it: pass an array of that shape, or reduce to a scalar first, as in .sum()"
             )
         return xp.ones_like(root._data)
-    if isinstance(cotangent, Node):
-        cotangent = cotangent._data
-    seed = xp.asarray(cotangent, dtype=root._data.dtype, copy=True)
+    seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
     if seed.shape != root.shape:
         raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
     return seed
@@ -152,19 +152,25 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         )
     rule = op.rules[0 if op.arity is None else index]
     params = node.params
-    if op.elementwise:
-        if type(rule) is float:
-            c = g if rule is ONE else -g if rule == -1 else g * rule if rule else ops.zeros_like(g)
-        elif xp is floats:
-            c = g * on_floats(rule, y, *operands, **params)
-        elif params:
-            c = g * rule(xp, y, *operands, **params)
+    try:
+        if op.elementwise:
+            if rule is ONE:
+                c = g
+            elif type(rule) is float:
+                c = -g if rule == -1 else g * rule if rule else ops.zeros_like(g)
+            elif xp is floats:
+                c = g * on_floats(rule, y, *operands, **params)
+            elif params:
+                c = g * rule(xp, y, *operands, **params)
+            else:
+                c = g * rule(xp, y, *operands)
+        elif op.arity is None:
+            c = rule(xp, g, y, index, *operands, **params)
         else:
-            c = g * rule(xp, y, *operands)
-    elif op.arity is None:
-        c = rule(xp, g, y, index, *operands, **params)
-    else:
-        c = rule(xp, g, y, *operands, **params)
+            c = rule(xp, g, y, *operands, **params)
+    except Exception as error:
+        errors.note_rule(error, node, index, g)
+        raise
     data = x._data
     if (
         type(c) is np.ndarray
@@ -173,6 +179,11 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         and c.dtype is data.dtype
     ):
         return c  # as `fit` would, sooner
+    if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
+        raise ValueError(
+            f"the local derivative of {op.name} for input {errors.input_name(op, index)} does not "
+            f"broadcast to the shape {node.shape} of the result: it made the gradient {c.shape}"
+        )
     return fit(c, x, op, index)
 
 
@@ -182,22 +193,20 @@ def fit(c: Any, x: Node, op: Primitive, index: int) -> Any:
     if isinstance(x, Scalar):
         if isinstance(c, (float, Scalar)):
             return c if type(c) is not np.float64 else float(c)
+        if not hasattr(c, "shape"):
+            raise errors.misfit(op, index, x, c)
         return ops.sum(c) if isinstance(c, Node) else float(c.sum())
     data = x._data
     shape = data.shape
     if not hasattr(c, "shape"):
-        raise TypeError(f"the rule of {op.name} for input {index} returned a {type(c).__name__}")
+        raise errors.misfit(op, index, x, c)
     if c.shape != shape:
         extra = len(c.shape) - len(shape)
         axes = tuple(
             i for i, n in enumerate(c.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
         )
         if extra < 0 or any(n != c.shape[i + extra] and n != 1 for i, n in enumerate(shape)):
-            names = errors.labels(op, (x,) * len(op.input_names))
-            raise ValueError(
-                f"the rule of {op.name} for input {index} returned shape {c.shape}; the gradient "
-                f"of {names[index]} must have its shape"
-            )
+            raise errors.misfit(op, index, x, c)
         xp = ops if isinstance(c, Node) else namespace(c)
         if axes == (0,) and type(c) is np.ndarray and c.ndim == 2:
             c = np.ones(len(c), c.dtype) @ c  # a third of the time of c.sum(axis=0)
@@ -315,7 +324,7 @@ def _release(root: Scalar, seed: float) -> None:
             else:
                 try:
                     c = g * rule(floats, node._data, node._a)
-                except (ArithmeticError, ValueError):  # an infinite or undefined derivative
+                except Exception:  # an infinite or undefined derivative
                     c = contribution(node, 0, g)
         else:
             rule, rule_y = node.op.rules  # type: ignore[union-attr]
@@ -326,7 +335,7 @@ def _release(root: Scalar, seed: float) -> None:
             else:
                 try:
                     c = g * rule(floats, node._data, node._a, node._b)
-                except (ArithmeticError, ValueError):
+                except Exception:
                     c = contribution(node, 0, g)
             if type(y) is not float:
                 if x._grad is _ONCE:
@@ -342,7 +351,7 @@ def _release(root: Scalar, seed: float) -> None:
                 else:
                     try:
                         c = g * rule_y(floats, node._data, node._a, node._b)
-                    except (ArithmeticError, ValueError):
+                    except Exception:
                         c = contribution(node, 1, g)
         if x._grad is _ONCE:
             x._grad = c
