@@ -99,7 +99,7 @@ def sweep(
     With `toward`, only along paths to those nodes, and not beyond them. With `record`, rules run on
     nodes and the cotangents are nodes (or constants).
     """
-    if root.op is None and root.constant:
+    if root.op is None and root.constant and toward is None:
         raise ValueError("a constant depends on nothing, so no gradient flows back from it")
     order = topological_order(root)
     relevant = None if toward is None else _leading_to(order, set(toward))
