@@ -100,9 +100,10 @@ class Tape:
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node) and x in self.g:
                     calm = contribution(node, index, g)
-                    c = contribution(twin[node], index, g)
+                    with np.errstate(all="ignore"):  # no entry equals a maximum that was moved
+                        c = contribution(twin[node], index, g)
                     # A kink is not conditioning: what jumps keeps the side it was recorded on.
-                    jump = np.abs(c - calm) > 1e-3 * np.max(np.abs(calm), initial=0.0)
+                    jump = ~(np.abs(c - calm) <= 1e-3 * np.max(np.abs(calm), initial=0.0))
                     c = shake(np.where(jump, calm, c))
                     found[x] = c if x not in found else found[x] + c
         return found
