@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import inspect
 import warnings
@@ -12,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from .. import differences
-from ..check.compare import MARGIN
-from ..node import Node
-from ..sweep import sweep
+from ..check.compare import MARGIN, tolerance
+from ..check.tape import Tape
 from ..tensor import Tensor
-from .hints import Trial, explain
+from .hints import Graph, Trial, explain
 from .probes import Function, Probe, given_probes, is_differentiable, variations
 
 ROUNDINGS = 3  # draws from which the conditioning is measured
@@ -275,9 +275,21 @@ class _Oracle:
     ) -> None:
         self.function, self.probe, self.dys = function, probe, dys
         self.entries, self.rng = entries, rng
-        self.exact = engine_gradients(function, probe, dys)
-        if self.exact is not None and not all(map(self._agrees, range(len(probe.values)))):
-            self.exact = None
+        self.graph = record(function, probe, dys)
+        self.exact: list[Any] | None = None
+        if self.graph is not None:
+            E, leaves = self.graph
+            tape = Tape(E, names={})
+            twins = [None if x is None else tape.twin.get(x) for x in leaves]
+            self.exact = [
+                tape.g[t] if t in tape.g else np.zeros(np.shape(v))
+                for t, v in zip(twins, probe.values, strict=True)
+            ]
+            if all(map(self._agrees, range(len(leaves)))):
+                spread = tape.rounding([t for t in twins if t is not None and t in tape.g])
+                self.spread = [0.0 if t is None else spread.get(t, 0.0) for t in twins]
+            else:
+                self.exact = self.graph = None
         self.kind = "differences" if self.exact is None else "this engine"
 
     def along(self, i: int, direction: np.ndarray, *, first: float) -> differences.Slope:
@@ -314,35 +326,25 @@ class _Oracle:
         direction[index] = 1.0
         return self.along(i, direction, first=first)
 
-    def _spread(self, i: int, claim: np.ndarray) -> np.ndarray:
-        """How far each entry moves when all data moves, per unit of relative change.
-
-        From the engine if it can, else from the claim's own function, and no more than 1000 times
-        the gradient, so that a restless backward pass cannot excuse itself.
+    def _estimated_spread(self, i: int, claim: np.ndarray) -> np.ndarray:
+        """How far each entry moves when all data moves, per unit of relative change, from backward
+        itself; no more than 1000 times the gradient, so that a restless one cannot excuse itself.
         """
-        base: Any = None
-        spread = np.zeros(claim.shape)
+        calm = self.function.gradients(self.probe.cast("float64"), self.dys)[i]
+        spread = np.full(claim.shape, 0.1 * float(np.max(np.abs(claim), initial=0.0)))
         for _ in range(ROUNDINGS):
-            moved = self.probe.moved(
-                {
-                    k: v * (1 + NUDGE * self.rng.choice((-1.0, 1.0), size=v.shape))
-                    for k, v in enumerate(self.probe.values)
-                    if self.probe.floats[k]
-                },
-                "",
-            )
-            dys = [d * (1 + NUDGE * self.rng.choice((-1.0, 1.0), size=d.shape)) for d in self.dys]
-            if self.exact is not None:
-                found = engine_gradients(self.function, moved, dys)
-                base = self.exact
-            else:
-                found = self.function.gradients(moved.cast("float64"), dys)
-                if base is None:
-                    base = self.function.gradients(self.probe.cast("float64"), self.dys)
-            if found is not None and found[i] is not None:
-                change = np.abs(np.asarray(found[i]) - base[i]) / NUDGE
+            nudged = {
+                k: v * (1 + NUDGE * self.rng.normal(size=v.shape))
+                for k, v in enumerate(self.probe.values)
+                if self.probe.floats[k]
+            }
+            dys = [d * (1 + NUDGE * self.rng.normal(size=d.shape)) for d in self.dys]
+            arguments = self.probe.moved(nudged, "").cast("float64")
+            moved = self.function.gradients(arguments, dys)[i]
+            if calm is not None and moved is not None:
+                change = np.abs(moved - calm) / NUDGE
                 spread = np.maximum(spread, np.where(np.isfinite(change), change, 0.0))
-        return np.minimum(spread, 1000 * float(np.max(np.abs(base[i]), initial=0.0)))
+        return np.asarray(np.minimum(spread, 1000 * np.max(np.abs(claim), initial=0.0)))
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
         """Hold one claimed gradient against the reference."""
@@ -352,18 +354,18 @@ class _Oracle:
             trial.expected = self.exact[i] if self.exact is not None else None
             trial.wrong = True
             return trial
-        spread = self._spread(i, claim)
         if self.exact is not None:
-            self._against_engine(i, trial, spread, eps)
+            trial.graph = self.graph
+            self._against_engine(i, trial, eps)
         else:
-            self._against_differences(i, trial, spread, eps)
+            self._against_differences(i, trial, self._estimated_spread(i, claim), eps)
         return trial
 
-    def _against_engine(self, i: int, trial: Trial, spread: np.ndarray, eps: float) -> None:
+    def _against_engine(self, i: int, trial: Trial, eps: float) -> None:
         assert self.exact is not None
         expected = self.exact[i]
         trial.expected = expected
-        bound = MARGIN * eps * (np.abs(expected) + spread)
+        bound = tolerance(self.spread[i] + np.abs(expected), eps, None, expected)
         off = ~(np.abs(trial.claim - expected) <= bound)
         for index in map(tuple, np.argwhere(off)[:200]):
             slope = self.entry(i, index, first=differences.FIRST_STEP)
@@ -407,24 +409,22 @@ class _Oracle:
                 trial.wrong = trial.elsewhere = not slope.distance(claimed) <= allowed
 
 
-def engine_gradients(function: Function, probe: Probe, dys: list[np.ndarray]) -> list[Any] | None:
-    """The gradients by this engine, or None when `forward` does not run on Tensors."""
+def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | None:
+    """sum(dy * forward) recorded by this engine, and its leaves (None for a constant input); None
+    when `forward` does not run on Tensors."""
+    leaves = [
+        Tensor(v, name=name) if d else None
+        for v, d, name in zip(probe.values, probe.floats, function.names, strict=True)
+    ]
     arguments = [
-        Tensor(v) if d else t
-        for v, d, t in zip(probe.values, probe.floats, probe.templates, strict=True)
+        t if x is None else x for x, t in zip(leaves, copy.deepcopy(probe.templates), strict=True)
     ]
     try:
         result = function.forward(*arguments)
-    except Exception:
+        ys = list(result)[: function.outputs] if isinstance(result, (tuple, list)) else [result]
+        if len(ys) != len(dys) or any(y.shape != d.shape for y, d in zip(ys, dys, strict=True)):
+            return None
+        E = sum((y * d).sum() for y, d in zip(ys, dys, strict=True))
+    except Exception:  # whatever forward does that a Tensor does not
         return None
-    ys = list(result)[: function.outputs] if isinstance(result, (tuple, list)) else [result]
-    if len(ys) != len(dys) or not all(isinstance(y, Node) for y in ys):
-        return None
-    if any(y.shape != d.shape for y, d in zip(ys, dys, strict=True)):
-        return None
-    E: Any = sum((y * d).sum() for y, d in zip(ys, dys, strict=True))
-    found = sweep(E, np.ones_like(E.data))
-    return [
-        np.asarray(found[x]) if isinstance(x, Tensor) and x in found else np.zeros(np.shape(v))
-        for x, v in zip(arguments, probe.values, strict=True)
-    ]
+    return (E, leaves) if isinstance(E, Tensor) and E.op is not None else None

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..check import check
+from ..tensor import Tensor
+
 if TYPE_CHECKING:
     from .probes import Function, Probe
+
+Graph = tuple[Tensor, list[Tensor | None]]
 
 
 @dataclass
@@ -21,6 +26,7 @@ class Trial:
     x: np.ndarray
     name: str = ""
     probe: Probe | None = None
+    graph: Graph | None = None
     dys: list[np.ndarray] = field(default_factory=list)
     expected: np.ndarray | None = None
     off: np.ndarray | None = None
@@ -61,6 +67,8 @@ def explain(trials: list[Trial], function: Function) -> tuple[str, str]:
         return _shape(shape)
     first = wrong[0]
     kind, what = _what(wrong)
+    if kind in ("other", "constant-scale"):
+        kind, what = _diagnosis(first, function) or (kind, what)
     when = _when(first, wrong, right, function)
     return kind, ". ".join(s for s in (when, what, _where(first)) if s) + "."
 
@@ -165,6 +173,23 @@ def _right_when_uniform(trial: Trial, function: Function) -> bool:
         sides.append(sum(float(np.sum(y)) for y in ys))
     slope = (sides[0] - sides[1]) / (2 * step)
     return abs(slope - float(claim[index])) <= 1e-3 * max(abs(slope), abs(float(claim[index])))
+
+
+def _diagnosis(trial: Trial, function: Function) -> tuple[str, str] | None:
+    """What `check` makes of it, when forward was recorded."""
+    if trial.graph is None or trial.elsewhere or not np.isfinite(trial.claim).all():
+        return None
+    E, leaves = trial.graph
+    leaf = leaves[function.names.index(trial.name)]
+    if leaf is None:
+        return None
+    try:
+        finding = check(E, {leaf: trial.claim})[leaf]
+    except ValueError:  # forward does not depend on it
+        return None
+    if finding or finding.kind == "other":
+        return None
+    return finding.kind, finding.explanation.rstrip(".")
 
 
 def _what(wrong: list[Trial]) -> tuple[str, str]:
