@@ -96,6 +96,36 @@ def test_gradient_against_finite_differences(name):
             close(inner(grads[i], d), expected)
 
 
+def scaled(rule):
+    """A rule whose result is off by a millionth; 0 becomes a millionth."""
+    if not callable(rule):
+        return rule * (1 + 1e-6) if rule else 1e-6
+
+    def off(*args, **settings):
+        result = rule(*args, **settings)
+        return result * (1 + 1e-6) if np.any(result) else result + 1e-6
+
+    return off
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_a_rule_that_is_off_by_a_millionth_is_found(name, monkeypatch):
+    op = registry[name]
+    differentiated = {
+        0 if op.arity is None else i
+        for dom, case in samples(name)
+        for i, x in enumerate(dom.inputs(case, seeded(name)))
+        if floating(x)
+    }
+    for i in differentiated:
+        rules = tuple(scaled(r) if j == i else r for j, r in enumerate(op.rules))
+        with monkeypatch.context() as patch:
+            patch.setattr(op, "rules", rules)
+            with pytest.raises(AssertionError, match="Not equal to tolerance"):
+                test_gradient_against_finite_differences(name)
+    assert differentiated
+
+
 @pytest.mark.parametrize("name", OPS)
 def test_second_order_against_differences_of_the_gradient(name):
     """H V along a direction, mixed terms and the cotangent's own derivative included."""
