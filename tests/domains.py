@@ -379,9 +379,8 @@ MORE: list[tuple[str, Domain]] = [
 ]
 
 
-def samples(name: str) -> Iterator[tuple[Domain, Case]]:
-    """Every (domain, case) to test an op on."""
-    for op, dom in [(name, DOMAINS[name]), *(more for more in MORE if more[0] == name)]:
-        assert op == name
-        for case in dom.cases:
+def samples(name: str, rounds: int = 1) -> Iterator[tuple[Domain, Case]]:
+    """Every (domain, case) to test an op on, `rounds` times over."""
+    for dom in [DOMAINS[name], *(more for op, more in MORE if op == name)]:
+        for case in dom.cases * rounds:
             yield dom, case
