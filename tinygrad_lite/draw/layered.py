@@ -19,7 +19,10 @@ GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
 _SWEEPS = 8
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
 
-Item = str | Path | tuple[int, int]  # a box's id, a scope, or a bend: (edge number, rank)
+# A box's id, a scope, a bend (edge number, rank), or the port (edge number, ENTRY or EXIT) through
+# which an edge crosses the frame of a scope.
+Item = str | Path | tuple[int, int]
+ENTRY, EXIT = -1, -2
 Link = tuple[int, Item, Item]  # edge number, source, target
 
 
@@ -45,7 +48,7 @@ def place(scene: Scene) -> Scene:
         w, h = plane.size[0] + edge, plane.size[1] + edge
         sizes[path] = (w + header, max(h, title)) if down else (max(w, title), h + header)
     corner: dict[Item, Point] = {(): (0.0, 0.0)}
-    bends: dict[int, list[Point]] = {}
+    bends: dict[tuple[Path, int], list[Point]] = {}
     for path in sorted(levels, key=len):
         x, y = corner[path]
         if path:
@@ -53,8 +56,12 @@ def place(scene: Scene) -> Scene:
         for item, (px, py) in planes[path].at.items():
             corner[item] = (x + px, y + py)
         for k, points in planes[path].bends.items():
-            bends[k] = [(x + px, y + py) for px, py in points]
-    paths = _paths(scene.edges, corner, sizes, bends)
+            bends[path, k] = [(x + px, y + py) for px, py in points]
+    routes = []
+    for k, e in enumerate(scene.edges):
+        out, common, into = _crossed(scope_of[e.source], scope_of[e.target])
+        routes.append([point for path in (*out, common, *into) for point in bends[path, k]])
+    paths = _paths(scene.edges, corner, sizes, routes)
 
     def turned(point: Point) -> Point:
         return point[::-1] if down else point
@@ -71,7 +78,7 @@ def place(scene: Scene) -> Scene:
     for k, e in enumerate(scene.edges):
         route = tuple(turned(p) for p in paths[k])
         (x0, y0), (x1, y1) = route[-4], route[-1]
-        edges.append(replace(e, points=route, label_at=((x0 + x1) / 2, (y0 + y1) / 2)))
+        edges.append(replace(e, points=route, label_at=((x0 + x1) / 2, (y0 + y1) / 2 - TEXT / 2)))
     w, h = turned(sizes[()])
     return replace(
         scene,
@@ -97,13 +104,28 @@ def _levels(
         levels[box.scope][0].append(box.id)
     for k, edge in enumerate(scene.edges):
         a, b = scope_of[edge.source], scope_of[edge.target]
-        n = 0
-        while n < min(len(a), len(b)) and a[n] == b[n]:
-            n += 1
-        source = a[: n + 1] if len(a) > n else edge.source
-        target = b[: n + 1] if len(b) > n else edge.target
-        levels[a[:n]][1].append((k, source, target))
+        out, common, into = _crossed(a, b)
+        source: Item = edge.source
+        for path in out:
+            levels[path][0].append((k, EXIT))
+            levels[path][1].append((k, source, (k, EXIT)))
+            source = path
+        target: Item = edge.target
+        for path in reversed(into):
+            levels[path][0].append((k, ENTRY))
+            levels[path][1].append((k, (k, ENTRY), target))
+            target = path
+        levels[common][1].append((k, source, target))
     return levels
+
+
+def _crossed(a: Path, b: Path) -> tuple[list[Path], Path, list[Path]]:
+    """The scopes that an edge from one in `a` to one in `b` leaves, stays in, and enters."""
+    n = 0
+    while n < min(len(a), len(b)) and a[n] == b[n]:
+        n += 1
+    out = [a[:m] for m in range(len(a), n, -1)]
+    return out, a[:n], [b[:m] for m in range(n + 1, len(b) + 1)]
 
 
 class _Plane:
@@ -133,8 +155,9 @@ class _Plane:
             chains[k] = stops[1:-1]
             links += itertools.pairwise(stops)
             before = (high if rank[a] < rank[b] else low + 1) - 1
-            gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
-        size = {**sizes, **{bend: (0.0, 0.0) for chain in chains.values() for bend in chain}}
+            if isinstance(b, str):
+                gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
+        size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
         centre = _centres(_ordered(columns, links), links, size)
         self.at: dict[Item, Point] = {}
         spans = []
@@ -149,10 +172,9 @@ class _Plane:
         self.bends: dict[int, list[Point]] = {}
         for k, a, b in edges:
             step = 1 if rank[a] < rank[b] else -1
+            stops = [item for item in (a, *chains[k], b) if item not in sizes]
             self.bends[k] = [
-                (edge, centre[bend])
-                for bend in chains[k]
-                for edge in spans[bend[1]][::step]  # type: ignore[index]
+                (x, centre[stop]) for stop in stops for x in spans[rank.get(stop, stop[1])][::step]
             ]
         tops = [centre[item] - size[item][1] / 2 for column in columns for item in column]
         top = min(tops, default=0.0)
@@ -189,6 +211,12 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     for item in sources:
         rank[item] = min((rank[b] for b in out[item]), default=1) - 1
     low = min(rank.values(), default=0)
+    last = max((r for item, r in rank.items() if item[1:] != (EXIT,)), default=0) + 1
+    for item in items:
+        if item[1:] == (ENTRY,):
+            rank[item] = low
+        elif item[1:] == (EXIT,):
+            rank[item] = last
     return {item: r - low for item, r in rank.items()}
 
 
@@ -264,7 +292,7 @@ def _paths(
     edges: Sequence[Edge],
     corner: Mapping[Item, Point],
     sizes: Mapping[Item, Point],
-    bends: Mapping[int, Sequence[Point]],
+    routes: Sequence[Sequence[Point]],
 ) -> list[list[Point]]:
     """Each edge as cubic segments that leave and enter level, ends spread over a box's side."""
     ends: dict[tuple[str, bool], list[tuple[float, int, bool]]] = {}
@@ -272,7 +300,7 @@ def _paths(
         (ax, ay), (bx, by) = corner[edge.source], corner[edge.target]
         back = ax > bx
         ay, by = ay + sizes[edge.source][1] / 2, by + sizes[edge.target][1] / 2
-        stops = bends.get(k) or ()
+        stops = routes[k]
         ends.setdefault((edge.source, not back), []).append((stops[0][1] if stops else by, k, True))
         ends.setdefault((edge.target, back), []).append((stops[-1][1] if stops else ay, k, False))
     attached: dict[tuple[int, bool], Point] = {}
@@ -282,7 +310,7 @@ def _paths(
             attached[k, leaves] = (x + w * right, y + h * place / (len(found) + 1))
     paths = []
     for k in range(len(edges)):
-        stops = [attached[k, True], *(bends.get(k) or ()), attached[k, False]]
+        stops = [attached[k, True], *routes[k], attached[k, False]]
         path = [stops[0]]
         for (x0, y0), (x1, y1) in itertools.pairwise(stops):
             path += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from . import layered
 from .dot import LayoutFailed, place_with_dot, place_with_wasm
-from .scene import Scene
+from .measure import TEXT, width
+from .scene import Edge, Scene
 
 ENGINES: dict[str, Callable[[Scene], Scene]] = {
     "dot": place_with_dot,
@@ -49,7 +50,9 @@ def _framed(scene: Scene) -> Scene:
     bottom = max([scene.height, *(b.y + b.height for b in scene.boxes)])
     edges = []
     for e in scene.edges:
-        label = e.label_at and (e.label_at[0] - x0, e.label_at[1] - y0)
+        label = None
+        if e.local is not None and e.label_at is not None and not _covered(e, scene):
+            label = (e.label_at[0] - x0, e.label_at[1] - y0)
         edges.append(
             replace(e, points=tuple((x - x0, y - y0) for x, y in e.points), label_at=label)
         )
@@ -60,4 +63,20 @@ def _framed(scene: Scene) -> Scene:
         clusters=tuple(replace(c, x=c.x - x0, y=c.y - y0) for c in scene.clusters),
         width=right - x0 + BORDER,
         height=bottom - y0 + BORDER,
+    )
+
+
+def label_size(edge: Edge) -> tuple[float, float]:
+    """Width and height of the local derivative beside an edge."""
+    return width(f"×{edge.local}", TEXT), TEXT
+
+
+def _covered(edge: Edge, scene: Scene) -> bool:
+    """Whether the edge's label lies on a box; then it is left to the tooltip."""
+    assert edge.label_at is not None
+    (x, y), (w, h) = edge.label_at, label_size(edge)
+    return any(
+        abs(b.x + b.width / 2 - x) < (b.width + w) / 2
+        and abs(b.y + b.height / 2 - y) < (b.height + h) / 2
+        for b in scene.boxes
     )
