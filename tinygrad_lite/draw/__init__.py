@@ -103,6 +103,6 @@ def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> 
         raise ValueError("draw: around= is a node that this graph does not contain")
     if not isinstance(around, str):
         raise TypeError(f"draw: around= takes a node or its name, got {type(around).__name__}")
-    known = sorted(set(names.values()))
+    known = sorted({names[id(node)] for node in nodes if id(node) in names})
     hint = f"; it has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else ""
     raise ValueError(f"draw: around={around!r}: the graph has no node of that name{hint}")

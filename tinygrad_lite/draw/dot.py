@@ -22,12 +22,11 @@ import graphviz  # type: ignore[import-untyped]
 
 from .colours import LIGHT
 from .measure import TEXT
-from .scene import Box, Cluster, Edge, Path, Point, Scene
+from .scene import LABELLED, Box, Cluster, Edge, Path, Point, Scene
 
 POINTS = 72.0  # per inch; a pixel is laid out as a point
 TIMEOUT = 30.0  # seconds, then the next engine is tried
 _MARGIN = 12.0
-LABELLED = 150  # edges: with more, their labels are not given room, nor drawn
 
 
 class LayoutFailed(Exception):

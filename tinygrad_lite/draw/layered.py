@@ -75,10 +75,9 @@ def place(scene: Scene) -> Scene:
         (x, y), (w, h) = turned(corner[cluster.scope]), turned(sizes[cluster.scope])
         clusters.append(replace(cluster, x=x, y=y, width=w, height=h))
     edges = []
-    for k, e in enumerate(scene.edges):
-        route = tuple(turned(p) for p in paths[k])
-        (x0, y0), (x1, y1) = route[-4], route[-1]
-        edges.append(replace(e, points=route, label_at=((x0 + x1) / 2, (y0 + y1) / 2 - TEXT / 2)))
+    for e, line in zip(scene.edges, paths, strict=True):
+        x, y = turned(_along(line[-4:], 0.75 if down else 0.6))
+        edges.append(replace(e, points=tuple(map(turned, line)), label_at=(x, y - TEXT / 2)))
     w, h = turned(sizes[()])
     return replace(
         scene,
@@ -87,6 +86,16 @@ def place(scene: Scene) -> Scene:
         clusters=tuple(clusters),
         width=w,
         height=h,
+    )
+
+
+def _along(cubic: Sequence[Point], t: float) -> Point:
+    """The point of a cubic segment at t: nearer to its end, arrows into one box are further
+    apart."""
+    weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
+    return (
+        sum(w * x for w, (x, _) in zip(weights, cubic, strict=True)),
+        sum(w * y for w, (_, y) in zip(weights, cubic, strict=True)),
     )
 
 

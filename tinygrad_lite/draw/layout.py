@@ -43,16 +43,21 @@ def lay_out(scene: Scene, engine: str | None = None) -> Scene:
 
 
 def _framed(scene: Scene) -> Scene:
-    """The scene with a border around it."""
+    """The scene with a border around it, and without labels that lie on a box or another label:
+    tooltips have them too."""
     x0 = min([0.0, *(b.x for b in scene.boxes)]) - BORDER
     y0 = min([0.0, *(b.y for b in scene.boxes)]) - BORDER
     right = max([scene.width, *(b.x + b.width for b in scene.boxes)])
     bottom = max([scene.height, *(b.y + b.height for b in scene.boxes)])
     edges = []
+    taken = [(b.x + b.width / 2, b.y + b.height / 2, b.width, b.height) for b in scene.boxes]
     for e in scene.edges:
         label = None
-        if e.local is not None and e.label_at is not None and not _covered(e, scene):
-            label = (e.label_at[0] - x0, e.label_at[1] - y0)
+        if e.local is not None and e.label_at is not None:
+            place = (*e.label_at, *label_size(e))
+            if not any(_overlap(place, other) for other in taken):
+                taken.append(place)
+                label = (e.label_at[0] - x0, e.label_at[1] - y0)
         edges.append(
             replace(e, points=tuple((x - x0, y - y0) for x, y in e.points), label_at=label)
         )
@@ -71,12 +76,6 @@ def label_size(edge: Edge) -> tuple[float, float]:
     return width(f"×{edge.local}", TEXT), TEXT
 
 
-def _covered(edge: Edge, scene: Scene) -> bool:
-    """Whether the edge's label lies on a box; then it is left to the tooltip."""
-    assert edge.label_at is not None
-    (x, y), (w, h) = edge.label_at, label_size(edge)
-    return any(
-        abs(b.x + b.width / 2 - x) < (b.width + w) / 2
-        and abs(b.y + b.height / 2 - y) < (b.height + h) / 2
-        for b in scene.boxes
-    )
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether two rectangles, given by centre, width and height, overlap."""
+    return 2 * abs(a[0] - b[0]) < a[2] + b[2] and 2 * abs(a[1] - b[1]) < a[3] + b[3]

@@ -6,13 +6,14 @@ between them and the clusters around them. SVG, DOT and the interactive page are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Literal
 
 from ..node import Node, Scalar, topological_order
-from ..notation import local_text, write
+from ..notation import local_text, pullback_text, write
 from ..sweep import contribution
 from . import figures
 from .collapse import LIMIT, Group, Unit, partition
@@ -28,6 +29,8 @@ MAX_NODES = 30
 
 PAD, LABEL, ROW, HEAD = 9.0, 34.0, 17.0, 22.0  # pixels: margin, label column, row and title height
 CELL = 4.0  # a heat map's cell
+LABELLED = 200  # edges: with more of them their labels are left to tooltips
+_WRITTEN = 100  # boxes of a backward graph that carry a formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,13 @@ def build_scene(
     if len(order) > LIMIT:
         shown = [unit.content for unit in plan.units if isinstance(unit.content, Node)]
     known = complete_names(shown, names)
-    maker = _Maker(known, frozenset(roots), frozenset(show), graph, grads)
+    uses: dict[Node, list[tuple[Node, int]]] = {}
+    if graph == "backward" and len(plan.units) <= _WRITTEN:
+        for node in order:
+            for index, x in enumerate(node.inputs):
+                if isinstance(x, Node):
+                    uses.setdefault(x, []).append((node, index))
+    maker = _Maker(known, frozenset(roots), frozenset(show), graph, grads, uses)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
     if graph == "backward":
@@ -171,7 +180,7 @@ def build_scene(
             for e in edges
             if e.source in kept and e.target in kept
         ]
-    title = ", ".join(known.get(id(r), "result") for r in roots)
+    title = ", ".join(known.get(id(r), "a result") for r in roots)
     kind = "Backward graph" if graph == "backward" else "Computation graph"
     return Scene(
         boxes=tuple(boxes),
@@ -224,7 +233,9 @@ class _Maker:
         show: frozenset[str],
         graph: str,
         grads: Mapping[Node, Any] | None,
+        uses: Mapping[Node, Sequence[tuple[Node, int]]],
     ) -> None:
+        self._uses = uses
         self._names = names
         self._roots = roots
         self._show = show
@@ -245,10 +256,9 @@ class _Maker:
     def _node(self, order: int, unit: Unit, node: Node) -> Box:
         name = self._names[id(node)]
         shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
-        text = shorten(write(node, self._names, depth=0)) if node.op else name
-        title = f"{name} = {text}" if node.op else name
-        if node.constant and id(node) not in self._names:
-            title = "constant"
+        title = name
+        if node.op:
+            title += f" = {shorten(_MINUS.sub(figures.MINUS, write(node, self._names, depth=0)))}"
         data, grad = figures.summary(node.data), figures.summary(self._grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
@@ -266,7 +276,9 @@ class _Maker:
         if node.constant:
             kind = "constant"
         if self._backward:
-            title = f"∂{self._root_name()}/∂{name}"
+            title = self._derivative(node)
+            if node in self._uses:
+                rows.insert(0, Row("", shorten(f"= {self._sum(node)}", 60)))
         return Box(
             id=unit.id,
             kind=kind,
@@ -279,8 +291,17 @@ class _Maker:
             tooltip=tooltip,
         )
 
-    def _root_name(self) -> str:
-        return self._names[id(next(iter(self._roots)))] if len(self._roots) == 1 else "out"
+    def _derivative(self, node: Node) -> str:
+        root = self._names[id(next(iter(self._roots)))] if len(self._roots) == 1 else "out"
+        return f"∂{root}/∂{self._names.get(id(node), '…')}"
+
+    def _sum(self, node: Node) -> str:
+        """What the consumers of a node hand to its gradient, written out."""
+        terms = [
+            _written(pullback_text, user, index, self._names, cotangent=self._derivative(user))
+            for user, index in self._uses[node]
+        ]
+        return " + ".join(term or "…" for term in terms)
 
     def _constant(self, order: int, unit: Unit, value: Any) -> Box:
         name = self._names.get(id(value), "")
@@ -350,11 +371,23 @@ class _Maker:
         if not isinstance(x, Node) or x.constant or not op.elementwise or not op.rules:
             return edge
         names = self._names
-        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {local_text(node, edge.index, names)}"
+        text = _written(local_text, node, edge.index, names)
+        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
         local = None
         if isinstance(node, Scalar) and "local" in self._show:
             local = figures.number(float(contribution(node, edge.index, 1.0)))
         return replace(edge, local=local, rule=rule)
+
+
+_MINUS = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a sign, not a hyphen within a name
+
+
+def _written(write: Callable[..., str], *args: Any, **options: Any) -> str:
+    """A rule as text, or nothing: a user's rule may compute on numbers only."""
+    try:
+        return _MINUS.sub(figures.MINUS, write(*args, **options))
+    except (TypeError, ValueError, AttributeError, NotImplementedError):
+        return ""
 
 
 def _levelled(boxes: list[Box], grad_of: Callable[[Node], Any]) -> list[Box]:

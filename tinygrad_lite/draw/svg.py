@@ -7,7 +7,20 @@ from collections.abc import Iterable
 
 from .colours import STEPS, step, style
 from .measure import FONT, TEXT, TITLE, columns, width
-from .scene import CELL, HEAD, LABEL, PAD, ROW, Box, Cluster, Edge, Point, Scene, heat_size
+from .scene import (
+    CELL,
+    HEAD,
+    LABEL,
+    LABELLED,
+    PAD,
+    ROW,
+    Box,
+    Cluster,
+    Edge,
+    Point,
+    Scene,
+    heat_size,
+)
 
 _NOTE = 26.0  # pixels for the line that says what is left out
 _ARROW = 7.0
@@ -24,7 +37,7 @@ def render(scene: Scene, *, theme: str = "auto") -> str:
     body = "".join(
         (
             *(cluster_svg(c) for c in scene.clusters),
-            *(edge_svg(e, labelled=len(scene.edges) <= 150) for e in scene.edges),
+            *(edge_svg(e, labelled=len(scene.edges) <= LABELLED) for e in scene.edges),
             *(box_svg(b) for b in scene.boxes),
         )
     )
