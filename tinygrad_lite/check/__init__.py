@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..node import Node
 from .claims import Claim, read
-from .compare import Comparison, compare
+from .compare import compare
 from .diagnose import diagnose
 from .report import KINDS as KINDS
 from .report import Finding as Finding
@@ -37,12 +39,14 @@ def check(
 
 
 def _check(tape: Tape, claims: list[Claim], rtol: float | None) -> Report:
+    with np.errstate(all="ignore"):
+        return _judge(tape, claims, rtol)
+
+
+def _judge(tape: Tape, claims: list[Claim], rtol: float | None) -> Report:
     spread = tape.rounding(claim.node for claim in claims)
-    compared: dict[Node, Comparison | None] = {}
     for claim in claims:
         claim.judge(tape.g[claim.node], spread[claim.node], rtol)
-        compared[claim.node] = (
-            compare(claim.value, claim.expected, claim.tolerance) if claim.fits else None
-        )
-        claim.compared = compared[claim.node]
+        if claim.fits:
+            claim.compared = compare(claim.value, claim.expected, claim.tolerance)
     return Report(diagnose(tape, claims))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,8 @@ class Tape:
                 for x, a in zip(old.inputs, new.inputs, strict=True):
                     if not isinstance(x, Node) and id(x) in known:
                         self.names[id(a)] = known[id(x)]
+        self._labels: dict[Node, str] = {}
+        self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
         for node in self.order:
             for index, x in enumerate(node.inputs):
@@ -58,8 +61,60 @@ class Tape:
 
     def label(self, node: Node) -> str:
         """What a node is called: its name, else how it is computed."""
-        name = self.names.get(id(node))
-        return name if name is not None else write(node, self.names, depth=2)
+        name = self.names.get(id(node)) or self._labels.get(node)
+        if name is None:
+            name = self._labels[node] = write(node, self.names, depth=2)
+        return name
+
+    def label_of(self, value: Any) -> str:
+        """What an op's input is called, node or constant."""
+        if isinstance(value, Node):
+            return self.label(value)
+        if id(value) in self.names:
+            return self.names[id(value)]
+        return f"{float(value):g}" if np.ndim(value) == 0 else f"the constant {np.shape(value)}"
+
+    def cotangent_name(self, node: Node) -> str:
+        """How the gradient with respect to a node is written: dE/dz."""
+        root, name = (self.names.get(id(n)) for n in (self.root, node))
+        return "G" if name is None else f"d{root or 'E'}/d{name}"
+
+    def named_arrays(self, shape: tuple[int, ...]) -> list[tuple[str, Vector]]:
+        """The data of everything that the user has named and that has this shape."""
+        if shape not in self._named:
+            self._named[shape] = [(n, v) for n, v in self._all_named() if np.shape(v) == shape]
+        return self._named[shape]
+
+    def _all_named(self) -> Iterator[tuple[str, Vector]]:
+        seen: set[int] = set()
+        for node in self.order:
+            for x in (node, *node.inputs):
+                name = self.names.get(id(x))
+                if name is not None and id(x) not in seen:
+                    seen.add(id(x))
+                    yield name, x.data if isinstance(x, Node) else x
+
+    def is_term(self, value: Any, node: Node) -> bool:
+        """Whether `value` is what `node` adds or subtracts something to or from."""
+        names = ("add", "subtract")
+        return (
+            node.op is not None and node.op.name in names and any(a is value for a in node.operands)
+        )
+
+    def kind_of_swap(self, used: Any, belongs: Any) -> str:
+        """What it is called to take one array for another: the input of an elementwise function for
+        its output, the neighbour in a sequence (h1 for h2), or neither."""
+        names = {id(v): n for n, v in self._all_named()}
+        for node in self.order:
+            if node.op is not None and node.op.elementwise and len(node.operands) == 1:
+                pair = {id(node.data), id(node.operands[0])}
+                if pair == {id(used), id(belongs)}:
+                    return "activation-derivative-at-wrong-point"
+        one, two = (re.fullmatch(r"(.*?)(\d+)(\D*)", names.get(id(v), "")) for v in (used, belongs))
+        alike = one and two and one.group(1, 3) == two.group(1, 3)
+        if one and two and alike and one[1][:1] not in ("W", "w", "b"):
+            return "off-by-index" if abs(int(one[2]) - int(two[2])) == 1 else "other"
+        return "other"
 
     def step(self, node: Node) -> str:
         """A step of the graph: `s = σ(v)`, or the expression alone where the result has no name."""
@@ -100,11 +155,10 @@ class Tape:
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node) and x in self.g:
                     calm = contribution(node, index, g)
-                    with np.errstate(all="ignore"):  # no entry equals a maximum that was moved
-                        c = contribution(twin[node], index, g)
+                    c = contribution(twin[node], index, g)  # NaN where a maximum was moved
                     # A kink is not conditioning: what jumps keeps the side it was recorded on.
-                    jump = ~(np.abs(c - calm) <= 1e-3 * np.max(np.abs(calm), initial=0.0))
-                    c = shake(np.where(jump, calm, c))
+                    steady = np.abs(c - calm) <= 1e-3 * np.max(np.abs(calm), initial=0.0)
+                    c = shake(np.where(steady, c, calm))
                     found[x] = c if x not in found else found[x] + c
         return found
 

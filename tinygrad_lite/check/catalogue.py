@@ -1,0 +1,25 @@
+"""The faults of every step, made once per graph."""
+
+from __future__ import annotations
+
+from ..node import Node
+from .array_faults import array_faults
+from .elementwise_faults import elementwise_faults
+from .faults import Fault
+from .tape import Tape
+
+
+class Catalogue:
+    """`catalogue(node, index)`: the faults of one step of a tape."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self._known: dict[tuple[int, int], list[Fault]] = {}
+
+    def __call__(self, node: Node, index: int) -> list[Fault]:
+        key = (id(node), index)
+        if key not in self._known:
+            assert node.op is not None
+            make = elementwise_faults if node.op.elementwise else array_faults
+            self._known[key] = list(make(self.tape, node, index))
+        return self._known[key]

@@ -1,0 +1,185 @@
+"""Mistakes at a step that acts entry by entry: activations, products, quotients, powers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..node import Node
+from ..ops import registry
+from .faults import (
+    ACTIVATIONS,
+    KINKED,
+    Fault,
+    left_out,
+    local_derivative,
+    prime,
+    swapped,
+    times,
+)
+from .tape import Tape, Vector
+
+_CONFUSED = (*ACTIVATIONS, "sin", "cos", "exp", "log")  # whose derivatives are mistaken for others
+_POINT = "activation-derivative-at-wrong-point"
+_OTHER = "wrong-activation-derivative"
+
+
+def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """The faults of one edge of an elementwise op."""
+    op, operands = node.op, node.operands
+    assert op is not None
+    if not callable(op.rules[index]):
+        yield Fault("ones", "missing-factor", 0.35, np.ones_like, left_out(tape, node))
+        return
+    if op.name in ("multiply", "divide") and _is_constant(node.inputs[1 - index]):
+        return  # a constant that is lost or doubled is a scalar factor
+    d = local_derivative(node, index)
+    activation = is_activation(node, index)
+    kind = "missing-activation-derivative" if activation else "missing-factor"
+    lost = "the activation's derivative is missing" if activation else "this factor is missing"
+    yield Fault("drop", kind, 0.0, times(1.0), f"yours is the gradient without {{local}}: {lost}")
+    yield Fault("twice", "extra-factor", 0.1, times(d * d), "the factor {local} is there twice")
+    yield Fault("ones", "missing-factor", 0.2, lambda g: np.ones_like(g) * d, left_out(tape, node))
+    if len(operands) == 1:
+        f = Function(
+            lambda v: op.forward(np, v, **node.params),
+            lambda y, x: op.rules[0](np, y, x, **node.params),
+        )
+        x = node.inputs[0]
+        text = prime(op, tape.label(x))
+        yield from function_faults(tape, node, x, f, text, op.name, activation)
+    if op.name == "square" or (op.name == "pow" and index == 0):
+        yield from _power(tape, node)
+    elif op.name == "multiply":
+        yield from _product(tape, node, index)
+    elif op.name == "divide":
+        yield from _quotient(tape, node, index)
+    elif op.name in KINKED:
+        text = "the gradient goes to the entries that were not chosen"
+        yield Fault("flipped", _OTHER, 0.2, times(1 - d), text)
+
+
+def _is_constant(x: Any) -> bool:
+    return not isinstance(x, Node) and np.ndim(x) == 0
+
+
+def is_activation(node: Node, index: int) -> bool:
+    """Whether an edge is an activation's: by its op, or as max(0, x) or x * (x > 0) written out."""
+    op = node.op
+    assert op is not None
+    if op.name in ACTIVATIONS or op.name in KINKED:
+        return True
+    if op.name == "multiply":
+        mask, x = node.operands[1 - index], node.operands[index]
+        return np.ndim(x) > 0 and np.array_equal(mask, x > 0)
+    return False
+
+
+class Function:
+    """A function of each entry: its value f(x), and its derivative from output and input."""
+
+    def __init__(
+        self, f: Callable[[Vector], Vector], derivative: Callable[[Vector, Vector], Vector]
+    ) -> None:
+        self.f, self.derivative = f, derivative
+
+    def slope(self, x: Vector) -> Vector:
+        """f'(x)."""
+        return self.derivative(self.f(x), x)
+
+
+def function_faults(
+    tape: Tape, node: Node, x: Node, f: Function, slope: str, name: str, activation: bool
+) -> Iterator[Fault]:
+    """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
+
+    `slope` is how the right one is written.
+    """
+    a, y = x.data, node.data
+    below, above = tape.label(x), tape.label(node)
+
+    def put(key: str, kind: str, cost: float, local: Vector, text: str) -> Fault:
+        return Fault(key, kind, cost, times(local), text)
+
+    text = f"{slope} is taken at the output {above} instead of the input {below}"
+    yield put("at-output", _POINT, 0.0, f.slope(y), text)
+    text = f"the formula for {slope} in terms of the output {above} is given the input {below}"
+    yield put("of-input", _POINT, 0.0, f.derivative(a, a), text)
+    instead = f"stands where {slope} belongs"
+    yield put("itself", _OTHER, 0.1, y, f"{above} itself {instead}")
+    if name in ("sigmoid", "tanh"):
+        yield put("1-y", _OTHER, 0.15, 1 - y, f"1 - {above} {instead}")
+        yield put("1+yy", _OTHER, 0.15, 1 + y * y, f"1 + {above}² {instead}")
+        yield put("yy", _OTHER, 0.15, y * y, f"{above}² {instead}")
+        yield put("1-x", _OTHER, 0.15, 1 - a, f"1 - {below} {instead}")
+        yield put("y(1+y)", _OTHER, 0.15, y * (1 + y), f"{above} (1 + {above}) {instead}")
+    for other in _CONFUSED:
+        op = registry[other]
+        rule, settings = op.rules[0], dict(op.defaults)
+        if other == name:
+            continue
+        text = f"the derivative of {other} {instead}"
+        of_output = rule(np, y, a, **settings)
+        at_input = rule(np, op.forward(np, a, **settings), a, **settings)
+        yield put(f"{other}-of-output", _OTHER, 0.06, of_output, text)
+        yield put(f"{other}", _OTHER, 0.08, at_input, text)
+        if activation:
+            of_input = rule(np, a, a, **settings)
+            at_output = rule(np, op.forward(np, y, **settings), y, **settings)
+            yield put(f"{other}-of-input", _OTHER, 0.3, of_input, text)
+            yield put(f"{other}-at-output", _OTHER, 0.3, at_output, text)
+    for other, v in tape.named_arrays(a.shape):
+        if v is not a and v is not y:
+            text = f"{slope} is taken at {other} instead of {below}"
+            kind = _POINT if activation else "other"
+            yield put(f"at-{other}", kind, 0.3, f.slope(v), text)
+            yield put(f"of-{other}", kind, 0.3, f.derivative(v, v), text)
+
+
+def _power(tape: Tape, node: Node) -> Iterator[Fault]:
+    """x**p: the base dropped, the exponent not lowered or lowered twice, another base."""
+    x = node.operands[0]
+    p = 2.0 if len(node.operands) == 1 else node.operands[1]
+    name, power = tape.label_of(node.inputs[0]), tape.label(node)
+    text = f"the factor {name} of the derivative of {power} is missing"
+    yield Fault("base", "missing-factor", 0.05, times(p + 0 * x), text)
+    if np.ndim(p):
+        return
+    text = f"the exponent of {power} is not lowered by 1: a factor {name} too many"
+    yield Fault("not-lowered", "extra-factor", 0.1, times(p * x**p), text)
+    text = f"the exponent of {power} is lowered too far: a factor {name} too few"
+    yield Fault("lowered-twice", "missing-factor", 0.15, times(p * x ** (p - 2)), text)
+    for other, v in tape.named_arrays(np.shape(x)):
+        if v is not x:
+            kind = "missing-term" if tape.is_term(v, node.inputs[0]) else "other"
+            text = f"{other} stands where {name} belongs"
+            yield Fault(f"base-{other}", kind, 0.25, times(p * v ** (p - 1)), text)
+
+
+def _product(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """a * b: divided, the operand itself, another array in the other's place."""
+    own, other = node.operands[index], node.operands[1 - index]
+    mine, name = (tape.label_of(node.inputs[i]) for i in (index, 1 - index))
+    text = f"yours is divided by {name} where it is to be multiplied"
+    yield Fault("inverse", "other", 0.4, times(1 / other), text)
+    text = f"{mine} stands where {name} belongs"
+    yield Fault("own", "other", 0.35, times(own + 0 * other), text)
+    yield from swapped(tape, other, name, lambda g, v: g * v)
+
+
+def _quotient(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """a / b: multiplied for divided; the rule for the denominator half remembered."""
+    a, b = node.operands
+    one, two = (tape.label_of(v) for v in node.inputs)
+    if index == 0:
+        text = f"yours is multiplied by {two} where it is to be divided"
+        yield Fault("inverse", "other", 0.3, times(b + 0 * a), text)
+        return
+    why = f"the derivative of {tape.label(node)} is not as in -{one} / {two}²"
+    yield Fault("unsquared", "missing-factor", 0.1, times(-a / b), f"{why}: no square")
+    yield Fault("cubed", "extra-factor", 0.3, times(-a / b**3), f"{why}: a power too many")
+    yield Fault("bare", "missing-factor", 0.1, times(-1 / b**2 + 0 * a), f"{why}: no {one}")
+    yield Fault("straight", "other", 0.2, times(1 / b + 0 * a), f"{why}: {two} is a denominator")
+    yield Fault("upside", "other", 0.3, times(-b / a**2), f"{why}: exchanged")

@@ -1,0 +1,373 @@
+"""Every explanation of a wrong claim, verified entry by entry, the simplest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..node import Node
+from ..sweep import contribution
+from .faults import Fault, prime
+from .scales import Scales, tolerance_of
+from .search import Explanation, Search
+from .tape import Vector
+
+PAIRS_BUDGET = 0.4  # seconds for two mistakes at once
+ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
+
+# Equal numbers from different mistakes: the commoner one first (see the list of common errors).
+COMMONEST = (
+    "transpose",
+    "missing-factor",
+    "sign",
+    "wrong-activation-derivative",
+    "missing-term",
+    "constant-scale",
+    "missing-activation-derivative",
+    "mean-vs-sum",
+    "extra-factor",
+    "missing-broadcast-sum",
+    "activation-derivative-at-wrong-point",
+    "double-count",
+    "wrong-axis",
+    "elementwise-vs-matmul",
+    "wrong-order",
+    "off-by-index",
+    "shape",
+    "other",
+)
+RARITY = {kind: 0.002 * i for i, kind in enumerate(COMMONEST)}
+
+
+def explain(search: Search, scales: Scales) -> list[Explanation]:
+    """The explanations of a claim that has its node's shape."""
+    found = [*_factors(search, scales), *_steps(search), *_nodes(search)]
+    found += _transposed(search)
+    if not found:
+        found = [*_everywhere(search), *_cuts(search)]
+    if not found:
+        found = [*_with_factor(search, scales)]
+    if not found:
+        found = [*_pairs(search)]
+    if not found:
+        found = [*_proportional(search)]
+    return found
+
+
+def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
+    """A scalar factor on one step, or on the whole."""
+    tape = search.tape
+    missing = search.goal - search.base
+    for n, i, x in search.edges:
+        part = search.parts[n, i]
+        weight = search.project(x, part)
+        if abs(weight) <= 1e-12 * (abs(search.base) + abs(search.goal)):
+            continue
+        k = 1 + missing / weight
+        tol = tolerance_of(search.slack, weight, abs(k))
+        junction = len(tape.consumers[x]) > 1
+        alone = abs(weight - search.base) <= tol * abs(search.base)
+        meanings = list(scales.step(n, i, k, tol, junction, alone))
+        if meanings and search.matches(search.carry([(x, (_round(k) - 1) * part)])):
+            for m in meanings:
+                sites = [(x, (k - 1) * part)]
+                yield _explanation(m.kind, ONE + m.cost, m.text, tape.step(n), sites)
+    for x in search.region:
+        if len(tape.consumers[x]) < 2 or x is search.target or x in search.blocked:
+            continue
+        weight = search.project(x, search.g[x])
+        if abs(weight) > 1e-12 * (abs(search.base) + abs(search.goal)):
+            k = 1 + missing / weight
+            tol = tolerance_of(search.slack, weight, abs(k))
+            alone = abs(weight - search.base) <= tol * abs(search.base)
+            if alone or min(abs(k), abs(k + 1), abs(k - 2)) > tol:
+                continue
+            sites = [(x, (round(k) - 1) * search.g[x])]
+            if search.matches(search.carry(sites)):
+                kind, what = {
+                    0: ("missing-term", "left out"),
+                    -1: ("sign", "taken with the wrong sign"),
+                    2: ("double-count", "counted twice"),
+                }[round(k)]
+                text = f"all that flows through {tape.label(x)} is {what}"
+                yield _explanation(kind, ONE + 0.05, text, tape.step(x), sites)
+    if abs(search.base) > 0:
+        k = search.goal / search.base
+        tol = tolerance_of(search.slack, search.base, abs(k))
+        if search.matches(k * search.expected):
+            sites = [(search.target, (k - 1) * search.expected)]
+            for m in scales.whole(k, tol):
+                yield _explanation(m.kind, ONE + m.cost, m.text, "", sites)
+            for m in scales.whole(-k, tol):
+                if m.kind != "sign":
+                    text = (
+                        m.text.replace("yours is ", "yours is -", 1) + "; and the sign is flipped"
+                    )
+                    cost = TWO + m.cost
+                    yield _explanation(m.kind, cost, text, "", sites, ("sign",))
+
+
+def _round(k: float) -> float:
+    """A factor read off a projection, as the simple number that it must be."""
+    for n in (k, 1 / k if abs(k) > 1e-9 else k):
+        if abs(n - round(n)) < 1e-6 * max(1.0, abs(n)):
+            exact = float(round(n))
+            return exact if n == k else 1 / exact
+    return k
+
+
+def _steps(search: Search) -> Iterator[Explanation]:
+    """One fault of the catalogue at one step."""
+    for n, i, x, fault, delta, projected in search.singles:
+        if search.agrees(projected) and search.matches(search.carry([(x, delta)])):
+            yield _explanation(
+                fault.kind,
+                ONE + fault.cost,
+                fault.words(search.tape, n, i),
+                search.tape.step(n),
+                [(x, delta)],
+            )
+
+
+def _nodes(search: Search) -> Iterator[Explanation]:
+    """A factor too many at a node, its gradient transposed or shifted."""
+    for x, kind, cost, text, changed in _node_faults(search):
+        delta = changed - search.g[x]
+        if not np.isfinite(delta).all():
+            continue
+        sites = [(x, delta)]
+        agrees = search.agrees(search.base + search.project(x, delta))
+        if agrees and search.matches(search.carry(sites)):
+            yield _explanation(kind, ONE + cost, text, search.tape.step(x), sites)
+
+
+def _node_faults(search: Search) -> Iterator[tuple[Node, str, float, str, Vector]]:
+    tape = search.tape
+    locals_ = _local_derivatives(search)
+    for x in search.region:
+        if x in search.blocked and x is not search.target:
+            continue
+        g = search.g[x]
+        at = f"in the gradient with respect to {tape.label(x)}"
+        for name, v in tape.named_arrays(x.shape):
+            yield x, "extra-factor", 0.3, f"there is a factor {name} too many {at}", g * v
+        for name, v in locals_.get(x.shape, ()):
+            yield x, "extra-factor", 0.2, f"there is a factor {name} too many {at}", g * v
+        if g.ndim == 2 and g.shape[0] == g.shape[1]:
+            yield (
+                x,
+                "transpose",
+                0.1,
+                f"the gradient with respect to {tape.label(x)} is transposed",
+                g.T,
+            )
+        if g.ndim and x is not search.target:
+            continue
+        for axis in range(g.ndim):
+            for by in (1, -1):
+                text = f"the entries are shifted by one along axis {axis}"
+                yield x, "off-by-index", 0.2, text, np.roll(g, by, axis)
+
+
+def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
+    """The local derivatives of the graph's functions, by shape."""
+    found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
+    for n in search.tape.order:
+        op = n.op
+        if op is None or not op.elementwise or len(n.operands) != 1 or not callable(op.rules[0]):
+            continue
+        with np.errstate(all="ignore"):
+            d = np.asarray(op.rules[0](np, n.data, *n.operands, **n.params))
+        text = prime(op, search.tape.label_of(n.inputs[0]))
+        found.setdefault(d.shape, []).append((text, d))
+    for node in search.tape.order:
+        if node.op is not None and node.op.name == "softmax":
+            name = search.tape.label(node)
+            d = node.data * (1 - node.data)
+            found.setdefault(d.shape, []).append((f"{name} (1 - {name})", d))
+    return found
+
+
+def _transposed(search: Search) -> Iterator[Explanation]:
+    """The whole gradient transposed."""
+    g = search.expected
+    if g.ndim == 2 and g.shape[0] == g.shape[1] and search.matches(g.T):
+        text = (
+            "yours is the transpose of the gradient (numerator layout?): dE/d(node) has the "
+            "node's own layout"
+        )
+        yield _explanation("transpose", ONE, text, "", [(search.target, g.T - g)])
+
+
+def _everywhere(search: Search) -> Iterator[Explanation]:
+    """The same fault at every step of one sort: all activations, every time step."""
+    groups: dict[tuple[str, int, str], list[tuple[Node, int, Node, Fault]]] = {}
+    for n, i, x, fault in search.faults:
+        assert n.op is not None
+        groups.setdefault((n.op.name, i, fault.key), []).append((n, i, x, fault))
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        predicted = _resweep(search, {(n, i): fault for n, i, _, fault in group})
+        if predicted is not None and search.matches(predicted):
+            n, i, _, fault = group[0]
+            text = f"{fault.words(search.tape, n, i)}, and so at every step of this sort"
+            yield _explanation(fault.kind, ONE + 0.3 + fault.cost, text, search.tape.step(n), [])
+
+
+def _resweep(search: Search, replaced: dict[tuple[Node, int], Fault]) -> Vector | None:
+    """The claimed node's gradient with some steps replaced by faults."""
+    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
+    for x in search.region:
+        if x in g:
+            continue
+        total = None
+        for n, i in search.edges_into(x):
+            fault = replaced.get((n, i))
+            if fault is None:
+                c = contribution(n, i, g[n])
+            else:
+                found = search.apply(n, i, fault, g[n])
+                if found is None or found.shape != x.shape:
+                    return None
+                c = found
+            total = c if total is None else total + c
+        assert total is not None
+        g[x] = total
+    return g[search.target]
+
+
+def _cuts(search: Search) -> Iterator[Explanation]:
+    """Two paths left out together: the mean and the variance of a normalisation."""
+    tape = search.tape
+    side = [
+        x
+        for x in search.region
+        if x.op is not None
+        and x is not search.target
+        and x not in search.blocked
+        and (id(x) in tape.names or x.op.name in ("mean", "sum", "max", "logsumexp"))
+    ]
+    for a, one in enumerate(side[:16]):
+        for two in side[a + 1 : 16]:
+            predicted = _without(search, {one, two})
+            if predicted is not None and search.matches(predicted):
+                text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
+                yield _explanation("missing-term", ONE + 0.3, text, tape.step(one), [])
+
+
+def _without(search: Search, cut: set[Node]) -> Vector | None:
+    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
+    for x in search.region:
+        if x in g:
+            continue
+        if x in cut:
+            g[x] = np.zeros(x.shape)
+            continue
+        parts = [contribution(n, i, g[n]) for n, i in search.edges_into(x)]
+        g[x] = sum(parts[1:], parts[0])
+    return g[search.target]
+
+
+def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
+    """One fault at one step, and a sign or a constant besides."""
+    for n, i, x, fault, delta, projected in search.singles:
+        if abs(projected) <= 1e-12 * abs(search.goal):
+            continue
+        k = search.goal / projected
+        tol = tolerance_of(search.slack, projected, abs(k))
+        for kind, what in _extra(scales, k, tol):
+            predicted = search.carry([(x, delta)])
+            if search.matches(_round(k) * predicted):
+                yield _explanation(
+                    fault.kind,
+                    TWO + fault.cost,
+                    f"{fault.words(search.tape, n, i)}; and {what}",
+                    search.tape.step(n),
+                    [],
+                    (kind,),
+                )
+                break
+
+
+def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
+    if abs(k + 1) <= tol:
+        yield "sign", "the sign is flipped"
+        return
+    for sign in (1, -1):
+        for m in scales.whole(sign * k, tol):
+            more = "" if sign == 1 else ", and the sign is flipped"
+            yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1) + more
+
+
+def _pairs(search: Search) -> Iterator[Explanation]:
+    """Two faults of the catalogue at two steps, as long as the time lasts."""
+    start = time.perf_counter()
+    singles = sorted(search.singles, key=lambda s: s[3].cost)
+    for n, i, x, fault, delta, projected in singles:
+        if time.perf_counter() - start > PAIRS_BUDGET:
+            return
+        if fault.cost > 0.25:
+            continue
+        g = _moved(search, x, delta)
+        for n2, i2, x2, second, delta2, _ in singles:
+            if second.cost > 0.25 or (n2 is n and i2 == i):
+                continue
+            if n2 in g:
+                c = search.apply(n2, i2, second, g[n2])
+                if c is None or c.shape != x2.shape or not np.isfinite(c).all():
+                    continue
+                change = c - contribution(n2, i2, g[n2])
+            elif search.tape.position[n2] >= search.tape.position[n]:
+                change = delta2
+            else:
+                continue
+            total = projected + search.project(x2, change)
+            for k, also in ((1.0, ""), (-1.0, "sign")):
+                if search.agrees(k * total):
+                    predicted = k * search.carry([(x, delta), (x2, change)])
+                    if search.matches(predicted):
+                        one, two = fault.words(search.tape, n, i), second.words(search.tape, n2, i2)
+                        text = f"{one} at {search.tape.step(n)}; and {two}"
+                        kinds = (second.kind, *((also,) if also else ()))
+                        if also:
+                            text += "; and the sign is flipped"
+                        cost = TWO + fault.cost + second.cost + (1 if also else 0)
+                        where = search.tape.step(n2)
+                        yield _explanation(fault.kind, cost, text, where, [], kinds)
+                        return
+
+
+def _moved(search: Search, x: Node, delta: Vector) -> dict[Node, Vector]:
+    """The cotangents that differ once a delta is added at x."""
+    moved = {x: delta}
+    for node in search.region:
+        if node in search.blocked:
+            continue
+        for n, i in search.edges_into(node):
+            if n in moved and n not in search.blocked:
+                c = contribution(n, i, moved[n])
+                moved[node] = moved[node] + c if node in moved else c
+    return {node: search.g[node] + d for node, d in moved.items()}
+
+
+def _proportional(search: Search) -> Iterator[Explanation]:
+    """A factor that is no number of this graph, on an array that it fits exactly."""
+    if search.value.size < 2 or not abs(search.base):
+        return
+    k = search.goal / search.base
+    if search.matches(k * search.expected) and np.any(search.value):
+        yield _explanation("constant-scale", TWO, f"yours is {k:.6g} x the gradient", "", [])
+
+
+def _explanation(
+    kind: str,
+    cost: float,
+    text: str,
+    where: str,
+    sites: list[tuple[Node, Vector]],
+    other_kinds: tuple[str, ...] = (),
+) -> Explanation:
+    return Explanation(kind, cost + RARITY[kind], text, where, sites, other_kinds)
