@@ -13,17 +13,25 @@
   const items = new Map(); // id -> box or group
   for (const box of model.boxes) items.set(box.id, box);
   for (const group of model.groups) items.set(group.id, group);
-  for (const g of svg.querySelectorAll("[data-id]")) {
-    const item = items.get(g.dataset.id);
-    if (item) item.element = g;
-  }
+  for (const g of svg.querySelectorAll("[data-id]")) items.get(g.dataset.id).element = g;
+  const scopes = svg.querySelectorAll(".scope");
   const frames = new Map(); // group id -> the frame around the open scope
-  for (const g of svg.querySelectorAll("[data-scope]")) frames.set(g.dataset.scope, g);
-  svg.querySelectorAll("[data-edge]").forEach((g) => {
-    model.edges[+g.dataset.edge].element = g;
+  for (const group of model.groups) {
+    const frame = scopes[group.scope];
+    frame.dataset.group = group.id;
+    frames.set(group.id, frame);
+  }
+  const edges = [...svg.querySelectorAll(".link")].map((element) => {
+    const line = element.querySelector(".edge"), head = element.querySelector(".head");
+    const numbers = (at) => at.match(/-?[\d.]+/g).map(Number);
+    return {
+      element, line, head, label: element.querySelector(".local"),
+      s: element.dataset.from, t: element.dataset.to,
+      points: numbers(line.getAttribute("d")), tip: numbers(head.getAttribute("points")),
+    };
   });
   const inputs = new Map(); // box id -> edges that lead to it
-  for (const edge of model.edges) {
+  for (const edge of edges) {
     if (!inputs.has(edge.t)) inputs.set(edge.t, []);
     inputs.get(edge.t).push(edge);
   }
@@ -120,7 +128,7 @@
         const y0 = mapY(outer.y), y1 = mapY(outer.y + outer.h);
         item.left = (x0 + x1 - item.w) / 2;
         item.top = (y0 + y1 - item.h) / 2;
-        const move = `translate(${item.left - item.x} ${item.top - item.y})`;
+        const move = `translate(${item.left} ${item.top})`;
         if (item.move !== move) item.element.setAttribute("transform", item.move = move);
       }
       if (item.visible !== visible) item.element.style.display = visible ? "" : "none";
@@ -148,60 +156,63 @@
     }
   }
 
-  const pool = new Map(); // "source target" -> the path that stands for all edges between groups
+  const pool = new Map(); // "source target" -> the arrow that stands for all between two boxes
   const bundles = svg.querySelector(".bundles");
 
   function arrangeEdges(mapX, mapY) {
     const wanted = new Map();
-    for (const edge of model.edges) {
+    for (const edge of edges) {
       const s = seen(edge.s), t = seen(edge.t);
       const own = s === edge.s && t === edge.t;
-      edge.key = own ? "" : `${s} ${t}`;
-      edge.hidden = s === t;
+      edge.key = own || s === t ? "" : `${s} ${t}`;
       if (edge.own !== own) edge.element.style.display = own ? "" : "none";
       edge.own = own;
-      if (own) {
-        const line = edge.element.querySelector("path");
-        const points = edge.p.map(([x, y]) => `${mapX(x)} ${mapY(y)}`);
-        const d = `M${points[0]}C${points.slice(1).join(" ")}`;
-        if (edge.d !== d) line.setAttribute("d", edge.d = d);
-        edge.line = line;
-        const label = edge.element.querySelector("text");
-        if (label && edge.at) {
-          const [x, y] = edge.at;
-          const move = `translate(${mapX(x) - x} ${mapY(y) - y})`;
-          for (const part of edge.element.querySelectorAll("text, rect")) {
-            part.setAttribute("transform", move);
-          }
-        }
-      } else if (!edge.hidden) {
-        wanted.set(edge.key, [s, t]);
-      }
+      if (own) route(edge, mapX, mapY);
+      else if (edge.key) wanted.set(edge.key, [s, t]);
     }
-    for (const [key, line] of pool) line.style.display = wanted.has(key) ? "" : "none";
+    for (const [key, arrow] of pool) arrow.style.display = wanted.has(key) ? "" : "none";
     for (const [key, [s, t]] of wanted) {
       if (!pool.has(key)) {
-        const line = document.createElementNS(SVG, "path");
-        line.setAttribute("class", "edge-line");
-        line.setAttribute("marker-end", model.marker);
-        bundles.append(line);
-        pool.set(key, line);
+        const arrow = document.createElementNS(SVG, "g");
+        arrow.setAttribute("class", "link");
+        for (const [name, kind] of [["path", "edge"], ["polygon", "head"]]) {
+          const part = document.createElementNS(SVG, name);
+          part.setAttribute("class", kind);
+          arrow.append(part);
+        }
+        bundles.append(arrow);
+        pool.set(key, arrow);
       }
-      pool.get(key).setAttribute("d", curve(items.get(s), items.get(t)));
+      connect(pool.get(key), items.get(s), items.get(t));
     }
-    for (const edge of model.edges) if (!edge.own) edge.line = pool.get(edge.key);
+    for (const edge of edges) edge.shown = edge.own ? edge.element : pool.get(edge.key);
   }
 
-  /** From the far side of one box to the near side of another. */
-  function curve(a, b) {
-    if (down) {
-      const x0 = a.left + a.w / 2, y0 = a.top + a.h, x1 = b.left + b.w / 2, y1 = b.top - 6;
-      const bend = Math.max(20, Math.abs(y1 - y0) / 2);
-      return `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1}`;
-    }
-    const x0 = a.left + a.w, y0 = a.top + a.h / 2, x1 = b.left - 6, y1 = b.top + b.h / 2;
-    const bend = Math.max(20, Math.abs(x1 - x0) / 2);
-    return `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
+  /** The path that Graphviz found, through the maps. */
+  function route(edge, mapX, mapY) {
+    const through = edge.points.map((v, i) => (i % 2 ? mapY(v) : mapX(v)).toFixed(1));
+    const d = `M${through.slice(0, 2).join(" ")}C${through.slice(2).join(" ")}`;
+    if (edge.d === d) return;
+    edge.line.setAttribute("d", edge.d = d);
+    const [x, y] = edge.tip;
+    edge.head.setAttribute("transform", `translate(${mapX(x) - x} ${mapY(y) - y})`);
+    if (!edge.label) return;
+    const [lx, ly] = ["x", "y"].map((name) => +edge.label.getAttribute(name));
+    edge.label.setAttribute("transform", `translate(${mapX(lx) - lx} ${mapY(ly) - ly})`);
+  }
+
+  /** An arrow from the far side of one box to the near side of another. */
+  function connect(arrow, a, b) {
+    const [x0, y0, x1, y1] = down
+      ? [a.left + a.w / 2, a.top + a.h, b.left + b.w / 2, b.top]
+      : [a.left + a.w, a.top + a.h / 2, b.left, b.top + b.h / 2];
+    const bend = Math.max(20, Math.abs(down ? y1 - y0 : x1 - x0) / 2);
+    const d = down
+      ? `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1 - 7}`
+      : `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - 7} ${y1}`;
+    const wings = down ? [[x1 - 3, y1 - 7], [x1 + 3, y1 - 7]] : [[x1 - 7, y1 - 3], [x1 - 7, y1 + 3]];
+    arrow.querySelector(".edge").setAttribute("d", d);
+    arrow.querySelector(".head").setAttribute("points", [[x1, y1], ...wings].join(" "));
   }
 
   let extent = { x: 0, y: 0, w: 1, h: 1 };
@@ -315,19 +326,22 @@
 
   const steps = [{ kind: "start", boxes: [], changes: [] }];
   for (const f of model.forward) {
-    steps.push({ kind: "forward", ...f, boxes: [f.box], changes: [[f.box, "data", null, f.data]] });
+    const change = [f.box, "data", ["—", "pending"], [f.data, ""]];
+    steps.push({ kind: "forward", ...f, boxes: [f.box], changes: [change] });
   }
   if (model.backward.length) {
     const root = model.root;
+    const none = ["—", "pending"];
+    const grads = new Map([[root, [model.one, ""]]]);
     steps.push({
-      kind: "seed", box: root, boxes: [root], changes: [[root, "grad", null, model.one]],
+      kind: "seed", box: root, boxes: [root], changes: [[root, "grad", none, grads.get(root)]],
     });
-    const grads = new Map([[root, model.one]]);
     for (const b of model.backward) {
       const changes = b.shares.map((share) => {
-        const before = grads.get(share.box) ?? null;
-        grads.set(share.box, share.grad);
-        return [share.box, "grad", before, share.grad];
+        const before = grads.get(share.box) ?? none;
+        const after = [share.grad, share.arrived < share.expected ? "partial" : ""];
+        grads.set(share.box, after);
+        return [share.box, "grad", before, after];
       });
       steps.push({ kind: "backward", ...b, boxes: [b.box], changes });
     }
@@ -336,21 +350,14 @@
   let position = 0;
   let marked = [];
 
-  const rows = new Map();
-  function row(id, kind) {
-    const key = `${kind} ${id}`;
-    if (!rows.has(key)) {
-      rows.set(key, items.get(id)?.element.querySelector(`[data-row="${kind}"]`) ?? null);
+  /** Write a number into a box; its state is pending (none yet), partial or complete. */
+  function write(id, kind, [text, state]) {
+    const { element } = items.get(id);
+    const line = element.querySelector(`.value.${kind}`);
+    if (line) line.textContent = text;
+    for (const name of ["pending", "partial"]) {
+      element.classList.toggle(`${kind}-${name}`, state === name);
     }
-    return rows.get(key);
-  }
-  function write(id, kind, text) {
-    const line = row(id, kind);
-    if (!line) return;
-    const value = line.querySelector(".value");
-    value.textContent = text ?? "—";
-    line.classList.toggle("pending", text === null);
-    if (kind === "grad") items.get(id).element.classList.toggle("pending", text === null);
   }
 
   function mark(element, name) {
@@ -396,7 +403,7 @@
       if (seen(id) !== seen(step.box)) mark(items.get(seen(id)).element, "touched");
     }
     for (const edge of inputs.get(step.box) ?? []) {
-      if (step.kind === "forward" || others.has(edge.s)) mark(edge.own ? edge.element : edge.line, "used");
+      if (step.kind === "forward" || others.has(edge.s)) mark(edge.shown, "used");
     }
   }
 
@@ -577,9 +584,6 @@
   }
   function label() {
     $("fold").textContent = folded.size ? "Unfold all" : "Fold all";
-    for (const group of model.groups) {
-      group.element.setAttribute("aria-expanded", "false");
-    }
   }
 
   // --- hover: light up what a box was computed from
@@ -589,9 +593,9 @@
     for (const element of lit) element.classList.remove("lit");
     lit = [];
     if (id === null) return;
-    const start = isGroup(items.get(id))
+    const begin = isGroup(items.get(id))
       ? model.boxes.filter((b) => b.path.includes(id)).map((b) => b.id) : [id];
-    const stack = [...start], passed = new Set(start);
+    const stack = [...begin], passed = new Set(begin);
     const light = (element) => {
       if (element && !element.classList.contains("lit")) {
         element.classList.add("lit");
@@ -602,7 +606,7 @@
       const at = stack.pop();
       light(items.get(seen(at)).element);
       for (const edge of inputs.get(at) ?? []) {
-        if (!edge.hidden) light(edge.own ? edge.element : edge.line);
+        light(edge.shown);
         if (!passed.has(edge.s)) {
           passed.add(edge.s);
           stack.push(edge.s);
@@ -641,7 +645,7 @@
     soon();
     hover(id);
     $("found").textContent = `${match + 1} of ${matches.length}`;
-    $("live").textContent = `${items.get(id).tip}`;
+    $("live").textContent = items.get(id).element.getAttribute("aria-label");
   }
 
   // --- theme, help, keys, buttons
@@ -680,7 +684,7 @@
   const targetOf = (event) => {
     const box = event.target.closest("[data-id]");
     if (box) return box.dataset.id;
-    return event.target.closest("[data-scope]")?.dataset.scope ?? null;
+    return event.target.closest("[data-group]")?.dataset.group ?? null;
   };
   svg.addEventListener("click", (event) => {
     const id = targetOf(event);
@@ -760,11 +764,19 @@
 
   // --- begin: the leaves' values, no results, no gradients
 
-  for (const step of steps) for (const [id, kind] of step.changes) write(id, kind, null);
-  for (const box of model.boxes) if (box.grad === false) write(box.id, "grad", null);
+  for (const step of steps) {
+    for (const [id, kind] of step.changes) write(id, kind, ["—", "pending"]);
+  }
   for (const item of items.values()) item.element.setAttribute("tabindex", "0");
-  if (!model.groups.length) $("fold").hidden = true;
-  for (const frame of frames.values()) frame.setAttribute("tabindex", "0");
+  for (const group of model.groups) {
+    const frame = frames.get(group.id);
+    frame.setAttribute("tabindex", "0");
+    frame.setAttribute("aria-label", `${group.title}, unfolded scope`);
+    for (const element of [frame, group.element]) element.setAttribute("role", "button");
+    group.element.setAttribute("aria-expanded", "false");
+    frame.setAttribute("aria-expanded", "true");
+  }
+  $("fold").hidden = !model.groups.length;
   arrange();
   label();
   go(0, true);

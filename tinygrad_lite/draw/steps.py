@@ -70,13 +70,14 @@ class Backward:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """All steps of one graph. `seed` says what the backward pass starts from; without anything to
-    differentiate `backward` is empty."""
+    """All steps of one graph. The backward pass starts from `one`, the gradient of the root with
+    respect to itself, which `seed` says in words; with no op to differentiate it is empty."""
 
     root: Node
     names: Names
     forward: tuple[Forward, ...]
     backward: tuple[Backward, ...]
+    one: Any
     seed: str
 
     def symbol(self, node: Node) -> str:
@@ -94,9 +95,9 @@ def trace(root: Node, names: Names) -> Steps:
         seed = f"{symbol} = 1: the result changes exactly as itself"
     else:
         seed = f"{symbol} = ones {shape_text(root.shape)}: the gradient of the sum of its entries"
-    if root.op is None:
-        return Steps(root, names, forward, (), seed)
-    return Steps(root, names, forward, tuple(_sweep(root, order, names)), seed)
+    one = 1.0 if isinstance(root, Scalar) else namespace(root.data).ones_like(root.data)
+    backward = () if root.op is None else tuple(_sweep(root, one, order, names))
+    return Steps(root, names, forward, backward, one, seed)
 
 
 def _symbol(root: Node, node: Node, names: Names) -> str:
@@ -136,8 +137,7 @@ def _calculated(text: str) -> str:
     return re.sub(r"\((\(−[^()]*\))\)", r"\1", text)
 
 
-def _sweep(root: Node, order: list[Node], names: Names) -> list[Backward]:
-    seed = 1.0 if isinstance(root, Scalar) else namespace(root.data).ones_like(root.data)
+def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> list[Backward]:
     reached = sweep(root, seed)
     expected = dict.fromkeys(reached, 0)
     for node in order:

@@ -1,0 +1,333 @@
+"""The stepper: one HTML page of a graph, with everything in it, that works from a file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from importlib import resources
+from pathlib import Path as File
+from typing import Any, Literal
+
+from ..names import name_all
+from ..node import Node, topological_order
+from .collapse import LIMIT
+from .colours import DARK, LIGHT, Theme, style
+from .figures import summary
+from .layout import lay_out
+from .measure import TEXT, width
+from .scene import LABEL, MAX_NODES, PAD, Box, Path, Scene, build_scene, complete_names, sized
+from .steps import Steps, trace
+from .svg import base_style, box_svg, cluster_svg, edge_svg, xml
+
+THEMES = ("auto", "light", "dark")
+_EVERYTHING = 10**6  # levels of scopes: all are open
+
+
+def page(
+    root: Node,
+    names: Mapping[int, str],
+    *,
+    direction: Literal["right", "down"] = "right",
+    theme: str = "auto",
+    engine: str | None = None,
+) -> str:
+    """The page of everything that `root` depends on, as HTML.
+
+    `names` is what `names.name_all` gives. Raises `ValueError` for a graph of more than 2,000 nodes
+    and for an unknown theme.
+    """
+    if theme not in THEMES:
+        raise ValueError(f"theme: {theme!r} is not one of {', '.join(THEMES)}")
+    order = topological_order(root)[::-1]
+    if len(order) > LIMIT:
+        raise ValueError(
+            f"graph has {len(order):,} nodes; the stepper follows up to {LIMIT:,}: step through a "
+            "smaller part (one sample, one layer), or save the picture as .svg"
+        )
+    names = complete_names(order, names)
+    steps = trace(root, names)
+    scene, groups, folded = _scenes(root, steps, direction)
+    scene = lay_out(scene, engine)
+    groups, frames = _framed(scene, groups)
+    model = _model(scene, steps, groups, frames, folded)
+    svg = _svg(scene, groups)
+    parts = {
+        "theme": theme,
+        "title": escape(scene.title),
+        "css": _colours() + _asset("page.css"),
+        "svg": svg,
+        "model": _embedded(model),
+        "js": _asset("page.js"),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
+
+
+class Player:
+    """The stepper in a notebook, as `tg.play` makes it; `save` writes the page to a file."""
+
+    def __init__(self, html: str, title: str, height: int) -> None:
+        self.html = html
+        self._title = title
+        self._height = height
+
+    def save(self, path: str | File) -> File:
+        """Write the page, which needs nothing but itself. Returns the path."""
+        target = File(path)
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"the stepper is an HTML page: save it as .html, not {target.name!r}")
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"no such folder: {target.parent}")
+        target.write_text(self.html, encoding="utf-8")
+        return target
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" width="100%" '
+            f'height="{self._height}" style="border:1px solid #888;border-radius:6px" '
+            f'title="{escape(self._title)}"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self._title}: an HTML page of {len(self.html):,} characters; .save(path)>"
+
+
+def play(
+    root: Node,
+    *,
+    direction: Literal["right", "down"] = "right",
+    theme: str = "auto",
+    height: int = 560,
+) -> Player:
+    """Step through the forward and the backward pass of everything that `root` depends on.
+
+    Shows itself in a notebook, `height` pixels high; `.save("E.html")` writes the page. `.grad` is
+    neither needed nor touched. Raises as `page` does, `TypeError` for what is not a node.
+    """
+    if not isinstance(root, Node):
+        raise TypeError(f"play: expected a Value or a Tensor, got {type(root).__name__}")
+    order = topological_order(root)
+    constants = (x for node in order for x in node.inputs if getattr(x, "ndim", 0))
+    names = name_all([*order, *constants])
+    html = page(root, names, direction=direction, theme=theme)
+    return Player(html, f"stepper for {complete_names([root], names)[id(root)]}", height)
+
+
+# --- the scenes: everything open, and the box of every scope that can be folded
+
+
+def _scenes(
+    root: Node, steps: Steps, direction: Literal["right", "down"]
+) -> tuple[Scene, list[Box], set[str]]:
+    """All boxes; the boxes of scopes; the ids of those that are folded at first."""
+    grads = {s.node: s.gradient for b in steps.backward for s in b.shares} | {root: steps.one}
+    full = build_scene(
+        root,
+        steps.names,
+        direction=direction,
+        depth=_EVERYTHING,
+        max_nodes=LIMIT,
+        grads=grads,
+    )
+    groups: dict[str, Box] = {}
+    depths = max((len(box.scope) for box in full.boxes), default=0)
+    level = depths
+    fits = _count(full) <= MAX_NODES
+    for depth in range(depths - 1, -1, -1):
+        scene = build_scene(root, steps.names, depth=depth, max_nodes=LIMIT, grads=grads)
+        for box in scene.boxes:
+            if box.kind == "group":
+                rows = tuple(row for row in box.rows if row.label != "grad")
+                groups.setdefault(box.id, sized(replace(box, rows=rows)))
+        if not fits:
+            level, fits = depth, _count(scene) <= MAX_NODES
+    folded = {box.id for box in groups.values() if len(box.path) > level}
+    return replace(full, boxes=_roomy(full.boxes, steps)), list(groups.values()), folded
+
+
+def _count(scene: Scene) -> int:
+    return sum(box.kind != "constant" for box in scene.boxes)
+
+
+def _roomy(boxes: tuple[Box, ...], steps: Steps) -> tuple[Box, ...]:
+    """The boxes wide enough for every partial sum that their gradients go through."""
+    longest: dict[Node, float] = {}
+    for b in steps.backward:
+        for s in b.shares:
+            longest[s.node] = max(longest.get(s.node, 0.0), width(s.grad, TEXT))
+    return tuple(
+        replace(box, width=max(box.width, round(LABEL + longest[box.nodes[0]] + 2 * PAD + 0.5)))
+        if len(box.nodes) == 1 and box.nodes[0] in longest
+        else box
+        for box in boxes
+    )
+
+
+def _framed(scene: Scene, groups: list[Box]) -> tuple[list[Box], dict[str, int]]:
+    """The groups in the middle of their scopes' frames, and the number of each frame."""
+    numbers = {cluster.scope: k for k, cluster in enumerate(scene.clusters)}
+    placed = []
+    for box in groups:
+        frame = scene.clusters[numbers[box.path]]
+        x = frame.x + (frame.width - box.width) / 2
+        y = frame.y + (frame.height - box.height) / 2
+        placed.append(replace(box, x=x, y=y))
+    return placed, {box.id: numbers[box.path] for box in placed}
+
+
+# --- what the script is told
+
+
+def _model(
+    scene: Scene, steps: Steps, groups: list[Box], frames: Mapping[str, int], folded: set[str]
+) -> dict[str, Any]:
+    id_of = {box.nodes[0]: box.id for box in scene.boxes if box.nodes}
+    group_of = {box.path: box.id for box in groups}
+    kinds = [box.kind for box in scene.boxes]
+    return {
+        "heading": scene.title,
+        "direction": scene.direction,
+        "root": id_of[steps.root],
+        "one": summary(steps.one, norm=True).text,
+        "seed": steps.seed,
+        "counts": {
+            "ops": kinds.count("op") + kinds.count("output"),
+            "leaves": kinds.count("leaf"),
+            "constants": kinds.count("constant"),
+        },
+        "boxes": [
+            _rectangle(box)
+            | {
+                "path": _ids(box.scope, group_of),
+                "find": f"{box.title} {' '.join(n.op.name for n in box.nodes if n.op)} "
+                f"{'/'.join(box.scope)}",
+            }
+            for box in scene.boxes
+        ],
+        "groups": [
+            _rectangle(box)
+            | {
+                "title": box.title,
+                "path": _ids(box.path[:-1], group_of),
+                "scope": frames[box.id],
+                "frame": _frame(scene, frames[box.id]),
+            }
+            for box in groups
+        ],
+        "folded": sorted(folded),
+        "forward": [
+            {
+                "box": id_of[f.node],
+                "formula": f.formula,
+                "numbers": f.numbers,
+                "shapes": f.shapes,
+                "data": summary(f.node.data).text,
+                "from": [id_of[x] for x in f.node.parents()],
+            }
+            for f in steps.forward
+        ],
+        "backward": [
+            {
+                "box": id_of[b.node],
+                "formula": b.formula,
+                "symbol": steps.symbol(b.node),
+                "arrives": b.arrives,
+                "shares": [
+                    {
+                        "box": id_of[s.node],
+                        "name": steps.names[id(s.node)],
+                        "symbol": steps.symbol(s.node),
+                        "rule": s.rule,
+                        "rule_numbers": s.rule_numbers,
+                        "pull": s.pull,
+                        "pull_numbers": s.pull_numbers,
+                        "value": s.value,
+                        "adds": s.adds,
+                        "grad": s.grad,
+                        "arrived": s.arrived,
+                        "expected": s.expected,
+                    }
+                    for s in b.shares
+                ],
+            }
+            for b in steps.backward
+        ],
+    }
+
+
+def _rectangle(box: Box) -> dict[str, Any]:
+    return {
+        "id": box.id,
+        "x": round(box.x, 1),
+        "y": round(box.y, 1),
+        "w": round(box.width, 1),
+        "h": round(box.height, 1),
+    }
+
+
+def _frame(scene: Scene, number: int) -> dict[str, float]:
+    c = scene.clusters[number]
+    return {
+        "x": round(c.x, 1),
+        "y": round(c.y, 1),
+        "w": round(c.width, 1),
+        "h": round(c.height, 1),
+    }
+
+
+def _ids(scope: Path, group_of: Mapping[Path, str]) -> list[str]:
+    """The groups around, outermost first; a scope that holds a single node has no group."""
+    paths = (scope[:n] for n in range(1, len(scope) + 1))
+    return [group_of[path] for path in paths if path in group_of]
+
+
+# --- the parts of the page
+
+
+def _svg(scene: Scene, groups: list[Box]) -> str:
+    """The picture, in layers that the script rearranges."""
+    boxes = "".join(box_svg(box) for box in (*scene.boxes, *groups))
+    links = "".join(edge_svg(edge) for edge in scene.edges)
+    frames = "".join(cluster_svg(cluster) for cluster in scene.clusters)
+    return (
+        f'<svg class="tgl" role="group" aria-label="{xml(scene.alt)}"><g class="view">'
+        f'<g>{frames}</g><g class="bundles"></g><g>{links}</g><g>{boxes}</g></g></svg>'
+    )
+
+
+def _colours() -> str:
+    """Both themes; dark when chosen, or when the system is dark and nothing was chosen."""
+    dark = f"{_variables(DARK, ':root[data-theme=dark]')}{style('dark', ':root[data-theme=dark] .tgl')}"
+    auto = dark.replace("data-theme=dark", "data-theme=auto")
+    return (
+        f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}{dark}"
+        f"@media(prefers-color-scheme:dark){{{auto}}}"
+    )
+
+
+def _variables(theme: Theme, root: str) -> str:
+    dark = theme is DARK
+    values = {
+        "page": theme.page,
+        "text": theme.text,
+        "muted": theme.muted,
+        "line": theme.cluster,
+        "control": theme.edge,
+        "raised": "#1a1f26" if dark else "#f7f8fa",
+        "accent": "#5cb8ec" if dark else "#0072b2",
+        "warm": "#f0a13c" if dark else "#c25100",
+    }
+    body = ";".join(f"--{name}:{colour}" for name, colour in values.items())
+    return f"{root}{{{body};color-scheme:{theme.name}}}"
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _embedded(model: Mapping[str, Any]) -> str:
+    """JSON that cannot end the script element it stands in, whatever names it holds."""
+    text = json.dumps(model, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
