@@ -5,6 +5,7 @@ from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
 from .draw import draw as draw
+from .draw import play as play
 from .functions import *
 from .node import debug as debug
 from .node import enable_grad as enable_grad

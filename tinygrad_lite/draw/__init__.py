@@ -12,9 +12,10 @@ from ..names import name_all
 from ..node import Node, topological_order
 from .drawing import Drawing
 from .layout import ENGINES, lay_out
+from .page import Player, play
 from .scene import MAX_NODES, SHOW, build_scene
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "Player", "draw", "play"]
 
 
 def draw(

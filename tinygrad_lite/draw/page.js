@@ -21,15 +21,9 @@
     frame.dataset.group = group.id;
     frames.set(group.id, frame);
   }
-  const edges = [...svg.querySelectorAll(".link")].map((element) => {
-    const line = element.querySelector(".edge"), head = element.querySelector(".head");
-    const numbers = (at) => at.match(/-?[\d.]+/g).map(Number);
-    return {
-      element, line, head, label: element.querySelector(".local"),
-      s: element.dataset.from, t: element.dataset.to,
-      points: numbers(line.getAttribute("d")), tip: numbers(head.getAttribute("points")),
-    };
-  });
+  const edges = [...svg.querySelectorAll(".link")].map((element) => ({
+    element, s: element.dataset.from, t: element.dataset.to,
+  }));
   const inputs = new Map(); // box id -> edges that lead to it
   for (const edge of edges) {
     if (!inputs.has(edge.t)) inputs.set(edge.t, []);
@@ -49,126 +43,184 @@
     return element;
   }
 
-  // --- layout: a monotone map of each axis, so that nothing changes its order
+  // --- layout: as Python laid it out; with folded scopes, in columns that keep the order
 
-  /** Squeeze what folded scopes free and stretch what they need. Each of `parts` is {low, high,
-      size, rigid}: an interval, the room that it needs, and whether its inside keeps its lengths. */
-  function axisMap(parts) {
-    const stops = [...new Set(parts.flatMap((p) => [p.low, p.high]))].sort((a, b) => a - b);
-    const ends = new Map(stops.map((s) => [s, []]));
-    const change = new Map(stops.map((s) => [s, [0, 0]])); // of parts, of rigid ones, that cover
-    for (const p of parts) {
-      ends.get(p.high).push(p);
-      for (const k of p.rigid ? [0, 1] : [0]) {
-        change.get(p.low)[k] += 1;
-        change.get(p.high)[k] -= 1;
-      }
-    }
-    const place = new Map();
-    let covered = 0, rigid = 0, at = 0, previous = 0;
-    for (const stop of stops) {
-      const gap = stop - previous;
-      if (place.size) at += rigid ? gap : covered ? 0 : Math.min(gap, 70);
-      for (const p of ends.get(stop)) at = Math.max(at, place.get(p.low) + p.size);
-      place.set(stop, at);
-      covered += change.get(stop)[0];
-      rigid += change.get(stop)[1];
-      previous = stop;
-    }
-    return (v) => {
-      if (place.has(v)) return place.get(v);
-      let a = 0, b = stops.length - 1;
-      if (v <= stops[a]) return place.get(stops[a]) + v - stops[a];
-      if (v >= stops[b]) return place.get(stops[b]) + v - stops[b];
-      while (b - a > 1) {
-        const m = (a + b) >> 1;
-        if (stops[m] <= v) a = m; else b = m;
-      }
-      const share = (v - stops[a]) / (stops[b] - stops[a]);
-      return place.get(stops[a]) + share * (place.get(stops[b]) - place.get(stops[a]));
-    };
-  }
-
-  const plain = (v) => v;
+  const GAP = 18, COLUMN = 48, MARGIN = 14, TITLE = 26;
+  const ordinal = new Map(model.boxes.map((box, i) => [box.id, i])); // order of execution
+  const middle = new Map(); // where Python put it, across the direction of the picture
+  const laid = (item) => item.frame ?? item;
+  const across = (r) => (down ? r.x + r.w / 2 : r.y + r.h / 2);
+  for (const item of items.values()) middle.set(item.id, across(laid(item)));
+  model.boxes.forEach((box, i) => {
+    for (const scope of box.path) ordinal.set(scope, Math.max(ordinal.get(scope) ?? 0, i));
+  });
 
   function arrange() {
-    const shown = [...items.values()].filter((item) =>
-      isGroup(item)
-        ? folded.has(item.id) && seen(item.id) === item.id
-        : seen(item.id) === item.id);
+    const shown = [...items.values()].filter((item) => seen(item.id) === item.id
+      && (!isGroup(item) || folded.has(item.id)));
     const open = model.groups.filter((g) => !folded.has(g.id) && seen(g.id) === g.id);
-    let mapX = plain, mapY = plain;
-    if (folded.size) {
-      const along = (start, length) => [
-        ...shown.map((item) => {
-          const outer = isGroup(item) ? item.frame : item;
-          return {
-            low: outer[start], high: outer[start] + outer[length], size: item[length],
-            rigid: !isGroup(item),
-          };
-        }),
-        ...open.flatMap(({ frame }) => {
-          const low = frame[start], high = low + frame[length];
-          const edge = start === "y" ? 24 : 10; // the frame's margin, where its title stands
-          return [
-            { low, high: low + edge, size: edge, rigid: true },
-            { low: high - 8, high, size: 8, rigid: true },
-          ];
-        }),
-      ];
-      mapX = axisMap(along("x", "w"));
-      mapY = axisMap(along("y", "h"));
-    }
-    const now = new Set(shown.map((item) => item.id));
+    const visible = new Set(shown);
+    for (const group of open) Object.assign(group, { left: group.frame.x, top: group.frame.y,
+      width: group.frame.w, height: group.frame.h });
+    for (const box of shown) Object.assign(box, { left: box.x, top: box.y });
+    if (folded.size) columns(shown, open);
     for (const item of items.values()) {
-      const visible = now.has(item.id);
-      if (visible) {
-        const outer = isGroup(item) ? item.frame : item;
-        const x0 = mapX(outer.x), x1 = mapX(outer.x + outer.w);
-        const y0 = mapY(outer.y), y1 = mapY(outer.y + outer.h);
-        item.left = (x0 + x1 - item.w) / 2;
-        item.top = (y0 + y1 - item.h) / 2;
-        const move = `translate(${item.left} ${item.top})`;
+      const on = visible.has(item);
+      if (on) {
+        const move = `translate(${item.left.toFixed(1)} ${item.top.toFixed(1)})`;
         if (item.move !== move) item.element.setAttribute("transform", item.move = move);
       }
-      if (item.visible !== visible) item.element.style.display = visible ? "" : "none";
-      item.visible = visible;
+      if (item.visible !== on) item.element.style.display = on ? "" : "none";
+      item.visible = on;
     }
-    arrangeFrames(new Set(open.map((g) => g.id)), mapX, mapY);
-    arrangeEdges(mapX, mapY);
-    extent = bounds(shown, open, mapX, mapY);
+    arrangeFrames(new Set(open));
+    arrangeEdges();
+    const rooms = [...shown.map((i) => [i.left, i.top, i.left + i.w, i.top + i.h]),
+      ...open.map((g) => [g.left, g.top, g.left + g.width, g.top + g.height])];
+    const [x, y, right, bottom] = [0, 1, 2, 3].map((k) =>
+      rooms.reduce((best, r) => (k < 2 ? Math.min : Math.max)(best, r[k]), k < 2 ? 1e9 : -1e9));
+    extent = { x: x - 16, y: y - 16, w: right - x + 32, h: bottom - y + 32 };
   }
 
-  function arrangeFrames(open, mapX, mapY) {
+  /** Lay out every open scope by itself, innermost first, each then a box in the one around it. */
+  function columns(shown, open) {
+    const inside = new Map([[null, []], ...open.map((g) => [g.id, []])]);
+    for (const item of [...shown, ...open]) inside.get(item.path.at(-1) ?? null).push(item);
+    const links = new Map([...inside.keys()].map((scope) => [scope, new Map()]));
+    for (const edge of edges) {
+      const a = chain(edge.s), b = chain(edge.t);
+      let n = 0;
+      while (n < a.length && a[n] === b[n]) n += 1;
+      if (n === a.length || n === b.length) continue;
+      links.get(n ? a[n - 1] : null).set(`${a[n]} ${b[n]}`, [a[n], b[n]]);
+    }
+    const scopes = [...open].sort((a, b) => b.path.length - a.path.length).map((g) => g.id);
+    for (const scope of [...scopes, null]) {
+      const size = stack(inside.get(scope), [...links.get(scope).values()]);
+      if (scope === null) continue;
+      const group = items.get(scope);
+      group.width = Math.max(size[0] + 2 * MARGIN, group.title.length * 7.2 + 24);
+      group.height = size[1] + MARGIN + TITLE;
+    }
+    for (const scope of [...scopes].reverse()) {
+      const group = items.get(scope);
+      for (const item of inside.get(scope)) {
+        item.left += group.left + MARGIN;
+        item.top += group.top + TITLE;
+      }
+    }
+  }
+  /** A box and the scopes around it as they are seen, outermost first. */
+  function chain(id) {
+    const { path } = items.get(id);
+    const at = path.findIndex((scope) => folded.has(scope));
+    return at < 0 ? [...path, id] : path.slice(0, at + 1);
+  }
+
+  /** Columns by the longest path; in each, the order that Python gave. Returns width and height. */
+  function stack(children, pairs) {
+    const long = down ? "h" : "w", wide = down ? "w" : "h";
+    const size = (item) => (isGroup(item) && !folded.has(item.id)
+      ? { w: item.width, h: item.height } : { w: item.w + (isGroup(item) ? 4 : 0), h: item.h });
+    const order = (id) => ordinal.get(id);
+    const column = new Map(children.map((item) => [item.id, 0]));
+    const ahead = pairs.filter(([a, b]) => order(a) < order(b));
+    ahead.sort((p, q) => order(p[0]) - order(q[0]));
+    for (const [a, b] of ahead) column.set(b, Math.max(column.get(b), column.get(a) + 1));
+    const entered = new Set(ahead.map(([, b]) => b));
+    const nearest = new Map();
+    for (const [a, b] of ahead) {
+      nearest.set(a, Math.min(nearest.get(a) ?? Infinity, column.get(b) - 1));
+    }
+    for (const [id, at] of nearest) if (!entered.has(id)) column.set(id, at);
+    const ranks = [];
+    for (const item of children) (ranks[column.get(item.id)] ??= []).push(item);
+    const centre = new Map();
+    let start = 0;
+    for (const rank of ranks.filter(Boolean)) {
+      rank.sort((a, b) => middle.get(a.id) - middle.get(b.id));
+      const room = Math.max(...rank.map((item) => size(item)[long]));
+      for (const item of rank) {
+        item[down ? "top" : "left"] = start + (room - size(item)[long]) / 2;
+      }
+      start += room + COLUMN;
+    }
+    const near = new Map(children.map((item) => [item.id, []]));
+    for (const [a, b] of ahead) {
+      near.get(a).push(b);
+      near.get(b).push(a);
+    }
+    for (const sweep of [ranks, ranks, [...ranks].reverse(), ranks]) {
+      for (const rank of sweep.filter(Boolean)) settle(rank, near, centre, (i) => size(i)[wide]);
+    }
+    const low = Math.min(...children.map((i) => centre.get(i.id) - size(i)[wide] / 2));
+    const high = Math.max(...children.map((i) => centre.get(i.id) + size(i)[wide] / 2));
+    for (const item of children) {
+      item[down ? "left" : "top"] = centre.get(item.id) - size(item)[wide] / 2 - low;
+    }
+    return down ? [high - low, start - COLUMN] : [start - COLUMN, high - low];
+  }
+
+  /** Move a column's boxes towards the middle of their neighbours, in their order, side by side:
+      runs that touch move as one. */
+  function settle(rank, near, centre, size) {
+    const runs = [];
+    let last = 0;
+    for (const item of rank) {
+      const known = near.get(item.id).map((id) => centre.get(id)).filter((c) => c !== undefined);
+      const want = known.length ? known.reduce((a, b) => a + b) / known.length
+        : centre.get(item.id) ?? last + size(item) / 2;
+      last = want + size(item) / 2 + GAP;
+      let run = { items: [item], length: size(item), want: want - size(item) / 2, weight: 1 };
+      while (runs.length && runs.at(-1).want + runs.at(-1).length + GAP > run.want) {
+        const before = runs.pop();
+        const shift = before.length + GAP;
+        const weight = before.weight + run.weight;
+        run = {
+          items: [...before.items, ...run.items], length: shift + run.length, weight,
+          want: (before.want * before.weight + (run.want - shift) * run.weight) / weight,
+        };
+      }
+      runs.push(run);
+    }
+    for (const run of runs) {
+      let at = run.want;
+      for (const item of run.items) {
+        centre.set(item.id, at + size(item) / 2);
+        at += size(item) + GAP;
+      }
+    }
+  }
+
+  function arrangeFrames(open) {
+    const owned = new Set(frames.values());
+    for (const frame of scopes) {
+      if (!owned.has(frame)) frame.style.display = folded.size ? "none" : "";
+    }
     for (const group of model.groups) {
       const element = frames.get(group.id);
-      if (!element) continue;
-      element.style.display = open.has(group.id) ? "" : "none";
-      if (!open.has(group.id)) continue;
-      const { x, y, w, h } = group.frame;
+      element.style.display = open.has(group) ? "" : "none";
+      if (!open.has(group)) continue;
       const rect = element.querySelector("rect"), title = element.querySelector("text");
-      const left = mapX(x), top = mapY(y);
-      rect.setAttribute("x", left);
-      rect.setAttribute("y", top);
-      rect.setAttribute("width", mapX(x + w) - left);
-      rect.setAttribute("height", mapY(y + h) - top);
-      if (title) title.setAttribute("transform", `translate(${left - x} ${top - y})`);
+      for (const [name, key] of [["x", "left"], ["y", "top"], ["width", "width"],
+        ["height", "height"]]) rect.setAttribute(name, group[key]);
+      title.setAttribute("x", group.left + 10);
+      title.setAttribute("y", group.top + 15);
     }
   }
 
   const pool = new Map(); // "source target" -> the arrow that stands for all between two boxes
   const bundles = svg.querySelector(".bundles");
 
-  function arrangeEdges(mapX, mapY) {
+  function arrangeEdges() {
     const wanted = new Map();
     for (const edge of edges) {
       const s = seen(edge.s), t = seen(edge.t);
-      const own = s === edge.s && t === edge.t;
+      const own = !folded.size;
       edge.key = own || s === t ? "" : `${s} ${t}`;
       if (edge.own !== own) edge.element.style.display = own ? "" : "none";
       edge.own = own;
-      if (own) route(edge, mapX, mapY);
-      else if (edge.key) wanted.set(edge.key, [s, t]);
+      if (edge.key) wanted.set(edge.key, [s, t]);
     }
     for (const [key, arrow] of pool) arrow.style.display = wanted.has(key) ? "" : "none";
     for (const [key, [s, t]] of wanted) {
@@ -188,19 +240,6 @@
     for (const edge of edges) edge.shown = edge.own ? edge.element : pool.get(edge.key);
   }
 
-  /** The path that Graphviz found, through the maps. */
-  function route(edge, mapX, mapY) {
-    const through = edge.points.map((v, i) => (i % 2 ? mapY(v) : mapX(v)).toFixed(1));
-    const d = `M${through.slice(0, 2).join(" ")}C${through.slice(2).join(" ")}`;
-    if (edge.d === d) return;
-    edge.line.setAttribute("d", edge.d = d);
-    const [x, y] = edge.tip;
-    edge.head.setAttribute("transform", `translate(${mapX(x) - x} ${mapY(y) - y})`);
-    if (!edge.label) return;
-    const [lx, ly] = ["x", "y"].map((name) => +edge.label.getAttribute(name));
-    edge.label.setAttribute("transform", `translate(${mapX(lx) - lx} ${mapY(ly) - ly})`);
-  }
-
   /** An arrow from the far side of one box to the near side of another. */
   function connect(arrow, a, b) {
     const [x0, y0, x1, y1] = down
@@ -216,19 +255,6 @@
   }
 
   let extent = { x: 0, y: 0, w: 1, h: 1 };
-
-  function bounds(shown, open, mapX, mapY) {
-    const low = [Infinity, Infinity], high = [-Infinity, -Infinity];
-    const take = (x0, y0, x1, y1) => {
-      low[0] = Math.min(low[0], x0);
-      low[1] = Math.min(low[1], y0);
-      high[0] = Math.max(high[0], x1);
-      high[1] = Math.max(high[1], y1);
-    };
-    for (const i of shown) take(i.left, i.top, i.left + i.w, i.top + i.h);
-    for (const { frame: f } of open) take(mapX(f.x), mapY(f.y), mapX(f.x + f.w), mapY(f.y + f.h));
-    return { x: low[0] - 16, y: low[1] - 16, w: high[0] - low[0] + 32, h: high[1] - low[1] + 32 };
-  }
 
   // --- zoom and pan: the view is {x, y, k}, the picture's point (x, y) at the corner, scaled by k
 
@@ -259,7 +285,7 @@
   function fit(all) {
     const { w, h } = room();
     const whole = Math.min(w / extent.w, h / extent.h, 1.3);
-    view.k = all ? whole : Math.max(whole, 0.62);
+    view.k = all ? whole : Math.max(whole, 0.85);
     view.x = extent.x - Math.max(0, (w / view.k - extent.w) / 2);
     view.y = extent.y + (extent.h - h / view.k) / 2;
     soon();

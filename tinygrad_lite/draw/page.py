@@ -24,19 +24,22 @@ from .svg import base_style, box_svg, cluster_svg, edge_svg, xml
 
 THEMES = ("auto", "light", "dark")
 _EVERYTHING = 10**6  # levels of scopes: all are open
+_ROOM = (880.0, 640.0)  # pixels, of the picture beside the panel
+_QUICK = 300  # boxes: with more, the layout is not tried in both directions
 
 
 def page(
     root: Node,
     names: Mapping[int, str],
     *,
-    direction: Literal["right", "down"] = "right",
+    direction: Literal["right", "down"] | None = None,
     theme: str = "auto",
     engine: str | None = None,
 ) -> str:
     """The page of everything that `root` depends on, as HTML.
 
-    `names` is what `names.name_all` gives. Raises `ValueError` for a graph of more than 2,000 nodes
+    `names` is what `names.name_all` gives; without a `direction`, the one that shows more at a
+    readable size is taken. Raises `ValueError` for a graph of more than 2,000 nodes
     and for an unknown theme.
     """
     if theme not in THEMES:
@@ -49,8 +52,8 @@ def page(
         )
     names = complete_names(order, names)
     steps = trace(root, names)
-    scene, groups, folded = _scenes(root, steps, direction)
-    scene = lay_out(scene, engine)
+    scene, groups, folded = _scenes(root, steps)
+    scene = _laid_out(scene, direction, engine)
     groups, frames = _framed(scene, groups)
     model = _model(scene, steps, groups, frames, folded)
     svg = _svg(scene, groups)
@@ -97,7 +100,7 @@ class Player:
 def play(
     root: Node,
     *,
-    direction: Literal["right", "down"] = "right",
+    direction: Literal["right", "down"] | None = None,
     theme: str = "auto",
     height: int = 560,
 ) -> Player:
@@ -118,15 +121,12 @@ def play(
 # --- the scenes: everything open, and the box of every scope that can be folded
 
 
-def _scenes(
-    root: Node, steps: Steps, direction: Literal["right", "down"]
-) -> tuple[Scene, list[Box], set[str]]:
+def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], set[str]]:
     """All boxes; the boxes of scopes; the ids of those that are folded at first."""
     grads = {s.node: s.gradient for b in steps.backward for s in b.shares} | {root: steps.one}
     full = build_scene(
         root,
         steps.names,
-        direction=direction,
         depth=_EVERYTHING,
         max_nodes=LIMIT,
         grads=grads,
@@ -145,6 +145,21 @@ def _scenes(
             level, fits = depth, _count(scene) <= MAX_NODES
     folded = {box.id for box in groups.values() if len(box.path) > level}
     return replace(full, boxes=_roomy(full.boxes, steps)), list(groups.values()), folded
+
+
+def _laid_out(
+    scene: Scene, direction: Literal["right", "down"] | None, engine: str | None
+) -> Scene:
+    right = lay_out(replace(scene, direction=direction or "right"), engine)
+    if direction or len(scene.boxes) > _QUICK or _scale(right) >= 1:
+        return right
+    down = lay_out(replace(scene, direction="down"), engine)
+    return max(right, down, key=_scale)
+
+
+def _scale(scene: Scene) -> float:
+    """How large the picture stands in the page's usual room."""
+    return min(_ROOM[0] / scene.width, _ROOM[1] / scene.height)
 
 
 def _count(scene: Scene) -> int:
@@ -299,7 +314,8 @@ def _svg(scene: Scene, groups: list[Box]) -> str:
 
 def _colours() -> str:
     """Both themes; dark when chosen, or when the system is dark and nothing was chosen."""
-    dark = f"{_variables(DARK, ':root[data-theme=dark]')}{style('dark', ':root[data-theme=dark] .tgl')}"
+    chosen = ":root[data-theme=dark]"
+    dark = _variables(DARK, chosen) + style("dark", f"{chosen} .tgl")
     auto = dark.replace("data-theme=dark", "data-theme=auto")
     return (
         f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}{dark}"

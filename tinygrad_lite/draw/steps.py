@@ -190,8 +190,10 @@ def _share(
             values = _numbers(node)
             slope = number(contribution(node, index, 1.0))
             written = _calculated(local_text(node, index, values))
-            same = written.strip("()").replace("-", "−") == slope
-            rule_numbers = slope if same else f"{written} = {slope}"
+            plain = {local.replace("-", "−"), written.strip("()").replace("-", "−")}
+            rule_numbers = f"{written} = {slope}"
+            if slope in plain:
+                rule_numbers = "" if local.replace("-", "−") == slope else slope
             pull_numbers = f"{_bracketed(g)} * {_bracketed(contribution(node, index, 1.0))}"
     pull = _on_paper(pullback_text(node, index, names, cotangent=upstream))
     value = summary(c, norm=True).text

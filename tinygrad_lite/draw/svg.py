@@ -159,6 +159,7 @@ def box_svg(box: Box) -> str:
             f"{xml(row.text)}</text>"
         )
         if row.heat:
+            parts.append(f'<g class="heat {row.label}">')
             left = box.width - PAD - map_width
             cell = map_height / len(row.heat)
             for i, line in enumerate(row.heat):
@@ -169,6 +170,7 @@ def box_svg(box: Box) -> str:
                         f'y="{_n(middle - map_height / 2 + i * cell)}" '
                         f'width="{CELL:g}" height="{_n(cell)}"/>'
                     )
+            parts.append("</g>")
         y += height
     return "".join(parts) + "</g>"
 
