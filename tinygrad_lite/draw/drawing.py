@@ -12,7 +12,9 @@ from typing import Any
 import graphviz  # type: ignore[import-untyped]
 
 from ..node import Node
+from .collapse import LIMIT
 from .dot import digraph
+from .page import page
 from .scene import Scene
 from .svg import render, xml
 
@@ -41,9 +43,16 @@ class Drawing:
 
     @cached_property
     def html(self) -> str:
-        """The picture as a page of HTML."""
+        """The page that steps through the graph; of several roots, of a backward graph and of more
+        than 2,000 nodes the picture alone."""
+        scene = self.scene
+        if len(self.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
+            down = scene.direction == "down"
+            return page(
+                self.roots[0], self.names, direction="down" if down else None, theme=self.theme
+            )
         return (
-            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(self.scene.title)}'
+            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}'
             f'</title><body style="margin:0;overflow:auto">{self.svg}</body></html>'
         )
 

@@ -291,6 +291,13 @@
     soon();
   }
 
+  /** As large as can be read, with the step at hand, or the first, in view. */
+  function start() {
+    fit(false);
+    const ids = concerned();
+    reveal(ids.length || steps.length < 2 ? ids : [seen(steps[1].box)]);
+  }
+
   /** Move as little as brings these boxes into view. */
   function reveal(ids) {
     const boxes = ids.map((id) => items.get(id)).filter((item) => item.visible);
@@ -513,15 +520,15 @@
     equation(card, "local", share.rule);
     if (share.rule_numbers) equation(card, "", `= ${share.rule_numbers}`, "numbers");
     equation(card, "hands on", share.pull);
+    const alone = share.expected === 1;
     equation(card, "", share.pull_numbers ? `= ${share.pull_numbers} = ${share.value}`
-      : `= ${share.value}`, "numbers");
+      : `= ${share.value}`, alone ? "numbers result" : "numbers");
     if (share.adds) equation(card, "adds up", share.adds, "adds");
-    else equation(card, "first", `${share.symbol} = ${share.grad}`, "adds");
+    else if (!alone) equation(card, "so far", `${share.symbol} = ${share.grad}`, "adds");
     const open = share.expected - share.arrived;
     make("p", { class: open ? "note" : "note done" }, card, open
-      ? `${share.arrived} of ${share.expected} have arrived at ${share.name}`
-      : `✓ ${share.symbol} = ${share.grad} is complete` +
-        (share.expected > 1 ? ` (${share.expected} of ${share.expected})` : ""));
+      ? `${share.arrived} of ${share.expected} shares are in`
+      : `✓ ${share.symbol} is complete` + (alone ? "" : `: ${share.expected} shares`));
     return share.adds ? `${share.name} adds up: ${share.adds}.`
       : `${share.name} receives ${share.value}.`;
   }
@@ -605,7 +612,7 @@
     highlight();
     describe(true);
     label();
-    fit(false);
+    start();
     $("live").textContent = folded.size ? "All scopes folded." : "All scopes unfolded.";
   }
   function label() {
@@ -806,6 +813,6 @@
   arrange();
   label();
   go(0, true);
-  fit(false);
+  start();
   svg.classList.add("ready");
 })();

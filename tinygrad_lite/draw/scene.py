@@ -254,11 +254,12 @@ class _Maker:
         return self._constant(order, unit, unit.content)
 
     def _node(self, order: int, unit: Unit, node: Node) -> Box:
-        name = self._names[id(node)]
+        names = self._within(unit.scope, node)
+        name = names[id(node)]
         shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
         title = name
         if node.op:
-            title += f" = {shorten(_MINUS.sub(figures.MINUS, write(node, self._names, depth=0)))}"
+            title += f" = {shorten(_MINUS.sub(figures.MINUS, write(node, names, depth=0)))}"
         data, grad = figures.summary(node.data), figures.summary(self._grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
@@ -302,6 +303,17 @@ class _Maker:
             for user, index in self._uses[node]
         ]
         return " + ".join(term or "…" for term in terms)
+
+    def _within(self, scope: Path, node: Node) -> Mapping[int, str]:
+        """The names of a node and its inputs, without the scope that is drawn around them."""
+        if not scope:
+            return self._names
+        prefix = ".".join(scope) + "."
+        return {
+            id(x): self._names[id(x)].removeprefix(prefix)
+            for x in (node, *node.inputs)
+            if id(x) in self._names
+        }
 
     def _constant(self, order: int, unit: Unit, value: Any) -> Box:
         name = self._names.get(id(value), "")
