@@ -100,7 +100,7 @@ def test_arrays_too():
     for node in nodes:
         assert np.array_equal(found[node], node.grad)
     (share,) = shares(steps, "s", "v")
-    assert share.rule == "∂s/∂v = s * (1 - s)"
+    assert share.rule == "∂s/∂v = s * (1 − s)"
     assert share.value == summary(nodes[2].grad, norm=True).text
     assert steps.forward[0].shapes == "W (5, 4), x (4,) → v (5,)"
 
@@ -183,3 +183,17 @@ def test_a_chain_does_not_recurse():
     for _ in range(3000):
         y = y * 1.0
     assert len(steps_of(y, x=x, y=y).backward) == 3000
+
+
+def test_a_rule_that_cannot_be_written_still_steps():
+    @tg.elementwise("odd({0})")
+    def odd(xp, x):
+        """x**2, with a rule that takes numbers only."""
+        return x * x
+
+    odd.local(lambda xp, y, x: float(x) * 2.0)
+    x = tg.Value(3.0)
+    y = odd(x)
+    (share,) = shares(steps_of(y, x=x, y=y), "y", "x")
+    assert (share.rule, share.rule_numbers, share.grad) == ("", "6", "6")
+    assert share.pull == "the rule of odd, given ∂y/∂y"

@@ -150,11 +150,14 @@ def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], set[str]]:
 def _laid_out(
     scene: Scene, direction: Literal["right", "down"] | None, engine: str | None
 ) -> Scene:
+    """With scopes, our own layout: it stands them in columns, as the page does when some are
+    folded, and so keeps places."""
+    engine = engine or ("layered" if scene.clusters else None)
     right = lay_out(replace(scene, direction=direction or "right"), engine)
     if direction or len(scene.boxes) > _QUICK or _scale(right) >= 1:
         return right
     down = lay_out(replace(scene, direction="down"), engine)
-    return max(right, down, key=_scale)
+    return down if _scale(down) > 1.3 * _scale(right) else right
 
 
 def _scale(scene: Scene) -> float:

@@ -299,7 +299,7 @@ class _Maker:
     def _sum(self, node: Node) -> str:
         """What the consumers of a node hand to its gradient, written out."""
         terms = [
-            _written(pullback_text, user, index, self._names, cotangent=self._derivative(user))
+            written(pullback_text, user, index, self._names, cotangent=self._derivative(user))
             for user, index in self._uses[node]
         ]
         return " + ".join(term or "…" for term in terms)
@@ -383,7 +383,7 @@ class _Maker:
         if not isinstance(x, Node) or x.constant or not op.elementwise or not op.rules:
             return edge
         names = self._names
-        text = _written(local_text, node, edge.index, names)
+        text = written(local_text, node, edge.index, names)
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
         local = None
         if isinstance(node, Scalar) and "local" in self._show:
@@ -394,7 +394,7 @@ class _Maker:
 _MINUS = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a sign, not a hyphen within a name
 
 
-def _written(write: Callable[..., str], *args: Any, **options: Any) -> str:
+def written(write: Callable[..., str], *args: Any, **options: Any) -> str:
     """A rule as text, or nothing: a user's rule may compute on numbers only."""
     try:
         return _MINUS.sub(figures.MINUS, write(*args, **options))

@@ -19,6 +19,7 @@ from ..notation import local_text, pullback_text, write
 from ..sweep import contribution, sweep
 from .figures import number, shape_text, summary
 from .measure import shorten
+from .scene import written
 
 Names = Mapping[int, str]
 LONG = 160  # characters in one line of the panel
@@ -105,10 +106,10 @@ def _symbol(root: Node, node: Node, names: Names) -> str:
 
 
 def _forward(node: Node, names: Names) -> Forward:
-    formula = shorten(f"{names[id(node)]} = {write(node, names)}", LONG)
+    formula = shorten(f"{names[id(node)]} = {written(write, node, names)}", LONG)
     numbers = shapes = ""
     if isinstance(node, Scalar):
-        numbers = f"{_calculated(write(node, _numbers(node)))} = {number(node.data)}"
+        numbers = f"{_calculated(written(write, node, _numbers(node)))} = {number(node.data)}"
     else:
         known = {names.get(id(x), "constant"): np.shape(a) for x, a in _pairs(node)}
         given = ", ".join(f"{name} {shape_text(shape)}" for name, shape in known.items() if shape)
@@ -162,7 +163,7 @@ def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> list[Backw
             arrived[x] += 1
             counts = arrived[x], expected[x]
             shares.append(_share(root, node, index, names, g, c, before, after, counts))
-        formula = shorten(f"{names[id(node)]} = {write(node, names)}", LONG)
+        formula = shorten(f"{names[id(node)]} = {written(write, node, names)}", LONG)
         steps.append(Backward(node, formula, summary(g, norm=True).text, tuple(shares)))
     return steps
 
@@ -182,20 +183,15 @@ def _share(
     assert op is not None
     upstream = _symbol(root, node, names)
     rule = rule_numbers = pull_numbers = ""
-    scalar = isinstance(node, Scalar)
-    if op.elementwise:
-        local = local_text(node, index, names)
+    local = written(local_text, node, index, names) if op.elementwise else ""
+    if local:
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {local}"
-        if scalar:
-            values = _numbers(node)
-            slope = number(contribution(node, index, 1.0))
-            written = _calculated(local_text(node, index, values))
-            plain = {local.replace("-", "−"), written.strip("()").replace("-", "−")}
-            rule_numbers = f"{written} = {slope}"
-            if slope in plain:
-                rule_numbers = "" if local.replace("-", "−") == slope else slope
-            pull_numbers = f"{_bracketed(g)} * {_bracketed(contribution(node, index, 1.0))}"
-    pull = _on_paper(pullback_text(node, index, names, cotangent=upstream))
+    if isinstance(node, Scalar):
+        slope = contribution(node, index, 1.0)
+        rule_numbers = _evaluated(node, index, local, number(slope))
+        pull_numbers = f"{_bracketed(g)} * {_bracketed(slope)}"
+    pull = written(pullback_text, node, index, names, cotangent=upstream)
+    pull = _on_paper(pull) or f"the rule of {op.name}, given {upstream}"
     value = summary(c, norm=True).text
     total = summary(after, norm=True).text
     adds = "" if before is None else _sum(before, c, total)
@@ -213,6 +209,14 @@ def _share(
         expected=counts[1],
         gradient=after,
     )
+
+
+def _evaluated(node: Node, index: int, local: str, slope: str) -> str:
+    """`3 * (−3)**2 = 27`, or only `27`, or nothing where the rule itself is that number."""
+    if local == slope:
+        return ""
+    text = _calculated(written(local_text, node, index, _numbers(node)))
+    return slope if text.strip("()") in ("", slope) else f"{text} = {slope}"
 
 
 _ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
