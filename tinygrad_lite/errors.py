@@ -148,17 +148,55 @@ def _broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
 def refuse_non_finite(
     op: Primitive, inputs: tuple[Any, ...], operands: tuple[Any, ...], y: Any, line: str
 ) -> None:
-    """Raise `FloatingPointError` if `op` made a NaN or an infinity out of finite inputs."""
-    result = np.asarray(y)
-    if result.dtype.kind != "f" or np.isfinite(result).all():
+    """Raise `FloatingPointError` if `op` made the first NaN, or an infinity out of finite inputs,
+    or was given a NaN by a leaf or a constant. Infinite data are allowed (masks are made so)."""
+    result = _numpy(y)
+    if np.isfinite(result).all():
         return
-    if not all(np.isfinite(np.asarray(a)).all() for a in operands):
+    given = [_numpy(a) for a in operands]
+    for index, (x, a) in enumerate(zip(inputs, given, strict=True)):
+        if np.isnan(a).any():
+            if not isinstance(x, Node) or x.op is None:
+                raise FloatingPointError(
+                    f"{labels(op, inputs)[index]} holds a NaN ({_count(np.isnan(a))}); {op.name} "
+                    f"used it\n  at {line}"
+                )
+            return
+    nans = np.isnan(result)
+    if nans.any() or all(np.isfinite(a).all() for a in given):
+        what = (
+            f"a NaN ({_count(nans)})" if nans.any() else f"an infinity ({_count(np.isinf(result))})"
+        )
+        raise FloatingPointError(
+            f"{op.name}({', '.join(labels(op, inputs))}) made {what}\n  at {line}"
+        )
+
+
+def _numpy(a: Any) -> Any:
+    array = np.asarray(a)
+    return array if array.dtype.kind == "f" else array.astype(float)
+
+
+def _count(mask: Any) -> str:
+    return f"{int(mask.sum())} of {mask.size} entries" if mask.ndim else "a scalar"
+
+
+def refuse_bad_gradient(node: Node, index: int, g: Any, c: Any) -> None:
+    """Raise `FloatingPointError` if a derivative rule made a NaN or an infinity out of a finite
+    gradient, as sqrt does at 0."""
+    result = _numpy(c.data if isinstance(c, Node) else c)
+    if (
+        np.isfinite(result).all()
+        or not np.isfinite(_numpy(g.data if isinstance(g, Node) else g)).all()
+    ):
         return
-    what = "a NaN" if np.isnan(result).any() else "an infinity"
-    count = int(result.size - np.isfinite(result).sum())
-    shown = ", ".join(labels(op, inputs))
+    op = node.op
+    assert op is not None
+    shown = labels(op, node.inputs)
+    what = "NaN" if np.isnan(result).any() else "infinite"
     raise FloatingPointError(
-        f"{op.name}({shown}) made {what} ({count} of {result.size} entries not finite)\n  at {line}"
+        f"the gradient of {op.name}({', '.join(shown)}) with respect to {shown[index]} is {what} "
+        f"({_count(~np.isfinite(result))})\n  recorded at {node.line}"
     )
 
 
@@ -168,12 +206,12 @@ def refuse_written(node: Node) -> None:
     assert meta is not None
     assert meta.copies is not None
     assert node.op is not None
-    shown = labels(node.op, node.inputs)
-    for name, now, copy in zip(shown, node.operands, meta.copies, strict=True):
+    for index, (now, copy) in enumerate(zip(node.operands, meta.copies, strict=True)):
         if not np.array_equal(np.asarray(now), np.asarray(copy), equal_nan=True):
             raise RuntimeError(
-                f"{name} was written into after {node.op.name} had used it, so the gradient would "
-                f"be wrong; make a new array instead\n  used at {meta.line}"
+                f"{labels(node.op, node.inputs)[index]} was written into after {node.op.name} had "
+                f"used it, so the gradient would be wrong; make a new array instead\n"
+                f"  used at {meta.line}"
             )
 
 

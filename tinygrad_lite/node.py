@@ -103,9 +103,10 @@ class enable_grad(_Switch):
 class debug(_Switch):
     """`with debug():` every op records its source line and checks itself.
 
-    The first op that makes a NaN or an infinity out of finite inputs raises `FloatingPointError`
-    and names itself, its inputs and its line; `backward()` raises `RuntimeError` when an array was
-    written into after an op had used it.
+    The first op that makes a NaN, or an infinity out of finite inputs, or is given a NaN in the
+    data, raises `FloatingPointError` and names itself, its inputs and its line; so does the first
+    derivative in `backward()`, which raises `RuntimeError` when an array was written into after an
+    op had used it.
     """
 
     __slots__ = ()

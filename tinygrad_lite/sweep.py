@@ -26,18 +26,20 @@ _lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may 
 
 def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None:
     """Set `.grad` of everything `root` depends on: leaves add to theirs, the rest replace it."""
+    if root.op is None and root.constant:
+        raise ValueError(
+            "backward() on a constant: it was made by detach() or under no_grad(), so nothing "
+            "that it was computed from is known"
+        )
     seed = _seed(root, cotangent)
     if root.op is None:
-        if root.constant:
-            raise ValueError(
-                "backward() on a constant: it was made by detach() or under no_grad(), so nothing "
-                "that it was computed from is known"
-            )
         with _lock:
             _accumulate(root, seed, shared=True)
         return
     with _lock:
-        if isinstance(root, Scalar) and not record:
+        meta = root._meta
+        debug = meta is not None and meta.copies is not None
+        if isinstance(root, Scalar) and not record and not debug:
             sweep_scalars(root, seed)
         else:
             _store(sweep(root, seed, record=record))
@@ -110,7 +112,8 @@ def sweep(
             continue
         g = cotangents[node]
         meta = node._meta
-        if meta is not None and meta.copies is not None:
+        debug = meta is not None and meta.copies is not None
+        if debug:
             errors.refuse_written(node)
         for index, x in enumerate(node.inputs):
             if not isinstance(x, Node):
@@ -118,6 +121,8 @@ def sweep(
             if (x.op is None and x.constant) if relevant is None else x not in relevant:
                 continue
             c = contribution(node, index, g, record=record)
+            if debug:
+                errors.refuse_bad_gradient(node, index, g, c)
             known = cotangents.get(x)
             cotangents[x] = c if known is None else known + c
     return cotangents

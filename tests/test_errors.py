@@ -1,0 +1,354 @@
+"""Bad input: each gets an error that names the op, the input, the shapes and the way out."""
+
+from __future__ import annotations
+
+import operator
+import re
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite import Tensor, Value
+
+W = Tensor(np.arange(6.0).reshape(2, 3) + 1)
+x = Tensor([1.0, 2.0, 3.0])
+v = Value(2.0)
+
+
+def raises(kind, message):
+    return pytest.raises(kind, match=re.escape(message))
+
+
+# --- shapes
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: W @ W, "matmul: W (2, 3) @ W (2, 3) do not fit: 3 columns against 2 rows. "
+                        "Did you mean W.T @ W?"),
+        (lambda: x @ W, "matmul: x (3,) @ W (2, 3) do not fit: 3 columns against 2 rows. "
+                        "Did you mean x @ W.T?"),
+        (lambda: W @ np.ones(4), "3 columns against 4 entries"),
+        (lambda: W @ v, "matmul: W (2, 3) @ v (): a scalar is multiplied with *, not @"),
+        (lambda: W + np.ones(4), "add: W (2, 3) and input x2 (4,) do not broadcast: 3 against 4 "
+                                 "on axis -1"),
+        (lambda: W * (W @ np.ones((3, 4))), "multiply: W (2, 3) and the result of matmul (2, 4)"),
+        (lambda: tg.where(x > 1, W, np.ones(7)), "where: input condition (3,) and W (2, 3)"),
+        (lambda: tg.concat([W, x]), "concat: W (2, 3), x (3,), axis=0:"),
+        (lambda: W.reshape(7), "reshape: W (2, 3), shape=7:"),
+        (lambda: x.mT, "mT needs at least 2 axes, got shape (3,)"),
+        (lambda: Tensor([[1.0], [1.0, 2.0]]), "Tensor: the rows of the list differ in length"),
+    ],
+)  # fmt: skip
+def test_shapes(make, message):
+    with raises(ValueError, message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: W[5], lambda: W[0, 0, 0], lambda: W[x], lambda: W["a"], lambda: W.sum(axis=7)]
+)
+def test_indices(make):
+    with pytest.raises(IndexError):
+        make()
+
+
+def test_names_come_from_name_then_variables_then_the_op():
+    hidden = Tensor(np.ones(4), name="h")
+    with raises(ValueError, "add: h (4,) and x (3,) do not broadcast"):
+        hidden + x
+
+
+# --- dtypes
+
+
+BAD_DATA = [
+    (1j, "complex"),
+    (np.ones(3, dtype=complex), "complex"),
+    ("text", "'text' is not a number"),
+    (np.array(["a", "b", "c"]), "is not numeric"),
+    (None, "None is not a number"),
+    (object(), "data of type object is not numeric"),
+    ({"a": 1}, "data of type dict is not numeric"),
+    (np.array([1, None, 2], dtype=object), "is not numeric"),
+    (np.array(["2020-01-01"], dtype="datetime64[D]"), "is not numeric"),
+    (np.ma.array([1.0, 2.0, 3.0]), "masked"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), BAD_DATA)
+def test_bad_data(data, message):
+    for make in (Tensor, lambda d: x + d, lambda d: tg.exp(x * d), tg.exp):
+        with raises(TypeError, message):
+            make(data)
+
+
+def test_matrices_and_subclasses_become_plain_arrays():
+    m = np.array([[1.0, 2.0, 3.0]]).view(np.matrix)
+    assert type(Tensor(m).data) is np.ndarray
+    np.testing.assert_array_equal((x * m).data, [[1.0, 4.0, 9.0]])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Tensor([x, x]),
+        lambda: Tensor([v, v]),
+        lambda: np.array([x, x]),
+        lambda: np.asarray(x),
+        lambda: np.mean([x, x]),
+        lambda: np.array([v, v], dtype=float),
+        lambda: np.multiply(x, [v, v, v]),
+        lambda: Tensor(x),
+        lambda: float(x),
+    ],
+)
+def test_gradients_are_not_lost_in_silence(make):
+    with pytest.raises(TypeError, match=r"tg\.stack|lose|drop|cut it from its graph"):
+        make()
+
+
+# --- backward
+
+
+def test_backward_needs_a_scalar_or_a_gradient():
+    with raises(ValueError, "backward() on shape (2, 3) needs the gradient of the loss"):
+        (W * 2).backward()
+    with raises(ValueError, "backward(): the gradient has shape (3,), the node (2, 3)"):
+        (W * 2).backward(np.ones(3))
+    with raises(TypeError, "backward(): complex"):
+        (W * 2).backward(np.ones((2, 3)) * 1j)
+    with raises(TypeError, "backward(): 'a' is text"):
+        (v * 2).backward("a")
+    with raises(TypeError, "backward()"):
+        (v * 2).backward(np.ones(2))
+
+
+def test_backward_on_a_constant():
+    for constant in (x.detach().sum(), v.detach() * 2, x.detach()):
+        with raises(ValueError, "detach() or under no_grad()"):
+            constant.backward()
+
+
+# --- what nodes do not do
+
+
+def test_item_assignment():
+    with raises(TypeError, "a Tensor cannot be written into"):
+        x[0] = 1.0
+    with pytest.raises(TypeError, match="cannot be updated in place"):
+        operator.iadd(np.zeros(3), x)
+
+
+def test_settings_are_checked():
+    with raises(TypeError, "sum: no setting called 'ax' (settings: axis, keepdims)"):
+        tg.sum(W, ax=1)
+    with raises(TypeError, "sum: axis is a setting, not an input, and has no gradient"):
+        tg.sum(W, axis=x)
+    with raises(TypeError, "exp: missing input x"):
+        tg.exp()
+    with raises(TypeError, "exp: takes 1 inputs, got 2"):
+        tg.exp(x, x)
+
+
+def test_setting_data_or_grad():
+    t = Tensor([1.0, 2.0])
+    with raises(ValueError, "Tensor.grad: shape (3,) for data of shape (2,)"):
+        t.grad = np.ones(3)
+    with raises(TypeError, "Tensor.data"):
+        t.data = "text"
+    with raises(ValueError, "multiply computed cannot be set"):
+        (t * t).data = np.ones(2)
+
+
+# --- a NaN in the data
+
+
+def test_nan_in_the_data_flows_through_as_in_ieee():
+    t = Tensor([np.nan, 1.0])
+    y = (t * t).sum()
+    y.backward()
+    assert np.isnan(y.data)
+    assert np.isnan(t.grad[0])
+    assert t.grad[1] == 2.0
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (lambda a: tg.log(a), r"log\(a \(3,\)\) made an infinity \(1 of 3 entries\)"),
+        (lambda a: tg.sqrt(a - 1), r"sqrt\(the result of subtract \(3,\)\) made a NaN \(1 of 3"),
+        (lambda a: a * np.array([1.0, np.nan, 1.0]), r"input x2 \(3,\) holds a NaN \(1 of 3 entri"),
+        (lambda a: tg.sqrt(a).sum().backward(), r"gradient of sqrt\(a .* is infinite \(1 of 3 e"),
+        (lambda a: tg.sqrt(Value(0.0, name="u")).backward(), r"gradient of sqrt\(u \(\)\)"),
+        (lambda a: 1 / Value(0.0, name="u"), r"divide\(1, u \(\)\) made an infinity \(a scalar\)"),
+    ],
+)
+def test_debug_names_the_first_op_that_makes_a_nan_or_infinity(run, message):
+    a = Tensor([0.0, 1.0, 4.0], name="a")
+    with tg.debug(), pytest.raises(FloatingPointError, match=message) as error:
+        run(a)
+    assert re.search(r"at .*test_errors\.py:\d+: ", str(error.value))
+
+
+def test_debug_lets_infinite_data_pass():
+    with tg.debug():
+        scores = tg.where(np.array([True, False]), Tensor([1.0, 2.0]), -np.inf)
+        tg.exp(scores).sum().backward()
+
+
+def test_debug_sees_arrays_written_into():
+    a, b = Tensor([1.0, 2.0]), np.ones(2)
+    with tg.debug():
+        y, z = (a * b).sum(), (a * a).sum()
+    z.backward()
+    b[0] = 7.0
+    with raises(RuntimeError, "b (2,) was written into after multiply had used it"):
+        y.backward()
+    a.data[0] = 7.0
+    with raises(RuntimeError, "a (2,) was written into"):
+        z.backward()
+
+
+# --- ops of the user
+
+
+def swish_with(rule):
+    @tg.elementwise("swish({0})")
+    def swish(xp, x):
+        return x / (1 + xp.exp(-x))
+
+    return swish.local(rule)
+
+
+def matmul_with(*rules):
+    @tg.primitive("product({0}, {1})")
+    def product(xp, A, B):
+        return A @ B
+
+    return product.pull(*rules)
+
+
+def test_a_user_defined_op_works_everywhere():
+    def rule(xp, y, x):
+        s = 1 / (1 + xp.exp(-x))
+        return s + y * (1 - s)
+
+    swish = swish_with(rule)
+    silu = tg.silu
+    assert swish(2.0) == pytest.approx(silu(2.0))
+    for k in (1, 2, 3):
+        f, g = swish, silu
+        for _ in range(k):
+            f, g = tg.grad(f), tg.grad(g)
+        assert f(0.3) == pytest.approx(g(0.3), rel=1e-12)
+    np.testing.assert_allclose(
+        tg.grad(lambda W: swish(W).sum())(W.data), tg.grad(lambda W: silu(W).sum())(W.data)
+    )
+    product = matmul_with(lambda xp, G, y, A, B: G @ B.mT, lambda xp, G, y, A, B: A.mT @ G)
+    H = tg.hessian(lambda A: (product(A, A.mT) ** 2).sum())(W.data)
+    np.testing.assert_allclose(H, tg.hessian(lambda A: ((A @ A.mT) ** 2).sum())(W.data))
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "message"),
+    [
+        (lambda xp, y, x: None, TypeError, "NoneType"),
+        (lambda xp, y, x: xp.nothing(x), AttributeError, "nothing"),
+        (lambda xp, y, x: {}["k"], KeyError, "k"),
+        (lambda xp, y, x: 1 / 0, ZeroDivisionError, "zero"),
+    ],
+)
+@pytest.mark.parametrize("argument", [v, x])
+def test_a_rule_that_raises_is_named(rule, kind, message, argument):
+    y = swish_with(rule)(argument)
+    with pytest.raises(kind, match=message) as error:
+        y.sum().backward() if argument is x else y.backward()
+    (note,) = error.value.__notes__
+    assert note.startswith("raised by the derivative rule of swish for input x, given y (")
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 1), (4, 3)])
+def test_a_local_derivative_of_the_wrong_shape(shape):
+    y = swish_with(lambda xp, y, x: np.ones(shape))(x)
+    with pytest.raises(ValueError, match=r"swish for input x|broadcast"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "message"),
+    [
+        (lambda xp, G, y, A, B: B @ G.T, ValueError,
+         "the derivative rule of product for input A returned shape (3, 2), but the gradient of "
+         "W (2, 3) has its shape; transpose it"),
+        (lambda xp, G, y, A, B: G, ValueError, "returned shape (2, 4)"),
+        (lambda xp, G, y, A, B: None, TypeError,
+         "returned a NoneType where the gradient of W (2, 3) is due; is its return missing?"),
+        (lambda xp, G, y, A, B: 0.0, TypeError, "returned a float"),
+    ],
+)  # fmt: skip
+def test_a_pullback_of_the_wrong_shape(rule, kind, message):
+    y = matmul_with(rule, lambda xp, G, y, A, B: A.T @ G)(W, np.ones((3, 4)))
+    with raises(kind, message):
+        y.sum().backward()
+
+
+def test_rules_are_checked_where_they_are_stated():
+    with raises(TypeError, "the rule for input x is called as rule(xp, y, x), which it does not"):
+        swish_with(lambda y: y)
+    with raises(TypeError, "the rule for input B is called as rule(xp, G, y, A, B)"):
+        matmul_with(lambda xp, G, y, A, B: G, lambda xp, G, A, B: G)
+    with raises(TypeError, "product: 1 rules for 2 inputs"):
+        matmul_with(lambda xp, G, y, A, B: G)
+
+    @tg.primitive("scale({0})")
+    def scale(xp, x, *, by=2.0):
+        return x * by
+
+    with raises(TypeError, "scale: state its rules with .pull(...)"):
+        scale.local(2)
+    with raises(TypeError, "called as rule(xp, G, y, x, by=by)"):
+        scale.pull(lambda xp, G, y, x: G)
+    with raises(TypeError, "scale has no derivative rules; state them with scale.pull(...)"):
+        scale(x).sum().backward()
+
+
+@pytest.mark.parametrize("result", [None, 1j, "text", object()])
+def test_a_forward_that_returns_no_number(result):
+    @tg.primitive("odd({0})")
+    def odd(xp, x):
+        return result
+
+    for argument in (x, v):
+        with pytest.raises(TypeError, match="the result of odd"):
+            odd(argument)
+
+
+# --- why a gradient is missing
+
+
+def test_why_no_grad():
+    a, b = Tensor([1.0, 2.0]), Tensor([3.0, 4.0])
+    y = (a.detach() * b).sum()
+    assert y.why_no_grad(a) == "y was computed from a.detach(), through which no gradient flows"
+    y = (a.data * b).sum()
+    assert y.why_no_grad(a) == (
+        "y was computed from the plain array a.data, a constant, at multiply(input x1 (2,), b (2,))"
+        "; use a itself"
+    )
+    y = (b * b).sum()
+    assert y.why_no_grad(a) == "a is not in the graph of y: y was not computed from this node"
+    assert y.why_no_grad(b) == "y depends on b: call y.backward()"
+    with tg.no_grad():
+        c = a * a
+    y = (c * b).sum()
+    assert "ends in constants made by detach() or under no_grad() (c (2,))" in y.why_no_grad(a)
+    with raises(ValueError, "jacobian: a is not in the graph of y"):
+        y.jacobian(a)
+    with raises(ValueError, "jacobian: c is a constant"):
+        y.jacobian(c)
+    with raises(TypeError, "a ndarray is a constant"):
+        y.jacobian(np.ones(2))
