@@ -280,3 +280,11 @@ def test_detach_and_no_grad_inside():
 def test_refusals(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_jvp_of_a_number_among_arrays():
+    x = np.array([0.1, 0.5])
+    gradient = tg.grad(lambda x, c: (tg.sin(x) * c).sum(), (0, 1))
+    _, (dx, dc) = tg.jvp(gradient, (x, 0.7), (np.array([1.0, 2.0]), 0.3))
+    np.testing.assert_allclose(dx, -np.sin(x) * 0.7 * [1.0, 2.0] + 0.3 * np.cos(x), rtol=1e-14)
+    np.testing.assert_allclose(dc, (np.cos(x) * [1.0, 2.0]).sum(), rtol=1e-14)

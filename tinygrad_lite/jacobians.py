@@ -42,6 +42,8 @@ def push(y: Node, xs: Sequence[Node], tangents: Sequence[Any], *, record: bool =
         total: Any = ops.zeros_like(y)
         for x, tangent in zip(xs, tangents, strict=True):
             g = pulled.get(x)
+            if isinstance(g, Array) and isinstance(x, Scalar):
+                tangent = ops.ones_like(g) * tangent  # arrays hand a scalar a 0-d gradient
             if isinstance(g, Node):
                 total = total + pull(g, [G], tangent, record=record)[0]
     return _own(total, y)
