@@ -1,6 +1,7 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
 from . import plot as plot
+from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
@@ -14,6 +15,7 @@ from .node import scope as scope
 from .ops import *
 from .primitive import elementwise as elementwise
 from .primitive import primitive as primitive
+from .referee import check_function as check_function
 from .tensor import Tensor as Tensor
 from .transforms import grad as grad
 from .transforms import hessian as hessian
