@@ -58,8 +58,8 @@ def test_the_tour_writes_only_into_its_folder(ran):
     _, folder = ran
     assert [p.name for p in folder.iterdir()] == ["tinygrad_lite_tour"]
     files = sorted(p.name for p in (folder / "tinygrad_lite_tour").iterdir())
-    assert files == ["adversarial.svg", "one_layer.svg", "two_layers.svg"]
-    for name in files:
+    assert files == ["adversarial.svg", "one_layer.svg", "two_layers.html", "two_layers.svg"]
+    for name in (name for name in files if name.endswith(".svg")):
         ElementTree.parse(folder / "tinygrad_lite_tour" / name)
 
 
@@ -110,6 +110,19 @@ def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["tour", "--out", str(tmp_path / "file")]) == 2
     assert "file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("examples")
+def test_output_into_a_pipe_that_closes(tmp_path):
+    done = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -u -m tinygrad_lite tour --quick | head -1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.startswith("1. ")
+    assert not done.stderr
 
 
 def test_picture():

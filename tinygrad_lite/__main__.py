@@ -6,6 +6,7 @@ Exit status: 0 all is well, 1 the answer is no (a wrong gradient), 2 it could no
 from __future__ import annotations
 
 import argparse
+import os
 import runpy
 import sys
 import traceback
@@ -34,10 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_check(commands)
     args = parser.parse_args(argv)
     try:
-        return int(args.run(args))
+        status = int(args.run(args))
+        sys.stdout.flush()
+        return status
     except CannotRun as error:
         print(f"tinygrad-lite: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def run_file(path: str | Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def vector_by_matrix(folder: Path) -> bool:
     print(
         f"   {T.size} entries, {(T == 0).sum()} of them 0. dE/ds . ds/dv . dv/dW differs from dE/dW"
     )
-    print(f"   by {difference:.0e}. But nobody needs to build them, and backward() does not.")
+    print(f"   by {_shown(difference)}. But nobody needs to build them, and backward() does not.")
     print(f"   Picture: {draw(E, direction='down').save(folder / 'one_layer.svg')}")
     return right
 
@@ -91,7 +91,9 @@ def gradient_of_the_input(folder: Path) -> bool:
             (X, "W1^T delta1", W1.data.T @ delta1),
         ],
     )
-    print(f"\n   Picture: {draw(J, direction='down').save(folder / 'two_layers.svg')}")
+    picture = draw(J, direction="down")
+    print(f"\n   Picture: {picture.save(folder / 'two_layers.svg')}")
+    print(f"   Step through it: {picture.save(folder / 'two_layers.html')}")
     print("\n   dJ/dW1 passes through dJ/da1: the gradient with respect to the input of layer 2.")
     print("   That is the derivative with respect to X, for the layer at hand.")
     print("\n   A published answer writes dJ/dy_hat = y - y_hat. What check says to it:")
@@ -118,7 +120,7 @@ def table(loss: str, rows: list[Row]) -> bool:
         difference = float(np.max(np.abs(node.grad - value)))
         agrees = difference <= TOLERANCE
         right &= agrees
-        shown = "0" if not difference else f"{difference:.0e}"
+        shown = _shown(difference)
         lines.append(
             (
                 f"d{loss}/d{node.name}",
@@ -132,3 +134,7 @@ def table(loss: str, rows: list[Row]) -> bool:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         print(("   " + "  ".join(cells)).rstrip())
     return right
+
+
+def _shown(difference: float) -> str:
+    return f"{difference:.0e}" if difference else "0"
