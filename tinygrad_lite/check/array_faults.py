@@ -141,7 +141,8 @@ def _reduction(tape: Tape, node: Node) -> Iterator[Fault]:
             yield Fault("axis-T", "wrong-axis", 0.0, across, text)
     if op.name not in ("sum", "mean"):
         text = f"the derivative of {tape.label(node)} is left out: every entry gets the gradient"
-        yield Fault("drop", "missing-factor", 0.1, lambda g: _expand(node, g), text)
+        lost = "missing-activation-derivative" if op.name in ("max", "min") else "missing-factor"
+        yield Fault("drop", lost, 0.1, lambda g: _expand(node, g), text)
     if op.name == "vector_norm":
         text = f"the division by {tape.label(node)} is missing"
         yield Fault("norm", "missing-factor", 0.0, lambda g: _expand(node, g) * x, text)

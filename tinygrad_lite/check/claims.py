@@ -29,6 +29,7 @@ class Claim:
         self.expected: Any = None
         self.tolerance: Any = None
         self.compared: Comparison | None = None
+        self.note = ""  # what is to be said of a claim that is right in its own way
 
     @property
     def fits(self) -> bool:

@@ -10,6 +10,7 @@ from ..node import Node
 from .catalogue import Catalogue
 from .claims import Claim
 from .explain import explain
+from .kinks import Kinks
 from .report import Finding
 from .scales import Scales
 from .search import Explanation, Search, push
@@ -30,6 +31,10 @@ def diagnose(tape: Tape, claims: list[Claim]) -> tuple[Finding, ...]:
     usable = {c.node: c.value for c in claims if c.fits}
     wrong_before: list[Claim] = []
     for claim in sorted(claims, key=lambda c: tape.position[c.node]):
+        if not claim.right and claim.fits:
+            reading = Kinks(tape, claim.eps).reading(claim)
+            if reading is not None:
+                claim.compared, claim.note = reading
         if claim.right:
             found[claim.node] = _right(claim)
             continue
@@ -40,7 +45,7 @@ def diagnose(tape: Tape, claims: list[Claim]) -> tuple[Finding, ...]:
     return tuple(found[c.node] for c in claims)
 
 
-def _right(claim: Claim, note: str = "") -> Finding:
+def _right(claim: Claim) -> Finding:
     compared = claim.compared
     assert compared is not None
     return Finding(
@@ -48,7 +53,7 @@ def _right(claim: Claim, note: str = "") -> Finding:
         node=claim.user,
         verdict="right",
         kind="",
-        explanation=note,
+        explanation=claim.note,
         where="",
         error=compared.error,
         entry=compared.entry,

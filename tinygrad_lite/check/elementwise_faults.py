@@ -13,9 +13,11 @@ from .faults import (
     ACTIVATIONS,
     KINKED,
     Fault,
+    Handed,
     left_out,
     local_derivative,
     prime,
+    pulled,
     swapped,
     times,
 )
@@ -30,6 +32,7 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """The faults of one edge of an elementwise op."""
     op, operands = node.op, node.operands
     assert op is not None
+    yield from _broadcast(tape, node, index)
     if not callable(op.rules[index]):
         yield Fault("ones", "missing-factor", 0.35, np.ones_like, left_out(tape, node))
         return
@@ -59,6 +62,39 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     elif op.name in KINKED:
         text = "the gradient goes to the entries that were not chosen"
         yield Fault("flipped", _OTHER, 0.2, times(1 - d), text)
+
+
+def _broadcast(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """An input that was repeated: its gradient averaged, of one row only, summed the other way."""
+    x = node.operands[index]
+    axes = summed_axes(node.shape, np.shape(x))
+    if not axes:
+        return
+    name = tape.label_of(node.inputs[index])
+    words = " and ".join(map(str, axes))
+    n = int(np.prod([node.shape[a] for a in axes]))
+
+    def reduced(how: Callable[..., Any], over: tuple[int, ...]) -> Handed:
+        return lambda g: np.reshape(how(pulled(node, index, g), axis=over), np.shape(x))
+
+    text = f"the mean over axis {words} stands where the sum belongs, off by exactly {n}"
+    yield Fault("mean", "mean-vs-sum", 0.0, reduced(np.mean, axes), text)
+    sum_ = f"the gradient of {name} is summed over axis {words}, along which it was broadcast"
+    if len(axes) == 1:
+        for at, which in ((0, "first"), (-1, "last")):
+            text = f"yours is that of the {which} entry along axis {words} only: {sum_}"
+            one = lambda g, at=at: np.take(pulled(node, index, g), at, axes[0]).reshape(x.shape)  # noqa: E731
+            yield Fault(which, "missing-broadcast-sum", 0.0, one, text)
+        for other in range(len(node.shape)):
+            if other != axes[0] and node.shape[other] == node.shape[axes[0]]:
+                text = f"yours is summed over axis {other}: {sum_}"
+                yield Fault(f"over-{other}", "wrong-axis", 0.0, reduced(np.sum, (other,)), text)
+
+
+def summed_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which an input of this shape was broadcast to the full one."""
+    extra = len(full) - len(shape)
+    return tuple(a for a, n in enumerate(full) if a < extra or (shape[a - extra] == 1 and n != 1))
 
 
 def _is_constant(x: Any) -> bool:

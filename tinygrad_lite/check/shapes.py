@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..node import Node
+from .elementwise_faults import summed_axes
 from .explain import ONE, RARITY, TWO, explain
 from .scales import Scales
 from .search import Explanation, Search
@@ -50,7 +51,7 @@ def _unsummed(search: Search, n: Node, i: int) -> Iterator[Explanation]:
     full = np.broadcast_to(search.g[n] * local, n.shape)
     if full.shape == target.shape:
         return
-    axes = _summed_axes(full.shape, target.shape)
+    axes = summed_axes(full.shape, target.shape)
     words = " and ".join(str(a) for a in axes)
     name = tape.label(target)
     for squeezed in (full, np.squeeze(full)):
@@ -68,11 +69,6 @@ def _unsummed(search: Search, n: Node, i: int) -> Iterator[Explanation]:
                 text = f"{_said(search)}: you averaged over axis {axis}; sum over axis {words}"
                 yield Explanation("wrong-axis", ONE + 0.5, text, tape.step(n))
                 return
-
-
-def _summed_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    extra = len(full) - len(shape)
-    return tuple(a for a, n in enumerate(full) if a < extra or (shape[a - extra] == 1 and n != 1))
 
 
 def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -113,7 +109,7 @@ def _readings(value: Vector, shape: tuple[int, ...]) -> Iterator[tuple[str, floa
         )
     extra = value.ndim - len(shape)
     if extra >= 0 and value.size > int(np.prod(shape)):
-        axes = _summed_axes(value.shape, shape)
+        axes = summed_axes(value.shape, shape)
         summed = value.sum(axis=axes) if axes else value
         if summed.size == int(np.prod(shape)):
             words = " and ".join(str(a) for a in axes)

@@ -1,0 +1,156 @@
+"""Kinks: where a function has a corner, every slope between its two sides is a fair claim."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ..node import Node
+from ..sweep import fit
+from .claims import Claim
+from .compare import Comparison, compare
+from .faults import pulled
+from .search import push
+from .tape import Tape, Vector
+
+_MOST_ENTRIES = 48  # kinked entries that are given a slope of their own each
+
+Sites = list[tuple[Node, Vector]]
+
+
+class Kinks:
+    """The steps of a tape that sit on a corner: relu(0), |0|, ties of a maximum, a clip's bound."""
+
+    def __init__(self, tape: Tape, eps: float) -> None:
+        self.tape = tape
+        self.near = 1e-9 if eps < 1e-10 else 30 * eps
+
+    @cached_property
+    def sides(self) -> list[tuple[Node, list[Sites]]]:
+        """Every kinked op's result, with what each side of the corner adds to its inputs."""
+        found = []
+        for node in self.tape.order:
+            if node.op is not None and node in self.tape.g:
+                options = self._options(node)
+                if options:
+                    found.append((node, options))
+        return found
+
+    def _options(self, node: Node) -> list[Sites]:
+        g = self.tape.g[node]
+        calm = {i: self._handed(node, i, g) for i, x in enumerate(node.inputs) if self._flows(x)}
+        options: list[Sites] = []
+        for index, x in enumerate(node.inputs):
+            if not self._flows(x):
+                continue
+            a = node.operands[index]
+            scale = self.near * max(1.0, float(np.max(np.abs(a), initial=0.0)))
+            ramp = np.linspace(1.0, 2.0, max(a.size, 1)).reshape(a.shape)
+            for step in (scale, -scale, scale * ramp, -scale * ramp):
+                operands = list(node.operands)
+                operands[index] = a + step
+                moved = {i: self._handed(node, i, g, tuple(operands)) for i in calm}
+                sites: Sites = []
+                for i, c in moved.items():
+                    size = float(np.max(np.abs(calm[i]), initial=0.0))
+                    size = max(size, 1e-3 * float(np.max(np.abs(c), initial=0.0)))
+                    jump = np.abs(c - calm[i]) > 1e-3 * size
+                    if jump.any() and np.isfinite(c).all():
+                        sites.append((node.inputs[i], np.where(jump, c - calm[i], 0.0)))
+                if sites and not any(_same(sites, known) for known in options):
+                    options.append(sites)
+        return options
+
+    def _flows(self, x: object) -> bool:
+        return isinstance(x, Node) and x in self.tape.g
+
+    def _handed(
+        self, node: Node, index: int, g: Vector, operands: tuple[Vector, ...] | None = None
+    ) -> Vector:
+        op = node.op
+        assert op is not None
+        if operands is None:
+            return fit(pulled(node, index, g), node.inputs[index], op, index)
+        y = np.asarray(op.forward(np, *operands, **node.params))
+        rule = op.rules[0 if op.arity is None else index]
+        if op.elementwise:
+            local = rule(np, y, *operands, **node.params) if callable(rule) else rule
+            c = np.broadcast_to(g * local, node.shape)
+        else:
+            which = (index,) if op.arity is None else ()
+            c = rule(np, g, y, *which, *operands, **node.params)
+        return fit(c, node.inputs[index], op, index)
+
+    def reading(self, claim: Claim) -> tuple[Comparison, str] | None:
+        """If a claim is the gradient with other slopes at the corners: how close, and the note."""
+        above = set(self.tape.above(claim.node))
+        there = [
+            (node, options)
+            for node, options in self.sides
+            if node in above and any(x in above for x, _ in options[0])
+        ]
+        if not there:
+            return None
+        order = self.tape.above(claim.node)
+        missing = claim.value - claim.expected
+
+        def effect(sites: Sites) -> Vector:
+            inside = [(x, d) for x, d in sites if x in above]
+            return push(order, self.tape, inside, claim.node, {})
+
+        effects = [[effect(sites) for sites in options] for _, options in there]
+        tries = [e for options in effects for e in options]
+        for k in range(max(map(len, effects))):  # the same side at every corner
+            tries.append(
+                sum(
+                    (o[min(k, len(o) - 1)] for o in effects[1:]),
+                    effects[0][min(k, len(effects[0]) - 1)],
+                )
+            )
+        for e in tries:
+            weight = float(np.sum(e * e))
+            share = float(np.sum(e * missing)) / weight if weight else 0.0
+            if -1e-9 <= share <= 1 + 1e-9:
+                compared = compare(claim.value, claim.expected + share * e, 10 * claim.tolerance)
+                if compared.right and share > 0:
+                    return compared, self._note(there)
+        predicted = self._entry_by_entry(claim, there, effect, missing)
+        if predicted is not None:
+            compared = compare(claim.value, predicted, 10 * claim.tolerance)
+            if compared.right:
+                return compared, self._note(there)
+        return None
+
+    def _entry_by_entry(
+        self, claim: Claim, there: list[tuple[Node, list[Sites]]], effect: object, missing: Vector
+    ) -> Vector | None:
+        """Every kinked entry with a slope of its own, found by least squares."""
+        assert callable(effect)
+        columns: list[Vector] = []
+        for _, options in there:
+            for sites in options:
+                for x, delta in sites:
+                    for at in zip(*np.nonzero(delta), strict=True):
+                        if len(columns) >= _MOST_ENTRIES:
+                            return None
+                        one = np.zeros_like(delta)
+                        one[at] = delta[at]
+                        columns.append(effect([(x, one)]).ravel())
+        if not columns or len(there) != 1 or len(there[0][1][0]) != 1:
+            return None  # two inputs share one slope; their entries cannot be moved one by one
+        matrix = np.stack(columns, axis=1)
+        shares, *_ = np.linalg.lstsq(matrix, missing.ravel(), rcond=None)
+        if (shares < -1e-9).any() or (shares > 1 + 1e-9).any():
+            return None
+        return claim.expected + (matrix @ shares).reshape(claim.node.shape)
+
+    def _note(self, there: list[tuple[Node, list[Sites]]]) -> str:
+        where = " and ".join(self.tape.step(node) for node, _ in there[:2])
+        return f"a valid one-sided derivative at the kink of  {where}"
+
+
+def _same(one: Sites, two: Sites) -> bool:
+    return len(one) == len(two) and all(
+        x is y and np.array_equal(a, b) for (x, a), (y, b) in zip(one, two, strict=True)
+    )
