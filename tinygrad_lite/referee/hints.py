@@ -54,8 +54,8 @@ class Trial:
 
     @property
     def rows(self) -> int:
-        """The length of the first axis, 1 without one."""
-        return self.x.shape[0] if self.x.ndim else 1
+        """How many rows the probe has."""
+        return 1 if self.probe is None else self.probe.rows
 
 
 def explain(trials: list[Trial], function: Function) -> tuple[str, str]:

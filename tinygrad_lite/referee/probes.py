@@ -76,9 +76,17 @@ class Probe:
         """Which inputs are differentiable."""
         return tuple(isinstance(v, np.ndarray) for v in self.values)
 
+    @property
+    def rows(self) -> int:
+        """The length of the first axis of the first differentiable input, 1 without one."""
+        first = next(v for v in self.values if isinstance(v, np.ndarray))
+        return first.shape[0] if first.ndim else 1
+
     def moved(self, changes: dict[int, np.ndarray], title: str) -> Probe:
         """The same inputs with some of the values changed."""
-        values = tuple(changes.get(i, v) for i, v in enumerate(self.values))
+        values = tuple(
+            np.asarray(changes[i]) if i in changes else v for i, v in enumerate(self.values)
+        )
         return Probe(title, self.templates, values, own=False)
 
 
@@ -141,7 +149,7 @@ def _one_row(given: Probe) -> Probe | None:
     if n < 2 or any(n in shape[1:] for shape in shapes):
         return None
     shared = [bool(np.shape(t)) and np.shape(t)[0] == n for t in given.templates]
-    templates = tuple(t[:1] if s else t for t, s in zip(given.templates, shared, strict=True))
+    templates = tuple(t[:1, ...] if s else t for t, s in zip(given.templates, shared, strict=True))
     values = tuple(
         v[:1] if s and isinstance(v, np.ndarray) else v
         for v, s in zip(given.values, shared, strict=True)
