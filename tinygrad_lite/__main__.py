@@ -16,6 +16,7 @@ from typing import Any
 
 from . import tour
 from .check import check
+from .draw import draw
 from .node import Node
 
 LOSS_NAMES = ("loss", "E", "J", "L")
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_tour(commands)
     _add_check(commands)
+    _add_draw(commands)
     args = parser.parse_args(argv)
     try:
         status = int(args.run(args))
@@ -144,6 +146,74 @@ def _check(args: argparse.Namespace) -> int:
         raise CannotRun(str(error)) from None
     print(report)
     return 0 if report else 1
+
+
+def _add_draw(commands: Any) -> None:
+    command = commands.add_parser(
+        "draw",
+        help="draw the computation graph of a file's loss",
+        description="Run FILE.py and draw the graph of its loss. Exit status: 0 drawn, 2 could "
+        "not run.",
+    )
+    command.add_argument("file", metavar="FILE.py", type=Path)
+    command.add_argument(
+        "-o",
+        "--out",
+        metavar="PICTURE",
+        type=Path,
+        help="where to: .svg, .html, .dot, .png or .pdf (default: FILE.html)",
+    )
+    command.add_argument(
+        "--loss",
+        metavar="NAME",
+        help="the variable that holds the loss (default: the first of "
+        f"{', '.join(LOSS_NAMES)}, else the last scalar that was computed)",
+    )
+    command.add_argument("--depth", metavar="N", type=int, help="open N levels of scopes")
+    command.add_argument("--around", metavar="NAME", help="show this node's surroundings")
+    command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
+    command.add_argument("--down", action="store_true", help="from top to bottom")
+    command.add_argument("--backward", action="store_true", help="draw the gradients' graph")
+    command.add_argument("--engine", metavar="NAME", help="lay out with dot, wasm or layered")
+    command.set_defaults(run=_draw)
+
+
+def _draw(args: argparse.Namespace) -> int:
+    variables = run_file(args.file)
+    loss = _any_loss(variables, args.file, args.loss)
+    out = args.out or Path(args.file.stem + ".html")
+    given = {} if args.max_nodes is None else {"max_nodes": args.max_nodes}
+    try:
+        drawing = draw(
+            loss,
+            direction="down" if args.down else "right",
+            graph="backward" if args.backward else "forward",
+            depth=args.depth,
+            around=args.around,
+            engine=args.engine,
+            names=variables,
+            **given,
+        )
+        drawing.save(out)
+    except (TypeError, ValueError, OSError, RuntimeError) as error:
+        raise CannotRun(str(error)) from None
+    print(f"{out}: {drawing.alt}")
+    return 0
+
+
+def _any_loss(variables: dict[str, Any], path: Path, name: str | None) -> Node:
+    """`find_loss`, or else the last scalar in a file's variables that an op computed."""
+    try:
+        return find_loss(variables, path, name)
+    except CannotRun:
+        scalars = [
+            value
+            for value in variables.values()
+            if isinstance(value, Node) and value.op is not None and not value.shape
+        ]
+        if name is not None or not scalars:
+            raise
+        return scalars[-1]
 
 
 def _traceback_from(path: Path, error: BaseException) -> str:

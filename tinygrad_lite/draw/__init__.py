@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from ..names import name_all
@@ -29,6 +29,7 @@ def draw(
     graph: Literal["forward", "backward"] = "forward",
     theme: Literal["auto", "light", "dark"] = "auto",
     engine: Literal["dot", "wasm", "layered"] | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> Drawing:
     """A picture of the graph that computed `E`, a Value or Tensor or several of them.
 
@@ -41,7 +42,8 @@ def draw(
     fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its
     name) shows its surroundings. `show` selects from data, grad, shape and local. The "backward"
     graph follows the gradients from E to the leaves. `engine` forces a layout: the program dot,
-    Graphviz as WebAssembly, or our own; by default the first that works.
+    Graphviz as WebAssembly, or our own; by default the first that works. Names come from `name=`,
+    from `names` (name -> node or constant array, such as `locals()`), or your variables.
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
@@ -63,18 +65,23 @@ def draw(
         if part not in SHOW:
             raise ValueError(f"draw: show has {part!r}; it selects from {', '.join(SHOW)}")
     nodes = topological_order(*roots)
-    names = name_all([*nodes, *(x for node in nodes for x in node.inputs)])
+    values = [*nodes, *(x for node in nodes for x in node.inputs)]
+    known = name_all(values)
+    for name, value in (names or {}).items():
+        own = value.name if isinstance(value, Node) else None
+        if not own and not name.startswith("_") and hasattr(value, "shape"):
+            known[id(value)] = name
     scene = build_scene(
         roots,
-        names,
+        known,
         show=show,
         direction=direction,
         graph=graph,
         depth=depth,
-        around=None if around is None else _found(around, nodes, names),
+        around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
     )
-    return Drawing(lay_out(scene, engine), roots, names, theme)
+    return Drawing(lay_out(scene, engine), roots, known, theme)
 
 
 def _roots(E: Any) -> tuple[Node, ...]:

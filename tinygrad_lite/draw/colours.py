@@ -68,7 +68,7 @@ def _kinds(page: str, share: float) -> dict[str, str]:
         "leaf": mix(page, GREEN, share),
         "constant": mix(page, "#808080", share * 0.6),
         "op": mix(page, SKY, share),
-        "output": mix(page, ORANGE, share * 1.4),
+        "output": mix(page, ORANGE, share * 1.15),
         "group": mix(page, PURPLE, share * 1.2),
     }
 

@@ -1,0 +1,302 @@
+"""`tg.draw`: its options, its errors, and every format it saves."""
+
+import re
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import graphviz
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.draw import dot
+from tinygrad_lite.draw import drawing as drawing_module
+
+
+def w_x():
+    W = tg.Tensor(np.arange(20.0).reshape(5, 4) / 20)
+    x = tg.Tensor(np.ones(4))
+    y = np.arange(5.0)
+    v = W @ x
+    s = tg.sigmoid(v)
+    E = 0.5 * ((s - y) ** 2).sum()
+    return E, {"W": W, "x": x, "y": y, "v": v, "s": s, "E": E}
+
+
+def scalars():
+    a, b = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b")
+    e = (a * b + a**2).tanh()
+    e.name = "e"
+    e.backward()
+    return e
+
+
+def test_names_come_from_the_callers_variables():
+    W = tg.Tensor(np.ones((2, 3)))
+    data = np.ones(3)
+    out = W @ data
+    boxes = {box.name: box.title for box in tg.draw(out).scene.boxes}
+    assert boxes == {
+        "W": "W  (2, 3)",
+        "data": "data  (3,)",
+        "out": "out = W @ data  (2,)",
+    }
+
+
+def test_names_can_be_given():
+    E, names = w_x()
+    titles = [box.title for box in tg.draw(E, names=names).scene.boxes]
+    assert titles[:4] == ["W  (5, 4)", "x  (4,)", "v = W @ x  (5,)", "s = σ(v)  (5,)"]
+    assert titles[4:6] == ["y  (5,)", "t₁ = s − y  (5,)"]
+
+
+def test_notebooks_show_it_with_alt_text():
+    E, names = w_x()
+    drawing = tg.draw(E, names=names)
+    bundle = drawing._repr_mimebundle_(include=None, exclude=None)
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert drawing._repr_svg_() == drawing.svg == bundle["image/svg+xml"]
+    tree = ElementTree.fromstring(drawing.svg)
+    assert tree.get("aria-label") == drawing.alt
+    assert drawing.alt == "Computation graph of E: 2 leaf nodes, 3 constants, 6 operations."
+    labels = [g.get("aria-label") for g in tree.iter() if g.get("role") == "graphics-symbol"]
+    assert len(labels) == len(drawing.scene.boxes)
+    assert all(labels)
+
+
+def test_a_picture_keeps_what_it_showed():
+    e = scalars()
+    drawing = tg.draw(e)
+    e.zero_grad()
+    assert next(b for b in drawing.scene.boxes if b.name == "e").rows[-1].text == "1"
+
+
+def test_show_selects():
+    e = scalars()
+    for show, labels in ((("data",), {"data"}), ("grad", {"grad"}), ((), set())):
+        scene = tg.draw(e, show=show).scene
+        assert {row.label for box in scene.boxes for row in box.rows} == labels
+        assert all(edge.local is None for edge in scene.edges)
+    assert any(edge.local for edge in tg.draw(e, show="local").scene.edges)
+    E, _ = w_x()
+    assert "(5, 4)" not in " ".join(b.title for b in tg.draw(E, show=("data",)).scene.boxes)
+
+
+def test_backward_graph_writes_what_adds_up():
+    a, b = tg.Value(2.0, name="a"), tg.Value(3.0, name="b")
+    e = a * b + a
+    e.name = "e"
+    e.backward()
+    scene = tg.draw(e, graph="backward").scene
+    boxes = {box.title: [row.text for row in box.rows] for box in scene.boxes}
+    assert boxes["∂e/∂a"] == ["= (∂e/∂t₁) * b + ∂e/∂e", "4"]
+    assert boxes["∂e/∂b"] == ["= (∂e/∂t₁) * a", "2"]
+    ids = {box.id: box.title for box in scene.boxes}
+    assert ("∂e/∂t₁", "∂e/∂a") in [(ids[x.source], ids[x.target]) for x in scene.edges]
+
+
+def test_around_shows_the_surroundings():
+    x = first = tg.Value(1.0)
+    for k in range(50):
+        x = x * 2.0
+        x.name = f"x{k}"
+        if k == 25:
+            middle = x
+    for around in (middle, "x25"):
+        scene = tg.draw(x, around=around, max_nodes=5).scene
+        names = {box.name for box in scene.boxes if box.kind == "op"}
+        assert names == {"x23", "x24", "x25", "x26", "x27"}
+        assert sorted(b.title for b in scene.boxes if b.kind == "group") == [
+            "22 nodes after",
+            "24 nodes before",
+        ]
+    with pytest.raises(ValueError, match="around='x99': the graph has no node of that name"):
+        tg.draw(x, around="x99")
+    with pytest.raises(ValueError, match="a node that this graph does not contain"):
+        tg.draw(first * 1.0, around=middle)
+
+
+def test_several_roots():
+    a = tg.Value(1.0, name="a")
+    b, c = a * 2.0, a + 1.0
+    scene = tg.draw([b, c]).scene
+    assert [box.kind for box in scene.boxes].count("output") == 2
+    assert "of b, c:" in scene.alt
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((np.ones(3), {}), TypeError, "expected a Value or Tensor, got ndarray"),
+        ((2.0, {}), TypeError, "got float; plain numbers and arrays record no graph"),
+        (([], {}), TypeError, "got an empty list"),
+        ((None, {"direction": "up"}), ValueError, "direction='up'; it can be 'right' or 'down'"),
+        ((None, {"graph": "both"}), ValueError, "graph='both'"),
+        ((None, {"theme": "blue"}), ValueError, "theme='blue'"),
+        ((None, {"engine": "neato"}), ValueError, "engine='neato'"),
+        ((None, {"max_nodes": 0}), ValueError, "max_nodes=0; it must be a whole number from 1"),
+        ((None, {"max_nodes": 2.5}), ValueError, "max_nodes=2.5"),
+        ((None, {"depth": -1}), ValueError, "depth=-1; it must be a whole number from 0"),
+        ((None, {"show": "datta"}), ValueError, "show has 'datta'; it selects from data, grad"),
+        ((None, {"around": 3}), TypeError, "around= takes a node or its name, got int"),
+    ],
+)
+def test_bad_input_is_explained(arguments, error, message):
+    subject, options = arguments
+    with pytest.raises(error, match=message):
+        tg.draw(scalars() if subject is None else subject, **options)
+
+
+def test_a_constant_and_a_leaf_are_drawn():
+    leaf = tg.Value(2.0, name="a")
+    assert [b.kind for b in tg.draw(leaf).scene.boxes] == ["leaf"]
+    assert [b.kind for b in tg.draw(leaf.detach()).scene.boxes] == ["constant"]
+
+
+@pytest.mark.parametrize("ending", [".svg", ".html", ".dot"])
+def test_saves_text(ending, tmp_path):
+    drawing = tg.draw(scalars())
+    path = drawing.save(tmp_path / f"g{ending}")
+    text = path.read_text(encoding="utf-8")
+    assert "tanh" in text
+    assert not re.search(r"(src|href|url)\s*[=(]\s*.?http", text)
+    if ending == ".svg":
+        ElementTree.fromstring(text)
+
+
+@pytest.mark.dot
+@pytest.mark.parametrize(("ending", "magic"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
+def test_saves_with_dot(ending, magic, tmp_path):
+    for name in ("a", 'q" <b> \\N & \n 😀', "</TABLE>"):
+        node = tg.Value(1.0, name=name).tanh()
+        node.backward()
+        assert tg.draw(node).save(tmp_path / f"g{ending}").read_bytes().startswith(magic)
+
+
+def test_png_without_dot_is_one_sentence(tmp_path, monkeypatch):
+    drawing = tg.draw(scalars(), engine="layered")
+
+    def pipe(*_, **__):
+        raise graphviz.ExecutableNotFound(["dot"])
+
+    monkeypatch.setattr(graphviz.Digraph, "pipe", pipe)
+    with pytest.raises(RuntimeError, match=r"a .png file needs the Graphviz program dot"):
+        drawing.save(tmp_path / "g.png")
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_saving_refuses_what_it_cannot_do(tmp_path):
+    drawing = tg.draw(scalars())
+    with pytest.raises(
+        ValueError, match=r"'g\.jpg' should end in \.svg, \.html, \.dot, \.png or \.pdf"
+    ):
+        drawing.save(tmp_path / "g.jpg")
+    with pytest.raises(ValueError, match="should end in"):
+        drawing.save(tmp_path / "picture")
+    with pytest.raises(FileNotFoundError, match=r"the folder '.*nowhere' does not exist"):
+        drawing.save(tmp_path / "nowhere" / "g.svg")
+
+
+def test_digraph_is_the_graphviz_packages():
+    drawing = tg.draw(scalars())
+    assert isinstance(drawing.digraph, graphviz.Digraph)
+    assert drawing.source == drawing.digraph.source
+    assert "e = tanh(t₃)" in drawing.source
+
+
+@pytest.mark.dot
+def test_dot_source_parses_whatever_the_names():
+    for name in ('"', "\\", "\\N", "<b>", "</TABLE>>", "\n", "a]b", "😀", "--"):
+        with tg.scope(name):
+            node = tg.Value(1.0, name=name).tanh()
+        source = tg.draw(node, engine="layered").source
+        done = subprocess.run([dot.shutil.which("dot"), "-Tplain"], input=source.encode(),
+                              capture_output=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.decode().count("\nnode ") == 2
+        assert b"rror" not in done.stderr
+
+
+def test_show_opens_a_browser(monkeypatch):
+    opened = []
+    monkeypatch.setattr(drawing_module.webbrowser, "open", opened.append)
+    tg.draw(scalars()).show()
+    (url,) = opened
+    assert url.startswith("file:///")
+    assert url.endswith(".html")
+
+
+def test_too_large_to_show_is_folded_with_a_note():
+    x = tg.Value(0.5)
+    for _ in range(50_000):
+        x = x * 0.5 + 0.1
+    start = time.perf_counter()
+    drawing = tg.draw(x, max_nodes=90_000, engine="layered")
+    assert time.perf_counter() - start < 20
+    assert drawing.scene.note == (
+        "graph has 100,001 nodes; showing 12 groups; use depth=, around=, or max_nodes="
+    )
+    assert drawing.scene.note in drawing.svg
+    assert len(drawing.svg) < 40_000
+
+
+def test_depth_over_the_limit_is_folded_too():
+    x = tg.Value(0.5)
+    for k in range(60):
+        with tg.scope(f"s{k}"):
+            for _ in range(40):
+                x = x.tanh()
+    scene = tg.draw(x, depth=3).scene
+    assert len(scene.boxes) <= 61
+    assert "2,401 nodes" in scene.note
+
+
+def test_drawing_leaves_gradients_and_data_alone():
+    e = scalars()
+    before = [(n.data, n.grad) for n in (e, *e.parents())]
+    tg.draw(e)
+    tg.draw(e, graph="backward")
+    assert [(n.data, n.grad) for n in (e, *e.parents())] == before
+
+
+def test_an_op_of_the_users_with_a_rule_for_numbers_only():
+    @tg.elementwise("half({0})")
+    def half(xp, x):
+        return x / 2
+
+    half.local(lambda xp, y, x: float(x) * 0 + 0.5)
+    a = tg.Value(3.0)
+    b = half(a)
+    assert [edge.local for edge in tg.draw(b).scene.edges] == ["0.5"]
+
+
+def test_an_op_of_the_users_without_rules():
+    @tg.elementwise("half({0})")
+    def half(xp, x):
+        return x / 2
+
+    a = tg.Value(3.0)
+    b = half(a)
+    assert [edge.local for edge in tg.draw(b).scene.edges] == [None]
+    assert tg.draw(b, graph="backward").scene.boxes
+
+
+def test_the_command_line_draws(tmp_path):
+    file = tmp_path / "loss.py"
+    file.write_text(
+        "import numpy as np\nimport tinygrad_lite as tg\n"
+        "W = tg.Tensor(np.ones((2, 3)))\ny = np.ones(2)\n"
+        "out = ((W @ np.ones(3) - y) ** 2).sum()\nout.backward()\n"
+    )
+    picture = tmp_path / "g.svg"
+    command = [sys.executable, "-m", "tinygrad_lite", "draw", str(file), "-o", str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Computation graph of out" in done.stdout
+    assert ">y<" in picture.read_text(encoding="utf-8")
+    done = subprocess.run([*command, "--around", "q"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("tinygrad-lite: draw: around='q'")
+    assert len(done.stderr.splitlines()) == 1

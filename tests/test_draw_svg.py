@@ -1,0 +1,223 @@
+"""SVG: well-formed whatever the names, readable in both themes, every text inside its box."""
+
+import itertools
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.draw import colours
+from tinygrad_lite.draw.colours import DARK, LIGHT, contrast
+
+SVG = "{http://www.w3.org/2000/svg}"
+NASTY = (
+    "quotes \" and ' both",
+    "<script>alert(1)</script>",
+    "</script></style></title></svg>",
+    "two\nlines\tand a tab",
+    "emoji 😀👩‍🔬 and 学习率",
+    r"back\slash \n \L {0} %s",
+    "& &amp; ]]> <!-- -->",
+    "control \x00\x07\x1b\ud800 characters",
+    "a|b{c}[d]",
+    "",
+    "  ",
+    "x" * 200,
+)
+
+
+def nasty_graph(name):
+    with tg.scope(name):
+        a = tg.Value(2.0, name=name)
+        b = a.tanh()
+    b.name = name
+    c = b * 2.0
+    c.backward()
+    return c
+
+
+class _Tags(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.found = Counter()
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found[tag] += 1
+        self.found.update(name for name, _ in attrs)
+
+
+def tags_of(html):
+    """The elements and attributes of a page as a browser finds them, counted."""
+    return _Tags(html).found
+
+
+def texts(svg):
+    return ["".join(t.itertext()) for t in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_cannot_inject(name):
+    drawing = tg.draw(nasty_graph(name), engine="layered")
+    tree = ElementTree.fromstring(drawing.svg)
+    tags = {element.tag.removeprefix(SVG) for element in tree.iter()}
+    assert tags == {"svg", "title", "style", "rect", "g", "path", "polygon", "text", "tspan"}
+    assert not [key for e in tree.iter() for key in e.attrib if key.startswith("on")]
+    assert len(list(tree.iter(f"{SVG}style"))) == 1
+    assert tags_of(drawing.html) == tags_of(tg.draw(nasty_graph("harmless"), engine="layered").html)
+
+
+def test_a_harmless_name_arrives_as_it_is():
+    assert any("a<b & c" in text for text in texts(tg.draw(nasty_graph("a<b & c")).svg))
+
+
+def test_numbers_have_three_digits_and_true_minus_signs():
+    a = tg.Value(-0.123456, name="a")
+    b = a * 1e-9
+    b.backward()
+    found = texts(tg.draw(b).svg)
+    assert "−0.123" in found
+    assert "−1.23e−10" in found
+    assert not [text for text in found if "-" in text]
+
+
+def test_gradients_are_a_dash_before_backward_and_zero_after():
+    a = tg.Value(3.0, name="a")
+    b = a * 0.0
+    assert texts(tg.draw(b).svg).count("—") == 2
+    b.backward()
+    assert "—" not in texts(tg.draw(b).svg)
+    assert "0" in texts(tg.draw(b).svg)
+
+
+def test_nan_and_infinity_are_shown_plainly():
+    t = tg.Tensor(np.array([np.nan, np.inf, -np.inf, 1.0]), name="t")
+    many = tg.Tensor(np.where(np.arange(20) < 3, np.nan, 1.5), name="many")
+    none = tg.Tensor(np.full(9, np.nan), name="none")
+    found = texts(tg.draw([t * 1.0, many * 1.0, none * 1.0]).svg)
+    assert "[NaN, ∞, −∞, 1]" in found
+    assert "1.5, 3 not finite" in found
+    assert "all 9 not finite" in found
+    scalar = tg.Value(float("inf"), name="x")
+    assert {"∞", "NaN"} <= set(texts(tg.draw(scalar - scalar).svg))
+
+
+def test_empty_and_zero_dimensional_arrays():
+    found = texts(tg.draw([tg.Tensor(np.zeros((0, 3))), tg.Tensor(np.array(2.5))]).svg)
+    assert "empty" in found
+    assert "2.5" in found
+
+
+def test_kinds_differ_in_more_than_colour():
+    W = tg.Tensor(np.ones((2, 2)), name="W")
+    with tg.scope("layer"):
+        E = (tg.sigmoid(W @ np.ones(2)) ** 2).sum()
+    svg = tg.draw(E, max_nodes=2).svg + tg.draw(E).svg
+    style = {
+        kind: re.search(rf"\.{kind} \.frame{{fill:[^;]*;stroke:[^;]*;([^}}]*)}}", svg).group(1)
+        for kind in ("leaf", "constant", "op", "output", "group")
+    }
+    assert len(set(style.values())) == 5
+    assert "dasharray" in style["constant"]
+    corners = {
+        kind: re.search(rf'class="box {kind}".*?rx="(\d)"', svg, re.DOTALL).group(1)
+        for kind in ("leaf", "op", "output")
+    }
+    assert corners == {"leaf": "0", "op": "8", "output": "8"}
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_text_contrast_is_at_least_seven(theme):
+    cluster = colours.mix(theme.page, theme.cluster, 0.08)
+    grounds = [theme.page, cluster, *theme.fill.values()]
+    worst = {
+        (text, ground): contrast(text, ground)
+        for text, ground in itertools.product((theme.text, theme.muted), grounds)
+    }
+    worst |= {(theme.text, g): contrast(theme.text, g) for g in (*theme.scale, *theme.norms)}
+    assert {pair: ratio for pair, ratio in worst.items() if ratio < 7} == {}
+    frames = {kind: contrast(theme.stroke[kind], theme.page) for kind in theme.stroke}
+    assert {kind: ratio for kind, ratio in frames.items() if ratio < 3} == {}
+
+
+def test_contrast_is_wcags():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def test_themes():
+    E = nasty_graph("a")
+    light, dark, auto = (tg.draw(E, theme=theme).svg for theme in ("light", "dark", "auto"))
+    pages = [re.findall(r"\.page\{fill:(#\w+)", svg) for svg in (light, dark, auto)]
+    assert pages == [[LIGHT.page], [DARK.page], [LIGHT.page, DARK.page]]
+    assert auto.index("prefers-color-scheme:dark") < auto.index(DARK.page)
+
+
+def test_a_large_gradient_is_stronger_than_a_small_one():
+    a, b = tg.Value(1.0, name="a"), tg.Value(-100.0, name="b")
+    c = a * b
+    c.backward()
+    boxes = {box.name: box for box in tg.draw(c).scene.boxes}
+    assert boxes["a"].level == -1
+    assert boxes["b"].level == pytest.approx(0.1)
+
+
+_FAULTS = """() => {
+  const found = [];
+  for (const g of document.querySelectorAll('g.box')) {
+    const frame = g.querySelector('.frame:last-of-type, .frame').getBoundingClientRect();
+    for (const text of g.querySelectorAll('text')) {
+      const t = text.getBoundingClientRect();
+      if (t.left < frame.left - 0.5 || t.right > frame.right + 0.5 ||
+          t.top < frame.top - 0.5 || t.bottom > frame.bottom + 0.5)
+        found.push(text.textContent + ' ' + (t.right - frame.right));
+      for (const cell of g.querySelectorAll('rect[class^=h]')) {
+        const c = cell.getBoundingClientRect();
+        if (t.right > c.left && t.left < c.right && t.bottom > c.top + 1 && t.top < c.bottom - 1)
+          { found.push(text.textContent + ' on a heat map'); break; }
+      }
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def page():
+    from conftest import needs
+
+    sync = needs("playwright.sync_api")
+    program = needs("browser")
+    with sync.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.mark.browser
+def test_every_text_is_inside_its_box_in_a_browser(page, tmp_path, rng):
+    W = tg.Tensor(rng.normal(size=(5, 4)), name="W")
+    small = tg.Tensor(rng.normal(size=6) * 1e-7, name="a_rather_long_name")
+    E = (tg.softplus(W @ rng.normal(size=(4, 9))).sum() * (small**2).sum()).sum()
+    E.backward()
+    drawings = [tg.draw(E), tg.draw(E, graph="backward")]
+    drawings += [tg.draw(nasty_graph(name), engine="layered") for name in NASTY]
+    for font in (None, "DejaVu Sans Mono", "Liberation Mono"):
+        for drawing in drawings:
+            svg = drawing.svg
+            if font is not None:
+                svg = re.sub(r"font-family:[^;]*;", f"font-family:'{font}';", svg)
+            page.set_content(svg)
+            assert page.locator("g.box").count() == len(drawing.scene.boxes)
+            assert page.evaluate(_FAULTS) == []
+
+
+@pytest.mark.browser
+def test_the_check_in_the_browser_sees_faults(page):
+    svg = tg.draw(nasty_graph("a"), engine="layered").svg
+    page.set_content(svg.replace(">data<", ">data that is far too long now<"))
+    assert page.evaluate(_FAULTS)
