@@ -1,6 +1,7 @@
 """NumPy's own functions on nodes: `np.exp(W)`, `np.concatenate([W, x])`, `array @ W` record.
 
-A NumPy function runs the op or composite of the same name, or of the name in `ALIASES`. Questions
+A NumPy function runs the op or composite of the same name, or of the name in `ALIASES`, or one of
+the few `ADAPTERS`. Questions
 whose answer has no gradient (`np.isnan`, `np.argmax`, `np.shape`) get NumPy's plain answer. All
 others raise `TypeError`: a result without a graph would lose the gradient in silence.
 """
@@ -35,6 +36,7 @@ ALIASES = {
     "float_power": "pow",
     "positive": "identity",
     "power": "pow",
+    "ravel": "flatten",
     "rint": "round",
 }
 
@@ -73,7 +75,9 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
         reduction = _ours(f"{name}.reduce", REDUCTIONS[ufunc.__name__])
         settings = {"axis": 0, "keepdims": False}
         settings.update((k, kwargs.pop(k)) for k in ("axis", "keepdims") if k in kwargs)
-        _refuse(f"{name}.reduce", {k: v for k, v in kwargs.items() if v not in (None, True)})
+        _refuse(
+            f"{name}.reduce", {k: v for k, v in kwargs.items() if v is not None and v is not True}
+        )
         return reduction(*inputs, **settings)
     raise _unsupported(f"{name}.{method}")
 
@@ -85,9 +89,7 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
     full = f"{module.replace('numpy', 'np', 1)}.{name}"
     if name in PLAIN:
         return function(*_raw(args), **_raw(kwargs))
-    if name == "transpose":
-        return _transpose(*args, **kwargs)
-    ours = _ours(full, name)
+    ours = ADAPTERS.get(full) or _ours(full, name)
     inputs, settings = _translate(full, function, ours, args, kwargs)
     return ours(*inputs, **settings)
 
@@ -137,13 +139,12 @@ def _translate(
             inputs += value
         elif parameter.kind is parameter.VAR_KEYWORD:
             settings.update(value)
-        elif renamed in accepted and parameter.default is not parameter.empty:
+        elif renamed in accepted and (parameter.default is not parameter.empty or key in STORAGE):
             settings[renamed] = value
-        elif key in STORAGE or parameter.kind is parameter.KEYWORD_ONLY:
-            if not _is_default(value, parameter.default):
-                _refuse(full, {key: value})
-        elif not inputs or not _is_default(value, parameter.default):
+        elif key not in STORAGE and parameter.default in (parameter.empty, None):
             inputs.append(value)
+        elif not _is_default(value, parameter.default):
+            _refuse(full, {key: value})
     return inputs, settings
 
 
@@ -158,6 +159,28 @@ def _is_default(value: Any, default: Any) -> bool:
 def _transpose(a: Any, axes: Any = None) -> Any:
     n = a.ndim
     return ops.permute_dims(a, axes=tuple(range(n))[::-1] if axes is None else tuple(axes))
+
+
+def _cumsum(a: Any, axis: int | None = None) -> Any:
+    return ops.cumulative_sum(functions.flatten(a) if axis is None else a, axis=axis)
+
+
+def _of_leading_axes(op: Function) -> Function:
+    """`op` of the last two axes as NumPy has it: of the first two."""
+
+    def ours(a: Any) -> Any:
+        return op(ops.permute_dims(a, axes=(*range(2, a.ndim), 0, 1)))
+
+    return ours
+
+
+# NumPy functions that mean something else than ours of the same name.
+ADAPTERS = {
+    "np.cumsum": _cumsum,
+    "np.diagonal": _of_leading_axes(ops.diagonal),
+    "np.trace": _of_leading_axes(ops.trace),
+    "np.transpose": _transpose,
+}
 
 
 def _raw(x: Any) -> Any:
