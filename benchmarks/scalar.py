@@ -75,9 +75,8 @@ def w1(repeats: int) -> None:
             totals[name] = forward + backward
             label = f"{graph.__name__} {n:,}"
             print(f"  {label:<14} {name:<14} {forward / n * 1e9:7.0f} / {backward / n * 1e9:.0f}")
-        print(
-            f"  {'':<14} micrograd / tinygrad_lite: {totals['micrograd'] / totals['tinygrad_lite']:.1f}"
-        )
+        ratio = totals["micrograd"] / totals["tinygrad_lite"]
+        print(f"  {'':<14} micrograd / tinygrad_lite: {ratio:.1f}")
 
 
 def memory() -> None:
@@ -95,8 +94,8 @@ def memory() -> None:
         del root
         found = gc.collect()
         print(
-            f"  {name:<14} {forward:6.0f} bytes/node after forward, {backward:6.0f} after backward, "
-            f"collector finds {found:,} objects"
+            f"  {name:<14} bytes/node: {forward:.0f} after forward, {backward:.0f} after backward; "
+            f"the collector finds {found:,} objects"
         )
 
 
