@@ -1,8 +1,8 @@
 """First and second derivatives against autograd, PyTorch and JAX, which share no code with us.
 
-autograd and JAX run the op's own NumPy text, with their `numpy` in place of NumPy. Where a text
-uses what they lack, `TEXTS` has another; `TORCH` has PyTorch's spelling where it differs. An op that an
-oracle has not is listed, so that nothing drops out in silence.
+autograd and JAX run the op's own NumPy text, with their `numpy` in place of NumPy; `OTHERWISE` has
+other words where a text uses what they lack. `TORCH` has PyTorch's spelling where it differs from
+ours. An op that an oracle has not is listed, so that nothing drops out in silence.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ MISSING_IN_AUTOGRAD = {"erf", "gelu"}  # they would need SciPy
 LIMITS_OF_AUTOGRAD = {
     "det": lambda case, inputs: np.any(np.linalg.det(inputs[0]) == 0),
     "diag": lambda case, inputs: inputs[0].shape in [(2, 3), (3, 2)],
-    "getitem": lambda case, inputs: getattr(case.settings["index"], "dtype", None) == bool,
+    "getitem": lambda case, inputs: str(getattr(case.settings["index"], "dtype", "")) == "bool",
     "prod": lambda case, inputs: np.any(inputs[0] == 0),
     "roll": lambda case, inputs: isinstance(case.settings["shift"], tuple),
     "solve": lambda case, inputs: inputs[1].ndim < inputs[0].ndim == 3,

@@ -83,8 +83,8 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     rows = logits.shape[:-1]
     log_p = log_softmax.forward(xp, logits, axis=-1)
     if labels.shape == logits.shape:
-        zero = xp.zeros_like(log_p)
-        losses = -xp.sum(xp.where(labels == 0, zero, labels * log_p), axis=-1)
+        counted = xp.where(labels == 0, xp.zeros_like(log_p), log_p)  # 0 times log 0 is 0
+        losses = -xp.sum(labels * counted, axis=-1)
     elif labels.shape != rows or not xp.isdtype(labels.dtype, "integral"):
         raise ValueError(f"labels must be integers of shape {rows} or of the logits' shape")
     elif anywhere((labels < 0) | (labels >= logits.shape[-1])):
