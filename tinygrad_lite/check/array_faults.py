@@ -80,7 +80,7 @@ def _matmul(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     text = f"{mine} stands where {name} belongs"
     own = beside(_t(x), left=index == 1)
     yield Fault("own", "other", 0.4, own, text)
-    yield from swapped(tape, other, name, by)
+    yield from swapped(tape, node.inputs[1 - index], other, by)
 
 
 def _times(v: Vector) -> Handed:
@@ -222,7 +222,8 @@ def _outer(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     turned = lambda g: pulled(node, index, g.T)  # noqa: E731
     yield Fault("upstream-T", "transpose", 0.0, turned, text)
     yield Fault("order", "wrong-order", 0.1, lambda g: other @ g, "the factors are exchanged")
-    yield from swapped(tape, other, name, lambda g, v: g @ v if index == 0 else g.T @ v)
+    source = node.inputs[1 - index]
+    yield from swapped(tape, source, other, lambda g, v: g @ v if index == 0 else g.T @ v)
 
 
 def _trace(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
@@ -249,6 +250,10 @@ def _square_matrix(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
             ("right-T", "transpose", (y, _t(y))),
         ):
             yield Fault(key, kind, 0.1, _between(*sides), f"{why}: a transpose is missing")
+        for key, left, right in (("before", None, y @ y), ("after", y @ y, None)):
+            yield Fault(
+                key, "wrong-order", 0.2, _between(left, right), f"{why}: Y stands on one side"
+            )
         for key, sides in (("left", (_t(y), None)), ("right", (None, _t(y)))):
             yield Fault(key, "missing-factor", 0.1, _between(*sides), f"{why}: one Y is missing")
     elif node.op.name in ("det", "logabsdet"):

@@ -16,6 +16,7 @@ from .faults import (
     Handed,
     left_out,
     local_derivative,
+    misread,
     prime,
     pulled,
     swapped,
@@ -24,6 +25,7 @@ from .faults import (
 from .tape import Tape, Vector
 
 _CONFUSED = (*ACTIVATIONS, "sin", "cos", "exp", "log")  # whose derivatives are mistaken for others
+_FUNCTIONS = (*_CONFUSED, "log1p", "expm1", "tan", "sinh", "cosh", "atan", "erf", "softplus")
 _POINT = "activation-derivative-at-wrong-point"
 _OTHER = "wrong-activation-derivative"
 
@@ -39,10 +41,12 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     if op.name in ("multiply", "divide") and _is_constant(node.inputs[1 - index]):
         return  # a constant that is lost or doubled is a scalar factor
     d = local_derivative(node, index)
-    activation = is_activation(node, index)
+    activation = is_activation(node, index) or (len(operands) == 1 and op.name in _FUNCTIONS)
     kind = "missing-activation-derivative" if activation else "missing-factor"
-    lost = "the activation's derivative is missing" if activation else "this factor is missing"
-    yield Fault("drop", kind, 0.0, times(1.0), f"yours is the gradient without {{local}}: {lost}")
+    what = "activation" if is_activation(node, index) else "function"
+    lost = f"the {what}'s derivative is missing" if activation else "this factor is missing"
+    far = 0.15 if op.name in ("square", "pow") else 0.0
+    yield Fault("drop", kind, far, times(1.0), f"yours is the gradient without {{local}}: {lost}")
     yield Fault("twice", "extra-factor", 0.1, times(d * d), "the factor {local} is there twice")
     yield Fault("ones", "missing-factor", 0.2, lambda g: np.ones_like(g) * d, left_out(tape, node))
     if len(operands) == 1:
@@ -53,13 +57,14 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         x = node.inputs[0]
         text = prime(op, tape.label(x))
         yield from function_faults(tape, node, x, f, text, op.name, activation)
+        yield from _as_matrices(d, f"the elementwise product with {text}")
     if op.name == "square" or (op.name == "pow" and index == 0):
         yield from _power(tape, node)
     elif op.name == "multiply":
         yield from _product(tape, node, index)
     elif op.name == "divide":
         yield from _quotient(tape, node, index)
-    elif op.name in KINKED:
+    elif op.name in (*KINKED, "relu", "leaky_relu"):
         text = "the gradient goes to the entries that were not chosen"
         yield Fault("flipped", _OTHER, 0.2, times(1 - d), text)
 
@@ -166,6 +171,9 @@ def function_faults(
             at_output = rule(np, op.forward(np, y, **settings), y, **settings)
             yield put(f"{other}-of-input", _OTHER, 0.3, of_input, text)
             yield put(f"{other}-at-output", _OTHER, 0.3, at_output, text)
+    for key, kind, v, text in misread(tape, x):
+        if np.shape(v) == a.shape:
+            yield put(f"misread-{key}", kind, 0.2, f.slope(v), f"in {slope}, {text}")
     for other, v in tape.named_arrays(a.shape):
         if v is not a and v is not y:
             text = f"{slope} is taken at {other} instead of {below}"
@@ -187,6 +195,9 @@ def _power(tape: Tape, node: Node) -> Iterator[Fault]:
     yield Fault("not-lowered", "extra-factor", 0.1, times(p * x**p), text)
     text = f"the exponent of {power} is lowered too far: a factor {name} too few"
     yield Fault("lowered-twice", "missing-factor", 0.15, times(p * x ** (p - 2)), text)
+    for key, kind, v, text in misread(tape, node.inputs[0]):
+        if np.shape(v) == np.shape(x):
+            yield Fault(f"misread-{key}", kind, 0.1, times(p * v ** (p - 1)), text)
     for other, v in tape.named_arrays(np.shape(x)):
         if v is not x:
             kind = "missing-term" if tape.is_term(v, node.inputs[0]) else "other"
@@ -202,7 +213,21 @@ def _product(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     yield Fault("inverse", "other", 0.4, times(1 / other), text)
     text = f"{mine} stands where {name} belongs"
     yield Fault("own", "other", 0.35, times(own + 0 * other), text)
-    yield from swapped(tape, other, name, lambda g, v: g * v)
+    yield from swapped(tape, node.inputs[1 - index], other, lambda g, v: g * v)
+    yield from _as_matrices(other, f"the elementwise product with {name}")
+
+
+def _as_matrices(d: Vector, what: str) -> Iterator[Fault]:
+    """A matrix product where the elementwise one belongs."""
+    if np.ndim(d) != 2:
+        return
+    text = f"a matrix product stands where {what} belongs"
+
+    def product(left: bool, v: Vector) -> Handed:
+        return (lambda g: v @ g) if left else (lambda g: g @ v)
+
+    for i, (left, v) in enumerate(((False, d.T), (False, d), (True, d.T), (True, d))):
+        yield Fault(f"matrix-{i}", "elementwise-vs-matmul", 0.1, product(left, v), text)
 
 
 def _quotient(tape: Tape, node: Node, index: int) -> Iterator[Fault]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from ..node import Node
 from ..sweep import contribution
-from .faults import Fault, prime
 from .scales import Scales, tolerance_of
 from .search import Explanation, Search
+from .systematic import cuts, everywhere, in_sequence, shared
 from .tape import Vector
+from .terms import changed_gradients, changed_terms
 
 PAIRS_BUDGET = 0.4  # seconds for two mistakes at once
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
@@ -43,10 +44,10 @@ RARITY = {kind: 0.002 * i for i, kind in enumerate(COMMONEST)}
 
 def explain(search: Search, scales: Scales) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
-    found = [*_factors(search, scales), *_steps(search), *_nodes(search)]
+    found = [*_factors(search, scales), *_steps(search), *_nodes(search, scales)]
     found += _transposed(search)
     if not found:
-        found = [*_everywhere(search), *_cuts(search)]
+        found = [*_together(search)]
     if not found:
         found = [*_with_factor(search, scales)]
     if not found:
@@ -131,63 +132,16 @@ def _steps(search: Search) -> Iterator[Explanation]:
             )
 
 
-def _nodes(search: Search) -> Iterator[Explanation]:
-    """A factor too many at a node, its gradient transposed or shifted."""
-    for x, kind, cost, text, changed in _node_faults(search):
-        delta = changed - search.g[x]
+def _nodes(search: Search, scales: Scales) -> Iterator[Explanation]:
+    """The gradient of a node changed as a whole."""
+    for x, kind, cost, text, value in (*changed_gradients(search), *changed_terms(search, scales)):
+        delta = value - search.g[x]
         if not np.isfinite(delta).all():
             continue
         sites = [(x, delta)]
         agrees = search.agrees(search.base + search.project(x, delta))
         if agrees and search.matches(search.carry(sites)):
             yield _explanation(kind, ONE + cost, text, search.tape.step(x), sites)
-
-
-def _node_faults(search: Search) -> Iterator[tuple[Node, str, float, str, Vector]]:
-    tape = search.tape
-    locals_ = _local_derivatives(search)
-    for x in search.region:
-        if x in search.blocked and x is not search.target:
-            continue
-        g = search.g[x]
-        at = f"in the gradient with respect to {tape.label(x)}"
-        for name, v in tape.named_arrays(x.shape):
-            yield x, "extra-factor", 0.3, f"there is a factor {name} too many {at}", g * v
-        for name, v in locals_.get(x.shape, ()):
-            yield x, "extra-factor", 0.2, f"there is a factor {name} too many {at}", g * v
-        if g.ndim == 2 and g.shape[0] == g.shape[1]:
-            yield (
-                x,
-                "transpose",
-                0.1,
-                f"the gradient with respect to {tape.label(x)} is transposed",
-                g.T,
-            )
-        if g.ndim and x is not search.target:
-            continue
-        for axis in range(g.ndim):
-            for by in (1, -1):
-                text = f"the entries are shifted by one along axis {axis}"
-                yield x, "off-by-index", 0.2, text, np.roll(g, by, axis)
-
-
-def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
-    """The local derivatives of the graph's functions, by shape."""
-    found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
-    for n in search.tape.order:
-        op = n.op
-        if op is None or not op.elementwise or len(n.operands) != 1 or not callable(op.rules[0]):
-            continue
-        with np.errstate(all="ignore"):
-            d = np.asarray(op.rules[0](np, n.data, *n.operands, **n.params))
-        text = prime(op, search.tape.label_of(n.inputs[0]))
-        found.setdefault(d.shape, []).append((text, d))
-    for node in search.tape.order:
-        if node.op is not None and node.op.name == "softmax":
-            name = search.tape.label(node)
-            d = node.data * (1 - node.data)
-            found.setdefault(d.shape, []).append((f"{name} (1 - {name})", d))
-    return found
 
 
 def _transposed(search: Search) -> Iterator[Explanation]:
@@ -201,74 +155,11 @@ def _transposed(search: Search) -> Iterator[Explanation]:
         yield _explanation("transpose", ONE, text, "", [(search.target, g.T - g)])
 
 
-def _everywhere(search: Search) -> Iterator[Explanation]:
-    """The same fault at every step of one sort: all activations, every time step."""
-    groups: dict[tuple[str, int, str], list[tuple[Node, int, Node, Fault]]] = {}
-    for n, i, x, fault in search.faults:
-        assert n.op is not None
-        groups.setdefault((n.op.name, i, fault.key), []).append((n, i, x, fault))
-    for group in groups.values():
-        if len(group) < 2:
-            continue
-        predicted = _resweep(search, {(n, i): fault for n, i, _, fault in group})
-        if predicted is not None and search.matches(predicted):
-            n, i, _, fault = group[0]
-            text = f"{fault.words(search.tape, n, i)}, and so at every step of this sort"
-            yield _explanation(fault.kind, ONE + 0.3 + fault.cost, text, search.tape.step(n), [])
-
-
-def _resweep(search: Search, replaced: dict[tuple[Node, int], Fault]) -> Vector | None:
-    """The claimed node's gradient with some steps replaced by faults."""
-    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
-    for x in search.region:
-        if x in g:
-            continue
-        total = None
-        for n, i in search.edges_into(x):
-            fault = replaced.get((n, i))
-            if fault is None:
-                c = contribution(n, i, g[n])
-            else:
-                found = search.apply(n, i, fault, g[n])
-                if found is None or found.shape != x.shape:
-                    return None
-                c = found
-            total = c if total is None else total + c
-        assert total is not None
-        g[x] = total
-    return g[search.target]
-
-
-def _cuts(search: Search) -> Iterator[Explanation]:
-    """Two paths left out together: the mean and the variance of a normalisation."""
-    tape = search.tape
-    side = [
-        x
-        for x in search.region
-        if x.op is not None
-        and x is not search.target
-        and x not in search.blocked
-        and (id(x) in tape.names or x.op.name in ("mean", "sum", "max", "logsumexp"))
-    ]
-    for a, one in enumerate(side[:16]):
-        for two in side[a + 1 : 16]:
-            predicted = _without(search, {one, two})
-            if predicted is not None and search.matches(predicted):
-                text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
-                yield _explanation("missing-term", ONE + 0.3, text, tape.step(one), [])
-
-
-def _without(search: Search, cut: set[Node]) -> Vector | None:
-    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
-    for x in search.region:
-        if x in g:
-            continue
-        if x in cut:
-            g[x] = np.zeros(x.shape)
-            continue
-        parts = [contribution(n, i, g[n]) for n, i in search.edges_into(x)]
-        g[x] = sum(parts[1:], parts[0])
-    return g[search.target]
+def _together(search: Search) -> Iterator[Explanation]:
+    """The same mistake at several steps."""
+    found = (*everywhere(search), *shared(search), *in_sequence(search), *cuts(search))
+    for kind, cost, text, node in found:
+        yield _explanation(kind, ONE + cost, text, search.tape.step(node), [])
 
 
 def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:

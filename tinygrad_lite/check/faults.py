@@ -82,10 +82,40 @@ def left_out(tape: Tape, node: Node) -> str:
     return f"the upstream gradient, with respect to {tape.label(node)}, is left out"
 
 
+def misread(tape: Tape, x: Any) -> Iterator[tuple[str, str, Vector, str]]:
+    """Wrong values for a quantity: (key, kind, value, words), a term or factor of it forgotten."""
+    if not isinstance(x, Node) or x.op is None:
+        return
+    name, values = tape.label(x), x.operands
+    labels = [tape.label_of(v) for v in x.inputs]
+    if x.op.name in ("add", "subtract"):
+        a, b = values
+        minus = x.op.name == "subtract"
+        yield "first", "missing-term", a, f"{labels[1]} is left out of {name}"
+        yield "second", "missing-term", -b if minus else b, f"{labels[0]} is left out of {name}"
+        yield "flipped", "sign", a + b if minus else a - b, f"the sign in {name} is flipped"
+    elif x.op.name == "multiply":
+        for i in (0, 1):
+            yield f"{i}", "missing-factor", values[i], f"{labels[1 - i]} is left out of {name}"
+    elif x.op.name == "matmul":
+        A, B = values
+        for i, (C, D) in enumerate(((A.T, B), (A, B.T))):
+            if C.shape == (A, B)[0].shape and D.shape == B.shape and (A, B)[i].ndim == 2:
+                text = f"{labels[i]} is transposed in {name}"
+                yield f"T{i}", "transpose", C @ D, text
+    elif x.op.elementwise and len(values) == 1:
+        text = f"{labels[0]} stands where {name} belongs"
+        yield "before", "activation-derivative-at-wrong-point", values[0], text
+
+
 def swapped(
-    tape: Tape, belongs: Any, name: str, product: Callable[[Vector, Vector], Vector]
+    tape: Tape, x: Any, belongs: Any, product: Callable[[Vector, Vector], Vector]
 ) -> Iterator[Fault]:
-    """Another named array in the place of a factor, or the factor shifted by one."""
+    """A factor misread, another named array in its place, or the factor shifted by one."""
+    name = tape.label_of(x)
+    for key, kind, v, text in misread(tape, x):
+        if np.shape(v) == np.shape(belongs):
+            yield Fault(f"misread-{key}", kind, 0.2, _fixed(product, v), text)
     for other, v in tape.named_arrays(np.shape(belongs)):
         if v is not belongs:
             text = f"{other} stands where {name} belongs"

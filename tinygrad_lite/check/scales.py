@@ -96,6 +96,12 @@ class Scales:
                     )
                     off = f"{times}, off by exactly {n}, {words}: {slip}{absorbed}"
                     yield Meaning("mean-vs-sum", cost, off)
+        for n in self.reductions:
+            if n > 2:
+                for value in (n / (n - 1), (n - 1) / n):
+                    if _close(k, value, tol):
+                        off = f"{times}, {n} and {n - 1} exchanged (N for N - 1?)"
+                        yield Meaning("constant-scale", 0.25, off)
         for c in self.constants:
             for value in (c, 1 / c):
                 if _close(k, value, tol):
@@ -115,7 +121,7 @@ class Scales:
             text = "yours is -1 x the gradient: the sign is flipped"
             if not alone:
                 text = f"the sign of the part through {tape.label(node)} is flipped"
-            yield Meaning("sign", _SIGNED.get((op.name, index), 0.1 if alone else 0.06), text)
+            yield Meaning("sign", _SIGNED.get((op.name, index), 0.12), text)
             return
         if _close(k, 0, tol) and not alone:
             source = tape.label(node.inputs[index])
@@ -139,7 +145,13 @@ class Scales:
                 yield Meaning(kind, 0.0, text)
             elif _close(k, c, tol):
                 text = f"{mine} {k:.6g} x the gradient: {what} is there twice"
-                yield Meaning(kind, 0.15, text)
+                yield Meaning(
+                    kind, 0.15 if op.name in ("multiply", "divide", "mean") else 0.23, text
+                )
+        if junction and not alone:
+            for m in self.whole(k, tol):
+                text = m.text.replace("yours is", f"the part through {tape.label(node)} is", 1)
+                yield Meaning(m.kind, m.cost, text.replace("the gradient", "what it should be", 1))
         if op.name == "sum":
             n = node.operands[0].size // max(node.data.size, 1)
             if n > 1 and _close(k, 1 / n, tol):

@@ -139,7 +139,7 @@ class Tape:
                     worst[x] = np.maximum(worst[x], np.abs(g - self.g[x]) / _SHAKE)
         for x, w in worst.items():
             mean = float(np.sqrt(np.mean(w * w))) if w.size else 0.0
-            worst[x] = w + np.abs(self.g[x]) + 1e-3 * mean
+            worst[x] = w + np.abs(self.g[x]) + 1e-9 * mean
         return worst
 
     def _shaken(self, rng: np.random.Generator) -> dict[Node, Vector]:

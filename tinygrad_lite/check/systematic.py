@@ -1,0 +1,170 @@
+"""The same mistake made at every step of one sort, and paths left out together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ..node import Node
+from ..sweep import contribution
+from .faults import Fault
+from .search import Search
+from .tape import Vector
+
+Edge = tuple[Node, int]
+Replacement = Callable[[Vector], "Vector | None"]
+
+
+def resweep(search: Search, replaced: dict[Edge, Replacement]) -> Vector | None:
+    """The claimed node's gradient with some steps replaced."""
+    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
+    for x in search.region:
+        if x in g:
+            continue
+        total: Vector | None = None
+        for n, i in search.edges_into(x):
+            c = replaced[n, i](g[n]) if (n, i) in replaced else contribution(n, i, g[n])
+            if c is None or c.shape != x.shape:
+                return None
+            total = c if total is None else total + c
+        g[x] = total
+    return g[search.target]
+
+
+def everywhere(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """(kind, cost, words, a step) of faults that, made at every step of a sort, give the claim."""
+    groups: dict[tuple[str, int, str], list[tuple[Node, int, Fault]]] = {}
+    for n, i, _, fault in search.faults:
+        assert n.op is not None
+        groups.setdefault((n.op.name, i, fault.key), []).append((n, i, fault))
+    for group in groups.values():
+        if len(group) > 1 and _explains(
+            search, {(n, i): _fault(search, n, i, f) for n, i, f in group}
+        ):
+            n, i, fault = group[0]
+            text = f"{fault.words(search.tape, n, i)}, and so at every step of this sort"
+            yield fault.kind, 0.3 + fault.cost, text, n
+
+
+def _fault(search: Search, n: Node, i: int, fault: Fault) -> Replacement:
+    return lambda g: search.apply(n, i, fault, g)
+
+
+def _scaled(n: Node, i: int, k: float) -> Replacement:
+    return lambda g: k * contribution(n, i, g)
+
+
+def _explains(search: Search, replaced: dict[Edge, Replacement]) -> bool:
+    predicted = resweep(search, replaced)
+    return predicted is not None and search.matches(predicted)
+
+
+def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """A scalar mistake at every step that uses the same weight, or is the same sort of mean."""
+    tape = search.tape
+    groups: dict[object, list[Edge]] = {}
+    for n, i, x in search.edges:
+        assert n.op is not None
+        if n.op.name in ("sum", "mean", "max", "square", "pow"):
+            groups.setdefault((n.op.name, np.shape(n.operands[0])), []).append((n, i))
+        for j, other in enumerate(n.inputs):
+            if j != i and isinstance(other, Node) and len(tape.consumers.get(other, ())) > 1:
+                groups.setdefault((n.op.name, i, id(other)), []).append((n, i))
+        del x
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        n = group[0][0]
+        assert n.op is not None
+        options = [
+            (0.0, "missing-term", "is left out"),
+            (-1.0, "sign", "has the wrong sign"),
+        ]
+        if n.op.name in ("sum", "mean"):
+            terms = n.operands[0].size // max(n.data.size, 1)
+            k = float(terms) if n.op.name == "mean" else 1 / terms
+            words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
+            options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
+        for k, kind, words in options:
+            if _explains(search, {(m, i): _scaled(m, i, k) for m, i in group}):
+                text = f"every path through steps such as {tape.step(n)} {words}"
+                yield kind, 0.3, text, n
+
+
+def in_sequence(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """A weight used at every step of a sequence, with the neighbour's state in its gradient."""
+    tape = search.tape
+    groups: dict[tuple[str, int], list[Edge]] = {}
+    for n, i in search.edges_into(search.target):
+        if n.op is not None and n.op.name in ("matmul", "multiply", "linear"):
+            groups.setdefault((n.op.name, i), []).append((n, i))
+    for (_, i), group in groups.items():
+        states = [n.operands[1 - i] for n, _ in group]
+        if len(group) < 2 or len({np.shape(s) for s in states}) > 1:
+            continue
+        last = [  # the state that the last step makes
+            n.data
+            for n in tape.order
+            if n.shape == np.shape(states[0]) and tape.position[n] < tape.position[group[0][0]]
+        ]
+        shifted = [[s, *states[:-1]] for s in last] + [
+            [*states[1:], s] for s in (states[-1], 0 * states[-1])
+        ]
+        shifted += [[0 * states[0], *states[:-1]]]
+        for values in shifted:
+            replaced = {
+                (n, j): _with_state(n, j, v) for (n, j), v in zip(group, values, strict=True)
+            }
+            if _explains(search, replaced):
+                name = tape.label(search.target)
+                text = f"the state of the neighbouring step stands in every product with {name}"
+                yield "off-by-index", 0.2, text, group[0][0]
+                break
+
+
+def _with_state(n: Node, index: int, state: Vector) -> Replacement:
+    op = n.op
+    assert op is not None
+
+    def apply(g: Vector) -> Vector:
+        operands = list(n.operands)
+        operands[1 - index] = state
+        if op.elementwise:
+            return g * state
+        return np.asarray(op.rules[index](np, g, n.data, *operands, **n.params))
+
+    return apply
+
+
+def cuts(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """Two paths left out together: the mean and the variance of a normalisation."""
+    tape = search.tape
+    side = []
+    for x in search.region:
+        if x.op is None or x is search.target or x in search.blocked:
+            continue
+        through = search.project(x, search.g[x])
+        whole = abs(through - search.base) <= 1e-9 * abs(search.base)
+        if not whole and (id(x) in tape.names or x.data.size < search.target.data.size):
+            side.append(x)
+    for a, one in enumerate(side[:24]):
+        for two in side[a + 1 : 24]:
+            predicted = _without(search, {one, two})
+            if search.matches(predicted):
+                text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
+                yield "missing-term", 0.3, text, one
+                return
+
+
+def _without(search: Search, cut: set[Node]) -> Vector:
+    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
+    for x in search.region:
+        if x in g:
+            continue
+        if x in cut:
+            g[x] = np.zeros(x.shape)
+            continue
+        parts = [contribution(n, i, g[n]) for n, i in search.edges_into(x)]
+        g[x] = sum(parts[1:], parts[0])
+    return g[search.target]

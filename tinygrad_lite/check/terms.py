@@ -1,0 +1,155 @@
+"""A factor or a term too many or too few in the gradient with respect to some node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..node import Node
+from .faults import local_derivative, prime
+from .scales import Scales, tolerance_of
+from .search import Search
+from .tape import Tape, Vector
+
+
+class Changed(NamedTuple):
+    """A node whose gradient has been changed as a whole."""
+
+    node: Node
+    kind: str
+    cost: float
+    text: str
+    value: Vector
+
+
+def changed_gradients(search: Search) -> Iterator[Changed]:
+    """A node's gradient with a factor too many or too few, transposed, or shifted."""
+    tape = search.tape
+    factors = _local_derivatives(tape)
+    divisors = {id(n.operands[1]) for n in tape.order if n.op is not None and n.op.name == "divide"}
+    for x in search.region:
+        if x in search.blocked:
+            continue
+        g, name = search.g[x], tape.label(x)
+        at = f"in the gradient with respect to {name}"
+        for shape in dict.fromkeys((x.shape, (1, *x.shape[1:]), x.shape[1:], (*x.shape[:-1], 1))):
+            for other, v in tape.named_arrays(shape):
+                extra = Changed(
+                    x, "extra-factor", 0.3, f"there is a factor {other} too many {at}", g * v
+                )
+                less = Changed(x, "missing-factor", 0.3, f"a factor {other} is missing {at}", g / v)
+                if id(v) in divisors:
+                    text = f"the division by {other} is missing {at}"
+                    extra = extra._replace(kind="missing-factor", text=text, cost=0.25)
+                    text = f"there is a division by {other} too many {at}"
+                    less = less._replace(kind="extra-factor", text=text)
+                yield extra
+                yield less
+        for other, v in factors.get(x.shape, ()):
+            yield Changed(x, "extra-factor", 0.2, f"there is a factor {other} too many {at}", g * v)
+        if g.ndim == 2 and g.shape[0] == g.shape[1]:
+            text = f"the gradient with respect to {name} is transposed"
+            yield Changed(x, "transpose", 0.1, text, g.T)
+        if x is search.target:
+            for axis in range(g.ndim):
+                for by in (1, -1):
+                    text = f"the entries are shifted by one along axis {axis}"
+                    yield Changed(x, "off-by-index", 0.2, text, np.roll(g, by, axis))
+                if g.shape[axis] > 1:
+                    text = f"the entries are in reverse along axis {axis}"
+                    yield Changed(x, "wrong-order", 0.3, text, np.flip(g, axis))
+
+
+def _local_derivatives(tape: Tape) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
+    """The local derivatives of the graph's functions, by shape."""
+    found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
+    for n in tape.order:
+        if n.op is None:
+            continue
+        if n.op.elementwise and len(n.operands) == 1 and callable(n.op.rules[0]):
+            text, d = prime(n.op, tape.label_of(n.inputs[0])), np.asarray(local_derivative(n, 0))
+        elif n.op.name == "softmax":
+            name = tape.label(n)
+            text, d = f"{name} (1 - {name})", n.data * (1 - n.data)
+        else:
+            continue
+        found.setdefault(d.shape, []).append((text, d))
+    return found
+
+
+def changed_terms(search: Search, scales: Scales) -> Iterator[Changed]:
+    """A node's gradient without a constant term: p for p - y, with y the targets.
+
+    The term is a constant of the graph, an index's ones, or 1; its size is read off the claim, and
+    has to be one of the graph's own numbers.
+    """
+    missing = search.goal - search.base
+    terms = _targets(search.tape)
+    for x in search.region:
+        if x in search.blocked:
+            continue
+        for name, v in terms.get(x.shape, ()):
+            moved = [("", v)]
+            for axis in range(v.ndim):
+                if v.shape[axis] > 1:
+                    moved += [(f"{by} {axis}", v - np.roll(v, by, axis)) for by in (1, -1)]
+            for shift, term in moved:
+                weight = search.project(x, term)
+                if abs(weight) < 1e-12 or _parallel(term, search.g[x]):
+                    continue
+                k = missing / weight
+                tol = tolerance_of(search.slack, weight, abs(k))
+                size = _known_size(scales, k, tol)
+                if size is None:
+                    continue
+                at = f"in the gradient with respect to {search.tape.label(x)}"
+                value = search.g[x] + size * term
+                if shift:
+                    text = f"{name} is shifted by one along axis {shift.split()[1]} {at}"
+                    yield Changed(x, "off-by-index", 0.25, text, value)
+                else:
+                    text = f"the term with {name} is missing {at}"
+                    yield Changed(x, "missing-term", 0.25, text, value)
+                    half = search.g[x] + size / 2 * term
+                    if not np.any(half * v):
+                        continue
+                    text = f"the sign of the term with {name} is flipped {at}"
+                    yield Changed(x, "sign", 0.26, text, value)
+
+
+def _parallel(a: Vector, b: Vector) -> bool:
+    """Whether one is a multiple of the other: then it is a factor, not a term."""
+    inner, lengths = float(np.sum(a * b)) ** 2, float(np.sum(a * a)) * float(np.sum(b * b))
+    return abs(inner - lengths) <= 1e-12 * lengths
+
+
+def _known_size(scales: Scales, k: float, tol: float) -> float | None:
+    for value in (1.0, 2.0, *scales.sizes, *scales.constants):
+        for known in (value, 1 / value, -value, -1 / value, 2 / value, -2 / value):
+            if abs(k - known) <= tol * max(1.0, abs(known)) and abs(k / known - 1) < 1e-3:
+                return known
+    return None
+
+
+def _targets(tape: Tape) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
+    """What a loss compares with: constant arrays, and the entries that an index picks, as ones."""
+    found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
+    seen: set[int] = set()
+    for n in tape.order:
+        if n.op is None:
+            continue
+        for x in n.inputs:
+            if not isinstance(x, Node) and np.ndim(x) and id(x) not in seen:
+                seen.add(id(x))
+                found.setdefault(np.shape(x), []).append((tape.label_of(x), np.asarray(x, float)))
+        if n.op.name == "getitem" and np.ndim(n.operands[0]):
+            ones = np.zeros(n.operands[0].shape)
+            ones[n.params["index"]] = 1.0
+            if not ones.all():
+                text = f"the 1 at the index of {tape.label(n)}"
+                found.setdefault(ones.shape, []).append((text, ones))
+        if n.op.name == "log" and n.shape not in found:
+            found.setdefault(n.shape, []).append(("1", np.ones(n.shape)))
+    return found
