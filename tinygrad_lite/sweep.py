@@ -67,6 +67,8 @@ def _seed(root: Node, cotangent: Any) -> Any:
 def _store(cotangents: dict[Node, Any]) -> None:
     passed_on = {id(g) for node, g in cotangents.items() if node.op is not None}
     for node, g in cotangents.items():
+        if isinstance(g, np.generic) and not isinstance(node, Scalar):
+            g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
         if node.op is not None:
             node._grad = g
         else:
@@ -80,7 +82,8 @@ def _accumulate(leaf: Node, g: Any, *, shared: bool) -> None:
     gradients in place (clipping), so each leaf owns its own."""
     old = leaf._grad
     if old is not None:
-        leaf._grad = old + g
+        total = old + g
+        leaf._grad = np.asarray(total) if isinstance(total, np.generic) else total
     elif isinstance(g, (Node, float)):
         leaf._grad = g
     elif type(g) is np.ndarray:
