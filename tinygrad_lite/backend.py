@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ def _foreign(value: Any) -> Namespace:
     raise TypeError(f"{type(value).__name__} is neither a number nor an array")
 
 
-def _compat() -> ModuleType:
+def _compat() -> Any:
     try:
         import array_api_compat
     except ImportError:
