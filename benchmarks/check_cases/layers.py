@@ -200,7 +200,7 @@ def max_pooling():
         "half to each, as average pooling",
         E,
         {x: np.repeat(c, 2, axis=1) / 2},
-        ("wrong-activation-derivative|other"),
+        "wrong-activation-derivative|missing-activation-derivative|other",
     )
     yield (
         "to the loser",

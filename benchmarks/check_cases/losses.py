@@ -195,7 +195,7 @@ def hinge():
     once[np.arange(N), y] = -1
     yield "right class counted once", L, {S: once / N}, "missing-broadcast-sum|other"
     yield "no 1/N", L, {W: X.T @ dS}, "mean-vs-sum"
-    yield "margin values for the mask", L, {W: X.T @ (margins.data * np.sign(dS)) / N}, "other"
+    yield "margin values for the mask", L, {W: X.T @ (margins.data * dS) / N}, "extra-factor"
 
 
 def kullback_leibler():

@@ -158,7 +158,7 @@ def norms():
     length = n.data
     yield "with the projection", E, {x: (c - u.data * (c @ u.data)) / length}, "right"
     yield "length held fixed", E, {x: c / length}, "missing-term"
-    yield "no 1/|x|", E, {x: c - u.data * (c @ u.data)}, "missing-factor|constant-scale"
+    yield "no 1/|x|", E, {x: c - u.data * (c @ u.data)}, "missing-factor|extra-factor"
     yield "projection added", E, {x: (c + u.data * (c @ u.data)) / length}, "sign"
     yield "the length's own gradient, sign", E, {n: c @ x.data / length**2}, "sign"
     yield "1/n for 1/n^2", E, {n: -(c @ x.data) / length}, "missing-factor|constant-scale|other"

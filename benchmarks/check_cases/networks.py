@@ -162,9 +162,9 @@ def two_layer_sigmoid_columns():
 def two_layer_tanh_rows():
     """H = tanh(X W1 + b1), P = H W2 + b2, L = mean((P - Y)^2); rows are observations."""
     rng = np.random.default_rng(2)
-    X, Y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    X, Y = rng.normal(size=(6, 3)), rng.normal(size=(6, 5))
     W1, b1 = tg.Tensor(rng.normal(size=(3, 4))), tg.Tensor(rng.normal(size=4))
-    W2, b2 = tg.Tensor(rng.normal(size=(4, 2))), tg.Tensor(rng.normal(size=2))
+    W2, b2 = tg.Tensor(rng.normal(size=(4, 5))), tg.Tensor(rng.normal(size=5))
     Z = X @ W1 + b1
     H = tg.tanh(Z)
     P = H @ W2 + b2
@@ -205,7 +205,7 @@ def two_layer_tanh_rows():
     )
     yield "db1 summed over the wrong axis", L, {b1: dZ.sum(axis=1)}, "wrong-axis|shape"
     yield "db1 not summed", L, {b1: dZ}, "missing-broadcast-sum|shape"
-    yield "db2 kept as a row (1, 2)", L, {b2: dP.sum(axis=0, keepdims=True)}, "shape"
+    yield "db2 kept as a row (1, 5)", L, {b2: dP.sum(axis=0, keepdims=True)}, "shape"
     yield "W2 not transposed for dH", L, {W2: dP.T @ h}, "transpose|shape"
     yield "Y - P", L, {b1: -dZ.sum(0)}, "sign"
     yield (

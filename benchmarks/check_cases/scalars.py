@@ -63,7 +63,7 @@ def micrograd_readme():
     c = a + b
     d = a * b + b**3
     c2 = c + c + 1
-    d2 = d + d * 2 + tg.relu(b + a)
+    d2 = d + d * 2 + 1.5 * tg.relu(b + a)
     e = c2 - d2
     f = e**2
     g = f / 2.0 + 10.0 / f
@@ -77,7 +77,7 @@ def micrograd_readme():
     yield "10/f forgotten", g, {f: 0.5}, "missing-term"
     yield "c used once", g, {a: de * 1 - de * 3 * 2.0}, "missing-term"
     yield "a's way through d forgotten", g, {a: de * 2}, "missing-term"
-    yield "relu always on", g, {b: db - de}, "missing-activation-derivative"
+    yield "relu always on", g, {b: db - 1.5 * de}, "missing-activation-derivative"
     yield "e's minus", g, {a: de * 2 + de * 3 * 2.0}, "sign"
     yield "the square's 2", g, {e: de / 2}, "constant-scale"
 
