@@ -141,7 +141,7 @@ def scales():
     tiny, huge = 1e-150, 1e150
     E = tiny * ((X @ w - y) ** 2).sum()
     F = huge * ((X @ w - y) ** 2).sum()
-    units = np.array([1e-8, 1.0, 1e8])
+    units = np.array([1e-4, 1.0, 1e4])  # the gradient's entries range over 1e8
     r = (X * units) @ w - y
     G = (r**2).sum()
 
