@@ -130,6 +130,19 @@ def test_nothing_overlaps(graph, engine):
     assert faults(scene) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    ['"', "\\", "\\N\\G", "<b>", "</TABLE>>", "two\nlines", "a]b", "😀", "\0x", " ", "x" * 300],
+)
+def test_names_of_any_kind_are_laid_out(name, engine):
+    with tg.scope(name):
+        a = tg.Value(1.0, name=name).tanh()
+        b = a * 2.0
+    scene = lay_out(build_scene(b, {id(a): name, id(b): name}), engine)
+    assert len(scene.clusters) == 1
+    assert faults(scene) == []
+
+
 def test_the_check_sees_faults():
     scene = lay_out(build_scene(diamond(), {}), "layered")
     first, second, *rest = scene.boxes

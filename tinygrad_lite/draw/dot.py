@@ -22,7 +22,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from .colours import LIGHT
 from .measure import TEXT
-from .scene import LABELLED, Box, Cluster, Edge, Path, Point, Scene
+from .scene import LABELLED, Box, Edge, Path, Point, Scene
 
 POINTS = 72.0  # per inch; a pixel is laid out as a point
 TIMEOUT = 30.0  # seconds, then the next engine is tried
@@ -52,7 +52,7 @@ def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
     for cluster in scene.clusters:
         name = f"cluster_{len(parts)}"
         part = graphviz.Digraph(name)
-        part.attr(label=graphviz.escape(_label(cluster)), margin=str(_MARGIN))
+        part.attr(label=graphviz.escape(cluster.label), margin=str(_MARGIN))
         if styled:
             part.attr(style="rounded", color=LIGHT.muted)
         parts[cluster.scope] = part
@@ -70,10 +70,6 @@ def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
             attributes["label"] = edge.local if styled else "0" * (len(edge.local) + 2)
         graph.edge(edge.source, edge.target, **attributes)
     return graph
-
-
-def _label(cluster: Cluster) -> str:
-    return cluster.scope[-1]
 
 
 def _sized(box: Box) -> dict[str, str]:

@@ -39,12 +39,13 @@ def place(scene: Scene) -> Scene:
     }
     scope_of = {box.id: box.scope for box in scene.boxes}
     levels = _levels(scene, scope_of)
+    titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
     planes: dict[Path, _Plane] = {}
     for path in sorted(levels, key=len, reverse=True):
         plane = planes[path] = _Plane(*levels[path], sizes, room)
         edge = 2 * MARGIN if path else 0.0
         header = HEADER if path else 0.0
-        title = width(path[-1], TITLE) + edge if path else 0.0
+        title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
         sizes[path] = (w + header, max(h, title)) if down else (max(w, title), h + header)
     corner: dict[Item, Point] = {(): (0.0, 0.0)}

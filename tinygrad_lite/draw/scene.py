@@ -101,6 +101,11 @@ class Cluster:
     width: float = 0.0
     height: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """The scope's own name, as it is drawn."""
+        return shorten(self.scope[-1], 32)
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -270,7 +275,7 @@ class _Maker:
             if "grad" in self._show or self._backward:
                 rows.append(Row("grad", grad.text, grad.heat))
         if node.scope:
-            tooltip += f"\nscope: {' / '.join(node.scope)}"
+            tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
         if node.line:
             tooltip += f"\nat {node.line}"
         kind: Kind = "output" if node in self._roots and node.op else "op" if node.op else "leaf"
@@ -353,8 +358,8 @@ class _Maker:
             nodes=tuple(group.nodes),
             scope=unit.scope,
             path=group.path,
-            name=group.title,
-            tooltip=f"{group.title}: {', '.join(group.lines(99))}",
+            name=shorten(group.title),
+            tooltip=f"{shorten(group.title)}: {', '.join(group.lines(99))}",
             count=len(group.nodes),
         )
 

@@ -80,7 +80,7 @@ def cluster_svg(cluster: Cluster) -> str:
         f'<g class="scope" data-scope="{xml("/".join(c.scope))}">'
         f'<rect class="cluster" x="{_n(c.x)}" y="{_n(c.y)}" width="{_n(c.width)}" '
         f'height="{_n(c.height)}" rx="10"/>'
-        f'<text class="label" x="{_n(c.x + 10)}" y="{_n(c.y + 15)}">{xml(c.scope[-1])}</text></g>'
+        f'<text class="label" x="{_n(c.x + 10)}" y="{_n(c.y + 15)}">{xml(c.label)}</text></g>'
     )
 
 
