@@ -70,7 +70,8 @@ GRAPHS = {
         {"max_nodes": 200, "direction": "down"},
     ),
     "folded": (lambda: perceptron((3, 8, 8, 1), True), {}),
-    "recurrent": (recurrent, {"depth": 0, "max_nodes": 40}),
+    "in a circle": (recurrent, {"max_nodes": 40}),
+    "unrolled": (recurrent, {"max_nodes": 70}),
     "leaf": (lambda: tg.Value(1.0), {}),
 }
 

@@ -82,3 +82,32 @@ def test_groups_count_every_node_once():
     assert len(nodes) == len(set(nodes)) == len(topological_order(E)) == scene.nodes
     assert len(scene.boxes) >= 4
     assert sum(box.kind != "constant" for box in scene.boxes) <= 30
+
+
+def test_a_scope_entered_again_is_a_group_per_visit():
+    x = tg.Value(1.0)
+    for _ in range(3):
+        with tg.scope("cell"):
+            x = x * 0.5 + 0.1
+        x = x.tanh()
+    scene = scene_of(x, depth=0)
+    boxes = {box.id: box for box in scene.boxes}
+    flow = [(boxes[e.source].name, boxes[e.target].name) for e in scene.edges]
+    assert flow == [
+        ("cell (1)", "t₃"),
+        ("t₃", "cell (2)"),
+        ("cell (2)", "t₆"),
+        ("t₆", "cell (3)"),
+        ("cell (3)", "x"),
+    ]
+    assert {box.path for box in scene.boxes if box.kind == "group"} == {("cell",)}
+
+
+def test_a_scope_used_twice_side_by_side_is_one_group():
+    a, b = tg.Value(1.0), tg.Value(2.0)
+    out = []
+    for x in (a, b):
+        with tg.scope("encoder"):
+            out.append((x * 3.0).tanh())
+    scene = scene_of(out[0] + out[1], depth=0)
+    assert [box.count for box in scene.boxes if box.kind == "group"] == [6]

@@ -87,10 +87,15 @@ def partition(
         allowed = LIMIT if depth is not None or expanded else budget
         if _visible(order, keys) > allowed:
             keys = _by_structure(order, keys, budget)
+        else:
+            visits = _by_visit(order, keys)
+            if _visible(order, visits) <= allowed:
+                keys = visits
     return _plan(order, scopes, keys)
 
 
-Key = tuple[Hashable, ...]  # of a group: ("scope", path), ("kind", layer, ops), ("part", number)
+# Of a group: ("scope", path, visit), ("kind", layer, ops), ("part", number), ("around", side).
+Key = tuple[Hashable, ...]
 Keys = dict[Node, Key]
 
 
@@ -138,12 +143,51 @@ def _by_scope(
             path = scopes[node]
             for n in range(level + 1, len(path) + 1):
                 if path[:n] not in expanded:
-                    keys[node] = ("scope", path[:n])
+                    keys[node] = ("scope", path[:n], 0)
                     break
         keys = _without_singles(keys)
         if _visible(order, keys) <= budget:
             break
     return keys
+
+
+def _by_visit(order: Sequence[Node], keys: Keys) -> Keys:
+    """A scope that is entered again with what came out of it, such as a recurrent cell, is a group
+    for each visit, so that arrows between groups do not run in circles."""
+    result = dict(keys)
+    for key in _in_circles(order, keys):
+        visit: dict[Node, int] = {}  # of the nodes inside; elsewhere the last one before
+        for node in order:
+            inside = keys.get(node) == key
+            before = [visit[x] + (inside and keys.get(x) != key)
+                      for x in node.parents() if x in visit]  # fmt: skip
+            if inside or before:
+                visit[node] = max(before, default=0)
+            if inside:
+                result[node] = (*key[:2], visit[node])
+    return _without_singles(result)
+
+
+def _in_circles(order: Sequence[Node], keys: Keys) -> list[Key]:
+    """The groups that their own output comes back to (or that lie between two such)."""
+    near: dict[Key, tuple[set[Key], set[Key]]] = {}  # of a group or single node: inputs, users
+    for node in order:
+        a = keys.get(node) or ("node", id(node))
+        near.setdefault(a, (set(), set()))
+        for x in node.parents():
+            b = keys.get(x) or ("node", id(x))
+            if a != b:
+                near[a][0].add(b)
+                near[b][1].add(a)
+    for side in (0, 1):
+        ends = [a for a, sides in near.items() if not sides[side]]
+        while ends:
+            a = ends.pop()
+            for b in near.pop(a)[1 - side]:
+                near[b][side].discard(a)
+                if not near[b][side]:
+                    ends.append(b)
+    return [a for a in near if a[0] == "scope"]
 
 
 def _without_singles(keys: Keys) -> Keys:
@@ -353,16 +397,22 @@ def _group_ids(
         path = scopes[node]
         for n in range(1, len(path) + 1):
             numbers.setdefault(path[:n], len(numbers))
-    return {
-        key: f"g{numbers[key[1]]}" if key[0] == "scope" else f"gs{k}"  # type: ignore[index]
-        for k, key in enumerate(groups)
-    }
+    ids = {}
+    for k, key in enumerate(groups):
+        if key[0] == "scope":
+            visit = f"_{key[2]}" if key[2] else ""
+            ids[key] = f"g{numbers[key[1]]}{visit}"  # type: ignore[index]
+        else:
+            ids[key] = f"gs{k}"
+    return ids
 
 
 def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
     if key[0] == "scope":
-        assert isinstance(key[1], tuple)
-        return str(key[1][-1])
+        _, path, visit = key
+        assert isinstance(path, tuple)
+        again = visit or (*key[:2], 1) in groups
+        return f"{path[-1]} ({int(str(visit)) + 1})" if again else str(path[-1])
     if key[0] == "around":
         return f"{len(nodes):,} nodes {key[1]}"
     if key[0] == "kind":
