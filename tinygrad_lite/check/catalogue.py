@@ -6,14 +6,22 @@ from ..node import Node
 from .array_faults import array_faults
 from .elementwise_faults import elementwise_faults
 from .faults import Fault
+from .shadows import shadows
 from .tape import Tape
+
+PAIRS_SECONDS = 0.4  # what a report may spend on two mistakes in one claim
 
 
 class Catalogue:
-    """`catalogue(node, index)`: the faults of one step of a tape."""
+    """`catalogue(node, index)`: the faults of one step of a tape, or of a shadow.
+
+    `seconds` is the time left for pairs of faults.
+    """
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
+        self.seconds = PAIRS_SECONDS
+        self.shadows = shadows(tape)
         self._known: dict[tuple[int, int], list[Fault]] = {}
 
     def __call__(self, node: Node, index: int) -> list[Fault]:

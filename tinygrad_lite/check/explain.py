@@ -15,7 +15,6 @@ from .systematic import cuts, everywhere, in_sequence, shared
 from .tape import Vector
 from .terms import changed_gradients, changed_terms
 
-PAIRS_BUDGET = 0.4  # seconds for two mistakes at once
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 
 # Equal numbers from different mistakes: the commoner one first (see the list of common errors).
@@ -51,7 +50,9 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     if not found:
         found = [*_with_factor(search, scales)]
     if not found:
-        found = [*_pairs(search)]
+        start = time.perf_counter()
+        found = [*_pairs(search, start + search.catalogue.seconds)]
+        search.catalogue.seconds -= time.perf_counter() - start
     if not found:
         found = [*_proportional(search)]
     return found
@@ -121,7 +122,7 @@ def _round(k: float) -> float:
 
 def _steps(search: Search) -> Iterator[Explanation]:
     """One fault of the catalogue at one step."""
-    for n, i, x, fault, delta, projected in search.singles:
+    for n, i, x, fault, delta, projected in (*search.singles, *search.written_out):
         if search.agrees(projected) and search.matches(search.carry([(x, delta)])):
             yield _explanation(
                 fault.kind,
@@ -164,7 +165,7 @@ def _together(search: Search) -> Iterator[Explanation]:
 
 def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant besides."""
-    for n, i, x, fault, delta, projected in search.singles:
+    for n, i, x, fault, delta, projected in (*search.singles, *search.written_out):
         if abs(projected) <= 1e-12 * abs(search.goal):
             continue
         k = search.goal / projected
@@ -193,12 +194,11 @@ def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
             yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1) + more
 
 
-def _pairs(search: Search) -> Iterator[Explanation]:
+def _pairs(search: Search, deadline: float) -> Iterator[Explanation]:
     """Two faults of the catalogue at two steps, as long as the time lasts."""
-    start = time.perf_counter()
     singles = sorted(search.singles, key=lambda s: s[3].cost)
     for n, i, x, fault, delta, projected in singles:
-        if time.perf_counter() - start > PAIRS_BUDGET:
+        if time.perf_counter() > deadline:
             return
         if fault.cost > 0.25:
             continue

@@ -116,6 +116,9 @@ class Scales:
         op = node.op
         assert op is not None
         tape = self.tape
+        if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
+            yield from self._square(node, k, tol)
+            return
         mine = "yours is" if alone else f"the part through {tape.label(node)} is"
         if _close(k, -1, tol):
             text = "yours is -1 x the gradient: the sign is flipped"
@@ -161,6 +164,22 @@ class Scales:
                 )
                 yield Meaning("mean-vs-sum", 0.05, text)
 
+    def _square(self, node: Node, k: float, tol: float) -> Iterator[Meaning]:
+        """The same for x * x, of whose two equal steps this is one."""
+        name, x = self.tape.label(node), self.tape.label_of(node.inputs[0])
+        if _close(k, 0, tol):
+            square = node.op is not None and node.op.name == "multiply" and node.shape
+            text = f"the 2 in the derivative of {name} is left out"
+            yield Meaning("constant-scale", 0.0 if square else 0.05, text)
+            text = f"one of the two paths from {x} to {name} is left out"
+            yield Meaning("missing-term", 0.0 if not square else 0.05, text)
+        elif _close(k, -1, tol):
+            yield Meaning("missing-term", 0.0, f"the path from {x} through {name} is left out")
+        elif _close(k, -3, tol):
+            yield Meaning("sign", 0.1, f"the sign of the part through {name} is flipped")
+        elif _close(k, 3, tol):
+            yield Meaning("double-count", 0.1, f"the path through {name} is counted twice")
+
     def _own(self, node: Node, index: int) -> Iterator[tuple[float, str, str]]:
         """The constant factors of a step's derivative: (value, kind if it is lost, words)."""
         op = node.op
@@ -187,6 +206,9 @@ class Scales:
             is_mean = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n and n in self.reductions
             literal = c == 0.5 and op.name == "multiply"
             kind = "mean-vs-sum" if is_mean and not literal else "constant-scale"
+            leaf = isinstance(node.inputs[index], Node) and node.inputs[index].op is None
+            if kind == "constant-scale" and not node.shape and leaf:
+                kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
             written = name or f"{float(other):g}"
             yield c, kind, f"the {'factor' if op.name == 'multiply' else 'divisor'} {written}"
 

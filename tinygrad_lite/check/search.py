@@ -63,6 +63,8 @@ class Search:
         grain = max(claim.eps, 1e-14)
         self.grain = 100 * grain * size
         self.tolerance = 10 * claim.tolerance + self.grain
+        if self.value.shape == self.expected.shape and self.matches(self.expected):
+            self.tolerance = 10 * claim.tolerance + 100 * grain * np.abs(self.value)
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
         self.base = float(np.sum(self._u * self.expected))
         self.slack = float(np.sum(np.abs(self._u) * self.tolerance)) + 1e-13
@@ -182,6 +184,22 @@ class Search:
                 continue
             delta = c - self.parts[n, i]
             found.append((n, i, x, fault, delta, self.base + self.project(x, delta)))
+        return found
+
+    @cached_property
+    def written_out(self) -> list[tuple[Node, int, Node, Fault, Vector, float]]:
+        """The same for functions that the user wrote out in several steps."""
+        found = []
+        for shadow, x, y in self.catalogue.shadows:
+            if x not in self.inside or y not in self.inside or x in self.blocked:
+                continue
+            right = contribution(shadow, 0, self.g[y])
+            for fault in self.catalogue(shadow, 0):
+                c = self.apply(shadow, 0, fault, self.g[y])
+                if c is not None and c.shape == x.shape and np.isfinite(c).all():
+                    delta = c - right
+                    projected = self.base + self.project(x, delta)
+                    found.append((shadow, 0, x, fault, delta, projected))
         return found
 
     def in_other_shapes(self) -> Iterator[tuple[Node, int, Fault, Vector]]:

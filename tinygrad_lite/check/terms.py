@@ -27,7 +27,7 @@ class Changed(NamedTuple):
 def changed_gradients(search: Search) -> Iterator[Changed]:
     """A node's gradient with a factor too many or too few, transposed, or shifted."""
     tape = search.tape
-    factors = _local_derivatives(tape)
+    factors = _local_derivatives(search)
     divisors = {id(n.operands[1]) for n in tape.order if n.op is not None and n.op.name == "divide"}
     for x in search.region:
         if x in search.blocked:
@@ -62,10 +62,11 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
                     yield Changed(x, "wrong-order", 0.3, text, np.flip(g, axis))
 
 
-def _local_derivatives(tape: Tape) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
+def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
     """The local derivatives of the graph's functions, by shape."""
+    tape = search.tape
     found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
-    for n in tape.order:
+    for n in (*(shadow.node for shadow in search.catalogue.shadows), *tape.order):
         if n.op is None:
             continue
         if n.op.elementwise and len(n.operands) == 1 and callable(n.op.rules[0]):

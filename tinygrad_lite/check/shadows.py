@@ -1,0 +1,89 @@
+"""Functions that the user wrote out: 1 / (1 + exp(-z)) is the sigmoid, e / sum(e) is softmax.
+
+What people get wrong is the derivative of the whole, not of its division. So each such stretch of
+the graph, found by its numbers, gets a shadow: a node of the one op that computes the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..node import Node
+from ..ops import registry
+from ..primitive import Primitive
+from .faults import ACTIVATIONS
+from .tape import Tape, Vector
+
+_LONGEST = 10  # steps of one written-out function
+
+
+class Shadow(NamedTuple):
+    """`node` = op(x) has the value of `y`, which the graph computes from x in several steps."""
+
+    node: Node
+    x: Node
+    y: Node
+
+
+def shadows(tape: Tape) -> list[Shadow]:
+    """The written-out activations and softmaxes of a tape."""
+    found = []
+    for x in tape.order:
+        if (x in tape.g and x.data.size > 1) or (x.op is not None and x in tape.g):
+            for y, op, params in (*_activations(tape, x), *_softmaxes(tape, x)):
+                node = op(x, **params)
+                tape.names[id(node)] = tape.label(y)
+                found.append(Shadow(node, x, y))
+    return found
+
+
+def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Primitive, dict[str, object]]]:
+    """Functions of x alone, entry by entry, of two steps or more."""
+    steps = {x: 0}
+    stack = [x]
+    while stack and len(steps) < 3 * _LONGEST:
+        for n, _ in tape.consumers[stack.pop()]:
+            op = n.op
+            assert op is not None
+            if n in steps or not op.elementwise or n.shape != x.shape:
+                continue
+            inputs = [a if isinstance(a, Node) else None for a in n.inputs]
+            if any(a is not None and a not in steps for a in inputs):
+                continue
+            if any(a is None and np.ndim(b) for a, b in zip(inputs, n.inputs, strict=True)):
+                continue
+            steps[n] = 1 + max(steps[a] for a in inputs if a is not None)
+            if steps[n] < _LONGEST:
+                stack.append(n)
+            if steps[n] > 1:
+                for name in ACTIVATIONS:
+                    there = registry[name]
+                    if _equal(there.forward(np, x.data, **there.defaults), n.data):
+                        yield n, there, {}
+
+
+def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Primitive, dict[str, object]]]:
+    """Functions of x's rows or columns through exponentials."""
+    if not np.ndim(x.data):
+        return
+    near = {x}
+    layer = [x]
+    for _ in range(_LONGEST):
+        layer = [n for a in layer for n, _ in tape.consumers[a] if n not in near]
+        near.update(layer)
+    if not any(n.op is not None and n.op.name == "exp" for n in near):
+        return
+    for name in ("softmax", "log_softmax"):
+        for axis in range(np.ndim(x.data)):
+            value = registry[name].forward(np, x.data, axis=axis)
+            for n in near:
+                written = n is not x and n.shape == x.shape and n.op is not registry[name]
+                if written and _equal(value, n.data):
+                    yield n, registry[name], {"axis": axis}
+
+
+def _equal(a: Vector, b: Vector) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-9, atol=1e-12)) and np.ptp(b) != 0
