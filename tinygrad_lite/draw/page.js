@@ -457,11 +457,14 @@
     return line;
   }
 
-  function whereabouts(id) {
-    const around = seen(id);
-    if (around === id) return;
-    const note = make("p", { class: "note" }, panel, "inside the folded ");
-    const button = make("button", { class: "link" }, note, items.get(around).title);
+  /** The scope that an op is in, and the way to open it when it is folded. */
+  function whereabouts(step) {
+    if (!step.scope) return;
+    const around = seen(step.box);
+    const note = make("p", { class: "note" }, panel, `in ${step.scope}`);
+    if (around === step.box) return;
+    note.append(", ");
+    const button = make("button", { class: "link" }, note, "unfold");
     button.addEventListener("click", () => toggle(around));
   }
 
@@ -483,7 +486,7 @@
     forward(step) {
       heading("forward", `Forward ${position} of ${count.forward}`);
       make("h1", {}, panel, step.formula);
-      whereabouts(step.box);
+      whereabouts(step);
       equation(panel, "with numbers", step.numbers);
       equation(panel, "shapes", step.shapes);
       equation(panel, "result", step.data, "result");
@@ -501,7 +504,7 @@
       const at = position - count.forward - 1;
       heading("backward", `Backward ${at} of ${count.backward}`);
       make("h1", {}, panel, step.formula);
-      whereabouts(step.box);
+      whereabouts(step);
       equation(panel, "arrives", `${step.symbol} = ${step.arrives}`, "arrives");
       const said = [`Backward ${at} of ${count.backward}: ${step.formula}.`,
         `${step.symbol} is ${step.arrives}.`];

@@ -143,8 +143,10 @@ def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], set[str]]:
                 groups.setdefault(box.id, sized(replace(box, rows=rows)))
         if not fits:
             level, fits = depth, _count(scene) <= MAX_NODES
-    folded = {box.id for box in groups.values() if len(box.path) > level}
-    return replace(full, boxes=_roomy(full.boxes, steps)), list(groups.values()), folded
+    place = {f.node: k for k, f in enumerate(steps.forward)}
+    ordered = sorted(groups.values(), key=lambda box: max(place.get(n, -1) for n in box.nodes))
+    folded = {box.id for box in ordered if len(box.path) > level}
+    return replace(full, boxes=_roomy(full.boxes, steps)), ordered, folded
 
 
 def _laid_out(
@@ -239,6 +241,7 @@ def _model(
             {
                 "box": id_of[f.node],
                 "formula": f.formula,
+                "scope": " / ".join(f.node.scope),
                 "numbers": f.numbers,
                 "shapes": f.shapes,
                 "data": summary(f.node.data).text,
@@ -250,13 +253,14 @@ def _model(
             {
                 "box": id_of[b.node],
                 "formula": b.formula,
-                "symbol": steps.symbol(b.node),
+                "symbol": b.symbol,
+                "scope": " / ".join(b.node.scope),
                 "arrives": b.arrives,
                 "shares": [
                     {
                         "box": id_of[s.node],
-                        "name": steps.names[id(s.node)],
-                        "symbol": steps.symbol(s.node),
+                        "name": s.name,
+                        "symbol": steps.symbol(s.name),
                         "rule": s.rule,
                         "rule_numbers": s.rule_numbers,
                         "pull": s.pull,

@@ -259,7 +259,7 @@ class _Maker:
         return self._constant(order, unit, unit.content)
 
     def _node(self, order: int, unit: Unit, node: Node) -> Box:
-        names = self._within(unit.scope, node)
+        names = within(unit.scope, self._names, node)
         name = names[id(node)]
         shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
         title = name
@@ -308,17 +308,6 @@ class _Maker:
             for user, index in self._uses[node]
         ]
         return " + ".join(term or "…" for term in terms)
-
-    def _within(self, scope: Path, node: Node) -> Mapping[int, str]:
-        """The names of a node and its inputs, without the scope that is drawn around them."""
-        if not scope:
-            return self._names
-        prefix = ".".join(scope) + "."
-        return {
-            id(x): self._names[id(x)].removeprefix(prefix)
-            for x in (node, *node.inputs)
-            if id(x) in self._names
-        }
 
     def _constant(self, order: int, unit: Unit, value: Any) -> Box:
         name = self._names.get(id(value), "")
@@ -394,6 +383,15 @@ class _Maker:
         if isinstance(node, Scalar) and "local" in self._show:
             local = figures.number(float(contribution(node, edge.index, 1.0)))
         return replace(edge, local=local, rule=rule)
+
+
+def within(scope: Path, names: Mapping[int, str], node: Node) -> Mapping[int, str]:
+    """The names of a node and its inputs, without the scope that they are shown in."""
+    if not scope:
+        return names
+    prefix = ".".join(scope) + "."
+    shown = (x for x in (node, *node.inputs) if id(x) in names)
+    return {id(x): names[id(x)].removeprefix(prefix) for x in shown}
 
 
 _MINUS = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a sign, not a hyphen within a name

@@ -19,7 +19,7 @@ from ..notation import local_text, pullback_text, write
 from ..sweep import contribution, sweep
 from .figures import number, shape_text, summary
 from .measure import shorten
-from .scene import written
+from .scene import within, written
 
 Names = Mapping[int, str]
 LONG = 160  # characters in one line of the panel
@@ -37,7 +37,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one op hands to one input, and how it adds up there.
+    """What one op hands to one input, `name`, and how it adds up there.
 
     `rule` is the local derivative `∂s/∂v = s * (1 - s)` (elementwise ops), `rule_numbers` the same
     with numbers; `pull` the chain rule `(∂E/∂s) * s * (1 - s)`, `value` its result. `adds` is
@@ -47,6 +47,7 @@ class Share:
 
     node: Node
     index: int
+    name: str
     rule: str
     rule_numbers: str
     pull: str
@@ -61,18 +62,22 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Backward:
-    """One op hands its gradient on: `arrives` is ∂E/∂(its result), complete by now."""
+    """One op hands its gradient on: `arrives` is `symbol`, ∂E/∂(its result), complete by now."""
 
     node: Node
     formula: str
+    symbol: str
     arrives: str
     shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """All steps of one graph. The backward pass starts from `one`, the gradient of the root with
-    respect to itself, which `seed` says in words; with no op to differentiate it is empty."""
+    """All steps of one graph; names inside a scope are written without it.
+
+    The backward pass starts from `one`, the gradient of the root with respect to itself, which
+    `seed` says in words; with no op to differentiate it is empty.
+    """
 
     root: Node
     names: Names
@@ -81,9 +86,9 @@ class Steps:
     one: Any
     seed: str
 
-    def symbol(self, node: Node) -> str:
+    def symbol(self, name: str) -> str:
         """`∂E/∂s`."""
-        return _symbol(self.root, node, self.names)
+        return f"∂{self.names[id(self.root)]}/∂{name}"
 
 
 def trace(root: Node, names: Names) -> Steps:
@@ -91,7 +96,7 @@ def trace(root: Node, names: Names) -> Steps:
     `scene.complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
     order = topological_order(root)
     forward = tuple(_forward(node, names) for node in reversed(order) if node.op is not None)
-    symbol = _symbol(root, root, names)
+    symbol = f"∂{names[id(root)]}/∂{names[id(root)]}"
     if isinstance(root, Scalar) or root.shape == ():
         seed = f"{symbol} = 1: the result changes exactly as itself"
     else:
@@ -101,11 +106,8 @@ def trace(root: Node, names: Names) -> Steps:
     return Steps(root, names, forward, backward, one, seed)
 
 
-def _symbol(root: Node, node: Node, names: Names) -> str:
-    return f"∂{names[id(root)]}/∂{names[id(node)]}"
-
-
 def _forward(node: Node, names: Names) -> Forward:
+    names = within(node.scope, names, node)
     formula = shorten(f"{names[id(node)]} = {written(write, node, names)}", LONG)
     numbers = shapes = ""
     if isinstance(node, Scalar):
@@ -153,6 +155,8 @@ def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> list[Backw
         if node.op is None or node not in reached:
             continue
         g = gradients[node]
+        near = within(node.scope, names, node)
+        symbol = f"∂{names[id(root)]}/∂{near[id(node)]}"
         shares = []
         for index, x in enumerate(node.inputs):
             if not isinstance(x, Node) or x not in reached:
@@ -162,16 +166,17 @@ def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> list[Backw
             gradients[x] = after = c if before is None else before + c
             arrived[x] += 1
             counts = arrived[x], expected[x]
-            shares.append(_share(root, node, index, names, g, c, before, after, counts))
-        formula = shorten(f"{names[id(node)]} = {written(write, node, names)}", LONG)
-        steps.append(Backward(node, formula, summary(g, norm=True).text, tuple(shares)))
+            shares.append(_share(node, index, symbol, near, g, c, before, after, counts))
+        formula = shorten(f"{near[id(node)]} = {written(write, node, near)}", LONG)
+        arrives = summary(g, norm=True).text
+        steps.append(Backward(node, formula, symbol, arrives, tuple(shares)))
     return steps
 
 
 def _share(
-    root: Node,
     node: Node,
     index: int,
+    upstream: str,
     names: Names,
     g: Any,
     c: Any,
@@ -181,7 +186,6 @@ def _share(
 ) -> Share:
     op, x = node.op, node.inputs[index]
     assert op is not None
-    upstream = _symbol(root, node, names)
     rule = rule_numbers = pull_numbers = ""
     local = written(local_text, node, index, names) if op.elementwise else ""
     if local:
@@ -198,6 +202,7 @@ def _share(
     return Share(
         node=x,
         index=index,
+        name=names[id(x)],
         rule=shorten(rule, LONG),
         rule_numbers=shorten(rule_numbers, LONG),
         pull=shorten(pull, LONG),
