@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,3 +50,49 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    path = needs("browser")
+    sync_api = needs("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """`visit(root)` opens a graph's page; a request, an error or a console message fails."""
+    from tinygrad_lite.draw.page import play
+
+    contexts: list[Any] = []
+    wrong: list[str] = []
+
+    def visit(root: Any, *, dark: bool = False, size: Any = (1280, 720), html: Any = None) -> Any:
+        path = tmp_path / f"page{len(contexts)}.html"
+        if html is None:
+            play(root).save(path)
+        else:
+            path.write_text(html, encoding="utf-8")
+        width, height = size
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            offline=True,
+        )
+        context.set_default_timeout(5000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: r.url == path.as_uri() or wrong.append(f"asks for {r.url}"))
+        page.on("console", lambda m: wrong.append(f"console: {m.text}"))
+        page.on("pageerror", lambda e: wrong.append(f"error: {e}"))
+        page.on("dialog", lambda d: (wrong.append(f"dialog: {d.message}"), d.dismiss()))
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert wrong == []

@@ -1,821 +1,466 @@
-"use strict";
-/* The stepper. The picture is drawn by Python; this moves its boxes, fills in their numbers step by
-   step, and says in the side panel what happens. Text is set with textContent only. */
-(() => {
-  const $ = (id) => document.getElementById(id);
-  const model = JSON.parse($("model").textContent);
-  const svg = $("picture").querySelector("svg");
-  const down = model.direction === "down";
-  const SVG = "http://www.w3.org/2000/svg";
+/* The stepper: it fills in the picture's numbers step by step and says in the panel what happens.
+   It runs in one scope with picture.js. Text is set with textContent only. */
 
-  // --- the graph: boxes, groups (folded scopes) and edges, with their elements
+// --- the timeline: the leaves, each op forward, the seed, each op backward
 
-  const items = new Map(); // id -> box or group
-  for (const box of model.boxes) items.set(box.id, box);
-  for (const group of model.groups) items.set(group.id, group);
-  for (const g of svg.querySelectorAll("[data-id]")) items.get(g.dataset.id).element = g;
-  const scopes = svg.querySelectorAll(".scope");
-  const frames = new Map(); // group id -> the frame around the open scope
-  for (const group of model.groups) {
-    const frame = scopes[group.scope];
-    frame.dataset.group = group.id;
-    frames.set(group.id, frame);
-  }
-  const edges = [...svg.querySelectorAll(".link")].map((element) => ({
-    element, s: element.dataset.from, t: element.dataset.to,
-  }));
-  const inputs = new Map(); // box id -> edges that lead to it
-  for (const edge of edges) {
-    if (!inputs.has(edge.t)) inputs.set(edge.t, []);
-    inputs.get(edge.t).push(edge);
-  }
-  const folded = new Set(model.folded);
-  const isGroup = (item) => item.frame !== undefined;
-
-  /** The id under which a box is seen: its own, or that of the outermost folded scope around it. */
-  const seen = (id) => items.get(id).path.find((scope) => folded.has(scope)) ?? id;
-
-  function make(name, attributes, parent, text) {
-    const element = document.createElement(name);
-    for (const key in attributes) element.setAttribute(key, attributes[key]);
-    if (text !== undefined) element.textContent = text;
-    if (parent) parent.append(element);
-    return element;
-  }
-
-  // --- layout: as Python laid it out; with folded scopes, in columns that keep the order
-
-  const GAP = 18, COLUMN = 48, MARGIN = 14, TITLE = 26;
-  const ordinal = new Map(model.boxes.map((box, i) => [box.id, i])); // order of execution
-  const middle = new Map(); // where Python put it, across the direction of the picture
-  const laid = (item) => item.frame ?? item;
-  const across = (r) => (down ? r.x + r.w / 2 : r.y + r.h / 2);
-  for (const item of items.values()) middle.set(item.id, across(laid(item)));
-  model.boxes.forEach((box, i) => {
-    for (const scope of box.path) ordinal.set(scope, Math.max(ordinal.get(scope) ?? 0, i));
+const steps = [{ kind: "start", boxes: [], changes: [] }];
+for (const f of model.forward) {
+  const change = [f.box, "data", ["—", "pending"], [f.data, ""]];
+  steps.push({ kind: "forward", ...f, boxes: [f.box], changes: [change] });
+}
+if (model.backward.length) {
+  const root = model.root;
+  const none = ["—", "pending"];
+  const grads = new Map([[root, [model.one, ""]]]);
+  steps.push({
+    kind: "seed", box: root, boxes: [root], changes: [[root, "grad", none, grads.get(root)]],
   });
-
-  function arrange() {
-    const shown = [...items.values()].filter((item) => seen(item.id) === item.id
-      && (!isGroup(item) || folded.has(item.id)));
-    const open = model.groups.filter((g) => !folded.has(g.id) && seen(g.id) === g.id);
-    const visible = new Set(shown);
-    for (const group of open) Object.assign(group, { left: group.frame.x, top: group.frame.y,
-      width: group.frame.w, height: group.frame.h });
-    for (const box of shown) Object.assign(box, { left: box.x, top: box.y });
-    if (folded.size) columns(shown, open);
-    for (const item of items.values()) {
-      const on = visible.has(item);
-      if (on) {
-        const move = `translate(${item.left.toFixed(1)} ${item.top.toFixed(1)})`;
-        if (item.move !== move) item.element.setAttribute("transform", item.move = move);
-      }
-      if (item.visible !== on) item.element.style.display = on ? "" : "none";
-      item.visible = on;
-    }
-    arrangeFrames(new Set(open));
-    arrangeEdges();
-    const rooms = [...shown.map((i) => [i.left, i.top, i.left + i.w, i.top + i.h]),
-      ...open.map((g) => [g.left, g.top, g.left + g.width, g.top + g.height])];
-    const [x, y, right, bottom] = [0, 1, 2, 3].map((k) =>
-      rooms.reduce((best, r) => (k < 2 ? Math.min : Math.max)(best, r[k]), k < 2 ? 1e9 : -1e9));
-    extent = { x: x - 16, y: y - 16, w: right - x + 32, h: bottom - y + 32 };
-  }
-
-  /** Lay out every open scope by itself, innermost first, each then a box in the one around it. */
-  function columns(shown, open) {
-    const inside = new Map([[null, []], ...open.map((g) => [g.id, []])]);
-    for (const item of [...shown, ...open]) inside.get(item.path.at(-1) ?? null).push(item);
-    const links = new Map([...inside.keys()].map((scope) => [scope, new Map()]));
-    for (const edge of edges) {
-      const a = chain(edge.s), b = chain(edge.t);
-      let n = 0;
-      while (n < a.length && a[n] === b[n]) n += 1;
-      if (n === a.length || n === b.length) continue;
-      links.get(n ? a[n - 1] : null).set(`${a[n]} ${b[n]}`, [a[n], b[n]]);
-    }
-    const scopes = [...open].sort((a, b) => b.path.length - a.path.length).map((g) => g.id);
-    for (const scope of [...scopes, null]) {
-      const size = stack(inside.get(scope), [...links.get(scope).values()]);
-      if (scope === null) continue;
-      const group = items.get(scope);
-      group.width = Math.max(size[0] + 2 * MARGIN, group.title.length * 7.2 + 24);
-      group.height = size[1] + MARGIN + TITLE;
-    }
-    for (const scope of [...scopes].reverse()) {
-      const group = items.get(scope);
-      for (const item of inside.get(scope)) {
-        item.left += group.left + MARGIN;
-        item.top += group.top + TITLE;
-      }
-    }
-  }
-  /** A box and the scopes around it as they are seen, outermost first. */
-  function chain(id) {
-    const { path } = items.get(id);
-    const at = path.findIndex((scope) => folded.has(scope));
-    return at < 0 ? [...path, id] : path.slice(0, at + 1);
-  }
-
-  /** Columns by the longest path; in each, the order that Python gave. Returns width and height. */
-  function stack(children, pairs) {
-    const long = down ? "h" : "w", wide = down ? "w" : "h";
-    const size = (item) => (isGroup(item) && !folded.has(item.id)
-      ? { w: item.width, h: item.height } : { w: item.w + (isGroup(item) ? 4 : 0), h: item.h });
-    const order = (id) => ordinal.get(id);
-    const column = new Map(children.map((item) => [item.id, 0]));
-    const ahead = pairs.filter(([a, b]) => order(a) < order(b));
-    ahead.sort((p, q) => order(p[0]) - order(q[0]));
-    for (const [a, b] of ahead) column.set(b, Math.max(column.get(b), column.get(a) + 1));
-    const entered = new Set(ahead.map(([, b]) => b));
-    const nearest = new Map();
-    for (const [a, b] of ahead) {
-      nearest.set(a, Math.min(nearest.get(a) ?? Infinity, column.get(b) - 1));
-    }
-    for (const [id, at] of nearest) if (!entered.has(id)) column.set(id, at);
-    const ranks = [];
-    for (const item of children) (ranks[column.get(item.id)] ??= []).push(item);
-    const centre = new Map();
-    let start = 0;
-    for (const rank of ranks.filter(Boolean)) {
-      rank.sort((a, b) => middle.get(a.id) - middle.get(b.id));
-      const room = Math.max(...rank.map((item) => size(item)[long]));
-      for (const item of rank) {
-        item[down ? "top" : "left"] = start + (room - size(item)[long]) / 2;
-      }
-      start += room + COLUMN;
-    }
-    const near = new Map(children.map((item) => [item.id, []]));
-    for (const [a, b] of ahead) {
-      near.get(a).push(b);
-      near.get(b).push(a);
-    }
-    for (const sweep of [ranks, ranks, [...ranks].reverse(), ranks]) {
-      for (const rank of sweep.filter(Boolean)) settle(rank, near, centre, (i) => size(i)[wide]);
-    }
-    const low = Math.min(...children.map((i) => centre.get(i.id) - size(i)[wide] / 2));
-    const high = Math.max(...children.map((i) => centre.get(i.id) + size(i)[wide] / 2));
-    for (const item of children) {
-      item[down ? "left" : "top"] = centre.get(item.id) - size(item)[wide] / 2 - low;
-    }
-    return down ? [high - low, start - COLUMN] : [start - COLUMN, high - low];
-  }
-
-  /** Move a column's boxes towards the middle of their neighbours, in their order, side by side:
-      runs that touch move as one. */
-  function settle(rank, near, centre, size) {
-    const runs = [];
-    let last = 0;
-    for (const item of rank) {
-      const known = near.get(item.id).map((id) => centre.get(id)).filter((c) => c !== undefined);
-      const want = known.length ? known.reduce((a, b) => a + b) / known.length
-        : centre.get(item.id) ?? last + size(item) / 2;
-      last = want + size(item) / 2 + GAP;
-      let run = { items: [item], length: size(item), want: want - size(item) / 2, weight: 1 };
-      while (runs.length && runs.at(-1).want + runs.at(-1).length + GAP > run.want) {
-        const before = runs.pop();
-        const shift = before.length + GAP;
-        const weight = before.weight + run.weight;
-        run = {
-          items: [...before.items, ...run.items], length: shift + run.length, weight,
-          want: (before.want * before.weight + (run.want - shift) * run.weight) / weight,
-        };
-      }
-      runs.push(run);
-    }
-    for (const run of runs) {
-      let at = run.want;
-      for (const item of run.items) {
-        centre.set(item.id, at + size(item) / 2);
-        at += size(item) + GAP;
-      }
-    }
-  }
-
-  function arrangeFrames(open) {
-    const owned = new Set(frames.values());
-    for (const frame of scopes) {
-      if (!owned.has(frame)) frame.style.display = folded.size ? "none" : "";
-    }
-    for (const group of model.groups) {
-      const element = frames.get(group.id);
-      element.style.display = open.has(group) ? "" : "none";
-      if (!open.has(group)) continue;
-      const rect = element.querySelector("rect"), title = element.querySelector("text");
-      for (const [name, key] of [["x", "left"], ["y", "top"], ["width", "width"],
-        ["height", "height"]]) rect.setAttribute(name, group[key]);
-      title.setAttribute("x", group.left + 10);
-      title.setAttribute("y", group.top + 15);
-    }
-  }
-
-  const pool = new Map(); // "source target" -> the arrow that stands for all between two boxes
-  const bundles = svg.querySelector(".bundles");
-
-  function arrangeEdges() {
-    const wanted = new Map();
-    for (const edge of edges) {
-      const s = seen(edge.s), t = seen(edge.t);
-      const own = !folded.size;
-      edge.key = own || s === t ? "" : `${s} ${t}`;
-      if (edge.own !== own) edge.element.style.display = own ? "" : "none";
-      edge.own = own;
-      if (edge.key) wanted.set(edge.key, [s, t]);
-    }
-    for (const [key, arrow] of pool) arrow.style.display = wanted.has(key) ? "" : "none";
-    for (const [key, [s, t]] of wanted) {
-      if (!pool.has(key)) {
-        const arrow = document.createElementNS(SVG, "g");
-        arrow.setAttribute("class", "link");
-        for (const [name, kind] of [["path", "edge"], ["polygon", "head"]]) {
-          const part = document.createElementNS(SVG, name);
-          part.setAttribute("class", kind);
-          arrow.append(part);
-        }
-        bundles.append(arrow);
-        pool.set(key, arrow);
-      }
-      connect(pool.get(key), items.get(s), items.get(t));
-    }
-    for (const edge of edges) edge.shown = edge.own ? edge.element : pool.get(edge.key);
-  }
-
-  /** An arrow from the far side of one box to the near side of another. */
-  function connect(arrow, a, b) {
-    const [x0, y0, x1, y1] = down
-      ? [a.left + a.w / 2, a.top + a.h, b.left + b.w / 2, b.top]
-      : [a.left + a.w, a.top + a.h / 2, b.left, b.top + b.h / 2];
-    const bend = Math.max(20, Math.abs(down ? y1 - y0 : x1 - x0) / 2);
-    const d = down
-      ? `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1 - 7}`
-      : `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - 7} ${y1}`;
-    const wings = down ? [[x1 - 3, y1 - 7], [x1 + 3, y1 - 7]] : [[x1 - 7, y1 - 3], [x1 - 7, y1 + 3]];
-    arrow.querySelector(".edge").setAttribute("d", d);
-    arrow.querySelector(".head").setAttribute("points", [[x1, y1], ...wings].join(" "));
-  }
-
-  let extent = { x: 0, y: 0, w: 1, h: 1 };
-
-  // --- zoom and pan: the view is {x, y, k}, the picture's point (x, y) at the corner, scaled by k
-
-  const layer = svg.querySelector(".view");
-  const view = { x: 0, y: 0, k: 1 };
-  let framed = 0;
-
-  function look() {
-    framed = 0;
-    layer.setAttribute("transform", `scale(${view.k}) translate(${-view.x} ${-view.y})`);
-  }
-  function soon() {
-    if (!framed) framed = requestAnimationFrame(look);
-  }
-  const room = () => ({ w: svg.clientWidth || 800, h: svg.clientHeight || 500 });
-
-  function zoom(factor, px, py) {
-    const { w, h } = room();
-    const x = px ?? w / 2, y = py ?? h / 2;
-    const k = Math.min(4, Math.max(0.04, view.k * factor));
-    view.x += x / view.k - x / k;
-    view.y += y / view.k - y / k;
-    view.k = k;
-    soon();
-  }
-
-  /** Show all of it; unless `all`, no smaller than can be read, and then from its beginning. */
-  function fit(all) {
-    const { w, h } = room();
-    const whole = Math.min(w / extent.w, h / extent.h, 1.3);
-    view.k = all ? whole : Math.max(whole, 0.85);
-    view.x = extent.x - Math.max(0, (w / view.k - extent.w) / 2);
-    view.y = extent.y + (extent.h - h / view.k) / 2;
-    soon();
-  }
-
-  /** As large as can be read, with the step at hand, or the first, in view. */
-  function start() {
-    fit(false);
-    const ids = concerned();
-    reveal(ids.length || steps.length < 2 ? ids : [seen(steps[1].box)]);
-  }
-
-  /** Move as little as brings these boxes into view. */
-  function reveal(ids) {
-    const boxes = ids.map((id) => items.get(id)).filter((item) => item.visible);
-    if (!boxes.length) return;
-    const { w, h } = room();
-    for (const [start, side, length] of [["x", "left", w], ["y", "top", h]]) {
-      const span = start === "x" ? "w" : "h";
-      const margin = 14 / view.k, wide = length / view.k;
-      const main = boxes[0];
-      let low = Math.min(...boxes.map((b) => b[side])) - margin;
-      let high = Math.max(...boxes.map((b) => b[side] + b[span])) + margin;
-      if (high - low > wide) {
-        low = main[side] - margin;
-        high = main[side] + main[span] + margin;
-      }
-      if (low < view[start]) view[start] = low;
-      else if (high > view[start] + wide) view[start] = high - wide;
-    }
-    soon();
-  }
-
-  const touches = new Map();
-  let moved = false;
-  svg.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const { left, top } = svg.getBoundingClientRect();
-    zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)),
-      event.clientX - left, event.clientY - top);
-  }, { passive: false });
-  svg.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    touches.set(event.pointerId, [event.clientX, event.clientY]);
-    moved = false;
-  });
-  svg.addEventListener("pointermove", (event) => {
-    const last = touches.get(event.pointerId);
-    if (!last) return;
-    const [x, y] = [event.clientX, event.clientY];
-    if (!moved && Math.hypot(x - last[0], y - last[1]) < 4) return;
-    if (!moved) svg.setPointerCapture(event.pointerId);
-    moved = true;
-    if (touches.size === 2) {
-      const [other] = [...touches].filter(([id]) => id !== event.pointerId).map(([, p]) => p);
-      const { left, top } = svg.getBoundingClientRect();
-      const apart = (p) => Math.hypot(p[0] - other[0], p[1] - other[1]) || 1;
-      zoom(apart([x, y]) / apart(last), (x + other[0]) / 2 - left, (y + other[1]) / 2 - top);
-    } else {
-      view.x -= (x - last[0]) / view.k;
-      view.y -= (y - last[1]) / view.k;
-      soon();
-    }
-    touches.set(event.pointerId, [x, y]);
-  });
-  for (const kind of ["pointerup", "pointercancel"]) {
-    svg.addEventListener(kind, (event) => touches.delete(event.pointerId));
-  }
-
-  // --- the timeline: the leaves, each op forward, the seed, each op backward
-
-  const steps = [{ kind: "start", boxes: [], changes: [] }];
-  for (const f of model.forward) {
-    const change = [f.box, "data", ["—", "pending"], [f.data, ""]];
-    steps.push({ kind: "forward", ...f, boxes: [f.box], changes: [change] });
-  }
-  if (model.backward.length) {
-    const root = model.root;
-    const none = ["—", "pending"];
-    const grads = new Map([[root, [model.one, ""]]]);
-    steps.push({
-      kind: "seed", box: root, boxes: [root], changes: [[root, "grad", none, grads.get(root)]],
+  for (const b of model.backward) {
+    const changes = b.shares.map((share) => {
+      const before = grads.get(share.box) ?? none;
+      const after = [share.grad, share.arrived < share.expected ? "partial" : ""];
+      grads.set(share.box, after);
+      return [share.box, "grad", before, after];
     });
-    for (const b of model.backward) {
-      const changes = b.shares.map((share) => {
-        const before = grads.get(share.box) ?? none;
-        const after = [share.grad, share.arrived < share.expected ? "partial" : ""];
-        grads.set(share.box, after);
-        return [share.box, "grad", before, after];
-      });
-      steps.push({ kind: "backward", ...b, boxes: [b.box], changes });
+    steps.push({ kind: "backward", ...b, boxes: [b.box], changes });
+  }
+}
+const count = { forward: model.forward.length, backward: model.backward.length };
+let position = 0;
+let marked = [];
+
+/** Write a number into a box; its state is pending (none yet), partial or complete. */
+function write(id, kind, [text, state]) {
+  const { element } = items.get(id);
+  const line = element.querySelector(`.value.${kind}`);
+  if (line) line.textContent = text;
+  for (const name of ["pending", "partial"]) {
+    element.classList.toggle(`${kind}-${name}`, state === name);
+  }
+}
+
+function mark(element, name) {
+  if (!element) return;
+  element.classList.add(name);
+  marked.push([element, name]);
+}
+
+/** Go to a step; only what differs is painted anew. */
+function go(to, quiet) {
+  to = Math.max(0, Math.min(steps.length - 1, to));
+  for (; position < to; position += 1) {
+    for (const [id, kind, , after] of steps[position + 1].changes) write(id, kind, after);
+  }
+  for (; position > to; position -= 1) {
+    const { changes } = steps[position];
+    for (let i = changes.length; i--;) write(changes[i][0], changes[i][1], changes[i][2]);
+  }
+  highlight();
+  describe(quiet);
+  if (!quiet) reveal(concerned());
+  $("scrub").value = position;
+  $("first").disabled = $("back").disabled = position === 0;
+  $("next").disabled = $("last").disabled = position === steps.length - 1;
+}
+
+/** The boxes that the step at hand is about, its op first. */
+function concerned() {
+  const step = steps[position];
+  const ids = step.kind === "backward" ? step.shares.map((s) => s.box) : step.from ?? [];
+  return [...new Set([...step.boxes, ...ids].map(seen))];
+}
+
+function highlight() {
+  for (const [element, name] of marked) element.classList.remove(name);
+  marked = [];
+  const step = steps[position];
+  svg.dataset.phase = step.kind;
+  if (!step.box) return;
+  mark(items.get(seen(step.box)).element, "active");
+  const others = new Set(step.kind === "backward" ? step.shares.map((s) => s.box) : []);
+  for (const id of others) {
+    if (seen(id) !== seen(step.box)) mark(items.get(seen(id)).element, "touched");
+  }
+  for (const edge of inputs.get(step.box) ?? []) {
+    if (step.kind === "forward" || others.has(edge.s)) mark(edge.shown, "used");
+  }
+}
+
+// --- the panel
+
+const panel = $("panel");
+
+function equation(parent, label, text, name) {
+  if (!text) return;
+  const line = make("div", { class: `line ${name ?? ""}` }, parent);
+  make("span", { class: "label" }, line, label);
+  make("span", { class: "maths" }, line, text);
+}
+
+function heading(kind, text) {
+  const line = make("div", { class: `phase ${kind}` }, panel);
+  make("span", { class: "chip" }, line, text);
+  return line;
+}
+
+/** The scope that an op is in, and the way to open it when it is folded. */
+function whereabouts(step) {
+  if (!step.scope) return;
+  const around = seen(step.box);
+  const note = make("p", { class: "note" }, panel, `in ${step.scope}`);
+  if (around === step.box) return;
+  note.append(", ");
+  const button = make("button", { class: "link" }, note, "unfold");
+  button.addEventListener("click", () => toggle(around));
+}
+
+const tellers = {
+  start() {
+    heading("start", "Start");
+    make("h1", {}, panel, model.heading);
+    const { ops, leaves, constants } = model.counts;
+    make("p", {}, panel, `${ops} operations on ${leaves} leaves and ${constants} constants.`);
+    make("p", {}, panel,
+      "Step forward (→) to compute each result from its inputs, then backward: every operation " +
+      "hands its gradient on to its inputs, by the chain rule, and what arrives there adds up.");
+    if (model.groups.length) {
+      make("p", {}, panel, "Click a scope, or press Enter on it, to fold or unfold it.");
     }
-  }
-  const count = { forward: model.forward.length, backward: model.backward.length };
-  let position = 0;
-  let marked = [];
+    if (model.note) make("p", { class: "note" }, panel, model.note);
+    return `Start. ${model.heading}.`;
+  },
+  forward(step) {
+    heading("forward", `Forward ${position} of ${count.forward}`);
+    make("h1", {}, panel, step.formula);
+    whereabouts(step);
+    equation(panel, "with numbers", step.numbers);
+    equation(panel, "shapes", step.shapes);
+    equation(panel, "result", step.data, "result");
+    return `Forward ${position} of ${count.forward}: ${step.formula}. Result ${step.data}.`;
+  },
+  seed() {
+    heading("seed", "Turn round");
+    make("h1", {}, panel, model.seed);
+    make("p", {}, panel,
+      "All results are known. The backward pass starts here and visits the operations in " +
+      "reverse: each waits until all that use its result have handed on their share.");
+    return `Turn round. ${model.seed}.`;
+  },
+  backward(step) {
+    const at = position - count.forward - 1;
+    heading("backward", `Backward ${at} of ${count.backward}`);
+    make("h1", {}, panel, step.formula);
+    whereabouts(step);
+    equation(panel, "arrives", `${step.symbol} = ${step.arrives}`, "arrives");
+    const said = [`Backward ${at} of ${count.backward}: ${step.formula}.`,
+      `${step.symbol} is ${step.arrives}.`];
+    for (const share of step.shares) said.push(tellShare(step, share));
+    return said.join(" ");
+  },
+};
 
-  /** Write a number into a box; its state is pending (none yet), partial or complete. */
-  function write(id, kind, [text, state]) {
-    const { element } = items.get(id);
-    const line = element.querySelector(`.value.${kind}`);
-    if (line) line.textContent = text;
-    for (const name of ["pending", "partial"]) {
-      element.classList.toggle(`${kind}-${name}`, state === name);
+function tellShare(step, share) {
+  const card = make("section", { class: "share" }, panel);
+  const title = make("h2", {}, card, "to ");
+  const link = make("button", { class: "link" }, title, share.name);
+  link.addEventListener("mouseenter", () => hover(share.box));
+  link.addEventListener("mouseleave", () => hover(null));
+  link.addEventListener("click", () => { reveal([seen(share.box)]); });
+  equation(card, "local", share.rule);
+  if (share.rule_numbers) equation(card, "", `= ${share.rule_numbers}`, "numbers");
+  equation(card, "hands on", share.pull);
+  const alone = share.expected === 1;
+  equation(card, "", share.pull_numbers ? `= ${share.pull_numbers} = ${share.value}`
+    : `= ${share.value}`, alone ? "numbers result" : "numbers");
+  if (share.adds) equation(card, "adds up", share.adds, "adds");
+  else if (!alone) equation(card, "so far", `${share.symbol} = ${share.grad}`, "adds");
+  const open = share.expected - share.arrived;
+  make("p", { class: open ? "note" : "note done" }, card, open
+    ? `${share.arrived} of ${share.expected} shares are in`
+    : `✓ ${share.symbol} is complete` + (alone ? "" : `: ${share.expected} shares`));
+  return share.adds ? `${share.name} adds up: ${share.adds}.`
+    : `${share.name} receives ${share.value}.`;
+}
+
+function describe(quiet) {
+  panel.textContent = "";
+  const said = tellers[steps[position].kind](steps[position]);
+  if (position === steps.length - 1 && position) {
+    make("p", { class: "note done" }, panel, "✓ That was the last step: every gradient is complete.");
+  }
+  panel.scrollTop = 0;
+  if (!quiet) $("live").textContent = said;
+}
+
+// --- play
+
+let timer = 0;
+const pause = () => play(false);
+function play(on) {
+  clearInterval(timer);
+  timer = 0;
+  if (on) {
+    if (position === steps.length - 1) go(0);
+    timer = setInterval(() => {
+      go(position + 1);
+      if (position === steps.length - 1) pause();
+    }, 1300 / $("speed").value);
+  }
+  $("play").textContent = timer ? "Pause" : "Play";
+  $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
+}
+function faster(by) {
+  const select = $("speed");
+  select.selectedIndex = Math.max(0, Math.min(select.length - 1, select.selectedIndex + by));
+  if (timer) play(true);
+}
+
+/** To the next step (or, with -1, the last) that happens in another visible box. */
+function leap(by) {
+  const from = steps[position].box && seen(steps[position].box);
+  let to = position + by;
+  while (steps[to]?.box && seen(steps[to].box) === from) to += by;
+  go(to);
+}
+
+// --- folding
+
+function toggle(id) {
+  const group = items.get(id);
+  const anchor = folded.has(id) ? [group.left + group.w / 2, group.top + group.h / 2] : null;
+  if (folded.has(id)) folded.delete(id);
+  else folded.add(id);
+  rearranged(id, anchor);
+}
+
+/** After folding: what was clicked stays where it was on the screen. */
+function rearranged(id, anchor) {
+  const group = items.get(id);
+  const before = anchor ?? centre(frames.get(id));
+  arrange();
+  highlight();
+  describe(true);
+  label();
+  const after = group.visible ? [group.left + group.w / 2, group.top + group.h / 2]
+    : centre(frames.get(id));
+  view.x += after[0] - before[0];
+  view.y += after[1] - before[1];
+  soon();
+  $("live").textContent = `${group.title} ${folded.has(id) ? "folded" : "unfolded"}.`;
+  (folded.has(id) ? group.element : frames.get(id))?.focus({ preventScroll: true });
+}
+function centre(frame) {
+  const rect = frame.querySelector("rect");
+  const [x, y, w, h] = ["x", "y", "width", "height"].map((a) => +rect.getAttribute(a));
+  return [x + w / 2, y + h / 2];
+}
+function foldAll() {
+  if (folded.size) folded.clear();
+  else for (const group of model.groups) folded.add(group.id);
+  arrange();
+  highlight();
+  describe(true);
+  label();
+  start();
+  $("live").textContent = folded.size ? "All scopes folded." : "All scopes unfolded.";
+}
+function label() {
+  $("fold").textContent = folded.size ? "Unfold all" : "Fold all";
+}
+
+// --- hover: light up what a box was computed from
+
+let lit = [];
+function hover(id) {
+  for (const element of lit) element.classList.remove("lit");
+  lit = [];
+  if (id === null) return;
+  const begin = isGroup(items.get(id))
+    ? model.boxes.filter((b) => b.path.includes(id)).map((b) => b.id) : [id];
+  const stack = [...begin], passed = new Set(begin);
+  const light = (element) => {
+    if (element && !element.classList.contains("lit")) {
+      element.classList.add("lit");
+      lit.push(element);
     }
-  }
-
-  function mark(element, name) {
-    if (!element) return;
-    element.classList.add(name);
-    marked.push([element, name]);
-  }
-
-  /** Go to a step; only what differs is painted anew. */
-  function go(to, quiet) {
-    to = Math.max(0, Math.min(steps.length - 1, to));
-    for (; position < to; position += 1) {
-      for (const [id, kind, , after] of steps[position + 1].changes) write(id, kind, after);
-    }
-    for (; position > to; position -= 1) {
-      const { changes } = steps[position];
-      for (let i = changes.length; i--;) write(changes[i][0], changes[i][1], changes[i][2]);
-    }
-    highlight();
-    describe(quiet);
-    if (!quiet) reveal(concerned());
-    $("scrub").value = position;
-    $("first").disabled = $("back").disabled = position === 0;
-    $("next").disabled = $("last").disabled = position === steps.length - 1;
-  }
-
-  /** The boxes that the step at hand is about, its op first. */
-  function concerned() {
-    const step = steps[position];
-    const ids = step.kind === "backward" ? step.shares.map((s) => s.box) : step.from ?? [];
-    return [...new Set([...step.boxes, ...ids].map(seen))];
-  }
-
-  function highlight() {
-    for (const [element, name] of marked) element.classList.remove(name);
-    marked = [];
-    const step = steps[position];
-    svg.dataset.phase = step.kind;
-    if (!step.box) return;
-    mark(items.get(seen(step.box)).element, "active");
-    const others = new Set(step.kind === "backward" ? step.shares.map((s) => s.box) : []);
-    for (const id of others) {
-      if (seen(id) !== seen(step.box)) mark(items.get(seen(id)).element, "touched");
-    }
-    for (const edge of inputs.get(step.box) ?? []) {
-      if (step.kind === "forward" || others.has(edge.s)) mark(edge.shown, "used");
-    }
-  }
-
-  // --- the panel
-
-  const panel = $("panel");
-
-  function equation(parent, label, text, name) {
-    if (!text) return;
-    const line = make("div", { class: `line ${name ?? ""}` }, parent);
-    make("span", { class: "label" }, line, label);
-    make("span", { class: "maths" }, line, text);
-  }
-
-  function heading(kind, text) {
-    const line = make("div", { class: `phase ${kind}` }, panel);
-    make("span", { class: "chip" }, line, text);
-    return line;
-  }
-
-  /** The scope that an op is in, and the way to open it when it is folded. */
-  function whereabouts(step) {
-    if (!step.scope) return;
-    const around = seen(step.box);
-    const note = make("p", { class: "note" }, panel, `in ${step.scope}`);
-    if (around === step.box) return;
-    note.append(", ");
-    const button = make("button", { class: "link" }, note, "unfold");
-    button.addEventListener("click", () => toggle(around));
-  }
-
-  const tellers = {
-    start() {
-      heading("start", "Start");
-      make("h1", {}, panel, model.heading);
-      const { ops, leaves, constants } = model.counts;
-      make("p", {}, panel, `${ops} operations on ${leaves} leaves and ${constants} constants.`);
-      make("p", {}, panel,
-        "Step forward (→) to compute each result from its inputs, then backward: every operation " +
-        "hands its gradient on to its inputs, by the chain rule, and what arrives there adds up.");
-      if (model.groups.length) {
-        make("p", {}, panel, "Click a scope, or press Enter on it, to fold or unfold it.");
-      }
-      if (model.note) make("p", { class: "note" }, panel, model.note);
-      return `Start. ${model.heading}.`;
-    },
-    forward(step) {
-      heading("forward", `Forward ${position} of ${count.forward}`);
-      make("h1", {}, panel, step.formula);
-      whereabouts(step);
-      equation(panel, "with numbers", step.numbers);
-      equation(panel, "shapes", step.shapes);
-      equation(panel, "result", step.data, "result");
-      return `Forward ${position} of ${count.forward}: ${step.formula}. Result ${step.data}.`;
-    },
-    seed() {
-      heading("seed", "Turn round");
-      make("h1", {}, panel, model.seed);
-      make("p", {}, panel,
-        "All results are known. The backward pass starts here and visits the operations in " +
-        "reverse: each waits until all that use its result have handed on their share.");
-      return `Turn round. ${model.seed}.`;
-    },
-    backward(step) {
-      const at = position - count.forward - 1;
-      heading("backward", `Backward ${at} of ${count.backward}`);
-      make("h1", {}, panel, step.formula);
-      whereabouts(step);
-      equation(panel, "arrives", `${step.symbol} = ${step.arrives}`, "arrives");
-      const said = [`Backward ${at} of ${count.backward}: ${step.formula}.`,
-        `${step.symbol} is ${step.arrives}.`];
-      for (const share of step.shares) said.push(tellShare(step, share));
-      return said.join(" ");
-    },
   };
-
-  function tellShare(step, share) {
-    const card = make("section", { class: "share" }, panel);
-    const title = make("h2", {}, card, "to ");
-    const link = make("button", { class: "link" }, title, share.name);
-    link.addEventListener("mouseenter", () => hover(share.box));
-    link.addEventListener("mouseleave", () => hover(null));
-    link.addEventListener("click", () => { reveal([seen(share.box)]); });
-    equation(card, "local", share.rule);
-    if (share.rule_numbers) equation(card, "", `= ${share.rule_numbers}`, "numbers");
-    equation(card, "hands on", share.pull);
-    const alone = share.expected === 1;
-    equation(card, "", share.pull_numbers ? `= ${share.pull_numbers} = ${share.value}`
-      : `= ${share.value}`, alone ? "numbers result" : "numbers");
-    if (share.adds) equation(card, "adds up", share.adds, "adds");
-    else if (!alone) equation(card, "so far", `${share.symbol} = ${share.grad}`, "adds");
-    const open = share.expected - share.arrived;
-    make("p", { class: open ? "note" : "note done" }, card, open
-      ? `${share.arrived} of ${share.expected} shares are in`
-      : `✓ ${share.symbol} is complete` + (alone ? "" : `: ${share.expected} shares`));
-    return share.adds ? `${share.name} adds up: ${share.adds}.`
-      : `${share.name} receives ${share.value}.`;
-  }
-
-  function describe(quiet) {
-    panel.textContent = "";
-    const said = tellers[steps[position].kind](steps[position]);
-    if (position === steps.length - 1 && position) {
-      make("p", { class: "note done" }, panel, "✓ That was the last step: every gradient is complete.");
+  while (stack.length) {
+    const at = stack.pop();
+    light(items.get(seen(at)).element);
+    for (const edge of inputs.get(at) ?? []) {
+      light(edge.shown);
+      if (!passed.has(edge.s)) {
+        passed.add(edge.s);
+        stack.push(edge.s);
+      }
     }
-    panel.scrollTop = 0;
-    if (!quiet) $("live").textContent = said;
   }
+}
 
-  // --- play
+// --- search
 
-  let timer = 0;
-  const pause = () => play(false);
-  function play(on) {
-    clearInterval(timer);
-    timer = 0;
-    if (on) {
-      if (position === steps.length - 1) go(0);
-      timer = setInterval(() => {
-        go(position + 1);
-        if (position === steps.length - 1) pause();
-      }, 1300 / $("speed").value);
-    }
-    $("play").textContent = timer ? "Pause" : "Play";
-    $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
+let matches = [], match = -1;
+function search() {
+  for (const id of matches) items.get(id).element.classList.remove("match");
+  const words = $("search").value.trim().toLowerCase();
+  matches = words
+    ? model.boxes.filter((b) => b.find.toLowerCase().includes(words)).map((b) => b.id) : [];
+  for (const id of matches) items.get(id).element.classList.add("match");
+  match = -1;
+  $("found").textContent = words ? `${matches.length} found` : "";
+}
+function nextMatch(by) {
+  if (!matches.length) return;
+  match = (match + by + matches.length) % matches.length;
+  const id = matches[match];
+  const hiding = items.get(id).path.filter((scope) => folded.has(scope));
+  if (hiding.length) {
+    for (const scope of hiding) folded.delete(scope);
+    arrange();
+    highlight();
+    label();
   }
-  function faster(by) {
-    const select = $("speed");
-    select.selectedIndex = Math.max(0, Math.min(select.length - 1, select.selectedIndex + by));
-    if (timer) play(true);
-  }
+  const { left, top, w, h } = items.get(id);
+  const size = room();
+  view.x = left + w / 2 - size.w / view.k / 2;
+  view.y = top + h / 2 - size.h / view.k / 2;
+  soon();
+  hover(id);
+  $("found").textContent = `${match + 1} of ${matches.length}`;
+  $("live").textContent = items.get(id).element.getAttribute("aria-label");
+}
 
-  /** To the next step (or, with -1, the last) that happens in another visible box. */
-  function leap(by) {
-    const from = steps[position].box && seen(steps[position].box);
-    let to = position + by;
-    while (steps[to]?.box && seen(steps[to].box) === from) to += by;
+// --- theme, help, keys, buttons
+
+function theme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme === "auto"
+    ? matchMedia("(prefers-color-scheme: dark)").matches : root.dataset.theme === "dark";
+  root.dataset.theme = dark ? "light" : "dark";
+  $("live").textContent = dark ? "Light." : "Dark.";
+}
+function help(open) {
+  const keys = $("keys");
+  if (open ?? !keys.open) keys.showModal();
+  else keys.close();
+}
+$("keys").addEventListener("close", () => {
+  $("help").setAttribute("aria-expanded", "false");
+  $("help").focus();
+});
+$("keys").addEventListener("toggle", () => {
+  $("help").setAttribute("aria-expanded", String($("keys").open));
+});
+
+/** A click, or Enter, on a box: to the step of its op; on a scope: fold or unfold it. */
+function choose(id) {
+  const item = items.get(id);
+  if (isGroup(item)) return toggle(id);
+  const kind = position > count.forward ? "backward" : "forward";
+  const to = steps.findIndex((step) => step.kind === kind && step.box === id);
+  if (to >= 0) {
+    pause();
     go(to);
   }
+}
+const targetOf = (event) => {
+  const box = event.target.closest("[data-id]");
+  if (box) return box.dataset.id;
+  return event.target.closest("[data-group]")?.dataset.group ?? null;
+};
+svg.addEventListener("click", (event) => {
+  const id = targetOf(event);
+  if (id !== null && !moved) choose(id);
+});
+svg.addEventListener("pointerover", (event) => {
+  const box = event.target.closest("[data-id]");
+  if (!moved || !touches.size) hover(box ? box.dataset.id : null);
+});
+svg.addEventListener("pointerleave", () => hover(null));
+svg.addEventListener("focusin", (event) => {
+  const box = event.target.closest("[data-id]");
+  if (!box) return;
+  hover(box.dataset.id);
+  if (box.matches(":focus-visible")) reveal([box.dataset.id]);
+});
+svg.addEventListener("focusout", () => hover(null));
 
-  // --- folding
-
-  function toggle(id) {
-    const group = items.get(id);
-    const anchor = folded.has(id) ? [group.left + group.w / 2, group.top + group.h / 2] : null;
-    if (folded.has(id)) folded.delete(id);
-    else folded.add(id);
-    rearranged(id, anchor);
-  }
-
-  /** After folding: what was clicked stays where it was on the screen. */
-  function rearranged(id, anchor) {
-    const group = items.get(id);
-    const before = anchor ?? centre(frames.get(id));
-    arrange();
-    highlight();
-    describe(true);
-    label();
-    const after = group.visible ? [group.left + group.w / 2, group.top + group.h / 2]
-      : centre(frames.get(id));
-    view.x += after[0] - before[0];
-    view.y += after[1] - before[1];
-    soon();
-    $("live").textContent = `${group.title} ${folded.has(id) ? "folded" : "unfolded"}.`;
-    (folded.has(id) ? group.element : frames.get(id))?.focus({ preventScroll: true });
-  }
-  function centre(frame) {
-    const rect = frame.querySelector("rect");
-    const [x, y, w, h] = ["x", "y", "width", "height"].map((a) => +rect.getAttribute(a));
-    return [x + w / 2, y + h / 2];
-  }
-  function foldAll() {
-    if (folded.size) folded.clear();
-    else for (const group of model.groups) folded.add(group.id);
-    arrange();
-    highlight();
-    describe(true);
-    label();
-    start();
-    $("live").textContent = folded.size ? "All scopes folded." : "All scopes unfolded.";
-  }
-  function label() {
-    $("fold").textContent = folded.size ? "Unfold all" : "Fold all";
-  }
-
-  // --- hover: light up what a box was computed from
-
-  let lit = [];
-  function hover(id) {
-    for (const element of lit) element.classList.remove("lit");
-    lit = [];
-    if (id === null) return;
-    const begin = isGroup(items.get(id))
-      ? model.boxes.filter((b) => b.path.includes(id)).map((b) => b.id) : [id];
-    const stack = [...begin], passed = new Set(begin);
-    const light = (element) => {
-      if (element && !element.classList.contains("lit")) {
-        element.classList.add("lit");
-        lit.push(element);
-      }
-    };
-    while (stack.length) {
-      const at = stack.pop();
-      light(items.get(seen(at)).element);
-      for (const edge of inputs.get(at) ?? []) {
-        light(edge.shown);
-        if (!passed.has(edge.s)) {
-          passed.add(edge.s);
-          stack.push(edge.s);
-        }
-      }
+const actions = {
+  ArrowRight: () => go(position + 1), ArrowLeft: () => go(position - 1),
+  Home: () => go(0), End: () => go(steps.length - 1),
+  "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "−": () => zoom(0.8),
+  0: () => fit(true), "/": () => $("search").select(), f: foldAll, t: theme,
+  "?": () => help(), "[": () => faster(-1), "]": () => faster(1),
+};
+const pausing = new Set(["ArrowRight", "ArrowLeft", "Home", "End"]);
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || $("keys").open) return;
+  const { target, key } = event;
+  if (target === $("search")) {
+    if (key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
+    if (key === "Escape") {
+      target.value = "";
+      search();
+      target.blur();
     }
+    return;
   }
-
-  // --- search
-
-  let matches = [], match = -1;
-  function search() {
-    for (const id of matches) items.get(id).element.classList.remove("match");
-    const words = $("search").value.trim().toLowerCase();
-    matches = words
-      ? model.boxes.filter((b) => b.find.toLowerCase().includes(words)).map((b) => b.id) : [];
-    for (const id of matches) items.get(id).element.classList.add("match");
-    match = -1;
-    $("found").textContent = words ? `${matches.length} found` : "";
+  const onControl = target.closest("button, select, input");
+  if (key === " " && !onControl) {
+    event.preventDefault();
+    return play(!timer);
   }
-  function nextMatch(by) {
-    if (!matches.length) return;
-    match = (match + by + matches.length) % matches.length;
-    const id = matches[match];
-    const hiding = items.get(id).path.filter((scope) => folded.has(scope));
-    if (hiding.length) {
-      for (const scope of hiding) folded.delete(scope);
-      arrange();
-      highlight();
-      label();
-    }
-    const { left, top, w, h } = items.get(id);
-    const size = room();
-    view.x = left + w / 2 - size.w / view.k / 2;
-    view.y = top + h / 2 - size.h / view.k / 2;
-    soon();
-    hover(id);
-    $("found").textContent = `${match + 1} of ${matches.length}`;
-    $("live").textContent = items.get(id).element.getAttribute("aria-label");
-  }
-
-  // --- theme, help, keys, buttons
-
-  function theme() {
-    const root = document.documentElement;
-    const dark = root.dataset.theme === "auto"
-      ? matchMedia("(prefers-color-scheme: dark)").matches : root.dataset.theme === "dark";
-    root.dataset.theme = dark ? "light" : "dark";
-    $("live").textContent = dark ? "Light." : "Dark.";
-  }
-  function help(open) {
-    const keys = $("keys");
-    if (open ?? !keys.open) keys.showModal();
-    else keys.close();
-  }
-  $("keys").addEventListener("close", () => {
-    $("help").setAttribute("aria-expanded", "false");
-    $("help").focus();
-  });
-  $("keys").addEventListener("toggle", () => {
-    $("help").setAttribute("aria-expanded", String($("keys").open));
-  });
-
-  /** A click, or Enter, on a box: to the step of its op; on a scope: fold or unfold it. */
-  function choose(id) {
-    const item = items.get(id);
-    if (isGroup(item)) return toggle(id);
-    const kind = position > count.forward ? "backward" : "forward";
-    const to = steps.findIndex((step) => step.kind === kind && step.box === id);
-    if (to >= 0) {
-      pause();
-      go(to);
-    }
-  }
-  const targetOf = (event) => {
-    const box = event.target.closest("[data-id]");
-    if (box) return box.dataset.id;
-    return event.target.closest("[data-group]")?.dataset.group ?? null;
-  };
-  svg.addEventListener("click", (event) => {
+  if (key === "Enter" && !onControl) {
     const id = targetOf(event);
-    if (id !== null && !moved) choose(id);
-  });
-  svg.addEventListener("pointerover", (event) => {
-    const box = event.target.closest("[data-id]");
-    if (!moved || !touches.size) hover(box ? box.dataset.id : null);
-  });
-  svg.addEventListener("pointerleave", () => hover(null));
-  svg.addEventListener("focusin", (event) => {
-    const box = event.target.closest("[data-id]");
-    if (!box) return;
-    hover(box.dataset.id);
-    if (box.matches(":focus-visible")) reveal([box.dataset.id]);
-  });
-  svg.addEventListener("focusout", () => hover(null));
-
-  const actions = {
-    ArrowRight: () => go(position + 1), ArrowLeft: () => go(position - 1),
-    Home: () => go(0), End: () => go(steps.length - 1),
-    "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "−": () => zoom(0.8),
-    0: () => fit(true), "/": () => $("search").select(), f: foldAll, t: theme,
-    "?": () => help(), "[": () => faster(-1), "]": () => faster(1),
-  };
-  const pausing = new Set(["ArrowRight", "ArrowLeft", "Home", "End"]);
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || $("keys").open) return;
-    const { target, key } = event;
-    if (target === $("search")) {
-      if (key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
-      if (key === "Escape") {
-        target.value = "";
-        search();
-        target.blur();
-      }
-      return;
-    }
-    const onControl = target.closest("button, select, input");
-    if (key === " " && !onControl) {
-      event.preventDefault();
-      return play(!timer);
-    }
-    if (key === "Enter" && !onControl) {
-      const id = targetOf(event);
-      if (id !== null) choose(id);
-      return;
-    }
-    if (key in actions && !(target.matches("select") && key.startsWith("Arrow"))) {
-      event.preventDefault();
-      if (pausing.has(key)) pause();
-      if (event.shiftKey && key === "ArrowRight") leap(1);
-      else if (event.shiftKey && key === "ArrowLeft") leap(-1);
-      else actions[key]();
-    }
-  });
-  const buttons = {
-    first: "Home", back: "ArrowLeft", next: "ArrowRight", last: "End", in: "+", out: "-", fit: "0",
-    fold: "f", theme: "t", help: "?",
-  };
-  for (const id in buttons) {
-    $(id).addEventListener("click", () => {
-      if (pausing.has(buttons[id])) pause();
-      actions[buttons[id]]();
-    });
+    if (id !== null) choose(id);
+    return;
   }
-  $("play").addEventListener("click", () => play(!timer));
-  $("speed").addEventListener("change", () => faster(0));
-  $("close").addEventListener("click", () => help(false));
-  $("search").addEventListener("input", search);
-  $("scrub").max = steps.length - 1;
-  $("scrub").addEventListener("input", (event) => {
-    pause();
-    go(+event.target.value);
+  if (key in actions && !(target.matches("select") && key.startsWith("Arrow"))) {
+    event.preventDefault();
+    if (pausing.has(key)) pause();
+    if (event.shiftKey && key === "ArrowRight") leap(1);
+    else if (event.shiftKey && key === "ArrowLeft") leap(-1);
+    else actions[key]();
+  }
+});
+const buttons = {
+  first: "Home", back: "ArrowLeft", next: "ArrowRight", last: "End", in: "+", out: "-", fit: "0",
+  fold: "f", theme: "t", help: "?",
+};
+for (const id in buttons) {
+  $(id).addEventListener("click", () => {
+    if (pausing.has(buttons[id])) pause();
+    actions[buttons[id]]();
   });
-  addEventListener("resize", soon);
+}
+$("play").addEventListener("click", () => play(!timer));
+$("speed").addEventListener("change", () => faster(0));
+$("close").addEventListener("click", () => help(false));
+$("search").addEventListener("input", search);
+$("scrub").max = steps.length - 1;
+$("scrub").addEventListener("input", (event) => {
+  pause();
+  go(+event.target.value);
+});
+addEventListener("resize", soon);
 
-  // --- begin: the leaves' values, no results, no gradients
+// --- begin: the leaves' values, no results, no gradients
 
-  for (const step of steps) {
-    for (const [id, kind] of step.changes) write(id, kind, ["—", "pending"]);
-  }
-  for (const item of items.values()) item.element.setAttribute("tabindex", "0");
-  for (const group of model.groups) {
-    const frame = frames.get(group.id);
-    frame.setAttribute("tabindex", "0");
-    frame.setAttribute("aria-label", `${group.title}, unfolded scope`);
-    for (const element of [frame, group.element]) element.setAttribute("role", "button");
-    group.element.setAttribute("aria-expanded", "false");
-    frame.setAttribute("aria-expanded", "true");
-  }
-  $("fold").hidden = !model.groups.length;
-  arrange();
-  label();
-  go(0, true);
-  start();
-  svg.classList.add("ready");
-})();
+for (const step of steps) {
+  for (const [id, kind] of step.changes) write(id, kind, ["—", "pending"]);
+}
+for (const item of items.values()) item.element.setAttribute("tabindex", "0");
+for (const group of model.groups) {
+  const frame = frames.get(group.id);
+  frame.setAttribute("tabindex", "0");
+  frame.setAttribute("aria-label", `${group.title}, unfolded scope`);
+  for (const element of [frame, group.element]) element.setAttribute("role", "button");
+  group.element.setAttribute("aria-expanded", "false");
+  frame.setAttribute("aria-expanded", "true");
+}
+$("fold").hidden = !model.groups.length;
+arrange();
+label();
+go(0, true);
+start();
+svg.classList.add("ready");

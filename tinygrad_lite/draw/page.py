@@ -63,7 +63,7 @@ def page(
         "css": _colours() + _asset("page.css"),
         "svg": svg,
         "model": _embedded(model),
-        "js": _asset("page.js"),
+        "js": _asset("picture.js") + _asset("page.js"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 

@@ -1,0 +1,47 @@
+"""The stepper's page as Python hands it over, without a browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pages import chain, demo
+
+import tinygrad_lite as tg
+from tinygrad_lite.draw.page import Player, play
+from tinygrad_lite.node import topological_order
+
+
+def test_a_small_graph_is_a_small_file(tmp_path):
+    path = play(demo()).save(tmp_path / "e.html")
+    assert path.stat().st_size < 200_000
+    assert not re.search(
+        r"(src|href)=|url\(|@import|fetch\(|XMLHttpRequest", path.read_text("utf-8")
+    )
+
+
+def test_draw_saves_the_same_page(tmp_path):
+    root = demo()
+    path = tg.draw(root).save(tmp_path / "e.html")
+    assert path.read_text("utf-8") == play(root).html
+
+
+def test_grad_is_left_alone():
+    root = demo()
+    play(root)
+    assert all(node.grad is None for node in topological_order(root))
+
+
+def test_play_refuses_what_it_cannot_show(tmp_path):
+    with pytest.raises(TypeError, match="expected a Value or a Tensor, got float"):
+        play(2.0)
+    with pytest.raises(ValueError, match="graph has 2,501 nodes; the stepper follows up to 2,000"):
+        play(chain(2500))
+    with pytest.raises(ValueError, match="theme: 'pink' is not one of auto, light, dark"):
+        play(demo(), theme="pink")
+    player = play(demo())
+    assert isinstance(player, Player)
+    with pytest.raises(ValueError, match=r"save it as .html, not 'e.svg'"):
+        player.save(tmp_path / "e.svg")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        player.save(tmp_path / "missing" / "e.html")
