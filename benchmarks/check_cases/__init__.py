@@ -20,7 +20,17 @@ from tinygrad_lite.node import Node
 
 Raw = tuple[str, Node, dict[Node, Any], "str | dict[Node, str]"]
 
-MODULES = ("networks", "losses", "matrices", "layers", "makemore", "sequences", "scalars", "right")
+MODULES = (
+    "networks",
+    "losses",
+    "matrices",
+    "layers",
+    "makemore",
+    "sequences",
+    "scalars",
+    "right",
+    "second",
+)
 
 
 @dataclass(frozen=True)
