@@ -1,4 +1,4 @@
-"""A second examination, written after the first: other losses, and questions people asked in public.
+"""A second examination, written after the first: other losses, and what people asked about.
 
 The diagnosis was first held against these without having been tried on them.
 """
@@ -26,7 +26,12 @@ def poisson_regression():
     yield "y forgotten", L, {w: X.T @ mu}, "missing-term"
     yield "exp forgotten", L, {w: -X.T @ y}, "missing-term"
     yield "plus", L, {eta: mu + y}, "sign"
-    yield "a linear model's residual", L, {w: X.T @ (eta.data - y)}, "other"
+    yield (
+        "a linear model's residual",
+        L,
+        {w: X.T @ (eta.data - y)},
+        ("activation-derivative-at-wrong-point|other"),
+    )
     yield "averaged", L, {w: X.T @ (mu - y) / 8}, "mean-vs-sum"
 
 
@@ -50,7 +55,12 @@ def mixture():
     yield "the sign", L, {m: (r * (x - m.data)).sum(0) / s**2}, "sign"
     yield "no 1/s^2", L, {m: -(r * (x - m.data)).sum(0)}, "constant-scale"
     wrong = e / e.sum(0, keepdims=True)
-    yield "normalised over the data", L, {a: -wrong.sum(0)}, "wrong-axis|other"
+    yield (
+        "normalised over the data",
+        L,
+        {m: -(wrong * (x - m.data)).sum(0) / s**2},
+        "wrong-axis|other",
+    )
     yield "not summed", L, {m: -r * (x - m.data) / s**2}, "missing-broadcast-sum|shape"
 
 
@@ -295,7 +305,7 @@ def asked_in_courses():
     yield "the mask of A2's error", J, {W1: l1 @ X.T / m}, "missing-activation-derivative"
     yield "1/m twice", J, {W2: d2 @ A1.data.T / m**2}, "mean-vs-sum"
     yield "no 1/m at the bias", J, {b2: d2.sum(1, keepdims=True)}, "mean-vs-sum"
-    yield "np.sum without axis", J, {b2: np.full((4, 1), d2.sum() / m)}, "wrong-axis|other"
+    yield "np.sum without axis", J, {b1: np.full((5, 1), (l1 * mask).sum() / m)}, "wrong-axis|other"
     yield (
         "mean over everything",
         J,
