@@ -166,7 +166,7 @@ ROWS = tuple(
 rows, columns = np.array([0, 2, 0]), np.array([1, 1, 1])
 INDICES = (
     on((4,), index=1),
-    on((4,), index=slice(None, None, -2)),
+    on((4,), index=slice(None, None, -2), numpy_only=True),
     on((2, 3), index=(..., None, 0)),
     on((4, 3), index=(slice(1, 3), 2)),
     on((), index=()),

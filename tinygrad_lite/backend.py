@@ -111,6 +111,8 @@ def to_array(value: Any, what: str) -> Array:
         held = type(value.flat[0]).__name__ if kind == "O" and value.size else value.dtype
         hint = "; to join tensors use tg.stack or tg.asarray" if held in ("Tensor", "Value") else ""
         raise TypeError(f"{what}: data of type {held} is not numeric{hint}")
+    if getattr(value, "requires_grad", False):
+        raise TypeError(f"{what}: this array records gradients of its own; pass x.detach()")
     if xp.isdtype(value.dtype, "real floating"):
         return value
     if xp.isdtype(value.dtype, ("integral", "bool")):

@@ -272,7 +272,7 @@ def _forward(
             operands = [np.asarray(a) for a in operands]
     try:
         y = op.forward(xp, *operands, **params)
-    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
+    except (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError) as error:
         raise errors.explain(op, inputs, tuple(operands), params, error) from None
     return y if xp is not np or type(y) is np.ndarray else np.asarray(y)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,11 @@ def _seed(root: Node, cotangent: Any) -> Any:
         return 1.0 if cotangent is None else to_float(cotangent, "backward()")
     xp = namespace(root._data)
     if cotangent is None:
-        if root._data.size != 1:
+        if prod(root.shape) != 1:
             raise ValueError(
-                f"backward() on shape {root.shape} needs the gradient of the loss with respect to "
-                "it: pass an array of that shape, or reduce to a scalar first, as in .sum()"
+                f"backward() on shape {tuple(root.shape)} needs the gradient of the loss with "
+                "respect to it: pass an array of that shape, or reduce to a scalar first, as in "
+                ".sum()"
             )
         return xp.ones_like(root._data)
     seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)

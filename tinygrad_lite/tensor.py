@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 from . import errors, functions, ops
@@ -83,7 +84,7 @@ class Tensor(Array):
     @property
     def size(self) -> int:
         """The number of entries."""
-        return self._data.size  # type: ignore[no-any-return]
+        return prod(self.shape)
 
     @property
     def dtype(self) -> Any:
@@ -359,10 +360,7 @@ def _raw_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(_raw_index(i) for i in index)
     if isinstance(index, Node):
-        data = index._data
-        if data.dtype.kind == "f":
-            raise IndexError("an index must hold integers or booleans; a Tensor holds floats")
-        return data
+        raise IndexError("an index must hold integers or booleans; a node holds floats")
     return index
 
 

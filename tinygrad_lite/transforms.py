@@ -14,6 +14,7 @@ that they can be differentiated in turn. Under `no_grad` derivatives are still c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from math import prod
 from typing import Any
 
 from . import jacobians, ops
@@ -104,7 +105,7 @@ class _Call:
     def scalar(self) -> Any:
         """y, after checking that it is a node or number of one entry."""
         y = self.y
-        if isinstance(y, Scalar) or (isinstance(y, Array) and y.data.size == 1):
+        if isinstance(y, Scalar) or (isinstance(y, Array) and prod(y.shape) == 1):
             return y
         if y is None:
             raise TypeError(f"{self.what}: the function returned None; is its return missing?")
@@ -114,7 +115,7 @@ class _Call:
                 "to return more beside it use has_aux=True"
             )
         value = y.data if isinstance(y, Node) else Tensor(y).data
-        if value.size != 1:
+        if prod(value.shape) != 1:
             raise ValueError(
                 f"{self.what} needs a function with a scalar result; this one returned shape "
                 f"{tuple(value.shape)}. Reduce it, as in .sum(), or use jacobian"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -35,27 +34,13 @@ def asarray(x: Any) -> Any:
     if isinstance(x, Node):
         return x
     if isinstance(x, (list, tuple)) and holds_nodes(x):
-        entries, shape = _entries(x)
-        joined = ops.stack(entries)
-        return ops.reshape(joined, shape + joined.shape[1:]) if len(shape) > 1 else joined
+        entries = [v if isinstance(v, (int, float)) else asarray(v) for v in x]
+        shapes = sorted({shape_of(v) for v in entries})
+        if len(shapes) > 1:
+            found = " and ".join(map(str, shapes))
+            raise ValueError(f"asarray: the entries of a list differ in shape: {found}")
+        return ops.stack(entries)
     return to_array(x, "asarray")
-
-
-def _entries(values: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
-    """What a nested list holds, in order, and the lengths of its levels."""
-    level = list(values)
-    shape: tuple[int, ...] = (len(values),)
-    while any(isinstance(v, (list, tuple)) for v in level):
-        lengths = {len(v) if isinstance(v, (list, tuple)) else -1 for v in level}
-        if len(lengths) > 1:
-            raise ValueError("asarray: the rows of the list differ in length")
-        shape += (lengths.pop(),)
-        level = [entry for v in level for entry in v]
-    shapes = {shape_of(v) for v in level}
-    if len(shapes) > 1:
-        found = " and ".join(map(str, sorted(shapes)))
-        raise ValueError(f"asarray: the entries of the list differ in shape: {found}")
-    return level, shape
 
 
 def _axis(axis: int, ndim: int, name: str) -> int:

@@ -51,9 +51,9 @@ def _probabilities(logits: Any, labels: Any) -> Any:
     if len(shape_of(labels)) == len(shape_of(logits)):
         return labels
     classes = shape_of(logits)[-1]
-    xp = namespace(labels)
-    hit = labels[..., None] == xp.arange(classes)
-    return xp.astype(hit, eye(logits, 1, 1).dtype)
+    unit = eye(logits, 1, 1)
+    xp = namespace(unit)
+    return xp.astype(xp.asarray(labels)[..., None] == xp.arange(classes), unit.dtype)
 
 
 def _reduced(losses: Any, reduction: str) -> Any:
@@ -80,7 +80,7 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError('reduction must be "mean", "sum" or "none"')
-    rows = logits.shape[:-1]
+    rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels)
     log_p = log_softmax.forward(xp, logits, axis=-1)
     if labels.shape == logits.shape:
         counted = xp.where(labels == 0, xp.zeros_like(log_p), log_p)  # 0 times log 0 is 0
@@ -90,7 +90,8 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     elif anywhere((labels < 0) | (labels >= logits.shape[-1])):
         raise ValueError(f"labels must lie between 0 and {logits.shape[-1] - 1}")
     else:
-        losses = -xp.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
+        chosen = xp.astype(labels, xp.int64, copy=False)[..., None]
+        losses = -xp.take_along_axis(log_p, chosen, axis=-1)[..., 0]
     if reduction == "none":
         return losses
     return xp.sum(losses) / (prod(rows) if reduction == "mean" else 1)
