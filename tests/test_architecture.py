@@ -14,12 +14,14 @@ PACKAGE = ROOT / "tinygrad_lite"
 # Each line may import from the lines above it, and from nothing beside or below it.
 FLOORS: list[tuple[str, ...]] = [
     ("floats", "node", "differences"),
-    ("backend", "names"),
+    ("backend", "names", "context"),
     ("errors",),
+    ("record",),
     ("primitive",),
     ("ops",),
-    ("functions",),
-    ("sweep", "replay", "protocols"),
+    ("functions", "chain"),
+    ("scalar_sweep", "replay", "protocols"),
+    ("sweep",),
     ("jacobians",),
     ("notation", "value", "tensor"),
     ("transforms",),

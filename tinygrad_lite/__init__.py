@@ -5,13 +5,13 @@ from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
+from .context import debug as debug
+from .context import enable_grad as enable_grad
+from .context import no_grad as no_grad
+from .context import scope as scope
 from .draw import draw as draw
 from .draw import play as play
 from .functions import *
-from .node import debug as debug
-from .node import enable_grad as enable_grad
-from .node import no_grad as no_grad
-from .node import scope as scope
 from .ops import *
 from .primitive import elementwise as elementwise
 from .primitive import primitive as primitive

@@ -14,7 +14,8 @@ from typing import Any
 
 from . import errors, ops
 from .backend import namespace
-from .node import Array, Node, Scalar, enable_grad, topological_order
+from .context import enable_grad
+from .node import Array, Node, Scalar, topological_order
 from .sweep import sweep
 
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import ops
+from .chain import contribution
 from .node import Array, Meta, Node, Scalar
 from .primitive import ATOM, PRODUCT, SUM, UNARY, Primitive
-from .sweep import contribution
 
 Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` gives it
 

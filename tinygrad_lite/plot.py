@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .backend import namespace, on_floats
+from .context import no_grad
 from .names import name_all
-from .node import Node, Scalar, no_grad, topological_order
+from .node import Node, Scalar, topological_order
 from .primitive import Primitive
 from .sweep import sweep
 

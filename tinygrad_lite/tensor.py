@@ -10,8 +10,8 @@ from . import errors, functions, ops
 from .backend import to_array
 from .jacobians import jacobian
 from .node import Array, Meta, Node
-from .primitive import record_array
 from .protocols import apply_function, apply_ufunc
+from .record import record_array
 from .sweep import backward
 
 _NO_SETTINGS: dict[str, Any] = {}

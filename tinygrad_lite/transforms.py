@@ -18,7 +18,8 @@ from math import prod
 from typing import Any
 
 from . import jacobians, ops
-from .node import Array, Meta, Node, Scalar, current_context, enable_grad, topological_order
+from .context import current_context, enable_grad
+from .node import Array, Meta, Node, Scalar, topological_order
 from .tensor import Tensor
 from .value import Value
 

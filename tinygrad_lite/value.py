@@ -8,8 +8,8 @@ from . import errors, ops
 from .backend import to_float
 from .jacobians import jacobian
 from .node import Meta, Node, Scalar
-from .primitive import binary_method, reflected_method, unary_method
 from .protocols import apply_function, apply_ufunc
+from .record import binary_method, reflected_method, unary_method
 from .sweep import backward
 
 

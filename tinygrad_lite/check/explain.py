@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..chain import contribution
 from ..node import Node
-from ..sweep import contribution
 from .scales import Scales, tolerance_of
 from .search import Explanation, Search
 from .systematic import cuts, everywhere, in_sequence, shared

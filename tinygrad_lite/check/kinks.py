@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from ..chain import fit
 from ..node import Node
-from ..sweep import fit
 from .claims import Claim
 from .compare import Comparison, compare
 from .faults import pulled

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..chain import contribution, fit
 from ..node import Node
-from ..sweep import contribution, fit
 from .catalogue import Catalogue
 from .claims import Claim
 from .faults import Fault

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..chain import contribution
 from ..node import Node
-from ..sweep import contribution
 from .faults import Fault
 from .search import Search
 from .tape import Vector

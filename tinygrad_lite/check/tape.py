@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..chain import contribution
 from ..names import name_all
 from ..node import Array, Node, topological_order
 from ..notation import write
 from ..replay import replay
-from ..sweep import contribution, sweep
+from ..sweep import sweep
 
 Vector = Any  # a float64 NumPy array
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any, Literal
 
+from ..chain import contribution
 from ..node import Node, Scalar, topological_order
 from ..notation import local_text, pullback_text, write
-from ..sweep import contribution
 from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .figures import Heat

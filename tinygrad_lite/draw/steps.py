@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..backend import namespace
+from ..chain import contribution
 from ..node import Node, Scalar, topological_order
 from ..notation import local_text, pullback_text, write
-from ..sweep import contribution, sweep
+from ..sweep import sweep
 from .figures import number, shape_text, summary
 from .measure import shorten
 from .scene import within, written

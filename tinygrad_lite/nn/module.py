@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from ..node import Node, scope
+from ..context import scope
+from ..node import Node
 
 _State = tuple[str, Any]
 

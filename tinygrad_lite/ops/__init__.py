@@ -1,7 +1,8 @@
 """Every primitive op. The module is also the array namespace that rules meet on nodes."""
 
 from ..primitive import Primitive
-from . import choice, constants, elementwise, fused, linalg, reduce, shape
+from . import activations, choice, constants, elementwise, fused, linalg, reduce, shape
+from .activations import *
 from .choice import *
 from .constants import *
 from .elementwise import *
@@ -11,6 +12,7 @@ from .reduce import *
 from .shape import *
 
 __all__ = []
+__all__ += activations.__all__
 __all__ += choice.__all__
 __all__ += constants.__all__
 __all__ += elementwise.__all__

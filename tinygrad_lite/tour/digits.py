@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..node import no_grad
+from ..context import no_grad
 from ..optim import SGD
 from ..tensor import Tensor
 from . import picture
