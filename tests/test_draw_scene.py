@@ -111,3 +111,13 @@ def test_a_scope_used_twice_side_by_side_is_one_group():
             out.append((x * 3.0).tanh())
     scene = scene_of(out[0] + out[1], depth=0)
     assert [box.count for box in scene.boxes if box.kind == "group"] == [6]
+
+
+def test_data_lies_outside_of_the_scope_that_uses_it():
+    X = np.ones(3)
+    W = tg.Tensor(np.ones(3), name="W")
+    with tg.scope("layer"):
+        out = W * X + np.arange(3.0)
+    scopes = {box.name: box.scope for box in scene_of(out).boxes}
+    assert scopes["X"] == ()
+    assert scopes["W"] == scopes["c₁"] == scopes["out"] == ("layer",)

@@ -25,12 +25,16 @@ from .measure import TEXT
 from .scene import LABELLED, Box, Edge, Path, Point, Scene
 
 POINTS = 72.0  # per inch; a pixel is laid out as a point
-TIMEOUT = 30.0  # seconds, then the next engine is tried
+TIMEOUT = 20.0  # seconds, then our own layout takes over
 _MARGIN = 12.0
 
 
 class LayoutFailed(Exception):
     """An engine is missing or gave nothing."""
+
+
+class TooSlow(LayoutFailed):
+    """Graphviz took longer than `TIMEOUT`; another build of it will, too."""
 
 
 def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
@@ -117,7 +121,9 @@ def place_with_dot(scene: Scene) -> Scene:
         done = subprocess.run(
             [program, "-Tjson0"], input=source, capture_output=True, timeout=TIMEOUT, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        raise TooSlow(f"dot took more than {TIMEOUT:g} s for {len(scene.boxes)} boxes") from None
+    except OSError as error:
         raise LayoutFailed(f"dot: {error}") from None
     if done.returncode or not done.stdout:
         raise LayoutFailed(f"dot: {done.stderr.decode(errors='replace').strip()[:200]}")

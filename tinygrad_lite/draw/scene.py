@@ -174,7 +174,7 @@ def build_scene(
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node):
                     uses.setdefault(x, []).append((node, index))
-    maker = _Maker(known, frozenset(roots), frozenset(show), graph, grads, uses)
+    maker = _Maker(known, names, frozenset(roots), frozenset(show), graph, grads, uses)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
     if graph == "backward":
@@ -234,6 +234,7 @@ class _Maker:
     def __init__(
         self,
         names: Mapping[int, str],
+        given: Mapping[int, str],
         roots: frozenset[Node],
         show: frozenset[str],
         graph: str,
@@ -242,6 +243,7 @@ class _Maker:
     ) -> None:
         self._uses = uses
         self._names = names
+        self._given = given
         self._roots = roots
         self._show = show
         self._backward = graph == "backward"
@@ -325,7 +327,7 @@ class _Maker:
             rows=rows,
             order=order,
             nodes=(),
-            scope=unit.scope,
+            scope=() if id(value) in self._given else unit.scope,  # data is nobody's part
             name=name,
             tooltip=f"constant {name}\ndata: {summary.words}".replace(" \n", "\n"),
         )

@@ -11,7 +11,6 @@ from .scene import (
     CELL,
     HEAD,
     LABEL,
-    LABELLED,
     PAD,
     ROW,
     Box,
@@ -37,7 +36,7 @@ def render(scene: Scene, *, theme: str = "auto") -> str:
     body = "".join(
         (
             *(cluster_svg(c) for c in scene.clusters),
-            *(edge_svg(e, labelled=len(scene.edges) <= LABELLED) for e in scene.edges),
+            *(edge_svg(e) for e in scene.edges),
             *(box_svg(b) for b in scene.boxes),
         )
     )
@@ -84,7 +83,7 @@ def cluster_svg(cluster: Cluster) -> str:
     )
 
 
-def edge_svg(edge: Edge, *, labelled: bool = True) -> str:
+def edge_svg(edge: Edge) -> str:
     """An arrow, the local derivative beside it, the rule as a tooltip."""
     if not edge.points:
         return ""
@@ -95,7 +94,7 @@ def edge_svg(edge: Edge, *, labelled: bool = True) -> str:
     value = f" = {edge.local}" if edge.local is not None else ""
     told = f"<title>{xml(edge.rule + value)}</title>" if edge.rule else ""
     label = ""
-    if labelled and edge.local is not None and edge.label_at is not None:
+    if edge.local is not None and edge.label_at is not None:
         x, y = edge.label_at
         label = (
             f'<text class="local" x="{_n(x)}" y="{_n(y + 4)}" text-anchor="middle">'
