@@ -16,7 +16,7 @@ def printed(cell):
         output.get("text") or output.get("data", {}).get("text/plain", "")
         for output in cell.get("outputs", ())
     )
-    text = re.sub(r"\b\d(\.\d+)?(e-1[4-9]|e\+00)\b|\b0\.0\b", "tiny", text)
+    text = re.sub(r"\b\d(\.\d+)?(e-(0[5-9]|1\d)|e\+00)\b|\b0\.0\b", "tiny", text)
     text = re.sub(r"\b[\d.]+%", "some %", text)
     text = re.sub(r"0x[0-9a-f]+", "0x", text)
     return re.sub(r"[\d.]+ (ms|s|us|µs)\b", "some time", text)
