@@ -149,3 +149,11 @@ def test_shapes_that_do_not_broadcast():
         ValueError, match=r"add: a \(2, 3\) and b \(4,\) do not broadcast: 3 against 4"
     ):
         a + b
+
+
+def test_mixed_second_derivative_of_a_power_at_exponent_zero():
+    """d2/dx1 dx2 of x1**x2 at x2 = 0 is 1 / x1."""
+    slope = tg.grad(lambda b: tg.grad(lambda a: a**b)(0.5))
+    assert slope(0.0) == 2.0
+    array = tg.grad(lambda b: tg.grad(lambda a: (a**b).sum())(np.array([0.5, 4.0])).sum())
+    np.testing.assert_allclose(array(np.zeros(2)), [2.0, 0.25])
