@@ -150,6 +150,7 @@ def function_faults(
     yield put("of-input", _POINT, 0.0, f.derivative(a, a), text)
     instead = f"stands where {slope} belongs"
     yield put("itself", _OTHER, 0.1, y, f"{above} itself {instead}")
+    yield put("input", _OTHER, 0.2, a, f"{below} {instead}")
     if name in ("sigmoid", "tanh"):
         yield put("1-y", _OTHER, 0.15, 1 - y, f"1 - {above} {instead}")
         yield put("1+yy", _OTHER, 0.15, 1 + y * y, f"1 + {above}² {instead}")

@@ -11,7 +11,7 @@ from ..chain import contribution
 from ..node import Node
 from .scales import Scales, tolerance_of
 from .search import Explanation, Search
-from .systematic import cuts, everywhere, in_sequence, shared
+from .systematic import cuts, everywhere, in_sequence, mixed, overwritten, shared
 from .tape import Vector
 from .terms import changed_gradients, changed_terms
 
@@ -158,7 +158,14 @@ def _transposed(search: Search) -> Iterator[Explanation]:
 
 def _together(search: Search) -> Iterator[Explanation]:
     """The same mistake at several steps."""
-    found = (*everywhere(search), *shared(search), *in_sequence(search), *cuts(search))
+    found = [
+        *everywhere(search),
+        *shared(search),
+        *in_sequence(search),
+        *mixed(search),
+        *overwritten(search),
+        *cuts(search),
+    ]
     for kind, cost, text, node in found:
         yield _explanation(kind, ONE + cost, text, search.tape.step(node), [])
 

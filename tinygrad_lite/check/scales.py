@@ -74,6 +74,23 @@ class Scales:
                         found.add(abs(float(x)))
         return sorted(found)
 
+    def _summed_near(self, node: Node) -> set[int]:
+        """How many terms the sums within three steps of a node have, and their axes' lengths."""
+        near, layer = [node], [node]
+        for _ in range(3):
+            layer = [x for n in layer for x in n.parents()]
+            near += layer
+        layer = [node]
+        for _ in range(3):
+            layer = [n for x in layer for n, _ in self.tape.consumers.get(x, ())]
+            near += layer
+        found: set[int] = set()
+        for n in near:
+            if n.op is not None and n.op.name in ("sum", "matmul", "getitem"):
+                found.update(np.shape(n.operands[0]))
+                found.add(np.size(n.operands[0]) // max(np.size(n.data), 1))
+        return found
+
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
         if _close(k, -1, tol):
@@ -131,10 +148,14 @@ class Scales:
             text = f"the path from {source} through {tape.label(node)} is left out"
             yield Meaning("missing-term", 0.0 if junction else 0.1, text)
             return
+        if op.name in ("square", "pow") and junction and (_close(k, 2, tol) or _close(k, 0.5, tol)):
+            text = f"{mine} {k:g} x what it should be: a constant factor is off"
+            yield Meaning("constant-scale", 0.03, text)
         if _close(k, 2, tol) and junction:
             text = f"the path through {tape.label(node)} is counted twice"
             yield Meaning("double-count", 0.05, text)
-        for c, kind, what in self._own(node, index):
+        for signed, kind, what in self._own(node, index):
+            c = abs(signed)
             if _close(k, 1 / c, tol):
                 if kind == "mean-vs-sum":
                     n = round(1 / c)
@@ -203,8 +224,8 @@ class Scales:
                 return
             n = round(abs(1 / c))
             name = self.tape.names.get(id(other))
-            is_mean = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n and n in self.reductions
-            literal = c == 0.5 and op.name == "multiply"
+            is_mean = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n and n in self._summed_near(node)
+            literal = abs(c) == 0.5 and op.name == "multiply"
             kind = "mean-vs-sum" if is_mean and not literal else "constant-scale"
             leaf = isinstance(node.inputs[index], Node) and node.inputs[index].op is None
             if kind == "constant-scale" and not node.shape and leaf:

@@ -137,6 +137,55 @@ def _with_state(n: Node, index: int, state: Vector) -> Replacement:
     return apply
 
 
+def mixed(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """Several paths into one node, each left out, counted twice or with the wrong sign."""
+    tape = search.tape
+    for x in search.region:
+        edges = search.edges_into(x)
+        if x in search.blocked or not 2 <= len(edges) <= min(12, search.value.size - 1):
+            continue
+        parts = [search.carry([(x, search.parts[n, i])]) - search.expected for n, i in edges]
+        matrix = np.stack([p.ravel() for p in parts], axis=1)
+        rest = (search.value - search.expected).ravel()
+        found, *_ = np.linalg.lstsq(matrix, rest, rcond=None)
+        off = [round(k) for k in found]
+        changed = [k for k in off if k]
+        if len(changed) < 2 or any(k not in (-2, -1, 1) for k in changed):
+            continue
+        if search.matches(search.expected + sum(k * p for k, p in zip(off, parts, strict=True))):
+            words = {-1: "is left out", -2: "has the wrong sign", 1: "is counted twice"}
+            each = [
+                f"the path through {tape.label(n)} {words[k]}"
+                for (n, _), k in zip(edges, off, strict=True)
+                if k
+            ]
+            kinds = {-1: "missing-term", -2: "sign", 1: "double-count"}
+            kind = next(kinds[k] for k in (-1, -2, 1) if k in changed)
+            text = f"of what flows to {tape.label(x)}, {'; '.join(each)}"
+            yield kind, 0.3 + 0.1 * len(set(changed)), text, x
+            return
+
+
+def overwritten(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """Overlapping slices of one array whose gradients replace each other instead of adding up."""
+    for x in search.region:
+        edges = [(n, i) for n, i in search.edges_into(x) if n.op and n.op.name == "getitem"]
+        if len(edges) < 2 or x in search.blocked:
+            continue
+        rest = search.g[x] - sum(search.parts[n, i] for n, i in edges)
+        for order in (edges, edges[::-1]):
+            c = np.zeros(x.shape)
+            for n, _ in order:
+                c[n.params["index"]] = search.g[n]
+            if search.matches(search.carry([(x, rest + c - search.g[x])])):
+                text = (
+                    f"the gradients of overlapping parts of {search.tape.label(x)} overwrite each "
+                    "other; they add up"
+                )
+                yield "missing-term", 0.1, text, x
+                return
+
+
 def cuts(search: Search) -> Iterator[tuple[str, float, str, Node]]:
     """Two paths left out together: the mean and the variance of a normalisation."""
     tape = search.tape

@@ -64,8 +64,12 @@ class Tape:
         """What a node is called: its name, else how it is computed."""
         name = self.names.get(id(node)) or self._labels.get(node)
         if name is None:
-            name = self._labels[node] = write(node, self.names, depth=2)
+            name = self._labels[node] = self._written(node)
         return name
+
+    def _written(self, node: Node) -> str:
+        text = write(node, self.names, depth=2)
+        return re.sub(r"\[[\[\]\d\s,-]{16,}\]", "[…]", text)  # an index is not to be read
 
     def label_of(self, value: Any) -> str:
         """What an op's input is called, node or constant."""
@@ -122,7 +126,7 @@ class Tape:
         if node.op is None:
             return self.label(node)
         name = self.names.get(id(node))
-        right = write(node, self.names, depth=2)
+        right = self._written(node)
         return right if name is None else f"{name} = {right}"
 
     def rounding(self, targets: Iterable[Node]) -> dict[Node, Vector]:

@@ -62,6 +62,18 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
                     yield Changed(x, "wrong-order", 0.3, text, np.flip(g, axis))
 
 
+def _divisors(tape: Tape) -> set[int]:
+    """The arrays (by id) that something is divided by, and their factors."""
+    found: set[int] = set()
+    for n in tape.order:
+        if n.op is not None and n.op.name == "divide":
+            found.add(id(n.operands[1]))
+            below = n.inputs[1]
+            if isinstance(below, Node) and below.op is not None and below.op.name == "multiply":
+                found.update(map(id, below.operands))
+    return found
+
+
 def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
     """The local derivatives of the graph's functions, by shape."""
     tape = search.tape
@@ -89,8 +101,8 @@ def changed_terms(search: Search, scales: Scales) -> Iterator[Changed]:
     missing = search.goal - search.base
     terms = _targets(search.tape)
     for x in search.region:
-        if x in search.blocked:
-            continue
+        if x in search.blocked or (search.value.size < 2 and x is not search.target):
+            continue  # one number cannot tell a term from another
         for name, v in terms.get(x.shape, ()):
             moved = [("", v)]
             for axis in range(v.ndim):
@@ -123,7 +135,7 @@ def changed_terms(search: Search, scales: Scales) -> Iterator[Changed]:
 def _parallel(a: Vector, b: Vector) -> bool:
     """Whether one is a multiple of the other: then it is a factor, not a term."""
     inner, lengths = float(np.sum(a * b)) ** 2, float(np.sum(a * a)) * float(np.sum(b * b))
-    return abs(inner - lengths) <= 1e-12 * lengths
+    return a.size > 1 and abs(inner - lengths) <= 1e-12 * lengths
 
 
 def _known_size(scales: Scales, k: float, tol: float) -> float | None:
