@@ -272,6 +272,24 @@ def test_batch_norm(rng):
         layer.train()(x[:1])
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("kind", ["LayerNorm", "BatchNorm"])
+def test_normalisation_against_pytorch(kind, rng, needs):
+    torch = needs("torch")
+    ours = getattr(nn, kind)(3)
+    theirs = (torch.nn.LayerNorm(3) if kind == "LayerNorm" else torch.nn.BatchNorm1d(3)).double()
+    for training in (True, True, False):
+        x, G = rng.normal(2, 3, size=(5, 3)), rng.normal(size=(5, 3))
+        X, T = tg.Tensor(x), torch.tensor(x, requires_grad=True)
+        y, t = ours.train(training)(X), theirs.train(training)(T)
+        y.backward(G)
+        t.backward(torch.tensor(G))
+        np.testing.assert_allclose(y.data, t.detach().numpy(), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(X.grad, T.grad.numpy(), rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(ours.scale.grad, theirs.weight.grad.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(ours.shift.grad, theirs.bias.grad.numpy(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("norm", [nn.LayerNorm(3), nn.BatchNorm(3)])
 def test_normalisation_gradient(norm, rng):
     x, w = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))

@@ -93,7 +93,9 @@ class LayerNorm(Module):
         self.eps = eps
 
     def forward(self, x: Any) -> Any:
-        return _normalise(x, *_moments(x, -1), self.eps) * self.scale + self.shift
+        centred = x - ops.mean(x, axis=-1, keepdims=True)
+        var = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
 
     def __repr__(self) -> str:
         return f"LayerNorm({self.scale.shape[0]})"
@@ -119,25 +121,18 @@ class BatchNorm(Module):
             n = x.shape[0]
             if n < 2:
                 raise ValueError("BatchNorm: training needs at least 2 observations")
-            mean, var = _moments(x, 0)
+            mean = ops.mean(x, axis=0)
+            centred = x - mean
+            var = ops.mean(ops.square(centred), axis=0)
             old = 1 - self.momentum
-            self.running_mean = old * self.running_mean + self.momentum * _raw(mean)[0]
-            self.running_var = old * self.running_var + self.momentum * n / (n - 1) * _raw(var)[0]
+            self.running_mean = old * self.running_mean + self.momentum * _raw(mean)
+            self.running_var = old * self.running_var + self.momentum * n / (n - 1) * _raw(var)
         else:
-            mean, var = self.running_mean, self.running_var
-        return _normalise(x, mean, var, self.eps) * self.scale + self.shift
+            centred, var = x - self.running_mean, self.running_var
+        return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.scale.shape[0]})"
-
-
-def _moments(x: Any, axis: int) -> tuple[Any, Any]:
-    mean = ops.mean(x, axis=axis, keepdims=True)
-    return mean, ops.mean(ops.square(x - mean), axis=axis, keepdims=True)
-
-
-def _normalise(x: Any, mean: Any, var: Any, eps: float) -> Any:
-    return (x - mean) / ops.sqrt(var + eps)
 
 
 def _raw(x: Any) -> Any:
