@@ -117,9 +117,9 @@ def _power_base(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
         if x2 == 2:
             return 2 * x1
         return x2 * xp.pow(x1, x2 - 1) if x2 else xp.zeros_like(x1)
-    # Where both are 0 the product would be 0 * 0**-1; elsewhere the power is left as it is, since
-    # d2y/dx1 dx2 at x2 = 0 is 1 / x1.
-    base = xp.where((x1 == 0) & (x2 == 0), xp.ones_like(x1), x1)
+    # At x2 = 0 the product would be 0 * 0**-1 for x1 = 0 and 0 * NaN for NaN. For any other x1 the
+    # power is left as it is, since d2y/dx1 dx2 is 1 / x1 there.
+    base = xp.where((x2 == 0) & ((x1 == 0) | (x1 != x1)), xp.ones_like(x1), x1)
     return x2 * xp.pow(base, x2 - 1)
 
 
