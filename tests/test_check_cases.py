@@ -55,3 +55,26 @@ def test_a_derivation_of_26_lines_takes_less_than_a_second():
     report = check(block.nodes["loss"], claims)
     assert time.perf_counter() - start < 1
     assert report.first.name == "bndiff"
+
+
+SAYS = {
+    "two_layer_sigmoid_columns: W1's gradient with the updated W2": "W2 - 0.1 dJ/dW2 stands",
+    "two_layer_sigmoid_columns: no sigma' at the hidden layer": "σ'(z1)",
+    "two_layer_sigmoid_columns: db1 not summed over the observations": "sum over axis 1",
+    "two_layer_tanh_rows: no 1/(N K) at all": "30",
+    "square_layers: W2 for W2^T": "W2 is not transposed",
+    "square_layers: the result transposed": "transpose",
+    "softmax_cross_entropy_sum: softmax's diagonal only": "diagonal of softmax",
+    "layer_norm: gamma left out": "gamma",
+    "attention: no 1/sqrt d": "the divisor 2 is left out",
+    "rnn: dWh transposed": "transpose",
+}
+
+
+def test_explanations_name_what_was_done():
+    said = {
+        case.name: str(check(case.loss, case.claims)) for case in all_cases() if case.name in SAYS
+    }
+    assert said.keys() == SAYS.keys()
+    for name, phrase in SAYS.items():
+        assert phrase in " ".join(said[name].split()), said[name]

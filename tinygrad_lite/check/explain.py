@@ -14,6 +14,7 @@ from .search import Explanation, Search
 from .systematic import cuts, everywhere, in_sequence, mixed, overwritten, shared
 from .tape import Vector
 from .terms import changed_gradients, changed_terms
+from .updated import updated_weights
 
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 
@@ -47,6 +48,8 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     found += _transposed(search)
     if not found:
         found = [*_together(search)]
+    if not found:
+        found = [*updated_weights(search)]
     if not found:
         found = [*_with_factor(search, scales)]
     if not found:
@@ -150,8 +153,9 @@ def _transposed(search: Search) -> Iterator[Explanation]:
     g = search.expected
     if g.ndim == 2 and g.shape[0] == g.shape[1] and search.matches(g.T):
         text = (
-            "yours is the transpose of the gradient (numerator layout?): dE/d(node) has the "
-            "node's own layout"
+            f"yours is the transpose of the gradient (numerator layout?): "
+            f"{search.tape.cotangent_name(search.target)} has the layout of "
+            f"{search.tape.label(search.target)} itself"
         )
         yield _explanation("transpose", ONE, text, "", [(search.target, g.T - g)])
 

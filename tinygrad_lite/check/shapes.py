@@ -98,7 +98,7 @@ def _readings(value: Vector, shape: tuple[int, ...]) -> Iterator[tuple[str, floa
             "transpose",
             0.0,
             value.T,
-            "it is the transpose (numerator layout?); dE/d(node) has the node's own layout",
+            "it is the transpose (numerator layout?); a gradient has its variable's own layout",
         )
     if value.size == int(np.prod(shape)):
         yield (
