@@ -204,6 +204,20 @@ def test_flow_of_scalars_counts_units_by_scope():
     assert bars(plot.gradient_flow(loss))["layer.relu"][1].endswith("1 of 2 dead")
 
 
+def test_a_loss_that_is_satisfied_is_no_dead_unit():
+    score = tg.Tensor(np.array([3.0, -2.0, 5.0]), name="score")
+    assert list(bars(plot.gradient_flow(tg.relu(1 - score).sum()))) == ["score"]
+    w = tg.Value(3.0, name="w")
+    assert list(bars(plot.gradient_flow((1 - w).relu() + w))) == ["w"]
+
+
+def test_rows_stand_layer_by_layer():
+    w = [[tg.Value(0.5, name=f"layer{i}.w{j}") for j in range(3)] for i in range(2)]
+    first = [v * 1.5 for v in w[0]]
+    second = [v * h for v, h in zip(w[1], first, strict=True)]
+    assert list(bars(plot.gradient_flow(sum(second)))) == [p.name for row in w for p in row]
+
+
 def test_ops_that_are_no_activations_are_not_called_dead():
     x = tg.Tensor(np.zeros(3), name="x")
     assert list(bars(plot.gradient_flow((tg.square(x) + tg.exp(x) - tg.abs(x)).sum()))) == ["x"]

@@ -239,19 +239,21 @@ def gradient_flow(source: Any, *, ax: Any = None, saturated: float = 0.01) -> An
     `source` is a module, a list or dict of parameters (their `.grad` is shown), or a loss: its
     gradients are then computed afresh, without touching `.grad`, and activations are shown too,
     with the share of *dead* units (local derivative 0 for every sample) and of *saturated* ones
-    (below `saturated` for every sample, and not dead). A unit is an entry along the last axis;
-    among scalars, the nodes of one scope. A gradient that is 0, or that `backward()` never
-    reached, is said so.
+    (below `saturated` for every sample, and not dead). A unit is an entry along the last of two
+    or more axes; among scalars, the nodes of one scope. A gradient that is 0, or that
+    `backward()` never reached, is said so.
     Raises `ValueError` when there is nothing to show.
     """
     if isinstance(source, Node) and source.op is not None:
         rows = _loss_rows(source, saturated)
     else:
         rows = []
-        for name, parameter in _grouped(_parameters(source)):
-            if not rows or rows[-1].label != name:
-                rows.append(_Row(name))
-            rows[-1].add(parameter.grad)
+        parameters = _parameters(source)
+        groups = _grouped(parameters)
+        by_group = {group: _Row(group) for group in groups.values()}
+        for name, parameter in parameters.items():
+            by_group[groups[name]].add(parameter.grad)
+        rows = list(by_group.values())
     if not rows:
         raise ValueError(
             "gradient_flow: no parameters; pass a module, a list of nodes, or the loss"
@@ -304,46 +306,55 @@ def _parameters(source: Any) -> dict[str, Node]:
     return {str(name): p for name, p in named if isinstance(p, Node)}
 
 
-def _grouped(parameters: Mapping[str, Node]) -> list[tuple[str, Node]]:
-    """(group, parameter); dotted names are cut short until at most ROWS groups are left."""
-    depth = max((name.count(".") + 1 for name in parameters), default=0)
-    while depth > 1:
-        if len({_cut(name, depth) for name in parameters}) <= ROWS:
-            break
+def _grouped(names: Iterable[str]) -> dict[str, str]:
+    """name -> its group; dotted names are cut short until at most ROWS groups are left."""
+    parts = {name: name.split(".") for name in names}
+    depth = max(map(len, parts.values()), default=1)
+    groups = dict(zip(parts, parts, strict=True))
+    while depth > 1 and len(set(groups.values())) > ROWS:
         depth -= 1
-    return [(_cut(name, depth), p) for name, p in parameters.items()]
-
-
-def _cut(name: str, depth: int) -> str:
-    return ".".join(name.split(".")[:depth])
+        groups = {name: ".".join(part[:depth]) for name, part in parts.items()}
+    return groups
 
 
 def _loss_rows(loss: Node, saturated: float) -> list[_Row]:
     """Rows for the leaves and the activations of a loss, in forward order."""
-    ones = 1.0 if isinstance(loss, Scalar) else namespace(loss.data).ones_like(loss.data)
     if loss.shape and int(np.prod(loss.shape)) != 1:
         raise ValueError(f"gradient_flow: the loss must be a scalar, got shape {loss.shape}")
+    ones = 1.0 if isinstance(loss, Scalar) else namespace(loss.data).ones_like(loss.data)
     cotangents = sweep(loss, ones)
     order = topological_order(loss)[::-1]
     names = name_all(order)
-    rows: dict[Any, _Row] = {}
-    slopes: dict[Any, list[np.ndarray[Any, Any]]] = {}
+    found: list[tuple[int, str, str, Node]] = []  # rank, name or scope, activation, node
+    rank: dict[Node, int] = {}
+    passed = set()
     for node in order:
         if node.op is None:
             continue
+        at = rank[node] = 1 + max(rank.get(x, 0) for x in node.parents())
         for x in dict.fromkeys(node.parents()):
-            if x.op is None and x in cotangents:
-                label = names.get(id(x)) or ".".join(node.scope[:1]) or "leaves"
-                rows.setdefault(label, _Row(label)).add(cotangents.pop(x))
-        if node in cotangents and _saturates(node.op, node.params):
-            label = names.get(id(node)) or ".".join((*node.scope[:1], node.op.name))
-            unit = node.scope if node.scope and not node.shape else id(node)
-            slopes.setdefault((label, unit), []).append(_slope(node))
-            rows.setdefault(label, _Row(label)).add(cotangents[node])
-    for label, row in rows.items():
-        units = [_units(s) for (owner, _), s in slopes.items() if owner == label]
-        if units:
-            row.notes = _verdict(np.concatenate(units), saturated)
+            if x.op is None and x in cotangents and x not in passed:
+                passed.add(x)
+                place = names.get(id(x)) or ".".join(node.scope[:1]) or "leaves"
+                found.append((at, place, "", x))
+        several = len(node.shape) > 1 or (not node.shape and node.scope)
+        if several and node in cotangents and _saturates(node.op, node.params):
+            scope = node.scope if node.shape else node.scope[:-1]  # a scalar's own is its unit
+            name = names.get(id(node))
+            found.append((at, name or ".".join(scope), "" if name else node.op.name, node))
+    found.sort(key=lambda item: item[0])
+    groups = _grouped(place for _, place, _, _ in found)
+    rows: dict[str, _Row] = {}
+    slopes: dict[str, dict[Any, list[np.ndarray[Any, Any]]]] = {}
+    for _, place, activation, node in found:
+        label = ".".join(filter(None, (groups[place], activation)))
+        rows.setdefault(label, _Row(label)).add(cotangents[node])
+        if node.op is not None:
+            unit = id(node) if node.shape else node.scope
+            slopes.setdefault(label, {}).setdefault(unit, []).append(_slope(node))
+    for label, units in slopes.items():
+        largest = np.concatenate([_units(slope) for slope in units.values()])
+        rows[label].notes = _verdict(largest, saturated)
     return list(rows.values())
 
 

@@ -94,7 +94,7 @@ class Player:
         )
 
     def __repr__(self) -> str:
-        return f"<{self._title}: an HTML page of {len(self.html):,} characters; .save(path)>"
+        return f"<{self._title}>"
 
 
 def play(
