@@ -372,6 +372,7 @@ MORE: list[tuple[str, Domain]] = [
             cases=tuple(replace(c, numpy_only=True) for c in BINARY),
         ),
     ),
+    ("pow", domain(real(0.4, 2.5), with_zeros, cases=BINARY)),
     ("prod", domain(with_zeros, cases=REDUCED)),
     ("det", domain(singular, cases=SQUARE)),
     ("cross_entropy", domain(ANY, real(0.1, 1), cases=SOFT)),

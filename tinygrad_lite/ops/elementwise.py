@@ -119,14 +119,19 @@ def _power_base(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
         return x2 * xp.pow(x1, x2 - 1) if x2 else xp.zeros_like(x1)
     # At x2 = 0 the product would be 0 * 0**-1 for x1 = 0 and 0 * NaN for NaN. For any other x1 the
     # power is left as it is, since d2y/dx1 dx2 is 1 / x1 there.
-    base = xp.where((x2 == 0) & ((x1 == 0) | (x1 != x1)), xp.ones_like(x1), x1)
-    return x2 * xp.pow(base, x2 - 1)
+    undefined = (x2 == 0) & ((x1 == 0) | (x1 != x1))
+    if backend.anywhere(undefined):
+        x1 = xp.where(undefined, xp.ones_like(x1), x1)
+    return x2 * xp.pow(x1, x2 - 1)
 
 
-pow.local(
-    _power_base,
-    lambda xp, y, x1, x2: y * xp.log(xp.where(x1 == 0, xp.ones_like(x1), x1)),
-)
+def _power_exponent(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
+    if backend.anywhere(x1 == 0):
+        x1 = xp.where(x1 == 0, xp.ones_like(x1), x1)
+    return y * xp.log(x1)
+
+
+pow.local(_power_base, _power_exponent)
 
 
 @elementwise("{0}²", "{0}^2", numpy="{0}**2", precedence=POWER)

@@ -201,7 +201,14 @@ def diag(xp: Any, x: Any, *, k: int = 0) -> Any:
     return embed(xp, x, (n, n), k)
 
 
-diag.pull(lambda xp, G, y, x, *, k: diag(G, k=k) if x.ndim == 1 else embed(xp, G, shape_of(x), k))
+def _diag_pull(xp: Any, G: Any, y: Any, x: Any, *, k: int) -> Any:
+    shape = shape_of(x)
+    if len(shape) == 1 or shape[0] == shape[1]:
+        return diag(G, k=k)
+    return embed(xp, G, shape, k)
+
+
+diag.pull(_diag_pull)
 
 
 # --- joining
