@@ -218,6 +218,17 @@ def test_asarray_refuses_ragged_lists(data, message):
         tg.asarray(data)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [tg.var, tg.std, tg.norm, lambda x: tg.norm(x, 1), lambda x: tg.einsum("ij,kj->ik", x, x)],
+)
+def test_float32_stays_float32(f):
+    x = tg.Tensor(X.astype(np.float32))
+    y = f(x)
+    y.sum().backward()
+    assert y.dtype == x.grad.dtype == np.float32
+
+
 def test_questions_about_values_are_plain():
     x = tg.Tensor([[1.0, np.nan], [np.inf, 0.0]])
     assert tg.isnan(x).tolist() == [[False, True], [False, False]]

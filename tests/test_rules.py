@@ -27,6 +27,14 @@ def test_every_op_has_a_domain():
     assert sorted(DOMAINS) == OPS
 
 
+@pytest.mark.parametrize("name", OPS)
+def test_every_op_is_public_and_documented(name):
+    op = registry[name]
+    assert getattr(tg, name) is op
+    assert op.__doc__.strip().endswith(".")
+    assert len(op.rules) == (1 if op.arity is None else op.arity)
+
+
 def seeded(name):
     return np.random.default_rng(zlib.crc32(name.encode()))
 
@@ -247,6 +255,27 @@ def test_numpy_text_evaluates_to_the_value(name):
         result = eval(text, {"np": np, "math": math, "tg": tg}, space)
         assert np.shape(result) == y.shape, text
         close(result, y.data, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_rules_write_into_nothing(name):
+    """Not into the inputs (read-only in all tests here), the result or the cotangent."""
+    op, rng = registry[name], seeded(name)
+    for dom, case in samples(name):
+        inputs = dom.inputs(case, rng)
+        y = np.array(value(op, inputs, case))
+        G = rng.normal(size=y.shape)
+        y.setflags(write=False)
+        G.setflags(write=False)
+        settings = {**op.defaults, **case.settings}
+        for i in range(len(inputs)):
+            rule = op.rules[0 if op.arity is None else i]
+            if not callable(rule) or not floating(inputs[i]):
+                continue
+            if op.elementwise:
+                rule(np, y, *inputs, **settings)
+            else:
+                rule(np, G, y, *(() if op.arity else (i,)), *inputs, **settings)
 
 
 LIBRARIES = [

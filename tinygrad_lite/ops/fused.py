@@ -5,7 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..backend import anywhere, namespace
+import numpy as np
+
+from ..backend import add_up, anywhere, largest, namespace
 from ..primitive import SUM, primitive
 from .constants import eye, shape_of
 from .linalg import matmul
@@ -81,20 +83,29 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError('reduction must be "mean", "sum" or "none"')
     rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels)
-    log_p = log_softmax.forward(xp, logits, axis=-1)
+    shifted = logits - largest(xp, logits, -1, keepdims=True)
+    log_total = xp.log(add_up(xp, xp.exp(shifted), -1))
     if labels.shape == logits.shape:
+        log_p = shifted - log_total[..., None]
         counted = xp.where(labels == 0, xp.zeros_like(log_p), log_p)  # 0 times log 0 is 0
-        losses = -xp.sum(labels * counted, axis=-1)
+        losses = -add_up(xp, labels * counted, -1)
     elif labels.shape != rows or not xp.isdtype(labels.dtype, "integral"):
         raise ValueError(f"labels must be integers of shape {rows} or of the logits' shape")
     elif anywhere((labels < 0) | (labels >= logits.shape[-1])):
         raise ValueError(f"labels must lie between 0 and {logits.shape[-1] - 1}")
     else:
-        chosen = xp.astype(labels, xp.int64, copy=False)[..., None]
-        losses = -xp.take_along_axis(log_p, chosen, axis=-1)[..., 0]
+        losses = log_total - _picked(xp, shifted, labels)
     if reduction == "none":
         return losses
-    return xp.sum(losses) / (prod(rows) if reduction == "mean" else 1)
+    return add_up(xp, losses) / (prod(rows) if reduction == "mean" else 1)
+
+
+def _picked(xp: Any, rows: Any, labels: Any) -> Any:
+    """The entry of each row that its label names."""
+    if xp is np and labels.ndim == 1:
+        return rows[np.arange(len(labels)), labels]
+    places = xp.astype(labels, xp.int64, copy=False)[..., None]
+    return xp.take_along_axis(rows, places, axis=-1)[..., 0]
 
 
 def _per_row(G: Any, logits: Any, reduction: str) -> Any:
@@ -105,10 +116,13 @@ def _per_row(G: Any, logits: Any, reduction: str) -> Any:
 
 
 def _logits_pull(xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str) -> Any:
-    P, Y = softmax(logits, axis=-1), _probabilities(logits, labels)
-    if Y is labels:
-        P = P * xp.sum(Y, axis=-1, keepdims=True)
-    return (P - Y) * _per_row(G, logits, reduction)
+    P, scale = softmax(logits, axis=-1), _per_row(G, logits, reduction)
+    if len(shape_of(labels)) == len(shape_of(logits)):
+        return (P * xp.sum(labels, axis=-1, keepdims=True) - labels) * scale
+    if xp is np and labels.ndim == 1:
+        P[np.arange(len(labels)), labels] -= 1  # P is ours, and nobody else's yet
+        return P * scale
+    return (P - _probabilities(logits, labels)) * scale
 
 
 cross_entropy.pull(

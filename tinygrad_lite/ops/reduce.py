@@ -9,7 +9,7 @@ from math import nan
 from math import prod as _product
 from typing import Any
 
-from ..backend import anywhere, repeat
+from ..backend import add_up, anywhere, largest, repeat
 from ..primitive import primitive
 from .constants import eye, shape_of
 
@@ -62,7 +62,7 @@ def spread(xp: Any, r: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 @primitive("sum({0})", r"\sum {0}", numpy="np.sum({0}, axis={axis}, keepdims={keepdims})")
 def sum(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Sum over `axis`; 0 for no entries. The gradient is repeated along it."""
-    return xp.sum(x, axis=axis, keepdims=keepdims)
+    return add_up(xp, x, axis, keepdims=keepdims)
 
 
 sum.pull(
@@ -83,7 +83,7 @@ def mean(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     n = entries(x.shape, axis)
     if not n:
         raise ValueError("the mean of no entries is not defined")
-    return xp.sum(x, axis=axis, keepdims=keepdims) / n
+    return add_up(xp, x, axis, keepdims=keepdims) / n
 
 
 mean.pull(
@@ -108,7 +108,7 @@ def _share_extreme(xp: Any, G: Any, y: Any, x: Any, axis: Axis, keepdims: bool) 
 def max(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest entry along `axis`; NaN if there is one. Ties share the gradient equally; it is
     NaN where the result is. Raises `ValueError` for no entries."""
-    return xp.max(x, axis=axis, keepdims=keepdims)
+    return largest(xp, x, axis, keepdims=keepdims)
 
 
 max.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis, keepdims))
@@ -182,9 +182,9 @@ cumsum = cumulative_sum
 def logsumexp(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over `axis`, without overflow. The gradient is G * exp(x - y), which is
     softmax(x); NaN where y is infinite. Raises `ValueError` for no entries."""
-    top = xp.max(x, axis=axis, keepdims=True)
+    top = largest(xp, x, axis, keepdims=True)
     top = xp.where(xp.isinf(top), xp.zeros_like(top), top)
-    y = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+    y = xp.log(add_up(xp, xp.exp(x - top), axis, keepdims=True)) + top
     return y if keepdims else xp.squeeze(y, axis=reduced_axes(x.shape, axis))
 
 
@@ -203,8 +203,8 @@ logsumexp.pull(
 def softmax(xp: Any, x: Any, *, axis: Axis = -1) -> Any:
     """exp(x) / sum(exp(x)) along `axis`, without overflow.
     The gradient is y * (G - sum(G * y)): the matrix Diag(y) - y y^T times G."""
-    e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
-    return e / xp.sum(e, axis=axis, keepdims=True)
+    e = xp.exp(x - largest(xp, x, axis, keepdims=True))
+    return e / add_up(xp, e, axis, keepdims=True)
 
 
 softmax.pull(lambda xp, G, y, x, *, axis: y * (G - xp.sum(G * y, axis=axis, keepdims=True)))
@@ -217,8 +217,8 @@ softmax.pull(lambda xp, G, y, x, *, axis: y * (G - xp.sum(G * y, axis=axis, keep
 )
 def log_softmax(xp: Any, x: Any, *, axis: Axis = -1) -> Any:
     """log(softmax(x)) along `axis`, without overflow. The gradient is G - exp(y) * sum(G)."""
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - largest(xp, x, axis, keepdims=True)
+    return shifted - xp.log(add_up(xp, xp.exp(shifted), axis, keepdims=True))
 
 
 log_softmax.pull(lambda xp, G, y, x, *, axis: G - xp.exp(y) * xp.sum(G, axis=axis, keepdims=True))
