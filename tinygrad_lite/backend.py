@@ -120,17 +120,21 @@ def to_array(value: Any, what: str) -> Array:
     raise TypeError(f"{what}: dtype {value.dtype} is not supported; real numbers only")
 
 
+_add: Any = np.add.reduce
+_max: Any = np.maximum.reduce
+
+
 def add_up(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """xp.sum(x); NumPy's own wrapper around its ufunc would take longer than a small sum."""
     if xp is np:
-        return np.add.reduce(x, axis=axis, keepdims=keepdims)
+        return _add(x, axis=axis, keepdims=keepdims)
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
 def largest(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """xp.max(x), as quick as `add_up`."""
     if xp is np:
-        return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+        return _max(x, axis=axis, keepdims=keepdims)
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
