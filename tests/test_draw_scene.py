@@ -121,3 +121,11 @@ def test_data_lies_outside_of_the_scope_that_uses_it():
     scopes = {box.name: box.scope for box in scene_of(out).boxes}
     assert scopes["X"] == ()
     assert scopes["W"] == scopes["c₁"] == scopes["out"] == ("layer",)
+
+
+def test_many_constants_of_one_op_are_one_box():
+    a = tg.Value(1.0, name="a")
+    total = tg.stack([a, *np.arange(5000.0)])
+    scene = scene_of(total)
+    assert [box.title for box in scene.boxes][:2] == ["a", "5,000 constants"]
+    assert sorted(edge.count for edge in scene.edges) == [1, 5000]

@@ -19,6 +19,7 @@ Path = tuple[str, ...]
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
 _PARTS = 12  # groups that a graph without any structure is cut into
+_CONSTANTS = 8  # of one op; more are folded into one box
 _FEWEST = 4  # boxes: a summary of fewer says nothing
 
 
@@ -52,7 +53,8 @@ class Group:
 
 
 class Unit(NamedTuple):
-    """One box to come: a node, a raw constant or a group, its id and the open scope it is in."""
+    """One box to come: a node, a raw constant, a tuple of many raw constants of one op, or a group;
+    its id and the open scope it is in. Edges of boxes whose id begins with "g" are bundled."""
 
     id: str
     content: Any
@@ -365,16 +367,20 @@ def _plan(order: Sequence[Node], scopes: Mapping[Node, Path], keys: Keys) -> Pla
                 group = Group(title, groups[key], path, one_kind=key[0] == "kind")
                 plan.append(Unit(ids[key], group, path[:-1]))
             continue
-        for index, x in enumerate(node.inputs):
-            if not isinstance(x, Node):
-                shared = bool(getattr(x, "ndim", 0))
-                known = arrays.get(id(x)) if shared else None
-                if known is None:
-                    known = f"c{k}_{index}"
-                    plan.append(Unit(known, x, scopes[node]))
-                    if shared:
-                        arrays[id(x)] = known
-                unit_of[node, index] = known
+        raw = [(index, x) for index, x in enumerate(node.inputs) if not isinstance(x, Node)]
+        if len(raw) > _CONSTANTS:
+            plan.append(Unit(f"gc{k}", tuple(x for _, x in raw), scopes[node]))
+            unit_of.update(((node, index), f"gc{k}") for index, _ in raw)
+            raw = []
+        for index, x in raw:
+            shared = bool(getattr(x, "ndim", 0))
+            known = arrays.get(id(x)) if shared else None
+            if known is None:
+                known = f"c{k}_{index}"
+                plan.append(Unit(known, x, scopes[node]))
+                if shared:
+                    arrays[id(x)] = known
+            unit_of[node, index] = known
         unit_of[node] = f"n{k}"
         plan.append(Unit(unit_of[node], node, scopes[node]))
     singles = len(order) - len(keys)

@@ -72,7 +72,7 @@ def summary(value: Any, *, norm: bool = False) -> Summary:
         return Summary(text, None, text)
     if a.size == 0:
         return Summary("empty", None, f"shape {shape_text(a.shape)}, no entries")
-    finite = a[np.isfinite(a)]
+    finite = _finite(a)
     odd = a.size - finite.size
     note = f", {odd} of {a.size} not finite" if odd else ""
     words = f"shape {shape_text(a.shape)}{note}"
@@ -90,16 +90,24 @@ def summary(value: Any, *, norm: bool = False) -> Summary:
     return Summary(text, heat(a), words)
 
 
+def _finite(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    mask = np.isfinite(a)
+    return a.ravel() if mask.all() else a[mask]
+
+
 def _norm(a: np.ndarray[Any, Any]) -> float:
     """The Euclidean norm, without overflow."""
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(np.vdot(a, a))
+    if 1e-200 < square < 1e300:
+        return math.sqrt(square)
     top = float(np.abs(a).max())
     return top * float(np.linalg.norm(a / top)) if top else 0.0
 
 
 def magnitude(value: Any) -> float:
     """The norm of the finite entries of data or a gradient."""
-    a = plain(value)
-    finite = a[np.isfinite(a)]
+    finite = _finite(plain(value))
     return _norm(finite) if finite.size else 0.0
 
 

@@ -311,7 +311,13 @@ class _Maker:
         ]
         return " + ".join(term or "…" for term in terms)
 
+    def _constants(self, order: int, unit: Unit, values: tuple[Any, ...]) -> Box:
+        title = f"{len(values):,} constants"
+        return Box(unit.id, "constant", title, (), order, (), unit.scope, tooltip=title)
+
     def _constant(self, order: int, unit: Unit, value: Any) -> Box:
+        if isinstance(value, tuple):
+            return self._constants(order, unit, value)
         name = self._names.get(id(value), "")
         summary = figures.summary(value)
         shape = tuple(getattr(value, "shape", ()))
@@ -356,6 +362,7 @@ class _Maker:
 
     def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
         found: dict[tuple[str, str, int], Edge] = {}
+        counts: dict[tuple[str, str, int], int] = {}
         for node in order:
             target = unit_of.get(node)
             if target is None:
@@ -366,12 +373,11 @@ class _Maker:
                     continue
                 plain = source[0] != "g" and target[0] != "g"
                 key = (source, target, index if plain else -1)
-                if key in found:
-                    found[key] = replace(found[key], count=found[key].count + 1)
-                    continue
-                edge = Edge(source, target, index)
-                found[key] = self._with_local(edge, node, x) if plain else edge
-        return list(found.values())
+                counts[key] = counts.get(key, 0) + 1
+                if key not in found:
+                    edge = Edge(source, target, index)
+                    found[key] = self._with_local(edge, node, x) if plain else edge
+        return [replace(edge, count=counts[key]) for key, edge in found.items()]
 
     def _with_local(self, edge: Edge, node: Node, x: Any) -> Edge:
         op = node.op

@@ -92,7 +92,11 @@ def edge_svg(edge: Edge) -> str:
     path = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in shaft[1:])
     head = " ".join(f"{_n(x)},{_n(y)}" for x, y in tip)
     value = f" = {edge.local}" if edge.local is not None else ""
-    told = f"<title>{xml(edge.rule + value)}</title>" if edge.rule else ""
+    words = f"{edge.count:,} edges" if edge.count > 1 else edge.rule and edge.rule + value
+    told = f"<title>{xml(words)}</title>" if words else ""
+    bundle = ""
+    if edge.count > 1:  # the more edges of the graph, the thicker
+        bundle = f' style="stroke-width:{1.3 + 0.6 * math.log10(edge.count):.1f}"'
     label = ""
     if edge.local is not None and edge.label_at is not None:
         x, y = edge.label_at
@@ -102,7 +106,7 @@ def edge_svg(edge: Edge) -> str:
         )
     return (
         f'<g class="link" data-from="{edge.source}" data-to="{edge.target}" '
-        f'data-input="{edge.index}">{told}<path class="edge" d="{path}"/>'
+        f'data-input="{edge.index}">{told}<path class="edge" d="{path}"{bundle}/>'
         f'<polygon class="head" points="{head}"/>{label}</g>'
     )
 
