@@ -1,7 +1,7 @@
 """Graphviz: the scene as a `graphviz.Digraph`, and positions from it.
 
 Graphviz decides where things go and nothing else: it gets boxes of fixed size without text, and
-we draw on its positions. `styled=True` is the same graph with labels and colours, for those who
+we draw on its positions. With a theme it is the same graph with labels and colours, for those who
 edit DOT source, and for PNG and PDF.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from .colours import LIGHT
+from .colours import STEPS, Theme, step
 from .measure import TEXT
 from .scene import LABELLED, Box, Edge, Path, Point, Scene
 
@@ -37,7 +37,7 @@ class TooSlow(LayoutFailed):
     """Graphviz took longer than `TIMEOUT`; another build of it will, too."""
 
 
-def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
+def digraph(scene: Scene, theme: Theme | None = None) -> graphviz.Digraph:
     """The scene as an object of the graphviz package."""
     graph = graphviz.Digraph("graph", node_attr={"shape": "box"})
     graph.attr(
@@ -49,6 +49,9 @@ def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
         labeljust="l",
     )
     graph.attr("edge", fontname="Courier", fontsize=str(TEXT))
+    if theme:
+        graph.attr(bgcolor=theme.page)
+        graph.attr("edge", color=theme.edge, fontcolor=theme.text, arrowsize="0.7")
     inside: dict[Path, list[Box]] = {}
     for box in scene.boxes:
         inside.setdefault(box.scope, []).append(box)
@@ -57,12 +60,12 @@ def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
         name = f"cluster_{len(parts)}"
         part = graphviz.Digraph(name)
         part.attr(label=graphviz.escape(cluster.label), margin=str(_MARGIN))
-        if styled:
-            part.attr(style="rounded", color=LIGHT.muted)
+        if theme:
+            part.attr(style="rounded", color=theme.cluster, fontcolor=theme.muted)
         parts[cluster.scope] = part
     for path, part in parts.items():
         for box in inside.get(path, ()):
-            attributes = _styled(box) if styled else _sized(box)
+            attributes = _styled(box, theme) if theme else _sized(box)
             part.node(box.id, **attributes)
     for path, part in reversed(parts.items()):
         if path:
@@ -71,7 +74,7 @@ def digraph(scene: Scene, *, styled: bool = False) -> graphviz.Digraph:
     for k, edge in enumerate(scene.edges):
         attributes = {"id": f"e{k}"}
         if edge.local is not None and room:
-            attributes["label"] = edge.local if styled else "0" * (len(edge.local) + 2)
+            attributes["label"] = f"×{edge.local}" if theme else "0" * (len(edge.local) + 2)
         graph.edge(edge.source, edge.target, **attributes)
     return graph
 
@@ -85,23 +88,26 @@ def _sized(box: Box) -> dict[str, str]:
     }
 
 
-def _styled(box: Box) -> dict[str, str]:
-    """A table of rows as Graphviz's HTML-like label, in the light theme's colours."""
-    rows = f'<TR><TD COLSPAN="2" ALIGN="LEFT"><B>{_html(box.title)}</B></TD></TR>'
+def _styled(box: Box, theme: Theme) -> dict[str, str]:
+    """A table of rows as Graphviz's HTML-like label."""
+    rows = f'<TR><TD ALIGN="LEFT"><B>{_html(box.title)}</B></TD></TR>'
     for row in box.rows:
-        rows += (
-            f'<TR><TD ALIGN="LEFT"><FONT COLOR="{LIGHT.muted}">{_html(row.label)}</FONT></TD>'
-            f'<TD ALIGN="LEFT">{_html(row.text)}</TD></TR>'
-        )
+        shade, label = "", theme.muted
+        if row.label == "grad" and box.level is not None:
+            colour = theme.scale[step(box.level) + STEPS] if box.signed else theme.norms[
+                step(box.level)]  # fmt: skip
+            shade, label = f' BGCOLOR="{colour}"', theme.text
+        head = f'<FONT COLOR="{label}">{_html(row.label)}</FONT> ' if row.label else ""
+        rows += f'<TR><TD ALIGN="LEFT"{shade}>{head}{_html(row.text)}</TD></TR>'
     style = {"constant": "filled,dashed", "leaf": "filled"}.get(box.kind, "filled,rounded")
     return {
-        "label": f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1">{rows}</TABLE>>',
+        "label": f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0">{rows}</TABLE>>',
         "fontname": "Courier",
         "fontsize": str(TEXT),
         "style": style,
-        "fillcolor": LIGHT.fill[box.kind],
-        "color": LIGHT.stroke[box.kind],
-        "fontcolor": LIGHT.text,
+        "fillcolor": theme.fill[box.kind],
+        "color": theme.stroke[box.kind],
+        "fontcolor": theme.text,
         "penwidth": {"leaf": "2", "output": "3"}.get(box.kind, "1"),
         "tooltip": graphviz.escape(box.tooltip),
     }

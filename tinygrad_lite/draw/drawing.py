@@ -13,6 +13,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from ..node import Node
 from .collapse import LIMIT
+from .colours import DARK, LIGHT
 from .dot import digraph
 from .page import page
 from .scene import Scene
@@ -59,7 +60,7 @@ class Drawing:
     @property
     def digraph(self) -> Any:
         """The picture as a `graphviz.Digraph`, labels and colours included."""
-        return digraph(self.scene, styled=True)
+        return digraph(self.scene, DARK if self.theme == "dark" else LIGHT)
 
     @property
     def source(self) -> str:
