@@ -1,11 +1,14 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.__main__ import CannotRun, find_loss, main, run_file
 
+ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = """
 import numpy as np
 import tinygrad_lite as tg
@@ -151,3 +154,18 @@ def test_check_that_cannot_run_says_why_and_exits_with_2(script, capsys, end, sa
     err = capsys.readouterr().err
     assert says in err
     assert err.startswith("tinygrad-lite: ")
+
+
+def test_a_terminal_without_greek_letters(script):
+    path = script(
+        "import tinygrad_lite as tg\nx = tg.Value(1.0)\nE = tg.sigmoid(x)\nclaims = {x: 1}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "tinygrad_lite", "check", str(path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 1
+    assert not done.stderr
+    assert "\\u03c3" in done.stdout

@@ -6,6 +6,7 @@ Exit status: 0 all is well, 1 the answer is no (a wrong gradient), 2 it could no
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import runpy
 import sys
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_check(commands)
     _add_draw(commands)
     args = parser.parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):  # a terminal without σ shows \u03c3, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = int(args.run(args))
         sys.stdout.flush()
