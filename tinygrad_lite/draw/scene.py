@@ -203,7 +203,7 @@ def build_scene(
 def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int, str]:
     """`names`, and a short new one for every node and constant array without: t₁, t₂ for results,
     p₁ for leaves, c₁ for constants."""
-    known = {key: shorten(name, 24) or "?" for key, name in names.items()}
+    known = {key: shorten(str(name), 24) or "?" for key, name in names.items()}
     taken = set(known.values())
     counts = {"t": 0, "p": 0, "c": 0}
 
