@@ -66,8 +66,15 @@ def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
             return float(rule(np, *(np.float64(x) for x in operands), **params))
 
 
+_EXACT = 2**53  # every integer up to here is a float
+
+
 def to_float(value: Any, what: str) -> float:
     """`value` as a Python float, or a `TypeError` that says why it cannot be."""
+    if type(value) is float:
+        return value
+    if type(value) is int and -_EXACT <= value <= _EXACT:
+        return float(value)
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{what}: {value!r} is text, not a number")
     if isinstance(value, complex) or np.iscomplexobj(value):

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
+NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times faster than a proxy
 
 
 @dataclass(slots=True)

@@ -27,7 +27,15 @@ from typing import Any
 from . import errors
 from .backend import on_floats
 from .node import NO_PARAMS, Array, Node, Scalar
-from .record import compute, constant, is_number, record_array, record_scalar
+from .record import (
+    binary_method,
+    compute,
+    constant,
+    is_number,
+    record_array,
+    record_scalar,
+    unary_method,
+)
 
 Rule = Any  # a callable, or a number for a constant local derivative
 
@@ -66,6 +74,7 @@ class Primitive:
         self.precedence = precedence
         self.expansion = expansion
         self.rules: tuple[Rule, ...] = ()
+        self._on_scalar: Callable[..., Any] | None = None
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         variable = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
@@ -73,6 +82,8 @@ class Primitive:
         self.arity = None if variable else len(inputs)
         self.input_names = tuple(p.name for p in inputs)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
+        if elementwise and not settings and self.arity in (1, 2):
+            self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
         self.__doc__ = forward.__doc__
         self.__module__ = forward.__module__
         self.__name__ = self.__qualname__ = forward.__name__
@@ -114,6 +125,11 @@ class Primitive:
         return self
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
+        method = self._on_scalar
+        if method is not None and not params and len(inputs) == self.arity:
+            kind = type(inputs[0])
+            if issubclass(kind, Scalar) and (len(inputs) == 1 or type(inputs[1]) is kind):
+                return method(*inputs)
         if self.arity is None:
             if inputs and isinstance(inputs[0], (list, tuple)):
                 self._settings_by_position(inputs[1:], params)

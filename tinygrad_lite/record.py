@@ -119,7 +119,19 @@ def record_scalar(
     op: Primitive, kind: type[Scalar], inputs: tuple[Any, ...], params: Mapping[str, Any]
 ) -> Any:
     """Compute an elementwise `op` on floats and record the node; the general form."""
-    operands = tuple([x._data if isinstance(x, Scalar) else to_float(x, op.name) for x in inputs])
+    recorded = False
+    sources, values = [], []
+    for x in inputs:
+        if isinstance(x, Scalar):
+            known = x._meta
+            if known is None or not known.constant:
+                recorded = True
+            values.append(x._data)
+        else:
+            x = to_float(x, op.name)
+            values.append(x)
+        sources.append(x)
+    operands = tuple(values)
     y = to_float(on_floats(op.forward, *operands, **params), op.name)
     node = _new(kind)
     node._data = y
@@ -128,26 +140,19 @@ def record_scalar(
     meta: Meta | None = Meta(params=params) if params else None
     if context is not None:
         meta = _meta(op, context, inputs, operands, params, y)
-        if not context.recording:
-            return as_constant(node, meta)
-    if all(x.constant for x in inputs if isinstance(x, Scalar)):
-        return as_constant(node, meta)
-    sources = [x if isinstance(x, Scalar) else a for x, a in zip(inputs, operands, strict=True)]
+        recorded = recorded and context.recording
+    if not recorded:
+        node.op = node._x = node._y = node._a = node._b = None
+        node._meta = Meta(scope=meta.scope if meta else (), constant=True)
+        return node
     node.op = op
     node._meta = meta
-    if params or len(inputs) > 2 or not isinstance(sources[0], Scalar):
+    if params or len(sources) > 2 or not isinstance(sources[0], Scalar):
         node._x, node._a = tuple(sources), operands
         node._y = node._b = None
     else:
         node._x, node._a = sources[0], operands[0]
-        node._y, node._b = (sources[1], operands[1]) if len(inputs) == 2 else (None, None)
-    return node
-
-
-def as_constant(node: Any, meta: Meta | None) -> Any:
-    """Make a fresh scalar node a constant leaf."""
-    node.op = node._x = node._y = node._a = node._b = None
-    node._meta = Meta(scope=meta.scope if meta else (), constant=True)
+        node._y, node._b = (sources[1], operands[1]) if len(sources) == 2 else (None, None)
     return node
 
 
@@ -239,6 +244,8 @@ def reflected_method(op: Primitive) -> Callable[[Any, Any], Any]:
     """`op` as an operator with the node on the right-hand side."""
 
     def method(self: Scalar, other: Any) -> Any:
+        if type(other) is float or type(other) is int:
+            return record_scalar(op, type(self), (other, self), NO_PARAMS)
         return op(other, self)
 
     return _dressed(method, op)

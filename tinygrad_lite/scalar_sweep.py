@@ -97,7 +97,7 @@ def _release(root: Scalar, seed: float) -> None:
         if y is None:
             if type(x) is tuple:
                 for index, source in enumerate(x):
-                    if type(source) is not float and _add(source, contribution(node, index, g)):
+                    if type(source) is not float and _add(source, _general(node, index, g)):
                         push(source)
                 continue
             (rule,) = node.op.rules  # type: ignore[union-attr]
@@ -160,3 +160,15 @@ def _add(x: Scalar, c: float) -> bool:
         return False
     x._grad = old[1]
     return True
+
+
+def _general(node: Scalar, index: int, g: float) -> float:
+    """What node hands to an input when it has settings, a number first or more than two inputs."""
+    assert node.op is not None
+    rule = node.op.rules[index]
+    if type(rule) is float:
+        return g * rule if rule else 0.0
+    try:
+        return g * rule(floats, node._data, *node._a, **node.params)  # type: ignore[no-any-return]
+    except (ArithmeticError, ValueError):
+        return contribution(node, index, g)  # type: ignore[no-any-return]
