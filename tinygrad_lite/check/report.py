@@ -129,10 +129,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         rows = "".join(_row(f) for f in self.findings)
-        head = "".join(
-            f'<th style="text-align:left">{h}</th>' for h in ("", "shape", "", "", "step")
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<table><tbody>{rows}</tbody></table>"
 
 
 def _heading(finding: Finding) -> str:
@@ -161,12 +158,12 @@ def _table(findings: Any) -> str:
 
 def _row(finding: Finding) -> str:
     color = "#1a7f37" if finding else "#cf222e"
-    kind = f"<b>{html.escape(finding.kind)}</b>: " if finding.kind else ""
+    own = finding.kind and not finding.inherited
+    kind = f"<b>{finding.kind}</b>: " if own else ""
     cells = (
         f"<code>{html.escape(finding.name)}</code>",
-        html.escape(str(finding.node.shape)),
+        f'<span style="white-space:nowrap">{finding.node.shape}</span>',
         f'<span style="color:{color}">{finding.verdict}</span>',
         kind + html.escape(finding.message()),
-        f"<code>{html.escape(finding.where)}</code>" if finding.where else "",
     )
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import html
 import inspect
+import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -74,10 +75,13 @@ class FunctionReport:
 
     def __str__(self) -> str:
         width = max(len(f.name) for f in self.findings)
-        lines = [f"{f.name:<{width}}   {f.verdict:<5}   {f.message()}" for f in self.findings]
-        lines += [f"note: {note}" for note in self.notes]
-        lines.append(f"tried: {self.tried}; reference: {self.reference}")
-        return "\n".join(lines)
+        rows = [(f"{f.name:<{width}}   {f.verdict:<5}   ", f.message()) for f in self.findings]
+        rows += [("note: ", note) for note in self.notes]
+        rows.append(("tried: ", f"{self.tried}; reference: {self.reference}"))
+        return "\n".join(
+            textwrap.fill(text, 100, initial_indent=start, subsequent_indent=" " * len(start))
+            for start, text in rows
+        )
 
     __repr__ = __str__
 
