@@ -163,15 +163,17 @@ def function_faults(
         if other == name:
             continue
         text = f"the derivative of {other} {instead}"
-        of_output = rule(np, y, a, **settings)
-        at_input = rule(np, op.forward(np, a, **settings), a, **settings)
-        yield put(f"{other}-of-output", _OTHER, 0.06, of_output, text)
-        yield put(f"{other}", _OTHER, 0.08, at_input, text)
+        slopes = [
+            (f"{other}-of-output", 0.06, rule(np, y, a, **settings)),
+            (other, 0.08, rule(np, op.forward(np, a, **settings), a, **settings)),
+        ]
         if activation:
-            of_input = rule(np, a, a, **settings)
             at_output = rule(np, op.forward(np, y, **settings), y, **settings)
-            yield put(f"{other}-of-input", _OTHER, 0.3, of_input, text)
-            yield put(f"{other}-at-output", _OTHER, 0.3, at_output, text)
+            slopes.append((f"{other}-of-input", 0.3, rule(np, a, a, **settings)))
+            slopes.append((f"{other}-at-output", 0.3, at_output))
+        for key, cost, local in slopes:
+            if np.any(local != 1):  # else it is as good as left out, which is simpler
+                yield put(key, _OTHER, cost, local, text)
     for key, kind, v, text in misread(tape, x):
         if np.shape(v) == a.shape:
             yield put(f"misread-{key}", kind, 0.2, f.slope(v), f"in {slope}, {text}")
