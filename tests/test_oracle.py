@@ -94,6 +94,7 @@ LIMITS_OF_AUTOGRAD = {
     "det": lambda case, inputs: np.any(np.linalg.det(inputs[0]) == 0),
     "diag": lambda case, inputs: inputs[0].shape in [(2, 3), (3, 2)],
     "getitem": lambda case, inputs: str(getattr(case.settings["index"], "dtype", "")) == "bool",
+    "pow": lambda case, inputs: np.any(inputs[1] == 0),
     "prod": lambda case, inputs: np.any(inputs[0] == 0),
     "roll": lambda case, inputs: isinstance(case.settings["shift"], tuple),
     "solve": lambda case, inputs: inputs[1].ndim < inputs[0].ndim == 3,
