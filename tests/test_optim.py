@@ -115,6 +115,20 @@ def test_float32_stays_float32(optimizer_type, settings):
     assert x.dtype == np.float32
 
 
+@pytest.mark.parametrize(("optimizer_type", "settings"), SETTINGS)
+def test_arrays_of_another_library(optimizer_type, settings, rng, needs):
+    xp = needs("array_api_strict")
+    start, grads = rng.normal(size=3), rng.normal(size=(3, 3))
+    x, y = tg.Tensor(start), tg.Tensor(xp.asarray(start))
+    optimizers = optimizer_type([x], **settings), optimizer_type([y], **settings)
+    for g in grads:
+        x.grad, y.grad = g, xp.asarray(g)
+        for optimizer in optimizers:
+            optimizer.step()
+    assert isinstance(y.data, type(xp.asarray(1.0)))
+    np.testing.assert_allclose(np.asarray(y.data), x.data, rtol=1e-13)
+
+
 def test_a_parameter_without_gradient_rests():
     x, y = tg.Tensor([1.0]), tg.Tensor([1.0])
     optimizer = AdamW([x, y], lr=0.1)

@@ -1,5 +1,7 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
+from . import nn as nn
+from . import optim as optim
 from . import plot as plot
 from . import testing as testing
 from .check import Finding as Finding
