@@ -254,9 +254,12 @@ TORCH = {
 MISSING_IN_TORCH = {"put_at"}
 
 
-def has_negative_step(case, inputs):
-    index = case.settings.get("index")
-    return isinstance(index, slice) and (index.step or 1) < 0
+# As above. At an exponent of 0, autograd and PyTorch drop d2y/dx1 dx2 = 1 / x1, which finite
+# differences confirm (test_rules.py).
+LIMITS_OF_TORCH = {
+    "getitem": lambda case, inputs: str(case.settings["index"]) == "slice(None, None, -2)",
+    "pow": lambda case, inputs: np.any(inputs[1] == 0),
+}
 
 
 @pytest.mark.oracle
@@ -286,4 +289,4 @@ def test_against_torch(name, needs):
             for gs in (first, second)
         ]
 
-    compare(name, theirs, skip=has_negative_step)
+    compare(name, theirs, skip=LIMITS_OF_TORCH.get(name))
