@@ -53,38 +53,33 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def offline() -> Iterator[Any]:
+    """A browser context without a network."""
     path = needs("browser")
     sync_api = needs("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
+        context = browser.new_context(offline=True)
+        context.set_default_timeout(5000)
+        yield context
         browser.close()
 
 
 @pytest.fixture
-def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def visit(offline: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """`visit(root)` opens a graph's page; a request, an error or a console message fails."""
     from tinygrad_lite.draw.page import play
 
-    contexts: list[Any] = []
+    pages: list[Any] = []
     wrong: list[str] = []
 
     def visit(root: Any, *, dark: bool = False, size: Any = (1280, 720), html: Any = None) -> Any:
-        path = tmp_path / f"page{len(contexts)}.html"
-        if html is None:
-            play(root).save(path)
-        else:
-            path.write_text(html, encoding="utf-8")
-        width, height = size
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            offline=True,
-        )
-        context.set_default_timeout(5000)
-        contexts.append(context)
-        page = context.new_page()
+        path = tmp_path / f"page{len(pages)}.html"
+        path.write_text(play(root).html if html is None else html, encoding="utf-8")
+        page = offline.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="reduce")
         page.on("request", lambda r: r.url == path.as_uri() or wrong.append(f"asks for {r.url}"))
         page.on("console", lambda m: wrong.append(f"console: {m.text}"))
         page.on("pageerror", lambda e: wrong.append(f"error: {e}"))
@@ -93,6 +88,6 @@ def visit(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         return page
 
     yield visit
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert wrong == []

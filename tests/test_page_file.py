@@ -8,7 +8,8 @@ import pytest
 from pages import chain, demo
 
 import tinygrad_lite as tg
-from tinygrad_lite.draw.page import Player, play
+from tinygrad_lite.draw.colours import DARK, LIGHT, contrast
+from tinygrad_lite.draw.page import Player, _variables, play
 from tinygrad_lite.node import topological_order
 
 
@@ -18,6 +19,17 @@ def test_a_small_graph_is_a_small_file(tmp_path):
     assert not re.search(
         r"(src|href)=|url\(|@import|fetch\(|XMLHttpRequest", path.read_text("utf-8")
     )
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_text_stands_out_from_every_background(theme):
+    """WCAG's enhanced contrast is 7:1 for text; what only marks (focus, step) needs 3:1."""
+    colours = dict(re.findall(r"--(\w+):(#\w+)", _variables(theme, ":root")))
+    for background in (colours["page"], colours["raised"]):
+        for text in ("text", "muted"):
+            assert contrast(colours[text], background) >= 7
+        for mark in ("accent", "warm", "control"):
+            assert contrast(colours[mark], background) >= 3
 
 
 def test_draw_saves_the_same_page(tmp_path):

@@ -43,7 +43,7 @@ function make(name, attributes, parent, text) {
 
 // --- layout: as Python laid it out; with folded scopes, in columns that keep the order
 
-const GAP = 18, COLUMN = 48, MARGIN = 14, TITLE = 26;
+const GAP = 18, COLUMN = 56, MARGIN = 14, TITLE = 26;
 const ordinal = new Map(model.boxes.map((box, i) => [box.id, i])); // order of execution
 const middle = new Map(); // where Python put it, across the direction of the picture
 const laid = (item) => item.frame ?? item;
@@ -103,8 +103,11 @@ function columns(shown, open) {
   for (const scope of [...scopes].reverse()) {
     const group = items.get(scope);
     for (const item of inside.get(scope)) {
-      item.left += group.left + MARGIN;
-      item.top += group.top + TITLE;
+      const [right, below] = [group.left + MARGIN, group.top + TITLE];
+      item.left += right;
+      item.top += below;
+      item.near += down ? below : right;
+      item.far += down ? below : right;
     }
   }
 }
@@ -140,6 +143,7 @@ function stack(children, pairs) {
     const room = Math.max(...rank.map((item) => size(item)[long]));
     for (const item of rank) {
       item[down ? "top" : "left"] = start + (room - size(item)[long]) / 2;
+      Object.assign(item, { near: start, far: start + room }); // its column
     }
     start += room + COLUMN;
   }
@@ -238,18 +242,22 @@ function arrangeEdges() {
   for (const edge of edges) edge.shown = edge.own ? edge.element : pool.get(edge.key);
 }
 
-/** An arrow from the far side of one box to the near side of another. */
+/** An arrow from the far side of one box to the near side of another. It bends between columns and
+    runs straight within them, so that it does not pass behind the other boxes of a column. */
 function connect(arrow, a, b) {
+  const [from, to] = [chain(a.id), chain(b.id)];
+  let n = 0;
+  while (from[n] === to[n]) n += 1;
   const [x0, y0, x1, y1] = down
-    ? [a.left + a.w / 2, a.top + a.h, b.left + b.w / 2, b.top]
+    ? [a.top + a.h, a.left + a.w / 2, b.top, b.left + b.w / 2]
     : [a.left + a.w, a.top + a.h / 2, b.left, b.top + b.h / 2];
-  const bend = Math.max(20, Math.abs(down ? y1 - y0 : x1 - x0) / 2);
-  const d = down
-    ? `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1 - 7}`
-    : `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1 - 7} ${y1}`;
-  const wings = down ? [[x1 - 3, y1 - 7], [x1 + 3, y1 - 7]] : [[x1 - 7, y1 - 3], [x1 - 7, y1 + 3]];
-  arrow.querySelector(".edge").setAttribute("d", d);
-  arrow.querySelector(".head").setAttribute("points", [[x1, y1], ...wings].join(" "));
+  const leave = Math.max(x0, items.get(from[n]).far), enter = items.get(to[n]).near - 7;
+  const bend = Math.max(18, Math.abs(enter - leave) / 2);
+  const p = (along, across) => (down ? `${across} ${along}` : `${along} ${across}`);
+  arrow.querySelector(".edge").setAttribute("d", `M${p(x0, y0)}L${p(leave, y0)}` +
+    `C${p(leave + bend, y0)} ${p(enter - bend, y1)} ${p(enter, y1)}L${p(x1 - 7, y1)}`);
+  arrow.querySelector(".head").setAttribute("points",
+    [p(x1, y1), p(x1 - 7, y1 - 3), p(x1 - 7, y1 + 3)].join(" "));
 }
 
 let extent = { x: 0, y: 0, w: 1, h: 1 };
