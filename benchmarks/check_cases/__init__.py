@@ -30,6 +30,7 @@ MODULES = (
     "scalars",
     "right",
     "second",
+    "third",
 )
 
 
