@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..node import Node
-from .claims import Claim, read
+from .claims import read
 from .compare import compare
 from .diagnose import diagnose
 from .report import KINDS as KINDS
 from .report import Finding as Finding
 from .report import Report as Report
-from .tape import Tape, in_fresh_context
+from .tape import in_fresh_context
 
 
 def check(
@@ -34,19 +34,15 @@ def check(
     Raises `ValueError` for a claim that names no node of the graph or a constant one, holds a NaN
     or is ragged, `TypeError` for one that is not numeric.
     """
-    tape, found = read(E, claims, cotangent)
-    return in_fresh_context(_check, tape, found, rtol)  # type: ignore[no-any-return]
+    return in_fresh_context(_check, E, claims, cotangent, rtol)  # type: ignore[no-any-return]
 
 
-def _check(tape: Tape, claims: list[Claim], rtol: float | None) -> Report:
+def _check(E: Node, claims: Mapping[Node | str, Any], cotangent: Any, rtol: float | None) -> Report:
     with np.errstate(all="ignore"):
-        return _judge(tape, claims, rtol)
-
-
-def _judge(tape: Tape, claims: list[Claim], rtol: float | None) -> Report:
-    spread = tape.rounding(claim.node for claim in claims)
-    for claim in claims:
-        claim.judge(tape.g[claim.node], spread[claim.node], rtol)
-        if claim.fits:
-            claim.compared = compare(claim.value, claim.expected, claim.tolerance)
-    return Report(diagnose(tape, claims))
+        tape, found = read(E, claims, cotangent)
+        spread = tape.rounding(claim.node for claim in found)
+        for claim in found:
+            claim.judge(tape.g[claim.node], spread[claim.node], rtol)
+            if claim.fits:
+                claim.compared = compare(claim.value, claim.expected, claim.tolerance)
+        return Report(diagnose(tape, found))

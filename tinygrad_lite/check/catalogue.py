@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..node import Node
 from .array_faults import array_faults
 from .elementwise_faults import elementwise_faults
 from .faults import Fault
-from .shadows import shadows
+from .shadows import Shadow, shadows
 from .tape import Tape
 
 PAIRS_SECONDS = 0.4  # what a report may spend on two mistakes in one claim
@@ -21,8 +23,12 @@ class Catalogue:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.seconds = PAIRS_SECONDS
-        self.shadows = shadows(tape)
         self._known: dict[tuple[int, int], list[Fault]] = {}
+
+    @cached_property
+    def shadows(self) -> list[Shadow]:
+        """The functions that the user wrote out in several steps."""
+        return shadows(self.tape)
 
     def __call__(self, node: Node, index: int) -> list[Fault]:
         key = (id(node), index)

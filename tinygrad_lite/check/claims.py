@@ -148,7 +148,8 @@ def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
             f"tg.Tensor({key}), to have its gradient"
         )
     known = sorted({names[id(n)] for n in order if id(n) in names})
-    close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    close = [n for n in known if n.lower() == key.lower()]
+    close = close or difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     if close:
         return f"check: no node is called {key!r}; did you mean {' or '.join(close)}?"
     listed = ", ".join(known) or "none: give the nodes names with name="

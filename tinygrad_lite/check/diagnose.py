@@ -169,10 +169,28 @@ def _unexplained(claim: Claim) -> str:
     worst = float(np.max(difference, initial=0.0))
     i = compared.entry
     values = f"yours is {claim.value[i]:.6g}, the gradient {claim.expected[i]:.6g}{at}"
+    if worst < 0.1 * scale and _is_rounded(claim):
+        return (
+            "no mistake explains it, but it is the gradient rounded to a few digits; rtol= widens "
+            f"the tolerance: {values}"
+        )
     if scale and worst < 1e-3 * scale:
         digits = int(-np.log10(worst / scale))
         return (
-            f"no single mistake explains it, but it agrees to {digits} digits (numbers rounded, or "
-            f"a finite difference? rtol= widens the tolerance): {values}"
+            f"no simple mistake explains it, but it agrees to {digits} digits (a finite "
+            f"difference, or an approximation?): {values}"
         )
     return f"no simple mistake explains it: {values}, largest relative error {compared.error:.2g}"
+
+
+def _is_rounded(claim: Claim) -> bool:
+    """Whether the claim is what one gets by printing the gradient with 2 to 8 digits."""
+    value, expected = claim.value, claim.expected
+    with np.errstate(all="ignore"):
+        power = np.floor(np.log10(np.where(expected == 0, 1.0, np.abs(expected))))
+    for digits in range(2, 9):
+        for unit in (10.0**-digits, 10.0 ** (power - digits + 1)):
+            near = np.abs(value - expected) <= 0.5001 * unit
+            if near.all() and (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
+                return True
+    return False

@@ -16,6 +16,7 @@ from .tape import Vector
 from .terms import changed_gradients, changed_terms
 from .updated import updated_weights
 
+MOST = 60  # explanations of one sort that are verified in full, the simplest first
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 
 # Equal numbers from different mistakes: the commoner one first (see the list of common errors).
@@ -125,26 +126,27 @@ def _round(k: float) -> float:
 
 def _steps(search: Search) -> Iterator[Explanation]:
     """One fault of the catalogue at one step."""
-    for n, i, x, fault, delta, projected in (*search.singles, *search.written_out):
-        if search.agrees(projected) and search.matches(search.carry([(x, delta)])):
-            yield _explanation(
-                fault.kind,
-                ONE + fault.cost,
-                fault.words(search.tape, n, i),
-                search.tape.step(n),
-                [(x, delta)],
-            )
+    agreeing = [s for s in (*search.singles, *search.written_out) if search.agrees(s[-1])]
+    agreeing.sort(key=lambda s: s[3].cost)
+    for n, i, x, fault, delta, _ in agreeing[:MOST]:
+        if search.matches(search.carry([(x, delta)])):
+            words, where = fault.words(search.tape, n, i), search.tape.step(n)
+            yield _explanation(fault.kind, ONE + fault.cost, words, where, [(x, delta)])
 
 
 def _nodes(search: Search, scales: Scales) -> Iterator[Explanation]:
     """The gradient of a node changed as a whole."""
-    for x, kind, cost, text, value in (*changed_gradients(search), *changed_terms(search, scales)):
-        delta = value - search.g[x]
-        if not np.isfinite(delta).all():
-            continue
+    agreeing = []
+    for changed in (*changed_gradients(search), *changed_terms(search, scales)):
+        delta = changed.value - search.g[changed.node]
+        projected = search.base + search.project(changed.node, delta)
+        if np.isfinite(delta).all() and search.agrees(projected):
+            agreeing.append((changed, delta))
+    agreeing.sort(key=lambda found: found[0].cost)
+    for changed, delta in agreeing[:MOST]:
+        x, kind, cost, text, _ = changed
         sites = [(x, delta)]
-        agrees = search.agrees(search.base + search.project(x, delta))
-        if agrees and search.matches(search.carry(sites)):
+        if search.matches(search.carry(sites)):
             yield _explanation(kind, ONE + cost, text, search.tape.step(x), sites)
 
 

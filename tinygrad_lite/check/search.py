@@ -67,7 +67,7 @@ class Search:
             self.tolerance = 10 * claim.tolerance + 100 * grain * np.abs(self.value)
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
         self.base = float(np.sum(self._u * self.expected))
-        self.slack = float(np.sum(np.abs(self._u) * self.tolerance)) + 1e-13
+        self.slack = float(np.sum(np.abs(self._u) * self.tolerance))
 
     @cached_property
     def goal(self) -> float:

@@ -1,0 +1,285 @@
+"""`check`: the report, what it refuses, and that it neither cries wolf nor lets an error pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.check import KINDS
+
+
+class Layer:
+    """E = 1/2 |sigma(W x) - y|^2, with its derivation."""
+
+    def __init__(self, dtype: Any = np.float64) -> None:
+        rng = np.random.default_rng(0)
+        self.W = tg.Tensor(rng.normal(size=(5, 4)).astype(dtype), name="W")
+        self.x = tg.Tensor(rng.normal(size=4).astype(dtype), name="x")
+        self.y = rng.normal(size=5).astype(dtype)
+        self.v = self.W @ self.x
+        self.s = tg.sigmoid(self.v)
+        self.v.name, self.s.name = "v", "s"
+        self.E = 0.5 * ((self.s - self.y) ** 2).sum()
+        s = self.s.data
+        self.dv = (s - self.y) * s * (1 - s)
+        self.dW = np.outer(self.dv, self.x.data)
+
+
+@pytest.fixture
+def layer() -> Layer:
+    return Layer()
+
+
+def test_a_right_claim_prints_as_in_the_readme(layer: Layer) -> None:
+    report = tg.check(layer.E, {layer.W: layer.dW})
+    assert report
+    assert str(report).startswith("W (5, 4)   right   largest relative error ")
+    assert report[layer.W].error < 1e-14
+    assert report.first is None
+
+
+def test_a_wrong_claim_names_the_step(layer: Layer) -> None:
+    report = tg.check(layer.E, {layer.W: -layer.dW})
+    assert not report
+    text = "yours is -1 x the gradient: the sign is flipped at  s - [5]"
+    assert " ".join(str(report).split()) == " ".join(f"W (5, 4) wrong {text}".split())
+    finding = report["W"]
+    assert (finding.verdict, finding.kind) == ("wrong", "sign")
+    assert finding.error == pytest.approx(2.0, rel=1)
+    assert finding.entry is not None
+    np.testing.assert_allclose(finding.expected, layer.dW)
+    np.testing.assert_array_equal(finding.claimed, -layer.dW)
+
+
+def test_names_come_from_the_callers_variables() -> None:
+    a, b = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 5.0])
+    y = a * b
+    E = y.sum()
+    report = tg.check(E, {"a": b.data, y: [1, 1]})
+    assert report
+    assert [f.name for f in report] == ["a", "y"]
+
+
+def test_raise_if_wrong_carries_the_report(layer: Layer) -> None:
+    tg.check(layer.E, {layer.W: layer.dW}).raise_if_wrong()
+    with pytest.raises(AssertionError, match="the sign is flipped"):
+        tg.check(layer.E, {layer.W: -layer.dW}).raise_if_wrong()
+
+
+def test_the_html_escapes_names(layer: Layer) -> None:
+    layer.W.name = "<W&>"
+    html = tg.check(layer.E, {layer.W: -layer.dW})._repr_html_()
+    assert "&lt;W&amp;&gt;" in html
+    assert "<W&>" not in html
+    assert "wrong" in html
+
+
+def test_the_table_is_aligned(layer: Layer) -> None:
+    lines = str(tg.check(layer.E, {layer.W: layer.dW, "v": layer.dv})).splitlines()
+    assert lines[0].index("right") == lines[1].index("right")
+
+
+def test_no_gradient_is_touched(layer: Layer) -> None:
+    layer.E.backward()
+    before = layer.W.grad.copy()
+    tg.check(layer.E, {layer.W: -layer.dW})
+    np.testing.assert_array_equal(layer.W.grad, before)
+    fresh = Layer()
+    tg.check(fresh.E, {fresh.W: -fresh.dW})
+    assert fresh.W.grad is None
+    assert fresh.s.grad is None
+
+
+def test_a_claim_counts_for_the_values_that_were_recorded(layer: Layer) -> None:
+    layer.W.data = layer.W.data * 2
+    assert tg.check(layer.E, {layer.W: layer.dW})
+
+
+def test_a_cotangent_stands_for_the_loss(layer: Layer) -> None:
+    g = np.arange(5.0)
+    s = layer.s.data
+    claim = np.outer(g * s * (1 - s), layer.x.data)
+    assert tg.check(layer.s, {layer.W: claim}, cotangent=g)
+    with pytest.raises(ValueError, match="cotangent="):
+        tg.check(layer.s, {layer.W: claim})
+    with pytest.raises(ValueError, match=r"cotangent has shape \(4,\)"):
+        tg.check(layer.s, {layer.W: claim}, cotangent=np.ones(4))
+
+
+def test_scalars_and_nested_lists() -> None:
+    a, b = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b")
+    e = a * b + b**3
+    assert tg.check(e, {a: -3, b: 2 + 27.0})
+    x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert tg.check((x * x).sum(), {x: [[2, 4], [6, 8]]})
+
+
+@pytest.mark.parametrize(
+    ("claims", "error", "message"),
+    [
+        ({}, ValueError, "no claims"),
+        ({"w": 1.0}, ValueError, "did you mean W"),
+        ({"qqqq": 1.0}, ValueError, "the names in the graph are"),
+        ({tg.Tensor([1.0], name="q"): 1.0}, ValueError, r"q \(1,\) is not in the graph of E"),
+        ({tg.Tensor([1.0], name="k").detach(): 1.0}, ValueError, "is a constant"),
+        ({"W": "text"}, TypeError, "the claim for W is text"),
+        ({"W": [[1, 2], [3]]}, ValueError, "the claim for W is ragged"),
+        ({"W": [["a", "b"]]}, TypeError, "holds something that is not a number"),
+        ({"W": None}, TypeError, "None; has backward"),
+        ({"W": np.full((5, 4), np.nan)}, ValueError, r"NaN at \(0, 0\) \(20 of 20 entries\)"),
+        ({"W": np.ones((5, 4), dtype=complex)}, TypeError, "complex"),
+        ({3: 1.0}, TypeError, "a claim's key is a int"),
+        ([1.0], TypeError, "claims is a list"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    layer: Layer, claims: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        tg.check(layer.E, claims)
+
+
+def test_a_plain_array_is_a_constant_and_the_way_out_is_named() -> None:
+    x, target = tg.Tensor([1.0, 2.0]), np.array([0.5, 0.5])
+    E = ((x - target) ** 2).sum()
+    with pytest.raises(ValueError, match=r"target = tg.Tensor\(target\)"):
+        tg.check(E, {"target": [0.0, 0.0]})
+
+
+def test_a_name_that_two_nodes_share_is_refused() -> None:
+    a, b = tg.Tensor([1.0, 2.0], name="W"), tg.Tensor([3.0], name="W")
+    E = (a * b).sum()
+    with pytest.raises(ValueError, match=r"2 nodes are called 'W'.*name="):
+        tg.check(E, {"W": [1.0, 1.0]})
+    assert tg.check(E, {a: [3.0, 3.0]})
+
+
+def test_one_claim_twice_is_refused(layer: Layer) -> None:
+    with pytest.raises(ValueError, match="claimed twice"):
+        tg.check(layer.E, {layer.W: layer.dW, "W": layer.dW})
+
+
+def test_a_gradient_that_is_not_finite_itself_is_named() -> None:
+    x = tg.Tensor([0.0, 1.0], name="x")
+    with pytest.raises(ValueError, match="gradient of E with respect to x is not finite"):
+        tg.check(tg.sqrt(x).sum(), {x: [0.0, 0.5]})
+
+
+def test_a_leaf_or_constant_has_nothing_to_check() -> None:
+    x = tg.Tensor([1.0])
+    with pytest.raises(ValueError, match="computed from nothing"):
+        tg.check(x, {x: [1.0]})
+    with pytest.raises(TypeError, match="E is a float"):
+        tg.check(1.0, {x: [1.0]})  # type: ignore[arg-type]
+
+
+def test_a_report_has_no_entry_for_what_was_not_claimed(layer: Layer) -> None:
+    report = tg.check(layer.E, {layer.W: layer.dW})
+    with pytest.raises(KeyError, match="the claims are W"):
+        report["x"]
+    with pytest.raises(KeyError):
+        report[layer.x]
+
+
+# --- rounding
+
+
+@pytest.mark.parametrize("off", [1e-4, 1e-7, 1e-10])
+def test_a_small_error_is_an_error_in_float64(layer: Layer, off: float) -> None:
+    claim = layer.dW.copy()
+    claim[2, 1] *= 1 + off
+    finding = tg.check(layer.E, {layer.W: claim})["W"]
+    assert not finding
+    assert finding.entry == (2, 1)
+    assert finding.error == pytest.approx(off, rel=1e-3)
+
+
+def test_a_right_float32_claim_is_right() -> None:
+    layer = Layer(np.float32)
+    assert layer.dW.dtype == np.float32
+    assert tg.check(layer.E, {layer.W: layer.dW, layer.v: layer.dv})
+    wrong = layer.dW.copy()
+    wrong[0, 0] *= 1.001
+    assert not tg.check(layer.E, {layer.W: wrong})
+
+
+def test_a_float32_claim_for_a_float64_graph_is_right(layer: Layer) -> None:
+    assert tg.check(layer.E, {layer.W: layer.dW.astype(np.float32)})
+
+
+def test_a_gradient_that_is_zero_but_for_rounding() -> None:
+    """The bias in front of a normalisation: its gradient is a sum that cancels."""
+    rng = np.random.default_rng(1)
+    x, b = rng.normal(size=(32, 6)), tg.Tensor(rng.normal(size=6), name="b")
+    z = x + b
+    E = (tg.tanh((z - z.mean(axis=0)) / 0.7) * rng.normal(size=(32, 6))).sum()
+    assert tg.check(E, {b: np.zeros(6)})
+    assert not tg.check(E, {b: np.full(6, 1e-9)})
+
+
+def test_digits_typed_by_hand_need_rtol(layer: Layer) -> None:
+    typed = np.array([float(f"{v:.3g}") for v in layer.dv])
+    finding = tg.check(layer.E, {"v": typed})["v"]
+    assert not finding
+    assert "rounded to a few digits" in finding.explanation
+    assert tg.check(layer.E, {"v": typed}, rtol=1e-2)
+
+
+def test_an_error_in_the_smallest_entry_is_seen() -> None:
+    w = tg.Tensor([1.0, 1.0, 1.0], name="w")
+    units = np.array([1e-8, 1.0, 1e8])
+    E = (w * w * units).sum()
+    assert tg.check(E, {w: 2 * units})
+    assert not tg.check(E, {w: 2 * units * np.array([1.001, 1, 1])})
+
+
+def test_it_works_under_no_grad_and_debug(layer: Layer) -> None:
+    with tg.no_grad():
+        assert tg.check(layer.E, {layer.W: layer.dW})
+    with tg.debug():
+        assert not tg.check(layer.E, {layer.W: -layer.dW})
+
+
+# --- kinks
+
+
+def test_either_side_of_a_kink_is_right_and_says_so() -> None:
+    x = tg.Tensor([-1.0, 0.0, 2.0], name="x")
+    E = (tg.relu(x) * np.array([1.0, 3.0, 5.0])).sum()
+    for slope in (0.0, 0.25, 1.0):
+        assert tg.check(E, {x: [0.0, 3.0 * slope, 5.0]})
+    note = tg.check(E, {x: [0.0, 3.0, 5.0]})["x"].explanation
+    assert "one-sided derivative at the kink of  relu(x)" in note
+    assert tg.check(E, {x: [0.0, 0.0, 5.0]})["x"].explanation == ""
+    for wrong in (-0.5, 1.5):
+        assert not tg.check(E, {x: [0.0, 3.0 * wrong, 5.0]})
+    assert not tg.check(E, {x: [0.0, 3.0, 4.0]})
+
+
+def test_a_tie_may_go_to_one_side_but_not_to_both() -> None:
+    a, b = tg.Tensor([1.0, 2.0], name="a"), tg.Tensor([1.0, 3.0], name="b")
+    E = tg.maximum(a, b).sum()
+    assert tg.check(E, {a: [1.0, 0.0]})
+    assert tg.check(E, {a: [0.0, 0.0]})
+    c = tg.Tensor([2.0, 2.0, 1.0], name="c")
+    top = tg.max(c)
+    assert tg.check(top, {c: [1.0, 0.0, 0.0]})
+    assert tg.check(top, {c: [0.0, 1.0, 0.0]})
+    assert not tg.check(top, {c: [1.0, 1.0, 0.0]})
+
+
+def test_a_kink_below_other_steps() -> None:
+    rng = np.random.default_rng(2)
+    W, X = tg.Tensor(np.zeros((3, 2)), name="W"), rng.normal(size=(2, 5))
+    V = rng.normal(size=(1, 3))
+    E = (V @ tg.relu(W @ X)).sum()
+    assert tg.check(E, {W: V.T @ np.ones((1, 5)) @ X.T})
+    assert tg.check(E, {W: np.zeros((3, 2))})
+    assert not tg.check(E, {W: 2 * V.T @ np.ones((1, 5)) @ X.T})
+
+
+def test_the_kinds_are_the_documented_ones() -> None:
+    assert len(KINDS) == len(set(KINDS)) == 18
