@@ -125,7 +125,7 @@ def scattered(xnp, x, index, shape):
     return xnp.reshape(hits @ xnp.reshape(x, (-1,)), shape)
 
 
-def numpy_like(name, grad, xnp, erf=None):
+def numpy_like(name, grad, xnp, erf=None, compiled=lambda f: f):
     """An oracle with NumPy's functions and a `grad(f, argnums)`."""
 
     def theirs(case, inputs, G, V):
@@ -150,11 +150,15 @@ def numpy_like(name, grad, xnp, erf=None):
                 xnp.sum(g * V[i]) for g, i in zip(grad(loss, which)(*xs), moving, strict=True)
             )
 
+        def both(*xs):
+            return grad(loss, which)(*xs), grad(along, which)(*xs)
+
         which = tuple(range(len(moving)))
-        points = [np.array(inputs[i]) for i in moving]
         lists = [[None] * len(inputs) for _ in range(2)]
-        for found, h in zip(lists, (loss, along), strict=True):
-            for i, g in zip(moving, grad(h, which)(*points), strict=True):
+        for found, gs in zip(
+            lists, compiled(both)(*(np.array(inputs[i]) for i in moving)), strict=True
+        ):
+            for i, g in zip(moving, gs, strict=True):
                 found[i] = np.asarray(g)
         return lists
 
@@ -176,8 +180,7 @@ def test_against_jax(name, needs):
     jax = needs("jax")
     jax.config.update("jax_enable_x64", True)
     erf = needs("jax.scipy.special").erf
-    compiled = lambda f, argnums: jax.jit(jax.grad(f, argnums))  # noqa: E731
-    oracle = numpy_like(name, compiled, needs("jax.numpy"), erf)
+    oracle = numpy_like(name, jax.grad, needs("jax.numpy"), erf, jax.jit)
     compare(name, oracle, largest=True)
 
 
