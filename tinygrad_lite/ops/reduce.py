@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backend import add_up, anywhere, largest, repeat
 from ..primitive import primitive
-from .constants import eye, shape_of
+from .constants import shape_of
 
 __all__ = [
     "cumsum",
@@ -127,29 +127,40 @@ min.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis
 @primitive("prod({0})", r"\prod {0}", numpy="np.prod({0}, axis={axis}, keepdims={keepdims})")
 def prod(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Product over `axis`; 1 for no entries. The gradient of an entry is G times the product of the
-    others: y / x, or, where an entry is 0, computed from n x n products of n entries."""
+    others: y / x, or, where an entry is 0, the product of those before and of those after it."""
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
 def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     spread_G = spread(xp, G, x, axis, keepdims)
+    taken = reduced_axes(shape_of(x), axis)
+    if not taken:
+        return spread_G
     if not anywhere(x == 0):
         return spread_G * spread(xp, y, x, axis, keepdims) / x
-    return spread_G * _product_of_others(xp, x, reduced_axes(shape_of(x), axis))
+    return spread_G * _product_of_others(xp, x, taken)
 
 
 def _product_of_others(xp: Any, x: Any, taken: tuple[int, ...]) -> Any:
-    """For every entry the product of the other entries along the axes `taken`."""
+    """For every entry the product of those before and of those after it along the axes `taken`."""
     shape = shape_of(x)
-    kept = tuple(i for i in range(len(shape)) if i not in taken)
-    order = (*kept, *taken)
+    order = (*(i for i in range(len(shape)) if i not in taken), *taken)
     lengths = tuple(shape[i] for i in order)
-    n = entries(shape, taken)
-    rows = xp.reshape(xp.permute_dims(x, order), (*lengths[: len(kept)], 1, n))
-    unit = eye(x, n, n)
-    others = prod(xp.where(unit == 1, unit, rows), axis=-1)
-    back = tuple(sorted(range(len(order)), key=lambda i: order[i]))
-    return xp.permute_dims(xp.reshape(others, lengths), back)
+    rows = xp.reshape(xp.permute_dims(x, order), (*lengths[: -len(taken)], entries(shape, taken)))
+    after = xp.flip(_products_before(xp, xp.flip(rows, axis=-1)), axis=-1)
+    others = xp.reshape(_products_before(xp, rows) * after, lengths)
+    return xp.permute_dims(others, tuple(sorted(range(len(order)), key=lambda i: order[i])))
+
+
+def _products_before(xp: Any, rows: Any) -> Any:
+    """For every entry of each row the product of the entries before it, by doubling."""
+    n, reach = shape_of(rows)[-1], 1
+    before = xp.concat([xp.ones_like(rows[..., :1]), rows[..., :-1]], axis=-1)
+    while reach < n:
+        ones = xp.ones_like(before[..., :reach])
+        before = before * xp.concat([ones, before[..., :-reach]], axis=-1)
+        reach *= 2
+    return before
 
 
 prod.pull(_prod_pull)
