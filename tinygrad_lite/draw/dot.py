@@ -22,7 +22,7 @@ import graphviz  # type: ignore[import-untyped]
 
 from .colours import STEPS, Theme, step
 from .measure import TEXT
-from .scene import LABELLED, Box, Edge, Path, Point, Scene
+from .scene import LABELLED, Box, Cluster, Edge, Path, Point, Scene
 
 POINTS = 72.0  # per inch; a pixel is laid out as a point
 TIMEOUT = 20.0  # seconds, then our own layout takes over
@@ -37,7 +37,7 @@ class TooSlow(LayoutFailed):
     """Graphviz took longer than `TIMEOUT`; another build of it will, too."""
 
 
-def digraph(scene: Scene, theme: Theme | None = None) -> graphviz.Digraph:
+def digraph(scene: Scene, theme: Theme | None = None, *, labelled: bool = True) -> graphviz.Digraph:
     """The scene as an object of the graphviz package."""
     graph = graphviz.Digraph("graph", node_attr={"shape": "box"})
     graph.attr(
@@ -70,7 +70,7 @@ def digraph(scene: Scene, theme: Theme | None = None) -> graphviz.Digraph:
     for path, part in reversed(parts.items()):
         if path:
             parts[path[:-1]].subgraph(part)
-    room = len(scene.edges) <= LABELLED
+    room = labelled and len(scene.edges) <= LABELLED
     for k, edge in enumerate(scene.edges):
         attributes = {"id": f"e{k}"}
         if edge.local is not None and room:
@@ -122,23 +122,41 @@ def place_with_dot(scene: Scene) -> Scene:
     program = shutil.which("dot")
     if program is None:
         raise LayoutFailed("the Graphviz program dot is not installed")
-    source = digraph(scene).source.encode()
-    try:
-        done = subprocess.run(
-            [program, "-Tjson0"], input=source, capture_output=True, timeout=TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise TooSlow(f"dot took more than {TIMEOUT:g} s for {len(scene.boxes)} boxes") from None
-    except OSError as error:
-        raise LayoutFailed(f"dot: {error}") from None
-    if done.returncode or not done.stdout:
-        raise LayoutFailed(f"dot: {done.stderr.decode(errors='replace').strip()[:200]}")
-    return placed(scene, done.stdout)
+    return _place(scene, lambda source: _run_dot(program, source))
 
 
 def place_with_wasm(scene: Scene) -> Scene:
     """Positions from Graphviz compiled to WebAssembly, the extra [viz]."""
-    return placed(scene, _Wasm.shared().run(digraph(scene).source))
+    return _place(scene, _Wasm.shared().run)
+
+
+def _place(scene: Scene, run: Callable[[str], bytes]) -> Scene:
+    """Graphviz at times fails on, or loses, edges that have labels and cross clusters: then again
+    without room for labels, which cured every case seen."""
+    try:
+        return placed(scene, run(digraph(scene).source))
+    except TooSlow:
+        raise
+    except LayoutFailed:
+        return placed(scene, run(digraph(scene, labelled=False).source))
+
+
+def _run_dot(program: str, source: str) -> bytes:
+    try:
+        done = subprocess.run(
+            [program, "-Tjson0"],
+            input=source.encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TooSlow(f"dot took more than {TIMEOUT:g} s") from None
+    except OSError as error:
+        raise LayoutFailed(f"dot: {error}") from None
+    if done.returncode or not done.stdout:
+        raise LayoutFailed(f"dot: {done.stderr.decode(errors='replace').strip()[:200]}")
+    return done.stdout
 
 
 class _Wasm:
@@ -221,7 +239,7 @@ class _Wasm:
 
 
 def placed(scene: Scene, output: bytes) -> Scene:
-    """The scene with the positions in Graphviz's JSON output."""
+    """The scene with the positions in Graphviz's JSON output, if they are complete and sound."""
     try:
         found: Mapping[str, Any] = json.loads(output.decode(errors="replace"))
         _, _, width, height = _numbers(found["bb"])
@@ -243,6 +261,7 @@ def placed(scene: Scene, output: bytes) -> Scene:
         edges = [_routed(edge, paths[f"e{k}"], at) for k, edge in enumerate(scene.edges)]
     except (KeyError, ValueError) as error:
         raise LayoutFailed(f"Graphviz: no position for {error}") from None
+    _refuse_overlaps(boxes, clusters)
     return replace(
         scene,
         boxes=tuple(boxes),
@@ -250,6 +269,30 @@ def placed(scene: Scene, output: bytes) -> Scene:
         clusters=tuple(clusters),
         width=width,
         height=height,
+    )
+
+
+def _refuse_overlaps(boxes: list[Box], clusters: list[Cluster]) -> None:
+    """Boxes on each other or across a cluster's frame: a mistake of Graphviz, rare but seen."""
+    by_left = sorted(boxes, key=lambda b: b.x)
+    for k, a in enumerate(by_left):
+        for b in by_left[k + 1 :]:
+            if b.x > a.x + a.width - 1:
+                break
+            if _meet(a, b):
+                raise LayoutFailed(f"Graphviz put {a.id} on {b.id}")
+    for cluster in clusters:
+        members = set(cluster.boxes)
+        for box in boxes:
+            if box.id not in members and _meet(box, cluster):
+                raise LayoutFailed(f"Graphviz put {box.id} on {cluster.label}")
+
+
+def _meet(a: Box, b: Box | Cluster) -> bool:
+    """Whether the two overlap by more than a pixel."""
+    return (
+        min(a.x + a.width, b.x + b.width) - max(a.x, b.x) > 1
+        and min(a.y + a.height, b.y + b.height) - max(a.y, b.y) > 1
     )
 
 
@@ -268,5 +311,6 @@ def _routed(edge: Edge, found: Mapping[str, Any], at: Callable[[str], Point]) ->
             points.append(at(part))
     if end is not None:
         points += [points[-1], end, end]
-    label = at(found["lp"]) if "lp" in found else None
+    x, y = points[len(points) * 3 // 5]
+    label = at(found["lp"]) if "lp" in found else (x, y - TEXT / 2)
     return replace(edge, points=tuple(points), label_at=label)

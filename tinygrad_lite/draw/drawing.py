@@ -93,8 +93,13 @@ class Drawing:
         return path
 
     def _painted(self, ending: str) -> bytes:
+        theme = DARK if self.theme == "dark" else LIGHT
         try:
-            return bytes(self.digraph.pipe(format=ending[1:], quiet=True))
+            try:
+                return bytes(self.digraph.pipe(format=ending[1:], quiet=True))
+            except graphviz.CalledProcessError:  # edge labels and clusters: see dot.py
+                plain = digraph(self.scene, theme, labelled=False)
+                return bytes(plain.pipe(format=ending[1:], quiet=True))
         except graphviz.ExecutableNotFound:
             raise RuntimeError(
                 f"save: a {ending} file needs the Graphviz program dot, which is not installed; "
