@@ -98,10 +98,11 @@ def explain(
     shown = labels(op, inputs)
     settings = "".join(f", {k}={v!r}" for k, v in params.items() if v is not None)
     shapes = [tuple(np.shape(a)) for a in operands]
-    if op.name == "matmul":
+    misfit = _broadcast_hint(shapes) if op.elementwise and shapes else ""
+    if op.name == "matmul" and not isinstance(error, TypeError):
         message = _matmul(shown, shapes)
-    elif op.elementwise and len(shapes) > 1:
-        message = f"{op.name}: {' and '.join(shown)} do not broadcast{_broadcast_hint(shapes)}"
+    elif misfit:
+        message = f"{op.name}: {' and '.join(shown)} do not broadcast{misfit}"
     else:
         message = f"{op.name}: {', '.join(shown)}{settings}: {error}"
     kind = (

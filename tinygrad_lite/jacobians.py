@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from . import errors, ops
 from .backend import namespace
 from .context import enable_grad
@@ -24,6 +26,8 @@ def pull(y: Node, xs: Sequence[Node], cotangent: Any, *, record: bool = False) -
 
     With `record` they are nodes, or plain zeros and constants.
     """
+    if record and not isinstance(cotangent, (Node, float, np.ndarray)):
+        cotangent = leaf_like(y, cotangent).detach()  # some libraries refuse `array * node`
     cotangents = sweep(y, cotangent, record=record, toward=xs)
     return [_own(cotangents[x], x) if x in cotangents else ops.zeros_like(x) for x in xs]
 
@@ -38,7 +42,7 @@ def _own(g: Any, x: Node) -> Any:
 def push(y: Node, xs: Sequence[Node], tangents: Sequence[Any], *, record: bool = False) -> Any:
     """sum of dy/dx . tangent over `xs`: how y changes as the xs move along the tangents."""
     with enable_grad():
-        G = leaf_like(y)
+        G = leaf_like(y, ops.ones_like(y))
         pulled = sweep(y, G, record=True, toward=xs)
         total: Any = ops.zeros_like(y)
         for x, tangent in zip(xs, tangents, strict=True):
@@ -46,15 +50,14 @@ def push(y: Node, xs: Sequence[Node], tangents: Sequence[Any], *, record: bool =
             if isinstance(g, Array) and isinstance(x, Scalar):
                 tangent = ops.ones_like(g) * tangent  # arrays hand a scalar a 0-d gradient
             if isinstance(g, Node):
-                total = total + pull(g, [G], tangent, record=record)[0]
+                total = ops.add(total, pull(g, [G], tangent, record=record)[0])
     return _own(total, y)
 
 
-def leaf_like(y: Node) -> Node:
-    """A fresh leaf of y's kind, shape and dtype, filled with ones."""
-    if isinstance(y, Scalar):
-        return type(y)(1.0)  # type: ignore[call-arg]
-    return Array.result(ops.ones_like(y))  # type: ignore[call-arg]
+def leaf_like(y: Node, data: Any) -> Any:
+    """A fresh leaf of y's kind with `data`."""
+    kind: Any = type(y) if isinstance(y, Scalar) else Array.result
+    return kind(data)
 
 
 def jacobian(y: Node, x: Node, *, record: bool = False) -> Any:

@@ -115,7 +115,9 @@ class Tensor(Array):
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
-        body = repr(self._data).replace("array", "Tensor", 1).replace("\n", "\n ")
+        body = repr(self._data)
+        body = "Tensor" + body[5:] if body.startswith("array(") else f"Tensor({body})"
+        body = body.replace("\n", "\n ")
         return f"{body[:-1]}{name})" if name else body
 
     __hash__ = object.__hash__

@@ -84,7 +84,7 @@ class _Call:
         self, what: str, f: Function, argnums: Argnums, args: tuple[Any, ...], kwargs: Any
     ) -> None:
         context = current_context()
-        outside = context is None or context.recording
+        self._outside = context is None or context.recording
         self.what = what
         self.single = isinstance(argnums, int)
         self.positions = [argnums] if isinstance(argnums, int) else list(argnums)
@@ -95,13 +95,12 @@ class _Call:
                     "positional arguments (keyword arguments are not differentiated)"
                 )
         with enable_grad():
-            self.trees = [_map(lambda x: _fresh(what, x, outside), args[i]) for i in self.positions]
+            self.trees = [_map(lambda x: _fresh(what, x), args[i]) for i in self.positions]
             given = list(args)
             for i, tree in zip(self.positions, self.trees, strict=True):
                 given[i] = tree
             self.y = f(*given, **kwargs)
         self.nodes = _leaves(self.trees)
-        self._outside = outside
 
     def scalar(self) -> Any:
         """y, after checking that it is a node or number of one entry."""
@@ -143,10 +142,10 @@ class _Call:
         return trees[0] if self.single else trees
 
 
-def _fresh(what: str, x: Any, outside: bool) -> Node:
+def _fresh(what: str, x: Any) -> Node:
     """A new node with x's value that is linked to x, if x is a node, by an identity op."""
     if isinstance(x, Node):
-        if outside and not x.constant:
+        if not x.constant:
             return ops.identity(x)  # type: ignore[no-any-return]
         x = x.data
     if isinstance(x, (bool, int, float)):
@@ -228,7 +227,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
             if isinstance(v, Node):
                 g, also = _vector("vjp", v, g)
                 pulled = jacobians.pull(v, call.nodes, g, record=record or also)
-                total[:] = [a + b for a, b in zip(total, pulled, strict=True)]
+                total[:] = map(ops.add, total, pulled)
 
         with enable_grad():
             _map(add, y, cotangent)
@@ -328,7 +327,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
             vector, also = _vector("hvp", x, t)
             if isinstance(d, Node):
                 pulled = jacobians.pull(d, call.nodes, vector, record=also or call.records(d))
-                total[:] = [a + b for a, b in zip(total, pulled, strict=True)]
+                total[:] = map(ops.add, total, pulled)
 
         with enable_grad():
             _map(add, call.trees[0], call.y, v)
