@@ -215,7 +215,8 @@ def test_vectors_that_are_nodes_are_differentiated_too():
     np.testing.assert_array_equal(product.data, [6.0, 120.0])
     np.testing.assert_array_equal(u.grad, [6.0, 12.0])
     with tg.no_grad():
-        assert tg.jvp(lambda x: x**3, (3.0,), (v,))[1] == 54.0
+        assert type(tg.jvp(lambda x: x**3, (3.0,), (v,))[1]) is float
+        assert type(tg.vjp(lambda x: x**3, 3.0)[1](v)[0]) is float
         assert type(tg.hvp(cube)(np.array([1.0, 2.0]), u)) is np.ndarray
 
 

@@ -74,6 +74,11 @@ def _rebuild(tree: Tree, leaves: Iterable[Any]) -> Tree:
 # --- one call of the function on fresh nodes
 
 
+def _recording() -> bool:
+    context = current_context()
+    return context is None or context.recording
+
+
 class _Call:
     """f called on fresh nodes: `trees` and `nodes` are those, `y` the result.
 
@@ -83,8 +88,7 @@ class _Call:
     def __init__(
         self, what: str, f: Function, argnums: Argnums, args: tuple[Any, ...], kwargs: Any
     ) -> None:
-        context = current_context()
-        self._outside = context is None or context.recording
+        self.outside = _recording()
         self.what = what
         self.single = isinstance(argnums, int)
         self.positions = [argnums] if isinstance(argnums, int) else list(argnums)
@@ -125,7 +129,7 @@ class _Call:
     def records(self, y: Node) -> bool:
         """Whether derivatives of y are to be nodes: it depends on a leaf other than the fresh."""
         own = set(self.nodes)
-        return self._outside and any(
+        return self.outside and any(
             node.op is None and not node.constant and node not in own
             for node in topological_order(y)
         )
@@ -221,11 +225,12 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     record = any(isinstance(v, Node) and call.records(v) for v in _leaves(y))
 
     def pullback(cotangent: Tree) -> tuple[Any, ...]:
+        outside = _recording()
         total = [ops.zeros_like(x) for x in call.nodes]
 
         def add(v: Any, g: Any) -> None:
             if isinstance(v, Node):
-                g, also = _vector("vjp", v, g)
+                g, also = _vector("vjp", v, g, outside)
                 pulled = jacobians.pull(v, call.nodes, g, record=record or also)
                 total[:] = map(ops.add, total, pulled)
 
@@ -247,7 +252,11 @@ def jvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tup
     primals, tangents = tuple(primals), tuple(tangents)
     call = _Call("jvp", f, tuple(range(len(primals))), primals, {})
     directions: list[Any] = []
-    _map(lambda x, t: directions.append(_vector("jvp", x, t)), tuple(call.trees), tangents)
+    _map(
+        lambda x, t: directions.append(_vector("jvp", x, t, call.outside)),
+        tuple(call.trees),
+        tangents,
+    )
     record = any(isinstance(v, Node) and call.records(v) for v in _leaves(call.y))
     record = record or any(also for _, also in directions)
     vectors = [t for t, _ in directions]
@@ -262,7 +271,7 @@ def jvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tup
     return _plain(call.y, record), dy
 
 
-def _vector(what: str, x: Node, value: Any) -> tuple[Any, bool]:
+def _vector(what: str, x: Node, value: Any, outside: bool) -> tuple[Any, bool]:
     """A cotangent or tangent, checked against x; and whether it is a node to record for."""
     raw = value.data if isinstance(value, Node) else value
     if isinstance(x, Scalar):
@@ -271,8 +280,7 @@ def _vector(what: str, x: Node, value: Any) -> tuple[Any, bool]:
         raw = ops.astype(Tensor(raw).data, dtype=x.data.dtype)
         if raw.shape != x.shape:
             raise ValueError(f"{what}: a vector of shape {raw.shape} for a node of shape {x.shape}")
-    context = current_context()
-    if isinstance(value, Node) and not value.constant and (context is None or context.recording):
+    if isinstance(value, Node) and not value.constant and outside:
         return value, True
     return raw, False
 
@@ -324,7 +332,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         total: list[Any] = [ops.zeros_like(x) for x in call.nodes]
 
         def add(x: Node, d: Any, t: Any) -> None:
-            vector, also = _vector("hvp", x, t)
+            vector, also = _vector("hvp", x, t, call.outside)
             if isinstance(d, Node):
                 pulled = jacobians.pull(d, call.nodes, vector, record=also or call.records(d))
                 total[:] = map(ops.add, total, pulled)
