@@ -47,7 +47,12 @@ def chain(n):
     return y
 
 
-GRAPHS = {"demo": demo, "mlp": mlp, "layer": layer}
+def square():
+    x = tg.Value(3.0, name="x")
+    return x * x
+
+
+GRAPHS = {"square": square, "demo": demo, "mlp": mlp, "layer": layer}
 
 
 def chip(page):
