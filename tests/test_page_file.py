@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from pages import chain, demo
+from pages import chain, demo, mlp
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.colours import DARK, LIGHT, contrast
@@ -36,6 +37,23 @@ def test_draw_saves_the_same_page(tmp_path):
     root = demo()
     path = tg.draw(root).save(tmp_path / "e.html")
     assert path.read_text("utf-8") == play(root).html
+
+
+def folded(html):
+    """The titles of the scopes that are folded at first."""
+    model = json.loads(re.search(r'id="model">(.*?)</script>', html)[1])
+    return sorted(g["title"] for g in model["groups"] if g["id"] in model["folded"])
+
+
+def test_the_page_opens_folded_as_the_picture_is():
+    root = mlp()
+    neurons = ["neurons.0"] * 3 + ["neurons.1"] * 2 + ["neurons.2"]
+    assert folded(play(root).html) == folded(tg.draw(root).html) == neurons
+    assert folded(tg.draw(root, depth=5).html) == []
+    assert folded(tg.draw(root, depth=0).html) == sorted(
+        [f"layers.{i}" for i in range(3)] + neurons
+    )
+    assert folded(tg.draw(root, around=root).html) == neurons
 
 
 def test_grad_is_left_alone():

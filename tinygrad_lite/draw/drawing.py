@@ -44,13 +44,17 @@ class Drawing:
 
     @cached_property
     def html(self) -> str:
-        """The page that steps through the graph; of several roots, of a backward graph and of more
-        than 2,000 nodes the picture alone."""
+        """The page that steps through the graph, folded as here; of several roots, of a backward
+        graph and of more than 2,000 nodes the picture alone."""
         scene = self.scene
         if len(self.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
-            down = scene.direction == "down"
+            groups = [box.path for box in scene.boxes if box.kind == "group"]
             return page(
-                self.roots[0], self.names, direction="down" if down else None, theme=self.theme
+                self.roots[0],
+                self.names,
+                direction="down" if scene.direction == "down" else None,
+                theme=self.theme,
+                folded=groups if all(groups) else None,
             )
         return (
             f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}'

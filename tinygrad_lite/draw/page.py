@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from html import escape
 from importlib import resources
@@ -35,11 +35,13 @@ def page(
     direction: Literal["right", "down"] | None = None,
     theme: str = "auto",
     engine: str | None = None,
+    folded: Collection[Path] | None = None,
 ) -> str:
     """The page of everything that `root` depends on, as HTML.
 
     `names` is what `names.name_all` gives; without a `direction`, the one that shows more at a
-    readable size is taken. Raises `ValueError` for a graph of more than 2,000 nodes
+    readable size is taken. `folded` are the scopes that are folded at first; by default as many as
+    leave at most 30 nodes. Raises `ValueError` for a graph of more than 2,000 nodes
     and for an unknown theme.
     """
     if theme not in THEMES:
@@ -52,10 +54,15 @@ def page(
         )
     names = complete_names(order, names)
     steps = trace(root, names)
-    scene, groups, folded = _scenes(root, steps)
+    scene, groups, level = _scenes(root, steps)
+    closed = {
+        box.id
+        for box in groups
+        if (len(box.path) > level if folded is None else _within(box.path, folded))
+    }
     scene = _laid_out(scene, direction, engine)
     groups, frames = _framed(scene, groups)
-    model = _model(scene, steps, groups, frames, folded)
+    model = _model(scene, steps, groups, frames, closed)
     svg = _svg(scene, groups)
     parts = {
         "theme": theme,
@@ -121,8 +128,12 @@ def play(
 # --- the scenes: everything open, and the box of every scope that can be folded
 
 
-def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], set[str]]:
-    """All boxes; the boxes of scopes; the ids of those that are folded at first."""
+def _within(path: Path, scopes: Collection[Path]) -> bool:
+    return any(path[:n] in scopes for n in range(1, len(path) + 1))
+
+
+def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], int]:
+    """All boxes; the boxes of scopes; how many levels of scopes fit when open."""
     grads = {s.node: s.gradient for b in steps.backward for s in b.shares} | {root: steps.one}
     full = build_scene(
         root,
@@ -145,8 +156,7 @@ def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], set[str]]:
             level, fits = depth, _count(scene) <= MAX_NODES
     place = {f.node: k for k, f in enumerate(steps.forward)}
     ordered = sorted(groups.values(), key=lambda box: max(place.get(n, -1) for n in box.nodes))
-    folded = {box.id for box in ordered if len(box.path) > level}
-    return replace(full, boxes=_roomy(full.boxes, steps)), ordered, folded
+    return replace(full, boxes=_roomy(full.boxes, steps)), ordered, level
 
 
 def _laid_out(
