@@ -266,3 +266,35 @@ def test_methods(f, reference):
         return p - np.log(np.exp(p).sum(0))
 
     check(f, reference or softmaxes, X)
+
+
+def test_a_transformer_block_against_differences(rng):
+    """Ops and composites together: attention, layer norm, gelu and cross-entropy over a batch."""
+    labels = rng.integers(0, 4, (2, 3))
+
+    def loss(x, Q, K, V, W, b):
+        q, k, v = x @ Q, x @ K, x @ V
+        attended = tg.softmax(q @ tg.matrix_transpose(k) / 2.0) @ v
+        centred = attended - tg.mean(attended, -1, True)
+        normed = centred / tg.sqrt(tg.var(attended, -1, keepdims=True) + 1e-5)
+        return tg.cross_entropy(tg.linear(tg.gelu(normed + x), W, b), labels)
+
+    shapes = [(2, 3, 4), (4, 4), (4, 4), (4, 4), (4, 4), (4,)]
+    inputs = [rng.normal(size=s) for s in shapes]
+    leaves = [tg.Tensor(x) for x in inputs]
+    loss(*leaves).backward(record=True)
+    V, U = ([rng.normal(size=s) for s in shapes] for _ in range(2))
+    for i, x in enumerate(leaves):
+        alone = [V[i] if j == i else None for j in range(len(leaves))]
+        close(inner(x.grad.data, V[i]), slope(lambda xs: float(loss(*xs)), inputs, alone))
+    along = sum((x.grad * v).sum() for x, v in zip(leaves, V, strict=True))
+
+    def along_gradient(moved):
+        grads = tg.grad(loss, tuple(range(len(moved))))(*moved)
+        return sum(inner(g, v) for g, v in zip(grads, V, strict=True))
+
+    for x in leaves:
+        x.zero_grad()
+    along.backward()
+    hvp = sum(inner(x.grad, u) for x, u in zip(leaves, U, strict=True))
+    close(hvp, slope(along_gradient, inputs, U), rtol=1e-6)
