@@ -319,6 +319,7 @@ DOMAINS: dict[str, Domain] = {
     "log2": domain(POSITIVE),
     "log_softmax": domain(ANY, cases=ALONG),
     "logabsdet": domain(regular, cases=SQUARE),
+    "logaddexp": domain(ANY, cases=BINARY),
     "logsumexp": domain(ANY, cases=REDUCED),
     "matmul": domain(ANY, cases=PRODUCTS),
     "max": domain(apart(), cases=REDUCED),
