@@ -290,6 +290,39 @@ def test_what_cannot_be_judged_says_so(rng):
         check_function(lambda x: "text", lambda dy, x: dy, x)
     with pytest.raises(ValueError, match="forward gives 1 of 2 outputs"):
         check_function(lambda x: x, lambda dy, x: dy, x, outputs=2)
+    with pytest.raises(ValueError, match="x has no entry that could be judged"):
+        check_function(lambda x: x, lambda dy, x: dy, np.zeros((0, 3)))
+    with pytest.raises(TypeError, match="forward is a str, not a function"):
+        check_function("f", lambda dy, x: dy, x)
+    with pytest.raises(TypeError, match="backward is a float, not a function"):
+        check_function(lambda x: x, 1.0, x)
+    with pytest.raises(TypeError, match="backward=None needs PyTorch tensors"):
+        check_function(lambda x: x, None, x)
+
+
+def test_a_forward_for_float32_only(rng):
+    def forward(x):
+        if x.dtype != np.float32:
+            raise TypeError("float32 only")
+        return np.tanh(x)
+
+    x = rng.normal(size=(4, 3))
+    right = lambda dy, x: dy * (1 - np.tanh(x) ** 2)  # noqa: E731
+    report = check_function(forward, right, x, dtypes=["float32"])
+    assert report
+    assert not report.notes
+    assert 1e-5 < report.findings[0].caught["float32"] < 1e-2
+    caught(forward, lambda dy, x: 1.02 * right(dy, x), x, dtypes=["float32"])
+    with pytest.raises(TypeError, match="float32 only"):
+        check_function(forward, right, x)
+
+
+def test_numbers_that_float32_cannot_hold(rng):
+    report = check_function(
+        lambda x: x * x, lambda dy, x: 2 * x * dy, 1e100 * rng.normal(size=3), redraw=False
+    )
+    assert report.notes == ("the inputs given: not tried in float32, which cannot hold them",)
+    assert list(report.findings[0].caught) == ["float64"]
 
 
 def test_an_error_in_backward_is_the_user_s_own(rng):

@@ -164,15 +164,17 @@ def _right_when_uniform(trial: Trial, function: Function) -> bool:
     claim = function.gradients(from_probe.cast(trial.dtype), ones)[i]
     if claim is None:
         return False
-    step = 1e-5
+    step = 1e-5 if function.wide == "float64" else 1e-2
     sides = []
     for t in (step, -step):
         x = from_probe.values[i].copy()
         x[index] += t
-        ys = function.value(from_probe.moved({i: x}, "").cast("float64"))[0]
+        ys = function.value(from_probe.moved({i: x}, "").cast(function.wide))[0]
         sides.append(sum(float(np.sum(y)) for y in ys))
     slope = (sides[0] - sides[1]) / (2 * step)
-    return abs(slope - float(claim[index])) <= 1e-3 * max(abs(slope), abs(float(claim[index])))
+    return abs(slope - float(claim[index])) <= 100 * step * max(
+        abs(slope), abs(float(claim[index]))
+    )
 
 
 def _diagnosis(trial: Trial, function: Function) -> tuple[str, str] | None:

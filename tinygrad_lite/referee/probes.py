@@ -157,20 +157,26 @@ def _one_row(given: Probe) -> Probe | None:
     return Probe("the first row", templates, values, own=False)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Function:
-    """The user's forward and backward, called as they are written; NumPy float64 comes back."""
+    """The user's forward and backward, called as they are written; NumPy arrays come back.
+
+    `wide` is the precision in which the reference is computed.
+    """
 
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None
     outputs: int
     names: tuple[str, ...]
+    wide: str = "float64"
 
     def value(self, arguments: tuple[Any, ...]) -> tuple[list[np.ndarray], Any, list[Any]]:
         """The outputs as NumPy, the cache (`NO_CACHE` when there is none), the raw outputs."""
         if self.backward is None:
             for x in arguments:
                 if is_differentiable(x):
+                    if not hasattr(x, "requires_grad_"):
+                        raise TypeError("check_function: backward=None needs PyTorch tensors")
                     x.requires_grad_(True)
         result = self.forward(*arguments)
         if isinstance(result, (tuple, list)):
