@@ -115,6 +115,8 @@ ERRORS = [
     (lambda x: tg.pad(x, ((1, 1),)), ValueError, "pad.*1 pairs of widths for 2 axes"),
     (lambda x: tg.diag(tg.Tensor(np.ones((2, 2, 2)))), ValueError, "diag.*vector or a matrix"),
     (lambda x: tg.flip(x, axis=4), IndexError, r"flip: x \(2, 3\)"),
+    (lambda x: tg.astype(x, np.int64), TypeError, r"astype: x \(2, 3\).*only floating dtypes"),
+    (lambda x: x.astype("bool"), TypeError, "only floating dtypes"),
     (lambda x: tg.concat([x, x], 0, 1), TypeError, "concat: 2 settings given, it takes 1"),
     (lambda x: tg.reshape(x), TypeError, "reshape: the setting shape is missing"),
 ]

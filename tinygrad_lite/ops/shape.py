@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..backend import set_at
 from ..primitive import primitive
 from .constants import eye, shape_of
@@ -32,7 +34,10 @@ Axis = int | tuple[int, ...] | None
 
 @primitive("{0}", numpy="{0}.astype({dtype})")
 def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """x in another floating dtype. The gradient comes back in x's."""
+    """x in another floating dtype. The gradient comes back in x's. Raises `TypeError` for others:
+    x.data.astype(...) gives a plain array."""
+    if not xp.isdtype(np.dtype(dtype) if xp is np else dtype, "real floating"):
+        raise TypeError("only floating dtypes have gradients; x.data.astype(...) is plain")
     return xp.astype(x, dtype)
 
 
