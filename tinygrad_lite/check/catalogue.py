@@ -11,24 +11,29 @@ from .faults import Fault
 from .shadows import Shadow, shadows
 from .tape import Tape
 
-PAIRS_SECONDS = 0.4  # what a report may spend on two mistakes in one claim
+BUDGET = 100_000  # steps that a report may spend on several mistakes at once: about a second
 
 
 class Catalogue:
     """`catalogue(node, index)`: the faults of one step of a tape, or of a shadow.
 
-    `seconds` is the time left for pairs of faults.
+    It also keeps the budget for the long searches.
     """
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.seconds = PAIRS_SECONDS
+        self._budget = BUDGET
         self._known: dict[tuple[int, int], list[Fault]] = {}
 
     @cached_property
     def shadows(self) -> list[Shadow]:
         """The functions that the user wrote out in several steps."""
         return shadows(self.tape)
+
+    def spend(self, steps: int) -> bool:
+        """Take `steps` out of the budget; False once it is used up."""
+        self._budget -= steps
+        return self._budget >= 0
 
     def __call__(self, node: Node, index: int) -> list[Fault]:
         key = (id(node), index)

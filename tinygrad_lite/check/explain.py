@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,9 +53,7 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     if not found:
         found = [*_with_factor(search, scales)]
     if not found:
-        start = time.perf_counter()
-        found = [*_pairs(search, start + search.catalogue.seconds)]
-        search.catalogue.seconds -= time.perf_counter() - start
+        found = [*_pairs(search)]
     if not found:
         found = [*_proportional(search)]
     return found
@@ -207,14 +204,14 @@ def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
             yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1) + more
 
 
-def _pairs(search: Search, deadline: float) -> Iterator[Explanation]:
-    """Two faults of the catalogue at two steps, as long as the time lasts."""
+def _pairs(search: Search) -> Iterator[Explanation]:
+    """Two faults of the catalogue at two steps, as long as the budget lasts."""
     singles = sorted(search.singles, key=lambda s: s[3].cost)
     for n, i, x, fault, delta, projected in singles:
-        if time.perf_counter() > deadline:
-            return
         if fault.cost > 0.25:
             continue
+        if not search.catalogue.spend(len(search.region) + 3 * len(singles)):
+            return
         g = _moved(search, x, delta)
         for n2, i2, x2, second, delta2, _ in singles:
             if second.cost > 0.25 or (n2 is n and i2 == i):

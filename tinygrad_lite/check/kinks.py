@@ -47,7 +47,8 @@ class Kinks:
             a = node.operands[index]
             scale = self.near * max(1.0, float(np.max(np.abs(a), initial=0.0)))
             ramp = np.linspace(1.0, 2.0, max(a.size, 1)).reshape(a.shape)
-            for step in (scale, -scale, scale * ramp, -scale * ramp):
+            steps = (scale, -scale, scale * ramp, -scale * ramp)
+            for step in steps if a.size > 1 else steps[:2]:
                 operands = list(node.operands)
                 operands[index] = a + step
                 moved = {i: self._handed(node, i, g, tuple(operands)) for i in calm}

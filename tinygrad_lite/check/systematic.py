@@ -56,6 +56,8 @@ def _scaled(n: Node, i: int, k: float) -> Replacement:
 
 
 def _explains(search: Search, replaced: dict[Edge, Replacement]) -> bool:
+    if not search.catalogue.spend(2 * len(search.region)):
+        return False
     predicted = resweep(search, replaced)
     return predicted is not None and search.matches(predicted)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,19 @@ class Tape:
                     seen.add(id(x))
                     yield name, x.data if isinstance(x, Node) else x
 
+    @cached_property
+    def _array_names(self) -> dict[int, str]:
+        return {id(v): name for name, v in self._all_named()}
+
+    @cached_property
+    def _functions(self) -> set[frozenset[int]]:
+        """The input and output array of every function of one input, by id."""
+        return {
+            frozenset((id(n.data), id(n.operands[0])))
+            for n in self.order
+            if n.op is not None and n.op.elementwise and len(n.operands) == 1
+        }
+
     def is_term(self, value: Any, node: Node) -> bool:
         """Whether `value` is what `node` adds or subtracts something to or from."""
         names = ("add", "subtract")
@@ -109,12 +123,9 @@ class Tape:
     def kind_of_swap(self, used: Any, belongs: Any) -> str:
         """What it is called to take one array for another: the input of an elementwise function for
         its output, the neighbour in a sequence (h1 for h2), or neither."""
-        names = {id(v): n for n, v in self._all_named()}
-        for node in self.order:
-            if node.op is not None and node.op.elementwise and len(node.operands) == 1:
-                pair = {id(node.data), id(node.operands[0])}
-                if pair == {id(used), id(belongs)}:
-                    return "activation-derivative-at-wrong-point"
+        names = self._array_names
+        if frozenset((id(used), id(belongs))) in self._functions:
+            return "activation-derivative-at-wrong-point"
         one, two = (re.fullmatch(r"(.*?)(\d+)(\D*)", names.get(id(v), "")) for v in (used, belongs))
         alike = one and two and one.group(1, 3) == two.group(1, 3)
         if one and two and alike and one[1][:1] not in ("W", "w", "b"):

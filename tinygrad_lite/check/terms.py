@@ -13,6 +13,8 @@ from .scales import Scales, tolerance_of
 from .search import Search
 from .tape import Tape, Vector
 
+LARGE = 300  # nodes: beyond, a factor too many is looked for only where it could come from
+
 
 class Changed(NamedTuple):
     """A node whose gradient has been changed as a whole."""
@@ -27,6 +29,7 @@ class Changed(NamedTuple):
 def changed_gradients(search: Search) -> Iterator[Changed]:
     """A node's gradient with a factor too many or too few, transposed, or shifted."""
     tape = search.tape
+    large = len(search.region) > LARGE
     factors = _local_derivatives(search)
     divisors = {id(n.operands[1]) for n in tape.order if n.op is not None and n.op.name == "divide"}
     for x in search.region:
@@ -47,7 +50,9 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
                     less = less._replace(kind="extra-factor", text=text)
                 yield extra
                 yield less
-        for other, v in factors.get(x.shape, ()):
+        for other, v, source in factors.get(x.shape, ()):
+            if large and source is not x:
+                continue
             yield Changed(x, "extra-factor", 0.2, f"there is a factor {other} too many {at}", g * v)
         if g.ndim == 2 and g.shape[0] == g.shape[1]:
             text = f"the gradient with respect to {name} is transposed"
@@ -74,10 +79,10 @@ def _divisors(tape: Tape) -> set[int]:
     return found
 
 
-def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
+def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, Vector, Node]]]:
     """The local derivatives of the graph's functions, by shape."""
     tape = search.tape
-    found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
+    found: dict[tuple[int, ...], list[tuple[str, Vector, Node]]] = {}
     for n in (*(shadow.node for shadow in search.catalogue.shadows), *tape.order):
         if n.op is None:
             continue
@@ -88,7 +93,7 @@ def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, 
             text, d = f"{name} (1 - {name})", n.data * (1 - n.data)
         else:
             continue
-        found.setdefault(d.shape, []).append((text, d))
+        found.setdefault(d.shape, []).append((text, d, n.inputs[0]))
     return found
 
 
