@@ -158,6 +158,7 @@ def test_arrangements(f, reference, x):
     ("f", "message"),
     [
         (lambda x: tg.squeeze(x, 0), r"axis 0 of shape \(3, 4\) is not of length 1"),
+        (lambda x: tg.norm(x, axis=2), "axis 2 is out of bounds for 2 axes"),
         (lambda x: tg.squeeze(x, 5), "squeeze: axis 5 for 2 axes"),
         (lambda x: tg.expand_dims(x, (0, 0)), "names a place twice"),
         (lambda x: tg.swapaxes(x, 0, 2), "swapaxes: axis 2 for 2 axes"),
@@ -169,8 +170,13 @@ def test_arrangements(f, reference, x):
     ],
 )
 def test_arrangements_refuse(f, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, IndexError), match=message):
         f(tg.Tensor(X))
+
+
+def test_einsum_wants_its_subscripts_first():
+    with pytest.raises(TypeError, match="the subscripts come first"):
+        tg.einsum(tg.Tensor(X), "ij")
 
 
 def test_dot():
@@ -237,7 +243,9 @@ def test_questions_about_values_are_plain():
     t = tg.Tensor(X)
     assert t.argmax(1).tolist() == X.argmax(1).tolist()
     assert tg.argmin(t) == X.argmin()
-    assert tg.isnan(tg.Value(np.nan)) is True
+    assert tg.isnan(tg.Value(np.nan))
+    assert tg.argmax(tg.Value(3.0)) == 0
+    assert tg.argmax([1.0, 3.0]) == 1
 
 
 METHODS = [

@@ -96,6 +96,7 @@ def test_axis_may_follow_by_position_and_be_negative():
     x = tg.Tensor(np.arange(6.0).reshape(2, 3))
     np.testing.assert_array_equal(tg.sum(x, 0).data, [3, 5, 7])
     np.testing.assert_array_equal(tg.mean(x, -1, True).data, [[1], [4]])
+    np.testing.assert_array_equal(tg.mean(x, axis=np.int64(1)).data, [1, 4])
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "prod", "logsumexp", "softmax"])

@@ -55,7 +55,7 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     shape = shape_of(x)
     if axis is None:
         return ops.reshape(x, tuple(n for n in shape if n != 1))
-    axes = (axis,) if isinstance(axis, int) else axis
+    axes = axis if isinstance(axis, tuple) else (axis,)
     gone = {_axis(a, len(shape), "squeeze") for a in axes}
     if any(shape[a] != 1 for a in gone):
         raise ValueError(f"squeeze: axis {axis} of shape {shape} is not of length 1")
@@ -66,7 +66,7 @@ def expand_dims(x: Any, axis: int | tuple[int, ...] = 0) -> Any:
     """x with a new axis of length 1 at each position in `axis` of the result."""
     x = asarray(x)
     shape = shape_of(x)
-    axes = (axis,) if isinstance(axis, int) else axis
+    axes = axis if isinstance(axis, tuple) else (axis,)
     ndim = len(shape) + len(axes)
     new = {_axis(a, ndim, "expand_dims") for a in axes}
     if len(new) != len(axes):
@@ -101,7 +101,7 @@ def moveaxis(x: Any, source: int | tuple[int, ...], destination: int | tuple[int
     x = asarray(x)
     ndim = len(shape_of(x))
     pairs = [
-        [_axis(a, ndim, "moveaxis") for a in ((axes,) if isinstance(axes, int) else axes)]
+        [_axis(a, ndim, "moveaxis") for a in (axes if isinstance(axes, tuple) else (axes,))]
         for axes in (source, destination)
     ]
     if len(pairs[0]) != len(pairs[1]) or any(len(set(axes)) != len(axes) for axes in pairs):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend import namespace
+import numpy as np
+
+from ..backend import is_array, namespace
 from ..node import Node
 
 __all__ = ["argmax", "argmin", "isfinite", "isinf", "isnan"]
 
 
 def _raw(x: Any) -> Any:
-    return x.data if isinstance(x, Node) else x
+    data = x.data if isinstance(x, Node) else x
+    return data if is_array(data) else np.asarray(data)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:

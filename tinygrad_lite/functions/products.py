@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import ops
 from ..ops.constants import shape_of
-from ..ops.reduce import Axis
+from ..ops.reduce import Axis, reduced_axes
 from .arrange import asarray
 
 __all__ = ["dot", "einsum", "norm", "slogdet"]
@@ -36,8 +36,7 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     equally. Other orders raise `ValueError`.
     """
     x = asarray(x)
-    axes = tuple(range(len(shape_of(x)))) if axis is None else axis
-    axes = (axes,) if isinstance(axes, int) else tuple(a % len(shape_of(x)) for a in axes)
+    axes = reduced_axes(shape_of(x), axis)
     matrix = len(axes) == 2
     if ord is None or (ord == "fro" and matrix) or (ord == 2 and len(axes) == 1):
         return ops.vector_norm(x, axis=axis, keepdims=keepdims)
@@ -71,6 +70,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     left to right, each pair as one matrix product. Raises `ValueError` where letters and shapes do
     not fit.
     """
+    if not isinstance(subscripts, str):
+        raise TypeError("einsum: the subscripts come first, as in einsum('ij,jk->ik', A, B)")
     arrays = [asarray(x) for x in operands]
     terms, result = _parse(subscripts, [shape_of(x) for x in arrays])
     x, term = arrays[0], terms[0]

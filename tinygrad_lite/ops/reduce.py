@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import nan
 from math import prod as _product
+from operator import index
 from typing import Any
 
 from ..backend import add_up, anywhere, largest, repeat
@@ -34,7 +35,7 @@ def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     n = len(shape)
     if axis is None:
         return tuple(range(n))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (index(axis),)
     if any(not -n <= a < n for a in axes):
         raise IndexError(f"axis {axis} is out of bounds for {n} axes")
     return tuple(a % n for a in axes)

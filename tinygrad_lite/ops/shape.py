@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,14 @@ flip.pull(lambda xp, G, y, x, *, axis: xp.flip(G, axis=axis))
 def roll(xp: Any, x: Any, *, shift: int | tuple[int, ...], axis: Axis = None) -> Any:
     """x moved by `shift` places along `axis` (None: in row-major order); what leaves one end comes
     in at the other."""
+    for places in shift if isinstance(shift, tuple) else (shift,):
+        index(places)  # refuses 1.5, which NumPy would round
     return xp.roll(x, shift, axis=axis)
 
 
 roll.pull(
     lambda xp, G, y, x, *, shift, axis: xp.roll(
-        G, shift=-shift if isinstance(shift, int) else tuple(-s for s in shift), axis=axis
+        G, shift=tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis=axis
     )
 )
 
@@ -155,9 +158,15 @@ def _take_pull(xp: Any, G: Any, y: Any, x: Any, *, indices: Any, axis: int | Non
 take.pull(_take_pull)
 
 
+def _refuse_vector(x: Any) -> None:
+    if x.ndim < 2:
+        raise ValueError(f"takes matrices, not {x.ndim} axes")
+
+
 @primitive("tril({0})", r"\operatorname{{tril}}({0})", numpy="np.tril({0}, k={k})")
 def tril(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The lower triangle of each matrix, zeros above the diagonal `k`."""
+    _refuse_vector(x)
     return xp.tril(x, k=k)
 
 
@@ -167,6 +176,7 @@ tril.pull(lambda xp, G, y, x, *, k: xp.tril(G, k=k))
 @primitive("triu({0})", r"\operatorname{{triu}}({0})", numpy="np.triu({0}, k={k})")
 def triu(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The upper triangle of each matrix, zeros below the diagonal `k`."""
+    _refuse_vector(x)
     return xp.triu(x, k=k)
 
 
@@ -260,13 +270,12 @@ stack.pull(_stack_pull)
 
 def widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     """(before, after) for every axis, from a number, one pair for all axes, or all pairs."""
-    if isinstance(pad_width, int):
-        return ((pad_width, pad_width),) * ndim
-    if len(pad_width) == 2 and all(isinstance(w, int) for w in pad_width):
-        return (tuple(pad_width),) * ndim
-    if len(pad_width) != ndim:
-        raise ValueError(f"{len(pad_width)} pairs of widths for {ndim} axes")
-    return tuple((before, after) for before, after in pad_width)
+    given = np.asarray(pad_width)
+    if given.dtype.kind not in "iu" or given.shape not in ((), (2,), (1, 2), (ndim, 2)):
+        raise ValueError(f"pad_width must be an integer, a pair, or {ndim} pairs (before, after)")
+    if (given < 0).any():
+        raise ValueError("widths cannot be negative")
+    return tuple((int(w[0]), int(w[1])) for w in np.broadcast_to(given, (ndim, 2)))
 
 
 def _inner(shape: tuple[int, ...], pad_width: Any) -> tuple[slice, ...]:
@@ -284,8 +293,6 @@ def pad(xp: Any, x: Any, *, pad_width: Any, constant_values: float = 0.0) -> Any
     """x with `constant_values` around it: `pad_width` entries on every side, or (before, after) for
     every axis, or one such pair per axis."""
     pairs = widths(pad_width, x.ndim)
-    if any(w < 0 for pair in pairs for w in pair):
-        raise ValueError("widths cannot be negative")
     shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     return set_at(
         xp,
