@@ -125,6 +125,38 @@ GEOMETRY = """() => {
 }"""
 
 
+BEHIND = """() => {
+  const boxes = [...document.querySelectorAll(".box")].filter((g) => g.style.display !== "none")
+    .map((g) => [g.dataset.id,
+      [...g.querySelectorAll("rect.frame")].at(-1).getBoundingClientRect()]);
+  const links = [...document.querySelectorAll(".link")].filter((g) => g.style.display !== "none");
+  const wrong = new Set();
+  for (const link of links) {
+    const path = link.querySelector(".edge"), onScreen = path.getScreenCTM();
+    for (let k = 1; k < 60; k++) {
+      const at = path.getPointAtLength(path.getTotalLength() * k / 60).matrixTransform(onScreen);
+      for (const [id, r] of boxes) {
+        if (at.x > r.left + 3 && at.x < r.right - 3 && at.y > r.top + 3 && at.y < r.bottom - 3) {
+          wrong.add(`${link.dataset.from}-${link.dataset.to} behind ${id}`);
+        }
+      }
+    }
+  }
+  return [links.length, [...wrong]];
+}"""
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_no_arrow_passes_behind_a_box(visit, name):
+    page = visit(GRAPHS[name](), size=(1900, 1000))
+    for keys in ("0", "f 0", "f 0"):
+        press(page, keys)
+        settle(page)
+        arrows, wrong = page.evaluate(BEHIND)
+        assert arrows >= 2
+        assert wrong == []
+
+
 @pytest.mark.parametrize("name", GRAPHS)
 def test_no_label_leaves_its_box_and_nothing_overlaps(visit, name):
     page = visit(GRAPHS[name](), size=(1900, 1000))
@@ -152,7 +184,7 @@ def test_nothing_overlaps_with_one_scope_open(visit):
         settle(page)
         boxes, wrong = page.evaluate(GEOMETRY)
         assert boxes > 6
-        assert wrong == []
+        assert wrong == page.evaluate(BEHIND)[1] == []
         press(page, "Enter 0")
         assert len(visible(page)) == 6
 

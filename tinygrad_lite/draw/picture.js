@@ -91,10 +91,13 @@ function columns(shown, open) {
     while (n < a.length && a[n] === b[n]) n += 1;
     if (n === a.length || n === b.length) continue;
     links.get(n ? a[n - 1] : null).set(`${a[n]} ${b[n]}`, [a[n], b[n]]);
+    for (let k = n + 1; k < a.length; k += 1) links.get(a[k - 1]).set(`${a[k]} `, [a[k], null]);
+    for (let k = n + 1; k < b.length; k += 1) links.get(b[k - 1]).set(` ${b[k]}`, [null, b[k]]);
   }
+  lanes.clear();
   const scopes = [...open].sort((a, b) => b.path.length - a.path.length).map((g) => g.id);
   for (const scope of [...scopes, null]) {
-    const size = stack(inside.get(scope), [...links.get(scope).values()]);
+    const size = stack(scope, inside.get(scope), [...links.get(scope).values()]);
     if (scope === null) continue;
     const group = items.get(scope);
     group.width = Math.max(size[0] + 2 * MARGIN, group.title.length * 7.2 + 24);
@@ -118,14 +121,18 @@ function chain(id) {
   return at < 0 ? [...path, id] : path.slice(0, at + 1);
 }
 
-/** Columns by the longest path; in each, the order that Python gave. Returns width and height. */
-function stack(children, pairs) {
+const lanes = new Map(); // "scope source target" -> the places where arrows pass other columns
+
+/** Columns by the longest path; in each, the order that Python gave. An arrow that passes a column,
+    on its way through or in or out (source or target null), gets a lane there. Returns width and
+    height. */
+function stack(scope, children, pairs) {
   const long = down ? "h" : "w", wide = down ? "w" : "h";
   const size = (item) => (isGroup(item) && !folded.has(item.id)
     ? { w: item.width, h: item.height } : { w: item.w + (isGroup(item) ? 4 : 0), h: item.h });
   const order = (id) => ordinal.get(id);
   const column = new Map(children.map((item) => [item.id, 0]));
-  const ahead = pairs.filter(([a, b]) => order(a) < order(b));
+  const ahead = pairs.filter(([a, b]) => a && b && order(a) < order(b));
   ahead.sort((p, q) => order(p[0]) - order(q[0]));
   for (const [a, b] of ahead) column.set(b, Math.max(column.get(b), column.get(a) + 1));
   const entered = new Set(ahead.map(([, b]) => b));
@@ -134,11 +141,31 @@ function stack(children, pairs) {
     nearest.set(a, Math.min(nearest.get(a) ?? Infinity, column.get(b) - 1));
   }
   for (const [id, at] of nearest) if (!entered.has(id)) column.set(id, at);
-  const ranks = [];
-  for (const item of children) (ranks[column.get(item.id)] ??= []).push(item);
+  const used = [...new Set(column.values())].sort((a, b) => a - b);
+  const ranks = used.map((at) => children.filter((item) => column.get(item.id) === at));
+  const near = new Map(children.map((item) => [item.id, []]));
+  for (const [a, b] of pairs) {
+    const from = a ? used.indexOf(column.get(a)) + 1 : 0;
+    const to = b ? used.indexOf(column.get(b)) : ranks.length;
+    if (a && b && from > to) continue;
+    const passed = ranks.slice(from, to).map((rank, i) => {
+      const lane = { id: `~${a} ${b} ${i}`, w: 4, h: 4, path: [] };
+      middle.set(lane.id, middle.get(b ?? a));
+      near.set(lane.id, []);
+      rank.push(lane);
+      return lane;
+    });
+    children.push(...passed);
+    lanes.set(`${scope} ${a ?? ""} ${b ?? ""}`, passed);
+    const way = [a, ...passed.map((lane) => lane.id), b].filter(Boolean);
+    for (let i = 1; i < way.length; i += 1) {
+      near.get(way[i - 1]).push(way[i]);
+      near.get(way[i]).push(way[i - 1]);
+    }
+  }
   const centre = new Map();
   let start = 0;
-  for (const rank of ranks.filter(Boolean)) {
+  for (const rank of ranks) {
     rank.sort((a, b) => middle.get(a.id) - middle.get(b.id));
     const room = Math.max(...rank.map((item) => size(item)[long]));
     for (const item of rank) {
@@ -147,13 +174,8 @@ function stack(children, pairs) {
     }
     start += room + COLUMN;
   }
-  const near = new Map(children.map((item) => [item.id, []]));
-  for (const [a, b] of ahead) {
-    near.get(a).push(b);
-    near.get(b).push(a);
-  }
   for (const sweep of [ranks, ranks, [...ranks].reverse(), ranks]) {
-    for (const rank of sweep.filter(Boolean)) settle(rank, near, centre, (i) => size(i)[wide]);
+    for (const rank of sweep) settle(rank, near, centre, (i) => size(i)[wide]);
   }
   const low = Math.min(...children.map((i) => centre.get(i.id) - size(i)[wide] / 2));
   const high = Math.max(...children.map((i) => centre.get(i.id) + size(i)[wide] / 2));
@@ -243,7 +265,7 @@ function arrangeEdges() {
 }
 
 /** An arrow from the far side of one box to the near side of another. It bends between columns and
-    runs straight within them, so that it does not pass behind the other boxes of a column. */
+    runs straight through them, in its lanes, so that it does not pass behind other boxes. */
 function connect(arrow, a, b) {
   const [from, to] = [chain(a.id), chain(b.id)];
   let n = 0;
@@ -251,11 +273,34 @@ function connect(arrow, a, b) {
   const [x0, y0, x1, y1] = down
     ? [a.top + a.h, a.left + a.w / 2, b.top, b.left + b.w / 2]
     : [a.left + a.w, a.top + a.h / 2, b.left, b.top + b.h / 2];
-  const leave = Math.max(x0, items.get(from[n]).far), enter = items.get(to[n]).near - 7;
-  const bend = Math.max(18, Math.abs(enter - leave) / 2);
+  const runs = [[x0, items.get(a.id).far, y0]]; // straight ones: start, end, place across
+  const through = (scope, source, target) => (lanes.get(`${scope} ${source} ${target}`) ?? [])
+    .map((lane) => [lane.near, lane.far, down ? lane.left + 2 : lane.top + 2]);
+  for (let k = from.length - 1; k > n; k -= 1) {
+    runs.push(...through(from[k - 1], from[k], ""));
+    runs.at(-1)[1] = items.get(from[k - 1]).far;
+  }
+  runs.push(...through(n ? from[n - 1] : null, from[n], to[n]));
+  let entry = items.get(to[n]).near;
+  for (let k = n + 1; k < to.length; k += 1) {
+    for (const run of through(to[k - 1], "", to[k])) {
+      runs.push([Math.min(entry, run[0]), run[1], run[2]]);
+      entry = Infinity;
+    }
+    entry = Math.min(entry, items.get(to[k]).near);
+  }
+  runs.push([Math.min(entry, x1 - 7) - 4, x1 - 7, y1]);
   const p = (along, across) => (down ? `${across} ${along}` : `${along} ${across}`);
-  arrow.querySelector(".edge").setAttribute("d", `M${p(x0, y0)}L${p(leave, y0)}` +
-    `C${p(leave + bend, y0)} ${p(enter - bend, y1)} ${p(enter, y1)}L${p(x1 - 7, y1)}`);
+  let d = `M${p(x0, y0)}`, last = null;
+  for (const [start, end, place] of runs) {
+    if (last) {
+      const bend = Math.max(10, Math.abs(start - last[1]) / 2);
+      d += `C${p(last[1] + bend, last[2])} ${p(start - bend, place)} ${p(start, place)}`;
+    }
+    d += `L${p(end, place)}`;
+    last = [start, end, place];
+  }
+  arrow.querySelector(".edge").setAttribute("d", d);
   arrow.querySelector(".head").setAttribute("points",
     [p(x1, y1), p(x1 - 7, y1 - 3), p(x1 - 7, y1 + 3)].join(" "));
 }
