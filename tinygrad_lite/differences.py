@@ -68,7 +68,7 @@ def slope(
     above, above_error = _extrapolate((right - centre) / steps, 2 * noise, power=1)
     below, below_error = _extrapolate((centre - left) / steps, 2 * noise, power=1)
     gap, unsure = abs(above - below), above_error + below_error
-    if min(error, unsure) > 0.01 * max(abs(value), size / scale):
+    if max(error, unsure) > 0.01 * max(abs(value), size / scale):
         return UNKNOWN
     if gap > 2 * unsure and gap > 1e-6 * max(abs(above), abs(below)):
         low, high = min(above, below) - unsure, max(above, below) + unsure
