@@ -24,12 +24,12 @@ def test_the_corpus_is_large_and_covers_every_kind():
     kinds = {options[0] for case in cases for options in case.expected.values()}
     assert kinds >= {*KINDS, "right", "inherited"}
     assert kinds <= {*KINDS, "right", "inherited"}
-    assert len(cases) >= 400
+    assert len(cases) >= 550
     assert len({case.name for case in cases}) == len(cases)
 
 
 def test_every_error_is_detected(tally):
-    assert tally.wrong >= 400
+    assert tally.wrong >= 500
     assert tally.missed == 0, names(tally.misled)
 
 
@@ -40,11 +40,11 @@ def test_every_right_claim_is_called_right(tally):
 
 def test_the_kind_is_the_one_a_teacher_would_name(tally):
     assert tally.preferred / tally.wrong >= 0.85
-    assert (tally.preferred + tally.accepted) / tally.wrong >= 0.9
+    assert (tally.preferred + tally.accepted) / tally.wrong >= 0.95
 
 
 def test_a_wrong_explanation_is_rare(tally):
-    assert len(tally.misled) / tally.wrong <= 0.02, names(tally.misled)
+    assert len(tally.misled) / tally.wrong <= 0.01, names(tally.misled)
 
 
 def test_a_derivation_of_26_lines_takes_less_than_a_second():

@@ -52,6 +52,8 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
         found = [*updated_weights(search)]
     if not found:
         found = [*_with_factor(search, scales)]
+        if found:  # two mistakes in a row are no likelier than one unknown factor
+            found += _proportional(search)
     if not found:
         found = [*_pairs(search)]
     if not found:
