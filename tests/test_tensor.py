@@ -103,6 +103,8 @@ def test_grad_is_an_array_of_the_nodes_shape():
     q = s * s
     r = q * q + q
     (r * x).sum().backward()
+    (2 * s).backward()  # adds to it
+    s.grad -= 2.0
     for node in (s, x, q, r):
         assert type(node.grad) is np.ndarray
         assert node.grad.shape == node.shape
@@ -176,6 +178,18 @@ def test_leaf_gradients_alias_nothing(graph, given):
     a.grad *= 0.0  # raises where the array is read-only
     b.grad += 0.0
     np.testing.assert_array_equal(b.grad, before)
+
+
+def test_a_rule_that_returns_an_operand_gives_it_not_away():
+    @tg.primitive("half_square({0})")
+    def half_square(xp, x):
+        return 0.5 * xp.sum(x * x)
+
+    half_square.pull(lambda xp, G, y, x: x)  # right where G is 1
+    for x in (Tensor([1.0, 2.0]), Tensor([1.0, 2.0]) * 1):
+        half_square(x).backward()
+        np.testing.assert_array_equal(x.grad, x.data)
+        assert not np.shares_memory(x.grad, x.data)
 
 
 def test_a_leaf_as_the_loss():

@@ -80,6 +80,8 @@ def test_nested_structures():
     np.testing.assert_array_equal(g["layers"][0].u, [4.0, 4.0, 4.0])
     assert g["layers"][0].v == 6.0
     assert g["layers"][1] == 1.0
+    assert type(g["layers"][0].v) is float
+    assert type(g["layers"][1]) is float
 
 
 def test_aux_is_passed_through_plain():
@@ -182,6 +184,9 @@ def test_jvp_of_structures_and_numbers():
     assert y == {"a": 6.0, "b": 7.0}
     assert dy == {"a": 23.0, "b": 0.0}
     assert type(dy["a"]) is float
+    y, dy = tg.jvp(lambda x, s: s * x.sum() + s, (np.ones(2), 3.0), (np.ones(2), 1.0))
+    assert (type(y), type(dy)) == (np.ndarray, np.ndarray)
+    assert (y, dy) == (9.0, 9.0)
 
 
 def test_forward_over_reverse_is_the_hessian_product(rng):

@@ -52,6 +52,8 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
             c = rule(xp, g, y, index, *operands, **params)
         else:
             c = rule(xp, g, y, *operands, **params)
+            if type(c) is np.ndarray and any(c is a for a in operands):
+                c = c.copy()  # a gradient is no one else's array: users change it in place
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise

@@ -75,9 +75,7 @@ def _store(cotangents: dict[Node, Any]) -> None:
         if node.op is not None:
             node._grad = g
         else:
-            key = id(g)
-            _accumulate(node, g, shared=key in passed_on)
-            passed_on.add(key)
+            _accumulate(node, g, shared=id(g) in passed_on)
 
 
 def _accumulate(leaf: Node, g: Any, *, shared: bool) -> None:
