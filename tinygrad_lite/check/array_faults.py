@@ -178,11 +178,14 @@ def _softmax(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         "the derivative of the logistic function stands where softmax's belongs, diagonal squared"
     )
     yield Fault("twice", "extra-factor", 0.2, lambda g: y * y * (g - _total(g * y, axis)), text)
-    if y.ndim == 2:
-        other = 1 if axis % 2 == 0 else 0
-        text = f"the sum in softmax's derivative is over axis {other}, not {axis % 2}"
-        across = lambda g: y * (g - _total(g * y, other))  # noqa: E731
-        yield Fault("axis", "wrong-axis", 0.05, across, text)
+    for other in range(y.ndim):
+        if other != axis % y.ndim:
+            text = f"the sum in softmax's derivative is over axis {other}, not {axis % y.ndim}"
+            yield Fault(f"axis-{other}", "wrong-axis", 0.05, _summed_along(y, other), text)
+
+
+def _summed_along(y: Vector, axis: int) -> Handed:
+    return lambda g: y * (g - _total(g * y, axis))
 
 
 def _log_softmax(tape: Tape, node: Node, index: int) -> Iterator[Fault]:

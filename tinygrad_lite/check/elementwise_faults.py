@@ -25,7 +25,7 @@ from .faults import (
 from .tape import Tape, Vector
 
 _CONFUSED = (*ACTIVATIONS, "sin", "cos", "exp", "log")  # whose derivatives are mistaken for others
-_FUNCTIONS = (*_CONFUSED, "log1p", "expm1", "tan", "sinh", "cosh", "atan", "erf", "softplus")
+_FUNCTIONS = (*_CONFUSED, "abs", "log1p", "expm1", "tan", "sinh", "cosh", "atan", "erf", "softplus")
 _POINT = "activation-derivative-at-wrong-point"
 _OTHER = "wrong-activation-derivative"
 

@@ -50,14 +50,10 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
         found = [*_together(search)]
     if not found:
         found = [*updated_weights(search)]
-    if not found:
-        found = [*_with_factor(search, scales)]
-        if found:  # two mistakes in a row are no likelier than one unknown factor
-            found += _proportional(search)
+    if not found:  # two mistakes in a row are no likelier than one unknown factor
+        found = [*_with_factor(search, scales), *_proportional(search)]
     if not found:
         found = [*_pairs(search)]
-    if not found:
-        found = [*_proportional(search)]
     return found
 
 
@@ -200,10 +196,8 @@ def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
     if abs(k + 1) <= tol:
         yield "sign", "the sign is flipped"
         return
-    for sign in (1, -1):
-        for m in scales.whole(sign * k, tol):
-            more = "" if sign == 1 else ", and the sign is flipped"
-            yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1) + more
+    for m in scales.whole(k, tol):
+        yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
 
 
 def _pairs(search: Search) -> Iterator[Explanation]:

@@ -86,7 +86,9 @@ class Scales:
             near += layer
         found: set[int] = set()
         for n in near:
-            if n.op is not None and n.op.name in ("sum", "matmul", "getitem"):
+            if n.op is None or (n.op.name == "matmul" and n.shape):
+                continue  # a matrix product sums too, but nobody takes a mean of it
+            if n.op.name in ("sum", "matmul"):
                 found.update(np.shape(n.operands[0]))
                 found.add(np.size(n.operands[0]) // max(np.size(n.data), 1))
         return found

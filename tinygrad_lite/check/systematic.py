@@ -28,6 +28,12 @@ def resweep(search: Search, replaced: dict[Edge, Replacement]) -> Vector | None:
             if c is None or c.shape != x.shape:
                 return None
             total = c if total is None else total + c
+        for shadow, below, y in search.catalogue.shadows:
+            if below is x and (shadow, 0) in replaced and y in g:
+                c = replaced[shadow, 0](g[y])
+                if c is None or c.shape != x.shape:
+                    return None
+                total = total + c - contribution(shadow, 0, g[y])
         g[x] = total
     return g[search.target]
 
@@ -35,7 +41,8 @@ def resweep(search: Search, replaced: dict[Edge, Replacement]) -> Vector | None:
 def everywhere(search: Search) -> Iterator[tuple[str, float, str, Node]]:
     """(kind, cost, words, a step) of faults that, made at every step of a sort, give the claim."""
     groups: dict[tuple[str, int, str], list[tuple[Node, int, Fault]]] = {}
-    for n, i, _, fault in search.faults:
+    written_out = ((n, i, x, fault) for n, i, x, fault, _, _ in search.written_out)
+    for n, i, _, fault in (*search.faults, *written_out):
         assert n.op is not None
         groups.setdefault((n.op.name, i, fault.key), []).append((n, i, fault))
     for group in groups.values():

@@ -53,7 +53,9 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
         for other, v, source in factors.get(x.shape, ()):
             if large and source is not x:
                 continue
-            yield Changed(x, "extra-factor", 0.2, f"there is a factor {other} too many {at}", g * v)
+            cost = 0.35 if other.startswith("log") else 0.2  # 1 / x is rather a factor x lost
+            text = f"there is a factor {other} too many {at}"
+            yield Changed(x, "extra-factor", cost, text, g * v)
         if g.ndim == 2 and g.shape[0] == g.shape[1]:
             text = f"the gradient with respect to {name} is transposed"
             yield Changed(x, "transpose", 0.1, text, g.T)
