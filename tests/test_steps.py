@@ -197,3 +197,12 @@ def test_a_rule_that_cannot_be_written_still_steps():
     (share,) = shares(steps_of(y, x=x, y=y), "y", "x")
     assert (share.rule, share.rule_numbers, share.grad) == ("", "6", "6")
     assert share.pull == "the rule of odd, given ∂y/∂y"
+
+
+def test_overflow_and_infinities_are_shown_without_a_warning():
+    x = tg.Tensor(np.array([1000.0, 0.0]))
+    with np.errstate(all="ignore"):
+        E = (tg.exp(x) * 0.0 + tg.log(x)).sum()
+    last = [s.grad for b in steps_of(E, x=x, E=E).backward for s in b.shares][-1]
+    assert last == "[NaN, ∞]"
+    assert "∞" in tg.draw(E).svg

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import contextvars
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ def local_text(node: Node, index: int, names: Names, style: str = "text", *, dep
     if not callable(rule):
         return _number(rule)
     twin, inputs, known = _stand_ins(node, names, style, depth)
-    local = contextvars.Context().run(lambda: rule(ops, twin, *inputs, **node.params))
+    local = _aside(lambda: rule(ops, twin, *inputs, **node.params))
     return _expression(local, known, style, _RULE_DEPTH).body
 
 
@@ -72,9 +72,20 @@ def pullback_text(
     twin, inputs, known = _stand_ins(node, names, style, depth)
     g = _leaf(node, node.data)
     known[id(g)] = _Text(cotangent, ATOM if cotangent.isidentifier() else SUM)
-    result = contextvars.Context().run(lambda: contribution(twin, index, g, record=True))
+    result = _aside(lambda: contribution(twin, index, g, record=True))
     del inputs
     return _expression(result, known, style, _RULE_DEPTH).body
+
+
+def _aside(compute: Callable[[], Any]) -> Any:
+    """What `compute` gives outside of the user's scopes and settings; a rule that is run to be
+    written may overflow without a warning."""
+
+    def quietly() -> Any:
+        with np.errstate(all="ignore"):
+            return compute()
+
+    return contextvars.Context().run(quietly)
 
 
 def _stand_ins(

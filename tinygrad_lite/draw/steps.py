@@ -103,7 +103,8 @@ def trace(root: Node, names: Names) -> Steps:
     else:
         seed = f"{symbol} = ones {shape_text(root.shape)}: the gradient of the sum of its entries"
     one = 1.0 if isinstance(root, Scalar) else namespace(root.data).ones_like(root.data)
-    backward = () if root.op is None else tuple(_sweep(root, one, order, names))
+    with np.errstate(all="ignore"):  # an overflow is shown, and was warned of when it was recorded
+        backward = () if root.op is None else tuple(_sweep(root, one, order, names))
     return Steps(root, names, forward, backward, one, seed)
 
 
