@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from . import functions, ops
@@ -124,10 +125,9 @@ def _translate(
     Arguments are matched by NumPy's own signature, so that a third positional `dtype` is not taken
     for our third setting. C functions of older NumPy versions have none; theirs are passed on.
     """
-    accepted = _parameters(ours)
-    try:
-        signature = inspect.signature(function)
-    except ValueError:
+    accepted = _accepted(ours)
+    signature = _signature(function)
+    if signature is None:
         _refuse(full, {k: v for k, v in kwargs.items() if k in STORAGE and v is not None})
         return list(args), kwargs
     inputs: list[Any] = []
@@ -148,7 +148,16 @@ def _translate(
     return inputs, settings
 
 
-def _parameters(ours: Function) -> frozenset[str]:
+@cache
+def _signature(function: Function) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None
+
+
+@cache
+def _accepted(ours: Function) -> frozenset[str]:
     return frozenset(inspect.signature(ours).parameters)
 
 

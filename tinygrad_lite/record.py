@@ -208,7 +208,7 @@ def binary_method(op: Primitive) -> Callable[[Any, Any], Any]:
             source: Any = other
         elif type(other) is float:
             source = b = other
-        elif type(other) is int:
+        elif isinstance(other, (int, float)):  # np.float64 is a float
             return method(self, to_float(other, op.name))
         else:
             return op(self, other)

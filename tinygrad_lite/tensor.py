@@ -51,7 +51,7 @@ class Tensor(Array):
 
         A single entry needs no argument; any other shape needs `cotangent`, the gradient of the
         loss with respect to this. Leaves accumulate over calls. With `record`, gradients are nodes
-        that can be differentiated.
+        that can be differentiated; such a gradient holds on to its graph until `zero_grad()`.
         """
         backward(self, cotangent, record=record)
 

@@ -50,7 +50,8 @@ class Value(Scalar):
     def backward(self, cotangent: float | None = None, *, record: bool = False) -> None:
         """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.
 
-        Leaves accumulate over calls. With `record`, gradients are nodes that can be differentiated.
+        Leaves accumulate over calls. With `record`, gradients are nodes that can be differentiated;
+        such a gradient holds on to its graph until `zero_grad()`.
         """
         backward(self, cotangent, record=record)
 
