@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,8 @@ def _right(claim: Claim) -> Finding:
         error=compared.error,
         entry=compared.entry,
         also=(),
-        expected=claim.expected,
-        claimed=claim.value,
+        expected=_plain(claim.expected),
+        claimed=_plain(claim.value),
     )
 
 
@@ -84,8 +85,8 @@ def _wrong(
         error=compared.error if compared else None,
         entry=compared.entry if compared else None,
         also=(),
-        expected=claim.expected,
-        claimed=claim.value,
+        expected=_plain(claim.expected),
+        claimed=_plain(claim.value),
         first=len(claims) > 1 and not wrong_before,
     )
     local = Search(tape, catalogue, claim, usable)
@@ -194,3 +195,8 @@ def _is_rounded(claim: Claim) -> bool:
             if near.all() and (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
                 return True
     return False
+
+
+def _plain(array: Vector) -> Any:
+    """An array, or a float for a single number."""
+    return array if np.ndim(array) else float(array)

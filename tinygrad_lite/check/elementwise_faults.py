@@ -84,6 +84,10 @@ def _broadcast(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
 
     text = f"the mean over axis {words} stands where the sum belongs, off by exactly {n}"
     yield Fault("mean", "mean-vs-sum", 0.0, reduced(np.mean, axes), text)
+    whole = lambda g: np.sum(pulled(node, index, g)) + np.zeros(np.shape(x))  # noqa: E731
+    if np.size(x) > 1:
+        text = f"yours is summed over every axis; sum over axis {words} only"
+        yield Fault("everything", "wrong-axis", 0.05, whole, text)
     sum_ = f"the gradient of {name} is summed over axis {words}, along which it was broadcast"
     if len(axes) == 1:
         for at, which in ((0, "first"), (-1, "last")):
@@ -157,6 +161,12 @@ def function_faults(
         yield put("yy", _OTHER, 0.15, y * y, f"{above}² {instead}")
         yield put("1-x", _OTHER, 0.15, 1 - a, f"1 - {below} {instead}")
         yield put("y(1+y)", _OTHER, 0.15, y * (1 + y), f"{above} (1 + {above}) {instead}")
+    if name in ("silu", "gelu"):  # y = x c(x): y' = c + x c'
+        share = np.where(a == 0, 0.5, y / np.where(a == 0, 1.0, a))
+        rest = f.slope(a) - share
+        yield put("constant", "missing-term", 0.0, share, f"the second term of {slope} is left out")
+        yield put("linear", "missing-term", 0.0, rest, f"the first term of {slope} is left out")
+        yield put("minus", "sign", 0.05, share - rest, f"the sign within {slope} is flipped")
     for other in _CONFUSED:
         op = registry[other]
         rule, settings = op.rules[0], dict(op.defaults)

@@ -51,7 +51,11 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     if not found:
         found = [*updated_weights(search)]
     if not found:  # two mistakes in a row are no likelier than one unknown factor
-        found = [*_with_factor(search, scales), *_proportional(search)]
+        found = [
+            *_with_factor(search, scales),
+            *_changed_with_sign(search),
+            *_proportional(search),
+        ]
     if not found:
         found = [*_pairs(search)]
     return found
@@ -190,6 +194,18 @@ def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
                     (kind,),
                 )
                 break
+
+
+def _changed_with_sign(search: Search) -> Iterator[Explanation]:
+    """A node's gradient changed as a whole, and the sign flipped besides."""
+    for x, kind, cost, text, value in changed_gradients(search):
+        delta = value - search.g[x]
+        if not np.isfinite(delta).all():
+            continue
+        agrees = search.agrees(-search.base - search.project(x, delta))
+        if agrees and search.matches(-search.carry([(x, delta)])):
+            words, where = f"{text}; and the sign is flipped", search.tape.step(x)
+            yield _explanation(kind, TWO + cost, words, where, [], ("sign",))
 
 
 def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:

@@ -99,6 +99,8 @@ def misread(tape: Tape, x: Any) -> Iterator[tuple[str, str, Vector, str]]:
             yield f"{i}", "missing-factor", values[i], f"{labels[1 - i]} is left out of {name}"
     elif x.op.name == "matmul":
         A, B = values
+        for i in (0, 1):
+            yield f"{i}", "missing-factor", values[i], f"{labels[1 - i]} is left out of {name}"
         for i, (C, D) in enumerate(((A.T, B), (A, B.T))):
             if C.shape == (A, B)[0].shape and D.shape == B.shape and (A, B)[i].ndim == 2:
                 text = f"{labels[i]} is transposed in {name}"

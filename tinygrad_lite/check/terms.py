@@ -64,6 +64,9 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
                 for by in (1, -1):
                     text = f"the entries are shifted by one along axis {axis}"
                     yield Changed(x, "off-by-index", 0.2, text, np.roll(g, by, axis))
+                if g.ndim > 1 and axis == 0:
+                    text = "the entries are turned round, in reverse along every axis"
+                    yield Changed(x, "wrong-order", 0.3, text, np.flip(g))
                 if g.shape[axis] > 1:
                     text = f"the entries are in reverse along axis {axis}"
                     yield Changed(x, "wrong-order", 0.3, text, np.flip(g, axis))
