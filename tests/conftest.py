@@ -52,9 +52,9 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def offline() -> Iterator[Any]:
-    """A browser context without a network."""
+    """A browser context without a network; by module, since a second one may not run beside it."""
     path = needs("browser")
     sync_api = needs("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
