@@ -358,7 +358,7 @@ def test_other_array_libraries(library, needs):
     x, v = xp.asarray(data), xp.asarray(data[::-1].copy())
 
     def f(x):
-        return (tg.tanh(x) ** 2).sum()
+        return (tg.tanh(x) ** 2).sum()  # the pullback of sum calls functions of the library
 
     for found, expected in [
         (tg.grad(f)(x), tg.grad(f)(data)),
@@ -369,6 +369,10 @@ def test_other_array_libraries(library, needs):
     ]:
         assert type(found) is type(x)
         np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12)
+    u = tg.Tensor(v)
+    for along in (tg.jvp(f, (x,), (u,))[1], tg.vjp(tg.flip, x)[1](u)[0], tg.hvp(f)(x, u)):
+        assert isinstance(along, tg.Tensor)
+        assert along.op is not None
     t = tg.Tensor(x)
     J = (t * t).jacobian(t)
     assert type(J) is type(x)

@@ -33,10 +33,10 @@ def pull(y: Node, xs: Sequence[Node], cotangent: Any, *, record: bool = False) -
 
 
 def _own(g: Any, x: Node) -> Any:
-    """g as x's float or an array of its own: a sweep may hand out one array twice, or a view."""
-    if isinstance(g, Node):
+    """g, if an array then one of its own: a sweep may hand out one array twice, or a view."""
+    if isinstance(g, Node) or isinstance(x, Scalar):
         return g
-    return float(g) if isinstance(x, Scalar) else namespace(x.data).asarray(g, copy=True)
+    return namespace(x.data).asarray(g, copy=True)
 
 
 def push(y: Node, xs: Sequence[Node], tangents: Sequence[Any], *, record: bool = False) -> Any:
@@ -51,7 +51,7 @@ def push(y: Node, xs: Sequence[Node], tangents: Sequence[Any], *, record: bool =
                 tangent = ops.ones_like(g) * tangent  # arrays hand a scalar a 0-d gradient
             if isinstance(g, Node):
                 total = ops.add(total, pull(g, [G], tangent, record=record)[0])
-    return _own(total, y)
+    return total
 
 
 def leaf_like(y: Node, data: Any) -> Any:
