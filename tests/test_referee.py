@@ -206,6 +206,13 @@ def test_wrong_only_with_several_rows(wrap, rng):
     assert finding.explanation.startswith("Right with one row, wrong with several")
 
 
+def test_wrong_with_one_row_only(rng):
+    finding = caught(
+        lambda x: x * x, lambda dy, x: 2 * dy * x / max(len(x) - 1, 0.5), rng.normal(size=(2, 3))
+    )
+    assert "On the first row" in finding.explanation
+
+
 @pytest.mark.parametrize("wrap", [lambda f: f, opaque])
 def test_wrong_in_float32_only(wrap, rng):
     def backward(dy, x):
@@ -214,6 +221,29 @@ def test_wrong_in_float32_only(wrap, rng):
 
     finding = caught(wrap(lambda x: np.tanh(x)), backward, rng.normal(size=(5, 4)))
     assert finding.explanation.startswith("Wrong only in float32, right in float64")
+
+
+def test_a_restless_backward_is_not_excused_by_its_own_noise(rng):
+    x = rng.normal(size=(4, 3))
+
+    def backward(dy, x):
+        noise = 10 * np.sin(1e9 * x) if x.dtype == np.float64 else 0
+        return dy * (2.1 * x + noise)
+
+    caught(opaque(lambda x: x * x), backward, x, dtypes=["float32"])
+
+
+def test_the_engine_is_not_believed_where_differences_disagree(rng):
+    @tg.elementwise("sq({0})")
+    def square(xp, x):
+        """x * x, with a wrong rule."""
+        return x * x
+
+    square.local(lambda xp, y, x: 3 * x)
+    x = rng.normal(size=(4, 3))
+    report = check_function(lambda x: square(x), lambda dy, x: 2 * x * dy, x)
+    assert report.reference == "differences"
+    caught(lambda x: square(x), lambda dy, x: 3 * x * dy, x)
 
 
 def test_overflow_in_float32(rng):

@@ -73,6 +73,17 @@ def test_wrong_only_in_second_order():
         assert_gradients(op, np.array([1.0, 2.0]))
 
 
+def test_a_rule_that_looks_at_the_data_of_its_cotangent():
+    @tg.primitive("sq({0})")
+    def square(xp, x):
+        """x * x."""
+        return x * x
+
+    square.pull(lambda xp, G, y, x: 2 * x * (G.data if isinstance(G, tg.Tensor) else G))
+    with pytest.raises(AssertionError, match="along a random direction forward mode gives 0"):
+        assert_gradients(square, np.array([1.0, 2.0]), order=1)
+
+
 def test_a_small_error_is_caught():
     op = wrong_square(lambda xp, y, x: 2 * x * (1 + 1e-7))
     with pytest.raises(AssertionError, match="the gradient is wrong"):
