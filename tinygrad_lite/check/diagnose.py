@@ -87,7 +87,7 @@ def _wrong(
         also=(),
         expected=_plain(claim.expected),
         claimed=_plain(claim.value),
-        first=len(claims) > 1 and not wrong_before,
+        first=not wrong_before and any(c.node.op is not None for c in claims if len(claims) > 1),
     )
     local = Search(tape, catalogue, claim, usable)
     sources = [c for c in wrong_before if c.node in set(local.region) and c.fits]

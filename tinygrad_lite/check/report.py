@@ -133,7 +133,7 @@ class Report:
 
 
 def _heading(finding: Finding) -> str:
-    shape = finding.node.shape
+    shape = tuple(finding.node.shape)
     return f"{finding.name} {shape}" if shape else finding.name
 
 

@@ -31,7 +31,7 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
     tape = search.tape
     large = len(search.region) > LARGE
     factors = _local_derivatives(search)
-    divisors = {id(n.operands[1]) for n in tape.order if n.op is not None and n.op.name == "divide"}
+    divisors = _divisors(tape)
     for x in search.region:
         if x in search.blocked:
             continue
@@ -120,26 +120,24 @@ def changed_terms(search: Search, scales: Scales) -> Iterator[Changed]:
                     moved += [(f"{by} {axis}", v - np.roll(v, by, axis)) for by in (1, -1)]
             for shift, term in moved:
                 weight = search.project(x, term)
-                if abs(weight) < 1e-12 or _parallel(term, search.g[x]):
+                if weight == 0 or _parallel(term, search.g[x]):
                     continue
                 k = missing / weight
                 tol = tolerance_of(search.slack, weight, abs(k))
-                size = _known_size(scales, k, tol)
-                if size is None:
+                known = _known_size(scales, k, tol)
+                if known is None:
                     continue
+                size, twice = known
                 at = f"in the gradient with respect to {search.tape.label(x)}"
                 value = search.g[x] + size * term
                 if shift:
                     text = f"{name} is shifted by one along axis {shift.split()[1]} {at}"
                     yield Changed(x, "off-by-index", 0.25, text, value)
-                else:
-                    text = f"the term with {name} is missing {at}"
-                    yield Changed(x, "missing-term", 0.25, text, value)
-                    half = search.g[x] + size / 2 * term
-                    if not np.any(half * v):
-                        continue
-                    text = f"the sign of the term with {name} is flipped {at}"
-                    yield Changed(x, "sign", 0.26, text, value)
+                    continue
+                text = f"the sign of the term with {name} is flipped {at}"
+                yield Changed(x, "sign", 0.25 if twice else 0.3, text, value)
+                text = f"the term with {name} is missing {at}"
+                yield Changed(x, "missing-term", 0.3 if twice else 0.25, text, value)
 
 
 def _parallel(a: Vector, b: Vector) -> bool:
@@ -148,11 +146,15 @@ def _parallel(a: Vector, b: Vector) -> bool:
     return a.size > 1 and abs(inner - lengths) <= 1e-12 * lengths
 
 
-def _known_size(scales: Scales, k: float, tol: float) -> float | None:
-    for value in (1.0, 2.0, *scales.sizes, *scales.constants):
-        for known in (value, 1 / value, -value, -1 / value, 2 / value, -2 / value):
-            if abs(k - known) <= tol * max(1.0, abs(known)) and abs(k / known - 1) < 1e-3:
-                return known
+def _known_size(scales: Scales, k: float, tol: float) -> tuple[float, bool] | None:
+    """A term's size, as a number of the graph, and whether it is twice the usual (1 or 1/N): then
+    the term is not missing but has the wrong sign."""
+    usual = [1.0, *(1 / n for n in scales.sizes)]
+    rare = [*scales.sizes, *scales.constants, *(1 / c for c in scales.constants)]
+    for values, twice in ((usual, False), ([2 * v for v in usual], True), (rare, False)):
+        for value in values:
+            if abs(abs(k) - value) <= tol * max(1.0, value) and abs(abs(k) / value - 1) < 1e-3:
+                return float(np.copysign(value, k)), twice
     return None
 
 
