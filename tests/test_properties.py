@@ -296,3 +296,16 @@ def test_debug_changes_no_number(program, seed):
         checked = gradients(run_arrays(tg, program, leaves), leaves)
     for a, b in zip(plain, checked, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@FEW
+@given(programs, seeds)
+def test_a_value_among_tensors_gets_its_gradient_as_a_float(program, seed):
+    data = arrays(seed)
+    leaves = [Tensor(x) for x in data]
+    expected = gradients(run_arrays(tg, program, leaves), leaves)
+    v = Value(data[2])
+    mixed = [v * np.array(1.0) if i == 2 else x for i, x in enumerate(leaves)]
+    found = gradients(run_arrays(tg, program, mixed), [leaves[0], leaves[1], v, leaves[3]])
+    assert type(v.grad) is float
+    assert_close(found, expected, rtol=1e-13)
