@@ -81,6 +81,8 @@ def test_several_classes_take_the_largest_score():
     labels = np.array([1, 2, 0, 0])
     ax = plot.decision_boundary(lambda p: tg.Tensor(p) @ W, X, labels)
     assert len(ax.get_legend().get_texts()) == 3
+    line = boundary(ax)  # of class 0: ahead of 1 where x > 0, of 2 where x > 3 y
+    assert np.allclose(line[:, 0], np.maximum(0, 3 * line[:, 1]), atol=0.06)
     ax = plot.decision_boundary(lambda p: p[:, :1], X, y)
     assert len(boundary(ax))
 

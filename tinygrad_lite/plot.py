@@ -102,11 +102,9 @@ def decision_boundary(
             raise ValueError(
                 f"decision_boundary: {len(classes)} classes, but {scores.shape[1]} scores per point"
             )
-        region = scores.argmax(axis=1).reshape(across.shape)
-        edges = np.arange(scores.shape[1] + 1) - 0.5
-        colours = [COLOURS[k % len(COLOURS)] for k in range(scores.shape[1])]
-        ax.contourf(across, up, region, levels=edges, colors=colours, alpha=0.25)
-        ax.contour(across, up, region, levels=edges[1:-1], colors="k", linewidths=1)
+        for k in range(scores.shape[1]):
+            lead = scores[:, k] - np.delete(scores, k, axis=1).max(axis=1)
+            _region(ax, across, up, lead.reshape(across.shape), COLOURS[k % len(COLOURS)])
     for k, label in enumerate(classes):
         chosen = points[labels == label]
         ax.scatter(
@@ -137,6 +135,15 @@ def _score_field(ax: Any, across: Any, up: Any, field: Any, threshold: float) ->
     ax.contourf(across, up, distance, levels=levels, cmap=blend, alpha=0.45, extend="both")
     if distance.min() < 0 < distance.max():
         ax.contour(across, up, distance, levels=[0.0], colors="k", linewidths=1.4)
+
+
+def _region(ax: Any, across: Any, up: Any, lead: Any, colour: str) -> None:
+    """Where one class is ahead of all others, and the line where another draws level."""
+    top = float(lead.max())
+    if top > 0:
+        ax.contourf(across, up, lead, levels=[0.0, top], colors=[colour], alpha=0.25)
+    if lead.min() < 0 < top:
+        ax.contour(across, up, lead, levels=[0.0], colors="k", linewidths=1)
 
 
 def _scores(model: Any, points: Any, each: bool | None) -> np.ndarray[Any, Any]:

@@ -198,6 +198,8 @@ def _share(
         pull_numbers = f"{_bracketed(g)} * {_bracketed(slope)}"
     pull = written(pullback_text, node, index, names, cotangent=upstream)
     pull = _on_paper(pull) or f"the rule of {op.name}, given {upstream}"
+    if x.shape and x.shape != node.shape and pull.startswith("sum("):
+        pull += f" → {shape_text(x.shape)}"
     value = summary(c, norm=True).text
     total = summary(after, norm=True).text
     adds = "" if before is None else _sum(before, c, total)
@@ -228,6 +230,7 @@ def _evaluated(node: Node, index: int, local: str, slope: str) -> str:
 
 _ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
 _PAPER = (  # how transposing, indexing and broadcasting are written by hand
+    (r"permute_dims\((∂[^,()]+), \(1, 0\)\)", r"(\1)ᵀ"),
     (rf"permute_dims\({_ONE}, \(1, 0\)\)", r"\1ᵀ"),
     (rf"^{_ONE}\[\.\.\., None\] \* {_ONE}$", r"\1 \2ᵀ"),
     (rf"^\({_ONE}\[\.\.\., None, :\] @ {_ONE}\)\[\.\.\., 0, :\]$", r"\2ᵀ \1"),
