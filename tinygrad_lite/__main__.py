@@ -145,7 +145,7 @@ def _check(args: argparse.Namespace) -> int:
         what = "is empty" if isinstance(claims, Mapping) else f"is a {type(claims).__name__}"
         raise CannotRun(f"{args.file}: claims {what}; set claims = {{W: your dE/dW, ...}}")
     try:
-        report = check(loss, claims)
+        report = check(loss, claims, names=variables)
     except (TypeError, ValueError) as error:
         raise CannotRun(str(error)) from None
     print(report)

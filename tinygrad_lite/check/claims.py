@@ -47,7 +47,9 @@ class Claim:
         self.tolerance = tolerance(spread, self.eps, rtol, expected)
 
 
-def read(root: Node, claims: Mapping[Any, Any], cotangent: Any) -> tuple[Tape, list[Claim]]:
+def read(
+    root: Node, claims: Mapping[Any, Any], cotangent: Any, variables: Mapping[str, Any] | None
+) -> tuple[Tape, list[Claim]]:
     """The tape of `root` and its claims, or an error."""
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
@@ -60,8 +62,16 @@ def read(root: Node, claims: Mapping[Any, Any], cotangent: Any) -> tuple[Tape, l
         raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
     if root.op is None:
         raise ValueError("check: E was computed from nothing: it is a leaf or a constant")
-    tape = Tape(root, _seed(root, cotangent))
     order = topological_order(root)
+    names = None
+    if variables is not None:
+        names = {
+            id(v): name
+            for name, v in variables.items()
+            if not name.startswith("_") and not isinstance(v, (int, float))
+        }
+        names.update({id(node): node.name for node in order if node.name is not None})
+    tape = Tape(root, _seed(root, cotangent), names)
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
         user = _node(key, order, tape)
