@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import traceback
 
 import numpy as np
 import pytest
@@ -276,6 +277,19 @@ def test_a_rule_that_raises_is_named(rule, kind, message, argument):
         y.sum().backward() if argument is x else y.backward()
     (note,) = error.value.__notes__
     assert note.startswith("raised by the derivative rule of swish for input x, given y (")
+    shown = "".join(traceback.format_exception(error.value))
+    assert shown.count("Traceback") == 1
+
+
+def test_a_rule_with_settings_that_raises_is_named():
+    @tg.elementwise("scale({0}, {by})")
+    def scale(xp, x, *, by=2.0):
+        return x * by
+
+    scale.local(lambda xp, y, x, *, by: by["a"])
+    with pytest.raises(TypeError, match="not subscriptable") as error:
+        scale(v).backward()
+    assert "raised by the derivative rule of scale for input x" in error.value.__notes__[0]
 
 
 @pytest.mark.parametrize("shape", [(2,), (3, 1), (4, 3)])

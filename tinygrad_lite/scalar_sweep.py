@@ -31,7 +31,8 @@ def sweep_scalars(root: Scalar, seed: float) -> None:
     try:
         _mark(root)
         _release(root, seed)
-    except BaseException:
+    except BaseException as error:
+        error.__suppress_context__ = True  # the same rule's first failure, on plain floats
         for node in topological_order(root):
             if isinstance(node._grad, (_Once, list)):
                 node._grad = None
@@ -170,5 +171,5 @@ def _general(node: Scalar, index: int, g: float) -> float:
         return g * rule if rule else 0.0
     try:
         return g * rule(floats, node._data, *node._a, **node.params)  # type: ignore[no-any-return]
-    except (ArithmeticError, ValueError):
+    except Exception:
         return contribution(node, index, g)  # type: ignore[no-any-return]
