@@ -418,3 +418,12 @@ def test_a_graph_of_values_with_many_nodes() -> None:
     e.backward()
     assert tg.check(e, {w: w.grad})
     assert tg.check(e, {w: -w.grad})[w].kind == "sign"
+
+
+def test_numbers_typed_with_few_digits_are_diagnosed_too() -> None:
+    E, cases = written_out_logistic_network()
+    for title, node, claim, kind in cases:
+        if title in ("no sigma'", "tanh'", "y - p", "no 1/N"):
+            power = np.floor(np.log10(np.abs(claim))) - 3
+            typed = np.round(claim / 10**power) * 10**power
+            assert tg.check(E, {node: typed})[node].kind == kind, title

@@ -102,6 +102,9 @@ def _wrong(
     attempts = [local]
     if sources:
         attempts.append(Search(tape, catalogue, claim, {}))
+    unit = _typed_unit(claim)
+    if unit is not None and not _is_rounded(claim):
+        attempts.append(Search(tape, catalogue, claim, usable, unit=unit))
     for search in attempts:
         explanations = explain(search, scales) if claim.fits else explain_shape(search, scales)
         if explanations:
@@ -182,6 +185,23 @@ def _unexplained(claim: Claim) -> str:
             f"difference, or an approximation?): {values}"
         )
     return f"no simple mistake explains it: {values}, largest relative error {compared.error:.2g}"
+
+
+def _typed_unit(claim: Claim) -> Vector | None:
+    """The last digit's unit of numbers that were typed with 2 to 5 digits, else None."""
+    value = claim.value
+    if value.size < 4 or not claim.fits or (value == np.round(value)).all():
+        return None
+    power = np.floor(np.log10(np.where(value == 0, 1.0, np.abs(value))))
+    units: list[Any] = [
+        next((u for u in candidates if (np.abs(value / u - np.round(value / u)) < 1e-6).all()), 0.0)
+        for candidates in (
+            [10.0**-digits for digits in range(2, 6)],  # so many decimals
+            [10.0 ** (power - digits + 1) for digits in range(2, 6)],  # so many digits
+        )
+    ]
+    unit = np.maximum(*units)
+    return np.broadcast_to(0.6 * unit, value.shape) if np.any(unit) else None
 
 
 def _is_rounded(claim: Claim) -> bool:

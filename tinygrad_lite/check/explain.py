@@ -75,7 +75,7 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         junction = len(tape.consumers[x]) > 1
         alone = abs(weight - search.base) <= tol * abs(search.base)
         meanings = list(scales.step(n, i, k, tol, junction, alone))
-        if meanings and search.matches(search.carry([(x, (_round(k) - 1) * part)])):
+        if meanings and search.matches(search.carry([(x, (_round(k, tol) - 1) * part)])):
             for m in meanings:
                 sites = [(x, (k - 1) * part)]
                 yield _explanation(m.kind, ONE + m.cost, m.text, tape.step(n), sites)
@@ -101,6 +101,7 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     if abs(search.base) > 0:
         k = search.goal / search.base
         tol = tolerance_of(search.slack, search.base, abs(k))
+        k = _round(k, tol)
         if search.matches(k * search.expected):
             sites = [(search.target, (k - 1) * search.expected)]
             for m in scales.whole(k, tol):
@@ -114,10 +115,10 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
                     yield _explanation(m.kind, cost, text, "", sites, ("sign",))
 
 
-def _round(k: float) -> float:
+def _round(k: float, tol: float) -> float:
     """A factor read off a projection, as the simple number that it must be."""
     for n in (k, 1 / k if abs(k) > 1e-9 else k):
-        if abs(n - round(n)) < 1e-6 * max(1.0, abs(n)):
+        if abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
             exact = float(round(n))
             return exact if n == k else 1 / exact
     return k
@@ -184,7 +185,7 @@ def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
         tol = tolerance_of(search.slack, projected, abs(k))
         for kind, what in _extra(scales, k, tol):
             predicted = search.carry([(x, delta)])
-            if search.matches(_round(k) * predicted):
+            if search.matches(_round(k, tol) * predicted):
                 yield _explanation(
                     fault.kind,
                     TWO + fault.cost,

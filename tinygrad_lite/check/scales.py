@@ -138,6 +138,7 @@ class Scales:
         if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
             yield from self._square(node, k, tol)
             return
+        due = "the gradient" if alone else "what it should be"
         mine = "yours is" if alone else f"the part through {tape.label(node)} is"
         if _close(k, -1, tol):
             text = "yours is -1 x the gradient: the sign is flipped"
@@ -163,14 +164,14 @@ class Scales:
                     n = round(1 / c)
                     off = self.sizes.get(n, f"the {n} terms of the mean")
                     text = (
-                        f"{mine} {n} x the gradient, off by exactly {n}, {off}: the 1/{n} of the "
+                        f"{mine} {n} x {due}, off by exactly {n}, {off}: the 1/{n} of the "
                         "mean is missing (right if it is meant to go into the learning rate)"
                     )
                 else:
-                    text = f"{mine} {k:.6g} x the gradient: {what} is left out"
+                    text = f"{mine} {k:.6g} x {due}: {what} is left out"
                 yield Meaning(kind, 0.0, text)
             elif _close(k, c, tol):
-                text = f"{mine} {k:.6g} x the gradient: {what} is there twice"
+                text = f"{mine} {k:.6g} x {due}: {what} is there twice"
                 yield Meaning(
                     kind, 0.15 if op.name in ("multiply", "divide", "mean") else 0.23, text
                 )
@@ -182,7 +183,7 @@ class Scales:
             n = node.operands[0].size // max(node.data.size, 1)
             if n > 1 and _close(k, 1 / n, tol):
                 text = (
-                    f"{mine} 1/{n} of the gradient, off by exactly {n}, "
+                    f"{mine} 1/{n} of {due}, off by exactly {n}, "
                     f"{self.sizes.get(n, 'the number of terms')}: a mean stands where the sum is"
                 )
                 yield Meaning("mean-vs-sum", 0.05, text)
@@ -250,7 +251,7 @@ _SIGNED = {
 
 def _close(k: float, value: float, tol: float) -> bool:
     return abs(k - value) <= tol * max(1.0, abs(value)) and (
-        value == 0 or abs(k / value - 1) < 1e-3
+        value == 0 or abs(k / value - 1) < 1e-2
     )
 
 

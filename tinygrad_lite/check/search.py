@@ -50,6 +50,7 @@ class Search:
         claim: Claim,
         blocked: Mapping[Node, Vector],
         value: Vector | None = None,
+        unit: Vector | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.tape, self.claim, self.target = tape, claim, claim.node
@@ -65,6 +66,8 @@ class Search:
         self.tolerance = 10 * claim.tolerance + self.grain
         if self.value.shape == self.expected.shape and self.matches(self.expected):
             self.tolerance = 10 * claim.tolerance + 100 * grain * np.abs(self.value)
+        if unit is not None:  # the numbers were typed with few digits
+            self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
         self.base = float(np.sum(self._u * self.expected))
         self.slack = float(np.sum(np.abs(self._u) * self.tolerance))
