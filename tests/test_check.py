@@ -243,6 +243,15 @@ def test_it_works_under_no_grad_and_debug(layer: Layer) -> None:
         assert not tg.check(layer.E, {layer.W: -layer.dW})
 
 
+def test_a_maximum_on_the_way_neither_hides_nor_makes_errors() -> None:
+    """Moved at random no entry equals the maximum; and a tie's jump is not bad conditioning."""
+    x = tg.Tensor([[1.0, 3.0, 3.0], [0.5, 0.2, -1.0]], name="x")
+    E = (tg.tanh(x - 0.5 * tg.max(x, axis=1, keepdims=True)) * np.arange(6.0).reshape(2, 3)).sum()
+    E.backward()
+    assert tg.check(E, {x: x.grad})
+    assert not tg.check(E, {x: x.grad * (1 + 1e-7 * np.arange(6.0).reshape(2, 3))})
+
+
 # --- kinks
 
 
