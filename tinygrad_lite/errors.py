@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .names import name_all
-from .node import Node, topological_order
+from .node import Node, raw, topological_order
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -185,11 +185,8 @@ def _count(mask: Any) -> str:
 def refuse_bad_gradient(node: Node, index: int, g: Any, c: Any) -> None:
     """Raise `FloatingPointError` if a derivative rule made a NaN or an infinity out of a finite
     gradient, as sqrt does at 0."""
-    result = _numpy(c.data if isinstance(c, Node) else c)
-    if (
-        np.isfinite(result).all()
-        or not np.isfinite(_numpy(g.data if isinstance(g, Node) else g)).all()
-    ):
+    result = _numpy(raw(c))
+    if np.isfinite(result).all() or not np.isfinite(_numpy(raw(g))).all():
         return
     op = node.op
     assert op is not None

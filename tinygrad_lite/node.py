@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -142,6 +142,34 @@ class Node:
         meta = self._meta
         return None if meta is None else meta.line
 
+    def __pos__(self) -> Self:
+        return self
+
+    # Comparisons give plain results; a node is a dict key by identity.
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == raw(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != raw(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < raw(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= raw(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > raw(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= raw(other)
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    __hash__ = object.__hash__
+
     def parents(self) -> Iterator[Node]:
         """The inputs that are nodes, in order, with repetition."""
         return (x for x in self.inputs if isinstance(x, Node))
@@ -154,6 +182,11 @@ def _leaf(
     leaf._grad = grad
     leaf._meta = Meta(name=name, scope=scope, constant=constant)
     return leaf
+
+
+def raw(x: Any) -> Any:
+    """The value that a node holds; anything else as it is."""
+    return x._data if isinstance(x, Node) else x
 
 
 class Scalar(Node):

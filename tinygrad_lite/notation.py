@@ -16,7 +16,7 @@ import numpy as np
 
 from . import ops
 from .chain import contribution
-from .node import Array, Meta, Node, Scalar
+from .node import Array, Meta, Node, Scalar, raw
 from .primitive import ATOM, PRODUCT, SUM, UNARY, Primitive
 
 Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` gives it
@@ -148,7 +148,7 @@ def _atom(value: Any, names: Mapping[int, Any], style: str) -> _Text:
         return _Text(_latex_name(known) if style == "latex" else known, ATOM)
     if isinstance(value, Node) and value.op is not None:
         return _operation(value, names, style, 0)
-    data = value.data if isinstance(value, Node) else value
+    data = raw(value)
     if np.ndim(data) == 0:
         body = _number(float(data))
         return _Text(body, UNARY if body.startswith(("-", "−")) else ATOM)

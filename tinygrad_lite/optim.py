@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .backend import namespace
-from .node import Node
+from .node import Node, raw
 
 
 class Optimizer:
@@ -46,7 +46,7 @@ class Optimizer:
         for i, p in enumerate(self.parameters):
             g = p.grad
             if g is not None:
-                g = g.data if isinstance(g, Node) else g
+                g = raw(g)
                 p.data, self._state[i] = self._moved(p.data, g, self._state[i])
 
     def _moved(self, x: Any, g: Any, state: Any) -> tuple[Any, Any]:

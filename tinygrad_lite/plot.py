@@ -16,7 +16,7 @@ import numpy as np
 from .backend import namespace, on_floats
 from .context import no_grad
 from .names import name_all
-from .node import Node, Scalar, topological_order
+from .node import Node, Scalar, raw, topological_order
 from .primitive import Primitive
 from .sweep import sweep
 
@@ -74,7 +74,7 @@ def decision_boundary(
     it takes one point, a list of two numbers, as a model of `Value`s does; by default that is seen
     from its parameters. Nothing is recorded. Raises `ValueError` when shapes do not fit.
     """
-    points, labels = _values(X, "X"), np.asarray(y.data if isinstance(y, Node) else y)
+    points, labels = _values(X, "X"), np.asarray(raw(y))
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"decision_boundary: X must have shape (n, 2), got {points.shape}")
     if labels.shape != (len(points),):

@@ -9,7 +9,7 @@ from typing import Any
 from . import errors, functions, ops
 from .backend import to_array
 from .jacobians import jacobian
-from .node import Array, Meta, Node
+from .node import Array, Meta, Node, raw
 from .protocols import apply_function, apply_ufunc
 from .record import record_array
 from .sweep import backward
@@ -100,7 +100,7 @@ class Tensor(Array):
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, entry: Any) -> bool:
-        return bool((self._data == _raw(entry)).any())
+        return bool((self._data == raw(entry)).any())
 
     def __float__(self) -> float:
         raise TypeError("float(t) would drop the gradient; use t.item() for the plain number")
@@ -119,8 +119,6 @@ class Tensor(Array):
         body = "Tensor" + body[5:] if body.startswith("array(") else f"Tensor({body})"
         body = body.replace("\n", "\n ")
         return f"{body[:-1]}{name})" if name else body
-
-    __hash__ = object.__hash__
 
     # --- arithmetic
 
@@ -163,34 +161,8 @@ class Tensor(Array):
     def __neg__(self) -> Any:
         return record_array(ops.negative, (self,), _NO_SETTINGS)
 
-    def __pos__(self) -> Tensor:
-        return self
-
     def __abs__(self) -> Any:
         return record_array(ops.abs, (self,), _NO_SETTINGS)
-
-    # --- comparisons give plain arrays
-
-    def __eq__(self, other: object) -> Any:
-        return self._data == _raw(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._data != _raw(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._data < _raw(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._data <= _raw(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._data > _raw(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._data >= _raw(other)
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
 
     # --- indexing
 
@@ -352,10 +324,6 @@ class Tensor(Array):
         if n < 2:
             raise ValueError(f"mT needs at least 2 axes, got shape {self.shape}")
         return ops.permute_dims(self, axes=(*range(n - 2), n - 1, n - 2))
-
-
-def _raw(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
 
 
 def _raw_index(index: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import differences
-from .node import Node
+from .node import Node, raw
 from .tensor import Tensor
 from .transforms import grad, jvp
 from .value import Value
@@ -43,7 +43,7 @@ def assert_gradients(
 
 
 def _raw(x: Any) -> Any:
-    return x.data if isinstance(x, Node) else x
+    return raw(x)
 
 
 def _nodes(point: tuple[Any, ...]) -> tuple[Node, ...]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import jacobians, ops
 from .context import current_context, enable_grad
-from .node import Array, Meta, Node, Scalar, topological_order
+from .node import Array, Meta, Node, Scalar, raw, topological_order
 from .tensor import Tensor
 from .value import Value
 
@@ -163,7 +163,7 @@ def _fresh(what: str, x: Any) -> Node:
 
 
 def _plain(y: Tree, record: bool) -> Tree:
-    return y if record else _map(lambda v: v.data if isinstance(v, Node) else v, y)
+    return y if record else _map(lambda v: raw(v), y)
 
 
 # --- the transforms
@@ -273,16 +273,16 @@ def jvp(f: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tup
 
 def _vector(what: str, x: Node, value: Any, outside: bool) -> tuple[Any, bool]:
     """A cotangent or tangent, checked against x; and whether it is a node to record for."""
-    raw = value.data if isinstance(value, Node) else value
+    data = raw(value)
     if isinstance(x, Scalar):
-        raw = Value(raw).data
+        data = Value(data).data
     else:
-        raw = ops.astype(Tensor(raw).data, dtype=x.data.dtype)
-        if raw.shape != x.shape:
-            raise ValueError(f"{what}: a vector of shape {raw.shape} for a node of shape {x.shape}")
+        data = ops.astype(Tensor(data).data, dtype=x.data.dtype)
+        if data.shape != x.shape:
+            raise ValueError(f"{what}: a vector of shape {data.shape}, a node of shape {x.shape}")
     if isinstance(value, Node) and not value.constant and outside:
         return value, True
-    return raw, False
+    return data, False
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:

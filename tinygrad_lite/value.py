@@ -86,8 +86,6 @@ class Value(Scalar):
         name = "" if self.name is None else f", name={self.name!r}"
         return f"Value(data={self._data!r}, grad={self._grad!r}{name})"
 
-    __hash__ = object.__hash__
-
     __add__ = binary_method(ops.add)
     __radd__ = reflected_method(ops.add)
     __sub__ = binary_method(ops.subtract)
@@ -100,31 +98,7 @@ class Value(Scalar):
     __rpow__ = reflected_method(ops.pow)
     __neg__ = unary_method(ops.negative)
 
-    def __pos__(self) -> Value:
-        return self
-
     __abs__ = unary_method(ops.abs)
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __eq__(self, other: object) -> Any:
-        return self._data == _raw(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._data != _raw(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._data < _raw(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._data <= _raw(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._data > _raw(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._data >= _raw(other)
 
     exp = unary_method(ops.exp)
     log = unary_method(ops.log)
@@ -140,7 +114,3 @@ class Value(Scalar):
 
     def clip(self, min: float | None = None, max: float | None = None) -> Any:
         return ops.clip(self, min=min, max=max)
-
-
-def _raw(x: Any) -> Any:
-    return getattr(x, "_data", x)

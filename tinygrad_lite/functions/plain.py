@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..backend import is_array, namespace
-from ..node import Node
+from ..node import raw
 
 __all__ = ["argmax", "argmin", "isfinite", "isinf", "isnan"]
 
 
 def _raw(x: Any) -> Any:
-    data = x.data if isinstance(x, Node) else x
+    data = raw(x)
     return data if is_array(data) else np.asarray(data)
 
 

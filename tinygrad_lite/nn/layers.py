@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import namespace
-from ..node import Node
+from ..node import raw
 from ..tensor import Tensor
 from . import init
 from .init import Random
@@ -77,7 +77,7 @@ class Dropout(Module):
         if not self.training or not self.p:
             return x
         kept = self._rng.random(x.shape) >= self.p
-        data = x.data if isinstance(x, Node) else x
+        data = raw(x)
         return x * namespace(data).asarray(kept / (1 - self.p), dtype=data.dtype)
 
     def __repr__(self) -> str:
@@ -125,15 +125,11 @@ class BatchNorm(Module):
             centred = x - mean
             var = ops.mean(ops.square(centred), axis=0)
             old = 1 - self.momentum
-            self.running_mean = old * self.running_mean + self.momentum * _raw(mean)
-            self.running_var = old * self.running_var + self.momentum * n / (n - 1) * _raw(var)
+            self.running_mean = old * self.running_mean + self.momentum * raw(mean)
+            self.running_var = old * self.running_var + self.momentum * n / (n - 1) * raw(var)
         else:
             centred, var = x - self.running_mean, self.running_var
         return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.scale.shape[0]})"
-
-
-def _raw(x: Any) -> Any:
-    return x.data if isinstance(x, Node) else x

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..node import Node
+from ..node import raw
 
 
 def mse(prediction: Any, target: Any) -> Any:
@@ -38,9 +38,7 @@ def hinge(score: Any, label: Any) -> Any:
 
 
 def _same_shape(loss: str, **inputs: Any) -> None:
-    shapes = {
-        name: tuple(np.shape(x.data if isinstance(x, Node) else x)) for name, x in inputs.items()
-    }
+    shapes = {name: tuple(np.shape(raw(x))) for name, x in inputs.items()}
     if len(set(shapes.values())) > 1:
         shown = " and ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{loss}: {shown} must have the same shape")

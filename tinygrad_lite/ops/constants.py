@@ -8,13 +8,13 @@ import numpy as np
 
 from .. import floats
 from ..backend import namespace
-from ..node import Node
+from ..node import raw
 
 __all__ = ["full_like", "ones_like", "zeros_like"]
 
 
 def _raw(x: Any) -> tuple[Any, Any]:
-    data = x.data if isinstance(x, Node) else x
+    data = raw(x)
     return namespace(data), data
 
 
