@@ -279,7 +279,7 @@ def _vector(what: str, x: Node, value: Any, outside: bool) -> tuple[Any, bool]:
     else:
         data = ops.astype(Tensor(data).data, dtype=x.data.dtype)
         if data.shape != x.shape:
-            raise ValueError(f"{what}: a vector of shape {data.shape}, a node of shape {x.shape}")
+            raise ValueError(f"{what}: a vector of shape {data.shape} for one of shape {x.shape}")
     if isinstance(value, Node) and not value.constant and outside:
         return value, True
     return data, False
