@@ -173,13 +173,23 @@ class Tape:
                     calm = contribution(node, index, g)
                     c = contribution(twin[node], index, g)  # NaN where a maximum was moved
                     # A kink is not conditioning: what jumps keeps the side it was recorded on.
-                    steady = np.abs(c - calm) <= 1e-3 * np.max(np.abs(calm), initial=0.0)
+                    steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
                     c = shake(np.where(steady, c, calm))
                     found[x] = c if x not in found else found[x] + c
         return found
 
 
 _SHAKE = 1e-8
+
+
+def _size(node: Node, g: Vector, c: Vector) -> Any:
+    """What a contribution is large or small against: for an elementwise op its cotangent, because
+    a saturated function's slope is small and ill-conditioned without any kink."""
+    assert node.op is not None
+    if node.op.elementwise and g.shape == c.shape:
+        return np.maximum(np.abs(g), np.abs(c))
+    largest = float(np.max(np.abs(c), initial=0.0))
+    return max(largest, float(np.max(np.abs(g), initial=0.0))) if node.op.elementwise else largest
 
 
 def in_fresh_context(function: Any, *args: Any) -> Any:
