@@ -95,6 +95,8 @@ def to_array(value: Any, what: str) -> Array:
     Integers and booleans become float64, floating dtypes stay; complex, object and text data raise
     `TypeError`, ragged lists `ValueError`.
     """
+    if type(value) is np.ndarray and value.dtype.kind == "f":
+        return value
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{what}: a masked array is not supported; use .filled() and tg.where")
     if value is None or isinstance(value, (str, bytes)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import errors, floats, ops
 from .backend import Namespace, namespace, on_floats
-from .node import Node, Scalar
+from .node import NO_PARAMS, Node, Scalar
 from .primitive import ONE, Primitive
 
 
@@ -35,7 +35,8 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
             f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
         )
     rule = op.rules[0 if op.arity is None else index]
-    params = node.params
+    meta = node._meta
+    params = NO_PARAMS if meta is None else meta.params
     try:
         if op.elementwise:
             if rule is ONE:
@@ -52,8 +53,9 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
             c = rule(xp, g, y, index, *operands, **params)
         else:
             c = rule(xp, g, y, *operands, **params)
-            if type(c) is np.ndarray and any(c is a for a in operands):
-                c = c.copy()  # a gradient is no one else's array: users change it in place
+            for a in operands:
+                if c is a and type(c) is np.ndarray:
+                    c = c.copy()  # a gradient is no one else's array: users change it in place
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise

@@ -225,19 +225,11 @@ class Scalar(Node):
 class Array(Node):
     """Storage for an array of any Array-API library."""
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_inputs", "_meta", "_operands", "op")
+    __slots__ = ("__weakref__", "_data", "_grad", "_meta", "inputs", "op", "operands")
 
-    _inputs: tuple[Any, ...]
-    _operands: tuple[Any, ...]
+    inputs: tuple[Any, ...]
+    operands: tuple[Any, ...]
     result: ClassVar[type[Array]]  # the class of an op's result: Tensor, which is defined above
-
-    @property
-    def inputs(self) -> tuple[Any, ...]:
-        return self._inputs
-
-    @property
-    def operands(self) -> tuple[Any, ...]:
-        return self._operands
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ def _stand_ins(
             )
     else:
         assert isinstance(twin, Array)
-        twin._inputs, twin._operands = tuple(inputs), node.operands
+        twin.inputs, twin.operands = tuple(inputs), node.operands
     twin._meta = Meta(params=node.params)
     known[id(twin)] = _expression(node, names, style, depth)
     return twin, tuple(inputs), known
@@ -127,7 +127,7 @@ def _leaf(like: Node, data: Any) -> Any:
     if isinstance(leaf, Scalar):
         leaf._x = leaf._y = leaf._a = leaf._b = None
     else:
-        leaf._inputs = leaf._operands = ()
+        leaf.inputs = leaf.operands = ()
     return leaf
 
 
@@ -209,7 +209,7 @@ class _Fill(ast.NodeTransformer):
     """Puts the inputs' expressions in the place of their holes."""
 
     def __init__(self, inputs: Mapping[str, str]) -> None:
-        self._inputs = inputs
+        self.inputs = inputs
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Leave out settings that are off: `axis=None`, `keepdims=False`."""
@@ -222,7 +222,7 @@ class _Fill(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        body = self._inputs.get(node.id)
+        body = self.inputs.get(node.id)
         if body is None:
             return node
         try:

@@ -84,12 +84,12 @@ def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, An
         meta = _meta(op, context, inputs, tuple(operands), params, y)
     if recorded:
         node.op = op
-        node._inputs = inputs
-        node._operands = tuple(operands)
+        node.inputs = inputs
+        node.operands = tuple(operands)
         node._meta = meta
     else:
         node.op = None
-        node._inputs = node._operands = ()
+        node.inputs = node.operands = ()
         node._meta = Meta(scope=meta.scope if meta else (), constant=True)
     return node
 

@@ -70,7 +70,7 @@ def _seed(root: Node, cotangent: Any) -> Any:
 def _store(cotangents: dict[Node, Any]) -> None:
     passed_on = {id(g) for node, g in cotangents.items() if node.op is not None}
     for node, g in cotangents.items():
-        if isinstance(g, np.generic) and not isinstance(node, Scalar):
+        if type(g) is not np.ndarray and isinstance(g, np.generic) and not isinstance(node, Scalar):
             g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
         if node.op is not None:
             node._grad = g

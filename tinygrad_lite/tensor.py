@@ -37,7 +37,7 @@ class Tensor(Array):
         self._data = to_array(data, "Tensor")
         self._grad = None
         self.op = None
-        self._inputs = self._operands = ()
+        self.inputs = self.operands = ()
         self._meta = None if name is None else Meta(name=name)
 
     def _convert(self, value: Any, what: str) -> Any:
