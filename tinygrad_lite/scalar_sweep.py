@@ -121,9 +121,12 @@ def _release(root: Scalar, seed: float) -> None:
                 except Exception:
                     c = contribution(node, 0, g)
             if type(y) is not float:
-                if x._grad is _ONCE:
+                held = x._grad
+                if held is _ONCE:
                     x._grad = c
                     push(x)
+                elif type(held) is float:  # a leaf
+                    x._grad = held + c
                 elif _add(x, c):
                     push(x)
                 x = y
@@ -136,9 +139,12 @@ def _release(root: Scalar, seed: float) -> None:
                         c = g * rule_y(floats, node._data, node._a, node._b)
                     except Exception:
                         c = contribution(node, 1, g)
-        if x._grad is _ONCE:
+        held = x._grad
+        if held is _ONCE:
             x._grad = c
             push(x)
+        elif type(held) is float:
+            x._grad = held + c
         elif _add(x, c):
             push(x)
 
