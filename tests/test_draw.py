@@ -118,6 +118,16 @@ def test_around_shows_the_surroundings():
         tg.draw(first * 1.0, around=middle)
 
 
+def test_around_calls_after_only_what_depends_on_it():
+    x = start = tg.Value(1.0)
+    y = tg.Value(2.0)
+    for _ in range(9):
+        x, y = x * 2.0, y * 2.0
+    scene = tg.draw(x + y, around=start, max_nodes=3).scene
+    titles = {box.title for box in scene.boxes if box.kind == "group"}
+    assert titles == {"8 nodes after", "10 nodes beside"}
+
+
 def test_several_roots():
     a = tg.Value(1.0, name="a")
     b, c = a * 2.0, a + 1.0

@@ -73,6 +73,18 @@ def test_unfolding_keeps_the_order_of_the_neurons(visit):
     assert sorted(order, key=lambda key: frames[key]) == order
 
 
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_a_picture_too_large_opens_at_its_beginning(visit, direction):
+    x = tg.Value(1.0, name="first")
+    for _ in range(25):
+        x = x * 3.0
+    page = visit(x, html=play(x, direction=direction).html)
+    picture = page.locator("#picture").bounding_box()
+    leaf = page.locator(".box.leaf").bounding_box()
+    axis = "x" if direction == "right" else "y"
+    assert 0 <= leaf[axis] - picture[axis] < 100
+
+
 def test_a_step_inside_a_folded_scope_says_where_it_is(visit):
     page = visit(mlp())
     press(page, "ArrowRight")

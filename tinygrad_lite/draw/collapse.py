@@ -322,7 +322,7 @@ def _equal_parts(nodes: Sequence[Node], layers: Mapping[Node, int], parts: int) 
 
 
 def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
-    """Fold all but the nodes nearest to `around`: what lies before it, and the rest."""
+    """Fold all but the nodes nearest to `around`: what it depends on, what uses it, the rest."""
     consumers: dict[Node, list[Node]] = {}
     for node in order:
         for x in node.parents():
@@ -333,17 +333,15 @@ def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
         reached = [x for node in ring for x in (*node.parents(), *consumers.get(node, ()))]
         ring = list(dict.fromkeys(x for x in reached if x not in near))[: budget - len(near)]
         near.update(dict.fromkeys(ring))
-    before = {around}
+    sides = {around: "around"}
     for node in reversed(order):
-        if node in before:
-            before.update(node.parents())
-    return _without_singles(
-        {
-            node: ("around", "before" if node in before else "after")
-            for node in order
-            if node not in near
-        }
-    )
+        if sides.get(node) in ("around", "before"):
+            sides.update((x, "before") for x in node.parents())
+    for node in order:
+        if any(sides.get(x) in ("around", "after") for x in node.parents()):
+            sides[node] = "after"
+    rest = [node for node in order if node not in near]
+    return _without_singles({node: ("around", sides.get(node, "beside")) for node in rest})
 
 
 def _plan(order: Sequence[Node], scopes: Mapping[Node, Path], keys: Keys) -> Plan:

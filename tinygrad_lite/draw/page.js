@@ -57,15 +57,14 @@ function go(to, quiet) {
   }
   highlight();
   describe(quiet);
-  if (!quiet) reveal(concerned());
+  if (!quiet) reveal(concerned(steps[position]));
   $("scrub").value = position;
   $("first").disabled = $("back").disabled = position === 0;
   $("next").disabled = $("last").disabled = position === steps.length - 1;
 }
 
-/** The boxes that the step at hand is about, its op first. */
-function concerned() {
-  const step = steps[position];
+/** The boxes that a step is about, its op first. */
+function concerned(step) {
   const ids = step.kind === "backward" ? step.shares.map((s) => s.box) : step.from ?? [];
   return [...new Set([...step.boxes, ...ids].map(seen))];
 }

@@ -337,16 +337,16 @@ function fit(all) {
   const { w, h } = room();
   const whole = Math.min(w / extent.w, h / extent.h, 1.3);
   view.k = all ? whole : Math.max(whole, 0.85);
-  view.x = extent.x - Math.max(0, (w / view.k - extent.w) / 2);
-  view.y = extent.y + (extent.h - h / view.k) / 2;
+  const x = extent.x + (extent.w - w / view.k) / 2, y = extent.y + (extent.h - h / view.k) / 2;
+  view.x = down ? x : Math.min(x, extent.x);
+  view.y = down ? Math.min(y, extent.y) : y;
   soon();
 }
 
 /** As large as can be read, with the step at hand, or the first, in view. */
 function start() {
   fit(false);
-  const ids = concerned();
-  reveal(ids.length || steps.length < 2 ? ids : [seen(steps[1].box)]);
+  reveal(concerned(steps[position || Math.min(1, steps.length - 1)]));
 }
 
 /** Move as little as brings these boxes into view. */
