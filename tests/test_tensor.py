@@ -243,6 +243,38 @@ def test_no_grad_records_nothing():
     assert not (x * x).constant
 
 
+def test_no_grad_decorates_a_function():
+    @tg.no_grad()
+    def predict(t):
+        return t * 2
+
+    t = Tensor([1.0])
+    assert predict(t).constant
+    assert not (t * 2).constant
+
+
+def test_data_keeps_its_shape():
+    """A graph recorded before, or a gradient, would be broadcast against the new shape."""
+    t = Tensor(np.ones((3, 3)))
+    (t * np.arange(9.0).reshape(3, 3)).sum().backward()
+    with pytest.raises(
+        ValueError, match=r"Tensor.data: shape \(3, 1\) for a Tensor of shape \(3, 3\); make"
+    ):
+        t.data = np.ones((3, 1))
+    with pytest.raises(
+        ValueError, match=r"Tensor.grad: shape \(3,\) for a Tensor of shape \(3, 3\)$"
+    ):
+        t.grad = np.ones(3)
+
+
+def test_axes_are_given_one_by_one_or_together():
+    t = Tensor(np.ones((2, 3, 4)))
+    for make in (lambda *a: t.permute_dims(*a), lambda *a: t.transpose(*a)):
+        assert [make(2, 0, 1).shape, make((2, 0, 1)).shape, make([2, 0, 1]).shape] == [
+            (4, 2, 3)
+        ] * 3
+
+
 def test_no_grad_ends_with_an_exception():
     with pytest.raises(KeyError), tg.no_grad():
         raise KeyError

@@ -330,6 +330,7 @@ def test_detach_and_no_grad_inside():
         (lambda: tg.grad(lambda x: x)(1j), TypeError, "complex"),
         (lambda: tg.hessian(lambda x: x)(np.ones(2)), ValueError, "hessian needs .* scalar"),
         (lambda: tg.hvp(lambda x: (x * x).sum())(np.ones(2), np.ones(3)), ValueError, r"\(3,\)"),
+        (lambda: tg.hvp(lambda x: (x * x).sum())(np.ones(2)), TypeError, "and then v"),
         (lambda: tg.jvp(cube, (np.ones(2),), (np.ones(3),)), ValueError, r"\(3,\) .* \(2,\)"),
         (lambda: tg.jvp(cube, (np.ones(2),), ()), ValueError, "structures differ"),
         (lambda: tg.vjp(lambda x: x, np.ones(2))[1](np.ones(3)), ValueError, r"\(3,\) .* \(2,\)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ContextDecorator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -23,8 +24,8 @@ _context: ContextVar[Context | None] = ContextVar("tinygrad_lite_context", defau
 current_context = _context.get
 
 
-class _Switch:
-    """A context manager that records under a changed `Context`.
+class _Switch(ContextDecorator):
+    """A context manager, or the decorator of a function, that records under a changed `Context`.
 
     It remembers the last change it made, because a module enters its scope at every call; it keeps
     nothing else, so it can be entered again inside itself and from several threads.

@@ -216,12 +216,13 @@ def refuse_written(node: Node) -> None:
 def why_unreached(y: Node, x: Node) -> str:
     """Why no gradient of y reaches x: which link is missing."""
     names = name_all((y, x))
-    to, of = names.get(id(x), "x"), names.get(id(y), "y")
+    to = names.get(id(x), "x")
+    of = names.get(id(y)) or ("this" if y.op is None else f"the result of {y.op.name}")
     order = topological_order(y)
     if x in set(order):
         if x.constant:
             return f"{to} is a constant: it was made by detach() or under no_grad()"
-        return f"{of} depends on {to}: call {of}.backward()" + (
+        return f"{of} depends on {to}: call backward() on {of}" + (
             "" if x.grad is None else f" (and it has been; {to}.grad is set)"
         )
     for node in order:

@@ -162,7 +162,8 @@ class Primitive:
             missing = ", ".join(self.input_names[len(data) :])
             raise TypeError(f"{self.name}: missing input {missing}")
         if len(rest) > len(self.defaults):
-            raise TypeError(f"{self.name}: takes {self.arity} inputs, got {len(inputs)}")
+            known = ", ".join((*self.input_names, *(f"{key}=" for key in self.defaults)))
+            raise TypeError(f"{self.name}: takes {known}; got {len(inputs)} arguments")
         self._settings_by_position(rest, params)
         return data
 

@@ -42,8 +42,11 @@ class Tensor(Array):
 
     def _convert(self, value: Any, what: str) -> Any:
         array = to_array(value, f"Tensor.{what}")
-        if what == "grad" and array.shape != self.shape:
-            raise ValueError(f"Tensor.grad: shape {array.shape} for data of shape {self.shape}")
+        if array.shape != self.shape:  # recorded graphs and the other of the two keep the old
+            hint = "; make a new Tensor" if what == "data" else ""
+            raise ValueError(
+                f"Tensor.{what}: shape {array.shape} for a Tensor of shape {self.shape}{hint}"
+            )
         return array
 
     def backward(self, cotangent: Any = None, *, record: bool = False) -> None:
@@ -103,7 +106,10 @@ class Tensor(Array):
         return bool((self._data == raw(entry)).any())
 
     def __float__(self) -> float:
-        raise TypeError("float(t) would drop the gradient; use t.item() for the plain number")
+        raise TypeError(
+            "float(t), which math's functions call, would drop the gradient; use tg.exp and the "
+            "like, or t.item() for the plain number"
+        )
 
     def __format__(self, spec: str) -> str:
         if spec and self.size != 1:
@@ -303,7 +309,9 @@ class Tensor(Array):
 
     def permute_dims(self, *axes: Any) -> Any:
         """The axes in another order, given one by one or as one tuple."""
-        return ops.permute_dims(self, axes=axes[0] if isinstance(axes[0], tuple) else axes)
+        return ops.permute_dims(
+            self, axes=axes[0] if axes and isinstance(axes[0], (tuple, list)) else axes
+        )
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order; without one, reversed."""

@@ -326,6 +326,8 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     """
 
     def g(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < 2:
+            raise TypeError("hvp: takes the function's arguments and then v, the vector")
         *args_, v = args
         along = _value_and_grad_only("hvp", f, argnums)
         call = _Call("hvp", along, argnums, tuple(args_), kwargs)

@@ -77,7 +77,10 @@ class Value(Scalar):
         return self._data  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
-        raise TypeError("float(v) would drop the gradient; use v.data for the plain number")
+        raise TypeError(
+            "float(v), which math's functions call, would drop the gradient; use tg.exp and the "
+            "like, or v.data for the plain number"
+        )
 
     def __format__(self, spec: str) -> str:
         return format(self._data if spec else str(self), spec)

@@ -178,6 +178,8 @@ def cholesky(xp: Any, A: Any) -> Any:
     The gradient is the symmetric part of L^-T P(L^T G) L^-1, where P takes the lower triangle and
     halves the diagonal (I. Murray, "Differentiation of the Cholesky decomposition", 2016).
     """
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError("takes square matrices")
     return xp.linalg.cholesky((A + A.mT) / 2)
 
 
