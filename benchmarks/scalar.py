@@ -1,6 +1,6 @@
 """Graphs of scalars against micrograd (W1: eager graphs; W2: a training step of its demo).
 
-    python benchmarks/scalar.py [--repeats 9]
+    python benchmarks/scalar.py [--repeats 9] [--nodes 100000]
 
 micrograd is measured as shipped and at its best setting: garbage collector off, inputs as floats.
 """
@@ -46,9 +46,9 @@ def wide(value: Make, n: int) -> Any:
     return total
 
 
-def w1(repeats: int) -> None:
+def w1(repeats: int, large: int) -> None:
     print("\nW1, ns per node (forward / backward), median")
-    for graph, n in ((chain, 10_000), (wide, 10_000), (wide, 100_000)):
+    for graph, n in ((chain, large // 10), (wide, large // 10), (wide, large)):
         parts: dict[str, list[tuple[float, float]]] = {}
 
         def run(name: str, make: Make, graph: Any = graph, n: int = n, parts: Any = parts) -> None:
@@ -79,8 +79,7 @@ def w1(repeats: int) -> None:
         print(f"  {'':<14} micrograd / tinygrad_lite: {ratio:.1f}")
 
 
-def memory() -> None:
-    n = 100_000
+def memory(n: int) -> None:
     print(f"\nmemory of a chain of {n:,} ops (tracemalloc), and what the collector finds after")
     for name, make in (("micrograd", engine.Value), ("tinygrad_lite", tg.Value)):
         gc.collect()
@@ -99,15 +98,15 @@ def memory() -> None:
         )
 
 
-def million() -> None:
+def long_chain(n: int) -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(1000)
     start = time.perf_counter()
-    root = chain(tg.Value, 1_000_000)
+    root = chain(tg.Value, n)
     root.backward()
     seconds = time.perf_counter() - start
     del root
-    print(f"\nchain of 1,000,000 ops under recursion limit 1000: {seconds:.2f} s")
+    print(f"\nchain of {n:,} ops under recursion limit 1000: {seconds:.2f} s")
     sys.setrecursionlimit(limit)
 
 
@@ -161,12 +160,13 @@ def w2(repeats: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=9)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--nodes", type=int, default=100_000, help="size of the largest graph")
+    args = parser.parse_args()
     print(timing.machine())
-    w2(repeats)
-    w1(repeats)
-    memory()
-    million()
+    w2(args.repeats)
+    w1(args.repeats, args.nodes)
+    memory(args.nodes)
+    long_chain(10 * args.nodes)
 
 
 if __name__ == "__main__":
