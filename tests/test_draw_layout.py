@@ -205,8 +205,8 @@ def test_a_slow_wasm_is_stopped(monkeypatch, needs):
 
 
 def test_an_unknown_engine_is_named():
-    with pytest.raises(ValueError, match="'neato' is not one of dot, wasm, layered"):
-        lay_out(build_scene(diamond(), {}), "neato")
+    with pytest.raises(ValueError, match="engine='neato'; it can be 'dot' or 'wasm' or 'layered'"):
+        tg.draw(diamond(), engine="neato")
 
 
 def test_a_deep_chain_is_laid_out_without_recursion():

@@ -63,15 +63,19 @@ def test_grad_is_left_alone():
 
 
 def test_play_refuses_what_it_cannot_show(tmp_path):
-    with pytest.raises(TypeError, match="expected a Value or a Tensor, got float"):
+    with pytest.raises(TypeError, match="expected a Value or Tensor, got float"):
         play(2.0)
     with pytest.raises(ValueError, match="graph has 2,501 nodes; the stepper follows up to 2,000"):
         play(chain(2500))
-    with pytest.raises(ValueError, match="theme: 'pink' is not one of auto, light, dark"):
+    with pytest.raises(ValueError, match="play: theme='pink'; it can be 'auto' or 'light' or"):
         play(demo(), theme="pink")
+    with pytest.raises(ValueError, match="play: direction='up'; it can be 'right' or 'down'"):
+        play(demo(), direction="up")
+    with pytest.raises(ValueError, match="play: height='tall'; it must be a whole number"):
+        play(demo(), height="tall")
     player = play(demo())
     assert isinstance(player, Player)
-    with pytest.raises(ValueError, match=r"save it as .html, not 'e.svg'"):
+    with pytest.raises(ValueError, match=r"save: 'e.svg' should end in .html or .htm"):
         player.save(tmp_path / "e.svg")
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="the folder '.*missing' does not exist"):
         player.save(tmp_path / "missing" / "e.html")

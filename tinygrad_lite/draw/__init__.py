@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..names import name_all
 from ..node import Node, topological_order
+from .checks import DIRECTIONS, THEMES, one_of, whole
 from .drawing import Drawing
 from .layout import ENGINES, lay_out
 from .page import Player, play
@@ -48,19 +49,17 @@ def draw(
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
     roots = _roots(E)
-    for option, value, allowed in (
-        ("direction", direction, ("right", "down")),
-        ("graph", graph, ("forward", "backward")),
-        ("theme", theme, ("auto", "light", "dark")),
-        ("engine", engine, (None, *ENGINES)),
-    ):
-        if value not in allowed:
-            choices = " or ".join(repr(a) for a in allowed if a is not None)
-            raise ValueError(f"draw: {option}={value!r}; it can be {choices}")
-    _count("max_nodes", max_nodes, 1)
+    one_of(
+        "draw",
+        direction=(direction, DIRECTIONS),
+        graph=(graph, ("forward", "backward")),
+        theme=(theme, THEMES),
+        engine=(engine, (None, *ENGINES)),
+    )
+    whole("draw", "max_nodes", max_nodes, 1)
     if depth is not None:
-        _count("depth", depth, 0)
-    show = (show,) if isinstance(show, str) else tuple(show)
+        whole("draw", "depth", depth, 0)
+    show = tuple(show) if isinstance(show, Collection) and not isinstance(show, str) else (show,)
     for part in show:
         if part not in SHOW:
             raise ValueError(f"draw: show has {part!r}; it selects from {', '.join(SHOW)}")
@@ -95,11 +94,6 @@ def _roots(E: Any) -> tuple[Node, ...]:
     if not roots:
         raise TypeError("draw: expected a Value or Tensor, got an empty list")
     return roots
-
-
-def _count(option: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"draw: {option}={value!r}; it must be a whole number from {least} on")
 
 
 def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> Node:

@@ -12,6 +12,7 @@ from typing import Any
 import graphviz  # type: ignore[import-untyped]
 
 from ..node import Node
+from .checks import writable
 from .collapse import LIMIT
 from .colours import DARK, LIGHT
 from .dot import digraph
@@ -82,13 +83,8 @@ class Drawing:
         Raises `ValueError` for another ending, `FileNotFoundError` when the folder does not exist,
         `RuntimeError` for .png and .pdf when the Graphviz program dot is not installed.
         """
-        path = Path(path)
+        path = writable(path, ENDINGS)
         ending = path.suffix.lower()
-        if ending not in ENDINGS:
-            known = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
-            raise ValueError(f"save: {path.name!r} should end in {known}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist")
         if ending in (".png", ".pdf"):
             path.write_bytes(self._painted(ending))
         else:

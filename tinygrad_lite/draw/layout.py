@@ -25,11 +25,9 @@ BORDER = 16.0  # pixels around the picture
 def lay_out(scene: Scene, engine: str | None = None) -> Scene:
     """The scene with positions, by one of `ENGINES` or by the first that works.
 
-    Raises `ValueError` for an unknown engine and `RuntimeError` when the one asked for fails.
+    Raises `RuntimeError` when the one asked for fails.
     """
     if engine is not None:
-        if engine not in ENGINES:
-            raise ValueError(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
         try:
             return _framed(ENGINES[engine](scene))
         except LayoutFailed as error:

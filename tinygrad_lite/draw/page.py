@@ -13,16 +13,27 @@ from typing import Any, Literal
 
 from ..names import name_all
 from ..node import Node, topological_order
+from .checks import DIRECTIONS, THEMES, one_of, whole, writable
 from .collapse import LIMIT
 from .colours import DARK, LIGHT, Theme, style
 from .figures import summary
 from .layout import lay_out
 from .measure import TEXT, width
-from .scene import LABEL, MAX_NODES, PAD, Box, Path, Scene, build_scene, complete_names, sized
+from .scene import (
+    LABEL,
+    MAX_NODES,
+    PAD,
+    Box,
+    Cluster,
+    Path,
+    Scene,
+    build_scene,
+    complete_names,
+    sized,
+)
 from .steps import Steps, trace
 from .svg import base_style, box_svg, cluster_svg, edge_svg, xml
 
-THEMES = ("auto", "light", "dark")
 _EVERYTHING = 10**6  # levels of scopes: all are open
 _ROOM = (880.0, 640.0)  # pixels, of the picture beside the panel
 _QUICK = 300  # boxes: with more, the layout is not tried in both directions
@@ -41,11 +52,8 @@ def page(
 
     `names` is what `names.name_all` gives; without a `direction`, the one that shows more at a
     readable size is taken. `folded` are the scopes that are folded at first; by default as many as
-    leave at most 30 nodes. Raises `ValueError` for a graph of more than 2,000 nodes
-    and for an unknown theme.
+    leave at most 30 nodes. Raises `ValueError` for a graph of more than 2,000 nodes.
     """
-    if theme not in THEMES:
-        raise ValueError(f"theme: {theme!r} is not one of {', '.join(THEMES)}")
     order = topological_order(root)[::-1]
     if len(order) > LIMIT:
         raise ValueError(
@@ -85,13 +93,9 @@ class Player:
 
     def save(self, path: str | File) -> File:
         """Write the page, which needs nothing but itself. Returns the path."""
-        target = File(path)
-        if target.suffix.lower() not in (".html", ".htm"):
-            raise ValueError(f"the stepper is an HTML page: save it as .html, not {target.name!r}")
-        if not target.parent.is_dir():
-            raise FileNotFoundError(f"no such folder: {target.parent}")
-        target.write_text(self.html, encoding="utf-8")
-        return target
+        path = writable(path, (".html", ".htm"))
+        path.write_text(self.html, encoding="utf-8")
+        return path
 
     def _repr_html_(self) -> str:
         return (
@@ -114,10 +118,13 @@ def play(
     """Step through the forward and the backward pass of everything that `root` depends on.
 
     Shows itself in a notebook, `height` pixels high; `.save("E.html")` writes the page. `.grad` is
-    neither needed nor touched. Raises as `page` does, `TypeError` for what is not a node.
+    neither needed nor touched. Raises `TypeError` for what is not a node, `ValueError` for a graph
+    of more than 2,000 nodes and for a bad option.
     """
     if not isinstance(root, Node):
-        raise TypeError(f"play: expected a Value or a Tensor, got {type(root).__name__}")
+        raise TypeError(f"play: expected a Value or Tensor, got {type(root).__name__}")
+    one_of("play", theme=(theme, THEMES), direction=(direction, (None, *DIRECTIONS)))
+    whole("play", "height", height, 1)
     order = topological_order(root)
     constants = (x for node in order for x in node.inputs if getattr(x, "ndim", 0))
     names = name_all([*order, *constants])
@@ -209,6 +216,9 @@ def _framed(scene: Scene, groups: list[Box]) -> tuple[list[Box], dict[str, int]]
 
 # --- what the script is told
 
+_SHARE = ("name", "rule", "rule_numbers", "pull", "pull_numbers", "value", "adds", "grad",
+          "arrived", "expected")  # fmt: skip
+
 
 def _model(
     scene: Scene, steps: Steps, groups: list[Box], frames: Mapping[str, int], folded: set[str]
@@ -228,7 +238,7 @@ def _model(
             "constants": kinds.count("constant"),
         },
         "boxes": [
-            _rectangle(box)
+            {"id": box.id, **_rectangle(box)}
             | {
                 "path": _ids(box.scope, group_of),
                 "find": f"{box.title} {' '.join(n.op.name for n in box.nodes if n.op)} "
@@ -237,12 +247,12 @@ def _model(
             for box in scene.boxes
         ],
         "groups": [
-            _rectangle(box)
+            {"id": box.id, **_rectangle(box)}
             | {
                 "title": box.title,
                 "path": _ids(box.path[:-1], group_of),
                 "scope": frames[box.id],
-                "frame": _frame(scene, frames[box.id]),
+                "frame": _rectangle(scene.clusters[frames[box.id]]),
             }
             for box in groups
         ],
@@ -267,20 +277,8 @@ def _model(
                 "scope": " / ".join(b.node.scope),
                 "arrives": b.arrives,
                 "shares": [
-                    {
-                        "box": id_of[s.node],
-                        "name": s.name,
-                        "symbol": steps.symbol(s.name),
-                        "rule": s.rule,
-                        "rule_numbers": s.rule_numbers,
-                        "pull": s.pull,
-                        "pull_numbers": s.pull_numbers,
-                        "value": s.value,
-                        "adds": s.adds,
-                        "grad": s.grad,
-                        "arrived": s.arrived,
-                        "expected": s.expected,
-                    }
+                    {"box": id_of[s.node], "symbol": steps.symbol(s.name)}
+                    | {key: getattr(s, key) for key in _SHARE}
                     for s in b.shares
                 ],
             }
@@ -289,24 +287,9 @@ def _model(
     }
 
 
-def _rectangle(box: Box) -> dict[str, Any]:
-    return {
-        "id": box.id,
-        "x": round(box.x, 1),
-        "y": round(box.y, 1),
-        "w": round(box.width, 1),
-        "h": round(box.height, 1),
-    }
-
-
-def _frame(scene: Scene, number: int) -> dict[str, float]:
-    c = scene.clusters[number]
-    return {
-        "x": round(c.x, 1),
-        "y": round(c.y, 1),
-        "w": round(c.width, 1),
-        "h": round(c.height, 1),
-    }
+def _rectangle(item: Box | Cluster) -> dict[str, float]:
+    sides = {"x": item.x, "y": item.y, "w": item.width, "h": item.height}
+    return {side: round(pixels, 1) for side, pixels in sides.items()}
 
 
 def _ids(scope: Path, group_of: Mapping[Path, str]) -> list[str]:

@@ -85,8 +85,6 @@ def cluster_svg(cluster: Cluster) -> str:
 
 def edge_svg(edge: Edge) -> str:
     """An arrow, the local derivative beside it, the rule as a tooltip."""
-    if not edge.points:
-        return ""
     shaft, tip = _arrow(edge.points)
     x0, y0 = shaft[0]
     path = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in shaft[1:])
@@ -121,12 +119,7 @@ def _arrow(points: Iterable[Point]) -> tuple[list[Point], list[Point]]:
     neck = (end[0] - ux * _ARROW, end[1] - uy * _ARROW)
     half = _ARROW * 0.42
     wings = [(neck[0] - uy * half, neck[1] + ux * half), (neck[0] + uy * half, neck[1] - ux * half)]
-    if math.dist(shaft[-3], end) <= _ARROW + 1:  # Graphviz's own arrow is the last segment
-        shaft[-2:] = [neck, neck]
-        shaft[-3] = shaft[-4] if math.dist(shaft[-4], end) > _ARROW else neck
-    else:
-        shaft[-1] = neck
-    return shaft, [end, *wings]
+    return [*shaft[:-1], neck], [end, *wings]
 
 
 def box_svg(box: Box) -> str:
