@@ -97,6 +97,18 @@ def test_backward_graph_writes_what_adds_up():
     assert ("∂e/∂t₁", "∂e/∂a") in [(ids[x.source], ids[x.target]) for x in scene.edges]
 
 
+def test_pictures_write_maths_as_on_paper():
+    X, W = tg.Tensor(np.ones((5, 4)), name="X"), tg.Tensor(np.ones((4, 3)), name="W")
+    L = (X @ W).T.mean()
+    L.backward()
+    boxes = tg.draw(L).scene.boxes
+    assert any(box.title.startswith("t₂ = t₁ᵀ") for box in boxes)
+    back = tg.draw(L, graph="backward").scene.boxes
+    sums = {box.title: box.rows[0].text for box in back}
+    assert sums["∂L/∂W  (4, 3)"] == "= Xᵀ @ (∂L/∂t₁)"
+    assert sums["∂L/∂t₂  (3, 5)"] == "= ∂L/∂L / 15 repeated to (3, 5)"
+
+
 def test_around_shows_the_surroundings():
     x = first = tg.Value(1.0)
     for k in range(50):

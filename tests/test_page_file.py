@@ -77,5 +77,5 @@ def test_play_refuses_what_it_cannot_show(tmp_path):
     assert isinstance(player, Player)
     with pytest.raises(ValueError, match=r"save: 'e.svg' should end in .html or .htm"):
         player.save(tmp_path / "e.svg")
-    with pytest.raises(FileNotFoundError, match="the folder '.*missing' does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"the folder '.*missing' does not exist"):
         player.save(tmp_path / "missing" / "e.html")

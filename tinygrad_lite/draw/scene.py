@@ -6,7 +6,6 @@ between them and the clusters around them. SVG, DOT and the interactive page are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -19,6 +18,7 @@ from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .figures import Heat
 from .measure import TEXT, TITLE, shorten, width
+from .wording import within, written
 
 Kind = Literal["leaf", "constant", "op", "output", "group"]
 Path = tuple[str, ...]
@@ -266,7 +266,7 @@ class _Maker:
         shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
         title = name
         if node.op:
-            title += f" = {shorten(_MINUS.sub(figures.MINUS, write(node, names, depth=0)))}"
+            title += f" = {shorten(written(write, node, names, depth=0))}"
         data, grad = figures.summary(node.data), figures.summary(self._grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
@@ -391,26 +391,6 @@ class _Maker:
         if isinstance(node, Scalar) and "local" in self._show:
             local = figures.number(float(contribution(node, edge.index, 1.0)))
         return replace(edge, local=local, rule=rule)
-
-
-def within(scope: Path, names: Mapping[int, str], node: Node) -> Mapping[int, str]:
-    """The names of a node and its inputs, without the scope that they are shown in."""
-    if not scope:
-        return names
-    prefix = ".".join(scope) + "."
-    shown = (x for x in (node, *node.inputs) if id(x) in names)
-    return {id(x): names[id(x)].removeprefix(prefix) for x in shown}
-
-
-_MINUS = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a sign, not a hyphen within a name
-
-
-def written(write: Callable[..., str], *args: Any, **options: Any) -> str:
-    """A rule as text, or nothing: a user's rule may compute on numbers only."""
-    try:
-        return _MINUS.sub(figures.MINUS, write(*args, **options))
-    except (TypeError, ValueError, AttributeError, NotImplementedError):
-        return ""
 
 
 def _levelled(boxes: list[Box], grad_of: Callable[[Node], Any]) -> list[Box]:

@@ -20,7 +20,7 @@ from ..notation import local_text, pullback_text, write
 from ..sweep import sweep
 from .figures import number, shape_text, summary
 from .measure import shorten
-from .scene import within, written
+from .wording import within, written
 
 Names = Mapping[int, str]
 LONG = 160  # characters in one line of the panel
@@ -197,7 +197,7 @@ def _share(
         rule_numbers = _evaluated(node, index, local, number(slope))
         pull_numbers = f"{_bracketed(g)} * {_bracketed(slope)}"
     pull = written(pullback_text, node, index, names, cotangent=upstream)
-    pull = _on_paper(pull) or f"the rule of {op.name}, given {upstream}"
+    pull = pull or f"the rule of {op.name}, given {upstream}"
     if x.shape and x.shape != node.shape and pull.startswith("sum("):
         pull += f" → {shape_text(x.shape)}"
     value = summary(c, norm=True).text
@@ -226,27 +226,6 @@ def _evaluated(node: Node, index: int, local: str, slope: str) -> str:
         return ""
     text = _calculated(written(local_text, node, index, _numbers(node)))
     return slope if text.strip("()") in ("", slope) else f"{text} = {slope}"
-
-
-_ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
-_PAPER = (  # how transposing, indexing and broadcasting are written by hand
-    (r"permute_dims\((∂[^,()]+), \(1, 0\)\)", r"(\1)ᵀ"),
-    (rf"permute_dims\({_ONE}, \(1, 0\)\)", r"\1ᵀ"),
-    (rf"^{_ONE}\[\.\.\., None\] \* {_ONE}$", r"\1 \2ᵀ"),
-    (rf"^\({_ONE}\[\.\.\., None, :\] @ {_ONE}\)\[\.\.\., 0, :\]$", r"\2ᵀ \1"),
-    (
-        r"^broadcast_to\((?:reshape\()?([^(),]+)(?:, \([\d, ]*\)\))?, (\([\d, ]*\))\)$",
-        r"\1 repeated to \2",
-    ),
-    (r"^reshape\((sum\([^()]*\)), \([\d, ]*\)\)$", r"\1"),
-)
-
-
-def _on_paper(pull: str) -> str:
-    """`(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ on paper, and so on for vectors and repetition."""
-    for code, paper in _PAPER:
-        pull = re.sub(code, paper, pull)
-    return pull
 
 
 def _sum(before: Any, c: Any, total: str) -> str:

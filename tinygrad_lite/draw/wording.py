@@ -1,0 +1,47 @@
+"""Ops and rules as they are written in pictures: the user's names, and maths as by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..node import Node
+from .figures import MINUS
+
+_SIGN = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a minus, not a hyphen within a name
+_ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
+_PAPER = (  # how transposing, indexing and broadcasting are written by hand
+    (r"permute_dims\((∂[^,()]+), \(1, 0\)\)", r"(\1)ᵀ"),
+    (rf"permute_dims\({_ONE}, \(1, 0\)\)", r"\1ᵀ"),
+    (rf"^{_ONE}\[\.\.\., None\] \* {_ONE}$", r"\1 \2ᵀ"),
+    (rf"^\({_ONE}\[\.\.\., None, :\] @ {_ONE}\)\[\.\.\., 0, :\]$", r"\2ᵀ \1"),
+    (
+        r"^broadcast_to\((?:reshape\()?([^(),]+)(?:, \([\d, ]*\)\))?( / \d+)?, (\([\d, ]*\))\)$",
+        r"\1\2 repeated to \3",
+    ),
+    (r"^reshape\((sum\([^()]*\)), \([\d, ]*\)\)$", r"\1"),
+)
+
+
+def written(write: Callable[..., str], *args: Any, **options: Any) -> str:
+    """An op or a rule as text, or nothing: a user's rule may compute on numbers only.
+
+    `(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ on paper, and so on for vectors and repetition.
+    """
+    try:
+        text = _SIGN.sub(MINUS, write(*args, **options))
+    except (TypeError, ValueError, AttributeError, NotImplementedError):
+        return ""
+    for code, paper in _PAPER:
+        text = re.sub(code, paper, text)
+    return text
+
+
+def within(scope: tuple[str, ...], names: Mapping[int, str], node: Node) -> Mapping[int, str]:
+    """The names of a node and its inputs, without the scope that they are shown in."""
+    if not scope:
+        return names
+    prefix = ".".join(scope) + "."
+    shown = (x for x in (node, *node.inputs) if id(x) in names)
+    return {id(x): names[id(x)].removeprefix(prefix) for x in shown}
