@@ -340,6 +340,35 @@ def test_rules_are_checked_where_they_are_stated():
     with raises(TypeError, "scale has no derivative rules; state them with scale.pull(...)"):
         scale(x).sum().backward()
 
+    @tg.elementwise("{0}³")
+    def cube(xp, x):
+        return x * x * x
+
+    for y in (cube(v), cube(x).sum(), v * cube(v + v)):
+        with raises(TypeError, "cube has no derivative rules; state them with cube.local(...)"):
+            y.backward()
+    assert tg.draw(cube(x)).svg
+
+
+def test_definitions_are_checked_where_they_are_made():
+    with raises(TypeError, "elementwise: say how the op is written, with {0} for its first input"):
+        tg.elementwise(lambda xp, x: x)
+    with raises(TypeError, '@tg.primitive("softsign({0})")'):
+        tg.primitive(lambda xp, x: x)
+
+    def f(x):
+        return x
+
+    def g(xp, x, *, by=1.0):
+        return x
+
+    with raises(TypeError, "f: define it as f(xp, x, ...)"):
+        tg.elementwise("f({0})")(f)
+    for text in ("g({1})", "g({x})", "g({0}, {c})", "{g}({0})", "g({0"):
+        with raises(ValueError, f"g: {text!r} is not a format string of {{0}}, {{by}}"):
+            tg.elementwise(text)(g)
+    assert tg.elementwise("g({0}; {by})", r"\\mathrm{{g}}({0})")(g).name == "g"
+
 
 @pytest.mark.parametrize("result", [None, 1j, "text", object()])
 def test_a_forward_that_returns_no_number(result):

@@ -29,12 +29,12 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     else:
         y, operands = node._data, node.operands
         xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
-    if not op.rules:
+    rule = op.rules[0 if op.arity is None else index]
+    if rule is None:
         raise TypeError(
             f"{op.name} has no derivative rules; state them with "
             f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
         )
-    rule = op.rules[0 if op.arity is None else index]
     meta = node._meta
     params = NO_PARAMS if meta is None else meta.params
     try:

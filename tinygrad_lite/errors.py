@@ -46,6 +46,28 @@ def input_name(op: Primitive, index: int) -> str:
     return op.input_names[index] if op.arity is not None else str(index)
 
 
+def refuse_bare(text: Any, decorator: str) -> None:
+    """Raise `TypeError` for a decorator without the text that says how the op is written."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{decorator}: say how the op is written, with {{0}} for its first input, as in "
+            f'@tg.{decorator}("softsign({{0}})")'
+        )
+
+
+def refuse_template(op: Primitive, template: str) -> None:
+    """Raise `ValueError` if a format string names an input or a setting that the op lacks."""
+    settings = dict.fromkeys(op.defaults, "")
+    try:
+        template.format(*op.input_names, inputs="", **settings)
+    except (IndexError, KeyError, ValueError):
+        places = [f"{{{i}}}" for i in range(op.arity)] if op.arity is not None else ["{inputs}"]
+        known = ", ".join(places + [f"{{{key}}}" for key in settings])
+        raise ValueError(
+            f"{op.name}: {template!r} is not a format string of {known} (a brace is written twice)"
+        ) from None
+
+
 def refuse_signature(op: Primitive, index: int, rule: Any) -> None:
     """Raise `TypeError` if a rule cannot be called with the arguments that the sweep gives it."""
     given = ["xp", "y"] if op.elementwise else ["xp", "G", "y"]

@@ -395,7 +395,7 @@ def _saturates(op: Primitive, params: Mapping[str, Any]) -> bool:
     Asked of its own rule, so that a user's activation counts too: unary, elementwise, the slope
     bounded and next to 0 on at least one side.
     """
-    if not op.elementwise or op.arity != 1 or not callable(op.rules[0] if op.rules else None):
+    if not op.elementwise or op.arity != 1 or not callable(op.rules[0]):
         return False
     slopes = []
     for x in (-50.0, 50.0):

@@ -73,15 +73,22 @@ class Primitive:
         self.numpy = numpy or (text if precedence != ATOM else f"np.{text}")
         self.precedence = precedence
         self.expansion = expansion
-        self.rules: tuple[Rule, ...] = ()
         self._on_scalar: Callable[..., Any] | None = None
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         variable = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         settings = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        if not inputs:
+            raise TypeError(
+                f"{self.name}: define it as {self.name}(xp, x, ...); xp, the library of the "
+                "arrays it is given, comes first"
+            )
         self.arity = None if variable else len(inputs)
+        self.rules: tuple[Rule, ...] = (None,) * len(inputs)  # until they are stated
         self.input_names = tuple(p.name for p in inputs)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
+        for template in (self.text, self.latex, self.numpy):
+            errors.refuse_template(self, template)
         if elementwise and not settings and self.arity in (1, 2):
             self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
         self.__doc__ = forward.__doc__
@@ -208,6 +215,7 @@ def elementwise(
     expansion: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Primitive]:
     """Define an op that acts on each entry by itself, with broadcasting; then state `.local`."""
+    errors.refuse_bare(text, "elementwise")
     return lambda forward: Primitive(
         forward,
         elementwise=True,
@@ -228,6 +236,7 @@ def primitive(
     expansion: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Primitive]:
     """Define an op of arrays as wholes; then state `.pull`."""
+    errors.refuse_bare(text, "primitive")
     return lambda forward: Primitive(
         forward,
         elementwise=False,

@@ -382,7 +382,12 @@ class _Maker:
     def _with_local(self, edge: Edge, node: Node, x: Any) -> Edge:
         op = node.op
         assert op is not None
-        if not isinstance(x, Node) or x.constant or not op.elementwise or not op.rules:
+        if (
+            not isinstance(x, Node)
+            or x.constant
+            or not op.elementwise
+            or op.rules[edge.index] is None
+        ):
             return edge
         names = self._names
         text = written(local_text, node, edge.index, names)
