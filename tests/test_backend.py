@@ -150,6 +150,15 @@ def test_torch_errors_are_ours(torch):
 
 
 @pytest.mark.oracle
+def test_tensors_of_two_libraries_do_not_mix(torch):
+    x, d = tg.Tensor(torch.ones(2, 3)), tg.Tensor(np.ones(3))
+    for make in (lambda: x + d, lambda: d * x, lambda: tg.where(x > 0, x, d)):
+        with pytest.raises(TypeError, match=r"x \(2, 3\).*of two libraries; convert"):
+            make()
+    with pytest.raises(TypeError, match=r"linear: x \(2, 3\) and .* of two libraries"):
+        tg.nn.Linear(3, 2)(x)
+
+
 def test_torch_without_array_api_compat_says_what_to_install(torch, monkeypatch):
     monkeypatch.setitem(sys.modules, "array_api_compat", None)
     with pytest.raises(TypeError, match=r"pip install 'tinygrad_lite\[backends\]'"):

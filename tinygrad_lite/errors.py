@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .names import name_all
-from .node import Node, raw, topological_order
+from .node import Array, Node, raw, topological_order
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -66,6 +66,16 @@ def refuse_template(op: Primitive, template: str) -> None:
         raise ValueError(
             f"{op.name}: {template!r} is not a format string of {known} (a brace is written twice)"
         ) from None
+
+
+def refuse_mixture(op: Primitive, inputs: tuple[Any, ...]) -> None:
+    """Raise `TypeError` for a Tensor of NumPy's beside another library's array: some libraries
+    convert it, and then its gradient could not be handed back."""
+    if any(isinstance(x, Array) and isinstance(x.data, np.ndarray) for x in inputs):
+        raise TypeError(
+            f"{op.name}: {' and '.join(labels(op, inputs))} hold arrays of two libraries; convert "
+            "one, as in tg.Tensor(torch.asarray(t.data))"
+        )
 
 
 def refuse_signature(op: Primitive, index: int, rule: Any) -> None:

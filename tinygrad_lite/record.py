@@ -106,7 +106,9 @@ def compute(
         xp = namespace(*operands)
         if xp is floats:
             xp = np
-        if xp is np and not op.elementwise:
+        if xp is not np:
+            errors.refuse_mixture(op, inputs)
+        elif not op.elementwise:
             operands = [np.asarray(a) for a in operands]
     try:
         y = op.forward(xp, *operands, **params)
