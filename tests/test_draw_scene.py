@@ -110,7 +110,7 @@ def test_a_scope_used_twice_side_by_side_is_one_group():
         with tg.scope("encoder"):
             out.append((x * 3.0).tanh())
     scene = scene_of(out[0] + out[1], depth=0)
-    assert [box.count for box in scene.boxes if box.kind == "group"] == [6]
+    assert [len(box.nodes) for box in scene.boxes if box.kind == "group"] == [6]
 
 
 def test_data_lies_outside_of_the_scope_that_uses_it():

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from contrast import contrast
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw import colours
-from tinygrad_lite.draw.colours import DARK, LIGHT, contrast
+from tinygrad_lite.draw.colours import DARK, LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = (

@@ -6,10 +6,11 @@ import json
 import re
 
 import pytest
+from contrast import contrast
 from pages import chain, demo, mlp
 
 import tinygrad_lite as tg
-from tinygrad_lite.draw.colours import DARK, LIGHT, contrast
+from tinygrad_lite.draw.colours import DARK, LIGHT
 from tinygrad_lite.draw.page import Player, _variables, play
 from tinygrad_lite.node import topological_order
 

@@ -39,20 +39,6 @@ def _channels(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def contrast(a: str, b: str) -> float:
-    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
-    high, low = sorted((_luminance(a), _luminance(b)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    r, g, b = (
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-        for c in (v / 255 for v in _channels(colour))
-    )
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-
 def _diverging(low: str, middle: str, high: str) -> tuple[str, ...]:
     steps = [k / STEPS for k in range(1, STEPS + 1)]
     left = [mix(middle, low, s) for s in reversed(steps)]

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from importlib import resources
@@ -163,16 +164,13 @@ class _Wasm:
     """The compiled module, kept for the process; wasmtime keeps it on disk for later ones, in the
     user's cache folder. Every run has a fresh store, since the module never frees all it uses."""
 
-    _lock = threading.Lock()
     _shared: _Wasm | None = None
 
     @classmethod
     def shared(cls) -> _Wasm:
-        """The one of this process."""
-        with cls._lock:
-            if cls._shared is None:
-                cls._shared = cls()
-            return cls._shared
+        """The one of this process. (Kept here, since at its end wasmtime goes before a cache.)"""
+        cls._shared = cls._shared or cls()
+        return cls._shared
 
     def __init__(self) -> None:
         try:
@@ -185,19 +183,13 @@ class _Wasm:
                 "pip install 'tinygrad_lite[viz]'"
             ) from None
         self._wasmtime = wasmtime
-        try:
-            self._engine = wasmtime.Engine(self._config(cache=True))
-        except wasmtime.WasmtimeError:  # no folder to cache in
-            self._engine = wasmtime.Engine(self._config(cache=False))
+        config = wasmtime.Config()
+        config.epoch_interruption = True
+        with suppress(wasmtime.WasmtimeError):  # no folder to cache in
+            config.cache = True
+        self._engine = wasmtime.Engine(config)
         with resources.as_file(module) as path:
             self._module = wasmtime.Module.from_file(self._engine, str(path))
-
-    def _config(self, *, cache: bool) -> Any:
-        config = self._wasmtime.Config()
-        config.epoch_interruption = True
-        if cache:
-            config.cache = True
-        return config
 
     def run(self, source: str) -> bytes:
         """What `dot -Tjson0` writes for the DOT source."""

@@ -7,7 +7,8 @@ between them and the clusters around them. SVG, DOT and the interactive page are
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from math import isinf, isnan
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -46,16 +47,15 @@ class Row:
 class Box:
     """A node, a constant or a group. `x`, `y` is the top left corner once it is laid out.
 
-    `order` counts in the order of execution. `nodes` are what it stands for: one node, several for
-    a group, none for a raw constant. `level` is the gradient for colouring: from -1 to 1 on a
-    square-root scale when `signed` (scalars), from 0 to 1 for norms, None without a gradient.
+    `nodes` are what it stands for: one node, several for a group, none for a raw constant.
+    `level` is the gradient for colouring: from -1 to 1 on a square-root scale when `signed`
+    (scalars), from 0 to 1 for norms, None without a gradient.
     """
 
     id: str
     kind: Kind
     title: str
     rows: tuple[Row, ...]
-    order: int
     nodes: tuple[Node, ...]
     scope: Path = ()
     path: Path = ()
@@ -63,7 +63,6 @@ class Box:
     tooltip: str = ""
     level: float | None = None
     signed: bool = True
-    count: int = 1
     width: float = 0.0
     height: float = 0.0
     x: float = 0.0
@@ -121,7 +120,6 @@ class Scene:
     nodes: int = 0
     width: float = 0.0
     height: float = 0.0
-    names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def alt(self) -> str:
@@ -196,7 +194,6 @@ def build_scene(
         title=f"{kind} of {title}",
         note=plan.note,
         nodes=len(order),
-        names=known,
     )
 
 
@@ -250,17 +247,19 @@ class _Maker:
         self._grad: Callable[[Node], Any] = attrgetter("grad") if grads is None else grads.get
 
     def boxes(self, units: Sequence[Unit]) -> list[Box]:
-        boxes = [self._box(order, unit) for order, unit in enumerate(units)]
-        return [sized(box) for box in _levelled(boxes, self._grad)]
+        return [sized(box) for box in _levelled([self._box(u) for u in units], self._grad)]
 
-    def _box(self, order: int, unit: Unit) -> Box:
+    def _box(self, unit: Unit) -> Box:
         if isinstance(unit.content, Group):
-            return self._group(order, unit, unit.content)
+            return self._group(unit, unit.content)
         if isinstance(unit.content, Node):
-            return self._node(order, unit, unit.content)
-        return self._constant(order, unit, unit.content)
+            return self._node(unit, unit.content)
+        if isinstance(unit.content, tuple):
+            title = f"{len(unit.content):,} constants"
+            return Box(unit.id, "constant", title, (), (), unit.scope, tooltip=title)
+        return self._constant(unit, unit.content)
 
-    def _node(self, order: int, unit: Unit, node: Node) -> Box:
+    def _node(self, unit: Unit, node: Node) -> Box:
         names = within(unit.scope, self._names, node)
         name = names[id(node)]
         shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
@@ -292,7 +291,6 @@ class _Maker:
             kind=kind,
             title=f"{title}  {shape}".rstrip(),
             rows=tuple(rows),
-            order=order,
             nodes=(node,),
             scope=unit.scope,
             name=name,
@@ -311,13 +309,7 @@ class _Maker:
         ]
         return " + ".join(term or "…" for term in terms)
 
-    def _constants(self, order: int, unit: Unit, values: tuple[Any, ...]) -> Box:
-        title = f"{len(values):,} constants"
-        return Box(unit.id, "constant", title, (), order, (), unit.scope, tooltip=title)
-
-    def _constant(self, order: int, unit: Unit, value: Any) -> Box:
-        if isinstance(value, tuple):
-            return self._constants(order, unit, value)
+    def _constant(self, unit: Unit, value: Any) -> Box:
         name = self._names.get(id(value), "")
         summary = figures.summary(value)
         shape = tuple(getattr(value, "shape", ()))
@@ -331,14 +323,13 @@ class _Maker:
             kind="constant",
             title=title,
             rows=rows,
-            order=order,
             nodes=(),
             scope=() if id(value) in self._given else unit.scope,  # data is nobody's part
             name=name,
             tooltip=f"constant {name}\ndata: {summary.words}".replace(" \n", "\n"),
         )
 
-    def _group(self, order: int, unit: Unit, group: Group) -> Box:
+    def _group(self, unit: Unit, group: Group) -> Box:
         rows = [Row("", line) for line in group.lines()]
         shape = group.nodes[-1].shape
         if shape and "shape" in self._show:
@@ -351,13 +342,11 @@ class _Maker:
             kind="group",
             title=shorten(group.title),
             rows=tuple(rows),
-            order=order,
             nodes=tuple(group.nodes),
             scope=unit.scope,
             path=group.path,
             name=shorten(group.title),
             tooltip=f"{shorten(group.title)}: {', '.join(group.lines(99))}",
-            count=len(group.nodes),
         )
 
     def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
@@ -400,31 +389,23 @@ class _Maker:
 
 def _levelled(boxes: list[Box], grad_of: Callable[[Node], Any]) -> list[Box]:
     """Boxes with the level of their gradient relative to the largest shown, for colouring."""
-    signed: dict[str, float] = {}
-    norms: dict[str, float] = {}
+    found: dict[bool, dict[str, float]] = {True: {}, False: {}}  # by whether it has a sign
     for box in boxes:
-        if box.kind in ("group", "constant"):
+        if box.kind in ("group", "constant") or (grad := grad_of(box.nodes[0])) is None:
             continue
-        node = box.nodes[0]
-        grad = grad_of(node)
-        if grad is None:
-            continue
-        if node.shape:
-            norms[box.id] = figures.magnitude(grad)
-        else:
-            signed[box.id] = float(figures.plain(grad).reshape(()))
-    tops = [
-        max((abs(v) for v in values.values() if abs(v) < float("inf")), default=0.0)
-        for values in (signed, norms)
-    ]
-    result = []
-    for box in boxes:
-        if box.id in signed and signed[box.id] == signed[box.id]:
-            box = replace(box, level=figures.level(signed[box.id], tops[0]))
-        elif box.id in norms:
-            box = replace(box, level=figures.level(norms[box.id], tops[1]), signed=False)
-        result.append(box)
-    return result
+        signed = not box.nodes[0].shape
+        value = float(figures.plain(grad).reshape(())) if signed else figures.magnitude(grad)
+        if not isnan(value):
+            found[signed][box.id] = value
+    for signed, values in found.items():
+        top = max((abs(v) for v in values.values() if not isinf(v)), default=0.0)
+        boxes = [
+            replace(box, level=figures.level(values[box.id], top), signed=signed)
+            if box.id in values
+            else box
+            for box in boxes
+        ]
+    return boxes
 
 
 def sized(box: Box) -> Box:
