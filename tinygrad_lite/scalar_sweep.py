@@ -127,8 +127,14 @@ def _release(root: Scalar, seed: float) -> None:
                     push(x)
                 elif type(held) is float:  # a leaf
                     x._grad = held + c
-                elif _add(x, c):
-                    push(x)
+                elif type(held) is list:
+                    held[1] += c
+                    held[0] -= 1
+                    if not held[0]:
+                        x._grad = held[1]
+                        push(x)
+                else:
+                    _add(x, c)
                 x = y
                 if rule_y is ONE:
                     c = g
@@ -145,8 +151,14 @@ def _release(root: Scalar, seed: float) -> None:
             push(x)
         elif type(held) is float:
             x._grad = held + c
-        elif _add(x, c):
-            push(x)
+        elif type(held) is list:
+            held[1] += c
+            held[0] -= 1
+            if not held[0]:
+                x._grad = held[1]
+                push(x)
+        else:
+            _add(x, c)
 
 
 def _add(x: Scalar, c: float) -> bool:

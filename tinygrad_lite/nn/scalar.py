@@ -28,6 +28,9 @@ class Neuron(Module):
         act = sum([wi * xi for wi, xi in zip(w, x, strict=True)], self.b)
         return act.relu() if self.nonlin else act
 
+    def parameters(self) -> list[Any]:
+        return [*self.w, self.b]
+
     def __repr__(self) -> str:
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
 
@@ -46,6 +49,9 @@ class Layer(Module):
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
+    def parameters(self) -> list[Any]:
+        return [p for neuron in self.neurons for p in neuron.parameters()]
+
     def __repr__(self) -> str:
         return f"Layer of [{', '.join(map(str, self.neurons))}]"
 
@@ -62,6 +68,9 @@ class MLP(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def parameters(self) -> list[Any]:
+        return [p for layer in self.layers for p in layer.parameters()]
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
