@@ -77,10 +77,22 @@ def _matmul(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         text = f"an inner product stands where the outer product {rule} belongs"
         inner = _inner(other, x)
         yield Fault("inner", "elementwise-vs-matmul", 0.2, inner, text)
+    yield from _one_sample(tape, node, index)
     text = f"{mine} stands where {name} belongs"
     own = beside(_t(x), left=index == 1)
     yield Fault("own", "other", 0.4, own, text)
     yield from swapped(tape, node.inputs[1 - index], other, by)
+
+
+def _one_sample(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """A^T G of one row of A only: in a loop over the samples `=` stands where `+=` belongs."""
+    A = node.operands[0]
+    if index == 0 or A.ndim != 2 or A.shape[0] < 2:
+        return
+    rows = f"the rows of {tape.label_of(node.inputs[0])}"
+    for which, at in (("last", slice(-1, None)), ("first", slice(0, 1))):
+        text = f"yours is that of the {which} of {rows} only; over {rows} the gradient adds up (+=)"
+        yield Fault(f"{which}-row", "missing-term", 0.1, lambda g, at=at: A[at].T @ g[at], text)
 
 
 def _times(v: Vector) -> Handed:

@@ -44,7 +44,7 @@ RARITY = {kind: 0.002 * i for i, kind in enumerate(COMMONEST)}
 
 def explain(search: Search, scales: Scales) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
-    found = [*_factors(search, scales), *_steps(search), *_nodes(search, scales)]
+    found = [*_factors(search, scales), *_steps(search, scales), *_nodes(search, scales)]
     found += _transposed(search)
     if not found:
         found = [*_together(search)]
@@ -124,14 +124,23 @@ def _round(k: float, tol: float) -> float:
     return k
 
 
-def _steps(search: Search) -> Iterator[Explanation]:
+def _steps(search: Search, scales: Scales) -> Iterator[Explanation]:
     """One fault of the catalogue at one step."""
     agreeing = [s for s in (*search.singles, *search.written_out) if search.agrees(s[-1])]
     agreeing.sort(key=lambda s: s[3].cost)
     for n, i, x, fault, delta, _ in agreeing[:MOST]:
         if search.matches(search.carry([(x, delta)])):
             words, where = fault.words(search.tape, n, i), search.tape.step(n)
-            yield _explanation(fault.kind, ONE + fault.cost, words, where, [(x, delta)])
+            cost = ONE + fault.cost
+            if fault.key == "ones" and n in search.g and _is_number(search.g[n], scales):
+                cost += 1.2  # a constant such as -1/N that is lost is rather called by its parts
+            yield _explanation(fault.kind, cost, words, where, [(x, delta)])
+
+
+def _is_number(g: Vector, scales: Scales) -> bool:
+    """Whether a cotangent is the same number everywhere, one that the graph is known to hold."""
+    c = float(g.flat[0]) if g.size else 0.0
+    return c != 0 and bool(np.all(g == c)) and any(scales.whole(-1 / c, 1e-9))
 
 
 def _nodes(search: Search, scales: Scales) -> Iterator[Explanation]:

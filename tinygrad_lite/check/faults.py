@@ -130,6 +130,10 @@ def swapped(
                 text = f"{name} is shifted by one along axis {axis}"
                 key = f"roll{by}-{axis}"
                 yield Fault(key, "off-by-index", 0.2, _fixed(product, moved), text)
+        if belongs.shape[axis] > 2:  # of two entries the reverse is a shift
+            text = f"{name} is in reverse along axis {axis}"
+            turned = _fixed(product, np.flip(belongs, axis))
+            yield Fault(f"flip-{axis}", "wrong-order", 0.25, turned, text)
 
 
 def _fixed(product: Callable[[Vector, Vector], Vector], v: Vector) -> Handed:

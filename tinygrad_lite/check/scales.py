@@ -151,7 +151,8 @@ class Scales:
             text = f"the path from {source} through {tape.label(node)} is left out"
             yield Meaning("missing-term", 0.0 if junction else 0.1, text)
             return
-        if op.name in ("square", "pow") and junction and (_close(k, 2, tol) or _close(k, 0.5, tol)):
+        half = _close(k, 2, tol) or _close(k, 0.5, tol)
+        if half and junction and self._squared(node, node.inputs[index]):
             text = f"{mine} {k:g} x what it should be: a constant factor is off"
             yield Meaning("constant-scale", 0.03, text)
         if _close(k, 2, tol) and junction:
@@ -202,7 +203,29 @@ class Scales:
         elif _close(k, -3, tol):
             yield Meaning("sign", 0.1, f"the sign of the part through {name} is flipped")
         elif _close(k, 3, tol):
+            text = f"the part through {name} is 2 x what it should be: a constant factor is off"
+            yield Meaning("constant-scale", 0.05, text)
             yield Meaning("double-count", 0.1, f"the path through {name} is counted twice")
+
+    def _squared(self, node: Node, x: Node) -> bool:
+        """Whether the path from x through a node is squared before it meets the others from x: a
+        loss's square, or a penalty's."""
+        consumers = self.tape.consumers
+        others: set[Node] = set()
+        stack = [n for n, _ in consumers[x] if n is not node]
+        while stack:
+            n = stack.pop()
+            if n not in others:
+                others.add(n)
+                stack += [above for above, _ in consumers[n]]
+        while node not in others:
+            if _is_square(node):
+                return True
+            above = {n for n, _ in consumers[node]}
+            if len(above) != 1:
+                return False
+            (node,) = above
+        return False
 
     def _own(self, node: Node, index: int) -> Iterator[tuple[float, str, str]]:
         """The constant factors of a step's derivative: (value, kind if it is lost, words)."""
@@ -247,6 +270,15 @@ _SIGNED = {
     ("inv", 0): 0.01,
     ("solve", 0): 0.01,
 }
+
+
+def _is_square(node: Node) -> bool:
+    """Whether a node is x**2 or x * x."""
+    if node.op is None or node.op.name == "square":
+        return node.op is not None
+    if node.op.name == "pow":
+        return np.ndim(node.operands[1]) == 0 and float(node.operands[1]) == 2
+    return node.op.name == "multiply" and node.inputs[0] is node.inputs[1]
 
 
 def _close(k: float, value: float, tol: float) -> bool:

@@ -77,6 +77,8 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
         assert n.op is not None
         if n.op.name in ("sum", "mean", "max", "square", "pow"):
             groups.setdefault((n.op.name, np.shape(n.operands[0])), []).append((n, i))
+        if len(tape.consumers[x]) > 2:  # a loop over the data
+            groups.setdefault((n.op.name, i, id(x), "from"), []).append((n, i))
         for j, other in enumerate(n.inputs):
             if j != i and isinstance(other, Node) and len(tape.consumers.get(other, ())) > 1:
                 groups.setdefault((n.op.name, i, id(other)), []).append((n, i))
@@ -95,6 +97,9 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             k = float(terms) if n.op.name == "mean" else 1 / terms
             words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
             options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
+        if len({x for n, i in group for x in (n.inputs[i],)}) == 1:
+            words = f"counts for one of {len(group)} only"
+            options.append((1 / len(group), "mean-vs-sum", words))
         for k, kind, words in options:
             if _explains(search, {(m, i): _scaled(m, i, k) for m, i in group}):
                 text = f"every path through steps such as {tape.step(n)} {words}"

@@ -36,17 +36,17 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
         if x in search.blocked:
             continue
         g, name = search.g[x], tape.label(x)
-        at = f"in the gradient with respect to {name}"
+        at = "" if x is tape.root else f" in the gradient with respect to {name}"
         for shape in dict.fromkeys((x.shape, (1, *x.shape[1:]), x.shape[1:], (*x.shape[:-1], 1))):
             for other, v in tape.named_arrays(shape):
                 extra = Changed(
-                    x, "extra-factor", 0.3, f"there is a factor {other} too many {at}", g * v
+                    x, "extra-factor", 0.3, f"there is a factor {other} too many{at}", g * v
                 )
-                less = Changed(x, "missing-factor", 0.3, f"a factor {other} is missing {at}", g / v)
+                less = Changed(x, "missing-factor", 0.3, f"a factor {other} is missing{at}", g / v)
                 if id(v) in divisors:
-                    text = f"the division by {other} is missing {at}"
+                    text = f"the division by {other} is missing{at}"
                     extra = extra._replace(kind="missing-factor", text=text, cost=0.25)
-                    text = f"there is a division by {other} too many {at}"
+                    text = f"there is a division by {other} too many{at}"
                     less = less._replace(kind="extra-factor", text=text)
                 yield extra
                 yield less
@@ -54,7 +54,9 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
             if large and source is not x:
                 continue
             cost = 0.35 if other.startswith("log") else 0.2  # 1 / x is rather a factor x lost
-            text = f"there is a factor {other} too many {at}"
+            if any(np.array_equal(v, d) for d in divisors.values()):
+                continue  # it is that division which is missing
+            text = f"there is a factor {other} too many{at}"
             yield Changed(x, "extra-factor", cost, text, g * v)
         if g.ndim == 2 and g.shape[0] == g.shape[1]:
             text = f"the gradient with respect to {name} is transposed"
@@ -72,15 +74,15 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
                     yield Changed(x, "wrong-order", 0.3, text, np.flip(g, axis))
 
 
-def _divisors(tape: Tape) -> set[int]:
+def _divisors(tape: Tape) -> dict[int, Vector]:
     """The arrays (by id) that something is divided by, and their factors."""
-    found: set[int] = set()
+    found: dict[int, Vector] = {}
     for n in tape.order:
         if n.op is not None and n.op.name == "divide":
-            found.add(id(n.operands[1]))
+            found[id(n.operands[1])] = n.operands[1]
             below = n.inputs[1]
             if isinstance(below, Node) and below.op is not None and below.op.name == "multiply":
-                found.update(map(id, below.operands))
+                found.update((id(v), v) for v in below.operands)
     return found
 
 
