@@ -92,7 +92,11 @@ def _one_sample(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     rows = f"the rows of {tape.label_of(node.inputs[0])}"
     for which, at in (("last", slice(-1, None)), ("first", slice(0, 1))):
         text = f"yours is that of the {which} of {rows} only; over {rows} the gradient adds up (+=)"
-        yield Fault(f"{which}-row", "missing-term", 0.1, lambda g, at=at: A[at].T @ g[at], text)
+        yield Fault(f"{which}-row", "missing-term", 0.1, _of_rows(A, at), text)
+
+
+def _of_rows(A: Vector, at: slice) -> Handed:
+    return lambda g: A[at].T @ g[at]
 
 
 def _times(v: Vector) -> Handed:

@@ -49,13 +49,18 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     yield Fault("drop", kind, far, times(1.0), f"yours is the gradient without {{local}}: {lost}")
     yield Fault("twice", "extra-factor", 0.1, times(d * d), "the factor {local} is there twice")
     yield Fault("ones", "missing-factor", 0.2, lambda g: np.ones_like(g) * d, left_out(tape, node))
-    if len(operands) == 1:
+    bent = op.name in ("maximum", "minimum") and _is_constant(node.inputs[1 - index])
+    if len(operands) == 1 or bent:
+
+        def given(v: Vector) -> list[Vector]:
+            return [v if i == index else a for i, a in enumerate(operands)]
+
         f = Function(
-            lambda v: op.forward(np, v, **node.params),
-            lambda y, x: op.rules[0](np, y, x, **node.params),
+            lambda v: op.forward(np, *given(v), **node.params),
+            lambda y, x: op.rules[index](np, y, *given(x), **node.params),
         )
-        x = node.inputs[0]
-        text = prime(op, tape.label(x))
+        x = node.inputs[index]
+        text = f"the derivative of {tape.label(node)}" if bent else prime(op, tape.label(x))
         yield from function_faults(tape, node, x, f, text, op.name, activation)
         yield from _as_matrices(d, f"the elementwise product with {text}")
     if op.name == "square" or (op.name == "pow" and index == 0):
@@ -161,6 +166,8 @@ def function_faults(
         yield put("yy", _OTHER, 0.15, y * y, f"{above}² {instead}")
         yield put("1-x", _OTHER, 0.15, 1 - a, f"1 - {below} {instead}")
         yield put("y(1+y)", _OTHER, 0.15, y * (1 + y), f"{above} (1 + {above}) {instead}")
+    if name == "softplus":
+        yield put("reflected", "sign", 0.1, f.slope(-a), f"{slope} is taken at -({below})")
     if name in ("silu", "gelu"):  # y = x c(x): y' = c + x c'
         share = np.where(a == 0, 0.5, y / np.where(a == 0, 1.0, a))
         rest = f.slope(a) - share
@@ -186,6 +193,7 @@ def function_faults(
                 yield put(key, _OTHER, cost, local, text)
     for key, kind, v, text in misread(tape, x):
         if np.shape(v) == a.shape:
+            kind = _POINT if name in (*KINKED, "relu") else kind
             yield put(f"misread-{key}", kind, 0.2, f.slope(v), f"in {slope}, {text}")
     for other, v in tape.named_arrays(a.shape):
         if v is not a and v is not y:

@@ -207,6 +207,19 @@ class Scales:
             yield Meaning("constant-scale", 0.05, text)
             yield Meaning("double-count", 0.1, f"the path through {name} is counted twice")
 
+    def _of_squares(self, x: Any) -> bool:
+        """Whether a node is a square, or a sum of squares."""
+        stack = [(x, 0)]
+        while stack:
+            n, depth = stack.pop()
+            if not isinstance(n, Node) or n.op is None or depth > 4:
+                continue
+            if _is_square(n):
+                return True
+            if n.op.name in ("sum", "mean", "add"):
+                stack += [(a, depth + 1) for a in n.inputs]
+        return False
+
     def _squared(self, node: Node, x: Node) -> bool:
         """Whether the path from x through a node is squared before it meets the others from x: a
         loss's square, or a penalty's."""
@@ -258,6 +271,8 @@ class Scales:
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
             written = name or f"{float(other):g}"
             yield c, kind, f"the {'factor' if op.name == 'multiply' else 'divisor'} {written}"
+            if kind == "constant-scale" and self._of_squares(node.inputs[index]):
+                yield 2 * c, kind, f"the factor {2 * c:g}, with the square's 2,"
 
 
 # Where a sign is first looked for: at a difference, a negation, the second operand of a quotient.
