@@ -7,13 +7,13 @@ recurses, so 100,000 nodes take a second.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..node import Node
-from . import figures
 
 Path = tuple[str, ...]
 
@@ -40,7 +40,7 @@ class Group:
         lines = []
         inside = ""
         if leaves:
-            size = sum(figures.size(node.shape) for node in self.nodes if node.op is None)
+            size = sum(math.prod(node.shape) for node in self.nodes if node.op is None)
             inside = f", {size:,} entries" if size != leaves else ""
             lines.append(f"{_count(leaves, 'leaf', 'leaves')}{inside}")
         common = ops.most_common()
@@ -114,14 +114,15 @@ def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
         for x in node.parents():
             if x.op is None and not x.scope:
                 known = adopted.get(x)
-                adopted[x] = path if known is None else _common(known, path)
+                adopted[x] = path if known is None else common(known, path)
     for leaf, path in adopted.items():
         if not (leaf.constant and leaf.name):
             scopes[leaf] = path
     return scopes
 
 
-def _common(a: Path, b: Path) -> Path:
+def common(a: Path, b: Path) -> Path:
+    """The scopes that two paths share."""
     n = 0
     while n < min(len(a), len(b)) and a[n] == b[n]:
         n += 1
@@ -210,17 +211,14 @@ def _by_structure(order: Sequence[Node], scoped: Keys, budget: int) -> Keys:
     loose = [node for node in order if node not in scoped]
     layers = _layers(loose)
     count = max(layers.values(), default=0) + 1
-    kinds = _kinds(loose, layers) if count <= budget else {}
-    runs: list[Callable[[Node], Key]] = [
-        lambda node: ("kind", layers[node], kinds[node]),
-        lambda node: ("part", layers[node]),
-    ]
-    for run in runs:
-        if count > budget:
-            break
-        keys = {**scoped, **_without_singles({node: run(node) for node in loose})}
-        if _FEWEST <= _visible(order, keys) <= budget:
-            return _opened(order, keys, budget)
+    if count <= budget:
+        kinds = _kinds(loose, layers)
+        by_kind: Keys = {node: ("kind", layers[node], kinds[node]) for node in loose}
+        by_layer: Keys = {node: ("part", layers[node]) for node in loose}
+        for tried in (by_kind, by_layer):
+            keys = {**scoped, **_without_singles(tried)}
+            if _FEWEST <= _visible(order, keys) <= budget:
+                return _opened(order, keys, budget)
     parts = max(1, min(_PARTS, budget - len(set(scoped.values()))))
     place = _equal_parts(loose, layers, parts)
     return {**scoped, **_without_singles({node: ("part", place[node]) for node in loose})}
@@ -313,11 +311,9 @@ def _equal_parts(nodes: Sequence[Node], layers: Mapping[Node, int], parts: int) 
                 if x.op is None and x in ranks:
                     ranks[x] = min(ranks[node], ranks[x] or ranks[node])
     place: dict[Node, int] = {}
-    for k, node in enumerate(sorted(nodes, key=ranks.__getitem__)):
-        place[node] = k * parts // max(1, len(nodes))
     start: dict[int, int] = {}  # a rank is not torn apart: it goes where it begins
-    for node in sorted(nodes, key=ranks.__getitem__):
-        place[node] = start.setdefault(ranks[node], place[node])
+    for k, node in enumerate(sorted(nodes, key=ranks.__getitem__)):
+        place[node] = start.setdefault(ranks[node], k * parts // len(nodes))
     return place
 
 

@@ -124,19 +124,15 @@ def heat(a: np.ndarray[Any, Any]) -> Heat:
     grid = _binned(_binned(grid, ROWS).T, COLUMNS).T
     finite = np.abs(grid[np.isfinite(grid)])
     top = float(finite.max()) if finite.size else 0.0
-    return tuple(tuple(_level(float(v), top) for v in row) for row in grid)
-
-
-def _level(v: float, top: float) -> float | None:
-    if math.isnan(v):
-        return None
-    if math.isinf(v):
-        return math.copysign(1.0, v)
-    return level(v, top)
+    return tuple(
+        tuple(None if math.isnan(v) else level(v, top) for v in row) for row in grid.tolist()
+    )
 
 
 def level(v: float, top: float) -> float:
     """Where v stands from -1 to 1 on a square-root scale, given the largest magnitude."""
+    if math.isinf(v):
+        return math.copysign(1.0, v)
     return math.copysign(math.sqrt(min(abs(v) / top, 1.0)), v) if top else 0.0
 
 
@@ -149,8 +145,3 @@ def _binned(grid: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
     counts = np.diff([*starts, n])
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(np.add.reduceat(grid, starts, axis=0) / counts[:, None])
-
-
-def size(shape: tuple[int, ...]) -> int:
-    """The number of entries."""
-    return math.prod(shape)

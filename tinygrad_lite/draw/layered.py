@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from .collapse import common
 from .measure import TEXT, TITLE, width
 from .scene import Edge, Path, Point, Scene
 
@@ -131,11 +132,10 @@ def _levels(
 
 def _crossed(a: Path, b: Path) -> tuple[list[Path], Path, list[Path]]:
     """The scopes that an edge from one in `a` to one in `b` leaves, stays in, and enters."""
-    n = 0
-    while n < min(len(a), len(b)) and a[n] == b[n]:
-        n += 1
+    shared = common(a, b)
+    n = len(shared)
     out = [a[:m] for m in range(len(a), n, -1)]
-    return out, a[:n], [b[:m] for m in range(n + 1, len(b) + 1)]
+    return out, shared, [b[:m] for m in range(n + 1, len(b) + 1)]
 
 
 class _Plane:
