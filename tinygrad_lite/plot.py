@@ -254,7 +254,6 @@ def gradient_flow(source: Any, *, ax: Any = None, saturated: float = 0.01) -> An
     if isinstance(source, Node) and source.op is not None:
         rows = _loss_rows(source, saturated)
     else:
-        rows = []
         parameters = _parameters(source)
         groups = _grouped(parameters)
         by_group = {group: _Row(group) for group in groups.values()}

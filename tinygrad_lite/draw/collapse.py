@@ -114,14 +114,14 @@ def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
         for x in node.parents():
             if x.op is None and not x.scope:
                 known = adopted.get(x)
-                adopted[x] = path if known is None else common(known, path)
+                adopted[x] = path if known is None else common_scope(known, path)
     for leaf, path in adopted.items():
         if not (leaf.constant and leaf.name):
             scopes[leaf] = path
     return scopes
 
 
-def common(a: Path, b: Path) -> Path:
+def common_scope(a: Path, b: Path) -> Path:
     """The scopes that two paths share."""
     n = 0
     while n < min(len(a), len(b)) and a[n] == b[n]:

@@ -120,12 +120,5 @@ class Drawing:
     def _repr_html_(self) -> str:
         return f'<div style="overflow:auto">{self.svg}</div>'
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {
-            "text/html": self._repr_html_(),
-            "image/svg+xml": self.svg,
-            "text/plain": repr(self),
-        }
-
     def __repr__(self) -> str:
         return f"<{self.alt}>"

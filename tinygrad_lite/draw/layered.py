@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from .collapse import common
+from .collapse import common_scope
 from .measure import TEXT, TITLE, width
 from .scene import Edge, Path, Point, Scene
 
@@ -132,7 +132,7 @@ def _levels(
 
 def _crossed(a: Path, b: Path) -> tuple[list[Path], Path, list[Path]]:
     """The scopes that an edge from one in `a` to one in `b` leaves, stays in, and enters."""
-    shared = common(a, b)
+    shared = common_scope(a, b)
     n = len(shared)
     out = [a[:m] for m in range(len(a), n, -1)]
     return out, shared, [b[:m] for m in range(n + 1, len(b) + 1)]

@@ -172,7 +172,8 @@ def build_scene(
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node):
                     uses.setdefault(x, []).append((node, index))
-    maker = _Maker(known, names, frozenset(roots), frozenset(show), graph, grads, uses)
+    grad = attrgetter("grad") if grads is None else grads.get
+    maker = _Maker(known, names, frozenset(roots), show, graph == "backward", grad, uses)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
     if graph == "backward":
@@ -225,29 +226,21 @@ def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int,
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
+@dataclass(frozen=True)
 class _Maker:
-    """Makes boxes and edges, given the names and what is to be shown."""
+    """Makes boxes and edges, given the names and what is to be shown; `uses` are the consumers of
+    each node, by input, where their formulas are wanted."""
 
-    def __init__(
-        self,
-        names: Mapping[int, str],
-        given: Mapping[int, str],
-        roots: frozenset[Node],
-        show: frozenset[str],
-        graph: str,
-        grads: Mapping[Node, Any] | None,
-        uses: Mapping[Node, Sequence[tuple[Node, int]]],
-    ) -> None:
-        self._uses = uses
-        self._names = names
-        self._given = given
-        self._roots = roots
-        self._show = show
-        self._backward = graph == "backward"
-        self._grad: Callable[[Node], Any] = attrgetter("grad") if grads is None else grads.get
+    names: Mapping[int, str]
+    given: Mapping[int, str]
+    roots: frozenset[Node]
+    show: Collection[str]
+    backward: bool
+    grad: Callable[[Node], Any]
+    uses: Mapping[Node, Sequence[tuple[Node, int]]]
 
     def boxes(self, units: Sequence[Unit]) -> list[Box]:
-        return [sized(box) for box in _levelled([self._box(u) for u in units], self._grad)]
+        return [sized(box) for box in _levelled([self._box(u) for u in units], self.grad)]
 
     def _box(self, unit: Unit) -> Box:
         if isinstance(unit.content, Group):
@@ -260,31 +253,31 @@ class _Maker:
         return self._constant(unit, unit.content)
 
     def _node(self, unit: Unit, node: Node) -> Box:
-        names = within(unit.scope, self._names, node)
+        names = within(unit.scope, self.names, node)
         name = names[id(node)]
-        shape = figures.shape_text(node.shape) if node.shape and "shape" in self._show else ""
+        shape = figures.shape_text(node.shape) if node.shape and "shape" in self.show else ""
         title = name
         if node.op:
             title += f" = {shorten(written(write, node, names, depth=0))}"
-        data, grad = figures.summary(node.data), figures.summary(self._grad(node), norm=True)
+        data, grad = figures.summary(node.data), figures.summary(self.grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
-        if "data" in self._show and not self._backward:
+        if "data" in self.show and not self.backward:
             rows.append(Row("data", data.text, data.heat))
         if not node.constant:
             tooltip += f"\ngrad: {grad.words}"
-            if "grad" in self._show or self._backward:
+            if "grad" in self.show or self.backward:
                 rows.append(Row("grad", grad.text, grad.heat))
         if node.scope:
             tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
         if node.line:
             tooltip += f"\nat {node.line}"
-        kind: Kind = "output" if node in self._roots and node.op else "op" if node.op else "leaf"
+        kind: Kind = "output" if node in self.roots and node.op else "op" if node.op else "leaf"
         if node.constant:
             kind = "constant"
-        if self._backward:
+        if self.backward:
             title = self._derivative(node)
-            if node in self._uses:
+            if node in self.uses:
                 rows.insert(0, Row("", shorten(f"= {self._sum(node)}", 60)))
         return Box(
             id=unit.id,
@@ -298,24 +291,24 @@ class _Maker:
         )
 
     def _derivative(self, node: Node) -> str:
-        root = self._names[id(next(iter(self._roots)))] if len(self._roots) == 1 else "out"
-        return f"∂{root}/∂{self._names.get(id(node), '…')}"
+        root = self.names[id(next(iter(self.roots)))] if len(self.roots) == 1 else "out"
+        return f"∂{root}/∂{self.names.get(id(node), '…')}"
 
     def _sum(self, node: Node) -> str:
         """What the consumers of a node hand to its gradient, written out."""
         terms = [
-            written(pullback_text, user, index, self._names, cotangent=self._derivative(user))
-            for user, index in self._uses[node]
+            written(pullback_text, user, index, self.names, cotangent=self._derivative(user))
+            for user, index in self.uses[node]
         ]
         return " + ".join(term or "…" for term in terms)
 
     def _constant(self, unit: Unit, value: Any) -> Box:
-        name = self._names.get(id(value), "")
+        name = self.names.get(id(value), "")
         summary = figures.summary(value)
         shape = tuple(getattr(value, "shape", ()))
-        text = figures.shape_text(shape) if shape and "shape" in self._show else ""
+        text = figures.shape_text(shape) if shape and "shape" in self.show else ""
         rows: tuple[Row, ...] = ()
-        if shape and "data" in self._show:
+        if shape and "data" in self.show:
             rows = (Row("data", summary.text, summary.heat),)
         title = f"{name}  {text}".strip() if shape else summary.text
         return Box(
@@ -324,7 +317,7 @@ class _Maker:
             title=title,
             rows=rows,
             nodes=(),
-            scope=() if id(value) in self._given else unit.scope,  # data is nobody's part
+            scope=() if id(value) in self.given else unit.scope,  # data is nobody's part
             name=name,
             tooltip=f"constant {name}\ndata: {summary.words}".replace(" \n", "\n"),
         )
@@ -332,10 +325,10 @@ class _Maker:
     def _group(self, unit: Unit, group: Group) -> Box:
         rows = [Row("", line) for line in group.lines()]
         shape = group.nodes[-1].shape
-        if shape and "shape" in self._show:
+        if shape and "shape" in self.show:
             rows.append(Row("out", figures.shape_text(shape)))
-        if "grad" in self._show:
-            grads = [g for g in map(self._grad, group.nodes) if g is not None]
+        if "grad" in self.show:
+            grads = [g for g in map(self.grad, group.nodes) if g is not None]
             rows.append(Row("grad", f"norm {figures.joint_norm(grads)}" if grads else figures.NONE))
         return Box(
             id=unit.id,
@@ -378,11 +371,11 @@ class _Maker:
             or op.rules[edge.index] is None
         ):
             return edge
-        names = self._names
+        names = self.names
         text = written(local_text, node, edge.index, names)
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
         local = None
-        if isinstance(node, Scalar) and "local" in self._show:
+        if isinstance(node, Scalar) and "local" in self.show:
             local = figures.number(float(contribution(node, edge.index, 1.0)))
         return replace(edge, local=local, rule=rule)
 

@@ -7,19 +7,7 @@ from collections.abc import Iterable
 
 from .colours import STEPS, step, style
 from .measure import FONT, TEXT, TITLE, columns, width
-from .scene import (
-    CELL,
-    HEAD,
-    LABEL,
-    PAD,
-    ROW,
-    Box,
-    Cluster,
-    Edge,
-    Point,
-    Scene,
-    heat_size,
-)
+from .scene import CELL, HEAD, LABEL, PAD, ROW, Box, Cluster, Edge, Point, Scene, heat_size
 
 _NOTE = 26.0  # pixels for the line that says what is left out
 _ARROW = 7.0
