@@ -132,10 +132,12 @@ class Primitive:
         return self
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
-        method = self._on_scalar
-        if method is not None and not params and len(inputs) == self.arity:
-            kind = type(inputs[0])
-            if issubclass(kind, Scalar) and (len(inputs) == 1 or type(inputs[1]) is kind):
+        if not params and not self.defaults and len(inputs) == self.arity:  # most calls
+            for x in inputs:
+                if isinstance(x, Array):
+                    return record_array(self, inputs, NO_PARAMS)
+            method, kind = self._on_scalar, type(inputs[0])
+            if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
                 return method(*inputs)
         if self.arity is None:
             if inputs and isinstance(inputs[0], (list, tuple)):

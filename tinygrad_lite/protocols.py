@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from . import functions, ops
 from .node import Node
 
@@ -59,8 +61,19 @@ _STORAGE = "casting copy device dtype initial like mean order out subok where"
 STORAGE = frozenset(_STORAGE.split())
 
 
+# NumPy's ufuncs that are ops here: array + t comes this way, so it is looked up at once.
+UFUNCS = {
+    ufunc: ops.registry[name]
+    for ufunc in vars(np).values()
+    if isinstance(ufunc, np.ufunc)
+    and (name := ALIASES.get(ufunc.__name__, ufunc.__name__)) in ops.registry
+}
+
+
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `__array_ufunc__` of Value and Tensor returns."""
+    if method == "__call__" and not kwargs and ufunc in UFUNCS:
+        return UFUNCS[ufunc](*inputs)
     name = f"np.{ufunc.__name__}"
     if kwargs.get("out") is not None:
         raise TypeError(
