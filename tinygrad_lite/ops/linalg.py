@@ -3,6 +3,7 @@ results for forward and reverse mode algorithmic differentiation" (2008)."""
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from ..backend import anywhere
@@ -109,13 +110,14 @@ inv.pull(lambda xp, G, Y, A: -xp.matmul(xp.matmul(Y.mT, G), Y.mT))
 
 @primitive("det({0})", r"\det({0})", numpy="np.linalg.det({0})")
 def det(xp: Any, A: Any) -> Any:
-    """Determinant of each matrix. The gradient is G times the matrix of cofactors: y A^-T, or,
-    where y = 0, the n x n determinants of the minors."""
+    """Determinant of each matrix. The gradient is G times the matrix of cofactors: y A^-T, or, of
+    a singular matrix, the n x n determinants of the minors."""
     return xp.linalg.det(A)
 
 
 def _det_pull(xp: Any, G: Any, y: Any, A: Any) -> Any:
-    cofactors = _cofactors(xp, A) if anywhere(y == 0) else y[..., None, None] * inv(A).mT
+    singular = anywhere(y == 0) and anywhere(logabsdet(A) == -inf)  # y may be 0 by underflow
+    cofactors = _cofactors(xp, A) if singular else y[..., None, None] * inv(A).mT
     return G[..., None, None] * cofactors
 
 
