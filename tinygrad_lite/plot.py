@@ -419,14 +419,9 @@ def history(
     for k, (name, curve) in enumerate(curves.items()):
         steps = np.arange(len(curve))
         seen = np.isfinite(curve)
-        style: dict[str, Any] = {
-            "color": COLOURS[k % len(COLOURS)],
-            "linestyle": DASHES[k % len(DASHES)],
-            "linewidth": 1.6,
-        }
-        if seen.sum() == 1:
-            style["marker"] = MARKERS[k % len(MARKERS)]
-        ax.plot(steps, curve, label=name, **style)
+        colour, dash = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]
+        marker = MARKERS[k % len(MARKERS)] if seen.sum() == 1 else None
+        ax.plot(steps, curve, dash, label=name, color=colour, marker=marker, linewidth=1.6)
         if seen.any():
             last = int(np.flatnonzero(seen)[-1])
             ax.annotate(
@@ -436,7 +431,7 @@ def history(
                 textcoords="offset points",
                 va="center",
                 fontsize=9,
-                color=COLOURS[k % len(COLOURS)],
+                color=colour,
                 annotation_clip=False,
             )
     if log:
@@ -447,18 +442,14 @@ def history(
 
 
 def _curves(values: Any, ylabel: str) -> dict[str, np.ndarray[Any, Any]]:
-    if isinstance(values, Mapping):
-        curves = {str(name): _values(list(v), str(name)) for name, v in values.items()}
-    else:
+    columns = values
+    if not isinstance(values, Mapping):
         steps = list(values)
+        columns = {ylabel: steps}
         if steps and all(isinstance(step, Mapping) for step in steps):
-            names = list(dict.fromkeys(name for step in steps for name in step))
-            curves = {
-                str(name): _values([step.get(name, float("nan")) for step in steps], str(name))
-                for name in names
-            }
-        else:
-            curves = {ylabel: _values(steps, ylabel)}
+            names = dict.fromkeys(name for step in steps for name in step)
+            columns = {name: [step.get(name, float("nan")) for step in steps] for name in names}
+    curves = {str(name): _values(list(column), str(name)) for name, column in columns.items()}
     if not curves or all(curve.size == 0 for curve in curves.values()):
         raise ValueError("history: nothing to draw; pass numbers, one per step")
     for name, curve in curves.items():

@@ -254,14 +254,7 @@ def placed(scene: Scene, output: bytes) -> Scene:
     except (KeyError, ValueError) as error:
         raise LayoutFailed(f"Graphviz: no position for {error}") from None
     _refuse_overlaps(boxes, clusters)
-    return replace(
-        scene,
-        boxes=tuple(boxes),
-        edges=tuple(edges),
-        clusters=tuple(clusters),
-        width=width,
-        height=height,
-    )
+    return scene.arranged(boxes, edges, clusters, (width, height))
 
 
 def _refuse_overlaps(boxes: list[Box], clusters: list[Cluster]) -> None:

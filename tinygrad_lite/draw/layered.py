@@ -80,15 +80,7 @@ def place(scene: Scene) -> Scene:
     for e, line in zip(scene.edges, paths, strict=True):
         x, y = turned(_along(line[-4:], 0.75 if down else 0.6))
         edges.append(replace(e, points=tuple(map(turned, line)), label_at=(x, y - TEXT / 2)))
-    w, h = turned(sizes[()])
-    return replace(
-        scene,
-        boxes=tuple(boxes),
-        edges=tuple(edges),
-        clusters=tuple(clusters),
-        width=w,
-        height=h,
-    )
+    return scene.arranged(boxes, edges, clusters, turned(sizes[()]))
 
 
 def _along(cubic: Sequence[Point], t: float) -> Point:

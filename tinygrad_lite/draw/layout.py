@@ -62,14 +62,9 @@ def _framed(scene: Scene) -> Scene:
         edges.append(
             replace(e, points=tuple((x - x0, y - y0) for x, y in e.points), label_at=label)
         )
-    return replace(
-        scene,
-        boxes=tuple(replace(b, x=b.x - x0, y=b.y - y0) for b in scene.boxes),
-        edges=tuple(edges),
-        clusters=tuple(replace(c, x=c.x - x0, y=c.y - y0) for c in scene.clusters),
-        width=right - x0 + BORDER,
-        height=bottom - y0 + BORDER,
-    )
+    boxes = (replace(b, x=b.x - x0, y=b.y - y0) for b in scene.boxes)
+    clusters = (replace(c, x=c.x - x0, y=c.y - y0) for c in scene.clusters)
+    return scene.arranged(boxes, edges, clusters, (right - x0 + BORDER, bottom - y0 + BORDER))
 
 
 def label_size(edge: Edge) -> tuple[float, float]:

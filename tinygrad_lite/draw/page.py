@@ -238,8 +238,9 @@ def _model(
             "constants": kinds.count("constant"),
         },
         "boxes": [
-            {"id": box.id, **_rectangle(box)}
-            | {
+            {
+                "id": box.id,
+                **_rectangle(box),
                 "path": _ids(box.scope, group_of),
                 "find": f"{box.title} {' '.join(n.op.name for n in box.nodes if n.op)} "
                 f"{'/'.join(box.scope)}",
@@ -247,8 +248,9 @@ def _model(
             for box in scene.boxes
         ],
         "groups": [
-            {"id": box.id, **_rectangle(box)}
-            | {
+            {
+                "id": box.id,
+                **_rectangle(box),
                 "title": box.title,
                 "path": _ids(box.path[:-1], group_of),
                 "scope": frames[box.id],

@@ -121,6 +121,17 @@ class Scene:
     width: float = 0.0
     height: float = 0.0
 
+    def arranged(
+        self,
+        boxes: Iterable[Box],
+        edges: Iterable[Edge],
+        clusters: Iterable[Cluster],
+        size: Point,
+    ) -> Scene:
+        """The scene with positions."""
+        parts = replace(self, boxes=tuple(boxes), edges=tuple(edges), clusters=tuple(clusters))
+        return replace(parts, width=size[0], height=size[1])
+
     @property
     def alt(self) -> str:
         """The picture in a sentence, for those who cannot see it."""
