@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 
 import numpy as np
 import pytest
@@ -45,6 +46,9 @@ def test_signatures_serve_help():
     assert "axis" in inspect.signature(tg.sum).parameters
     assert tg.tanh.__name__ == "tanh"
     assert "1 - y" in tg.tanh.__doc__
+    assert "sum(x, axis=None, keepdims=False)\n\nSum over `axis`" in pydoc.render_doc(
+        tg.sum
+    ).replace("\n    ", "\n")
     assert repr(tg.tanh) == "<op tanh>"
 
 
@@ -52,7 +56,7 @@ def test_the_registry_holds_every_op_by_its_name():
     for name, op in registry.items():
         assert op.name == name
         assert getattr(tg, name) is op
-        assert op.__doc__, f"{name} has no docstring"
+        assert op.forward.__doc__, f"{name} has no docstring"
         assert None not in op.rules, f"{name} has no rules"
 
 

@@ -91,15 +91,18 @@ class Primitive:
             errors.refuse_template(self, template)
         if elementwise and not settings and self.arity in (1, 2):
             self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
-        self.__doc__ = forward.__doc__
         self.__module__ = forward.__module__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__signature__ = inspect.Signature(
             [
-                p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p in settings and not variable else p
+                p.replace(
+                    kind=p.POSITIONAL_OR_KEYWORD if p in settings and not variable else p.kind,
+                    annotation=p.empty,
+                )
                 for p in parameters
             ]
         )
+        self.__doc__ = f"{self.name}{self.__signature__}\n\n{forward.__doc__ or ''}"  # for help()
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

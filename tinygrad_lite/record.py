@@ -255,7 +255,7 @@ def reflected_method(op: Primitive) -> Callable[[Any, Any], Any]:
 
 def _dressed(method: Callable[..., Any], op: Primitive) -> Callable[..., Any]:
     method.__name__ = op.name
-    method.__doc__ = op.__doc__
+    method.__doc__ = op.forward.__doc__
     return method
 
 
