@@ -106,7 +106,7 @@ def test_pictures_write_maths_as_on_paper():
     back = tg.draw(L, graph="backward").scene.boxes
     sums = {box.title: box.rows[0].text for box in back}
     assert sums["∂L/∂W  (4, 3)"] == "= Xᵀ @ (∂L/∂t₁)"
-    assert sums["∂L/∂t₂  (3, 5)"] == "= ∂L/∂L / 15 repeated to (3, 5)"
+    assert sums["∂L/∂t₂  (3, 5)"] == "= (∂L/∂L) / 15 repeated to (3, 5)"
 
 
 def test_around_shows_the_surroundings():

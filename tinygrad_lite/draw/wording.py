@@ -11,16 +11,18 @@ from .figures import MINUS
 
 _SIGN = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a minus, not a hyphen within a name
 _ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
+_SHAPE = r"\([\d, ]*\)"
 _PAPER = (  # how transposing, indexing and broadcasting are written by hand
     (r"permute_dims\((∂[^,()]+), \(1, 0\)\)", r"(\1)ᵀ"),
     (rf"permute_dims\({_ONE}, \(1, 0\)\)", r"\1ᵀ"),
     (rf"^{_ONE}\[\.\.\., None\] \* {_ONE}$", r"\1 \2ᵀ"),
     (rf"^\({_ONE}\[\.\.\., None, :\] @ {_ONE}\)\[\.\.\., 0, :\]$", r"\2ᵀ \1"),
+    (rf"reshape\((∂[^(),]+), {_SHAPE}\) / ", r"(\1) / "),
     (
-        r"^broadcast_to\((?:reshape\()?([^(),]+)(?:, \([\d, ]*\)\))?( / \d+)?, (\([\d, ]*\))\)$",
-        r"\1\2 repeated to \3",
+        rf"^broadcast_to\((?:reshape\()?([^(),]+|\([^()]*\) / \d+)(?:, {_SHAPE}\))?, ({_SHAPE})\)$",
+        r"\1 repeated to \2",
     ),
-    (r"^reshape\((sum\([^()]*\)), \([\d, ]*\)\)$", r"\1"),
+    (rf"^reshape\((sum\([^()]*\)), {_SHAPE}\)$", r"\1"),
 )
 
 
