@@ -45,7 +45,7 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     kind = "missing-activation-derivative" if activation else "missing-factor"
     what = "activation" if is_activation(node, index) else "function"
     lost = f"the {what}'s derivative is missing" if activation else "this factor is missing"
-    far = 0.15 if op.name in ("square", "pow") else 0.0
+    far = {"square": 0.15, "pow": 0.15, "multiply": 0.02}.get(op.name, 0.0)
     yield Fault("drop", kind, far, times(1.0), f"yours is the gradient without {{local}}: {lost}")
     yield Fault("twice", "extra-factor", 0.1, times(d * d), "the factor {local} is there twice")
     yield Fault("ones", "missing-factor", 0.2, lambda g: np.ones_like(g) * d, left_out(tape, node))

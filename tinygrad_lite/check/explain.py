@@ -10,7 +10,7 @@ from ..chain import contribution
 from ..node import Node
 from .scales import Scales, tolerance_of
 from .search import Explanation, Search
-from .systematic import cuts, everywhere, in_sequence, mixed, overwritten, shared
+from .systematic import cuts, everywhere, in_a_loop, in_sequence, mixed, overwritten, shared
 from .tape import Vector
 from .terms import changed_gradients, changed_terms
 from .updated import updated_weights
@@ -75,9 +75,13 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         junction = len(tape.consumers[x]) > 1
         alone = abs(weight - search.base) <= tol * abs(search.base)
         meanings = list(scales.step(n, i, k, tol, junction, alone))
-        if meanings and search.matches(search.carry([(x, (_round(k, tol) - 1) * part)])):
+        if not meanings:
+            continue
+        moved = search.carry([(x, part)]) - search.expected
+        k = 1 + _multiple(search.value - search.expected, moved)
+        if search.matches(search.expected + (k - 1) * moved):
+            sites = [(x, (k - 1) * part)]
             for m in meanings:
-                sites = [(x, (k - 1) * part)]
                 yield _explanation(m.kind, ONE + m.cost, m.text, tape.step(n), sites)
     for x in search.region:
         if len(tape.consumers[x]) < 2 or x is search.target or x in search.blocked:
@@ -101,7 +105,7 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     if abs(search.base) > 0:
         k = search.goal / search.base
         tol = tolerance_of(search.slack, search.base, abs(k))
-        k = _round(k, tol)
+        k = _multiple(search.value, search.expected)
         if search.matches(k * search.expected):
             sites = [(search.target, (k - 1) * search.expected)]
             for m in scales.whole(k, tol):
@@ -115,13 +119,9 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
                     yield _explanation(m.kind, cost, text, "", sites, ("sign",))
 
 
-def _round(k: float, tol: float) -> float:
-    """A factor read off a projection, as the simple number that it must be."""
-    for n in (k, 1 / k if abs(k) > 1e-9 else k):
-        if abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
-            exact = float(round(n))
-            return exact if n == k else 1 / exact
-    return k
+def _multiple(a: Vector, b: Vector) -> float:
+    """The k for which k b is nearest to a."""
+    return float(np.sum(a * b)) / (float(np.sum(b * b)) or 1.0)
 
 
 def _steps(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -176,6 +176,7 @@ def _together(search: Search) -> Iterator[Explanation]:
     found = [
         *everywhere(search),
         *shared(search),
+        *in_a_loop(search),
         *in_sequence(search),
         *mixed(search),
         *overwritten(search),
@@ -194,7 +195,7 @@ def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
         tol = tolerance_of(search.slack, projected, abs(k))
         for kind, what in _extra(scales, k, tol):
             predicted = search.carry([(x, delta)])
-            if search.matches(_round(k, tol) * predicted):
+            if search.matches(_multiple(search.value, predicted) * predicted):
                 yield _explanation(
                     fault.kind,
                     TWO + fault.cost,

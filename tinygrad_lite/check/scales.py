@@ -149,7 +149,8 @@ class Scales:
         if _close(k, 0, tol) and not alone:
             source = tape.label(node.inputs[index])
             text = f"the path from {source} through {tape.label(node)} is left out"
-            yield Meaning("missing-term", 0.0 if junction else 0.1, text)
+            term = junction or op.name in ("add", "subtract")
+            yield Meaning("missing-term", 0.0 if term else 0.1, text)
             return
         half = _close(k, 2, tol) or _close(k, 0.5, tol)
         if half and junction and self._squared(node, node.inputs[index]):
@@ -176,10 +177,11 @@ class Scales:
                 yield Meaning(
                     kind, 0.15 if op.name in ("multiply", "divide", "mean") else 0.23, text
                 )
-        if junction and not alone:
+        if not alone:
             for m in self.whole(k, tol):
                 text = m.text.replace("yours is", f"the part through {tape.label(node)} is", 1)
-                yield Meaning(m.kind, m.cost, text.replace("the gradient", "what it should be", 1))
+                text = text.replace("the gradient", "what it should be", 1)
+                yield Meaning(m.kind, m.cost + (0.0 if junction else 0.05), text)
         if op.name == "sum":
             n = node.operands[0].size // max(node.data.size, 1)
             if n > 1 and _close(k, 1 / n, tol):

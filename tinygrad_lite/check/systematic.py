@@ -106,6 +106,26 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
                 yield kind, 0.3, text, n
 
 
+def in_a_loop(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+    """A parameter used once per sample: only one sample counted, or no sample's own number."""
+    edges = search.edges_into(search.target)
+    if len(edges) < 3:
+        return
+    name = search.tape.label(search.target)
+    for n, i in (edges[0], edges[-1]):
+        if search.matches(search.parts[n, i]):
+            text = (
+                f"only one of the {len(edges)} paths from {name} is counted; its gradient adds up "
+                "over all of them (+=)"
+            )
+            yield "missing-term", 0.2, text, n
+    factors = [n.operands[1 - i] for n, i in edges if n.op is not None and n.op.name == "multiply"]
+    numbers = len(factors) == len(edges) and all(np.ndim(c) == 0 and c for c in factors)
+    if numbers and _explains(search, {(n, i): lambda g: g for n, i in edges}):
+        text = f"what {name} is multiplied by is left out, and so at every step of this sort"
+        yield "missing-factor", 0.2, text, edges[0][0]
+
+
 def in_sequence(search: Search) -> Iterator[tuple[str, float, str, Node]]:
     """A weight used at every step of a sequence, with the neighbour's state in its gradient."""
     tape = search.tape

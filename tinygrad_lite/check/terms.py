@@ -95,6 +95,11 @@ def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, 
             continue
         if n.op.elementwise and len(n.operands) == 1 and callable(n.op.rules[0]):
             text, d = prime(n.op, tape.label_of(n.inputs[0])), np.asarray(local_derivative(n, 0))
+            if n.op.name == "softplus":  # of logits: the probability is not in the graph
+                p = local_derivative(n, 0)
+                found.setdefault(d.shape, []).append(
+                    (f"σ'({tape.label_of(n.inputs[0])})", p * (1 - p), n.inputs[0])
+                )
         elif n.op.name == "softmax":
             name = tape.label(n)
             text, d = f"{name} (1 - {name})", n.data * (1 - n.data)
