@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -304,3 +306,36 @@ def test_a_saturated_float32_sigmoid_is_no_false_alarm() -> None:
         np.exp(-z.data.astype(float))
     )
     assert tg.check(E, {z: weights.astype(np.float32) * s * (1 - s)})
+
+
+def test_every_op_that_check_names_is_in_the_registry():
+    """Ops are named by string where faults are made; a renamed op would silently lose its own."""
+    found = {}
+    for path in Path(tg.check.__code__.co_filename).parent.glob("*.py"):
+        for names, where in named_ops(ast.parse(path.read_text())):
+            found.update(dict.fromkeys(names, f"{path.name}:{where}"))
+    assert {"matmul", "softmax", "getitem", "gelu", "sin", "reshape"} <= found.keys()
+    assert {name: at for name, at in found.items() if name not in tg.ops.registry} == {}
+
+
+def named_ops(tree):
+    """(strings, line) of what is compared with an op's name, looked up, or listed in capitals."""
+    for node in ast.walk(tree):
+        parts = []
+        if isinstance(node, ast.Compare) and "name" in ast.unparse(node.left).split("."):
+            parts = node.comparators
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "registry":
+            parts = [node.slice]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in OP_TABLES:
+            parts = [node.value]
+        strings = {
+            part.value
+            for root in parts
+            for part in ast.walk(root)
+            if isinstance(part, ast.Constant) and isinstance(part.value, str)
+        }
+        if strings:
+            yield strings, node.lineno
+
+
+OP_TABLES = ("ACTIVATIONS", "KINKED", "_CONFUSED", "_FUNCTIONS", "_BENT", "_SPECIAL", "_SIGNED")

@@ -31,6 +31,9 @@ MODULES = (
     "right",
     "second",
     "third",
+    "fourth",
+    "fifth",
+    "sixth",
 )
 
 

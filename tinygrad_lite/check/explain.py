@@ -78,7 +78,7 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         if not meanings:
             continue
         moved = search.carry([(x, part)]) - search.expected
-        k = 1 + _multiple(search.value - search.expected, moved)
+        k = 1 + _multiple(search.value - search.expected, moved, tol)
         if search.matches(search.expected + (k - 1) * moved):
             sites = [(x, (k - 1) * part)]
             for m in meanings:
@@ -105,7 +105,7 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     if abs(search.base) > 0:
         k = search.goal / search.base
         tol = tolerance_of(search.slack, search.base, abs(k))
-        k = _multiple(search.value, search.expected)
+        k = _multiple(search.value, search.expected, tol)
         if search.matches(k * search.expected):
             sites = [(search.target, (k - 1) * search.expected)]
             for m in scales.whole(k, tol):
@@ -119,9 +119,13 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
                     yield _explanation(m.kind, cost, text, "", sites, ("sign",))
 
 
-def _multiple(a: Vector, b: Vector) -> float:
-    """The k for which k b is nearest to a."""
-    return float(np.sum(a * b)) / (float(np.sum(b * b)) or 1.0)
+def _multiple(a: Vector, b: Vector, tol: float) -> float:
+    """The k for which k b is nearest to a: a whole number or its inverse where it may be."""
+    k = float(np.sum(a * b)) / (float(np.sum(b * b)) or 1.0)
+    for n in (k, 1 / k if abs(k) > 1e-9 else k):
+        if abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
+            return float(round(n)) if n == k else 1 / round(n)
+    return k
 
 
 def _steps(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -195,7 +199,7 @@ def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
         tol = tolerance_of(search.slack, projected, abs(k))
         for kind, what in _extra(scales, k, tol):
             predicted = search.carry([(x, delta)])
-            if search.matches(_multiple(search.value, predicted) * predicted):
+            if search.matches(_multiple(search.value, predicted, tol) * predicted):
                 yield _explanation(
                     fault.kind,
                     TWO + fault.cost,
