@@ -58,6 +58,12 @@ def test_indices(make):
         make()
 
 
+def test_an_axis_out_of_range_is_a_value_error_too():
+    for make in (lambda: W.sum(axis=7), lambda: tg.mean(W, axis=-3), lambda: tg.norm(W, axis=2)):
+        with raises(ValueError, "is out of bounds for"):
+            make()
+
+
 def test_names_come_from_name_then_variables_then_the_op():
     hidden = Tensor(np.ones(4), name="h")
     with raises(ValueError, "add: h (4,) and x (3,) do not broadcast"):

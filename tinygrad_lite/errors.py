@@ -137,14 +137,8 @@ def explain(
         message = f"{op.name}: {' and '.join(shown)} do not broadcast{misfit}"
     else:
         message = f"{op.name}: {', '.join(shown)}{settings}: {error}"
-    kind = (
-        TypeError
-        if isinstance(error, TypeError)
-        else IndexError
-        if isinstance(error, IndexError)
-        else ValueError
-    )
-    return kind(message)
+    kinds = (np.exceptions.AxisError, TypeError, IndexError)  # AxisError is a ValueError as well
+    return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)
 
 
 def _matmul(shown: list[str], shapes: list[tuple[int, ...]]) -> str:

@@ -108,7 +108,7 @@ negative.local(-1)
 def pow(xp: Any, x1: Any, x2: Any) -> Any:
     """Power x1 ** x2, real: NaN for a negative base with a fractional exponent.
 
-    dy/dx1 = x2 * x1**(x2 - 1), 0 where x2 = 0; dy/dx2 = y * log(x1), 0 where x1 = 0.
+    dy/dx1 = x2 * x1**(x2 - 1), 0 where x2 = 0; dy/dx2 = y * log(x1), 0 where x1 = 0 <= x2.
     """
     return xp.pow(x1, x2) if xp is floats else x1**x2
 

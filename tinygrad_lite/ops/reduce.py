@@ -10,6 +10,8 @@ from math import prod as _product
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from ..backend import add_up, anywhere, largest, repeat
 from ..primitive import primitive
 from .constants import shape_of
@@ -37,7 +39,7 @@ def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
         return tuple(range(n))
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (index(axis),)
     if any(not -n <= a < n for a in axes):
-        raise IndexError(f"axis {axis} is out of bounds for {n} axes")
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for {n} axes")
     return tuple(a % n for a in axes)
 
 
