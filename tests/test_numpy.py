@@ -197,6 +197,13 @@ def test_ufuncs_on_a_value():
     assert isinstance(np.where(True, v, 0.0), Value)
 
 
+def test_a_node_to_fill_an_array_with_is_refused():
+    """full_like's answer is plain, so the gradient of what it is filled with would be lost."""
+    for fill in (Value(2.0), Tensor(2.0)):
+        with pytest.raises(TypeError, match="full_like: a node would lose its gradient; use tg"):
+            np.full_like(Tensor([1.0, 2.0]), fill_value=fill)
+
+
 def test_an_object_array_of_values_keeps_its_nodes():
     a, b = Value(2.0), Value(3.0)
     total = (np.array([a, b]) * np.array([10.0, 100.0])).sum()
@@ -220,6 +227,7 @@ def test_an_object_array_of_values_keeps_its_nodes():
         lambda t: np.array_equal(t, A),
         lambda t: np.any(np.isfinite(t)),
         lambda t: np.zeros_like(t),
+        lambda t: np.full_like(t, 7.0),
         lambda t: np.searchsorted(np.sort(A[0]), t[0]),
         lambda t: np.array2string(t),
     ],

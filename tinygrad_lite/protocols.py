@@ -102,6 +102,9 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
     module = getattr(function, "__module__", None) or "numpy"
     full = f"{module.replace('numpy', 'np', 1)}.{name}"
     if name in PLAIN:
+        fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
+        if name == "full_like" and isinstance(fill, Node):
+            raise TypeError(f"{full}: a node would lose its gradient; use tg.broadcast_to")
         return function(*_raw(args), **_raw(kwargs))
     ours = ADAPTERS.get(full) or _ours(full, name)
     inputs, settings = _translate(full, function, ours, args, kwargs)
