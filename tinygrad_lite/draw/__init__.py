@@ -63,6 +63,8 @@ def draw(
     for part in show:
         if part not in SHOW:
             raise ValueError(f"draw: show has {part!r}; it selects from {', '.join(SHOW)}")
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"draw: names= maps names to nodes, as locals() does; got {names!r}")
     nodes = topological_order(*roots)
     values = [*nodes, *(x for node in nodes for x in node.inputs)]
     known = name_all(values)
