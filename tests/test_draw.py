@@ -162,7 +162,7 @@ def test_several_roots():
         ((None, {"max_nodes": 2.5}), ValueError, "max_nodes=2.5"),
         ((None, {"depth": -1}), ValueError, "depth=-1; it must be a whole number from 0"),
         ((None, {"show": "datta"}), ValueError, "show has 'datta'; it selects from data, grad"),
-        ((None, {"names": 3}), TypeError, "names= maps names to nodes, as locals() does; got 3"),
+        ((None, {"names": 3}), TypeError, "names= maps names to nodes, .*got 3"),
         ((None, {"show": 3}), ValueError, "show has 3; it selects from data, grad"),
         ((None, {"around": 3}), TypeError, "around= takes a node or its name, got int"),
     ],
