@@ -34,6 +34,7 @@ MODULES = (
     "fourth",
     "fifth",
     "sixth",
+    "seventh",
 )
 
 

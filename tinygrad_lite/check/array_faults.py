@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..node import Node
+from ..ops import registry
 from .faults import Fault, Handed, left_out, pulled, swapped
 from .tape import Tape, Vector
 
@@ -216,8 +217,17 @@ def _log_softmax(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     text = "the derivative of softmax is there besides"
     extra = lambda g: (g - p * _total(g, axis)) * p * (1 - p)  # noqa: E731
     yield Fault("sigmoid", "extra-factor", 0.1, extra, text)
+    for other in range(y.ndim):
+        if other != axis % y.ndim:
+            across = registry["softmax"].forward(np, node.operands[0], axis=other)
+            text = f"the probabilities are those of softmax over axis {other}, not {axis % y.ndim}"
+            yield Fault(f"across-{other}", "wrong-axis", 0.05, _less(across, axis), text)
     text = "the log-probabilities stand where the probabilities belong"
     yield Fault("logs", "other", 0.2, lambda g: g - y * _total(g, axis), text)
+
+
+def _less(p: Vector, axis: int) -> Handed:
+    return lambda g: g - p * _total(g, axis)
 
 
 def _moved(tape: Tape, node: Node, index: int) -> Iterator[Fault]:

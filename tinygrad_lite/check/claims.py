@@ -138,7 +138,8 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
             raise ValueError(f"check: {key} is a constant, and no gradient flows to it")
     else:
         raise TypeError(
-            f"check: a claim's key is a {type(key).__name__}; use a node of the graph or its name"
+            f"check: a claim's key is of type {type(key).__name__}; use a node of the graph or its "
+            "name"
         )
     if tape.twin[node] not in tape.g:
         raise ValueError(f"check: no gradient flows to {names.get(id(node), 'that node')}")

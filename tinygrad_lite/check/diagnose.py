@@ -123,6 +123,10 @@ def _wrong(
         text = (
             f"yours has shape {claim.value.shape}; the gradient has its node's, {claim.node.shape}"
         )
+        extra = len(claim.value.shape) - len(claim.node.shape)
+        if extra > 0 and claim.value.shape[extra:] == claim.node.shape:
+            axes = " and ".join(map(str, range(extra)))
+            text += f": sum over axis {axes}; what is wrong besides shows after that"
         return replace(finding, kind="shape", explanation=text)
     return replace(finding, explanation=_unexplained(claim))
 

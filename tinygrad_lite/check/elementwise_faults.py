@@ -166,6 +166,8 @@ def function_faults(
         yield put("yy", _OTHER, 0.15, y * y, f"{above}² {instead}")
         yield put("1-x", _OTHER, 0.15, 1 - a, f"1 - {below} {instead}")
         yield put("y(1+y)", _OTHER, 0.15, y * (1 + y), f"{above} (1 + {above}) {instead}")
+    if name == "exp":
+        yield put("power", _OTHER, 0.1, a * np.exp(a - 1), f"the power rule {instead}")
     if name == "softplus":
         yield put("reflected", "sign", 0.1, f.slope(-a), f"{slope} is taken at -({below})")
     if name in ("silu", "gelu"):  # y = x c(x): y' = c + x c'

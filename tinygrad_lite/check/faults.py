@@ -108,6 +108,9 @@ def misread(tape: Tape, x: Any) -> Iterator[tuple[str, str, Vector, str]]:
     elif x.op.elementwise and len(values) == 1:
         text = f"{labels[0]} stands where {name} belongs"
         yield "before", "activation-derivative-at-wrong-point", values[0], text
+        if callable(x.op.rules[0]):
+            text = f"{prime(x.op, labels[0])} stands where {name} itself belongs"
+            yield "derived", "extra-factor", local_derivative(x, 0), text
 
 
 def swapped(

@@ -86,7 +86,7 @@ class Scales:
             near += layer
         found: set[int] = set()
         for n in near:
-            if n.op is None or (n.op.name == "matmul" and n.shape):
+            if n.op is None or (n.op.name == "matmul" and n.data.size > 1):
                 continue  # a matrix product sums too, but nobody takes a mean of it
             if n.op.name in ("sum", "matmul"):
                 found.update(np.shape(n.operands[0]))
@@ -150,6 +150,8 @@ class Scales:
             source = tape.label(node.inputs[index])
             text = f"the path from {source} through {tape.label(node)} is left out"
             term = junction or op.name in ("add", "subtract")
+            if term and not junction:
+                text = f"the term {source} of {tape.label(node)} is left out"
             yield Meaning("missing-term", 0.0 if term else 0.1, text)
             return
         half = _close(k, 2, tol) or _close(k, 0.5, tol)
@@ -195,7 +197,9 @@ class Scales:
         """The same for x * x, of whose two equal steps this is one."""
         name, x = self.tape.label(node), self.tape.label_of(node.inputs[0])
         if _close(k, 0, tol):
-            square = node.op is not None and node.op.name == "multiply" and node.shape
+            assert node.op is not None
+            arrays = np.ndim(node.operands[0]) > 0
+            square = arrays and node.op.name in ("multiply", "matmul")
             text = f"the 2 in the derivative of {name} is left out"
             yield Meaning("constant-scale", 0.0 if square else 0.05, text)
             text = f"one of the two paths from {x} to {name} is left out"

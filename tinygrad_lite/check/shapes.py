@@ -78,6 +78,8 @@ def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
         if again.matches(again.expected):
             yield Explanation(kind, ONE + cost + RARITY[kind], f"{_said(search)}: {text}")
             return
+        if search.target.data.size == 1:
+            continue  # one number has too many explanations
         for e in explain(again, scales)[:4]:
             kinds = (e.kind, *e.other_kinds)
             whole = f"{_said(search)}: {text}; besides, {e.text}"

@@ -100,6 +100,8 @@ def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, 
                 found.setdefault(d.shape, []).append(
                     (f"σ'({tape.label_of(n.inputs[0])})", p * (1 - p), n.inputs[0])
                 )
+        elif n.op.name == "log_softmax":
+            text, d = f"exp({tape.label(n)})", np.exp(n.data)
         elif n.op.name == "softmax":
             name = tape.label(n)
             text, d = f"{name} (1 - {name})", n.data * (1 - n.data)
