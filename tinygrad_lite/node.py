@@ -61,7 +61,8 @@ class Node:
 
     @property
     def data(self) -> Any:
-        """The value, a float or an array. It can be set on a leaf; recorded graphs keep the old."""
+        """The value, a float or an array. A leaf's can be set to another of its shape; recorded
+        graphs keep the old."""
         return self._data
 
     @data.setter

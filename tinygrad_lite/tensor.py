@@ -22,8 +22,9 @@ class Tensor(Array):
 
     Wrapping means "differentiate with respect to this"; plain arrays and numbers are constants.
     Integers and booleans become float64, float32 stays float32; complex and object data raise
-    `TypeError`. `data` is the array, `grad` an array of its shape once `backward()` of something
-    computed from it has run; results of ops have both too.
+    `TypeError`. `data` is the array itself, not a copy (a step in place, `p.data -= ...`, changes
+    what you wrapped), `grad` an array of its shape once `backward()` of something computed from it
+    has run; results of ops have both too.
     """
 
     __slots__ = ()
