@@ -82,7 +82,6 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
         for j, other in enumerate(n.inputs):
             if j != i and isinstance(other, Node) and len(tape.consumers.get(other, ())) > 1:
                 groups.setdefault((n.op.name, i, id(other)), []).append((n, i))
-        del x
     for group in groups.values():
         if len(group) < 2:
             continue
@@ -97,7 +96,7 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             k = float(terms) if n.op.name == "mean" else 1 / terms
             words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
             options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
-        if len({x for n, i in group for x in (n.inputs[i],)}) == 1:
+        if len({n.inputs[i] for n, i in group}) == 1:
             words = f"counts for one of {len(group)} only"
             options.append((1 / len(group), "mean-vs-sum", words))
         for k, kind, words in options:
@@ -233,21 +232,9 @@ def cuts(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             side.append(x)
     for a, one in enumerate(side[:24]):
         for two in side[a + 1 : 24]:
-            predicted = _without(search, {one, two})
-            if search.matches(predicted):
+            edges = (*search.edges_into(one), *search.edges_into(two))
+            predicted = resweep(search, {(n, i): _scaled(n, i, 0.0) for n, i in edges})
+            if predicted is not None and search.matches(predicted):
                 text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
                 yield "missing-term", 0.3, text, one
                 return
-
-
-def _without(search: Search, cut: set[Node]) -> Vector:
-    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
-    for x in search.region:
-        if x in g:
-            continue
-        if x in cut:
-            g[x] = np.zeros(x.shape)
-            continue
-        parts = [contribution(n, i, g[n]) for n, i in search.edges_into(x)]
-        g[x] = sum(parts[1:], parts[0])
-    return g[search.target]
