@@ -69,6 +69,8 @@ SAYS = {
     "attention: no 1/sqrt d": "the divisor 2 is left out",
     "rnn: dWh transposed": "transpose",
     "nn_mlp_bce: W1 loop overwrites": "adds up (+=)",
+    "layernorm_hand: axis 0": "are over axis 0, not 1",
+    "layernorm_hand: x - mu for xhat": "the centred values stand where xhat",
     "per_sample_loop: first only": "only one of the 3 paths from b",
     "im2col: flipped kernel": "k is in reverse",
     "bilinear_gate: g' on A": "itself belongs",

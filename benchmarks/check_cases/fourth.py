@@ -330,6 +330,14 @@ def layernorm_hand():
         {gamma: (d * x.data).sum(0)},
         "missing-term|missing-factor|activation-derivative-at-wrong-point|other",
     )
+    m1, m2 = dxh.mean(1, keepdims=True), (dxh * xh).mean(1, keepdims=True)
+    centred = x.data - x.data.mean(1, keepdims=True)
+    bare = (dxh * centred).mean(1, keepdims=True)
+    yield "right, by means", L, {x: i * (dxh - m1 - xh * m2)}, "right"
+    yield "no xhat before the sum", L, {x: i * (dxh - m1 - m2)}, "missing-factor"
+    yield "no xhat in the sum", L, {x: i * (dxh - m1 - xh * m1)}, "missing-factor"
+    yield "x - mu for xhat", L, {x: i * (dxh - m1 - centred * bare)}, "missing-factor"
+    yield "x - mu for xhat in the sum", L, {x: i * (dxh - m1 - xh * bare)}, "missing-factor"
     yield "dgamma not summed", L, {gamma: d * xh}, "missing-broadcast-sum"
     yield (
         "sum sign",

@@ -10,6 +10,7 @@ from ..chain import contribution
 from ..node import Node
 from .scales import Scales, tolerance_of
 from .search import Explanation, Search
+from .standardised import normalised
 from .systematic import cuts, everywhere, in_a_loop, in_sequence, mixed, overwritten, shared
 from .tape import Vector
 from .terms import changed_gradients, changed_terms
@@ -47,7 +48,7 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     found = [*_factors(search, scales), *_steps(search, scales), *_nodes(search, scales)]
     found += _transposed(search)
     if not found:
-        found = [*_together(search)]
+        found = [*_together(search), *_normalised(search)]
     if not found:
         found = [*updated_weights(search)]
     if not found:  # two mistakes in a row are no likelier than one unknown factor
@@ -188,6 +189,14 @@ def _together(search: Search) -> Iterator[Explanation]:
     ]
     for kind, cost, text, node in found:
         yield _explanation(kind, ONE + cost, text, search.tape.step(node), [])
+
+
+def _normalised(search: Search) -> Iterator[Explanation]:
+    """A slip in the formula for a normalisation."""
+    for x, kind, text, value in normalised(search):
+        sites = [(x, value - search.g[x])]
+        if search.matches(search.carry(sites)):
+            yield _explanation(kind, ONE + 0.3, text, search.tape.step(x), sites)
 
 
 def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
