@@ -70,7 +70,7 @@ SAYS = {
     "rnn: dWh transposed": "transpose",
     "nn_mlp_bce: W1 loop overwrites": "adds up (+=)",
     "layernorm_hand: axis 0": "are over axis 0, not 1",
-    "layernorm_hand: x - mu for xhat": "the centred values stand where xhat",
+    "layernorm_hand: no xhat before the sum": "the factor xhat before the sum",
     "per_sample_loop: first only": "only one of the 3 paths from b",
     "im2col: flipped kernel": "k is in reverse",
     "bilinear_gate: g' on A": "itself belongs",

@@ -336,7 +336,7 @@ def layernorm_hand():
     yield "right, by means", L, {x: i * (dxh - m1 - xh * m2)}, "right"
     yield "no xhat before the sum", L, {x: i * (dxh - m1 - m2)}, "missing-factor"
     yield "no xhat in the sum", L, {x: i * (dxh - m1 - xh * m1)}, "missing-factor"
-    yield "x - mu for xhat", L, {x: i * (dxh - m1 - centred * bare)}, "missing-factor"
+    yield "x - mu for xhat", L, {x: i * (dxh - m1 - centred * bare)}, "missing-factor|extra-factor"
     yield "x - mu for xhat in the sum", L, {x: i * (dxh - m1 - xh * bare)}, "missing-factor"
     yield "dgamma not summed", L, {gamma: d * xh}, "missing-broadcast-sum"
     yield (
