@@ -105,3 +105,12 @@ def test_math_errors_become_ieee_numbers_on_floats():
     assert tg.log(0.0) == -np.inf
     assert np.isnan(tg.sqrt(-1.0))
     assert tg.divide(1.0, 0.0) == np.inf
+
+
+def test_a_forward_that_forgets_to_return_is_refused_on_scalars_too():
+    @tg.elementwise("forgetful({0})")
+    def forgetful(xp, x):
+        x * 2
+
+    with pytest.raises(TypeError, match="forgetful"):
+        forgetful(tg.Value(1.0))

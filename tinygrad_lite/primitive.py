@@ -89,7 +89,8 @@ class Primitive:
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
         for template in (self.text, self.latex, self.numpy):
             errors.refuse_template(self, template)
-        if elementwise and not settings and self.arity in (1, 2):
+        ours = forward.__module__.startswith("tinygrad_lite.")  # users' results are checked
+        if elementwise and ours and not settings and self.arity in (1, 2):
             self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
         self.__module__ = forward.__module__
         self.__name__ = self.__qualname__ = forward.__name__
