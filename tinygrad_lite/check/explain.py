@@ -16,6 +16,7 @@ from .tape import Vector
 from .terms import changed_gradients, changed_terms
 from .updated import updated_weights
 
+TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
 MOST = 60  # explanations of one sort that are verified in full, the simplest first
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 
@@ -66,6 +67,7 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     """A scalar factor on one step, or on the whole."""
     tape = search.tape
     missing = search.goal - search.base
+    trials = TRIALS // len(search.region)
     for n, i, x in search.edges:
         part = search.parts[n, i]
         weight = search.project(x, part)
@@ -78,6 +80,9 @@ def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         meanings = list(scales.step(n, i, k, tol, junction, alone))
         if not meanings:
             continue
+        trials -= 1
+        if trials < 0:
+            break
         moved = search.carry([(x, part)]) - search.expected
         k = 1 + _multiple(search.value - search.expected, moved, tol)
         if search.matches(search.expected + (k - 1) * moved):

@@ -23,6 +23,8 @@ from .claims import Claim
 from .faults import Fault
 from .tape import Tape, Vector
 
+LARGE = 1_000  # nodes above which functions written out in several steps are not looked for
+
 
 @dataclass
 class Explanation:
@@ -192,7 +194,9 @@ class Search:
     @cached_property
     def written_out(self) -> list[tuple[Node, int, Node, Fault, Vector, float]]:
         """The same for functions that the user wrote out in several steps."""
-        found = []
+        found: list[tuple[Node, int, Node, Fault, Vector, float]] = []
+        if len(self.region) > LARGE:
+            return found
         for shadow, x, y in self.catalogue.shadows:
             if x not in self.inside or y not in self.inside or x in self.blocked:
                 continue
