@@ -339,3 +339,11 @@ def named_ops(tree):
 
 
 OP_TABLES = ("ACTIVATIONS", "KINKED", "_CONFUSED", "_FUNCTIONS", "_BENT", "_SPECIAL", "_SIGNED")
+
+
+def test_a_claim_outside_the_graph_is_named_as_the_caller_names_it():
+    x = tg.Tensor([1.0, 2.0])
+    elsewhere = tg.Tensor([3.0, 4.0])
+    E = (x * x).sum()
+    with pytest.raises(ValueError, match=r"elsewhere \(2,\) is not in the graph"):
+        tg.check(E, {elsewhere: [1.0, 2.0]})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import is_array, to_array
+from ..names import name_all
 from ..node import Array, Node, Scalar, topological_order
 from .compare import Comparison, claim_eps, tolerance
 from .tape import Tape
@@ -110,7 +111,7 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
     """The node of the graph that a claim is for."""
     names = tape.user_names
     if isinstance(key, Node):
-        shown = names.get(id(key)) or key.name
+        shown = names.get(id(key)) or name_all([key]).get(id(key))
         what = f"{shown} {key.shape}" if shown else f"a node of shape {key.shape}"
         if key.op is None and key.constant:
             raise ValueError(
