@@ -20,7 +20,7 @@ from tinygrad_lite.draw.dot import LayoutFailed
 from tinygrad_lite.draw.layout import ENGINES
 from tinygrad_lite.draw.scene import Scene, build_scene
 from tinygrad_lite.draw.svg import render
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 SIZES = {100: (3, 8, 1), 1000: (4, 16, 16, 1), 3000: (7, 27, 27, 1)}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 
 def demo():

@@ -13,24 +13,16 @@ PACKAGE = ROOT / "tinygrad_lite"
 
 # Each line may import from the lines above it, and from nothing beside or below it.
 FLOORS: list[tuple[str, ...]] = [
-    ("floats", "node", "differences"),
-    ("backend", "names", "context"),
-    ("errors",),
-    ("record",),
-    ("primitive",),
+    ("graph", "differences"),
     ("ops",),
-    ("functions", "chain"),
-    ("scalar_sweep", "replay", "protocols"),
-    ("sweep",),
-    ("jacobians",),
-    ("notation", "value", "tensor"),
-    ("transforms",),
-    ("nn", "optim", "derive", "draw", "plot", "compile"),
+    ("functions", "backprop"),
+    ("notation", "protocols"),
+    ("value", "tensor"),
+    ("transforms", "nn", "optim", "train", "derive", "compile", "draw", "plot"),
     ("check", "testing"),
     ("referee",),
     ("tour",),
-    ("__init__",),
-    ("__main__",),
+    ("__main__", "__init__"),
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 TOP_LEVEL = {
@@ -56,20 +48,13 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in SOURCES}
 
 
-def is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-
-
 def nested(tree: ast.AST, late: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
-    """Every import that runs, and whether it runs late (inside a function)."""
+    """Every import, those for annotations alone too, and whether it runs late (in a function)."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, (ast.Import, ast.ImportFrom)):
             yield child, late
         elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             yield from nested(child, True)
-        elif is_type_checking(child):
-            for statement in child.orelse:
-                yield from nested(statement, late)
         else:
             yield from nested(child, late)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite import backend, floats
+from tinygrad_lite.graph import backend, floats
 
 
 def test_namespaces(needs):

@@ -7,8 +7,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor
-from tinygrad_lite.chain import contribution, fit
-from tinygrad_lite.node import Node
+from tinygrad_lite.backprop.chain import contribution, fit
+from tinygrad_lite.graph.node import Node
 
 
 def test_a_row_that_was_broadcast_keeps_its_axis(rng):

@@ -11,7 +11,7 @@ import tinygrad_lite as tg
 from tinygrad_lite.draw import dot, layered
 from tinygrad_lite.draw.layout import ENGINES, label_size, lay_out
 from tinygrad_lite.draw.scene import build_scene
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 
 @pytest.fixture(params=list(ENGINES))

@@ -6,8 +6,8 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.scene import build_scene
-from tinygrad_lite.names import name_all
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.names import name_all
+from tinygrad_lite.graph.node import topological_order
 
 
 def scene_of(root, **options):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite import Tensor, Value
-from tinygrad_lite.names import name_all, user_frame, variables
+from tinygrad_lite.graph.names import name_all, user_frame, variables
 
 module_level = Tensor([1.0])
 

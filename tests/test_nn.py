@@ -6,6 +6,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
+from tinygrad_lite.graph.node import topological_order
 from tinygrad_lite.optim import SGD
 
 # --- micrograd's interface
@@ -146,7 +147,7 @@ def test_names_and_scopes():
     y = net(np.ones((2, 4)))
     assert net.hidden.W.name == "hidden.W"
     assert net.gain.name == "g"
-    scopes = {n.op.name: n.scope for n in tg.node.topological_order(y) if n.op}
+    scopes = {n.op.name: n.scope for n in topological_order(y) if n.op}
     assert y.scope == ()
     assert scopes["matmul"] in {("hidden",), ("blocks.b.0",)}
     assert scopes["sqrt"] == ("blocks.a",)

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, Value
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 
 def test_a_result_keeps_op_inputs_operands_and_settings():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.chain import contribution
-from tinygrad_lite.names import name_all
-from tinygrad_lite.node import Node, topological_order
-from tinygrad_lite.notation import local_text, pullback_text, write
+from tinygrad_lite.backprop.chain import contribution
+from tinygrad_lite.graph.names import name_all
+from tinygrad_lite.graph.node import Node, topological_order
+from tinygrad_lite.notation.write import local_text, pullback_text, write
 
 
 def names_of(root, **variables):

@@ -15,7 +15,7 @@ from domains import samples
 from test_rules import directions_for, floating, leaves_of, seeded, value
 
 import tinygrad_lite as tg
-from tinygrad_lite.notation import write
+from tinygrad_lite.notation.write import write
 from tinygrad_lite.ops import registry
 
 OPS = sorted(registry)

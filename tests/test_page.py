@@ -8,7 +8,7 @@ import pytest
 from pages import GRAPHS, chain, chip, demo, mlp, press, settle, state, values, view
 
 from tinygrad_lite.draw.figures import summary
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ from pages import chain, demo, mlp
 import tinygrad_lite as tg
 from tinygrad_lite.draw.colours import DARK, LIGHT
 from tinygrad_lite.draw.page import Player, _variables, play
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 
 def test_a_small_graph_is_a_small_file(tmp_path):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, Value
-from tinygrad_lite.chain import contribution
-from tinygrad_lite.node import Node, topological_order
+from tinygrad_lite.backprop.chain import contribution
+from tinygrad_lite.graph.node import Node, topological_order
 
 STEP = 1e-30
 FEW = settings(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.replay import replay
+from tinygrad_lite.backprop.replay import replay
 
 
 def test_other_data_gives_what_recording_anew_gives(rng: np.random.Generator) -> None:

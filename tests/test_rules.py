@@ -13,7 +13,7 @@ import pytest
 from domains import DOMAINS, samples
 
 import tinygrad_lite as tg
-from tinygrad_lite.notation import write
+from tinygrad_lite.notation.write import write
 from tinygrad_lite.ops import registry
 
 OPS = sorted(registry)

@@ -9,7 +9,7 @@ import tinygrad_lite as tg
 from tinygrad_lite.draw.figures import summary
 from tinygrad_lite.draw.scene import complete_names
 from tinygrad_lite.draw.steps import Steps, trace
-from tinygrad_lite.node import topological_order
+from tinygrad_lite.graph.node import topological_order
 
 
 def steps_of(root, **named) -> Steps:

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, Value
-from tinygrad_lite.sweep import sweep
+from tinygrad_lite.backprop.flow import sweep
 
 
 def test_toward_goes_along_paths_and_not_beyond():

@@ -7,16 +7,16 @@ from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
-from .context import debug as debug
-from .context import enable_grad as enable_grad
-from .context import no_grad as no_grad
-from .context import scope as scope
 from .draw import draw as draw
 from .draw import play as play
 from .functions import *
+from .graph.context import debug as debug
+from .graph.context import enable_grad as enable_grad
+from .graph.context import no_grad as no_grad
+from .graph.context import scope as scope
+from .graph.primitive import elementwise as elementwise
+from .graph.primitive import primitive as primitive
 from .ops import *
-from .primitive import elementwise as elementwise
-from .primitive import primitive as primitive
 from .referee import check_function as check_function
 from .tensor import Tensor as Tensor
 from .transforms import grad as grad

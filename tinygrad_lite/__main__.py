@@ -18,7 +18,7 @@ from typing import Any
 from . import tour
 from .check import check
 from .draw import draw
-from .node import Node
+from .graph.node import Node
 
 LOSS_NAMES = ("loss", "E", "J", "L")
 

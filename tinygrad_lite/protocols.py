@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import functions, ops
-from .node import Node
+from .graph.node import Node
 
 Function = Callable[..., Any]
 

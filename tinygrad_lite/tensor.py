@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from . import errors, functions, ops
-from .backend import to_array
-from .jacobians import jacobian
-from .node import Array, Meta, Node, raw
+from . import functions, ops
+from .backprop.flow import backward
+from .backprop.jacobians import jacobian
+from .graph import errors
+from .graph.backend import to_array
+from .graph.node import Array, Meta, Node, raw
+from .graph.record import record_array
 from .protocols import apply_function, apply_ufunc
-from .record import record_array
-from .sweep import backward
 
 _NO_SETTINGS: dict[str, Any] = {}
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any
 
-from . import jacobians, ops
-from .context import current_context, enable_grad
-from .node import Array, Meta, Node, Scalar, raw, topological_order
+from . import ops
+from .backprop import jacobians
+from .graph.context import current_context, enable_grad
+from .graph.node import Array, Meta, Node, Scalar, raw, topological_order
 from .tensor import Tensor
 from .value import Value
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import errors, ops
-from .backend import to_float
-from .jacobians import jacobian
-from .node import Meta, Node, Scalar
+from . import ops
+from .backprop.flow import backward
+from .backprop.jacobians import jacobian
+from .graph import errors
+from .graph.backend import to_float
+from .graph.node import Meta, Node, Scalar
+from .graph.record import binary_method, reflected_method, unary_method
 from .protocols import apply_function, apply_ufunc
-from .record import binary_method, reflected_method, unary_method
-from .sweep import backward
 
 
 class Value(Scalar):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from tinygrad_lite.node import Node
+from tinygrad_lite.graph.node import Node
 
 Raw = tuple[str, Node, dict[Node, Any], "str | dict[Node, str]"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from ..ops import registry
 from .faults import Fault, Handed, left_out, pulled, swapped
 from .tape import Tape, Vector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ..node import Node
+from ..graph.node import Node
 from .array_faults import array_faults
 from .elementwise_faults import elementwise_faults
 from .faults import Fault

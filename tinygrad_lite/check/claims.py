@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import is_array, to_array
-from ..names import name_all
-from ..node import Array, Node, Scalar, topological_order
+from ..graph.backend import is_array, to_array
+from ..graph.names import name_all
+from ..graph.node import Array, Node, Scalar, topological_order
 from .compare import Comparison, claim_eps, tolerance
 from .tape import Tape
 

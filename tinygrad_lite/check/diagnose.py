@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from .catalogue import Catalogue
 from .claims import Claim
 from .explain import explain

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from ..ops import registry
 from .faults import (
     ACTIVATIONS,

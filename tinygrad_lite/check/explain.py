@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..chain import contribution
-from ..node import Node
+from ..backprop.chain import contribution
+from ..graph.node import Node
 from .scales import Scales, tolerance_of
 from .search import Explanation, Search
 from .standardised import normalised

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Node
-from ..notation import local_text
-from ..primitive import Primitive
+from ..graph.node import Node
+from ..graph.op import Op
+from ..notation.write import local_text
 from .tape import Tape, Vector
 
 Handed = Callable[[Vector], Vector]
@@ -53,7 +53,7 @@ def times(factor: Any) -> Handed:
     return lambda g: g * factor
 
 
-def prime(op: Primitive, argument: str) -> str:
+def prime(op: Op, argument: str) -> str:
     """The derivative of an op as people write it: σ'(z1)."""
     head, bracket, _ = op.text.partition("({0}")
     return f"{head}'({argument})" if bracket else f"the derivative of {op.name}({argument})"

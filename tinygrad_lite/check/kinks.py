@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..chain import fit
-from ..node import Node
+from ..backprop.chain import fit
+from ..graph.node import Node
 from .claims import Claim
 from .compare import Comparison, compare
 from .faults import pulled

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..node import Node
+from ..graph.node import Node
 
 KINDS = (
     "sign",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from .tape import Tape
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..chain import contribution, fit
-from ..node import Node
+from ..backprop.chain import contribution, fit
+from ..graph.node import Node
 from .catalogue import Catalogue
 from .claims import Claim
 from .faults import Fault

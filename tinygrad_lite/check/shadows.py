@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
+from ..graph.op import Op
 from ..ops import registry
-from ..primitive import Primitive
 from .faults import ACTIVATIONS
 from .tape import Tape, Vector
 
@@ -41,10 +41,10 @@ def shadows(tape: Tape) -> list[Shadow]:
     return found
 
 
-def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Primitive, dict[str, object]]]:
+def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
     """Functions of x alone, entry by entry, of two steps or more."""
     steps, bent = {x: 0}, {x: False}
-    values: list[tuple[Primitive, Vector]] = []
+    values: list[tuple[Op, Vector]] = []
     stack = [x]
     while stack and len(steps) < 3 * _LONGEST:
         for n, _ in tape.consumers[stack.pop()]:
@@ -70,7 +70,7 @@ def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Primitive, dict[st
                         yield n, there, {}
 
 
-def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Primitive, dict[str, object]]]:
+def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
     """Functions of x's rows or columns through exponentials."""
     if not np.ndim(x.data):
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from .elementwise_faults import summed_axes
 from .explain import ONE, RARITY, TWO, explain
 from .scales import Scales

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from .search import Search
 from .tape import Vector
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..chain import contribution
-from ..node import Node
+from ..backprop.chain import contribution
+from ..graph.node import Node
 from .faults import Fault
 from .search import Search
 from .tape import Vector

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..chain import contribution
-from ..names import name_all
-from ..node import Array, Node, topological_order
-from ..notation import write
-from ..replay import replay
-from ..sweep import sweep
+from ..backprop.chain import contribution
+from ..backprop.flow import sweep
+from ..backprop.replay import replay
+from ..graph.names import name_all
+from ..graph.node import Array, Node, topological_order
+from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 from .faults import local_derivative, prime
 from .scales import Scales, tolerance_of
 from .search import Search

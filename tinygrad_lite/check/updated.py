@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..chain import fit
-from ..node import Node
+from ..backprop.chain import fit
+from ..graph.node import Node
 from .search import Explanation, Search
 from .tape import Vector
 

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..node import Node
+from ..graph.node import Node
 
 Path = tuple[str, ...]
 

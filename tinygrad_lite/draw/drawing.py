@@ -11,7 +11,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from ..node import Node
+from ..graph.node import Node
 from .checks import writable
 from .collapse import LIMIT
 from .colours import DARK, LIGHT

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path as File
 from typing import Any, Literal
 
-from ..names import name_all
-from ..node import Node, topological_order
+from ..graph.names import name_all
+from ..graph.node import Node, topological_order
 from .checks import DIRECTIONS, THEMES, one_of, whole, writable
 from .collapse import LIMIT
 from .colours import DARK, LIGHT, Theme, style

@@ -12,9 +12,9 @@ from math import isinf, isnan
 from operator import attrgetter
 from typing import Any, Literal
 
-from ..chain import contribution
-from ..node import Node, Scalar, topological_order
-from ..notation import local_text, pullback_text, write
+from ..backprop.chain import contribution
+from ..graph.node import Node, Scalar, topological_order
+from ..notation.write import local_text, pullback_text, write
 from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .figures import Heat

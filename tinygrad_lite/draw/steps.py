@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import namespace
-from ..chain import contribution
-from ..node import Node, Scalar, topological_order
-from ..notation import local_text, pullback_text, write
-from ..sweep import sweep
+from ..backprop.chain import contribution
+from ..backprop.flow import sweep
+from ..graph.backend import namespace
+from ..graph.node import Node, Scalar, topological_order
+from ..notation.write import local_text, pullback_text, write
 from .figures import number, shape_text, summary
 from .measure import shorten
 from .wording import within, written

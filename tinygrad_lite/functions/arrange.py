@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import is_array, namespace, to_array
-from ..errors import holds_nodes
-from ..node import Node
+from ..graph.backend import is_array, namespace, to_array
+from ..graph.errors import holds_nodes
+from ..graph.node import Node
 from ..ops.constants import shape_of
 
 __all__ = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import is_array, namespace
-from ..node import raw
+from ..graph.backend import is_array, namespace
+from ..graph.node import raw
 
 __all__ = ["argmax", "argmin", "isfinite", "isinf", "isnan"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import namespace
-from ..node import raw
+from ..graph.backend import namespace
+from ..graph.node import raw
 from ..tensor import Tensor
 from . import init
 from .init import Random

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..node import raw
+from ..graph.node import raw
 
 
 def mse(prediction: Any, target: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from ..context import scope
-from ..node import Node
+from ..graph.context import scope
+from ..graph.node import Node
 
 _State = tuple[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ..node import Node
+from ..graph.node import Node
 from ..value import Value
 from .module import Module
 

@@ -1,12 +1,12 @@
 """Every primitive op. The module is also the array namespace that rules meet on nodes."""
 
-from ..primitive import Primitive
 from . import activations, choice, constants, elementwise, fused, linalg, reduce, shape
 from .activations import *
 from .choice import *
 from .constants import *
 from .elementwise import *
 from .fused import *
+from .index import registry as registry
 from .linalg import *
 from .reduce import *
 from .shape import *
@@ -20,7 +20,3 @@ __all__ += fused.__all__
 __all__ += linalg.__all__
 __all__ += reduce.__all__
 __all__ += shape.__all__
-
-registry: dict[str, Primitive] = {
-    op.name: op for op in list(globals().values()) if isinstance(op, Primitive)
-}

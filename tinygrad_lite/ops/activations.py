@@ -6,8 +6,8 @@ from math import nan, pi
 from math import sqrt as _root
 from typing import Any
 
-from .. import backend
-from ..primitive import elementwise
+from ..graph import backend
+from ..graph.primitive import elementwise
 
 __all__ = [
     "elu",

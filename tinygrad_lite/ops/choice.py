@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import nan
 from typing import Any
 
-from ..backend import anywhere
-from ..primitive import elementwise
+from ..graph.backend import anywhere
+from ..graph.primitive import elementwise
 
 __all__ = ["abs", "ceil", "clip", "floor", "maximum", "minimum", "round", "sign", "where"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import floats
-from ..backend import namespace
-from ..node import raw
+from ..graph import floats
+from ..graph.backend import namespace
+from ..graph.node import raw
 
 __all__ = ["full_like", "ones_like", "zeros_like"]
 

@@ -11,8 +11,9 @@ from math import pi
 from math import sqrt as _root
 from typing import Any
 
-from .. import backend, floats
-from ..primitive import POWER, PRODUCT, SUM, UNARY, elementwise
+from ..graph import backend, floats
+from ..graph.op import POWER, PRODUCT, SUM, UNARY
+from ..graph.primitive import elementwise
 
 __all__ = [
     "acos",

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import add_up, anywhere, largest, namespace
-from ..primitive import SUM, primitive
+from ..graph.backend import add_up, anywhere, largest, namespace
+from ..graph.op import SUM
+from ..graph.primitive import primitive
 from .constants import eye, shape_of
 from .linalg import matmul
 from .reduce import log_softmax, mean, softmax

@@ -6,8 +6,9 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-from ..backend import anywhere
-from ..primitive import PRODUCT, primitive
+from ..graph.backend import anywhere
+from ..graph.op import PRODUCT
+from ..graph.primitive import primitive
 from .constants import eye, shape_of
 from .reduce import Axis, spread
 

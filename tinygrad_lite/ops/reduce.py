@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import add_up, anywhere, largest, repeat
-from ..primitive import primitive
+from ..graph.backend import add_up, anywhere, largest, repeat
+from ..graph.primitive import primitive
 from .constants import shape_of
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import set_at
-from ..primitive import primitive
+from ..graph.backend import set_at
+from ..graph.primitive import primitive
 from .constants import eye, shape_of
 
 __all__ = [

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..check import check
 from ..tensor import Tensor
-
-if TYPE_CHECKING:
-    from .probes import Function, Probe
+from .probes import Function, Probe
 
 Graph = tuple[Tensor, list[Tensor | None]]
 

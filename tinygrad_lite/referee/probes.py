@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Node
+from ..graph.node import Node
 
 SIZES = (1, 2, 3, 5, 8)
 

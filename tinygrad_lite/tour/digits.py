@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..context import no_grad
-from ..optim import SGD
+from ..graph.context import no_grad
+from ..optim.optimizers import SGD
 from ..tensor import Tensor
 from . import picture
 

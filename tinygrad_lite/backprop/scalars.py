@@ -6,10 +6,10 @@ kept in its own gradient slot; that and the operands in slots make it several ti
 
 from __future__ import annotations
 
-from . import floats
+from ..graph import floats
+from ..graph.node import Scalar, topological_order
+from ..graph.op import ONE
 from .chain import contribution
-from .node import Scalar, topological_order
-from .primitive import ONE
 
 
 class _Once:

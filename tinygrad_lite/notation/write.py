@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import ops
-from .chain import contribution
-from .node import Array, Meta, Node, Scalar, raw
-from .primitive import ATOM, PRODUCT, SUM, UNARY, Primitive
+from .. import ops
+from ..backprop.chain import contribution
+from ..graph.node import Array, Meta, Node, Scalar, raw
+from ..graph.op import ATOM, PRODUCT, SUM, UNARY, Op
 
 Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` gives it
 
@@ -184,7 +184,7 @@ def _is_open(template: str, index: int) -> bool:
     return not (before.endswith(("(", ",", "|", "{{")) and after.startswith((")", ",", "|", "}}")))
 
 
-def _bracketed(text: _Text, op: Primitive, index: int, template: str, style: str) -> str:
+def _bracketed(text: _Text, op: Op, index: int, template: str, style: str) -> str:
     first = template.startswith("{" + str(index) + "}")
     tight = text.precedence > op.precedence or (
         text.precedence == op.precedence
@@ -197,7 +197,7 @@ def _bracketed(text: _Text, op: Primitive, index: int, template: str, style: str
     return rf"\left({text.body}\right)" if style == "latex" else f"({text.body})"
 
 
-def _numpy(op: Primitive, inputs: list[_Text], settings: dict[str, str]) -> _Text:
+def _numpy(op: Op, inputs: list[_Text], settings: dict[str, str]) -> _Text:
     """Python's own parser and printer place the brackets."""
     holes = [f"_input{i}_" for i in range(len(inputs))]
     code = op.numpy.format(*holes, inputs=", ".join(holes), **settings)

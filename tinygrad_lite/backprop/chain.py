@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, floats, ops
-from .backend import Namespace, namespace, on_floats
-from .node import NO_PARAMS, Node, Scalar
-from .primitive import ONE, Primitive
+from .. import ops
+from ..graph import errors, floats
+from ..graph.backend import Namespace, namespace, on_floats
+from ..graph.node import Node, Scalar
+from ..graph.op import NO_PARAMS, ONE, Op
 
 
 def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
@@ -69,13 +70,13 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         return c  # as `fit` would, sooner
     if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
         raise ValueError(
-            f"the local derivative of {op.name} for input {errors.input_name(op, index)} does not "
+            f"the local derivative of {op.name} for input {op.input_name(index)} does not "
             f"broadcast to the shape {node.shape} of the result: it made the gradient {c.shape}"
         )
     return fit(c, x, op, index)
 
 
-def fit(c: Any, x: Node, op: Primitive, index: int) -> Any:
+def fit(c: Any, x: Node, op: Op, index: int) -> Any:
     """Bring a contribution to its input's shape and dtype: sum over the axes along which the op
     broadcast the input. This is the only place that un-broadcasts."""
     if isinstance(x, Scalar):

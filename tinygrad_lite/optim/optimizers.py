@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .backend import namespace
-from .node import Node, raw
+from ..graph.backend import namespace
+from ..graph.node import Node, raw
 
 
 class Optimizer:

@@ -15,10 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-if TYPE_CHECKING:
-    from .primitive import Primitive
-
-NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times faster than a proxy
+from .op import NO_PARAMS, Op
 
 
 @dataclass(slots=True)
@@ -48,7 +45,7 @@ class Node:
     if TYPE_CHECKING:  # slots of the storage classes
         _data: Any
         _grad: Any
-        op: Primitive | None
+        op: Op | None
         _meta: Meta | None
 
     @property

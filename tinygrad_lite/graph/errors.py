@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .names import name_all
 from .node import Array, Node, raw, topological_order
-
-if TYPE_CHECKING:
-    from .primitive import Primitive
+from .op import Op
 
 
 def holds_nodes(values: Any) -> bool:
@@ -29,46 +26,19 @@ def label(value: Any, names: Mapping[int, str], fallback: str) -> str:
     return f"{names.get(id(value), fallback)} {tuple(np.shape(getattr(value, 'data', value)))}"
 
 
-def labels(op: Primitive, inputs: tuple[Any, ...]) -> list[str]:
+def labels(op: Op, inputs: tuple[Any, ...]) -> list[str]:
     """Every input as an error shows it: by its own name, the caller's, or what it is to the op."""
     names = name_all(inputs)
     return [label(x, names, _role(op, i, x)) for i, x in enumerate(inputs)]
 
 
-def _role(op: Primitive, index: int, x: Any) -> str:
+def _role(op: Op, index: int, x: Any) -> str:
     if isinstance(x, Node) and x.op is not None:
         return f"the result of {x.op.name}"
-    return f"input {input_name(op, index)}"
+    return f"input {op.input_name(index)}"
 
 
-def input_name(op: Primitive, index: int) -> str:
-    """What the op's definition calls its input."""
-    return op.input_names[index] if op.arity is not None else str(index)
-
-
-def refuse_bare(text: Any, decorator: str) -> None:
-    """Raise `TypeError` for a decorator without the text that says how the op is written."""
-    if not isinstance(text, str):
-        raise TypeError(
-            f"{decorator}: say how the op is written, with {{0}} for its first input, as in "
-            f'@tg.{decorator}("softsign({{0}})")'
-        )
-
-
-def refuse_template(op: Primitive, template: str) -> None:
-    """Raise `ValueError` if a format string names an input or a setting that the op lacks."""
-    settings = dict.fromkeys(op.defaults, "")
-    try:
-        template.format(*op.input_names, inputs="", **settings)
-    except (IndexError, KeyError, ValueError):
-        places = [f"{{{i}}}" for i in range(op.arity)] if op.arity is not None else ["{inputs}"]
-        known = ", ".join(places + [f"{{{key}}}" for key in settings])
-        raise ValueError(
-            f"{op.name}: {template!r} is not a format string of {known} (a brace is written twice)"
-        ) from None
-
-
-def refuse_mixture(op: Primitive, inputs: tuple[Any, ...]) -> None:
+def refuse_mixture(op: Op, inputs: tuple[Any, ...]) -> None:
     """Raise `TypeError` for a Tensor of NumPy's beside another library's array: some libraries
     convert it, and then its gradient could not be handed back."""
     if any(isinstance(x, Array) and isinstance(x.data, np.ndarray) for x in inputs):
@@ -78,22 +48,6 @@ def refuse_mixture(op: Primitive, inputs: tuple[Any, ...]) -> None:
         )
 
 
-def refuse_signature(op: Primitive, index: int, rule: Any) -> None:
-    """Raise `TypeError` if a rule cannot be called with the arguments that the sweep gives it."""
-    given = ["xp", "y"] if op.elementwise else ["xp", "G", "y"]
-    given += op.input_names if op.arity is not None else ["index", "x0", "x1"]
-    try:
-        inspect.signature(rule).bind(*given, **op.defaults)
-    except ValueError:  # a builtin that tells no signature
-        return
-    except TypeError as error:
-        settings = [f"{k}={k}" for k in op.defaults]
-        raise TypeError(
-            f"{op.name}: the rule for input {input_name(op, index)} is called as "
-            f"rule({', '.join(given + settings)}), which it does not take: {error}"
-        ) from None
-
-
 def note_rule(error: Exception, node: Node, index: int, g: Any) -> None:
     """Add to an error that a derivative rule raised which rule it was and what it was given."""
     op = node.op
@@ -101,14 +55,14 @@ def note_rule(error: Exception, node: Node, index: int, g: Any) -> None:
     shapes = [("y", node)] if op.elementwise else [("G", g), ("y", node)]
     shown = [label(value, {}, name) for name, value in shapes] + labels(op, node.inputs)
     error.add_note(
-        f"raised by the derivative rule of {op.name} for input {input_name(op, index)}, "
+        f"raised by the derivative rule of {op.name} for input {op.input_name(index)}, "
         f"given {', '.join(shown)}"
     )
 
 
-def misfit(op: Primitive, index: int, x: Node, c: Any) -> Exception:
+def misfit(op: Op, index: int, x: Node, c: Any) -> Exception:
     """The error for what a rule returned in place of a gradient of x's shape."""
-    rule = f"the derivative rule of {op.name} for input {input_name(op, index)} returned"
+    rule = f"the derivative rule of {op.name} for input {op.input_name(index)} returned"
     target = labels(op, (x,) * (index + 1))[index]
     if not hasattr(c, "shape"):
         hint = "; is its return missing?" if c is None else ""
@@ -120,7 +74,7 @@ def misfit(op: Primitive, index: int, x: Node, c: Any) -> Exception:
 
 
 def explain(
-    op: Primitive,
+    op: Op,
     inputs: tuple[Any, ...],
     operands: tuple[Any, ...],
     params: Mapping[str, Any],
@@ -173,7 +127,7 @@ def _broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
 
 
 def refuse_non_finite(
-    op: Primitive, inputs: tuple[Any, ...], operands: tuple[Any, ...], y: Any, line: str
+    op: Op, inputs: tuple[Any, ...], operands: tuple[Any, ...], y: Any, line: str
 ) -> None:
     """Raise `FloatingPointError` if `op` made the first NaN, or an infinity out of finite inputs,
     or was given a NaN by a leaf or a constant. Infinite data are allowed (masks are made so)."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from . import differences
-from .node import Node, raw
-from .tensor import Tensor
-from .transforms import grad, jvp
-from .value import Value
+from .. import differences
+from ..graph.node import Node, raw
+from ..tensor import Tensor
+from ..transforms import grad, jvp
+from ..value import Value
 
 Function = Callable[..., Any]
 

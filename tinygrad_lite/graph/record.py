@@ -9,17 +9,15 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import errors, floats
 from .backend import is_array, namespace, on_floats, to_array, to_float
 from .context import Context, current_context
-from .node import NO_META, NO_PARAMS, Array, Meta, Node, Scalar
-
-if TYPE_CHECKING:
-    from .primitive import Primitive
+from .node import NO_META, Array, Meta, Node, Scalar
+from .op import NO_PARAMS, Op
 
 _FLOAT64 = np.dtype(np.float64)
 _new = object.__new__
@@ -32,7 +30,7 @@ def is_number(x: Any) -> bool:
     )
 
 
-def constant(op: Primitive, x: Any) -> Any:
+def constant(op: Op, x: Any) -> Any:
     """A plain number or array that an op was given, checked, lists made arrays."""
     kind = type(x)
     if kind is float or kind is int or kind is bool:
@@ -52,7 +50,7 @@ def constant(op: Primitive, x: Any) -> Any:
     return np.asarray(x)  # integers stay integers: labels, say; np.matrix loses its own *
 
 
-def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
+def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
     """Compute `op` on arrays and record the node."""
     recorded = False
     arrays = True
@@ -95,7 +93,7 @@ def record_array(op: Primitive, inputs: tuple[Any, ...], params: Mapping[str, An
 
 
 def compute(
-    op: Primitive,
+    op: Op,
     inputs: tuple[Any, ...],
     operands: list[Any],
     params: Mapping[str, Any],
@@ -118,7 +116,7 @@ def compute(
 
 
 def record_scalar(
-    op: Primitive, kind: type[Scalar], inputs: tuple[Any, ...], params: Mapping[str, Any]
+    op: Op, kind: type[Scalar], inputs: tuple[Any, ...], params: Mapping[str, Any]
 ) -> Any:
     """Compute an elementwise `op` on floats and record the node; the general form."""
     recorded = False
@@ -158,7 +156,7 @@ def record_scalar(
     return node
 
 
-def unary_method(op: Primitive) -> Callable[[Any], Any]:
+def unary_method(op: Op) -> Callable[[Any], Any]:
     """`op` as a method of a scalar node: `record_scalar` written out for one input.
 
     The speed of scalar graphs is made here and in `binary_method`: one object per op, one call.
@@ -195,7 +193,7 @@ def unary_method(op: Primitive) -> Callable[[Any], Any]:
     return _dressed(method, op)
 
 
-def binary_method(op: Primitive) -> Callable[[Any, Any], Any]:
+def binary_method(op: Op) -> Callable[[Any, Any], Any]:
     """`op` as an operator of a scalar node with another one or a float, written out likewise.
 
     Whatever else `other` is (an int, an array, a list) goes the general way.
@@ -242,7 +240,7 @@ def binary_method(op: Primitive) -> Callable[[Any, Any], Any]:
     return _dressed(method, op)
 
 
-def reflected_method(op: Primitive) -> Callable[[Any, Any], Any]:
+def reflected_method(op: Op) -> Callable[[Any, Any], Any]:
     """`op` as an operator with the node on the right-hand side."""
 
     def method(self: Scalar, other: Any) -> Any:
@@ -253,14 +251,14 @@ def reflected_method(op: Primitive) -> Callable[[Any, Any], Any]:
     return _dressed(method, op)
 
 
-def _dressed(method: Callable[..., Any], op: Primitive) -> Callable[..., Any]:
+def _dressed(method: Callable[..., Any], op: Op) -> Callable[..., Any]:
     method.__name__ = op.name
     method.__doc__ = op.forward.__doc__
     return method
 
 
 def _meta(
-    op: Primitive,
+    op: Op,
     context: Context,
     inputs: tuple[Any, ...],
     operands: tuple[Any, ...],

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .backend import namespace, on_floats
-from .context import no_grad
-from .names import name_all
-from .node import Node, Scalar, raw, topological_order
-from .primitive import Primitive
-from .sweep import sweep
+from ..backprop.flow import sweep
+from ..graph.backend import namespace, on_floats
+from ..graph.context import no_grad
+from ..graph.names import name_all
+from ..graph.node import Node, Scalar, raw, topological_order
+from ..graph.op import Op
 
 # Okabe and Ito's palette, safe for colour-blind readers; markers and dashes repeat the message.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -388,7 +388,7 @@ def _verdict(largest: np.ndarray[Any, Any], saturated: float) -> list[str]:
     return [f"{n} of {largest.size} {word}" for n, word in counts if n]
 
 
-def _saturates(op: Primitive, params: Mapping[str, Any]) -> bool:
+def _saturates(op: Op, params: Mapping[str, Any]) -> bool:
     """Whether an op is one whose derivative vanishes far out (relu, tanh, sigmoid, gelu ...).
 
     Asked of its own rule, so that a user's activation counts too: unary, elementwise, the slope

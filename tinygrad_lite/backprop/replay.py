@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .backend import is_array
-from .node import Array, Meta, Node, topological_order
+from ..graph.backend import is_array
+from ..graph.node import Array, Meta, Node, topological_order
 
 Adjust = Callable[[Node, Any], Any]
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
-from .backend import namespace, to_array, to_float
+from ..graph import errors
+from ..graph.backend import namespace, to_array, to_float
+from ..graph.node import Node, Scalar, topological_order
 from .chain import contribution
-from .node import Node, Scalar, topological_order
-from .scalar_sweep import sweep_scalars
+from .scalars import sweep_scalars
 
 _lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, ops
-from .backend import namespace
-from .context import enable_grad
-from .node import Array, Node, Scalar, topological_order
-from .sweep import sweep
+from .. import ops
+from ..graph import errors
+from ..graph.backend import namespace
+from ..graph.context import enable_grad
+from ..graph.node import Array, Node, Scalar, topological_order
+from .flow import sweep
 
 
 def pull(y: Node, xs: Sequence[Node], cotangent: Any, *, record: bool = False) -> list[Any]:

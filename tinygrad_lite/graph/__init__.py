@@ -1,0 +1,1 @@
+"""What a computation graph is made of: ops, nodes, and how they are recorded."""

@@ -1,0 +1,160 @@
+"""What an operation is: what it computes, its derivative rules, and how it is written.
+
+    @elementwise("tanh({0})", r"\\tanh({0})")
+    def tanh(xp, x):
+        \"\"\"Hyperbolic tangent. dy/dx = 1 - y**2.\"\"\"
+        return xp.tanh(x)
+
+    tanh.local(lambda xp, y, x: 1 - y * y)
+
+An elementwise op states one local derivative dy/dx per input, and the sweep multiplies it by the
+incoming gradient; a constant one is stated as a number. Any other op states one pullback per input:
+it takes the incoming gradient G and returns the input's gradient.
+
+    matmul.pull(lambda xp, G, y, A, B: G @ B.mT, lambda xp, G, y, A, B: A.mT @ G)
+
+Rules are pure. They meet three kinds of value: Python floats (`xp` is `floats`), raw arrays (`xp`
+is their namespace), and nodes (`xp` is `tinygrad_lite.ops`), on which they record, so that
+derivatives can be differentiated again. They never un-broadcast: the sweep does that for all.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+Rule = Any  # a callable, or a number for a constant local derivative
+
+NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times faster than a proxy
+
+# How tightly an op's notation binds; an argument that binds less tightly is put in brackets.
+SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
+
+ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
+
+
+class Op:
+    """The definition of an operation; `Primitive` adds the call.
+
+    `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
+    number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
+    are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
+    `expansion` is a fused op's definition in other ops, with the same signature as the op.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        elementwise: bool,
+        text: str,
+        latex: str | None = None,
+        numpy: str | None = None,
+        precedence: int = ATOM,
+        expansion: Callable[..., Any] | None = None,
+    ) -> None:
+        self.forward = forward
+        self.name = forward.__name__
+        self.elementwise = elementwise
+        self.text = text
+        self.latex = latex or text
+        self.numpy = numpy or (text if precedence != ATOM else f"np.{text}")
+        self.precedence = precedence
+        self.expansion = expansion
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        variable = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        settings = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        if not inputs:
+            raise TypeError(
+                f"{self.name}: define it as {self.name}(xp, x, ...); xp, the library of the "
+                "arrays it is given, comes first"
+            )
+        self.arity = None if variable else len(inputs)
+        self.rules: tuple[Rule, ...] = (None,) * len(inputs)  # until they are stated
+        self.input_names = tuple(p.name for p in inputs)
+        self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
+        for template in (self.text, self.latex, self.numpy):
+            self._refuse_template(template)
+        self.__module__ = forward.__module__
+        self.__name__ = self.__qualname__ = forward.__name__
+        self.__signature__ = inspect.Signature(
+            [
+                p.replace(
+                    kind=p.POSITIONAL_OR_KEYWORD if p in settings and not variable else p.kind,
+                    annotation=p.empty,
+                )
+                for p in parameters
+            ]
+        )
+        self.__doc__ = f"{self.name}{self.__signature__}\n\n{forward.__doc__ or ''}"  # for help()
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        """The op of `inputs`: on nodes it records, else it computes."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> str:
+        return self.__qualname__  # pickled, as a function is, by its name
+
+    def input_name(self, index: int) -> str:
+        """What the definition calls an input."""
+        return self.input_names[index] if self.arity is not None else str(index)
+
+    def local(self, *rules: Rule) -> Self:
+        """State dy/dx for each input of an elementwise op: `rule(xp, y, *inputs)` or a number."""
+        return self._state(rules, elementwise=True)
+
+    def pull(self, *rules: Rule) -> Self:
+        """State the pullback for each input: `rule(xp, G, y, *inputs, **params)`.
+
+        With a variable number of inputs (called with a list, as in `concat([a, b])`) there is one
+        rule, and it takes the input's index too: `rule(xp, G, y, index, *inputs, **params)`.
+        """
+        return self._state(rules, elementwise=False)
+
+    def _state(self, rules: tuple[Rule, ...], *, elementwise: bool) -> Self:
+        if elementwise is not self.elementwise:
+            other = "local" if self.elementwise else "pull"
+            raise TypeError(f"{self.name}: state its rules with .{other}(...)")
+        expected = 1 if self.arity is None else self.arity
+        if len(rules) != expected:
+            raise TypeError(f"{self.name}: {len(rules)} rules for {expected} inputs")
+        for index, rule in enumerate(rules):
+            if callable(rule):
+                self._refuse_signature(index, rule)
+        self.rules = tuple(
+            rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
+        )
+        return self
+
+    def _refuse_template(self, template: str) -> None:
+        """Raise `ValueError` if a format string names an input or a setting that the op lacks."""
+        settings = dict.fromkeys(self.defaults, "")
+        try:
+            template.format(*self.input_names, inputs="", **settings)
+        except (IndexError, KeyError, ValueError):
+            inputs = range(self.arity) if self.arity is not None else ("inputs",)
+            known = ", ".join(f"{{{key}}}" for key in (*inputs, *settings))
+            raise ValueError(
+                f"{self.name}: {template!r} is not a format string of {known} (a brace is written "
+                "twice)"
+            ) from None
+
+    def _refuse_signature(self, index: int, rule: Any) -> None:
+        """Raise `TypeError` if a rule cannot be called with the arguments that the sweep gives."""
+        given = ["xp", "y"] if self.elementwise else ["xp", "G", "y"]
+        given += self.input_names if self.arity is not None else ["index", "x0", "x1"]
+        try:
+            inspect.signature(rule).bind(*given, **self.defaults)
+        except ValueError:  # a builtin that tells no signature
+            return
+        except TypeError as error:
+            settings = [f"{k}={k}" for k in self.defaults]
+            raise TypeError(
+                f"{self.name}: the rule for input {self.input_name(index)} is called as "
+                f"rule({', '.join(given + settings)}), which it does not take: {error}"
+            ) from None

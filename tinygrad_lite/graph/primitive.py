@@ -1,0 +1,158 @@
+"""An operation as it is called: on nodes it records, on anything else it computes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .backend import on_floats
+from .node import Array, Node, Scalar
+from .op import ATOM, NO_PARAMS, Op
+from .record import (
+    binary_method,
+    compute,
+    constant,
+    is_number,
+    record_array,
+    record_scalar,
+    unary_method,
+)
+
+
+class Primitive(Op):
+    """A differentiable operation, called like a function: on nodes it records, else it computes."""
+
+    def __init__(self, forward: Callable[..., Any], **definition: Any) -> None:
+        super().__init__(forward, **definition)
+        self._on_scalar: Callable[..., Any] | None = None
+        ours = forward.__module__.startswith("tinygrad_lite.")  # users' results are checked
+        if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
+            self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        if not params and not self.defaults and len(inputs) == self.arity:  # most calls
+            for x in inputs:
+                if isinstance(x, Array):
+                    return record_array(self, inputs, NO_PARAMS)
+            method, kind = self._on_scalar, type(inputs[0])
+            if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
+                return method(*inputs)
+        if self.arity is None:
+            if inputs and isinstance(inputs[0], (list, tuple)):
+                self._settings_by_position(inputs[1:], params)
+                inputs = tuple(inputs[0])
+            if not inputs:
+                raise TypeError(f"{self.name}: needs at least one input")
+        elif len(inputs) != self.arity:
+            inputs = self._positional_settings(inputs, params)
+        if params or self.defaults:
+            params = self._complete(params)
+        scalar: Scalar | None = None
+        for x in inputs:
+            if isinstance(x, Array):
+                return record_array(self, inputs, params)
+            if isinstance(x, Scalar):
+                scalar = x
+        if scalar is None:
+            return self._compute(inputs, params)
+        if self.elementwise and all(is_number(x) for x in inputs):
+            return record_scalar(self, type(scalar), inputs, params)
+        return record_array(self, inputs, params)
+
+    def _positional_settings(
+        self, inputs: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """Settings may follow the data by position (`sum(x, 0)`); move them into `params`."""
+        assert self.arity is not None
+        data, rest = inputs[: self.arity], inputs[self.arity :]
+        if len(data) < self.arity:
+            missing = ", ".join(self.input_names[len(data) :])
+            raise TypeError(f"{self.name}: missing input {missing}")
+        if len(rest) > len(self.defaults):
+            known = ", ".join((*self.input_names, *(f"{key}=" for key in self.defaults)))
+            raise TypeError(f"{self.name}: takes {known}; got {len(inputs)} arguments")
+        self._settings_by_position(rest, params)
+        return data
+
+    def _settings_by_position(self, rest: tuple[Any, ...], params: dict[str, Any]) -> None:
+        if len(rest) > len(self.defaults):
+            raise TypeError(
+                f"{self.name}: {len(rest)} settings given, it takes {len(self.defaults)}"
+            )
+        for key, value in zip(self.defaults, rest, strict=False):
+            if key in params:
+                raise TypeError(f"{self.name}: {key} is given twice")
+            params[key] = value
+
+    def _complete(self, params: dict[str, Any]) -> dict[str, Any]:
+        for key in params:
+            if key not in self.defaults:
+                known = ", ".join(self.defaults) or "none"
+                raise TypeError(f"{self.name}: no setting called {key!r} (settings: {known})")
+        complete = {**self.defaults, **params}
+        for key, value in complete.items():
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: the setting {key} is missing")
+            if isinstance(value, Node):
+                raise TypeError(
+                    f"{self.name}: {key} is a setting, not an input, and has no gradient; "
+                    f"pass {key}=x.data"
+                )
+        return complete
+
+    def _compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        if self.elementwise and all(is_number(x) for x in inputs):
+            return on_floats(self.forward, *(float(x) for x in inputs), **params)
+        return compute(self, inputs, [constant(self, x) for x in inputs], params)
+
+
+def elementwise(
+    text: str,
+    latex: str | None = None,
+    *,
+    numpy: str | None = None,
+    precedence: int = ATOM,
+    expansion: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Define an op that acts on each entry by itself, with broadcasting; then state `.local`."""
+    _refuse_bare(text, "elementwise")
+    return lambda forward: Primitive(
+        forward,
+        elementwise=True,
+        text=text,
+        latex=latex,
+        numpy=numpy,
+        precedence=precedence,
+        expansion=expansion,
+    )
+
+
+def primitive(
+    text: str,
+    latex: str | None = None,
+    *,
+    numpy: str | None = None,
+    precedence: int = ATOM,
+    expansion: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Define an op of arrays as wholes; then state `.pull`."""
+    _refuse_bare(text, "primitive")
+    return lambda forward: Primitive(
+        forward,
+        elementwise=False,
+        text=text,
+        latex=latex,
+        numpy=numpy,
+        precedence=precedence,
+        expansion=expansion,
+    )
+
+
+def _refuse_bare(text: Any, decorator: str) -> None:
+    """Raise `TypeError` for a decorator without the text that says how the op is written."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"{decorator}: say how the op is written, with {{0}} for its first input, as in "
+            f'@tg.{decorator}("softsign({{0}})")'
+        )
