@@ -20,6 +20,16 @@ from .meta import NO_META, Meta
 from .op import NO_PARAMS, Op
 
 
+class Borrowed:
+    """In `_grad` of an op's result: an array that another gradient is too; copied when asked for,
+    since users change gradients in place."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+
 class Node:
     """A value in the graph: a leaf (`op` is None), a constant leaf, or the result of an op.
 
@@ -61,7 +71,10 @@ class Node:
     @property
     def grad(self) -> Any:
         """The gradient of the last `backward()` (leaves accumulate), None until one reaches it."""
-        return self._grad
+        grad = self._grad
+        if type(grad) is Borrowed:
+            grad = self._grad = grad.array.copy()
+        return grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
