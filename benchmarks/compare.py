@@ -54,11 +54,13 @@ def worktree(rev: str) -> Iterator[Path]:
 def measure(root: Path, workload: str, *, seed: int, repeats: int | None) -> Readings:
     """The readings of one workload on the package in `root`, from a new process."""
     times = [] if repeats is None else ["--repeats", str(repeats)]
+    env = {**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an import is timed as users have it: compiled
     done = subprocess.run(
         [sys.executable, str(SCRIPT), workload, "--seed", str(seed), *times],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "0"},
+        env=env,
     )
     if done.returncode:
         sys.exit(f"compare: {workload} fails on {root}:\n{done.stderr}")
