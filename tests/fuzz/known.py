@@ -127,6 +127,17 @@ KNOWN: dict[str, Known] = {
             weight=[1, 2],
         ),
     ),
+    "check of the log determinants of a stack": Known(
+        "a likely mistake is tried on a stack as if it were one number",
+        "checks",
+        "checks: ValueError: The truth value of an array with more than one element",
+        "",
+        _example(
+            _tensor(np.arange(18).reshape(2, 3, 3) / 9),
+            _step("tg.logabsdet(tg.tanh(a) + shift)", "logabsdet", 0, shift=3 * np.eye(3)),
+            weight=[1, 2],
+        ),
+    ),
     "check of a graph with an empty leaf": Known(
         "check draws the tangent of a leaf without entries as one entry",
         "checks",

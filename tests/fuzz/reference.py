@@ -92,6 +92,14 @@ def _where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return torch.where(condition != 0, x, y)
 
 
+def _maximum(x: Tensor, y: Tensor) -> Tensor:
+    return torch.where(x > y, x, torch.where(x < y, y, (x + y) / 2))
+
+
+def _minimum(x: Tensor, y: Tensor) -> Tensor:
+    return torch.where(x < y, x, torch.where(x > y, y, (x + y) / 2))
+
+
 # --- reductions
 
 
