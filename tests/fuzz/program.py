@@ -113,7 +113,9 @@ class Program:
         """The program as a script that prints every gradient."""
         lines = ["import numpy as np", "import tinygrad_lite as tg", ""]
         for i, entry in enumerate(self.entries):
-            lines.append(f"v{i} = {_of_step(entry) if isinstance(entry, Step) else _of_leaf(entry)}")
+            lines.append(
+                f"v{i} = {_of_step(entry) if isinstance(entry, Step) else _of_leaf(entry)}"
+            )
         terms = [f"tg.sum(v{i} * {literal(w)})" for i, w in self.weights.items()]
         lines += [f"loss = {' + '.join(terms)}", "loss.backward()"]
         return "\n".join([*lines, *(f"print('v{i}', v{i}.grad)" for i in self.moving)])

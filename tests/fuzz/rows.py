@@ -87,6 +87,17 @@ def row(covers: str, theirs: str | None = None, **rest: Any) -> None:
     TABLE.append(Row(covers, theirs or covers, **rest))
 
 
+# --- settings that many rows draw
+
+
+def an_axis(chance: Chance, ndim: int) -> int:
+    return chance.r.randrange(-ndim, ndim)
+
+
+def at_least(ndim: int) -> Any:
+    return lambda chance, x: {} if x.ndim >= ndim else None
+
+
 # --- texts
 
 
@@ -132,9 +143,10 @@ def _calls(
     if any_keyword or keywords.issuperset(settings):
         texts.append(f"{path}({', '.join([*data, *(f'{s}={s}' for s in settings)])})")
     places = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if tuple(places[len(inputs) : len(inputs) + len(settings)]) == settings:
-        texts.append(f"{path}({', '.join([*data, *settings])})")
-    elif getattr(function, "arity", 0) is None and tuple(function.defaults) == settings:
+    follow = tuple(places[len(inputs) : len(inputs) + len(settings)])
+    if getattr(function, "arity", 0) is None:  # its settings follow a list of inputs
+        follow = tuple(function.defaults)
+    if follow == settings:
         texts.append(f"{path}({', '.join([*data, *settings])})")
     return texts
 
