@@ -344,7 +344,7 @@ def is_steady(program: Program, comparisons: tuple[Comparison, ...]) -> bool:
 
     Where it does not, the point is ill conditioned or on a kink, and a difference says nothing.
     """
-    noise, loose = (1e-6, 3e-3) if program.single else (1e-14, 1e-10)
+    noise, loose = (3e-7, SINGLE) if program.single else (1e-14, 1e-10)
     second = not program.single and not SECOND_ORDER.isdisjoint(comparisons)
     base = Truth(program)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,12 @@ from .compare import Comparison, Truth, failure, is_steady
 from .program import Leaf, Program, Step
 
 
-def minimise(program: Program, comparisons: tuple[Comparison, ...]) -> Program:
-    """Drop entries while one of `comparisons` still fails at a point where PyTorch is steady."""
-    best = program
+def minimise(program: Program, comparisons: tuple[Comparison, ...], said: str) -> Program:
+    """Drop entries while `comparisons` still fail in the same way, at a point where PyTorch is
+    steady."""
+    best, way = program, way_of(said)
     while smaller := next(
-        (p for p in _smaller(best) if size(p) < size(best) and _fails(p, comparisons)), None
+        (p for p in _smaller(best) if size(p) < size(best) and _fails(p, comparisons, way)), None
     ):
         best = smaller
     return best
@@ -29,8 +31,15 @@ def size(program: Program) -> tuple[int, ...]:
     return steps, len(program.entries), len(program.weights), numbers
 
 
-def _fails(program: Program, comparisons: tuple[Comparison, ...]) -> bool:
-    return bool(failure(program, comparisons, Truth(program))) and is_steady(program, comparisons)
+def way_of(said: str) -> str:
+    """What a failure says, without the numbers and names of this program."""
+    is_error = re.match(r"\w+: \w+: ", said)
+    return re.sub(r"\d+", "", said if is_error else said.split(":")[0])[:70]
+
+
+def _fails(program: Program, comparisons: tuple[Comparison, ...], way: str) -> bool:
+    said = failure(program, comparisons, Truth(program))
+    return bool(said) and way_of(said) == way and is_steady(program, comparisons)
 
 
 def _smaller(program: Program) -> Iterator[Program]:

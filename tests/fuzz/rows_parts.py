@@ -269,6 +269,8 @@ def with_labels(pool: Pool) -> tuple[int, ...] | None:
 def with_a_list(pool: Pool) -> tuple[int, ...] | None:
     i = pool.pick()
     shape = pool.arrays[i].shape
+    if not pool.arrays[i].size:
+        return None  # a list of no entries has lost its shape
     return (i, pool.constant(pool.chance.np.normal(size=shape))) if shape else None
 
 

@@ -92,7 +92,7 @@ def _one(seed: int, mode: str, outcome: Outcome) -> Failure | None:
         return None
     name, small = explanation(said, program, minimised=False), program
     if not name:
-        small = minimise(program, comparisons)
+        small = minimise(program, comparisons, said)
         said = failure(small, comparisons, Truth(small)) or said
         name = explanation(said, small, minimised=True)
     if not name:
