@@ -21,6 +21,7 @@ Nodes = list[Any]
 ROUNDING = 1e-9  # relative to the largest entry, for values and gradients in float64
 SINGLE = 3e-4  # the same where a part is float32
 SECOND = 1e-7  # for second derivatives
+SMALL, SMALL_SINGLE = 1e-3, 1e-2  # what is smaller is compared as if it were this large
 CLAIM_OFF_BY = 1e-6
 
 
@@ -111,14 +112,15 @@ def plain(x: Any) -> Any:
 
 
 def differ(ours: Any, theirs: Any, rtol: float, scale: float = 0.0) -> str:
-    """Where two arrays differ by more than rtol of the larger of their entries; "" if nowhere."""
+    """Where two arrays differ by more than rtol of the largest entry; "" if nowhere."""
     a, b = plain(ours), np.asarray(theirs)
     if a.shape != b.shape:
         return f"shape {a.shape} against {b.shape}"
     if not a.size:
         return ""
     off, size = np.abs(a - b), np.abs(b)
-    bad = ~(off <= rtol * (size + size.max() + scale + 1e-3)) & ~np.isnan(b)
+    floor = SMALL_SINGLE if rtol >= SINGLE else SMALL
+    bad = ~(off <= rtol * (size + size.max() + scale + floor)) & ~np.isnan(b)
     if not bad.any():
         return ""
     at = np.unravel_index(np.argmax(np.where(bad, np.nan_to_num(off, nan=np.inf), -1)), a.shape)
