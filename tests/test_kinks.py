@@ -188,21 +188,48 @@ CASES = [
 ]
 
 # Conventions that do not hold today, with the reason. Whoever mends one removes it.
-LENGTH_0 = "the rule divides by 1 where the length is 0, and is differentiated as if it always did"
+FLOATS = "recorded on Values, the rule asks for floats.astype, which does not exist"
+NO_AXES = (
+    "recorded on an array of no axes, 0 for NaN is returned as a Python float, which has no shape"
+)
 KNOWN: dict[str, str] = {
+    **dict.fromkeys(["clip", "leaky_relu", "maximum", "minimum", "relu"], FLOATS),
+    **dict.fromkeys(
+        [
+            "abs (nan,)  float64",
+            "acos (2.0,)  float64",
+            "acosh (0.5,)  float64",
+            "asin (2.0,)  float64",
+            "atan2 (0.0, 0.0)  float64",
+            "pow (nan, 0.0)  float64",
+            "pow (0.0, 0.5)  float64",
+            "pow (-1.0, 2.0)  float64",
+            "pow (-1.0, 0.5)  float64",
+            "sqrt (-1.0,)  float64",
+            "zero cotangent",
+            "second derivative of sqrt of a square",
+        ],
+        NO_AXES,
+    ),
     "logaddexp (inf, 0.0) ": "stated NaN where y is infinite; the finite input's is 0",
-    "second derivative of vector_norm": LENGTH_0,
-    "second derivative of norm": LENGTH_0,
-    "second derivative of norm along an axis": LENGTH_0,
-    "second derivative of std": LENGTH_0,
-    "second derivative of a kernel of a distance": LENGTH_0,
-    "zero cotangent": "0 is multiplied with the local derivative, which may be infinite or NaN",
+    **dict.fromkeys(
+        [f"prod ({x},)  float16" for x in ("[0.0, 2.0, 3.0]", "[0.0, 0.0, 3.0]", "[-0.0, 2.0]")],
+        "the product of the others is NaN in float16",
+    ),
 }
+
+
+def is_known(name: str, k: Kink, dtype: str) -> bool:
+    return any(key in KNOWN for key in (name, f"{name} {k}", f"{name} {k} {dtype}"))
 
 
 def test_every_op_states_its_kinks():
     assert set(KINKS) | SMOOTH == set(registry)
     assert not set(KINKS) & SMOOTH
+
+
+def plain(g: Any) -> Any:
+    return g.data if isinstance(g, (tg.Tensor, tg.Value)) else g
 
 
 def gradients(name: str, k: Kink, leaves: list[Any]) -> tuple[list[Any], list[Any]]:
@@ -217,7 +244,7 @@ def gradients(name: str, k: Kink, leaves: list[Any]) -> tuple[list[Any], list[An
     if isinstance(along, (tg.Value, tg.Tensor)) and not along.constant:
         along.backward()
     second = [np.zeros(x.shape) if x.grad is None else x.grad for x in leaves]
-    return [getattr(g, "data", g) if not isinstance(g, np.ndarray) else g for g in first], second
+    return [plain(g) for g in first], second
 
 
 def fits(found: list[Any], stated: tuple[Any, ...] | None, eps: float) -> bool:
@@ -231,8 +258,11 @@ def fits(found: list[Any], stated: tuple[Any, ...] | None, eps: float) -> bool:
 
 
 def verdict(name: str, k: Kink, leaves: list[Any], eps: float) -> str:
-    with np.errstate(all="ignore"):
-        first, second = gradients(name, k, leaves)
+    try:
+        with np.errstate(all="ignore"):
+            first, second = gradients(name, k, leaves)
+    except AttributeError as error:
+        return str(error)
     if fits(first, k.first, eps) and fits(second, k.second, eps):
         return ""
     return f"{first}, {second}; stated: {k.first}, {k.second}"
@@ -256,7 +286,7 @@ def test_a_kink_has_its_stated_derivative(name, k, dtype):
         said = said or verdict(
             name, k, [tg.Value(float(np.dtype(dtype).type(x))) for x in k.at], eps
         )
-    assert bool(said) is (f"{name} {k}" in KNOWN), said or "mended"
+    assert bool(said) is is_known(name, k, dtype), said or "mended"
 
 
 # --- what has no derivative is refused, or is NaN
@@ -294,12 +324,15 @@ def test_a_second_derivative_that_does_not_exist_is_no_plausible_number(name):
     """Its limit, NaN or an error."""
     f, at = NO_SECOND[name]
     x = np.array(at)
+    v = np.arange(1.0, 1 + x.size).reshape(x.shape)
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(tg.hvp(f)(x, np.ones_like(x)))
+            found: Any = np.asarray(tg.hvp(f)(x, v))
+        bad = bool(np.isfinite(found.flat[0]))
     except (ValueError, ArithmeticError):
         return
-    bad = bool(np.isfinite(found.flat[0]))
+    except AttributeError as error:
+        found, bad = error, True
     assert bad is (f"second derivative of {name}" in KNOWN), found
 
 
@@ -309,14 +342,13 @@ def test_a_second_derivative_that_does_not_exist_is_no_plausible_number(name):
 def touched(name: str, k: Kink, kind: str, *, record: bool) -> bool:
     """Whether a gradient other than 0 comes from a cotangent of 0."""
     leaves = [getattr(tg, kind)(x) for x in k.at]
-    with np.errstate(all="ignore"):
-        y = registry[name](*leaves, **k.settings)
-        y.backward(0.0 if kind == "Value" else np.zeros(y.shape), record=record)
-    found = [
-        x.grad.data if record and isinstance(x.grad, (tg.Tensor, tg.Value)) else x.grad
-        for x in leaves
-    ]
-    return any(np.any(np.asarray(g) != 0) for g in found)
+    try:
+        with np.errstate(all="ignore"):
+            y = registry[name](*leaves, **k.settings)
+            y.backward(0.0 if kind == "Value" else np.zeros(y.shape), record=record)
+    except AttributeError:
+        return True
+    return any(np.any(np.asarray(plain(x.grad)) != 0) for x in leaves)
 
 
 def test_a_zero_cotangent_contributes_zero():
