@@ -43,17 +43,9 @@ class Known:
         return any(self.where and self.where(s, [operands[i] for i in s.inputs]) for s in steps)
 
 
-def _solves_a_stack_with_a_vector(step: Step, inputs: list[Any]) -> bool:
-    return step.theirs == "solve" and np.ndim(inputs[0]) > 2 and np.ndim(inputs[1]) == 1
-
-
 def _has_a_narrow_operand(step: Step, inputs: list[Any]) -> bool:
     narrow = [getattr(x, "dtype", np.dtype(float)) != np.float64 for x in inputs]
     return step.theirs in ("pow", "atan2", "divide") and any(narrow)
-
-
-def _takes_by_booleans(step: Step, inputs: list[Any]) -> bool:
-    return getattr(step.settings.get("indices"), "dtype", None) == np.dtype(bool)
 
 
 def _example(*entries: Leaf | Step, weight: object = 1.0) -> Program:
@@ -73,34 +65,9 @@ def _step(text: str, theirs: str, *inputs: int, **settings: object) -> Step:
 
 
 KNOWN: dict[str, Known] = {
-    "a second backward of a Value": Known(
-        "a scalar leaf adds the new contributions one by one to what it holds, so that the second "
-        "backward is twice the first to rounding only",
-        "twice",
-        r"a second backward of v\d+ is twice the first to rounding only",
-        None,
-        _example(
-            _value(0.1),
-            _step("a * a + a", "square_and_itself", 0),
-            _step("a * a + a", "square_and_itself", 1),
-            weight=0.3,
-        ),
-    ),
-    "solve of a stack with one vector": Known(
-        "the rules of solve take a vector for a matrix when it stands beside a stack",
-        "sweeps",
-        "gradient of v|sweeps: ValueError: solve",
-        _solves_a_stack_with_a_vector,
-        _example(
-            _tensor(np.arange(8).reshape(2, 2, 2) / 9),
-            _tensor([1, 2]),
-            _step("tg.solve(tg.tanh(a) + shift, b)", "solve", 0, 1, shift=3 * np.eye(2)),
-            weight=[[1, 2], [3, 4]],
-        ),
-    ),
-    "a rule in a constant's narrow dtype": Known(
-        "the exponent's rule takes the logarithm of the base in the base's own dtype, float16 for "
-        "int8 and uint8, float32 for int16; the rule of atan2 negates unsigned numbers",
+    "a rule in the narrow dtype of a NumPy scalar": Known(
+        "operands are brought to the result's dtype where they are arrays, not where they are "
+        "NumPy's scalars, as np.int8(3)",
         "sweeps",
         "gradient of v|tg.|check|record",
         _has_a_narrow_operand,
@@ -114,16 +81,20 @@ KNOWN: dict[str, Known] = {
         None,
         _example(_value(1.2), _step("tg.mean(a)", "mean", 0), _step("tg.norm(a)", "norm", 1)),
     ),
-    "take by booleans": Known(
-        "the rule of take reads booleans as a mask, the op as 0 and 1",
+    "second order of a Value at a corner": Known(
+        "recorded on Values, the rules of relu, leaky_relu, clip, maximum and minimum ask for "
+        "floats.astype, which does not exist",
+        "transforms",
+        "(recorded|transforms): AttributeError: module 'tinygrad_lite.graph.floats' has no",
+        None,
+        _example(_value(1.2), _step("tg.relu(a)", "relu", 0)),
+    ),
+    "~ of a question about a Value": Known(
+        "the answer is Python's bool, of which ~ is -1 or -2; it was NumPy's, of which ~ is not",
         "sweeps",
-        ".*",
-        _takes_by_booleans,
-        _example(
-            _tensor([1, 2]),
-            _step("tg.take(a, indices)", "take", 0, indices=np.array([True, False, True])),
-            weight=[1, 2, 3],
-        ),
+        "value of v",
+        lambda step, inputs: "~" in step.text,
+        _example(_value(1.2), _step("a * ~tg.isnan(a)", "identity", 0)),
     ),
     "np.transpose of a Value": Known(
         "the adapter of np.transpose asks a Value for its axes",

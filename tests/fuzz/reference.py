@@ -369,7 +369,3 @@ def _argmax(x: Tensor, axis: int | None = None) -> Tensor:
 
 def _argmin(x: Tensor, axis: int | None = None) -> Tensor:
     return x.sum() * torch.as_tensor(np.argmin(x.detach().numpy(), axis=axis)).double()
-
-
-def _square_and_itself(x: Tensor) -> Tensor:
-    return x * x + x

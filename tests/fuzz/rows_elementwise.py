@@ -133,11 +133,24 @@ row(
     settings=one_of({"bound": 0.2}),
     weight=2,
 )
-row(
-    "where",
-    "where_above",
-    inputs=(EVERYWHERE, EVERYWHERE),
-    spelled=("tg.where(tg.isnan(a) | (a <= bound), b, a)",),
-    derived=False,
-    settings=one_of({"bound": 0.2}),
-)
+ABOVE = {  # the rows of what has no gradient: how it is used to choose a where a > bound, else b
+    "greater": "tg.where(tg.greater(a, bound), a, b)",
+    "greater_equal": "tg.where(tg.greater_equal(a, bound), a, b)",
+    "less": "tg.where(tg.less(bound, a), a, b)",
+    "less_equal": "tg.where(tg.less_equal(a, bound), b, a)",
+    "equal": "tg.where((a > bound) & ~tg.equal(a, math.inf), a, b)",
+    "not_equal": "tg.where(tg.not_equal(a > bound, False), a, b)",
+    "logical_and": "tg.where(tg.logical_and(a > bound, tg.isfinite(b)), a, b)",
+    "logical_or": "tg.where(tg.logical_or(tg.isnan(a), a <= bound), b, a)",
+    "logical_not": "tg.where(tg.logical_not(a > bound), b, a)",
+}
+for name, text in ABOVE.items():
+    row(
+        name,
+        "where_above",
+        inputs=(EVERYWHERE, EVERYWHERE),
+        spelled=(text,),
+        derived=False,
+        settings=one_of({"bound": 0.2}),
+        weight=0.3,
+    )
