@@ -92,7 +92,7 @@ KNOWN: dict[str, Known] = {
     "~ of a question about a Value": Known(
         "the answer is Python's bool, of which ~ is -1 or -2; it was NumPy's, of which ~ is not",
         "sweeps",
-        "value of v|sweeps: FloatingPointError",
+        "(value|gradient) of v|sweeps: FloatingPointError",
         lambda step, inputs: "~" in step.text,
         _example(_value(1.2), _step("a * ~tg.isnan(a)", "identity", 0)),
     ),
