@@ -83,6 +83,37 @@ def test_single_neuron_layers_can_follow_each_other():
     assert isinstance(model([2.0]), tg.Value)
 
 
+def test_the_activation_of_an_mlp():
+    x = [0.3, -0.7]
+    random.seed(3)
+    model = nn.MLP(2, [3, 1], activation=tg.tanh)
+    hidden = [
+        tg.tanh(sum(w.data * v for w, v in zip(n.w, x, strict=True)))
+        for n in model.layers[0].neurons
+    ]
+    last = model.layers[1].neurons[0]
+    assert model(x).data == pytest.approx(
+        sum(w.data * h for w, h in zip(last.w, hidden, strict=True))
+    )
+    assert repr(model.layers[0].neurons[0]) == "TanhNeuron(2)"
+    assert repr(last) == "LinearNeuron(3)"
+
+
+@pytest.mark.parametrize("several", [tg.Tensor(np.ones((2, 64))), np.ones((2, 64))])
+def test_scalar_networks_refuse_several_observations(several):
+    model = nn.MLP(64, [32, 10], activation=tg.tanh)
+    kind = type(several).__name__
+    with pytest.raises(ValueError, match=rf"a sequence of 64 .* x is a {kind} \(2, 64\)") as caught:
+        model(several)
+    line = str(caught.value).partition("For arrays: ")[2]
+    assert line == "tg.nn.Sequential(tg.nn.Linear(64, 32), tg.tanh, tg.nn.Linear(32, 10))"
+    assert eval(line)(several).shape == (2, 10)
+    with pytest.raises(
+        ValueError, match=r"For arrays: tg\.nn\.Sequential\(tg\.nn\.Linear\(64, 3\), tg\.relu\)"
+    ):
+        nn.Layer(64, 3)(several)
+
+
 def test_wrong_number_of_inputs():
     with pytest.raises(ValueError, match=r"LinearNeuron\(3\): got 2 inputs, not 3"):
         nn.MLP(3, [1])([1.0, 2.0])
