@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ import numpy as np
 from . import errors, floats
 from .backend import is_array, namespace, on_floats, to_array, to_float
 from .context import Context, current_context
-from .node import NO_META, Array, Meta, Node, Scalar
+from .meta import NO_META, Meta
+from .node import Array, Node, Scalar
 from .op import NO_PARAMS, Op
 
 _FLOAT64 = np.dtype(np.float64)
 _new = object.__new__
+_ndarray = np.ndarray
 
 
 def is_number(x: Any) -> bool:
@@ -51,7 +54,11 @@ def constant(op: Op, x: Any) -> Any:
 
 
 def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
-    """Compute `op` on arrays and record the node."""
+    """Compute `op` on arrays and record the node.
+
+    `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
+    labels and masks are copied, since their owner may write into them before the sweep.
+    """
     recorded = False
     arrays = True
     operands = []
@@ -61,30 +68,36 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             meta = x._meta
             if meta is None or not meta.constant:
                 recorded = True
+        elif type(x) is _ndarray and x.dtype.kind == "f":
+            a = x
         else:
             a = constant(op, x)
-            if a is not x:  # a list, now an array
+            if type(x) is _ndarray:
+                a = a.copy()
+            elif a is not x:  # a list, now an array
                 inputs = tuple([a if source is x else source for source in inputs])
-        if type(a) is not np.ndarray:
+        if type(a) is not _ndarray:
             arrays = False
         operands.append(a)
     y = compute(op, inputs, operands, params, None if not arrays else np)
-    if type(y) is np.ndarray and y.dtype is not _FLOAT64:
+    if type(y) is _ndarray and y.dtype is not _FLOAT64 and not op.plain:
         y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
     node._data = y
     node._grad = None
     context = current_context()
+    kept = False  # whether a constant keeps its origin
     if context is None:
         meta = Meta(params=params) if params else None
     else:
-        recorded = recorded and context.recording
+        recorded = recorded and context.recording and not op.plain
+        kept = context.rules and not recorded
         meta = _meta(op, context, inputs, tuple(operands), params, y)
-    if recorded:
+    if recorded or kept:
         node.op = op
         node.inputs = inputs
         node.operands = tuple(operands)
-        node._meta = meta
+        node._meta = meta if recorded else replace(meta or NO_META, constant=True)
     else:
         node.op = None
         node.inputs = node.operands = ()
@@ -112,7 +125,7 @@ def compute(
         y = op.forward(xp, *operands, **params)
     except (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError) as error:
         raise errors.explain(op, inputs, tuple(operands), params, error) from None
-    return y if xp is not np or type(y) is np.ndarray else np.asarray(y)
+    return y if xp is not np or type(y) is _ndarray else np.asarray(y)
 
 
 def record_scalar(
