@@ -43,7 +43,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         shape = c.shape  # as `fit` would, sooner
         if shape == data.shape:
             return c
-        if len(shape) == 2 and shape[1:] == data.shape:  # a bias's gradient
+        if len(shape) == 2 and shape[1:] == data.shape and shape == g.shape:  # a bias's gradient
             return _ones(shape[0], c.dtype) @ c
     if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
         raise ValueError(

@@ -40,9 +40,9 @@ def sweep_scalars(root: Scalar, seed: float) -> None:
                 node._grad = grad if new is None else grad + new
     except BaseException as error:
         error.__suppress_context__ = True  # the same rule's first failure, on plain floats
-        for node in topological_order(root):
-            if swept or isinstance(node._grad, (_Once, list)):
-                node._grad = None
+        for passed in topological_order(root):
+            if swept or isinstance(passed._grad, (_Once, list)):
+                passed._grad = None
         for node, grad in before:
             node._grad = grad
         raise

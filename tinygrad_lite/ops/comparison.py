@@ -122,7 +122,7 @@ def _indicator(xp: Any, mask: Any, x: Any) -> Any:
 
 def indicator(mask: Any, x: Any) -> Any:
     """The same; of floats and NumPy arrays without an op's call, which costs as much again."""
-    if type(x) is float:
+    if type(x) is float or isinstance(x, np.generic):
         return (1.0 if mask else 0.0) if x == x else x
     if type(mask) is type(x) is np.ndarray:
         return _indicator.forward(np, mask, x)
