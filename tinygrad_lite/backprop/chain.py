@@ -25,11 +25,14 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     rule. The result has the input's shape and dtype."""
     op = node.op
     assert op is not None
+    x = node.inputs[index]
     if record:
         _refuse_changed(node)
         y, operands, xp = node, node.inputs, ops
     else:
         y, operands = node._data, node.operands
+        if x._data is not operands[index]:
+            errors.refuse_overwritten(node)
         xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
     meta = node._meta
     try:
@@ -37,7 +40,6 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise
-    x = node.inputs[index]
     data = x._data
     if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype == data.dtype:
         shape = c.shape  # as `fit` would, sooner
@@ -199,6 +201,7 @@ def _refuse_changed(node: Node) -> None:
     """Rules that run on nodes read the inputs' current data; it must be what was recorded."""
     for x, a in zip(node.inputs, node.operands, strict=True):
         if isinstance(x, Node) and x._data is not a:
+            errors.refuse_overwritten(node)
             raise ValueError(
                 f"{node.op}: the data of an input was set after it was used; differentiate the "
                 "gradient before changing the data"

@@ -85,6 +85,8 @@ def sweeper(
     if toward is not None:
         within = _leading_to(order, set(toward))
         order = [node for node in order if node in within]
+        for node in order:  # steps look at the input they hand to; others may be written into too
+            errors.refuse_overwritten(node)
     stops = frozenset(toward or ())
     if record:
 

@@ -125,5 +125,7 @@ def indicator(mask: Any, x: Any) -> Any:
     if type(x) is float or isinstance(x, np.generic):
         return (1.0 if mask else 0.0) if x == x else x
     if type(mask) is type(x) is np.ndarray:
-        return _indicator.forward(np, mask, x)
+        total = np.vdot(x, x)  # as `holds_nan` does
+        if total == total:
+            return mask.astype(x.dtype)
     return _indicator(mask, x)
