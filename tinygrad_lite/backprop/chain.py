@@ -47,7 +47,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         errors.note_rule(error, node, index, g)
         raise
     data = x._data
-    if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype is data.dtype:
+    if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype == data.dtype:
         shape = c.shape  # as `fit` would, sooner
         if shape == data.shape:
             return c
