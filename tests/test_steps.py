@@ -7,8 +7,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.figures import summary
-from tinygrad_lite.draw.scene import complete_names
 from tinygrad_lite.draw.steps import Steps, trace
+from tinygrad_lite.draw.wording import complete_names
 from tinygrad_lite.graph.node import topological_order
 
 
