@@ -96,7 +96,9 @@ class _Maker:
     uses: Mapping[Node, Sequence[tuple[Node, int]]]
 
     def boxes(self, units: Sequence[Unit]) -> list[Box]:
-        return [sized(box) for box in self._levelled([self._box(u) for u in units])]
+        boxes = [self._box(unit) for unit in units]
+        levels = self._levels(boxes)
+        return [sized(replace(box, level=levels.get(box.id))) for box in boxes]
 
     def _box(self, unit: Unit) -> Box:
         if isinstance(unit.content, Group):
@@ -198,26 +200,21 @@ class _Maker:
             tooltip=f"{title}: {', '.join(group.lines(99))}",
         )
 
-    def _levelled(self, boxes: list[Box]) -> list[Box]:
-        """Boxes with the level of their gradient relative to the largest shown, for colouring."""
-        found: dict[bool, dict[str, float]] = {True: {}, False: {}}  # by whether it has a sign
+    def _levels(self, boxes: Sequence[Box]) -> dict[str, float]:
+        """The gradients of single nodes relative to the largest shown, for colouring, by box."""
+        found: tuple[dict[str, float], dict[str, float]] = ({}, {})  # of scalars, of arrays
         for box in boxes:
             if box.kind in ("group", "constant") or (grad := self.grad(box.nodes[0])) is None:
                 continue
-            signed = not box.nodes[0].shape
-            value = float(figures.plain(grad).reshape(())) if signed else figures.magnitude(grad)
+            array = bool(box.nodes[0].shape)
+            value = figures.magnitude(grad) if array else float(figures.plain(grad).reshape(()))
             if not isnan(value):
-                found[signed][box.id] = value
-        levels: dict[str, tuple[float, bool]] = {}
-        for signed, values in found.items():
+                found[array][box.id] = value
+        levels: dict[str, float] = {}
+        for values in found:
             top = max((abs(v) for v in values.values() if not isinf(v)), default=0.0)
-            levels |= {key: (figures.level(v, top), signed) for key, v in values.items()}
-        return [
-            replace(box, level=levels[box.id][0], signed=levels[box.id][1])
-            if box.id in levels
-            else box
-            for box in boxes
-        ]
+            levels |= {key: figures.level(v, top) for key, v in values.items()}
+        return levels
 
     def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
         found: dict[tuple[str, str, int], Edge] = {}

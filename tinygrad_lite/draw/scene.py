@@ -40,8 +40,8 @@ class Box:
 
     `kind` is one of `colours.LOOKS`. `nodes` are what it stands for: one node, several for a group,
     none for a raw constant; `path` is the scope that a group is. `level` is the gradient for
-    colouring: from -1 to 1 on a square-root scale when `signed` (scalars), from 0 to 1 for norms,
-    None without a gradient.
+    colouring: of scalars from -1 to 1 on a square-root scale, of arrays' norms from 0 to 1, None
+    without a gradient.
     """
 
     id: str
@@ -54,7 +54,6 @@ class Box:
     name: str = ""
     tooltip: str = ""
     level: float | None = None
-    signed: bool = True
     width: float = 0.0
     height: float = 0.0
     x: float = 0.0
@@ -64,7 +63,7 @@ class Box:
         """The style class of the colour behind a row: of the gradient's, by its level."""
         if row.label != "grad" or self.level is None:
             return None
-        return shade(self.level, "s" if self.signed else "p")
+        return shade(self.level, "p" if self.nodes[0].shape else "s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +129,8 @@ class Scene:
         size: Point,
     ) -> Scene:
         """The scene with positions."""
-        return replace(
-            self,
-            boxes=tuple(boxes),
-            edges=tuple(edges),
-            clusters=tuple(clusters),
-            width=size[0],
-            height=size[1],
-        )
+        parts = replace(self, boxes=tuple(boxes), edges=tuple(edges), clusters=tuple(clusters))
+        return replace(parts, width=size[0], height=size[1])
 
     @property
     def alt(self) -> str:
