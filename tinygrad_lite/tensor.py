@@ -7,11 +7,13 @@ from math import prod
 from typing import Any
 
 from . import functions, ops
-from .backprop.flow import backward
+from .backprop.backward import backward
 from .backprop.jacobians import jacobian
 from .graph import errors
 from .graph.backend import to_array
-from .graph.node import Array, Meta, Node, raw
+from .graph.context import in_rule
+from .graph.meta import Meta
+from .graph.node import Array, Node, raw
 from .graph.record import record_array
 from .protocols import apply_function, apply_ufunc
 
@@ -172,6 +174,28 @@ class Tensor(Array):
     def __abs__(self) -> Any:
         return record_array(ops.abs, (self,), _NO_SETTINGS)
 
+    # --- comparisons: plain, but within a rule constant nodes that keep their origin
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other) if in_rule() else Array.__eq__(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other) if in_rule() else Array.__ne__(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.greater_equal(self, other)
+
+    __hash__ = object.__hash__
+
     # --- indexing
 
     def __getitem__(self, index: Any) -> Any:
@@ -238,11 +262,11 @@ class Tensor(Array):
 
     def argmax(self, axis: int | None = None) -> Any:
         """The index of the largest entry, as a plain array."""
-        return functions.argmax(self, axis)
+        return ops.argmax(self, axis=axis)
 
     def argmin(self, axis: int | None = None) -> Any:
         """The index of the smallest entry, as a plain array."""
-        return functions.argmin(self, axis)
+        return ops.argmin(self, axis=axis)
 
     def exp(self) -> Any:
         return ops.exp(self)

@@ -20,7 +20,8 @@ from typing import Any
 from . import ops
 from .backprop import jacobians
 from .graph.context import current_context, enable_grad
-from .graph.node import Array, Meta, Node, Scalar, raw, topological_order
+from .graph.meta import Meta
+from .graph.node import Array, Node, Scalar, raw, topological_order
 from .tensor import Tensor
 from .value import Value
 

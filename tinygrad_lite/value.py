@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from . import ops
-from .backprop.flow import backward
+from .backprop.backward import backward
 from .backprop.jacobians import jacobian
 from .graph import errors
 from .graph.backend import to_float
-from .graph.node import Meta, Node, Scalar
+from .graph.meta import Meta
+from .graph.node import Node, Scalar
 from .graph.record import binary_method, reflected_method, unary_method
 from .protocols import apply_function, apply_ufunc
 

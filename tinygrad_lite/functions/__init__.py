@@ -1,13 +1,11 @@
 """Composites: plain functions of primitives. They carry no derivative rules."""
 
-from . import arrange, plain, products, statistics
+from . import arrange, products, statistics
 from .arrange import *
-from .plain import *
 from .products import *
 from .statistics import *
 
 __all__ = []
 __all__ += arrange.__all__
-__all__ += plain.__all__
 __all__ += products.__all__
 __all__ += statistics.__all__
