@@ -8,7 +8,7 @@ from math import isinf, isnan
 from operator import attrgetter
 from typing import Any, Literal
 
-from ..backprop.chain import contribution
+from ..backprop.chain import is_constant, slope
 from ..graph.node import Node, Scalar, topological_order
 from ..notation.write import local_text, pullback_text, write
 from . import figures
@@ -237,17 +237,16 @@ class _Maker:
 
     def _local(self, node: Node, index: int, x: Any) -> tuple[str | None, str]:
         """The local derivative along an edge, of scalars as a number, and of any as a formula."""
-        op = node.op
+        op, names = node.op, self.names
         assert op is not None
-        if not isinstance(x, Node) or x.constant or not op.elementwise or op.rules[index] is None:
+        if not isinstance(x, Node) or x.constant or not op.elementwise:
             return None, ""
-        names = self.names
         text = written(local_text, node, index, names)
+        if not text and is_constant(op, index):
+            return None, ""  # no rule is stated
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
-        local = None
-        if isinstance(node, Scalar) and "local" in self.show:
-            local = figures.number(float(contribution(node, index, 1.0)))
-        return local, rule
+        scalar = isinstance(node, Scalar) and "local" in self.show
+        return figures.number(slope(node, index)) if scalar else None, rule
 
 
 def _clusters(boxes: Sequence[Box]) -> tuple[Cluster, ...]:

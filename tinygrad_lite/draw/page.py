@@ -229,6 +229,7 @@ def _model(
 ) -> dict[str, Any]:
     id_of = {box.nodes[0]: box.id for box in scene.boxes if box.nodes}
     group_of = {box.path: box.id for box in groups}
+    formulas = {f.node: f.formula for f in steps.forward}
     kinds = [box.kind for box in scene.boxes]
     return {
         "heading": scene.title,
@@ -278,7 +279,7 @@ def _model(
         "backward": [
             {
                 "box": id_of[b.node],
-                "formula": b.formula,
+                "formula": formulas[b.node],
                 "symbol": b.symbol,
                 "scope": " / ".join(b.node.scope),
                 "arrives": b.arrives,

@@ -1,11 +1,12 @@
-"""Folding a graph without scopes by structure: into layers between activations, and in these by the
-kind of op, or else in equal parts."""
+"""Folding a graph without scopes by structure: into layers between functions that are not linear,
+in these by the kind of op, or else in equal parts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ..backprop.chain import is_constant
 from ..graph.node import Node
 from .scopes import Key, Keys, visible, without_singles
 
@@ -35,8 +36,8 @@ def by_structure(order: Sequence[Node], scoped: Keys, budget: int) -> Keys:
 
 
 def _layers(nodes: Sequence[Node]) -> dict[Node, int]:
-    """How many activations (elementwise functions of one input that are not linear) lie before a
-    node; a leaf is in the layer that first uses it."""
+    """How many elementwise functions of one input that are not linear lie before a node; a leaf is
+    in the layer that first uses it."""
     layers: dict[Node, int] = {}
     first: dict[Node, int] = {}
     inside = set(nodes)
@@ -46,7 +47,7 @@ def _layers(nodes: Sequence[Node]) -> dict[Node, int]:
         layer = 0
         for x in node.parents():
             if x in inside and x.op is not None:
-                layer = max(layer, layers[x] + _activates(x))
+                layer = max(layer, layers[x] + _bends(x))
         layers[node] = layer
         for x in node.parents():
             if x.op is None:
@@ -57,9 +58,9 @@ def _layers(nodes: Sequence[Node]) -> dict[Node, int]:
     return layers
 
 
-def _activates(node: Node) -> bool:
+def _bends(node: Node) -> bool:
     op = node.op
-    return op is not None and op.elementwise and op.arity == 1 and callable(op.rules[0])
+    return op is not None and op.elementwise and op.arity == 1 and not is_constant(op, 0)
 
 
 def _kinds(nodes: Sequence[Node], layers: Mapping[Node, int]) -> dict[Node, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from ..backprop.chain import is_activation, slope
 from ..backprop.flow import sweep
-from ..graph.backend import namespace, on_floats
+from ..graph.backend import namespace
 from ..graph.names import name_all
-from ..graph.node import Node, Scalar, topological_order
-from ..graph.op import Op
+from ..graph.node import Node, topological_order
 from .canvas import COLOURS, axes
 from .sources import numbers, parameters_of
 
@@ -103,8 +103,7 @@ def _loss_rows(loss: Node, saturated: float) -> list[_Row]:
     """Rows for the leaves and the activations of a loss, in forward order."""
     if loss.shape and int(np.prod(loss.shape)) != 1:
         raise ValueError(f"gradient_flow: the loss must be a scalar, got shape {loss.shape}")
-    ones = 1.0 if isinstance(loss, Scalar) else namespace(loss.data).ones_like(loss.data)
-    cotangents = sweep(loss, ones)
+    cotangents = sweep(loss, namespace(loss.data).ones_like(loss.data))
     order = topological_order(loss)[::-1]
     names = name_all(order)
     found: list[tuple[int, str, str, Node]] = []  # rank, name or scope, activation, node
@@ -120,34 +119,24 @@ def _loss_rows(loss: Node, saturated: float) -> list[_Row]:
                 place = names.get(id(x)) or ".".join(node.scope[:1]) or "leaves"
                 found.append((at, place, "", x))
         several = len(node.shape) > 1 or (not node.shape and node.scope)
-        if several and node in cotangents and _saturates(node.op, node.params):
+        if several and node in cotangents and is_activation(node.op, node.params):
             scope = node.scope if node.shape else node.scope[:-1]  # a scalar's own is its unit
             name = names.get(id(node))
             found.append((at, name or ".".join(scope), "" if name else node.op.name, node))
     found.sort(key=lambda item: item[0])
     groups = _grouped(place for _, place, _, _ in found)
     rows: dict[str, _Row] = {}
-    slopes: dict[str, dict[Any, list[np.ndarray[Any, Any]]]] = {}
+    inside: dict[str, dict[Any, list[np.ndarray[Any, Any]]]] = {}  # label, unit: slopes
     for _, place, activation, node in found:
         label = ".".join(filter(None, (groups[place], activation)))
         rows.setdefault(label, _Row(label)).add(cotangents[node])
         if node.op is not None:
             unit = id(node) if node.shape else node.scope
-            slopes.setdefault(label, {}).setdefault(unit, []).append(_slope(node))
-    for label, units in slopes.items():
-        largest = np.concatenate([_units(slope) for slope in units.values()])
+            inside.setdefault(label, {}).setdefault(unit, []).append(numbers(slope(node, 0), label))
+    for label, units in inside.items():
+        largest = np.concatenate([_units(slopes) for slopes in units.values()])
         rows[label].notes = _verdict(largest, saturated)
     return list(rows.values())
-
-
-def _slope(node: Node) -> np.ndarray[Any, Any]:
-    """The local derivative of a unary elementwise op at the values it was computed with."""
-    assert node.op is not None
-    rule, y, (x,) = node.op.rules[0], node.data, node.operands
-    if isinstance(node, Scalar):
-        return np.asarray(on_floats(rule, y, x, **node.params))
-    slope: np.ndarray[Any, Any] = numbers(rule(namespace(y), y, x, **node.params), node.op.name)
-    return slope
 
 
 def _units(slopes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
@@ -162,18 +151,3 @@ def _verdict(largest: np.ndarray[Any, Any], saturated: float) -> list[str]:
     flat = int(np.sum((largest > 0) & (largest < saturated)))
     counts = ((dead, "dead"), (flat, "saturated"))
     return [f"{n} of {largest.size} {word}" for n, word in counts if n]
-
-
-def _saturates(op: Op, params: Mapping[str, Any]) -> bool:
-    """Whether an op is one whose derivative vanishes far out (relu, tanh, sigmoid, gelu ...).
-
-    Asked of its own rule, so that a user's activation counts too: unary, elementwise, the slope
-    bounded and next to 0 on at least one side.
-    """
-    if not op.elementwise or op.arity != 1 or not callable(op.rules[0]):
-        return False
-    slopes = []
-    for x in (-50.0, 50.0):
-        y = on_floats(op.forward, x, **params)
-        slopes.append(abs(float(on_floats(op.rules[0], y, x, **params))))
-    return min(slopes) < 1e-3 and max(slopes) < 10.0

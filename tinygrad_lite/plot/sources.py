@@ -30,7 +30,7 @@ def parameters_of(source: Any) -> dict[str, Node]:
     if isinstance(source, Mapping):
         named: Iterable[tuple[Any, Any]] = source.items()
     elif hasattr(source, "named_parameters"):
-        found = source.namedparameters()
+        found = source.named_parameters()
         named = found.items() if isinstance(found, Mapping) else found
     else:
         nodes = source.parameters() if hasattr(source, "parameters") else source
