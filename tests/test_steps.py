@@ -178,6 +178,16 @@ def test_a_result_that_is_no_scalar_starts_from_ones():
     assert shares(steps, "y", "x")[0].grad == "[2, 2, 2]"
 
 
+def test_an_array_written_into_after_its_use_is_refused_in_debug_mode():
+    data = np.ones(3)
+    with tg.debug():
+        x = tg.Tensor(np.ones(3))
+        y = (x * data).sum()
+    data[0] = 5.0
+    with pytest.raises(RuntimeError, match="was written into"):
+        steps_of(y, x=x, y=y)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_odd_numbers_are_written(bad):
     x = tg.Value(bad)

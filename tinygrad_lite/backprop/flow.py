@@ -72,7 +72,7 @@ def sweep(
     within = None if toward is None else _leading_to(order, set(toward))
     stops = frozenset(toward or ())
     if not record:
-        step: Step = checked if _in_debug(root) else contribution
+        step: Step = checked if in_debug(root) else contribution
         return flow(order, {root: seed}, step, within=within, stops=stops)
     with recording_rules():
         return flow(order, {root: seed}, recorded, within=within, stops=stops)
@@ -80,7 +80,7 @@ def sweep(
 
 def recorded(node: Node, index: int, g: Any) -> Any:
     """The step whose rules run on nodes, so that what it gives can be differentiated."""
-    return (checked if _in_debug(node) else contribution)(node, index, g, record=True)
+    return (checked if in_debug(node) else contribution)(node, index, g, record=True)
 
 
 def checked(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
@@ -91,7 +91,8 @@ def checked(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
     return c
 
 
-def _in_debug(node: Node) -> bool:
+def in_debug(node: Node) -> bool:
+    """Whether a node was recorded under `debug()`."""
     meta = node._meta
     return meta is not None and meta.copies is not None
 

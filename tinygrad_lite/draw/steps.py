@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backprop.chain import contribution
-from ..backprop.flow import flow
+from ..backprop.flow import checked, flow, in_debug
 from ..graph.backend import namespace
 from ..graph.node import Node, Scalar, topological_order
 from ..notation.write import local_text, pullback_text, write
@@ -92,7 +92,7 @@ class Steps:
 
 def trace(root: Node, names: Names) -> Steps:
     """The steps of everything that `root` depends on. `names` names every node (see
-    `scene.complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
+    `complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
     order = topological_order(root)
     forward = tuple(_forward(node, names) for node in reversed(order) if node.op is not None)
     symbol = f"∂{names[id(root)]}/∂{names[id(root)]}"
@@ -145,10 +145,11 @@ def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> Iterator[B
     arrived = dict.fromkeys(expected, 0)
     gradients: dict[Node, Any] = {}
     shares: dict[Node, list[Share]] = {}
+    handed = checked if in_debug(root) else contribution
 
     def step(node: Node, index: int, g: Any) -> Any:
         x = node.inputs[index]
-        c = contribution(node, index, g)
+        c = handed(node, index, g)
         arrived[x] += 1
         counts = arrived[x], expected[x]
         share = _share(node, index, symbol(node), names, g, c, gradients.get(x), counts)
