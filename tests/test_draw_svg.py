@@ -218,7 +218,7 @@ def test_every_text_is_inside_its_box_in_a_browser(page, tmp_path, rng):
         for drawing in drawings:
             svg = drawing.svg
             if font is not None:
-                svg = re.sub(r"font-family:[^;]*;", f"font-family:'{font}';", svg)
+                svg = re.sub(r"font-family:[^;]*;", f"font-family:'{font}',monospace;", svg)
             page.set_content(svg)
             assert page.locator("g.box").count() == len(drawing.scene.boxes)
             assert page.evaluate(_FAULTS) == []

@@ -71,11 +71,13 @@ def by_scope(
     order: Sequence[Node], scopes: Mapping[Node, Path], depth: int | None, budget: int
 ) -> Keys:
     """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit."""
-    deepest = max((len(path) for path in scopes.values()), default=0)
+    paths = set(scopes.values())
+    deepest = max(map(len, paths), default=0)
     keys: Keys = {}
     for level in range(deepest, -1, -1) if depth is None else (depth,):
-        inside = {node: scopes[node] for node in order if len(scopes[node]) > level}
-        keys = without_singles({n: Key("scope", path[: level + 1]) for n, path in inside.items()})
+        folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
+        keys = {node: folded[scopes[node]] for node in order if scopes[node] in folded}
+        keys = without_singles(keys)
         if visible(order, keys) <= budget:
             break
     return keys

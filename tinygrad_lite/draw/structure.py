@@ -23,16 +23,28 @@ def by_structure(order: Sequence[Node], scoped: Keys, budget: int) -> Keys:
     layers = _layers(loose)
     count = max(layers.values(), default=0) + 1
     if count <= budget:
-        kinds = _kinds(loose, layers)
-        by_kind: Keys = {node: Key("kind", (), layers[node], kinds[node]) for node in loose}
-        by_layer: Keys = {node: Key("part", (), layers[node]) for node in loose}
-        for tried in (by_kind, by_layer):
-            keys = {**scoped, **without_singles(tried)}
+        for kinds in (_kinds(loose, layers), None):
+            keys = {**scoped, **without_singles(_keyed(loose, layers, kinds))}
             if _FEWEST <= visible(order, keys) <= budget:
                 return _opened(order, keys, budget)
     parts = max(1, min(_PARTS, budget - len(set(scoped.values()))))
     place = _equal_parts(loose, layers, parts)
-    return {**scoped, **without_singles({node: Key("part", (), place[node]) for node in loose})}
+    return {**scoped, **without_singles(_keyed(loose, place))}
+
+
+def _keyed(
+    nodes: Sequence[Node], number: Mapping[Node, int], kinds: Mapping[Node, str] | None = None
+) -> Keys:
+    """The keys of numbered parts, or of kinds in numbered layers: one object for all of a group,
+    since making 100,000 takes longer than the rest."""
+    made: dict[tuple[int, str], Key] = {}
+    keys: Keys = {}
+    for node in nodes:
+        group = (number[node], kinds[node] if kinds else "")
+        if group not in made:
+            made[group] = Key("kind" if kinds else "part", (), *group)
+        keys[node] = made[group]
+    return keys
 
 
 def _layers(nodes: Sequence[Node]) -> dict[Node, int]:
