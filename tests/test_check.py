@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.check import KINDS
+from tinygrad_lite.check import KINDS, Finding
+from tinygrad_lite.check.faults import Fault
+from tinygrad_lite.check.scales import Meaning
+from tinygrad_lite.check.search import Explanation
 
 
 class Layer:
@@ -292,8 +296,39 @@ def test_a_kink_below_other_steps() -> None:
     assert not tg.check(E, {W: 2 * V.T @ np.ones((1, 5)) @ X.T})
 
 
-def test_the_kinds_are_the_documented_ones() -> None:
-    assert len(KINDS) == len(set(KINDS)) == 18
+# --- the table of kinds
+
+
+def test_every_kind_says_what_it_means() -> None:
+    assert all(KINDS.values())
+    assert len(set(KINDS.values())) == len(KINDS)
+
+
+@pytest.mark.parametrize("row", [Fault, Explanation, Meaning, Finding])
+def test_a_kind_that_the_table_lacks_is_refused_where_it_is_made(row: Any) -> None:
+    given = dict.fromkeys(inspect.signature(row).parameters, ())
+    with pytest.raises(ValueError, match="no kind of mistake is called 'typo'; KINDS has tran"):
+        row(**{**given, "kind": "typo"})
+
+
+def test_every_kind_that_check_names_is_in_the_table() -> None:
+    """A kind that is misspelt where it is rarely made would otherwise show in a user's report."""
+    found: dict[str, str] = {}
+    for path in Path(tg.check.__code__.co_filename).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in KIND_AT:
+                at = KIND_AT[ast.unparse(call.func).split(".")[-1]]
+                parts = ast.walk(call.args[at]) if len(call.args) > at else ()
+                for part in parts:
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        found[part.value] = f"{path.name}:{part.lineno}"
+    assert len(found) > len(KINDS) // 2
+    assert {kind: at for kind, at in found.items() if kind not in KINDS} == {}
+
+
+# Which argument is the kind.
+KIND_AT = {"Fault": 1, "put": 1, "Explanation": 0, "explained": 0, "Meaning": 0, "Changed": 1}
+KIND_AT |= {"Reading": 0}
 
 
 def test_a_saturated_float32_sigmoid_is_no_false_alarm() -> None:
@@ -338,7 +373,7 @@ def named_ops(tree):
             yield strings, node.lineno
 
 
-OP_TABLES = ("ACTIVATIONS", "KINKED", "_CONFUSED", "_FUNCTIONS", "_BENT", "_SPECIAL", "_SIGNED")
+OP_TABLES = ("ARITHMETIC", "CONFUSED", "_SPECIAL", "_SIGNED")
 
 
 def test_a_claim_outside_the_graph_is_named_as_the_caller_names_it():

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..ops import registry
-from .faults import Fault, Handed, left_out, pulled, swapped
+from .faults import Fault, Handed, left_out, pulled, swapped, with_other
 from .tape import Tape, Vector
 
 
@@ -40,9 +40,6 @@ def _t(a: Vector) -> Vector:
 
 def _matmul(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """G B^T and A^T G: what is left out, not transposed, on the wrong side, or no product."""
-    op = node.op
-    assert op is not None
-    A, B = node.operands
     x, other = node.operands[index], node.operands[1 - index]
     name, mine = (tape.label_of(node.inputs[i]) for i in (1 - index, index))
     upstream = tape.cotangent_name(node)
@@ -50,8 +47,7 @@ def _matmul(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     vectors = other.ndim == 1 or node.data.ndim < 2
 
     def by(g: Vector, v: Vector) -> Vector:
-        pair = (A, v) if index == 0 else (v, B)
-        return op.rules[index](np, g, node.data, *pair)
+        return with_other(node, index, g, v)
 
     def beside(v: Vector, *, left: bool) -> Handed:
         return (lambda g: v @ g) if left else (lambda g: g @ v)

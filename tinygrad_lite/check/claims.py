@@ -18,10 +18,9 @@ from .tape import Tape
 class Claim:
     """One claimed gradient: the user's node, its twin on the tape, and the claimed array."""
 
-    def __init__(self, name: str, user: Node, node: Node, value: Any, given: Any) -> None:
+    def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
         self.value = np.asarray(value, dtype=np.float64)
-        self.given = given
         dtype = user.data.dtype if isinstance(user, Array) else np.float64
         self.eps = claim_eps(
             dtype if isinstance(dtype, (type, np.dtype)) else np.float64,
@@ -83,7 +82,7 @@ def read(
         )
         if user in found:
             raise ValueError(f"check: {name} is claimed twice, by node and by name")
-        found[user] = Claim(name, user, tape.twin[user], _array(value, name), value)
+        found[user] = Claim(name, user, tape.twin[user], _array(value, name))
         if not np.isfinite(tape.g[tape.twin[user]]).all():
             raise ValueError(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
@@ -113,7 +112,7 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
     if isinstance(key, Node):
         shown = names.get(id(key)) or name_all([key]).get(id(key))
         what = f"{shown} {key.shape}" if shown else f"a node of shape {key.shape}"
-        if key.op is None and key.constant:
+        if key.constant:
             raise ValueError(
                 f"check: {what} is a constant (made by detach() or under no_grad()), and no "
                 "gradient flows to it"
@@ -135,7 +134,7 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
         if not found:
             raise ValueError(_unknown(key, order, names))
         (node,) = found
-        if node.op is None and node.constant:
+        if node.constant:
             raise ValueError(f"check: {key} is a constant, and no gradient flows to it")
     else:
         raise TypeError(

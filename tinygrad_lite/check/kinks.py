@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,12 +12,11 @@ from ..graph.node import Node
 from .claims import Claim
 from .compare import Comparison, compare
 from .faults import pulled
-from .search import push
-from .tape import Tape, Vector
+from .tape import Site, Tape, Vector, carried
 
 _MOST_ENTRIES = 48  # kinked entries that are given a slope of their own each
 
-Sites = list[tuple[Node, Vector]]
+Sites = list[Site]
 
 
 class Kinks:
@@ -39,7 +39,7 @@ class Kinks:
 
     def _options(self, node: Node) -> list[Sites]:
         g = self.tape.g[node]
-        calm = {i: self._handed(node, i, g) for i, x in enumerate(node.inputs) if self._flows(x)}
+        calm = {i: _handed(node, i, g) for i, x in enumerate(node.inputs) if self._flows(x)}
         options: list[Sites] = []
         for index, x in enumerate(node.inputs):
             if not self._flows(x):
@@ -51,7 +51,7 @@ class Kinks:
             for step in steps if a.size > 1 else steps[:2]:
                 operands = list(node.operands)
                 operands[index] = a + step
-                moved = {i: self._handed(node, i, g, tuple(operands)) for i in calm}
+                moved = {i: _handed(node, i, g, operands) for i in calm}
                 sites: Sites = []
                 for i, c in moved.items():
                     size = float(np.max(np.abs(calm[i]), initial=0.0))
@@ -66,26 +66,10 @@ class Kinks:
     def _flows(self, x: object) -> bool:
         return isinstance(x, Node) and x in self.tape.g
 
-    def _handed(
-        self, node: Node, index: int, g: Vector, operands: tuple[Vector, ...] | None = None
-    ) -> Vector:
-        op = node.op
-        assert op is not None
-        if operands is None:
-            return fit(pulled(node, index, g), node.inputs[index], op, index)
-        y = np.asarray(op.forward(np, *operands, **node.params))
-        rule = op.rules[0 if op.arity is None else index]
-        if op.elementwise:
-            local = rule(np, y, *operands, **node.params) if callable(rule) else rule
-            c = np.broadcast_to(g * local, node.shape)
-        else:
-            which = (index,) if op.arity is None else ()
-            c = rule(np, g, y, *which, *operands, **node.params)
-        return fit(c, node.inputs[index], op, index)
-
     def reading(self, claim: Claim) -> tuple[Comparison, str] | None:
         """If a claim is the gradient with other slopes at the corners: how close, and the note."""
-        above = set(self.tape.above(claim.node))
+        order = self.tape.above(claim.node)
+        above = set(order)
         there = [
             (node, options)
             for node, options in self.sides
@@ -93,12 +77,11 @@ class Kinks:
         ]
         if not there:
             return None
-        order = self.tape.above(claim.node)
         missing = claim.value - claim.expected
 
         def effect(sites: Sites) -> Vector:
             inside = [(x, d) for x, d in sites if x in above]
-            return push(order, self.tape, inside, claim.node, {})
+            return carried(inside, order, above).get(claim.node, np.zeros(claim.node.shape))
 
         effects = [[effect(sites) for sites in options] for _, options in there]
         tries = [e for options in effects for e in options]
@@ -124,10 +107,13 @@ class Kinks:
         return None
 
     def _entry_by_entry(
-        self, claim: Claim, there: list[tuple[Node, list[Sites]]], effect: object, missing: Vector
+        self,
+        claim: Claim,
+        there: list[tuple[Node, list[Sites]]],
+        effect: Callable[[Sites], Vector],
+        missing: Vector,
     ) -> Vector | None:
         """Every kinked entry with a slope of its own, found by least squares."""
-        assert callable(effect)
         columns: list[Vector] = []
         for _, options in there:
             for sites in options:
@@ -149,6 +135,11 @@ class Kinks:
     def _note(self, there: list[tuple[Node, list[Sites]]]) -> str:
         where = " and ".join(self.tape.step(node) for node, _ in there[:2])
         return f"a valid one-sided derivative at the kink of  {where}"
+
+
+def _handed(node: Node, index: int, g: Vector, operands: Sequence[Vector] = ()) -> Vector:
+    assert node.op is not None
+    return fit(pulled(node, index, g, operands), node.inputs[index], node.op, index)
 
 
 def _same(one: Sites, two: Sites) -> bool:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..graph.node import Node
+from .kinds import known
 from .tape import Tape
 
 
-class Meaning(NamedTuple):
+@dataclass(frozen=True)
+class Meaning:
     """What a factor k is called, how far-fetched that is, and the words for it."""
 
     kind: str
     cost: float
     text: str
+
+    def __post_init__(self) -> None:
+        known(self.kind)
 
 
 class Scales:

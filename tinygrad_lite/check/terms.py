@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
+from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
-from .faults import local_derivative, prime
+from .faults import prime
 from .scales import Scales, tolerance_of
-from .search import Search
+from .search import Changed, Search
 from .tape import Tape, Vector
 
 LARGE = 300  # nodes: beyond, a factor too many is looked for only where it could come from
-
-
-class Changed(NamedTuple):
-    """A node whose gradient has been changed as a whole."""
-
-    node: Node
-    kind: str
-    cost: float
-    text: str
-    value: Vector
 
 
 def changed_gradients(search: Search) -> Iterator[Changed]:
@@ -93,10 +83,10 @@ def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, 
     for n in (*(shadow.node for shadow in search.catalogue.shadows), *tape.order):
         if n.op is None:
             continue
-        if n.op.elementwise and len(n.operands) == 1 and callable(n.op.rules[0]):
-            text, d = prime(n.op, tape.label_of(n.inputs[0])), np.asarray(local_derivative(n, 0))
+        if n.op.elementwise and len(n.operands) == 1 and not is_constant(n.op, 0):
+            text, d = prime(n.op, tape.label_of(n.inputs[0])), np.asarray(slope(n, 0))
             if n.op.name == "softplus":  # of logits: the probability is not in the graph
-                p = local_derivative(n, 0)
+                p = slope(n, 0)
                 found.setdefault(d.shape, []).append(
                     (f"σ'({tape.label_of(n.inputs[0])})", p * (1 - p), n.inputs[0])
                 )
