@@ -15,6 +15,7 @@ from tinygrad_lite.check import KINDS, Finding
 from tinygrad_lite.check.faults import Fault
 from tinygrad_lite.check.scales import Meaning
 from tinygrad_lite.check.search import Explanation
+from tinygrad_lite.graph.node import raw
 
 
 class Layer:
@@ -294,6 +295,56 @@ def test_a_kink_below_other_steps() -> None:
     assert tg.check(E, {W: V.T @ np.ones((1, 5)) @ X.T})
     assert tg.check(E, {W: np.zeros((3, 2))})
     assert not tg.check(E, {W: 2 * V.T @ np.ones((1, 5)) @ X.T})
+
+
+# --- a user's own ops
+
+
+@pytest.mark.parametrize("pull", [lambda G: np.asarray(G)[::-1], lambda G: raw(G)[::-1].copy()])
+def test_mistakes_above_an_op_whose_rule_cannot_be_recorded_are_found(pull: Any) -> None:
+    """Its result moves as its rule says, entry by entry; a step above it is found all the same."""
+
+    @tg.primitive("reversed({0})")
+    def reversed_(xp: Any, x: Any) -> Any:
+        return x[::-1]
+
+    reversed_.pull(lambda xp, G, y, x: pull(G))
+    x = tg.Tensor([0.3, -1.2, 2.0], name="x")
+    s = tg.tanh(reversed_(x))
+    E = (s * np.array([1.0, 2.0, 5.0])).sum()
+    claim = np.array([1.0, 2.0, 5.0])[::-1]
+    finding = tg.check(E, {x: claim})[x]
+    assert finding.kind == "missing-activation-derivative"
+
+
+def test_a_users_activation_counts_as_one() -> None:
+    @tg.elementwise("bell({0})")
+    def bell(xp: Any, x: Any) -> Any:
+        return xp.exp(-x * x)
+
+    bell.local(lambda xp, y, x: -2 * x * y)
+    x = tg.Tensor([0.3, -1.2, 2.0], name="x")
+    w = np.array([1.0, 2.0, 5.0])
+    finding = tg.check((bell(x) * w).sum(), {x: w})[x]
+    assert finding.kind == "missing-activation-derivative"
+    assert "the activation's derivative is missing" in finding.explanation
+
+
+@pytest.mark.parametrize(
+    "corner",
+    [
+        lambda x: tg.maximum(x, 0.0),
+        lambda x: tg.clip(x, -1, 1),
+        lambda x: tg.where(np.array([True, False, True]), x, 0.0),
+        lambda x: x * (x.data > 0),
+    ],
+)
+def test_a_relu_written_out_counts_as_an_activation(corner: Any) -> None:
+    x, w = tg.Tensor([0.3, -1.2, 2.0], name="x"), np.array([1.0, 2.0, 5.0])
+    b = tg.Tensor([1.0, 1.0, 1.0], name="b")
+    finding = tg.check((corner(x * b) * w).sum(), {b: w * x.data})[b]
+    assert finding.kind == "missing-activation-derivative"
+    assert "the activation's derivative is missing" in finding.explanation
 
 
 # --- the table of kinds
