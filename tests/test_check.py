@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.check import KINDS, Finding
+from tinygrad_lite.check import KINDS, Finding, WrongGradient
 from tinygrad_lite.check.faults import Fault
 from tinygrad_lite.check.scales import Meaning
 from tinygrad_lite.check.search import Explanation
-from tinygrad_lite.graph.node import raw
+from tinygrad_lite.graph.node import raw, topological_order
 
 
 class Layer:
@@ -72,8 +72,11 @@ def test_names_come_from_the_callers_variables() -> None:
 
 def test_raise_if_wrong_carries_the_report(layer: Layer) -> None:
     tg.check(layer.E, {layer.W: layer.dW}).raise_if_wrong()
-    with pytest.raises(AssertionError, match="the sign is flipped"):
-        tg.check(layer.E, {layer.W: -layer.dW}).raise_if_wrong()
+    wrong = tg.check(layer.E, {layer.W: -layer.dW})
+    with pytest.raises(WrongGradient, match="the sign is flipped") as error:
+        wrong.raise_if_wrong()
+    assert error.value.report is wrong
+    assert isinstance(error.value, AssertionError)
 
 
 def test_the_html_escapes_names(layer: Layer) -> None:
@@ -82,6 +85,7 @@ def test_the_html_escapes_names(layer: Layer) -> None:
     assert "&lt;W&amp;&gt;" in html
     assert "<W&>" not in html
     assert "wrong" in html
+    assert f'title="{KINDS["sign"]}">sign</b>' in html
 
 
 def test_the_table_is_aligned(layer: Layer) -> None:
@@ -295,6 +299,19 @@ def test_a_kink_below_other_steps() -> None:
     assert tg.check(E, {W: V.T @ np.ones((1, 5)) @ X.T})
     assert tg.check(E, {W: np.zeros((3, 2))})
     assert not tg.check(E, {W: 2 * V.T @ np.ones((1, 5)) @ X.T})
+
+
+def test_a_recorded_gradient_is_checked_and_its_masks_are_constants() -> None:
+    x, w = tg.Tensor([0.5, -1.0, 2.0], name="x"), np.array([1.0, 2.0, 3.0])
+    E = (tg.grad(lambda x: (tg.relu(x) ** 3).sum())(x) * w).sum()
+    right = 6 * np.maximum(x.data, 0) * w
+    assert tg.check(E, {x: right})
+    assert tg.check(E, {x: -right})[x].kind == "sign"
+    masks = [n for n in topological_order(E) if n.constant and n.op is not None]
+    assert masks
+    for mask in masks:
+        with pytest.raises(ValueError, match="is a constant"):
+            tg.check(E, {mask: np.ones(3)})
 
 
 # --- a user's own ops
