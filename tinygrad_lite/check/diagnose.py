@@ -41,13 +41,15 @@ class Diagnosis:
         self.scales, self.catalogue = Scales(tape), Catalogue(tape)
         self.usable = {c.node: c.value for c in claims if c.fits}
         self.several = len(claims) > 1 and any(c.node.op is not None for c in claims)
+        self.kinks: dict[float, Kinks] = {}
         self.wrong: list[Claim] = []
         self.found: dict[Node, Finding] = {}
 
     def judge(self, claim: Claim) -> None:
         """Find what is to be said of a claim, those above it being judged."""
         if not claim.right and claim.fits:
-            reading = Kinks(self.tape, claim.eps).reading(claim)
+            kinks = self.kinks.setdefault(claim.eps, Kinks(self.tape, claim.eps))
+            reading = kinks.reading(claim)
             if reading is not None:
                 claim.compared, claim.note = reading
         compared = claim.compared
@@ -161,34 +163,36 @@ def _unexplained(claim: Claim) -> str:
     return f"no simple mistake explains it: {values}, largest relative error {compared.error:.2g}"
 
 
+def _units(value: Vector, digits: range) -> tuple[list[Any], list[Any]]:
+    """The last digit's unit of numbers with so many decimals, and with so many digits."""
+    power = np.floor(np.log10(np.where(value == 0, 1.0, np.abs(value))))
+    return [10.0**-n for n in digits], [10.0 ** (power - n + 1) for n in digits]
+
+
+def _whole(value: Vector, unit: Any) -> bool:
+    return bool((np.abs(value / unit - np.round(value / unit)) < 1e-6).all())
+
+
 def _typed_unit(claim: Claim) -> Vector | None:
     """The last digit's unit of numbers that were typed with 2 to 5 digits, else None."""
     value = claim.value
     if value.size < 4 or not claim.fits or (value == np.round(value)).all():
         return None
-    power = np.floor(np.log10(np.where(value == 0, 1.0, np.abs(value))))
-    units: list[Any] = [
-        next((u for u in candidates if (np.abs(value / u - np.round(value / u)) < 1e-6).all()), 0.0)
-        for candidates in (
-            [10.0**-digits for digits in range(2, 6)],  # so many decimals
-            [10.0 ** (power - digits + 1) for digits in range(2, 6)],  # so many digits
-        )
-    ]
-    unit = np.maximum(*units)
+    decimals, digits = (
+        next((u for u in units if _whole(value, u)), 0.0) for units in _units(value, range(2, 6))
+    )
+    unit = np.maximum(decimals, digits)
     return np.broadcast_to(0.6 * unit, value.shape) if np.any(unit) else None
 
 
 def _is_rounded(claim: Claim) -> bool:
     """Whether the claim is what one gets by printing the gradient with 2 to 8 digits."""
     value, expected = claim.value, claim.expected
-    with np.errstate(all="ignore"):
-        power = np.floor(np.log10(np.where(expected == 0, 1.0, np.abs(expected))))
-    for digits in range(2, 9):
-        for unit in (10.0**-digits, 10.0 ** (power - digits + 1)):
-            near = np.abs(value - expected) <= 0.5001 * unit
-            if near.all() and (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
-                return True
-    return False
+    decimals, digits = _units(expected, range(2, 9))
+    return any(
+        (np.abs(value - expected) <= 0.5001 * unit).all() and _whole(value, unit)
+        for unit in (*decimals, *digits)
+    )
 
 
 def _plain(array: Vector) -> Any:

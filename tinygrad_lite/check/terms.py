@@ -29,17 +29,16 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
         at = "" if x is tape.root else f" in the gradient with respect to {name}"
         for shape in dict.fromkeys((x.shape, (1, *x.shape[1:]), x.shape[1:], (*x.shape[:-1], 1))):
             for other, v in tape.named_arrays(shape):
-                extra = Changed(
-                    x, "extra-factor", 0.3, f"there is a factor {other} too many{at}", g * v
-                )
-                less = Changed(x, "missing-factor", 0.3, f"a factor {other} is missing{at}", g / v)
                 if id(v) in divisors:
                     text = f"the division by {other} is missing{at}"
-                    extra = extra._replace(kind="missing-factor", text=text, cost=0.25)
+                    yield Changed(x, "missing-factor", 0.25, text, g * v)
                     text = f"there is a division by {other} too many{at}"
-                    less = less._replace(kind="extra-factor", text=text)
-                yield extra
-                yield less
+                    yield Changed(x, "extra-factor", 0.3, text, g / v)
+                else:
+                    text = f"there is a factor {other} too many{at}"
+                    yield Changed(x, "extra-factor", 0.3, text, g * v)
+                    text = f"a factor {other} is missing{at}"
+                    yield Changed(x, "missing-factor", 0.3, text, g / v)
         for other, v, source in factors.get(x.shape, ()):
             if large and source is not x:
                 continue
