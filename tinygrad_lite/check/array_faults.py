@@ -269,18 +269,18 @@ def _square_matrix(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     assert node.op is not None
     if node.op.name == "inv":
         why = f"the derivative of {name} is -Y^T G Y^T with Y = {name}"
-        for key, kind, sides in (
-            ("plain", "transpose", (y, y)),
-            ("left-T", "transpose", (_t(y), y)),
-            ("right-T", "transpose", (y, _t(y))),
+        t, twice = _t(y), y @ y
+        one_side, lost = "Y stands on one side", "one Y is missing"
+        for key, kind, cost, left, right, what in (
+            ("plain", "transpose", 0.1, y, y, "a transpose is missing"),
+            ("left-T", "transpose", 0.1, t, y, "a transpose is missing"),
+            ("right-T", "transpose", 0.1, y, t, "a transpose is missing"),
+            ("before", "wrong-order", 0.2, None, twice, one_side),
+            ("after", "wrong-order", 0.2, twice, None, one_side),
+            ("left", "missing-factor", 0.1, t, None, lost),
+            ("right", "missing-factor", 0.1, None, t, lost),
         ):
-            yield Fault(key, kind, 0.1, _between(*sides), f"{why}: a transpose is missing")
-        for key, left, right in (("before", None, y @ y), ("after", y @ y, None)):
-            yield Fault(
-                key, "wrong-order", 0.2, _between(left, right), f"{why}: Y stands on one side"
-            )
-        for key, sides in (("left", (_t(y), None)), ("right", (None, _t(y)))):
-            yield Fault(key, "missing-factor", 0.1, _between(*sides), f"{why}: one Y is missing")
+            yield Fault(key, kind, cost, _between(left, right), f"{why}: {what}")
     elif node.op.name in ("det", "logabsdet"):
         inverse = np.linalg.inv(A) if np.linalg.matrix_rank(A) == A.shape[-1] else A
         text = f"the derivative of {name} is not A^-T: the matrix is not inverted"

@@ -89,15 +89,15 @@ def _broadcast(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
 
     text = f"the mean over axis {words} stands where the sum belongs, off by exactly {n}"
     yield Fault("mean", "mean-vs-sum", 0.0, reduced(np.mean, axes), text)
-    whole = lambda g: np.sum(pulled(node, index, g)) + np.zeros(np.shape(x))  # noqa: E731
     if np.size(x) > 1:
         text = f"yours is summed over every axis; sum over axis {words} only"
+        whole = lambda g: np.sum(pulled(node, index, g)) + 0 * x  # noqa: E731
         yield Fault("everything", "wrong-axis", 0.05, whole, text)
     sum_ = f"the gradient of {name} is summed over axis {words}, along which it was broadcast"
     if len(axes) == 1:
         for at, which in ((0, "first"), (-1, "last")):
             text = f"yours is that of the {which} entry along axis {words} only: {sum_}"
-            one = lambda g, at=at: np.take(pulled(node, index, g), at, axes[0]).reshape(x.shape)  # noqa: E731
+            one = reduced(lambda v, axis, at=at: np.take(v, at, *axis), axes)
             yield Fault(which, "missing-broadcast-sum", 0.0, one, text)
         for other in range(len(node.shape)):
             if other != axes[0] and node.shape[other] == node.shape[axes[0]]:

@@ -11,7 +11,7 @@ from ..graph.node import Node
 from .faults import Fault, with_other
 from .search import Explanation, Search
 from .shadows import Shadow
-from .tape import Vector
+from .tape import Vector, terms_of
 
 ALIKE = 0.3  # what it costs to suppose the same mistake at many steps
 LOOP = 0.2  # the same in a loop over samples or time, where it is one line of code
@@ -110,7 +110,7 @@ def shared(search: Search) -> Iterator[Explanation]:
             (-1.0, "sign", "has the wrong sign"),
         ]
         if n.op.name in ("sum", "mean"):
-            terms = n.operands[0].size // max(n.data.size, 1)
+            terms = terms_of(n)
             k = float(terms) if n.op.name == "mean" else 1 / terms
             words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
             options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
@@ -148,7 +148,7 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     groups: dict[tuple[str, int], list[Edge]] = {}
     for n, i in search.tape.consumers[search.target]:
-        if n.op is not None and n.op.name in ("matmul", "multiply", "linear"):
+        if n.op is not None and n.op.name in ("matmul", "multiply"):
             groups.setdefault((n.op.name, i), []).append((n, i))
     for (_, i), group in groups.items():
         states = [n.operands[1 - i] for n, _ in group]

@@ -71,6 +71,10 @@ class Tape:
         above = self.above(target)
         return carried(sites, above, set(above)).get(target, np.zeros(target.shape))
 
+    def made_by(self, *names: str) -> Iterator[Node]:
+        """The results of some ops, consumers first."""
+        return (n for n in self.order if n.op is not None and n.op.name in names)
+
     def label(self, node: Node) -> str:
         """What a node is called: its name, else how it is computed."""
         name = self.names.get(id(node)) or self._labels.get(node)
@@ -209,6 +213,11 @@ def _size(node: Node, g: Vector, c: Vector) -> Any:
         return np.maximum(np.abs(g), np.abs(c))
     largest = float(np.max(np.abs(c), initial=0.0))
     return max(largest, float(np.max(np.abs(g), initial=0.0))) if node.op.elementwise else largest
+
+
+def terms_of(node: Node) -> int:
+    """How many terms each entry of a sum or a mean has."""
+    return int(node.operands[0].size // max(node.data.size, 1))
 
 
 def in_fresh_context(function: Any, *args: Any) -> Any:

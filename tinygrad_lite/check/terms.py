@@ -66,12 +66,11 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
 def _divisors(tape: Tape) -> dict[int, Vector]:
     """The arrays (by id) that something is divided by, and their factors."""
     found: dict[int, Vector] = {}
-    for n in tape.order:
-        if n.op is not None and n.op.name == "divide":
-            found[id(n.operands[1])] = n.operands[1]
-            below = n.inputs[1]
-            if isinstance(below, Node) and below.op is not None and below.op.name == "multiply":
-                found.update((id(v), v) for v in below.operands)
+    for n in tape.made_by("divide"):
+        found[id(n.operands[1])] = n.operands[1]
+        below = n.inputs[1]
+        if isinstance(below, Node) and below.op is not None and below.op.name == "multiply":
+            found.update((id(v), v) for v in below.operands)
     return found
 
 
