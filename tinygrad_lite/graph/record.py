@@ -16,7 +16,7 @@ import numpy as np
 
 from . import errors, floats
 from .backend import is_array, namespace, on_floats, to_array, to_float
-from .context import Context, current_context
+from .context import Context, current_context, latest_context
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import NO_PARAMS, Op
@@ -85,11 +85,12 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     node = _new(Array.result)
     node._data = y
     node._grad = None
-    context = current_context()
+    context = latest_context()
     kept = False  # whether a constant keeps its origin
     if context is None:
         meta = Meta(params=params) if params else None
     else:
+        context = current_context() or Context()
         recorded = recorded and context.recording and not op.plain
         kept = context.rules and not recorded
         meta = _meta(op, context, inputs, tuple(operands), params, y)
@@ -182,10 +183,10 @@ def unary_method(op: Op) -> Callable[[Any], Any]:
             y = forward(floats, a)
         except (ArithmeticError, ValueError):
             y = on_floats(forward, a)
-        context = current_context()
+        context = latest_context()
         if context is None:
             meta = None
-        elif context.recording and not context.debug:
+        elif context.ordinary:
             meta = context.meta
         else:
             return record_scalar(op, type(self), (self,), NO_PARAMS)
@@ -229,10 +230,10 @@ def binary_method(op: Op) -> Callable[[Any, Any], Any]:
             y = forward(floats, a, b)
         except (ArithmeticError, ValueError):
             y = on_floats(forward, a, b)
-        context = current_context()
+        context = latest_context()
         if context is None:
             meta = None
-        elif context.recording and not context.debug:
+        elif context.ordinary:
             meta = context.meta
         else:
             return record_scalar(op, kind, (self, other), NO_PARAMS)
