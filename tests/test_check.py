@@ -93,6 +93,15 @@ def test_the_table_is_aligned(layer: Layer) -> None:
     assert lines[0].index("right") == lines[1].index("right")
 
 
+def test_a_long_line_goes_on_below_its_own_text(layer: Layer) -> None:
+    claim = layer.dW * np.arange(1.0, 21.0).reshape(5, 4)
+    lines = str(tg.check(layer.E, {layer.W: claim})).splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= 100 for line in lines)
+    start = lines[0].index("wrong") + len("wrong   ")
+    assert all(line[:start].isspace() and not line[start].isspace() for line in lines[1:])
+
+
 def test_no_gradient_is_touched(layer: Layer) -> None:
     layer.E.backward()
     before = layer.W.grad.copy()

@@ -129,7 +129,7 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
             f"check: a claim's key is of type {type(key).__name__}; use a node of the graph or its "
             "name"
         )
-    if node not in tape.twin or node.constant or tape.twin[node] not in tape.g:
+    if tape.twin.get(node) not in tape.g:
         raise ValueError(_no_gradient(node, tape))
     return node
 
