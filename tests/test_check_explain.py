@@ -297,10 +297,6 @@ def test_the_kind(E: Any, node: Any, claim: Any, kind: str) -> None:
         assert finding.kind not in finding.also
 
 
-def test_the_examination_covers_every_kind_but_shape() -> None:
-    assert {p.values[3] for p in examination()} == {"right", *KINDS} - {"shape"}
-
-
 # --- shapes
 
 
