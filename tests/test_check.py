@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,11 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.check import KINDS
+from tinygrad_lite.check import KINDS, Finding, WrongGradient
+from tinygrad_lite.check.faults import Fault
+from tinygrad_lite.check.scales import Meaning
+from tinygrad_lite.check.search import Explanation
+from tinygrad_lite.graph.node import raw, topological_order
 
 
 class Layer:
@@ -67,8 +72,11 @@ def test_names_come_from_the_callers_variables() -> None:
 
 def test_raise_if_wrong_carries_the_report(layer: Layer) -> None:
     tg.check(layer.E, {layer.W: layer.dW}).raise_if_wrong()
-    with pytest.raises(AssertionError, match="the sign is flipped"):
-        tg.check(layer.E, {layer.W: -layer.dW}).raise_if_wrong()
+    wrong = tg.check(layer.E, {layer.W: -layer.dW})
+    with pytest.raises(WrongGradient, match="the sign is flipped") as error:
+        wrong.raise_if_wrong()
+    assert error.value.report is wrong
+    assert isinstance(error.value, AssertionError)
 
 
 def test_the_html_escapes_names(layer: Layer) -> None:
@@ -77,11 +85,21 @@ def test_the_html_escapes_names(layer: Layer) -> None:
     assert "&lt;W&amp;&gt;" in html
     assert "<W&>" not in html
     assert "wrong" in html
+    assert f'title="{KINDS["sign"]}">sign</b>' in html
 
 
 def test_the_table_is_aligned(layer: Layer) -> None:
     lines = str(tg.check(layer.E, {layer.W: layer.dW, "v": layer.dv})).splitlines()
     assert lines[0].index("right") == lines[1].index("right")
+
+
+def test_a_long_line_goes_on_below_its_own_text(layer: Layer) -> None:
+    claim = layer.dW * np.arange(1.0, 21.0).reshape(5, 4)
+    lines = str(tg.check(layer.E, {layer.W: claim})).splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= 100 for line in lines)
+    start = lines[0].index("wrong") + len("wrong   ")
+    assert all(line[:start].isspace() and not line[start].isspace() for line in lines[1:])
 
 
 def test_no_gradient_is_touched(layer: Layer) -> None:
@@ -292,8 +310,102 @@ def test_a_kink_below_other_steps() -> None:
     assert not tg.check(E, {W: 2 * V.T @ np.ones((1, 5)) @ X.T})
 
 
-def test_the_kinds_are_the_documented_ones() -> None:
-    assert len(KINDS) == len(set(KINDS)) == 18
+def test_a_recorded_gradient_is_checked_and_its_masks_are_constants() -> None:
+    x, w = tg.Tensor([0.5, -1.0, 2.0], name="x"), np.array([1.0, 2.0, 3.0])
+    E = (tg.grad(lambda x: (tg.relu(x) ** 3).sum())(x) * w).sum()
+    right = 6 * np.maximum(x.data, 0) * w
+    assert tg.check(E, {x: right})
+    assert tg.check(E, {x: -right})[x].kind == "sign"
+    masks = [n for n in topological_order(E) if n.constant and n.op is not None]
+    assert masks
+    for mask in masks:
+        with pytest.raises(ValueError, match="is a constant"):
+            tg.check(E, {mask: np.ones(3)})
+
+
+# --- a user's own ops
+
+
+@pytest.mark.parametrize("pull", [lambda G: np.asarray(G)[::-1], lambda G: raw(G)[::-1].copy()])
+def test_mistakes_above_an_op_whose_rule_cannot_be_recorded_are_found(pull: Any) -> None:
+    """Its result moves as its rule says, entry by entry; a step above it is found all the same."""
+
+    @tg.primitive("reversed({0})")
+    def reversed_(xp: Any, x: Any) -> Any:
+        return x[::-1]
+
+    reversed_.pull(lambda xp, G, y, x: pull(G))
+    x = tg.Tensor([0.3, -1.2, 2.0], name="x")
+    s = tg.tanh(reversed_(x))
+    E = (s * np.array([1.0, 2.0, 5.0])).sum()
+    claim = np.array([1.0, 2.0, 5.0])[::-1]
+    finding = tg.check(E, {x: claim})[x]
+    assert finding.kind == "missing-activation-derivative"
+
+
+def test_a_users_activation_counts_as_one() -> None:
+    @tg.elementwise("bell({0})")
+    def bell(xp: Any, x: Any) -> Any:
+        return xp.exp(-x * x)
+
+    bell.local(lambda xp, y, x: -2 * x * y)
+    x = tg.Tensor([0.3, -1.2, 2.0], name="x")
+    w = np.array([1.0, 2.0, 5.0])
+    finding = tg.check((bell(x) * w).sum(), {x: w})[x]
+    assert finding.kind == "missing-activation-derivative"
+    assert "the activation's derivative is missing" in finding.explanation
+
+
+@pytest.mark.parametrize(
+    "corner",
+    [
+        lambda x: tg.maximum(x, 0.0),
+        lambda x: tg.clip(x, -1, 1),
+        lambda x: tg.where(np.array([True, False, True]), x, 0.0),
+        lambda x: x * (x.data > 0),
+    ],
+)
+def test_a_relu_written_out_counts_as_an_activation(corner: Any) -> None:
+    x, w = tg.Tensor([0.3, -1.2, 2.0], name="x"), np.array([1.0, 2.0, 5.0])
+    b = tg.Tensor([1.0, 1.0, 1.0], name="b")
+    finding = tg.check((corner(x * b) * w).sum(), {b: w * x.data})[b]
+    assert finding.kind == "missing-activation-derivative"
+    assert "the activation's derivative is missing" in finding.explanation
+
+
+# --- the table of kinds
+
+
+def test_every_kind_says_what_it_means() -> None:
+    assert all(KINDS.values())
+    assert len(set(KINDS.values())) == len(KINDS)
+
+
+@pytest.mark.parametrize("row", [Fault, Explanation, Meaning, Finding])
+def test_a_kind_that_the_table_lacks_is_refused_where_it_is_made(row: Any) -> None:
+    given = dict.fromkeys(inspect.signature(row).parameters, ())
+    with pytest.raises(ValueError, match="no kind of mistake is called 'typo'; KINDS has tran"):
+        row(**{**given, "kind": "typo"})
+
+
+def test_every_kind_that_check_names_is_in_the_table() -> None:
+    """A kind that is misspelt where it is rarely made would otherwise show in a user's report."""
+    found: dict[str, str] = {}
+    for path in Path(tg.check.__code__.co_filename).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in KIND_AT:
+                at = KIND_AT[ast.unparse(call.func).split(".")[-1]]
+                parts = ast.walk(call.args[at]) if len(call.args) > at else ()
+                for part in parts:
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        found[part.value] = f"{path.name}:{part.lineno}"
+    assert len(found) > len(KINDS) // 2
+    assert {kind: at for kind, at in found.items() if kind not in KINDS} == {}
+
+
+# Which argument is the kind.
+KIND_AT = {"Fault": 1, "put": 1, "Explanation": 0, "explained": 0, "Meaning": 0, "Changed": 1}
+KIND_AT |= {"Reading": 0}
 
 
 def test_a_saturated_float32_sigmoid_is_no_false_alarm() -> None:
@@ -338,7 +450,7 @@ def named_ops(tree):
             yield strings, node.lineno
 
 
-OP_TABLES = ("ACTIVATIONS", "KINKED", "_CONFUSED", "_FUNCTIONS", "_BENT", "_SPECIAL", "_SIGNED")
+OP_TABLES = ("ARITHMETIC", "CONFUSED", "_SPECIAL", "_SIGNED")
 
 
 def test_a_claim_outside_the_graph_is_named_as_the_caller_names_it():

@@ -280,6 +280,23 @@ def test_the_kind_is_check_s_when_forward_is_recorded(rng):
     assert (finding.name, finding.kind) == ("b", "sign")
 
 
+def test_the_report_is_printed_as_that_of_check_is(rng):
+    x, w = rng.normal(size=3), rng.normal(size=3)
+    report = check_function(
+        lambda x, long: x * long, lambda dy, x, long: (dy * long, dy * x), (x, w)
+    )
+    lines = str(report).splitlines()
+    assert lines[0].index("right") == next(n for n in lines if n[:4] == "long").index("right")
+    assert lines[-1].startswith(("tried: ", "       "))
+    assert len(report) == 2
+    assert report.wrong == ()
+    with pytest.raises(KeyError, match="the claims are x, long"):
+        report["w"]
+    html = report._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "reference: this engine" in html
+
+
 def test_shapes_are_explained(rng):
     finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, x.T @ dy, dy), linear_inputs)
     assert (finding.name, finding.kind) == ("b", "missing-broadcast-sum")

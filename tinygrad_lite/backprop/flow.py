@@ -154,8 +154,21 @@ def pushed(node: Node, index: int, tangent: Any) -> Any:
     if node.op.elementwise:
         return np.broadcast_to(slope(node, index) * tangent, node.shape)
     G = fresh(node, np.ones_like(node.data))
-    with recording_rules():
-        c = contribution(node, index, G, record=True)
+    try:
+        with recording_rules():
+            c = contribution(node, index, G, record=True)
+    except Exception:
+        c = None  # a rule for raw arrays alone
     if not isinstance(c, Node):
-        return np.zeros_like(node.data)
+        return _by_entries(node, index, tangent)
     return sweep(c, tangent, toward=[G]).get(G, np.zeros_like(node.data))
+
+
+def _by_entries(node: Node, index: int, tangent: Any) -> Any:
+    """The same by a rule that nothing can be recorded of: one entry of the result at a time."""
+    moved = np.zeros_like(node.data)
+    for at in np.ndindex(*node.shape):
+        g = np.zeros_like(node.data)
+        g[at] = 1.0
+        moved[at] = np.sum(contribution(node, index, g) * tangent)
+    return moved

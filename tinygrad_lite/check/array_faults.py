@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..ops import registry
-from .faults import Fault, Handed, left_out, pulled, swapped
+from .faults import Fault, Handed, left_out, pulled, swapped, with_other
 from .tape import Tape, Vector
 
 
@@ -40,9 +40,6 @@ def _t(a: Vector) -> Vector:
 
 def _matmul(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """G B^T and A^T G: what is left out, not transposed, on the wrong side, or no product."""
-    op = node.op
-    assert op is not None
-    A, B = node.operands
     x, other = node.operands[index], node.operands[1 - index]
     name, mine = (tape.label_of(node.inputs[i]) for i in (1 - index, index))
     upstream = tape.cotangent_name(node)
@@ -50,8 +47,7 @@ def _matmul(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     vectors = other.ndim == 1 or node.data.ndim < 2
 
     def by(g: Vector, v: Vector) -> Vector:
-        pair = (A, v) if index == 0 else (v, B)
-        return op.rules[index](np, g, node.data, *pair)
+        return with_other(node, index, g, v)
 
     def beside(v: Vector, *, left: bool) -> Handed:
         return (lambda g: v @ g) if left else (lambda g: g @ v)
@@ -273,18 +269,18 @@ def _square_matrix(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     assert node.op is not None
     if node.op.name == "inv":
         why = f"the derivative of {name} is -Y^T G Y^T with Y = {name}"
-        for key, kind, sides in (
-            ("plain", "transpose", (y, y)),
-            ("left-T", "transpose", (_t(y), y)),
-            ("right-T", "transpose", (y, _t(y))),
+        t, twice = _t(y), y @ y
+        one_side, lost = "Y stands on one side", "one Y is missing"
+        for key, kind, cost, left, right, what in (
+            ("plain", "transpose", 0.1, y, y, "a transpose is missing"),
+            ("left-T", "transpose", 0.1, t, y, "a transpose is missing"),
+            ("right-T", "transpose", 0.1, y, t, "a transpose is missing"),
+            ("before", "wrong-order", 0.2, None, twice, one_side),
+            ("after", "wrong-order", 0.2, twice, None, one_side),
+            ("left", "missing-factor", 0.1, t, None, lost),
+            ("right", "missing-factor", 0.1, None, t, lost),
         ):
-            yield Fault(key, kind, 0.1, _between(*sides), f"{why}: a transpose is missing")
-        for key, left, right in (("before", None, y @ y), ("after", y @ y, None)):
-            yield Fault(
-                key, "wrong-order", 0.2, _between(left, right), f"{why}: Y stands on one side"
-            )
-        for key, sides in (("left", (_t(y), None)), ("right", (None, _t(y)))):
-            yield Fault(key, "missing-factor", 0.1, _between(*sides), f"{why}: one Y is missing")
+            yield Fault(key, kind, cost, _between(left, right), f"{why}: {what}")
     elif node.op.name in ("det", "logabsdet"):
         inverse = np.linalg.inv(A) if np.linalg.matrix_rank(A) == A.shape[-1] else A
         text = f"the derivative of {name} is not A^-T: the matrix is not inverted"

@@ -11,17 +11,16 @@ import numpy as np
 from ..graph.backend import is_array, to_array
 from ..graph.names import name_all
 from ..graph.node import Array, Node, Scalar, topological_order
-from .compare import Comparison, claim_eps, tolerance
+from .compare import Comparison, claim_eps, compare, tolerance
 from .tape import Tape
 
 
 class Claim:
     """One claimed gradient: the user's node, its twin on the tape, and the claimed array."""
 
-    def __init__(self, name: str, user: Node, node: Node, value: Any, given: Any) -> None:
+    def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
         self.value = np.asarray(value, dtype=np.float64)
-        self.given = given
         dtype = user.data.dtype if isinstance(user, Array) else np.float64
         self.eps = claim_eps(
             dtype if isinstance(dtype, (type, np.dtype)) else np.float64,
@@ -43,9 +42,11 @@ class Claim:
         return self.compared is not None and self.compared.right
 
     def judge(self, expected: Any, spread: Any, rtol: float | None) -> None:
-        """Set what is expected, and how closely."""
+        """Hold it against what is expected, given how far rounding moves that."""
         self.expected = expected
         self.tolerance = tolerance(spread, self.eps, rtol, expected)
+        if self.fits:
+            self.compared = compare(self.value, expected, self.tolerance)
 
 
 def read(
@@ -83,7 +84,7 @@ def read(
         )
         if user in found:
             raise ValueError(f"check: {name} is claimed twice, by node and by name")
-        found[user] = Claim(name, user, tape.twin[user], _array(value, name), value)
+        found[user] = Claim(name, user, tape.twin[user], _array(value, name))
         if not np.isfinite(tape.g[tape.twin[user]]).all():
             raise ValueError(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
@@ -111,18 +112,6 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
     """The node of the graph that a claim is for."""
     names = tape.user_names
     if isinstance(key, Node):
-        shown = names.get(id(key)) or name_all([key]).get(id(key))
-        what = f"{shown} {key.shape}" if shown else f"a node of shape {key.shape}"
-        if key.op is None and key.constant:
-            raise ValueError(
-                f"check: {what} is a constant (made by detach() or under no_grad()), and no "
-                "gradient flows to it"
-            )
-        if key not in tape.twin:
-            raise ValueError(
-                f"check: {what} is not in the graph of E: E was not computed from it. Was it "
-                "recorded again after E, or is it another object with the same values?"
-            )
         node = key
     elif isinstance(key, str):
         found = [n for n in order if names.get(id(n)) == key]
@@ -135,16 +124,31 @@ def _node(key: Any, order: list[Node], tape: Tape) -> Node:
         if not found:
             raise ValueError(_unknown(key, order, names))
         (node,) = found
-        if node.op is None and node.constant:
-            raise ValueError(f"check: {key} is a constant, and no gradient flows to it")
     else:
         raise TypeError(
             f"check: a claim's key is of type {type(key).__name__}; use a node of the graph or its "
             "name"
         )
-    if tape.twin[node] not in tape.g:
-        raise ValueError(f"check: no gradient flows to {names.get(id(node), 'that node')}")
+    if tape.twin.get(node) not in tape.g:
+        raise ValueError(_no_gradient(node, tape))
     return node
+
+
+def _no_gradient(node: Node, tape: Tape) -> str:
+    """Why no gradient flows to a node."""
+    name = tape.user_names.get(id(node)) or name_all([node]).get(id(node), "a node of shape")
+    what = f"check: {name} {node.shape}"
+    if node.constant:
+        return (
+            f"{what} is a constant (made by detach() or under no_grad()), and no gradient flows to "
+            "it"
+        )
+    if node not in tape.twin:
+        return (
+            f"{what} is not in the graph of E: E was not computed from it. Was it recorded again "
+            "after E, or is it another object with the same values?"
+        )
+    return f"{what}: no gradient flows to it"
 
 
 def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
@@ -178,10 +182,7 @@ def _array(value: Any, name: str) -> Any:
         raise TypeError(f"check: the claim for {name} is text, {value!r}; pass numbers")
     if isinstance(value, (list, tuple)):
         value = _nested(value, name)
-    try:
-        array = to_array(value, f"check: the claim for {name}")
-    except TypeError as error:
-        raise TypeError(str(error)) from None
+    array = to_array(value, f"check: the claim for {name}")
     if not isinstance(array, np.ndarray):
         array = np.asarray(array)
     if np.isnan(array).any():

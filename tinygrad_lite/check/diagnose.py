@@ -14,158 +14,130 @@ from .explain import explain
 from .kinks import Kinks
 from .report import Finding
 from .scales import Scales
-from .search import Explanation, Search, push
+from .search import Explanation, Search
 from .shapes import explain_shape
 from .tape import Tape, Vector
 
-NEAR = 0.02  # explanations this much dearer than the best explain the numbers equally well
+EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
+# What it adds to an explanation's cost if it accounts for another claim, if it says of a right one
+# that it is wrong, and if it says of a wrong one what it is not.
+ACCOUNTS, ACCUSES, MISSES = -0.3, 0.6, 0.1
 
 
 def diagnose(tape: Tape, claims: list[Claim]) -> tuple[Finding, ...]:
-    """A finding per claim, in the order of the claims.
-
-    The claims are judged walking backwards from the loss; a wrong one is diagnosed relative to the
-    user's own claims above it.
-    """
-    scales, catalogue = Scales(tape), Catalogue(tape)
-    found: dict[Node, Finding] = {}
-    usable = {c.node: c.value for c in claims if c.fits}
-    wrong_before: list[Claim] = []
+    """A finding per claim, in the order of the claims."""
+    diagnosis = Diagnosis(tape, claims)
     for claim in sorted(claims, key=lambda c: tape.position[c.node]):
+        diagnosis.judge(claim)
+    return tuple(diagnosis.found[c.node] for c in claims)
+
+
+class Diagnosis:
+    """Claims judged walking backwards from the loss: a wrong one is diagnosed relative to the
+    user's own claims above it."""
+
+    def __init__(self, tape: Tape, claims: list[Claim]) -> None:
+        self.tape, self.claims = tape, claims
+        self.scales, self.catalogue = Scales(tape), Catalogue(tape)
+        self.usable = {c.node: c.value for c in claims if c.fits}
+        self.several = len(claims) > 1 and any(c.node.op is not None for c in claims)
+        self.kinks: dict[float, Kinks] = {}
+        self.wrong: list[Claim] = []
+        self.found: dict[Node, Finding] = {}
+
+    def judge(self, claim: Claim) -> None:
+        """Find what is to be said of a claim, those above it being judged."""
         if not claim.right and claim.fits:
-            reading = Kinks(tape, claim.eps).reading(claim)
+            kinks = self.kinks.setdefault(claim.eps, Kinks(self.tape, claim.eps))
+            reading = kinks.reading(claim)
             if reading is not None:
                 claim.compared, claim.note = reading
-        if claim.right:
-            found[claim.node] = _right(claim)
-            continue
-        found[claim.node] = _wrong(
-            tape, catalogue, scales, claim, claims, usable, wrong_before, found
+        compared = claim.compared
+        finding = Finding(
+            name=claim.name,
+            verdict="right" if claim.right else "wrong",
+            kind="" if claim.right else "other",
+            explanation=claim.note,
+            node=claim.user,
+            expected=_plain(claim.expected),
+            claimed=_plain(claim.value),
+            error=compared.error if compared else None,
+            entry=compared.entry if compared else None,
+            first=not claim.right and not self.wrong and self.several,
         )
-        wrong_before.append(claim)
-    return tuple(found[c.node] for c in claims)
+        if not claim.right:
+            finding = self._explained(claim, finding)
+            self.wrong.append(claim)
+        self.found[claim.node] = finding
+
+    def _explained(self, claim: Claim, finding: Finding) -> Finding:
+        local = Search(self.tape, self.catalogue, claim, self.usable)
+        sources = [c for c in self.wrong if c.node in local.inside and c.fits]
+        if sources and claim.fits and local.matches(local.expected):
+            names = tuple(c.name for c in sources)
+            text = f"locally right, inherited from {' and '.join(names)}"
+            kind = self.found[sources[-1].node].kind
+            return replace(finding, kind=kind, explanation=text, inherited=names)
+        attempts = [local]
+        if sources:
+            attempts.append(Search(self.tape, self.catalogue, claim, {}))
+        unit = _typed_unit(claim)
+        if unit is not None and not _is_rounded(claim):
+            attempts.append(Search(self.tape, self.catalogue, claim, self.usable, unit=unit))
+        sort = explain if claim.fits else explain_shape
+        for search in attempts:
+            explanations = sort(search, self.scales)
+            if explanations:
+                best, also = self._ranked(claim, explanations)
+                text = f"{best.text} at  {best.where}" if best.where else best.text
+                if sources and search is local:
+                    text = f"wrong here as well: {text}"
+                return replace(
+                    finding, kind=best.kind, explanation=text, where=best.where, also=also
+                )
+        if not claim.fits:
+            return replace(finding, kind="shape", explanation=_misshapen(claim))
+        return replace(finding, explanation=_unexplained(claim))
+
+    def _ranked(
+        self, claim: Claim, explanations: list[Explanation]
+    ) -> tuple[Explanation, tuple[str, ...]]:
+        """The simplest explanation, and the other kinds that explain the numbers equally well.
+
+        A mistake that also accounts for the other claims is likelier, one that they rule out is
+        not.
+        """
+        for e in explanations:
+            e.cost += self._conflict(claim, e)
+        best, *rest = sorted(explanations, key=lambda e: e.rank)
+        kinds = dict.fromkeys(best.other_kinds)
+        kinds.update(dict.fromkeys(e.kind for e in rest if e.rank < best.rank + EQUAL))
+        kinds.pop(best.kind, None)
+        return best, tuple(kinds)
+
+    def _conflict(self, claim: Claim, e: Explanation) -> float:
+        cost = 0.0
+        for other in self.claims:
+            if other is claim or not other.fits or not e.sites:
+                continue
+            moved = self.tape.carried(e.sites, other.node)
+            predicted = other.expected + moved
+            slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(predicted), initial=0.0)
+            if (np.abs(moved) <= slack).all():
+                continue
+            agrees = (np.abs(predicted - other.value) <= slack).all()
+            cost += ACCOUNTS if agrees else ACCUSES if other.right else MISSES
+        return cost
 
 
-def _right(claim: Claim) -> Finding:
-    compared = claim.compared
-    assert compared is not None
-    return Finding(
-        name=claim.name,
-        node=claim.user,
-        verdict="right",
-        kind="",
-        explanation=claim.note,
-        where="",
-        error=compared.error,
-        entry=compared.entry,
-        also=(),
-        expected=_plain(claim.expected),
-        claimed=_plain(claim.value),
-    )
-
-
-def _wrong(
-    tape: Tape,
-    catalogue: Catalogue,
-    scales: Scales,
-    claim: Claim,
-    claims: list[Claim],
-    usable: dict[Node, Vector],
-    wrong_before: list[Claim],
-    found: dict[Node, Finding],
-) -> Finding:
-    compared = claim.compared
-    finding = Finding(
-        name=claim.name,
-        node=claim.user,
-        verdict="wrong",
-        kind="other",
-        explanation="",
-        where="",
-        error=compared.error if compared else None,
-        entry=compared.entry if compared else None,
-        also=(),
-        expected=_plain(claim.expected),
-        claimed=_plain(claim.value),
-        first=not wrong_before and any(c.node.op is not None for c in claims if len(claims) > 1),
-    )
-    local = Search(tape, catalogue, claim, usable)
-    sources = [c for c in wrong_before if c.node in set(local.region) and c.fits]
-    if sources and claim.fits and local.matches(local.expected):
-        names = tuple(c.name for c in sources)
-        return replace(
-            finding,
-            kind=found[sources[-1].node].kind,
-            explanation=f"locally right, inherited from {' and '.join(names)}",
-            inherited=names,
-        )
-    attempts = [local]
-    if sources:
-        attempts.append(Search(tape, catalogue, claim, {}))
-    unit = _typed_unit(claim)
-    if unit is not None and not _is_rounded(claim):
-        attempts.append(Search(tape, catalogue, claim, usable, unit=unit))
-    for search in attempts:
-        explanations = explain(search, scales) if claim.fits else explain_shape(search, scales)
-        if explanations:
-            best, also = _ranked(tape, claim, claims, explanations)
-            here = " wrong here as well:" if sources and search is local else ""
-            return replace(
-                finding,
-                kind=best.kind,
-                explanation=(
-                    f"{here} {best.text}" + (f" at  {best.where}" if best.where else "")
-                ).strip(),
-                where=best.where,
-                also=also,
-            )
-    if not claim.fits:
-        text = (
-            f"yours has shape {claim.value.shape}; the gradient has its node's, {claim.node.shape}"
-        )
-        extra = len(claim.value.shape) - len(claim.node.shape)
-        if extra > 0 and claim.value.shape[extra:] == claim.node.shape:
-            axes = " and ".join(map(str, range(extra)))
-            text += f": sum over axis {axes}; what is wrong besides shows after that"
-        return replace(finding, kind="shape", explanation=text)
-    return replace(finding, explanation=_unexplained(claim))
-
-
-def _ranked(
-    tape: Tape, claim: Claim, claims: list[Claim], explanations: list[Explanation]
-) -> tuple[Explanation, tuple[str, ...]]:
-    """The simplest explanation, and the other kinds that explain the numbers equally well.
-
-    A mistake that also accounts for the other claims is likelier, one that they rule out is not.
-    """
-    for e in explanations:
-        e.cost += _conflict(tape, claim, claims, e)
-    explanations.sort(key=lambda e: e.cost)
-    best = explanations[0]
-    kinds = dict.fromkeys(best.other_kinds)
-    kinds.update(dict.fromkeys(e.kind for e in explanations[1:] if e.cost < best.cost + 0.5))
-    kinds.pop(best.kind, None)
-    return best, tuple(kinds)
-
-
-def _conflict(tape: Tape, claim: Claim, claims: list[Claim], e: Explanation) -> float:
-    if not e.sites:
-        return 0.0
-    cost = 0.0
-    for other in claims:
-        if other is claim or not other.fits:
-            continue
-        above = tape.above(other.node)
-        if not any(x in set(above) for x, _ in e.sites):
-            continue
-        moved = push(above, tape, e.sites, other.node, {})
-        predicted = other.expected + moved
-        slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(predicted), initial=0.0)
-        if (np.abs(moved) <= slack).all():
-            continue
-        agrees = (np.abs(predicted - other.value) <= slack).all()
-        cost += -0.3 if agrees else 0.6 if other.right else 0.1
-    return cost
+def _misshapen(claim: Claim) -> str:
+    given, wanted = claim.value.shape, claim.node.shape
+    text = f"yours has shape {given}; the gradient has its node's, {wanted}"
+    extra = len(given) - len(wanted)
+    if extra > 0 and given[extra:] == wanted:
+        axes = " and ".join(map(str, range(extra)))
+        text += f": sum over axis {axes}; what is wrong besides shows after that"
+    return text
 
 
 def _unexplained(claim: Claim) -> str:
@@ -191,34 +163,36 @@ def _unexplained(claim: Claim) -> str:
     return f"no simple mistake explains it: {values}, largest relative error {compared.error:.2g}"
 
 
+def _units(value: Vector, digits: range) -> tuple[list[Any], list[Any]]:
+    """The last digit's unit of numbers with so many decimals, and with so many digits."""
+    power = np.floor(np.log10(np.where(value == 0, 1.0, np.abs(value))))
+    return [10.0**-n for n in digits], [10.0 ** (power - n + 1) for n in digits]
+
+
+def _whole(value: Vector, unit: Any) -> bool:
+    return bool((np.abs(value / unit - np.round(value / unit)) < 1e-6).all())
+
+
 def _typed_unit(claim: Claim) -> Vector | None:
     """The last digit's unit of numbers that were typed with 2 to 5 digits, else None."""
     value = claim.value
     if value.size < 4 or not claim.fits or (value == np.round(value)).all():
         return None
-    power = np.floor(np.log10(np.where(value == 0, 1.0, np.abs(value))))
-    units: list[Any] = [
-        next((u for u in candidates if (np.abs(value / u - np.round(value / u)) < 1e-6).all()), 0.0)
-        for candidates in (
-            [10.0**-digits for digits in range(2, 6)],  # so many decimals
-            [10.0 ** (power - digits + 1) for digits in range(2, 6)],  # so many digits
-        )
-    ]
-    unit = np.maximum(*units)
+    decimals, digits = (
+        next((u for u in units if _whole(value, u)), 0.0) for units in _units(value, range(2, 6))
+    )
+    unit = np.maximum(decimals, digits)
     return np.broadcast_to(0.6 * unit, value.shape) if np.any(unit) else None
 
 
 def _is_rounded(claim: Claim) -> bool:
     """Whether the claim is what one gets by printing the gradient with 2 to 8 digits."""
     value, expected = claim.value, claim.expected
-    with np.errstate(all="ignore"):
-        power = np.floor(np.log10(np.where(expected == 0, 1.0, np.abs(expected))))
-    for digits in range(2, 9):
-        for unit in (10.0**-digits, 10.0 ** (power - digits + 1)):
-            near = np.abs(value - expected) <= 0.5001 * unit
-            if near.all() and (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
-                return True
-    return False
+    decimals, digits = _units(expected, range(2, 9))
+    return any(
+        (np.abs(value - expected) <= 0.5001 * unit).all() and _whole(value, unit)
+        for unit in (*decimals, *digits)
+    )
 
 
 def _plain(array: Vector) -> Any:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..backprop.chain import is_activation, is_constant, local, slope
+from ..graph.backend import broadcast_axes
 from ..graph.node import Node
+from ..graph.op import Op
 from ..ops import registry
 from .faults import (
-    ACTIVATIONS,
-    KINKED,
     Fault,
     Handed,
+    bends,
+    is_mask,
     left_out,
-    local_derivative,
     misread,
     prime,
     pulled,
@@ -24,8 +27,11 @@ from .faults import (
 )
 from .tape import Tape, Vector
 
-_CONFUSED = (*ACTIVATIONS, "sin", "cos", "exp", "log")  # whose derivatives are mistaken for others
-_FUNCTIONS = (*_CONFUSED, "abs", "log1p", "expm1", "tan", "sinh", "cosh", "atan", "erf", "softplus")
+# Functions whose derivatives are mistaken for one another's.
+CONFUSED = (
+    *("sigmoid", "tanh", "relu", "softplus", "leaky_relu", "elu", "silu", "gelu"),
+    *("sin", "cos", "exp", "log"),
+)
 _POINT = "activation-derivative-at-wrong-point"
 _OTHER = "wrong-activation-derivative"
 
@@ -35,33 +41,27 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     op, operands = node.op, node.operands
     assert op is not None
     yield from _broadcast(tape, node, index)
-    if not callable(op.rules[index]):
+    if is_constant(op, index):
         yield Fault("ones", "missing-factor", 0.35, np.ones_like, left_out(tape, node))
         return
     if op.name in ("multiply", "divide") and _is_constant(node.inputs[1 - index]):
         return  # a constant that is lost or doubled is a scalar factor
-    d = local_derivative(node, index)
-    activation = is_activation(node, index) or (len(operands) == 1 and op.name in _FUNCTIONS)
+    d = slope(node, index)
+    mask = bends(op) and is_mask(node, index)
+    unit = mask or is_activation(op, node.params) or _is_gate(node, index)
+    activation = unit or (len(operands) == 1 and bends(op))
     kind = "missing-activation-derivative" if activation else "missing-factor"
-    what = "activation" if is_activation(node, index) else "function"
+    what = "activation" if unit else "function"
     lost = f"the {what}'s derivative is missing" if activation else "this factor is missing"
     far = {"square": 0.15, "pow": 0.15, "multiply": 0.02}.get(op.name, 0.0)
     yield Fault("drop", kind, far, times(1.0), f"yours is the gradient without {{local}}: {lost}")
     yield Fault("twice", "extra-factor", 0.1, times(d * d), "the factor {local} is there twice")
     yield Fault("ones", "missing-factor", 0.2, lambda g: np.ones_like(g) * d, left_out(tape, node))
-    bent = op.name in ("maximum", "minimum") and _is_constant(node.inputs[1 - index])
+    bent = mask and len(operands) == 2 and _is_constant(node.inputs[1 - index])
     if len(operands) == 1 or bent:
-
-        def given(v: Vector) -> list[Vector]:
-            return [v if i == index else a for i, a in enumerate(operands)]
-
-        f = Function(
-            lambda v: op.forward(np, *given(v), **node.params),
-            lambda y, x: op.rules[index](np, y, *given(x), **node.params),
-        )
-        x = node.inputs[index]
+        f, x = Function(node, index), node.inputs[index]
         text = f"the derivative of {tape.label(node)}" if bent else prime(op, tape.label(x))
-        yield from function_faults(tape, node, x, f, text, op.name, activation)
+        yield from function_faults(tape, f, x, text, activation, mask)
         yield from _as_matrices(d, f"the elementwise product with {text}")
     if op.name == "square" or (op.name == "pow" and index == 0):
         yield from _power(tape, node)
@@ -69,7 +69,7 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         yield from _product(tape, node, index)
     elif op.name == "divide":
         yield from _quotient(tape, node, index)
-    elif op.name in (*KINKED, "relu", "leaky_relu"):
+    elif mask:
         text = "the gradient goes to the entries that were not chosen"
         yield Fault("flipped", _OTHER, 0.2, times(1 - d), text)
 
@@ -77,7 +77,7 @@ def elementwise_faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
 def _broadcast(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """An input that was repeated: its gradient averaged, of one row only, summed the other way."""
     x = node.operands[index]
-    axes = summed_axes(node.shape, np.shape(x))
+    axes = broadcast_axes(node.shape, np.shape(x))
     if not axes:
         return
     name = tape.label_of(node.inputs[index])
@@ -89,15 +89,15 @@ def _broadcast(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
 
     text = f"the mean over axis {words} stands where the sum belongs, off by exactly {n}"
     yield Fault("mean", "mean-vs-sum", 0.0, reduced(np.mean, axes), text)
-    whole = lambda g: np.sum(pulled(node, index, g)) + np.zeros(np.shape(x))  # noqa: E731
     if np.size(x) > 1:
         text = f"yours is summed over every axis; sum over axis {words} only"
+        whole = lambda g: np.sum(pulled(node, index, g)) + 0 * x  # noqa: E731
         yield Fault("everything", "wrong-axis", 0.05, whole, text)
     sum_ = f"the gradient of {name} is summed over axis {words}, along which it was broadcast"
     if len(axes) == 1:
         for at, which in ((0, "first"), (-1, "last")):
             text = f"yours is that of the {which} entry along axis {words} only: {sum_}"
-            one = lambda g, at=at: np.take(pulled(node, index, g), at, axes[0]).reshape(x.shape)  # noqa: E731
+            one = reduced(lambda v, axis, at=at: np.take(v, at, *axis), axes)
             yield Fault(which, "missing-broadcast-sum", 0.0, one, text)
         for other in range(len(node.shape)):
             if other != axes[0] and node.shape[other] == node.shape[axes[0]]:
@@ -105,53 +105,57 @@ def _broadcast(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
                 yield Fault(f"over-{other}", "wrong-axis", 0.0, reduced(np.sum, (other,)), text)
 
 
-def summed_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes along which an input of this shape was broadcast to the full one."""
-    extra = len(full) - len(shape)
-    return tuple(a for a, n in enumerate(full) if a < extra or (shape[a - extra] == 1 and n != 1))
-
-
 def _is_constant(x: Any) -> bool:
     return not isinstance(x, Node) and np.ndim(x) == 0
 
 
-def is_activation(node: Node, index: int) -> bool:
-    """Whether an edge is an activation's: by its op, or as max(0, x) or x * (x > 0) written out."""
+def _is_gate(node: Node, index: int) -> bool:
+    """Whether a step is the relu written out as x * (x > 0)."""
     op = node.op
     assert op is not None
-    if op.name in ACTIVATIONS or op.name in KINKED:
-        return True
-    if op.name == "multiply":
-        mask, x = node.operands[1 - index], node.operands[index]
-        return np.ndim(x) > 0 and np.array_equal(mask, x > 0)
-    return False
+    if op.name != "multiply":
+        return False
+    mask, x = node.operands[1 - index], node.operands[index]
+    return np.ndim(x) > 0 and np.array_equal(mask, x > 0)
 
 
+@dataclass(frozen=True)
 class Function:
-    """A function of each entry: its value f(x), and its derivative from output and input."""
+    """A function of each entry: the op of a node in one input, the others as recorded."""
 
-    def __init__(
-        self, f: Callable[[Vector], Vector], derivative: Callable[[Vector, Vector], Vector]
-    ) -> None:
-        self.f, self.derivative = f, derivative
+    node: Node
+    index: int
+
+    @property
+    def op(self) -> Op:
+        """The op."""
+        assert self.node.op is not None
+        return self.node.op
+
+    def _at(self, x: Vector) -> list[Vector]:
+        return [x if i == self.index else a for i, a in enumerate(self.node.operands)]
+
+    def derivative(self, y: Vector, x: Vector) -> Vector:
+        """f'(x), by a formula that may use the output y."""
+        return local(self.op, self.index, np, y, self._at(x), self.node.params)
 
     def slope(self, x: Vector) -> Vector:
         """f'(x)."""
-        return self.derivative(self.f(x), x)
+        return self.derivative(self.op.forward(np, *self._at(x), **self.node.params), x)
 
 
 def function_faults(
-    tape: Tape, node: Node, x: Node, f: Function, slope: str, name: str, activation: bool
+    tape: Tape, f: Function, x: Node, slope: str, activation: bool, mask: bool
 ) -> Iterator[Fault]:
     """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
 
     `slope` is how the right one is written.
     """
-    a, y = x.data, node.data
-    below, above = tape.label(x), tape.label(node)
+    name, a, y = f.op.name, x.data, f.node.data
+    below, above = tape.label(x), tape.label(f.node)
 
-    def put(key: str, kind: str, cost: float, local: Vector, text: str) -> Fault:
-        return Fault(key, kind, cost, times(local), text)
+    def put(key: str, kind: str, cost: float, factor: Vector, text: str) -> Fault:
+        return Fault(key, kind, cost, times(factor), text)
 
     text = f"{slope} is taken at the output {above} instead of the input {below}"
     yield put("at-output", _POINT, 0.0, f.slope(y), text)
@@ -176,26 +180,21 @@ def function_faults(
         yield put("constant", "missing-term", 0.0, share, f"the second term of {slope} is left out")
         yield put("linear", "missing-term", 0.0, rest, f"the first term of {slope} is left out")
         yield put("minus", "sign", 0.05, share - rest, f"the sign within {slope} is flipped")
-    for other in _CONFUSED:
+    for other in CONFUSED:
         op = registry[other]
-        rule, settings = op.rules[0], dict(op.defaults)
         if other == name:
             continue
-        text = f"the derivative of {other} {instead}"
-        slopes = [
-            (f"{other}-of-output", 0.06, rule(np, y, a, **settings)),
-            (other, 0.08, rule(np, op.forward(np, a, **settings), a, **settings)),
-        ]
+        points = [("-of-output", 0.06, y, a), ("", 0.08, _value(op, a), a)]
         if activation:
-            at_output = rule(np, op.forward(np, y, **settings), y, **settings)
-            slopes.append((f"{other}-of-input", 0.3, rule(np, a, a, **settings)))
-            slopes.append((f"{other}-at-output", 0.3, at_output))
-        for key, cost, local in slopes:
-            if np.any(local != 1):  # else it is as good as left out, which is simpler
-                yield put(key, _OTHER, cost, local, text)
+            points += [("-of-input", 0.3, a, a), ("-at-output", 0.3, _value(op, y), y)]
+        for where, cost, of, at in points:
+            factor = local(op, 0, np, of, (at,), op.defaults)
+            if np.any(factor != 1):  # else it is as good as left out, which is simpler
+                text = f"the derivative of {other} {instead}"
+                yield put(f"{other}{where}", _OTHER, cost, factor, text)
     for key, kind, v, text in misread(tape, x):
         if np.shape(v) == a.shape:
-            kind = _POINT if name in (*KINKED, "relu") else kind
+            kind = _POINT if mask else kind
             yield put(f"misread-{key}", kind, 0.2, f.slope(v), f"in {slope}, {text}")
     for other, v in tape.named_arrays(a.shape):
         if v is not a and v is not y:
@@ -203,6 +202,10 @@ def function_faults(
             kind = _POINT if activation else "other"
             yield put(f"at-{other}", kind, 0.3, f.slope(v), text)
             yield put(f"of-{other}", kind, 0.3, f.derivative(v, v), text)
+
+
+def _value(op: Op, x: Vector) -> Vector:
+    return op.forward(np, x, **op.defaults)
 
 
 def _power(tape: Tape, node: Node) -> Iterator[Fault]:

@@ -6,21 +6,23 @@ its own cotangent g. A `Fault` is a function from g to what someone who errs the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..backprop.chain import applied, is_constant, slope
 from ..graph.node import Node
 from ..graph.op import Op
 from ..notation.write import local_text
+from .kinds import known
 from .tape import Tape, Vector
 
 Handed = Callable[[Vector], Vector]
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "softplus", "leaky_relu", "elu", "silu", "gelu")
-KINKED = ("maximum", "minimum", "clip", "where")  # activations when written out
+ARITHMETIC = ("multiply", "divide", "pow", "square", "sqrt")  # what is no function with a name
+NUDGE = 1e-6  # how far operands are moved to see whether a slope moves with them
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Fault:
     cost: float
     apply: Handed
     text: str
+
+    def __post_init__(self) -> None:
+        known(self.kind)
 
     def words(self, tape: Tape, node: Node, index: int) -> str:
         """What is to be said, with the step's own names."""
@@ -59,22 +64,40 @@ def prime(op: Op, argument: str) -> str:
     return f"{head}'({argument})" if bracket else f"the derivative of {op.name}({argument})"
 
 
-def local_derivative(node: Node, index: int) -> Vector:
-    """The local derivative of an elementwise op, as an array or a number."""
-    assert node.op is not None
-    rule = node.op.rules[index]
-    return rule(np, node.data, *node.operands, **node.params) if callable(rule) else rule
+def bends(op: Op) -> bool:
+    """Whether an op is a curve or has a corner: elementwise, and no arithmetic."""
+    varies = op.elementwise and not all(is_constant(op, i) for i in range(op.arity or 0))
+    return varies and op.name not in ARITHMETIC
 
 
-def pulled(node: Node, index: int, g: Vector) -> Vector:
-    """What the op hands on before the sum over broadcast axes."""
+def is_mask(node: Node, index: int) -> bool:
+    """Whether a step lets entries through or not: its slope, between 0 and 1, does not move with
+    the operands, as that of relu, a clip and a maximum does not."""
     op = node.op
     assert op is not None
-    if op.elementwise:
-        return np.broadcast_to(g * local_derivative(node, index), node.shape)
-    rule = op.rules[0 if op.arity is None else index]
-    which = (index,) if op.arity is None else ()
-    return rule(np, g, node.data, *which, *node.operands, **node.params)
+    d = slope(node, index)
+    if not (np.all(d >= 0) and np.all(d <= 1)):
+        return False
+    moved = [
+        a if i in op.untouched else a + NUDGE * (1 + np.abs(a)) for i, a in enumerate(node.operands)
+    ]
+    return bool(np.all(pulled(node, index, np.ones(node.shape), moved) == d))
+
+
+def pulled(node: Node, index: int, g: Vector, operands: Sequence[Any] = ()) -> Vector:
+    """What the op hands on before the sum over broadcast axes, at other operands if given."""
+    op = node.op
+    assert op is not None
+    y = np.asarray(op.forward(np, *operands, **node.params)) if operands else node.data
+    c = applied(op, index, np, g, y, operands or node.operands, node.params)
+    return np.broadcast_to(c, node.shape) if op.elementwise else c
+
+
+def with_other(node: Node, index: int, g: Vector, factor: Vector) -> Vector:
+    """What a product hands to an input, before that sum, when its other factor is `factor`."""
+    assert node.op is not None
+    pair = (factor, node.operands[1]) if index == 1 else (node.operands[0], factor)
+    return applied(node.op, index, np, g, node.data, pair, node.params)
 
 
 def left_out(tape: Tape, node: Node) -> str:
@@ -108,9 +131,9 @@ def misread(tape: Tape, x: Any) -> Iterator[tuple[str, str, Vector, str]]:
     elif x.op.elementwise and len(values) == 1:
         text = f"{labels[0]} stands where {name} belongs"
         yield "before", "activation-derivative-at-wrong-point", values[0], text
-        if callable(x.op.rules[0]):
+        if not is_constant(x.op, 0):
             text = f"{prime(x.op, labels[0])} stands where {name} itself belongs"
-            yield "derived", "extra-factor", local_derivative(x, 0), text
+            yield "derived", "extra-factor", slope(x, 0), text
 
 
 def swapped(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from ..backprop.chain import fit
 from ..graph.node import Node
+from ..graph.op import Op
 from .claims import Claim
 from .compare import Comparison, compare
-from .faults import pulled
-from .search import push
-from .tape import Tape, Vector
+from .faults import bends, pulled
+from .tape import Site, Tape, Vector, carried
 
-_MOST_ENTRIES = 48  # kinked entries that are given a slope of their own each
+MOST_ENTRIES = 48  # kinked entries that are given a slope of their own each
+SLACK = 1e-9  # how far outside of its two sides a slope may be, by rounding
 
-Sites = list[tuple[Node, Vector]]
+Sites = list[Site]
 
 
 class Kinks:
@@ -29,17 +31,13 @@ class Kinks:
     @cached_property
     def sides(self) -> list[tuple[Node, list[Sites]]]:
         """Every kinked op's result, with what each side of the corner adds to its inputs."""
-        found = []
-        for node in self.tape.order:
-            if node.op is not None and node in self.tape.g:
-                options = self._options(node)
-                if options:
-                    found.append((node, options))
-        return found
+        nodes = (n for n in self.tape.order if n in self.tape.g and may_bend(n.op))
+        found = ((n, self._options(n)) for n in nodes)
+        return [(node, options) for node, options in found if options]
 
     def _options(self, node: Node) -> list[Sites]:
         g = self.tape.g[node]
-        calm = {i: self._handed(node, i, g) for i, x in enumerate(node.inputs) if self._flows(x)}
+        calm = {i: _handed(node, i, g) for i, x in enumerate(node.inputs) if self._flows(x)}
         options: list[Sites] = []
         for index, x in enumerate(node.inputs):
             if not self._flows(x):
@@ -51,7 +49,7 @@ class Kinks:
             for step in steps if a.size > 1 else steps[:2]:
                 operands = list(node.operands)
                 operands[index] = a + step
-                moved = {i: self._handed(node, i, g, tuple(operands)) for i in calm}
+                moved = {i: _handed(node, i, g, operands) for i in calm}
                 sites: Sites = []
                 for i, c in moved.items():
                     size = float(np.max(np.abs(calm[i]), initial=0.0))
@@ -66,26 +64,10 @@ class Kinks:
     def _flows(self, x: object) -> bool:
         return isinstance(x, Node) and x in self.tape.g
 
-    def _handed(
-        self, node: Node, index: int, g: Vector, operands: tuple[Vector, ...] | None = None
-    ) -> Vector:
-        op = node.op
-        assert op is not None
-        if operands is None:
-            return fit(pulled(node, index, g), node.inputs[index], op, index)
-        y = np.asarray(op.forward(np, *operands, **node.params))
-        rule = op.rules[0 if op.arity is None else index]
-        if op.elementwise:
-            local = rule(np, y, *operands, **node.params) if callable(rule) else rule
-            c = np.broadcast_to(g * local, node.shape)
-        else:
-            which = (index,) if op.arity is None else ()
-            c = rule(np, g, y, *which, *operands, **node.params)
-        return fit(c, node.inputs[index], op, index)
-
     def reading(self, claim: Claim) -> tuple[Comparison, str] | None:
         """If a claim is the gradient with other slopes at the corners: how close, and the note."""
-        above = set(self.tape.above(claim.node))
+        order = self.tape.above(claim.node)
+        above = set(order)
         there = [
             (node, options)
             for node, options in self.sides
@@ -93,62 +75,64 @@ class Kinks:
         ]
         if not there:
             return None
-        order = self.tape.above(claim.node)
         missing = claim.value - claim.expected
 
         def effect(sites: Sites) -> Vector:
             inside = [(x, d) for x, d in sites if x in above]
-            return push(order, self.tape, inside, claim.node, {})
+            return carried(inside, order, above).get(claim.node, np.zeros(claim.node.shape))
 
         effects = [[effect(sites) for sites in options] for _, options in there]
         tries = [e for options in effects for e in options]
         for k in range(max(map(len, effects))):  # the same side at every corner
-            tries.append(
-                sum(
-                    (o[min(k, len(o) - 1)] for o in effects[1:]),
-                    effects[0][min(k, len(effects[0]) - 1)],
-                )
-            )
+            tries.append(np.sum([o[min(k, len(o) - 1)] for o in effects], axis=0))
+        predicted = []
         for e in tries:
             weight = float(np.sum(e * e))
             share = float(np.sum(e * missing)) / weight if weight else 0.0
-            if -1e-9 <= share <= 1 + 1e-9:
-                compared = compare(claim.value, claim.expected + share * e, 10 * claim.tolerance)
-                if compared.right and share > 0:
-                    return compared, self._note(there)
-        predicted = self._entry_by_entry(claim, there, effect, missing)
-        if predicted is not None:
-            compared = compare(claim.value, predicted, 10 * claim.tolerance)
+            if 0 < share <= 1 + SLACK:
+                predicted.append(share * e)
+        if len(there) == 1:
+            predicted += _entry_by_entry(there[0][1], effect, missing)
+        for e in predicted:
+            compared = compare(claim.value, claim.expected + e, 10 * claim.tolerance)
             if compared.right:
                 return compared, self._note(there)
         return None
 
-    def _entry_by_entry(
-        self, claim: Claim, there: list[tuple[Node, list[Sites]]], effect: object, missing: Vector
-    ) -> Vector | None:
-        """Every kinked entry with a slope of its own, found by least squares."""
-        assert callable(effect)
-        columns: list[Vector] = []
-        for _, options in there:
-            for sites in options:
-                for x, delta in sites:
-                    for at in zip(*np.nonzero(delta), strict=True):
-                        if len(columns) >= _MOST_ENTRIES:
-                            return None
-                        one = np.zeros_like(delta)
-                        one[at] = delta[at]
-                        columns.append(effect([(x, one)]).ravel())
-        if not columns or len(there) != 1 or len(there[0][1][0]) != 1:
-            return None  # two inputs share one slope; their entries cannot be moved one by one
-        matrix = np.stack(columns, axis=1)
-        shares, *_ = np.linalg.lstsq(matrix, missing.ravel(), rcond=None)
-        if (shares < -1e-9).any() or (shares > 1 + 1e-9).any():
-            return None
-        return claim.expected + (matrix @ shares).reshape(claim.node.shape)
-
     def _note(self, there: list[tuple[Node, list[Sites]]]) -> str:
         where = " and ".join(self.tape.step(node) for node, _ in there[:2])
         return f"a valid one-sided derivative at the kink of  {where}"
+
+
+def may_bend(op: Op | None) -> bool:
+    """Whether an op may have a corner: of the elementwise ones all that are no arithmetic."""
+    return op is not None and (bends(op) or not op.elementwise)
+
+
+def _entry_by_entry(
+    options: list[Sites], effect: Callable[[Sites], Vector], missing: Vector
+) -> list[Vector]:
+    """What is missing, with a slope of its own at every kinked entry, found by least squares."""
+    if any(len(sites) > 1 for sites in options):
+        return []  # two inputs share one slope; their entries cannot be moved one by one
+    columns: list[Vector] = []
+    for ((x, delta),) in options:
+        for at in zip(*np.nonzero(delta), strict=True):
+            one = np.zeros_like(delta)
+            one[at] = delta[at]
+            columns.append(effect([(x, one)]).ravel())
+            if len(columns) > MOST_ENTRIES:
+                return []
+    matrix = np.stack(columns, axis=1)
+    shares, *_ = np.linalg.lstsq(matrix, missing.ravel(), rcond=None)
+    if (shares < -SLACK).any() or (shares > 1 + SLACK).any():
+        return []
+    return [(matrix @ shares).reshape(missing.shape)]
+
+
+def _handed(node: Node, index: int, g: Vector, operands: Sequence[Vector] = ()) -> Vector:
+    assert node.op is not None
+    return fit(pulled(node, index, g, operands), node.inputs[index], node.op, index)
 
 
 def _same(one: Sites, two: Sites) -> bool:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..graph.node import Node
-from .tape import Tape
+from .kinds import known
+from .tape import Tape, terms_of
 
 
-class Meaning(NamedTuple):
+@dataclass(frozen=True)
+class Meaning:
     """What a factor k is called, how far-fetched that is, and the words for it."""
 
     kind: str
     cost: float
     text: str
+
+    def __post_init__(self) -> None:
+        known(self.kind)
 
 
 class Scales:
@@ -45,21 +51,15 @@ class Scales:
                 found.setdefault(n, f"the number of {word} of {name}")
         for name, shape in named:
             found.setdefault(prod(shape), f"the number of entries of {name}")
-        for node in tape.order:
-            if node.op is not None and node.op.name in ("sum", "mean"):
-                n = node.operands[0].size // max(node.data.size, 1)
-                found.setdefault(n, f"the number of terms of {tape.label(node)}")
+        for node in tape.made_by("sum", "mean"):
+            found.setdefault(terms_of(node), f"the number of terms of {tape.label(node)}")
         return {n: words for n, words in found.items() if n > 1}
 
     @cached_property
     def reductions(self) -> set[int]:
         """How many terms the sums and means of the graph have, and the lengths of their axes."""
-        found: set[int] = set()
-        for node in self.tape.order:
-            if node.op is None or node.op.name not in ("sum", "mean", "cross_entropy", "matmul"):
-                continue
-            if node.op.name != "matmul":
-                found.add(node.operands[0].size // max(node.data.size, 1))
+        found = {terms_of(node) for node in self.tape.made_by("sum", "mean")}
+        for node in self.tape.made_by("sum", "mean", "matmul"):
             found.update(node.operands[0].shape)
         return found
 
@@ -67,11 +67,10 @@ class Scales:
     def constants(self) -> list[float]:
         """The scalar constants that the graph multiplies, divides or takes powers by."""
         found = {2.0, 4.0, 3.0}
-        for node in self.tape.order:
-            if node.op is not None and node.op.name in ("multiply", "divide", "pow"):
-                for x in node.inputs:
-                    if not isinstance(x, Node) and np.ndim(x) == 0 and float(x) not in (0, 1, -1):
-                        found.add(abs(float(x)))
+        for node in self.tape.made_by("multiply", "divide", "pow"):
+            for x in node.inputs:
+                if not isinstance(x, Node) and np.ndim(x) == 0 and float(x) not in (0, 1, -1):
+                    found.add(abs(float(x)))
         return sorted(found)
 
     def _summed_near(self, node: Node) -> set[int]:
@@ -90,7 +89,7 @@ class Scales:
                 continue  # a matrix product sums too, but nobody takes a mean of it
             if n.op.name in ("sum", "matmul"):
                 found.update(np.shape(n.operands[0]))
-                found.add(np.size(n.operands[0]) // max(np.size(n.data), 1))
+                found.add(terms_of(n))
         return found
 
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
@@ -185,7 +184,7 @@ class Scales:
                 text = text.replace("the gradient", "what it should be", 1)
                 yield Meaning(m.kind, m.cost + (0.0 if junction else 0.05), text)
         if op.name == "sum":
-            n = node.operands[0].size // max(node.data.size, 1)
+            n = terms_of(node)
             if n > 1 and _close(k, 1 / n, tol):
                 text = (
                     f"{mine} 1/{n} of {due}, off by exactly {n}, "

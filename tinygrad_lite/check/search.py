@@ -9,21 +9,25 @@ agree are carried down in full and compared entry by entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from ..backprop.chain import contribution, fit
+from ..backprop.flow import Step, flow, tangents
 from ..graph.node import Node
 from .catalogue import Catalogue
 from .claims import Claim
 from .faults import Fault
-from .tape import Tape, Vector
+from .kinds import RARITY, known
+from .tape import Site, Tape, Vector, carried
 
 LARGE = 1_000  # nodes above which functions written out in several steps are not looked for
+ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
+VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
 
 
 @dataclass
@@ -34,8 +38,39 @@ class Explanation:
     cost: float
     text: str
     where: str = ""
-    sites: list[tuple[Node, Vector]] = field(default_factory=list)
+    sites: Iterable[Site] = ()
     other_kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in (self.kind, *self.other_kinds):
+            known(kind)
+
+    @property
+    def rank(self) -> float:
+        """What to sort by: of equal costs the commoner kind comes first."""
+        return self.cost + RARITY[self.kind]
+
+
+class Guess(NamedTuple):
+    """A fault at the step from `node` to `x`, its input number `which`: what it adds there, and the
+    projection of the gradient that it would give."""
+
+    node: Node
+    which: int
+    x: Node
+    fault: Fault
+    delta: Vector
+    projected: float
+
+
+class Changed(NamedTuple):
+    """A node whose gradient has been changed as a whole."""
+
+    node: Node
+    kind: str
+    cost: float
+    text: str
+    value: Vector
 
 
 class Search:
@@ -58,9 +93,9 @@ class Search:
         self.tape, self.claim, self.target = tape, claim, claim.node
         self.value = claim.value if value is None else value
         self.blocked = {n: v for n, v in blocked.items() if n is not claim.node}
-        self.region = self._region()
-        self.g = self._cotangents()
+        self.region = tape.above(self.target, self.blocked)
         self.inside = set(self.region)
+        self.g = self.swept(contribution)
         self.expected = self.g[self.target]
         size = float(np.max(np.abs(self.value), initial=0.0))
         grain = max(claim.eps, 1e-14)
@@ -79,33 +114,10 @@ class Search:
         """<u, the claim>."""
         return float(np.sum(self._u * self.value))
 
-    def _region(self) -> list[Node]:
-        """The nodes that feel the claimed node without passing a claim in between."""
-        found = {self.target}
-        stack = [self.target]
-        while stack:
-            for node, _ in self.tape.consumers[stack.pop()]:
-                if node not in found:
-                    found.add(node)
-                    if node not in self.blocked:
-                        stack.append(node)
-        return sorted(found, key=lambda n: self.tape.position[n])
-
-    def _cotangents(self) -> dict[Node, Vector]:
-        found: dict[Node, Vector] = {}
-        for node in self.region:
-            if node in self.blocked:
-                found[node] = self.blocked[node]
-            elif node is self.tape.root:
-                found[node] = self.tape.g[node]
-            else:
-                parts = [contribution(n, i, found[n]) for n, i in self.edges_into(node)]
-                found[node] = sum(parts[1:], parts[0])
-        return found
-
-    def edges_into(self, node: Node) -> list[tuple[Node, int]]:
-        """The steps that contribute to a node's cotangent."""
-        return self.tape.consumers[node]
+    def swept(self, step: Step) -> dict[Node, Vector]:
+        """The cotangents of the region, given the claims above, by other steps than the right."""
+        seeds = {self.tape.root: self.tape.g[self.tape.root], **self.blocked}
+        return flow(self.region, seeds, step, within=self.inside, fixed=self.blocked)
 
     @cached_property
     def edges(self) -> list[tuple[Node, int, Node]]:
@@ -114,7 +126,7 @@ class Search:
             (n, i, x)
             for x in self.region
             if x not in self.blocked and x is not self.tape.root
-            for n, i in self.edges_into(x)
+            for n, i in self.tape.consumers[x]
         ]
 
     @cached_property
@@ -125,27 +137,31 @@ class Search:
     @cached_property
     def tangents(self) -> dict[Node, Vector]:
         """How every node moves when the claimed one moves along u; none beyond other claims."""
-        found: dict[Node, Vector] = {self.target: self._u}
-        for node in self.region[::-1]:
-            if node is self.target or node in self.blocked:
-                continue
-            found[node] = _tangent(node, found)
-        for node in self.blocked:
-            found[node] = np.zeros(node.shape)
-        return found
+        open_ = [n for n in self.region if n not in self.blocked]
+        return tangents(open_, {self.target: self._u})
 
     def project(self, x: Node, delta: Vector) -> float:
         """<u, what a delta at x adds to the claimed gradient>."""
-        return float(np.sum(self.tangents[x] * delta))
+        return float(np.vdot(self.tangents[x], delta))
 
-    def carry(self, sites: list[tuple[Node, Vector]]) -> Vector:
+    def moved(self, sites: Iterable[Site]) -> dict[Node, Vector]:
+        """What deltas at some nodes add to the cotangents of the region."""
+        return carried(sites, self.region, self.inside, self.blocked)
+
+    def carry(self, sites: Iterable[Site]) -> Vector:
         """The claimed node's gradient when deltas are added at some nodes."""
-        return self.expected + push(self.region, self.tape, sites, self.target, self.blocked)
+        return self.expected + self.moved(sites).get(self.target, 0.0)
 
-    def agrees(self, projected: float, weight: float = 1.0) -> bool:
+    def agrees(self, projected: float) -> bool:
         """Whether a projection may be that of the claim."""
         size = abs(projected) + abs(self.goal) + abs(self.base)
-        return abs(projected - self.goal) <= self.slack + 1e-7 * weight * size
+        return abs(projected - self.goal) <= self.slack + 1e-7 * size
+
+    def explained(
+        self, kind: str, cost: float, text: str, step: Node, sites: Iterable[Site] = ()
+    ) -> Explanation:
+        """One mistake, at a step of the graph."""
+        return Explanation(kind, ONE + cost, text, self.tape.step(step), sites)
 
     def matches(self, predicted: Vector) -> bool:
         """Whether a mistake's gradient is the claim, entry by entry."""
@@ -179,93 +195,36 @@ class Search:
         except ValueError:
             return c
 
-    @cached_property
-    def singles(self) -> list[tuple[Node, int, Node, Fault, Vector, float]]:
-        """Every applicable fault with the delta that it adds, and the projection of the result."""
-        found = []
-        for n, i, x, fault in self.faults:
-            c = self.apply(n, i, fault, self.g[n])
-            if c is None or c.shape != x.shape or not np.isfinite(c).all():
-                continue
-            delta = c - self.parts[n, i]
-            found.append((n, i, x, fault, delta, self.base + self.project(x, delta)))
-        return found
+    def guess(
+        self, n: Node, i: int, x: Node, fault: Fault, g: Vector, right: Vector
+    ) -> Guess | None:
+        """A fault at a step, given the step's cotangent and what it rightly hands on."""
+        c = self.apply(n, i, fault, g)
+        if c is None or c.shape != x.shape or not np.isfinite(c).all():
+            return None
+        delta = c - right
+        return Guess(n, i, x, fault, delta, self.base + self.project(x, delta))
 
     @cached_property
-    def written_out(self) -> list[tuple[Node, int, Node, Fault, Vector, float]]:
+    def singles(self) -> list[Guess]:
+        """Every applicable fault at every step."""
+        made = (
+            self.guess(n, i, x, fault, self.g[n], self.parts[n, i])
+            for n, i, x, fault in self.faults
+        )
+        return [guess for guess in made if guess]
+
+    @cached_property
+    def written_out(self) -> list[Guess]:
         """The same for functions that the user wrote out in several steps."""
-        found: list[tuple[Node, int, Node, Fault, Vector, float]] = []
+        found: list[Guess] = []
         if len(self.region) > LARGE:
             return found
-        for shadow, x, y in self.catalogue.shadows:
-            if x not in self.inside or y not in self.inside or x in self.blocked:
-                continue
-            right = contribution(shadow, 0, self.g[y])
-            for fault in self.catalogue(shadow, 0):
-                c = self.apply(shadow, 0, fault, self.g[y])
-                if c is not None and c.shape == x.shape and np.isfinite(c).all():
-                    delta = c - right
-                    projected = self.base + self.project(x, delta)
-                    found.append((shadow, 0, x, fault, delta, projected))
+        for node, x, y in self.catalogue.shadows:
+            if {x, y} <= self.inside and x not in self.blocked:
+                right = contribution(node, 0, self.g[y])
+                made = (
+                    self.guess(node, 0, x, f, self.g[y], right) for f in self.catalogue(node, 0)
+                )
+                found += [guess for guess in made if guess]
         return found
-
-    def in_other_shapes(self) -> Iterator[tuple[Node, int, Fault, Vector]]:
-        """Faults at the last step into the claimed node whose result does not have its shape."""
-        for n, i in self.edges_into(self.target):
-            for fault in self.catalogue(n, i):
-                c = self.apply(n, i, fault, self.g[n])
-                if c is not None and c.shape != self.target.shape:
-                    yield n, i, fault, c
-
-
-def push(
-    order: list[Node],
-    tape: Tape,
-    sites: list[tuple[Node, Vector]],
-    target: Node,
-    blocked: Mapping[Node, Any],
-) -> Vector:
-    """What deltas at some nodes add to the gradient of `target`; nodes in `blocked` pass nothing
-    on."""
-    moved: dict[Node, Vector] = {}
-    for x, delta in sites:
-        moved[x] = moved[x] + delta if x in moved else delta
-    for node in order:
-        if node in blocked or node is tape.root:
-            continue
-        for n, i in tape.consumers[node]:
-            if n in moved and n not in blocked:
-                c = contribution(n, i, moved[n])
-                moved[node] = moved[node] + c if node in moved else c
-    return moved.get(target, np.zeros(target.shape))
-
-
-def _tangent(node: Node, tangents: Mapping[Node, Vector]) -> Vector:
-    """How a node moves when its inputs move along their tangents."""
-    op = node.op
-    assert op is not None
-    moving = [
-        (i, tangents[x]) for i, x in enumerate(node.inputs) if isinstance(x, Node) and x in tangents
-    ]
-    operands = node.operands
-    if op.elementwise:
-        total: Any = 0.0
-        with np.errstate(all="ignore"):
-            for i, t in moving:
-                rule = op.rules[i]
-                local = rule(np, node.data, *operands, **node.params) if callable(rule) else rule
-                total = total + local * t
-        return np.broadcast_to(np.asarray(total, dtype=float), node.shape)
-    # Central difference: exact for sums, products and moves of entries, close enough for the rest.
-    size = max(float(np.max(np.abs(t), initial=0.0)) for _, t in moving)
-    if size == 0:
-        return np.zeros(node.shape)
-    scale = max(float(np.max(np.abs(operands[i]), initial=0.0)) for i, _ in moving) or 1.0
-    h = 1e-5 * scale / size
-    ends = []
-    for sign in (h, -h):
-        at = list(operands)
-        for i, t in moving:
-            at[i] = operands[i] + sign * t
-        ends.append(np.asarray(op.forward(np, *at, **node.params)))
-    return (ends[0] - ends[1]) / (2 * h)

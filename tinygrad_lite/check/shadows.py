@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..backprop.chain import is_activation
 from ..graph.node import Node
 from ..graph.op import Op
 from ..ops import registry
-from .faults import ACTIVATIONS
+from .faults import bends
 from .tape import Tape, Vector
 
-_LONGEST = 10  # steps of one written-out function
-_BENT = ("exp", "expm1", "tanh", "maximum", "where", "abs", "clip", "erf", "sigmoid")
+LONGEST = 10  # steps of one written-out function
+ACTIVATIONS = [op for op in registry.values() if is_activation(op, op.defaults)]
 
 
 class Shadow(NamedTuple):
@@ -46,7 +47,7 @@ def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, obje
     steps, bent = {x: 0}, {x: False}
     values: list[tuple[Op, Vector]] = []
     stack = [x]
-    while stack and len(steps) < 3 * _LONGEST:
+    while stack and len(steps) < 3 * LONGEST:
         for n, _ in tape.consumers[stack.pop()]:
             op = n.op
             assert op is not None
@@ -58,13 +59,12 @@ def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, obje
             if any(a is None and np.ndim(b) for a, b in zip(inputs, n.inputs, strict=True)):
                 continue
             steps[n] = 1 + max(steps[a] for a in inputs if a is not None)
-            if steps[n] < _LONGEST:
+            if steps[n] < LONGEST:
                 stack.append(n)
-            bent[n] = op.name in _BENT or any(bent[a] for a in inputs if a is not None)
+            bent[n] = bends(op) or any(bent[a] for a in inputs if a is not None)
             if steps[n] > 1 and bent[n]:
                 if not values:
-                    ops = [registry[name] for name in ACTIVATIONS]
-                    values = [(op, op.forward(np, x.data, **op.defaults)) for op in ops]
+                    values = [(op, op.forward(np, x.data, **op.defaults)) for op in ACTIVATIONS]
                 for there, value in values:
                     if _equal(value, n.data):
                         yield n, there, {}
@@ -76,7 +76,7 @@ def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object
         return
     near = {x}
     layer = [x]
-    for _ in range(_LONGEST):
+    for _ in range(LONGEST):
         layer = [n for a in layer for n, _ in tape.consumers[a] if n not in near]
         near.update(layer)
     if not any(n.op is not None and n.op.name == "exp" for n in near):
@@ -91,5 +91,7 @@ def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object
 
 
 def _equal(a: Vector, b: Vector) -> bool:
+    """Whether two results are one, and not by being the same number everywhere, or both 0."""
     size = np.abs(b).max()
-    return bool(np.abs(a - b).max() <= 1e-9 * size) and (b.size == 1 or np.ptp(b) != 0)
+    telling = size > 0 if b.size == 1 else np.ptp(b) != 0
+    return bool(np.abs(a - b).max() <= 1e-9 * size and telling)

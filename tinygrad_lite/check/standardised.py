@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Node
-from .search import Search
+from .search import Changed, Search
 from .tape import Vector
 
+COMPACT = 0.3  # what it costs to suppose that the compact formula was used
 
-def normalised(search: Search) -> Iterator[tuple[Node, str, str, Vector]]:
-    """(x, kind, words, x's gradient) for slips in the formula, wherever it applies."""
+
+def normalised(search: Search) -> Iterator[Changed]:
+    """The gradient of what is normalised, for slips in the formula, wherever it applies."""
     tape = search.tape
     for x in search.region:
         if x in search.blocked or not _centred(search, x):
@@ -32,7 +34,7 @@ def normalised(search: Search) -> Iterator[tuple[Node, str, str, Vector]]:
                 name = tape.label(y)
                 right = _formula(search.g[y], y.data, scale, y.data, axis)
                 for kind, text, value in _slips(search.g[y], x.data, y.data, scale, axis, name):
-                    yield x, kind, text, search.g[x] - right + value
+                    yield Changed(x, kind, COMPACT, text, search.g[x] - right + value)
 
 
 def _centred(search: Search, x: Node) -> bool:

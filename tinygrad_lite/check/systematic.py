@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
-from .faults import Fault
-from .search import Search
-from .tape import Vector
+from .faults import Fault, with_other
+from .search import Explanation, Search
+from .shadows import Shadow
+from .tape import Vector, terms_of
+
+ALIKE = 0.3  # what it costs to suppose the same mistake at many steps
+LOOP = 0.2  # the same in a loop over samples or time, where it is one line of code
 
 Edge = tuple[Node, int]
 Replacement = Callable[[Vector], "Vector | None"]
 
 
-def resweep(search: Search, replaced: dict[Edge, Replacement]) -> Vector | None:
-    """The claimed node's gradient with some steps replaced."""
-    g = {n: search.g[n] for n in search.region if n in search.blocked or n is search.tape.root}
-    for x in search.region:
-        if x in g:
-            continue
-        total: Vector | None = None
-        for n, i in search.edges_into(x):
-            c = replaced[n, i](g[n]) if (n, i) in replaced else contribution(n, i, g[n])
-            if c is None or c.shape != x.shape:
-                return None
-            total = c if total is None else total + c
-        for shadow, below, y in search.catalogue.shadows:
-            if below is x and (shadow, 0) in replaced and y in g:
-                c = replaced[shadow, 0](g[y])
-                if c is None or c.shape != x.shape:
-                    return None
-                total = total + c - contribution(shadow, 0, g[y])
-        g[x] = total
-    return g[search.target]
+def resweep(search: Search, replaced: Mapping[Edge, Replacement]) -> Vector | None:
+    """The claimed node's gradient with some steps replaced; None where one has another shape."""
+    # What a function written out in several steps, y of x, is to hand to x in one comes with the
+    # last edge into x, which is below y.
+    beside: dict[Edge, list[Shadow]] = {}
+    for shadow in search.catalogue.shadows:
+        if (shadow.node, 0) in replaced and {shadow.x, shadow.y} <= search.inside:
+            beside.setdefault(search.tape.consumers[shadow.x][-1], []).append(shadow)
+    passed: dict[Node, Vector] = {}
+
+    def handed(node: Node, index: int, g: Vector) -> Vector:
+        if (node, index) not in replaced:
+            return contribution(node, index, g)
+        c = replaced[node, index](g)
+        if c is None or c.shape != np.shape(node.operands[index]):
+            raise _MisfitError
+        return c
+
+    def step(node: Node, index: int, g: Vector) -> Vector:
+        passed[node] = g
+        c = handed(node, index, g)
+        for shadow in beside.get((node, index), ()):
+            of_y = passed[shadow.y]
+            c = c + handed(shadow.node, 0, of_y) - contribution(shadow.node, 0, of_y)
+        return c
+
+    try:
+        return search.swept(step)[search.target]
+    except _MisfitError:
+        return None
 
 
-def everywhere(search: Search) -> Iterator[tuple[str, float, str, Node]]:
-    """(kind, cost, words, a step) of faults that, made at every step of a sort, give the claim."""
+class _MisfitError(Exception):
+    """A replaced step hands on another shape than its input's."""
+
+
+def everywhere(search: Search) -> Iterator[Explanation]:
+    """Faults that, made at every step of a sort, give the claim."""
     groups: dict[tuple[str, int, str], list[tuple[Node, int, Fault]]] = {}
-    written_out = ((n, i, x, fault) for n, i, x, fault, _, _ in search.written_out)
+    written_out = (guess[:4] for guess in search.written_out)
     for n, i, _, fault in (*search.faults, *written_out):
         assert n.op is not None
         groups.setdefault((n.op.name, i, fault.key), []).append((n, i, fault))
@@ -51,7 +69,7 @@ def everywhere(search: Search) -> Iterator[tuple[str, float, str, Node]]:
         ):
             n, i, fault = group[0]
             text = f"{fault.words(search.tape, n, i)}, and so at every step of this sort"
-            yield fault.kind, 0.3 + fault.cost, text, n
+            yield search.explained(fault.kind, ALIKE + fault.cost, text, n)
 
 
 def _fault(search: Search, n: Node, i: int, fault: Fault) -> Replacement:
@@ -69,7 +87,7 @@ def _explains(search: Search, replaced: dict[Edge, Replacement]) -> bool:
     return predicted is not None and search.matches(predicted)
 
 
-def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+def shared(search: Search) -> Iterator[Explanation]:
     """A scalar mistake at every step that uses the same weight, or is the same sort of mean."""
     tape = search.tape
     groups: dict[object, list[Edge]] = {}
@@ -92,7 +110,7 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             (-1.0, "sign", "has the wrong sign"),
         ]
         if n.op.name in ("sum", "mean"):
-            terms = n.operands[0].size // max(n.data.size, 1)
+            terms = terms_of(n)
             k = float(terms) if n.op.name == "mean" else 1 / terms
             words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
             options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
@@ -102,12 +120,12 @@ def shared(search: Search) -> Iterator[tuple[str, float, str, Node]]:
         for k, kind, words in options:
             if _explains(search, {(m, i): _scaled(m, i, k) for m, i in group}):
                 text = f"every path through steps such as {tape.step(n)} {words}"
-                yield kind, 0.3, text, n
+                yield search.explained(kind, ALIKE, text, n)
 
 
-def in_a_loop(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+def in_a_loop(search: Search) -> Iterator[Explanation]:
     """A parameter used once per sample: only one sample counted, or no sample's own number."""
-    edges = search.edges_into(search.target)
+    edges = search.tape.consumers[search.target]
     if len(edges) < 3:
         return
     name = search.tape.label(search.target)
@@ -117,20 +135,20 @@ def in_a_loop(search: Search) -> Iterator[tuple[str, float, str, Node]]:
                 f"only one of the {len(edges)} paths from {name} is counted; its gradient adds up "
                 "over all of them (+=)"
             )
-            yield "missing-term", 0.2, text, n
+            yield search.explained("missing-term", LOOP, text, n)
     factors = [n.operands[1 - i] for n, i in edges if n.op is not None and n.op.name == "multiply"]
     numbers = len(factors) == len(edges) and all(np.ndim(c) == 0 and c for c in factors)
     if numbers and _explains(search, {(n, i): lambda g: g for n, i in edges}):
         text = f"what {name} is multiplied by is left out, and so at every step of this sort"
-        yield "missing-factor", 0.2, text, edges[0][0]
+        yield search.explained("missing-factor", LOOP, text, edges[0][0])
 
 
-def in_sequence(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+def in_sequence(search: Search) -> Iterator[Explanation]:
     """A weight used at every step of a sequence, with the neighbour's state in its gradient."""
     tape = search.tape
     groups: dict[tuple[str, int], list[Edge]] = {}
-    for n, i in search.edges_into(search.target):
-        if n.op is not None and n.op.name in ("matmul", "multiply", "linear"):
+    for n, i in search.tape.consumers[search.target]:
+        if n.op is not None and n.op.name in ("matmul", "multiply"):
             groups.setdefault((n.op.name, i), []).append((n, i))
     for (_, i), group in groups.items():
         states = [n.operands[1 - i] for n, _ in group]
@@ -152,29 +170,19 @@ def in_sequence(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             if _explains(search, replaced):
                 name = tape.label(search.target)
                 text = f"the state of the neighbouring step stands in every product with {name}"
-                yield "off-by-index", 0.2, text, group[0][0]
+                yield search.explained("off-by-index", LOOP, text, group[0][0])
                 break
 
 
 def _with_state(n: Node, index: int, state: Vector) -> Replacement:
-    op = n.op
-    assert op is not None
-
-    def apply(g: Vector) -> Vector:
-        operands = list(n.operands)
-        operands[1 - index] = state
-        if op.elementwise:
-            return g * state
-        return np.asarray(op.rules[index](np, g, n.data, *operands, **n.params))
-
-    return apply
+    return lambda g: with_other(n, index, g, state)
 
 
-def mixed(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+def mixed(search: Search) -> Iterator[Explanation]:
     """Several paths into one node, each left out, counted twice or with the wrong sign."""
     tape = search.tape
     for x in search.region:
-        edges = search.edges_into(x)
+        edges = search.tape.consumers[x]
         if x in search.blocked or not 2 <= len(edges) <= min(12, search.value.size - 1):
             continue
         parts = [search.carry([(x, search.parts[n, i])]) - search.expected for n, i in edges]
@@ -195,14 +203,15 @@ def mixed(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             kinds = {-1: "missing-term", -2: "sign", 1: "double-count"}
             kind = next(kinds[k] for k in (-1, -2, 1) if k in changed)
             text = f"of what flows to {tape.label(x)}, {'; '.join(each)}"
-            yield kind, 0.3 + 0.1 * len(set(changed)), text, x
+            cost = ALIKE + 0.1 * len(set(changed))
+            yield search.explained(kind, cost, text, x)
             return
 
 
-def overwritten(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+def overwritten(search: Search) -> Iterator[Explanation]:
     """Overlapping slices of one array whose gradients replace each other instead of adding up."""
     for x in search.region:
-        edges = [(n, i) for n, i in search.edges_into(x) if n.op and n.op.name == "getitem"]
+        edges = [(n, i) for n, i in search.tape.consumers[x] if n.op and n.op.name == "getitem"]
         if len(edges) < 2 or x in search.blocked:
             continue
         rest = search.g[x] - sum(search.parts[n, i] for n, i in edges)
@@ -215,11 +224,11 @@ def overwritten(search: Search) -> Iterator[tuple[str, float, str, Node]]:
                     f"the gradients of overlapping parts of {search.tape.label(x)} overwrite each "
                     "other; they add up"
                 )
-                yield "missing-term", 0.1, text, x
+                yield search.explained("missing-term", 0.1, text, x)
                 return
 
 
-def cuts(search: Search) -> Iterator[tuple[str, float, str, Node]]:
+def cuts(search: Search) -> Iterator[Explanation]:
     """Two paths left out together: the mean and the variance of a normalisation."""
     tape = search.tape
     side = []
@@ -232,9 +241,9 @@ def cuts(search: Search) -> Iterator[tuple[str, float, str, Node]]:
             side.append(x)
     for a, one in enumerate(side[:24]):
         for two in side[a + 1 : 24]:
-            edges = (*search.edges_into(one), *search.edges_into(two))
+            edges = (*search.tape.consumers[one], *search.tape.consumers[two])
             predicted = resweep(search, {(n, i): _scaled(n, i, 0.0) for n, i in edges})
             if predicted is not None and search.matches(predicted):
                 text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
-                yield "missing-term", 0.3, text, one
+                yield search.explained("missing-term", ALIKE, text, one)
                 return

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextvars
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..backprop.chain import contribution
-from ..backprop.flow import sweep
+from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
 from ..graph.names import name_all
 from ..graph.node import Array, Node, topological_order
 from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
+Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
 
 
 class Tape:
@@ -31,14 +32,13 @@ class Tape:
         order = topological_order(root)
         arrays = [a for n in order for a in n.inputs if not isinstance(a, (Node, float, int))]
         known = dict(name_all([*order, *arrays]) if names is None else names)
-        self.user_root, self.user_names = root, known
+        self.user_names = known
         self.twin = replay(root, wide=True)
         self.root: Array = self.twin[root]  # type: ignore[assignment]
         self.order = topological_order(self.root)
         self.position = {node: i for i, node in enumerate(self.order)}
         self.seed = np.ones(self.root.shape) if seed is None else np.asarray(seed, dtype=float)
         self.g: dict[Node, Vector] = sweep(self.root, self.seed)
-        self.user = {new: old for old, new in self.twin.items()}
         self.names = {id(new): known[id(old)] for old, new in self.twin.items() if id(old) in known}
         for old, new in self.twin.items():
             if new.op is old.op:
@@ -53,13 +53,27 @@ class Tape:
                 if isinstance(x, Node) and x in self.g and node in self.g:
                     self.consumers[x].append((node, index))
 
-    def above(self, target: Node) -> list[Node]:
-        """The nodes between the root and `target`, both included, consumers first."""
+    def above(self, target: Node, blocked: Container[Node] = ()) -> list[Node]:
+        """The nodes that feel `target`, itself included, without passing a blocked one in between,
+        consumers first."""
         found = {target}
-        for node in self.order[: self.position[target]][::-1]:
-            if node in self.g and any(x in found for x in node.parents()):
-                found.add(node)
-        return [node for node in self.order[: self.position[target] + 1] if node in found]
+        stack = [target]
+        while stack:
+            for node, _ in self.consumers[stack.pop()]:
+                if node not in found:
+                    found.add(node)
+                    if node not in blocked:
+                        stack.append(node)
+        return sorted(found, key=self.position.__getitem__)
+
+    def carried(self, sites: Iterable[Site], target: Node) -> Vector:
+        """What deltas at some nodes add to the gradient of `target`."""
+        above = self.above(target)
+        return carried(sites, above, set(above)).get(target, np.zeros(target.shape))
+
+    def made_by(self, *names: str) -> Iterator[Node]:
+        """The results of some ops, consumers first."""
+        return (n for n in self.order if n.op is not None and n.op.name in names)
 
     def label(self, node: Node) -> str:
         """What a node is called: its name, else how it is computed."""
@@ -163,20 +177,29 @@ class Tape:
             return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
 
         twin = replay(self.root, adjust=lambda _, value: shake(value))
-        found: dict[Node, Vector] = {self.root: self.seed}
-        for node in self.order:
-            g = found.get(node)
-            if node.op is None or g is None:
-                continue
-            for index, x in enumerate(node.inputs):
-                if isinstance(x, Node) and x in self.g:
-                    calm = contribution(node, index, g)
-                    c = contribution(twin[node], index, g)  # NaN where a maximum was moved
-                    # A kink is not conditioning: what jumps keeps the side it was recorded on.
-                    steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
-                    c = shake(np.where(steady, c, calm))
-                    found[x] = c if x not in found else found[x] + c
-        return found
+
+        def shaken(node: Node, index: int, g: Vector) -> Vector:
+            calm = contribution(node, index, g)
+            c = contribution(twin[node], index, g)  # NaN where a maximum was moved
+            # A kink is not conditioning: what jumps keeps the side it was recorded on.
+            steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
+            return shake(np.where(steady, c, calm))
+
+        return flow(self.order, {self.root: self.seed}, shaken, within=self.g)
+
+
+def carried(
+    sites: Iterable[Site],
+    order: Iterable[Node],
+    within: Container[Node],
+    blocked: Container[Node] = (),
+) -> dict[Node, Vector]:
+    """What deltas at some nodes add to the cotangents of the nodes `within`; `blocked` ones receive
+    nothing and hand nothing on."""
+    seeds: dict[Node, Vector] = {}
+    for x, delta in sites:
+        seeds[x] = seeds[x] + delta if x in seeds else delta
+    return flow(order, seeds, within=within, fixed=blocked, stops=blocked)
 
 
 _SHAKE = 1e-8
@@ -190,6 +213,11 @@ def _size(node: Node, g: Vector, c: Vector) -> Any:
         return np.maximum(np.abs(g), np.abs(c))
     largest = float(np.max(np.abs(c), initial=0.0))
     return max(largest, float(np.max(np.abs(g), initial=0.0))) if node.op.elementwise else largest
+
+
+def terms_of(node: Node) -> int:
+    """How many terms each entry of a sum or a mean has."""
+    return int(node.operands[0].size // max(node.data.size, 1))
 
 
 def in_fresh_context(function: Any, *args: Any) -> Any:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
+from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
-from .faults import local_derivative, prime
+from .faults import prime
 from .scales import Scales, tolerance_of
-from .search import Search
+from .search import Changed, Search
 from .tape import Tape, Vector
 
 LARGE = 300  # nodes: beyond, a factor too many is looked for only where it could come from
-
-
-class Changed(NamedTuple):
-    """A node whose gradient has been changed as a whole."""
-
-    node: Node
-    kind: str
-    cost: float
-    text: str
-    value: Vector
 
 
 def changed_gradients(search: Search) -> Iterator[Changed]:
@@ -39,17 +29,16 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
         at = "" if x is tape.root else f" in the gradient with respect to {name}"
         for shape in dict.fromkeys((x.shape, (1, *x.shape[1:]), x.shape[1:], (*x.shape[:-1], 1))):
             for other, v in tape.named_arrays(shape):
-                extra = Changed(
-                    x, "extra-factor", 0.3, f"there is a factor {other} too many{at}", g * v
-                )
-                less = Changed(x, "missing-factor", 0.3, f"a factor {other} is missing{at}", g / v)
                 if id(v) in divisors:
                     text = f"the division by {other} is missing{at}"
-                    extra = extra._replace(kind="missing-factor", text=text, cost=0.25)
+                    yield Changed(x, "missing-factor", 0.25, text, g * v)
                     text = f"there is a division by {other} too many{at}"
-                    less = less._replace(kind="extra-factor", text=text)
-                yield extra
-                yield less
+                    yield Changed(x, "extra-factor", 0.3, text, g / v)
+                else:
+                    text = f"there is a factor {other} too many{at}"
+                    yield Changed(x, "extra-factor", 0.3, text, g * v)
+                    text = f"a factor {other} is missing{at}"
+                    yield Changed(x, "missing-factor", 0.3, text, g / v)
         for other, v, source in factors.get(x.shape, ()):
             if large and source is not x:
                 continue
@@ -77,12 +66,11 @@ def changed_gradients(search: Search) -> Iterator[Changed]:
 def _divisors(tape: Tape) -> dict[int, Vector]:
     """The arrays (by id) that something is divided by, and their factors."""
     found: dict[int, Vector] = {}
-    for n in tape.order:
-        if n.op is not None and n.op.name == "divide":
-            found[id(n.operands[1])] = n.operands[1]
-            below = n.inputs[1]
-            if isinstance(below, Node) and below.op is not None and below.op.name == "multiply":
-                found.update((id(v), v) for v in below.operands)
+    for n in tape.made_by("divide"):
+        found[id(n.operands[1])] = n.operands[1]
+        below = n.inputs[1]
+        if isinstance(below, Node) and below.op is not None and below.op.name == "multiply":
+            found.update((id(v), v) for v in below.operands)
     return found
 
 
@@ -93,10 +81,10 @@ def _local_derivatives(search: Search) -> dict[tuple[int, ...], list[tuple[str, 
     for n in (*(shadow.node for shadow in search.catalogue.shadows), *tape.order):
         if n.op is None:
             continue
-        if n.op.elementwise and len(n.operands) == 1 and callable(n.op.rules[0]):
-            text, d = prime(n.op, tape.label_of(n.inputs[0])), np.asarray(local_derivative(n, 0))
+        if n.op.elementwise and len(n.operands) == 1 and not is_constant(n.op, 0):
+            text, d = prime(n.op, tape.label_of(n.inputs[0])), np.asarray(slope(n, 0))
             if n.op.name == "softplus":  # of logits: the probability is not in the graph
-                p = local_derivative(n, 0)
+                p = slope(n, 0)
                 found.setdefault(d.shape, []).append(
                     (f"σ'({tape.label_of(n.inputs[0])})", p * (1 - p), n.inputs[0])
                 )

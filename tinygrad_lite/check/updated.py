@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..backprop.chain import fit
 from ..graph.node import Node
+from .faults import with_other
 from .search import Explanation, Search
 from .tape import Vector
 
@@ -28,9 +28,9 @@ def updated_weights(search: Search) -> Iterator[Explanation]:
         if W.op is not None or W not in tape.g or W is search.target:
             continue
         steps = [
-            (n, x, _with(n, i, search.g[n], factor))
+            (n, x, fit(with_other(n, i, search.g[n], factor), x, n.op, i))
             for n, i, x in search.edges
-            if (factor := _moved(n, i, W, tape.g[W])) is not None
+            if n.op in BILINEAR and (factor := _moved(n, i, W, tape.g[W])) is not None
         ]
         sites = [(x, delta) for _, x, delta in steps]
         moved = search.carry(sites) - search.expected
@@ -45,28 +45,14 @@ def updated_weights(search: Search) -> Iterator[Explanation]:
                 f"stands where {name} belongs; use the weights of the forward pass"
             )
             scaled = [(x, -step * delta) for x, delta in sites]
-            yield Explanation("other", 1.3, text, tape.step(steps[0][0]), scaled)
+            yield search.explained("other", 0.3, text, steps[0][0], scaled)
 
 
 def _moved(node: Node, index: int, W: Node, gradient: Vector) -> Vector | None:
     """How the other factor of a product moves with W: when it is W, or W transposed."""
-    if node.op not in BILINEAR:
-        return None
     other = node.inputs[1 - index]
     if other is W:
         return gradient
     if isinstance(other, Node) and other.op is ops.permute_dims and other.inputs[0] is W:
         return np.transpose(gradient, other.params["axes"])
     return None
-
-
-def _with(node: Node, index: int, g: Vector, factor: Vector) -> Vector:
-    """What a product hands to an input when its other factor is `factor`."""
-    op, x = node.op, node.inputs[index]
-    assert op is not None
-    operands: list[Any] = list(node.operands)
-    operands[1 - index] = factor
-    rule = op.rules[index]
-    if op.elementwise:
-        return fit(np.asarray(g * rule(np, node.data, *operands)), x, op, index)
-    return fit(rule(np, g, node.data, *operands), x, op, index)

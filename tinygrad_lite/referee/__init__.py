@@ -1,5 +1,7 @@
 """The referee for a backward pass that was written by hand."""
 
-from .referee import FunctionFinding, FunctionReport, WrongGradient, check_function
+from ..check.findings import WrongGradient
+from .referee import check_function
+from .report import FunctionFinding, FunctionReport
 
 __all__ = ["FunctionFinding", "FunctionReport", "WrongGradient", "check_function"]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..check import check
+from ..graph.backend import broadcast_axes
 from ..tensor import Tensor
 from .probes import Function, Probe
 
@@ -19,14 +20,14 @@ class Trial:
     """One input's gradient on one probe in one dtype: the claim, the reference, and where they
     differ. `expected` is NaN where it was not computed."""
 
+    name: str
     dtype: str
     claim: np.ndarray
     x: np.ndarray
-    name: str = ""
-    probe: Probe | None = None
-    graph: Graph | None = None
-    dys: list[np.ndarray] = field(default_factory=list)
-    expected: np.ndarray | None = None
+    probe: Probe
+    dys: list[np.ndarray]
+    graph: Graph | None
+    expected: np.ndarray | None
     off: np.ndarray | None = None
     wrong: bool = False
     elsewhere: bool = False
@@ -49,11 +50,6 @@ class Trial:
         if self.judged:
             self.error = float(np.max(distance[known])) / size
             self.caught = float(np.max(bound[known])) / size
-
-    @property
-    def rows(self) -> int:
-        """How many rows the probe has."""
-        return 1 if self.probe is None else self.probe.rows
 
 
 def explain(trials: list[Trial], function: Function) -> tuple[str, str]:
@@ -80,8 +76,8 @@ def _shape(trial: Trial) -> tuple[str, str]:
         return "shape", f"{told}."
     extra = len(claim) - len(wanted)
     if extra >= 0:
-        axes = [k for k, n in enumerate(claim) if k < extra or (wanted[k - extra] == 1 and n != 1)]
-        summed = trial.claim.sum(axis=tuple(axes)).reshape(-1)
+        axes = broadcast_axes(claim, wanted)
+        summed = trial.claim.sum(axis=axes)
         if axes and summed.size == trial.x.size:
             return (
                 "missing-broadcast-sum",
@@ -107,7 +103,6 @@ def _where(trial: Trial) -> str:
 
 
 def _title(trial: Trial) -> str:
-    assert trial.probe is not None
     return trial.probe.title + ("" if trial.dtype == "float64" else f" in {trial.dtype}")
 
 
@@ -117,7 +112,7 @@ def _when(first: Trial, wrong: list[Trial], right: list[Trial], function: Functi
         dtypes = " and ".join(sorted({t.dtype for t in wrong}))
         others = " and ".join(sorted({t.dtype for t in right}))
         return f"Wrong only in {dtypes}, right in {others}"
-    if right and all(t.rows == 1 for t in right) and all(t.rows > 1 for t in wrong):
+    if right and all(t.probe.rows == 1 for t in right) and all(t.probe.rows > 1 for t in wrong):
         return "Right with one row, wrong with several: look for a sum or a mean over the rows"
     for sign, text in ((-1, "< 0"), (1, "> 0")):
         if _only_where(wrong, right, sign):
@@ -127,11 +122,7 @@ def _when(first: Trial, wrong: list[Trial], right: list[Trial], function: Functi
             "Right when the upstream gradient is all ones: look for where it is averaged, summed "
             "or left out"
         )
-    if (
-        right
-        and all(t.probe is not None and t.probe.own for t in right)
-        and not any(t.probe is not None and t.probe.own for t in wrong)
-    ):
+    if right and all(t.probe.own for t in right) and not any(t.probe.own for t in wrong):
         return "Right on the inputs given, wrong on others of their shape (redraw=False skips them)"
     return ""
 
@@ -151,23 +142,23 @@ def _only_where(wrong: list[Trial], right: list[Trial], sign: int) -> bool:
 
 
 def _right_when_uniform(trial: Trial, function: Function) -> bool:
-    from_probe = trial.probe
-    if from_probe is None or trial.elsewhere or trial.off is None:
+    given = trial.probe
+    if trial.elsewhere or trial.off is None:
         return False
     ones = [np.ones_like(d) for d in trial.dys]
     if all(d.size == 1 for d in ones):
         return False
     index = tuple(np.argwhere(trial.off)[0])
     i = function.names.index(trial.name)
-    claim = function.gradients(from_probe.cast(trial.dtype), ones)[i]
+    claim = function.gradients(given.cast(trial.dtype), ones)[i]
     if claim is None:
         return False
     step = 1e-5 if function.wide == "float64" else 1e-2
     sides = []
     for t in (step, -step):
-        x = from_probe.values[i].copy()
+        x = given.values[i].copy()
         x[index] += t
-        ys = function.value(from_probe.moved({i: x}, "").cast(function.wide))[0]
+        ys = function.value(given.moved({i: x}, "").cast(function.wide))[0]
         sides.append(sum(float(np.sum(y)) for y in ys))
     slope = (sides[0] - sides[1]) / (2 * step)
     return abs(slope - float(claim[index])) <= 100 * step * max(
@@ -206,7 +197,7 @@ def _what(wrong: list[Trial]) -> tuple[str, str]:
         return "other", ""
     if all(r.size and np.ptp(r) <= 1e-3 * abs(r[0]) for r in ratios):
         each = [float(r[0]) for r in ratios]
-        rows = [t.rows for t in wrong]
+        rows = [t.probe.rows for t in wrong]
         if len(set(rows)) > 1 or (rows[0] > 1 and max(rows) > 2):
             if all(abs(c * n - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
                 return "mean-vs-sum", "It is 1/n of the gradient, n the length of the first axis"

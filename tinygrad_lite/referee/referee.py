@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import html
 import inspect
-import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,93 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import differences
-from ..check.compare import MARGIN, tolerance
-from ..check.tape import Tape
-from ..tensor import Tensor
-from .hints import Graph, Trial, explain
+from .hints import Trial, explain
+from .oracle import Oracle
 from .probes import Function, Probe, given_probes, is_differentiable, variations
-
-ROUNDINGS = 3  # draws from which the conditioning is measured
-NUDGE = 1e-6  # the relative size of those draws
-
-
-@dataclass(frozen=True)
-class FunctionFinding:
-    """What is to be said about the gradient of one input.
-
-    `verdict`, `kind` and `explanation` are as in `Finding`. `error` is the largest error, relative
-    to the largest entry of the gradient; `caught` maps each dtype to the smallest such error that
-    would have been called wrong. `kinks` counts entries left out because the derivative jumps there
-    (a claim between the slopes from both sides is accepted), `entries` those that were judged.
-    """
-
-    name: str
-    verdict: str
-    kind: str
-    explanation: str
-    error: float
-    caught: dict[str, float]
-    entries: int
-    kinks: int
-
-    def __bool__(self) -> bool:
-        return self.verdict == "right"
-
-    def message(self) -> str:
-        """What the report's line says after the verdict."""
-        if not self:
-            return self.explanation
-        caught = " or ".join(f"{e:.0e} ({dtype})" for dtype, e in self.caught.items())
-        kinks = f"; {self.kinks} at a kink, where any slope between is right" if self.kinks else ""
-        return (
-            f"{self.entries} entries, largest relative error {self.error:.0e}; an error of "
-            f"{caught} would have been caught{kinks}"
-        )
-
-
-@dataclass(frozen=True)
-class FunctionReport:
-    """The findings, one per input. Truthy when every gradient is right."""
-
-    findings: tuple[FunctionFinding, ...]
-    reference: str
-    tried: str
-    notes: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return all(self.findings)
-
-    def __getitem__(self, name: str) -> FunctionFinding:
-        return next(f for f in self.findings if f.name == name)
-
-    def __str__(self) -> str:
-        width = max(len(f.name) for f in self.findings)
-        rows = [(f"{f.name:<{width}}   {f.verdict:<5}   ", f.message()) for f in self.findings]
-        rows += [("note: ", note) for note in self.notes]
-        rows.append(("tried: ", f"{self.tried}; reference: {self.reference}"))
-        return "\n".join(
-            textwrap.fill(text, 100, initial_indent=start, subsequent_indent=" " * len(start))
-            for start, text in rows
-        )
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
-
-    def raise_if_wrong(self) -> None:
-        """Raise `WrongGradient`, an `AssertionError`, unless every gradient is right."""
-        if not self:
-            raise WrongGradient(self)
-
-
-class WrongGradient(AssertionError):
-    """A backward pass is wrong; `report` says which gradient, where and, if it can be told, why."""
-
-    def __init__(self, report: FunctionReport) -> None:
-        super().__init__(f"the backward pass is wrong\n{report}")
-        self.report = report
+from .report import FunctionFinding, FunctionReport
 
 
 def check_function(
@@ -226,7 +140,7 @@ class _Referee:
             return self.function.value(probe.cast(self.function.wide))[0]
 
     def _compare(self, probe: Probe, dys: list[np.ndarray], dtype: str) -> None:
-        oracle = _Oracle(self.function, probe, dys, self.entries, self.rng)
+        oracle = Oracle(self.function, probe, dys, self.entries, self.rng)
         claims = self.function.gradients(probe.cast(dtype), dys)
         eps = max(
             float(np.finfo(c.dtype).eps) if c.dtype.kind == "f" else 0.0
@@ -239,9 +153,7 @@ class _Referee:
             if claim is None:
                 self.constants.add(i)
                 continue
-            trial = oracle.judge(i, claim, eps, dtype)
-            trial.probe, trial.dys, trial.name = probe, dys, self.function.names[i]
-            self.trials.append(trial)
+            self.trials.append(oracle.judge(i, claim, eps, dtype))
 
     def _notice_writing(self, probe: Probe, dys: list[np.ndarray]) -> None:
         """Note when forward or backward write into what they were given."""
@@ -269,14 +181,14 @@ class _Referee:
                 caught[t.dtype] = max(caught.get(t.dtype, 0.0), t.caught)
             findings.append(
                 FunctionFinding(
-                    name,
-                    "wrong" if wrong else "right",
-                    kind,
-                    explanation,
-                    max(t.error for t in mine),
-                    caught,
-                    sum(t.judged for t in mine),
-                    sum(t.kinks for t in mine),
+                    name=name,
+                    verdict="wrong" if wrong else "right",
+                    kind=kind,
+                    explanation=explanation,
+                    error=max(t.error for t in mine),
+                    caught=caught,
+                    entries=sum(t.judged for t in mine),
+                    kinks=sum(t.kinks for t in mine),
                 )
             )
         return FunctionReport(
@@ -285,171 +197,3 @@ class _Referee:
             ", ".join(dict.fromkeys(self.titles)),
             tuple(self.notes),
         )
-
-
-class _Oracle:
-    """The gradients of sum(dy * forward) on one probe, in float64."""
-
-    def __init__(
-        self,
-        function: Function,
-        probe: Probe,
-        dys: list[np.ndarray],
-        entries: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.function, self.probe, self.dys = function, probe, dys
-        self.entries, self.rng = entries, rng
-        self.graph = record(function, probe, dys)
-        self.exact: list[Any] | None = None
-        if self.graph is not None:
-            E, leaves = self.graph
-            tape = Tape(E, names={})
-            twins = [None if x is None else tape.twin.get(x) for x in leaves]
-            self.exact = [
-                tape.g[t] if t in tape.g else np.zeros(np.shape(v))
-                for t, v in zip(twins, probe.values, strict=True)
-            ]
-            if all(map(self._agrees, range(len(leaves)))):
-                spread = tape.rounding([t for t in twins if t is not None and t in tape.g])
-                self.spread = [0.0 if t is None else spread.get(t, 0.0) for t in twins]
-            else:
-                self.exact = self.graph = None
-        self.kind = "differences" if self.exact is None else "this engine"
-
-    def along(self, i: int, direction: np.ndarray, *, first: float) -> differences.Slope:
-        """The derivative along a direction of input i, by differences."""
-        x = self.probe.values[i]
-
-        def phi(t: float) -> float:
-            moved = self.probe.moved({i: x + t * direction}, "")
-            ys = self.function.value(moved.cast(self.function.wide))[0]
-            self.precision = max(
-                float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
-            )
-            return float(sum(np.sum(d * y) for d, y in zip(self.dys, ys, strict=True)))
-
-        phi(0.0)
-        size = float(np.sqrt(np.mean(x * x))) if x.size else 1.0
-        scale = (size or 1.0) / max(1.0, float(np.linalg.norm(direction)))
-        return differences.slope(phi, scale, first=first, eps=self.precision)
-
-    def _agrees(self, i: int) -> bool:
-        """Whether differences along a random direction confirm the engine for input i."""
-        assert self.exact is not None
-        if not self.probe.floats[i]:
-            return True
-        direction = np.asarray(self.rng.normal(size=self.probe.values[i].shape))
-        slope = self.along(i, direction, first=differences.FIRST_STEP)
-        terms = self.exact[i] * direction
-        slack = 1e-9 * float(np.abs(terms).sum())
-        return not slope.known or slope.distance(float(terms.sum())) <= slack
-
-    def entry(self, i: int, index: tuple[int, ...], *, first: float) -> differences.Slope:
-        """The derivative with respect to one entry, by differences."""
-        direction = np.zeros(self.probe.values[i].shape)
-        direction[index] = 1.0
-        return self.along(i, direction, first=first)
-
-    def _estimated_spread(self, i: int, claim: np.ndarray) -> np.ndarray:
-        """How far each entry moves when all data moves, per unit of relative change, from backward
-        itself; no more than 1000 times the gradient, so that a restless one cannot excuse itself.
-        """
-        calm = self.function.gradients(self.probe.cast(self.function.wide), self.dys)[i]
-        spread = np.full(claim.shape, 0.1 * float(np.max(np.abs(claim), initial=0.0)))
-        for _ in range(ROUNDINGS):
-            nudged = {
-                k: v * (1 + NUDGE * self.rng.normal(size=v.shape))
-                for k, v in enumerate(self.probe.values)
-                if self.probe.floats[k]
-            }
-            dys = [d * (1 + NUDGE * self.rng.normal(size=d.shape)) for d in self.dys]
-            arguments = self.probe.moved(nudged, "").cast(self.function.wide)
-            moved = self.function.gradients(arguments, dys)[i]
-            if calm is not None and moved is not None:
-                change = np.abs(moved - calm) / NUDGE
-                spread = np.maximum(spread, np.where(np.isfinite(change), change, 0.0))
-        return np.asarray(np.minimum(spread, 1000 * np.max(np.abs(claim), initial=0.0)))
-
-    def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
-        """Hold one claimed gradient against the reference."""
-        x = self.probe.values[i]
-        trial = Trial(dtype=dtype, claim=claim.astype(np.float64), x=x)
-        if claim.shape != x.shape:
-            trial.expected = self.exact[i] if self.exact is not None else None
-            trial.wrong = True
-            return trial
-        if self.exact is not None:
-            trial.graph = self.graph
-            self._against_engine(i, trial, eps)
-        else:
-            self._against_differences(i, trial, self._estimated_spread(i, claim), eps)
-        return trial
-
-    def _against_engine(self, i: int, trial: Trial, eps: float) -> None:
-        assert self.exact is not None
-        expected = self.exact[i]
-        trial.expected = expected
-        bound = tolerance(self.spread[i] + np.abs(expected), eps, None, expected)
-        off = ~(np.abs(trial.claim - expected) <= bound)
-        for index in map(tuple, np.argwhere(off)[:200]):
-            slope = self.entry(i, index, first=differences.FIRST_STEP)
-            if not slope.known or slope.distance(float(trial.claim[index])) <= bound[index]:
-                off[index] = False
-                trial.kinks += 1
-                trial.excused.add(index)
-        trial.settle(off, np.abs(trial.claim - expected), bound)
-
-    def _against_differences(self, i: int, trial: Trial, spread: np.ndarray, eps: float) -> None:
-        claim, shape = trial.claim, trial.claim.shape
-        everywhere = list(np.ndindex(*shape))
-        chosen = everywhere
-        if len(everywhere) > self.entries:
-            picks = self.rng.choice(len(everywhere), size=self.entries, replace=False)
-            chosen = [everywhere[k] for k in picks]
-        expected = np.full(shape, np.nan)
-        bound, distance = np.zeros(shape), np.zeros(shape)
-        off = np.zeros(shape, dtype=bool)
-        for index in chosen:
-            slope = self.entry(i, index, first=differences.FIRST_STEP)
-            slack = MARGIN * eps * (abs(slope.value) + spread[index])
-            if slope.known and not slope.distance(float(claim[index])) <= slack:
-                slope = self.entry(i, index, first=0.3 * differences.FIRST_STEP)  # cry wolf twice
-            if not slope.known or not slope.smooth:
-                trial.kinks += 1
-                trial.excused.add(index)
-            if not slope.known:
-                continue
-            expected[index], bound[index] = slope.value, slack + slope.error
-            distance[index] = slope.distance(float(claim[index]))
-            off[index] = not distance[index] <= slack
-        trial.expected = expected
-        trial.settle(off, distance, bound)
-        if len(chosen) < len(everywhere) and not off.any():
-            direction = np.asarray(self.rng.normal(size=shape))
-            slope = self.along(i, direction, first=0.1 * differences.FIRST_STEP)
-            allowed = MARGIN * eps * float(np.sum(np.abs(direction) * (np.abs(claim) + spread)))
-            if slope.known and slope.smooth:
-                claimed = float(np.sum(claim * direction))
-                trial.wrong = trial.elsewhere = not slope.distance(claimed) <= allowed
-
-
-def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | None:
-    """sum(dy * forward) recorded by this engine, and its leaves (None for a constant input); None
-    when `forward` does not run on Tensors."""
-    leaves = [
-        Tensor(v, name=name) if d else None
-        for v, d, name in zip(probe.values, probe.floats, function.names, strict=True)
-    ]
-    arguments = [
-        t if x is None else x for x, t in zip(leaves, copy.deepcopy(probe.templates), strict=True)
-    ]
-    try:
-        result = function.forward(*arguments)
-        ys = list(result)[: function.outputs] if isinstance(result, (tuple, list)) else [result]
-        if len(ys) != len(dys) or any(y.shape != d.shape for y, d in zip(ys, dys, strict=True)):
-            return None
-        E = sum((y * d).sum() for y, d in zip(ys, dys, strict=True))
-    except Exception:  # whatever forward does that a Tensor does not
-        return None
-    return (E, leaves) if isinstance(E, Tensor) and E.op is not None else None
