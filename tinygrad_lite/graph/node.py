@@ -277,8 +277,8 @@ def written(x: Node, recorded: Any) -> bool:
     )
 
 
-def fresh(like: Node, data: Any) -> Any:
-    """A new leaf of the kind of `like` that holds `data` itself."""
+def fresh(like: Node | None, data: Any) -> Any:
+    """A new leaf of the kind of `like` (None: an array's) that holds `data` itself."""
     kind: Any = type(like) if isinstance(like, Scalar) else Array.result
     leaf = object.__new__(kind)
     leaf._data, leaf._grad, leaf.op, leaf._meta = data, None, None, None
