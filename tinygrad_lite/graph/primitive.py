@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from .backend import on_floats
 from .node import Array, Node, Scalar
@@ -18,6 +18,9 @@ from .record import (
     record_scalar,
     unary_method,
 )
+from .reflexes import keyword_advice
+
+A = TypeVar("A", bound=Array)
 
 
 class Primitive(Op):
@@ -30,6 +33,10 @@ class Primitive(Op):
         if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
             self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
 
+    @overload
+    def __call__(self, x: A, /, *rest: Any, **params: Any) -> A: ...
+    @overload
+    def __call__(self, *inputs: Any, **params: Any) -> Any: ...
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         if not params and not self.defaults and len(inputs) == self.arity:  # most calls
             for x in inputs:
@@ -89,7 +96,10 @@ class Primitive(Op):
         for key in params:
             if key not in self.defaults:
                 known = ", ".join(self.defaults) or "none"
-                raise TypeError(f"{self.name}: no setting called {key!r} (settings: {known})")
+                raise TypeError(
+                    f"{self.name}: no setting called {key!r} (settings: {known})"
+                    + keyword_advice(key)
+                )
         complete = {**self.defaults, **params}
         for key, value in complete.items():
             if value is inspect.Parameter.empty:
@@ -97,7 +107,7 @@ class Primitive(Op):
             if isinstance(value, Node):
                 raise TypeError(
                     f"{self.name}: {key} is a setting, not an input, and has no gradient; "
-                    f"pass {key}=x.data"
+                    f"pass {key}=x.data, a plain value"
                 )
         return complete
 

@@ -38,7 +38,6 @@ __all__ = [
     "logaddexp",
     "multiply",
     "negative",
-    "pow",
     "sin",
     "sinh",
     "sqrt",

@@ -21,12 +21,9 @@ __all__ = [
     "cumulative_sum",
     "log_softmax",
     "logsumexp",
-    "max",
     "mean",
-    "min",
     "prod",
     "softmax",
-    "sum",
 ]
 
 Axis = int | tuple[int, ...] | None

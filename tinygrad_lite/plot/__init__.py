@@ -1,7 +1,7 @@
 """Plots of training, gradients and decisions, with matplotlib (the extra `plot`)."""
 
-from ..graph.public import names_of
+from ..graph.public import present
 from .plots import decision_boundary, gradient_flow, history, jacobian
 
 __all__ = ["decision_boundary", "gradient_flow", "history", "jacobian"]
-__dir__ = names_of(__name__)
+present(__name__)
