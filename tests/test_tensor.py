@@ -72,13 +72,15 @@ def test_sequence_protocol():
 
 def test_comparisons_and_hash():
     t, u = Tensor([1.0, 2.0]), Tensor([1.0, 3.0])
-    np.testing.assert_array_equal(t == u, [True, False])
+    np.testing.assert_array_equal(t == u.data, [True, False])
+    assert t != u
+    assert u not in [t]
     np.testing.assert_array_equal(t != 1, [False, True])
     np.testing.assert_array_equal(t < u, [False, True])
     np.testing.assert_array_equal(t <= 2, [True, True])
     assert len({t, u, t}) == 2
     with pytest.raises(ValueError, match="ambiguous"):
-        bool(t == u)
+        bool(t == u.data)
     assert bool(Tensor([1.0]))
 
 

@@ -8,10 +8,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
 
 from . import ops
-from .backprop.flow import backward
+from .backprop.backward import backward
 from .backprop.jacobians import jacobian
 from .graph import errors
-from .graph.node import Meta, Node
+from .graph.meta import Meta
+from .graph.node import Node
 from .graph.reflexes import NODES, advice, refuse_keywords
 from .protocols import apply_function, apply_ufunc
 

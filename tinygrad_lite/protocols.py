@@ -62,11 +62,11 @@ STORAGE = frozenset(_STORAGE.split())
 
 
 # NumPy's ufuncs that are ops here: array + t comes this way, so it is looked up at once.
+_OPS = {**ops.registry, **ops.plain_ops}
 UFUNCS = {
-    ufunc: ops.registry[name]
+    ufunc: _OPS[name]
     for ufunc in vars(np).values()
-    if isinstance(ufunc, np.ufunc)
-    and (name := ALIASES.get(ufunc.__name__, ufunc.__name__)) in ops.registry
+    if isinstance(ufunc, np.ufunc) and (name := ALIASES.get(ufunc.__name__, ufunc.__name__)) in _OPS
 }
 
 

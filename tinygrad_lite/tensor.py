@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Never, ParamSpec, Protocol
 from . import functions, ops
 from .differentiable import Differentiable, dress, refuse_arguments
 from .graph.backend import to_array
-from .graph.node import Array, Meta, Node, raw
+from .graph.context import in_rule
+from .graph.meta import Meta
+from .graph.node import Array, Node, raw
 from .graph.op import NO_PARAMS
 from .graph.primitive import Primitive
 from .graph.record import record_array
 from .graph.reflexes import refuse_keywords
-from .ops.reduce import Axis
+from .ops.constants import Axis
 
 __all__ = ["Tensor"]
 
@@ -168,6 +170,28 @@ class Tensor(Differentiable, Array):
     __neg__ = _unary(ops.negative)
     __abs__ = _unary(ops.abs)
 
+    # Comparisons are plain, but within a rule constant nodes that keep their origin.
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other) if in_rule() else Array.__eq__(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other) if in_rule() else Array.__ne__(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.greater_equal(self, other)
+
+    __hash__ = object.__hash__
+
     exp = _unary(ops.exp)
     log = _unary(ops.log)
     sqrt = _unary(ops.sqrt)
@@ -206,12 +230,12 @@ class Tensor(Differentiable, Array):
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Any:
         """The index of the largest entry along `axis`, as a plain array; None: in row-major
         order."""
-        return functions.argmax(self, axis, keepdims)
+        return ops.argmax(self, axis=axis, keepdims=keepdims)
 
     def argmin(self, axis: int | None = None, keepdims: bool = False) -> Any:
         """The index of the smallest entry along `axis`, as a plain array; None: in row-major
         order."""
-        return functions.argmin(self, axis, keepdims)
+        return ops.argmin(self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape, given as lengths or as one tuple."""

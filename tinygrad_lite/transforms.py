@@ -23,7 +23,8 @@ from . import ops
 from .backprop import jacobians
 from .graph import errors
 from .graph.context import current_context, enable_grad
-from .graph.node import Array, Meta, Node, Scalar, raw, topological_order
+from .graph.meta import Meta
+from .graph.node import Array, Node, Scalar, raw, topological_order
 from .graph.trees import Tree, leaves, map_tree, rebuild
 from .tensor import Tensor
 from .value import Value

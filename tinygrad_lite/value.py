@@ -10,7 +10,8 @@ import numpy as np
 from . import ops
 from .differentiable import Differentiable, refuse_arguments
 from .graph.backend import to_float
-from .graph.node import Meta, Node, Scalar
+from .graph.meta import Meta
+from .graph.node import Node, Scalar
 from .graph.op import Op
 from .graph.record import binary_method, reflected_method, unary_method
 from .tensor import Tensor

@@ -1,20 +1,23 @@
 """One step of the chain rule: what an op hands to one of its inputs.
 
-The op's rule is applied, and the result brought to the input's shape and dtype. This is the only
-place that un-broadcasts.
+This is the only place that runs derivative rules (the sweep over floats is its loop written out),
+and the only one that un-broadcasts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..graph import errors, floats
-from ..graph.backend import Namespace, namespace, on_floats
-from ..graph.node import Node, Scalar
+from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
+from ..graph.node import Array, Node, Scalar, raw
 from ..graph.op import NO_PARAMS, ONE, Op
+from ..graph.record import brought
+from ..ops.guards import times
 
 
 def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
@@ -22,44 +25,19 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     rule. The result has the input's shape and dtype."""
     op = node.op
     assert op is not None
-    x = node.inputs[index]
-    xp: Namespace
     if record:
         _refuse_changed(node)
         y, operands, xp = node, node.inputs, ops
     else:
         y, operands = node._data, node.operands
         xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
-    rule = op.rules[0 if op.arity is None else index]
-    if rule is None:
-        raise TypeError(
-            f"{op.name} has no derivative rules; state them with "
-            f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
-        )
     meta = node._meta
-    params = NO_PARAMS if meta is None else meta.params
     try:
-        if op.elementwise:
-            if rule is ONE:
-                c = g
-            elif type(rule) is float:
-                c = -g if rule == -1 else g * rule if rule else ops.zeros_like(g)
-            elif xp is floats:
-                c = g * on_floats(rule, y, *operands, **params)
-            elif params:
-                c = g * rule(xp, y, *operands, **params)
-            else:
-                c = g * rule(xp, y, *operands)
-        elif op.arity is None:
-            c = rule(xp, g, y, index, *operands, **params)
-        else:
-            c = rule(xp, g, y, *operands, **params)
-            for a in operands:
-                if c is a and type(c) is np.ndarray:
-                    c = c.copy()  # a gradient is no one else's array: users change it in place
+        c = applied(op, index, xp, g, y, operands, NO_PARAMS if meta is None else meta.params)
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise
+    x = node.inputs[index]
     data = x._data
     if (
         type(c) is np.ndarray
@@ -74,6 +52,111 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
             f"broadcast to the shape {node.shape} of the result: it made the gradient {c.shape}"
         )
     return fit(c, x, op, index)
+
+
+def applied(
+    op: Op,
+    index: int,
+    xp: Namespace,
+    g: Any,
+    y: Any,
+    operands: Sequence[Any],
+    params: Mapping[str, Any],
+) -> Any:
+    """The op's rule for one input run on `operands` and the result y: g times the local derivative,
+    or the pullback of g, before it is summed to the input's shape."""
+    rule = _rule(op, index)
+    if op.elementwise:
+        if rule is ONE:
+            return g
+        if type(rule) is float:
+            if not rule:
+                return (ops if isinstance(g, Node) else namespace(g)).zeros_like(g)
+            return -g if rule == -1 else g * rule
+        return times(xp, g, local(op, index, xp, y, operands, params))
+    if op.arity is None:
+        return rule(xp, g, y, index, *operands, **params)
+    c = rule(xp, g, y, *operands, **params)
+    if type(c) is np.ndarray:
+        for a in operands:
+            if c is a:
+                return c.copy()  # a gradient is no one else's array: users change it in place
+    return c
+
+
+def local(
+    op: Op, index: int, xp: Namespace, y: Any, operands: Sequence[Any], params: Mapping[str, Any]
+) -> Any:
+    """The local derivative of an elementwise op for one input, at any `operands` and y."""
+    rule = _rule(op, index)
+    if type(rule) is float:
+        return rule
+    if xp is floats:
+        return on_floats(rule, y, *operands, **params)
+    if xp is np or xp is ops:
+        operands = _alike(op, raw(y), operands)
+    return rule(xp, y, *operands, **params)
+
+
+def _alike(op: Op, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
+    """The operands in the dtype of the result, as the forward computation had them."""
+    for a in operands:
+        held = raw(a)
+        if type(held) is np.ndarray and held.dtype is not y.dtype:
+            break
+    else:
+        return operands
+    return [
+        ops.astype(a, dtype=y.dtype) if isinstance(a, Array) and i not in op.untouched else a
+        for i, a in enumerate(brought(op, operands, y.dtype))
+    ]
+
+
+def slope(node: Node, index: int) -> Any:
+    """The local derivative of an elementwise op at the recorded values, an array or a number."""
+    op, y = node.op, node._data
+    assert op is not None
+    xp = floats if type(y) is float else namespace(y)
+    return local(op, index, xp, y, node.operands, node.params)
+
+
+def _rule(op: Op, index: int) -> Any:
+    rule = op.rules[0 if op.arity is None else index]
+    if rule is None:
+        raise TypeError(
+            f"{op.name} has no derivative rules; state them with "
+            f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
+        )
+    return rule
+
+
+def is_constant(op: Op, index: int) -> bool:
+    """Whether the derivative for an input does not depend on anything, or is not stated."""
+    return not callable(op.rules[0 if op.arity is None else index])
+
+
+FAR = 50.0  # where functions that level off have done so
+
+
+def tails(op: Op, params: Mapping[str, Any]) -> tuple[float, float] | None:
+    """|slope| of a function of each entry far out on the left and on the right, by its own rule;
+    None for an op of another sort and for one whose slope is a number."""
+    if not op.elementwise or op.arity != 1 or is_constant(op, 0):
+        return None
+    left, right = (
+        abs(float(local(op, 0, floats, on_floats(op.forward, x, **params), (x,), params)))
+        for x in (-FAR, FAR)
+    )
+    return left, right
+
+
+def is_activation(op: Op, params: Mapping[str, Any] = NO_PARAMS) -> bool:
+    """Whether an op is an activation: its slope is bounded, and vanishes or differs on the two
+    sides (tanh, relu, leaky_relu, gelu; a user's too)."""
+    found = tails(op, params)
+    if found is None or not max(found) < 10.0:
+        return False
+    return min(found) < 1e-3 or abs(found[0] - found[1]) > 1e-3
 
 
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
@@ -91,11 +174,9 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
         raise errors.misfit(op, index, x, c)
     if c.shape != shape:
         extra = len(c.shape) - len(shape)
-        axes = tuple(
-            i for i, n in enumerate(c.shape) if i < extra or (shape[i - extra] == 1 and n != 1)
-        )
         if extra < 0 or any(n != c.shape[i + extra] and n != 1 for i, n in enumerate(shape)):
             raise errors.misfit(op, index, x, c)
+        axes = broadcast_axes(c.shape, shape)
         xp = ops if isinstance(c, Node) else namespace(c)
         if axes == (0,) and type(c) is np.ndarray and c.ndim == 2:
             c = np.ones(len(c), c.dtype) @ c  # a third of the time of c.sum(axis=0)

@@ -1,96 +1,54 @@
-"""The chain rule: the reverse sweep, un-broadcasting and accumulation.
+"""The sweep: values carried over a graph, from consumers to inputs.
 
 For every node, consumers first: take its cotangent g (the gradient of the root with respect to it),
-apply the op's rule for each input, and add the contribution to the input's cotangent.
-
-`sweep` serves all graphs and returns the cotangents; given `record=True` it runs the rules on
-nodes, so that what it returns can be differentiated again. `sweep_scalars` is the same loop for
-graphs of floats.
+apply the op's rule for each input, and add the contribution to the input's cotangent. `flow` is
+that loop, whatever is handed on at a step; `sweep` are all cotangents of a root; `sweep_scalars` is
+the same loop written out for graphs of floats.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
-from math import prod
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..graph import errors
-from ..graph.backend import namespace, to_array, to_float
-from ..graph.node import Node, Scalar, topological_order
-from .chain import contribution
-from .scalars import sweep_scalars
+from ..graph.context import recording_rules
+from ..graph.node import Node, fresh, topological_order
+from .chain import contribution, slope
 
-_lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
-
-
-def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None:
-    """Set `.grad` of everything `root` depends on: leaves add to theirs, the rest replace it."""
-    if root.op is None and root.constant:
-        raise ValueError(
-            "backward() on a constant: it was made by detach() or under no_grad(), so nothing "
-            "that it was computed from is known"
-        )
-    seed = _seed(root, cotangent)
-    if root.op is None:
-        with _lock:
-            _accumulate(root, seed, shared=True)
-        return
-    with _lock:
-        meta = root._meta
-        debug = meta is not None and meta.copies is not None
-        if isinstance(root, Scalar) and not record and not debug:
-            sweep_scalars(root, seed)
-        else:
-            _store(sweep(root, seed, record=record))
+Step = Callable[[Node, int, Any], Any]
 
 
-def _seed(root: Node, cotangent: Any) -> Any:
-    if isinstance(cotangent, Node):
-        cotangent = cotangent._data
-    if isinstance(root, Scalar):
-        return 1.0 if cotangent is None else to_float(cotangent, "backward()")
-    xp = namespace(root._data)
-    if cotangent is None:
-        if prod(root.shape) != 1:
-            raise ValueError(
-                f"backward() on shape {tuple(root.shape)} needs the gradient of the loss with "
-                "respect to it: pass an array of that shape, or reduce to a scalar first, as in "
-                ".sum()"
-            )
-        return xp.ones_like(root._data)
-    seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
-    if seed.shape != root.shape:
-        raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
-    return seed
+def flow(
+    order: Iterable[Node],
+    seeds: Mapping[Node, Any],
+    step: Step = contribution,
+    *,
+    within: Container[Node] | None = None,
+    fixed: Container[Node] = (),
+) -> dict[Node, Any]:
+    """What arrives at every node, the seeds included.
 
-
-def _store(cotangents: dict[Node, Any]) -> None:
-    passed_on = {id(g) for node, g in cotangents.items() if node.op is not None}
-    for node, g in cotangents.items():
-        if type(g) is not np.ndarray and isinstance(g, np.generic) and not isinstance(node, Scalar):
-            g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
-        if node.op is not None:
-            node._grad = g
-        else:
-            _accumulate(node, g, shared=id(g) in passed_on)
-
-
-def _accumulate(leaf: Node, g: Any, *, shared: bool) -> None:
-    """Add g to a leaf's gradient. A `shared` array is also another node's: users change leaf
-    gradients in place (clipping), so each leaf owns its own."""
-    old = leaf._grad
-    if old is not None:
-        total = old + g
-        leaf._grad = np.asarray(total) if isinstance(total, np.generic) else total
-    elif isinstance(g, (Node, float)):
-        leaf._grad = g
-    elif type(g) is np.ndarray:
-        leaf._grad = np.array(g) if shared or g.base is not None else g
-    else:
-        leaf._grad = namespace(g).asarray(g, copy=True)
+    `order` lists the nodes, consumers first. `step(node, index, g)` is what a node that received g
+    hands to its input `index` (None: nothing); contributions add up. Only nodes `within` receive,
+    constants and `fixed` nodes do not.
+    """
+    found: dict[Node, Any] = dict(seeds)
+    for node in order:
+        if node.op is None or node not in found:
+            continue
+        g = found[node]
+        for index, x in enumerate(node.inputs):
+            if not isinstance(x, Node) or x in fixed:
+                continue
+            if x.constant if within is None else x not in within:
+                continue
+            c = step(node, index, g)
+            if c is not None:
+                found[x] = found[x] + c if x in found else c
+    return found
 
 
 def sweep(
@@ -98,44 +56,82 @@ def sweep(
     seed: Any,
     *,
     record: bool = False,
-    toward: Iterable[Node] | None = None,
+    toward: Collection[Node] | None = None,
 ) -> dict[Node, Any]:
     """The cotangent of every node that `root` depends on, given the root's, consumers first.
 
-    With `toward`, only along paths to those nodes, and not beyond them. With `record`, rules run on
-    nodes and the cotangents are nodes (or constants).
+    With `toward`, only along paths to those nodes. With `record`, rules run on nodes and the
+    cotangents are nodes (or constants); the seed may be a node.
     """
-    if root.op is None and root.constant and toward is None:
-        raise ValueError("a constant depends on nothing, so no gradient flows back from it")
+    if root.constant:
+        if toward is None:
+            raise ValueError("a constant depends on nothing, so no gradient flows back from it")
+        return {root: seed}
     order = topological_order(root)
-    relevant = None if toward is None else _leading_to(order, set(toward))
-    stops = frozenset(toward or ())
-    cotangents: dict[Node, Any] = {root: seed}
-    for node in order:
-        if node.op is None or node in stops or node not in cotangents:
-            continue
-        g = cotangents[node]
-        meta = node._meta
-        debug = meta is not None and meta.copies is not None
-        if debug:
-            errors.refuse_written(node)
-        for index, x in enumerate(node.inputs):
-            if not isinstance(x, Node):
-                continue
-            if (x.op is None and x.constant) if relevant is None else x not in relevant:
-                continue
-            c = contribution(node, index, g, record=record)
-            if debug:
-                errors.refuse_bad_gradient(node, index, g, c)
-            known = cotangents.get(x)
-            cotangents[x] = c if known is None else known + c
-    return cotangents
+    within = None if toward is None else _leading_to(order, set(toward))
+    if not record:
+        step: Step = checked if _in_debug(root) else contribution
+        return flow(order, {root: seed}, step, within=within)
+    with recording_rules():
+        return flow(order, {root: seed}, recorded, within=within)
 
 
-def _leading_to(order: list[Node], targets: set[Node]) -> set[Node]:
+def recorded(node: Node, index: int, g: Any) -> Any:
+    """The step whose rules run on nodes, so that what it gives can be differentiated."""
+    return (checked if _in_debug(node) else contribution)(node, index, g, record=True)
+
+
+def checked(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
+    """The step of a graph that was recorded under `debug()`."""
+    errors.refuse_written(node)
+    c = contribution(node, index, g, record=record)
+    errors.refuse_bad_gradient(node, index, g, c)
+    return c
+
+
+def _in_debug(node: Node) -> bool:
+    meta = node._meta
+    return meta is not None and meta.copies is not None
+
+
+def _leading_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
     """The nodes that depend on a target, the targets too."""
     found: set[Node] = set()
     for node in reversed(order):
-        if node in targets or any(x in found for x in node.parents()):
+        if node in targets or (not node.constant and any(x in found for x in node.parents())):
             found.add(node)
     return found
+
+
+def tangents(order: Sequence[Node], seeds: Mapping[Node, Any]) -> dict[Node, Any]:
+    """How every node of `order` (consumers first) moves when the `seeds` move along their tangents:
+    forward mode, exact, of the same rules. Seeds keep their own."""
+    found: dict[Node, Any] = dict(seeds)
+    for node in reversed(order):
+        if node in seeds or node.op is None:
+            continue
+        parts = [
+            pushed(node, index, found[x])
+            for index, x in enumerate(node.inputs)
+            if isinstance(x, Node) and x in found
+        ]
+        if parts:
+            found[node] = sum(parts[1:], parts[0])
+    return found
+
+
+def pushed(node: Node, index: int, tangent: Any) -> Any:
+    """How `node` moves when its input `index` moves along `tangent`: the transpose of a step.
+
+    The pullback is linear in its cotangent G, so its own derivative with respect to G, times the
+    tangent, is the push forward: the rule is recorded with G as a leaf and swept once more.
+    """
+    assert node.op is not None
+    if node.op.elementwise:
+        return np.broadcast_to(slope(node, index) * tangent, node.shape)
+    G = fresh(node, np.ones_like(node.data))
+    with recording_rules():
+        c = contribution(node, index, G, record=True)
+    if not isinstance(c, Node):
+        return np.zeros_like(node.data)
+    return sweep(c, tangent, toward=[G]).get(G, np.zeros_like(node.data))

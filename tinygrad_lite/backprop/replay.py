@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..graph.backend import is_array
-from ..graph.node import Array, Meta, Node, topological_order
+from ..graph.meta import Meta
+from ..graph.node import Array, Node, topological_order
 
 Adjust = Callable[[Node, Any], Any]
 

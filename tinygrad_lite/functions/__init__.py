@@ -3,7 +3,6 @@
 from ..graph.public import present
 from .arrange import *
 from .linalg import *
-from .plain import *
 from .products import *
 from .statistics import *
 

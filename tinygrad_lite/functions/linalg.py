@@ -6,8 +6,7 @@ from math import inf
 from typing import Any
 
 from .. import ops
-from ..ops.constants import shape_of
-from ..ops.reduce import Axis, reduced_axes
+from ..ops.constants import Axis, reduced_axes, shape_of
 from .arrange import asarray
 
 __all__ = ["norm", "slogdet"]

@@ -6,8 +6,7 @@ from math import sqrt
 from typing import Any
 
 from .. import ops
-from ..ops.constants import shape_of
-from ..ops.reduce import Axis, entries
+from ..ops.constants import Axis, entries_of, shape_of
 from .arrange import asarray
 
 __all__ = ["std", "var"]
@@ -18,7 +17,7 @@ def _deviation(x: Any, axis: Axis) -> Any:
 
 
 def _freedom(x: Any, axis: Axis, correction: float, name: str) -> float:
-    n = entries(shape_of(x), axis)
+    n = entries_of(shape_of(x), axis)
     if n <= correction:
         raise ValueError(f"{name}: {n} entries are too few for correction={correction}")
     return n - correction
@@ -31,7 +30,8 @@ def var(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False
     """
     x = asarray(x)
     freedom = _freedom(x, axis, correction, "var")
-    return ops.sum(ops.square(_deviation(x, axis)), axis=axis, keepdims=keepdims) / freedom
+    biased = ops.mean(ops.square(_deviation(x, axis)), axis=axis, keepdims=keepdims)
+    return biased * (entries_of(shape_of(x), axis) / freedom) if correction else biased
 
 
 def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:

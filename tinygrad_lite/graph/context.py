@@ -6,16 +6,17 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from .node import Meta
+from .meta import Meta
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """How ops record: `meta` is what a new node starts with (its scope), `outer` the context to go
-    back to."""
+    back to. `rules`: what is recorded is a derivative rule, so constants keep their origin."""
 
     recording: bool = True
     debug: bool = False
+    rules: bool = False
     meta: Meta | None = None
     outer: Context | None = None
 
@@ -69,6 +70,24 @@ class enable_grad(_Switch):
 
     def _changed(self, context: Context) -> Context:
         return replace(context, recording=True)
+
+
+class recording_rules(_Switch):
+    """`with recording_rules():` plain ops of nodes give constant nodes that keep their origin.
+
+    So a mask in a recorded derivative is `x > 0`, and the size in a mean's is a size.
+    """
+
+    __slots__ = ()
+
+    def _changed(self, context: Context) -> Context:
+        return replace(context, recording=True, rules=True)
+
+
+def in_rule() -> bool:
+    """Whether the code at work is a derivative rule that is being recorded."""
+    context = current_context()
+    return context is not None and context.rules
 
 
 class debug(_Switch):

@@ -115,6 +115,18 @@ def where(condition: bool, x1: float, x2: float) -> float:
     return x1 if condition else x2
 
 
+def logical_and(x1: float, x2: float) -> bool:
+    return bool(x1 and x2)
+
+
+def logical_or(x1: float, x2: float) -> bool:
+    return bool(x1 or x2)
+
+
+def logical_not(x: float) -> bool:
+    return not x
+
+
 def full_like(x: float, value: float) -> float:
     return float(value)
 

@@ -12,25 +12,12 @@ when a leaf's data is set afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from .context import in_rule
+from .meta import NO_META, Meta
 from .op import NO_PARAMS, Op
-
-
-@dataclass(slots=True)
-class Meta:
-    """What few nodes have: a name, a scope, an op's settings, the source line (in debug mode)."""
-
-    name: str | None = None
-    scope: tuple[str, ...] = ()
-    params: Mapping[str, Any] = field(default_factory=lambda: NO_PARAMS)
-    constant: bool = False
-    line: str | None = None
-    copies: tuple[Any, ...] | None = None
-
-
-NO_META = Meta()
 
 
 class Node:
@@ -143,12 +130,17 @@ class Node:
     def __pos__(self) -> Self:
         return self
 
-    # Comparisons give plain results; a node is a dict key by identity.
+    # Comparisons with data give plain results. Two nodes are equal if they are one: a node is a key
+    # of dicts, a member of lists. Within a rule, which computes, `==` compares values.
 
     def __eq__(self, other: object) -> Any:
+        if isinstance(other, Node) and not in_rule():
+            return self is other
         return self._data == raw(other)
 
     def __ne__(self, other: object) -> Any:
+        if isinstance(other, Node) and not in_rule():
+            return self is not other
         return self._data != raw(other)
 
     def __lt__(self, other: Any) -> Any:
@@ -233,6 +225,18 @@ class Array(Node):
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes."""
         return self._data.shape  # type: ignore[no-any-return]
+
+
+def fresh(like: Node, data: Any) -> Any:
+    """A new leaf of the kind of `like` that holds `data` itself."""
+    kind: Any = type(like) if isinstance(like, Scalar) else Array.result
+    leaf = object.__new__(kind)
+    leaf._data, leaf._grad, leaf.op, leaf._meta = data, None, None, None
+    if isinstance(leaf, Scalar):
+        leaf._x = leaf._y = leaf._a = leaf._b = None
+    else:
+        leaf.inputs = leaf.operands = ()
+    return leaf
 
 
 def topological_order(*roots: Node) -> list[Node]:

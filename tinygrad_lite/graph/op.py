@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 Rule = Any  # a callable, or a number for a constant local derivative
 
@@ -32,6 +32,7 @@ NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times f
 SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 
 ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
+FIRST, SECOND = "first operand", "second operand"  # what `quick` has for a rule that returns one
 
 
 class Op:
@@ -40,8 +41,11 @@ class Op:
     `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
     number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
     are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
-    `expansion` is a fused op's definition in other ops, with the same signature as the op.
+    `expansion` is a fused op's definition in other ops, with the same signature as the op. Results
+    of a `plain` op carry no gradient.
     """
+
+    plain: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -73,6 +77,8 @@ class Op:
             )
         self.arity = None if variable else len(inputs)
         self.rules: tuple[Rule, ...] = (None,) * len(inputs)  # until they are stated
+        self.quick: tuple[Rule, ...] = self.rules  # the rules as the sweep over floats takes them
+        self.untouched: frozenset[int] = frozenset()  # inputs of derivative 0, such as a condition
         self.input_names = tuple(p.name for p in inputs)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
         for template in (self.text, self.latex, self.numpy):
@@ -129,7 +135,20 @@ class Op:
         self.rules = tuple(
             rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
         )
+        self.quick = tuple(map(self._quick, self.rules))
+        self.untouched = frozenset(i for i, rule in enumerate(self.rules) if rule == 0)
         return self
+
+    def _quick(self, rule: Rule) -> Rule:
+        """FIRST or SECOND where a rule of two inputs returns one of them as it is (a product's)."""
+        if self.elementwise and self.arity == 2 and callable(rule):
+            first, second = object(), object()
+            try:
+                made = rule(None, None, first, second)
+            except Exception:  # it computes something
+                return rule
+            return FIRST if made is first else SECOND if made is second else rule
+        return rule
 
     def _refuse_template(self, template: str) -> None:
         """Raise `ValueError` if a format string names an input or a setting that the op lacks."""

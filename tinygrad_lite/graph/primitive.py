@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, TypeVar, overload
 
+import numpy as np
+
 from .backend import on_floats
-from .node import Array, Node, Scalar
+from .context import in_rule
+from .node import Array, Node, Scalar, raw
 from .op import ATOM, NO_PARAMS, Op
 from .record import (
     binary_method,
@@ -23,28 +27,13 @@ from .reflexes import keyword_advice
 A = TypeVar("A", bound=Array)
 
 
-class Primitive(Op):
-    """A differentiable operation, called like a function: on nodes it records, else it computes."""
+class _Called(Op):
+    """What every op does with its arguments."""
 
-    def __init__(self, forward: Callable[..., Any], **definition: Any) -> None:
-        super().__init__(forward, **definition)
-        self._on_scalar: Callable[..., Any] | None = None
-        ours = forward.__module__.startswith("tinygrad_lite.")  # users' results are checked
-        if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
-            self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
-
-    @overload
-    def __call__(self, x: A, /, *rest: Any, **params: Any) -> A: ...
-    @overload
-    def __call__(self, *inputs: Any, **params: Any) -> Any: ...
-    def __call__(self, *inputs: Any, **params: Any) -> Any:
-        if not params and not self.defaults and len(inputs) == self.arity:  # most calls
-            for x in inputs:
-                if isinstance(x, Array):
-                    return record_array(self, inputs, NO_PARAMS)
-            method, kind = self._on_scalar, type(inputs[0])
-            if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
-                return method(*inputs)
+    def _arguments(
+        self, inputs: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Inputs and complete settings, told apart."""
         if self.arity is None:
             if inputs and isinstance(inputs[0], (list, tuple)):
                 self._settings_by_position(inputs[1:], params)
@@ -53,19 +42,7 @@ class Primitive(Op):
                 raise TypeError(f"{self.name}: needs at least one input")
         elif len(inputs) != self.arity:
             inputs = self._positional_settings(inputs, params)
-        if params or self.defaults:
-            params = self._complete(params)
-        scalar: Scalar | None = None
-        for x in inputs:
-            if isinstance(x, Array):
-                return record_array(self, inputs, params)
-            if isinstance(x, Scalar):
-                scalar = x
-        if scalar is None:
-            return self._compute(inputs, params)
-        if self.elementwise and all(is_number(x) for x in inputs):
-            return record_scalar(self, type(scalar), inputs, params)
-        return record_array(self, inputs, params)
+        return inputs, self._complete(params) if params or self.defaults else params
 
     def _positional_settings(
         self, inputs: tuple[Any, ...], params: dict[str, Any]
@@ -92,7 +69,17 @@ class Primitive(Op):
                 raise TypeError(f"{self.name}: {key} is given twice")
             params[key] = value
 
+    @cached_property
+    def _settled(self) -> dict[str, Any]:
+        """The settings of a call that states none."""
+        for key, value in self.defaults.items():
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: the setting {key} is missing")
+        return dict(self.defaults)
+
     def _complete(self, params: dict[str, Any]) -> dict[str, Any]:
+        if not params:
+            return self._settled
         for key in params:
             if key not in self.defaults:
                 known = ", ".join(self.defaults) or "none"
@@ -106,15 +93,75 @@ class Primitive(Op):
                 raise TypeError(f"{self.name}: the setting {key} is missing")
             if isinstance(value, Node):
                 raise TypeError(
-                    f"{self.name}: {key} is a setting, not an input, and has no gradient; "
-                    f"pass {key}=x.data, a plain value"
+                    f"{self.name}: {key} is a setting, not an input, and has no gradient; for its "
+                    f"plain value, at which the gradient stops, pass {key}=x.data"
                 )
+            complete[key] = _owned(value)
         return complete
 
     def _compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
         if self.elementwise and all(is_number(x) for x in inputs):
             return on_floats(self.forward, *(float(x) for x in inputs), **params)
         return compute(self, inputs, [constant(self, x) for x in inputs], params)
+
+
+def _owned(setting: Any) -> Any:
+    """A setting that its giver cannot change afterwards: index arrays and lists are copied."""
+    if isinstance(setting, (np.ndarray, list)):
+        return setting.copy()
+    return tuple(map(_owned, setting)) if type(setting) is tuple else setting
+
+
+class Primitive(_Called):
+    """A differentiable operation, called like a function: on nodes it records, else it computes."""
+
+    def __init__(self, forward: Callable[..., Any], **definition: Any) -> None:
+        super().__init__(forward, **definition)
+        self._on_scalar: Callable[..., Any] | None = None
+        ours = forward.__module__.startswith("tinygrad_lite.")  # users' results are checked
+        if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
+            self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
+
+    @overload
+    def __call__(self, x: A, /, *rest: Any, **params: Any) -> A: ...
+    @overload
+    def __call__(self, *inputs: Any, **params: Any) -> Any: ...
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        if not params and not self.defaults and len(inputs) == self.arity:  # most calls
+            for x in inputs:
+                if isinstance(x, Array):
+                    return record_array(self, inputs, NO_PARAMS)
+            method, kind = self._on_scalar, type(inputs[0])
+            if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
+                return method(*inputs)
+        inputs, complete = self._arguments(inputs, params)
+        scalar: Scalar | None = None
+        for x in inputs:
+            if isinstance(x, Array):
+                return record_array(self, inputs, complete)
+            if isinstance(x, Scalar):
+                scalar = x
+        if scalar is None:
+            return self._compute(inputs, complete)
+        if self.elementwise and all(is_number(x) for x in inputs):
+            return record_scalar(self, type(scalar), inputs, complete)
+        return record_array(self, inputs, complete)
+
+
+class Plain(_Called):
+    """An op whose result does not change in small steps: its answers are plain, without a graph.
+
+    While a derivative rule is recorded, of nodes that hold arrays, they are constant nodes that
+    keep their origin, so that the rule can be read. (Floats have no use for that.)
+    """
+
+    plain = True
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        inputs, complete = self._arguments(inputs, params)
+        if in_rule() and any(isinstance(x, Array) for x in inputs):
+            return record_array(self, inputs, complete)
+        return self._compute(tuple(map(raw, inputs)), complete)
 
 
 def elementwise(
@@ -156,6 +203,25 @@ def primitive(
         numpy=numpy,
         precedence=precedence,
         expansion=expansion,
+    )
+
+
+def plain(
+    text: str,
+    latex: str | None = None,
+    *,
+    numpy: str | None = None,
+    precedence: int = ATOM,
+    elementwise: bool = True,
+) -> Callable[[Callable[..., Any]], Plain]:
+    """Define an op whose results are plain: a question about values, or a filling by shape."""
+    return lambda forward: Plain(
+        forward,
+        elementwise=elementwise,
+        text=text,
+        latex=latex,
+        numpy=numpy,
+        precedence=precedence,
     )
 
 

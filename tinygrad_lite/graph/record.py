@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 from . import errors, floats
 from .backend import is_array, namespace, on_floats, to_array, to_float
 from .context import Context, current_context
-from .node import NO_META, Array, Meta, Node, Scalar
+from .meta import NO_META, Meta
+from .node import Array, Node, Scalar
 from .op import NO_PARAMS, Op
 
 _FLOAT64 = np.dtype(np.float64)
@@ -51,9 +53,14 @@ def constant(op: Op, x: Any) -> Any:
 
 
 def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
-    """Compute `op` on arrays and record the node."""
+    """Compute `op` on arrays and record the node.
+
+    `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
+    labels and masks are copied, since their owner may write into them before the sweep.
+    """
     recorded = False
-    arrays = True
+    arrays, mixed = True, False
+    dtype = None
     operands = []
     for x in inputs:
         if isinstance(x, Node):
@@ -65,31 +72,55 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             a = constant(op, x)
             if a is not x:  # a list, now an array
                 inputs = tuple([a if source is x else source for source in inputs])
+            elif type(a) is np.ndarray and a.dtype.kind != "f":
+                a = a.copy()
         if type(a) is not np.ndarray:
             arrays = False
+        elif dtype is None:
+            dtype = a.dtype
+        elif a.dtype is not dtype:
+            mixed = True
         operands.append(a)
-    y = compute(op, inputs, operands, params, None if not arrays else np)
-    if type(y) is np.ndarray and y.dtype is not _FLOAT64:
+    given = brought(op, operands) if mixed and op.elementwise else operands
+    y = compute(op, inputs, given, params, None if not arrays else np)
+    if type(y) is np.ndarray and y.dtype is not _FLOAT64 and not op.plain:
         y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
     node._data = y
     node._grad = None
     context = current_context()
+    kept = False  # whether a constant keeps its origin
     if context is None:
         meta = Meta(params=params) if params else None
     else:
-        recorded = recorded and context.recording
+        recorded = recorded and context.recording and not op.plain
+        kept = context.rules and not recorded
         meta = _meta(op, context, inputs, tuple(operands), params, y)
-    if recorded:
+    if recorded or kept:
         node.op = op
         node.inputs = inputs
         node.operands = tuple(operands)
-        node._meta = meta
+        node._meta = meta if recorded else replace(meta or NO_META, constant=True)
     else:
         node.op = None
         node.inputs = node.operands = ()
         node._meta = Meta(scope=meta.scope if meta else (), constant=True)
     return node
+
+
+def brought(op: Op, operands: Sequence[Any], dtype: Any = None) -> list[Any]:
+    """NumPy arrays among `operands` in one floating dtype, the one that they promote to, so that a
+    rule does not compute in a constant's narrow one. Inputs without a derivative (the condition of
+    where) stay as they are."""
+    if dtype is None:
+        dtype = np.result_type(*operands)
+        dtype = dtype if dtype.kind == "f" else _FLOAT64
+    return [
+        a.astype(dtype)
+        if type(a) is np.ndarray and a.dtype != dtype and index not in op.untouched
+        else a
+        for index, a in enumerate(operands)
+    ]
 
 
 def compute(

@@ -16,7 +16,8 @@ import numpy as np
 
 from .. import ops
 from ..backprop.chain import contribution
-from ..graph.node import Array, Meta, Node, Scalar, raw
+from ..graph.meta import Meta
+from ..graph.node import Array, Node, Scalar, raw
 from ..graph.op import ATOM, PRODUCT, SUM, UNARY, Op
 
 Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` gives it

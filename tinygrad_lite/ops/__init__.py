@@ -5,10 +5,12 @@ from .activations import *
 from .choice import *
 from .choice import abs as abs
 from .choice import round as round
+from .comparison import *
 from .constants import *
 from .elementwise import *
 from .elementwise import pow as pow
 from .fused import *
+from .index import plain_ops as plain_ops
 from .index import registry as registry
 from .linalg import *
 from .reduce import *

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import nan, pi
+from math import pi
 from math import sqrt as _root
 from typing import Any
 
 from ..graph import backend
 from ..graph.primitive import elementwise
+from .comparison import indicator
 
 __all__ = [
     "elu",
@@ -45,7 +46,7 @@ def relu(xp: Any, x: Any) -> Any:
     return xp.maximum(x, 0.0)
 
 
-relu.local(lambda xp, y, x: xp.sign(y))
+relu.local(lambda xp, y, x: indicator(x > 0, x))
 
 
 @elementwise(
@@ -58,11 +59,7 @@ def leaky_relu(xp: Any, x: Any, *, slope: float = 0.01) -> Any:
     return xp.where(x > 0, x, slope * x)
 
 
-leaky_relu.local(
-    lambda xp, y, x, *, slope: xp.where(
-        x > 0, xp.ones_like(x), xp.where(x == x, xp.full_like(x, slope), xp.full_like(x, nan))
-    )
-)
+leaky_relu.local(lambda xp, y, x, *, slope: indicator(x > 0, x) + slope * indicator(x <= 0, x))
 
 
 @elementwise(

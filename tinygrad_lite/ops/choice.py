@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import nan
 from typing import Any
 
 from ..graph.backend import anywhere
 from ..graph.primitive import elementwise
+from .comparison import indicator
 
 __all__ = ["ceil", "clip", "floor", "maximum", "minimum", "sign", "where"]
 
@@ -56,12 +56,10 @@ def round(xp: Any, x: Any) -> Any:
 round.local(0)
 
 
-def _share(xp: Any, y: Any, wins: Any, ties: Any) -> Any:
+def _share(y: Any, wins: Any, ties: Any) -> Any:
     """1 where `wins`, 1/2 where `ties`, NaN where y is, else 0."""
-    if anywhere(y != y):
-        return xp.where(y != y, xp.full_like(y, nan), _share(xp, xp.ones_like(y), wins, ties))
-    half = xp.where(ties, xp.full_like(y, 0.5), xp.zeros_like(y))
-    return xp.where(wins, xp.ones_like(y), half)
+    share = indicator(wins, y)
+    return share + 0.5 * indicator(ties, y) if anywhere(ties) else share
 
 
 @elementwise("max({0}, {1})", r"\max({0}, {1})", numpy="np.maximum({0}, {1})")
@@ -72,8 +70,8 @@ def maximum(xp: Any, x1: Any, x2: Any) -> Any:
 
 
 maximum.local(
-    lambda xp, y, x1, x2: _share(xp, y, x1 > x2, x1 == x2),
-    lambda xp, y, x1, x2: _share(xp, y, x2 > x1, x1 == x2),
+    lambda xp, y, x1, x2: _share(y, x1 > x2, x1 == x2),
+    lambda xp, y, x1, x2: _share(y, x2 > x1, x1 == x2),
 )
 
 
@@ -85,8 +83,8 @@ def minimum(xp: Any, x1: Any, x2: Any) -> Any:
 
 
 minimum.local(
-    lambda xp, y, x1, x2: _share(xp, y, x1 < x2, x1 == x2),
-    lambda xp, y, x1, x2: _share(xp, y, x2 < x1, x1 == x2),
+    lambda xp, y, x1, x2: _share(y, x1 < x2, x1 == x2),
+    lambda xp, y, x1, x2: _share(y, x2 < x1, x1 == x2),
 )
 
 
@@ -116,8 +114,4 @@ def clip(xp: Any, x: Any, *, min: float | None = None, max: float | None = None)
     return x if max is None else xp.minimum(x, max)
 
 
-clip.local(
-    lambda xp, y, x, *, min, max: xp.where(
-        y == x, xp.ones_like(y), xp.where(x == x, xp.zeros_like(y), xp.full_like(y, nan))
-    )
-)
+clip.local(lambda xp, y, x, *, min, max: indicator(y == x, x))

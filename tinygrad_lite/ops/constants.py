@@ -1,39 +1,60 @@
-"""Arrays that a rule fills with numbers. On nodes they give plain arrays: constants."""
+"""Arrays and numbers that rules fill in: they depend on the shape of a node, not on its values.
+
+Of nodes they are plain; where a rule is recorded they are constant nodes that say what they are.
+"""
 
 from __future__ import annotations
 
+from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from ..graph import floats
-from ..graph.backend import namespace
-from ..graph.node import raw
+from ..graph.context import in_rule
+from ..graph.primitive import plain
 
 __all__ = ["full_like", "ones_like", "zeros_like"]
 
-
-def _raw(x: Any) -> tuple[Any, Any]:
-    data = raw(x)
-    return namespace(data), data
+Axis = int | tuple[int, ...] | None
 
 
-def full_like(x: Any, value: float) -> Any:
+@plain("{value}")
+def full_like(xp: Any, x: Any, *, value: float) -> Any:
     """An array of x's shape and dtype filled with `value`; a float for a scalar x."""
-    xp, data = _raw(x)
-    return xp.full_like(data, value)
+    return xp.full_like(x, value)
 
 
-def ones_like(x: Any) -> Any:
+@plain("1")
+def ones_like(xp: Any, x: Any) -> Any:
     """An array of ones of x's shape and dtype; 1.0 for a scalar x."""
-    xp, data = _raw(x)
-    return xp.ones_like(data)
+    return xp.ones_like(x)
 
 
-def zeros_like(x: Any) -> Any:
+@plain("0")
+def zeros_like(xp: Any, x: Any) -> Any:
     """An array of zeros of x's shape and dtype; 0.0 for a scalar x."""
-    xp, data = _raw(x)
-    return xp.zeros_like(data)
+    return xp.zeros_like(x)
+
+
+@plain("I", numpy="np.eye({rows}, {columns}, k={offset})", elementwise=False)
+def eye(xp: Any, x: Any, *, rows: int, columns: int, offset: int = 0) -> Any:
+    """The identity in the dtype of x: ones on the diagonal `offset`."""
+    return xp.eye(rows, columns, k=offset, dtype=x.dtype)
+
+
+@plain("onehot({0})", r"\operatorname{{onehot}}({0})", elementwise=False)
+def one_hot(xp: Any, labels: Any, logits: Any) -> Any:
+    """Rows with a single 1, in the dtype of the logits and of their last axis' length, where the
+    integer `labels` say."""
+    classes = xp.arange(logits.shape[-1])
+    return xp.astype(xp.asarray(labels)[..., None] == classes, logits.dtype)
+
+
+@plain("N", elementwise=False, numpy="np.size({0})")
+def _entries(xp: Any, x: Any, *, axis: Axis) -> Any:
+    """How many entries each result of a reduction of x is made of."""
+    return xp.asarray(entries_of(x.shape, axis), dtype=x.dtype)
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -41,9 +62,22 @@ def shape_of(x: Any) -> tuple[int, ...]:
     return tuple(getattr(x, "shape", ()))
 
 
-def eye(x: Any, rows: int, columns: int, offset: int = 0) -> Any:
-    """The identity in the dtype of x, as a plain array: ones on the diagonal `offset`."""
-    xp, data = _raw(x)
-    if xp is floats:
-        xp, data = np, np.asarray(data)
-    return xp.eye(rows, columns, k=offset, dtype=data.dtype)
+def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The axes that `axis` names, each from 0 up."""
+    n = len(shape)
+    if axis is None:
+        return tuple(range(n))
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (index(axis),)
+    if any(not -n <= a < n for a in axes):
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for {n} axes")
+    return tuple(a % n for a in axes)
+
+
+def entries_of(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many entries each result of a reduction is made of."""
+    return prod(shape[a] for a in reduced_axes(shape, axis))
+
+
+def entries(x: Any, axis: Axis = None) -> Any:
+    """The same of x: a plain number, but in a recorded rule a constant that says what it is."""
+    return _entries(x, axis=axis) if in_rule() else entries_of(shape_of(x), axis)

@@ -14,6 +14,7 @@ from typing import Any
 from ..graph import backend, floats
 from ..graph.op import POWER, PRODUCT, SUM, UNARY
 from ..graph.primitive import elementwise
+from .comparison import logical_and, logical_or
 
 __all__ = [
     "acos",
@@ -120,7 +121,7 @@ def _power_base(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
         return x2 * xp.pow(x1, x2 - 1) if x2 else xp.zeros_like(x1)
     # At x2 = 0 the product would be 0 * 0**-1 for x1 = 0 and 0 * NaN for NaN. For any other x1 the
     # power is left as it is, since d2y/dx1 dx2 is 1 / x1 there.
-    undefined = (x2 == 0) & ((x1 == 0) | (x1 != x1))
+    undefined = logical_and(x2 == 0, logical_or(x1 == 0, x1 != x1))
     if backend.anywhere(undefined):
         x1 = xp.where(undefined, xp.ones_like(x1), x1)
     return x2 * xp.pow(x1, x2 - 1)

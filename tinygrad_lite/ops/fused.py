@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import add_up, anywhere, largest, namespace
+from ..graph.backend import add_up, anywhere, largest
 from ..graph.op import SUM
 from ..graph.primitive import primitive
-from .constants import eye, shape_of
+from .constants import entries, one_hot, shape_of
 from .linalg import matmul
 from .reduce import log_softmax, mean, softmax
 from .reduce import sum as total
@@ -53,10 +53,7 @@ def _probabilities(logits: Any, labels: Any) -> Any:
     """Integer labels as rows with a single 1 in the dtype of the logits; others as they are."""
     if len(shape_of(labels)) == len(shape_of(logits)):
         return labels
-    classes = shape_of(logits)[-1]
-    unit = eye(logits, 1, 1)
-    xp = namespace(unit)
-    return xp.astype(xp.asarray(labels)[..., None] == xp.arange(classes), unit.dtype)
+    return one_hot(labels, logits)
 
 
 def _reduced(losses: Any, reduction: str) -> Any:
@@ -113,7 +110,9 @@ def _per_row(G: Any, logits: Any, reduction: str) -> Any:
     """The gradient of each row's loss, ready to be multiplied with the rows."""
     if reduction == "none":
         return G[..., None]
-    return G / prod(shape_of(logits)[:-1]) if reduction == "mean" else G
+    return (
+        G / entries(logits, tuple(range(len(shape_of(logits)) - 1))) if reduction == "mean" else G
+    )
 
 
 def _logits_pull(xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str) -> Any:

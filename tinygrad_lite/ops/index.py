@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from ..graph.primitive import Primitive
-from . import activations, choice, elementwise, fused, linalg, reduce, shape
+from ..graph.primitive import Plain, Primitive
+from . import activations, choice, comparison, constants, elementwise, fused, linalg, reduce, shape
 
 registry: dict[str, Primitive] = {
     op.name: op
     for module in (elementwise, activations, choice, reduce, shape, linalg, fused)
     for op in vars(module).values()
-    if isinstance(op, Primitive)
+    if isinstance(op, Primitive) and op.__module__ == module.__name__
+}
+
+plain_ops: dict[str, Plain] = {
+    op.name: op
+    for module in (comparison, constants)
+    for op in vars(module).values()
+    if isinstance(op, Plain) and op.__module__ == module.__name__
 }

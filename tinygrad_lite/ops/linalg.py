@@ -3,14 +3,18 @@ results for forward and reverse mode algorithmic differentiation" (2008)."""
 
 from __future__ import annotations
 
-from math import inf
+from math import prod
 from typing import Any
 
 from ..graph.backend import anywhere
+from ..graph.node import Node
 from ..graph.op import PRODUCT
 from ..graph.primitive import primitive
-from .constants import eye, shape_of
-from .reduce import Axis, spread
+from .comparison import logical_or
+from .constants import Axis, eye, ones_like, reduced_axes, shape_of
+from .elementwise import add, divide, multiply, negative, subtract
+from .guards import undefined
+from .reduce import spread
 
 __all__ = [
     "cholesky",
@@ -84,14 +88,47 @@ trace.pull(lambda xp, G, y, A: G[..., None, None] * eye(A, *shape_of(A)[-2:]))
 )
 def vector_norm(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Euclidean length sqrt(sum(x**2)) over `axis`; of a matrix, over both axes, the Frobenius
-    norm. The gradient is G x / y, and 0 where y = 0."""
-    return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    norm. The gradient is G x / y, and 0 where y = 0; a further derivative is NaN there, unless
+    G holds the factor y, as that of the square does."""
+    y = xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+    if not prod(x.shape) or not anywhere(logical_or(y < _TINY, y > 1 / _TINY)):
+        return y
+    top = xp.max(xp.abs(x), axis=axis, keepdims=True)
+    top = xp.where(logical_or(top == 0, xp.isinf(top)), xp.ones_like(top), top)
+    y = top * xp.sqrt(xp.sum((x / top) ** 2, axis=axis, keepdims=True))
+    return y if keepdims else xp.squeeze(y, axis=reduced_axes(x.shape, axis))
 
 
 def _vector_norm_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
-    if anywhere(y == 0):
-        y = xp.where(y == 0, xp.ones_like(y), y)
-    return spread(xp, G, x, axis, keepdims) * x / spread(xp, y, x, axis, keepdims)
+    if not anywhere(y == 0):
+        return spread(xp, G, x, axis, keepdims) * x / spread(xp, y, x, axis, keepdims)
+    share = _without(G, y)
+    if share is not None:
+        return spread(xp, share, x, axis, keepdims) * x
+    y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
+    return xp.where(y == 0, undefined(x), G * x / xp.where(y == 0, xp.ones_like(y), y))
+
+
+def _without(G: Any, y: Any, depth: int = 12) -> Any:
+    """G / y, if the recorded G holds y as a factor; else None. So |x|**2 has its second derivative
+    at x = 0, where x / |x| has no limit but |x| x / |x| has."""
+    if G is y:
+        return ones_like(y)
+    if not depth or not isinstance(G, Node) or G.op not in _LINEAR:
+        return None
+    parts = [_without(x, y, depth - 1) for x in G.inputs]
+    if G.op in (add, subtract):
+        return G.op(*parts) if all(part is not None for part in parts) else None
+    if G.op is divide:
+        parts[1] = None
+    held = next((i for i, part in enumerate(parts) if part is not None), None)
+    if held is None:
+        return None
+    return G.op(*(parts[i] if i == held else x for i, x in enumerate(G.inputs)))
+
+
+_LINEAR = (multiply, divide, negative, add, subtract)
+_TINY = 1e-18  # lengths whose squares come near to under- or overflow, in float32 too, are scaled
 
 
 vector_norm.pull(_vector_norm_pull)
@@ -117,8 +154,15 @@ def det(xp: Any, A: Any) -> Any:
 
 
 def _det_pull(xp: Any, G: Any, y: Any, A: Any) -> Any:
-    singular = anywhere(y == 0) and anywhere(logabsdet(A) == -inf)  # y may be 0 by underflow
-    cofactors = _cofactors(xp, A) if singular else y[..., None, None] * inv(A).mT
+    if not anywhere(logical_or(y == 0, xp.isinf(y))):
+        cofactors = y[..., None, None] * inv(A).mT
+    elif anywhere(xp.isinf(logabsdet(A))):
+        cofactors = _cofactors(xp, A)
+    else:  # y alone would be 0 or infinite
+        inverse = inv(A).mT
+        size = xp.where(inverse == 0, xp.ones_like(inverse), xp.abs(inverse))
+        size = xp.exp(logabsdet(A)[..., None, None] + xp.log(size))
+        cofactors = signdet(A)[..., None, None] * xp.sign(inverse) * size
     return G[..., None, None] * cofactors
 
 
@@ -164,13 +208,19 @@ def solve(xp: Any, A: Any, b: Any) -> Any:
 
 
 def _solve_matrix(xp: Any, G: Any, y: Any, A: Any, b: Any) -> Any:
-    g = solve(A.mT, G)
+    g = _solve_right(xp, G, y, A, b)
     if b.ndim == 1:
         return -(g[..., :, None] * y[..., None, :])
     return -xp.matmul(g, y.mT)
 
 
-solve.pull(_solve_matrix, lambda xp, G, y, A, b: solve(A.mT, G))
+def _solve_right(xp: Any, G: Any, y: Any, A: Any, b: Any) -> Any:
+    if b.ndim == 1:  # one vector for all matrices of a stack: G is a stack of vectors
+        return solve(A.mT, G[..., None])[..., 0]
+    return solve(A.mT, G)
+
+
+solve.pull(_solve_matrix, _solve_right)
 
 
 @primitive("cholesky({0})", r"\operatorname{{chol}}({0})", numpy="np.linalg.cholesky({0})")

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-from math import nan
-from math import prod as _product
-from operator import index
 from typing import Any
-
-import numpy as np
 
 from ..graph.backend import add_up, anywhere, largest, repeat
 from ..graph.primitive import primitive
-from .constants import shape_of
+from .comparison import indicator, logical_or
+from .constants import Axis, entries, entries_of, reduced_axes, shape_of
+from .guards import times
 
 __all__ = [
     "cumsum",
@@ -25,24 +22,6 @@ __all__ = [
     "prod",
     "softmax",
 ]
-
-Axis = int | tuple[int, ...] | None
-
-
-def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """The axes that `axis` names, each from 0 up."""
-    n = len(shape)
-    if axis is None:
-        return tuple(range(n))
-    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (index(axis),)
-    if any(not -n <= a < n for a in axes):
-        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for {n} axes")
-    return tuple(a % n for a in axes)
-
-
-def entries(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many entries each result of a reduction is made of."""
-    return _product(shape[a] for a in reduced_axes(shape, axis))
 
 
 def spread(xp: Any, r: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -80,7 +59,7 @@ def mean(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
     Raises `ValueError` for no entries.
     """
-    n = entries(x.shape, axis)
+    n = entries_of(x.shape, axis)
     if not n:
         raise ValueError("the mean of no entries is not defined")
     return add_up(xp, x, axis, keepdims=keepdims) / n
@@ -88,7 +67,7 @@ def mean(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 mean.pull(
     lambda xp, G, y, x, *, axis, keepdims: repeat(
-        xp, spread(xp, G, x, axis, keepdims) / entries(shape_of(x), axis), shape_of(x)
+        xp, spread(xp, G, x, axis, keepdims) / entries(x, axis), shape_of(x)
     )
 )
 
@@ -96,12 +75,8 @@ mean.pull(
 def _share_extreme(xp: Any, G: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """G in equal parts to the entries of x that equal the extreme y; NaN where y is NaN."""
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
-    hit = xp.where(x == y, xp.ones_like(x), xp.zeros_like(x))
-    count = xp.sum(hit, axis=axis, keepdims=True)
-    if anywhere(y != y):
-        share = hit / xp.where(y == y, count, xp.ones_like(count))
-        return G * xp.where(y == y, share, xp.full_like(share, nan))
-    return G * (hit / count)
+    hit = indicator(x == y, y)
+    return G * (hit / xp.sum(hit, axis=axis, keepdims=True))
 
 
 @primitive("max({0})", r"\max({0})", numpy="np.max({0}, axis={axis}, keepdims={keepdims})")
@@ -127,8 +102,12 @@ min.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis
 @primitive("prod({0})", r"\prod {0}", numpy="np.prod({0}, axis={axis}, keepdims={keepdims})")
 def prod(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Product over `axis`; 1 for no entries. The gradient of an entry is G times the product of the
-    others: y / x, or, where an entry is 0, the product of those before and of those after it."""
+    others: y / x, or, where that would be 0 / 0 or lose digits (y is 0, tiny or infinite), the
+    product of those before and of those after it."""
     return xp.prod(x, axis=axis, keepdims=keepdims)
+
+
+_TINY = 1e-30  # products closer to under- or overflow, in float32 too, are not divided again
 
 
 def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
@@ -136,9 +115,10 @@ def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -
     taken = reduced_axes(shape_of(x), axis)
     if not taken:
         return spread_G
-    if not anywhere(x == 0):
-        return spread_G * spread(xp, y, x, axis, keepdims) / x
-    return spread_G * _product_of_others(xp, x, taken)
+    size = xp.abs(y)
+    if anywhere(logical_or(size < _TINY, size > 1 / _TINY)):
+        return spread_G * _product_of_others(xp, x, taken)
+    return spread_G * spread(xp, y, x, axis, keepdims) / x
 
 
 def _product_of_others(xp: Any, x: Any, taken: tuple[int, ...]) -> Any:
@@ -146,7 +126,9 @@ def _product_of_others(xp: Any, x: Any, taken: tuple[int, ...]) -> Any:
     shape = shape_of(x)
     order = (*(i for i in range(len(shape)) if i not in taken), *taken)
     lengths = tuple(shape[i] for i in order)
-    rows = xp.reshape(xp.permute_dims(x, order), (*lengths[: -len(taken)], entries(shape, taken)))
+    rows = xp.reshape(
+        xp.permute_dims(x, order), (*lengths[: -len(taken)], entries_of(shape, taken))
+    )
     after = xp.flip(_products_before(xp, xp.flip(rows, axis=-1)), axis=-1)
     others = xp.reshape(_products_before(xp, rows) * after, lengths)
     return xp.permute_dims(others, tuple(sorted(range(len(order)), key=lambda i: order[i])))
@@ -200,8 +182,8 @@ def logsumexp(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> 
 
 
 logsumexp.pull(
-    lambda xp, G, y, x, *, axis, keepdims: (
-        spread(xp, G, x, axis, keepdims) * xp.exp(x - spread(xp, y, x, axis, keepdims))
+    lambda xp, G, y, x, *, axis, keepdims: times(
+        xp, spread(xp, G, x, axis, keepdims), xp.exp(x - spread(xp, y, x, axis, keepdims))
     )
 )
 

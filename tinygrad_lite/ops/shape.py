@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import set_at
+from ..graph.backend import namespace, set_at
+from ..graph.node import raw
 from ..graph.primitive import primitive
 from .constants import eye, shape_of
 
@@ -147,12 +148,19 @@ def take(xp: Any, x: Any, *, indices: Any, axis: int | None = None) -> Any:
     """
     if axis is None and x.ndim != 1:
         raise ValueError(f"axis is needed for {x.ndim} axes")
-    return xp.take(x, xp.asarray(indices), axis=0 if axis is None else axis)
+    return xp.take(x, _places(xp, indices), axis=0 if axis is None else axis)
+
+
+def _places(xp: Any, indices: Any) -> Any:
+    """Integer indices as an array; booleans count as 0 and 1, as in NumPy's take."""
+    places = xp.asarray(indices)
+    return xp.astype(places, xp.int64) if xp.isdtype(places.dtype, "bool") else places
 
 
 def _take_pull(xp: Any, G: Any, y: Any, x: Any, *, indices: Any, axis: int | None) -> Any:
     before = (axis or 0) % len(shape_of(x))
-    return put_at(G, index=(slice(None),) * before + (indices,), shape=shape_of(x))
+    places = _places(namespace(raw(G)), indices)
+    return put_at(G, index=(slice(None),) * before + (places,), shape=shape_of(x))
 
 
 take.pull(_take_pull)

@@ -1,0 +1,88 @@
+"""`backward()`: the sweep from a node, and what it leaves in `.grad`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..graph.backend import namespace, to_array, to_float
+from ..graph.node import Node, Scalar
+from .flow import sweep
+from .scalars import sweep_scalars
+
+_lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
+
+
+def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None:
+    """Set `.grad` of everything `root` depends on: leaves add to theirs, the rest replace it."""
+    if root.constant:
+        raise ValueError(
+            "backward() on a constant: it was made by detach() or under no_grad(), so nothing "
+            "that it was computed from is known"
+        )
+    seed = _seed(root, cotangent, record)
+    with _lock:
+        meta = root._meta
+        debug = meta is not None and meta.copies is not None
+        if isinstance(root, Scalar) and root.op is not None and not record and not debug:
+            sweep_scalars(root, seed)
+        else:
+            _store(sweep(root, seed, record=record))
+
+
+def _seed(root: Node, cotangent: Any, record: bool) -> Any:
+    if isinstance(cotangent, Node):
+        if record and cotangent.shape == root.shape:
+            return cotangent
+        cotangent = cotangent._data
+    if isinstance(root, Scalar):
+        return 1.0 if cotangent is None else to_float(cotangent, "backward()")
+    xp = namespace(root._data)
+    if cotangent is None:
+        if prod(root.shape) != 1:
+            raise ValueError(
+                f"backward() on shape {tuple(root.shape)} needs the gradient of the loss with "
+                "respect to it: pass an array of that shape, or reduce to a scalar first, as in "
+                ".sum()"
+            )
+        return xp.ones_like(root._data)
+    seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
+    if seed.shape != root.shape:
+        raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
+    return seed
+
+
+def _store(cotangents: dict[Node, Any]) -> None:
+    """Set the gradients, all or none: each node's is an array of its own, since users change it in
+    place (clipping)."""
+    new: list[tuple[Node, Any]] = []
+    taken: set[int] = set()
+    for node, g in cotangents.items():
+        if type(g) is np.ndarray:
+            if id(g) in taken or g.base is not None:
+                g = np.array(g)
+            taken.add(id(g))
+        elif isinstance(g, np.generic) and not isinstance(node, Scalar):
+            g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
+        elif not isinstance(g, (Node, float)):
+            g = namespace(g).asarray(g, copy=True)
+        if node.op is None and node._grad is not None:
+            total = node._grad + g
+            g = np.asarray(total) if isinstance(total, np.generic) else total
+        new.append((node, g))
+    _commit(new)
+
+
+def _commit(new: Iterable[tuple[Node, Any]]) -> None:
+    old = [(node, node._grad) for node, _ in new]
+    try:
+        for node, g in new:
+            node._grad = g
+    except BaseException:  # Ctrl-C
+        for node, g in old:
+            node._grad = g
+        raise

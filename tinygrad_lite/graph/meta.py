@@ -1,0 +1,24 @@
+"""What few nodes have beside their value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .op import NO_PARAMS
+
+
+@dataclass(slots=True)
+class Meta:
+    """What few nodes have: a name, a scope, an op's settings, the source line (in debug mode)."""
+
+    name: str | None = None
+    scope: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=lambda: NO_PARAMS)
+    constant: bool = False
+    line: str | None = None
+    copies: tuple[Any, ...] | None = None
+
+
+NO_META = Meta()
