@@ -13,7 +13,12 @@ import numpy as np
 import pytest
 
 PROGRAMS = {"dot": ("dot",), "browser": ("chromium", "chromium-browser", "google-chrome")}
-MARKED = {"dot": ("dot",), "browser": ("browser", "playwright"), "notebook": ("nbclient",)}
+MARKED = {
+    "dot": ("dot",),
+    "browser": ("browser", "playwright"),
+    "notebook": ("nbclient",),
+    "install": ("mypy",),
+}
 
 
 def needs(tool: str) -> Any:

@@ -37,10 +37,12 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
+        """What the op was given, in order: nodes, and numbers or arrays that are constants."""
         raise NotImplementedError
 
     @property
     def operands(self) -> tuple[Any, ...]:
+        """The values of `inputs` when the node was recorded."""
         raise NotImplementedError
 
     @property
@@ -86,6 +88,7 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes; () for a number."""
         raise NotImplementedError
 
     @property
@@ -223,7 +226,6 @@ class Array(Node):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
         return self._data.shape  # type: ignore[no-any-return]
 
 
