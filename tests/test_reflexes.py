@@ -46,8 +46,11 @@ def test_the_line_works(where, name, line, space):
 
 
 def test_no_hint_hides_a_name_that_is_there():
-    for name in reflexes.NODES:
-        assert not hasattr(tg.Tensor, name)
+    for kind in (tg.Tensor, tg.Value):
+        assert not reflexes.NODES.keys() & {*dir(kind), *dir(kind(1.0))}
+        for name in reflexes.NODES:
+            assert name not in vars(kind)
+            assert not hasattr(kind, name)
     for module, lines in reflexes.MODULES.items():
         held = tg.nn if module.endswith("nn") else tg
         assert not lines.keys() & {*dir(held)}
@@ -72,6 +75,7 @@ T, V = tg.Tensor([[1.0, 2.0]]), tg.Value(1.0)
         (lambda: T.t(), AttributeError, "'t'; write t.T"),
         (lambda: T.numpy(), AttributeError, "write t.data  # plain: the gradient stops there"),
         (lambda: V.requires_grad, AttributeError, "'Value' .* 'requires_grad'; write not t.const"),
+        (lambda: setattr(T, "requires_grad", True), AttributeError, "'requires_grad'; write not"),
         (lambda: T.unheard_of, AttributeError, "no attribute 'unheard_of'$"),
         (lambda: T.sum(dim=0), TypeError, "sum: no keyword dim=; write axis="),
         (lambda: tg.sum(T, dim=0), TypeError, "sum: .*'dim' .*; write axis="),

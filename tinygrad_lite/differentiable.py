@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
+from typing import Any, Never, Self, TypeVar
 
 from . import ops
 from .backprop.backward import backward
@@ -19,7 +19,35 @@ from .protocols import apply_function, apply_ufunc
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Differentiable(Node):
+class _Absent:
+    """An attribute that habit expects: to ask for it or to set it raises the line that works.
+
+    One per name, since `__getattr__` would make every attribute of every node slow to read: a sweep
+    over Values took twice as long.
+    """
+
+    def __init__(self, name: str, line: str) -> None:
+        self.name, self.line = name, line
+
+    def __get__(self, node: Any, kind: type) -> Never:
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.name!r}{advice(self.line)}",
+            name=self.name,
+            obj=kind if node is None else node,
+        )
+
+    def __set__(self, node: Any, value: Any) -> Never:
+        self.__get__(node, type(node))
+
+
+class _Kind(type):
+    """What lists a class of nodes without what it has not (only a metaclass is asked)."""
+
+    def __dir__(cls) -> list[str]:
+        return [name for name in super().__dir__() if name not in NODES]
+
+
+class Differentiable(Node, metaclass=_Kind):
     """A node as users hold it."""
 
     __slots__ = ()
@@ -81,15 +109,12 @@ class Differentiable(Node):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return apply_function(function, args, kwargs)
 
-    if not TYPE_CHECKING:  # a type checker is to report an unknown attribute
+    def __dir__(self) -> list[str]:
+        return dir(type(self))
 
-        def __getattr__(self, name: str) -> Never:
-            kind = type(self).__name__
-            raise AttributeError(
-                f"{kind!r} object has no attribute {name!r}{advice(NODES.get(name, ''))}",
-                name=name,
-                obj=self,
-            )
+
+for _name, _line in NODES.items():  # unseen by type checkers, which report an unknown attribute
+    setattr(Differentiable, _name, _Absent(_name, _line))
 
 
 def refuse_arguments(kind: str, data: Any, unknown: Mapping[str, object]) -> None:
