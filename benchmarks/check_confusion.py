@@ -4,7 +4,7 @@
 
 Prints the confusion table (expected kind by reported kind), the share of errors detected and of
 right claims called right, how often the reported kind is the one a teacher would name, the time
-per case, and the time of a derivation of 27 lines. `--misses` prints the reports that differ.
+per case, and the time of a long derivation. `--misses` prints the reports that differ.
 """
 
 from __future__ import annotations

@@ -17,35 +17,14 @@ import timing  # before NumPy: it pins the BLAS threads
 
 # isort: split
 import numpy as np
-from sklearn.datasets import load_digits
+from workloads import RATE, Step, as_written, fused_ops, images, parameters, primitive_ops
 
-import tinygrad_lite as tg
-
-RATE = 0.1
 BATCHES = (32, 256, 1797)
-Step = Callable[[], Any]
-
-
-def data(batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images scaled to [0, 1], labels, and the labels as one-hot rows."""
-    digits = load_digits()
-    x, y = digits.data[:batch] / 16.0, digits.target[:batch]
-    return x, y, np.eye(10)[y]
-
-
-def parameters() -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    return [
-        rng.normal(size=(64, 32)) / 8,
-        np.zeros(32),
-        rng.normal(size=(32, 10)) / 6,
-        np.zeros(10),
-    ]
 
 
 def by_hand(batch: int, activation: str) -> Step:
     """Forward, backward and update as a person derives and writes them."""
-    x, _, onehot = data(batch)
+    x, _, onehot = images(batch)
     p = parameters()
 
     def step() -> float:
@@ -76,50 +55,11 @@ def primitive_loss(np_: Any, p: Any, x: Any, onehot: Any, activation: str) -> An
     return np_.mean(np_.log(np_.sum(np_.exp(z2), 1)) - np_.sum(z2 * onehot, 1))
 
 
-def ours_primitive(batch: int, activation: str) -> Step:
-    """tinygrad_lite, primitive ops only, the loss as in the handwritten step."""
-    x, _, onehot = data(batch)
-    p = [tg.Tensor(a) for a in parameters()]
-    activate = tg.tanh if activation == "tanh" else tg.relu
-
-    def step() -> float:
-        w1, b1, w2, b2 = p
-        z2 = activate(x @ w1 + b1) @ w2 + b2
-        shifted = z2 - z2.data.max(axis=1, keepdims=True)
-        total = tg.exp(shifted).sum(axis=1)
-        loss = tg.mean(tg.log(total) - (shifted * onehot).sum(axis=1))
-        return _ours_update(p, loss)
-
-    return step
-
-
-def ours_fused(batch: int, activation: str) -> Step:
-    """tinygrad_lite with its fused ops: linear and cross_entropy."""
-    x, y, _ = data(batch)
-    p = [tg.Tensor(a.T.copy()) for a in parameters()]  # linear takes (outputs, inputs)
-    activate = tg.tanh if activation == "tanh" else tg.relu
-
-    def step() -> float:
-        w1, b1, w2, b2 = p
-        loss = tg.cross_entropy(tg.linear(activate(tg.linear(x, w1, b1)), w2, b2), y)
-        return _ours_update(p, loss)
-
-    return step
-
-
-def _ours_update(p: list[tg.Tensor], loss: Any) -> float:
-    loss.backward()
-    for w in p:
-        w.data = w.data - RATE * w.grad
-        w.zero_grad()
-    return loss.item()
-
-
 def hips_autograd(batch: int, activation: str) -> Step:
     import autograd
     import autograd.numpy as anp
 
-    x, _, onehot = data(batch)
+    x, _, onehot = images(batch)
     p = parameters()
     both = autograd.value_and_grad(lambda p: primitive_loss(anp, p, x, onehot, activation))
 
@@ -135,7 +75,7 @@ def hips_autograd(batch: int, activation: str) -> Step:
 def mygrad(batch: int, activation: str) -> Step:
     import mygrad as mg
 
-    x, _, onehot = data(batch)
+    x, _, onehot = images(batch)
     p = [mg.tensor(a) for a in parameters()]
 
     def step() -> float:
@@ -152,7 +92,7 @@ def torch_functional(batch: int, activation: str) -> Step:
     import torch
     from torch.nn import functional
 
-    x, y, _ = (torch.from_numpy(a) for a in data(batch))
+    x, y, _ = (torch.from_numpy(a) for a in images(batch))
     p = [torch.from_numpy(a).requires_grad_() for a in parameters()]
     activate = torch.tanh if activation == "tanh" else torch.relu
 
@@ -171,7 +111,7 @@ def torch_functional(batch: int, activation: str) -> Step:
 def torch_module(batch: int, activation: str) -> Step:
     import torch
 
-    x, y, _ = (torch.from_numpy(a) for a in data(batch))
+    x, y, _ = (torch.from_numpy(a) for a in images(batch))
     between = torch.nn.Tanh() if activation == "tanh" else torch.nn.ReLU()
     model = torch.nn.Sequential(torch.nn.Linear(64, 32), between, torch.nn.Linear(32, 10)).double()
     w1, b1, w2, b2 = (torch.from_numpy(a) for a in parameters())
@@ -196,7 +136,7 @@ def jax_jit(batch: int, activation: str) -> Step:
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    x, _, onehot = (jnp.asarray(a) for a in data(batch))
+    x, _, onehot = (jnp.asarray(a) for a in images(batch))
     p = [jnp.asarray(a) for a in parameters()]
 
     @jax.jit
@@ -213,8 +153,9 @@ def jax_jit(batch: int, activation: str) -> Step:
 
 ENGINES: dict[str, tuple[str, Callable[[int, str], Step]]] = {
     "NumPy by hand": ("numpy", by_hand),
-    "tinygrad_lite, primitive ops": ("numpy", ours_primitive),
-    "tinygrad_lite, fused ops": ("numpy", ours_fused),
+    "tinygrad_lite, primitive ops": ("numpy", primitive_ops),
+    "tinygrad_lite, as written": ("numpy", as_written),
+    "tinygrad_lite, fused ops": ("numpy", fused_ops),
     "PyTorch, functional": ("torch", torch_functional),
     "PyTorch, nn.Module": ("torch", torch_module),
     "autograd": ("autograd", hips_autograd),
@@ -230,14 +171,16 @@ def table(batch: int, activation: str, repeats: int) -> Iterator[str]:
         for name, (package, make) in ENGINES.items()
         if find_spec(package) is not None
     }
-    times = timing.medians(timing.alternate(runs, repeats=repeats, warmup=3, collect=False))
+    probes = {name: timing.timed(run) for name, run in runs.items()}
+    times = timing.alternate(probes, repeats=repeats, collect=False)
     final = {name: run() for name, run in runs.items()}
     reference = final["NumPy by hand"]
     for name, loss in final.items():
         if abs(loss - reference) > 1e-6 * abs(reference):
             raise AssertionError(f"{name} reached loss {loss}, by hand {reference}")
-    hand = times["NumPy by hand"]
-    for name, seconds in times.items():
+    hand = times["NumPy by hand"][timing.SECONDS]
+    for name, found in times.items():
+        seconds = found[timing.SECONDS]
         yield f"  {name:<30} {seconds * 1e6:9.0f} us   {seconds / hand:6.2f} x by hand"
 
 

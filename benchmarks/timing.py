@@ -1,6 +1,8 @@
 """Timing side by side: the contestants take turns in one run, and medians are compared.
 
-Import this before NumPy: it pins the BLAS libraries to one thread.
+Import this before NumPy: it pins the BLAS libraries to one thread. The order of a turn is drawn
+anew each time, and each contestant runs once untimed before it is measured: else whoever stands
+first pays for the cache that the last one left.
 """
 
 from __future__ import annotations
@@ -8,40 +10,56 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+for variable in THREADS:
     os.environ[variable] = "1"
 
 Run = Callable[[], object]
+Probe = Callable[[], dict[str, float]]  # runs once and says what it took, by the reading's name
+SECONDS = "s"
+
+
+def timed(run: Run, unit: str = SECONDS, per: float = 1.0) -> Probe:
+    """A probe of a call: its seconds, divided by `per`, under the name `unit`."""
+
+    def probe() -> dict[str, float]:
+        start = time.perf_counter()
+        run()
+        return {unit: (time.perf_counter() - start) / per}
+
+    return probe
 
 
 def alternate(
-    runs: Mapping[str, Run], *, repeats: int, warmup: int = 1, collect: bool = True
-) -> dict[str, list[float]]:
-    """Seconds of each contestant's calls, taken in turn.
+    probes: Mapping[str, Probe], *, repeats: int, collect: bool = True, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """The median of each reading of each probe, the probes taken in turn.
 
     With `collect`, what one leaves behind is collected, untimed, before the next runs.
     """
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(warmup + repeats):
-        for name, run in runs.items():
+    rng = random.Random(seed)
+    order = list(probes)
+    readings: dict[str, dict[str, list[float]]] = {name: {} for name in order}
+    for _ in range(repeats):
+        rng.shuffle(order)
+        for name in order:
             if collect:
                 gc.collect()
-            start = time.perf_counter()
-            run()
-            elapsed = time.perf_counter() - start
-            if turn >= warmup:
-                times[name].append(elapsed)
-    return times
-
-
-def medians(times: Mapping[str, list[float]]) -> dict[str, float]:
-    """The median of each contestant's times."""
-    return {name: statistics.median(seconds) for name, seconds in times.items()}
+            probes[name]()
+            if collect:
+                gc.collect()
+            for reading, number in probes[name]().items():
+                readings[name].setdefault(reading, []).append(number)
+    return {
+        name: {reading: statistics.median(numbers) for reading, numbers in found.items()}
+        for name, found in readings.items()
+    }
 
 
 def without_collector(run: Run) -> Run:

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-PROGRAMS = {"dot": ("dot",), "browser": ("chromium", "chromium-browser", "google-chrome")}
+PROGRAMS = {
+    "dot": ("dot",),
+    "git": ("git",),
+    "browser": ("chromium", "chromium-browser", "google-chrome"),
+}
 MARKED = {
     "dot": ("dot",),
     "browser": ("browser", "playwright"),
@@ -22,7 +26,7 @@ MARKED = {
 
 
 def needs(tool: str) -> Any:
-    """The module `tool`, or the path of the program "dot" or "browser".
+    """The module `tool`, or the path of the program "dot", "git" or "browser".
 
     A test whose tool is missing is skipped; where the environment has CI=true it fails, so that
     nothing goes unchecked there in silence.

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from benchmarks import check_confusion
-from benchmarks.check_cases import all_cases
+from benchmarks.check_cases import all_cases, problems
 from benchmarks.check_cases.makemore import Block
 from tinygrad_lite.check import KINDS, check
 
@@ -28,6 +28,12 @@ def test_the_corpus_is_large_and_covers_every_kind():
     assert len({case.name for case in cases}) == len(cases)
 
 
+def test_a_problem_has_a_name_of_its_own_and_says_what_it_derives():
+    found = problems()
+    assert len({problem.__name__ for problem in found}) == len(found)
+    assert not [problem.__name__ for problem in found if not problem.__doc__]
+
+
 def test_every_error_is_detected(tally):
     assert tally.wrong >= 500
     assert tally.missed == 0, names(tally.misled)
@@ -47,10 +53,10 @@ def test_a_wrong_explanation_is_rare(tally):
     assert len(tally.misled) / tally.wrong <= 0.01, names(tally.misled)
 
 
-def test_a_derivation_of_26_lines_takes_less_than_a_second():
+def test_a_derivation_of_every_line_takes_less_than_a_second():
     block = Block(n=32, hidden=64)
     claims = {block.nodes[k]: g for k, g in block.gradients("bndiff").items()}
-    assert len(claims) == 26
+    assert block.nodes["C"] in claims
     start = time.perf_counter()
     report = check(block.nodes["loss"], claims)
     assert time.perf_counter() - start < 1
@@ -68,14 +74,14 @@ SAYS = {
     "layer_norm: gamma left out": "gamma",
     "attention: no 1/sqrt d": "the divisor 2 is left out",
     "rnn: dWh transposed": "transpose",
-    "nn_mlp_bce: W1 loop overwrites": "adds up (+=)",
+    "layers_with_binary_cross_entropy: W1 loop overwrites": "adds up (+=)",
     "layernorm_hand: axis 0": "are over axis 0, not 1",
     "layernorm_hand: no xhat before the sum": "the factor xhat before the sum",
     "per_sample_loop: first only": "only one of the 3 paths from b",
     "im2col: flipped kernel": "k is in reverse",
     "bilinear_gate: g' on A": "itself belongs",
     "kl_distill: times p": "too many",
-    "contrastive_norm: columns softmax": "softmax over axis 0, not 1",
+    "info_nce_normalised: columns softmax": "softmax over axis 0, not 1",
 }
 
 

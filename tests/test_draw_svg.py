@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from contrast import contrast
+from pictures import contrast
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw import colours

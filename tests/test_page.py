@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from pages import GRAPHS, chain, chip, demo, mlp, press, settle, state, values, view
+from pictures import GRAPHS, chain, chip, demo, mlp, press, settle, state, values, view
 
 from tinygrad_lite.draw.figures import summary
 from tinygrad_lite.graph.node import topological_order

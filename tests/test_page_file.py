@@ -6,8 +6,7 @@ import json
 import re
 
 import pytest
-from contrast import contrast
-from pages import chain, demo, mlp
+from pictures import chain, contrast, demo, mlp
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.colours import DARK, LIGHT

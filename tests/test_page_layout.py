@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from pages import GRAPHS, chip, demo, mlp, press, settle, values, visible
+from pictures import GRAPHS, chip, demo, mlp, press, settle, values, visible
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.page import play

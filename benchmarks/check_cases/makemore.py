@@ -7,8 +7,6 @@ import numpy as np
 
 import tinygrad_lite as tg
 
-PATHS = ("right", "bndiff", "counts", "tanh", "dC", "logit_maxes", "bnvar", "db1")
-
 
 class Block:
     """The forward pass and the derivation; `slip` names the line that goes wrong."""
@@ -124,7 +122,7 @@ class Block:
 
 
 def makemore_batch_norm():
-    """27 lines from logprobs to C."""
+    """Every line from logprobs to C."""
     block = Block()
     yield block.case("every line", "right", {})
     yield block.case("variance path dropped at bndiff", "bndiff", {"bndiff": "missing-term"})
@@ -168,6 +166,3 @@ def makemore_fused():
     yield "no gain", loss, {hprebn: fused() / gain}, "missing-factor"
     yield "no 1/sigma", loss, {hprebn: fused() / inv}, "missing-factor"
     yield "not divided by n", loss, {logits: d * n}, "mean-vs-sum"
-
-
-PROBLEMS = [makemore_batch_norm, makemore_fused]

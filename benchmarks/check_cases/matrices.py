@@ -1,4 +1,4 @@
-"""Matrix calculus: quadratic forms, traces, log det, inverses, factorisation, norms."""
+"""Matrix calculus: quadratic forms, traces, log det, inverses, factorisation."""
 
 import numpy as np
 
@@ -19,6 +19,46 @@ def quadratic_form():
     yield "2 x x^T", E, {A: 2 * np.outer(v, v)}, "constant-scale|double-count"
     yield "(A - A^T) x", E, {x: (a - a.T) @ v}, "sign"
     yield "x^T x for x x^T", E, {A: v @ v}, "shape|wrong-order|elementwise-vs-matmul"
+
+
+def quadratic_form_column():
+    """f = 1/2 x^T A x - b^T x with a column x and A not symmetric."""
+    rng = np.random.default_rng(35)
+    A = rng.normal(size=(4, 4))
+    x = tg.Tensor(rng.normal(size=(4, 1)))
+    b = rng.normal(size=(4, 1))
+    f = (0.5 * x.T @ A @ x - b.T @ x).sum()
+    X = x.data
+    S = A + A.T
+    yield "right", f, {x: 0.5 * S @ X - b}, "right"
+    yield (
+        "A symmetric assumed",
+        f,
+        {x: A @ X - b},
+        "transpose|missing-term|double-count|wrong-order",
+    )
+    yield "no 1/2", f, {x: S @ X - b}, "constant-scale"
+    yield "+b", f, {x: 0.5 * S @ X + b}, "sign"
+    yield "no b", f, {x: 0.5 * S @ X}, "missing-term"
+    yield "row", f, {x: (0.5 * S @ X - b).T}, "transpose"
+    yield "one path", f, {x: 0.5 * A @ X - b}, "missing-term"
+
+
+def rayleigh():
+    """f = x^T A x / x^T x, A symmetric."""
+    rng = np.random.default_rng(74)
+    A = rng.normal(size=(5, 5))
+    A = A + A.T
+    x = tg.Tensor(rng.normal(size=5))
+    n = x @ x
+    f = (x @ A @ x) / n
+
+    v, d = x.data, n.data
+    yield "2 (A x - f x) / x^T x", f, {x: 2 * (A @ v - f.data * v) / d}, "right"
+    yield "norm held fixed", f, {x: 2 * A @ v / d}, "missing-term"
+    yield "2 forgotten", f, {x: (A @ v - f.data * v) / d}, "constant-scale"
+    yield "1/x^T x forgotten", f, {x: 2 * (A @ v - f.data * v)}, "missing-factor|extra-factor"
+    yield "plus f x", f, {x: 2 * (A @ v + f.data * v) / d}, "sign"
 
 
 def bilinear_form():
@@ -75,24 +115,24 @@ def log_determinant():
     )
 
 
-def gaussian_likelihood():
-    """f = 1/2 log det S + 1/2 (x - m)^T S^-1 (x - m)."""
-    rng = np.random.default_rng(25)
-    F = rng.normal(size=(3, 3))
-    S = tg.Tensor(F @ F.T + np.eye(3))
-    m, x = tg.Tensor(rng.normal(size=3)), rng.normal(size=3)
-    d = x - m
-    logdet = tg.log(tg.det(S))
-    f = 0.5 * logdet + 0.5 * (d @ tg.inv(S) @ d)
+def log_det_gram():
+    """log det(A^T A) and tr(X^T M X)."""
+    rng = np.random.default_rng(78)
+    A, M = tg.Tensor(rng.normal(size=(5, 3))), rng.normal(size=(5, 5))
+    f = tg.log(tg.det(A.T @ A))
+    X = tg.Tensor(rng.normal(size=(5, 3)))
+    g = tg.trace(X.T @ M @ X)
 
-    P = np.linalg.inv(S.data)
-    u = P @ d.data
-    yield "m and S", f, {m: -u, S: 0.5 * P - 0.5 * np.outer(u, u)}, "right"
-    yield "m's sign", f, {m: u}, "sign"
-    yield "2 forgotten with 1/2 kept", f, {m: -0.5 * u}, "constant-scale|missing-term"
-    yield "log det forgotten", f, {S: -0.5 * np.outer(u, u)}, "missing-term"
-    yield "the quadratic forgotten", f, {S: 0.5 * P}, "missing-term"
-    yield "plus for minus", f, {S: 0.5 * P + 0.5 * np.outer(u, u)}, "sign"
+    a, x = A.data, X.data
+    P = np.linalg.inv(a.T @ a)
+    yield "2 A (A^T A)^-1", f, {A: 2 * a @ P}, "right"
+    yield "as a pseudoinverse", f, {A: 2 * np.linalg.pinv(a).T}, "right"
+    yield "the pseudoinverse", f, {A: 2 * P @ a.T}, "transpose|shape"
+    yield "no 2", f, {A: a @ P}, "constant-scale|missing-term"
+    yield "(M + M^T) X", g, {X: (M + M.T) @ x}, "right"
+    yield "2 M X", g, {X: 2 * M @ x}, "transpose|double-count|missing-term"
+    yield "M X", g, {X: M @ x}, "missing-term"
+    yield "M^T X", g, {X: M.T @ x}, "missing-term"
 
 
 def matrix_inverse():
@@ -130,6 +170,46 @@ def factorisation():
     yield "M forgotten", E, {U: u @ v.T @ v}, "missing-term|other"
 
 
+def matfac():
+    """J = 1/2 |M * (R - U V^T)|^2 + lam/2 (|U|^2 + |V|^2): entries are missing."""
+    rng = np.random.default_rng(15)
+    U = tg.Tensor(rng.normal(size=(5, 2)))
+    V = tg.Tensor(rng.normal(size=(6, 2)))
+    R = rng.normal(size=(5, 6))
+    M = (rng.random((5, 6)) > 0.4) * 1.0
+    lam = 0.3
+    E = M * (R - U @ V.T)
+    J = 0.5 * (E**2).sum() + 0.5 * lam * ((U**2).sum() + (V**2).sum())
+    e = E.data
+    u, v = U.data, V.data
+    yield "right", J, {U: -e @ v + lam * u, V: -e.T @ u + lam * v}, "right"
+    yield "plus", J, {U: e @ v + lam * u}, "sign"
+    yield "no mask", J, {U: -(R - u @ v.T) @ v + lam * u}, "missing-factor"
+    yield "lambda term forgotten", J, {V: -e.T @ u}, "missing-term"
+    yield "2", J, {U: -2 * e @ v + lam * u}, "constant-scale"
+    yield "lam missing", J, {V: -e.T @ u + v}, "constant-scale|missing-factor"
+
+
+def tied_autoencoder():
+    """E = |X W W^T - X|^2: W is used twice."""
+    rng = np.random.default_rng(91)
+    X = rng.normal(size=(8, 5))
+    W = tg.Tensor(rng.normal(size=(5, 3)))
+    H = X @ W
+    R = H @ W.T - X
+    E = (R**2).sum()
+
+    w, h, r = W.data, H.data, R.data
+    encoder, decoder = 2 * X.T @ r @ w, 2 * r.T @ h
+    yield "encoder and decoder", E, {W: encoder + decoder, H: 2 * r @ w}, "right"
+    yield "the decoder forgotten", E, {W: encoder}, "missing-term"
+    yield "the encoder forgotten", E, {W: decoder}, "missing-term"
+    yield "the 2 forgotten", E, {W: (encoder + decoder) / 2}, "constant-scale"
+    yield "subtracted", E, {W: encoder - decoder}, "sign"
+    yield "decoder twice", E, {W: encoder + 2 * decoder}, "double-count|constant-scale"
+    yield "averaged over the data", E, {W: (encoder + decoder) / 8}, "mean-vs-sum"
+
+
 def hadamard():
     """E = sum C * (A * B): elementwise where people write a matrix product."""
     rng = np.random.default_rng(28)
@@ -145,39 +225,3 @@ def hadamard():
     yield "B left out", E, {A: C}, "missing-factor"
     yield "C left out", E, {A: B.data}, "missing-factor"
     yield "A for B", E, {A: C * A.data}, "other"
-
-
-def norms():
-    """E = c . x / |x|, a normalised vector."""
-    rng = np.random.default_rng(29)
-    x, c = tg.Tensor(rng.normal(size=5)), rng.normal(size=5)
-    n = tg.sqrt((x * x).sum())
-    u = x / n
-    E = (c * u).sum()
-
-    length = n.data
-    yield "with the projection", E, {x: (c - u.data * (c @ u.data)) / length}, "right"
-    yield "length held fixed", E, {x: c / length}, "missing-term"
-    yield "no 1/|x|", E, {x: c - u.data * (c @ u.data)}, "missing-factor|extra-factor"
-    yield "projection added", E, {x: (c + u.data * (c @ u.data)) / length}, "sign"
-    yield "the length's own gradient, sign", E, {n: c @ x.data / length**2}, "sign"
-    yield "1/n for 1/n^2", E, {n: -(c @ x.data) / length}, "missing-factor|constant-scale|other"
-    yield (
-        "sqrt' without the 1/2",
-        E,
-        {x: (c - 2 * u.data * (c @ u.data)) / length},
-        "constant-scale|double-count",
-    )
-
-
-PROBLEMS = [
-    quadratic_form,
-    bilinear_form,
-    trace_of_product,
-    log_determinant,
-    gaussian_likelihood,
-    matrix_inverse,
-    factorisation,
-    hadamard,
-    norms,
-]

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 import tinygrad_lite as tg
 
 
@@ -97,4 +99,96 @@ def square_of_a_value():
     yield "cos' sign", y, {x: 2 * v + (-c - s) * e}, "sign"
 
 
-PROBLEMS = [neuron, polynomial, micrograd_readme, square_of_a_value]
+def more_scalars():
+    """Square roots, logarithms and quotients of Values."""
+    x, y = tg.Value(1.3), tg.Value(-0.7)
+    r = tg.sqrt(x * x + y * y)
+    f = tg.log(r) + x / y
+    X, Y = 1.3, -0.7
+    R = (X * X + Y * Y) ** 0.5
+    yield "x, y, r", f, {x: X / R**2 + 1 / Y, y: Y / R**2 - X / Y**2, r: 1 / R}, "right"
+    yield "sqrt' without 1/2", f, {x: 2 * X / R**2 + 1 / Y}, "constant-scale|double-count"
+    yield "log' forgotten", f, {x: X / R + 1 / Y}, "missing-activation-derivative|missing-factor"
+    yield "the quotient's minus", f, {y: Y / R**2 + X / Y**2}, "sign"
+    yield "x/y forgotten", f, {x: X / R**2}, "missing-term"
+    yield "1/r^2 for 1/r", f, {r: 1 / R**2}, "extra-factor|other"
+
+
+def micrograd_values():
+    """L = tanh((a b + c) / 5)^2 + a: a has two paths."""
+    a, b, c = tg.Value(2.0), tg.Value(-3.0), tg.Value(1.5)
+    e = a * b
+    d = e + c
+    f = tg.tanh(d / 5)
+    L = f * f + a
+    F = f.data
+    dL_df = 2 * F
+    dd = dL_df * (1 - F**2) / 5
+    yield "right", L, {f: dL_df, d: dd, e: dd, a: dd * -3 + 1, b: dd * 2, c: dd}, "right"
+    yield "a lacks the direct path", L, {a: dd * -3}, "missing-term"
+    yield "a, b exchanged", L, {b: dd * -3}, "other|missing-factor|extra-factor"
+    yield "no 1/5", L, {c: dd * 5}, "constant-scale|missing-factor"
+    yield "f missing 2", L, {f: F}, "constant-scale|missing-term"
+    yield "1-d^2", L, {c: dL_df * (1 - d.data**2) / 5}, "activation-derivative-at-wrong-point"
+
+
+def per_sample_loop():
+    """A scalar loop with Values: perceptron with squared error."""
+    xs = [(1.0, 2.0), (-1.0, 0.5), (0.3, -2.0)]
+    ys = [1.0, -1.0, 0.5]
+    w1, w2, b = tg.Value(0.3), tg.Value(-0.4), tg.Value(0.1)
+    L = 0
+    for (p, q), y in zip(xs, ys, strict=True):
+        L = L + (tg.tanh(w1 * p + w2 * q + b) - y) ** 2
+    L = L / 3
+    X = np.array(xs)
+    Y = np.array(ys)
+    o = np.tanh(X @ [0.3, -0.4] + 0.1)
+    d = 2 * (o - Y) * (1 - o**2) / 3
+    yield "right", L, {w1: d @ X[:, 0], w2: d @ X[:, 1], b: d.sum()}, "right"
+    yield "last only", L, {w1: d[-1] * X[-1, 0]}, "missing-term"
+    yield "first only", L, {b: d[0]}, "missing-term"
+    yield "no tanh'", L, {w1: (2 * (o - Y) / 3) @ X[:, 0]}, "missing-activation-derivative"
+    yield "no x", L, {w1: d.sum()}, "missing-factor"
+    yield "no 2", L, {w2: d @ X[:, 1] / 2}, "constant-scale"
+    yield "not /3", L, {b: 3 * d.sum()}, "mean-vs-sum|constant-scale"
+    yield "y-o", L, {b: -d.sum()}, "sign"
+    yield "no error", L, {w2: ((1 - o**2) * 2 / 3) @ X[:, 1]}, "missing-factor"
+
+
+def values_by_hand():
+    """E = exp(x y + sin(z x)) / (1 + y^2) + log x."""
+    x, y, z = tg.Value(1.3), tg.Value(0.7), tg.Value(-2.0)
+    q = x * y + tg.sin(z * x)
+    r = tg.exp(q) / (1 + y**2)
+    E = r + tg.log(x)
+    X, Y, Z = 1.3, 0.7, -2.0
+    Q = q.data
+    R = r.data
+    dq = R
+    yield (
+        "right",
+        E,
+        {
+            q: dq,
+            x: dq * (Y + Z * np.cos(Z * X)) + 1 / X,
+            z: dq * X * np.cos(Z * X),
+            y: dq * X - R * 2 * Y / (1 + Y * Y),
+        },
+        "right",
+    )
+    yield "no chain z", E, {x: dq * (Y + np.cos(Z * X)) + 1 / X}, "missing-factor"
+    yield "sin for cos", E, {z: dq * X * np.sin(Z * X)}, "wrong-activation-derivative"
+    yield "-cos", E, {z: -dq * X * np.cos(Z * X)}, "sign"
+    yield "log path", E, {x: dq * (Y + Z * np.cos(Z * X))}, "missing-term"
+    yield "quotient forgotten", E, {y: dq * X}, "missing-term"
+    yield "quotient 2", E, {y: dq * X - R * Y / (1 + Y * Y)}, "constant-scale"
+    yield "quotient plus", E, {y: dq * X + R * 2 * Y / (1 + Y * Y)}, "sign"
+    yield (
+        "exp derivative q",
+        E,
+        {q: Q * np.exp(Q - 1) / (1 + Y * Y)},
+        "wrong-activation-derivative|other",
+    )
+    yield "log x", E, {x: dq * (Y + Z * np.cos(Z * X)) + np.log(X)}, "wrong-activation-derivative"
+    yield "quotient unsquared", E, {y: dq * X - np.exp(Q) * 2 * Y / (1 + Y * Y)}, "missing-factor"

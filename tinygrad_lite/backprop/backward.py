@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..graph.backend import namespace, to_array, to_float
-from ..graph.node import Node, Scalar
+from ..graph.node import Borrowed, Node, Scalar
 from .flow import sweep
 from .scalars import sweep_scalars
 
@@ -57,32 +56,30 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
 
 
 def _store(cotangents: dict[Node, Any]) -> None:
-    """Set the gradients, all or none: each node's is an array of its own, since users change it in
-    place (clipping)."""
-    new: list[tuple[Node, Any]] = []
+    """Set the gradients, all or none, each an array of its own: users change them in place."""
+    new = []
     taken: set[int] = set()
     for node, g in cotangents.items():
+        leaf = node.op is None
         if type(g) is np.ndarray:
-            if id(g) in taken or g.base is not None:
-                g = np.array(g)
-            taken.add(id(g))
-        elif isinstance(g, np.generic) and not isinstance(node, Scalar):
-            g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
+            key = id(g)
+            if key in taken or g.base is not None:
+                g = g.copy() if leaf else Borrowed(g)
+            taken.add(key)
+        elif isinstance(g, np.generic):
+            if not isinstance(node, Scalar):
+                g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
         elif not isinstance(g, (Node, float)):
             g = namespace(g).asarray(g, copy=True)
-        if node.op is None and node._grad is not None:
+        if leaf and node._grad is not None:
             total = node._grad + g
             g = np.asarray(total) if isinstance(total, np.generic) else total
-        new.append((node, g))
-    _commit(new)
-
-
-def _commit(new: Iterable[tuple[Node, Any]]) -> None:
-    old = [(node, node._grad) for node, _ in new]
+        new.append(g)
+    old = [node._grad for node in cotangents]
     try:
-        for node, g in new:
+        for node, g in zip(cotangents, new, strict=True):
             node._grad = g
     except BaseException:  # Ctrl-C
-        for node, g in old:
+        for node, g in zip(cotangents, old, strict=True):
             node._grad = g
         raise

@@ -7,6 +7,7 @@ and the only one that un-broadcasts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,9 @@ import numpy as np
 from .. import ops
 from ..graph import errors, floats
 from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
-from ..graph.node import Array, Node, Scalar, raw
+from ..graph.node import Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
-from ..graph.record import brought
-from ..ops.guards import times
+from ..ops.guards import zero_where_unused
 
 
 def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
@@ -25,11 +25,14 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     rule. The result has the input's shape and dtype."""
     op = node.op
     assert op is not None
+    x = node.inputs[index]
     if record:
         _refuse_changed(node)
         y, operands, xp = node, node.inputs, ops
     else:
         y, operands = node._data, node.operands
+        if x._data is not operands[index]:
+            errors.refuse_overwritten(node)
         xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
     meta = node._meta
     try:
@@ -37,15 +40,13 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise
-    x = node.inputs[index]
     data = x._data
-    if (
-        type(c) is np.ndarray
-        and type(data) is np.ndarray
-        and c.shape == data.shape
-        and c.dtype is data.dtype
-    ):
-        return c  # as `fit` would, sooner
+    if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype is data.dtype:
+        shape = c.shape  # as `fit` would, sooner
+        if shape == data.shape:
+            return c
+        if len(shape) == 2 and shape[1:] == data.shape and shape == g.shape:  # a bias's gradient
+            return _ones(shape[0], c.dtype) @ c
     if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
         raise ValueError(
             f"the local derivative of {op.name} for input {op.input_name(index)} does not "
@@ -64,8 +65,9 @@ def applied(
     params: Mapping[str, Any],
 ) -> Any:
     """The op's rule for one input run on `operands` and the result y: g times the local derivative,
-    or the pullback of g, before it is summed to the input's shape."""
-    rule = _rule(op, index)
+    or the pullback of g, before it is summed to the input's shape. Where g is 0, so is the product,
+    whatever the local derivative."""
+    rule = op.rules[0 if op.arity is None else index]
     if op.elementwise:
         if rule is ONE:
             return g
@@ -73,10 +75,14 @@ def applied(
             if not rule:
                 return (ops if isinstance(g, Node) else namespace(g)).zeros_like(g)
             return -g if rule == -1 else g * rule
-        return times(xp, g, local(op, index, xp, y, operands, params))
+        c = g * local(op, index, xp, y, operands, params)
+        if type(c) is np.ndarray:
+            total = np.vdot(c, c)  # as `holds_nan` does
+            return c if total == total else zero_where_unused(xp, g, c)
+        return zero_where_unused(xp, g, c)
     if op.arity is None:
-        return rule(xp, g, y, index, *operands, **params)
-    c = rule(xp, g, y, *operands, **params)
+        return _stated(op, rule)(xp, g, y, index, *operands, **params)
+    c = _stated(op, rule)(xp, g, y, *operands, **params)
     if type(c) is np.ndarray:
         for a in operands:
             if c is a:
@@ -88,28 +94,36 @@ def local(
     op: Op, index: int, xp: Namespace, y: Any, operands: Sequence[Any], params: Mapping[str, Any]
 ) -> Any:
     """The local derivative of an elementwise op for one input, at any `operands` and y."""
-    rule = _rule(op, index)
+    rule = op.rules[index]
     if type(rule) is float:
         return rule
     if xp is floats:
-        return on_floats(rule, y, *operands, **params)
-    if xp is np or xp is ops:
-        operands = _alike(op, raw(y), operands)
-    return rule(xp, y, *operands, **params)
-
-
-def _alike(op: Op, y: Any, operands: Sequence[Any]) -> Sequence[Any]:
-    """The operands in the dtype of the result, as the forward computation had them."""
+        return on_floats(_stated(op, rule), y, *operands, **params)
+    dtype = getattr(y, "dtype", None)  # a Value has none
     for a in operands:
-        held = raw(a)
-        if type(held) is np.ndarray and held.dtype is not y.dtype:
+        if getattr(a, "dtype", dtype) is not dtype:
+            operands = [_alike(op, i, a, dtype) for i, a in enumerate(operands)]
             break
-    else:
-        return operands
-    return [
-        ops.astype(a, dtype=y.dtype) if isinstance(a, Array) and i not in op.untouched else a
-        for i, a in enumerate(brought(op, operands, y.dtype))
-    ]
+    return _stated(op, rule)(xp, y, *operands, **params)
+
+
+def _alike(op: Op, index: int, a: Any, dtype: Any) -> Any:
+    """An operand in the dtype of the result, so that a rule does not compute in a constant's narrow
+    one. Inputs without a derivative (the condition of where) stay as they are."""
+    if index in op.untouched or getattr(a, "dtype", dtype) == dtype:
+        return a
+    if isinstance(a, Node):
+        return ops.astype(a, dtype=dtype)
+    return a.astype(dtype) if isinstance(a, np.ndarray) else a
+
+
+def _stated(op: Op, rule: Any) -> Any:
+    if rule is None:
+        raise TypeError(
+            f"{op.name} has no derivative rules; state them with "
+            f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
+        )
+    return rule
 
 
 def slope(node: Node, index: int) -> Any:
@@ -118,16 +132,6 @@ def slope(node: Node, index: int) -> Any:
     assert op is not None
     xp = floats if type(y) is float else namespace(y)
     return local(op, index, xp, y, node.operands, node.params)
-
-
-def _rule(op: Op, index: int) -> Any:
-    rule = op.rules[0 if op.arity is None else index]
-    if rule is None:
-        raise TypeError(
-            f"{op.name} has no derivative rules; state them with "
-            f"{op.name}.{'local' if op.elementwise else 'pull'}(...)"
-        )
-    return rule
 
 
 def is_constant(op: Op, index: int) -> bool:
@@ -178,10 +182,7 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
             raise errors.misfit(op, index, x, c)
         axes = broadcast_axes(c.shape, shape)
         xp = ops if isinstance(c, Node) else namespace(c)
-        if axes == (0,) and type(c) is np.ndarray and c.ndim == 2:
-            c = np.ones(len(c), c.dtype) @ c  # a third of the time of c.sum(axis=0)
-        else:
-            c = xp.sum(c, axis=axes)
+        c = xp.sum(c, axis=axes)
         if c.shape != shape:
             c = xp.reshape(c, shape)
     dtype = c._data.dtype if isinstance(c, Node) else c.dtype
@@ -190,10 +191,17 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
     return c
 
 
+@lru_cache(maxsize=16)
+def _ones(n: int, dtype: Any) -> Any:
+    """A row of ones: its product with a matrix is the sum of the rows in a third of the time."""
+    return np.ones(n, dtype)
+
+
 def _refuse_changed(node: Node) -> None:
     """Rules that run on nodes read the inputs' current data; it must be what was recorded."""
     for x, a in zip(node.inputs, node.operands, strict=True):
         if isinstance(x, Node) and x._data is not a:
+            errors.refuse_overwritten(node)
             raise ValueError(
                 f"{node.op}: the data of an input was set after it was used; differentiate the "
                 "gradient before changing the data"

@@ -43,11 +43,16 @@ def flow(
         for index, x in enumerate(node.inputs):
             if not isinstance(x, Node) or x in fixed:
                 continue
-            if x.constant if within is None else x not in within:
+            if within is None:
+                meta = x._meta
+                if meta is not None and meta.constant:
+                    continue
+            elif x not in within:
                 continue
             c = step(node, index, g)
             if c is not None:
-                found[x] = found[x] + c if x in found else c
+                known = found.get(x)
+                found[x] = c if known is None else known + c
     return found
 
 
@@ -63,17 +68,33 @@ def sweep(
     With `toward`, only along paths to those nodes. With `record`, rules run on nodes and the
     cotangents are nodes (or constants); the seed may be a node.
     """
+    return sweeper(root, record=record, toward=toward)(seed)
+
+
+def sweeper(
+    root: Node, *, record: bool = False, toward: Collection[Node] | None = None
+) -> Callable[[Any], dict[Node, Any]]:
+    """`sweep` from a root, prepared for any number of seeds."""
     if root.constant:
         if toward is None:
             raise ValueError("a constant depends on nothing, so no gradient flows back from it")
-        return {root: seed}
+        return lambda seed: {root: seed}
     order = topological_order(root)
-    within = None if toward is None else _leading_to(order, set(toward))
-    if not record:
-        step: Step = checked if _in_debug(root) else contribution
-        return flow(order, {root: seed}, step, within=within)
-    with recording_rules():
-        return flow(order, {root: seed}, recorded, within=within)
+    within = None
+    if toward is not None:
+        within = _leading_to(order, set(toward))
+        order = [node for node in order if node in within]
+        for node in order:  # steps look at the input they hand to; others may be written into too
+            errors.refuse_overwritten(node)
+    if record:
+
+        def run(seed: Any) -> dict[Node, Any]:
+            with recording_rules():
+                return flow(order, {root: seed}, recorded, within=within)
+
+        return run
+    step: Step = checked if _in_debug(root) else contribution
+    return lambda seed: flow(order, {root: seed}, step, within=within)
 
 
 def recorded(node: Node, index: int, g: Any) -> Any:

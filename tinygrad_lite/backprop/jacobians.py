@@ -8,7 +8,7 @@ set of rules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..graph import errors
 from ..graph.backend import namespace
 from ..graph.context import enable_grad
 from ..graph.node import Array, Node, Scalar, topological_order
-from .flow import sweep
+from .flow import sweep, sweeper
 
 
 def pull(y: Node, xs: Sequence[Node], cotangent: Any, *, record: bool = False) -> list[Any]:
@@ -27,10 +27,20 @@ def pull(y: Node, xs: Sequence[Node], cotangent: Any, *, record: bool = False) -
 
     With `record` they are nodes, or plain zeros and constants.
     """
-    if record and not isinstance(cotangent, (Node, float, np.ndarray)):
-        cotangent = leaf_like(y, cotangent).detach()  # some libraries refuse `array * node`
-    cotangents = sweep(y, cotangent, record=record, toward=xs)
-    return [_own(cotangents[x], x) if x in cotangents else ops.zeros_like(x) for x in xs]
+    return puller(y, xs, record=record)(cotangent)
+
+
+def puller(y: Node, xs: Sequence[Node], *, record: bool = False) -> Callable[[Any], list[Any]]:
+    """`pull`, prepared for any number of cotangents."""
+    swept = sweeper(y, record=record, toward=xs)
+
+    def run(cotangent: Any) -> list[Any]:
+        if record and not isinstance(cotangent, (Node, float, np.ndarray)):
+            cotangent = leaf_like(y, cotangent).detach()  # some libraries refuse `array * node`
+        found = swept(cotangent)
+        return [_own(found[x], x) if x in found else ops.zeros_like(x) for x in xs]
+
+    return run
 
 
 def _own(g: Any, x: Node) -> Any:
@@ -82,7 +92,8 @@ def jacobians(y: Node, xs: Sequence[Node], *, record: bool = False) -> list[Any]
     n = prod(y.shape)
     xp = namespace(y.data)
     units = xp.reshape(xp.eye(n, dtype=y.data.dtype), (n, *y.shape))
-    rows = [pull(y, xs, units[i, ...], record=record) for i in range(n)]
+    pulled = puller(y, xs, record=record)
+    rows = [pulled(units[i, ...]) for i in range(n)]
     found = []
     for k, x in enumerate(xs):
         shape = (*y.shape, *x.shape)

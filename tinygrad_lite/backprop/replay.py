@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
+from ..graph import errors
 from ..graph.backend import is_array
+from ..graph.context import recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Array, Node, topological_order
 
@@ -50,14 +53,15 @@ def replay(
                 new = leaf(node)
             else:
                 inputs = [
-                    found[x] if isinstance(x, Node) else _constant(others.get(id(x), x), wide)
-                    for x in node.inputs
+                    found[x] if isinstance(x, Node) else _constant(others.get(id(x), a), wide)
+                    for x, a in zip(node.inputs, node.operands, strict=True)
                 ]
                 params = dict(node.params)
                 if wide and "dtype" in params:
                     params["dtype"] = np.float64
                 call = op.expansion if wide and op.expansion is not None else op
-                new = call(*inputs, **params)
+                with recording_rules() if call is not op or op.plain else nullcontext():
+                    new = call(*inputs, **params)  # one-hot labels, say, keep their origin
             if adjust is not None:
                 new._data = adjust(node, new._data)
             found[node] = new
@@ -74,6 +78,7 @@ def _recorded(order: list[Node]) -> dict[Node, Any]:
         for x, a in zip(node.inputs, node.operands, strict=True):
             if not isinstance(x, Node) or x.op is not None:
                 continue
+            errors.refuse_overwritten(node)
             known = values.setdefault(x, a)
             if known is not a and not np.array_equal(np.asarray(known), np.asarray(a)):
                 raise ValueError(

@@ -7,7 +7,6 @@ several times faster than the general loop, which is its test.
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from ..graph import floats
@@ -15,34 +14,42 @@ from ..graph.node import Scalar, topological_order
 from ..graph.op import FIRST, ONE, SECOND
 from .chain import contribution
 
-# In `_grad` of a node that waits for its only consumer. For several a list stands there: [consumers
-# left, sum so far]; a leaf waits for infinitely many, until all is done.
-_ONCE = object()
+
+class _Once:
+    """In `_grad` of an op's result that waits for its only consumer; a list stands there for
+    several: [consumers left, sum so far]."""
+
+    __slots__ = ()
+
+
+_ONCE = _Once()
 _Held = list[tuple[Scalar, Any]]
 
 
 def sweep_scalars(root: Scalar, seed: float) -> None:
     """`backward` on a graph of floats, all or nothing."""
-    before: _Held = []  # nodes that have a gradient, and that
-    leaves: list[Scalar] = []
-    marked = False
+    before: _Held = []  # what had a gradient already, and that
+    swept = False
     try:
-        _mark(root, before, leaves)
-        marked = True
+        _mark(root, before)
+        swept = True
         _release(root, seed)
-        _settle(leaves, dict(before))
+        for node, grad in before:  # the sum is complete: two sweeps are exactly twice one
+            if node.op is None:
+                new = node._grad
+                node._grad = grad if new is None else grad + new
     except BaseException as error:
         error.__suppress_context__ = True  # the same rule's first failure, on plain floats
-        for node in topological_order(root):
-            if marked or node._grad is _ONCE or type(node._grad) is list:
-                node._grad = None
+        for passed in topological_order(root):
+            if swept or isinstance(passed._grad, (_Once, list)):
+                passed._grad = None
         for node, grad in before:
             node._grad = grad
         raise
 
 
-def _mark(root: Scalar, before: _Held, leaves: list[Scalar]) -> None:
-    """Count the consumers of everything that root depends on."""
+def _mark(root: Scalar, before: _Held) -> None:
+    """Count the consumers of every op's result below root, and set old gradients aside."""
     if root._grad is not None:
         before.append((root, root._grad))
     root._grad = _ONCE
@@ -54,49 +61,53 @@ def _mark(root: Scalar, before: _Held, leaves: list[Scalar]) -> None:
         if y is None:
             if type(x) is tuple:
                 for source in x:
-                    if type(source) is not float and _count(source, before, leaves):
+                    if type(source) is not float and _count(source, before):
                         push(source)
                 continue
         elif type(y) is not float:
             waits = y._grad
-            if waits is _ONCE:
+            if y.op is None:
+                if waits is not None:
+                    before.append((y, waits))
+                    y._grad = None
+            elif waits is None:
+                y._grad = _ONCE
+                push(y)
+            elif waits is _ONCE:
                 y._grad = [2, 0.0]
             elif type(waits) is list:
                 waits[0] += 1
-            elif y.op is not None and waits is None:
-                y._grad = _ONCE
-                push(y)
-            elif _count(y, before, leaves):
+            elif _count(y, before):
                 push(y)
         waits = x._grad
-        if waits is _ONCE:
+        if x.op is None:
+            if waits is not None:
+                before.append((x, waits))
+                x._grad = None
+        elif waits is None:
+            x._grad = _ONCE
+            push(x)
+        elif waits is _ONCE:
             x._grad = [2, 0.0]
         elif type(waits) is list:
             waits[0] += 1
-        elif x.op is not None and waits is None:
-            x._grad = _ONCE
-            push(x)
-        elif _count(x, before, leaves):
+        elif _count(x, before):
             push(x)
 
 
-def _count(x: Scalar, before: _Held, leaves: list[Scalar]) -> bool:
+def _count(x: Scalar, before: _Held) -> bool:
     """Count one more consumer of x; whether it is the first of an op's result."""
     waits = x._grad
     if waits is _ONCE:
         x._grad = [2, 0.0]
-    elif type(waits) is list:
+        return False
+    if type(waits) is list:
         waits[0] += 1
-    else:
-        if waits is not None:
-            before.append((x, waits))
-        if x.op is None:
-            x._grad = [inf, 0.0]
-            leaves.append(x)
-            return False
-        x._grad = _ONCE
-        return True
-    return False
+        return False
+    if waits is not None:
+        before.append((x, waits))
+    x._grad = None if x.op is None else _ONCE
+    return x.op is not None
 
 
 def _release(root: Scalar, seed: float) -> None:
@@ -141,12 +152,16 @@ def _release(root: Scalar, seed: float) -> None:
                 if held is _ONCE:
                     x._grad = c
                     push(x)
-                else:
+                elif type(held) is float:  # a leaf
+                    x._grad = held + c
+                elif type(held) is list:
                     held[1] += c
                     held[0] -= 1
                     if not held[0]:
                         x._grad = held[1]
                         push(x)
+                else:
+                    _add(x, c, push)
                 x = y
                 if rule_y is ONE:
                     c = g
@@ -162,18 +177,27 @@ def _release(root: Scalar, seed: float) -> None:
         if held is _ONCE:
             x._grad = c
             push(x)
-        else:
+        elif type(held) is float:
+            x._grad = held + c
+        elif type(held) is list:
             held[1] += c
             held[0] -= 1
             if not held[0]:
                 x._grad = held[1]
                 push(x)
+        else:
+            _add(x, c, push)
 
 
 def _add(x: Scalar, c: float, push: Any) -> None:
     """Add c to what x has received; release x if that was all."""
     held = x._grad
-    if held is _ONCE:
+    if x.op is None:
+        if held is not None:
+            x._grad = held + c
+        elif not x.constant:
+            x._grad = c
+    elif held is _ONCE:
         x._grad = c
         push(x)
     else:
@@ -199,15 +223,3 @@ def _general(node: Scalar, index: int, g: float) -> float:
         if c == c or g:
             return c  # type: ignore[no-any-return]
     return contribution(node, index, g)  # type: ignore[no-any-return]
-
-
-def _settle(leaves: list[Scalar], before: dict[Scalar, Any]) -> None:
-    """Add to every leaf's gradient what it has received."""
-    for leaf in leaves:
-        total = leaf._grad[1]
-        if leaf.constant:
-            leaf._grad = before.get(leaf)
-        elif leaf in before:
-            leaf._grad = before[leaf] + total
-        else:
-            leaf._grad = total

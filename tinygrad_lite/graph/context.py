@@ -2,56 +2,143 @@
 
 from __future__ import annotations
 
-from contextlib import ContextDecorator
+import functools
+import inspect
+import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Self
 
 from .meta import Meta
+
+_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """How ops record: `meta` is what a new node starts with (its scope), `outer` the context to go
-    back to. `rules`: what is recorded is a derivative rule, so constants keep their origin."""
+    """How ops record: `meta` is what a new node starts with (its scope). `rules`: what is recorded
+    is a derivative rule, so constants keep their origin.
+
+    A switch with this `key` made it, out of `outer`, in the generator or coroutine `frame` (None:
+    in a function); `ordinary` if ops on floats need to look at nothing but `meta`.
+    """
 
     recording: bool = True
     debug: bool = False
     rules: bool = False
     meta: Meta | None = None
+    key: object = None
     outer: Context | None = None
+    frame: FrameType | None = None
+    ordinary: bool = True
+
+    def moved(self, outer: Context | None) -> Context:
+        """The same change made to another context."""
+        before, now = self.outer or Context(), outer or Context()
+        kept = {
+            name: getattr(now, name)
+            for name in ("recording", "debug", "rules", "meta")
+            if getattr(self, name) == getattr(before, name)
+        }
+        return replace(self, outer=outer, ordinary=False, **kept)
 
 
 _context: ContextVar[Context | None] = ContextVar("tinygrad_lite_context", default=None)
-current_context = _context.get
+latest_context = _context.get
 
 
-class _Switch(ContextDecorator):
+def current_context() -> Context | None:
+    """The context of the code at work. A generator that is suspended within a `with` has left its
+    own behind, which is passed over."""
+    context = _context.get()
+    while context is not None and context.frame is not None and context.frame.f_back is None:
+        context = context.outer
+    return context
+
+
+class _Switch:
     """A context manager, or the decorator of a function, that records under a changed `Context`.
 
     It remembers the last change it made, because a module enters its scope at every call; it keeps
     nothing else, so it can be entered again inside itself and from several threads.
     """
 
-    __slots__ = ("_last",)
+    __slots__ = ("_key", "_last")
 
-    def __init__(self) -> None:
-        self._last: tuple[Context | None, Context] | None = None
+    _key: object
+    _last: Context | None
+
+    def __new__(cls, function: Any = None) -> Self:
+        """The switch; of a function (`@tg.no_grad` without brackets) the function decorated."""
+        self = super().__new__(cls)
+        self._key, self._last = object(), None
+        return self if not callable(function) else self(function)  # type: ignore[return-value]
 
     def _changed(self, context: Context) -> Context:
         raise NotImplementedError
 
     def __enter__(self) -> None:
         outer = _context.get()
+        frame = sys._getframe(1)
+        suspendable = frame.f_code.co_flags & _SUSPENDABLE
         last = self._last
-        if last is None or last[0] is not outer:
-            last = (outer, replace(self._changed(outer or Context()), outer=outer))
-            self._last = last
-        _context.set(last[1])
+        base = current_context()
+        if last is None or last.outer is not outer or suspendable or base is not outer:
+            new = self._changed(base or Context())
+            last = replace(
+                new,
+                key=self._key,
+                outer=outer,
+                frame=frame if suspendable else None,
+                ordinary=new.recording and not new.debug and not suspendable,
+            )
+            self._last = last if base is outer and not suspendable else None
+        _context.set(last)
 
     def __exit__(self, *_: object) -> None:
         context = _context.get()
+        above: list[Context] = []  # entered since then, and left later: by a suspended generator
+        while context is not None and context.key is not self._key:
+            above.append(context)
+            context = context.outer
         assert context is not None
-        _context.set(context.outer)
+        context = context.outer
+        for other in reversed(above):
+            context = other.moved(context)
+        _context.set(context)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function`, run under this; a generator or coroutine whenever it runs."""
+        switch = self
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with switch:
+                return function(*args, **kwargs)
+
+        @functools.wraps(function)
+        def generate(*args: Any, **kwargs: Any) -> Any:
+            with switch:
+                return (yield from function(*args, **kwargs))
+
+        @functools.wraps(function)
+        async def wait(*args: Any, **kwargs: Any) -> Any:
+            with switch:
+                return await function(*args, **kwargs)
+
+        @functools.wraps(function)
+        async def generate_async(*args: Any, **kwargs: Any) -> Any:
+            with switch:
+                async for item in function(*args, **kwargs):
+                    yield item
+
+        if inspect.isasyncgenfunction(function):
+            return generate_async
+        if inspect.iscoroutinefunction(function):
+            return wait
+        return generate if inspect.isgeneratorfunction(function) else call
 
 
 class no_grad(_Switch):
@@ -86,7 +173,7 @@ class recording_rules(_Switch):
 
 def in_rule() -> bool:
     """Whether the code at work is a derivative rule that is being recorded."""
-    context = current_context()
+    context = _context.get()
     return context is not None and context.rules
 
 
@@ -113,9 +200,12 @@ class scope(_Switch):
 
     __slots__ = ("name",)
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
+    name: str
+
+    def __new__(cls, name: str) -> Self:
+        self = super().__new__(cls)
         self.name = str(name)
+        return self
 
     def _changed(self, context: Context) -> Context:
         outer = context.meta.scope if context.meta else ()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .names import name_all
-from .node import Array, Node, raw, topological_order
+from .node import Array, Node, raw, topological_order, written
 from .op import Op
 
 
@@ -176,6 +176,18 @@ def refuse_bad_gradient(node: Node, index: int, g: Any, c: Any) -> None:
         f"the gradient of {op.name}({', '.join(shown)}) with respect to {shown[index]} is {what} "
         f"({_count(~np.isfinite(result))})\n  recorded at {node.line}"
     )
+
+
+def refuse_overwritten(node: Node) -> None:
+    """Raise `RuntimeError` if a leaf that `node` used was changed in place since then."""
+    for index, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
+        if isinstance(x, Node) and x._data is not a and written(x, a):
+            assert node.op is not None
+            raise RuntimeError(
+                f"{labels(node.op, node.inputs)[index]} was changed in place (as by .data -= ...) "
+                f"after {node.op.name} had used it, so its graph mixes old and new values; compute "
+                "the result again, or set .data to a new array, as in p.data = p.data - step"
+            )
 
 
 def refuse_written(node: Node) -> None:

@@ -15,9 +15,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import numpy as np
+
 from .context import in_rule
 from .meta import NO_META, Meta
 from .op import NO_PARAMS, Op
+
+
+class Borrowed:
+    """In `_grad` of an op's result: an array that another gradient is too; copied when asked for,
+    since users change gradients in place."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
 
 
 class Node:
@@ -58,12 +70,18 @@ class Node:
                 f"the data of a node that {self.op.name} computed cannot be set; set it on the "
                 "leaves and compute again"
             )
-        self._data = self._convert(data, "data")
+        if data is self._data and isinstance(data, np.ndarray):
+            self._data = data.view()  # a step in place: graphs hold the array itself, see `written`
+        else:
+            self._data = self._convert(data, "data")
 
     @property
     def grad(self) -> Any:
         """The gradient of the last `backward()` (leaves accumulate), None until one reaches it."""
-        return self._grad
+        grad = self._grad
+        if type(grad) is Borrowed:
+            grad = self._grad = grad.array.copy()
+        return grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -227,6 +245,20 @@ class Array(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         return self._data.shape  # type: ignore[no-any-return]
+
+
+def written(x: Node, recorded: Any) -> bool:
+    """Whether the array that a graph holds of leaf x was changed in place after it was used.
+
+    `x.data -= step` writes into it and sets `x.data` to the same array, of which the setter then
+    keeps a view: another object on the same memory.
+    """
+    now = x._data
+    if now is recorded or not isinstance(now, np.ndarray):
+        return False
+    return (now if now.base is None else now.base) is (
+        recorded if recorded.base is None else recorded.base
+    )
 
 
 def fresh(like: Node, data: Any) -> Any:

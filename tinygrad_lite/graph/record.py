@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,14 @@ import numpy as np
 
 from . import errors, floats
 from .backend import is_array, namespace, on_floats, to_array, to_float
-from .context import Context, current_context
+from .context import Context, current_context, latest_context
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import NO_PARAMS, Op
 
 _FLOAT64 = np.dtype(np.float64)
 _new = object.__new__
+_ndarray = np.ndarray
 
 
 def is_number(x: Any) -> bool:
@@ -59,8 +60,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     labels and masks are copied, since their owner may write into them before the sweep.
     """
     recorded = False
-    arrays, mixed = True, False
-    dtype = None
+    arrays = True
     operands = []
     for x in inputs:
         if isinstance(x, Node):
@@ -68,31 +68,29 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             meta = x._meta
             if meta is None or not meta.constant:
                 recorded = True
+        elif type(x) is _ndarray and x.dtype.kind == "f":
+            a = x
         else:
             a = constant(op, x)
-            if a is not x:  # a list, now an array
-                inputs = tuple([a if source is x else source for source in inputs])
-            elif type(a) is np.ndarray and a.dtype.kind != "f":
+            if type(x) is _ndarray:
                 a = a.copy()
-        if type(a) is not np.ndarray:
+            elif a is not x:  # a list, now an array
+                inputs = tuple([a if source is x else source for source in inputs])
+        if type(a) is not _ndarray:
             arrays = False
-        elif dtype is None:
-            dtype = a.dtype
-        elif a.dtype is not dtype:
-            mixed = True
         operands.append(a)
-    given = brought(op, operands) if mixed and op.elementwise else operands
-    y = compute(op, inputs, given, params, None if not arrays else np)
-    if type(y) is np.ndarray and y.dtype is not _FLOAT64 and not op.plain:
+    y = compute(op, inputs, operands, params, None if not arrays else np)
+    if type(y) is _ndarray and y.dtype is not _FLOAT64 and not op.plain:
         y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
     node._data = y
     node._grad = None
-    context = current_context()
+    context = latest_context()
     kept = False  # whether a constant keeps its origin
     if context is None:
         meta = Meta(params=params) if params else None
     else:
+        context = current_context() or Context()
         recorded = recorded and context.recording and not op.plain
         kept = context.rules and not recorded
         meta = _meta(op, context, inputs, tuple(operands), params, y)
@@ -106,21 +104,6 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
         node.inputs = node.operands = ()
         node._meta = Meta(scope=meta.scope if meta else (), constant=True)
     return node
-
-
-def brought(op: Op, operands: Sequence[Any], dtype: Any = None) -> list[Any]:
-    """NumPy arrays among `operands` in one floating dtype, the one that they promote to, so that a
-    rule does not compute in a constant's narrow one. Inputs without a derivative (the condition of
-    where) stay as they are."""
-    if dtype is None:
-        dtype = np.result_type(*operands)
-        dtype = dtype if dtype.kind == "f" else _FLOAT64
-    return [
-        a.astype(dtype)
-        if type(a) is np.ndarray and a.dtype != dtype and index not in op.untouched
-        else a
-        for index, a in enumerate(operands)
-    ]
 
 
 def compute(
@@ -143,7 +126,7 @@ def compute(
         y = op.forward(xp, *operands, **params)
     except (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError) as error:
         raise errors.explain(op, inputs, tuple(operands), params, error) from None
-    return y if xp is not np or type(y) is np.ndarray else np.asarray(y)
+    return y if xp is not np or type(y) is _ndarray else np.asarray(y)
 
 
 def record_scalar(
@@ -200,10 +183,10 @@ def unary_method(op: Op) -> Callable[[Any], Any]:
             y = forward(floats, a)
         except (ArithmeticError, ValueError):
             y = on_floats(forward, a)
-        context = current_context()
+        context = latest_context()
         if context is None:
             meta = None
-        elif context.recording and not context.debug:
+        elif context.ordinary:
             meta = context.meta
         else:
             return record_scalar(op, type(self), (self,), NO_PARAMS)
@@ -247,10 +230,10 @@ def binary_method(op: Op) -> Callable[[Any, Any], Any]:
             y = forward(floats, a, b)
         except (ArithmeticError, ValueError):
             y = on_floats(forward, a, b)
-        context = current_context()
+        context = latest_context()
         if context is None:
             meta = None
-        elif context.recording and not context.debug:
+        elif context.ordinary:
             meta = context.meta
         else:
             return record_scalar(op, kind, (self, other), NO_PARAMS)

@@ -114,9 +114,18 @@ def argmin(xp: Any, x: Any, *, axis: int | None = None, keepdims: bool = False) 
 
 
 @plain("1[{0}]", r"\mathbf{{1}}[{0}]", numpy="({0})")
-def indicator(xp: Any, mask: Any, x: Any) -> Any:
+def _indicator(xp: Any, mask: Any, x: Any) -> Any:
     """1 where `mask` holds and 0 elsewhere, in the dtype of x; NaN where x is NaN."""
-    if isinstance(x, float):
-        return nan if x != x else float(mask)
     found = mask.astype(x.dtype) if xp is np else xp.astype(mask, x.dtype)
     return xp.where(x == x, found, xp.full_like(x, nan)) if holds_nan(x) else found
+
+
+def indicator(mask: Any, x: Any) -> Any:
+    """The same; of floats and NumPy arrays without an op's call, which costs as much again."""
+    if type(x) is float or isinstance(x, np.generic):
+        return (1.0 if mask else 0.0) if x == x else x
+    if type(mask) is type(x) is np.ndarray:
+        total = np.vdot(x, x)  # as `holds_nan` does
+        if total == total:
+            return mask.astype(x.dtype)
+    return _indicator(mask, x)

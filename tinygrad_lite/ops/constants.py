@@ -75,7 +75,10 @@ def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 def entries_of(shape: tuple[int, ...], axis: Axis) -> int:
     """How many entries each result of a reduction is made of."""
-    return prod(shape[a] for a in reduced_axes(shape, axis))
+    if axis is None:
+        return prod(shape)
+    axes = axis if type(axis) is tuple else reduced_axes(shape, axis)
+    return prod([shape[a] for a in axes])
 
 
 def entries(x: Any, axis: Axis = None) -> Any:

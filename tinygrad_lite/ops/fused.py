@@ -116,12 +116,14 @@ def _per_row(G: Any, logits: Any, reduction: str) -> Any:
 
 
 def _logits_pull(xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str) -> Any:
-    P, scale = softmax(logits, axis=-1), _per_row(G, logits, reduction)
+    scale = _per_row(G, logits, reduction)
+    if xp is np and labels.ndim == 1 != logits.ndim:
+        P = softmax.forward(np, logits, axis=-1)  # ours, and nobody else's yet
+        P[np.arange(len(labels)), labels] -= 1
+        return P * scale
+    P = softmax(logits, axis=-1)
     if len(shape_of(labels)) == len(shape_of(logits)):
         return (P * xp.sum(labels, axis=-1, keepdims=True) - labels) * scale
-    if xp is np and labels.ndim == 1:
-        P[np.arange(len(labels)), labels] -= 1  # P is ours, and nobody else's yet
-        return P * scale
     return (P - _probabilities(logits, labels)) * scale
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from ..graph.backend import holds_nan
 from ..graph.node import Node
 from ..graph.primitive import elementwise
-from .choice import where
 
 __all__: list[str] = []
 
@@ -23,13 +22,15 @@ undefined.local(lambda xp, y, x: xp.full_like(x, nan))
 
 
 def times(xp: Any, g: Any, local: Any) -> Any:
-    """g * local, and 0 where the cotangent g is 0, whatever the local derivative: infinite or NaN
-    is the slope of a branch that was not taken. A derivative of that 0 is NaN."""
-    c = g * local
+    """g * local, and 0 where the cotangent g is 0, whatever the local derivative."""
+    return zero_where_unused(xp, g, g * local)
+
+
+def zero_where_unused(xp: Any, g: Any, c: Any) -> Any:
+    """c, a multiple of g, with 0 for NaN where the cotangent g is 0: the slope of a branch that was
+    not taken may be infinite. A derivative of that 0 is NaN."""
     if isinstance(c, float):
         return 0.0 if c != c and g == 0 else c
     if not holds_nan(c):
         return c
-    if isinstance(c, Node):
-        return where(g == 0, undefined(c), c)
-    return xp.where(g == 0, xp.zeros_like(c), c)
+    return xp.where(g == 0, undefined(c) if isinstance(c, Node) else xp.zeros_like(c), c)

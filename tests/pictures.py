@@ -1,4 +1,4 @@
-"""Graphs that the stepper's page is tested on, and how a page is read."""
+"""What pictures and pages are tested with: graphs, how a page is read, the contrast of colours."""
 
 from __future__ import annotations
 
@@ -98,3 +98,17 @@ def visible(page):
             .filter((g) => g.style.display !== "none").map((g) => g.dataset.id)"""
         )
     )
+
+
+def contrast(a: str, b: str) -> float:
+    """The contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
+    high, low = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    r, g, b = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    )
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b

@@ -1,0 +1,253 @@
+"""Likelihoods and bounds: normal densities, mixtures, variational autoencoders, policies."""
+
+import numpy as np
+
+import tinygrad_lite as tg
+
+
+def gaussian_likelihood():
+    """f = 1/2 log det S + 1/2 (x - m)^T S^-1 (x - m)."""
+    rng = np.random.default_rng(25)
+    F = rng.normal(size=(3, 3))
+    S = tg.Tensor(F @ F.T + np.eye(3))
+    m, x = tg.Tensor(rng.normal(size=3)), rng.normal(size=3)
+    d = x - m
+    logdet = tg.log(tg.det(S))
+    f = 0.5 * logdet + 0.5 * (d @ tg.inv(S) @ d)
+
+    P = np.linalg.inv(S.data)
+    u = P @ d.data
+    yield "m and S", f, {m: -u, S: 0.5 * P - 0.5 * np.outer(u, u)}, "right"
+    yield "m's sign", f, {m: u}, "sign"
+    yield "2 forgotten with 1/2 kept", f, {m: -0.5 * u}, "constant-scale|missing-term"
+    yield "log det forgotten", f, {S: -0.5 * np.outer(u, u)}, "missing-term"
+    yield "the quadratic forgotten", f, {S: 0.5 * P}, "missing-term"
+    yield "plus for minus", f, {S: 0.5 * P + 0.5 * np.outer(u, u)}, "sign"
+
+
+def gaussian_precision():
+    """1/2 sum d^T Lam d - N/2 log |det Lam|, d = x - mu: the likelihood in the precision."""
+    rng = np.random.default_rng(36)
+    N, d = 7, 3
+    X = rng.normal(size=(N, d))
+    mu = tg.Tensor(rng.normal(size=d))
+    B = rng.normal(size=(d, d))
+    Lam = tg.Tensor(B @ B.T + np.eye(d) + 0.1 * rng.normal(size=(d, d)))
+    D = X - mu
+    q = (D @ Lam * D).sum()
+    nll = 0.5 * q - N / 2 * tg.logabsdet(Lam)
+    L = Lam.data
+    dv = D.data
+    dL = 0.5 * dv.T @ dv - N / 2 * np.linalg.inv(L).T
+    dm = -0.5 * ((L + L.T) @ dv.T).sum(1)
+    yield "right", nll, {Lam: dL, mu: dm}, "right"
+    yield "mu sign", nll, {mu: -dm}, "sign"
+    yield "one of two", nll, {mu: -0.5 * (L @ dv.T).sum(1)}, "missing-term"
+    yield "inv not T", nll, {Lam: 0.5 * dv.T @ dv - N / 2 * np.linalg.inv(L)}, "transpose"
+    yield (
+        "no N",
+        nll,
+        {Lam: 0.5 * dv.T @ dv - 0.5 * np.linalg.inv(L).T},
+        "mean-vs-sum|constant-scale|missing-factor",
+    )
+    yield "no logdet", nll, {Lam: 0.5 * dv.T @ dv}, "missing-term"
+    yield "Lam not inverted", nll, {Lam: 0.5 * dv.T @ dv - N / 2 * L}, "other"
+    yield "mean mu", nll, {mu: dm / N}, "mean-vs-sum"
+
+
+def gauss_ll():
+    """-log of a normal density in mu and log sigma, a loop over Values."""
+    rng = np.random.default_rng(17)
+    x = rng.normal(size=9) * 2
+    mu = tg.Value(0.4)
+    log_sigma = tg.Value(-0.2)
+    sigma = log_sigma.exp()
+    nll = 0
+    for v in x:
+        nll = nll + 0.5 * ((v - mu) / sigma) ** 2 + log_sigma
+    m, s = mu.data, sigma.data
+    yield (
+        "right",
+        nll,
+        {mu: -((x - m) / s**2).sum(), log_sigma: 9 - (((x - m) / s) ** 2).sum()},
+        "right",
+    )
+    yield "mu sign", nll, {mu: ((x - m) / s**2).sum()}, "sign"
+    yield "mu one sigma", nll, {mu: -((x - m) / s).sum()}, "missing-factor"
+    yield "no N", nll, {log_sigma: -(((x - m) / s) ** 2).sum()}, "missing-term"
+    yield (
+        "1-",
+        nll,
+        {log_sigma: 1 - (((x - m) / s) ** 2).sum()},
+        "mean-vs-sum|missing-term|missing-factor|other|constant-scale",
+    )
+    yield (
+        "d/dsigma",
+        nll,
+        {log_sigma: (9 - (((x - m) / s) ** 2).sum()) / s},
+        "missing-activation-derivative|missing-factor|extra-factor",
+    )
+    yield "plus", nll, {log_sigma: 9 + (((x - m) / s) ** 2).sum()}, "sign"
+
+
+def mixture():
+    """-sum_n log sum_k pi_k exp(-(x_n - m_k)^2 / (2 s^2)): responsibilities."""
+    rng = np.random.default_rng(72)
+    x, s = rng.normal(size=(9, 1)), 0.8
+    m, a = tg.Tensor(rng.normal(size=4)), tg.Tensor(rng.normal(size=4))
+    q = -((x - m) ** 2) / (2 * s**2)
+    L = -tg.logsumexp(q + a, axis=1).sum()
+
+    e = np.exp(q.data + a.data)
+    r = e / e.sum(1, keepdims=True)
+    yield "-sum r (x - m) / s^2", L, {m: -(r * (x - m.data)).sum(0) / s**2, a: -r.sum(0)}, "right"
+    yield (
+        "no responsibilities",
+        L,
+        {m: -(x - m.data).sum(0) / s**2},
+        ("missing-factor|missing-activation-derivative"),
+    )
+    yield "the sign", L, {m: (r * (x - m.data)).sum(0) / s**2}, "sign"
+    yield "no 1/s^2", L, {m: -(r * (x - m.data)).sum(0)}, "constant-scale"
+    wrong = e / e.sum(0, keepdims=True)
+    yield (
+        "normalised over the data",
+        L,
+        {m: -(wrong * (x - m.data)).sum(0) / s**2},
+        "wrong-axis|other",
+    )
+    yield "not summed", L, {m: -r * (x - m.data) / s**2}, "missing-broadcast-sum|shape"
+
+
+def mixture_with_weights():
+    """-mean log sum_k pi_k exp(-(x - mu_k)^2 / 2), pi = softmax(a)."""
+    rng = np.random.default_rng(18)
+    x = rng.normal(size=(10, 1)) * 2
+    K = 3
+    mu = tg.Tensor(rng.normal(size=K))
+    a = tg.Tensor(rng.normal(size=K))
+    logpi = tg.log_softmax(a, axis=0)
+    lj = logpi - 0.5 * (x - mu) ** 2
+    ll = tg.logsumexp(lj, axis=1)
+    nll = -ll.mean()
+    r = np.exp(lj.data - ll.data[:, None])
+    pi = np.exp(logpi.data)
+    yield "right", nll, {mu: -(r * (x - mu.data)).mean(0), a: pi - r.mean(0)}, "right"
+    yield "no r", nll, {mu: -(x - mu.data).mean(0)}, "missing-factor|missing-activation-derivative"
+    yield "sign", nll, {mu: (r * (x - mu.data)).mean(0)}, "sign"
+    yield "no pi", nll, {a: -r.mean(0)}, "missing-term"
+    yield "r sum", nll, {mu: -(r * (x - mu.data)).sum(0)}, "mean-vs-sum"
+    yield "a reversed", nll, {a: r.mean(0) - pi}, "sign"
+
+
+def kullback_leibler():
+    """A variational autoencoder's latent: z = mu + exp(lv / 2) eps, KL and reconstruction."""
+    rng = np.random.default_rng(17)
+    mu, lv = tg.Tensor(rng.normal(size=(4, 3))), tg.Tensor(rng.normal(size=(4, 3)))
+    eps, t = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    std = tg.exp(0.5 * lv)
+    z = mu + std * eps
+    kl = 0.5 * (tg.exp(lv) + mu**2 - 1 - lv).sum()
+    E = 0.5 * ((z - t) ** 2).sum() + kl
+
+    dz = z.data - t
+    dlv = dz * eps * 0.5 * std.data + 0.5 * (np.exp(lv.data) - 1)
+    yield "mu and lv", E, {mu: dz + mu.data, lv: dlv, std: dz * eps}, "right"
+    yield "KL left out for mu", E, {mu: dz}, "missing-term"
+    yield "reconstruction left out for lv", E, {lv: 0.5 * (np.exp(lv.data) - 1)}, "missing-term"
+    yield (
+        "the inner 1/2 of exp(lv / 2)",
+        E,
+        {lv: dz * eps * std.data + 0.5 * (np.exp(lv.data) - 1)},
+        "constant-scale",
+    )
+    yield (
+        "the -lv term",
+        E,
+        {lv: dz * eps * 0.5 * std.data + 0.5 * np.exp(lv.data)},
+        "missing-term",
+    )
+    yield "eps left out", E, {std: dz}, "missing-factor"
+    yield (
+        "exp' left out",
+        E,
+        {lv: dz * eps * 0.5 + 0.5 * (np.exp(lv.data) - 1)},
+        "missing-activation-derivative|missing-factor",
+    )
+
+
+def vae_kl():
+    """An autoencoder's z = mu + exp(lv / 2) eps, squared error and KL, per row of the batch."""
+    rng = np.random.default_rng(13)
+    B, Z = 4, 3
+    mu = tg.Tensor(rng.normal(size=(B, Z)))
+    logvar = tg.Tensor(rng.normal(size=(B, Z)))
+    eps = rng.normal(size=(B, Z))
+    W = tg.Tensor(rng.normal(size=(Z, 5)))
+    x = rng.random((B, 5))
+    std = np.exp(0.5 * logvar)
+    z = mu + std * eps
+    xr = tg.sigmoid(z @ W)
+    rec = ((xr - x) ** 2).sum() / B
+    kl = -0.5 * (1 + logvar - mu**2 - np.exp(logvar)).sum() / B
+    L = rec + kl
+    d = 2 * (xr.data - x) / B * xr.data * (1 - xr.data)
+    dz = d @ W.data.T
+    s = std.data
+    dmu = dz + mu.data / B
+    dlv = dz * eps * 0.5 * s + 0.5 * (np.exp(logvar.data) - 1) / B
+    yield "right", L, {mu: dmu, logvar: dlv, W: z.data.T @ d}, "right"
+    yield "no kl", L, {mu: dz}, "missing-term"
+    yield (
+        "no 1/2 std",
+        L,
+        {logvar: dz * eps * s + 0.5 * (np.exp(logvar.data) - 1) / B},
+        "constant-scale",
+    )
+    yield "kl sign", L, {logvar: dz * eps * 0.5 * s - 0.5 * (np.exp(logvar.data) - 1) / B}, "sign"
+    yield (
+        "no eps",
+        L,
+        {logvar: dz * 0.5 * s + 0.5 * (np.exp(logvar.data) - 1) / B},
+        "missing-factor",
+    )
+    yield "no -1", L, {logvar: dz * eps * 0.5 * s + 0.5 * np.exp(logvar.data) / B}, "missing-term"
+    yield "kl not /B", L, {mu: dz + mu.data}, "mean-vs-sum"
+    yield (
+        "no std",
+        L,
+        {logvar: dz * eps * 0.5 + 0.5 * (np.exp(logvar.data) - 1) / B},
+        "missing-factor|missing-activation-derivative",
+    )
+    yield "only kl", L, {logvar: 0.5 * (np.exp(logvar.data) - 1) / B}, "missing-term"
+
+
+def policy_gradient():
+    """J = -mean(R log pi(a | s)) - 0.01 entropy, pi = softmax(S theta)."""
+    rng = np.random.default_rng(37)
+    T, A, D = 6, 3, 4
+    S = rng.normal(size=(T, D))
+    a = rng.integers(0, A, T)
+    R = rng.normal(size=T)
+    th = tg.Tensor(rng.normal(size=(D, A)))
+    logits = S @ th
+    logp = tg.log_softmax(logits, axis=1)
+    J = -(R * logp[np.arange(T), a]).mean()
+    p = np.exp(logp.data)
+    ent = -(np.exp(logp) * logp).sum(axis=1).mean()
+    L = J - 0.01 * ent
+    Y = np.eye(A)[a]
+    H = -(p * logp.data).sum(1, keepdims=True)
+    dl = -(R[:, None] * (Y - p)) / T
+    de = -p * (logp.data + H) / T
+    yield "right", L, {logits: dl - 0.01 * de, th: S.T @ (dl - 0.01 * de)}, "right"
+    yield "no entropy", L, {th: S.T @ dl}, "missing-term"
+    yield "entropy sign", L, {th: S.T @ (dl + 0.01 * de)}, "sign"
+    yield "no return", L, {logits: -(Y - p) / T - 0.01 * de}, "missing-factor"
+    yield "ascent", L, {th: -S.T @ (dl - 0.01 * de)}, "sign"
+    yield (
+        "entropy centred wrongly",
+        L,
+        {logits: dl + 0.01 * p * (logp.data + 1) / T},
+        "missing-term|other",
+    )

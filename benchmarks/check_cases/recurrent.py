@@ -1,0 +1,339 @@
+"""Shared weights in time: RNNs, LSTM and GRU cells, a state that is stepped on."""
+
+import numpy as np
+
+import tinygrad_lite as tg
+
+
+def rnn():
+    """h_t = tanh(x_t Wx + h_{t-1} Wh + b), a loss at every step."""
+    rng = np.random.default_rng(41)
+    N, D, H = 4, 3, 5
+    x = [rng.normal(size=(N, D)) for _ in range(3)]
+    t = [rng.normal(size=(N, H)) for _ in range(3)]
+    Wx, Wh = tg.Tensor(rng.normal(size=(D, H))), tg.Tensor(0.6 * rng.normal(size=(H, H)))
+    b, h0 = tg.Tensor(rng.normal(size=H)), tg.Tensor(rng.normal(size=(N, H)))
+    h1 = tg.tanh(x[0] @ Wx + h0 @ Wh + b)
+    h2 = tg.tanh(x[1] @ Wx + h1 @ Wh + b)
+    h3 = tg.tanh(x[2] @ Wx + h2 @ Wh + b)
+    E = 0.5 * (((h1 - t[0]) ** 2).sum() + ((h2 - t[1]) ** 2).sum() + ((h3 - t[2]) ** 2).sum())
+
+    h = [h0.data, h1.data, h2.data, h3.data]
+    wh = Wh.data
+
+    def backward(
+        weights=wh.T, through=True, slope=lambda s: 1 - h[s + 1] ** 2, own=True, previous=0
+    ):
+        dWx, dWh, db, carry = np.zeros((D, H)), np.zeros((H, H)), np.zeros(H), np.zeros((N, H))
+        for s in (2, 1, 0):
+            dh = (h[s + 1] - t[s] if own or s == 2 else 0) + (carry if through else 0)
+            dz = dh * slope(s)
+            dWx += x[s].T @ dz
+            dWh += h[s + previous].T @ dz
+            db += dz.sum(0)
+            carry = dz @ weights
+        return {Wx: dWx, Wh: dWh, b: db, h0: carry}
+
+    right = backward()
+
+    def only(grads, *names):
+        return {name: grads[name] for name in names}
+
+    yield "backpropagation through time", E, right, "right"
+    yield "no gradient through time", E, only(backward(through=False), Wh), "missing-term"
+    yield "no gradient through time, at Wx", E, only(backward(through=False), Wx), "missing-term"
+    yield "only the last step's loss", E, only(backward(own=False), Wx), "missing-term"
+    yield "Wh for Wh^T", E, only(backward(weights=wh), b), "transpose"
+    yield "h_t for h_{t-1}", E, only(backward(previous=1), Wh), "off-by-index"
+    yield (
+        "tanh' of the previous step",
+        E,
+        only(backward(slope=lambda s: 1 - h[s] ** 2), Wx),
+        "off-by-index|activation-derivative-at-wrong-point",
+    )
+    yield (
+        "tanh' left out",
+        E,
+        only(backward(slope=lambda s: 1), Wx),
+        "missing-activation-derivative",
+    )
+    yield (
+        "sigmoid's derivative",
+        E,
+        only(backward(slope=lambda s: h[s + 1] * (1 - h[s + 1])), b),
+        "wrong-activation-derivative",
+    )
+    dz3 = (h[3] - t[2]) * (1 - h[3] ** 2)
+    yield "only the last step's use of Wh", E, {Wh: h[2].T @ dz3}, "missing-term"
+    yield "only the last step's use of b", E, {b: dz3.sum(0)}, "missing-term"
+    yield "averaged over the steps", E, {Wx: right[Wx] / 3}, "mean-vs-sum|constant-scale"
+    yield "the sign of everything", E, {h0: -right[h0]}, "sign"
+    yield "dWh transposed", E, {Wh: right[Wh].T}, "transpose"
+
+
+def rnn_unrolled():
+    """h_t = tanh(Wx x_t + Wh h_{t-1} + b) in a loop, the loss at the end only."""
+    rng = np.random.default_rng(22)
+    T = 4
+    xs = rng.normal(size=(T, 2))
+    Wx = tg.Tensor(rng.normal(size=(3, 2)))
+    Wh = tg.Tensor(rng.normal(size=(3, 3)) * 0.5)
+    b = tg.Tensor(rng.normal(size=3))
+    h = tg.Tensor(np.zeros(3))
+    hs = [h]
+    for x in xs:
+        h = np.tanh(Wx @ x + Wh @ h + b)
+        hs.append(h)
+    tgt = rng.normal(size=3)
+    L = 0.5 * ((h - tgt) ** 2).sum()
+    H = [q.data for q in hs]
+
+    def bptt(trunc=T, at=0, act=True, tr=True):
+        dWh = np.zeros((3, 3))
+        db = np.zeros(3)
+        dh = H[-1] - tgt
+        for t in range(T, T - trunc, -1):
+            dz = dh * (1 - H[t] ** 2) if act else dh
+            dWh += np.outer(dz, H[t - 1 + at])
+            db += dz
+            dh = (Wh.data.T if tr else Wh.data) @ dz
+        return dWh, db
+
+    dWh, db = bptt()
+    yield "right", L, {Wh: dWh, b: db}, "right"
+    yield "truncated to one", L, {Wh: bptt(1)[0]}, "missing-term"
+    yield "truncated to two", L, {b: bptt(2)[1]}, "missing-term"
+    yield "h_t for h_t-1", L, {Wh: bptt(at=1)[0]}, "off-by-index"
+    yield "no tanh'", L, {Wh: bptt(act=False)[0]}, "missing-activation-derivative"
+    yield "Wh not T", L, {Wh: bptt(tr=False)[0], b: bptt(tr=False)[1]}, "transpose"
+    yield "dWh.T", L, {Wh: dWh.T}, "transpose"
+
+
+def lstm_cell():
+    """c = f c0 + i g, h = o tanh(c), E = sum a h + sum e c: both outputs are used."""
+    rng = np.random.default_rng(42)
+    N, H = 4, 3
+    zi, zf, zo, zg = (tg.Tensor(rng.normal(size=(N, H))) for _ in range(4))
+    c0 = tg.Tensor(rng.normal(size=(N, H)))
+    i, f, o, g = tg.sigmoid(zi), tg.sigmoid(zf), tg.sigmoid(zo), tg.tanh(zg)
+    c = f * c0 + i * g
+    q = tg.tanh(c)
+    h = o * q
+    a, e = rng.normal(size=(N, H)), rng.normal(size=(N, H))
+    E = (a * h).sum() + (e * c).sum()
+
+    iv, fv, ov, gv, qv = i.data, f.data, o.data, g.data, q.data
+    dc = e + a * ov * (1 - qv**2)
+    yield (
+        "every gate",
+        E,
+        {
+            zi: dc * gv * iv * (1 - iv),
+            zf: dc * c0.data * fv * (1 - fv),
+            zo: a * qv * ov * (1 - ov),
+            zg: dc * iv * (1 - gv**2),
+            c0: dc * fv,
+            c: dc,
+        },
+        "right",
+    )
+    yield "the path through h dropped", E, {c0: e * fv}, "missing-term"
+    yield "the cell's own gradient dropped", E, {c: dc - e}, "missing-term"
+    yield (
+        "sigmoid' for the candidate",
+        E,
+        {zg: dc * iv * gv * (1 - gv)},
+        ("wrong-activation-derivative"),
+    )
+    yield "tanh' for the input gate", E, {zi: dc * gv * (1 - iv**2)}, "wrong-activation-derivative"
+    yield "no sigma' at the output gate", E, {zo: a * qv}, "missing-activation-derivative"
+    yield (
+        "c for tanh(c) at the output gate",
+        E,
+        {zo: a * c.data * ov * (1 - ov)},
+        ("missing-activation-derivative|activation-derivative-at-wrong-point|other"),
+    )
+    yield (
+        "1 - c**2 for 1 - tanh(c)**2",
+        E,
+        {c: e + a * ov * (1 - c.data**2)},
+        ("activation-derivative-at-wrong-point"),
+    )
+    yield "forget gate left out", E, {c0: dc}, "missing-factor"
+    yield "c for c0 at the forget gate", E, {zf: dc * c.data * fv * (1 - fv)}, "off-by-index|other"
+    yield "tanh(c)' left out", E, {c: e + a * ov}, "missing-activation-derivative"
+
+
+def lstm_cell_stacked_gates():
+    """The four gates in one matrix, a = W x + U h0 + b, L = |h - t|^2."""
+    rng = np.random.default_rng(32)
+    n = 4
+    x = rng.normal(size=(3,))
+    h0 = tg.Tensor(rng.normal(size=n))
+    c0 = tg.Tensor(rng.normal(size=n))
+    W = tg.Tensor(rng.normal(size=(4 * n, 3)))
+    U = tg.Tensor(rng.normal(size=(4 * n, n)))
+    b = tg.Tensor(rng.normal(size=4 * n))
+    t = rng.normal(size=n)
+    a = W @ x + U @ h0 + b
+    i = tg.sigmoid(a[:n])
+    f = tg.sigmoid(a[n : 2 * n])
+    o = tg.sigmoid(a[2 * n : 3 * n])
+    g = tg.tanh(a[3 * n :])
+    c = f * c0 + i * g
+    h = o * tg.tanh(c)
+    L = ((h - t) ** 2).sum()
+    I_, F, O_, G, C = [v.data for v in (i, f, o, g, c)]
+    dh = 2 * (h.data - t)
+    do = dh * np.tanh(C)
+    dc = dh * O_ * (1 - np.tanh(C) ** 2)
+    di = dc * G
+    df = dc * c0.data
+    dg = dc * I_
+
+    def da(i_=1, f_=1, o_=1, g_=1):
+        return np.concatenate(
+            [
+                di * I_ * (1 - I_) * i_,
+                df * F * (1 - F) * f_,
+                do * O_ * (1 - O_) * o_,
+                dg * (1 - G**2) * g_,
+            ]
+        )
+
+    A = da()
+    yield (
+        "right",
+        L,
+        {c: dc, a: A, U: np.outer(A, h0.data), h0: U.data.T @ A, c0: dc * F, b: A},
+        "right",
+    )
+    yield "tanh'(c) missing", L, {c: dh * O_}, "missing-activation-derivative"
+    yield "o missing", L, {c: dh * (1 - np.tanh(C) ** 2)}, "missing-factor"
+    yield "1-c^2", L, {c: dh * O_ * (1 - C**2)}, "activation-derivative-at-wrong-point"
+    yield "f gate cut", L, {a: da(f_=0)}, "missing-term"
+    yield (
+        "g with sigmoid'",
+        L,
+        {b: np.concatenate([A[: 3 * n], dg * G * (1 - G)])},
+        "wrong-activation-derivative",
+    )
+    yield (
+        "gates swapped",
+        L,
+        {a: np.concatenate([A[n : 2 * n], A[:n], A[2 * n :]])},
+        "wrong-order|off-by-index|other",
+    )
+    yield "c0 by i", L, {c0: dc * I_}, "other|missing-factor|wrong-order"
+    yield "di with c0", L, {i: dc * c0.data}, "other|missing-term"
+    yield "i and f both with f", L, {U: np.outer(A, h.data)}, "off-by-index|other|missing-term"
+    yield (
+        "do without tanh",
+        L,
+        {o: dh * C},
+        "missing-activation-derivative|activation-derivative-at-wrong-point|missing-factor",
+    )
+
+
+def gru_cell():
+    """h = (1 - z) n + z h0 with n = tanh(u + r (h0 V)), E = 1/2 |h - t|^2."""
+    rng = np.random.default_rng(43)
+    N, H = 4, 3
+    u, r = tg.Tensor(rng.normal(size=(N, H))), tg.Tensor(rng.uniform(size=(N, H)))
+    z, h0 = tg.Tensor(rng.uniform(size=(N, H))), tg.Tensor(rng.normal(size=(N, H)))
+    V = tg.Tensor(rng.normal(size=(H, H)))
+    t = rng.normal(size=(N, H))
+    m = h0 @ V
+    n = tg.tanh(u + r * m)
+    h = (1 - z) * n + z * h0
+    E = 0.5 * ((h - t) ** 2).sum()
+
+    dh = h.data - t
+    dn = dh * (1 - z.data)
+    da = dn * (1 - n.data**2)
+    dm = da * r.data
+    yield (
+        "every path",
+        E,
+        {
+            z: dh * (h0.data - n.data),
+            h0: dh * z.data + dm @ V.data.T,
+            r: da * m.data,
+            V: h0.data.T @ dm,
+        },
+        "right",
+    )
+    yield "h0's direct path forgotten", E, {h0: dm @ V.data.T}, "missing-term"
+    yield "h0's path through the candidate forgotten", E, {h0: dh * z.data}, "missing-term"
+    yield "z's minus n forgotten", E, {z: dh * h0.data}, "missing-term"
+    yield "z's sign", E, {z: dh * (n.data - h0.data)}, "sign"
+    yield "r left out", E, {V: h0.data.T @ da}, "missing-factor"
+    yield "z for 1 - z", E, {u: dh * z.data * (1 - n.data**2)}, "other"
+    yield "n's derivative left out", E, {r: dn * m.data}, "missing-activation-derivative"
+
+
+def gru_cell_reset_first():
+    """h' = (1 - z) n + z h with n = tanh(x Wh + (r h) Uh): the reset comes before Uh."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(1, 3))
+    h = tg.Tensor(rng.normal(size=(1, 4)))
+    Wz, Wr, Wh = [tg.Tensor(rng.normal(size=(3, 4))) for _ in range(3)]
+    Uz, Ur, Uh = [tg.Tensor(rng.normal(size=(4, 4))) for _ in range(3)]
+    t = rng.normal(size=(1, 4))
+    z = tg.sigmoid(x @ Wz + h @ Uz)
+    r = tg.sigmoid(x @ Wr + h @ Ur)
+    rh = r * h
+    n = tg.tanh(x @ Wh + rh @ Uh)
+    h_new = (1 - z) * n + z * h
+    loss = 0.5 * ((h_new - t) ** 2).sum()
+    dn_ = h_new.data - t
+    zv, rv, nv, hv = z.data, r.data, n.data, h.data
+    dz = dn_ * (hv - nv)
+    dn = dn_ * (1 - zv)
+    dnp = dn * (1 - nv**2)
+    drh = dnp @ Uh.data.T
+    dr = drh * hv
+    dzp = dz * zv * (1 - zv)
+    drp = dr * rv * (1 - rv)
+    dh = dn_ * zv + drh * rv + dzp @ Uz.data.T + drp @ Ur.data.T
+    yield "right", loss, {h: dh, z: dz, n: dn, r: dr, Uh: rh.data.T @ dnp, Wr: x.T @ drp}, "right"
+    yield "dz sign", loss, {z: dn_ * (nv - hv)}, "sign"
+    yield "dz without n", loss, {z: dn_ * hv}, "missing-term"
+    yield "dn by z", loss, {n: dn_ * zv}, "missing-term|other|sign"
+    yield "dh no reset path", loss, {h: dh - drp @ Ur.data.T}, "missing-term"
+    yield "dh only leak", loss, {h: dn_ * zv}, "missing-term"
+    yield "r' missing", loss, {Wr: x.T @ dr}, "missing-activation-derivative"
+    yield "tanh' for sigmoid'", loss, {Wr: x.T @ (dr * (1 - rv**2))}, "wrong-activation-derivative"
+    yield "Uh with h", loss, {Uh: hv.T @ dnp}, "missing-factor|missing-term"
+    yield "Uh not transposed", loss, {r: dnp @ Uh.data * hv}, "transpose"
+
+
+def euler_steps():
+    """A state that goes round a residual loop: x <- x + h tanh(A x), three times."""
+    rng = np.random.default_rng(98)
+    A, x0, t = tg.Tensor(rng.normal(size=(4, 4))), tg.Tensor(rng.normal(size=4)), rng.normal(size=4)
+    h = 0.3
+    x1 = x0 + h * tg.tanh(A @ x0)
+    x2 = x1 + h * tg.tanh(A @ x1)
+    x3 = x2 + h * tg.tanh(A @ x2)
+    E = 0.5 * ((x3 - t) ** 2).sum()
+
+    a, xs = A.data, [x0.data, x1.data, x2.data]
+
+    def adjoint(skip=True, step=h, weights=a.T, last=0):
+        g, dA = x3.data - t, np.zeros((4, 4))
+        for s in (2, 1, 0):
+            d = step * g * (1 - np.tanh(a @ xs[s]) ** 2)
+            if s >= last:
+                dA += np.outer(d, xs[s])
+            g = (g if skip else 0) + weights @ d
+        return {A: dA, x0: g}
+
+    right = adjoint()
+    yield "the adjoint", E, right, "right"
+    yield "skips forgotten", E, {x0: adjoint(skip=False)[x0]}, "missing-term"
+    yield "A for A^T", E, {x0: adjoint(weights=a)[x0]}, "transpose"
+    yield "h forgotten", E, {x0: adjoint(step=1.0)[x0]}, "constant-scale|missing-factor"
+    yield "only the last step's A", E, {A: adjoint(last=2)[A]}, "missing-term"
+    yield "the first step's A forgotten", E, {A: adjoint(last=1)[A]}, "missing-term"
+    yield "transposed outer products", E, {A: right[A].T}, "transpose"
