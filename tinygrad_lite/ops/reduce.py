@@ -159,7 +159,7 @@ def cumulative_sum(xp: Any, x: Any, *, axis: int | None = None) -> Any:
 
 def _cumulative_sum_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: int | None) -> Any:
     axis = 0 if axis is None else axis
-    return xp.flip(xp.cumulative_sum(xp.flip(G, axis=axis), axis=axis), axis=axis)
+    return xp.flip(running_sum(xp, xp.flip(G, axis=axis), axis), axis=axis)
 
 
 cumulative_sum.pull(_cumulative_sum_pull)
