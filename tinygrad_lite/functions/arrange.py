@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,13 @@ def asarray(x: Any) -> Any:
     return to_array(x, "asarray")
 
 
-def _axis(axis: int, ndim: int, name: str) -> int:
-    if not -ndim <= axis < ndim:
-        raise ValueError(f"{name}: axis {axis} for {ndim} axes")
-    return axis % ndim
+def _axes(axis: Any, ndim: int, name: str) -> list[int]:
+    """The axes that an integer or a sequence of them names, each from 0 up."""
+    axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
+    for a in axes:
+        if not -ndim <= index(a) < ndim:
+            raise np.exceptions.AxisError(f"{name}: axis {a} for {ndim} axes")
+    return [a % ndim for a in axes]
 
 
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
@@ -55,8 +59,7 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     shape = shape_of(x)
     if axis is None:
         return ops.reshape(x, tuple(n for n in shape if n != 1))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    gone = {_axis(a, len(shape), "squeeze") for a in axes}
+    gone = set(_axes(axis, len(shape), "squeeze"))
     if any(shape[a] != 1 for a in gone):
         raise ValueError(f"squeeze: axis {axis} of shape {shape} is not of length 1")
     return ops.reshape(x, tuple(n for i, n in enumerate(shape) if i not in gone))
@@ -66,10 +69,10 @@ def expand_dims(x: Any, axis: int | tuple[int, ...] = 0) -> Any:
     """x with a new axis of length 1 at each position in `axis` of the result."""
     x = asarray(x)
     shape = shape_of(x)
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    ndim = len(shape) + len(axes)
-    new = {_axis(a, ndim, "expand_dims") for a in axes}
-    if len(new) != len(axes):
+    count = len(axis) if isinstance(axis, (tuple, list)) else 1
+    ndim = len(shape) + count
+    new = set(_axes(axis, ndim, "expand_dims"))
+    if len(new) != count:
         raise ValueError(f"expand_dims: axis {axis} names a place twice")
     lengths = iter(shape)
     return ops.reshape(x, tuple(1 if i in new else next(lengths) for i in range(ndim)))
@@ -91,7 +94,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     x = asarray(x)
     ndim = len(shape_of(x))
     order = list(range(ndim))
-    i, j = _axis(axis1, ndim, "swapaxes"), _axis(axis2, ndim, "swapaxes")
+    i, j = _axes((axis1, axis2), ndim, "swapaxes")
     order[i], order[j] = order[j], order[i]
     return ops.permute_dims(x, tuple(order))
 
@@ -100,10 +103,7 @@ def moveaxis(x: Any, source: int | tuple[int, ...], destination: int | tuple[int
     """x with the axes `source` moved to the positions `destination`, the others in their order."""
     x = asarray(x)
     ndim = len(shape_of(x))
-    pairs = [
-        [_axis(a, ndim, "moveaxis") for a in (axes if isinstance(axes, tuple) else (axes,))]
-        for axes in (source, destination)
-    ]
+    pairs = [_axes(axes, ndim, "moveaxis") for axes in (source, destination)]
     if len(pairs[0]) != len(pairs[1]) or any(len(set(axes)) != len(axes) for axes in pairs):
         raise ValueError(f"moveaxis: {source} and {destination} do not pair")
     order = [i for i in range(ndim) if i not in pairs[0]]
@@ -118,15 +118,15 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     if not is_array(indices):
         indices = np.asarray(indices)
     shape = shape_of(x)
-    axis = _axis(axis, len(shape), "take_along_axis")
+    (axis,) = _axes(axis, len(shape), "take_along_axis")
     if len(indices.shape) != len(shape):
         raise ValueError(
             f"take_along_axis: indices {tuple(indices.shape)} must have the {len(shape)} axes of x"
         )
     xp = namespace(indices)
-    index = [
+    places = [
         xp.reshape(xp.arange(n), tuple(n if j == i else 1 for j in range(len(shape))))
         for i, n in enumerate(shape)
     ]
-    index[axis] = indices
-    return ops.getitem(x, index=tuple(index))
+    places[axis] = indices
+    return ops.getitem(x, index=tuple(places))

@@ -81,6 +81,8 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError('reduction must be "mean", "sum" or "none"')
     rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels)
+    if reduction == "mean" and not prod(rows):
+        raise ValueError("the mean of no losses is not defined")
     shifted = logits - largest(xp, logits, -1, keepdims=True)
     log_total = xp.log(add_up(xp, xp.exp(shifted), -1))
     if labels.shape == logits.shape:
@@ -117,7 +119,7 @@ def _per_row(G: Any, logits: Any, reduction: str) -> Any:
 
 def _logits_pull(xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str) -> Any:
     scale = _per_row(G, logits, reduction)
-    if xp is np and labels.ndim == 1 != logits.ndim:
+    if xp is np and len(shape_of(labels)) == 1 != logits.ndim:
         P = softmax.forward(np, logits, axis=-1)  # ours, and nobody else's yet
         P[np.arange(len(labels)), labels] -= 1
         return P * scale

@@ -106,7 +106,8 @@ def _vector_norm_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: 
     if share is not None:
         return spread(xp, share, x, axis, keepdims) * x
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
-    return xp.where(y == 0, undefined(x), G * x / xp.where(y == 0, xp.ones_like(y), y))
+    length = xp.where(y == 0, xp.ones_like(y), y)
+    return xp.where(y == 0, undefined(y) + 0 * G, G * x / length)
 
 
 def _without(G: Any, y: Any, depth: int = 12) -> Any:

@@ -97,14 +97,16 @@ flip.pull(lambda xp, G, y, x, *, axis: xp.flip(G, axis=axis))
 def roll(xp: Any, x: Any, *, shift: int | tuple[int, ...], axis: Axis = None) -> Any:
     """x moved by `shift` places along `axis` (None: in row-major order); what leaves one end comes
     in at the other."""
-    for places in shift if isinstance(shift, tuple) else (shift,):
+    for places in shift if isinstance(shift, (tuple, list)) else (shift,):
         index(places)  # refuses 1.5, which NumPy would round
     return xp.roll(x, shift, axis=axis)
 
 
 roll.pull(
     lambda xp, G, y, x, *, shift, axis: xp.roll(
-        G, shift=tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis=axis
+        G,
+        shift=tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift,
+        axis=axis,
     )
 )
 
