@@ -32,7 +32,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Finding:
     """What is to be said about one claim.
 
@@ -63,6 +63,8 @@ class Finding:
 
     def __str__(self) -> str:
         return _table([self])
+
+    __repr__ = __str__
 
     def message(self) -> str:
         """What the report's line says after the verdict."""
@@ -96,7 +98,14 @@ class Report:
     def __len__(self) -> int:
         return len(self.findings)
 
-    def __getitem__(self, key: Node | str) -> Finding:
+    @property
+    def ok(self) -> bool:
+        """Whether every claim is right."""
+        return bool(self)
+
+    def __getitem__(self, key: Node | str | int) -> Finding:
+        if isinstance(key, int):
+            return self.findings[key]
         if isinstance(key, Node):
             if id(key) in self._by_node:
                 return self._by_node[id(key)]
