@@ -1,9 +1,11 @@
 """`tg.draw`: its options, its errors, and every format it saves."""
 
+import importlib
 import re
 import subprocess
 import sys
 import time
+from importlib.metadata import metadata
 from xml.etree import ElementTree
 
 import graphviz
@@ -11,8 +13,18 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.draw import dot
+from tinygrad_lite.__main__ import main
 from tinygrad_lite.draw import drawing as drawing_module
+from tinygrad_lite.draw import engines, formats
+from tinygrad_lite.draw.formats import FORMATS, Format
+
+
+@pytest.fixture(params=FORMATS)
+def ending(request, needs):
+    """Each format whose tools are here."""
+    if "dot" in FORMATS[request.param].needs:
+        needs("dot")
+    return request.param
 
 
 def w_x():
@@ -179,15 +191,19 @@ def test_a_constant_and_a_leaf_are_drawn():
     assert [b.kind for b in tg.draw(leaf.detach()).scene.boxes] == ["constant"]
 
 
-@pytest.mark.parametrize("ending", [".svg", ".html", ".dot"])
-def test_saves_text(ending, tmp_path):
-    drawing = tg.draw(scalars())
-    path = drawing.save(tmp_path / f"g{ending}")
+# --- formats
+
+
+def test_saves_in_every_format_of_the_table(ending, tmp_path):
+    path = tg.draw(scalars()).save(tmp_path / f"g{ending.upper()}")
+    content = FORMATS[ending].write(tg.draw(scalars()).scene, "light")
+    if isinstance(content, bytes):
+        assert path.read_bytes()[:8] == content[:8] != b""
+        return
     text = path.read_text(encoding="utf-8")
     assert "tanh" in text
+    assert "tanh" in content
     assert not re.search(r"(src|href|url)\s*[=(]\s*.?http", text)
-    if ending == ".svg":
-        ElementTree.fromstring(text)
 
 
 @pytest.mark.dot
@@ -199,6 +215,13 @@ def test_saves_with_dot(ending, magic, tmp_path):
         assert tg.draw(node).save(tmp_path / f"g{ending}").read_bytes().startswith(magic)
 
 
+def test_what_a_format_needs_is_a_program_or_an_extra_of_ours(ending):
+    needed = FORMATS[ending].needs
+    extras = re.findall(r"tinygrad_lite\[(\w+)\]", needed)
+    assert set(extras) <= set(metadata("tinygrad_lite").get_all("Provides-Extra"))
+    assert extras or not needed or "program" in needed
+
+
 def test_png_without_dot_is_one_sentence(tmp_path, monkeypatch):
     drawing = tg.draw(scalars(), engine="layered")
 
@@ -206,16 +229,48 @@ def test_png_without_dot_is_one_sentence(tmp_path, monkeypatch):
         raise graphviz.ExecutableNotFound(["dot"])
 
     monkeypatch.setattr(graphviz.Digraph, "pipe", pipe)
-    with pytest.raises(RuntimeError, match=r"a .png file needs the Graphviz program dot"):
+    message = (
+        r"a .png file needs the Graphviz program dot, which is not installed; "
+        r"\.svg, \.html and \.dot need nothing"
+    )
+    with pytest.raises(RuntimeError, match=message):
         drawing.save(tmp_path / "g.png")
     assert not (tmp_path / "g.png").exists()
 
 
+def test_a_row_makes_a_format(tmp_path, monkeypatch):
+    def write(scene, theme):
+        return f"{theme}: {scene.alt}"
+
+    monkeypatch.setitem(FORMATS, ".txt", Format(write))
+    drawing = tg.draw(scalars(), theme="dark")
+    assert drawing.save(tmp_path / "g.txt").read_text() == f"dark: {drawing.alt}"
+    with pytest.raises(ValueError, match=r"\.pdf or \.txt"):
+        drawing.save(tmp_path / "g.jpg")
+    assert formats.endings().endswith(" or .txt")
+
+
+def test_a_format_without_its_package_names_the_extra(tmp_path, monkeypatch):
+    def write(scene, theme):
+        return importlib.import_module("a_painter_that_is_not_there")
+
+    row = Format(write, needs="the package painter: pip install 'tinygrad_lite[viz]'")
+    monkeypatch.setitem(FORMATS, ".gif", row)
+    with pytest.raises(
+        RuntimeError, match=r"\.gif file needs .*pip install 'tinygrad_lite\[viz\]'"
+    ):
+        tg.draw(scalars()).save(tmp_path / "g.gif")
+
+
+def test_the_help_of_the_command_line_names_every_format(ending, capsys):
+    with pytest.raises(SystemExit):
+        main(["draw", "--help"])
+    assert ending in capsys.readouterr().out
+
+
 def test_saving_refuses_what_it_cannot_do(tmp_path):
     drawing = tg.draw(scalars())
-    with pytest.raises(
-        ValueError, match=r"'g\.jpg' should end in \.svg, \.html, \.dot, \.png or \.pdf"
-    ):
+    with pytest.raises(ValueError, match=f"'g.jpg' should end in {re.escape(formats.endings())}$"):
         drawing.save(tmp_path / "g.jpg")
     with pytest.raises(ValueError, match="should end in"):
         drawing.save(tmp_path / "picture")
@@ -236,7 +291,7 @@ def test_dot_source_parses_whatever_the_names():
         with tg.scope(name):
             node = tg.Value(1.0, name=name).tanh()
         source = tg.draw(node, engine="layered").source
-        done = subprocess.run([dot.shutil.which("dot"), "-Tplain"], input=source.encode(),
+        done = subprocess.run([engines.shutil.which("dot"), "-Tplain"], input=source.encode(),
                               capture_output=True, check=False)  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.decode().count("\nnode ") == 2

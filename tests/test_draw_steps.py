@@ -7,8 +7,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.figures import summary
-from tinygrad_lite.draw.scene import complete_names
 from tinygrad_lite.draw.steps import Steps, trace
+from tinygrad_lite.draw.wording import complete_names
 from tinygrad_lite.graph.node import topological_order
 
 
@@ -176,6 +176,16 @@ def test_a_result_that_is_no_scalar_starts_from_ones():
     steps = steps_of(y, x=x, y=y)
     assert steps.seed == "∂y/∂y = ones (3,): the gradient of the sum of its entries"
     assert shares(steps, "y", "x")[0].grad == "[2, 2, 2]"
+
+
+def test_an_array_written_into_after_its_use_is_refused_in_debug_mode():
+    data = np.ones(3)
+    with tg.debug():
+        x = tg.Tensor(np.ones(3))
+        y = (x * data).sum()
+    data[0] = 5.0
+    with pytest.raises(RuntimeError, match="was written into"):
+        steps_of(y, x=x, y=y)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -1,6 +1,5 @@
 """SVG: well-formed whatever the names, readable in both themes, every text inside its box."""
 
-import itertools
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -133,15 +132,19 @@ def test_kinds_differ_in_more_than_colour():
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 def test_text_contrast_is_at_least_seven(theme):
-    cluster = colours.mix(theme.page, theme.cluster, 0.08)
-    grounds = [theme.page, cluster, *theme.fill.values()]
+    page, cluster = theme.roles["page"], theme.roles["cluster"]
+    grounds = [page, colours.mix(page, cluster, 0.08), *theme.fill.values()]
     worst = {
         (text, ground): contrast(text, ground)
-        for text, ground in itertools.product((theme.text, theme.muted), grounds)
+        for text in (theme.roles["text"], theme.roles["muted"])
+        for ground in grounds
     }
-    worst |= {(theme.text, g): contrast(theme.text, g) for g in (*theme.scale, *theme.norms)}
+    shades = [colour for name, colour in theme.shades.items() if name[0] in "sp"]
+    assert len(shades) == 3 * colours.STEPS + 2
+    text = theme.roles["text"]
+    worst |= {(text, shade): contrast(text, shade) for shade in shades}
     assert {pair: ratio for pair, ratio in worst.items() if ratio < 7} == {}
-    frames = {kind: contrast(theme.stroke[kind], theme.page) for kind in theme.stroke}
+    frames = {kind: contrast(theme.stroke[kind], page) for kind in theme.stroke}
     assert {kind: ratio for kind, ratio in frames.items() if ratio < 3} == {}
 
 
@@ -154,8 +157,12 @@ def test_themes():
     E = nasty_graph("a")
     light, dark, auto = (tg.draw(E, theme=theme).svg for theme in ("light", "dark", "auto"))
     pages = [re.findall(r"\.page\{fill:(#\w+)", svg) for svg in (light, dark, auto)]
-    assert pages == [[LIGHT.page], [DARK.page], [LIGHT.page, DARK.page]]
-    assert auto.index("prefers-color-scheme:dark") < auto.index(DARK.page)
+    assert pages == [
+        [LIGHT.roles["page"]],
+        [DARK.roles["page"]],
+        [LIGHT.roles["page"], DARK.roles["page"]],
+    ]
+    assert auto.index("prefers-color-scheme:dark") < auto.index(DARK.roles["page"])
 
 
 def test_a_large_gradient_is_stronger_than_a_small_one():
@@ -211,7 +218,7 @@ def test_every_text_is_inside_its_box_in_a_browser(page, tmp_path, rng):
         for drawing in drawings:
             svg = drawing.svg
             if font is not None:
-                svg = re.sub(r"font-family:[^;]*;", f"font-family:'{font}';", svg)
+                svg = re.sub(r"font-family:[^;]*;", f"font-family:'{font}',monospace;", svg)
             page.set_content(svg)
             assert page.locator("g.box").count() == len(drawing.scene.boxes)
             assert page.evaluate(_FAULTS) == []

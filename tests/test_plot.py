@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite import plot
+from tinygrad_lite import nn, plot
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -223,6 +223,21 @@ def test_rows_stand_layer_by_layer():
 def test_ops_that_are_no_activations_are_not_called_dead():
     x = tg.Tensor(np.zeros(3), name="x")
     assert list(bars(plot.gradient_flow((tg.square(x) + tg.exp(x) - tg.abs(x)).sum()))) == ["x"]
+
+
+def test_every_activation_has_a_row():
+    x = tg.Tensor(np.ones((2, 3)), name="x")
+    loss = (tg.leaky_relu(x) + tg.gelu(x) * tg.sin(x)).sum()
+    assert list(bars(plot.gradient_flow(loss))) == ["x", "leaky_relu", "gelu"]
+
+
+def test_flow_of_a_module_takes_its_names():
+    net = nn.MLP(2, [2, 1])
+    for p in net.parameters():
+        p.grad = 1.0
+    shown = bars(plot.gradient_flow(net))
+    assert set(shown) == set(dict(net.named_parameters()))
+    assert {said for _, said in shown.values()} == {"1"}
 
 
 def test_flow_of_parameters_groups_names_and_says_what_is_missing():

@@ -15,8 +15,9 @@ import numpy as np
 from .. import ops
 from ..graph import errors, floats
 from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
-from ..graph.node import Node, Scalar
+from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
+from ..graph.record import brought
 from ..ops.guards import zero_where_unused
 
 
@@ -35,13 +36,18 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
             errors.refuse_overwritten(node)
         xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
     meta = node._meta
+    params = NO_PARAMS
+    if meta is not None:
+        params = meta.params
+        if meta.mixed:
+            operands = _alike(op, operands, node._data.dtype)
     try:
-        c = applied(op, index, xp, g, y, operands, NO_PARAMS if meta is None else meta.params)
+        c = applied(op, index, xp, g, y, operands, params)
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise
     data = x._data
-    if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype is data.dtype:
+    if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype == data.dtype:
         shape = c.shape  # as `fit` would, sooner
         if shape == data.shape:
             return c
@@ -99,22 +105,17 @@ def local(
         return rule
     if xp is floats:
         return on_floats(_stated(op, rule), y, *operands, **params)
-    dtype = getattr(y, "dtype", None)  # a Value has none
-    for a in operands:
-        if getattr(a, "dtype", dtype) is not dtype:
-            operands = [_alike(op, i, a, dtype) for i, a in enumerate(operands)]
-            break
     return _stated(op, rule)(xp, y, *operands, **params)
 
 
-def _alike(op: Op, index: int, a: Any, dtype: Any) -> Any:
-    """An operand in the dtype of the result, so that a rule does not compute in a constant's narrow
-    one. Inputs without a derivative (the condition of where) stay as they are."""
-    if index in op.untouched or getattr(a, "dtype", dtype) == dtype:
-        return a
-    if isinstance(a, Node):
-        return ops.astype(a, dtype=dtype)
-    return a.astype(dtype) if isinstance(a, np.ndarray) else a
+def _alike(op: Op, operands: Sequence[Any], dtype: Any) -> tuple[Any, ...]:
+    """Operands of several dtypes in that of the result, as the forward computation had them."""
+    return tuple(
+        ops.astype(a, dtype=dtype)
+        if isinstance(a, Array) and a._data.dtype != dtype and i not in op.untouched
+        else a
+        for i, a in enumerate(brought(op, operands, dtype))
+    )
 
 
 def _stated(op: Op, rule: Any) -> Any:
@@ -131,7 +132,11 @@ def slope(node: Node, index: int) -> Any:
     op, y = node.op, node._data
     assert op is not None
     xp = floats if type(y) is float else namespace(y)
-    return local(op, index, xp, y, node.operands, node.params)
+    meta = node._meta
+    operands = node.operands
+    if meta is not None and meta.mixed:
+        operands = _alike(op, operands, y.dtype)
+    return local(op, index, xp, y, operands, node.params)
 
 
 def is_constant(op: Op, index: int) -> bool:

@@ -93,13 +93,13 @@ def sweeper(
                 return flow(order, {root: seed}, recorded, within=within)
 
         return run
-    step: Step = checked if _in_debug(root) else contribution
+    step: Step = checked if in_debug(root) else contribution
     return lambda seed: flow(order, {root: seed}, step, within=within)
 
 
 def recorded(node: Node, index: int, g: Any) -> Any:
     """The step whose rules run on nodes, so that what it gives can be differentiated."""
-    return (checked if _in_debug(node) else contribution)(node, index, g, record=True)
+    return (checked if in_debug(node) else contribution)(node, index, g, record=True)
 
 
 def checked(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
@@ -110,7 +110,8 @@ def checked(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
     return c
 
 
-def _in_debug(node: Node) -> bool:
+def in_debug(node: Node) -> bool:
+    """Whether a node was recorded under `debug()`."""
     meta = node._meta
     return meta is not None and meta.copies is not None
 

@@ -1,6 +1,7 @@
 """Pictures of computation graphs: `tg.draw(E)`.
 
-`scene` says what is drawn and folds large graphs, `layout` where, `svg`, `dot` and `page` write it.
+`build` makes the scene of a graph (`collapse` folds large ones), `layout` says where everything
+goes, `formats` lists what writes it, and `drawing` holds the result.
 """
 
 from .drawing import Drawing

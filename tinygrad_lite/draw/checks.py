@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-THEMES = ("auto", "light", "dark")
 DIRECTIONS = ("right", "down")
 
 
-def one_of(caller: str, **options: tuple[Any, Sequence[Any]]) -> None:
+def either(words: Iterable[str], last: str = "or") -> str:
+    """`a, b or c`."""
+    *first, final = words
+    return f"{', '.join(first)} {last} {final}" if first else final
+
+
+def one_of(caller: str, **options: tuple[Any, Collection[Any]]) -> None:
     """Raise `ValueError` unless every option's value is among those it can have."""
     for option, (value, allowed) in options.items():
         if value not in allowed:
@@ -24,12 +29,11 @@ def whole(caller: str, option: str, value: Any, least: int) -> None:
         raise ValueError(f"{caller}: {option}={value!r}; it must be a whole number from {least} on")
 
 
-def writable(path: str | Path, endings: Sequence[str]) -> Path:
+def writable(path: str | Path, endings: Collection[str]) -> Path:
     """The path of a file to write, in a folder that exists and with one of the endings."""
     path = Path(path)
     if path.suffix.lower() not in endings:
-        known = f"{', '.join(endings[:-1])} or {endings[-1]}"
-        raise ValueError(f"save: {path.name!r} should end in {known}")
+        raise ValueError(f"save: {path.name!r} should end in {either(endings)}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {str(path.parent)!r} does not exist")
     return path

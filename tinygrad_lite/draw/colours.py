@@ -5,105 +5,95 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
-VERMILLION, PURPLE = "#d55e00", "#cc79a7"
-STEPS = 4  # of a gradient's colour on either side of zero
+VERMILLION, PURPLE, GREY = "#d55e00", "#cc79a7", "#808080"
+STEPS = 4  # of a shade on either side of zero
+
+
+class Look(NamedTuple):
+    """How a kind of box looks: its fill's hue and how much of it, its frame's colour in the light
+    theme and in the dark one and width in pixels, its corners' radius, and whether it is dashed."""
+
+    hue: str
+    share: float
+    strokes: tuple[str, str]
+    width: float
+    radius: int
+    dashed: bool = False
+
+
+LOOKS = {
+    "leaf": Look(GREEN, 1.0, ("#00785a", "#2fc79c"), 2.2, 0),
+    "constant": Look(GREY, 0.6, ("#6a717b", "#98a1ac"), 1, 0, dashed=True),
+    "op": Look(SKY, 1.0, ("#2f84b8", "#5cb8ec"), 1.2, 8),
+    "output": Look(ORANGE, 1.15, ("#a86f00", "#f0b230"), 3.2, 8),
+    "group": Look(PURPLE, 1.2, ("#a04d7d", "#dc94bb"), 1.4, 4),
+}
+_TINT = (0.14, 0.22)  # of a hue in the page's colour, light and dark
+_ROLES = {  # what else has a colour, light and dark
+    "page": ("#ffffff", "#12151a"),
+    "text": ("#14171b", "#f1f4f7"),
+    "muted": ("#41474f", "#ccd3db"),
+    "edge": ("#5c646e", "#9aa4b0"),
+    "cluster": ("#a2a9b3", "#596370"),
+    "undefined": ("#000000", "#ffffff"),
+    "raised": ("#f7f8fa", "#1a1f26"),
+    "accent": (BLUE, "#5cb8ec"),
+    "warm": ("#c25100", "#f0a13c"),
+}
+_SCALES = {  # light and dark: [below zero,] zero, above
+    "s": ((SKY, "#ffffff", "#f0ab1f"), ("#0b4c78", "#20252c", "#6b4200")),
+    "p": (("#ffffff", "#dc9cc0"), ("#20252c", "#6b3558")),
+    "h": ((BLUE, "#f4f4f2", VERMILLION), ("#4aa8e0", "#2a3038", "#f0863c")),
+}
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one theme. `scale` and `norms` are text backgrounds, `heat` has no text."""
+    """The colours of one theme: of roles; of each kind of box; and of numbers by style class, s for
+    scalars' gradients, p for norms (both are backgrounds of text), h for entries in heat maps."""
 
     name: str
-    page: str
-    text: str
-    muted: str
-    edge: str
-    cluster: str
+    roles: Mapping[str, str]
     fill: Mapping[str, str]
     stroke: Mapping[str, str]
-    scale: tuple[str, ...]
-    norms: tuple[str, ...]
-    heat: tuple[str, ...]
-    undefined: str
+    shades: Mapping[str, str]
 
 
 def mix(a: str, b: str, share: float) -> str:
     """The colour `share` of the way from a to b."""
-    pairs = zip(_channels(a), _channels(b), strict=True)
+    pairs = ((int(a[k : k + 2], 16), int(b[k : k + 2], 16)) for k in (1, 3, 5))
     return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in pairs)
 
 
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def _theme(name: str, k: int) -> Theme:
+    page = _ROLES["page"][k]
+    shades: dict[str, str] = {}
+    for letter, ends in _SCALES.items():
+        *low, zero, high = ends[k]
+        below = [mix(zero, low[0], s / STEPS) for s in range(STEPS, 0, -1)] if low else []
+        colours = below + [mix(zero, high, s / STEPS) for s in range(STEPS + 1)]
+        shades |= {f"{letter}{i}": colour for i, colour in enumerate(colours)}
+    return Theme(
+        name=name,
+        roles={role: pair[k] for role, pair in _ROLES.items()},
+        fill={kind: mix(page, look.hue, _TINT[k] * look.share) for kind, look in LOOKS.items()},
+        stroke={kind: look.strokes[k] for kind, look in LOOKS.items()},
+        shades=shades,
+    )
 
 
-def _diverging(low: str, middle: str, high: str) -> tuple[str, ...]:
-    steps = [k / STEPS for k in range(1, STEPS + 1)]
-    left = [mix(middle, low, s) for s in reversed(steps)]
-    return (*left, middle, *(mix(middle, high, s) for s in steps))
+LIGHT, DARK = _theme("light", 0), _theme("dark", 1)
+THEMES = {"auto": LIGHT, "light": LIGHT, "dark": DARK}  # "auto" where the reader's is not known
 
 
-def _sequential(low: str, high: str) -> tuple[str, ...]:
-    return tuple(mix(low, high, k / STEPS) for k in range(STEPS + 1))
-
-
-def _kinds(page: str, share: float) -> dict[str, str]:
-    return {
-        "leaf": mix(page, GREEN, share),
-        "constant": mix(page, "#808080", share * 0.6),
-        "op": mix(page, SKY, share),
-        "output": mix(page, ORANGE, share * 1.15),
-        "group": mix(page, PURPLE, share * 1.2),
-    }
-
-
-LIGHT = Theme(
-    name="light",
-    page="#ffffff",
-    text="#14171b",
-    muted="#41474f",
-    edge="#5c646e",
-    cluster="#a2a9b3",
-    fill=_kinds("#ffffff", 0.14),
-    stroke={
-        "leaf": "#00785a",
-        "constant": "#6a717b",
-        "op": "#2f84b8",
-        "output": "#a86f00",
-        "group": "#a04d7d",
-    },
-    scale=_diverging(SKY, "#ffffff", "#f0ab1f"),
-    norms=_sequential("#ffffff", "#dc9cc0"),
-    heat=_diverging(BLUE, "#f4f4f2", VERMILLION),
-    undefined="#000000",
-)
-DARK = Theme(
-    name="dark",
-    page="#12151a",
-    text="#f1f4f7",
-    muted="#ccd3db",
-    edge="#9aa4b0",
-    cluster="#596370",
-    fill=_kinds("#12151a", 0.22),
-    stroke={
-        "leaf": "#2fc79c",
-        "constant": "#98a1ac",
-        "op": "#5cb8ec",
-        "output": "#f0b230",
-        "group": "#dc94bb",
-    },
-    scale=_diverging("#0b4c78", "#20252c", "#6b4200"),
-    norms=_sequential("#20252c", "#6b3558"),
-    heat=_diverging("#4aa8e0", "#2a3038", "#f0863c"),
-    undefined="#ffffff",
-)
-
-
-def step(level: float) -> int:
-    """The nearest step of a colour scale: from -STEPS to STEPS."""
-    return round(level * STEPS)
+def shade(level: float | None, letter: str) -> str:
+    """The style class of a level from -1 to 1 (of norms from 0 to 1) on one of the scales."""
+    if level is None:
+        return "undefined"
+    return f"{letter}{round(level * STEPS) + (0 if letter == 'p' else STEPS)}"
 
 
 def style(theme: str, root: str) -> str:
@@ -111,35 +101,29 @@ def style(theme: str, root: str) -> str:
 
     With theme "auto" the reader's system decides between light and dark.
     """
-    if theme == "auto":
-        dark = _rules(DARK, root)
-        return f"{_rules(LIGHT, root)}@media(prefers-color-scheme:dark){{{dark}}}"
-    return _rules(DARK if theme == "dark" else LIGHT, root)
+    dark = f"@media(prefers-color-scheme:dark){{{_rules(DARK, root)}}}" if theme == "auto" else ""
+    return _rules(THEMES[theme], root) + dark
 
 
 def _rules(theme: Theme, root: str) -> str:
+    role = theme.roles
+    page, cluster = role["page"], role["cluster"]
     rules = {
-        ".page": f"fill:{theme.page}",
-        "text": f"fill:{theme.text}",
-        ".label,.shape,.note": f"fill:{theme.muted}",
-        ".edge": f"fill:none;stroke:{theme.edge};stroke-width:1.3",
-        ".head": f"fill:{theme.edge}",
-        ".local": f"stroke:{theme.page};stroke-width:4;stroke-linejoin:round;paint-order:stroke",
-        ".cluster": f"fill:{mix(theme.page, theme.cluster, 0.08)};stroke:{theme.cluster}",
-        ".undefined": f"fill:{theme.undefined}",
+        ".page": f"fill:{page}",
+        "text": f"fill:{role['text']}",
+        ".label,.shape,.note": f"fill:{role['muted']}",
+        ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.3",
+        ".head": f"fill:{role['edge']}",
+        ".local": f"stroke:{page};stroke-width:4;stroke-linejoin:round;paint-order:stroke",
+        ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
+        ".undefined": f"fill:{role['undefined']}",
     }
-    widths = {"leaf": 2.2, "constant": 1, "op": 1.2, "output": 3.2, "group": 1.4}
-    for kind, fill in theme.fill.items():
-        dashes = ";stroke-dasharray:4 3" if kind == "constant" else ""
+    for kind, look in LOOKS.items():
+        dashes = ";stroke-dasharray:4 3" if look.dashed else ""
         rules[f".{kind} .frame"] = (
-            f"fill:{fill};stroke:{theme.stroke[kind]};stroke-width:{widths[kind]}{dashes}"
+            f"fill:{theme.fill[kind]};stroke:{theme.stroke[kind]};stroke-width:{look.width}{dashes}"
         )
-    for k, colour in enumerate(theme.scale):
-        rules[f".s{k}"] = f"fill:{colour}"
-    for k, colour in enumerate(theme.norms):
-        rules[f".p{k}"] = f"fill:{colour}"
-    for k, colour in enumerate(theme.heat):
-        rules[f".h{k}"] = f"fill:{colour}"
+    rules |= {f".{name}": f"fill:{colour}" for name, colour in theme.shades.items()}
     return "".join(
         ",".join(f"{root} {part}" for part in selector.split(",")) + f"{{{body}}}"
         for selector, body in rules.items()

@@ -4,73 +4,51 @@ from __future__ import annotations
 
 import tempfile
 import webbrowser
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from ..graph.node import Node
-from .checks import writable
-from .collapse import LIMIT
-from .colours import DARK, LIGHT
-from .dot import digraph
-from .page import page
+from . import dot, page
+from .checks import either, writable
+from .colours import THEMES
+from .formats import FORMATS
 from .scene import Scene
-from .svg import render, xml
-
-ENDINGS = (".svg", ".html", ".dot", ".png", ".pdf")
+from .svg import render
 
 
 class Drawing:
     """A picture of a graph as it was when `draw` was called.
 
-    `svg` and `source` (DOT) are its text, `digraph` an object of the graphviz package, `scene` what
-    it shows, `alt` a sentence that says so.
+    `svg`, `html` and `source` (DOT) are its text, `digraph` an object of the graphviz package,
+    `scene` what it shows, `alt` a sentence that says so.
     """
 
-    def __init__(
-        self, scene: Scene, roots: tuple[Node, ...], names: Mapping[int, str], theme: str
-    ) -> None:
+    def __init__(self, scene: Scene, theme: str) -> None:
         self.scene = scene
-        self.roots = roots
-        self.names = names
         self.theme = theme
 
     @cached_property
     def svg(self) -> str:
         """The picture as SVG."""
-        return render(self.scene, theme=self.theme)
+        return render(self.scene, self.theme)
 
     @cached_property
     def html(self) -> str:
         """The page that steps through the graph, folded as here; of several roots, of a backward
         graph and of more than 2,000 nodes the picture alone."""
-        scene = self.scene
-        if len(self.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
-            groups = [box.path for box in scene.boxes if box.kind == "group"]
-            return page(
-                self.roots[0],
-                self.names,
-                direction="down" if scene.direction == "down" else None,
-                theme=self.theme,
-                folded=groups if all(groups) else None,
-            )
-        return (
-            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}'
-            f'</title><body style="margin:0;overflow:auto">{self.svg}</body></html>'
-        )
+        return page.html(self.scene, self.theme)
 
     @property
     def digraph(self) -> Any:
         """The picture as a `graphviz.Digraph`, labels and colours included."""
-        return digraph(self.scene, DARK if self.theme == "dark" else LIGHT)
+        return dot.digraph(self.scene, THEMES[self.theme])
 
     @property
     def source(self) -> str:
         """The picture as DOT source."""
-        return str(self.digraph.source)
+        return dot.source(self.scene, self.theme)
 
     @property
     def alt(self) -> str:
@@ -78,33 +56,27 @@ class Drawing:
         return self.scene.alt
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture to `path`, in the format of its ending: .svg, .html, .dot, .png, .pdf.
+        """Write the picture to `path`, in the format of its ending, such as .svg, .html or .png.
 
-        Raises `ValueError` for another ending, `FileNotFoundError` when the folder does not exist,
-        `RuntimeError` for .png and .pdf when the Graphviz program dot is not installed.
+        Raises `ValueError` for another ending and says which there are, `FileNotFoundError` when
+        the folder does not exist, `RuntimeError` when what the format needs is not installed: for
+        .png and .pdf the Graphviz program dot.
         """
-        path = writable(path, ENDINGS)
-        ending = path.suffix.lower()
-        if ending in (".png", ".pdf"):
-            path.write_bytes(self._painted(ending))
-        else:
-            texts = {".svg": "svg", ".html": "html", ".dot": "source"}
-            path.write_text(getattr(self, texts[ending]), encoding="utf-8")
-        return path
-
-    def _painted(self, ending: str) -> bytes:
-        theme = DARK if self.theme == "dark" else LIGHT
+        path = writable(path, FORMATS)
+        form = FORMATS[path.suffix.lower()]
         try:
-            try:
-                return bytes(self.digraph.pipe(format=ending[1:], quiet=True))
-            except graphviz.CalledProcessError:  # edge labels and clusters: see dot.py
-                plain = digraph(self.scene, theme, labelled=False)
-                return bytes(plain.pipe(format=ending[1:], quiet=True))
-        except graphviz.ExecutableNotFound:
+            content = form.write(self.scene, self.theme)
+        except (ImportError, graphviz.ExecutableNotFound) as error:
+            free = either([ending for ending, known in FORMATS.items() if not known.needs], "and")
             raise RuntimeError(
-                f"save: a {ending} file needs the Graphviz program dot, which is not installed; "
-                ".svg and .html need nothing"
+                f"save: a {path.suffix} file needs {form.needs or error}, which is not installed; "
+                f"{free} need nothing"
             ) from None
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content, encoding="utf-8")
+        return path
 
     def show(self) -> None:
         """Open the picture in the web browser, from a temporary file."""

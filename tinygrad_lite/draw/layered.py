@@ -12,9 +12,9 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from .collapse import common_scope
 from .measure import TEXT, TITLE, width
-from .scene import Edge, Path, Point, Scene
+from .scene import Edge, Point, Scene
+from .scopes import Path, common_scope
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
 _SWEEPS = 8

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from . import layered
-from .dot import LayoutFailed, TooSlow, place_with_dot, place_with_wasm
+from .engines import LayoutFailed, TooSlow, place_with_dot, place_with_wasm
 from .measure import TEXT, width
 from .scene import LABELLED, Edge, Scene
 

@@ -9,43 +9,51 @@ from dataclasses import replace
 from html import escape
 from importlib import resources
 from pathlib import Path as File
-from typing import Any, Literal
+from typing import Any
 
-from ..graph.names import name_all
 from ..graph.node import Node, topological_order
-from .checks import DIRECTIONS, THEMES, one_of, whole, writable
+from .build import MAX_NODES, build_scene
+from .checks import DIRECTIONS, one_of, whole, writable
 from .collapse import LIMIT
-from .colours import DARK, LIGHT, Theme, style
+from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
 from .measure import TEXT, width
-from .scene import (
-    LABEL,
-    MAX_NODES,
-    PAD,
-    Box,
-    Cluster,
-    Path,
-    Scene,
-    build_scene,
-    complete_names,
-    sized,
-)
+from .scene import LABEL, PAD, Box, Cluster, Direction, Scene, sized
+from .scopes import Path
 from .steps import Steps, trace
-from .svg import base_style, box_svg, cluster_svg, edge_svg, xml
+from .svg import base_style, box_svg, cluster_svg, edge_svg, render, xml
+from .wording import complete_names, known_names
 
 _EVERYTHING = 10**6  # levels of scopes: all are open
 _ROOM = (880.0, 640.0)  # pixels, of the picture beside the panel
 _QUICK = 300  # boxes: with more, the layout is not tried in both directions
 
 
+def html(scene: Scene, theme: str) -> str:
+    """The page that steps through a scene's graph, folded as the scene is; of several roots, of a
+    backward graph and of more than 2,000 nodes the picture alone."""
+    if len(scene.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
+        groups = [box.path for box in scene.boxes if box.kind == "group"]
+        return page(
+            scene.roots[0],
+            scene.names,
+            direction="down" if scene.direction == "down" else None,
+            theme=theme,
+            folded=groups if all(groups) else None,
+        )
+    return (
+        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}</title>'
+        f'<body style="margin:0;overflow:auto">{render(scene, theme)}</body></html>'
+    )
+
+
 def page(
     root: Node,
     names: Mapping[int, str],
     *,
-    direction: Literal["right", "down"] | None = None,
+    direction: Direction | None = None,
     theme: str = "auto",
-    engine: str | None = None,
     folded: Collection[Path] | None = None,
 ) -> str:
     """The page of everything that `root` depends on, as HTML.
@@ -68,7 +76,7 @@ def page(
         for box in groups
         if (len(box.path) > level if folded is None else _within(box.path, folded))
     }
-    scene = _laid_out(scene, direction, engine)
+    scene = _laid_out(scene, direction)
     groups, frames = _framed(scene, groups)
     model = _model(scene, steps, groups, frames, closed)
     svg = _svg(scene, groups)
@@ -111,7 +119,7 @@ class Player:
 def play(
     root: Node,
     *,
-    direction: Literal["right", "down"] | None = None,
+    direction: Direction | None = None,
     theme: str = "auto",
     height: int = 560,
 ) -> Player:
@@ -125,9 +133,7 @@ def play(
         raise TypeError(f"play: expected a Value or Tensor, got {type(root).__name__}")
     one_of("play", theme=(theme, THEMES), direction=(direction, (None, *DIRECTIONS)))
     whole("play", "height", height, 1)
-    order = topological_order(root)
-    constants = (x for node in order for x in node.inputs if getattr(x, "ndim", 0))
-    names = name_all([*order, *constants])
+    names = known_names(topological_order(root))
     html = page(root, names, direction=direction, theme=theme)
     return Player(html, f"stepper for {complete_names([root], names)[id(root)]}", height)
 
@@ -166,12 +172,10 @@ def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], int]:
     return replace(full, boxes=_roomy(full.boxes, steps)), ordered, level
 
 
-def _laid_out(
-    scene: Scene, direction: Literal["right", "down"] | None, engine: str | None
-) -> Scene:
+def _laid_out(scene: Scene, direction: Direction | None) -> Scene:
     """With scopes, our own layout: it stands them in columns, as the page does when some are
     folded, and so keeps places."""
-    engine = engine or ("layered" if scene.clusters else None)
+    engine = "layered" if scene.clusters else None
     right = lay_out(replace(scene, direction=direction or "right"), engine)
     if direction or len(scene.boxes) > _QUICK or _scale(right) >= 1:
         return right
@@ -225,6 +229,7 @@ def _model(
 ) -> dict[str, Any]:
     id_of = {box.nodes[0]: box.id for box in scene.boxes if box.nodes}
     group_of = {box.path: box.id for box in groups}
+    formulas = {f.node: f.formula for f in steps.forward}
     kinds = [box.kind for box in scene.boxes]
     return {
         "heading": scene.title,
@@ -274,7 +279,7 @@ def _model(
         "backward": [
             {
                 "box": id_of[b.node],
-                "formula": b.formula,
+                "formula": formulas[b.node],
                 "symbol": b.symbol,
                 "scope": " / ".join(b.node.scope),
                 "arrives": b.arrives,
@@ -326,18 +331,9 @@ def _colours() -> str:
 
 
 def _variables(theme: Theme, root: str) -> str:
-    dark = theme is DARK
-    values = {
-        "page": theme.page,
-        "text": theme.text,
-        "muted": theme.muted,
-        "line": theme.cluster,
-        "control": theme.edge,
-        "raised": "#1a1f26" if dark else "#f7f8fa",
-        "accent": "#5cb8ec" if dark else "#0072b2",
-        "warm": "#f0a13c" if dark else "#c25100",
-    }
-    body = ";".join(f"--{name}:{colour}" for name, colour in values.items())
+    shown = {"line": "cluster", "control": "edge"}
+    names = ("page", "text", "muted", "line", "control", "raised", "accent", "warm")
+    body = ";".join(f"--{name}:{theme.roles[shown.get(name, name)]}" for name in names)
     return f"{root}{{{body};color-scheme:{theme.name}}}"
 
 

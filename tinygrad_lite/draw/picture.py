@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from ..graph.names import name_all
 from ..graph.node import Node, topological_order
-from .checks import DIRECTIONS, THEMES, one_of, whole
+from .build import MAX_NODES, SHOW, build_scene
+from .checks import DIRECTIONS, one_of, whole
+from .colours import THEMES
 from .drawing import Drawing
 from .layout import ENGINES, lay_out
-from .scene import MAX_NODES, SHOW, build_scene
+from .scene import Direction
+from .wording import known_names
 
 
 def draw(
     E: Node | Sequence[Node],
     *,
-    direction: Literal["right", "down"] = "right",
+    direction: Direction = "right",
     depth: int | None = None,
     around: Node | str | None = None,
     max_nodes: int = MAX_NODES,
@@ -30,8 +32,8 @@ def draw(
 
     Every op is one box with its result: its name, op, shape, data and gradient (a dash before any
     `backward()`), and on the edges of scalars the local derivative. Leaves are square with a thick
-    border, constants dashed, the output thickest. Notebooks show it; `.save("g.svg")` (.html, .dot,
-    .png, .pdf) writes it and `.show()` opens a browser.
+    border, constants dashed, the output thickest. Notebooks show it; `.save("g.svg")` writes it
+    (its ending says in which of `formats.FORMATS`) and `.show()` opens a browser.
 
     Scopes are clusters. A graph of more than `max_nodes` nodes is folded: by scope, as deep as
     fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its
@@ -60,8 +62,7 @@ def draw(
     if names is not None and not isinstance(names, Mapping):
         raise TypeError(f"draw: names= maps names to nodes, as locals() does; got {names!r}")
     nodes = topological_order(*roots)
-    values = [*nodes, *(x for node in nodes for x in node.inputs)]
-    known = name_all(values)
+    known = known_names(nodes)
     for name, value in (names or {}).items():
         own = value.name if isinstance(value, Node) else None
         if not own and not name.startswith("_") and hasattr(value, "shape"):
@@ -76,7 +77,7 @@ def draw(
         around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
     )
-    return Drawing(lay_out(scene, engine), roots, known, theme)
+    return Drawing(lay_out(scene, engine), theme)
 
 
 def _roots(E: Any) -> tuple[Node, ...]:

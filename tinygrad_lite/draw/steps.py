@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backprop.chain import contribution
-from ..backprop.flow import sweep
+from ..backprop.flow import checked, flow, in_debug
 from ..graph.backend import namespace
 from ..graph.node import Node, Scalar, topological_order
 from ..notation.write import local_text, pullback_text, write
@@ -47,7 +47,6 @@ class Share:
     """
 
     node: Node
-    index: int
     name: str
     rule: str
     rule_numbers: str
@@ -66,7 +65,6 @@ class Backward:
     """One op hands its gradient on: `arrives` is `symbol`, ∂E/∂(its result), complete by now."""
 
     node: Node
-    formula: str
     symbol: str
     arrives: str
     shares: tuple[Share, ...]
@@ -94,7 +92,7 @@ class Steps:
 
 def trace(root: Node, names: Names) -> Steps:
     """The steps of everything that `root` depends on. `names` names every node (see
-    `scene.complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
+    `complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
     order = topological_order(root)
     forward = tuple(_forward(node, names) for node in reversed(order) if node.op is not None)
     symbol = f"∂{names[id(root)]}/∂{names[id(root)]}"
@@ -102,7 +100,7 @@ def trace(root: Node, names: Names) -> Steps:
         seed = f"{symbol} = 1: the result changes exactly as itself"
     else:
         seed = f"{symbol} = ones {shape_text(root.shape)}: the gradient of the sum of its entries"
-    one = 1.0 if isinstance(root, Scalar) else namespace(root.data).ones_like(root.data)
+    one = namespace(root.data).ones_like(root.data)
     with np.errstate(all="ignore"):  # an overflow is shown, and was warned of when it was recorded
         backward = () if root.op is None else tuple(_sweep(root, one, order, names))
     return Steps(root, names, forward, backward, one, seed)
@@ -142,37 +140,31 @@ def _calculated(text: str) -> str:
     return re.sub(r"\((\(−[^()]*\))\)", r"\1", text)
 
 
-def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> list[Backward]:
-    reached = sweep(root, seed)
-    expected = dict.fromkeys(reached, 0)
+def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> Iterator[Backward]:
+    expected = flow(order, {root: 0}, lambda *_: 1)
+    arrived = dict.fromkeys(expected, 0)
+    gradients: dict[Node, Any] = {}
+    shares: dict[Node, list[Share]] = {}
+    handed = checked if in_debug(root) else contribution
+
+    def step(node: Node, index: int, g: Any) -> Any:
+        x = node.inputs[index]
+        c = handed(node, index, g)
+        arrived[x] += 1
+        counts = arrived[x], expected[x]
+        share = _share(node, index, symbol(node), names, g, c, gradients.get(x), counts)
+        gradients[x] = share.gradient
+        shares.setdefault(node, []).append(share)
+        return c
+
+    def symbol(node: Node) -> str:
+        return f"∂{names[id(root)]}/∂{within(node.scope, names, node)[id(node)]}"
+
+    found = flow(order, {root: seed}, step)
     for node in order:
-        if node in reached:
-            for x in node.parents():
-                if x in reached:
-                    expected[x] += 1
-    arrived = dict.fromkeys(reached, 0)
-    gradients: dict[Node, Any] = {root: seed}
-    steps = []
-    for node in order:
-        if node.op is None or node not in reached:
-            continue
-        g = gradients[node]
-        near = within(node.scope, names, node)
-        symbol = f"∂{names[id(root)]}/∂{near[id(node)]}"
-        shares = []
-        for index, x in enumerate(node.inputs):
-            if not isinstance(x, Node) or x not in reached:
-                continue
-            c = contribution(node, index, g)
-            before = gradients.get(x)
-            gradients[x] = after = c if before is None else before + c
-            arrived[x] += 1
-            counts = arrived[x], expected[x]
-            shares.append(_share(node, index, symbol, near, g, c, before, after, counts))
-        formula = shorten(f"{near[id(node)]} = {written(write, node, near)}", LONG)
-        arrives = summary(g, norm=True).text
-        steps.append(Backward(node, formula, symbol, arrives, tuple(shares)))
-    return steps
+        if node.op is not None and node in found:
+            arrives = summary(found[node], norm=True).text
+            yield Backward(node, symbol(node), arrives, tuple(shares.get(node, ())))
 
 
 def _share(
@@ -183,11 +175,12 @@ def _share(
     g: Any,
     c: Any,
     before: Any,
-    after: Any,
     counts: tuple[int, int],
 ) -> Share:
     op, x = node.op, node.inputs[index]
     assert op is not None
+    names = within(node.scope, names, node)
+    after = c if before is None else before + c
     rule = rule_numbers = pull_numbers = ""
     local = written(local_text, node, index, names) if op.elementwise else ""
     if local:
@@ -205,7 +198,6 @@ def _share(
     adds = "" if before is None else _sum(before, c, total)
     return Share(
         node=x,
-        index=index,
         name=names[id(x)],
         rule=shorten(rule, LONG),
         rule_numbers=shorten(rule_numbers, LONG),

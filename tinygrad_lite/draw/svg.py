@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from .colours import STEPS, step, style
+from .colours import LOOKS, shade, style
 from .measure import FONT, TEXT, TITLE, columns, width
 from .scene import CELL, HEAD, LABEL, PAD, ROW, Box, Cluster, Edge, Point, Scene, heat_size
 
@@ -13,7 +13,7 @@ _NOTE = 26.0  # pixels for the line that says what is left out
 _ARROW = 7.0
 
 
-def render(scene: Scene, *, theme: str = "auto") -> str:
+def render(scene: Scene, theme: str = "auto") -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     note = ""
@@ -112,14 +112,14 @@ def _arrow(points: Iterable[Point]) -> tuple[list[Point], list[Point]]:
 
 def box_svg(box: Box) -> str:
     """A node, constant or group with its rows."""
-    radius = {"op": 8, "output": 8, "group": 4}.get(box.kind, 0)
+    radius = LOOKS[box.kind].radius
     frame = f'width="{_n(box.width)}" height="{_n(box.height)}" rx="{radius}"'
-    back = f'<rect class="frame" x="4" y="4" {frame}/>' if box.kind == "group" else ""
+    behind = f'<rect class="frame" x="4" y="4" {frame}/>' if box.kind == "group" else ""
     parts = [
         f'<g class="box {box.kind}" data-id="{box.id}" role="graphics-symbol" '
         f'aria-label="{xml(box.tooltip)}" '
         f'transform="translate({_n(box.x)} {_n(box.y)})"><title>{xml(box.tooltip)}</title>'
-        f'{back}<rect class="frame" {frame}/>{_title(box)}'
+        f'{behind}<rect class="frame" {frame}/>{_title(box)}'
     ]
     y = HEAD
     for row in box.rows:
@@ -127,14 +127,14 @@ def box_svg(box: Box) -> str:
         height = max(ROW, map_height + 5)
         at = LABEL if row.label else 0.0
         middle = y + height / 2
-        if row.label == "grad" and box.level is not None:
-            shade = f"s{step(box.level) + STEPS}" if box.signed else f"p{step(box.level)}"
+        back = box.shade(row)
+        if back:
             parts.append(
-                f'<rect class="shade {shade}" x="{PAD / 2:g}" y="{_n(y + 1)}" '
+                f'<rect class="shade {back}" x="{PAD / 2:g}" y="{_n(y + 1)}" '
                 f'width="{_n(box.width - PAD)}" height="{_n(height - 2)}" rx="3"/>'
             )
-        name = "value" if row.label == "grad" and box.level is not None else "label"
         if row.label:
+            name = "value" if back else "label"
             parts.append(
                 f'<text class="{name}" x="{PAD:g}" y="{_n(middle + 4)}">{row.label}</text>'
             )
@@ -148,9 +148,8 @@ def box_svg(box: Box) -> str:
             cell = map_height / len(row.heat)
             for i, line in enumerate(row.heat):
                 for j, v in enumerate(line):
-                    kind = "undefined" if v is None else f"h{step(v) + STEPS}"
                     parts.append(
-                        f'<rect class="{kind}" x="{_n(left + j * CELL)}" '
+                        f'<rect class="{shade(v, "h")}" x="{_n(left + j * CELL)}" '
                         f'y="{_n(middle - map_height / 2 + i * cell)}" '
                         f'width="{CELL:g}" height="{_n(cell)}"/>'
                     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..graph.names import name_all
 from ..graph.node import Node
 from .figures import MINUS
+from .measure import shorten
 
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SIGN = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a minus, not a hyphen within a name
 _ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
 _SHAPE = r"\([\d, ]*\)"
@@ -47,3 +50,33 @@ def within(scope: tuple[str, ...], names: Mapping[int, str], node: Node) -> Mapp
     prefix = ".".join(scope) + "."
     shown = (x for x in (node, *node.inputs) if id(x) in names)
     return {id(x): names[id(x)].removeprefix(prefix) for x in shown}
+
+
+def known_names(nodes: Sequence[Node]) -> dict[int, str]:
+    """The names that nodes and the constants of their ops have: their own, or of variables."""
+    return name_all([*nodes, *(x for node in nodes for x in node.inputs)])
+
+
+def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int, str]:
+    """`names`, and a short new one for every node and constant array without: t₁, t₂ for results,
+    p₁ for leaves, c₁ for constants."""
+    known = {key: shorten(str(name), 24) or "?" for key, name in names.items()}
+    taken = set(known.values())
+    counts = {"t": 0, "p": 0, "c": 0}
+
+    def fresh(letter: str) -> str:
+        while True:
+            counts[letter] += 1
+            name = letter + str(counts[letter]).translate(_SUBSCRIPTS)
+            if name not in taken:
+                return name
+
+    for node in order:
+        for x in (*node.inputs, node):
+            if id(x) in known or isinstance(x, (int, float)):
+                continue
+            if isinstance(x, Node):
+                known[id(x)] = fresh("t" if x.op else "c" if x.constant else "p")
+            elif getattr(x, "ndim", 0):
+                known[id(x)] = fresh("c")
+    return known

@@ -169,6 +169,16 @@ def holds_nan(x: Array) -> bool:
     return anywhere(x != x)
 
 
+def extreme(x: Array) -> bool:
+    """Whether any entry is 0, NaN, or so small or large that its square could leave the range of
+    its dtype."""
+    x = raw(x)
+    xp = namespace(x)
+    limits = xp.finfo(x.dtype)
+    low, high = float(limits.smallest_normal) ** 0.5, float(limits.max) ** 0.5
+    return not bool(xp.all((xp.abs(x) > low) & (xp.abs(x) < high)))
+
+
 def broadcast_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of `full` along which an array of `shape` was broadcast to it."""
     extra = len(full) - len(shape)

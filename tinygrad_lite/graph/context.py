@@ -207,6 +207,9 @@ class scope(_Switch):
         self.name = str(name)
         return self
 
+    def __reduce__(self) -> Any:
+        return type(self), (self.name,)  # a module pickles and copies with its scope, not entered
+
     def _changed(self, context: Context) -> Context:
         outer = context.meta.scope if context.meta else ()
         return replace(context, meta=Meta(scope=(*outer, self.name)))

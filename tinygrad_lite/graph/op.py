@@ -21,7 +21,7 @@ derivatives can be differentiated again. They never un-broadcast: the sweep does
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 Rule = Any  # a callable, or a number for a constant local derivative
@@ -41,8 +41,9 @@ class Op:
     `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
     number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
     are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
-    `expansion` is a fused op's definition in other ops, with the same signature as the op. Results
-    of a `plain` op carry no gradient.
+    `expansion` is a fused op's definition in other ops, with the same signature as the op. Inputs
+    named in `as_given` keep their dtype, others come to the result's. Results of a `plain` op carry
+    no gradient.
     """
 
     plain: ClassVar[bool] = False
@@ -57,6 +58,7 @@ class Op:
         numpy: str | None = None,
         precedence: int = ATOM,
         expansion: Callable[..., Any] | None = None,
+        as_given: Sequence[str] = (),
     ) -> None:
         self.forward = forward
         self.name = forward.__name__
@@ -78,8 +80,9 @@ class Op:
         self.arity = None if variable else len(inputs)
         self.rules: tuple[Rule, ...] = (None,) * len(inputs)  # until they are stated
         self.quick: tuple[Rule, ...] = self.rules  # the rules as the sweep over floats takes them
-        self.untouched: frozenset[int] = frozenset()  # inputs of derivative 0, such as a condition
         self.input_names = tuple(p.name for p in inputs)
+        # Inputs that keep their own dtype: labels, and those of derivative 0, such as a condition.
+        self.untouched = frozenset(self.input_names.index(name) for name in as_given)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
         for template in (self.text, self.latex, self.numpy):
             self._refuse_template(template)
@@ -136,7 +139,7 @@ class Op:
             rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
         )
         self.quick = tuple(map(self._quick, self.rules))
-        self.untouched = frozenset(i for i, rule in enumerate(self.rules) if rule == 0)
+        self.untouched |= {i for i, rule in enumerate(self.rules) if rule == 0}
         return self
 
     def _quick(self, rule: Rule) -> Rule:

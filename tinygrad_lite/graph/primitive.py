@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
@@ -161,7 +161,8 @@ class Plain(_Called):
         inputs, complete = self._arguments(inputs, params)
         if in_rule() and any(isinstance(x, Array) for x in inputs):
             return record_array(self, inputs, complete)
-        return self._compute(tuple(map(raw, inputs)), complete)
+        y = self._compute(tuple(map(raw, inputs)), complete)
+        return np.bool_(y) if isinstance(y, bool) else y  # ~True is -2
 
 
 def elementwise(
@@ -192,6 +193,7 @@ def primitive(
     numpy: str | None = None,
     precedence: int = ATOM,
     expansion: Callable[..., Any] | None = None,
+    as_given: Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Primitive]:
     """Define an op of arrays as wholes; then state `.pull`."""
     _refuse_bare(text, "primitive")
@@ -203,6 +205,7 @@ def primitive(
         numpy=numpy,
         precedence=precedence,
         expansion=expansion,
+        as_given=as_given,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +59,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
     labels and masks are copied, since their owner may write into them before the sweep.
     """
-    recorded = False
+    recorded = narrow = False
     arrays = True
     operands = []
     for x in inputs:
@@ -78,8 +78,16 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
                 inputs = tuple([a if source is x else source for source in inputs])
         if type(a) is not _ndarray:
             arrays = False
+            narrow = narrow or (type(a) is not float and type(a) is not int)
+        elif a.dtype is not _FLOAT64:
+            narrow = True
         operands.append(a)
-    y = compute(op, inputs, operands, params, None if not arrays else np)
+    mixed = narrow and _is_mixed(op, operands)
+    given = operands
+    if mixed and arrays and not op.elementwise:  # ufuncs see to that themselves
+        dtype = np.result_type(*(a for i, a in enumerate(operands) if i not in op.untouched))
+        given = brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)
+    y = compute(op, inputs, given, params, None if not arrays else np)
     if type(y) is _ndarray and y.dtype is not _FLOAT64 and not op.plain:
         y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
@@ -98,12 +106,38 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
         node.op = op
         node.inputs = inputs
         node.operands = tuple(operands)
-        node._meta = meta if recorded else replace(meta or NO_META, constant=True)
+        if mixed or not recorded:
+            meta = replace(meta or NO_META, mixed=mixed, constant=not recorded)
+        node._meta = meta
     else:
         node.op = None
         node.inputs = node.operands = ()
         node._meta = Meta(scope=meta.scope if meta else (), constant=True)
     return node
+
+
+def _is_mixed(op: Op, operands: Sequence[Any]) -> bool:
+    """Whether operands differ in dtype (Python's numbers have none)."""
+    first = None
+    for i, a in enumerate(operands):
+        dtype = getattr(a, "dtype", None)
+        if dtype is not None and i not in op.untouched:
+            if first is None:
+                first = dtype
+            elif dtype is not first and dtype != first:
+                return True
+    return False
+
+
+def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
+    """NumPy operands in one dtype, that of the result, so that a rule does not compute in a
+    constant's narrow one; labels and conditions as they are."""
+    return [
+        a.astype(dtype)
+        if isinstance(a, (_ndarray, np.generic)) and a.dtype != dtype and i not in op.untouched
+        else a
+        for i, a in enumerate(operands)
+    ]
 
 
 def compute(

@@ -19,6 +19,7 @@ from .module import Module
 class Linear(Module):
     """x W^T + b, for x of shape (..., nin): W is (nout, nin), drawn by `weights`, b is (nout,), 0.
 
+    `dtype` is that of W, as drawn by default, and of b.
     Raises `ValueError`, with the shapes, where x does not have `nin` entries in its last axis.
     """
 
@@ -30,9 +31,10 @@ class Linear(Module):
         bias: bool = True,
         weights: Callable[..., Any] = init.glorot,
         rng: Random = None,
+        dtype: Any = None,
     ) -> None:
-        self.W = Tensor(weights(nin, nout, rng=rng))
-        self.b = Tensor(np.zeros(nout)) if bias else None
+        self.W = Tensor(np.asarray(weights(nin, nout, rng=rng), dtype=dtype))
+        self.b = Tensor(np.zeros(nout, self.W.dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:
         return ops.matmul(x, self.W.T) if self.b is None else ops.linear(x, self.W, self.b)
@@ -65,12 +67,15 @@ class Sequential(Module):
 
 
 class Dropout(Module):
-    """In training, each entry is 0 with probability p, else divided by 1 - p; in use, x itself."""
+    """In training, each entry is 0 with probability p, else divided by 1 - p; in use, x itself.
+
+    Its random numbers pickle with it; they are no part of `state_dict()`.
+    """
 
     def __init__(self, p: float = 0.5, *, rng: Random = None) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is a probability below 1, got {p}")
-        self.p = p
+        self.p = float(p)
         self._rng = np.random.default_rng(rng)
 
     def forward(self, x: Any) -> Any:
@@ -84,52 +89,62 @@ class Dropout(Module):
         return f"Dropout({self.p})"
 
 
-class LayerNorm(Module):
-    """(x - mean) / sqrt(var + eps) * scale + shift, over the last axis of `features` entries."""
+class _Norm(Module):
+    """(x - mean) / sqrt(var + eps) * scale + shift, with `features` scales and shifts."""
 
-    def __init__(self, features: int, *, eps: float = 1e-5) -> None:
-        self.scale = Tensor(np.ones(features))
-        self.shift = Tensor(np.zeros(features))
-        self.eps = eps
+    def __init__(self, features: int, *, eps: float = 1e-5, dtype: Any = None) -> None:
+        self.scale = Tensor(np.ones(features, dtype))
+        self.shift = Tensor(np.zeros(features, dtype))
+        self.eps = float(eps)
+
+    def _normalised(self, centred: Any, var: Any) -> Any:
+        return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.scale.shape[0]})"
+
+
+class LayerNorm(_Norm):
+    """(x - mean) / sqrt(var + eps) * scale + shift, over the last axis of `features` entries.
+
+    scale (features,) starts as 1, shift as 0, both of `dtype`.
+    """
 
     def forward(self, x: Any) -> Any:
         centred = x - ops.mean(x, axis=-1, keepdims=True)
-        var = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
-
-    def __repr__(self) -> str:
-        return f"LayerNorm({self.scale.shape[0]})"
+        return self._normalised(centred, ops.mean(ops.square(centred), axis=-1, keepdims=True))
 
 
-class BatchNorm(Module):
+class BatchNorm(_Norm):
     """Like `LayerNorm` over the observations (axis 0) of x (N, features).
 
     In training it uses the batch's mean and (biased) variance and moves the running ones towards
-    the batch's mean and unbiased variance by `momentum`; in use it applies the running ones.
+    the batch's mean and unbiased variance by `momentum`; in use it applies the running ones, which
+    are saved with the parameters. Raises `ValueError` for one observation in training.
     """
 
-    def __init__(self, features: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        self.scale = Tensor(np.ones(features))
-        self.shift = Tensor(np.zeros(features))
-        self.eps = eps
-        self.momentum = momentum
-        self.running_mean = np.zeros(features)
-        self.running_var = np.ones(features)
+    def __init__(
+        self, features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = None
+    ) -> None:
+        super().__init__(features, eps=eps, dtype=dtype)
+        self.momentum = float(momentum)
+        self.running_mean = np.zeros(features, dtype)
+        self.running_var = np.ones(features, dtype)
 
     def forward(self, x: Any) -> Any:
-        if self.training:
-            n = x.shape[0]
-            if n < 2:
-                raise ValueError("BatchNorm: training needs at least 2 observations")
-            mean = ops.mean(x, axis=0)
-            centred = x - mean
-            var = ops.mean(ops.square(centred), axis=0)
-            old = 1 - self.momentum
-            self.running_mean = old * self.running_mean + self.momentum * raw(mean)
-            self.running_var = old * self.running_var + self.momentum * n / (n - 1) * raw(var)
-        else:
-            centred, var = x - self.running_mean, self.running_var
-        return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
+        if not self.training:
+            return self._normalised(x - self.running_mean, self.running_var)
+        n = x.shape[0]
+        if n < 2:
+            raise ValueError("BatchNorm: training needs at least 2 observations")
+        mean = ops.mean(x, axis=0)
+        centred = x - mean
+        var = ops.mean(ops.square(centred), axis=0)
+        self.running_mean = self._moved(self.running_mean, raw(mean))
+        self.running_var = self._moved(self.running_var, n / (n - 1) * raw(var))
+        return self._normalised(centred, var)
 
-    def __repr__(self) -> str:
-        return f"BatchNorm({self.scale.shape[0]})"
+    def _moved(self, old: Any, new: Any) -> Any:
+        """A running statistic after a batch, in its own dtype."""
+        moved = (1 - self.momentum) * old + self.momentum * new
+        return namespace(moved).asarray(moved, dtype=old.dtype)

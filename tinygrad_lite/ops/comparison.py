@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.backend import holds_nan
+from ..graph.node import Scalar
 from ..graph.op import SUM
 from ..graph.primitive import plain
 
@@ -122,8 +123,10 @@ def _indicator(xp: Any, mask: Any, x: Any) -> Any:
 
 def indicator(mask: Any, x: Any) -> Any:
     """The same; of floats and NumPy arrays without an op's call, which costs as much again."""
+    if isinstance(x, Scalar):
+        x = x._data
     if type(x) is float or isinstance(x, np.generic):
-        return (1.0 if mask else 0.0) if x == x else x
+        return (1.0 if mask else 0.0) if x == x else nan
     if type(mask) is type(x) is np.ndarray:
         total = np.vdot(x, x)  # as `holds_nan` does
         if total == total:

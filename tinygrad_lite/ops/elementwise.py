@@ -214,7 +214,7 @@ log10.local(lambda xp, y, x: 1 / (x * _ln(10)))
 @elementwise("logaddexp({0}, {1})", r"\log(e^{{{0}}} + e^{{{1}}})")
 def logaddexp(xp: Any, x1: Any, x2: Any) -> Any:
     """log(exp(x1) + exp(x2)), without overflow. dy/dx1 = exp(x1 - y), dy/dx2 = exp(x2 - y); NaN
-    where y is infinite."""
+    for an infinite x that y equals."""
     apart = xp.where(x1 == x2, 0.0, xp.abs(x1 - x2))  # 0 for two equal infinities
     return xp.maximum(x1, x2) + xp.log1p(xp.exp(-apart))
 

@@ -70,6 +70,7 @@ def _cross_entropy(logits: Any, labels: Any, *, reduction: str) -> Any:
     r"\operatorname{{crossentropy}}({0}, {1})",
     numpy="tg.cross_entropy({0}, {1}, reduction={reduction})",
     expansion=_cross_entropy,
+    as_given=("labels",),
 )
 def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
     """Softmax cross-entropy -log softmax(logits)[label] over the last axis, without overflow.

@@ -29,7 +29,7 @@ def times(xp: Any, g: Any, local: Any) -> Any:
 def zero_where_unused(xp: Any, g: Any, c: Any) -> Any:
     """c, a multiple of g, with 0 for NaN where the cotangent g is 0: the slope of a branch that was
     not taken may be infinite. A derivative of that 0 is NaN."""
-    if isinstance(c, float):
+    if type(c) is float:
         return 0.0 if c != c and g == 0 else c
     if not holds_nan(c):
         return c

@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ..graph.backend import anywhere
+from ..graph.backend import anywhere, extreme
 from ..graph.node import Node
 from ..graph.op import PRODUCT
 from ..graph.primitive import primitive
@@ -91,7 +91,7 @@ def vector_norm(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -
     norm. The gradient is G x / y, and 0 where y = 0; a further derivative is NaN there, unless
     G holds the factor y, as that of the square does."""
     y = xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
-    if not prod(x.shape) or not anywhere(logical_or(y < _TINY, y > 1 / _TINY)):
+    if not prod(x.shape) or not extreme(y):
         return y
     top = xp.max(xp.abs(x), axis=axis, keepdims=True)
     top = xp.where(logical_or(top == 0, xp.isinf(top)), xp.ones_like(top), top)
@@ -129,7 +129,6 @@ def _without(G: Any, y: Any, depth: int = 12) -> Any:
 
 
 _LINEAR = (multiply, divide, negative, add, subtract)
-_TINY = 1e-18  # lengths whose squares come near to under- or overflow, in float32 too, are scaled
 
 
 vector_norm.pull(_vector_norm_pull)

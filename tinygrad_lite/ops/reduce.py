@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph.backend import add_up, anywhere, largest, repeat, running_sum
+from ..graph.backend import add_up, extreme, largest, repeat, running_sum
 from ..graph.primitive import primitive
-from .comparison import indicator, logical_or
+from .comparison import indicator
 from .constants import Axis, entries, entries_of, reduced_axes, shape_of
 from .guards import times
 
@@ -107,16 +107,12 @@ def prod(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
-_TINY = 1e-30  # products closer to under- or overflow, in float32 too, are not divided again
-
-
 def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     spread_G = spread(xp, G, x, axis, keepdims)
     taken = reduced_axes(shape_of(x), axis)
     if not taken:
         return spread_G
-    size = xp.abs(y)
-    if anywhere(logical_or(size < _TINY, size > 1 / _TINY)):
+    if extreme(y):
         return spread_G * _product_of_others(xp, x, taken)
     return spread_G * spread(xp, y, x, axis, keepdims) / x
 

@@ -1,0 +1,258 @@
+"""Makes the scene of a graph: which boxes, edges and clusters there are, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isinf, isnan
+from operator import attrgetter
+from typing import Any, Literal
+
+from ..backprop.chain import is_constant, slope
+from ..graph.node import Node, Scalar, topological_order
+from ..notation.write import local_text, pullback_text, write
+from . import figures
+from .collapse import LIMIT, Group, Unit, partition
+from .measure import shorten
+from .scene import Box, Cluster, Direction, Edge, Row, Scene, sized
+from .scopes import Path
+from .wording import complete_names, within, written
+
+SHOW = ("data", "grad", "shape", "local")
+MAX_NODES = 30
+_WRITTEN = 100  # boxes of a backward graph that carry a formula
+
+
+def build_scene(
+    roots: Node | Sequence[Node],
+    names: Mapping[int, str],
+    *,
+    show: Collection[str] = SHOW,
+    direction: Direction = "right",
+    graph: Literal["forward", "backward"] = "forward",
+    depth: int | None = None,
+    around: Node | None = None,
+    max_nodes: int = MAX_NODES,
+    grads: Mapping[Node, Any] | None = None,
+) -> Scene:
+    """The scene of everything that `roots` depend on, not yet laid out.
+
+    `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
+    as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grads` are shown
+    instead of the nodes' own gradients.
+    """
+    roots = (roots,) if isinstance(roots, Node) else tuple(roots)
+    order = topological_order(*roots)[::-1]
+    plan = partition(order, depth=depth, around=around, max_nodes=max_nodes)
+    shown = order
+    if len(order) > LIMIT:
+        shown = [unit.content for unit in plan.units if isinstance(unit.content, Node)]
+    known = complete_names(shown, names)
+    uses: dict[Node, list[tuple[Node, int]]] = {}
+    if graph == "backward" and len(plan.units) <= _WRITTEN:
+        for node in order:
+            for index, x in enumerate(node.inputs):
+                if isinstance(x, Node):
+                    uses.setdefault(x, []).append((node, index))
+    grad = attrgetter("grad") if grads is None else grads.get
+    maker = _Maker(known, names, dict.fromkeys(roots), show, graph == "backward", grad, uses)
+    boxes = maker.boxes(plan.units)
+    edges = maker.edges(order, plan.unit_of)
+    if graph == "backward":
+        boxes = [box for box in boxes if box.kind != "constant"]
+        kept = {box.id for box in boxes}
+        edges = [
+            replace(e, source=e.target, target=e.source)
+            for e in edges
+            if e.source in kept and e.target in kept
+        ]
+    title = ", ".join(known.get(id(r), "a result") for r in roots)
+    kind = "Backward graph" if graph == "backward" else "Computation graph"
+    return Scene(
+        boxes=tuple(boxes),
+        edges=tuple(edges),
+        clusters=_clusters(boxes),
+        roots=roots,
+        names=names,
+        direction=direction,
+        graph=graph,
+        title=f"{kind} of {title}",
+        note=plan.note,
+        nodes=len(order),
+    )
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes boxes and edges, given the names and what is to be shown; `uses` are the consumers of
+    each node, by input, where their formulas are wanted."""
+
+    names: Mapping[int, str]
+    given: Mapping[int, str]
+    roots: Mapping[Node, None]  # in order, and found by identity
+    show: Collection[str]
+    backward: bool
+    grad: Callable[[Node], Any]
+    uses: Mapping[Node, Sequence[tuple[Node, int]]]
+
+    def boxes(self, units: Sequence[Unit]) -> list[Box]:
+        boxes = [self._box(unit) for unit in units]
+        levels = self._levels(boxes)
+        return [sized(replace(box, level=levels.get(box.id))) for box in boxes]
+
+    def _box(self, unit: Unit) -> Box:
+        if isinstance(unit.content, Group):
+            return self._group(unit, unit.content)
+        if isinstance(unit.content, Node):
+            return self._node(unit, unit.content)
+        if isinstance(unit.content, tuple):
+            title = f"{len(unit.content):,} constants"
+            return Box(unit.id, "constant", title, scope=unit.scope, tooltip=title)
+        return self._constant(unit, unit.content)
+
+    def _shape(self, shape: tuple[int, ...]) -> str:
+        return figures.shape_text(shape) if shape and "shape" in self.show else ""
+
+    def _node(self, unit: Unit, node: Node) -> Box:
+        names = within(unit.scope, self.names, node)
+        name = names[id(node)]
+        shape = self._shape(node.shape)
+        title = name
+        if node.op:
+            title += f" = {shorten(written(write, node, names, depth=0))}"
+        data, grad = figures.summary(node.data), figures.summary(self.grad(node), norm=True)
+        tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
+        rows = []
+        if "data" in self.show and not self.backward:
+            rows.append(Row("data", data.text, data.heat))
+        if not node.constant:
+            tooltip += f"\ngrad: {grad.words}"
+            if "grad" in self.show or self.backward:
+                rows.append(Row("grad", grad.text, grad.heat))
+        if node.scope:
+            tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
+        if node.line:
+            tooltip += f"\nat {node.line}"
+        kind = "leaf"
+        if node.constant:
+            kind = "constant"
+        elif node.op:
+            kind = "output" if node in self.roots else "op"
+        if self.backward:
+            title = self._derivative(node)
+            if node in self.uses:
+                rows.insert(0, Row("", shorten(f"= {self._sum(node)}", 60)))
+        return Box(
+            id=unit.id,
+            kind=kind,
+            title=f"{title}  {shape}".rstrip(),
+            rows=tuple(rows),
+            nodes=(node,),
+            scope=unit.scope,
+            name=name,
+            tooltip=tooltip,
+        )
+
+    def _derivative(self, node: Node) -> str:
+        root = self.names[id(next(iter(self.roots)))] if len(self.roots) == 1 else "out"
+        return f"∂{root}/∂{self.names.get(id(node), '…')}"
+
+    def _sum(self, node: Node) -> str:
+        """What the consumers of a node hand to its gradient, written out."""
+        terms = [
+            written(pullback_text, user, index, self.names, cotangent=self._derivative(user))
+            for user, index in self.uses[node]
+        ]
+        return " + ".join(term or "…" for term in terms)
+
+    def _constant(self, unit: Unit, value: Any) -> Box:
+        name = self.names.get(id(value), "")
+        summary = figures.summary(value)
+        shape = tuple(getattr(value, "shape", ()))
+        shown = shape and "data" in self.show
+        return Box(
+            id=unit.id,
+            kind="constant",
+            title=f"{name}  {self._shape(shape)}".strip() if shape else summary.text,
+            rows=(Row("data", summary.text, summary.heat),) if shown else (),
+            scope=() if id(value) in self.given else unit.scope,  # data is nobody's part
+            name=name,
+            tooltip=f"constant {name}\ndata: {summary.words}".replace(" \n", "\n"),
+        )
+
+    def _group(self, unit: Unit, group: Group) -> Box:
+        rows = [Row("", line) for line in group.lines()]
+        if shape := self._shape(group.nodes[-1].shape):
+            rows.append(Row("out", shape))
+        if "grad" in self.show:
+            grads = [g for g in map(self.grad, group.nodes) if g is not None]
+            rows.append(Row("grad", f"norm {figures.joint_norm(grads)}" if grads else figures.NONE))
+        title = shorten(group.title)
+        return Box(
+            id=unit.id,
+            kind="group",
+            title=title,
+            rows=tuple(rows),
+            nodes=tuple(group.nodes),
+            scope=unit.scope,
+            path=group.path,
+            name=title,
+            tooltip=f"{title}: {', '.join(group.lines(99))}",
+        )
+
+    def _levels(self, boxes: Sequence[Box]) -> dict[str, float]:
+        """The gradients of single nodes relative to the largest shown, for colouring, by box."""
+        found: tuple[dict[str, float], dict[str, float]] = ({}, {})  # of scalars, of arrays
+        for box in boxes:
+            if box.kind in ("group", "constant") or (grad := self.grad(box.nodes[0])) is None:
+                continue
+            array = bool(box.nodes[0].shape)
+            value = figures.magnitude(grad) if array else float(figures.plain(grad).reshape(()))
+            if not isnan(value):
+                found[array][box.id] = value
+        levels: dict[str, float] = {}
+        for values in found:
+            top = max((abs(v) for v in values.values() if not isinf(v)), default=0.0)
+            levels |= {key: figures.level(v, top) for key, v in values.items()}
+        return levels
+
+    def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
+        found: dict[tuple[str, str, int], Edge] = {}
+        counts: dict[tuple[str, str, int], int] = {}
+        for node in order:
+            target = unit_of.get(node)
+            if target is None:
+                continue
+            for index, x in enumerate(node.inputs):
+                source = unit_of.get(x if isinstance(x, Node) else (node, index))
+                if source is None or source == target:
+                    continue
+                plain = source[0] != "g" and target[0] != "g"
+                key = (source, target, index if plain else -1)
+                counts[key] = counts.get(key, 0) + 1
+                if key not in found:
+                    local, rule = self._local(node, index, x) if plain else (None, "")
+                    found[key] = Edge(source, target, index, local=local, rule=rule)
+        return [replace(edge, count=counts[key]) for key, edge in found.items()]
+
+    def _local(self, node: Node, index: int, x: Any) -> tuple[str | None, str]:
+        """The local derivative along an edge, of scalars as a number, and of any as a formula."""
+        op, names = node.op, self.names
+        assert op is not None
+        if not isinstance(x, Node) or x.constant or not op.elementwise:
+            return None, ""
+        text = written(local_text, node, index, names)
+        if not text and is_constant(op, index):
+            return None, ""  # no rule is stated
+        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
+        scalar = isinstance(node, Scalar) and "local" in self.show
+        return figures.number(slope(node, index)) if scalar else None, rule
+
+
+def _clusters(boxes: Sequence[Box]) -> tuple[Cluster, ...]:
+    inside: dict[Path, list[str]] = {}
+    for box in boxes:
+        for n in range(1, len(box.scope) + 1):
+            inside.setdefault(box.scope[:n], []).append(box.id)
+    ordered = sorted(inside.items(), key=lambda item: len(item[0]))
+    return tuple(Cluster(scope, tuple(ids)) for scope, ids in ordered)

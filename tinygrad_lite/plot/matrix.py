@@ -1,0 +1,68 @@
+"""A Jacobian, or any matrix, as a heat map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph.names import name_all
+from ..graph.node import Node
+from .canvas import axes, matplotlib
+from .sources import numbers
+
+
+def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
+    """A heat map of the Jacobian dy/dx of node y by node x, or of a matrix; 0 is white.
+
+    A Jacobian of shape (*y.shape, *x.shape) is laid out with one row per entry of y and one column
+    per entry of x. The title gives the share of exact zeros; entries that are not finite are grey
+    and counted. Small matrices have their numbers printed. Raises `ValueError` on other arrays.
+    """
+    label = "Jacobian"
+    if x is not None:
+        if not (isinstance(y, Node) and isinstance(x, Node)):
+            raise TypeError("plot.jacobian(y, x) takes two nodes; for an array, pass it alone")
+        names = name_all([y, x])
+        label = f"∂{names.get(id(y), 'y')}/∂{names.get(id(x), 'x')}"
+        rows = int(np.prod(y.shape, dtype=int))
+        matrix = numbers(y.jacobian(x), label).reshape(rows, -1)  # type: ignore[attr-defined]
+    else:
+        matrix = numbers(y, "plot.jacobian")
+        if matrix.ndim != 2:
+            raise ValueError(
+                f"plot.jacobian: an array must be a matrix, got shape {matrix.shape}; pass the "
+                "nodes, plot.jacobian(y, x), or reshape it to (entries of y, entries of x)"
+            )
+    if not matrix.size:
+        raise ValueError(f"plot.jacobian: nothing to draw, shape {matrix.shape}")
+    finite = np.isfinite(matrix)
+    bound = float(np.abs(matrix[finite]).max()) if finite.any() else 0.0
+    bound = bound or 1.0
+    ax = axes(ax, (5.2, 4.2))
+    colours = matplotlib().get_cmap("PuOr").with_extremes(bad="#9a9a9a")
+    shown = np.ma.masked_invalid(matrix)
+    image = ax.imshow(shown, cmap=colours, vmin=-bound, vmax=bound, aspect="auto")
+    zeros = float(np.mean(matrix == 0))
+    title = f"{label}   {matrix.shape[0]} × {matrix.shape[1]}, {100 * zeros:.3g} % zeros"
+    if not finite.all():
+        title += f", {np.sum(~finite)} not finite"
+    ax.set(title=title, xlabel="entry of the input", ylabel="entry of the output")
+    for axis, count in ((ax.xaxis, matrix.shape[1]), (ax.yaxis, matrix.shape[0])):
+        axis.set_major_locator(matplotlib("ticker").MaxNLocator(integer=True))
+        if count <= 12:
+            axis.set_ticks(range(count))
+    if matrix.size <= 144 and max(matrix.shape) <= 16:
+        for (i, j), entry in np.ndenumerate(matrix):
+            dark = abs(entry) > 0.6 * bound
+            ax.text(
+                j,
+                i,
+                f"{entry:.2g}".replace("-", "−"),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if dark else "#888888" if entry == 0 else "black",
+            )
+    ax.figure.colorbar(image, ax=ax)
+    return ax
