@@ -71,31 +71,6 @@ GRID: dict[str, Mixed] = {
 }
 
 
-def cells(op: str, reason: str, **others: str) -> dict[tuple[str, str, str], str]:
-    """Cells of one op that fail: for each moving dtype the other operand's dtypes."""
-    return {(op, moving, o): reason for moving, names in others.items() for o in names.split()}
-
-
-# Cells that fail today, with the reason. Whoever mends one removes it: the test demands a failure.
-KNOWN: dict[tuple[str, str, str], str] = {
-    **cells(
-        "cross_entropy",
-        "value and rules take the logarithm of the softmax in the dtype of the logits (float16 "
-        "for int8), or the reduction in that of the labels, whatever the result's dtype is",
-        float64="float32 float16 int8 int16 uint8 bool",
-        float32="float64 float16 int8 int32 int64 uint8 bool",
-        float16="float64 float32 int16 int32 int64 bool",
-    ),
-    **cells(
-        "solve",
-        "LAPACK has no float16, though the result's dtype is wider",
-        float64="float16",
-        float32="float16",
-        float16="float64 float32 int16 int32 int64",
-    ),
-}
-
-
 def test_every_op_of_several_operands_has_a_row():
     several = {name for name, op in registry.items() if op.arity is None or op.arity > 1}
     assert set(GRID) == several
@@ -194,8 +169,7 @@ def test_mixed_operands_have_the_derivatives_of_converted_ones(name):
         for moving, other in PAIRS
         if (found := mistakes(name, moving, other))
     }
-    known = {cell for cell in KNOWN if cell[0] == name}
-    assert wrong.keys() == known, {cell: wrong.get(cell, "mended") for cell in wrong.keys() ^ known}
+    assert wrong == {}
 
 
 UNARY = sorted(name for name, op in registry.items() if op.arity == 1)

@@ -122,7 +122,8 @@ def test_outside_of_rules_comparisons_and_fills_are_plain():
     x = tg.Tensor(A)
     for y in (x > 0, x <= B, x == 1.0, tg.greater(x, 0), tg.ones_like(x), tg.isnan(x)):
         assert type(y) is np.ndarray
-    assert tg.greater(tg.Value(1.0), 0) is True
+    assert tg.greater(tg.Value(1.0), 0) == np.True_
+    assert ~tg.greater(tg.Value(1.0), 0) == np.False_
 
 
 def test_the_recording_sweep_can_be_seeded_with_a_node():

@@ -43,11 +43,6 @@ class Known:
         return any(self.where and self.where(s, [operands[i] for i in s.inputs]) for s in steps)
 
 
-def _has_a_narrow_operand(step: Step, inputs: list[Any]) -> bool:
-    narrow = [getattr(x, "dtype", np.dtype(float)) != np.float64 for x in inputs]
-    return step.theirs in ("pow", "atan2", "divide") and any(narrow)
-
-
 def _example(*entries: Leaf | Step, weight: object = 1.0) -> Program:
     return Program(0, entries, {len(entries) - 1: np.asarray(weight)})
 
@@ -65,44 +60,6 @@ def _step(text: str, theirs: str, *inputs: int, **settings: object) -> Step:
 
 
 KNOWN: dict[str, Known] = {
-    "a rule in the narrow dtype of a NumPy scalar": Known(
-        "operands are brought to the result's dtype where they are arrays, not where they are "
-        "NumPy's scalars, as np.int8(3)",
-        "sweeps",
-        "gradient of v|tg.|check|record",
-        _has_a_narrow_operand,
-        _example(Leaf(np.int8(3), "constant"), _tensor(0.7), _step("a**b", "pow", 0, 1)),
-    ),
-    "second order of a Value beside arrays": Known(
-        "recorded rules ask a Value for .shape, .dtype or .ndim, and the cotangents of a 0-d "
-        "Tensor arrive as Values",
-        "transforms",
-        "(recorded|transforms): AttributeError: 'float' object has no attribute",
-        None,
-        _example(_value(1.2), _step("tg.mean(a)", "mean", 0), _step("tg.norm(a)", "norm", 1)),
-    ),
-    "second order of a Value at a corner": Known(
-        "recorded on Values, the rules of relu, leaky_relu, clip, maximum and minimum ask for "
-        "floats.astype, which does not exist",
-        "transforms",
-        "(recorded|transforms): AttributeError: module 'tinygrad_lite.graph.floats' has no",
-        None,
-        _example(_value(1.2), _step("tg.relu(a)", "relu", 0)),
-    ),
-    "~ of a question about a Value": Known(
-        "the answer is Python's bool, of which ~ is -1 or -2; it was NumPy's, of which ~ is not",
-        "sweeps",
-        "(value|gradient) of v|sweeps: FloatingPointError",
-        lambda step, inputs: "~" in step.text,
-        _example(_value(1.2), _step("a * ~tg.isnan(a)", "identity", 0)),
-    ),
-    "np.transpose of a Value": Known(
-        "the adapter of np.transpose asks a Value for its axes",
-        "sweeps",
-        ".*'Value' object has no attribute 'ndim'",
-        None,
-        _example(_value(1.2), _step("np.transpose(a)", "identity", 0)),
-    ),
     "check of a tie without axes": Known(
         "check asks np.nonzero for the ties of an array without axes",
         "checks",

@@ -61,7 +61,10 @@ def _store(cotangents: dict[Node, Any]) -> None:
     taken: set[int] = set()
     for node, g in cotangents.items():
         leaf = node.op is None
-        if type(g) is np.ndarray:
+        if leaf and node._grad is not None:
+            total = node._grad + g
+            g = np.asarray(total) if isinstance(total, np.generic) else total
+        elif type(g) is np.ndarray:
             key = id(g)
             if key in taken or g.base is not None:
                 g = g.copy() if leaf else Borrowed(g)
@@ -71,9 +74,6 @@ def _store(cotangents: dict[Node, Any]) -> None:
                 g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
         elif not isinstance(g, (Node, float)):
             g = namespace(g).asarray(g, copy=True)
-        if leaf and node._grad is not None:
-            total = node._grad + g
-            g = np.asarray(total) if isinstance(total, np.generic) else total
         new.append(g)
     old = [node._grad for node in cotangents]
     try:

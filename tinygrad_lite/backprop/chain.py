@@ -84,7 +84,10 @@ def applied(
         c = g * local(op, index, xp, y, operands, params)
         if type(c) is np.ndarray:
             total = np.vdot(c, c)  # as `holds_nan` does
-            return c if total == total else zero_where_unused(xp, g, c)
+            if total == total:
+                return c
+        elif isinstance(c, float) and c == c:  # NumPy's float64 too
+            return c
         return zero_where_unused(xp, g, c)
     if op.arity is None:
         return _stated(op, rule)(xp, g, y, index, *operands, **params)
@@ -111,10 +114,8 @@ def local(
 def _alike(op: Op, operands: Sequence[Any], dtype: Any) -> tuple[Any, ...]:
     """Operands of several dtypes in that of the result, as the forward computation had them."""
     return tuple(
-        ops.astype(a, dtype=dtype)
-        if isinstance(a, Array) and a._data.dtype != dtype and i not in op.untouched
-        else a
-        for i, a in enumerate(brought(op, operands, dtype))
+        ops.astype(a, dtype=dtype) if isinstance(a, Array) and a._data.dtype != dtype else a
+        for a in brought(op, operands, dtype)
     )
 
 

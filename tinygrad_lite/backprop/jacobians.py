@@ -35,12 +35,21 @@ def puller(y: Node, xs: Sequence[Node], *, record: bool = False) -> Callable[[An
     swept = sweeper(y, record=record, toward=xs)
 
     def run(cotangent: Any) -> list[Any]:
+        if isinstance(y, Array) and isinstance(cotangent, (Scalar, float)):
+            cotangent = _as_array(cotangent, y)
         if record and not isinstance(cotangent, (Node, float, np.ndarray)):
             cotangent = leaf_like(y, cotangent).detach()  # some libraries refuse `array * node`
         found = swept(cotangent)
         return [_own(found[x], x) if x in found else ops.zeros_like(x) for x in xs]
 
     return run
+
+
+def _as_array(cotangent: Any, y: Array) -> Any:
+    """The cotangent of an array without axes, given as a number."""
+    if isinstance(cotangent, Scalar):
+        return ops.reshape(cotangent, shape=())
+    return namespace(y.data).asarray(cotangent, dtype=y.data.dtype)
 
 
 def _own(g: Any, x: Node) -> Any:

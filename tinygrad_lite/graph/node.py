@@ -21,6 +21,8 @@ from .context import in_rule
 from .meta import NO_META, Meta
 from .op import NO_PARAMS, Op
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 class Borrowed:
     """In `_grad` of an op's result: an array that another gradient is too; copied when asked for,
@@ -230,7 +232,23 @@ class Scalar(Node):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """(): a number has no axes."""
         return ()
+
+    @property
+    def ndim(self) -> int:
+        """0, the number of axes."""
+        return 0
+
+    @property
+    def size(self) -> int:
+        """1, the number of entries."""
+        return 1
+
+    @property
+    def dtype(self) -> Any:
+        """float64, what a Python float is."""
+        return _FLOAT64
 
 
 class Array(Node):

@@ -107,9 +107,14 @@ class _Called(Op):
 
 def _owned(setting: Any) -> Any:
     """A setting that its giver cannot change afterwards: index arrays and lists are copied."""
-    if isinstance(setting, (np.ndarray, list)):
+    kind = type(setting)
+    if kind is np.ndarray or kind is list:
         return setting.copy()
-    return tuple(map(_owned, setting)) if type(setting) is tuple else setting
+    if kind is tuple:
+        for part in setting:
+            if type(part) is np.ndarray or type(part) is list or type(part) is tuple:
+                return tuple(map(_owned, setting))
+    return setting
 
 
 class Primitive(_Called):

@@ -85,7 +85,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     mixed = narrow and _is_mixed(op, operands)
     given = operands
     if mixed and arrays and not op.elementwise:  # ufuncs see to that themselves
-        dtype = np.result_type(*(a for i, a in enumerate(operands) if i not in op.untouched))
+        dtype = np.result_type(*(a for i, a in enumerate(operands) if not _keeps(op, i, a.dtype)))
         given = brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)
     y = compute(op, inputs, given, params, None if not arrays else np)
     if type(y) is _ndarray and y.dtype is not _FLOAT64 and not op.plain:
@@ -117,16 +117,18 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
 
 
 def _is_mixed(op: Op, operands: Sequence[Any]) -> bool:
-    """Whether operands differ in dtype (Python's numbers have none)."""
-    first = None
-    for i, a in enumerate(operands):
-        dtype = getattr(a, "dtype", None)
-        if dtype is not None and i not in op.untouched:
-            if first is None:
-                first = dtype
-            elif dtype is not first and dtype != first:
-                return True
-    return False
+    """Whether NumPy operands differ in dtype; other libraries see to that themselves."""
+    dtypes = {
+        a.dtype
+        for i, a in enumerate(operands)
+        if isinstance(a, (_ndarray, np.generic)) and not _keeps(op, i, a.dtype)
+    }
+    return len(dtypes) > 1
+
+
+def _keeps(op: Op, index: int, dtype: Any) -> bool:
+    """Whether an operand is not a number to compute with: integer labels, a boolean condition."""
+    return index in op.untouched and getattr(dtype, "kind", "") != "f"
 
 
 def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
@@ -134,7 +136,7 @@ def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
     constant's narrow one; labels and conditions as they are."""
     return [
         a.astype(dtype)
-        if isinstance(a, (_ndarray, np.generic)) and a.dtype != dtype and i not in op.untouched
+        if isinstance(a, (_ndarray, np.generic)) and a.dtype != dtype and not _keeps(op, i, a.dtype)
         else a
         for i, a in enumerate(operands)
     ]

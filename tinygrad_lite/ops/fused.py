@@ -87,6 +87,7 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     shifted = logits - largest(xp, logits, -1, keepdims=True)
     log_total = xp.log(add_up(xp, xp.exp(shifted), -1))
     if labels.shape == logits.shape:
+        labels = xp.astype(labels, logits.dtype, copy=False)
         log_p = shifted - log_total[..., None]
         counted = xp.where(labels == 0, xp.zeros_like(log_p), log_p)  # 0 times log 0 is 0
         losses = -add_up(xp, labels * counted, -1)

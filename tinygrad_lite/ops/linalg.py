@@ -107,7 +107,7 @@ def _vector_norm_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: 
         return spread(xp, share, x, axis, keepdims) * x
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
     length = xp.where(y == 0, xp.ones_like(y), y)
-    return xp.where(y == 0, undefined(y) + 0 * G, G * x / length)
+    return xp.where(y == 0, undefined(x) + undefined(y) + 0 * G, G * x / length)
 
 
 def _without(G: Any, y: Any, depth: int = 12) -> Any:

@@ -76,7 +76,7 @@ def _share_extreme(xp: Any, G: Any, y: Any, x: Any, axis: Axis, keepdims: bool) 
     """G in equal parts to the entries of x that equal the extreme y; NaN where y is NaN."""
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
     hit = indicator(x == y, y)
-    return G * (hit / xp.sum(hit, axis=axis, keepdims=True))
+    return times(xp, G, hit / xp.sum(hit, axis=axis, keepdims=True))
 
 
 @primitive("max({0})", r"\max({0})", numpy="np.max({0}, axis={axis}, keepdims={keepdims})")
