@@ -51,10 +51,12 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
+        """What the op was given, in order: nodes, and numbers or arrays that are constants."""
         raise NotImplementedError
 
     @property
     def operands(self) -> tuple[Any, ...]:
+        """The values of `inputs` when the node was recorded."""
         raise NotImplementedError
 
     @property
@@ -106,6 +108,7 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes; () for a number."""
         raise NotImplementedError
 
     @property
@@ -259,7 +262,6 @@ class Array(Node):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
         return self._data.shape  # type: ignore[no-any-return]
 
 
