@@ -12,7 +12,7 @@ from .backprop.backward import backward
 from .backprop.jacobians import jacobian
 from .graph import errors
 from .graph.meta import Meta
-from .graph.node import Node
+from .graph.node import Node, fresh
 from .graph.reflexes import NODES, advice, refuse_keywords
 from .protocols import apply_function, apply_ufunc
 
@@ -76,7 +76,7 @@ class Differentiable(Node, metaclass=_Kind):
 
     def detach(self) -> Self:
         """The same number or array as a constant: no gradient flows through it."""
-        node: Any = type(self)(self._data)  # type: ignore[call-arg]
+        node = fresh(self, self._data)
         node._meta = Meta(name=self.name, constant=True)
         return node  # type: ignore[no-any-return]
 
@@ -91,8 +91,9 @@ class Differentiable(Node, metaclass=_Kind):
 
     def __float__(self) -> float:
         raise TypeError(
-            f"float({type(self).__name__}), which math's functions call, would drop the gradient; "
-            "use tg.exp and the like, or .item() for the plain number, where the gradient stops"
+            f"float({type(self).__name__}), which math's functions and writing into an array call, "
+            "would drop the gradient; use tg.exp and the like, tg.stack or tg.asarray for arrays "
+            "of nodes, or .item() for the plain number, where the gradient stops"
         )
 
     def __format__(self, spec: str) -> str:
