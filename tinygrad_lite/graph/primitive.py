@@ -13,15 +13,8 @@ from .backend import on_floats
 from .context import in_rule
 from .node import Array, Node, Scalar, raw
 from .op import ATOM, NO_PARAMS, Op
-from .record import (
-    binary_method,
-    compute,
-    constant,
-    is_number,
-    record_array,
-    record_scalar,
-    unary_method,
-)
+from .quick import binary_method, unary_method
+from .record import compute, constant, is_number, record_array, record_scalar
 from .reflexes import keyword_advice
 
 A = TypeVar("A", bound=Array)
