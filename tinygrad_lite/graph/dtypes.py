@@ -60,12 +60,9 @@ def _keeps(op: Op, index: int, dtype: Any) -> bool:
 def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
     """NumPy operands in one dtype, that of the result, so that a rule does not compute in a
     constant's narrow one; labels and conditions as they are."""
+    arrays = (np.ndarray, np.generic)
     return [
-        a.astype(dtype)
-        if isinstance(a, (np.ndarray, np.generic))
-        and a.dtype != dtype
-        and not _keeps(op, i, a.dtype)
-        else a
+        a.astype(dtype) if isinstance(a, arrays) and not _keeps(op, i, a.dtype) else a
         for i, a in enumerate(operands)
     ]
 
