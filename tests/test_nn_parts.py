@@ -95,18 +95,39 @@ def closes_over(W):
     return lambda x: x * W
 
 
+def keyword_only(W):
+    def scaled(x, *, w=W):
+        return x * w
+
+    return scaled
+
+
+class Private:
+    """An object of no known kind, with all that it holds out of sight."""
+
+    __slots__ = ("_W",)
+
+    def __init__(self, W):
+        self._W = [W]
+
+
 HIDDEN = {
-    "set": (lambda W: {W}, "a.0 is a Tensor (2,) in a set, which has no order; keep it in a list"),
-    "frozenset in a list": (lambda W: [frozenset({W})], "a.0.0 is a Tensor (2,) in a set"),
-    "module in a set": (lambda W: {Holder(W)}, "a.0 is a Holder in a set"),
+    "set": (lambda W: {W}, "a is a set that holds a Tensor (2,) without a name"),
+    "frozenset in a list": (lambda W: [frozenset({W})], "a.0 is a frozenset that holds a Tensor"),
+    "module in a set": (lambda W: {Holder(W)}, "a is a set that holds a Holder"),
+    "list in a dict's items": (lambda W: {1: [W]}.items(), "a is a dict_items that holds a Tensor"),
     "plain object": (
         lambda W: SimpleNamespace(block=type("Block", (), {"W": W})()),
-        "a.block.W is a Tensor (2,) in a Block; derive Block from tg.nn.Module",
+        "a.block is a Block that holds a Tensor (2,) without a name; keep it in a Module",
     ),
-    "closure": (closes_over, "a.W is a Tensor (2,) in a function; make it a Module"),
-    "default": (lambda W: lambda x, w=W: x * w, "a.0 is a Tensor (2,) in a function"),
-    "partial": (lambda W: functools.partial(tg.add, W), "a.0 is a Tensor (2,) in a function"),
-    "method of a module": (lambda W: Holder(W).forward, "a.self is a Holder in a function"),
+    "private object": (Private, "a is a Private that holds a Tensor"),
+    "closure": (closes_over, "a is a function that holds a Tensor (2,)"),
+    "default": (lambda W: lambda x, w=W: x * w, "a is a function that holds a Tensor (2,)"),
+    "keyword": (keyword_only, "a is a function that holds a Tensor"),
+    "partial": (lambda W: functools.partial(tg.add, W), "a is a partial that holds a Tensor (2,)"),
+    "keyword of a partial": (lambda W: functools.partial(tg.add, y=W), "a is a partial that holds"),
+    "method of a module": (lambda W: Holder(W).forward, "a is a method that holds a Holder"),
+    "iterator": (lambda W: iter([W]), "a is a list_iterator that holds a Tensor"),
 }
 
 

@@ -14,7 +14,7 @@ from .module import Module
 Activation = Callable[[Any], Any]
 
 _OWN = {"w", "b", "nonlin", "activation", "neurons", "layers"}
-_OWN |= {"training", "_scope", "_called", "_early"}
+_OWN |= {"training", "_scope", "_early"}
 
 
 class _Listed(Module):
