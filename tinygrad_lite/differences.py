@@ -68,7 +68,7 @@ def slope(
     gap, unsure = abs(above - below), above_error + below_error
     if max(error, unsure) > 0.01 * max(abs(value), size / scale):
         return UNKNOWN
-    smooth = gap <= max(2 * unsure, 1e-6 * max(abs(above), abs(below)))
+    smooth = not gap > max(2 * unsure, 1e-6 * max(abs(above), abs(below)))
     error, ends = (error, (value, value)) if smooth else (unsure, (above, below))
     return Slope(value, error, min(ends) - error, max(ends) + error, smooth, known=True)
 
