@@ -22,6 +22,5 @@ def run(out: str | Path = "tinygrad_lite_tour", *, quick: bool = False) -> bool:
     right = questions.vector_by_matrix(folder)
     right &= questions.gradient_of_the_input(folder)
     right &= digits.tour(folder, quick=quick)
-    slash = "" if str(folder).endswith("/") else "/"
-    print(f"\n{time.perf_counter() - started:.0f} s. Files are in {folder}{slash}")
+    print(f"\n{time.perf_counter() - started:.0f} s. Files are in {folder}/")
     return right
