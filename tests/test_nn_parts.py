@@ -112,19 +112,19 @@ class Private:
 
 
 HIDDEN = {
-    "set": (lambda W: {W}, "a is a set that holds a Tensor (2,) without a name"),
+    "set": (lambda W: {W}, "a is a set that holds a Tensor without a name"),
     "frozenset in a list": (lambda W: [frozenset({W})], "a.0 is a frozenset that holds a Tensor"),
     "module in a set": (lambda W: {Holder(W)}, "a is a set that holds a Holder"),
-    "list in a dict's items": (lambda W: {1: [W]}.items(), "a is a dict_items that holds a Tensor"),
+    "items of a dict": (lambda W: {1: [W]}.items(), "a is a dict_items that holds a Tensor"),
     "plain object": (
         lambda W: SimpleNamespace(block=type("Block", (), {"W": W})()),
-        "a.block is a Block that holds a Tensor (2,) without a name; keep it in a Module",
+        "a.block is a Block that holds a Tensor without a name; keep it in a Module",
     ),
     "private object": (Private, "a is a Private that holds a Tensor"),
-    "closure": (closes_over, "a is a function that holds a Tensor (2,)"),
-    "default": (lambda W: lambda x, w=W: x * w, "a is a function that holds a Tensor (2,)"),
+    "closure": (closes_over, "a is a function that holds a Tensor"),
+    "default": (lambda W: lambda x, w=W: x * w, "a is a function that holds a Tensor"),
     "keyword": (keyword_only, "a is a function that holds a Tensor"),
-    "partial": (lambda W: functools.partial(tg.add, W), "a is a partial that holds a Tensor (2,)"),
+    "partial": (lambda W: functools.partial(tg.add, W), "a is a partial that holds a Tensor"),
     "keyword of a partial": (lambda W: functools.partial(tg.add, y=W), "a is a partial that holds"),
     "method of a module": (lambda W: Holder(W).forward, "a is a method that holds a Holder"),
     "iterator": (lambda W: iter([W]), "a is a list_iterator that holds a Tensor"),

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace, TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -73,9 +73,9 @@ class Module:
         found, kind = survey(self), type(self).__name__
         for part in found.hidden:
             raise TypeError(
-                f"{kind}: {part.path} is a {part.hidden} that holds a {_shown(part.value)} without "
-                "a name; keep it in a Module, a list or a dict (a constant: .detach() it; not of "
-                "this model: a name that starts with _)"
+                f"{kind}: {part.path} is a {part.hidden} that holds a {type(part.value).__name__} "
+                "without a name; keep it in a Module, a list or a dict (a constant: .detach() it; "
+                "not of this model: a name that starts with _)"
             )
         leaves = {part.value for part in found.parameters}
         for part in found.results:
@@ -202,21 +202,20 @@ class Part:
                 yield Part(member, owner, _joined(self.path, way), _joined(start, way), value, key)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """All parts of a model, each once, in the order of the attributes; `hidden` have no name."""
 
-    parameters: list[Part] = field(default_factory=list)
-    buffers: list[Part] = field(default_factory=list)
-    modules: list[Part] = field(default_factory=list)
-    results: list[Part] = field(default_factory=list)
-    hidden: list[Part] = field(default_factory=list)
+    parameters: list[Part]
+    buffers: list[Part]
+    modules: list[Part]
+    results: list[Part]
+    hidden: list[Part]
 
 
 def survey(model: Module) -> Survey:
     """Look at all that the model holds, without recursion; what hides comes last, so that a part
     that has a name elsewhere is found there."""
-    found = Survey()
+    found = Survey([], [], [], [], [])
     seen: dict[int, Any] = {}
     named, hiding = [Part(model, model)], list[Part]()
     while named or hiding:
@@ -290,8 +289,3 @@ def _held(value: Any) -> Iterable[Any]:
 
 def _joined(path: str, way: tuple[Any, ...]) -> str:
     return ".".join(map(str, (path, *way) if path else way))
-
-
-def _shown(value: Any) -> str:
-    kind = type(value).__name__
-    return f"{kind} {value.shape}" if isinstance(value, Node) and value.shape else kind

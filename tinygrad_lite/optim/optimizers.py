@@ -20,11 +20,6 @@ from ..graph.backend import namespace, to_float
 from ..graph.node import Node, raw
 from ..graph.state import copied, fit, like
 
-
-def _floats(values: Any, what: str) -> tuple[float, ...]:
-    return tuple(to_float(value, what) for value in values)
-
-
 # setting -> (how it is made plain, what holds of it, the same in words). A NumPy float that is not
 # made plain would make float32 parameters float64.
 _RULES: dict[str, tuple[Callable[[Any, str], Any], Callable[[Any], bool], str]] = {
@@ -33,7 +28,7 @@ _RULES: dict[str, tuple[Callable[[Any, str], Any], Callable[[Any], bool], str]] 
     "momentum": (to_float, lambda momentum: momentum >= 0, "not be negative"),
     "eps": (to_float, lambda eps: eps > 0, "be above 0"),
     "betas": (
-        _floats,
+        lambda betas, what: tuple(to_float(beta, what) for beta in betas),
         lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas),
         "be in [0, 1), two of them",
     ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -13,13 +15,14 @@ from .. import ops
 from ..graph.context import no_grad
 from ..optim.optimizers import SGD
 from ..tensor import Tensor
-from . import picture
 
 HIDDEN = 128
 BATCH = 32
 LEARNING_RATE = 0.1  # falls to 0 over the epochs; like the other settings, chosen without the test
 NOISE = 0.2  # added to the pixels in training: the network should not trust single pixels
 STEPS = np.arange(1, 31) / 100  # sizes of the adversarial step that are tried, of a pixel's range
+SHADES = " .:-=+*#%@"
+PIXEL, GAP, CAPTION = 24, 32, 36  # of an image as SVG
 
 
 def need_examples() -> None:
@@ -158,9 +161,9 @@ def fool(network: Network, digits: Digits, folder: Path) -> bool:
             break
     images = [before.reshape(8, 8), after.reshape(8, 8)]
     captions = (f"read as {label}", f"read as {reading}")
-    print(picture.as_text(images, captions))
+    print(as_text(images, captions))
     path = folder / "adversarial.svg"
-    path.write_text(picture.as_svg(images, captions), encoding="utf-8")
+    path.write_text(as_svg(images, captions), encoding="utf-8")
     print(f"\n   X + {size} sign(dJ/dX): no pixel moved by more than {size:.0%} of its range,")
     print(f"   {abs(after - before).mean():.1%} on average. Picture: {path}")
     noise = np.random.default_rng(0).normal(size=gradient.shape)
@@ -170,3 +173,38 @@ def fool(network: Network, digits: Digits, folder: Path) -> bool:
     )
     print(f"   Test accuracy after that step: {along:.1%}; with random signs: {random:.1%}.")
     return True
+
+
+def as_text(images: Sequence[Any], captions: Sequence[str]) -> str:
+    """Images of values in [0, 1] side by side, two characters per pixel, captions above."""
+    width = 2 * len(images[0][0])
+    lines = ["   " + "      ".join(caption.ljust(width) for caption in captions).rstrip()]
+    for rows in zip(*images, strict=True):
+        cells = ("".join(2 * SHADES[round(v * (len(SHADES) - 1))] for v in row) for row in rows)
+        lines.append("   " + "      ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_svg(images: Sequence[Any], captions: Sequence[str]) -> str:
+    """The same as SVG: 0 is white, 1 is black."""
+    height, width = PIXEL * len(images[0]), PIXEL * len(images[0][0])
+    total = GAP + (width + GAP) * len(images)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {height + CAPTION + GAP}" '
+        f'shape-rendering="crispEdges" role="img" aria-label="{escape("; ".join(captions))}">',
+        f'<rect width="{total}" height="{height + CAPTION + GAP}" fill="#c3d3e6"/>',
+    ]
+    for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        left = GAP + i * (width + GAP)
+        parts.append(
+            f'<text x="{left + width / 2}" y="{CAPTION - 10}" text-anchor="middle" '
+            f'font-family="sans-serif" font-size="20" fill="#111">{escape(caption)}</text>'
+        )
+        for y, row in enumerate(image):
+            for x, value in enumerate(row):
+                grey = round(255 * (1 - float(value)))
+                parts.append(
+                    f'<rect x="{left + PIXEL * x}" y="{CAPTION + PIXEL * y}" width="{PIXEL}" '
+                    f'height="{PIXEL}" fill="rgb({grey},{grey},{grey})"/>'
+                )
+    return "\n".join([*parts, "</svg>", ""])
