@@ -145,30 +145,6 @@ def is_constant(op: Op, index: int) -> bool:
     return not callable(op.rules[0 if op.arity is None else index])
 
 
-FAR = 50.0  # where functions that level off have done so
-
-
-def tails(op: Op, params: Mapping[str, Any]) -> tuple[float, float] | None:
-    """|slope| of a function of each entry far out on the left and on the right, by its own rule;
-    None for an op of another sort and for one whose slope is a number."""
-    if not op.elementwise or op.arity != 1 or is_constant(op, 0):
-        return None
-    left, right = (
-        abs(float(local(op, 0, floats, on_floats(op.forward, x, **params), (x,), params)))
-        for x in (-FAR, FAR)
-    )
-    return left, right
-
-
-def is_activation(op: Op, params: Mapping[str, Any] = NO_PARAMS) -> bool:
-    """Whether an op is an activation: its slope is bounded, and vanishes or differs on the two
-    sides (tanh, relu, leaky_relu, gelu; a user's too)."""
-    found = tails(op, params)
-    if found is None or not max(found) < 10.0:
-        return False
-    return min(found) < 1e-3 or abs(found[0] - found[1]) > 1e-3
-
-
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
     """Bring a contribution to its input's shape and dtype: sum over the axes along which the op
     broadcast the input. This is the only place that un-broadcasts."""

@@ -1,14 +1,13 @@
 """Recording: compute an op on raw values and make the node that remembers it.
 
-`record_array` and `record_scalar` are the general forms. `unary_method` and `binary_method` are
-`record_scalar` written out for Value's operators.
+`quick` has `record_scalar` written out for Value's operators.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from .backend import is_array, namespace, on_floats, to_array, to_float
 from .context import Context, current_context, latest_context
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
-from .op import NO_PARAMS, Op
+from .op import Op
 
 _FLOAT64 = np.dtype(np.float64)
 _new = object.__new__
@@ -204,107 +203,6 @@ def record_scalar(
         node._x, node._a = sources[0], operands[0]
         node._y, node._b = (sources[1], operands[1]) if len(sources) == 2 else (None, None)
     return node
-
-
-def unary_method(op: Op) -> Callable[[Any], Any]:
-    """`op` as a method of a scalar node: `record_scalar` written out for one input.
-
-    The speed of scalar graphs is made here and in `binary_method`: one object per op, one call.
-    """
-    forward = op.forward
-
-    def method(self: Scalar) -> Any:
-        a = self._data
-        try:
-            y = forward(floats, a)
-        except (ArithmeticError, ValueError):
-            y = on_floats(forward, a)
-        context = latest_context()
-        if context is None:
-            meta = None
-        elif context.ordinary:
-            meta = context.meta
-        else:
-            return record_scalar(op, type(self), (self,), NO_PARAMS)
-        known = self._meta
-        if known is not None and known.constant:
-            return record_scalar(op, type(self), (self,), NO_PARAMS)
-        node = _new(self.__class__)
-        node._data = y
-        node._grad = None
-        node.op = op
-        node._x = self
-        node._y = None
-        node._a = a
-        node._b = None
-        node._meta = meta
-        return node
-
-    return _dressed(method, op)
-
-
-def binary_method(op: Op) -> Callable[[Any, Any], Any]:
-    """`op` as an operator of a scalar node with another one or a float, written out likewise.
-
-    Whatever else `other` is (an int, an array, a list) goes the general way.
-    """
-    forward = op.forward
-
-    def method(self: Scalar, other: Any) -> Any:
-        a = self._data
-        kind = type(self)
-        if type(other) is kind:
-            b = other._data
-            source: Any = other
-        elif type(other) is float:
-            source = b = other
-        elif isinstance(other, (int, float)):  # np.float64 is a float
-            return method(self, to_float(other, op.name))
-        else:
-            return op(self, other)
-        try:
-            y = forward(floats, a, b)
-        except (ArithmeticError, ValueError):
-            y = on_floats(forward, a, b)
-        context = latest_context()
-        if context is None:
-            meta = None
-        elif context.ordinary:
-            meta = context.meta
-        else:
-            return record_scalar(op, kind, (self, other), NO_PARAMS)
-        known = self._meta
-        if known is not None and known.constant:
-            return record_scalar(op, kind, (self, other), NO_PARAMS)
-        node = _new(kind)
-        node._data = y
-        node._grad = None
-        node.op = op
-        node._x = self
-        node._y = source
-        node._a = a
-        node._b = b
-        node._meta = meta
-        return node
-
-    return _dressed(method, op)
-
-
-def reflected_method(op: Op) -> Callable[[Any, Any], Any]:
-    """`op` as an operator with the node on the right-hand side."""
-
-    def method(self: Scalar, other: Any) -> Any:
-        if type(other) is float or type(other) is int:
-            return record_scalar(op, type(self), (other, self), NO_PARAMS)
-        return op(other, self)
-
-    return _dressed(method, op)
-
-
-def _dressed(method: Callable[..., Any], op: Op) -> Callable[..., Any]:
-    method.__name__ = op.name
-    method.__doc__ = op.forward.__doc__
-    return method
 
 
 def _meta(
