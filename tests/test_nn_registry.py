@@ -117,7 +117,7 @@ def test_gradients_of_inputs_and_parameters(name, rng):
         x, parameters = (nodes[:3], nodes[3:]) if row.scalars else (nodes[0], nodes[1:])
         layer = pickle.loads(state)
         for part, parameter in zip(survey(layer).parameters, parameters, strict=True):
-            holder = part.holder
+            holder = part.above.value
             (holder if isinstance(holder, list) else vars(holder))[part.key] = parameter
         return tuple(outputs(layer(x)))
 

@@ -158,48 +158,61 @@ class Module:
                 part.put(values[path], kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
-    """A thing in a model: entry or attribute `key` of `holder`. `path` leads to it from the model,
-    `name` from the module that it belongs to; `hidden` says in what it has no name."""
+    """A thing in a model: entry or attribute `key` of the part above. `hidden` says in what it has
+    no name."""
 
     value: Any
     owner: Module
-    path: str = ""
-    name: str = ""
-    holder: Any = None
+    above: Part | None = None
     key: Any = None
     hidden: str = ""
 
+    @property
+    def path(self) -> str:
+        """The way to it from the model: `layers.0.W`."""
+        return self._way(None)
+
+    @property
+    def name(self) -> str:
+        """The way to it from the module that it belongs to: `W`."""
+        return self._way(self.owner)
+
+    def _way(self, start: Module | None) -> str:
+        words: list[str] = []
+        part = self
+        while part.above is not None and part.value is not start:
+            if not part.hidden:
+                words[:0] = map(str, part.key if isinstance(part.key, tuple) else (part.key,))
+            part = part.above
+        return ".".join(words)
+
     def put(self, value: Any, model: str) -> None:
         """Set the part to another value, in place of this one."""
+        holder: Any = getattr(self.above, "value", None)
         try:
             if isinstance(self.value, Node):
                 self.value.data = value
-            elif _is_record(self.holder):
-                setattr(self.holder, self.key, value)
+            elif _is_record(holder):
+                setattr(holder, self.key, value)
             else:
-                self.holder[self.key] = value
+                holder[self.key] = value
         except (TypeError, AttributeError):
             raise TypeError(
-                f"{model}: {self.path} stands in a {type(self.holder).__name__}, which cannot be "
+                f"{model}: {self.path} stands in a {type(holder).__name__}, which cannot be "
                 "changed; keep it in a list or as an attribute"
             ) from None
 
     def members(self) -> Iterator[Part]:
         """What it holds, one step down."""
-        value = self.value
-        owner, start = (value, "") if isinstance(value, Module) else (self.owner, self.name)
-        pairs = _named(value)
-        hidden = self.hidden or ("" if pairs is not None else type(value).__name__)
-        for key, member in enumerate(_held(value)) if pairs is None else pairs:
-            if isinstance(member, _ATOMS):
-                continue
-            if hidden:
-                yield Part(member, owner, self.path, self.name, hidden=hidden)
-            else:
-                way = key if isinstance(key, tuple) else (key,)
-                yield Part(member, owner, _joined(self.path, way), _joined(start, way), value, key)
+        owner = self.value if isinstance(self.value, Module) else self.owner
+        pairs, hidden = _named(self.value), self.hidden
+        if pairs is None:
+            pairs, hidden = enumerate(_held(self.value)), hidden or type(self.value).__name__
+        for key, member in pairs:
+            if not isinstance(member, _ATOMS):
+                yield Part(member, owner, self, key, hidden)
 
 
 class Survey(NamedTuple):
@@ -272,9 +285,11 @@ def _is_record(value: Any) -> bool:
 def _attributes(value: Any) -> dict[str, Any]:
     """What was set on an object or its class, in slots too; no methods, no properties."""
     found: dict[str, Any] = {}
-    for kind in reversed(type(value).__mro__):
-        for name, attribute in vars(kind).items():
-            if isinstance(attribute, MemberDescriptorType) or not hasattr(attribute, "__get__"):
+    for kind in reversed(type(value).__mro__[:-1]):
+        for name, set_here in vars(kind).items() if kind is not Module else ():
+            if name[0] != "_" and (
+                isinstance(set_here, MemberDescriptorType) or not hasattr(set_here, "__get__")
+            ):
                 found[name] = getattr(value, name, None)
     found |= getattr(value, "__dict__", {})
     return {name: member for name, member in found.items() if name[:1] != "_"}
@@ -285,7 +300,3 @@ def _held(value: Any) -> Iterable[Any]:
     if isinstance(value, FunctionType):
         return value.__closure__, value.__defaults__, value.__kwdefaults__, value.__dict__
     return *gc.get_referents(value), *_attributes(value).values()
-
-
-def _joined(path: str, way: tuple[Any, ...]) -> str:
-    return ".".join(map(str, (path, *way) if path else way))
