@@ -155,6 +155,24 @@ def test_what_hides_but_has_a_name_elsewhere_is_found_there(kind):
     assert [path for path, _ in model.named_parameters()] == ["a"]
 
 
+def test_an_optimiser_refers_to_parameters_and_names_none():
+    model = Holder(tg.optim.SGD([leaf()]))
+    with pytest.raises(TypeError, match="a is a SGD that holds a Tensor without a name"):
+        model.parameters()
+    (model.W,) = model.a.parameters
+    assert [path for path, _ in model.named_parameters()] == ["W"]
+
+
+def test_a_name_that_a_function_has_not_met_yet():
+    def calls_later(x):
+        return later(x)
+
+    assert Holder(calls_later).parameters() == []
+    later = leaf()
+    with pytest.raises(TypeError, match="a is a function"):
+        Holder(calls_later).parameters()
+
+
 def test_a_lambda_between_layers_hides_nothing():
     model = nn.Sequential(nn.Linear(2, 2), lambda x: 2 * x, closes_over(0.5))
     assert len(model.parameters()) == 2

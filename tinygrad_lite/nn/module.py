@@ -279,7 +279,10 @@ def _named(value: Any) -> Members | None:
 
 
 def _is_record(value: Any) -> bool:
-    return isinstance(value, (Module, SimpleNamespace)) or is_dataclass(value)
+    """Whether attributes are members. An optimiser, a dataclass, only refers to parameters."""
+    if isinstance(value, (Module, SimpleNamespace)):
+        return True
+    return is_dataclass(value) and not hasattr(value, "zero_grad")
 
 
 def _attributes(value: Any) -> dict[str, Any]:
