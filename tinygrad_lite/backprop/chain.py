@@ -15,9 +15,9 @@ import numpy as np
 from .. import ops
 from ..graph import errors, floats
 from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
+from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
-from ..graph.record import brought
 from ..ops.guards import zero_where_unused
 
 
