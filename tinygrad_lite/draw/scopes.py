@@ -42,21 +42,12 @@ def visible(order: Sequence[Node], keys: Keys) -> int:
 def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
     """The scope of every node. Leaves are made outside of any: they belong where all their
     consumers are, except constants with a name of their own, which are data."""
-    scopes: dict[Node, Path] = {}
     adopted: dict[Node, Path] = {}
     for node in order:
-        if node.op is None:
-            scopes[node] = node.scope
-            continue
-        path = scopes[node] = node.scope
         for x in node.parents():
-            if x.op is None and not x.scope:
-                known = adopted.get(x)
-                adopted[x] = path if known is None else common_scope(known, path)
-    for leaf, path in adopted.items():
-        if not (leaf.constant and leaf.name):
-            scopes[leaf] = path
-    return scopes
+            if x.op is None and not (x.scope or (x.constant and x.name)):
+                adopted[x] = common_scope(adopted.get(x, node.scope), node.scope)
+    return {node: adopted.get(node, node.scope) for node in order}
 
 
 def common_scope(a: Path, b: Path) -> Path:
@@ -72,12 +63,12 @@ def by_scope(
 ) -> Keys:
     """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit."""
     paths = set(scopes.values())
-    deepest = max(map(len, paths), default=0)
     keys: Keys = {}
-    for level in range(deepest, -1, -1) if depth is None else (depth,):
+    for level in range(max(map(len, paths)), -1, -1) if depth is None else (depth,):
         folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
-        keys = {node: folded[scopes[node]] for node in order if scopes[node] in folded}
-        keys = without_singles(keys)
+        keys = without_singles(
+            {node: folded[scopes[node]] for node in order if scopes[node] in folded}
+        )
         if visible(order, keys) <= budget:
             break
     return keys
@@ -102,15 +93,14 @@ def by_visit(order: Sequence[Node], keys: Keys) -> Keys:
 
 def _in_circles(order: Sequence[Node], keys: Keys) -> list[Key]:
     """The groups that their own output comes back to (or that lie between two such)."""
-    near: dict[Key | int, tuple[set[Key | int], set[Key | int]]] = {}  # inputs, users
+    box = {node: keys.get(node) or id(node) for node in order}
+    near: dict[Key | int, tuple[set[Key | int], set[Key | int]]]  # inputs, users
+    near = {a: (set(), set()) for a in box.values()}
     for node in order:
-        a = keys.get(node) or id(node)
-        near.setdefault(a, (set(), set()))
         for x in node.parents():
-            b = keys.get(x) or id(x)
-            if a != b:
-                near[a][0].add(b)
-                near[b][1].add(a)
+            if box[x] != box[node]:
+                near[box[node]][0].add(box[x])
+                near[box[x]][1].add(box[node])
     for side in (0, 1):
         ends = [a for a, sides in near.items() if not sides[side]]
         while ends:

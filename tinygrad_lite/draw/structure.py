@@ -52,62 +52,42 @@ def _layers(nodes: Sequence[Node]) -> dict[Node, int]:
     in the layer that first uses it."""
     layers: dict[Node, int] = {}
     first: dict[Node, int] = {}
-    inside = set(nodes)
+    after: dict[Node, int] = {}  # the layer of what uses a node
     for node in nodes:
-        if node.op is None:
-            continue
-        layer = 0
-        for x in node.parents():
-            if x in inside and x.op is not None:
-                layer = max(layer, layers[x] + _bends(x))
-        layers[node] = layer
-        for x in node.parents():
-            if x.op is None:
-                first[x] = min(layer, first.get(x, layer))
-    for node in nodes:
-        if node.op is None:
-            layers[node] = first.get(node, 0)
-    return layers
-
-
-def _bends(node: Node) -> bool:
-    op = node.op
-    return op is not None and op.elementwise and op.arity == 1 and not is_constant(op, 0)
+        if op := node.op:
+            layer = max((after[x] for x in node.parents() if x in after), default=0)
+            bends = op.elementwise and op.arity == 1 and not is_constant(op, 0)
+            layers[node], after[node] = layer, layer + bends
+            for x in node.parents():
+                if x.op is None:
+                    first[x] = min(layer, first.get(x, layer))
+    return layers | {node: first.get(node, 0) for node in nodes if node.op is None}
 
 
 def _kinds(nodes: Sequence[Node], layers: Mapping[Node, int]) -> dict[Node, str]:
     """The op's name within its layer. Ops that feed each other in a circle (x = x * a + b over and
     over) are one kind, so that arrows between groups run one way."""
-    feeds: dict[int, set[tuple[str, str]]] = {}
+    names = {node: node.op.name if node.op else "leaf" for node in nodes}
+    feeds: dict[int, set[tuple[str, str]]] = {layer: set() for layer in layers.values()}
     for node in nodes:
-        if node.op is not None:
-            for x in node.parents():
-                if x.op is not None and layers.get(x) == layers[node] and x.op is not node.op:
-                    feeds.setdefault(layers[node], set()).add((x.op.name, node.op.name))
+        for x in node.parents():
+            if x.op and layers.get(x) == layers[node] and x.op is not node.op:
+                feeds[layers[node]].add((names[x], names[node]))
     merged = {layer: _circles(pairs) for layer, pairs in feeds.items()}
-    return {
-        node: "leaf"
-        if node.op is None
-        else merged.get(layers[node], {}).get(node.op.name) or node.op.name
-        for node in nodes
-    }
+    return {node: merged[layers[node]].get(name, name) for node, name in names.items()}
 
 
 def _circles(pairs: set[tuple[str, str]]) -> dict[str, str]:
     """Each name in a circle of `pairs` -> all names of the circle."""
-    reach: dict[str, set[str]] = {}
+    reach: dict[str, set[str]] = {name: set() for pair in pairs for name in pair}
     for a, b in pairs:
-        reach.setdefault(a, set()).add(b)
-        reach.setdefault(b, set())
+        reach[a].add(b)
     for via in reach:
-        for a in reach:
-            if via in reach[a]:
-                reach[a] |= reach[via]
-    return {
-        a: ", ".join(sorted({a} | {b for b in reach[a] if a in reach[b]}))
-        for a in reach
-        if a in reach[a]
-    }
+        for found in reach.values():
+            if via in found:
+                found |= reach[via]
+    circles = {a: {b for b in found if a in reach[b]} for a, found in reach.items()}
+    return {a: ", ".join(sorted(circle)) for a, circle in circles.items() if circle}
 
 
 def _opened(order: Sequence[Node], keys: Keys, budget: int) -> Keys:
