@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..graph.node import Node
-from .scopes import Key, Keys, Path, by_scope, by_visit, scopes_of, visible, without_singles
+from .scopes import Key, Keys, Path, by_scope, by_visit, no_singles, prefixes, scopes_of, visible
 from .structure import by_structure
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
@@ -28,25 +28,21 @@ class Group:
 
     title: str
     nodes: list[Node]
-    path: Path = ()
-    one_kind: bool = False
+    path: Path
+    one_kind: bool
 
     def lines(self, limit: int = 3) -> list[str]:
         """What is inside: counts of leaves and of each op, unless the title says it."""
-        leaves = sum(node.op is None for node in self.nodes)
-        ops = Counter(node.op.name for node in self.nodes if node.op is not None)
-        lines = []
-        inside = ""
-        if leaves:
-            size = sum(math.prod(node.shape) for node in self.nodes if node.op is None)
-            inside = f", {size:,} entries" if size != leaves else ""
-            lines.append(f"{_count(leaves, 'leaf', 'leaves')}{inside}")
-        common = ops.most_common()
-        if self.one_kind and len(common) + (leaves > 0) == 1:
-            return [inside[2:]] if inside else []
-        lines += [f"{n:,} × {name}" for name, n in common[:limit]]
-        if len(common) > limit:
-            lines.append(f"{_count(sum(n for _, n in common[limit:]), 'other op', 'other ops')}")
+        leaves = [node for node in self.nodes if node.op is None]
+        ops = Counter(node.op.name for node in self.nodes if node.op).most_common()
+        size = sum(math.prod(leaf.shape) for leaf in leaves)
+        inside = f"{size:,} entries" if size != len(leaves) else ""
+        if self.one_kind and len(ops) + bool(leaves) == 1:
+            return [inside] if inside else []
+        lines = [", ".join(filter(None, (_leaves(leaves), inside)))] if leaves else []
+        lines += [f"{n:,} × {name}" for name, n in ops[:limit]]
+        if rest := sum(n for _, n in ops[limit:]):
+            lines.append(_count(rest, "other op"))
         return lines
 
 
@@ -87,14 +83,14 @@ def partition(
 
 def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
     """Fold all but the nodes nearest to `around`: what it depends on, what uses it, the rest."""
-    consumers: dict[Node, list[Node]] = {}
+    consumers: dict[Node, list[Node]] = {node: [] for node in order}
     for node in order:
         for x in node.parents():
-            consumers.setdefault(x, []).append(node)
+            consumers[x].append(node)
     near = {around: None}
     ring = [around]
     while ring and len(near) < budget:
-        reached = [x for node in ring for x in (*node.parents(), *consumers.get(node, ()))]
+        reached = [x for node in ring for x in (*node.parents(), *consumers[node])]
         ring = list(dict.fromkeys(x for x in reached if x not in near))[: budget - len(near)]
         near.update(dict.fromkeys(ring))
     sides = {around: "around"}
@@ -105,7 +101,7 @@ def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
         if any(sides.get(x) in ("around", "after") for x in node.parents()):
             sides[node] = "after"
     rest = [node for node in order if node not in near]
-    return without_singles({node: Key("around", word=sides.get(node, "beside")) for node in rest})
+    return no_singles({node: Key("around", word=sides.get(node, "beside")) for node in rest})
 
 
 def _plan(order: Sequence[Node], scopes: Mapping[Node, Path], keys: Keys) -> Plan:
@@ -117,13 +113,10 @@ def _plan(order: Sequence[Node], scopes: Mapping[Node, Path], keys: Keys) -> Pla
             groups.setdefault(keys[node], []).append(node)
     ids = _group_ids(order, scopes, groups)
     arrays: dict[int, str] = {}
-    seen: set[Key] = set()
     for k, node in enumerate(order):
-        key = keys.get(node)
-        if key is not None:
+        if key := keys.get(node):
             unit_of[node] = ids[key]
-            if key not in seen:
-                seen.add(key)
+            if node is groups[key][0]:
                 title = _title(key, groups[key], groups)
                 group = Group(title, groups[key], key.path, one_kind=key.sort == "kind")
                 plan.append(Unit(ids[key], group, key.path[:-1]))
@@ -134,24 +127,17 @@ def _plan(order: Sequence[Node], scopes: Mapping[Node, Path], keys: Keys) -> Pla
             unit_of.update(((node, index), f"gc{k}") for index, _ in raw)
             raw = []
         for index, x in raw:
-            shared = bool(getattr(x, "ndim", 0))
-            known = arrays.get(id(x)) if shared else None
-            if known is None:
-                known = f"c{k}_{index}"
-                plan.append(Unit(known, x, scopes[node]))
-                if shared:
-                    arrays[id(x)] = known
-            unit_of[node, index] = known
+            new = f"c{k}_{index}"
+            unit_of[node, index] = arrays.setdefault(id(x), new) if getattr(x, "ndim", 0) else new
+            if unit_of[node, index] == new:
+                plan.append(Unit(new, x, scopes[node]))
         unit_of[node] = f"n{k}"
         plan.append(Unit(unit_of[node], node, scopes[node]))
+    if not groups:
+        return Plan(plan, unit_of, "")
     singles = len(order) - len(keys)
-    note = ""
-    if groups:
-        shown = _count(len(groups), "group", "groups")
-        shown += f" and {_count(singles, 'node', 'nodes')}" if singles else ""
-        note = (
-            f"graph has {len(order):,} nodes; showing {shown}; use depth=, around=, or max_nodes="
-        )
+    shown = _count(len(groups), "group") + (f" and {_count(singles, 'node')}" if singles else "")
+    note = f"graph has {len(order):,} nodes; showing {shown}; use depth=, around=, or max_nodes="
     return Plan(plan, unit_of, note)
 
 
@@ -161,9 +147,8 @@ def _group_ids(
     """An id per group; a scope's is the same whatever else is folded."""
     numbers: dict[Path, int] = {}
     for node in order:
-        path = scopes[node]
-        for n in range(1, len(path) + 1):
-            numbers.setdefault(path[:n], len(numbers))
+        for path in prefixes(scopes[node]):
+            numbers.setdefault(path, len(numbers))
     ids = {}
     for k, key in enumerate(groups):
         visit = f"_{key.number}" if key.number else ""
@@ -179,11 +164,15 @@ def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
         return f"{len(nodes):,} nodes {key.word}"
     if key.sort == "kind":
         if key.word == "leaf":
-            return _count(len(nodes), "leaf", "leaves")
+            return _leaves(nodes)
         return key.word if "," in key.word else f"{len(nodes):,} × {key.word}"
     parts = [k for k in groups if k.sort == "part"]
     return f"part {parts.index(key) + 1} of {len(parts)}"
 
 
-def _count(n: int, one: str, many: str) -> str:
-    return f"{n:,} {one if n == 1 else many}"
+def _count(n: int, one: str) -> str:
+    return f"{n:,} {one}{'s' * (n != 1)}"
+
+
+def _leaves(nodes: Sequence[Node]) -> str:
+    return "1 leaf" if len(nodes) == 1 else f"{len(nodes):,} leaves"

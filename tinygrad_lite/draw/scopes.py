@@ -28,7 +28,7 @@ class Key(NamedTuple):
 Keys = dict[Node, Key]
 
 
-def without_singles(keys: Keys) -> Keys:
+def no_singles(keys: Keys) -> Keys:
     """A group of one node is that node."""
     sizes = Counter(keys.values())
     return {node: key for node, key in keys.items() if sizes[key] > 1}
@@ -50,6 +50,11 @@ def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
     return {node: adopted.get(node, node.scope) for node in order}
 
 
+def prefixes(path: Path) -> list[Path]:
+    """The scopes that lie around what is in `path`, outermost first."""
+    return [path[:n] for n in range(1, len(path) + 1)]
+
+
 def common_scope(a: Path, b: Path) -> Path:
     """The scopes that two paths share."""
     n = 0
@@ -66,9 +71,7 @@ def by_scope(
     keys: Keys = {}
     for level in range(max(map(len, paths)), -1, -1) if depth is None else (depth,):
         folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
-        keys = without_singles(
-            {node: folded[scopes[node]] for node in order if scopes[node] in folded}
-        )
+        keys = no_singles({node: folded[scopes[node]] for node in order if scopes[node] in folded})
         if visible(order, keys) <= budget:
             break
     return keys
@@ -88,7 +91,7 @@ def by_visit(order: Sequence[Node], keys: Keys) -> Keys:
                 visit[node] = max(before, default=0)
             if inside:
                 result[node] = key._replace(number=visit[node])
-    return without_singles(result)
+    return no_singles(result)
 
 
 def _in_circles(order: Sequence[Node], keys: Keys) -> list[Key]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..backprop.chain import is_constant
 from ..graph.node import Node
-from .scopes import Key, Keys, visible, without_singles
+from .scopes import Key, Keys, no_singles, visible
 
 _PARTS = 12  # groups that a graph without any structure is cut into
 _FEWEST = 4  # boxes: a summary of fewer says nothing
@@ -24,12 +24,12 @@ def by_structure(order: Sequence[Node], scoped: Keys, budget: int) -> Keys:
     count = max(layers.values(), default=0) + 1
     if count <= budget:
         for kinds in (_kinds(loose, layers), None):
-            keys = {**scoped, **without_singles(_keyed(loose, layers, kinds))}
+            keys = {**scoped, **no_singles(_keyed(loose, layers, kinds))}
             if _FEWEST <= visible(order, keys) <= budget:
                 return _opened(order, keys, budget)
     parts = max(1, min(_PARTS, budget - len(set(scoped.values()))))
     place = _equal_parts(loose, layers, parts)
-    return {**scoped, **without_singles(_keyed(loose, place))}
+    return {**scoped, **no_singles(_keyed(loose, place))}
 
 
 def _keyed(
