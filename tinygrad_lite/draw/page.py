@@ -22,7 +22,7 @@ from .measure import TEXT, width
 from .scene import LABEL, PAD, Box, Cluster, Direction, Scene, sized
 from .scopes import Path
 from .steps import Steps, trace
-from .svg import base_style, box_svg, cluster_svg, edge_svg, render, xml
+from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names
 
 _EVERYTHING = 10**6  # levels of scopes: all are open
@@ -230,7 +230,6 @@ def _model(
     id_of = {box.nodes[0]: box.id for box in scene.boxes if box.nodes}
     group_of = {box.path: box.id for box in groups}
     formulas = {f.node: f.formula for f in steps.forward}
-    kinds = [box.kind for box in scene.boxes]
     return {
         "heading": scene.title,
         "direction": scene.direction,
@@ -238,9 +237,8 @@ def _model(
         "one": summary(steps.one, norm=True).text,
         "seed": steps.seed,
         "counts": {
-            "ops": kinds.count("op") + kinds.count("output"),
-            "leaves": kinds.count("leaf"),
-            "constants": kinds.count("constant"),
+            word: scene.counts[kind]
+            for word, kind in (("ops", "op"), ("leaves", "leaf"), ("constants", "constant"))
         },
         "boxes": [
             {
@@ -310,12 +308,10 @@ def _ids(scope: Path, group_of: Mapping[Path, str]) -> list[str]:
 
 def _svg(scene: Scene, groups: list[Box]) -> str:
     """The picture, in layers that the script rearranges."""
-    boxes = "".join(box_svg(box) for box in (*scene.boxes, *groups))
-    links = "".join(edge_svg(edge) for edge in scene.edges)
-    frames = "".join(cluster_svg(cluster) for cluster in scene.clusters)
     return (
         f'<svg class="tgl" role="group" aria-label="{xml(scene.alt)}"><g class="view">'
-        f'<g>{frames}</g><g class="bundles"></g><g>{links}</g><g>{boxes}</g></g></svg>'
+        f'<g>{drawn(scene.clusters)}</g><g class="bundles"></g><g>{drawn(scene.edges)}</g>'
+        f"<g>{drawn([*scene.boxes, *groups])}</g></g></svg>"
     )
 
 

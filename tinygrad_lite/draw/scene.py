@@ -7,6 +7,7 @@ and each format of `formats` is a function of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -122,31 +123,24 @@ class Scene:
     height: float = 0.0
 
     def arranged(
-        self,
-        boxes: Iterable[Box],
-        edges: Iterable[Edge],
-        clusters: Iterable[Cluster],
-        size: Point,
+        self, boxes: Iterable[Box], edges: Iterable[Edge], clusters: Iterable[Cluster], size: Point
     ) -> Scene:
         """The scene with positions."""
         parts = replace(self, boxes=tuple(boxes), edges=tuple(edges), clusters=tuple(clusters))
         return replace(parts, width=size[0], height=size[1])
 
     @property
+    def counts(self) -> Counter[str]:
+        """How many boxes of each kind there are, outputs among the ops."""
+        return Counter("op" if box.kind == "output" else box.kind for box in self.boxes)
+
+    @property
     def alt(self) -> str:
         """The picture in a sentence, for those who cannot see it."""
-        kinds = [box.kind for box in self.boxes]
-        parts = [
-            f"{n} {word if n == 1 else word + 's'}"
-            for word, n in (
-                ("leaf node", kinds.count("leaf")),
-                ("constant", kinds.count("constant")),
-                ("operation", kinds.count("op") + kinds.count("output")),
-                ("group", kinds.count("group")),
-            )
-            if n
-        ]
-        return f"{self.title}: {', '.join(parts)}." + (f" {self.note}." if self.note else "")
+        words = {"leaf": "leaf node", "constant": "constant", "op": "operation", "group": "group"}
+        numbers = [(self.counts[kind], word) for kind, word in words.items()]
+        parts = ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in numbers if n)
+        return f"{self.title}: {parts}." + (f" {self.note}." if self.note else "")
 
 
 def sized(box: Box) -> Box:
