@@ -104,11 +104,12 @@ def faults(scene):
     page = (0, 0, scene.width, scene.height)
     found += [f"{name} off the page" for name, r in boxes.items() if not inside(r, page)]
     for cluster in scene.clusters:
-        for name, r in boxes.items():
-            if name in cluster.boxes and not inside(r, rectangle(cluster)):
-                found.append(f"{name} outside of {cluster.scope}")
-            if name not in cluster.boxes and overlap(r, rectangle(cluster)):
-                found.append(f"{name} on {cluster.scope}")
+        for box in scene.boxes:
+            within = box.scope[: len(cluster.scope)] == cluster.scope
+            if within and not inside(rectangle(box), rectangle(cluster)):
+                found.append(f"{box.id} outside of {cluster.scope}")
+            if not within and overlap(rectangle(box), rectangle(cluster)):
+                found.append(f"{box.id} on {cluster.scope}")
     labels = []
     for edge in scene.edges:
         if edge.label_at is not None:

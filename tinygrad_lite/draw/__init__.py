@@ -1,7 +1,7 @@
 """Pictures of computation graphs: `tg.draw(E)`.
 
 `build` makes the scene of a graph (`collapse` folds large ones), `layout` says where everything
-goes, `formats` lists what writes it, and `drawing` holds the result.
+goes, and `drawing` holds the result and lists what writes it.
 """
 
 from .drawing import Drawing

@@ -16,7 +16,7 @@ from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .measure import shorten
 from .scene import Box, Cluster, Direction, Edge, Row, Scene, sized
-from .scopes import Path, prefixes
+from .scopes import prefixes
 from .wording import complete_names, within, written
 
 SHOW = ("data", "grad", "shape", "local")
@@ -67,7 +67,8 @@ def build_scene(
         edges = [replace(e, source=e.target, target=e.source) for e in edges]
     title = ", ".join(known.get(id(r), "a result") for r in roots)
     title = f"{'Backward' if backward else 'Computation'} graph of {title}"
-    parts = tuple(boxes), tuple(edges), _clusters(boxes)
+    scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
+    parts = tuple(boxes), tuple(edges), tuple(map(Cluster, sorted(scopes, key=len)))
     return Scene(*parts, roots, names, direction, graph, title, plan.note, len(order))
 
 
@@ -211,11 +212,3 @@ class _Maker:
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
         scalar = isinstance(node, Scalar) and "local" in self.show
         return figures.number(slope(node, index)) if scalar else None, rule
-
-
-def _clusters(boxes: Sequence[Box]) -> tuple[Cluster, ...]:
-    inside: dict[Path, list[str]] = {}
-    for box in boxes:
-        for scope in prefixes(box.scope):
-            inside.setdefault(scope, []).append(box.id)
-    return tuple(Cluster(scope, tuple(inside[scope])) for scope in sorted(inside, key=len))

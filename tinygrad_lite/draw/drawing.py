@@ -1,10 +1,12 @@
-"""`Drawing`: a picture that notebooks show and that can be saved."""
+"""`Drawing`, a picture that notebooks show and that can be saved, and the formats for that."""
 
 from __future__ import annotations
 
 import tempfile
 import webbrowser
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,30 @@ import graphviz  # type: ignore[import-untyped]
 from . import dot, page
 from .checks import either, writable
 from .colours import THEMES
-from .formats import FORMATS
 from .scene import Scene
 from .svg import render
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a scene becomes the text or the bytes of a file, in a theme (auto, light or dark).
+
+    Without what `needs` names, a program or the extra with a package, `write` raises an
+    `ImportError` or graphviz's `ExecutableNotFound`.
+    """
+
+    write: Callable[[Scene, str], str | bytes]
+    needs: str = ""
+
+
+_DOT = "the Graphviz program dot"
+FORMATS: Mapping[str, Format] = {  # by the ending of a file's name: a new one is a row here
+    ".svg": Format(render),
+    ".html": Format(page.html),
+    ".dot": Format(dot.source),
+    ".png": Format(partial(dot.painted, kind="png"), needs=_DOT),
+    ".pdf": Format(partial(dot.painted, kind="pdf"), needs=_DOT),
+}
 
 
 class Drawing:
@@ -72,10 +95,7 @@ class Drawing:
                 f"save: a {path.suffix} file needs {form.needs or error}, which is not installed; "
                 f"{free} need nothing"
             ) from None
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            path.write_text(content, encoding="utf-8")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
     def show(self) -> None:

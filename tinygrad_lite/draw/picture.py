@@ -33,7 +33,7 @@ def draw(
     Every op is one box with its result: its name, op, shape, data and gradient (a dash before any
     `backward()`), and on the edges of scalars the local derivative. Leaves are square with a thick
     border, constants dashed, the output thickest. Notebooks show it; `.save("g.svg")` writes it
-    (its ending says in which of `formats.FORMATS`) and `.show()` opens a browser.
+    (its ending says in which of `drawing.FORMATS`) and `.show()` opens a browser.
 
     Scopes are clusters. A graph of more than `max_nodes` nodes is folded: by scope, as deep as
     fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its

@@ -2,7 +2,7 @@
 
 Boxes (one per op with its result, one per leaf or constant, one per folded group), the edges
 between them and the clusters around them. `build` makes it, `layout` says where everything goes,
-and each format of `formats` is a function of it.
+and each format of `drawing` is a function of it.
 """
 
 from __future__ import annotations
@@ -89,10 +89,9 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A scope that is drawn open: `boxes` are the ids of all boxes inside, at any depth."""
+    """A scope that is drawn open, with its frame."""
 
     scope: Path
-    boxes: tuple[str, ...]
     x: float = 0.0
     y: float = 0.0
     width: float = 0.0
