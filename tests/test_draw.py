@@ -15,7 +15,7 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite.__main__ import main
 from tinygrad_lite.draw import drawing as drawing_module
-from tinygrad_lite.draw import engines
+from tinygrad_lite.draw import layout
 from tinygrad_lite.draw.checks import either
 from tinygrad_lite.draw.drawing import FORMATS, Format
 
@@ -291,7 +291,7 @@ def test_dot_source_parses_whatever_the_names():
         with tg.scope(name):
             node = tg.Value(1.0, name=name).tanh()
         source = tg.draw(node, engine="layered").source
-        done = subprocess.run([engines.shutil.which("dot"), "-Tplain"], input=source.encode(),
+        done = subprocess.run([layout.shutil.which("dot"), "-Tplain"], input=source.encode(),
                               capture_output=True, check=False)  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.decode().count("\nnode ") == 2

@@ -4,8 +4,7 @@
 goes, and `drawing` holds the result and lists what writes it.
 """
 
-from .drawing import Drawing
+from .drawing import Drawing, draw
 from .page import Player, play
-from .picture import draw
 
 __all__ = ["Drawing", "Player", "draw", "play"]

@@ -69,20 +69,17 @@ def mix(a: str, b: str, share: float) -> str:
 
 
 def _theme(name: str, k: int) -> Theme:
-    page = _ROLES["page"][k]
+    roles = {role: pair[k] for role, pair in _ROLES.items()}
+    tints = {kind: _TINT[k] * look.share for kind, look in LOOKS.items()}
+    fill = {kind: mix(roles["page"], LOOKS[kind].hue, tint) for kind, tint in tints.items()}
+    stroke = {kind: look.strokes[k] for kind, look in LOOKS.items()}
     shades: dict[str, str] = {}
     for letter, ends in _SCALES.items():
         *low, zero, high = ends[k]
         below = [mix(zero, low[0], s / STEPS) for s in range(STEPS, 0, -1)] if low else []
         colours = below + [mix(zero, high, s / STEPS) for s in range(STEPS + 1)]
         shades |= {f"{letter}{i}": colour for i, colour in enumerate(colours)}
-    return Theme(
-        name=name,
-        roles={role: pair[k] for role, pair in _ROLES.items()},
-        fill={kind: mix(page, look.hue, _TINT[k] * look.share) for kind, look in LOOKS.items()},
-        stroke={kind: look.strokes[k] for kind, look in LOOKS.items()},
-        shades=shades,
-    )
+    return Theme(name, roles, fill, stroke, shades)
 
 
 LIGHT, DARK = _theme("light", 0), _theme("dark", 1)

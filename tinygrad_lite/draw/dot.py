@@ -90,6 +90,6 @@ def painted(scene: Scene, theme: str, kind: str) -> bytes:
     """The picture as Graphviz's program paints it, "png" or "pdf"."""
     try:
         return bytes(digraph(scene, THEMES[theme]).pipe(format=kind, quiet=True))
-    except graphviz.CalledProcessError:  # edge labels and clusters: see engines.py
+    except graphviz.CalledProcessError:  # edge labels and clusters: see layout.py
         plain = digraph(scene, THEMES[theme], labelled=False)
         return bytes(plain.pipe(format=kind, quiet=True))

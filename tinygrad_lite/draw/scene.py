@@ -19,6 +19,7 @@ from .measure import TEXT, TITLE, shorten, width
 from .scopes import Path
 
 Point = tuple[float, float]
+Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
 
 PAD, LABEL, ROW, HEAD = 9.0, 34.0, 17.0, 22.0  # pixels: margin, label column, row and title height
@@ -35,9 +36,23 @@ class Row:
     heat: Heat | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Something with a place: `x`, `y` is its top left corner once it is laid out."""
+
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
+
+    @property
+    def rectangle(self) -> Rectangle:
+        return (self.x, self.y, self.width, self.height)
+
+
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A node, a constant or a group. `x`, `y` is the top left corner once it is laid out.
+class Box(Placed):
+    """A node, a constant or a group.
 
     `kind` is one of `colours.LOOKS`. `nodes` are what it stands for: one node, several for a group,
     none for a raw constant; `path` is the scope that a group is. `level` is the gradient for
@@ -55,10 +70,6 @@ class Box:
     name: str = ""
     tooltip: str = ""
     level: float | None = None
-    width: float = 0.0
-    height: float = 0.0
-    x: float = 0.0
-    y: float = 0.0
 
     def shade(self, row: Row) -> str | None:
         """The style class of the colour behind a row: of the gradient's, by its level."""
@@ -88,14 +99,10 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Placed):
     """A scope that is drawn open, with its frame."""
 
     scope: Path
-    x: float = 0.0
-    y: float = 0.0
-    width: float = 0.0
-    height: float = 0.0
 
     @property
     def label(self) -> str:
@@ -157,3 +164,8 @@ def sized(box: Box) -> Box:
 def heat_size(heat: Heat | None) -> Point:
     """Width and height of a heat map in pixels."""
     return (len(heat[0]) * CELL, max(len(heat) * CELL, 8.0)) if heat else (0.0, 0.0)
+
+
+def overlap(a: Rectangle, b: Rectangle, by: float = 0.0) -> bool:
+    """Whether two rectangles overlap by more than so many pixels."""
+    return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) > by for i in (0, 1))

@@ -73,7 +73,7 @@ def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int,
 
     for node in order:
         for x in (*node.inputs, node):
-            if id(x) in known or isinstance(x, (int, float)):
+            if id(x) in known:
                 continue
             if isinstance(x, Node):
                 known[id(x)] = fresh("t" if x.op else "c" if x.constant else "p")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from ..backprop.flow import sweep
 from ..graph.backend import namespace
 from ..graph.names import name_all
 from ..graph.node import Node, topological_order
-from .canvas import COLOURS, axes
-from .sources import numbers, parameters_of
+from .canvas import COLOURS, axes, beside, numbers, parameters_of
 
 ROWS = 24  # the most bars in one picture; more are grouped by name
 
@@ -51,37 +49,32 @@ def gradient_flow(source: Any, *, ax: Any = None, saturated: float = 0.01) -> An
     else:
         named = parameters_of(source)
         groups = _grouped(named)
-        by_group = {group: _Row(group) for group in groups.values()}
+        of_group = {group: _Row(group) for group in groups.values()}
         for name, parameter in named.items():
-            by_group[groups[name]].add(parameter.grad)
-        rows = list(by_group.values())
+            of_group[groups[name]].add(parameter.grad)
+        rows = list(of_group.values())
     if not rows:
         raise ValueError(
             "gradient_flow: no parameters; pass a module, a list of nodes, or the loss"
         )
     norms = np.sqrt([row.squares for row in rows])
-    positive = norms[np.isfinite(norms) & (norms > 0)]
+    shown = np.isfinite(norms) & (norms > 0)
+    positive = norms[shown]
     floor = 10.0 ** (np.floor(np.log10(positive.min())) - 1) if positive.size else 0.1
     top = 10.0 ** np.ceil(np.log10(positive.max()) + 0.01) if positive.size else 1.0
     ax = axes(ax, (6.4, 0.8 + 0.3 * len(rows)))
     places = np.arange(len(rows))
-    widths = np.where(np.isfinite(norms) & (norms > 0), norms, floor)
+    widths = np.where(shown, norms, floor)
     hatches = ["//" if row.notes else "" for row in rows]
     colours = [COLOURS[1] if row.notes else COLOURS[0] for row in rows]
     ax.barh(places, widths, left=0, color=colours, hatch=hatches, edgecolor="white", height=0.7)
     ax.set_xscale("log")
     ax.set_xlim(floor, top * 10 ** (0.45 * np.log10(top / floor)))
     for place, row, norm, width in zip(places, rows, norms, widths, strict=True):
+        said = f"{norm:.3g}" if norm else "0: no signal arrives"
         if not row.reached:
             said = "no gradient: backward() did not reach it"
-        elif not isfinite(norm):
-            said = f"{norm}"
-        else:
-            said = f"{norm:.3g}" if norm else "0: no signal arrives"
-        said = ", ".join([said, *row.notes])
-        ax.annotate(
-            said, (width, place), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
+        beside(ax, ", ".join([said, *row.notes]), (width, place), 4, fontsize=8)
     ax.set_yticks(places, [row.label for row in rows])
     ax.invert_yaxis()
     ax.set(xlabel="norm of the gradient", title="Gradient flow")
@@ -92,7 +85,7 @@ def _grouped(names: Iterable[str]) -> dict[str, str]:
     """name -> its group; dotted names are cut short until at most ROWS groups are left."""
     parts = {name: name.split(".") for name in names}
     depth = max(map(len, parts.values()), default=1)
-    groups = dict(zip(parts, parts, strict=True))
+    groups = {name: name for name in parts}
     while depth > 1 and len(set(groups.values())) > ROWS:
         depth -= 1
         groups = {name: ".".join(part[:depth]) for name, part in parts.items()}
@@ -142,8 +135,7 @@ def _loss_rows(loss: Node, saturated: float) -> list[_Row]:
 def _units(slopes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """The largest |slope| of each unit: over samples, which are all axes but the last."""
     table = np.abs(np.stack([np.atleast_1d(s) for s in slopes]))
-    largest: np.ndarray[Any, Any] = table.reshape(-1, table.shape[-1]).max(axis=0)
-    return largest
+    return np.asarray(table.reshape(-1, table.shape[-1]).max(axis=0))
 
 
 def _verdict(largest: np.ndarray[Any, Any], saturated: float) -> list[str]:
