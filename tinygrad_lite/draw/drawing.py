@@ -48,8 +48,9 @@ FORMATS: Mapping[str, Format] = {  # by the ending of a file's name: a new one i
 class Drawing:
     """A picture of a graph as it was when `draw` was called.
 
-    `svg`, `html` and `source` (DOT) are its text, `digraph` an object of the graphviz package,
-    `scene` what it shows, `alt` a sentence that says so.
+    `svg`, `html` (the page that steps through the graph, folded as here) and `source` (DOT) are its
+    text, `digraph` an object of the graphviz package, `scene` what it shows, `alt` a sentence that
+    says so.
     """
 
     def __init__(self, scene: Scene, theme: str) -> None:
@@ -58,28 +59,22 @@ class Drawing:
 
     @cached_property
     def svg(self) -> str:
-        """The picture as SVG."""
         return render(self.scene, self.theme)
 
     @cached_property
     def html(self) -> str:
-        """The page that steps through the graph, folded as here; of several roots, of a backward
-        graph and of more than 2,000 nodes the picture alone."""
         return page.html(self.scene, self.theme)
 
     @property
     def digraph(self) -> Any:
-        """The picture as a `graphviz.Digraph`, labels and colours included."""
         return dot.digraph(self.scene, THEMES[self.theme])
 
     @property
     def source(self) -> str:
-        """The picture as DOT source."""
         return dot.source(self.scene, self.theme)
 
     @property
     def alt(self) -> str:
-        """The picture in a sentence."""
         return self.scene.alt
 
     def save(self, path: str | Path) -> Path:
@@ -104,11 +99,8 @@ class Drawing:
 
     def show(self) -> None:
         """Open the picture in the web browser, from a temporary file."""
-        with tempfile.NamedTemporaryFile(
-            "w", suffix=".html", prefix="tinygrad_lite-", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(self.html)
-        webbrowser.open(Path(file.name).as_uri())
+        folder = tempfile.mkdtemp(prefix="tinygrad_lite-")
+        webbrowser.open(self.save(Path(folder, "graph.html")).as_uri())
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -182,14 +174,12 @@ def draw(
 
 def _roots(E: Any) -> tuple[Node, ...]:
     roots = tuple(E) if isinstance(E, (list, tuple)) else (E,)
-    for root in roots:
-        if not isinstance(root, Node):
-            raise TypeError(
-                f"draw: expected a Value or Tensor, got {type(root).__name__}; plain numbers and "
-                "arrays record no graph"
-            )
-    if not roots:
-        raise TypeError("draw: expected a Value or Tensor, got an empty list")
+    others = [type(root).__name__ for root in roots if not isinstance(root, Node)]
+    if others or not roots:
+        given = (
+            f"{others[0]}; plain numbers and arrays record no graph" if others else "an empty list"
+        )
+        raise TypeError(f"draw: expected a Value or Tensor, got {given}")
     return roots
 
 

@@ -9,12 +9,13 @@ down the axes are exchanged before and after.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .measure import TEXT, TITLE, width
 from .scene import Edge, Point, Scene
-from .scopes import Path, common_scope
+from .scopes import Path, common_scope, prefixes
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
 _SWEEPS = 8
@@ -68,14 +69,11 @@ def place(scene: Scene) -> Scene:
     def turned(point: Point) -> Point:
         return point[::-1] if down else point
 
-    boxes = []
-    for box in scene.boxes:
-        x, y = turned(corner[box.id])
-        boxes.append(replace(box, x=x, y=y))
+    boxes = [box.at(*turned(corner[box.id])) for box in scene.boxes]
     clusters = []
     for cluster in scene.clusters:
-        (x, y), (w, h) = turned(corner[cluster.scope]), turned(sizes[cluster.scope])
-        clusters.append(replace(cluster, x=x, y=y, width=w, height=h))
+        w, h = turned(sizes[cluster.scope])
+        clusters.append(replace(cluster, width=w, height=h).at(*turned(corner[cluster.scope])))
     edges = []
     for e, line in zip(scene.edges, paths, strict=True):
         x, y = turned(_along(line[-4:], 0.75 if down else 0.6))
@@ -87,10 +85,10 @@ def _along(cubic: Sequence[Point], t: float) -> Point:
     """The point of a cubic segment at t: nearer to its end, arrows into one box are further
     apart."""
     weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
-    return (
-        sum(w * x for w, (x, _) in zip(weights, cubic, strict=True)),
-        sum(w * y for w, (_, y) in zip(weights, cubic, strict=True)),
+    x, y = (
+        sum(w * z for w, z in zip(weights, side, strict=True)) for side in zip(*cubic, strict=True)
     )
+    return x, y
 
 
 def _levels(
@@ -99,11 +97,10 @@ def _levels(
     """For each scope its boxes and inner scopes, in order, and the edges between these."""
     levels: dict[Path, tuple[list[Item], list[Link]]] = {(): ([], [])}
     for box in scene.boxes:
-        for n in range(len(box.scope)):
-            inner = box.scope[: n + 1]
+        for inner in prefixes(box.scope):
             if inner not in levels:
                 levels[inner] = ([], [])
-                levels[box.scope[:n]][0].append(inner)
+                levels[inner[:-1]][0].append(inner)
         levels[box.scope][0].append(box.id)
     for k, edge in enumerate(scene.edges):
         a, b = scope_of[edge.source], scope_of[edge.target]
@@ -126,8 +123,7 @@ def _crossed(a: Path, b: Path) -> tuple[list[Path], Path, list[Path]]:
     """The scopes that an edge from one in `a` to one in `b` leaves, stays in, and enters."""
     shared = common_scope(a, b)
     n = len(shared)
-    out = [a[:m] for m in range(len(a), n, -1)]
-    return out, shared, [b[:m] for m in range(n + 1, len(b) + 1)]
+    return prefixes(a)[n:][::-1], shared, prefixes(b)[n:]
 
 
 class _Plane:
@@ -160,7 +156,12 @@ class _Plane:
             if isinstance(b, str):
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
-        centre = _centres(_ordered(columns, links), links, size)
+        near: dict[Item, list[Item]] = {item: [] for item in size}
+        for a, b in links:
+            near[a].append(b)
+            near[b].append(a)
+        _order(columns, near)
+        centre = _centres(columns, near, size)
         self.at: dict[Item, Point] = {}
         spans = []
         x = 0.0
@@ -214,48 +215,33 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
         rank[item] = min((rank[b] for b in out[item]), default=1) - 1
     low = min(rank.values(), default=0)
     last = max((r for item, r in rank.items() if item[1:] != (EXIT,)), default=0) + 1
-    for item in items:
-        if item[1:] == (ENTRY,):
-            rank[item] = low
-        elif item[1:] == (EXIT,):
-            rank[item] = last
-    return {item: r - low for item, r in rank.items()}
+    ports: dict[Any, int] = {(ENTRY,): low, (EXIT,): last}
+    return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
 
 
-def _ordered(columns: list[list[Item]], links: Sequence[tuple[Item, Item]]) -> list[list[Item]]:
+def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> None:
     """Sort each rank by the mean place of its items' neighbours, to and fro."""
-    near = _neighbours(links)
     place = {item: float(k) for column in columns for k, item in enumerate(column)}
     for sweep in range(_SWEEPS):
         forward = sweep % 2 == 0
         earlier: set[Item] = set()
         for column in columns if forward else reversed(columns):
             for item in column:
-                known = [place[i] for i in near.get(item, ()) if i in earlier]
+                known = [place[i] for i in near[item] if i in earlier]
                 if known:
                     place[item] = sum(known) / len(known)
             column.sort(key=place.__getitem__)
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)
-    return columns
-
-
-def _neighbours(links: Iterable[tuple[Item, Item]]) -> dict[Item, list[Item]]:
-    near: dict[Item, list[Item]] = {}
-    for a, b in links:
-        near.setdefault(a, []).append(b)
-        near.setdefault(b, []).append(a)
-    return near
 
 
 def _centres(
     columns: Sequence[Sequence[Item]],
-    links: Sequence[tuple[Item, Item]],
+    near: Mapping[Item, Sequence[Item]],
     size: Mapping[Item, Point],
 ) -> dict[Item, float]:
     """The height of each item: as near to its neighbours' as the order in its rank allows."""
-    near = _neighbours(links)
     centre: dict[Item, float] = {}
     offsets = []
     for column in columns:
@@ -271,7 +257,7 @@ def _centres(
         for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
             wanted = []
             for item, o in zip(column, offset, strict=True):
-                around = [centre[i] for i in near.get(item, (item,))]
+                around = [centre[i] for i in near[item] or (item,)]
                 wanted.append(sum(around) / len(around) - o)
             for item, o, y in zip(column, offset, _rising(wanted), strict=True):
                 centre[item] = y + o

@@ -156,7 +156,7 @@ def placed(scene: Scene, output: bytes) -> Scene:
         boxes = []
         for box in scene.boxes:
             x, y = at(objects[box.id]["pos"])
-            boxes.append(replace(box, x=x - box.width / 2, y=y - box.height / 2))
+            boxes.append(box.at(x - box.width / 2, y - box.height / 2))
         clusters = []
         for k, cluster in enumerate(scene.clusters, 1):
             x0, y0, x1, y1 = _numbers(objects[f"cluster_{k}"]["bb"])
@@ -184,8 +184,8 @@ def _refuse_overlaps(boxes: list[Box], clusters: list[Cluster]) -> None:
                 raise LayoutFailed(f"Graphviz put {box.id} on {cluster.label}")
 
 
-def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(",")]
+def _numbers(text: str) -> map[float]:
+    return map(float, text.split(","))
 
 
 def _routed(edge: Edge, found: Mapping[str, Any], at: Callable[[str], Point]) -> Edge:
@@ -244,8 +244,8 @@ def _framed(scene: Scene) -> Scene:
                 label = (e.label_at[0] - x0, e.label_at[1] - y0)
         points = tuple((x - x0, y - y0) for x, y in e.points)
         edges.append(replace(e, points=points, label_at=label))
-    boxes = (replace(b, x=b.x - x0, y=b.y - y0) for b in scene.boxes)
-    clusters = (replace(c, x=c.x - x0, y=c.y - y0) for c in scene.clusters)
+    boxes = (b.at(b.x - x0, b.y - y0) for b in scene.boxes)
+    clusters = (c.at(c.x - x0, c.y - y0) for c in scene.clusters)
     return scene.arranged(boxes, edges, clusters, (right - x0 + BORDER, bottom - y0 + BORDER))
 
 

@@ -71,9 +71,8 @@ def page(
     steps = trace(root, names)
     scene, groups, level = _scenes(order, steps)
     if folded is None:
-        closed = {box.id for box in groups if len(box.path) > level}
-    else:
-        closed = {box.id for box in groups if any(p in folded for p in prefixes(box.path))}
+        folded = {box.path for box in groups if len(box.path) > level}
+    closed = {box.id for box in groups if any(p in folded for p in prefixes(box.path))}
     scene = _laid_out(scene, direction)
     groups = _framed(scene, groups)
     parts = {
@@ -98,7 +97,7 @@ class Player:
     def save(self, path: str | File) -> File:
         """Write the page, which needs nothing but itself. Returns the path."""
         path = writable(path, (".html", ".htm"))
-        path.write_text(self.html, encoding="utf-8")
+        path.write_bytes(self.html.encode())
         return path
 
     def _repr_html_(self) -> str:
@@ -182,12 +181,11 @@ def _scale(scene: Scene) -> float:
 def _framed(scene: Scene, groups: list[Box]) -> list[Box]:
     """The groups in the middle of their scopes' frames."""
     frames = {cluster.scope: cluster for cluster in scene.clusters}
-    placed = []
-    for box in groups:
-        frame = frames[box.path]
-        x = frame.x + (frame.width - box.width) / 2
-        placed.append(replace(box, x=x, y=frame.y + (frame.height - box.height) / 2))
-    return placed
+    middle = [(box, frames[box.path]) for box in groups]
+    return [
+        box.at(f.x + (f.width - box.width) / 2, f.y + (f.height - box.height) / 2)
+        for box, f in middle
+    ]
 
 
 # --- what the script is told
@@ -288,5 +286,5 @@ def _asset(name: str) -> str:
 
 def _embedded(model: Mapping[str, Any]) -> str:
     """JSON that cannot end the script element it stands in, whatever names it holds."""
-    text = json.dumps(model, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    text = json.dumps(model, separators=(",", ":"))
+    return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 from ..graph.node import Node
 from .colours import shade
@@ -48,6 +48,10 @@ class Placed:
     @property
     def rectangle(self) -> Rectangle:
         return (self.x, self.y, self.width, self.height)
+
+    def at(self, x: float, y: float) -> Self:
+        """The same elsewhere."""
+        return replace(self, x=x, y=y)
 
 
 @dataclass(frozen=True, slots=True)

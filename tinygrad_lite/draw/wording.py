@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from ..graph.names import name_all
@@ -62,14 +63,11 @@ def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int,
     p₁ for leaves, c₁ for constants."""
     known = {key: shorten(str(name), 24) or "?" for key, name in names.items()}
     taken = set(known.values())
-    counts = {"t": 0, "p": 0, "c": 0}
+    counts = {letter: count(1) for letter in "tpc"}
 
     def fresh(letter: str) -> str:
-        while True:
-            counts[letter] += 1
-            name = letter + str(counts[letter]).translate(_SUBSCRIPTS)
-            if name not in taken:
-                return name
+        found = (letter + str(k).translate(_SUBSCRIPTS) for k in counts[letter])
+        return next(name for name in found if name not in taken)
 
     for node in order:
         for x in (*node.inputs, node):
