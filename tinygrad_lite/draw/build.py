@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isinf, isnan
+from math import isfinite, isnan
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -34,13 +34,13 @@ def build_scene(
     depth: int | None = None,
     around: Node | None = None,
     max_nodes: int = MAX_NODES,
-    grads: Mapping[Node, Any] | None = None,
+    grad: Callable[[Node], Any] = attrgetter("grad"),
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grads` are shown
-    instead of the nodes' own gradients.
+    as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grad` gives the
+    gradients to show.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     backward = graph == "backward"
@@ -56,7 +56,6 @@ def build_scene(
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node):
                     uses.setdefault(x, []).append((node, index))
-    grad = attrgetter("grad") if grads is None else grads.get
     maker = _Maker(known, names, dict.fromkeys(roots), show, backward, grad, uses)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
@@ -172,16 +171,15 @@ class _Maker:
         """The gradients of single nodes relative to the largest shown, for colouring, by box."""
         found: tuple[dict[str, float], dict[str, float]] = ({}, {})  # of scalars, of arrays
         for box in boxes:
-            if box.kind in ("group", "constant") or (grad := self.grad(box.nodes[0])) is None:
-                continue
-            array = bool(box.nodes[0].shape)
-            value = figures.magnitude(grad) if array else float(figures.plain(grad).reshape(()))
-            if not isnan(value):
+            grad = None if box.kind in ("group", "constant") else self.grad(box.nodes[0])
+            if grad is not None:
+                array = bool(box.nodes[0].shape)
+                value = figures.magnitude(grad) if array else float(figures.plain(grad).item())
                 found[array][box.id] = value
         levels: dict[str, float] = {}
         for values in found:
-            top = max((abs(v) for v in values.values() if not isinf(v)), default=0.0)
-            levels |= {key: figures.level(v, top) for key, v in values.items()}
+            top = max((abs(v) for v in values.values() if isfinite(v)), default=0.0)
+            levels |= {key: figures.level(v, top) for key, v in values.items() if not isnan(v)}
         return levels
 
     def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:

@@ -41,7 +41,11 @@ class Group:
         inside = f"{size:,} entries" if size != len(leaves) else ""
         if self.one_kind and len(ops) + bool(leaves) == 1:
             return [inside] if inside else []
-        lines = [", ".join(filter(None, (_leaves(leaves), inside)))] if leaves else []
+        lines = (
+            [", ".join(filter(None, (_count(len(leaves), "leaf", "leaves"), inside)))]
+            if leaves
+            else []
+        )
         lines += [f"{n:,} × {name}" for name, n in ops[:limit]]
         if rest := sum(n for _, n in ops[limit:]):
             lines.append(_count(rest, "other op"))
@@ -267,14 +271,10 @@ def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
         return f"{len(nodes):,} nodes {key.word}"
     if key.sort == "kind":
         word = key.word if "," in key.word else f"{len(nodes):,} × {key.word}"
-        return _leaves(nodes) if key.word == "leaf" else word
+        return _count(len(nodes), "leaf", "leaves") if key.word == "leaf" else word
     parts = [k for k in groups if k.sort == "part"]
     return f"part {parts.index(key) + 1} of {len(parts)}"
 
 
-def _count(n: int, one: str) -> str:
-    return f"{n:,} {one}{'s' * (n != 1)}"
-
-
-def _leaves(nodes: Sequence[Node]) -> str:
-    return "1 leaf" if len(nodes) == 1 else f"{len(nodes):,} leaves"
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -94,10 +94,8 @@ def shade(level: float | None, letter: str) -> str:
 
 
 def style(theme: str, root: str) -> str:
-    """The style sheet of a picture whose outermost element matches the selector `root`.
-
-    With theme "auto" the reader's system decides between light and dark.
-    """
+    """The style sheet of a picture whose outermost element matches the selector `root`. With theme
+    "auto" the reader's system decides between light and dark."""
     dark = f"@media(prefers-color-scheme:dark){{{_rules(DARK, root)}}}" if theme == "auto" else ""
     return _rules(THEMES[theme], root) + dark
 

@@ -57,13 +57,13 @@ def _sized(box: Box) -> dict[str, str]:
 
 def _styled(box: Box, theme: Theme) -> dict[str, str]:
     """A table of rows as Graphviz's HTML-like label."""
-    rows = f'<TR><TD ALIGN="LEFT"><B>{_html(box.title)}</B></TD></TR>'
+    rows = f'<TR><TD ALIGN="LEFT"><B>{escape(box.title) or " "}</B></TD></TR>'
     for row in box.rows:
         shade = box.shade(row)
         back = f' BGCOLOR="{theme.shades[shade]}"' if shade else ""
         colour = theme.roles["text" if shade else "muted"]
-        head = f'<FONT COLOR="{colour}">{_html(row.label)}</FONT> ' if row.label else ""
-        rows += f'<TR><TD ALIGN="LEFT"{back}>{head}{_html(row.text)}</TD></TR>'
+        head = f'<FONT COLOR="{colour}">{row.label}</FONT> ' if row.label else ""
+        rows += f'<TR><TD ALIGN="LEFT"{back}>{head}{escape(row.text) or " "}</TD></TR>'
     look = LOOKS[box.kind]
     return {
         "label": f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0">{rows}</TABLE>>',
@@ -75,10 +75,6 @@ def _styled(box: Box, theme: Theme) -> dict[str, str]:
         "penwidth": f"{look.width:.0f}",
         "tooltip": graphviz.escape(box.tooltip),
     }
-
-
-def _html(text: str) -> str:
-    return escape(text) or " "
 
 
 def source(scene: Scene, theme: str) -> str:

@@ -26,10 +26,8 @@ from .wording import known_names
 @dataclass(frozen=True, slots=True)
 class Format:
     """How a scene becomes the text or the bytes of a file, in a theme (auto, light or dark).
-
     Without what `needs` names, a program or the extra with a package, `write` raises an
-    `ImportError` or graphviz's `ExecutableNotFound`.
-    """
+    `ImportError` or graphviz's `ExecutableNotFound`."""
 
     write: Callable[[Scene, str], str | bytes]
     needs: str = ""

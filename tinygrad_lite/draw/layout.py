@@ -34,16 +34,6 @@ class TooSlow(LayoutFailed):
     """Graphviz took longer than `TIMEOUT`; another build of it will, too."""
 
 
-def place_with_dot(scene: Scene) -> Scene:
-    """Positions from the system's program `dot`."""
-    return _place(scene, _run_dot)
-
-
-def place_with_wasm(scene: Scene) -> Scene:
-    """Positions from Graphviz compiled to WebAssembly, the extra [viz]."""
-    return _place(scene, _Wasm.shared().run)
-
-
 def _place(scene: Scene, run: Callable[[str], bytes]) -> Scene:
     """Graphviz at times fails on, or loses, edges that have labels and cross clusters: then again
     without room for labels, which cured every case seen."""
@@ -124,15 +114,12 @@ class _Wasm:
     def _render(store: Any, exports: Any, source: str) -> bytes:
         memory, malloc = exports["memory"], exports["malloc"]
 
-        def put(text: str) -> int:
-            data = text.encode() + b"\0"
-            address: int = malloc(store, len(data))
-            memory.write(store, data, address)
-            return address
-
+        texts = [text.encode() + b"\0" for text in (source, "json0", "dot")]
+        addresses = [malloc(store, len(text)) for text in texts]
+        for text, address in zip(texts, addresses, strict=True):
+            memory.write(store, text, address)
         length_at = malloc(store, 4)
-        arguments = (put(source), put("json0"), put("dot"), length_at)
-        result = exports["graphviz_render"](store, *arguments)
+        result = exports["graphviz_render"](store, *addresses, length_at)
         if not result:
             at = exports["graphviz_last_error"](store)
             message = bytes(memory.read(store, at, at + 200)).split(b"\0")[0]
@@ -201,18 +188,16 @@ def _routed(edge: Edge, found: Mapping[str, Any], at: Callable[[str], Point]) ->
 
 
 ENGINES: dict[str, Callable[[Scene], Scene]] = {
-    "dot": place_with_dot,
-    "wasm": place_with_wasm,
+    "dot": lambda scene: _place(scene, _run_dot),  # the system's program
+    "wasm": lambda scene: _place(scene, _Wasm.shared().run),  # the extra [viz]
     "layered": layered.place,
 }
 BORDER = 16.0  # pixels around the picture
 
 
 def lay_out(scene: Scene, engine: str | None = None) -> Scene:
-    """The scene with positions, by one of `ENGINES` or by the first that works.
-
-    Raises `RuntimeError` when the one asked for fails.
-    """
+    """The scene with positions, by one of `ENGINES` or by the first that works. Raises
+    `RuntimeError` when the one asked for fails."""
     for name in [engine] if engine else ENGINES:
         try:
             return _framed(ENGINES[name](scene))

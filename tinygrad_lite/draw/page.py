@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path as File
@@ -34,13 +35,9 @@ def html(scene: Scene, theme: str) -> str:
     backward graph and of more than 2,000 nodes the picture alone."""
     if len(scene.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
         groups = [box.path for box in scene.boxes if box.kind == "group"]
-        return page(
-            scene.roots[0],
-            scene.names,
-            direction="down" if scene.direction == "down" else None,
-            theme=theme,
-            folded=groups if all(groups) else None,
-        )
+        folded = groups if all(groups) else None
+        down: Direction | None = "down" if scene.direction == "down" else None
+        return page(scene.roots[0], scene.names, direction=down, theme=theme, folded=folded)
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}</title>'
         f'<body style="margin:0;overflow:auto">{render(scene, theme)}</body></html>'
@@ -75,12 +72,15 @@ def page(
     closed = {box.id for box in groups if any(p in folded for p in prefixes(box.path))}
     scene = _laid_out(scene, direction)
     groups = _framed(scene, groups)
+    model = json.dumps(_model(scene, steps, groups, closed), separators=(",", ":"))
     parts = {
         "theme": theme,
         "title": escape(scene.title),
         "css": _colours() + _asset("page.css"),
         "svg": _svg(scene, groups),
-        "model": _embedded(_model(scene, steps, groups, closed)),
+        "model": re.sub(
+            "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
+        ),  # no end of script
         "js": _asset("picture.js") + _asset("page.js"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
@@ -135,12 +135,10 @@ def play(
 def _scenes(order: Sequence[Node], steps: Steps) -> tuple[Scene, list[Box], int]:
     """All boxes; the boxes of scopes; how many levels of scopes fit when open."""
     shares = [share for b in steps.backward for share in b.shares]
-    options: dict[str, Any] = {
-        "max_nodes": LIMIT,
-        "grads": {s.node: s.gradient for s in shares} | {steps.root: steps.one},
-    }
+    grads = {s.node: s.gradient for s in shares} | {steps.root: steps.one}
+    made = partial(build_scene, steps.root, steps.names, max_nodes=LIMIT, grad=grads.get)
     depths = range(max(len(node.scope) for node in order), -1, -1)
-    scenes = [build_scene(steps.root, steps.names, depth=d, **options) for d in depths]
+    scenes = [made(depth=depth) for depth in depths]
     boxes = [len(scene.boxes) - scene.counts["constant"] for scene in scenes]
     level = next((d for d, n in zip(depths, boxes, strict=True) if n <= MAX_NODES), 0)
     groups: dict[str, Box] = {}
@@ -181,10 +179,9 @@ def _scale(scene: Scene) -> float:
 def _framed(scene: Scene, groups: list[Box]) -> list[Box]:
     """The groups in the middle of their scopes' frames."""
     frames = {cluster.scope: cluster for cluster in scene.clusters}
-    middle = [(box, frames[box.path]) for box in groups]
     return [
         box.at(f.x + (f.width - box.width) / 2, f.y + (f.height - box.height) / 2)
-        for box, f in middle
+        for box, f in ((box, frames[box.path]) for box in groups)
     ]
 
 
@@ -282,9 +279,3 @@ def _variables(theme: Theme, root: str) -> str:
 
 def _asset(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
-
-
-def _embedded(model: Mapping[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in, whatever names it holds."""
-    text = json.dumps(model, separators=(",", ":"))
-    return re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -110,7 +110,10 @@ def _forward(node: Node, names: Names) -> Forward:
     if isinstance(node, Scalar):
         numbers = f"{_calculated(written(write, node, _numbers(node)))} = {number(node.data)}"
     else:
-        known = {names.get(id(x), "constant"): np.shape(a) for x, a in _pairs(node)}
+        known = {
+            names.get(id(x), "constant"): np.shape(a)
+            for x, a in zip(node.inputs, node.operands, strict=True)
+        }
         given = ", ".join(f"{name} {shape_text(shape)}" for name, shape in known.items() if shape)
         shapes = f"{given or 'scalars'} → {names[id(node)]} {shape_text(node.shape)}"
     return Forward(node, formula, shorten(numbers, LONG), shapes)
@@ -118,13 +121,9 @@ def _forward(node: Node, names: Names) -> Forward:
 
 def _numbers(node: Node) -> dict[int, str]:
     """Like names, with the value in the name's place, for a scalar op and its inputs."""
-    values = {id(x): _bracketed(a) for x, a in _pairs(node) if isinstance(x, Node)}
+    pairs = zip(node.inputs, node.operands, strict=True)  # the values at the time of recording
+    values = {id(x): _bracketed(a) for x, a in pairs if isinstance(x, Node)}
     return values | {id(node): _bracketed(node.data)}
-
-
-def _pairs(node: Node) -> Iterator[tuple[Any, Any]]:
-    """The inputs, each with its value at the time of recording."""
-    return zip(node.inputs, node.operands, strict=True)
 
 
 def _bracketed(value: float) -> str:
@@ -160,14 +159,7 @@ def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> Iterator[B
 
 
 def _share(
-    node: Node,
-    index: int,
-    start: str,
-    names: Names,
-    g: Any,
-    c: Any,
-    before: Share | None,
-    expected: int,
+    node: Node, index: int, start: str, names: Names, g: Any, c: Any, before: Share | None, due: int
 ) -> Share:
     x = node.inputs[index]
     names = within(node.scope, names, node)
@@ -199,7 +191,7 @@ def _share(
         adds=_sum(before.grad, value, total) if before else "",
         grad=total,
         arrived=before.arrived + 1 if before else 1,
-        expected=expected,
+        expected=due,
         gradient=after,
     )
 

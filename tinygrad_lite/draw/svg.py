@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -99,17 +99,16 @@ def _edge(edge: Edge) -> str:
     )
 
 
-def _arrow(points: Iterable[Point]) -> tuple[list[Point], list[Point]]:
+def _arrow(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
     """The shaft, and the triangle at its end."""
-    shaft = list(points)
-    end = shaft[-1]
-    before = next((p for p in reversed(shaft) if math.dist(p, end) > 1), shaft[0])
+    end = points[-1]
+    before = next((p for p in reversed(points) if math.dist(p, end) > 1), points[0])
     length = math.dist(before, end) or 1.0
     ux, uy = (end[0] - before[0]) / length, (end[1] - before[1]) / length
     neck = (end[0] - ux * _ARROW, end[1] - uy * _ARROW)
     half = _ARROW * 0.42
     wings = [(neck[0] - uy * half, neck[1] + ux * half), (neck[0] + uy * half, neck[1] - ux * half)]
-    return [*shaft[:-1], neck], [end, *wings]
+    return [*points[:-1], neck], [end, *wings]
 
 
 def _box(box: Box) -> str:
