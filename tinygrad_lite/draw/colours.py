@@ -70,8 +70,8 @@ def mix(a: str, b: str, share: float) -> str:
 
 def _theme(name: str, k: int) -> Theme:
     roles = {role: pair[k] for role, pair in _ROLES.items()}
-    tints = {kind: _TINT[k] * look.share for kind, look in LOOKS.items()}
-    fill = {kind: mix(roles["page"], LOOKS[kind].hue, tint) for kind, tint in tints.items()}
+    tint, page = _TINT[k], roles["page"]
+    fill = {kind: mix(page, look.hue, tint * look.share) for kind, look in LOOKS.items()}
     stroke = {kind: look.strokes[k] for kind, look in LOOKS.items()}
     shades: dict[str, str] = {}
     for letter, ends in _SCALES.items():

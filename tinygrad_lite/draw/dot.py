@@ -1,8 +1,5 @@
-"""Graphviz: the scene as a `graphviz.Digraph`.
-
-With a theme it has labels and colours, for those who edit DOT source, and for PNG and PDF. Without
-one it is what Graphviz lays out.
-"""
+"""Graphviz: the scene as a `graphviz.Digraph`. With a theme it has labels and colours, for those
+who edit DOT source, and for PNG and PDF. Without one it is what Graphviz lays out."""
 
 from __future__ import annotations
 

@@ -174,10 +174,9 @@ def _roots(E: Any) -> tuple[Node, ...]:
     roots = tuple(E) if isinstance(E, (list, tuple)) else (E,)
     others = [type(root).__name__ for root in roots if not isinstance(root, Node)]
     if others or not roots:
-        given = (
-            f"{others[0]}; plain numbers and arrays record no graph" if others else "an empty list"
-        )
-        raise TypeError(f"draw: expected a Value or Tensor, got {given}")
+        why = "; plain numbers and arrays record no graph" if others else ""
+        given = others[0] if others else "an empty list"
+        raise TypeError(f"draw: expected a Value or Tensor, got {given}{why}")
     return roots
 
 

@@ -1,9 +1,6 @@
-"""Where everything goes: the first layout engine that works.
-
-The system's Graphviz, else the same compiled to WebAssembly, else our own layered layout. Graphviz
-gets boxes of fixed size without text. Positions are all that is taken from an engine, so that
-pictures look the same.
-"""
+"""Where everything goes, by the first engine that works: the system's Graphviz, else the same
+compiled to WebAssembly, else our own layered layout. Graphviz gets boxes of fixed size without
+text. Positions are all that is taken from an engine, so that pictures look the same."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
-"""Folding by scope: what a scope holds becomes one box.
-
-Which nodes are one box is a key for each of them; nodes without a key are drawn one by one.
-"""
+"""Folding by scope: what a scope holds becomes one box. Which nodes are one box is a key for each
+of them; nodes without a key are drawn one by one."""
 
 from __future__ import annotations
 
@@ -57,10 +55,7 @@ def prefixes(path: Path) -> list[Path]:
 
 def common_scope(a: Path, b: Path) -> Path:
     """The scopes that two paths share."""
-    n = 0
-    while n < min(len(a), len(b)) and a[n] == b[n]:
-        n += 1
-    return a[:n]
+    return next((path for path in reversed(prefixes(a)) if b[: len(path)] == path), ())
 
 
 def by_scope(

@@ -1,8 +1,5 @@
 """Backpropagation taken apart: every step forward and backward, written with the user's names.
-
-The steps are found by running the chain rule again on the recorded graph, one edge at a time; no
-node's `.grad` is touched.
-"""
+Found by running the chain rule again on the recorded graph, edge by edge; no `.grad` is touched."""
 
 from __future__ import annotations
 

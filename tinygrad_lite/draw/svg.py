@@ -150,14 +150,12 @@ def _box(box: Box) -> str:
 def _title(box: Box) -> str:
     head, _, shape = box.title.partition("  ")
     rest = f'<tspan class="shape">  {xml(shape)}</tspan>' if shape else ""
-    if box.kind != "group" and head.startswith(f"{box.name} = "):
-        name, tail = box.name, head[len(box.name) :]
-    else:
-        name, tail = head, ""
+    formula = box.kind != "group" and head.startswith(f"{box.name} = ")
+    name = box.name if formula else head
     x = PAD if box.rows else (box.width - columns(box.title) * 0.6 * TITLE) / 2
     return (
         f'<text class="title" x="{_n(x)}" y="{_n(HEAD - 6.5)}">'
-        f'<tspan class="name">{xml(name)}</tspan>{xml(tail)}{rest}</text>'
+        f'<tspan class="name">{xml(name)}</tspan>{xml(head[len(name) :])}{rest}</text>'
     )
 
 

@@ -31,10 +31,8 @@ _PAPER = (  # how transposing, indexing and broadcasting are written by hand
 
 
 def written(write: Callable[..., str], *args: Any, **options: Any) -> str:
-    """An op or a rule as text, or nothing: a user's rule may compute on numbers only.
-
-    `(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ on paper, and so on for vectors and repetition.
-    """
+    """An op or a rule as on paper, where `(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ, and so on for
+    vectors and repetition; or nothing: a user's rule may compute on numbers only."""
     try:
         text = _SIGN.sub(MINUS, write(*args, **options))
     except (TypeError, ValueError, AttributeError, NotImplementedError):
