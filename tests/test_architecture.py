@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ FLOORS: list[tuple[str, ...]] = [
     ("graph", "differences"),
     ("ops",),
     ("functions", "backprop"),
-    ("notation", "protocols"),
-    ("value", "tensor"),
+    ("notation", "protocols", "linalg"),
+    ("differentiable",),
+    ("tensor",),
+    ("value",),
     ("transforms", "nn", "optim", "train", "derive", "compile", "draw", "plot"),
     ("check", "testing"),
     ("referee",),
@@ -35,6 +38,7 @@ TOP_LEVEL = {
     "benchmarks",
 }
 MAX_LINES = 500
+MAX_MODULES_AT_THE_ROOT = 8
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
@@ -138,12 +142,37 @@ def test_no_file_is_too_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
+def test_the_reading_path_fits_an_afternoon():
+    """The README leads through the engine in an order; those modules stay short, together."""
+    section = (ROOT / "README.md").read_text().split("## Read the code")[1].split("\n\n")[2]
+    links = re.findall(r"\]\(([^)]+\.py)\)", section)
+    assert len(links) == 7
+    assert sum(len((ROOT / link).read_text().splitlines()) for link in links) <= 1100
+
+
+def test_rules_are_read_in_one_room():
+    """Whoever reads an op's rules must know their forms; the sweep does, and what states them."""
+    readers = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "rules"
+        and not (isinstance(node.value, ast.Name) and node.value.id == "context")
+    }
+    assert readers == {"graph.op", "graph.primitive", "graph.quick", "backprop.chain"}
+
+
 def test_top_level_is_tidy():
     found = {
         p.name
         for p in ROOT.iterdir()
         if not p.name.startswith(".")
         and p.suffix != ".egg-info"
-        and p.name not in {"build", "dist", "tinygrad_lite_tour"}
+        and p.name not in {"build", "dist", "tinygrad_lite_tour", "PKG-INFO"}  # an sdist has this
     }
     assert found <= TOP_LEVEL
+
+
+def test_few_modules_lie_outside_a_room():
+    assert len(list(PACKAGE.glob("*.py"))) <= MAX_MODULES_AT_THE_ROOT

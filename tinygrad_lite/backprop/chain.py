@@ -15,9 +15,9 @@ import numpy as np
 from .. import ops
 from ..graph import errors, floats
 from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
+from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
-from ..graph.record import brought
 from ..ops.guards import zero_where_unused
 
 
@@ -28,7 +28,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     assert op is not None
     x = node.inputs[index]
     if record:
-        _refuse_changed(node)
+        errors.refuse_overwritten(node, rebound=True)
         y, operands, xp = node, node.inputs, ops
     else:
         y, operands = node._data, node.operands
@@ -145,30 +145,6 @@ def is_constant(op: Op, index: int) -> bool:
     return not callable(op.rules[0 if op.arity is None else index])
 
 
-FAR = 50.0  # where functions that level off have done so
-
-
-def tails(op: Op, params: Mapping[str, Any]) -> tuple[float, float] | None:
-    """|slope| of a function of each entry far out on the left and on the right, by its own rule;
-    None for an op of another sort and for one whose slope is a number."""
-    if not op.elementwise or op.arity != 1 or is_constant(op, 0):
-        return None
-    left, right = (
-        abs(float(local(op, 0, floats, on_floats(op.forward, x, **params), (x,), params)))
-        for x in (-FAR, FAR)
-    )
-    return left, right
-
-
-def is_activation(op: Op, params: Mapping[str, Any] = NO_PARAMS) -> bool:
-    """Whether an op is an activation: its slope is bounded, and vanishes or differs on the two
-    sides (tanh, relu, leaky_relu, gelu; a user's too)."""
-    found = tails(op, params)
-    if found is None or not max(found) < 10.0:
-        return False
-    return min(found) < 1e-3 or abs(found[0] - found[1]) > 1e-3
-
-
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
     """Bring a contribution to its input's shape and dtype: sum over the axes along which the op
     broadcast the input. This is the only place that un-broadcasts."""
@@ -201,14 +177,3 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
 def _ones(n: int, dtype: Any) -> Any:
     """A row of ones: its product with a matrix is the sum of the rows in a third of the time."""
     return np.ones(n, dtype)
-
-
-def _refuse_changed(node: Node) -> None:
-    """Rules that run on nodes read the inputs' current data; it must be what was recorded."""
-    for x, a in zip(node.inputs, node.operands, strict=True):
-        if isinstance(x, Node) and x._data is not a:
-            errors.refuse_overwritten(node)
-            raise ValueError(
-                f"{node.op}: the data of an input was set after it was used; differentiate the "
-                "gradient before changing the data"
-            )
