@@ -170,7 +170,7 @@ def is_activation(op: Op, params: Mapping[str, Any] = NO_PARAMS) -> bool:
 
 
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
-    """Bring a contribution to its input's shape and dtype: sum over the axes along which the op
+    """Bring a contribution to its input's kind, shape and dtype: sum over the axes along which the op
     broadcast the input. This is the only place that un-broadcasts."""
     if isinstance(x, Scalar):
         if isinstance(c, (float, Scalar)):
@@ -191,8 +191,7 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
         c = xp.sum(c, axis=axes)
         if c.shape != shape:
             c = xp.reshape(c, shape)
-    dtype = c._data.dtype if isinstance(c, Node) else c.dtype
-    if dtype != data.dtype:
+    if c.dtype != data.dtype or isinstance(c, Scalar):  # of a Value times an array without axes
         c = ops.astype(c, dtype=data.dtype)
     return c
 

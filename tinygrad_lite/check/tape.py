@@ -102,21 +102,23 @@ class Tape:
     def named_arrays(self, shape: tuple[int, ...]) -> list[tuple[str, Vector]]:
         """The data of everything that the user has named and that has this shape."""
         if shape not in self._named:
-            self._named[shape] = [(n, v) for n, v in self._all_named() if np.shape(v) == shape]
+            self._named[shape] = [(n, v) for n, v in self._all_named if np.shape(v) == shape]
         return self._named[shape]
 
-    def _all_named(self) -> Iterator[tuple[str, Vector]]:
-        seen: set[int] = set()
+    @cached_property
+    def _all_named(self) -> list[tuple[str, Vector]]:
+        found: dict[int, tuple[str, Vector]] = {}
         for node in self.order:
             for x in (node, *node.inputs):
                 name = self.names.get(id(x))
-                if name is not None and id(x) not in seen:
-                    seen.add(id(x))
-                    yield name, x.data if isinstance(x, Node) else x
+                if name is not None and id(x) not in found:  # a mask is read as numbers too
+                    data = x.data if isinstance(x, Node) else x
+                    found[id(x)] = name, np.asarray(data, dtype=np.float64)
+        return list(found.values())
 
     @cached_property
     def _array_names(self) -> dict[int, str]:
-        return {id(v): name for name, v in self._all_named()}
+        return {id(v): name for name, v in self._all_named}
 
     @cached_property
     def _functions(self) -> set[frozenset[int]]:

@@ -150,6 +150,14 @@ class Node:
     def __pos__(self) -> Self:
         return self
 
+    @property
+    def _mask(self) -> Any:
+        """What NumPy's masked arrays ask an operand for, having taken its `_data`."""
+        raise TypeError(
+            "a masked array beside a node would take its data and lose the gradient; use "
+            ".filled() of the masked array, and tg.where"
+        )
+
     # Comparisons with data give plain results. Two nodes are equal if they are one: a node is a key
     # of dicts, a member of lists. Within a rule, which computes, `==` compares values.
 
