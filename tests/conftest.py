@@ -17,7 +17,12 @@ PROGRAMS = {
     "git": ("git",),
     "browser": ("chromium", "chromium-browser", "google-chrome"),
 }
-MARKED = {"dot": ("dot",), "browser": ("browser", "playwright"), "notebook": ("nbclient",)}
+MARKED = {
+    "dot": ("dot",),
+    "browser": ("browser", "playwright"),
+    "notebook": ("nbclient",),
+    "install": ("mypy",),
+}
 
 
 def needs(tool: str) -> Any:

@@ -196,6 +196,15 @@ def test_a_leaf_or_constant_has_nothing_to_check() -> None:
         tg.check(1.0, {x: [1.0]})  # type: ignore[arg-type]
 
 
+def test_a_report_shows_itself_and_its_findings(layer: Layer) -> None:
+    report = tg.check(layer.E, {layer.x: layer.W.data.T @ layer.dv, layer.W: -layer.dW})
+    assert (report.ok, report[0].name, report[1] is report["W"]) == (False, "x", True)
+    assert repr(report[1]) == str(report[1])
+    assert "array(" not in repr(report)
+    with pytest.raises(IndexError):
+        report[2]
+
+
 def test_a_report_has_no_entry_for_what_was_not_claimed(layer: Layer) -> None:
     report = tg.check(layer.E, {layer.W: layer.dW})
     with pytest.raises(KeyError, match="the claims are W"):

@@ -10,14 +10,14 @@ from tinygrad_lite import Tensor, Value
 from tinygrad_lite.backprop.flow import sweep
 
 
-def test_toward_goes_along_paths_and_not_beyond():
+def test_toward_goes_along_all_paths_to_the_nodes_and_no_other():
     x = Value(2.0)
     a, b = x * 3, x * 5
     y = a * b
     found = sweep(y, 1.0, toward=[a])
     assert found == {y: 1.0, a: 10.0}
     assert sweep(y, 1.0, toward=[x])[x] == 3 * 10 + 5 * 6
-    assert sweep(y, 1.0, toward=[x, a]) == {y: 1.0, a: 10.0, b: 6.0, x: 30.0}
+    assert sweep(y, 1.0, toward=[x, a]) == {y: 1.0, a: 10.0, b: 6.0, x: 60.0}
 
 
 def test_the_sweep_of_scalars_is_the_general_sweep():

@@ -32,6 +32,8 @@ UFUNCS = sorted(
     if isinstance(getattr(np, name, None), np.ufunc)
 )
 
+NEWER = hasattr(np, "cumulative_sum")  # NumPy 2.1, and then clip has min and max
+
 # NumPy's function -> calls of it with our nodes or plain arrays in place of a, b, s, t
 CALLS = {
     **{name: ufunc_calls(name) for name in UFUNCS},
@@ -56,7 +58,7 @@ CALLS = {
     "var": [lambda a, b, s, t: np.var(t, axis=1), lambda a, b, s, t: np.var(a, ddof=1)],
     "std": [lambda a, b, s, t: np.std(t, 0), lambda a, b, s, t: np.std(a, ddof=1, keepdims=True)],
     "cumsum": [lambda a, b, s, t: np.cumsum(a), lambda a, b, s, t: np.cumsum(t, axis=1)],
-    "cumulative_sum": [lambda a, b, s, t: np.cumulative_sum(a[0])],
+    "cumulative_sum": [lambda a, b, s, t: np.cumulative_sum(a[0])] if NEWER else [],
     "reshape": [lambda a, b, s, t: np.reshape(a, (1, 9)), lambda a, b, s, t: np.reshape(a, -1)],
     "ravel": [lambda a, b, s, t: np.ravel(t)],
     "transpose": [
@@ -87,7 +89,7 @@ CALLS = {
     "clip": [
         lambda a, b, s, t: np.clip(a, 0.3, 0.6),
         lambda a, b, s, t: np.clip(a, a_min=0.3, a_max=None),
-        lambda a, b, s, t: np.clip(a, max=0.5),
+        lambda a, b, s, t: np.clip(a, max=0.5) if NEWER else np.clip(a, None, 0.5),
     ],
     "round": [lambda a, b, s, t: np.round(a), lambda a, b, s, t: np.around(a)],
     "where": [

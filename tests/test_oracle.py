@@ -169,6 +169,8 @@ def numpy_like(name, grad, xnp, erf=None, compiled=lambda f: f):
 @pytest.mark.filterwarnings("ignore:Output seems independent of input")
 def test_against_autograd(name, needs):
     autograd = needs("autograd")
+    if name == "astype" and np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("autograd calls np.astype on a NumPy scalar, which NumPy 2.0 refuses")
     oracle = numpy_like(name, autograd.grad, needs("autograd.numpy"))
     compare(name, oracle, skip=LIMITS_OF_AUTOGRAD.get(name))
 

@@ -46,8 +46,8 @@ def caught(forward, backward, inputs, name=None, **settings):
     [
         (lambda x: np.maximum(x, 0), lambda dy, x: dy * (x > 0)),
         (lambda x: np.maximum(x, 0), lambda dy, x: dy * (x >= 0)),
-        (np.abs, lambda dy, x: dy * np.sign(x)),
-        (np.abs, lambda dy, x: dy * np.where(x >= 0, 1, -1)),
+        (lambda x: np.abs(x), lambda dy, x: dy * np.sign(x)),
+        (lambda x: np.abs(x), lambda dy, x: dy * np.where(x >= 0, 1, -1)),
         (lambda x: np.tanh(x), lambda dy, x: dy * (1 - np.tanh(x) ** 2)),
         (lambda x: np.tanh(x), lambda dy, x: dy / np.cosh(x) ** 2),
         (

@@ -1,5 +1,6 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
+from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import plot as plot
@@ -16,7 +17,14 @@ from .graph.context import no_grad as no_grad
 from .graph.context import scope as scope
 from .graph.primitive import elementwise as elementwise
 from .graph.primitive import primitive as primitive
+from .graph.public import present
 from .ops import *
+from .ops import abs as abs
+from .ops import max as max
+from .ops import min as min
+from .ops import pow as pow
+from .ops import round as round
+from .ops import sum as sum
 from .referee import check_function as check_function
 from .tensor import Tensor as Tensor
 from .transforms import grad as grad
@@ -27,3 +35,7 @@ from .transforms import jvp as jvp
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
 from .value import Value as Value
+
+__version__: str
+
+present(__name__, "linalg", "nn", "optim", "plot", "testing")

@@ -19,7 +19,9 @@ from . import tour
 from .check import check
 from .draw import draw
 from .graph.node import Node
+from .graph.public import version
 
+OURS = b'<meta name="generator" content="tinygrad_lite">'  # as draw/page.html has it
 LOSS_NAMES = ("loss", "E", "J", "L")
 
 
@@ -32,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="tinygrad-lite", description="The autodiff engine that shows its work."
     )
+    parser.add_argument("--version", action="version", version=f"tinygrad-lite {version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_tour(commands)
     _add_check(commands)
@@ -47,9 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CannotRun as error:
         print(f"tinygrad-lite: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+    except KeyboardInterrupt:
+        print("tinygrad-lite: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:  # of our output: its reader, such as head, has seen enough; disk full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print(f"tinygrad-lite: {error}", file=sys.stderr)
+        return 2
 
 
 def run_file(path: str | Path) -> dict[str, Any]:
@@ -165,7 +174,8 @@ def _add_draw(commands: Any) -> None:
         "--out",
         metavar="PICTURE",
         type=Path,
-        help="where to: .svg, .html, .dot, .png or .pdf (default: FILE.html)",
+        help="where to: .svg, .html, .dot, .png or .pdf (default: FILE.html, where no other file "
+        "has that name)",
     )
     command.add_argument(
         "--loss",
@@ -183,9 +193,9 @@ def _add_draw(commands: Any) -> None:
 
 
 def _draw(args: argparse.Namespace) -> int:
+    out = args.out or _own_page(args.file)
     variables = run_file(args.file)
     loss = _any_loss(variables, args.file, args.loss)
-    out = args.out or Path(args.file.stem + ".html")
     given = {} if args.max_nodes is None else {"max_nodes": args.max_nodes}
     try:
         drawing = draw(
@@ -203,6 +213,17 @@ def _draw(args: argparse.Namespace) -> int:
         raise CannotRun(str(error)) from None
     print(f"{out}: {drawing.alt}")
     return 0
+
+
+def _own_page(path: Path) -> Path:
+    """FILE.html, unless a file of that name is there that we did not make."""
+    out = Path(path.stem + ".html")
+    if out.exists() and OURS not in out.read_bytes()[:1000]:
+        raise CannotRun(
+            f"{out} is there, and is no picture of ours; say where to, as in "
+            f"-o {path.stem}-graph.html (with -o, what is there is replaced)"
+        )
+    return out
 
 
 def _any_loss(variables: dict[str, Any], path: Path, name: str | None) -> Node:

@@ -122,14 +122,15 @@ def _ours(full: str, name: str) -> Function:
 def _unsupported(full: str) -> TypeError:
     return TypeError(
         f"{full} has no derivative rule here, so its result would lose the gradient; write it with "
-        f"tinygrad_lite's functions, or use {full}(t.data) for a plain result"
+        f"tinygrad_lite's functions, or {full}(t.data) for a plain result, where the gradient stops"
     )
 
 
 def _refuse(full: str, settings: Mapping[str, Any]) -> None:
     for key in settings:
         raise TypeError(
-            f"{full}: {key}= is not supported on a Tensor or Value; leave it out, or work on t.data"
+            f"{full}: {key}= is not supported on a Tensor or Value; leave it out, or work on "
+            "t.data, at which the gradient stops"
         )
 
 

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Never, Protocol, overload
+
+import numpy as np
 
 from . import ops
-from .backprop.backward import backward
-from .backprop.jacobians import jacobian
-from .graph import errors
+from .differentiable import Differentiable, refuse_arguments
 from .graph.backend import to_float
 from .graph.meta import Meta
 from .graph.node import Node, Scalar
+from .graph.op import Op
 from .graph.record import binary_method, reflected_method, unary_method
-from .protocols import apply_function, apply_ufunc
+from .tensor import Tensor
+
+__all__ = ["Value"]
+
+Number = float | np.integer[Any] | np.floating[Any]
 
 
-class Value(Scalar):
+class _Operator(Protocol):
+    """A binary operator's type: of numbers a Value, with an array a Tensor."""
+
+    @overload
+    def __call__(self, other: Value | Number, /) -> Value: ...
+    @overload
+    def __call__(self, other: Any, /) -> Tensor: ...
+
+
+def _binary(op: Op) -> _Operator:
+    method: Any = binary_method(op)
+    return method  # type: ignore[no-any-return]
+
+
+def _reflected(op: Op) -> _Operator:
+    method: Any = reflected_method(op)
+    return method  # type: ignore[no-any-return]
+
+
+def _unary(op: Op) -> Callable[[Value], Value]:
+    return unary_method(op)
+
+
+class Value(Differentiable, Scalar):
     """A real number in the computation graph.
 
     `data` is a Python float, `grad` a float once `backward()` of something computed from it has
@@ -28,18 +57,9 @@ class Value(Scalar):
 
     __slots__ = ()
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return apply_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return apply_function(function, args, kwargs)
-
-    def __init__(self, data: Any, *, name: str | None = None) -> None:
-        if isinstance(data, Node):
-            raise TypeError(
-                f"Value({type(data).__name__}) would cut it from its graph; use the node itself, "
-                "or .detach() for a constant"
-            )
+    def __init__(self, data: Any, *, name: str | None = None, **unknown: Never) -> None:
+        if unknown or isinstance(data, Node):
+            refuse_arguments("Value", data, unknown)
         self._data = to_float(data, "Value")
         self._grad = None
         self.op = None
@@ -49,73 +69,76 @@ class Value(Scalar):
     def _convert(self, value: Any, what: str) -> float:
         return to_float(value, f"Value.{what}")
 
-    def backward(self, cotangent: float | None = None, *, record: bool = False) -> None:
-        """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.
-
-        Leaves accumulate over calls. With `record`, gradients are nodes that can be differentiated;
-        such a gradient holds on to its graph until `zero_grad()`.
-        """
-        backward(self, cotangent, record=record)
-
-    def jacobian(self, x: Node) -> Any:
-        """d(self)/dx, of x's shape; x is any node this depends on.
-
-        Raises `ValueError` where this does not depend on x, with the reason.
-        """
-        return jacobian(self, x)
-
-    def why_no_grad(self, x: Node) -> str:
-        """Why `x.grad` is None after `self.backward()`: the link that is missing, in words."""
-        return errors.why_unreached(self, x)
-
-    def detach(self) -> Value:
-        """The same number as a constant: no gradient flows through it."""
-        value = Value(self._data)
-        value._meta = Meta(name=self.name, constant=True)
-        return value
-
     def item(self) -> float:
         """The number."""
         return self._data  # type: ignore[no-any-return]
-
-    def __float__(self) -> float:
-        raise TypeError(
-            "float(v), which math's functions call, would drop the gradient; use tg.exp and the "
-            "like, or v.data for the plain number"
-        )
-
-    def __format__(self, spec: str) -> str:
-        return format(self._data if spec else str(self), spec)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
         return f"Value(data={self._data!r}, grad={self._grad!r}{name})"
 
-    __add__ = binary_method(ops.add)
-    __radd__ = reflected_method(ops.add)
-    __sub__ = binary_method(ops.subtract)
-    __rsub__ = reflected_method(ops.subtract)
-    __mul__ = binary_method(ops.multiply)
-    __rmul__ = reflected_method(ops.multiply)
-    __truediv__ = binary_method(ops.divide)
-    __rtruediv__ = reflected_method(ops.divide)
-    __pow__ = binary_method(ops.pow)
-    __rpow__ = reflected_method(ops.pow)
-    __neg__ = unary_method(ops.negative)
+    # What code that walks micrograd's graphs reads.
 
-    __abs__ = unary_method(ops.abs)
+    @property
+    def _op(self) -> str:
+        return "" if self.op is None else self.op.name
 
-    exp = unary_method(ops.exp)
-    log = unary_method(ops.log)
-    sqrt = unary_method(ops.sqrt)
-    square = unary_method(ops.square)
-    sin = unary_method(ops.sin)
-    cos = unary_method(ops.cos)
-    tanh = unary_method(ops.tanh)
-    sigmoid = unary_method(ops.sigmoid)
-    softplus = unary_method(ops.softplus)
-    relu = unary_method(ops.relu)
-    abs = unary_method(ops.abs)
+    @property
+    def _prev(self) -> set[Node]:
+        return set(self.parents())
 
-    def clip(self, min: float | None = None, max: float | None = None) -> Any:
-        return ops.clip(self, min=min, max=max)
+    @property
+    def label(self) -> str:
+        """The name, as micrograd's lecture calls it; "" where there is none."""
+        return self.name or ""
+
+    @label.setter
+    def label(self, label: str) -> Never:
+        raise AttributeError(f"a label is called name here; write v.name = {label!r}")
+
+    __add__ = _binary(ops.add)
+    __radd__ = _reflected(ops.add)
+    __sub__ = _binary(ops.subtract)
+    __rsub__ = _reflected(ops.subtract)
+    __mul__ = _binary(ops.multiply)
+    __rmul__ = _reflected(ops.multiply)
+    __truediv__ = _binary(ops.divide)
+    __rtruediv__ = _reflected(ops.divide)
+    __pow__ = _binary(ops.pow)
+    __rpow__ = _reflected(ops.pow)
+    __neg__ = _unary(ops.negative)
+    __abs__ = _unary(ops.abs)
+
+    exp = _unary(ops.exp)
+    log = _unary(ops.log)
+    sqrt = _unary(ops.sqrt)
+    square = _unary(ops.square)
+    sin = _unary(ops.sin)
+    cos = _unary(ops.cos)
+    tanh = _unary(ops.tanh)
+    sigmoid = _unary(ops.sigmoid)
+    softplus = _unary(ops.softplus)
+    relu = _unary(ops.relu)
+    abs = _unary(ops.abs)
+
+    # NumPy's functions call these, by its names, on arrays that hold Values.
+
+    __ceil__ = _unary(ops.ceil)
+    __floor__ = _unary(ops.floor)
+    arccos = _unary(ops.acos)
+    arccosh = _unary(ops.acosh)
+    arcsin = _unary(ops.asin)
+    arcsinh = _unary(ops.asinh)
+    arctan = _unary(ops.atan)
+    arctan2 = _binary(ops.atan2)
+    arctanh = _unary(ops.atanh)
+    conjugate = _unary(ops.identity)
+    cosh = _unary(ops.cosh)
+    expm1 = _unary(ops.expm1)
+    fabs = _unary(ops.abs)
+    log1p = _unary(ops.log1p)
+    log2 = _unary(ops.log2)
+    log10 = _unary(ops.log10)
+    rint = _unary(ops.round)
+    sinh = _unary(ops.sinh)
+    tan = _unary(ops.tan)

@@ -28,17 +28,16 @@ def flow(
     *,
     within: Container[Node] | None = None,
     fixed: Container[Node] = (),
-    stops: Container[Node] = (),
 ) -> dict[Node, Any]:
     """What arrives at every node, the seeds included.
 
     `order` lists the nodes, consumers first. `step(node, index, g)` is what a node that received g
     hands to its input `index` (None: nothing); contributions add up. Only nodes `within` receive,
-    constants and `fixed` nodes do not; `stops` hand nothing on.
+    constants and `fixed` nodes do not.
     """
     found: dict[Node, Any] = dict(seeds)
     for node in order:
-        if node.op is None or node in stops or node not in found:
+        if node.op is None or node not in found:
             continue
         g = found[node]
         for index, x in enumerate(node.inputs):
@@ -66,8 +65,8 @@ def sweep(
 ) -> dict[Node, Any]:
     """The cotangent of every node that `root` depends on, given the root's, consumers first.
 
-    With `toward`, only along paths to those nodes, and not beyond them. With `record`, rules run on
-    nodes and the cotangents are nodes (or constants); the seed may be a node.
+    With `toward`, only along paths to those nodes. With `record`, rules run on nodes and the
+    cotangents are nodes (or constants); the seed may be a node.
     """
     return sweeper(root, record=record, toward=toward)(seed)
 
@@ -87,16 +86,15 @@ def sweeper(
         order = [node for node in order if node in within]
         for node in order:  # steps look at the input they hand to; others may be written into too
             errors.refuse_overwritten(node)
-    stops = frozenset(toward or ())
     if record:
 
         def run(seed: Any) -> dict[Node, Any]:
             with recording_rules():
-                return flow(order, {root: seed}, recorded, within=within, stops=stops)
+                return flow(order, {root: seed}, recorded, within=within)
 
         return run
     step: Step = checked if in_debug(root) else contribution
-    return lambda seed: flow(order, {root: seed}, step, within=within, stops=stops)
+    return lambda seed: flow(order, {root: seed}, step, within=within)
 
 
 def recorded(node: Node, index: int, g: Any) -> Any:

@@ -16,7 +16,7 @@ GREEN, RED = "#1a7f37", "#cf222e"
 Line = tuple[str, str]  # what a line starts with, and the text beside it
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Judged:
     """What is to be said about one gradient.
 
@@ -38,6 +38,8 @@ class Judged:
 
     def __str__(self) -> str:
         return table([self])
+
+    __repr__ = __str__
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,7 +79,14 @@ class Findings(Generic[F]):
     def __len__(self) -> int:
         return len(self.findings)
 
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient is right."""
+        return bool(self)
+
     def __getitem__(self, key: Any) -> F:
+        if isinstance(key, int):
+            return self.findings[key]
         for finding in self.findings:
             if finding.answers(key):
                 return finding

@@ -9,7 +9,7 @@ from ..graph.node import Node
 from .findings import Findings, Judged
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Finding(Judged):
     """What is to be said about one claim.
 

@@ -201,7 +201,8 @@ def carried(
     seeds: dict[Node, Vector] = {}
     for x, delta in sites:
         seeds[x] = seeds[x] + delta if x in seeds else delta
-    return flow(order, seeds, within=within, fixed=blocked, stops=blocked)
+    passing = (node for node in order if node not in blocked)
+    return flow(passing, seeds, within=within, fixed=blocked)
 
 
 _SHAKE = 1e-8

@@ -154,6 +154,11 @@ def largest(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
+def running_sum(xp: Namespace, x: Array, axis: int) -> Array:
+    """xp.cumulative_sum(x), which NumPy has from 2.1 on."""
+    return np.cumsum(x, axis=axis) if xp is np else xp.cumulative_sum(x, axis=axis)
+
+
 def anywhere(mask: Array) -> bool:
     """Whether any entry of a boolean array, a node that holds one or a bool is True."""
     mask = raw(mask)

@@ -51,10 +51,12 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Any, ...]:
+        """What the op was given, in order: nodes, and numbers or arrays that are constants."""
         raise NotImplementedError
 
     @property
     def operands(self) -> tuple[Any, ...]:
+        """The values of `inputs` when the node was recorded."""
         raise NotImplementedError
 
     @property
@@ -97,6 +99,11 @@ class Node:
 
     def __reduce__(self) -> Any:
         """Leaves copy and pickle, with their gradient; a result would drag its graph along."""
+        if self._meta is not None and self._meta.argument:
+            raise TypeError(
+                "a copy of a transform's argument would be cut from its derivative; use it as it "
+                "is, or tg.identity(x), which records"
+            )
         if self.op is not None:
             raise TypeError(
                 f"a result of {self.op.name} cannot be copied or pickled: its graph would come "
@@ -106,6 +113,7 @@ class Node:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes; () for a number."""
         raise NotImplementedError
 
     @property
@@ -196,7 +204,7 @@ class Node:
 def _leaf(
     kind: Any, data: Any, grad: Any, name: str | None, scope: tuple[str, ...], constant: bool
 ) -> Any:
-    leaf = kind(data)
+    leaf = _blank(kind, data)
     leaf._grad = grad
     leaf._meta = Meta(name=name, scope=scope, constant=constant)
     return leaf
@@ -267,7 +275,6 @@ class Array(Node):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
         return self._data.shape  # type: ignore[no-any-return]
 
 
@@ -285,9 +292,12 @@ def written(x: Node, recorded: Any) -> bool:
     )
 
 
-def fresh(like: Node, data: Any) -> Any:
-    """A new leaf of the kind of `like` that holds `data` itself."""
-    kind: Any = type(like) if isinstance(like, Scalar) else Array.result
+def fresh(like: Node | None, data: Any) -> Any:
+    """A new leaf of the kind of `like` (None: an array's) that holds `data` itself."""
+    return _blank(type(like) if isinstance(like, Scalar) else Array.result, data)
+
+
+def _blank(kind: Any, data: Any) -> Any:
     leaf = object.__new__(kind)
     leaf._data, leaf._grad, leaf.op, leaf._meta = data, None, None, None
     if isinstance(leaf, Scalar):

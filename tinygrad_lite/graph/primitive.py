@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from .record import (
     record_scalar,
     unary_method,
 )
+from .reflexes import keyword_advice
+
+A = TypeVar("A", bound=Array)
 
 
 class _Called(Op):
@@ -80,7 +83,10 @@ class _Called(Op):
         for key in params:
             if key not in self.defaults:
                 known = ", ".join(self.defaults) or "none"
-                raise TypeError(f"{self.name}: no setting called {key!r} (settings: {known})")
+                raise TypeError(
+                    f"{self.name}: no setting called {key!r} (settings: {known})"
+                    + keyword_advice(key)
+                )
         complete = {**self.defaults, **params}
         for key, value in complete.items():
             if value is inspect.Parameter.empty:
@@ -121,6 +127,10 @@ class Primitive(_Called):
         if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
             self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
 
+    @overload
+    def __call__(self, x: A, /, *rest: Any, **params: Any) -> A: ...
+    @overload
+    def __call__(self, *inputs: Any, **params: Any) -> Any: ...
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         if not params and not self.defaults and len(inputs) == self.arity:  # most calls
             for x in inputs:

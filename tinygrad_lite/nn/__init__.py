@@ -1,6 +1,6 @@
 """Neural networks: micrograd's neurons on Values, modules and losses on Tensors."""
 
-from ..graph.public import names_of
+from ..graph.public import present
 from ..ops import cross_entropy
 from . import init
 from .layers import BatchNorm, Dropout, LayerNorm, Linear, Sequential
@@ -24,4 +24,4 @@ __all__ = [
     "init",
     "mse",
 ]
-__dir__ = names_of(__name__)
+present(__name__)

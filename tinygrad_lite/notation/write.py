@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from ..backprop.chain import contribution
+from ..backprop.chain import contribution, is_constant, local
+from ..graph.context import recording_rules
 from ..graph.meta import Meta
-from ..graph.node import Array, Node, Scalar, raw
+from ..graph.node import Array, Node, fresh, raw
 from ..graph.op import ATOM, PRODUCT, SUM, UNARY, Op
 
 Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` gives it
@@ -25,7 +26,6 @@ Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` 
 _DEPTH = 4  # unnamed inputs are written out this deep; what lies below is an ellipsis
 _RULE_DEPTH = 12  # no rule nests deeper
 _ELLIPSIS = {"text": "…", "latex": r"\ldots", "numpy": "..."}
-_new = object.__new__
 
 
 class _Text(NamedTuple):
@@ -49,12 +49,11 @@ def local_text(node: Node, index: int, names: Names, style: str = "text", *, dep
     op = node.op
     if op is None or not op.elementwise:
         raise ValueError(f"{op} has no local derivative; use pullback_text")
-    rule = op.rules[index]
-    if not callable(rule):
-        return _number(rule)
-    twin, inputs, known = _stand_ins(node, names, style, depth)
-    local = _aside(lambda: rule(ops, twin, *inputs, **node.params))
-    return _expression(local, known, style, _RULE_DEPTH).body
+    if is_constant(op, index):
+        return _number(local(op, index, None, None, (), {}))
+    twin, known = _stand_in(node, names, style, depth)
+    slope = _aside(lambda: local(op, index, ops, twin, twin.inputs, node.params))
+    return _expression(slope, known, style, _RULE_DEPTH).body
 
 
 def pullback_text(
@@ -70,72 +69,50 @@ def pullback_text(
 
     The sum over axes along which the input was broadcast is included.
     """
-    twin, inputs, known = _stand_ins(node, names, style, depth)
-    g = _leaf(node, node.data)
-    known[id(g)] = _Text(cotangent, ATOM if cotangent.isidentifier() else SUM)
-    result = _aside(lambda: contribution(twin, index, g, record=True))
-    del inputs
+    twin, known = _stand_in(node, names, style, depth)
+    G = _leaf(node.data)
+    known[id(G)] = _Text(cotangent, ATOM if cotangent.isidentifier() else SUM)
+    result = _aside(lambda: contribution(twin, index, G, record=True))
     return _expression(result, known, style, _RULE_DEPTH).body
 
 
 def _aside(compute: Callable[[], Any]) -> Any:
-    """What `compute` gives outside of the user's scopes and settings; a rule that is run to be
+    """What a rule gives, recorded outside of the user's scopes and settings; one that is run to be
     written may overflow without a warning."""
 
     def quietly() -> Any:
-        with np.errstate(all="ignore"):
+        with recording_rules(), np.errstate(all="ignore"):
             return compute()
 
     return contextvars.Context().run(quietly)
 
 
-def _stand_ins(
-    node: Node, names: Names, style: str, depth: int
-) -> tuple[Node, tuple[Any, ...], dict[int, _Text]]:
-    """A twin of `node` on fresh leaves, the leaves (and constants), and what each is written as."""
+def _stand_in(node: Node, names: Names, style: str, depth: int) -> tuple[Array, dict[int, _Text]]:
+    """A twin of `node` on fresh leaves, and what each is written as. All are arrays, a Value's
+    too: masks of arrays keep their origin."""
     known = {id(x): _Text(names[id(x)], ATOM) for x in node.inputs if id(x) in names}
     inputs = []
     for x, a in zip(node.inputs, node.operands, strict=True):
-        if not isinstance(x, Node):
-            inputs.append(x)
-            continue
-        leaf = _leaf(x, a)
-        known[id(leaf)] = _expression(x, names, style, depth)
-        inputs.append(leaf)
-    twin = _leaf(node, node.data)
-    twin.op = node.op
-    if isinstance(twin, Scalar):
-        if len(inputs) > 2:
-            twin._x, twin._a = tuple(inputs), node.operands
-        else:
-            twin._x, twin._y, twin._a, twin._b = (
-                (*inputs, *node.operands)
-                if len(inputs) == 2
-                else (inputs[0], None, node.operands[0], None)
-            )
-    else:
-        assert isinstance(twin, Array)
-        twin.inputs, twin.operands = tuple(inputs), node.operands
+        inputs.append(_leaf(a) if isinstance(x, Node) else x)
+        if isinstance(x, Node):
+            known[id(inputs[-1])] = _expression(x, names, style, depth)
+    twin = _leaf(node.data)
+    twin.op, twin.inputs, twin.operands = node.op, tuple(inputs), tuple(map(raw, inputs))
     twin._meta = Meta(params=node.params)
     known[id(twin)] = _expression(node, names, style, depth)
-    return twin, tuple(inputs), known
+    return twin, known
 
 
-def _leaf(like: Node, data: Any) -> Any:
-    """A fresh leaf of the class of `like` that holds `data`."""
-    leaf: Any = _new(type(like))
-    leaf._data, leaf._grad, leaf.op, leaf._meta = data, None, None, None
-    if isinstance(leaf, Scalar):
-        leaf._x = leaf._y = leaf._a = leaf._b = None
-    else:
-        leaf.inputs = leaf.operands = ()
-    return leaf
+def _leaf(data: Any) -> Any:
+    return fresh(None, np.asarray(data) if isinstance(data, float) else data)
 
 
 def _expression(value: Any, names: Mapping[int, Any], style: str, depth: int) -> _Text:
     """A node or constant by its name, else written out."""
     if id(value) in names or not isinstance(value, Node) or value.op is None:
         return _atom(value, names, style)
+    if value.op.plain and not value.shape:
+        return _Text(_number(float(value.data)), ATOM)  # a size, say
     if depth == 0:
         return _Text(_ELLIPSIS[style], ATOM)
     return _operation(value, names, style, depth - 1)

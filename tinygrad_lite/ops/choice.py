@@ -8,7 +8,7 @@ from ..graph.backend import anywhere
 from ..graph.primitive import elementwise
 from .comparison import indicator
 
-__all__ = ["abs", "ceil", "clip", "floor", "maximum", "minimum", "round", "sign", "where"]
+__all__ = ["ceil", "clip", "floor", "maximum", "minimum", "sign", "where"]
 
 
 @elementwise("|{0}|", r"\left|{0}\right|", numpy="np.abs({0})")

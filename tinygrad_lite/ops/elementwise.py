@@ -39,7 +39,6 @@ __all__ = [
     "logaddexp",
     "multiply",
     "negative",
-    "pow",
     "sin",
     "sinh",
     "sqrt",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph.backend import add_up, extreme, largest, repeat
+from ..graph.backend import add_up, extreme, largest, repeat, running_sum
 from ..graph.primitive import primitive
 from .comparison import indicator
 from .constants import Axis, entries, entries_of, reduced_axes, shape_of
@@ -18,12 +18,9 @@ __all__ = [
     "cumulative_sum",
     "log_softmax",
     "logsumexp",
-    "max",
     "mean",
-    "min",
     "prod",
     "softmax",
-    "sum",
 ]
 
 
@@ -151,12 +148,14 @@ prod.pull(_prod_pull)
 def cumulative_sum(xp: Any, x: Any, *, axis: int | None = None) -> Any:
     """Running sum along `axis` (which a vector need not name): y_i = x_0 + ... + x_i.
     The gradient is the running sum of G from the other end."""
-    return xp.cumulative_sum(x, axis=axis)
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"axis is needed for {x.ndim} axes")
+    return running_sum(xp, x, 0 if axis is None else axis)
 
 
 def _cumulative_sum_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: int | None) -> Any:
     axis = 0 if axis is None else axis
-    return xp.flip(xp.cumulative_sum(xp.flip(G, axis=axis), axis=axis), axis=axis)
+    return xp.flip(running_sum(xp, xp.flip(G, axis=axis), axis), axis=axis)
 
 
 cumulative_sum.pull(_cumulative_sum_pull)

@@ -39,7 +39,10 @@ def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
     """x in another floating dtype. The gradient comes back in x's. Raises `TypeError` for others:
     x.data.astype(...) gives a plain array."""
     if not xp.isdtype(np.dtype(dtype) if xp is np else dtype, "real floating"):
-        raise TypeError("only floating dtypes have gradients; x.data.astype(...) is plain")
+        raise TypeError(
+            "only floating dtypes have gradients; "
+            "x.data.astype(...) is plain: the gradient stops there"
+        )
     return xp.astype(x, dtype)
 
 

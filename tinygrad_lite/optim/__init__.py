@@ -1,7 +1,7 @@
 """Optimisers: they move parameters (Values or Tensors) against their gradients."""
 
-from ..graph.public import names_of
+from ..graph.public import present
 from .optimizers import SGD, Adam, AdamW, Optimizer
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
-__dir__ = names_of(__name__)
+present(__name__)

@@ -3,11 +3,11 @@
 Every function draws into `ax` or into a new figure, returns the Axes, and never shows a window.
 """
 
-from ..graph.public import names_of
+from ..graph.public import present
 from .boundary import decision_boundary
 from .gradients import gradient_flow
 from .matrix import jacobian
 from .runs import history
 
 __all__ = ["decision_boundary", "gradient_flow", "history", "jacobian"]
-__dir__ = names_of(__name__)
+present(__name__)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..check.findings import Findings, Judged, Line
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FunctionFinding(Judged):
     """What is to be said about the gradient of one input.
 

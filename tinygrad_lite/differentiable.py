@@ -1,0 +1,139 @@
+"""What `Value` and `Tensor` have in common: derivatives, NumPy's protocols, and refusals."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any, Never, Self, TypeVar
+
+from . import ops
+from .backprop.backward import backward
+from .backprop.jacobians import jacobian
+from .graph import errors
+from .graph.meta import Meta
+from .graph.node import Node, fresh
+from .graph.reflexes import NODES, advice, refuse_keywords
+from .protocols import apply_function, apply_ufunc
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Absent:
+    """An attribute that habit expects: to ask for it or to set it raises the line that works.
+
+    One per name, since `__getattr__` would make every attribute of every node slow to read: a sweep
+    over Values took twice as long.
+    """
+
+    def __init__(self, name: str, line: str) -> None:
+        self.name, self.line = name, line
+
+    def __get__(self, node: Any, kind: type) -> Never:
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.name!r}{advice(self.line)}",
+            name=self.name,
+            obj=kind if node is None else node,
+        )
+
+    def __set__(self, node: Any, value: Any) -> Never:
+        self.__get__(node, type(node))
+
+
+class _Kind(type):
+    """What lists a class of nodes without what it has not (only a metaclass is asked)."""
+
+    def __dir__(cls) -> list[str]:
+        return [name for name in super().__dir__() if name not in NODES]
+
+
+class Differentiable(Node, metaclass=_Kind):
+    """A node as users hold it."""
+
+    __slots__ = ()
+
+    def backward(self, cotangent: Any = None, *, record: bool = False, **unknown: Never) -> None:
+        """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.
+
+        A single entry needs no cotangent; any other shape does: the gradient of the loss with
+        respect to this. Leaves accumulate over calls. With `record`, gradients are nodes that can
+        be differentiated; such a gradient holds on to its graph until `zero_grad()`.
+        """
+        if unknown:
+            refuse_keywords("backward", unknown)
+        backward(self, cotangent, record=record)
+
+    def jacobian(self, x: Node) -> Any:
+        """d(self)/dx, of shape self.shape + x.shape; x is any node this depends on.
+
+        One sweep per entry. Raises `ValueError` where this does not depend on x, with the reason.
+        """
+        return jacobian(self, x)
+
+    def why_no_grad(self, x: Node) -> str:
+        """Why `x.grad` is None after `self.backward()`: the link that is missing, in words."""
+        return errors.why_unreached(self, x)
+
+    def detach(self) -> Self:
+        """The same number or array as a constant: no gradient flows through it."""
+        node = fresh(self, self._data)
+        node._meta = Meta(name=self.name, constant=True)
+        return node  # type: ignore[no-any-return]
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Self:
+        """Limited to [min, max]; a bound may be None. The derivative is 1 inside and at the bounds,
+        else 0."""
+        return ops.clip(self, min=min, max=max)  # type: ignore[no-any-return]
+
+    def item(self) -> float:
+        """The single entry as a Python float."""
+        raise NotImplementedError
+
+    def __float__(self) -> float:
+        raise TypeError(
+            f"float({type(self).__name__}), which math's functions and writing into an array call, "
+            "would drop the gradient; use tg.exp and the like, tg.stack or tg.asarray for arrays "
+            "of nodes, or .item() for the plain number, where the gradient stops"
+        )
+
+    def __format__(self, spec: str) -> str:
+        if spec and prod(self.shape) != 1:
+            raise TypeError(
+                f"a format like {spec!r} takes one number, not shape {self.shape}; use "
+                "np.array2string(t, ...)"
+            )
+        return format(self.item() if spec else str(self), spec)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return apply_function(function, args, kwargs)
+
+    def __dir__(self) -> list[str]:
+        return dir(type(self))
+
+
+for _name, _line in NODES.items():  # unseen by type checkers, which report an unknown attribute
+    setattr(Differentiable, _name, _Absent(_name, _line))
+
+
+def refuse_arguments(kind: str, data: Any, unknown: Mapping[str, object]) -> None:
+    """Raise `TypeError` for a node to be wrapped once more, and for unknown keywords."""
+    if isinstance(data, Node):
+        raise TypeError(
+            f"{kind}({type(data).__name__}) would cut it from its graph; use the node itself, "
+            "or .detach() for a constant"
+        )
+    refuse_keywords(kind, unknown)
+
+
+def dress(method: F, function: Callable[..., Any]) -> F:
+    """Give a method the name, the docstring and the signature of the function that it calls."""
+    signature = inspect.signature(function)
+    first, *others = signature.parameters.values()
+    dressed: Any = method
+    dressed.__signature__ = signature.replace(parameters=[first.replace(name="self"), *others])
+    dressed.__name__ = function.__name__
+    dressed.__doc__ = getattr(function, "forward", function).__doc__
+    return method

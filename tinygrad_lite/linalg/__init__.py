@@ -1,0 +1,9 @@
+"""Linear algebra by the Array API's names: `tg.linalg.solve(A, b)`."""
+
+from ..functions.arrange import matrix_transpose as matrix_transpose
+from ..functions.linalg import *
+from ..graph.public import present
+from ..ops.linalg import *
+from ..ops.shape import diagonal as diagonal
+
+present(__name__)
