@@ -14,7 +14,7 @@ import torch
 import tinygrad_lite as tg
 
 from .grow import run_theirs
-from .program import Leaf, Program, is_moving, weighted
+from .program import Leaf, Program, Step, is_moving, weighted
 from .reference import tensor
 
 Nodes = list[Any]

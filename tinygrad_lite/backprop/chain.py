@@ -170,8 +170,8 @@ def is_activation(op: Op, params: Mapping[str, Any] = NO_PARAMS) -> bool:
 
 
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
-    """Bring a contribution to its input's kind, shape and dtype: sum over the axes along which the op
-    broadcast the input. This is the only place that un-broadcasts."""
+    """Bring a contribution to its input's kind, shape and dtype: sum over the axes along which the
+    op broadcast the input. This is the only place that un-broadcasts."""
     if isinstance(x, Scalar):
         if isinstance(c, (float, Scalar)):
             return c if type(c) is not np.float64 else float(c)

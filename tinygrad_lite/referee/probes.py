@@ -197,10 +197,10 @@ class Function:
         self, arguments: tuple[Any, ...], upstream: list[np.ndarray]
     ) -> list[np.ndarray | None]:
         """What backward gives for every input, in the precision of `arguments`."""
-        values, cache, outputs = self.value(arguments)
-        dys = [like(r, d.astype(y.dtype)) for r, d, y in zip(outputs, upstream, values, strict=True)]
+        values, cache, ys = self.value(arguments)
+        dys = [like(r, d.astype(y.dtype)) for r, d, y in zip(ys, upstream, values, strict=True)]
         if self.backward is None:
-            return _torch_gradients(outputs, arguments, dys)
+            return _torch_gradients(ys, arguments, dys)
         found = self.backward(*dys, *arguments) if cache is NO_CACHE else self.backward(*dys, cache)
         if isinstance(found, dict):
             found = [found.get(name, found.get(f"d{name}")) for name in self.names]
