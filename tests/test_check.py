@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from domains import samples
 
 import tinygrad_lite as tg
 from tinygrad_lite.check import KINDS, Finding, WrongGradient
@@ -16,6 +17,7 @@ from tinygrad_lite.check.faults import Fault
 from tinygrad_lite.check.scales import Meaning
 from tinygrad_lite.check.search import Explanation
 from tinygrad_lite.graph.node import raw, topological_order
+from tinygrad_lite.ops import registry
 
 
 class Layer:
@@ -150,6 +152,7 @@ def test_scalars_and_nested_lists() -> None:
         ({"W": [["a", "b"]]}, TypeError, "holds something that is not a number"),
         ({"W": None}, TypeError, "None; has backward"),
         ({"W": np.full((5, 4), np.nan)}, ValueError, r"NaN at \(0, 0\) \(20 of 20 entries\)"),
+        ({"W": [[np.inf] * 4] * 5}, ValueError, r"infinite at \(0, 0\) \(20 of 20 entries\)"),
         ({"W": np.ones((5, 4), dtype=complex)}, TypeError, "complex"),
         ({3: 1.0}, TypeError, "a claim's key is of type int"),
         ([1.0], TypeError, "claims is a list"),
@@ -160,6 +163,79 @@ def test_what_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         tg.check(layer.E, claims)
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize("name", sorted(registry))
+def test_a_wrong_claim_beside_any_op_is_wrong(name: str) -> None:
+    """Stacks, no axes, no entries, settings of every form: a verdict, not an error of its own."""
+    rng = np.random.default_rng(0)
+    for domain, case in samples(name):
+        inputs = [tg.Tensor(a) if a.dtype.kind == "f" else a for a in domain.inputs(case, rng)]
+        y = registry[name](*inputs, **case.settings)
+        E = tg.sum(y * rng.normal(size=y.shape) * tg.isfinite(y))
+        E.backward()
+        claims = {
+            x: x.grad + rng.normal(size=x.shape)
+            for x in inputs
+            if isinstance(x, tg.Tensor) and x.grad is not None and x.grad.size
+        }
+        assert not claims or not any(f.verdict == "right" for f in tg.check(E, claims)), case
+
+
+X = np.array([[0.3, -0.4], [0.9, 0.5]])
+STACK = np.arange(18.0).reshape(2, 3, 3) / 9 + 3 * np.eye(3)
+
+
+@pytest.mark.parametrize(
+    ("make", "data"),
+    [
+        (lambda x: tg.sigmoid(x * tg.isfinite(x.data)), X),
+        (lambda x: tg.where(x.data > 0, tg.sigmoid(x), x), X),
+        (lambda x: tg.tanh(x ** np.array([2, 3], np.uint8) - np.array([3, 200], np.uint8)), X),
+        (lambda x: np.arctanh(True - x * 0.5), np.array(0.6)),
+        (lambda x: tg.softplus(x + 1) + tg.sigmoid(x * True), np.array(0.6)),
+        (lambda x: tg.softmax(x, axis=(0, 1)), X),
+        (lambda x: tg.log_softmax(x, axis=(1, 0)), X),
+        (tg.logabsdet, STACK),
+        (tg.det, STACK),
+        (lambda x: tg.solve(x, np.ones((2, 3, 2))), STACK),
+        (lambda x: x + tg.sum(tg.Tensor([])), X),
+    ],
+)
+def test_numbers_masks_and_stacks_are_read(make: Any, data: Any) -> None:
+    x = tg.Tensor(data, name="x")
+    y = make(x)
+    E = tg.sum(y * np.linspace(1, 2, y.data.size).reshape(y.shape))
+    E.backward()
+    assert tg.check(E, {x: x.grad})
+    report = tg.check(E, {x: x.grad * (1 + x.data)})
+    assert report["x"].verdict == "wrong"
+
+
+def test_mistakes_at_a_softmax_over_several_axes_and_a_stack_of_determinants() -> None:
+    x, C = tg.Tensor(X, name="x"), np.array([[1.0, 2.0], [3.0, 5.0]])
+    y = tg.softmax(x, axis=(0, 1))
+    report = tg.check(tg.sum(y * C), {x: C * y.data * (1 - y.data)})
+    assert "only the diagonal of softmax's derivative" in report["x"].explanation
+    A, c = tg.Tensor(STACK, name="A"), np.array([1.0, 2.0])
+    slope = c[:, None, None] * np.linalg.inv(STACK).mT
+    report = tg.check(tg.sum(tg.logabsdet(A) * c), {A: np.linalg.det(STACK)[:, None, None] * slope})
+    assert "the derivative of det stands" in report["A"].explanation
+
+
+@pytest.mark.parametrize("node", [tg.Value(0.0), tg.Tensor(0.0)])
+def test_a_kink_without_axes(node: Any) -> None:
+    E = tg.relu(node) * 2
+    assert tg.check(E, {node: 2.0})
+    assert not tg.check(E, {node: 2.5})
+
+
+def test_a_factor_close_to_1_is_not_printed_as_1() -> None:
+    x = tg.Tensor([0.3, -0.4, 0.9], name="x")
+    E = tg.sum(tg.tanh(x) ** 2)
+    E.backward()
+    assert "yours is (1 + 1e-11) x" in tg.check(E, {x: x.grad * (1 + 1e-11)})["x"].explanation
 
 
 def test_a_plain_array_is_a_constant_and_the_way_out_is_named() -> None:
