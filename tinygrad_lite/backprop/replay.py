@@ -70,7 +70,8 @@ def replay(
         return found
 
     # A fresh context: recording is on, whatever the caller switched off.
-    return contextvars.Context().run(record)
+    quiet = np.errstate(all="ignore")  # NumPy warned when it was first computed
+    return contextvars.Context().run(quiet(record))
 
 
 def _recorded(order: list[Node]) -> dict[Node, Any]:
