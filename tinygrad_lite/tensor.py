@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from math import prod
 from typing import TYPE_CHECKING, Any, Concatenate, Never, ParamSpec, Protocol
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from . import functions, ops
 from .differentiable import Differentiable, dress, refuse_arguments
 from .graph.backend import namespace, to_array
-from .graph.context import in_rule
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
 from .graph.op import NO_PARAMS
@@ -107,21 +105,6 @@ class Tensor(Differentiable, Array):
         """The single entry as a Python float."""
         return float(self._data.item())
 
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return prod(self.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the entries."""
-        return self._data.dtype
-
     def __len__(self) -> int:
         return len(self._data)
 
@@ -174,28 +157,6 @@ class Tensor(Differentiable, Array):
     __rmatmul__ = _reflected(ops.matmul)
     __neg__ = _unary(ops.negative)
     __abs__ = _unary(ops.abs)
-
-    # Comparisons are plain, but within a rule constant nodes that keep their origin.
-
-    def __eq__(self, other: object) -> Any:
-        return ops.equal(self, other) if in_rule() else Array.__eq__(self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return ops.not_equal(self, other) if in_rule() else Array.__ne__(self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other)
-
-    __hash__ = object.__hash__
 
     exp = _unary(ops.exp)
     log = _unary(ops.log)

@@ -13,7 +13,7 @@ from .graph.backend import to_float
 from .graph.meta import Meta
 from .graph.node import Node, Scalar
 from .graph.op import Op
-from .graph.record import binary_method, reflected_method, unary_method
+from .graph.quick import binary_method, reflected_method, unary_method
 from .tensor import Tensor
 
 __all__ = ["Value"]

@@ -20,6 +20,7 @@ from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
 Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
+Rule = tuple[Node, dict[int, Node], Node]  # cotangent, leaves for inputs, result
 
 
 class Tape:
@@ -47,7 +48,7 @@ class Tape:
                     if not isinstance(x, Node) and id(x) in known:
                         self.names[id(a)] = known[id(x)]
         self._labels: dict[Node, str] = {}
-        self._rules: dict[tuple[Node, int], Any] = {}
+        self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
         for node in self.order:
@@ -178,7 +179,7 @@ class Tape:
             worst[x] = w + np.abs(self.g[x]) + 1e-9 * mean
         return worst
 
-    def _rule(self, node: Node, index: int) -> tuple[Node, dict[int, Node], Node] | None:
+    def _rule(self, node: Node, index: int) -> Rule | None:
         """The rule of a step as a graph of its own: its cotangent, leaves in place of the inputs,
         and its result. None where nothing is to be seen within."""
         op = node.op
