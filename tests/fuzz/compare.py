@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.overrides import TorchFunctionMode
 
 import tinygrad_lite as tg
 
@@ -24,6 +25,7 @@ SECOND = 1e-7  # for second derivatives
 SMALL, SMALL_SINGLE = 1e-3, 1e-2  # what is smaller is compared as if it were this large
 CLAIM_OFF_BY = 1e-6
 JUMP = 1e-6  # a change by so much of the largest entry is a jump, no rounding
+STEEP = 1e8  # times the noise: a step that is moved by more of its largest number jumps
 DRAWS, JUMPING = 3, 24  # draws of the noise, and more that look for jumps alone
 
 
@@ -33,8 +35,8 @@ class Mismatch(AssertionError):
 
 class Truth:
     """What PyTorch says about a program; `noise` disturbs every step by that much, relatively: its
-    result, and by what the same in its inputs would do to the result. (Where terms cancel, that is
-    what rounding does: a sum that is 0 up to rounding is moved off 0, which a factor cannot.)"""
+    result, and by what the same in its inputs and on the way would do to the result. (Where terms
+    cancel, rounding does that: a sum that is 0 up to rounding is moved off 0, as by no factor.)"""
 
     def __init__(
         self,
@@ -65,11 +67,13 @@ class Truth:
     def _disturbed(self, step: Step, y: torch.Tensor, values: list[torch.Tensor]) -> torch.Tensor:
         """A step's result moved; its slopes, at its own inputs, stay: a tie of two entries of a
         leaf is no accident of rounding. What jumps (a step such as ceil) is not moved either."""
-        inputs = {i: self._shaken(values[i].detach()) for i in step.inputs}
-        moved = run_theirs(step, inputs) - y.detach()
+        inputs = {i: values[i].detach() for i in step.inputs}
+        inputs |= {i: self._shaken(x) for i, x in inputs.items() if values[i].requires_grad}
+        with _Within(self._shaken):
+            moved = run_theirs(step, inputs) - y.detach()
         parts = [x.abs().max() for x in (y.detach(), *inputs.values()) if x.numel()]
         size = max(map(float, parts), default=0.0)
-        return self._shaken(y + torch.where(moved.abs() <= JUMP * size, moved, 0.0))
+        return self._shaken(y + torch.where(moved.abs() <= STEEP * self.noise * size, moved, 0.0))
 
     def _shaken(self, y: torch.Tensor) -> torch.Tensor:
         return y * tensor(1 + self.noise * self.draw.standard_normal(tuple(y.shape)))
@@ -113,6 +117,20 @@ class Truth:
         total = torch.stack(dots).sum()
         found = torch.autograd.grad(total, leaves, allow_unused=True)
         return [z if g is None else g.numpy() for g, z in zip(found, none, strict=True)]
+
+
+class _Within(TorchFunctionMode):
+    """Every result of PyTorch on the way to that of a step is disturbed as well."""
+
+    def __init__(self, shaken: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.shaken = shaken
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        y = function(*args, **(kwargs or {}))
+        return self.shaken(y) if isinstance(y, torch.Tensor) and y.is_floating_point() else y
 
 
 def _numpy(g: torch.Tensor | None) -> Any:
