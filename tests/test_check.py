@@ -224,6 +224,25 @@ def test_mistakes_at_a_softmax_over_several_axes_and_a_stack_of_determinants() -
     assert "the derivative of det stands" in report["A"].explanation
 
 
+@pytest.mark.parametrize("margin", [5.0, 13.0, 20.0, 30.0])
+def test_a_saturated_softmax_is_no_false_alarm(margin: float) -> None:
+    """1 - p keeps few digits where p is near 1: within a rule, which no operand shows."""
+    x = tg.Tensor([margin + 0.137, 1.34, -0.358], name="x")
+    p = np.exp(x.data) / np.exp(x.data).sum()
+    right = p - np.array([1.0, 0.0, 0.0])
+    for E in (tg.cross_entropy(x, np.array(0)), -tg.log_softmax(x)[0]):
+        assert tg.check(E, {x: right})
+        assert not tg.check(E, {x: right * [1, 1 + 1e-6, 1]})
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rounding_is_measured_where_large_numbers_cancel(seed: int) -> None:
+    """In whatever data: a step of the measure that looks like a jump would be left out."""
+    x = tg.Tensor(1e6 + np.random.default_rng(seed).normal(size=12))
+    v, E = x.data, tg.mean((x - tg.mean(x)) ** 2)
+    assert tg.check(E, {x: 2 * v / 12 - 2 * v.mean() / 12})
+
+
 @pytest.mark.parametrize("node", [tg.Value(0.0), tg.Tensor(0.0)])
 def test_a_kink_without_axes(node: Any) -> None:
     E = tg.relu(node) * 2

@@ -112,6 +112,32 @@ def test_a_printed_program_runs_and_gives_the_same_gradients(seed, needs):
         np.testing.assert_array_equal(given[f"v{i}"].grad, x.grad)
 
 
+TIE = np.array([[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]])  # equal sums, but for rounding
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("data", "names", "steady"),
+    [
+        ([1.0, 1.0], ["max"], True),
+        (0.0, ["relu"], True),
+        (2.0, ["ceil"], True),
+        (TIE, ["sum", "max"], False),
+        ([0.1, 0.2, -0.3], ["sum", "relu"], False),
+        ([1.0, -1.0], ["sum", "relu"], False),
+        (3.0, ["exp", "log", "ceil"], False),
+    ],
+)
+def test_kinks_met_by_rounding_are_told_from_those_of_the_data(data, names, steady, needs):
+    """A convention (ties of a leaf, relu'(0), ceil of a whole number) stays compared."""
+    needs("torch")
+    compare = oracle()[0]
+    along = {"sum": {"axis": -1}, "max": {"axis": -1}}
+    steps = [Step("", name, (i,), along.get(name, {})) for i, name in enumerate(names)]
+    program = Program(0, (Leaf(np.array(data), "Tensor"), *steps), {len(steps): np.array(1.0)})
+    assert compare.is_steady(program, (compare.sweeps,)) is steady
+
+
 @pytest.fixture
 def wrong_tanh(monkeypatch):
     """tanh with a derivative that is off by a millionth."""
