@@ -200,7 +200,7 @@ STACK = np.arange(18.0).reshape(2, 3, 3) / 9 + 3 * np.eye(3)
         (tg.logabsdet, STACK),
         (tg.det, STACK),
         (lambda x: tg.solve(x, np.ones((2, 3, 2))), STACK),
-        (lambda x: x + tg.sum(tg.Tensor([])), X),
+        (lambda x: x + tg.sum(tg.exp(tg.Tensor(np.zeros((3, 0))))), X),
     ],
 )
 def test_numbers_masks_and_stacks_are_read(make: Any, data: Any) -> None:
@@ -211,6 +211,13 @@ def test_numbers_masks_and_stacks_are_read(make: Any, data: Any) -> None:
     assert tg.check(E, {x: x.grad})
     report = tg.check(E, {x: x.grad * (1 + x.data)})
     assert report["x"].verdict == "wrong"
+
+
+def test_a_named_mask_is_read_as_numbers() -> None:
+    x, mask = tg.Tensor(X), X > 0
+    report = tg.check(tg.sum(tg.where(mask, tg.sigmoid(x), x)), {x: np.ones((2, 2))})
+    assert report["x"].verdict == "wrong"
+    assert mask.dtype == bool
 
 
 def test_mistakes_at_a_softmax_over_several_axes_and_a_stack_of_determinants() -> None:
