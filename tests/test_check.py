@@ -201,6 +201,7 @@ STACK = np.arange(18.0).reshape(2, 3, 3) / 9 + 3 * np.eye(3)
         (tg.det, STACK),
         (lambda x: tg.solve(x, np.ones((2, 3, 2))), STACK),
         (lambda x: x + tg.sum(tg.exp(tg.Tensor(np.zeros((3, 0))))), X),
+        (lambda x: tg.tanh(x) + tg.sum(none := x[x.data > 9]) + tg.sum(2 * none) + tg.sum(none), X),
     ],
 )
 def test_numbers_masks_and_stacks_are_read(make: Any, data: Any) -> None:
@@ -240,6 +241,14 @@ def test_a_saturated_softmax_is_no_false_alarm(margin: float) -> None:
     for E in (tg.cross_entropy(x, np.array(0)), -tg.log_softmax(x)[0]):
         assert tg.check(E, {x: right})
         assert not tg.check(E, {x: right * [1, 1 + 1e-6, 1]})
+
+
+def test_masks_within_a_rule_are_no_numbers_to_round() -> None:
+    A = tg.Tensor(np.array([[1.0, 2.0, 3.0], [0.5, 1.0, 2.0], [0.3, 0.2, 0.1]]))
+    E = tg.sum(tg.diagonal(A) ** 2)
+    right = np.diag(2 * np.diag(A.data))
+    assert tg.check(E, {A: right})
+    assert not tg.check(E, {A: right + 1e-9})
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -202,6 +202,9 @@ class Tape:
         def shake(a: Any) -> Any:
             return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
 
+        def numbers(old: Node, value: Any) -> Any:
+            return value if old.constant else shake(value)  # a mask or an index is no number
+
         twin = replay(self.root, adjust=lambda _, value: shake(value))
 
         def shaken(node: Node, index: int, g: Vector) -> Vector:
@@ -212,7 +215,7 @@ class Tape:
             else:
                 G, leaves, result = rule
                 data = {G: g} | {new: twin[node.inputs[i]].data for i, new in leaves.items()}
-                c = replay(result, data, adjust=lambda _, value: shake(value))[result].data
+                c = replay(result, data, adjust=numbers)[result].data
             # A kink is not conditioning: what jumps keeps the side it was recorded on.
             steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
             return shake(np.where(steady, c, calm))
@@ -248,8 +251,8 @@ def _size(node: Node, g: Vector, c: Vector) -> Any:
 
 
 def terms_of(node: Node) -> int:
-    """How many terms each entry of a sum or a mean has."""
-    return int(node.operands[0].size // max(node.data.size, 1))
+    """How many terms each entry of a sum or a mean has; 1 where there are none."""
+    return int(node.operands[0].size // max(node.data.size, 1)) or 1
 
 
 def in_fresh_context(function: Any, *args: Any) -> Any:
