@@ -244,11 +244,11 @@ def test_a_saturated_softmax_is_no_false_alarm(margin: float) -> None:
 
 
 def test_masks_within_a_rule_are_no_numbers_to_round() -> None:
-    A = tg.Tensor(np.array([[1.0, 2.0, 3.0], [0.5, 1.0, 2.0], [0.3, 0.2, 0.1]]))
+    A = tg.Tensor(np.array([[1.0, 2.0, 3.0], [0.5, 1.0, 2.0], [0.3, 0.2, 1e-4]]))
     E = tg.sum(tg.diagonal(A) ** 2)
     right = np.diag(2 * np.diag(A.data))
     assert tg.check(E, {A: right})
-    assert not tg.check(E, {A: right + 1e-9})
+    assert not tg.check(E, {A: right * (1 + 1e-6)})
 
 
 @pytest.mark.parametrize("seed", range(8))
