@@ -1,4 +1,4 @@
-"""The graph as `check` reads it: every form of operand, and how far rounding moves its gradients."""
+"""The graph as `check` reads it: every form of operand, and how far rounding moves a gradient."""
 
 from __future__ import annotations
 

@@ -151,14 +151,6 @@ class Node:
     def __pos__(self) -> Self:
         return self
 
-    @property
-    def _mask(self) -> Any:
-        """What NumPy's masked arrays ask an operand for, having taken its `_data`."""
-        raise TypeError(
-            "a masked array beside a node would take its data and lose the gradient; use "
-            ".filled() of the masked array, and tg.where"
-        )
-
     def __bool__(self) -> bool:
         return bool(self._data)
 
