@@ -8,6 +8,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..ops import registry
+from ..ops.constants import Axis, reduced_axes
 from .faults import Fault, Handed, left_out, pulled, swapped, with_other
 from .tape import Tape, Vector
 
@@ -161,7 +162,7 @@ def _reduction(tape: Tape, node: Node) -> Iterator[Fault]:
         yield Fault("norm", "missing-factor", 0.0, lambda g: _expand(node, g) * x, text)
 
 
-def _total(v: Vector, axis: int) -> Vector:
+def _total(v: Vector, axis: Axis) -> Vector:
     return np.sum(v, axis=axis, keepdims=True)
 
 
@@ -191,13 +192,18 @@ def _softmax(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         "the derivative of the logistic function stands where softmax's belongs, diagonal squared"
     )
     yield Fault("twice", "extra-factor", 0.2, lambda g: y * y * (g - _total(g * y, axis)), text)
-    for other in range(y.ndim):
-        if other != axis % y.ndim:
-            text = f"the sum in softmax's derivative is over axis {other}, not {axis % y.ndim}"
-            yield Fault(f"axis-{other}", "wrong-axis", 0.05, _summed_along(y, other), text)
+    for other, over in _other_axes(y, axis):
+        text = f"the sum in softmax's derivative is over axis {other}, not {over}"
+        yield Fault(f"axis-{other}", "wrong-axis", 0.05, _summed_along(y, other), text)
 
 
-def _summed_along(y: Vector, axis: int) -> Handed:
+def _other_axes(y: Vector, axis: Axis) -> list[tuple[int, str]]:
+    """Every axis that stands alone where `axis` belongs, and the words for that."""
+    over = reduced_axes(y.shape, axis)
+    return [(a, " and ".join(map(str, over))) for a in range(y.ndim) if (a,) != over]
+
+
+def _summed_along(y: Vector, axis: Axis) -> Handed:
     return lambda g: y * (g - _total(g * y, axis))
 
 
@@ -213,16 +219,15 @@ def _log_softmax(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     text = "the derivative of softmax is there besides"
     extra = lambda g: (g - p * _total(g, axis)) * p * (1 - p)  # noqa: E731
     yield Fault("sigmoid", "extra-factor", 0.1, extra, text)
-    for other in range(y.ndim):
-        if other != axis % y.ndim:
-            across = registry["softmax"].forward(np, node.operands[0], axis=other)
-            text = f"the probabilities are those of softmax over axis {other}, not {axis % y.ndim}"
-            yield Fault(f"across-{other}", "wrong-axis", 0.05, _less(across, axis), text)
+    for other, over in _other_axes(y, axis):
+        across = registry["softmax"].forward(np, node.operands[0], axis=other)
+        text = f"the probabilities are those of softmax over axis {other}, not {over}"
+        yield Fault(f"across-{other}", "wrong-axis", 0.05, _less(across, axis), text)
     text = "the log-probabilities stand where the probabilities belong"
     yield Fault("logs", "other", 0.2, lambda g: g - y * _total(g, axis), text)
 
 
-def _less(p: Vector, axis: int) -> Handed:
+def _less(p: Vector, axis: Axis) -> Handed:
     return lambda g: g - p * _total(g, axis)
 
 
@@ -282,16 +287,21 @@ def _square_matrix(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         ):
             yield Fault(key, kind, cost, _between(left, right), f"{why}: {what}")
     elif node.op.name in ("det", "logabsdet"):
-        inverse = np.linalg.inv(A) if np.linalg.matrix_rank(A) == A.shape[-1] else A
+        regular = (np.linalg.matrix_rank(A) == A.shape[-1]).all()
+        inverse = _t(np.linalg.inv(A) if regular else A)
         text = f"the derivative of {name} is not A^-T: the matrix is not inverted"
-        yield Fault("not-inverted", "other", 0.2, lambda g: g * _t(A), text)
+        yield Fault("not-inverted", "other", 0.2, lambda g: g[..., None, None] * _t(A), text)
         if node.op.name == "det":
             text = f"the factor {name} is missing"
-            yield Fault("no-det", "missing-factor", 0.0, lambda g: g * _t(inverse), text)
+            yield Fault(
+                "no-det", "missing-factor", 0.0, lambda g: g[..., None, None] * inverse, text
+            )
         else:
             text = "the derivative of det stands where that of log det belongs"
             det = np.linalg.det(A)
-            yield Fault("det", "extra-factor", 0.1, lambda g: g * det * _t(inverse), text)
+            yield Fault(
+                "det", "extra-factor", 0.1, lambda g: (g * det)[..., None, None] * inverse, text
+            )
     elif node.op.name == "solve":
         text = f"{name}: the matrix is not transposed in the derivative"
         turned = lambda g: np.linalg.solve(A, g)  # noqa: E731

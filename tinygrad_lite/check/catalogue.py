@@ -40,5 +40,5 @@ class Catalogue:
         if key not in self._known:
             assert node.op is not None
             make = elementwise_faults if node.op.elementwise else array_faults
-            self._known[key] = list(make(self.tape, node, index))
+            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
         return self._known[key]

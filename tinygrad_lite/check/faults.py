@@ -109,7 +109,7 @@ def misread(tape: Tape, x: Any) -> Iterator[tuple[str, str, Vector, str]]:
     """Wrong values for a quantity: (key, kind, value, words), a term or factor of it forgotten."""
     if not isinstance(x, Node) or x.op is None:
         return
-    name, values = tape.label(x), x.operands
+    name, values = tape.label(x), [np.asarray(a, dtype=np.float64) for a in x.operands]
     labels = [tape.label_of(v) for v in x.inputs]
     if x.op.name in ("add", "subtract"):
         a, b = values

@@ -44,7 +44,7 @@ class Kinks:
                 continue
             a = node.operands[index]
             scale = self.near * max(1.0, float(np.max(np.abs(a), initial=0.0)))
-            ramp = np.linspace(1.0, 2.0, max(a.size, 1)).reshape(a.shape)
+            ramp = np.linspace(1.0, 2.0, a.size).reshape(a.shape)
             steps = (scale, -scale, scale * ramp, -scale * ramp)
             for step in steps if a.size > 1 else steps[:2]:
                 operands = list(node.operands)
@@ -117,7 +117,7 @@ def _entry_by_entry(
         return []  # two inputs share one slope; their entries cannot be moved one by one
     columns: list[Vector] = []
     for ((x, delta),) in options:
-        for at in zip(*np.nonzero(delta), strict=True):
+        for at in map(tuple, np.argwhere(delta)):
             one = np.zeros_like(delta)
             one[at] = delta[at]
             columns.append(effect([(x, one)]).ravel())
