@@ -8,10 +8,11 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
+from .faults import LEFT_OUT
 from .scales import Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Changed, Explanation, Guess, Search
 from .standardised import normalised
-from .systematic import cuts, everywhere, in_a_loop, in_sequence, mixed, overwritten, shared
+from .systematic import everywhere, in_a_loop, in_sequence, overwritten, shared
 from .tape import Vector
 from .terms import changed_gradients, changed_terms
 from .updated import updated_weights
@@ -41,7 +42,7 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
         *_transposed(search),
     ]
     if not found:
-        for sort in (everywhere, shared, in_a_loop, in_sequence, mixed, overwritten, cuts):
+        for sort in (everywhere, shared, in_a_loop, in_sequence, overwritten):
             found += sort(search)
         found += _verified(search, normalised(search))
     if not found:
@@ -147,7 +148,7 @@ def _steps(search: Search, scales: Scales) -> Iterator[Explanation]:
     agreeing.sort(key=lambda guess: guess.fault.cost)
     for n, i, x, fault, delta, _ in agreeing[:MOST]:
         if search.matches(search.carry([(x, delta)])):
-            number = fault.key == "ones" and n in search.g and _is_number(search.g[n], scales)
+            number = fault.text == LEFT_OUT and n in search.g and _is_number(search.g[n], scales)
             cost = fault.cost + (LOST_NUMBER if number else 0.0)
             words = fault.words(search.tape, n, i)
             yield search.explained(fault.kind, cost, words, n, [(x, delta)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..graph.node import Node
 from .faults import Fault, with_other
 from .search import Explanation, Search
 from .shadows import Shadow
-from .tape import Vector, terms_of
+from .tape import Vector, op_name, terms_of
 
 ALIKE = 0.3  # what it costs to suppose the same mistake at many steps
 LOOP = 0.2  # the same in a loop over samples or time, where it is one line of code
@@ -58,11 +59,13 @@ class _MisfitError(Exception):
 
 def everywhere(search: Search) -> Iterator[Explanation]:
     """Faults that, made at every step of a sort, give the claim."""
-    groups: dict[tuple[str, int, str], list[tuple[Node, int, Fault]]] = {}
+    groups: dict[object, list[tuple[Node, int, Fault]]] = {}
+    alike: Counter[object] = Counter()  # faults of a step that are called the same
     written_out = (guess[:4] for guess in search.written_out)
     for n, i, _, fault in (*search.faults, *written_out):
-        assert n.op is not None
-        groups.setdefault((n.op.name, i, fault.key), []).append((n, i, fault))
+        called = (i, fault.text, fault.named)
+        alike[n, called] += 1
+        groups.setdefault((op_name(n), called, alike[n, called]), []).append((n, i, fault))
     for group in groups.values():
         if len(group) > 1 and _explains(
             search, {(n, i): _fault(search, n, i, f) for n, i, f in group}
@@ -178,36 +181,6 @@ def _with_state(n: Node, index: int, state: Vector) -> Replacement:
     return lambda g: with_other(n, index, g, state)
 
 
-def mixed(search: Search) -> Iterator[Explanation]:
-    """Several paths into one node, each left out, counted twice or with the wrong sign."""
-    tape = search.tape
-    for x in search.region:
-        edges = search.tape.consumers[x]
-        if x in search.blocked or not 2 <= len(edges) <= min(12, search.value.size - 1):
-            continue
-        parts = [search.carry([(x, search.parts[n, i])]) - search.expected for n, i in edges]
-        matrix = np.stack([p.ravel() for p in parts], axis=1)
-        rest = (search.value - search.expected).ravel()
-        found, *_ = np.linalg.lstsq(matrix, rest, rcond=None)
-        off = [round(k) for k in found]
-        changed = [k for k in off if k]
-        if len(changed) < 2 or any(k not in (-2, -1, 1) for k in changed):
-            continue
-        if search.matches(search.expected + sum(k * p for k, p in zip(off, parts, strict=True))):
-            words = {-1: "is left out", -2: "has the wrong sign", 1: "is counted twice"}
-            each = [
-                f"the path through {tape.label(n)} {words[k]}"
-                for (n, _), k in zip(edges, off, strict=True)
-                if k
-            ]
-            kinds = {-1: "missing-term", -2: "sign", 1: "double-count"}
-            kind = next(kinds[k] for k in (-1, -2, 1) if k in changed)
-            text = f"of what flows to {tape.label(x)}, {'; '.join(each)}"
-            cost = ALIKE + 0.1 * len(set(changed))
-            yield search.explained(kind, cost, text, x)
-            return
-
-
 def overwritten(search: Search) -> Iterator[Explanation]:
     """Overlapping slices of one array whose gradients replace each other instead of adding up."""
     for x in search.region:
@@ -225,25 +198,4 @@ def overwritten(search: Search) -> Iterator[Explanation]:
                     "other; they add up"
                 )
                 yield search.explained("missing-term", 0.1, text, x)
-                return
-
-
-def cuts(search: Search) -> Iterator[Explanation]:
-    """Two paths left out together: the mean and the variance of a normalisation."""
-    tape = search.tape
-    side = []
-    for x in search.region:
-        if x.op is None or x is search.target or x in search.blocked:
-            continue
-        through = search.project(x, search.g[x])
-        whole = abs(through - search.base) <= 1e-9 * abs(search.base)
-        if not whole and (id(x) in tape.names or x.data.size < search.target.data.size):
-            side.append(x)
-    for a, one in enumerate(side[:24]):
-        for two in side[a + 1 : 24]:
-            edges = (*search.tape.consumers[one], *search.tape.consumers[two])
-            predicted = resweep(search, {(n, i): _scaled(n, i, 0.0) for n, i in edges})
-            if predicted is not None and search.matches(predicted):
-                text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
-                yield search.explained("missing-term", ALIKE, text, one)
                 return

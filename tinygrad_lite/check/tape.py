@@ -15,6 +15,7 @@ from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
 from ..graph.names import name_all
 from ..graph.node import Array, Node, topological_order
+from ..graph.op import Op
 from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
@@ -214,6 +215,18 @@ def _size(node: Node, g: Vector, c: Vector) -> Any:
         return np.maximum(np.abs(g), np.abs(c))
     largest = float(np.max(np.abs(c), initial=0.0))
     return max(largest, float(np.max(np.abs(g), initial=0.0))) if node.op.elementwise else largest
+
+
+def op_of(node: Node) -> Op:
+    """The op that made a node which is no leaf."""
+    assert node.op is not None
+    return node.op
+
+
+def op_name(x: Any) -> str:
+    """The name of the op that made a value, "" for a leaf or a constant."""
+    op = x.op if isinstance(x, Node) else None
+    return op.name if op else ""
 
 
 def terms_of(node: Node) -> int:
