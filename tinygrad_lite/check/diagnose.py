@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Node
-from .catalogue import Catalogue
 from .claims import Claim
 from .explain import explain
 from .kinks import Kinks
 from .report import Finding
 from .scales import Scales
-from .search import Explanation, Search
+from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
 from .tape import Tape, Vector
 

@@ -262,8 +262,10 @@ def _after(search: Search, one: Guess, two: Guess, moved: dict[Node, Vector]) ->
         later = search.tape.position[n] >= search.tape.position[one.node]
         return two.delta if later else None
     g = search.g[n] + moved[n]
-    again = search.guess(n, two.which, two.x, two.fault, g, contribution(n, two.which, g))
-    return None if again is None else again.delta
+    right = contribution(n, two.which, g)
+    return next(
+        (again.delta for again in search.guesses(n, two.which, [two.fault], g, right)), None
+    )
 
 
 def _proportional(search: Search) -> Iterator[Explanation]:

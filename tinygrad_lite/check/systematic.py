@@ -61,8 +61,9 @@ def everywhere(search: Search) -> Iterator[Explanation]:
     """Faults that, made at every step of a sort, give the claim."""
     groups: dict[object, list[tuple[Node, int, Fault]]] = {}
     alike: Counter[object] = Counter()  # faults of a step that are called the same
-    written_out = (guess[:4] for guess in search.written_out)
-    for n, i, _, fault in (*search.faults, *written_out):
+    made = [(n, i, fault) for n, i, _ in search.edges for fault in search.catalogue(n, i)]
+    made += [(guess.node, guess.which, guess.fault) for guess in search.written_out]
+    for n, i, fault in made:
         called = (i, fault.text, fault.named)
         alike[n, called] += 1
         groups.setdefault((op_name(n), called, alike[n, called]), []).append((n, i, fault))
