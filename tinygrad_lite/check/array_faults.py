@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..ops import registry
-from .faults import LEFT_OUT, Fault, Handed, Row, beside, pulled, swapped, times, with_other
+from .faults import LEFT_OUT, Fault, Handed, Row, beside, pulled, put, swapped, times, with_other
 from .tape import Tape, Vector, op_name
 
 
@@ -98,14 +98,7 @@ def _shifted(node: Node, index: int) -> Iterator[Row]:
             yield "off-by-index", 0.0, moved, f"the index is off by one along axis {axis}"
     if op_name(node) == "getitem":
         text = "entries of $x that are used several times are overwritten; their gradients add up"
-        yield "missing-term", 0.0, lambda g: put(x, node, g), text
-
-
-def put(x: Vector, node: Node, g: Vector) -> Vector:
-    """Zeros like x with g at the index of a node, the last of several at one entry."""
-    out = np.zeros_like(x)
-    out[node.params["index"]] = g
-    return out
+        yield "missing-term", 0.0, lambda g: put(node, g), text
 
 
 def _reduction(node: Node, index: int) -> Iterator[Row]:

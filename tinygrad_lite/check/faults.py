@@ -112,6 +112,13 @@ def with_other(node: Node, index: int, g: Vector, factor: Vector) -> Vector:
     return applied(op_of(node), index, np, g, node.data, pair, node.params)
 
 
+def put(node: Node, g: Vector) -> Vector:
+    """Zeros with g at the index that a node picks; of several at one entry the last."""
+    out = np.zeros(np.shape(node.operands[0]))
+    out[node.params["index"]] = g
+    return out
+
+
 class Misread(NamedTuple):
     """A wrong value for a quantity, and what that is called."""
 

@@ -217,7 +217,7 @@ class Scales:
             yield 0.5, "constant-scale", "the 1/2 of the root"
         elif name == "multiply" or (name == "divide" and index == 0):
             other = node.inputs[1 - index]
-            if isinstance(other, Node) or np.ndim(other) or float(other) in (0, 1, -1):
+            if isinstance(other, Node) or np.ndim(other) or abs(float(other)) in (0, 1, np.inf):
                 return
             c = float(other) if name == "multiply" else 1 / float(other)
             n = round(abs(1 / c))
@@ -258,8 +258,7 @@ def _of_squares(x: Any, depth: int = 4) -> bool:
     """Whether a node is a square, or a sum of squares so many steps deep."""
     if depth < 0 or _is_square(x):
         return depth >= 0
-    sums = op_name(x) in ("sum", "mean", "add")
-    return sums and any(_of_squares(a, depth - 1) for a in x.inputs)
+    return op_name(x) in ("sum", "mean", "add") and any(_of_squares(a, depth - 1) for a in x.inputs)
 
 
 def _close(k: float, value: float, tol: float) -> bool:

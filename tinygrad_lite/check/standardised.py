@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph.node import Node
 from .search import Changed, Search
-from .tape import Vector
+from .tape import Vector, op_name
 
 COMPACT = 0.3  # what it costs to suppose that the compact formula was used
 
@@ -40,7 +40,7 @@ def normalised(search: Search) -> Iterator[Changed]:
 def _centred(search: Search, x: Node) -> bool:
     """Whether the graph takes the mean of a node."""
     consumers = search.tape.consumers[x]
-    return x.data.size > 2 and any(n.op and n.op.name in ("mean", "sum") for n, _ in consumers)
+    return x.data.size > 2 and any(op_name(n) in ("mean", "sum") for n, _ in consumers)
 
 
 def _mean(v: Vector, axis: int) -> Vector:

@@ -96,28 +96,24 @@ def shared(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     groups: dict[object, list[Edge]] = {}
     for n, i, x in search.edges:
-        assert n.op is not None
-        if n.op.name in ("sum", "mean", "max", "square", "pow"):
-            groups.setdefault((n.op.name, np.shape(n.operands[0])), []).append((n, i))
+        name = op_name(n)
+        if name in ("sum", "mean", "max", "square", "pow"):
+            groups.setdefault((name, np.shape(n.operands[0])), []).append((n, i))
         if len(tape.consumers[x]) > 2:  # a loop over the data
-            groups.setdefault((n.op.name, i, id(x), "from"), []).append((n, i))
+            groups.setdefault((name, i, x, "from"), []).append((n, i))
         for j, other in enumerate(n.inputs):
             if j != i and isinstance(other, Node) and len(tape.consumers.get(other, ())) > 1:
-                groups.setdefault((n.op.name, i, id(other)), []).append((n, i))
+                groups.setdefault((name, i, other), []).append((n, i))
     for group in groups.values():
         if len(group) < 2:
             continue
         n = group[0][0]
-        assert n.op is not None
-        options = [
-            (0.0, "missing-term", "is left out"),
-            (-1.0, "sign", "has the wrong sign"),
-        ]
-        if n.op.name in ("sum", "mean"):
+        options = [(0.0, "missing-term", "is left out"), (-1.0, "sign", "has the wrong sign")]
+        if op_name(n) in ("sum", "mean"):
             terms = terms_of(n)
-            k = float(terms) if n.op.name == "mean" else 1 / terms
-            words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
-            options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
+            k, other = (1 / terms, "mean") if op_name(n) == "sum" else (float(terms), "sum")
+            words = f"is taken as a {other}, off by exactly {terms}"
+            options.append((k, "mean-vs-sum", words))
         if len({n.inputs[i] for n, i in group}) == 1:
             words = f"counts for one of {len(group)} only"
             options.append((1 / len(group), "mean-vs-sum", words))
@@ -136,12 +132,13 @@ def in_a_loop(search: Search) -> Iterator[Explanation]:
     for n, i in (edges[0], edges[-1]):
         if search.matches(search.parts[n, i]):
             text = (
-                f"only one of the {len(edges)} paths from {name} is counted; its gradient adds up "
-                "over all of them (+=)"
+                f"only one of the {len(edges)} paths from {name} is counted; its gradient adds up"
             )
-            yield search.explained("missing-term", LOOP, text, n)
-    factors = [n.operands[1 - i] for n, i in edges if n.op is not None and n.op.name == "multiply"]
-    numbers = len(factors) == len(edges) and all(np.ndim(c) == 0 and c for c in factors)
+            yield search.explained("missing-term", LOOP, f"{text} over all of them (+=)", n)
+    numbers = all(
+        op_name(n) == "multiply" and np.ndim(n.operands[1 - i]) == 0 and n.operands[1 - i]
+        for n, i in edges
+    )
     if numbers and _explains(search, {(n, i): lambda g: g for n, i in edges}):
         text = f"what {name} is multiplied by is left out, and so at every step of this sort"
         yield search.explained("missing-factor", LOOP, text, edges[0][0])
@@ -152,8 +149,8 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     groups: dict[tuple[str, int], list[Edge]] = {}
     for n, i in search.tape.consumers[search.target]:
-        if n.op is not None and n.op.name in ("matmul", "multiply"):
-            groups.setdefault((n.op.name, i), []).append((n, i))
+        if op_name(n) in ("matmul", "multiply"):
+            groups.setdefault((op_name(n), i), []).append((n, i))
     for (_, i), group in groups.items():
         states = [n.operands[1 - i] for n, _ in group]
         if len(group) < 2 or len({np.shape(s) for s in states}) > 1:
@@ -163,15 +160,12 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
             for n in tape.order
             if n.shape == np.shape(states[0]) and tape.position[n] < tape.position[group[0][0]]
         ]
-        shifted = [[s, *states[:-1]] for s in last] + [
-            [*states[1:], s] for s in (states[-1], 0 * states[-1])
-        ]
+        shifted = [[s, *states[:-1]] for s in last]
+        shifted += [[*states[1:], s] for s in (states[-1], 0 * states[-1])]
         shifted += [[0 * states[0], *states[:-1]]]
         for values in shifted:
-            replaced = {
-                (n, j): _with_state(n, j, v) for (n, j), v in zip(group, values, strict=True)
-            }
-            if _explains(search, replaced):
+            steps = zip(group, values, strict=True)
+            if _explains(search, {(n, j): _with_state(n, j, v) for (n, j), v in steps}):
                 name = tape.label(search.target)
                 text = f"the state of the neighbouring step stands in every product with {name}"
                 yield search.explained("off-by-index", LOOP, text, group[0][0])
@@ -185,7 +179,7 @@ def _with_state(n: Node, index: int, state: Vector) -> Replacement:
 def overwritten(search: Search) -> Iterator[Explanation]:
     """Overlapping slices of one array whose gradients replace each other instead of adding up."""
     for x in search.region:
-        edges = [(n, i) for n, i in search.tape.consumers[x] if n.op and n.op.name == "getitem"]
+        edges = [(n, i) for n, i in search.tape.consumers[x] if op_name(n) == "getitem"]
         if len(edges) < 2 or x in search.blocked:
             continue
         rest = search.g[x] - sum(search.parts[n, i] for n, i in edges)
@@ -194,9 +188,6 @@ def overwritten(search: Search) -> Iterator[Explanation]:
             for n, _ in order:
                 c[n.params["index"]] = search.g[n]
             if search.matches(search.carry([(x, rest + c - search.g[x])])):
-                text = (
-                    f"the gradients of overlapping parts of {search.tape.label(x)} overwrite each "
-                    "other; they add up"
-                )
-                yield search.explained("missing-term", 0.1, text, x)
+                text = f"the gradients of overlapping parts of {search.tape.label(x)} overwrite"
+                yield search.explained("missing-term", 0.1, f"{text} each other; they add up", x)
                 return

@@ -74,7 +74,7 @@ class Tape:
 
     def made_by(self, *names: str) -> Iterator[Node]:
         """The results of some ops, consumers first."""
-        return (n for n in self.order if n.op is not None and n.op.name in names)
+        return (n for n in self.order if op_name(n) in names)
 
     def label(self, node: Node) -> str:
         """What a node is called: its name, else how it is computed."""
@@ -130,10 +130,7 @@ class Tape:
 
     def is_term(self, value: Any, node: Node) -> bool:
         """Whether `value` is what `node` adds or subtracts something to or from."""
-        names = ("add", "subtract")
-        return (
-            node.op is not None and node.op.name in names and any(a is value for a in node.operands)
-        )
+        return op_name(node) in ("add", "subtract") and any(a is value for a in node.operands)
 
     def kind_of_swap(self, used: Any, belongs: Any) -> str:
         """What it is called to take one array for another: the input of an elementwise function for
@@ -210,11 +207,10 @@ _SHAKE = 1e-8
 def _size(node: Node, g: Vector, c: Vector) -> Any:
     """What a contribution is large or small against: for an elementwise op its cotangent, because
     a saturated function's slope is small and ill-conditioned without any kink."""
-    assert node.op is not None
-    if node.op.elementwise and g.shape == c.shape:
+    if op_of(node).elementwise and g.shape == c.shape:
         return np.maximum(np.abs(g), np.abs(c))
-    largest = float(np.max(np.abs(c), initial=0.0))
-    return max(largest, float(np.max(np.abs(g), initial=0.0))) if node.op.elementwise else largest
+    arrays = (c, g) if op_of(node).elementwise else (c,)
+    return max(float(np.max(np.abs(a), initial=0.0)) for a in arrays)
 
 
 def op_of(node: Node) -> Op:
