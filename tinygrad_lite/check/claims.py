@@ -56,10 +56,8 @@ def read(
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
     if not isinstance(claims, Mapping):
-        raise TypeError(
-            f"check: claims is a {type(claims).__name__}; pass a dict of nodes or names to the "
-            "claimed gradients, as in {W: dW}"
-        )
+        told = f"check: claims is a {type(claims).__name__}; pass a dict of nodes or names"
+        raise TypeError(f"{told} to the claimed gradients, as in {{W: dW}}")
     if not claims:
         raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
     if root.op is None:

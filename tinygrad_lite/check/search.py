@@ -92,6 +92,10 @@ class Guess(NamedTuple):
     delta: Vector
     projected: float
 
+    def words(self, tape: Tape) -> str:
+        """What is to be said."""
+        return self.fault.words(tape, self.node, self.which)
+
 
 class Changed(NamedTuple):
     """A node whose gradient has been changed as a whole."""

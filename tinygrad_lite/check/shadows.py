@@ -70,6 +70,8 @@ def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, obje
 
 def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
     """Functions of x's rows or columns through exponentials."""
+    if not np.ndim(x.data):
+        return
     near = {x}
     layer = [x]
     for _ in range(LONGEST):
