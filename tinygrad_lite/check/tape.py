@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -228,8 +227,3 @@ def op_name(x: Any) -> str:
 def terms_of(node: Node) -> int:
     """How many terms each entry of a sum or a mean has."""
     return int(node.operands[0].size // max(node.data.size, 1))
-
-
-def in_fresh_context(function: Any, *args: Any) -> Any:
-    """Run with recording on and debugging off, whatever the caller has switched."""
-    return contextvars.Context().run(function, *args)
