@@ -12,8 +12,8 @@ import numpy as np
 from ..graph.node import Node
 from .claims import Claim, read
 from .explain import explain
-from .kinks import Kinks
 from .findings import Finding, Report
+from .kinks import Kinks
 from .scales import Scales
 from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
@@ -48,16 +48,16 @@ def check(
     return fresh.run(_report, E, claims, cotangent, rtol, names)
 
 
-@np.errstate(all="ignore")
 def _report(E: Node, claims: Any, cotangent: Any, rtol: float | None, names: Any) -> Report:
-    tape, found = read(E, claims, cotangent, names)
-    spread = tape.rounding(claim.node for claim in found)
-    for claim in found:
-        claim.judge(tape.g[claim.node], spread[claim.node], rtol)
-    diagnosis = Diagnosis(tape, found)
-    for claim in sorted(found, key=lambda c: tape.position[c.node]):
-        diagnosis.judge(claim)
-    return Report(tuple(diagnosis.found[c.node] for c in found))
+    with np.errstate(all="ignore"):
+        tape, found = read(E, claims, cotangent, names)
+        spread = tape.rounding(claim.node for claim in found)
+        for claim in found:
+            claim.judge(tape.g[claim.node], spread[claim.node], rtol)
+        diagnosis = Diagnosis(tape, found)
+        for claim in sorted(found, key=lambda c: tape.position[c.node]):
+            diagnosis.judge(claim)
+        return Report(tuple(diagnosis.found[c.node] for c in found))
 
 
 class Diagnosis:

@@ -107,22 +107,15 @@ class _Referee:
             return
         again = self.function.value(probe.cast(self.function.wide))[0]
         if not all(np.array_equal(a, b) for a, b in zip(ys, again, strict=True)):
-            raise ValueError(
-                "check_function: forward gives another result on the same inputs (dropout?); fix "
-                "the seed inside it"
-            )
+            told = "check_function: forward gives another result on the same inputs (dropout?)"
+            raise ValueError(f"{told}; fix the seed inside it")
         upstream = [np.asarray(self.rng.normal(size=y.shape)) for y in ys]
         self.titles.append(probe.title)
         self._notice_writing(probe, upstream)
         for dtype in self.dtypes:
-            rounded = probe.moved(
-                {
-                    i: v.astype(dtype).astype(np.float64)
-                    for i, v in enumerate(probe.values)
-                    if probe.floats[i]
-                },
-                probe.title,
-            )
+            floats = (i for i, d in enumerate(probe.floats) if d)
+            coarse = {i: probe.values[i].astype(dtype).astype(np.float64) for i in floats}
+            rounded = probe.moved(coarse, probe.title)
             if all(np.isfinite(v).all() for v in rounded.values if isinstance(v, np.ndarray)):
                 dys = [d.astype(dtype).astype(np.float64) for d in upstream]
                 self._compare(rounded, dys, dtype)
@@ -148,12 +141,10 @@ class _Referee:
         )
         self.references.add(oracle.kind)
         for i, claim in enumerate(claims):
-            if not probe.floats[i]:
-                continue
-            if claim is None:
+            if claim is None and probe.floats[i]:
                 self.constants.add(i)
-                continue
-            self.trials.append(oracle.judge(i, claim, eps, dtype))
+            elif claim is not None and probe.floats[i]:
+                self.trials.append(oracle.judge(i, claim, eps, dtype))
 
     def _notice_writing(self, probe: Probe, dys: list[np.ndarray]) -> None:
         """Note when forward or backward write into what they were given."""
@@ -173,7 +164,7 @@ class _Referee:
         for name in dict.fromkeys(t.name for t in self.trials):
             mine = [t for t in self.trials if t.name == name]
             wrong = any(t.wrong for t in mine)
-            if not wrong and not any(t.judged or t.kinks for t in mine):
+            if not wrong and not any(t.judged or t.kinked for t in mine):
                 raise ValueError(f"check_function: {name} has no entry that could be judged")
             kind, explanation = explain(mine, self.function) if wrong else ("", "")
             caught: dict[str, float] = {}
@@ -188,7 +179,7 @@ class _Referee:
                     error=max(t.error for t in mine),
                     caught=caught,
                     entries=sum(t.judged for t in mine),
-                    kinks=sum(t.kinks for t in mine),
+                    kinks=sum(len(t.kinked) for t in mine),
                 )
             )
         return FunctionReport(
