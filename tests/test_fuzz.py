@@ -50,6 +50,7 @@ def test_every_method_is_spelled(kind):
     cls = getattr(tg, kind)
     methods = {n for n, f in vars(cls).items() if not n.startswith("_") and callable(f)}
     missing = methods - METHODS_ELSEWHERE - spelled_methods((kind,)) - spelled_methods((kind,) * 2)
+    missing -= {n for n in missing if isinstance(getattr(np, n, None), np.ufunc)}  # NumPy calls it
     assert missing <= {"reshape", "permute_dims", "transpose", "cumsum", "argmax", "argmin"}
 
 

@@ -192,3 +192,27 @@ def test_draw_replaces_its_own_page_and_no_other_file(script, tmp_path, monkeypa
     assert page.read_text() == "a notebook's export"
     assert main(["draw", str(path), "-o", str(page)]) == 0
     assert main(["draw", str(path), "-o", "mine-graph.html"]) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_line_and_status_2(tmp_path):
+    file = tmp_path / "e.py"
+    file.write_text("import tinygrad_lite as tg\nx = tg.Value(2.0)\nE = x * x\nclaims = {x: 4.0}\n")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tinygrad_lite", "check", str(file)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("tinygrad-lite: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupt_is_one_line_and_status_130(tmp_path, capsys):
+    file = tmp_path / "e.py"
+    file.write_text("raise KeyboardInterrupt\n")
+    assert main(["check", str(file)]) == 130
+    assert capsys.readouterr().err == "tinygrad-lite: interrupted\n"

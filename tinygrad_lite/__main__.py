@@ -50,9 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CannotRun as error:
         print(f"tinygrad-lite: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
+    except KeyboardInterrupt:
+        print("tinygrad-lite: interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:  # of our output: its reader, such as head, has seen enough; disk full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print(f"tinygrad-lite: {error}", file=sys.stderr)
+        return 2
 
 
 def run_file(path: str | Path) -> dict[str, Any]:

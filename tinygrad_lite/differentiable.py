@@ -7,15 +7,19 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, Never, Self, TypeVar
 
+import numpy as np
+
 from . import ops
 from .backprop.backward import backward
 from .backprop.jacobians import jacobian
 from .graph import errors
+from .graph.context import in_rule
 from .graph.meta import Meta
-from .graph.node import Node
+from .graph.node import Node, fresh, raw
 from .graph.reflexes import NODES, advice, refuse_keywords
 from .protocols import apply_function, apply_ufunc
 
+_FLOAT64 = np.dtype(np.float64)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -76,7 +80,7 @@ class Differentiable(Node, metaclass=_Kind):
 
     def detach(self) -> Self:
         """The same number or array as a constant: no gradient flows through it."""
-        node: Any = type(self)(self._data)  # type: ignore[call-arg]
+        node = fresh(self, self._data)
         node._meta = Meta(name=self.name, constant=True)
         return node  # type: ignore[no-any-return]
 
@@ -85,14 +89,58 @@ class Differentiable(Node, metaclass=_Kind):
         else 0."""
         return ops.clip(self, min=min, max=max)  # type: ignore[no-any-return]
 
+    @property
+    def ndim(self) -> int:
+        """The number of axes; 0 of a number."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return prod(self.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the entries; float64 of a number."""
+        return getattr(self._data, "dtype", _FLOAT64)
+
+    # Comparisons are plain, but within a rule of arrays constant nodes that keep their origin. Two
+    # nodes are equal if they are one: a node is a key of dicts, a member of lists. Within a rule,
+    # which computes, `==` compares values.
+
+    def __eq__(self, other: object) -> Any:
+        if in_rule():
+            return ops.equal(self, other)
+        return self is other if isinstance(other, Node) else self._data == other
+
+    def __ne__(self, other: object) -> Any:
+        if in_rule():
+            return ops.not_equal(self, other)
+        return self is not other if isinstance(other, Node) else self._data != other
+
+    def __lt__(self, other: Any) -> Any:
+        return ops.less(self, other) if in_rule() else self._data < raw(other)
+
+    def __le__(self, other: Any) -> Any:
+        return ops.less_equal(self, other) if in_rule() else self._data <= raw(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return ops.greater(self, other) if in_rule() else self._data > raw(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return ops.greater_equal(self, other) if in_rule() else self._data >= raw(other)
+
+    __hash__ = object.__hash__
+
     def item(self) -> float:
         """The single entry as a Python float."""
         raise NotImplementedError
 
     def __float__(self) -> float:
         raise TypeError(
-            f"float({type(self).__name__}), which math's functions call, would drop the gradient; "
-            "use tg.exp and the like, or .item() for the plain number, where the gradient stops"
+            f"float({type(self).__name__}), which math's functions and writing into an array call, "
+            "would drop the gradient; use tg.exp and the like, tg.stack or tg.asarray for arrays "
+            "of nodes, or .item() for the plain number, where the gradient stops"
         )
 
     def __format__(self, spec: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from math import prod
 from typing import TYPE_CHECKING, Any, Concatenate, Never, ParamSpec, Protocol
+
+import numpy as np
 
 from . import functions, ops
 from .differentiable import Differentiable, dress, refuse_arguments
-from .graph.backend import to_array
-from .graph.context import in_rule
+from .graph.backend import namespace, to_array
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
 from .graph.op import NO_PARAMS
@@ -73,9 +73,8 @@ class Tensor(Differentiable, Array):
 
     Wrapping means "differentiate with respect to this"; plain arrays and numbers are constants.
     Integers and booleans become float64, float32 stays float32; complex and object data raise
-    `TypeError`. `data` is the array itself, not a copy (a step in place, `p.data -= ...`, changes
-    what you wrapped), `grad` an array of its shape once `backward()` of something computed from it
-    has run; results of ops have both too.
+    `TypeError`. `data` is a copy of the array, `grad` an array of its shape once `backward()` of
+    something computed from it has run; results of ops have both too.
     """
 
     __slots__ = ()
@@ -83,7 +82,9 @@ class Tensor(Differentiable, Array):
     def __init__(self, data: Any, *, name: str | None = None, **unknown: Never) -> None:
         if unknown or isinstance(data, Node):
             refuse_arguments("Tensor", data, unknown)
-        self._data = to_array(data, "Tensor")
+        array = to_array(data, "Tensor")
+        xp = namespace(array)
+        self._data = array.copy() if xp is np else xp.asarray(array, copy=True)
         self._grad = None
         self.op = None
         self.inputs = self.operands = ()
@@ -91,6 +92,8 @@ class Tensor(Differentiable, Array):
 
     def _convert(self, value: Any, what: str) -> Any:
         array = to_array(value, f"Tensor.{what}")
+        if namespace(array) is namespace(self._data) and array.dtype != self._data.dtype:
+            array = ops.astype(array, dtype=self._data.dtype)
         if array.shape != self.shape:  # recorded graphs and the other of the two keep the old
             hint = "; make a new Tensor" if what == "data" else ""
             raise ValueError(
@@ -101,21 +104,6 @@ class Tensor(Differentiable, Array):
     def item(self) -> float:
         """The single entry as a Python float."""
         return float(self._data.item())
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return prod(self.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the entries."""
-        return self._data.dtype
 
     def __len__(self) -> int:
         return len(self._data)
@@ -151,8 +139,8 @@ class Tensor(Differentiable, Array):
         def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
             raise TypeError(
                 "a plain array made of a Tensor would drop the graph and with it the gradient; use "
-                "tg.asarray or tg.stack to join tensors, or t.data for a plain array, at which "
-                "the gradient stops"
+                "tg.asarray or tg.stack to join tensors (or to put some into an array), a @ t or "
+                "np.dot(a, t) for a.dot(t), and t.data for a plain array, where the gradient stops"
             )
 
     __add__ = _binary(ops.add)
@@ -169,28 +157,6 @@ class Tensor(Differentiable, Array):
     __rmatmul__ = _reflected(ops.matmul)
     __neg__ = _unary(ops.negative)
     __abs__ = _unary(ops.abs)
-
-    # Comparisons are plain, but within a rule constant nodes that keep their origin.
-
-    def __eq__(self, other: object) -> Any:
-        return ops.equal(self, other) if in_rule() else Array.__eq__(self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return ops.not_equal(self, other) if in_rule() else Array.__ne__(self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other)
-
-    __hash__ = object.__hash__
 
     exp = _unary(ops.exp)
     log = _unary(ops.log)

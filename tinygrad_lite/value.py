@@ -13,7 +13,7 @@ from .graph.backend import to_float
 from .graph.meta import Meta
 from .graph.node import Node, Scalar
 from .graph.op import Op
-from .graph.record import binary_method, reflected_method, unary_method
+from .graph.quick import binary_method, reflected_method, unary_method
 from .tensor import Tensor
 
 __all__ = ["Value"]
@@ -120,3 +120,25 @@ class Value(Differentiable, Scalar):
     softplus = _unary(ops.softplus)
     relu = _unary(ops.relu)
     abs = _unary(ops.abs)
+
+    # NumPy's functions call these, by its names, on arrays that hold Values.
+
+    __ceil__ = _unary(ops.ceil)
+    __floor__ = _unary(ops.floor)
+    arccos = _unary(ops.acos)
+    arccosh = _unary(ops.acosh)
+    arcsin = _unary(ops.asin)
+    arcsinh = _unary(ops.asinh)
+    arctan = _unary(ops.atan)
+    arctan2 = _binary(ops.atan2)
+    arctanh = _unary(ops.atanh)
+    conjugate = _unary(ops.identity)
+    cosh = _unary(ops.cosh)
+    expm1 = _unary(ops.expm1)
+    fabs = _unary(ops.abs)
+    log1p = _unary(ops.log1p)
+    log2 = _unary(ops.log2)
+    log10 = _unary(ops.log10)
+    rint = _unary(ops.round)
+    sinh = _unary(ops.sinh)
+    tan = _unary(ops.tan)

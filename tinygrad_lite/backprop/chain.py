@@ -15,9 +15,9 @@ import numpy as np
 from .. import ops
 from ..graph import errors, floats
 from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
+from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
-from ..graph.record import brought
 from ..ops.guards import zero_where_unused
 
 
@@ -143,30 +143,6 @@ def slope(node: Node, index: int) -> Any:
 def is_constant(op: Op, index: int) -> bool:
     """Whether the derivative for an input does not depend on anything, or is not stated."""
     return not callable(op.rules[0 if op.arity is None else index])
-
-
-FAR = 50.0  # where functions that level off have done so
-
-
-def tails(op: Op, params: Mapping[str, Any]) -> tuple[float, float] | None:
-    """|slope| of a function of each entry far out on the left and on the right, by its own rule;
-    None for an op of another sort and for one whose slope is a number."""
-    if not op.elementwise or op.arity != 1 or is_constant(op, 0):
-        return None
-    left, right = (
-        abs(float(local(op, 0, floats, on_floats(op.forward, x, **params), (x,), params)))
-        for x in (-FAR, FAR)
-    )
-    return left, right
-
-
-def is_activation(op: Op, params: Mapping[str, Any] = NO_PARAMS) -> bool:
-    """Whether an op is an activation: its slope is bounded, and vanishes or differs on the two
-    sides (tanh, relu, leaky_relu, gelu; a user's too)."""
-    found = tails(op, params)
-    if found is None or not max(found) < 10.0:
-        return False
-    return min(found) < 1e-3 or abs(found[0] - found[1]) > 1e-3
 
 
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop.chain import is_activation, is_constant, local, slope
+from ..backprop.activation import is_activation
+from ..backprop.chain import is_constant, local, slope
 from ..graph.backend import broadcast_axes
 from ..graph.node import Node
 from ..ops import registry

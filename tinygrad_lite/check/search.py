@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backprop.chain import contribution, fit
-from ..backprop.flow import Step, flow, tangents
+from ..backprop.flow import Step, flow
+from ..backprop.tangents import tangents
 from ..graph.node import Node
 from .array_faults import array_faults
 from .claims import Claim

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backprop.chain import is_activation
+from ..backprop.activation import is_activation
 from ..graph.node import Node
 from ..graph.op import Op
 from ..ops import registry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import ops
 from ..ops.constants import Axis, reduced_axes, shape_of
@@ -41,7 +41,14 @@ def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> 
     )
 
 
-def slogdet(A: Any) -> tuple[Any, Any]:
+class Slogdet(NamedTuple):
+    """What `slogdet` returns, with the names that NumPy's result has."""
+
+    sign: Any
+    logabsdet: Any
+
+
+def slogdet(A: Any) -> Slogdet:
     """(sign, log |det A|) of each matrix; det A = sign * exp(logabsdet). The sign's gradient is 0,
     the other's A^-T."""
-    return ops.signdet(A), ops.logabsdet(A)
+    return Slogdet(ops.signdet(A), ops.logabsdet(A))

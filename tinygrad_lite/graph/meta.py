@@ -17,6 +17,7 @@ class Meta:
     scope: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=lambda: NO_PARAMS)
     constant: bool = False
+    argument: bool = False  # made by a transform, whose derivative is being taken
     mixed: bool = False  # whether the operands differ in dtype
     line: str | None = None
     copies: tuple[Any, ...] | None = None

@@ -17,11 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from .context import in_rule
 from .meta import NO_META, Meta
-from .op import NO_PARAMS, Op
-
-_FLOAT64 = np.dtype(np.float64)
+from .op import Op
 
 
 class Borrowed:
@@ -99,10 +96,15 @@ class Node:
 
     def __reduce__(self) -> Any:
         """Leaves copy and pickle, with their gradient; a result would drag its graph along."""
+        if self._meta is not None and self._meta.argument:
+            raise TypeError(
+                "a copy of a transform's argument would be cut from its derivative; use it as it "
+                "is, or tg.identity(x), which records"
+            )
         if self.op is not None:
             raise TypeError(
                 f"a result of {self.op.name} cannot be copied or pickled: its graph would come "
-                "along; take .data, or .detach() first"
+                "along; .detach() first (the gradient stops there)"
             )
         return _leaf, (type(self), self._data, self._grad, self.name, self.scope, self.constant)
 
@@ -119,26 +121,22 @@ class Node:
     @property
     def constant(self) -> bool:
         """Whether gradients stop here: the result of `detach()`, or of an op under `no_grad`."""
-        meta = self._meta
-        return meta is not None and meta.constant
+        return (self._meta or NO_META).constant
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The op's settings, such as axis and keepdims."""
-        meta = self._meta
-        return NO_PARAMS if meta is None else meta.params
+        return (self._meta or NO_META).params
 
     @property
     def scope(self) -> tuple[str, ...]:
         """The scopes that were open when the node was made, outermost first."""
-        meta = self._meta
-        return () if meta is None else meta.scope
+        return (self._meta or NO_META).scope
 
     @property
     def name(self) -> str | None:
         """The name given with `name=` or set here, else None."""
-        meta = self._meta
-        return None if meta is None else meta.name
+        return (self._meta or NO_META).name
 
     @name.setter
     def name(self, name: str | None) -> None:
@@ -147,41 +145,13 @@ class Node:
     @property
     def line(self) -> str | None:
         """The source line of the op, recorded under `debug()`."""
-        meta = self._meta
-        return None if meta is None else meta.line
+        return (self._meta or NO_META).line
 
     def __pos__(self) -> Self:
         return self
 
-    # Comparisons with data give plain results. Two nodes are equal if they are one: a node is a key
-    # of dicts, a member of lists. Within a rule, which computes, `==` compares values.
-
-    def __eq__(self, other: object) -> Any:
-        if isinstance(other, Node) and not in_rule():
-            return self is other
-        return self._data == raw(other)
-
-    def __ne__(self, other: object) -> Any:
-        if isinstance(other, Node) and not in_rule():
-            return self is not other
-        return self._data != raw(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._data < raw(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._data <= raw(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._data > raw(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._data >= raw(other)
-
     def __bool__(self) -> bool:
         return bool(self._data)
-
-    __hash__ = object.__hash__
 
     def parents(self) -> Iterator[Node]:
         """The inputs that are nodes, in order, with repetition."""
@@ -191,7 +161,7 @@ class Node:
 def _leaf(
     kind: Any, data: Any, grad: Any, name: str | None, scope: tuple[str, ...], constant: bool
 ) -> Any:
-    leaf = kind(data)
+    leaf = _blank(kind, data)
     leaf._grad = grad
     leaf._meta = Meta(name=name, scope=scope, constant=constant)
     return leaf
@@ -235,21 +205,6 @@ class Scalar(Node):
         """(): a number has no axes."""
         return ()
 
-    @property
-    def ndim(self) -> int:
-        """0, the number of axes."""
-        return 0
-
-    @property
-    def size(self) -> int:
-        """1, the number of entries."""
-        return 1
-
-    @property
-    def dtype(self) -> Any:
-        """float64, what a Python float is."""
-        return _FLOAT64
-
 
 class Array(Node):
     """Storage for an array of any Array-API library."""
@@ -281,7 +236,10 @@ def written(x: Node, recorded: Any) -> bool:
 
 def fresh(like: Node | None, data: Any) -> Any:
     """A new leaf of the kind of `like` (None: an array's) that holds `data` itself."""
-    kind: Any = type(like) if isinstance(like, Scalar) else Array.result
+    return _blank(type(like) if isinstance(like, Scalar) else Array.result, data)
+
+
+def _blank(kind: Any, data: Any) -> Any:
     leaf = object.__new__(kind)
     leaf._data, leaf._grad, leaf.op, leaf._meta = data, None, None, None
     if isinstance(leaf, Scalar):

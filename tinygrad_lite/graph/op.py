@@ -51,10 +51,10 @@ class Op:
     def __init__(
         self,
         forward: Callable[..., Any],
-        *,
         elementwise: bool,
         text: str,
         latex: str | None = None,
+        *,
         numpy: str | None = None,
         precedence: int = ATOM,
         expansion: Callable[..., Any] | None = None,

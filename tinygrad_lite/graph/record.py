@@ -1,56 +1,29 @@
 """Recording: compute an op on raw values and make the node that remembers it.
 
-`record_array` and `record_scalar` are the general forms. `unary_method` and `binary_method` are
-`record_scalar` written out for Value's operators.
+`quick` has `record_scalar` written out for Value's operators.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from . import errors, floats
-from .backend import is_array, namespace, on_floats, to_array, to_float
+from .backend import namespace, on_floats, to_array, to_float
 from .context import Context, current_context, latest_context
+from .dtypes import constant, is_mixed, promoted
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
-from .op import NO_PARAMS, Op
+from .op import Op
 
 _FLOAT64 = np.dtype(np.float64)
 _new = object.__new__
 _ndarray = np.ndarray
-
-
-def is_number(x: Any) -> bool:
-    """Whether x is a scalar node, a Python number or a real NumPy scalar."""
-    return isinstance(x, (Scalar, int, float)) or (
-        isinstance(x, np.generic) and x.dtype.kind in "fiub"
-    )
-
-
-def constant(op: Op, x: Any) -> Any:
-    """A plain number or array that an op was given, checked, lists made arrays."""
-    kind = type(x)
-    if kind is float or kind is int or kind is bool:
-        return x
-    if kind is np.ndarray and x.dtype.kind in "fiub":
-        return x
-    if isinstance(x, np.generic) and x.dtype.kind in "fiub":
-        return x
-    if (kind is list or kind is tuple) and errors.holds_nodes(x):
-        raise TypeError(
-            f"{op.name}: a list that holds nodes is not an array and would lose their "
-            "gradients; join them with tg.stack or tg.asarray"
-        )
-    to_array(x, op.name)  # refuses what is not real and numeric
-    if is_array(x) and not isinstance(x, np.ndarray):
-        return x
-    return np.asarray(x)  # integers stay integers: labels, say; np.matrix loses its own *
 
 
 def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Array:
@@ -82,11 +55,8 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
         elif a.dtype is not _FLOAT64:
             narrow = True
         operands.append(a)
-    mixed = narrow and _is_mixed(op, operands)
-    given = operands
-    if mixed and arrays and not op.elementwise:  # ufuncs see to that themselves
-        dtype = np.result_type(*(a for i, a in enumerate(operands) if not _keeps(op, i, a.dtype)))
-        given = brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)
+    mixed = narrow and is_mixed(op, operands)
+    given = promoted(op, operands) if mixed and arrays else operands
     y = compute(op, inputs, given, params, None if not arrays else np)
     if type(y) is _ndarray and y.dtype is not _FLOAT64 and not op.plain:
         y = to_array(y, f"the result of {op.name}")
@@ -114,32 +84,6 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
         node.inputs = node.operands = ()
         node._meta = Meta(scope=meta.scope if meta else (), constant=True)
     return node
-
-
-def _is_mixed(op: Op, operands: Sequence[Any]) -> bool:
-    """Whether NumPy operands differ in dtype; other libraries see to that themselves."""
-    dtypes = {
-        a.dtype
-        for i, a in enumerate(operands)
-        if isinstance(a, (_ndarray, np.generic)) and not _keeps(op, i, a.dtype)
-    }
-    return len(dtypes) > 1
-
-
-def _keeps(op: Op, index: int, dtype: Any) -> bool:
-    """Whether an operand is not a number to compute with: integer labels, a boolean condition."""
-    return index in op.untouched and getattr(dtype, "kind", "") != "f"
-
-
-def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
-    """NumPy operands in one dtype, that of the result, so that a rule does not compute in a
-    constant's narrow one; labels and conditions as they are."""
-    return [
-        a.astype(dtype)
-        if isinstance(a, (_ndarray, np.generic)) and a.dtype != dtype and not _keeps(op, i, a.dtype)
-        else a
-        for i, a in enumerate(operands)
-    ]
 
 
 def compute(
@@ -204,107 +148,6 @@ def record_scalar(
         node._x, node._a = sources[0], operands[0]
         node._y, node._b = (sources[1], operands[1]) if len(sources) == 2 else (None, None)
     return node
-
-
-def unary_method(op: Op) -> Callable[[Any], Any]:
-    """`op` as a method of a scalar node: `record_scalar` written out for one input.
-
-    The speed of scalar graphs is made here and in `binary_method`: one object per op, one call.
-    """
-    forward = op.forward
-
-    def method(self: Scalar) -> Any:
-        a = self._data
-        try:
-            y = forward(floats, a)
-        except (ArithmeticError, ValueError):
-            y = on_floats(forward, a)
-        context = latest_context()
-        if context is None:
-            meta = None
-        elif context.ordinary:
-            meta = context.meta
-        else:
-            return record_scalar(op, type(self), (self,), NO_PARAMS)
-        known = self._meta
-        if known is not None and known.constant:
-            return record_scalar(op, type(self), (self,), NO_PARAMS)
-        node = _new(self.__class__)
-        node._data = y
-        node._grad = None
-        node.op = op
-        node._x = self
-        node._y = None
-        node._a = a
-        node._b = None
-        node._meta = meta
-        return node
-
-    return _dressed(method, op)
-
-
-def binary_method(op: Op) -> Callable[[Any, Any], Any]:
-    """`op` as an operator of a scalar node with another one or a float, written out likewise.
-
-    Whatever else `other` is (an int, an array, a list) goes the general way.
-    """
-    forward = op.forward
-
-    def method(self: Scalar, other: Any) -> Any:
-        a = self._data
-        kind = type(self)
-        if type(other) is kind:
-            b = other._data
-            source: Any = other
-        elif type(other) is float:
-            source = b = other
-        elif isinstance(other, (int, float)):  # np.float64 is a float
-            return method(self, to_float(other, op.name))
-        else:
-            return op(self, other)
-        try:
-            y = forward(floats, a, b)
-        except (ArithmeticError, ValueError):
-            y = on_floats(forward, a, b)
-        context = latest_context()
-        if context is None:
-            meta = None
-        elif context.ordinary:
-            meta = context.meta
-        else:
-            return record_scalar(op, kind, (self, other), NO_PARAMS)
-        known = self._meta
-        if known is not None and known.constant:
-            return record_scalar(op, kind, (self, other), NO_PARAMS)
-        node = _new(kind)
-        node._data = y
-        node._grad = None
-        node.op = op
-        node._x = self
-        node._y = source
-        node._a = a
-        node._b = b
-        node._meta = meta
-        return node
-
-    return _dressed(method, op)
-
-
-def reflected_method(op: Op) -> Callable[[Any, Any], Any]:
-    """`op` as an operator with the node on the right-hand side."""
-
-    def method(self: Scalar, other: Any) -> Any:
-        if type(other) is float or type(other) is int:
-            return record_scalar(op, type(self), (other, self), NO_PARAMS)
-        return op(other, self)
-
-    return _dressed(method, op)
-
-
-def _dressed(method: Callable[..., Any], op: Op) -> Callable[..., Any]:
-    method.__name__ = op.name
-    method.__doc__ = op.forward.__doc__
-    return method
 
 
 def _meta(

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop.chain import is_activation, slope
+from ..backprop.activation import is_activation
+from ..backprop.chain import slope
 from ..backprop.flow import sweep
 from ..graph.backend import namespace
 from ..graph.names import name_all

@@ -1,0 +1,107 @@
+"""What an op does with the arguments of a call, before it computes anything."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .backend import on_floats
+from .dtypes import constant, is_number
+from .node import Node
+from .op import Op
+from .record import compute
+from .reflexes import keyword_advice
+
+
+class Called(Op):
+    """An op that tells its inputs from its settings."""
+
+    def arguments(
+        self, inputs: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        """Inputs and complete settings, told apart."""
+        if self.arity is None:
+            if inputs and isinstance(inputs[0], (list, tuple)):
+                self._settings_by_position(inputs[1:], params)
+                inputs = tuple(inputs[0])
+            if not inputs:
+                raise TypeError(f"{self.name}: needs at least one input")
+        elif len(inputs) != self.arity:
+            inputs = self._positional_settings(inputs, params)
+        return inputs, self._complete(params) if params or self.defaults else params
+
+    def _positional_settings(
+        self, inputs: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """Settings may follow the data by position (`sum(x, 0)`); move them into `params`."""
+        assert self.arity is not None
+        data, rest = inputs[: self.arity], inputs[self.arity :]
+        if len(data) < self.arity:
+            missing = ", ".join(self.input_names[len(data) :])
+            raise TypeError(f"{self.name}: missing input {missing}")
+        if len(rest) > len(self.defaults):
+            known = ", ".join((*self.input_names, *(f"{key}=" for key in self.defaults)))
+            raise TypeError(f"{self.name}: takes {known}; got {len(inputs)} arguments")
+        self._settings_by_position(rest, params)
+        return data
+
+    def _settings_by_position(self, rest: tuple[Any, ...], params: dict[str, Any]) -> None:
+        if len(rest) > len(self.defaults):
+            raise TypeError(
+                f"{self.name}: {len(rest)} settings given, it takes {len(self.defaults)}"
+            )
+        for key, value in zip(self.defaults, rest, strict=False):
+            if key in params:
+                raise TypeError(f"{self.name}: {key} is given twice")
+            params[key] = value
+
+    @cached_property
+    def _settled(self) -> dict[str, Any]:
+        """The settings of a call that states none."""
+        for key, value in self.defaults.items():
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: the setting {key} is missing")
+        return dict(self.defaults)
+
+    def _complete(self, params: dict[str, Any]) -> dict[str, Any]:
+        if not params:
+            return self._settled
+        for key in params:
+            if key not in self.defaults:
+                known = ", ".join(self.defaults) or "none"
+                raise TypeError(
+                    f"{self.name}: no setting called {key!r} (settings: {known})"
+                    + keyword_advice(key)
+                )
+        complete = {**self.defaults, **params}
+        for key, value in complete.items():
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{self.name}: the setting {key} is missing")
+            if isinstance(value, Node):
+                raise TypeError(
+                    f"{self.name}: {key} is a setting, not an input, and has no gradient; for its "
+                    f"plain value, at which the gradient stops, pass {key}=x.data"
+                )
+            complete[key] = _owned(value)
+        return complete
+
+    def compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
+        if self.elementwise and all(is_number(x) for x in inputs):
+            return on_floats(self.forward, *(float(x) for x in inputs), **params)
+        return compute(self, inputs, [constant(self, x) for x in inputs], params)
+
+
+def _owned(setting: Any) -> Any:
+    """A setting that its giver cannot change afterwards: index arrays and lists are copied."""
+    kind = type(setting)
+    if kind is np.ndarray or kind is list:
+        return setting.copy()
+    if kind is tuple:
+        for part in setting:
+            if type(part) is np.ndarray or type(part) is list or type(part) is tuple:
+                return tuple(map(_owned, setting))
+    return setting

@@ -1,0 +1,75 @@
+"""What an op is given that is no node: checked, and brought to one dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .backend import is_array, to_array
+from .node import Scalar
+from .op import Op
+
+_FLOAT64 = np.dtype(np.float64)
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a scalar node, a Python number or a real NumPy scalar."""
+    return isinstance(x, (Scalar, int, float)) or (
+        isinstance(x, np.generic) and x.dtype.kind in "fiub"
+    )
+
+
+def constant(op: Op, x: Any) -> Any:
+    """A plain number or array that an op was given, checked, lists made arrays."""
+    kind = type(x)
+    if kind is float or kind is int or kind is bool:
+        return x
+    if kind is np.ndarray and x.dtype.kind in "fiub":
+        return x
+    if isinstance(x, np.generic) and x.dtype.kind in "fiub":
+        return x
+    if (kind is list or kind is tuple) and errors.holds_nodes(x):
+        raise TypeError(
+            f"{op.name}: a list that holds nodes is not an array and would lose their "
+            "gradients; join them with tg.stack or tg.asarray"
+        )
+    to_array(x, op.name)  # refuses what is not real and numeric
+    if is_array(x) and not isinstance(x, np.ndarray):
+        return x
+    return np.asarray(x)  # integers stay integers: labels, say; np.matrix loses its own *
+
+
+def is_mixed(op: Op, operands: Sequence[Any]) -> bool:
+    """Whether NumPy operands differ in dtype; other libraries see to that themselves."""
+    dtypes = {
+        a.dtype
+        for i, a in enumerate(operands)
+        if isinstance(a, (np.ndarray, np.generic)) and not _keeps(op, i, a.dtype)
+    }
+    return len(dtypes) > 1
+
+
+def _keeps(op: Op, index: int, dtype: Any) -> bool:
+    """Whether an operand is not a number to compute with: integer labels, a boolean condition."""
+    return index in op.untouched and getattr(dtype, "kind", "") != "f"
+
+
+def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
+    """NumPy operands in one dtype, that of the result, so that a rule does not compute in a
+    constant's narrow one; labels and conditions as they are."""
+    arrays = (np.ndarray, np.generic)
+    return [
+        a.astype(dtype) if isinstance(a, arrays) and not _keeps(op, i, a.dtype) else a
+        for i, a in enumerate(operands)
+    ]
+
+
+def promoted(op: Op, operands: list[Any]) -> list[Any]:
+    """Arrays of several dtypes in the floating one that they promote to; ufuncs do that alone."""
+    if op.elementwise:
+        return operands
+    dtype = np.result_type(*(a for i, a in enumerate(operands) if not _keeps(op, i, a.dtype)))
+    return brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)
