@@ -10,9 +10,15 @@ import numpy as np
 
 from ..graph.backend import is_array, to_array
 from ..graph.names import name_all
-from ..graph.node import Array, Node, Scalar, topological_order
-from .compare import Comparison, claim_eps, compare, tolerance
+from ..graph.node import Node, raw, topological_order
+from .compare import Comparison, compare, tolerance
 from .tape import Tape
+
+
+def _eps(dtype: Any) -> float:
+    """The relative precision of a floating dtype, that of float64 for any other."""
+    floating = isinstance(dtype, (type, np.dtype)) and np.dtype(dtype).kind == "f"
+    return float(np.finfo(dtype if floating else np.float64).eps)
 
 
 class Claim:
@@ -21,11 +27,7 @@ class Claim:
     def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
         self.value = np.asarray(value, dtype=np.float64)
-        dtype = user.data.dtype if isinstance(user, Array) else np.float64
-        self.eps = claim_eps(
-            dtype if isinstance(dtype, (type, np.dtype)) else np.float64,
-            getattr(value, "dtype", None),
-        )
+        self.eps = max(_eps(getattr(v, "dtype", None)) for v in (user.data, value))
         self.expected: Any = None
         self.tolerance: Any = None
         self.compared: Comparison | None = None
@@ -65,25 +67,21 @@ def read(
     order = topological_order(root)
     names = None
     if variables is not None:
-        names = {
-            id(v): name
-            for name, v in variables.items()
-            if not name.startswith("_") and not isinstance(v, (int, float))
-        }
-        names.update({id(node): node.name for node in order if node.name is not None})
+        public = ((name, v) for name, v in variables.items() if not name.startswith("_"))
+        names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
+        names |= {id(node): node.name for node in order if node.name is not None}
     tape = Tape(root, _seed(root, cotangent), names)
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
         user = _node(key, order, tape)
-        name = (
-            key
-            if isinstance(key, str)
-            else tape.user_names.get(id(user)) or tape.label(tape.twin[user])
-        )
+        twin = tape.twin[user]
+        name = tape.user_names.get(id(user)) or tape.label(twin)
+        if isinstance(key, str):
+            name = key
         if user in found:
             raise ValueError(f"check: {name} is claimed twice, by node and by name")
-        found[user] = Claim(name, user, tape.twin[user], _array(value, name))
-        if not np.isfinite(tape.g[tape.twin[user]]).all():
+        found[user] = Claim(name, user, twin, _array(value, name))
+        if not np.isfinite(tape.g[twin]).all():
             raise ValueError(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
@@ -93,12 +91,12 @@ def read(
 
 def _seed(root: Node, cotangent: Any) -> Any:
     shape = root.shape
+    if cotangent is None and int(np.prod(shape)) != 1:
+        raise ValueError(
+            f"check: E has shape {shape}; reduce it to a scalar, as in .sum(), or pass "
+            "cotangent=, the gradient of the loss with respect to it"
+        )
     if cotangent is None:
-        if int(np.prod(shape)) != 1:
-            raise ValueError(
-                f"check: E has shape {shape}; reduce it to a scalar, as in .sum(), or pass "
-                "cotangent=, the gradient of the loss with respect to it"
-            )
         return None
     seed = _array(cotangent, "cotangent")
     if seed.shape != shape:
@@ -108,28 +106,22 @@ def _seed(root: Node, cotangent: Any) -> Any:
 
 def _node(key: Any, order: list[Node], tape: Tape) -> Node:
     """The node of the graph that a claim is for."""
+    if not isinstance(key, (Node, str)):
+        told = f"check: a claim's key is of type {type(key).__name__}"
+        raise TypeError(f"{told}; use a node of the graph or its name")
     names = tape.user_names
-    if isinstance(key, Node):
-        node = key
-    elif isinstance(key, str):
-        found = [n for n in order if names.get(id(n)) == key]
-        if len(found) > 1:
-            shapes = " and ".join(str(n.shape) for n in found)
-            raise ValueError(
-                f"check: {len(found)} nodes are called {key!r} (shapes {shapes}); use the node "
-                "itself as the key, or give them names of their own with name="
-            )
-        if not found:
-            raise ValueError(_unknown(key, order, names))
-        (node,) = found
-    else:
-        raise TypeError(
-            f"check: a claim's key is of type {type(key).__name__}; use a node of the graph or its "
-            "name"
+    found = [n for n in order if names.get(id(n)) == key] if isinstance(key, str) else [key]
+    if isinstance(key, str) and not found:
+        raise ValueError(_unknown(key, order, names))
+    if len(found) > 1:
+        shapes = " and ".join(str(n.shape) for n in found)
+        raise ValueError(
+            f"check: {len(found)} nodes are called {key!r} (shapes {shapes}); use the node itself "
+            "as the key, or give them names of their own with name="
         )
-    if tape.twin.get(node) not in tape.g:
-        raise ValueError(_no_gradient(node, tape))
-    return node
+    if tape.twin.get(found[0]) not in tape.g:
+        raise ValueError(_no_gradient(found[0], tape))
+    return found[0]
 
 
 def _no_gradient(node: Node, tape: Tape) -> str:
@@ -137,10 +129,8 @@ def _no_gradient(node: Node, tape: Tape) -> str:
     name = tape.user_names.get(id(node)) or name_all([node]).get(id(node), "a node of shape")
     what = f"check: {name} {node.shape}"
     if node.constant:
-        return (
-            f"{what} is a constant (made by detach() or under no_grad()), and no gradient flows to "
-            "it"
-        )
+        what = f"{what} is a constant (made by detach() or under no_grad())"
+        return f"{what}, and no gradient flows to it"
     if node not in tape.twin:
         return (
             f"{what} is not in the graph of E: E was not computed from it. Was it recorded again "
@@ -150,17 +140,10 @@ def _no_gradient(node: Node, tape: Tape) -> str:
 
 
 def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
-    constants = {
-        names[id(a)]
-        for n in order
-        for a in n.inputs
-        if not isinstance(a, Node) and not isinstance(a, (float, int)) and id(a) in names
-    }
-    if key in constants:
-        return (
-            f"check: {key} is a constant of the graph, a plain array; wrap it, {key} = "
-            f"tg.Tensor({key}), to have its gradient"
-        )
+    constants = (a for n in order for a in n.inputs if not isinstance(a, (Node, float, int)))
+    if key in {names.get(id(a)) for a in constants}:
+        way_out = f"wrap it, {key} = tg.Tensor({key}), to have its gradient"
+        return f"check: {key} is a constant of the graph, a plain array; {way_out}"
     known = sorted({names[id(n)] for n in order if id(n) in names})
     close = [n for n in known if n.lower() == key.lower()]
     close = close or difflib.get_close_matches(key, known, n=3, cutoff=0.5)
@@ -172,8 +155,7 @@ def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
 
 def _array(value: Any, name: str) -> Any:
     """A claimed gradient as a NumPy array; its own dtype tells how precise it is."""
-    if isinstance(value, Node):
-        value = value.data
+    value = raw(value)
     if value is None:
         raise TypeError(f"check: the claim for {name} is None; has backward() run?")
     if isinstance(value, (str, bytes)):
@@ -198,18 +180,14 @@ def _nested(value: Any, name: str) -> Any:
     def plain(v: Any) -> Any:
         if isinstance(v, (list, tuple)):
             return [plain(u) for u in v]
-        if isinstance(v, Scalar):
-            return v.data
-        if isinstance(v, Node) or is_array(v):
-            return np.asarray(v.data if isinstance(v, Node) else v).tolist()
-        return v
+        v = raw(v)
+        return np.asarray(v).tolist() if is_array(v) else v
 
     try:
         array = np.asarray(plain(value))
     except ValueError:
-        raise ValueError(
-            f"check: the claim for {name} is ragged: its rows differ in length"
-        ) from None
+        told = f"check: the claim for {name} is ragged: its rows differ in length"
+        raise ValueError(told) from None
     if array.dtype.kind in "OSU":
         raise TypeError(f"check: the claim for {name} holds something that is not a number")
     return array

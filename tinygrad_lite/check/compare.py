@@ -44,9 +44,3 @@ def tolerance(spread: Any, eps: float, rtol: float | None, expected: Any) -> Any
     if rtol is not None:
         found = np.maximum(found, rtol * np.abs(expected))
     return np.maximum(found, np.finfo(np.float64).tiny)
-
-
-def claim_eps(*dtypes: Any) -> float:
-    """The relative precision of the coarsest floating dtype among `dtypes`."""
-    found = [np.finfo(d).eps for d in dtypes if d is not None and np.dtype(d).kind == "f"]
-    return float(max(found, default=np.finfo(np.float64).eps))

@@ -30,7 +30,7 @@ class Kinks:
     @cached_property
     def sides(self) -> list[tuple[Node, list[Sites]]]:
         """Every kinked op's result, with what each side of the corner adds to its inputs."""
-        nodes = (n for n in self.tape.order if n in self.tape.g and may_bend(n.op))
+        nodes = (n for n in self.tape.order if n in self.tape.g and n.op and _may_bend(n.op))
         found = ((n, self._options(n)) for n in nodes)
         return [(node, options) for node, options in found if options]
 
@@ -42,20 +42,19 @@ class Kinks:
             if not self._flows(x):
                 continue
             a = node.operands[index]
-            scale = self.near * max(1.0, float(np.max(np.abs(a), initial=0.0)))
+            scale = self.near * max(1.0, _largest(a))
             ramp = np.linspace(1.0, 2.0, max(a.size, 1)).reshape(a.shape)
             steps = (scale, -scale, scale * ramp, -scale * ramp)
             for step in steps if a.size > 1 else steps[:2]:
                 operands = list(node.operands)
                 operands[index] = a + step
-                moved = {i: _handed(node, i, g, operands) for i in calm}
                 sites: Sites = []
-                for i, c in moved.items():
-                    size = float(np.max(np.abs(calm[i]), initial=0.0))
-                    size = max(size, 1e-3 * float(np.max(np.abs(c), initial=0.0)))
-                    jump = np.abs(c - calm[i]) > 1e-3 * size
-                    if jump.any() and np.isfinite(c).all():
-                        sites.append((node.inputs[i], np.where(jump, c - calm[i], 0.0)))
+                for i, c in calm.items():
+                    change = _handed(node, i, g, operands) - c
+                    size = max(_largest(c), 1e-3 * _largest(change + c))
+                    jump = np.abs(change) > 1e-3 * size
+                    if jump.any() and np.isfinite(change).all():
+                        sites.append((node.inputs[i], np.where(jump, change, 0.0)))
                 if sites and not any(_same(sites, known) for known in options):
                     options.append(sites)
         return options
@@ -96,9 +95,13 @@ class Kinks:
         return None
 
 
-def may_bend(op: Op | None) -> bool:
+def _may_bend(op: Op) -> bool:
     """Whether an op may have a corner: of the elementwise ones all that are no arithmetic."""
-    return op is not None and (bends(op) or not op.elementwise)
+    return bends(op) or not op.elementwise
+
+
+def _largest(a: Vector) -> float:
+    return float(np.max(np.abs(a), initial=0.0))
 
 
 def _handed(node: Node, index: int, g: Vector, operands: Sequence[Vector] = ()) -> Vector:

@@ -59,7 +59,7 @@ def _scale(x: Vector, y: Vector, axis: int) -> Vector | None:
     return scale if near and np.allclose(y, centred * scale, rtol=0, atol=1e-9) else None
 
 
-def _formula(g: Vector, inner: Vector, scale: Vector, outer: Any, axis: int) -> Vector:
+def _formula(g: Vector, inner: Any, scale: Vector, outer: Any, axis: int) -> Vector:
     return scale * (g - _mean(g, axis) - outer * _mean(g * inner, axis))
 
 
@@ -67,20 +67,19 @@ def _slips(
     g: Vector, x: Vector, y: Vector, scale: Vector, axis: int, name: str
 ) -> Iterator[tuple[str, str, Vector]]:
     means = f"in the derivative of the normalisation {name}"
+    lost, centred = "missing-factor", x - _mean(x, axis)
     for other in range(x.ndim):
         if other != axis:
             n = x.shape[other] / x.shape[axis]
-            inner = n * _mean(g * y, other)
             text = f"the sums {means} are over axis {other}, not {axis}"
             yield "wrong-axis", text, _formula(g, y, scale, y, other)
-            yield "wrong-axis", text, scale * (g - n * _mean(g, other) - y * inner)
-    centred = x - _mean(x, axis)
+            wrong = scale * (g - n * _mean(g, other) - y * n * _mean(g * y, other))
+            yield "wrong-axis", text, wrong
     text = f"the factor {name} before the sum is missing {means}"
-    yield "missing-factor", text, _formula(g, y, scale, 1.0, axis)
+    yield lost, text, _formula(g, y, scale, 1.0, axis)
     text = f"the factor {name} in the sum is missing {means}"
-    yield "missing-factor", text, scale * (g - _mean(g, axis) - y * _mean(g, axis))
+    yield lost, text, _formula(g, 1.0, scale, y, axis)
     for wrong, what in ((centred, "the centred values stand"), (x, "the input stands")):
         text = f"{what} where {name}, divided by the deviation, belongs {means}"
-        yield "missing-factor", text, _formula(g, wrong, scale, wrong, axis)
-        yield "missing-factor", text, _formula(g, wrong, scale, y, axis)
-        yield "missing-factor", text, _formula(g, y, scale, wrong, axis)
+        for inner, outer in ((wrong, wrong), (wrong, y), (y, wrong)):
+            yield lost, text, _formula(g, inner, scale, outer, axis)

@@ -120,9 +120,8 @@ class Diagnosis:
                 text = f"{best.text} at  {best.where}" if best.where else best.text
                 if sources and search is local:
                     text = f"wrong here as well: {text}"
-                return replace(
-                    finding, kind=best.kind, explanation=text, where=best.where, also=also
-                )
+                told = replace(finding, kind=best.kind, explanation=text)
+                return replace(told, where=best.where, also=also)
         if not claim.fits:
             return replace(finding, kind="shape", explanation=_misshapen(claim))
         return replace(finding, explanation=_unexplained(claim))
@@ -138,10 +137,8 @@ class Diagnosis:
         for e in explanations:
             e.cost += self._conflict(claim, e)
         best, *rest = sorted(explanations, key=lambda e: e.rank)
-        kinds = dict.fromkeys(best.other_kinds)
-        kinds.update(dict.fromkeys(e.kind for e in rest if e.rank < best.rank + EQUAL))
-        kinds.pop(best.kind, None)
-        return best, tuple(kinds)
+        kinds = (*best.other_kinds, *(e.kind for e in rest if e.rank < best.rank + EQUAL))
+        return best, tuple(kind for kind in dict.fromkeys(kinds) if kind != best.kind)
 
     def _conflict(self, claim: Claim, e: Explanation) -> float:
         cost = 0.0
@@ -169,26 +166,20 @@ def _misshapen(claim: Claim) -> str:
 
 
 def _unexplained(claim: Claim) -> str:
-    compared = claim.compared
-    assert compared is not None
-    at = f" at {compared.entry}" if compared.entry else ""
     difference = np.abs(claim.value - claim.expected)
     scale = float(np.max(np.abs(claim.expected), initial=0.0))
     worst = float(np.max(difference, initial=0.0))
-    i = compared.entry
-    values = f"yours is {claim.value[i]:.6g}, the gradient {claim.expected[i]:.6g}{at}"
+    i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
+    values = f"yours is {claim.value[i]:.6g}, the gradient {claim.expected[i]:.6g}"
+    values += f" at {i}" if i else ""
     if worst < 0.1 * scale and _is_rounded(claim):
-        return (
-            "no mistake explains it, but it is the gradient rounded to a few digits; rtol= widens "
-            f"the tolerance: {values}"
-        )
+        rounded = "no mistake explains it, but it is the gradient rounded to a few digits"
+        return f"{rounded}; rtol= widens the tolerance: {values}"
     if scale and worst < 1e-3 * scale:
-        digits = int(-np.log10(worst / scale))
-        return (
-            f"no simple mistake explains it, but it agrees to {digits} digits (a finite "
-            f"difference, or an approximation?): {values}"
-        )
-    return f"no simple mistake explains it: {values}, largest relative error {compared.error:.2g}"
+        agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
+        near = f"{agrees} (a finite difference, or an approximation?)"
+        return f"no simple mistake explains it, but {near}: {values}"
+    return f"no simple mistake explains it: {values}, largest relative error {error:.2g}"
 
 
 def _units(value: Vector, digits: range) -> tuple[list[Any], list[Any]]:

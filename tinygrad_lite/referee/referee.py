@@ -170,18 +170,14 @@ class _Referee:
             caught: dict[str, float] = {}
             for t in mine:
                 caught[t.dtype] = max(caught.get(t.dtype, 0.0), t.caught)
-            findings.append(
-                FunctionFinding(
-                    name=name,
-                    verdict="wrong" if wrong else "right",
-                    kind=kind,
-                    explanation=explanation,
-                    error=max(t.error for t in mine),
-                    caught=caught,
-                    entries=sum(t.judged for t in mine),
-                    kinks=sum(len(t.kinked) for t in mine),
-                )
+            finding = FunctionFinding(
+                *(name, "wrong" if wrong else "right", kind, explanation),
+                error=max(t.error for t in mine),
+                caught=caught,
+                entries=sum(t.judged for t in mine),
+                kinks=sum(len(t.kinked) for t in mine),
             )
+            findings.append(finding)
         return FunctionReport(
             tuple(findings),
             " and ".join(sorted(self.references)),
