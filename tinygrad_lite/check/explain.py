@@ -11,10 +11,9 @@ from ..graph.node import Node
 from .faults import LEFT_OUT
 from .scales import Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Changed, Explanation, Guess, Search
-from .standardised import normalised
 from .systematic import everywhere, in_a_loop, in_sequence, overwritten, shared, updated_weights
 from .tape import Vector
-from .terms import changed_gradients, changed_terms
+from .terms import changed_gradients, changed_terms, normalised
 
 TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
 MOST = 60  # explanations of one sort that are verified in full, the simplest first

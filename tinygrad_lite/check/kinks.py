@@ -10,8 +10,7 @@ import numpy as np
 from ..backprop.chain import fit
 from ..graph.node import Node
 from ..graph.op import Op
-from .claims import Claim
-from .compare import Comparison, compare
+from .claims import Claim, Comparison, compare
 from .faults import bends, pulled
 from .tape import Site, Tape, Vector, carried, op_of
 

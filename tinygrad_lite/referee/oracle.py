@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import differences
-from ..check.compare import MARGIN, tolerance
+from ..check.claims import MARGIN, tolerance
 from ..check.tape import Tape
 from ..tensor import Tensor
 from .hints import Graph, Trial
