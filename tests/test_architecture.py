@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,6 +140,27 @@ def test_no_import_cycles():
 )
 def test_no_file_is_too_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+def test_the_reading_path_fits_an_afternoon():
+    """The README leads through the engine in an order; those modules stay short, together."""
+    section = (ROOT / "README.md").read_text().split("## Read the code")[1].split("\n\n")[2]
+    links = re.findall(r"\]\(([^)]+\.py)\)", section)
+    assert len(links) == 7
+    assert sum(len((ROOT / link).read_text().splitlines()) for link in links) <= 1100
+
+
+def test_rules_are_read_in_one_room():
+    """Whoever reads an op's rules must know their forms; the sweep does, and what states them."""
+    readers = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "rules"
+        and not (isinstance(node.value, ast.Name) and node.value.id == "context")
+    }
+    assert readers == {"graph.op", "graph.primitive", "graph.quick", "backprop.chain"}
 
 
 def test_top_level_is_tidy():

@@ -95,18 +95,39 @@ def closes_over(W):
     return lambda x: x * W
 
 
+def keyword_only(W):
+    def scaled(x, *, w=W):
+        return x * w
+
+    return scaled
+
+
+class Private:
+    """An object of no known kind, with all that it holds out of sight."""
+
+    __slots__ = ("_W",)
+
+    def __init__(self, W):
+        self._W = [W]
+
+
 HIDDEN = {
-    "set": (lambda W: {W}, "a.0 is a Tensor (2,) in a set, which has no order; keep it in a list"),
-    "frozenset in a list": (lambda W: [frozenset({W})], "a.0.0 is a Tensor (2,) in a set"),
-    "module in a set": (lambda W: {Holder(W)}, "a.0 is a Holder in a set"),
+    "set": (lambda W: {W}, "a is a set that holds a Tensor without a name"),
+    "frozenset in a list": (lambda W: [frozenset({W})], "a.0 is a frozenset that holds a Tensor"),
+    "module in a set": (lambda W: {Holder(W)}, "a is a set that holds a Holder"),
+    "items of a dict": (lambda W: {1: [W]}.items(), "a is a dict_items that holds a Tensor"),
     "plain object": (
         lambda W: SimpleNamespace(block=type("Block", (), {"W": W})()),
-        "a.block.W is a Tensor (2,) in a Block; derive Block from tg.nn.Module",
+        "a.block is a Block that holds a Tensor without a name; keep it in a Module",
     ),
-    "closure": (closes_over, "a.W is a Tensor (2,) in a function; make it a Module"),
-    "default": (lambda W: lambda x, w=W: x * w, "a.0 is a Tensor (2,) in a function"),
-    "partial": (lambda W: functools.partial(tg.add, W), "a.0 is a Tensor (2,) in a function"),
-    "method of a module": (lambda W: Holder(W).forward, "a.self is a Holder in a function"),
+    "private object": (Private, "a is a Private that holds a Tensor"),
+    "closure": (closes_over, "a is a function that holds a Tensor"),
+    "default": (lambda W: lambda x, w=W: x * w, "a is a function that holds a Tensor"),
+    "keyword": (keyword_only, "a is a function that holds a Tensor"),
+    "partial": (lambda W: functools.partial(tg.add, W), "a is a partial that holds a Tensor"),
+    "keyword of a partial": (lambda W: functools.partial(tg.add, y=W), "a is a partial that holds"),
+    "method of a module": (lambda W: Holder(W).forward, "a is a method that holds a Holder"),
+    "iterator": (lambda W: iter([W]), "a is a list_iterator that holds a Tensor"),
 }
 
 
@@ -132,6 +153,24 @@ def test_what_hides_but_has_a_name_elsewhere_is_found_there(kind):
     if "module" in kind:
         model.module = next(iter(hidden)) if isinstance(hidden, set) else hidden.__self__
     assert [path for path, _ in model.named_parameters()] == ["a"]
+
+
+def test_an_optimiser_refers_to_parameters_and_names_none():
+    model = Holder(tg.optim.SGD([leaf()]))
+    with pytest.raises(TypeError, match="a is a SGD that holds a Tensor without a name"):
+        model.parameters()
+    (model.W,) = model.a.parameters
+    assert [path for path, _ in model.named_parameters()] == ["W"]
+
+
+def test_a_name_that_a_function_has_not_met_yet():
+    def calls_later(x):
+        return later(x)
+
+    assert Holder(calls_later).parameters() == []
+    later = leaf()
+    with pytest.raises(TypeError, match="a is a function"):
+        Holder(calls_later).parameters()
 
 
 def test_a_lambda_between_layers_hides_nothing():

@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
-from tinygrad_lite.nn.parts import survey
+from tinygrad_lite.nn.module import survey
 from tinygrad_lite.testing import assert_gradients
 
 
@@ -117,7 +117,7 @@ def test_gradients_of_inputs_and_parameters(name, rng):
         x, parameters = (nodes[:3], nodes[3:]) if row.scalars else (nodes[0], nodes[1:])
         layer = pickle.loads(state)
         for part, parameter in zip(survey(layer).parameters, parameters, strict=True):
-            holder = part.holder.value
+            holder = part.above.value
             (holder if isinstance(holder, list) else vars(holder))[part.key] = parameter
         return tuple(outputs(layer(x)))
 

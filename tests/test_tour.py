@@ -12,7 +12,7 @@ import pytest
 
 from tinygrad_lite.__main__ import main
 from tinygrad_lite.tensor import Tensor
-from tinygrad_lite.tour import digits, picture, questions
+from tinygrad_lite.tour import digits, questions
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -127,11 +127,11 @@ def test_output_into_a_pipe_that_closes(tmp_path):
 
 def test_picture():
     images = [np.array([[0.0, 1.0], [0.5, 0.0]]), np.array([[1.0, 1.0], [0.0, 0.0]])]
-    text = picture.as_text(images, ["a", "b"])
+    text = digits.as_text(images, ["a", "b"])
     assert text.splitlines() == ["   a         b", "     @@      @@@@", "   =="]
-    svg = picture.as_svg(images, ["a <", "b"])
+    svg = digits.as_svg(images, ["a <", "b"])
     root = ElementTree.fromstring(svg)
-    fills = [e.get("fill") for e in root if e.get("width") == str(picture.PIXEL)]
+    fills = [e.get("fill") for e in root if e.get("width") == str(digits.PIXEL)]
     assert fills[:4] == [
         "rgb(255,255,255)",
         "rgb(0,0,0)",

@@ -55,13 +55,11 @@ def slope(
     centre = phi(0.0)
     right = np.array([phi(h) for h in steps])
     left = np.array([phi(-h) for h in steps])
-    finite = np.isfinite(right) & np.isfinite(left)
-    if not np.isfinite(centre) or finite.sum() < 4 or not finite[-1]:
+    bad = np.flatnonzero(~(np.isfinite(right) & np.isfinite(left)))
+    start = bad[-1] + 1 if bad.size else 0  # from here on all is finite
+    if not np.isfinite(centre) or LEVELS - start < 4:
         return UNKNOWN
-    start = LEVELS - int(np.argmin(finite[::-1])) if not finite.all() else 0
     steps, right, left = steps[start:], right[start:], left[start:]
-    if len(steps) < 4:
-        return UNKNOWN
     size = max(abs(centre), float(np.abs(right).max()), float(np.abs(left).max()))
     noise = 4 * eps * size / steps
     value, error = _extrapolate((right - left) / (2 * steps), noise, power=2)
@@ -70,10 +68,9 @@ def slope(
     gap, unsure = abs(above - below), above_error + below_error
     if max(error, unsure) > 0.01 * max(abs(value), size / scale):
         return UNKNOWN
-    if gap > 2 * unsure and gap > 1e-6 * max(abs(above), abs(below)):
-        low, high = min(above, below) - unsure, max(above, below) + unsure
-        return Slope(value, unsure, low, high, smooth=False, known=True)
-    return Slope(value, error, value - error, value + error, smooth=True, known=True)
+    smooth = not gap > max(2 * unsure, 1e-6 * max(abs(above), abs(below)))
+    error, ends = (error, (value, value)) if smooth else (unsure, (above, below))
+    return Slope(value, error, min(ends) - error, max(ends) + error, smooth, known=True)
 
 
 def _extrapolate(quotients: np.ndarray, noise: np.ndarray, *, power: int) -> tuple[float, float]:

@@ -28,7 +28,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     assert op is not None
     x = node.inputs[index]
     if record:
-        _refuse_changed(node)
+        errors.refuse_overwritten(node, rebound=True)
         y, operands, xp = node, node.inputs, ops
     else:
         y, operands = node._data, node.operands
@@ -177,14 +177,3 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
 def _ones(n: int, dtype: Any) -> Any:
     """A row of ones: its product with a matrix is the sum of the rows in a third of the time."""
     return np.ones(n, dtype)
-
-
-def _refuse_changed(node: Node) -> None:
-    """Rules that run on nodes read the inputs' current data; it must be what was recorded."""
-    for x, a in zip(node.inputs, node.operands, strict=True):
-        if isinstance(x, Node) and x._data is not a:
-            errors.refuse_overwritten(node)
-            raise ValueError(
-                f"{node.op}: the data of an input was set after it was used; differentiate the "
-                "gradient before changing the data"
-            )

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..graph import floats
 from ..graph.node import Scalar, topological_order
-from ..graph.op import FIRST, ONE, SECOND
+from ..graph.op import ONE
+from ..graph.quick import FIRST, SECOND
 from .chain import contribution
 
 

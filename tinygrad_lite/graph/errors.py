@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .names import name_all
-from .node import Array, Node, raw, topological_order, written
+from .backend import namespace
+from .meta import NO_META, Meta
+from .names import name_all, user_frame
+from .node import Array, Node, raw, topological_order
 from .op import Op
 
 
@@ -126,11 +130,26 @@ def _broadcast_hint(shapes: list[tuple[int, ...]]) -> str:
     return ""
 
 
-def refuse_non_finite(
+def witnessed(
+    op: Op, inputs: tuple[Any, ...], operands: tuple[Any, ...], y: Any, meta: Meta | None
+) -> Meta:
+    """What a node carries in debug mode: its source line and copies of its operands.
+
+    Raises `FloatingPointError` if `op` made the first NaN, or an infinity out of finite inputs, or
+    was given a NaN by a leaf or a constant. Infinite data are allowed (masks are made so).
+    """
+    summary = traceback.extract_stack(user_frame(), limit=1)[0]
+    line = f"{summary.filename}:{summary.lineno}: {summary.line or ''}".rstrip(": ")
+    _refuse_non_finite(op, inputs, operands, y, line)
+    copies = tuple(
+        a if isinstance(a, (float, int)) else namespace(a).asarray(a, copy=True) for a in operands
+    )
+    return replace(meta or NO_META, line=line, copies=copies)
+
+
+def _refuse_non_finite(
     op: Op, inputs: tuple[Any, ...], operands: tuple[Any, ...], y: Any, line: str
 ) -> None:
-    """Raise `FloatingPointError` if `op` made the first NaN, or an infinity out of finite inputs,
-    or was given a NaN by a leaf or a constant. Infinite data are allowed (masks are made so)."""
     result = _numpy(y)
     if np.isfinite(result).all():
         return
@@ -178,16 +197,37 @@ def refuse_bad_gradient(node: Node, index: int, g: Any, c: Any) -> None:
     )
 
 
-def refuse_overwritten(node: Node) -> None:
-    """Raise `RuntimeError` if a leaf that `node` used was changed in place since then."""
+def refuse_overwritten(node: Node, *, rebound: bool = False) -> None:
+    """Raise `RuntimeError` if a leaf that `node` used was changed in place since then; given
+    `rebound`, `ValueError` also if its data was set: rules that run on nodes read the current."""
+    op = node.op
     for index, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
-        if isinstance(x, Node) and x._data is not a and written(x, a):
-            assert node.op is not None
+        if not isinstance(x, Node) or x._data is a or op is None:
+            continue
+        if _written(x._data, a):
             raise RuntimeError(
-                f"{labels(node.op, node.inputs)[index]} was changed in place (as by .data -= ...) "
-                f"after {node.op.name} had used it, so its graph mixes old and new values; compute "
-                "the result again, or set .data to a new array, as in p.data = p.data - step"
+                f"{labels(op, node.inputs)[index]} was changed in place (as by .data -= ...) after "
+                f"{op.name} had used it, so its graph mixes old and new values; compute the result "
+                "again, or set .data to a new array, as in p.data = p.data - step"
             )
+        if rebound:
+            raise ValueError(
+                f"{op}: the data of an input was set after it was used; differentiate the gradient "
+                "before changing the data"
+            )
+
+
+def _written(now: Any, recorded: Any) -> bool:
+    """Whether the array that a graph holds of a leaf was changed in place after it was used.
+
+    `x.data -= step` writes into it and sets `x.data` to the same array, of which the setter then
+    keeps a view: another object on the same memory.
+    """
+    if not isinstance(now, np.ndarray):
+        return False
+    return (now if now.base is None else now.base) is (
+        recorded if recorded.base is None else recorded.base
+    )
 
 
 def refuse_written(node: Node) -> None:

@@ -70,7 +70,7 @@ class Node:
                 "leaves and compute again"
             )
         if data is self._data and isinstance(data, np.ndarray):
-            self._data = data.view()  # a step in place: graphs hold the array itself, see `written`
+            self._data = data.view()  # a step in place: graphs hold the array itself, see errors
         else:
             self._data = self._convert(data, "data")
 
@@ -106,7 +106,8 @@ class Node:
                 f"a result of {self.op.name} cannot be copied or pickled: its graph would come "
                 "along; .detach() first (the gradient stops there)"
             )
-        return _leaf, (type(self), self._data, self._grad, self.name, self.scope, self.constant)
+        meta = Meta(name=self.name, scope=self.scope, constant=self.constant)
+        return _leaf, (type(self), self._data, self._grad, meta)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -156,15 +157,6 @@ class Node:
     def parents(self) -> Iterator[Node]:
         """The inputs that are nodes, in order, with repetition."""
         return (x for x in self.inputs if isinstance(x, Node))
-
-
-def _leaf(
-    kind: Any, data: Any, grad: Any, name: str | None, scope: tuple[str, ...], constant: bool
-) -> Any:
-    leaf = _blank(kind, data)
-    leaf._grad = grad
-    leaf._meta = Meta(name=name, scope=scope, constant=constant)
-    return leaf
 
 
 def raw(x: Any) -> Any:
@@ -220,28 +212,14 @@ class Array(Node):
         return self._data.shape  # type: ignore[no-any-return]
 
 
-def written(x: Node, recorded: Any) -> bool:
-    """Whether the array that a graph holds of leaf x was changed in place after it was used.
-
-    `x.data -= step` writes into it and sets `x.data` to the same array, of which the setter then
-    keeps a view: another object on the same memory.
-    """
-    now = x._data
-    if now is recorded or not isinstance(now, np.ndarray):
-        return False
-    return (now if now.base is None else now.base) is (
-        recorded if recorded.base is None else recorded.base
-    )
-
-
 def fresh(like: Node | None, data: Any) -> Any:
     """A new leaf of the kind of `like` (None: an array's) that holds `data` itself."""
-    return _blank(type(like) if isinstance(like, Scalar) else Array.result, data)
+    return _leaf(type(like) if isinstance(like, Scalar) else Array.result, data)
 
 
-def _blank(kind: Any, data: Any) -> Any:
-    leaf = object.__new__(kind)
-    leaf._data, leaf._grad, leaf.op, leaf._meta = data, None, None, None
+def _leaf(kind: type[Node], data: Any, grad: Any = None, meta: Meta | None = None) -> Any:
+    leaf: Any = object.__new__(kind)
+    leaf._data, leaf._grad, leaf.op, leaf._meta = data, grad, None, meta
     if isinstance(leaf, Scalar):
         leaf._x = leaf._y = leaf._a = leaf._b = None
     else:

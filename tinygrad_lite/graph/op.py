@@ -32,7 +32,6 @@ NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times f
 SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 
 ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
-FIRST, SECOND = "first operand", "second operand"  # what `quick` has for a rule that returns one
 
 
 class Op:
@@ -47,6 +46,7 @@ class Op:
     """
 
     plain: ClassVar[bool] = False
+    quick: tuple[Rule, ...]  # the rules as the sweep over floats takes them
 
     def __init__(
         self,
@@ -79,7 +79,6 @@ class Op:
             )
         self.arity = None if variable else len(inputs)
         self.rules: tuple[Rule, ...] = (None,) * len(inputs)  # until they are stated
-        self.quick: tuple[Rule, ...] = self.rules  # the rules as the sweep over floats takes them
         self.input_names = tuple(p.name for p in inputs)
         # Inputs that keep their own dtype: labels, and those of derivative 0, such as a condition.
         self.untouched = frozenset(self.input_names.index(name) for name in as_given)
@@ -138,20 +137,8 @@ class Op:
         self.rules = tuple(
             rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
         )
-        self.quick = tuple(map(self._quick, self.rules))
         self.untouched |= {i for i, rule in enumerate(self.rules) if rule == 0}
         return self
-
-    def _quick(self, rule: Rule) -> Rule:
-        """FIRST or SECOND where a rule of two inputs returns one of them as it is (a product's)."""
-        if self.elementwise and self.arity == 2 and callable(rule):
-            first, second = object(), object()
-            try:
-                made = rule(None, None, first, second)
-            except Exception:  # it computes something
-                return rule
-            return FIRST if made is first else SECOND if made is second else rule
-        return rule
 
     def _refuse_template(self, template: str) -> None:
         """Raise `ValueError` if a format string names an input or a setting that the op lacks."""

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,9 +30,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
     labels and masks are copied, since their owner may write into them before the sweep.
     """
-    recorded = narrow = False
-    arrays = True
-    operands = []
+    recorded, narrow, arrays, operands = False, False, True, []
     for x in inputs:
         if isinstance(x, Node):
             a = x._data
@@ -162,22 +158,4 @@ def _meta(
     meta = context.meta
     if params:
         meta = Meta(scope=meta.scope if meta else (), params=params)
-    if not context.debug:
-        return meta
-    line = _caller_line()
-    errors.refuse_non_finite(op, inputs, operands, y, line)
-    meta = meta or NO_META
-    copies = tuple(
-        a if isinstance(a, (float, int)) else namespace(a).asarray(a, copy=True) for a in operands
-    )
-    return Meta(scope=meta.scope, params=meta.params, line=line, copies=copies)
-
-
-def _caller_line() -> str:
-    """File, line and text of the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    package = __name__.partition(".")[0]
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
-        frame = frame.f_back
-    summary = traceback.extract_stack(frame, limit=1)[0]
-    return f"{summary.filename}:{summary.lineno}: {summary.line or ''}".rstrip(": ")
+    return errors.witnessed(op, inputs, operands, y, meta) if context.debug else meta

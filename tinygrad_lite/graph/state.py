@@ -14,9 +14,8 @@ _SHOWN = 5
 
 def copied(x: Array) -> Array:
     """A copy of an array in its own library; a number as a 0-d array."""
-    return (
-        np.asarray(x) if isinstance(x, (bool, int, float)) else namespace(x).asarray(x, copy=True)
-    )
+    number = isinstance(x, (bool, int, float))
+    return np.asarray(x) if number else namespace(x).asarray(x, copy=True)
 
 
 def like(value: Any, old: Array, what: str) -> Array:
@@ -37,14 +36,14 @@ def like(value: Any, old: Array, what: str) -> Array:
 
 def fit(what: str, expected: Collection[str], state: Mapping[str, Any]) -> None:
     """Raise `ValueError` unless `state` has the expected names and no others."""
-    missing = [name for name in expected if name not in state]
-    unknown = [name for name in state if name not in expected]
-    faults = [f"the state lacks {_listed(missing)}"] * bool(missing)
-    faults += [f"nothing here is called {_listed(unknown)}"] * bool(unknown)
-    if faults:
-        raise ValueError(f"{what}: {'; '.join(faults)}")
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    faults = {
+        "the state lacks": [name for name in expected if name not in state],
+        "nothing here is called": [name for name in state if name not in expected],
+    }
+    shown = []
+    for fault, names in faults.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        if names:
+            shown.append(f"{fault} {', '.join(names[:_SHOWN])}{more}")
+    if shown:
+        raise ValueError(f"{what}: {'; '.join(shown)}")

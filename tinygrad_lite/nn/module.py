@@ -1,17 +1,30 @@
-"""`Module`: parameters found by attribute, saved by path, and a scope per module in pictures."""
+"""`Module`: parameters found by attribute, saved by path, and a scope per module in pictures.
+
+What a model holds has a name that lasts: an attribute, a key, a place in a sequence. What a set, a
+function or any other object holds has none, so it would not be trained or saved: it is refused,
+never passed over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+import gc
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, is_dataclass
+from types import FunctionType, MemberDescriptorType, ModuleType, SimpleNamespace, TracebackType
+from typing import Any, NamedTuple, Self
 
+import numpy as np
+
+from ..graph.backend import is_array
 from ..graph.context import scope
-from ..graph.node import raw
+from ..graph.node import Node, raw, topological_order
+from ..graph.op import Op
 from ..graph.state import copied, fit, like
-from .parts import Owner, Part, Survey, survey
+
+Members = Iterable[tuple[Any, Any]]
 
 
-class Module(Owner):
+class Module:
     """A part of a model. Subclasses set parameters and modules as attributes and write `forward`.
 
     Parameters are the Values and Tensors found in the attributes, in modules among them, and in
@@ -28,13 +41,14 @@ class Module(Owner):
 
     training: bool = True
     _scope: scope | None = None
+    _early: frozenset[Node] | None = None  # the results that it held when it was first called
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What a call of the module computes."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self._called:
+        if self._early is None:
             self._prepare()
         if self._scope is None:
             return self.forward(*args, **kwargs)
@@ -51,23 +65,37 @@ class Module(Owner):
             module = part.value
             if module is not self and module._scope is None:
                 module._scope = scope(part.name)
-            module._called = True
-        for part in found.results:
-            part.owner._early += (part.value,)
+            if module._early is None:
+                module._early = frozenset(r.value for r in found.results if r.owner is module)
 
     def _parts(self) -> Survey:
-        found = survey(self)
-        kind = type(self).__name__
-        found.refuse(kind)
+        """What the model holds; raises `TypeError` for what would be left out of training."""
+        found, kind = survey(self), type(self).__name__
+        for part in found.hidden:
+            raise TypeError(
+                f"{kind}: {part.path} is a {part.hidden} that holds a {type(part.value).__name__} "
+                "without a name; keep it in a Module, a list or a dict (a constant: .detach() it; "
+                "not of this model: a name that starts with _)"
+            )
         leaves = {part.value for part in found.parameters}
+        for part in found.results:
+            early, node = part.owner._early, part.value
+            if early is None or node in early or leaves.isdisjoint(topological_order(node)):
+                line = f"self.{part.name} = tg.{type(node).__name__}"
+                raise TypeError(
+                    f"{kind}: {part.path} is the result of {node.op.name}, not a leaf, so it "
+                    f"cannot be trained; compute with plain arrays, wrap last, {line}(array), or "
+                    f"take its data, {line}(self.{part.name}.data); a result kept to look at goes "
+                    "by a name that starts with _"
+                )
         for part in found.modules[1:]:
-            if type(part.value).parameters is not Module.parameters:
-                for p in part.value.parameters():
-                    if p not in leaves:
-                        raise TypeError(
-                            f"{kind}: {part.path}.parameters() has a {type(p).__name__} that no "
-                            "attribute leads to; give it one that does not start with _"
-                        )
+            own = type(part.value).parameters is not Module.parameters
+            for p in part.value.parameters() if own else ():
+                if p not in leaves:
+                    raise TypeError(
+                        f"{kind}: {part.path}.parameters() has a {type(p).__name__} that no "
+                        "attribute leads to; give it one that does not start with _"
+                    )
         return found
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
@@ -102,9 +130,8 @@ class Module(Owner):
         found = self._parts()
         parts: dict[str, Part] = {}
         for part in (*found.parameters, *found.buffers):
-            if part.path in parts:
+            if parts.setdefault(part.path, part) is not part:
                 raise ValueError(f"{type(self).__name__}: two parts have the path {part.path}")
-            parts[part.path] = part
         return parts
 
     def state_dict(self) -> dict[str, Any]:
@@ -124,15 +151,155 @@ class Module(Owner):
         """
         kind, parts = type(self).__name__, self._state()
         fit(kind, parts, state)
-        new = {p: like(state[p], raw(part.value), f"{kind}: {p}") for p, part in parts.items()}
-        for path, part in parts.items():
-            try:
-                part.put(raw(part.value))
-            except (TypeError, AttributeError):
-                where = type(part.holder and part.holder.value).__name__
-                raise TypeError(
-                    f"{kind}: {path} stands in a {where}, which cannot be changed; keep it in a "
-                    "list or as an attribute"
-                ) from None
-        for path, part in parts.items():
-            part.put(new[path])
+        old = {path: raw(part.value) for path, part in parts.items()}
+        new = {path: like(state[path], old[path], f"{kind}: {path}") for path in parts}
+        for values in (old, new):  # the old first: a part that cannot be set is found by it
+            for path, part in parts.items():
+                part.put(values[path], kind)
+
+
+@dataclass(slots=True)
+class Part:
+    """A thing in a model: entry or attribute `key` of the part above. `hidden` says in what it has
+    no name."""
+
+    value: Any
+    owner: Module
+    above: Part | None = None
+    key: Any = None
+    hidden: str = ""
+
+    @property
+    def path(self) -> str:
+        """The way to it from the model: `layers.0.W`."""
+        return self._way(None)
+
+    @property
+    def name(self) -> str:
+        """The way to it from the module that it belongs to: `W`."""
+        return self._way(self.owner)
+
+    def _way(self, start: Module | None) -> str:
+        words: list[str] = []
+        part = self
+        while part.above is not None and part.value is not start:
+            if not part.hidden:
+                words[:0] = map(str, part.key if isinstance(part.key, tuple) else (part.key,))
+            part = part.above
+        return ".".join(words)
+
+    def put(self, value: Any, model: str) -> None:
+        """Set the part to another value, in place of this one."""
+        holder: Any = getattr(self.above, "value", None)
+        try:
+            if isinstance(self.value, Node):
+                self.value.data = value
+            elif _is_record(holder):
+                setattr(holder, self.key, value)
+            else:
+                holder[self.key] = value
+        except (TypeError, AttributeError):
+            raise TypeError(
+                f"{model}: {self.path} stands in a {type(holder).__name__}, which cannot be "
+                "changed; keep it in a list or as an attribute"
+            ) from None
+
+    def members(self) -> Iterator[Part]:
+        """What it holds, one step down."""
+        owner = self.value if isinstance(self.value, Module) else self.owner
+        pairs, hidden = _named(self.value), self.hidden
+        if pairs is None:
+            pairs, hidden = enumerate(_held(self.value)), hidden or type(self.value).__name__
+        for key, member in pairs:
+            if not isinstance(member, _ATOMS):
+                yield Part(member, owner, self, key, hidden)
+
+
+class Survey(NamedTuple):
+    """All parts of a model, each once, in the order of the attributes; `hidden` have no name."""
+
+    parameters: list[Part]
+    buffers: list[Part]
+    modules: list[Part]
+    results: list[Part]
+    hidden: list[Part]
+
+
+def survey(model: Module) -> Survey:
+    """Look at all that the model holds, without recursion; what hides comes last, so that a part
+    that has a name elsewhere is found there."""
+    found = Survey([], [], [], [], [])
+    seen: dict[int, Any] = {}
+    named, hiding = [Part(model, model)], list[Part]()
+    while named or hiding:
+        part = (named or hiding).pop()
+        value = part.value
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value  # held, so that no other takes its id
+        if isinstance(value, Node):
+            if value.op is not None:
+                found.results.append(part)
+            elif not value.constant:
+                (found.hidden if part.hidden else found.parameters).append(part)
+            elif not part.hidden:
+                found.buffers.append(part)
+        elif is_array(value) and value.dtype != object:
+            if getattr(value.dtype, "kind", "f") in "biufc" and not part.hidden:
+                found.buffers.append(part)
+        elif isinstance(value, Module) and part.hidden:
+            found.hidden.append(part)
+        else:
+            if isinstance(value, Module):
+                found.modules.append(part)
+            for member in reversed([*part.members()]):
+                (hiding if member.hidden else named).append(member)
+    return found
+
+
+# They hold no parts.
+_ATOMS: tuple[type, ...] = (type(None), int, float, complex, str, bytes, memoryview, range)
+_ATOMS += (type, ModuleType, TracebackType, Op, np.random.Generator)
+
+# (kind, its entries as pairs of key and member, None where no key lasts): the first that fits.
+_LOOKS: tuple[tuple[type, Callable[[Any], Members | None]], ...] = (
+    (Mapping, lambda value: value.items()),
+    (np.ndarray, np.ndenumerate),
+    (Set, lambda value: None),
+    (Collection, enumerate),
+    (object, lambda value: None),
+)
+
+
+def _named(value: Any) -> Members | None:
+    """(key, member) of all that a value holds, None where no key lasts."""
+    if _is_record(value):
+        return _attributes(value).items()
+    return next(look(value) for kind, look in _LOOKS if isinstance(value, kind))
+
+
+def _is_record(value: Any) -> bool:
+    """Whether attributes are members. An optimiser, a dataclass, only refers to parameters."""
+    if isinstance(value, (Module, SimpleNamespace)):
+        return True
+    return is_dataclass(value) and not hasattr(value, "zero_grad")
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """What was set on an object or its class, in slots too; no methods, no properties."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(value).__mro__[:-1]):
+        for name, set_here in vars(kind).items() if kind is not Module else ():
+            if name[0] != "_" and (
+                isinstance(set_here, MemberDescriptorType) or not hasattr(set_here, "__get__")
+            ):
+                found[name] = getattr(value, name, None)
+    found |= getattr(value, "__dict__", {})
+    return {name: member for name, member in found.items() if name[:1] != "_"}
+
+
+def _held(value: Any) -> Iterable[Any]:
+    """What a value holds without a name; of a function not what is global."""
+    if isinstance(value, FunctionType):
+        return value.__closure__, value.__defaults__, value.__kwdefaults__, value.__dict__
+    return *gc.get_referents(value), *_attributes(value).values()

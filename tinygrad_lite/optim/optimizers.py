@@ -11,6 +11,7 @@ attributes and may change between steps (`optimizer.lr = ...`); they are checked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,55 +20,37 @@ from ..graph.backend import namespace, to_float
 from ..graph.node import Node, raw
 from ..graph.state import copied, fit, like
 
-
-class _Setting:
-    """A setting, checked and made plain where it is set: a NumPy float would make float32
-    parameters float64. It is read from the optimiser itself, at no cost to a step."""
-
-    def __init__(
-        self,
-        demand: str,
-        holds: Callable[[Any], bool],
-        plain: Callable[[Any, str], Any] = to_float,
-    ) -> None:
-        self.demand, self.holds, self.plain = demand, holds, plain
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __set__(self, optimizer: Any, value: Any) -> None:
-        kind = type(optimizer).__name__
-        plain = self.plain(value, f"{kind}.{self.name}")
-        if not self.holds(plain):
-            raise ValueError(f"{kind}: {self.name} must {self.demand}, got {value}")
-        vars(optimizer)[self.name] = plain
+# setting -> (how it is made plain, what holds of it, the same in words). A NumPy float that is not
+# made plain would make float32 parameters float64.
+_RULES: dict[str, tuple[Callable[[Any, str], Any], Callable[[Any], bool], str]] = {
+    "lr": (to_float, lambda lr: lr >= 0, "not be negative"),
+    "weight_decay": (to_float, lambda decay: decay >= 0, "not be negative"),
+    "momentum": (to_float, lambda momentum: momentum >= 0, "not be negative"),
+    "eps": (to_float, lambda eps: eps > 0, "be above 0"),
+    "betas": (
+        lambda betas, what: tuple(to_float(beta, what) for beta in betas),
+        lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas),
+        "be in [0, 1), two of them",
+    ),
+}
 
 
-def _not_negative() -> Any:
-    return _Setting("not be negative", lambda value: value >= 0)
-
-
-def _each_float(values: Any, what: str) -> tuple[float, ...]:
-    return tuple(to_float(value, what) for value in values)
-
-
-def _steps(value: Any, old: Any, what: str) -> int:
-    return int(value)
-
-
+@dataclass(eq=False, repr=False)
 class Optimizer:
     """What all share. Raises `ValueError` for no parameters, `TypeError` for what is not a leaf.
 
-    A subclass states its settings, writes `_moved`, and names in `_kept` what it keeps of each
-    parameter between steps, with how that is loaded.
+    A subclass states its settings as fields, writes `_moved`, and names in `_kept` what it keeps of
+    each parameter between steps.
     """
 
-    lr: float = _not_negative()
-    weight_decay: float = _not_negative()
-    _kept: ClassVar[Mapping[str, Callable[[Any, Any, str], Any]]] = {}
+    parameters: Iterable[Any]
+    lr: float = 0.01
+    _: KW_ONLY
+    weight_decay: float = 0.0
+    _kept: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, parameters: Iterable[Any], *, lr: float, weight_decay: float) -> None:
-        self.parameters = list({id(p): p for p in parameters}.values())  # a shared one moves once
+    def __post_init__(self) -> None:
+        self.parameters = list({id(p): p for p in self.parameters}.values())  # each moves once
         kind = type(self).__name__
         if not self.parameters:
             raise ValueError(f"{kind}: no parameters to optimise")
@@ -81,9 +64,16 @@ class Optimizer:
             else:
                 continue
             raise TypeError(f"{kind}: parameter {getattr(p, 'name', None) or i} is {what}")
-        self.lr = lr
-        self.weight_decay = weight_decay
         self._state: list[dict[str, Any]] = [{} for _ in self.parameters]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _RULES:
+            plain, holds, demand = _RULES[name]
+            kind, given = type(self).__name__, value
+            value = plain(given, f"{kind}.{name}")
+            if not holds(value):
+                raise ValueError(f"{kind}: {name} must {demand}, got {given}")
+        super().__setattr__(name, value)
 
     def zero_grad(self) -> None:
         """Forget the gradient of every parameter."""
@@ -97,7 +87,11 @@ class Optimizer:
                 x, g = p.data, raw(p.grad)
                 if getattr(g, "dtype", None) != getattr(x, "dtype", None):
                     g = like(g, x, "grad")
-                p.data = self._moved(x, g, state)
+                p.data = self._moved(*self._decayed(x, g), state)
+
+    def _decayed(self, x: Any, g: Any) -> tuple[Any, Any]:
+        """The parameter and the gradient, to which the weight decay adds that of a penalty."""
+        return x, g + self.weight_decay * x if self.weight_decay else g
 
     def _moved(self, x: Any, g: Any, state: dict[str, Any]) -> Any:
         """The parameter x after a step along gradient g; `state`, empty at first, is kept."""
@@ -105,41 +99,38 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain arrays by name: the settings, and what is kept of parameter i as `i.velocity`."""
-        settings = {name: np.asarray(getattr(self, name)) for name in self._settings()}
-        kept = {
-            f"{i}.{name}": copied(value)
-            for i, state in enumerate(self._state)
-            for name, value in state.items()
+        kept = enumerate(self._state)
+        return {name: np.asarray(getattr(self, name)) for name in self._settings()} | {
+            f"{i}.{name}": copied(value) for i, state in kept for name, value in state.items()
         }
-        return settings | kept
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set the settings and what is kept of each parameter, in the parameter's own dtype.
 
         Raises `ValueError` where a name is missing or unknown, or a shape or a setting is wrong.
         """
-        kind = type(self).__name__
-        begun = [
-            i for i in range(len(self.parameters)) if any(f"{i}.{k}" in state for k in self._kept)
-        ]
-        fit(
-            kind, [*self._settings(), *(f"{i}.{name}" for i in begun for name in self._kept)], state
-        )
-        kept: list[dict[str, Any]] = [{} for _ in self.parameters]
-        for i in begun:
-            for name, load in self._kept.items():
-                key = f"{i}.{name}"
-                kept[i][name] = load(state[key], self.parameters[i].data, f"{kind}: {key}")
-        for name in self._settings():
+        kind, settings = type(self).__name__, self._settings()
+        begun = {i for i, _, name in (key.partition(".") for key in state) if name in self._kept}
+        keys = {
+            f"{i}.{name}": (i, name, p.data)
+            for i, p in enumerate(self.parameters)
+            for name in self._kept
+            if str(i) in begun
+        }
+        fit(kind, [*settings, *keys], state)
+        kept: list[dict[str, Any]] = [{} for _ in self._state]
+        for key, (i, name, old) in keys.items():
+            new = state[key]
+            kept[i][name] = int(new) if name == "steps" else like(new, old, f"{kind}: {key}")
+        for name in settings:
             setattr(self, name, np.asarray(state[name]).tolist())
         self._state = kept
 
-    @classmethod
-    def _settings(cls) -> list[str]:
-        held = {name: s for kind in cls.__mro__ for name, s in vars(kind).items()}
-        return [name for name, setting in held.items() if isinstance(setting, _Setting)]
+    def _settings(self) -> list[str]:
+        return [field.name for field in fields(self) if field.name != "parameters"]
 
 
+@dataclass(eq=False, repr=False)
 class SGD(Optimizer):
     """Gradient descent: x - lr * d, with d = g + weight_decay * x.
 
@@ -147,27 +138,17 @@ class SGD(Optimizer):
     d + m v does (Sutskever et al., 2013, in the form that PyTorch uses).
     """
 
-    momentum: float = _not_negative()
-    nesterov: Any = _Setting("be a bool", lambda value: True, lambda value, what: bool(value))
-    _kept: ClassVar = {"velocity": like}
+    _: KW_ONLY
+    momentum: float = 0.0
+    nesterov: bool = False
+    _kept = ("velocity",)
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        lr: float = 0.01,
-        *,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr=lr, weight_decay=weight_decay)
-        self.momentum = momentum
-        if nesterov and not momentum:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov and not self.momentum:
             raise ValueError("SGD: nesterov needs a momentum above 0")
-        self.nesterov = nesterov
 
-    def _moved(self, x: Any, g: Any, state: dict[str, Any]) -> Any:
-        d = g + self.weight_decay * x if self.weight_decay else g
+    def _moved(self, x: Any, d: Any, state: dict[str, Any]) -> Any:
         if self.momentum:
             v = self.momentum * state["velocity"] + d if state else 1.0 * d  # not the user's array
             state["velocity"] = v
@@ -175,35 +156,18 @@ class SGD(Optimizer):
         return x - self.lr * d
 
 
+@dataclass(eq=False, repr=False)
 class Adam(Optimizer):
     """x - lr * m / (sqrt(v) + eps): m, v are running means of g and g**2 with weights `betas`,
     divided by 1 - beta**t at step t (Kingma and Ba, 2015). `weight_decay` adds to g."""
 
-    betas: Any = _Setting(
-        "be in [0, 1), two of them",
-        lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas),
-        _each_float,
-    )
-    eps: Any = _Setting("be above 0", lambda eps: eps > 0)
-    _kept: ClassVar = {"m": like, "v": like, "steps": _steps}
-
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        lr: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, lr=lr, weight_decay=weight_decay)
-        self.betas = betas
-        self.eps = eps
+    lr: float = 1e-3
+    _: KW_ONLY
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    _kept = ("m", "v", "steps")
 
     def _moved(self, x: Any, g: Any, state: dict[str, Any]) -> Any:
-        return self._adapted(x, g + self.weight_decay * x if self.weight_decay else g, state)
-
-    def _adapted(self, x: Any, g: Any, state: dict[str, Any]) -> Any:
         (b1, b2), t = self.betas, state.get("steps", 0) + 1
         m = b1 * state.get("m", 0.0) + (1 - b1) * g
         v = b2 * state.get("v", 0.0) + (1 - b2) * (g * g)
@@ -212,20 +176,13 @@ class Adam(Optimizer):
         return x - self.lr * (m / (1 - b1**t)) / (root + self.eps)
 
 
+@dataclass(eq=False, repr=False)
 class AdamW(Adam):
     """Adam with the weight decay taken apart from the gradient: x (1 - lr * weight_decay) first
     (Loshchilov and Hutter, 2019)."""
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        lr: float = 1e-3,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+    _: KW_ONLY
+    weight_decay: float = 0.01
 
-    def _moved(self, x: Any, g: Any, state: dict[str, Any]) -> Any:
-        return self._adapted(x * (1 - self.lr * self.weight_decay), g, state)
+    def _decayed(self, x: Any, g: Any) -> tuple[Any, Any]:
+        return x * (1 - self.lr * self.weight_decay), g

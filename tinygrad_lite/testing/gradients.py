@@ -1,9 +1,9 @@
-"""For tests of ops and functions, ours and yours: are their derivatives right, to any order?"""
+"""Are the derivatives of an op or a function right, to any order?"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from ..transforms import grad, jvp
 from ..value import Value
 
 Function = Callable[..., Any]
+Point = tuple[Any, ...]  # numbers and arrays
 
 SLACK = 1e-9  # what rounding may do, relative to the largest entry
+SHOWN = 10  # complaints
 
 
 def assert_gradients(
@@ -32,93 +34,75 @@ def assert_gradients(
     """
     if order < 1:
         raise ValueError(f"assert_gradients: order is {order}, not 1 or more")
-    if not isinstance(inputs, (tuple, list)):
-        inputs = (inputs,)
     point = tuple(
-        float(x) if isinstance(x, (int, float)) else np.array(_raw(x), dtype=np.float64)
-        for x in inputs
+        float(x) if isinstance(x, (int, float)) else np.array(raw(x), dtype=np.float64)
+        for x in _several(inputs)
     )
     rng = np.random.default_rng(seed)
     for degree in range(1, order + 1):
         f = _assert_first(f, point, degree, entries, rng)
 
 
-def _raw(x: Any) -> Any:
-    return raw(x)
+def _several(x: Any) -> tuple[Any, ...]:
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
-def _nodes(point: tuple[Any, ...]) -> tuple[Node, ...]:
+def _nodes(point: Point) -> tuple[Node, ...]:
     return tuple(Value(x) if isinstance(x, float) else Tensor(x) for x in point)
 
 
-def _outputs(y: Any) -> tuple[Any, ...]:
-    return tuple(y) if isinstance(y, (tuple, list)) else (y,)
-
-
 def _assert_first(
-    f: Function, point: tuple[Any, ...], degree: int, entries: int, rng: np.random.Generator
+    f: Function, point: Point, degree: int, entries: int, rng: np.random.Generator
 ) -> Function:
     """Check the first derivatives of f at the point and return its gradient, as a function."""
-    outputs = _outputs(f(*_nodes(point)))
-    weights = [rng.uniform(0.5, 1.5, np.shape(_raw(y))) for y in outputs]
+    shapes = [np.shape(raw(y)) for y in _several(f(*_nodes(point)))]
+    weights = [rng.uniform(0.5, 1.5, shape) for shape in shapes]
     weights = [c * rng.choice((-1.0, 1.0), np.shape(c)) for c in weights]
 
     def scalar(*x: Any) -> Any:
         total: Any = 0.0
-        for c, y in zip(weights, _outputs(f(*x)), strict=True):
-            total = total + (float(c) * y if np.shape(_raw(y)) == () else (c * y).sum())
+        for c, y in zip(weights, _several(f(*x)), strict=True):
+            total = total + (float(c) * y if np.shape(c) == () else (c * y).sum())
         return total
 
     gradient = grad(scalar, tuple(range(len(point))))
     with warnings.catch_warnings():  # a derivative may be constant
         warnings.simplefilter("ignore", UserWarning)
-        found = gradient(*point)
+        found = [np.asarray(raw(g)) for g in gradient(*point)]
     complaints = [
         *_against_forward(f, point, weights, found, rng),
         *_against_differences(scalar, point, found, entries, rng),
     ]
     if complaints:
         which = "gradient" if degree == 1 else f"derivatives of order {degree}"
-        shown = complaints[:10]
-        if len(complaints) > len(shown):
-            shown.append(f"and {len(complaints) - len(shown)} more")
-        raise AssertionError(f"the {which} is wrong:\n  " + "\n  ".join(shown))
+        more = [f"and {len(complaints) - SHOWN} more"] * (len(complaints) > SHOWN)
+        raise AssertionError("\n  ".join([f"the {which} is wrong:", *complaints[:SHOWN], *more]))
     return gradient
 
 
 def _against_forward(
-    f: Function,
-    point: tuple[Any, ...],
-    weights: list[Any],
-    found: tuple[Any, ...],
-    rng: np.random.Generator,
-) -> list[str]:
+    f: Function, point: Point, weights: list[Any], found: list[Any], rng: np.random.Generator
+) -> Iterator[str]:
     """Forward mode along a random direction against the reverse sweep."""
     direction = tuple(
         float(rng.normal()) if isinstance(x, float) else rng.normal(size=x.shape) for x in point
     )
     _, pushed = jvp(f, point, direction)
-    parts = [c * _raw(d) for c, d in zip(weights, _outputs(pushed), strict=True)]
-    forward = float(sum(np.sum(p) for p in parts))
-    terms = [np.asarray(_raw(g)) * d for g, d in zip(found, direction, strict=True)]
-    reverse = float(sum(np.sum(t) for t in terms))
+    parts = [c * raw(d) for c, d in zip(weights, _several(pushed), strict=True)]
+    terms = [g * d for g, d in zip(found, direction, strict=True)]
+    forward, reverse = (float(sum(np.sum(a) for a in each)) for each in (parts, terms))
     size = sum(float(np.sum(np.abs(a))) for a in (*terms, *parts))
-    if abs(forward - reverse) <= SLACK * size or not np.isfinite(size):
-        return [] if np.isfinite(size) else ["it is not finite"]
-    return [f"along a random direction forward mode gives {forward:.10g}, reverse {reverse:.10g}"]
+    if not np.isfinite(size):
+        yield "it is not finite"
+    elif not abs(forward - reverse) <= SLACK * size:
+        yield f"along a random direction forward mode gives {forward:.10g}, reverse {reverse:.10g}"
 
 
 def _against_differences(
-    scalar: Function,
-    point: tuple[Any, ...],
-    found: tuple[Any, ...],
-    entries: int,
-    rng: np.random.Generator,
-) -> list[str]:
+    scalar: Function, point: Point, found: list[Any], entries: int, rng: np.random.Generator
+) -> Iterator[str]:
     """Differences in single entries against the reverse sweep."""
-    complaints = []
-    for i, (x, g) in enumerate(zip(point, found, strict=True)):
-        claim = np.asarray(_raw(g))
+    for i, (x, claim) in enumerate(zip(point, found, strict=True)):
         size = float(np.max(np.abs(claim), initial=0.0))
         places = list(np.ndindex(*np.shape(x)))
         if len(places) > entries:
@@ -129,14 +113,13 @@ def _against_differences(
                 moved = np.array(point[i])
                 moved[index] += t
                 value = float(moved) if isinstance(point[i], float) else moved
-                return float(_raw(scalar(*_nodes((*point[:i], value, *point[i + 1 :])))))
+                return float(raw(scalar(*_nodes((*point[:i], value, *point[i + 1 :])))))
 
             scale = float(np.sqrt(np.mean(np.square(x)))) or 1.0
             slope = differences.slope(phi, scale)
             if slope.known and not slope.distance(float(claim[index])) <= SLACK * size:
                 at = f"[{', '.join(map(str, index))}]" if index else ""
-                complaints.append(
+                yield (
                     f"input {i}{at}: {claim[index]:.10g}, by differences {slope.value:.10g} "
                     f"(within {slope.error:.0e})"
                 )
-    return complaints

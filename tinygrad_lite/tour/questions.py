@@ -33,23 +33,20 @@ def vector_by_matrix(folder: Path) -> bool:
     v.name, s.name, r.name, E.name = "v", "s", "r", "E"
     E.backward()
     delta = (s.data - y.data) * s.data * (1 - s.data)
-    right = table(
-        "E",
-        [
-            (s, "s - y", s.data - y.data),
-            (v, "delta = (s - y) * s * (1 - s)", delta),
-            (W, "delta x^T", np.outer(delta, x.data)),
-            (x, "W^T delta", W.data.T @ delta),
-        ],
-    )
+    rows: list[Row] = [
+        (s, "s - y", s.data - y.data),
+        (v, "delta = (s - y) * s * (1 - s)", delta),
+        (W, "delta x^T", np.outer(delta, x.data)),
+        (x, "W^T delta", W.data.T @ delta),
+    ]
+    right = table("E", rows)
     S, T = s.jacobian(v), v.jacobian(W)
     product = np.einsum("i,ij,jkl->kl", s.grad, S, T)
     difference = float(np.max(np.abs(product - W.grad)))
     right &= difference <= TOLERANCE
     print(f"\n   Not impossible: ds/dv is a diagonal matrix {S.shape}, dv/dW an array {T.shape} of")
-    print(
-        f"   {T.size} entries, {(T == 0).sum()} of them 0. dE/ds . ds/dv . dv/dW differs from dE/dW"
-    )
+    zeros = (T == 0).sum()
+    print(f"   {T.size} entries, {zeros} of them 0. dE/ds . ds/dv . dv/dW differs from dE/dW")
     print(f"   by {_shown(difference)}. But nobody needs to build them, and backward() does not.")
     print(f"   Picture: {draw(E, direction='down').save(folder / 'one_layer.svg')}")
     return right
@@ -61,11 +58,8 @@ def gradient_of_the_input(folder: Path) -> bool:
     print("   z1 = W1 X + b1,  a1 = sigmoid(z1),  z2 = W2 a1 + b2,  y_hat = sigmoid(z2)")
     print("   J = 1/2 |y - y_hat|^2;  6 observations are the columns of X\n")
     rng = np.random.default_rng(1)
-    X = Tensor(rng.normal(size=(3, 6)), name="X")
-    W1 = Tensor(rng.normal(size=(4, 3)), name="W1")
-    b1 = Tensor(rng.normal(size=(4, 1)), name="b1")
-    W2 = Tensor(rng.normal(size=(2, 4)), name="W2")
-    b2 = Tensor(rng.normal(size=(2, 1)), name="b2")
+    sizes = {"X": (3, 6), "W1": (4, 3), "b1": (4, 1), "W2": (2, 4), "b2": (2, 1)}
+    X, W1, b1, W2, b2 = (Tensor(rng.normal(size=n), name=name) for name, n in sizes.items())
     y = Tensor(rng.uniform(size=(2, 6)), name="y").detach()
     z1 = W1 @ X + b1
     a1 = ops.sigmoid(z1)
@@ -77,20 +71,18 @@ def gradient_of_the_input(folder: Path) -> bool:
     p, a = y_hat.data, a1.data
     delta2 = (p - y.data) * p * (1 - p)
     delta1 = (W2.data.T @ delta2) * a * (1 - a)
-    right = table(
-        "J",
-        [
-            (y_hat, "y_hat - y", p - y.data),
-            (z2, "delta2 = (y_hat - y) * y_hat * (1 - y_hat)", delta2),
-            (W2, "delta2 a1^T", delta2 @ a.T),
-            (b2, "delta2, summed over observations", delta2.sum(1, keepdims=True)),
-            (a1, "W2^T delta2", W2.data.T @ delta2),
-            (z1, "delta1 = W2^T delta2 * a1 * (1 - a1)", delta1),
-            (W1, "delta1 X^T", delta1 @ X.data.T),
-            (b1, "delta1, summed over observations", delta1.sum(1, keepdims=True)),
-            (X, "W1^T delta1", W1.data.T @ delta1),
-        ],
-    )
+    rows: list[Row] = [
+        (y_hat, "y_hat - y", p - y.data),
+        (z2, "delta2 = (y_hat - y) * y_hat * (1 - y_hat)", delta2),
+        (W2, "delta2 a1^T", delta2 @ a.T),
+        (b2, "delta2, summed over observations", delta2.sum(1, keepdims=True)),
+        (a1, "W2^T delta2", W2.data.T @ delta2),
+        (z1, "delta1 = W2^T delta2 * a1 * (1 - a1)", delta1),
+        (W1, "delta1 X^T", delta1 @ X.data.T),
+        (b1, "delta1, summed over observations", delta1.sum(1, keepdims=True)),
+        (X, "W1^T delta1", W1.data.T @ delta1),
+    ]
+    right = table("J", rows)
     picture = draw(J, direction="down")
     print(f"\n   Picture: {picture.save(folder / 'two_layers.svg')}")
     print(f"   Step through it: {picture.save(folder / 'two_layers.html')}")
@@ -102,14 +94,12 @@ def gradient_of_the_input(folder: Path) -> bool:
     print(indent(str(report), "   "))
     right &= not report and report[y_hat].kind == "sign"
     print("\n   It also has X with one row per observation. That does not fit W1 X:")
-    X_rows = Tensor(X.data.T, name="X")
     try:
-        W1 @ X_rows
+        W1 @ Tensor(X.data.T, name="X")
     except ValueError as error:
         print(f"   ValueError: {error}")
-    else:
-        right = False
-    return right
+        return right
+    return False
 
 
 def table(loss: str, rows: list[Row]) -> bool:
@@ -120,15 +110,8 @@ def table(loss: str, rows: list[Row]) -> bool:
         difference = float(np.max(np.abs(node.grad - value)))
         agrees = difference <= TOLERANCE
         right &= agrees
-        shown = _shown(difference)
-        lines.append(
-            (
-                f"d{loss}/d{node.name}",
-                str(node.shape),
-                formula,
-                shown if agrees else f"{shown}  WRONG",
-            )
-        )
+        shown = _shown(difference) + ("" if agrees else "  WRONG")
+        lines.append((f"d{loss}/d{node.name}", str(node.shape), formula, shown))
     widths = [max(len(line[i]) for line in lines) for i in range(4)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))

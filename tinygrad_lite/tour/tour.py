@@ -22,9 +22,5 @@ def run(out: str | Path = "tinygrad_lite_tour", *, quick: bool = False) -> bool:
     right = questions.vector_by_matrix(folder)
     right &= questions.gradient_of_the_input(folder)
     right &= digits.tour(folder, quick=quick)
-    print(f"\n{time.perf_counter() - started:.0f} s. Files are in {folder}{_slash(folder)}")
+    print(f"\n{time.perf_counter() - started:.0f} s. Files are in {folder}/")
     return right
-
-
-def _slash(folder: Path) -> str:
-    return "" if str(folder).endswith("/") else "/"
