@@ -90,17 +90,16 @@ class Scales:
             return
         times = f"yours is {k:.6g} x the gradient"
         for n, words in self.sizes.items():
-            off, cost = (
-                f"{times}, off by exactly {n}, {words}",
-                0.2 if n in self.reductions else 0.3,
-            )
-            if _close(k, n, tol):
-                text = (
-                    f"{off}: a sum stands where a mean belongs (right if that factor is meant to go"
-                )
-                yield Meaning("mean-vs-sum", cost, f"{text} into the learning rate)")
-            if _close(k, 1 / n, tol):
-                yield Meaning("mean-vs-sum", cost, f"{off}: a mean stands where a sum belongs")
+            many = _close(k, n, tol)
+            if many or _close(k, 1 / n, tol):
+                slip = "a mean stands where a sum belongs"
+                if many:
+                    slip = (
+                        "a sum stands where a mean belongs (right if that factor is meant to go "
+                        "into the learning rate)"
+                    )
+                text = f"{times}, off by exactly {n}, {words}: {slip}"
+                yield Meaning("mean-vs-sum", 0.2 if n in self.reductions else 0.3, text)
         for n in self.reductions:
             if n > 2 and (_close(k, n / (n - 1), tol) or _close(k, (n - 1) / n, tol)):
                 text = f"{times}, {n} and {n - 1} exchanged (N for N - 1?)"
