@@ -133,6 +133,13 @@ def test_no_import_cycles():
             del edges[name]
 
 
+def test_every_module_is_used():
+    """A file that no table and no `__init__` names would be in the wheel for nothing."""
+    used = {target for path in SOURCES for target, _, _ in imports(path)}
+    used |= {module.rpartition(".")[0] for module in used}
+    assert set(MODULES) - used == {"__main__"}
+
+
 @pytest.mark.parametrize(
     "path",
     [p for d in ("tinygrad_lite", "tests", "benchmarks") for p in sorted((ROOT / d).rglob("*.py"))],

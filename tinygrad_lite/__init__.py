@@ -27,13 +27,7 @@ from .ops import round as round
 from .ops import sum as sum
 from .referee import check_function as check_function
 from .tensor import Tensor as Tensor
-from .transforms import grad as grad
-from .transforms import hessian as hessian
-from .transforms import hvp as hvp
-from .transforms import jacobian as jacobian
-from .transforms import jvp as jvp
-from .transforms import value_and_grad as value_and_grad
-from .transforms import vjp as vjp
+from .transforms import *
 from .value import Value as Value
 
 __version__: str
