@@ -147,6 +147,8 @@ def test_torch_errors_are_ours(torch):
         x @ x
     with pytest.raises(TypeError, match="gradients of its own"):
         tg.Tensor(torch.ones(2, requires_grad=True))
+    with pytest.raises(TypeError, match="Value: this torch array has gradients of its own"):
+        tg.Value(torch.ones((), requires_grad=True))
 
 
 @pytest.mark.oracle

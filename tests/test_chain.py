@@ -8,7 +8,8 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor
 from tinygrad_lite.backprop.chain import contribution, fit
-from tinygrad_lite.graph.node import Node
+from tinygrad_lite.graph.node import Node, raw
+from tinygrad_lite.ops import registry
 
 
 def test_a_row_that_was_broadcast_keeps_its_axis(rng):
@@ -52,6 +53,26 @@ def test_fit_sums_over_broadcast_axes(rng, shape, target):
     np.testing.assert_allclose(fitted, expected, rtol=1e-14)
     recorded = fit(Tensor(c), x, tg.add, 0)
     np.testing.assert_allclose(recorded.data, expected, rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:grad:UserWarning")  # a sum's second derivative
+@pytest.mark.parametrize("kinds", [(tg.Value, Tensor), (Tensor, tg.Value)])
+@pytest.mark.parametrize(
+    "name", [n for n, op in registry.items() if op.elementwise and op.arity == 2]
+)
+def test_a_recorded_gradient_of_an_array_beside_a_value_is_an_array(name, kinds):
+    a, b = (kind(x) for kind, x in zip(kinds, (1.3, 2.0), strict=True))
+    tg.sum(registry[name](a, b) * np.array(0.7)).backward(record=True)
+    array = a if kinds[0] is Tensor else b
+    assert isinstance(raw(array.grad), np.ndarray)
+    total = a.grad + b.grad
+    a.zero_grad()
+    b.zero_grad()
+    if isinstance(total, Node) and not total.constant:
+        total.backward()
+    first = tg.grad(lambda x, y: registry[name](x, y) * 0.7, argnums=(0, 1))
+    second = tg.grad(lambda x, y: sum(first(x, y)), argnums=(0, 1))(1.3, 2.0)
+    assert [float(x.grad or 0) for x in (a, b)] == pytest.approx(list(second), abs=1e-14)
 
 
 def test_fit_keeps_the_inputs_dtype():

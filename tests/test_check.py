@@ -151,6 +151,7 @@ def test_scalars_and_nested_lists() -> None:
         ({"W": [["a", "b"]]}, TypeError, "holds something that is not a number"),
         ({"W": None}, TypeError, "None; has backward"),
         ({"W": np.full((5, 4), np.nan)}, ValueError, r"NaN at \(0, 0\) \(20 of 20 entries\)"),
+        ({"W": [[np.inf] * 4] * 5}, ValueError, r"infinite at \(0, 0\) \(20 of 20 entries\)"),
         ({"W": np.ones((5, 4), dtype=complex)}, TypeError, "complex"),
         ({3: 1.0}, TypeError, "a claim's key is of type int"),
         ([1.0], TypeError, "claims is a list"),

@@ -14,6 +14,7 @@ from tinygrad_lite import Tensor, Value
 W = Tensor(np.arange(6.0).reshape(2, 3) + 1)
 x = Tensor([1.0, 2.0, 3.0])
 v = Value(2.0)
+MASKED = np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0])
 
 
 def raises(kind, message):
@@ -111,6 +112,10 @@ def test_matrices_and_subclasses_become_plain_arrays():
         lambda: np.multiply(x, [v, v, v]),
         lambda: Tensor(x),
         lambda: float(x),
+        lambda: MASKED * x,
+        lambda: MASKED / v,
+        lambda: np.ma.multiply(MASKED, x),
+        lambda: np.ma.exp(v),
     ],
 )
 def test_gradients_are_not_lost_in_silence(make):

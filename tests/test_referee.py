@@ -424,3 +424,9 @@ def test_another_array_library(rng):
 def test_tensors_as_inputs(rng):
     x = tg.Tensor(rng.normal(size=(3, 2)))
     assert check_function(lambda x: np.sin(x), lambda dy, x: dy * np.cos(x), x)
+
+
+def test_a_tensor_as_the_result_of_forward(rng):
+    x = rng.normal(size=(3, 2))
+    assert check_function(lambda x: tg.Tensor(x) * 2, lambda dy, x: dy * 2, x)
+    caught(lambda x: tg.Tensor(x) * 2, lambda dy, x: dy * 3, x)

@@ -26,6 +26,16 @@ def test_wide_is_float64_and_keeps_integers() -> None:
     assert float(twin[E].data) == pytest.approx(2 * 0.3 * float(np.float32(0.2)), rel=1e-15)
 
 
+def test_wide_brings_the_numbers_that_ops_compute_with_and_keeps_masks_and_labels() -> None:
+    x, y, label = tg.Tensor([0.1, 0.2]), np.array([3, 200], np.uint8), np.array(1)
+    product, picked = x * y, tg.where(y > 9, x, 0.0)
+    twins = replay(product + picked + tg.cross_entropy(x, label), wide=True)
+    assert [a.dtype for a in twins[product].operands] == [np.float64, np.float64]
+    assert twins[picked].operands[0].dtype == np.bool_
+    (entropy,) = (n for n in twins if n.op is not None and n.op.name == "cross_entropy")
+    assert twins[entropy].data == pytest.approx(entropy.data)
+
+
 def test_scalars_become_arrays_when_wide_and_stay_values_else() -> None:
     a = tg.Value(2.0)
     e = a * a

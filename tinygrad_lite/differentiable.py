@@ -136,6 +136,14 @@ class Differentiable(Node, metaclass=_Kind):
         """The single entry as a Python float."""
         raise NotImplementedError
 
+    @property
+    def _mask(self) -> Never:
+        """What NumPy's masked arrays ask an operand for, having taken its `_data`."""
+        raise TypeError(
+            "a masked array beside a node would take its data and lose the gradient; use "
+            ".filled() of the masked array, and tg.where"
+        )
+
     def __float__(self) -> float:
         raise TypeError(
             f"float({type(self).__name__}), which math's functions and writing into an array call, "

@@ -32,8 +32,6 @@ def main() -> None:
         outcome = run(given.seed, given.graphs, given.mode, given.seconds, show=True)
     for kind, times in outcome.kinds.most_common():
         print(f"  {times:5d} x {kind}")
-    for kind, times in outcome.known.most_common():
-        print(f"  {times:5d} x known: {kind}")
     took = time.monotonic() - start
     print(f"  seeds {given.seed} to {given.seed + outcome.graphs - 1}, {took:.0f} s")
     print(outcome)

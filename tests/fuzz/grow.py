@@ -173,7 +173,7 @@ def _is_tame(y: Any) -> bool:
     return bool((np.abs(y.detach().numpy()) < BIG).all())  # NaN is not
 
 
-def run_theirs(step: Step, values: list[torch.Tensor]) -> torch.Tensor:
+def run_theirs(step: Step, values: Any) -> torch.Tensor:
     function: Callable[..., torch.Tensor] = lookup(step.theirs)
     return function(*[values[i] for i in step.inputs], **step.settings)
 

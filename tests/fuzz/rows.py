@@ -108,9 +108,9 @@ def _derived(name: str, kinds: tuple[str, ...], settings: tuple[str, ...]) -> li
     joined = [f"[{', '.join(inputs)}]"] if variable else inputs
     texts = _calls(f"tg.{name}", ours, joined, settings)
     kind = {"Value": tg.Value, "Tensor": tg.Tensor}.get(kinds[0])
-    method = getattr(kind, name, None)
-    if method is not None and not variable:
-        texts += _calls(f"a.{name}", method, inputs, settings, skip=1)
+    for n in (name, *(n for n in ALIASES if ALIASES[n] == name)):
+        if hasattr(kind, n) and not variable:
+            texts += _calls(f"a.{n}", getattr(kind, n), inputs, settings, skip=1)
     for path in _numpy_names(name):
         function = eval(path, {"np": np})
         if not set(kinds) <= {"constant", "number"}:

@@ -221,7 +221,9 @@ def a_system(pool: Pool) -> tuple[int, ...] | None:
 
 
 def a_shift_to_regular(chance: Chance, A: Any, *b: Any) -> dict[str, Any] | None:
-    return {"shift": 3.0 * np.eye(A.shape[-1])}
+    shift = 3.0 * np.eye(A.shape[-1])  # the log of a determinant that is 0 is infinite
+    regular = (np.abs(np.linalg.det(np.tanh(A) + shift)) > 1e-9).all()
+    return {"shift": shift} if regular else None
 
 
 TAMED = "tg.tanh(a) + shift"

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from .compare import Truth, chosen, failure, is_steady
 from .grow import grow
-from .known import explanation
 from .minimise import minimise
 from .program import Program, Step
 
@@ -40,14 +39,12 @@ class Outcome:
     unsteady: int = 0
     failures: list[Failure] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
-    known: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         share = self.unsteady / max(self.graphs, 1)
         return (
             f"{self.graphs} graphs, {self.nodes} nodes, {sum(self.kinds.values())} mismatches, "
-            f"{sum(self.known.values())} of known kinds, {self.unsteady} ill conditioned "
-            f"({share:.2%})"
+            f"{self.unsteady} ill conditioned ({share:.2%})"
         )
 
 
@@ -90,12 +87,5 @@ def _one(seed: int, mode: str, outcome: Outcome) -> Failure | None:
     if not is_steady(program, comparisons):
         outcome.unsteady += 1
         return None
-    name, small = explanation(said, program, minimised=False), program
-    if not name:
-        small = minimise(program, comparisons, said)
-        said = failure(small, comparisons, Truth(small)) or said
-        name = explanation(said, small, minimised=True)
-    if not name:
-        return Failure(seed, said, small)
-    outcome.known[name] += 1
-    return None
+    small = minimise(program, comparisons, said)
+    return Failure(seed, failure(small, comparisons, Truth(small)) or said, small)

@@ -146,8 +146,8 @@ def is_constant(op: Op, index: int) -> bool:
 
 
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
-    """Bring a contribution to its input's shape and dtype: sum over the axes along which the op
-    broadcast the input. This is the only place that un-broadcasts."""
+    """Bring a contribution to its input's kind, shape and dtype: sum over the axes along which the
+    op broadcast the input. This is the only place that un-broadcasts."""
     if isinstance(x, Scalar):
         if isinstance(c, (float, Scalar)):
             return c if type(c) is not np.float64 else float(c)
@@ -167,8 +167,7 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
         c = xp.sum(c, axis=axes)
         if c.shape != shape:
             c = xp.reshape(c, shape)
-    dtype = c._data.dtype if isinstance(c, Node) else c.dtype
-    if dtype != data.dtype:
+    if c.dtype != data.dtype or isinstance(c, Scalar):  # of a Value times an array without axes
         c = ops.astype(c, dtype=data.dtype)
     return c
 

@@ -53,8 +53,10 @@ def replay(
                 new = leaf(node)
             else:
                 inputs = [
-                    found[x] if isinstance(x, Node) else _constant(others.get(id(x), a), wide)
-                    for x, a in zip(node.inputs, node.operands, strict=True)
+                    found[x]
+                    if isinstance(x, Node)
+                    else _constant(others.get(id(x), a), wide, i in op.untouched)
+                    for i, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True))
                 ]
                 params = dict(node.params)
                 if wide and "dtype" in params:
@@ -68,7 +70,8 @@ def replay(
         return found
 
     # A fresh context: recording is on, whatever the caller switched off.
-    return contextvars.Context().run(record)
+    quiet = np.errstate(all="ignore")  # NumPy warned when it was first computed
+    return contextvars.Context().run(quiet(record))
 
 
 def _recorded(order: list[Node]) -> dict[Node, Any]:
@@ -88,11 +91,13 @@ def _recorded(order: list[Node]) -> dict[Node, Any]:
     return values
 
 
-def _constant(value: Any, wide: bool) -> Any:
-    return _widened(value) if wide and is_array(value) else value
+def _constant(value: Any, wide: bool, untouched: bool) -> Any:
+    """A constant as it is or, wide, a float64 array; masks and indices keep their dtype."""
+    if not wide or not is_array(value):
+        return value
+    array = np.asarray(value)
+    return array if untouched and array.dtype.kind in "iub" else _widened(array)
 
 
 def _widened(value: Any) -> Any:
-    """A floating array in float64 NumPy; masks and indices keep their dtype."""
-    array = np.asarray(value)
-    return array if array.dtype.kind in "iub" else np.asarray(array, dtype=np.float64)
+    return np.asarray(value, dtype=np.float64)

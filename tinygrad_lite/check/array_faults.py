@@ -12,6 +12,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..ops import registry
+from ..ops.constants import Axis, reduced_axes
 from .faults import LEFT_OUT, Fault, Handed, Row, beside, pulled, put, swapped, times, with_other
 from .tape import Tape, Vector, op_name
 
@@ -124,14 +125,20 @@ def _reduction(node: Node, index: int) -> Iterator[Row]:
         yield "missing-factor", 0.0, lambda g: expand(g) * x, text
 
 
-def _total(v: Vector, axis: int) -> Vector:
+def _total(v: Vector, axis: Axis) -> Vector:
     return np.sum(v, axis=axis, keepdims=True)
+
+
+def _other_axes(y: Vector, axis: Axis) -> list[tuple[int, str]]:
+    """Every axis that stands alone where `axis` belongs, and the words for that."""
+    over = reduced_axes(y.shape, axis)
+    return [(a, " and ".join(map(str, over))) for a in range(y.ndim) if (a,) != over]
 
 
 def _softmax(node: Node, index: int) -> Iterator[Row]:
     y, axis = node.data, node.params["axis"]
 
-    def inner(g: Vector, axis: int = axis) -> Vector:
+    def inner(g: Vector, axis: Axis = axis) -> Vector:
         return _total(g * y, axis)
 
     def along(other: int) -> Handed:
@@ -153,10 +160,9 @@ def _softmax(node: Node, index: int) -> Iterator[Row]:
         "the derivative of the logistic function stands where softmax's belongs, diagonal squared"
     )
     yield "extra-factor", 0.2, lambda g: y * y * (g - inner(g)), text
-    for other in range(y.ndim):
-        if other != axis % y.ndim:
-            text = f"the sum in softmax's derivative is over axis {other}, not {axis % y.ndim}"
-            yield "wrong-axis", 0.05, along(other), text
+    for other, over in _other_axes(y, axis):
+        text = f"the sum in softmax's derivative is over axis {other}, not {over}"
+        yield "wrong-axis", 0.05, along(other), text
 
 
 def _log_softmax(node: Node, index: int) -> Iterator[Row]:
@@ -173,11 +179,10 @@ def _log_softmax(node: Node, index: int) -> Iterator[Row]:
     yield "sign", 0.1, less(-p), "the probabilities are added, not subtracted"
     text = "the derivative of softmax is there besides"
     yield "extra-factor", 0.1, lambda g: less(p)(g) * p * (1 - p), text
-    for other in range(y.ndim):
-        if other != axis % y.ndim:
-            across = registry["softmax"].forward(np, node.operands[0], axis=other)
-            text = f"the probabilities are those of softmax over axis {other}, not {axis % y.ndim}"
-            yield "wrong-axis", 0.05, less(across), text
+    for other, over in _other_axes(y, axis):
+        across = registry["softmax"].forward(np, node.operands[0], axis=other)
+        text = f"the probabilities are those of softmax over axis {other}, not {over}"
+        yield "wrong-axis", 0.05, less(across), text
     text = "the log-probabilities stand where the probabilities belong"
     yield "other", 0.2, less(y), text
 
@@ -213,15 +218,21 @@ def _square_matrix(node: Node, index: int) -> Iterator[Row]:
         yield "missing-factor", 0.1, lambda g: -(t @ g), lost
         yield "missing-factor", 0.1, lambda g: -g @ t, lost
     elif name in ("det", "logabsdet"):
-        inverse = np.linalg.inv(A) if np.linalg.matrix_rank(A) == A.shape[-1] else A
+        regular = (np.linalg.matrix_rank(A) == A.shape[-1]).all()
+        inverse = _t(np.linalg.inv(A) if regular else A)
         text = "the derivative of $y is not A^-T: the matrix is not inverted"
-        yield "other", 0.2, lambda g: g * _t(A), text
+        yield "other", 0.2, lambda g: g[..., None, None] * _t(A), text
         if name == "det":
-            yield "missing-factor", 0.0, lambda g: g * _t(inverse), "the factor $y is missing"
+            yield (
+                "missing-factor",
+                0.0,
+                lambda g: g[..., None, None] * inverse,
+                "the factor $y is missing",
+            )
         else:
             text = "the derivative of det stands where that of log det belongs"
             det = np.linalg.det(A)
-            yield "extra-factor", 0.1, lambda g: g * det * _t(inverse), text
+            yield "extra-factor", 0.1, lambda g: (g * det)[..., None, None] * inverse, text
     elif name == "solve":
         text = "$y: the matrix is not transposed in the derivative"
         for B in (A,) if index == 1 else (A, _t(A)):

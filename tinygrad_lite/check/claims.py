@@ -121,12 +121,12 @@ def read(
             name = key
         if user in found:
             raise ValueError(f"check: {name} is claimed twice, by node and by name")
-        found[user] = Claim(name, user, twin, _array(value, name))
         if not np.isfinite(tape.g[twin]).all():
             raise ValueError(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
+        found[user] = Claim(name, user, twin, _array(value, name))
     return tape, list(found.values())
 
 
@@ -206,12 +206,13 @@ def _array(value: Any, name: str) -> Any:
     array = to_array(value, f"check: the claim for {name}")
     if not isinstance(array, np.ndarray):
         array = np.asarray(array)
-    if np.isnan(array).any():
-        at = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
-        count = int(np.isnan(array).sum())
-        more = f" ({count} of {array.size} entries)" if count > 1 else ""
-        where = f" at {at}" if at else ""
-        raise ValueError(f"check: the claim for {name} is NaN{where}{more}")
+    for bad, what in ((np.isnan(array), "NaN"), (np.isinf(array), "infinite")):
+        if bad.any():
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            count = int(bad.sum())
+            more = f" ({count} of {array.size} entries)" if count > 1 else ""
+            where = f" at {at}" if at else ""
+            raise ValueError(f"check: the claim for {name} is {what}{where}{more}")
     return array
 
 

@@ -19,6 +19,7 @@ TRIALS = 500_000  # steps spent on trying factors, one after the other: a second
 MOST = 60  # explanations of one sort that are verified in full, the simplest first
 FAR_FETCHED = 0.25  # dearer faults are not supposed to come in twos
 SHARED = 0.05  # what it costs to suppose a slip at all that flows through a node
+SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 LOST_NUMBER = 1.2  # a constant such as -1/N that is lost is rather called by its parts
 FLIPPED = "; and the sign is flipped"
 
@@ -255,4 +256,5 @@ def _proportional(search: Search) -> Iterator[Explanation]:
         return
     k = search.goal / search.base
     if search.matches(k * search.expected) and np.any(search.value):
-        yield Explanation("constant-scale", TWO, f"yours is {k:.6g} x the gradient")
+        factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
+        yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")

@@ -136,7 +136,8 @@ def misread(tape: Tape, x: Any, q: str) -> Iterator[Misread]:
 
 
 def _misread(tape: Tape, x: Any, q: str) -> Iterator[Misread]:
-    name, values = op_name(x), x.operands if isinstance(x, Node) else ()
+    operands = x.operands if isinstance(x, Node) else ()
+    name, values = op_name(x), [np.asarray(a, dtype=np.float64) for a in operands]
     lost = [f"{q}1 is left out of {q}", f"{q}0 is left out of {q}"]
     if name in ("add", "subtract"):
         a, b = values[0], values[1] if name == "add" else -values[1]

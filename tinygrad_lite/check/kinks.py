@@ -42,7 +42,7 @@ class Kinks:
                 continue
             a = node.operands[index]
             scale = self.near * max(1.0, _largest(a))
-            ramp = np.linspace(1.0, 2.0, max(a.size, 1)).reshape(a.shape)
+            ramp = np.linspace(1.0, 2.0, a.size).reshape(a.shape)
             steps = (scale, -scale, scale * ramp, -scale * ramp)
             for step in steps if a.size > 1 else steps[:2]:
                 operands = list(node.operands)

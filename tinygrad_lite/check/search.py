@@ -57,7 +57,7 @@ class Catalogue:
         key = (id(node), index)
         if key not in self._known:
             make = elementwise_faults if op_of(node).elementwise else array_faults
-            self._known[key] = list(make(self.tape, node, index))
+            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
         return self._known[key]
 
 

@@ -34,7 +34,7 @@ def shadows(tape: Tape) -> list[Shadow]:
     """The written-out activations and softmaxes of a tape."""
     found = []
     for x in tape.order:
-        if x in tape.g and (x.data.size > 1 or x.op is not None):
+        if x in tape.g and x.data.size > (x.op is None):
             for y, op, params in (*_activations(tape, x), *_softmaxes(tape, x)):
                 node = op(x, **params)
                 tape.names[id(node)] = tape.label(y)

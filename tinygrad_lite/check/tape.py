@@ -12,13 +12,15 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
+from ..graph.context import recording_rules
 from ..graph.names import name_all
-from ..graph.node import Array, Node, topological_order
+from ..graph.node import Array, Node, fresh, topological_order
 from ..graph.op import Op
 from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
 Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
+Rule = tuple[Node, dict[int, Node], Node]  # cotangent, leaves for inputs, result
 
 
 class Tape:
@@ -46,6 +48,7 @@ class Tape:
                     if not isinstance(x, Node) and id(x) in known:
                         self.names[id(a)] = known[id(x)]
         self._labels: dict[Node, str] = {}
+        self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
         for node in self.order:
@@ -102,21 +105,23 @@ class Tape:
     def named_arrays(self, shape: tuple[int, ...]) -> list[tuple[str, Vector]]:
         """The data of everything that the user has named and that has this shape."""
         if shape not in self._named:
-            self._named[shape] = [(n, v) for n, v in self._all_named() if np.shape(v) == shape]
+            self._named[shape] = [(n, v) for n, v in self._all_named if np.shape(v) == shape]
         return self._named[shape]
 
-    def _all_named(self) -> Iterator[tuple[str, Vector]]:
-        seen: set[int] = set()
+    @cached_property
+    def _all_named(self) -> list[tuple[str, Vector]]:
+        found: dict[int, tuple[str, Vector]] = {}
         for node in self.order:
             for x in (node, *node.inputs):
                 name = self.names.get(id(x))
-                if name is not None and id(x) not in seen:
-                    seen.add(id(x))
-                    yield name, x.data if isinstance(x, Node) else x
+                if name is not None and id(x) not in found:  # a mask is read as numbers too
+                    data = x.data if isinstance(x, Node) else x
+                    found[id(x)] = name, np.asarray(data, dtype=np.float64)
+        return list(found.values())
 
     @cached_property
     def _array_names(self) -> dict[int, str]:
-        return {id(v): name for name, v in self._all_named()}
+        return {id(v): name for name, v in self._all_named}
 
     @cached_property
     def _functions(self) -> set[frozenset[int]]:
@@ -154,8 +159,10 @@ class Tape:
     def rounding(self, targets: Iterable[Node]) -> dict[Node, Vector]:
         """How far a relative error of 1 at every step moves the gradient of each target, per entry.
 
-        Measured: every value and every contribution is moved at random by 1e-8 of itself, three
-        times over. Multiplied by an eps it is the size of the rounding error in that precision.
+        Measured: every value and every contribution is moved at random by 1e-10 of itself, three
+        times over; within the rules of array ops too, since log softmax's G - p sum(G) loses digits
+        where p is near 1. Multiplied by an eps it is the size of the rounding error in that
+        precision.
         """
         targets = list(targets)
         worst = {x: np.zeros(x.shape) for x in targets}
@@ -169,15 +176,42 @@ class Tape:
             worst[x] = w + np.abs(self.g[x]) + 1e-9 * mean
         return worst
 
+    def _rule(self, node: Node, index: int) -> Rule | None:
+        """The rule of a step as a graph of its own: its cotangent, leaves in place of the inputs,
+        and its result. None where nothing is to be seen within."""
+        op = op_of(node)
+        if op.elementwise:
+            return None
+        if (node, index) not in self._rules:
+            leaves = {i: fresh(x, x.data) for i, x in enumerate(node.inputs) if isinstance(x, Node)}
+            y = op(*(leaves.get(i, x) for i, x in enumerate(node.inputs)), **node.params)
+            G = fresh(y, np.ones(y.shape))
+            try:
+                with recording_rules():
+                    c = contribution(y, index, G, record=True)
+            except Exception:
+                c = None  # a rule for raw arrays alone
+            self._rules[node, index] = (G, leaves, c) if isinstance(c, Node) else None
+        return self._rules[node, index]
+
     def _shaken(self, rng: np.random.Generator) -> dict[Node, Vector]:
         def shake(a: Any) -> Any:
             return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
+
+        def numbers(old: Node, value: Any) -> Any:
+            return value if old.constant else shake(value)  # a mask or an index is no number
 
         twin = replay(self.root, adjust=lambda _, value: shake(value))
 
         def shaken(node: Node, index: int, g: Vector) -> Vector:
             calm = contribution(node, index, g)
-            c = contribution(twin[node], index, g)  # NaN where a maximum was moved
+            rule = self._rule(node, index)
+            if rule is None:
+                c = contribution(twin[node], index, g)  # NaN where a maximum was moved
+            else:
+                G, leaves, result = rule
+                data = {G: g} | {new: twin[node.inputs[i]].data for i, new in leaves.items()}
+                c = replay(result, data, adjust=numbers)[result].data
             # A kink is not conditioning: what jumps keeps the side it was recorded on.
             steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
             return shake(np.where(steady, c, calm))
@@ -200,16 +234,15 @@ def carried(
     return flow(passing, seeds, within=within, fixed=blocked)
 
 
-_SHAKE = 1e-8
+_SHAKE = 1e-10  # so little that what cancels to a millionth does not look like a jump
 
 
 def _size(node: Node, g: Vector, c: Vector) -> Any:
-    """What a contribution is large or small against: for an elementwise op its cotangent, because
-    a saturated function's slope is small and ill-conditioned without any kink."""
+    """What a contribution is large or small against: its cotangent too, because a saturated
+    function's slope is small and ill-conditioned without any kink."""
     if op_of(node).elementwise and g.shape == c.shape:
         return np.maximum(np.abs(g), np.abs(c))
-    arrays = (c, g) if op_of(node).elementwise else (c,)
-    return max(float(np.max(np.abs(a), initial=0.0)) for a in arrays)
+    return max(float(np.max(np.abs(v), initial=0.0)) for v in (c, g))
 
 
 def op_of(node: Node) -> Op:
@@ -225,5 +258,5 @@ def op_name(x: Any) -> str:
 
 
 def terms_of(node: Node) -> int:
-    """How many terms each entry of a sum or a mean has."""
-    return int(node.operands[0].size // max(node.data.size, 1))
+    """How many terms each entry of a sum or a mean has; 1 where there are none."""
+    return int(node.operands[0].size // max(node.data.size, 1)) or 1

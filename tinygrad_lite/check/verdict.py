@@ -41,8 +41,8 @@ def check(
     numbers typed with few digits. `names` holds the variables to take names from, in place of the
     caller's. No node's `.grad` is touched.
 
-    Raises `ValueError` for a claim that names no node of the graph or a constant one, holds a NaN
-    or is ragged, `TypeError` for one that is not numeric.
+    Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged or
+    not finite, `TypeError` for one that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
     return fresh.run(_report, E, claims, cotangent, rtol, names)

@@ -78,6 +78,7 @@ def to_float(value: Any, what: str) -> float:
         return float(value)
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{what}: {value!r} is text, not a number")
+    _refuse_recording(value, what)
     if isinstance(value, complex) or np.iscomplexobj(value):
         raise TypeError(f"{what}: complex numbers are not supported; take .real and .imag apart")
     try:
@@ -88,6 +89,12 @@ def to_float(value: Any, what: str) -> float:
         kind = type(value).__name__
         shape = f" of shape {value.shape}" if hasattr(value, "shape") else ""
         raise TypeError(f"{what}: a {kind}{shape} is not a number; use Tensor for arrays") from None
+
+
+def _refuse_recording(value: Any, what: str) -> None:
+    if getattr(value, "requires_grad", False):
+        library = type(value).__module__.partition(".")[0]
+        raise TypeError(f"{what}: this {library} array has gradients of its own; pass x.detach()")
 
 
 def to_array(value: Any, what: str) -> Array:
@@ -121,8 +128,7 @@ def to_array(value: Any, what: str) -> Array:
         held = type(value.flat[0]).__name__ if kind == "O" and value.size else value.dtype
         hint = "; to join tensors use tg.stack or tg.asarray" if held in ("Tensor", "Value") else ""
         raise TypeError(f"{what}: data of type {held} is not numeric{hint}")
-    if getattr(value, "requires_grad", False):
-        raise TypeError(f"{what}: this array records gradients of its own; pass x.detach()")
+    _refuse_recording(value, what)
     if xp.isdtype(value.dtype, "real floating"):
         return value
     if xp.isdtype(value.dtype, ("integral", "bool")):

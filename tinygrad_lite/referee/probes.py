@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.node import Node
+from ..graph.node import Node, raw
 
 SIZES = (1, 2, 3, 5, 8)
 
@@ -33,7 +33,8 @@ def to_numpy(x: Any, what: str) -> np.ndarray:
 
 
 def like(template: Any, array: np.ndarray) -> Any:
-    """`array` in the library, and on the device, of `template`."""
+    """`array` in the library, and on the device, of `template`; plain where that is a node."""
+    template = raw(template)
     if isinstance(template, float):
         return float(array)
     if isinstance(template, (np.ndarray, np.generic)):
@@ -193,10 +194,10 @@ class Function:
         self, arguments: tuple[Any, ...], upstream: list[np.ndarray]
     ) -> list[np.ndarray | None]:
         """What backward gives for every input, in the precision of `arguments`."""
-        values, cache, raw = self.value(arguments)
-        dys = [like(r, d.astype(y.dtype)) for r, d, y in zip(raw, upstream, values, strict=True)]
+        values, cache, ys = self.value(arguments)
+        dys = [like(r, d.astype(y.dtype)) for r, d, y in zip(ys, upstream, values, strict=True)]
         if self.backward is None:
-            return _torch_gradients(raw, arguments, dys)
+            return _torch_gradients(ys, arguments, dys)
         found = self.backward(*dys, *arguments) if cache is NO_CACHE else self.backward(*dys, cache)
         if isinstance(found, dict):
             found = [found.get(name, found.get(f"d{name}")) for name in self.names]
