@@ -60,13 +60,6 @@ def _step(text: str, theirs: str, *inputs: int, **settings: object) -> Step:
 
 
 KNOWN: dict[str, Known] = {
-    "check of a tie without axes": Known(
-        "check asks np.nonzero for the ties of an array without axes",
-        "checks",
-        "checks: ValueError: Calling nonzero on 0d arrays",
-        None,
-        _example(_tensor(1.5), _step("tg.maximum(a, a)", "identity", 0)),
-    ),
     "check of a softmax over several axes": Known(
         "check takes the axis of softmax for a number",
         "checks",
