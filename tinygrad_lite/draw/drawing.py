@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import graphviz  # type: ignore[import-untyped]
 
+from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from . import dot, page
 from .build import MAX_NODES, SHOW, build_scene
@@ -92,7 +93,7 @@ class Drawing:
                 f"save: a {path.suffix} file needs {form.needs or error}, which is not installed; "
                 f"{free} need nothing"
             ) from None
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        write_whole(path, content)
         return path
 
     def show(self) -> None:

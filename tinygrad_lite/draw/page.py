@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path as File
 from typing import Any
 
+from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from .build import MAX_NODES, build_scene
 from .checks import DIRECTIONS, one_of, whole, writable
@@ -97,7 +98,7 @@ class Player:
     def save(self, path: str | File) -> File:
         """Write the page, which needs nothing but itself. Returns the path."""
         path = writable(path, (".html", ".htm"))
-        path.write_bytes(self.html.encode())
+        write_whole(path, self.html)
         return path
 
     def _repr_html_(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 from .colours import LOOKS, shade, style
 from .measure import FONT, TEXT, TITLE, columns, width
@@ -45,7 +45,7 @@ def base_style(root: str) -> str:
 
 def xml(text: str) -> str:
     """`text` escaped for XML content and attributes, without what XML cannot hold."""
-    return escape(_NOT_XML.sub("", text), {'"': "&quot;", "'": "&#39;"})
+    return html.escape(_NOT_XML.sub("", text))
 
 
 def _n(x: float) -> str:
