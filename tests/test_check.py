@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -403,19 +404,30 @@ def test_every_kind_that_check_names_is_in_the_table() -> None:
     found: dict[str, str] = {}
     for path in Path(tg.check.__code__.co_filename).parent.glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in KIND_AT:
-                at = KIND_AT[ast.unparse(call.func).split(".")[-1]]
-                parts = ast.walk(call.args[at]) if len(call.args) > at else ()
-                for part in parts:
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                        found[part.value] = f"{path.name}:{part.lineno}"
+            for part in ast.walk(the_kind(call) or ast.Pass()):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    found[part.value] = f"{path.name}:{part.lineno}"
     assert len(found) > len(KINDS) // 2
     assert {kind: at for kind, at in found.items() if kind not in KINDS} == {}
 
 
+def the_kind(node: ast.AST) -> ast.AST | None:
+    """Where the kind stands in a call that makes a record with one, or in a row: (kind, cost, ...).
+
+    A row starts with a text and a number."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in KIND_AT:
+        at = KIND_AT[ast.unparse(node.func).split(".")[-1]]
+        return node.args[at] if len(node.args) > at else None
+    if isinstance(node, ast.Tuple) and len(node.elts) > 2:
+        kind, cost, *_ = node.elts
+        number = isinstance(cost, ast.Constant) and isinstance(cost.value, float)
+        return kind if number and isinstance(kind, ast.Constant) else None
+    return None
+
+
 # Which argument is the kind.
-KIND_AT = {"Fault": 1, "put": 1, "Explanation": 0, "explained": 0, "Meaning": 0, "Changed": 1}
-KIND_AT |= {"Reading": 0}
+KIND_AT = {"Fault": 0, "put": 0, "Misread": 0, "Explanation": 0, "explained": 0, "Meaning": 0}
+KIND_AT |= {"Changed": 1, "Reading": 0}
 
 
 def test_a_saturated_float32_sigmoid_is_no_false_alarm() -> None:
@@ -444,12 +456,15 @@ def named_ops(tree):
     """(strings, line) of what is compared with an op's name, looked up, or listed in capitals."""
     for node in ast.walk(tree):
         parts = []
-        if isinstance(node, ast.Compare) and "name" in ast.unparse(node.left).split("."):
+        if isinstance(node, ast.Compare) and re.search(r"\b(op_)?name\b", ast.unparse(node.left)):
             parts = node.comparators
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("made_by"):
+            parts = node.args
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "registry":
             parts = [node.slice]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in OP_TABLES:
-            parts = [node.value]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            parts = [node.value] if ast.unparse(target) in OP_TABLES else []
         strings = {
             part.value
             for root in parts
@@ -460,7 +475,7 @@ def named_ops(tree):
             yield strings, node.lineno
 
 
-OP_TABLES = ("ARITHMETIC", "CONFUSED", "_SPECIAL", "_SIGNED")
+OP_TABLES = ("ARITHMETIC", "CONFUSED", "ROWS", "_SIGNED")
 
 
 def test_a_claim_outside_the_graph_is_named_as_the_caller_names_it():
