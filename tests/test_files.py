@@ -21,6 +21,14 @@ def test_a_new_file_and_a_changed_one(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["picture.svg"]
 
 
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there.svg").write_text("old")
+    (tmp_path / "link.svg").symlink_to("there.svg")
+    write_whole(tmp_path / "link.svg", "new")
+    assert (tmp_path / "link.svg").is_symlink()
+    assert (tmp_path / "there.svg").read_text() == "new"
+
+
 @pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
 def test_a_failure_keeps_the_old_file_and_leaves_nothing_beside(tmp_path, monkeypatch, error):
     path = tmp_path / "page.html"

@@ -18,6 +18,8 @@ from typing import Any
 from . import tour
 from .check import check
 from .draw import draw
+from .draw.checks import either
+from .draw.drawing import FORMATS
 from .graph.node import Node
 from .graph.public import version
 
@@ -174,8 +176,7 @@ def _add_draw(commands: Any) -> None:
         "--out",
         metavar="PICTURE",
         type=Path,
-        help="where to: .svg, .html, .dot, .png or .pdf (default: FILE.html, where no other file "
-        "has that name)",
+        help=f"where to: {either(FORMATS)} (default: FILE.html, where no other file has that name)",
     )
     command.add_argument(
         "--loss",

@@ -1,18 +1,65 @@
-"""Reading what the user claims: every unreadable claim gets an error that says the way out."""
+"""What the user claims, read and held against the gradient, rounding aside.
+
+Every unreadable claim gets an error that says the way out.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..graph.backend import is_array, to_array
 from ..graph.names import name_all
-from ..graph.node import Array, Node, Scalar, topological_order
-from .compare import Comparison, claim_eps, compare, tolerance
+from ..graph.node import Node, raw, topological_order
 from .tape import Tape
+
+MARGIN = 30.0  # rounding errors allowed, in units of the measured conditioning times eps
+FINEST = 1e-14  # float64 has digits to spare: a form of the formula that loses two is right
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`right` when equal up to rounding; the largest relative error, and the entry where it is."""
+
+    right: bool
+    error: float
+    entry: tuple[int, ...]
+
+
+def compare(claimed: Any, expected: Any, tolerance: Any) -> Comparison:
+    """Hold a claim against the gradient, entry by entry; `tolerance` is absolute, per entry."""
+    with np.errstate(all="ignore"):
+        difference = np.where(claimed == expected, 0.0, np.abs(claimed - expected))
+        difference = np.where(np.isnan(difference), np.inf, difference)
+        excess = np.where(difference == 0, 0.0, difference / tolerance)
+        if not difference.size:
+            return Comparison(True, 0.0, ())
+        at = np.unravel_index(int(np.argmax(excess)), difference.shape)
+        scale = np.maximum(np.abs(claimed), np.abs(expected))
+        relative = np.where(difference == 0, 0.0, difference / scale)
+        right = bool((excess <= 1).all())
+        if right:  # what is all rounding error is measured against the size of the array
+            relative = difference / np.maximum(scale, np.max(np.abs(expected)) or 1.0)
+            at = np.unravel_index(int(np.argmax(relative)), difference.shape)
+    return Comparison(right, float(relative[at]), tuple(int(i) for i in at))
+
+
+def tolerance(spread: Any, eps: float, rtol: float | None, expected: Any) -> Any:
+    """The absolute tolerance per entry, from the measured rounding `spread` and the precision."""
+    found = MARGIN * max(eps, FINEST) * spread
+    if rtol is not None:
+        found = np.maximum(found, rtol * np.abs(expected))
+    return np.maximum(found, np.finfo(np.float64).tiny)
+
+
+def _eps(dtype: Any) -> float:
+    """The relative precision of a floating dtype, that of float64 for any other."""
+    floating = isinstance(dtype, (type, np.dtype)) and np.dtype(dtype).kind == "f"
+    return float(np.finfo(dtype if floating else np.float64).eps)
 
 
 class Claim:
@@ -21,11 +68,7 @@ class Claim:
     def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
         self.value = np.asarray(value, dtype=np.float64)
-        dtype = user.data.dtype if isinstance(user, Array) else np.float64
-        self.eps = claim_eps(
-            dtype if isinstance(dtype, (type, np.dtype)) else np.float64,
-            getattr(value, "dtype", None),
-        )
+        self.eps = max(_eps(getattr(v, "dtype", None)) for v in (user.data, value))
         self.expected: Any = None
         self.tolerance: Any = None
         self.compared: Comparison | None = None
@@ -56,10 +99,8 @@ def read(
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
     if not isinstance(claims, Mapping):
-        raise TypeError(
-            f"check: claims is a {type(claims).__name__}; pass a dict of nodes or names to the "
-            "claimed gradients, as in {W: dW}"
-        )
+        told = f"check: claims is a {type(claims).__name__}; pass a dict of nodes or names"
+        raise TypeError(f"{told} to the claimed gradients, as in {{W: dW}}")
     if not claims:
         raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
     if root.op is None:
@@ -67,40 +108,36 @@ def read(
     order = topological_order(root)
     names = None
     if variables is not None:
-        names = {
-            id(v): name
-            for name, v in variables.items()
-            if not name.startswith("_") and not isinstance(v, (int, float))
-        }
-        names.update({id(node): node.name for node in order if node.name is not None})
+        public = ((name, v) for name, v in variables.items() if not name.startswith("_"))
+        names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
+        names |= {id(node): node.name for node in order if node.name is not None}
     tape = Tape(root, _seed(root, cotangent), names)
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
         user = _node(key, order, tape)
-        name = (
-            key
-            if isinstance(key, str)
-            else tape.user_names.get(id(user)) or tape.label(tape.twin[user])
-        )
+        twin = tape.twin[user]
+        name = tape.user_names.get(id(user)) or tape.label(twin)
+        if isinstance(key, str):
+            name = key
         if user in found:
             raise ValueError(f"check: {name} is claimed twice, by node and by name")
-        if not np.isfinite(tape.g[tape.twin[user]]).all():
+        if not np.isfinite(tape.g[twin]).all():
             raise ValueError(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
-        found[user] = Claim(name, user, tape.twin[user], _array(value, name))
+        found[user] = Claim(name, user, twin, _array(value, name))
     return tape, list(found.values())
 
 
 def _seed(root: Node, cotangent: Any) -> Any:
     shape = root.shape
+    if cotangent is None and int(np.prod(shape)) != 1:
+        raise ValueError(
+            f"check: E has shape {shape}; reduce it to a scalar, as in .sum(), or pass "
+            "cotangent=, the gradient of the loss with respect to it"
+        )
     if cotangent is None:
-        if int(np.prod(shape)) != 1:
-            raise ValueError(
-                f"check: E has shape {shape}; reduce it to a scalar, as in .sum(), or pass "
-                "cotangent=, the gradient of the loss with respect to it"
-            )
         return None
     seed = _array(cotangent, "cotangent")
     if seed.shape != shape:
@@ -110,28 +147,22 @@ def _seed(root: Node, cotangent: Any) -> Any:
 
 def _node(key: Any, order: list[Node], tape: Tape) -> Node:
     """The node of the graph that a claim is for."""
+    if not isinstance(key, (Node, str)):
+        told = f"check: a claim's key is of type {type(key).__name__}"
+        raise TypeError(f"{told}; use a node of the graph or its name")
     names = tape.user_names
-    if isinstance(key, Node):
-        node = key
-    elif isinstance(key, str):
-        found = [n for n in order if names.get(id(n)) == key]
-        if len(found) > 1:
-            shapes = " and ".join(str(n.shape) for n in found)
-            raise ValueError(
-                f"check: {len(found)} nodes are called {key!r} (shapes {shapes}); use the node "
-                "itself as the key, or give them names of their own with name="
-            )
-        if not found:
-            raise ValueError(_unknown(key, order, names))
-        (node,) = found
-    else:
-        raise TypeError(
-            f"check: a claim's key is of type {type(key).__name__}; use a node of the graph or its "
-            "name"
+    found = [n for n in order if names.get(id(n)) == key] if isinstance(key, str) else [key]
+    if isinstance(key, str) and not found:
+        raise ValueError(_unknown(key, order, names))
+    if len(found) > 1:
+        shapes = " and ".join(str(n.shape) for n in found)
+        raise ValueError(
+            f"check: {len(found)} nodes are called {key!r} (shapes {shapes}); use the node itself "
+            "as the key, or give them names of their own with name="
         )
-    if tape.twin.get(node) not in tape.g:
-        raise ValueError(_no_gradient(node, tape))
-    return node
+    if tape.twin.get(found[0]) not in tape.g:
+        raise ValueError(_no_gradient(found[0], tape))
+    return found[0]
 
 
 def _no_gradient(node: Node, tape: Tape) -> str:
@@ -139,10 +170,8 @@ def _no_gradient(node: Node, tape: Tape) -> str:
     name = tape.user_names.get(id(node)) or name_all([node]).get(id(node), "a node of shape")
     what = f"check: {name} {node.shape}"
     if node.constant:
-        return (
-            f"{what} is a constant (made by detach() or under no_grad()), and no gradient flows to "
-            "it"
-        )
+        what = f"{what} is a constant (made by detach() or under no_grad())"
+        return f"{what}, and no gradient flows to it"
     if node not in tape.twin:
         return (
             f"{what} is not in the graph of E: E was not computed from it. Was it recorded again "
@@ -152,17 +181,10 @@ def _no_gradient(node: Node, tape: Tape) -> str:
 
 
 def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
-    constants = {
-        names[id(a)]
-        for n in order
-        for a in n.inputs
-        if not isinstance(a, Node) and not isinstance(a, (float, int)) and id(a) in names
-    }
-    if key in constants:
-        return (
-            f"check: {key} is a constant of the graph, a plain array; wrap it, {key} = "
-            f"tg.Tensor({key}), to have its gradient"
-        )
+    constants = (a for n in order for a in n.inputs if not isinstance(a, (Node, float, int)))
+    if key in {names.get(id(a)) for a in constants}:
+        way_out = f"wrap it, {key} = tg.Tensor({key}), to have its gradient"
+        return f"check: {key} is a constant of the graph, a plain array; {way_out}"
     known = sorted({names[id(n)] for n in order if id(n) in names})
     close = [n for n in known if n.lower() == key.lower()]
     close = close or difflib.get_close_matches(key, known, n=3, cutoff=0.5)
@@ -174,8 +196,7 @@ def _unknown(key: str, order: list[Node], names: Mapping[int, str]) -> str:
 
 def _array(value: Any, name: str) -> Any:
     """A claimed gradient as a NumPy array; its own dtype tells how precise it is."""
-    if isinstance(value, Node):
-        value = value.data
+    value = raw(value)
     if value is None:
         raise TypeError(f"check: the claim for {name} is None; has backward() run?")
     if isinstance(value, (str, bytes)):
@@ -201,18 +222,14 @@ def _nested(value: Any, name: str) -> Any:
     def plain(v: Any) -> Any:
         if isinstance(v, (list, tuple)):
             return [plain(u) for u in v]
-        if isinstance(v, Scalar):
-            return v.data
-        if isinstance(v, Node) or is_array(v):
-            return np.asarray(v.data if isinstance(v, Node) else v).tolist()
-        return v
+        v = raw(v)
+        return np.asarray(v).tolist() if is_array(v) else v
 
     try:
         array = np.asarray(plain(value))
     except ValueError:
-        raise ValueError(
-            f"check: the claim for {name} is ragged: its rows differ in length"
-        ) from None
+        told = f"check: the claim for {name} is ragged: its rows differ in length"
+        raise ValueError(told) from None
     if array.dtype.kind in "OSU":
         raise TypeError(f"check: the claim for {name} holds something that is not a number")
     return array

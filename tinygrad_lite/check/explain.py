@@ -8,13 +8,12 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
+from .faults import LEFT_OUT
 from .scales import Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Changed, Explanation, Guess, Search
-from .standardised import normalised
-from .systematic import cuts, everywhere, in_a_loop, in_sequence, mixed, overwritten, shared
+from .systematic import everywhere, in_a_loop, in_sequence, overwritten, shared, updated_weights
 from .tape import Vector
-from .terms import changed_gradients, changed_terms
-from .updated import updated_weights
+from .terms import changed_gradients, changed_terms, normalised
 
 TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
 MOST = 60  # explanations of one sort that are verified in full, the simplest first
@@ -22,6 +21,7 @@ FAR_FETCHED = 0.25  # dearer faults are not supposed to come in twos
 SHARED = 0.05  # what it costs to suppose a slip at all that flows through a node
 SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 LOST_NUMBER = 1.2  # a constant such as -1/N that is lost is rather called by its parts
+FLIPPED = "; and the sign is flipped"
 
 # What a factor on all that flows through a node is called.
 WHOLE = {
@@ -42,7 +42,7 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
         *_transposed(search),
     ]
     if not found:
-        for sort in (everywhere, shared, in_a_loop, in_sequence, mixed, overwritten, cuts):
+        for sort in (everywhere, shared, in_a_loop, in_sequence, overwritten):
             found += sort(search)
         found += _verified(search, normalised(search))
     if not found:
@@ -59,23 +59,18 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
 def _factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     """A scalar factor on one step."""
     tape = search.tape
-    missing = search.goal - search.base
     trials = TRIALS // len(search.region)
     for n, i, x in search.edges:
         part = search.parts[n, i]
-        weight = search.project(x, part)
-        if _vanishes(search, weight):
+        k, tol, alone = _read_off(search, search.project(x, part))
+        if not tol:
             continue
-        k = 1 + missing / weight
-        tol = tolerance_of(search.slack, weight, abs(k))
-        meanings = list(
-            scales.step(n, i, k, tol, len(tape.consumers[x]) > 1, _alone(search, weight, tol))
-        )
-        if not meanings:
-            continue
-        trials -= 1
+        meanings = list(scales.step(n, i, k, tol, len(tape.consumers[x]) > 1, alone))
+        trials -= bool(meanings)
         if trials < 0:
             break
+        if not meanings:
+            continue
         moved = search.carry([(x, part)]) - search.expected
         k = 1 + _multiple(search.value - search.expected, moved, tol)
         if search.matches(search.expected + (k - 1) * moved):
@@ -90,19 +85,22 @@ def _junctions(search: Search) -> Iterator[Explanation]:
     for x in search.region:
         if len(tape.consumers[x]) < 2 or x is search.target or x in search.blocked:
             continue
-        weight = search.project(x, search.g[x])
-        if _vanishes(search, weight):
-            continue
-        k = 1 + (search.goal - search.base) / weight
-        tol = tolerance_of(search.slack, weight, abs(k))
-        n = next((n for n in WHOLE if abs(k - n) <= tol), None)
-        if n is None or _alone(search, weight, tol):
-            continue
-        sites = [(x, (n - 1) * search.g[x])]
-        if search.matches(search.carry(sites)):
-            kind, what = WHOLE[n]
-            text = f"all that flows through {tape.label(x)} is {what}"
-            yield search.explained(kind, SHARED, text, x, sites)
+        k, tol, alone = _read_off(search, search.project(x, search.g[x]))
+        for n, (kind, what) in WHOLE.items():
+            sites = [(x, (n - 1) * search.g[x])]
+            if abs(k - n) <= tol and not alone and search.matches(search.carry(sites)):
+                text = f"all that flows through {tape.label(x)} is {what}"
+                yield search.explained(kind, SHARED, text, x, sites)
+
+
+def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:
+    """The factor on a part of the gradient that would give the claim, by projections; how
+    precisely it is known, 0 where the part tells nothing; and whether the part is the whole."""
+    if abs(weight) <= VANISHING * (abs(search.base) + abs(search.goal)):
+        return np.nan, 0.0, False
+    k = 1 + (search.goal - search.base) / weight
+    tol = tolerance_of(search.slack, weight, abs(k))
+    return k, tol, abs(weight - search.base) <= tol * abs(search.base)
 
 
 def _whole(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -119,17 +117,8 @@ def _whole(search: Search, scales: Scales) -> Iterator[Explanation]:
         yield Explanation(m.kind, ONE + m.cost, m.text, "", sites)
     for m in scales.whole(-k, tol):
         if m.kind != "sign":
-            text = m.text.replace("yours is ", "yours is -", 1) + "; and the sign is flipped"
+            text = m.text.replace("yours is ", "yours is -", 1) + FLIPPED
             yield Explanation(m.kind, TWO + m.cost, text, "", sites, ("sign",))
-
-
-def _vanishes(search: Search, weight: float) -> bool:
-    return abs(weight) <= VANISHING * (abs(search.base) + abs(search.goal))
-
-
-def _alone(search: Search, weight: float, tol: float) -> bool:
-    """Whether a part of the gradient is the whole."""
-    return abs(weight - search.base) <= tol * abs(search.base)
 
 
 def _multiple(a: Vector, b: Vector, tol: float) -> float:
@@ -146,11 +135,12 @@ def _steps(search: Search, scales: Scales) -> Iterator[Explanation]:
     guesses = (*search.singles, *search.written_out)
     agreeing = [guess for guess in guesses if search.agrees(guess.projected)]
     agreeing.sort(key=lambda guess: guess.fault.cost)
-    for n, i, x, fault, delta, _ in agreeing[:MOST]:
+    for guess in agreeing[:MOST]:
+        n, _, x, fault, delta, _ = guess
         if search.matches(search.carry([(x, delta)])):
-            number = fault.key == "ones" and n in search.g and _is_number(search.g[n], scales)
+            number = fault.text == LEFT_OUT and n in search.g and _is_number(search.g[n], scales)
             cost = fault.cost + (LOST_NUMBER if number else 0.0)
-            words = fault.words(search.tape, n, i)
+            words = guess.words(search.tape)
             yield search.explained(fault.kind, cost, words, n, [(x, delta)])
 
 
@@ -179,27 +169,25 @@ def _transposed(search: Search) -> Iterator[Explanation]:
     """The whole gradient transposed."""
     g = search.expected
     if g.ndim == 2 and g.shape[0] == g.shape[1] and search.matches(g.T):
-        text = (
-            f"yours is the transpose of the gradient (numerator layout?): "
-            f"{search.tape.cotangent_name(search.target)} has the layout of "
-            f"{search.tape.label(search.target)} itself"
-        )
+        up, name = search.tape.cotangent_name(search.target), search.tape.label(search.target)
+        text = "yours is the transpose of the gradient (numerator layout?)"
+        text = f"{text}: {up} has the layout of {name} itself"
         yield Explanation("transpose", ONE, text, "", [(search.target, g.T - g)])
 
 
 def _with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant besides."""
-    for n, i, x, fault, delta, projected in (*search.singles, *search.written_out):
-        if abs(projected) <= VANISHING * abs(search.goal):
+    for guess in (*search.singles, *search.written_out):
+        if abs(guess.projected) <= VANISHING * abs(search.goal):
             continue
-        k = search.goal / projected
-        tol = tolerance_of(search.slack, projected, abs(k))
+        k = search.goal / guess.projected
+        tol = tolerance_of(search.slack, guess.projected, abs(k))
         for kind, what in _extra(scales, k, tol):
-            predicted = search.carry([(x, delta)])
+            predicted = search.carry([(guess.x, guess.delta)])
             if search.matches(_multiple(search.value, predicted, tol) * predicted):
-                text = f"{fault.words(search.tape, n, i)}; and {what}"
-                where = search.tape.step(n)
-                yield Explanation(fault.kind, TWO + fault.cost, text, where, (), (kind,))
+                cost, text = TWO + guess.fault.cost, f"{guess.words(search.tape)}; and {what}"
+                where = search.tape.step(guess.node)
+                yield Explanation(guess.fault.kind, cost, text, where, (), (kind,))
                 break
 
 
@@ -211,8 +199,8 @@ def _changed_with_sign(search: Search) -> Iterator[Explanation]:
             continue
         agrees = search.agrees(-search.base - search.project(x, delta))
         if agrees and search.matches(-search.carry([(x, delta)])):
-            words, where = f"{text}; and the sign is flipped", search.tape.step(x)
-            yield Explanation(kind, TWO + cost, words, where, (), ("sign",))
+            where = search.tape.step(x)
+            yield Explanation(kind, TWO + cost, text + FLIPPED, where, (), ("sign",))
 
 
 def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
@@ -226,10 +214,8 @@ def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
 def _pairs(search: Search) -> Iterator[Explanation]:
     """Two faults of the catalogue at two steps, as long as the budget lasts."""
     tape = search.tape
-    near = sorted(
-        (guess for guess in search.singles if guess.fault.cost <= FAR_FETCHED),
-        key=lambda guess: guess.fault.cost,
-    )
+    near = [guess for guess in search.singles if guess.fault.cost <= FAR_FETCHED]
+    near.sort(key=lambda guess: guess.fault.cost)
     for one in near:
         if not search.catalogue.spend(len(search.region) + 3 * len(search.singles)):
             return
@@ -239,17 +225,13 @@ def _pairs(search: Search) -> Iterator[Explanation]:
             if change is None:
                 continue
             total = one.projected + search.project(two.x, change)
-            for k in (1.0, -1.0):
-                sites = [(one.x, one.delta), (two.x, change)]
+            sites = [(one.x, one.delta), (two.x, change)]
+            for k, more, flipped in ((1.0, "", ()), (-1.0, FLIPPED, ("sign",))):
                 if search.agrees(k * total) and search.matches(k * search.carry(sites)):
-                    first, second = (g.fault.words(tape, g.node, g.which) for g in (one, two))
-                    text = f"{first} at {tape.step(one.node)}; and {second}"
-                    kinds: tuple[str, ...] = (two.fault.kind,)
-                    cost = TWO + one.fault.cost + two.fault.cost
-                    if k < 0:
-                        text += "; and the sign is flipped"
-                        kinds, cost = (*kinds, "sign"), cost + ONE
-                    where = tape.step(two.node)
+                    first, second = one.words(tape), two.words(tape)
+                    text = f"{first} at {tape.step(one.node)}; and {second}{more}"
+                    cost = TWO + one.fault.cost + two.fault.cost + ONE * len(flipped)
+                    where, kinds = tape.step(two.node), (two.fault.kind, *flipped)
                     yield Explanation(one.fault.kind, cost, text, where, (), kinds)
                     return
 
@@ -262,8 +244,10 @@ def _after(search: Search, one: Guess, two: Guess, moved: dict[Node, Vector]) ->
         later = search.tape.position[n] >= search.tape.position[one.node]
         return two.delta if later else None
     g = search.g[n] + moved[n]
-    again = search.guess(n, two.which, two.x, two.fault, g, contribution(n, two.which, g))
-    return None if again is None else again.delta
+    right = contribution(n, two.which, g)
+    return next(
+        (again.delta for again in search.guesses(n, two.which, [two.fault], g, right)), None
+    )
 
 
 def _proportional(search: Search) -> Iterator[Explanation]:

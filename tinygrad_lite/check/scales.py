@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph.node import Node
 from .kinds import known
-from .tape import Tape, terms_of
+from .tape import Tape, op_name, terms_of
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,8 @@ class Scales:
         """Lengths of axes and numbers of entries: N -> "the number of rows of X"."""
         found: dict[int, str] = {}
         tape = self.tape
-        named = [
-            (tape.names[id(x)], x.shape)
-            for node in reversed(tape.order)
-            for x in (*node.inputs, node)
-            if id(x) in tape.names
-        ]
+        values = (x for node in reversed(tape.order) for x in (*node.inputs, node))
+        named = [(tape.names[id(x)], x.shape) for x in values if id(x) in tape.names]
         for name, shape in named:
             words = ("rows", "columns") if len(shape) == 2 else ("entries",) * len(shape)
             for axis, n in enumerate(shape):
@@ -75,21 +71,16 @@ class Scales:
 
     def _summed_near(self, node: Node) -> set[int]:
         """How many terms the sums within three steps of a node have, and their axes' lengths."""
-        near, layer = [node], [node]
+        consumers = self.tape.consumers
+        below = above = near = [node]
         for _ in range(3):
-            layer = [x for n in layer for x in n.parents()]
-            near += layer
-        layer = [node]
-        for _ in range(3):
-            layer = [n for x in layer for n, _ in self.tape.consumers.get(x, ())]
-            near += layer
+            below = [x for n in below for x in n.parents()]
+            above = [n for x in above for n, _ in consumers.get(x, ())]
+            near = [*near, *below, *above]
         found: set[int] = set()
-        for n in near:
-            if n.op is None or (n.op.name == "matmul" and n.data.size > 1):
-                continue  # a matrix product sums too, but nobody takes a mean of it
-            if n.op.name in ("sum", "matmul"):
-                found.update(np.shape(n.operands[0]))
-                found.add(terms_of(n))
+        for n in near:  # a matrix product sums too, but nobody takes a mean of it
+            if op_name(n) == "sum" or (op_name(n) == "matmul" and n.data.size <= 1):
+                found.update(np.shape(n.operands[0]), [terms_of(n)])
         return found
 
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
@@ -99,110 +90,88 @@ class Scales:
             return
         times = f"yours is {k:.6g} x the gradient"
         for n, words in self.sizes.items():
-            for value in (n, 1 / n):
-                if _close(k, value, tol):
+            many = _close(k, n, tol)
+            if many or _close(k, 1 / n, tol):
+                slip = "a mean stands where a sum belongs"
+                if many:
                     slip = (
-                        "a sum stands where a mean belongs"
-                        if value > 1
-                        else "a mean stands where a sum belongs"
+                        "a sum stands where a mean belongs (right if that factor is meant to go "
+                        "into the learning rate)"
                     )
-                    cost = 0.2 if n in self.reductions else 0.3
-                    absorbed = (
-                        " (right if that factor is meant to go into the learning rate)"
-                        if value > 1
-                        else ""
-                    )
-                    off = f"{times}, off by exactly {n}, {words}: {slip}{absorbed}"
-                    yield Meaning("mean-vs-sum", cost, off)
+                text = f"{times}, off by exactly {n}, {words}: {slip}"
+                yield Meaning("mean-vs-sum", 0.2 if n in self.reductions else 0.3, text)
         for n in self.reductions:
-            if n > 2:
-                for value in (n / (n - 1), (n - 1) / n):
-                    if _close(k, value, tol):
-                        off = f"{times}, {n} and {n - 1} exchanged (N for N - 1?)"
-                        yield Meaning("constant-scale", 0.25, off)
+            if n > 2 and (_close(k, n / (n - 1), tol) or _close(k, (n - 1) / n, tol)):
+                text = f"{times}, {n} and {n - 1} exchanged (N for N - 1?)"
+                yield Meaning("constant-scale", 0.25, text)
         for c in self.constants:
-            for value in (c, 1 / c):
-                if _close(k, value, tol):
-                    yield Meaning("constant-scale", 0.25, f"{times}: a constant factor is off")
-                    break
+            if _close(k, c, tol) or _close(k, 1 / c, tol):
+                yield Meaning("constant-scale", 0.25, f"{times}: a constant factor is off")
 
     def step(
         self, node: Node, index: int, k: float, tol: float, junction: bool, alone: bool
     ) -> Iterator[Meaning]:
         """What a factor k on one step means. `junction`: its input has other consumers too;
         `alone`: it is the whole of the claimed gradient."""
-        op = node.op
-        assert op is not None
-        tape = self.tape
+        name, tape = op_name(node), self.tape
         if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
             yield from self._square(node, k, tol)
             return
+        result = tape.label(node)
         due = "the gradient" if alone else "what it should be"
-        mine = "yours is" if alone else f"the part through {tape.label(node)} is"
+        mine = "yours is" if alone else f"the part through {result} is"
         if _close(k, -1, tol):
-            text = "yours is -1 x the gradient: the sign is flipped"
-            if not alone:
-                text = f"the sign of the part through {tape.label(node)} is flipped"
-            yield Meaning("sign", _SIGNED.get((op.name, index), 0.12), text)
+            text = f"the sign of the part through {result} is flipped"
+            if alone:
+                text = "yours is -1 x the gradient: the sign is flipped"
+            yield Meaning("sign", _SIGNED.get((name, index), 0.12), text)
             return
         if _close(k, 0, tol) and not alone:
-            source = tape.label(node.inputs[index])
-            text = f"the path from {source} through {tape.label(node)} is left out"
-            term = junction or op.name in ("add", "subtract")
+            source, term = tape.label(node.inputs[index]), name in ("add", "subtract")
+            text = f"the path from {source} through {result} is left out"
             if term and not junction:
-                text = f"the term {source} of {tape.label(node)} is left out"
-            yield Meaning("missing-term", 0.0 if term else 0.1, text)
+                text = f"the term {source} of {result} is left out"
+            yield Meaning("missing-term", 0.0 if term or junction else 0.1, text)
             return
-        half = _close(k, 2, tol) or _close(k, 0.5, tol)
-        if half and junction and self._squared(node, node.inputs[index]):
+        double = _close(k, 2, tol)
+        if junction and (double or _close(k, 0.5, tol)) and self._squared(node, node.inputs[index]):
             text = f"{mine} {k:g} x what it should be: a constant factor is off"
             yield Meaning("constant-scale", 0.03, text)
-        if _close(k, 2, tol) and junction:
-            text = f"the path through {tape.label(node)} is counted twice"
-            yield Meaning("double-count", 0.05, text)
+        if junction and double:
+            yield Meaning("double-count", 0.05, f"the path through {result} is counted twice")
         for signed, kind, what in self._own(node, index):
             c = abs(signed)
             if _close(k, 1 / c, tol):
+                text = f"{mine} {k:.6g} x {due}: {what} is left out"
                 if kind == "mean-vs-sum":
                     n = round(1 / c)
-                    off = self.sizes.get(n, f"the {n} terms of the mean")
                     text = (
-                        f"{mine} {n} x {due}, off by exactly {n}, {off}: the 1/{n} of the "
-                        "mean is missing (right if it is meant to go into the learning rate)"
+                        f"{mine} {n} x {due}, off by exactly {n}, "
+                        f"{self.sizes.get(n, f'the {n} terms of the mean')}: the 1/{n} of the mean "
+                        "is missing (right if it is meant to go into the learning rate)"
                     )
-                else:
-                    text = f"{mine} {k:.6g} x {due}: {what} is left out"
                 yield Meaning(kind, 0.0, text)
             elif _close(k, c, tol):
-                text = f"{mine} {k:.6g} x {due}: {what} is there twice"
-                yield Meaning(
-                    kind, 0.15 if op.name in ("multiply", "divide", "mean") else 0.23, text
-                )
-        if not alone:
-            for m in self.whole(k, tol):
-                text = m.text.replace("yours is", f"the part through {tape.label(node)} is", 1)
-                text = text.replace("the gradient", "what it should be", 1)
-                yield Meaning(m.kind, m.cost + (0.0 if junction else 0.05), text)
-        if op.name == "sum":
-            n = terms_of(node)
-            if n > 1 and _close(k, 1 / n, tol):
-                text = (
-                    f"{mine} 1/{n} of {due}, off by exactly {n}, "
-                    f"{self.sizes.get(n, 'the number of terms')}: a mean stands where the sum is"
-                )
-                yield Meaning("mean-vs-sum", 0.05, text)
+                cost = 0.15 if name in ("multiply", "divide", "mean") else 0.23
+                yield Meaning(kind, cost, f"{mine} {k:.6g} x {due}: {what} is there twice")
+        for m in self.whole(k, tol) if not alone else ():
+            text = m.text.replace("yours is", mine, 1).replace("the gradient", due, 1)
+            yield Meaning(m.kind, m.cost + (0.0 if junction else 0.05), text)
+        n = terms_of(node) if name == "sum" else 0
+        if n > 1 and _close(k, 1 / n, tol):
+            off = f"off by exactly {n}, {self.sizes.get(n, 'the number of terms')}"
+            text = f"{mine} 1/{n} of {due}, {off}: a mean stands where the sum is"
+            yield Meaning("mean-vs-sum", 0.05, text)
 
     def _square(self, node: Node, k: float, tol: float) -> Iterator[Meaning]:
         """The same for x * x, of whose two equal steps this is one."""
         name, x = self.tape.label(node), self.tape.label_of(node.inputs[0])
         if _close(k, 0, tol):
-            assert node.op is not None
-            arrays = np.ndim(node.operands[0]) > 0
-            square = arrays and node.op.name in ("multiply", "matmul")
+            square = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
             text = f"the 2 in the derivative of {name} is left out"
             yield Meaning("constant-scale", 0.0 if square else 0.05, text)
             text = f"one of the two paths from {x} to {name} is left out"
-            yield Meaning("missing-term", 0.0 if not square else 0.05, text)
+            yield Meaning("missing-term", 0.05 if square else 0.0, text)
         elif _close(k, -1, tol):
             yield Meaning("missing-term", 0.0, f"the path from {x} through {name} is left out")
         elif _close(k, -3, tol):
@@ -211,19 +180,6 @@ class Scales:
             text = f"the part through {name} is 2 x what it should be: a constant factor is off"
             yield Meaning("constant-scale", 0.05, text)
             yield Meaning("double-count", 0.1, f"the path through {name} is counted twice")
-
-    def _of_squares(self, x: Any) -> bool:
-        """Whether a node is a square, or a sum of squares."""
-        stack = [(x, 0)]
-        while stack:
-            n, depth = stack.pop()
-            if not isinstance(n, Node) or n.op is None or depth > 4:
-                continue
-            if _is_square(n):
-                return True
-            if n.op.name in ("sum", "mean", "add"):
-                stack += [(a, depth + 1) for a in n.inputs]
-        return False
 
     def _squared(self, node: Node, x: Node) -> bool:
         """Whether the path from x through a node is squared before it meets the others from x: a
@@ -247,36 +203,33 @@ class Scales:
 
     def _own(self, node: Node, index: int) -> Iterator[tuple[float, str, str]]:
         """The constant factors of a step's derivative: (value, kind if it is lost, words)."""
-        op = node.op
-        assert op is not None
-        if op.name == "mean":
+        name, x = op_name(node), node.inputs[index]
+        if name == "mean":
             yield node.data.size / node.operands[0].size, "mean-vs-sum", "the mean's 1/N"
-        elif op.name == "square":
+        elif name == "square":
             yield 2.0, "constant-scale", "the 2 of the square"
-        elif op.name == "pow" and index == 0 and np.ndim(node.operands[1]) == 0:
+        elif name == "pow" and index == 0 and np.ndim(node.operands[1]) == 0:
             p = float(node.operands[1])
             if p not in (0, 1):
                 yield p, "constant-scale", f"the exponent {p:g}"
-        elif op.name == "sqrt":
+        elif name == "sqrt":
             yield 0.5, "constant-scale", "the 1/2 of the root"
-        elif op.name in ("multiply", "divide"):
+        elif name == "multiply" or (name == "divide" and index == 0):
             other = node.inputs[1 - index]
-            if isinstance(other, Node) or np.ndim(other) or (op.name == "divide" and index == 1):
+            if isinstance(other, Node) or np.ndim(other) or abs(float(other)) in (0, 1, np.inf):
                 return
-            c = float(other) if op.name == "multiply" else 1 / float(other)
-            if c in (0, 1, -1):
-                return
+            c = float(other) if name == "multiply" else 1 / float(other)
             n = round(abs(1 / c))
-            name = self.tape.names.get(id(other))
-            is_mean = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n and n in self._summed_near(node)
-            literal = abs(c) == 0.5 and op.name == "multiply"
-            kind = "mean-vs-sum" if is_mean and not literal else "constant-scale"
-            leaf = isinstance(node.inputs[index], Node) and node.inputs[index].op is None
-            if kind == "constant-scale" and not node.shape and leaf:
+            kind = "constant-scale"
+            if not node.shape and not op_name(x):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            written = name or f"{float(other):g}"
-            yield c, kind, f"the {'factor' if op.name == 'multiply' else 'divisor'} {written}"
-            if kind == "constant-scale" and self._of_squares(node.inputs[index]):
+            literal = abs(c) == 0.5 and name == "multiply"
+            is_mean = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n and n in self._summed_near(node)
+            if is_mean and not literal:
+                kind = "mean-vs-sum"
+            written = self.tape.names.get(id(other)) or f"{float(other):g}"
+            yield c, kind, f"the {'factor' if name == 'multiply' else 'divisor'} {written}"
+            if kind == "constant-scale" and _of_squares(x):
                 yield 2 * c, kind, f"the factor {2 * c:g}, with the square's 2,"
 
 
@@ -292,13 +245,19 @@ _SIGNED = {
 }
 
 
-def _is_square(node: Node) -> bool:
+def _is_square(node: Any) -> bool:
     """Whether a node is x**2 or x * x."""
-    if node.op is None or node.op.name == "square":
-        return node.op is not None
-    if node.op.name == "pow":
+    name = op_name(node)
+    if name == "pow":
         return np.ndim(node.operands[1]) == 0 and float(node.operands[1]) == 2
-    return node.op.name == "multiply" and node.inputs[0] is node.inputs[1]
+    return name == "square" or (name == "multiply" and node.inputs[0] is node.inputs[1])
+
+
+def _of_squares(x: Any, depth: int = 4) -> bool:
+    """Whether a node is a square, or a sum of squares so many steps deep."""
+    if depth < 0 or _is_square(x):
+        return depth >= 0
+    return op_name(x) in ("sum", "mean", "add") and any(_of_squares(a, depth - 1) for a in x.inputs)
 
 
 def _close(k: float, value: float, tol: float) -> bool:

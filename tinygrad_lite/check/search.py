@@ -9,7 +9,7 @@ agree are carried down in full and compared entry by entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -20,15 +20,45 @@ from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.node import Node
-from .catalogue import Catalogue
+from .array_faults import array_faults
 from .claims import Claim
+from .elementwise_faults import elementwise_faults
 from .faults import Fault
 from .kinds import RARITY, known
-from .tape import Site, Tape, Vector, carried
+from .shadows import Shadow, shadows
+from .tape import Site, Tape, Vector, carried, op_of
 
 LARGE = 1_000  # nodes above which functions written out in several steps are not looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
+BUDGET = 100_000  # steps that a report may spend on several mistakes at once: about a second
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
+
+
+class Catalogue:
+    """`catalogue(node, index)`: the faults of one step of a tape or of a shadow, made once; and the
+    budget for the long searches."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self._budget = BUDGET
+        self._known: dict[tuple[int, int], list[Fault]] = {}
+
+    @cached_property
+    def shadows(self) -> list[Shadow]:
+        """The functions that the user wrote out in several steps."""
+        return shadows(self.tape)
+
+    def spend(self, steps: int) -> bool:
+        """Take `steps` out of the budget; False once it is used up."""
+        self._budget -= steps
+        return self._budget >= 0
+
+    def __call__(self, node: Node, index: int) -> list[Fault]:
+        key = (id(node), index)
+        if key not in self._known:
+            make = elementwise_faults if op_of(node).elementwise else array_faults
+            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
+        return self._known[key]
 
 
 @dataclass
@@ -63,6 +93,10 @@ class Guess(NamedTuple):
     delta: Vector
     projected: float
 
+    def words(self, tape: Tape) -> str:
+        """What is to be said."""
+        return self.fault.words(tape, self.node, self.which)
+
 
 class Changed(NamedTuple):
     """A node whose gradient has been changed as a whole."""
@@ -90,20 +124,18 @@ class Search:
         value: Vector | None = None,
         unit: Vector | None = None,
     ) -> None:
-        self.catalogue = catalogue
-        self.tape, self.claim, self.target = tape, claim, claim.node
+        self.tape, self.catalogue, self.claim, self.target = tape, catalogue, claim, claim.node
         self.value = claim.value if value is None else value
         self.blocked = {n: v for n, v in blocked.items() if n is not claim.node}
         self.region = tape.above(self.target, self.blocked)
         self.inside = set(self.region)
         self.g = self.swept(contribution)
         self.expected = self.g[self.target]
-        size = float(np.max(np.abs(self.value), initial=0.0))
-        grain = max(claim.eps, 1e-14)
-        self.grain = 100 * grain * size
+        size, grain = np.abs(self.value), 100 * max(claim.eps, 1e-14)
+        self.grain = grain * float(np.max(size, initial=0.0))
         self.tolerance = 10 * claim.tolerance + self.grain
         if self.value.shape == self.expected.shape and self.matches(self.expected):
-            self.tolerance = 10 * claim.tolerance + 100 * grain * np.abs(self.value)
+            self.tolerance = 10 * claim.tolerance + grain * size
         if unit is not None:  # the numbers were typed with few digits
             self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
@@ -173,11 +205,6 @@ class Search:
             tolerance = self.grain + 10 * float(np.max(self.claim.tolerance, initial=0.0))
         return bool((np.abs(predicted - self.value) <= tolerance).all())
 
-    @cached_property
-    def faults(self) -> list[tuple[Node, int, Node, Fault]]:
-        """The catalogue over all steps of the region."""
-        return [(n, i, x, fault) for n, i, x in self.edges for fault in self.catalogue(n, i)]
-
     def apply(self, node: Node, index: int, fault: Fault, g: Vector) -> Vector | None:
         """What a fault hands on, in whatever shape; None where it cannot be computed."""
         try:
@@ -185,47 +212,41 @@ class Search:
                 c = np.asarray(fault.apply(g))
         except (ValueError, IndexError, np.linalg.LinAlgError):
             return None
-        x = node.inputs[index]
-        assert node.op is not None
+        x, op = node.inputs[index], op_of(node)
         if c.shape == x.shape:
             return c
         try:
-            if node.op.elementwise:
-                return fit(c, x, node.op, index)
-            return np.broadcast_to(c, x.shape)
+            return fit(c, x, op, index) if op.elementwise else np.broadcast_to(c, x.shape)
         except ValueError:
             return c
 
-    def guess(
-        self, n: Node, i: int, x: Node, fault: Fault, g: Vector, right: Vector
-    ) -> Guess | None:
-        """A fault at a step, given the step's cotangent and what it rightly hands on."""
-        c = self.apply(n, i, fault, g)
-        if c is None or c.shape != x.shape or not np.isfinite(c).all():
-            return None
-        delta = c - right
-        return Guess(n, i, x, fault, delta, self.base + self.project(x, delta))
+    def guesses(
+        self, n: Node, i: int, faults: Iterable[Fault], g: Vector, right: Vector
+    ) -> Iterator[Guess]:
+        """Those of some faults that can be made at a step, given the step's cotangent and what it
+        rightly hands on."""
+        x = n.inputs[i]
+        for fault in faults:
+            c = self.apply(n, i, fault, g)
+            if c is not None and c.shape == x.shape and np.isfinite(c).all():
+                delta = c - right
+                yield Guess(n, i, x, fault, delta, self.base + self.project(x, delta))
 
     @cached_property
     def singles(self) -> list[Guess]:
         """Every applicable fault at every step."""
-        made = (
-            self.guess(n, i, x, fault, self.g[n], self.parts[n, i])
-            for n, i, x, fault in self.faults
-        )
-        return [guess for guess in made if guess]
+        return [
+            guess
+            for n, i, _ in self.edges
+            for guess in self.guesses(n, i, self.catalogue(n, i), self.g[n], self.parts[n, i])
+        ]
 
     @cached_property
     def written_out(self) -> list[Guess]:
         """The same for functions that the user wrote out in several steps."""
         found: list[Guess] = []
-        if len(self.region) > LARGE:
-            return found
-        for node, x, y in self.catalogue.shadows:
+        for n, x, y in self.catalogue.shadows if len(self.region) <= LARGE else ():
             if {x, y} <= self.inside and x not in self.blocked:
-                right = contribution(node, 0, self.g[y])
-                made = (
-                    self.guess(node, 0, x, f, self.g[y], right) for f in self.catalogue(node, 0)
-                )
-                found += [guess for guess in made if guess]
+                g = self.g[y]
+                found += self.guesses(n, 0, self.catalogue(n, 0), g, contribution(n, 0, g))
         return found

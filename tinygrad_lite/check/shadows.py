@@ -16,7 +16,7 @@ from ..graph.node import Node
 from ..graph.op import Op
 from ..ops import registry
 from .faults import bends
-from .tape import Tape, Vector
+from .tape import Tape, Vector, op_name, op_of
 
 LONGEST = 10  # steps of one written-out function
 ACTIVATIONS = [op for op in registry.values() if is_activation(op, op.defaults)]
@@ -49,19 +49,17 @@ def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, obje
     stack = [x]
     while stack and len(steps) < 3 * LONGEST:
         for n, _ in tape.consumers[stack.pop()]:
-            op = n.op
-            assert op is not None
+            op = op_of(n)
             if n in steps or not op.elementwise or n.shape != x.shape:
                 continue
-            inputs = [a if isinstance(a, Node) else None for a in n.inputs]
-            if any(a is not None and a not in steps for a in inputs):
+            nodes = [a for a in n.inputs if isinstance(a, Node)]
+            numbers = all(isinstance(a, Node) or not np.ndim(a) for a in n.inputs)
+            if not numbers or any(a not in steps for a in nodes):
                 continue
-            if any(a is None and np.ndim(b) for a, b in zip(inputs, n.inputs, strict=True)):
-                continue
-            steps[n] = 1 + max(steps[a] for a in inputs if a is not None)
+            steps[n] = 1 + max(steps[a] for a in nodes)
             if steps[n] < LONGEST:
                 stack.append(n)
-            bent[n] = bends(op) or any(bent[a] for a in inputs if a is not None)
+            bent[n] = bends(op) or any(bent[a] for a in nodes)
             if steps[n] > 1 and bent[n]:
                 if not values:
                     values = [(op, op.forward(np, x.data, **op.defaults)) for op in ACTIVATIONS]
@@ -79,7 +77,7 @@ def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object
     for _ in range(LONGEST):
         layer = [n for a in layer for n, _ in tape.consumers[a] if n not in near]
         near.update(layer)
-    if not any(n.op is not None and n.op.name == "exp" for n in near):
+    if "exp" not in map(op_name, near):
         return
     for name in ("softmax", "log_softmax"):
         for axis in range(np.ndim(x.data)):

@@ -13,7 +13,7 @@ from .explain import explain
 from .faults import pulled
 from .scales import Scales
 from .search import ONE, TWO, Explanation, Search
-from .tape import Vector
+from .tape import Vector, op_of
 
 
 def explain_shape(search: Search, scales: Scales) -> list[Explanation]:
@@ -41,13 +41,9 @@ def _steps(search: Search) -> Iterator[Explanation]:
 
 
 def _unsummed(search: Search, n: Node, i: int) -> Iterator[Explanation]:
-    op = n.op
-    assert op is not None
     target, tape = search.target, search.tape
-    if not op.elementwise:
-        return
     full = pulled(n, i, search.g[n])
-    if full.shape == target.shape:
+    if not op_of(n).elementwise or full.shape == target.shape:
         return
     axes = broadcast_axes(full.shape, target.shape)
     words = " and ".join(map(str, axes))
@@ -76,11 +72,8 @@ def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
         if search.target.data.size == 1:
             continue  # one number has too many explanations
         for e in explain(again, scales)[:4]:
-            first, *others = (
-                (e.kind, *e.other_kinds, kind)
-                if kind == "shape"
-                else (kind, e.kind, *e.other_kinds)
-            )
+            kinds = (e.kind, *e.other_kinds)
+            first, *others = (*kinds, kind) if kind == "shape" else (kind, *kinds)
             whole = f"{_said(search)}: {text}; besides, {e.text}"
             yield Explanation(first, TWO + cost + e.cost, whole, e.where, (), tuple(others))
 

@@ -1,18 +1,21 @@
-"""The same mistake made at every step of one sort, and paths left out together."""
+"""The same mistake made at every step of one sort, or at every use of one array."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from ..backprop.chain import contribution
+from .. import ops
+from ..backprop.chain import contribution, fit
 from ..graph.node import Node
 from .faults import Fault, with_other
 from .search import Explanation, Search
 from .shadows import Shadow
-from .tape import Vector, terms_of
+from .tape import Vector, op_name, terms_of
 
+BILINEAR = (ops.matmul, ops.multiply)
 ALIKE = 0.3  # what it costs to suppose the same mistake at many steps
 LOOP = 0.2  # the same in a loop over samples or time, where it is one line of code
 
@@ -58,11 +61,14 @@ class _MisfitError(Exception):
 
 def everywhere(search: Search) -> Iterator[Explanation]:
     """Faults that, made at every step of a sort, give the claim."""
-    groups: dict[tuple[str, int, str], list[tuple[Node, int, Fault]]] = {}
-    written_out = (guess[:4] for guess in search.written_out)
-    for n, i, _, fault in (*search.faults, *written_out):
-        assert n.op is not None
-        groups.setdefault((n.op.name, i, fault.key), []).append((n, i, fault))
+    groups: dict[object, list[tuple[Node, int, Fault]]] = {}
+    alike: Counter[object] = Counter()  # faults of a step that are called the same
+    made = [(n, i, fault) for n, i, _ in search.edges for fault in search.catalogue(n, i)]
+    made += [(guess.node, guess.which, guess.fault) for guess in search.written_out]
+    for n, i, fault in made:
+        called = (i, fault.text, fault.named)
+        alike[n, called] += 1
+        groups.setdefault((op_name(n), called, alike[n, called]), []).append((n, i, fault))
     for group in groups.values():
         if len(group) > 1 and _explains(
             search, {(n, i): _fault(search, n, i, f) for n, i, f in group}
@@ -92,28 +98,24 @@ def shared(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     groups: dict[object, list[Edge]] = {}
     for n, i, x in search.edges:
-        assert n.op is not None
-        if n.op.name in ("sum", "mean", "max", "square", "pow"):
-            groups.setdefault((n.op.name, np.shape(n.operands[0])), []).append((n, i))
+        name = op_name(n)
+        if name in ("sum", "mean", "max", "square", "pow"):
+            groups.setdefault((name, np.shape(n.operands[0])), []).append((n, i))
         if len(tape.consumers[x]) > 2:  # a loop over the data
-            groups.setdefault((n.op.name, i, id(x), "from"), []).append((n, i))
+            groups.setdefault((name, i, x, "from"), []).append((n, i))
         for j, other in enumerate(n.inputs):
             if j != i and isinstance(other, Node) and len(tape.consumers.get(other, ())) > 1:
-                groups.setdefault((n.op.name, i, id(other)), []).append((n, i))
+                groups.setdefault((name, i, other), []).append((n, i))
     for group in groups.values():
         if len(group) < 2:
             continue
         n = group[0][0]
-        assert n.op is not None
-        options = [
-            (0.0, "missing-term", "is left out"),
-            (-1.0, "sign", "has the wrong sign"),
-        ]
-        if n.op.name in ("sum", "mean"):
+        options = [(0.0, "missing-term", "is left out"), (-1.0, "sign", "has the wrong sign")]
+        if op_name(n) in ("sum", "mean"):
             terms = terms_of(n)
-            k = float(terms) if n.op.name == "mean" else 1 / terms
-            words = "is taken as a sum" if n.op.name == "mean" else "is taken as a mean"
-            options.append((k, "mean-vs-sum", f"{words}, off by exactly {terms}"))
+            k, other = (1 / terms, "mean") if op_name(n) == "sum" else (float(terms), "sum")
+            words = f"is taken as a {other}, off by exactly {terms}"
+            options.append((k, "mean-vs-sum", words))
         if len({n.inputs[i] for n, i in group}) == 1:
             words = f"counts for one of {len(group)} only"
             options.append((1 / len(group), "mean-vs-sum", words))
@@ -132,12 +134,13 @@ def in_a_loop(search: Search) -> Iterator[Explanation]:
     for n, i in (edges[0], edges[-1]):
         if search.matches(search.parts[n, i]):
             text = (
-                f"only one of the {len(edges)} paths from {name} is counted; its gradient adds up "
-                "over all of them (+=)"
+                f"only one of the {len(edges)} paths from {name} is counted; its gradient adds up"
             )
-            yield search.explained("missing-term", LOOP, text, n)
-    factors = [n.operands[1 - i] for n, i in edges if n.op is not None and n.op.name == "multiply"]
-    numbers = len(factors) == len(edges) and all(np.ndim(c) == 0 and c for c in factors)
+            yield search.explained("missing-term", LOOP, f"{text} over all of them (+=)", n)
+    numbers = all(
+        op_name(n) == "multiply" and np.ndim(n.operands[1 - i]) == 0 and n.operands[1 - i]
+        for n, i in edges
+    )
     if numbers and _explains(search, {(n, i): lambda g: g for n, i in edges}):
         text = f"what {name} is multiplied by is left out, and so at every step of this sort"
         yield search.explained("missing-factor", LOOP, text, edges[0][0])
@@ -148,8 +151,8 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     groups: dict[tuple[str, int], list[Edge]] = {}
     for n, i in search.tape.consumers[search.target]:
-        if n.op is not None and n.op.name in ("matmul", "multiply"):
-            groups.setdefault((n.op.name, i), []).append((n, i))
+        if op_name(n) in ("matmul", "multiply"):
+            groups.setdefault((op_name(n), i), []).append((n, i))
     for (_, i), group in groups.items():
         states = [n.operands[1 - i] for n, _ in group]
         if len(group) < 2 or len({np.shape(s) for s in states}) > 1:
@@ -159,15 +162,12 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
             for n in tape.order
             if n.shape == np.shape(states[0]) and tape.position[n] < tape.position[group[0][0]]
         ]
-        shifted = [[s, *states[:-1]] for s in last] + [
-            [*states[1:], s] for s in (states[-1], 0 * states[-1])
-        ]
+        shifted = [[s, *states[:-1]] for s in last]
+        shifted += [[*states[1:], s] for s in (states[-1], 0 * states[-1])]
         shifted += [[0 * states[0], *states[:-1]]]
         for values in shifted:
-            replaced = {
-                (n, j): _with_state(n, j, v) for (n, j), v in zip(group, values, strict=True)
-            }
-            if _explains(search, replaced):
+            steps = zip(group, values, strict=True)
+            if _explains(search, {(n, j): _with_state(n, j, v) for (n, j), v in steps}):
                 name = tape.label(search.target)
                 text = f"the state of the neighbouring step stands in every product with {name}"
                 yield search.explained("off-by-index", LOOP, text, group[0][0])
@@ -178,40 +178,10 @@ def _with_state(n: Node, index: int, state: Vector) -> Replacement:
     return lambda g: with_other(n, index, g, state)
 
 
-def mixed(search: Search) -> Iterator[Explanation]:
-    """Several paths into one node, each left out, counted twice or with the wrong sign."""
-    tape = search.tape
-    for x in search.region:
-        edges = search.tape.consumers[x]
-        if x in search.blocked or not 2 <= len(edges) <= min(12, search.value.size - 1):
-            continue
-        parts = [search.carry([(x, search.parts[n, i])]) - search.expected for n, i in edges]
-        matrix = np.stack([p.ravel() for p in parts], axis=1)
-        rest = (search.value - search.expected).ravel()
-        found, *_ = np.linalg.lstsq(matrix, rest, rcond=None)
-        off = [round(k) for k in found]
-        changed = [k for k in off if k]
-        if len(changed) < 2 or any(k not in (-2, -1, 1) for k in changed):
-            continue
-        if search.matches(search.expected + sum(k * p for k, p in zip(off, parts, strict=True))):
-            words = {-1: "is left out", -2: "has the wrong sign", 1: "is counted twice"}
-            each = [
-                f"the path through {tape.label(n)} {words[k]}"
-                for (n, _), k in zip(edges, off, strict=True)
-                if k
-            ]
-            kinds = {-1: "missing-term", -2: "sign", 1: "double-count"}
-            kind = next(kinds[k] for k in (-1, -2, 1) if k in changed)
-            text = f"of what flows to {tape.label(x)}, {'; '.join(each)}"
-            cost = ALIKE + 0.1 * len(set(changed))
-            yield search.explained(kind, cost, text, x)
-            return
-
-
 def overwritten(search: Search) -> Iterator[Explanation]:
     """Overlapping slices of one array whose gradients replace each other instead of adding up."""
     for x in search.region:
-        edges = [(n, i) for n, i in search.tape.consumers[x] if n.op and n.op.name == "getitem"]
+        edges = [(n, i) for n, i in search.tape.consumers[x] if op_name(n) == "getitem"]
         if len(edges) < 2 or x in search.blocked:
             continue
         rest = search.g[x] - sum(search.parts[n, i] for n, i in edges)
@@ -220,30 +190,48 @@ def overwritten(search: Search) -> Iterator[Explanation]:
             for n, _ in order:
                 c[n.params["index"]] = search.g[n]
             if search.matches(search.carry([(x, rest + c - search.g[x])])):
-                text = (
-                    f"the gradients of overlapping parts of {search.tape.label(x)} overwrite each "
-                    "other; they add up"
-                )
-                yield search.explained("missing-term", 0.1, text, x)
+                text = f"the gradients of overlapping parts of {search.tape.label(x)} overwrite"
+                yield search.explained("missing-term", 0.1, f"{text} each other; they add up", x)
                 return
 
 
-def cuts(search: Search) -> Iterator[Explanation]:
-    """Two paths left out together: the mean and the variance of a normalisation."""
+def updated_weights(search: Search) -> Iterator[Explanation]:
+    """A leaf that takes part in products on the way and had been moved down its own gradient.
+
+    The length of the step is free, so that a claim of one or two entries says nothing.
+    """
     tape = search.tape
-    side = []
-    for x in search.region:
-        if x.op is None or x is search.target or x in search.blocked:
+    if search.value.size < 3:
+        return
+    for W in tape.order:
+        if W.op is not None or W not in tape.g or W is search.target:
             continue
-        through = search.project(x, search.g[x])
-        whole = abs(through - search.base) <= 1e-9 * abs(search.base)
-        if not whole and (id(x) in tape.names or x.data.size < search.target.data.size):
-            side.append(x)
-    for a, one in enumerate(side[:24]):
-        for two in side[a + 1 : 24]:
-            edges = (*search.tape.consumers[one], *search.tape.consumers[two])
-            predicted = resweep(search, {(n, i): _scaled(n, i, 0.0) for n, i in edges})
-            if predicted is not None and search.matches(predicted):
-                text = f"the paths through {tape.label(one)} and {tape.label(two)} are left out"
-                yield search.explained("missing-term", ALIKE, text, one)
-                return
+        steps = [
+            (n, x, fit(with_other(n, i, search.g[n], factor), x, n.op, i))
+            for n, i, x in search.edges
+            if n.op in BILINEAR and (factor := _moved(n, i, W, tape.g[W])) is not None
+        ]
+        sites = [(x, delta) for _, x, delta in steps]
+        moved = search.carry(sites) - search.expected
+        size = float(np.sum(moved * moved))
+        if not size > 0:
+            continue
+        step = -float(np.sum(moved * (search.value - search.expected))) / size
+        if 0 < step <= 100 and search.matches(search.expected - step * moved):
+            name = tape.label(W)
+            text = (
+                f"{name} had been updated already: {name} - {step:.3g} {tape.cotangent_name(W)} "
+                f"stands where {name} belongs; use the weights of the forward pass"
+            )
+            scaled = [(x, -step * delta) for x, delta in sites]
+            yield search.explained("other", 0.3, text, steps[0][0], scaled)
+
+
+def _moved(node: Node, index: int, W: Node, gradient: Vector) -> Vector | None:
+    """How the other factor of a product moves with W: when it is W, or W transposed."""
+    other = node.inputs[1 - index]
+    if other is W:
+        return gradient
+    if isinstance(other, Node) and other.op is ops.permute_dims and other.inputs[0] is W:
+        return np.transpose(gradient, other.params["axes"])
+    return None

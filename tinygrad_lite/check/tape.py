@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -16,6 +15,7 @@ from ..backprop.replay import replay
 from ..graph.context import recording_rules
 from ..graph.names import name_all
 from ..graph.node import Array, Node, fresh, topological_order
+from ..graph.op import Op
 from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
@@ -76,7 +76,7 @@ class Tape:
 
     def made_by(self, *names: str) -> Iterator[Node]:
         """The results of some ops, consumers first."""
-        return (n for n in self.order if n.op is not None and n.op.name in names)
+        return (n for n in self.order if op_name(n) in names)
 
     def label(self, node: Node) -> str:
         """What a node is called: its name, else how it is computed."""
@@ -134,10 +134,7 @@ class Tape:
 
     def is_term(self, value: Any, node: Node) -> bool:
         """Whether `value` is what `node` adds or subtracts something to or from."""
-        names = ("add", "subtract")
-        return (
-            node.op is not None and node.op.name in names and any(a is value for a in node.operands)
-        )
+        return op_name(node) in ("add", "subtract") and any(a is value for a in node.operands)
 
     def kind_of_swap(self, used: Any, belongs: Any) -> str:
         """What it is called to take one array for another: the input of an elementwise function for
@@ -182,8 +179,7 @@ class Tape:
     def _rule(self, node: Node, index: int) -> Rule | None:
         """The rule of a step as a graph of its own: its cotangent, leaves in place of the inputs,
         and its result. None where nothing is to be seen within."""
-        op = node.op
-        assert op is not None
+        op = op_of(node)
         if op.elementwise:
             return None
         if (node, index) not in self._rules:
@@ -244,17 +240,23 @@ _SHAKE = 1e-10  # so little that what cancels to a millionth does not look like 
 def _size(node: Node, g: Vector, c: Vector) -> Any:
     """What a contribution is large or small against: its cotangent too, because a saturated
     function's slope is small and ill-conditioned without any kink."""
-    assert node.op is not None
-    if node.op.elementwise and g.shape == c.shape:
+    if op_of(node).elementwise and g.shape == c.shape:
         return np.maximum(np.abs(g), np.abs(c))
     return max(float(np.max(np.abs(v), initial=0.0)) for v in (c, g))
+
+
+def op_of(node: Node) -> Op:
+    """The op that made a node which is no leaf."""
+    assert node.op is not None
+    return node.op
+
+
+def op_name(x: Any) -> str:
+    """The name of the op that made a value, "" for a leaf or a constant."""
+    op = x.op if isinstance(x, Node) else None
+    return op.name if op else ""
 
 
 def terms_of(node: Node) -> int:
     """How many terms each entry of a sum or a mean has; 1 where there are none."""
     return int(node.operands[0].size // max(node.data.size, 1)) or 1
-
-
-def in_fresh_context(function: Any, *args: Any) -> Any:
-    """Run with recording on and debugging off, whatever the caller has switched."""
-    return contextvars.Context().run(function, *args)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isinf, isnan
+from math import isfinite, isnan
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .measure import shorten
 from .scene import Box, Cluster, Direction, Edge, Row, Scene, sized
-from .scopes import Path
+from .scopes import prefixes
 from .wording import complete_names, within, written
 
 SHOW = ("data", "grad", "shape", "local")
@@ -33,15 +34,16 @@ def build_scene(
     depth: int | None = None,
     around: Node | None = None,
     max_nodes: int = MAX_NODES,
-    grads: Mapping[Node, Any] | None = None,
+    grad: Callable[[Node], Any] = attrgetter("grad"),
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grads` are shown
-    instead of the nodes' own gradients.
+    as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grad` gives the
+    gradients to show.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
+    backward = graph == "backward"
     order = topological_order(*roots)[::-1]
     plan = partition(order, depth=depth, around=around, max_nodes=max_nodes)
     shown = order
@@ -49,37 +51,24 @@ def build_scene(
         shown = [unit.content for unit in plan.units if isinstance(unit.content, Node)]
     known = complete_names(shown, names)
     uses: dict[Node, list[tuple[Node, int]]] = {}
-    if graph == "backward" and len(plan.units) <= _WRITTEN:
+    if backward and len(plan.units) <= _WRITTEN:
         for node in order:
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node):
                     uses.setdefault(x, []).append((node, index))
-    grad = attrgetter("grad") if grads is None else grads.get
-    maker = _Maker(known, names, dict.fromkeys(roots), show, graph == "backward", grad, uses)
+    maker = _Maker(known, names, dict.fromkeys(roots), show, backward, grad, uses)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
-    if graph == "backward":
+    if backward:
         boxes = [box for box in boxes if box.kind != "constant"]
         kept = {box.id for box in boxes}
-        edges = [
-            replace(e, source=e.target, target=e.source)
-            for e in edges
-            if e.source in kept and e.target in kept
-        ]
+        edges = [e for e in edges if {e.source, e.target} <= kept]
+        edges = [replace(e, source=e.target, target=e.source) for e in edges]
     title = ", ".join(known.get(id(r), "a result") for r in roots)
-    kind = "Backward graph" if graph == "backward" else "Computation graph"
-    return Scene(
-        boxes=tuple(boxes),
-        edges=tuple(edges),
-        clusters=_clusters(boxes),
-        roots=roots,
-        names=names,
-        direction=direction,
-        graph=graph,
-        title=f"{kind} of {title}",
-        note=plan.note,
-        nodes=len(order),
-    )
+    title = f"{'Backward' if backward else 'Computation'} graph of {title}"
+    scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
+    parts = tuple(boxes), tuple(edges), tuple(map(Cluster, sorted(scopes, key=len)))
+    return Scene(*parts, roots, names, direction, graph, title, plan.note, len(order))
 
 
 @dataclass(frozen=True)
@@ -101,14 +90,15 @@ class _Maker:
         return [sized(replace(box, level=levels.get(box.id))) for box in boxes]
 
     def _box(self, unit: Unit) -> Box:
-        if isinstance(unit.content, Group):
-            return self._group(unit, unit.content)
-        if isinstance(unit.content, Node):
-            return self._node(unit, unit.content)
-        if isinstance(unit.content, tuple):
-            title = f"{len(unit.content):,} constants"
+        content = unit.content
+        if isinstance(content, Group):
+            return self._group(unit, content)
+        if isinstance(content, Node):
+            return self._node(unit, content)
+        if isinstance(content, tuple):
+            title = f"{len(content):,} constants"
             return Box(unit.id, "constant", title, scope=unit.scope, tooltip=title)
-        return self._constant(unit, unit.content)
+        return self._constant(unit, content)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
         return figures.shape_text(shape) if shape and "shape" in self.show else ""
@@ -117,9 +107,7 @@ class _Maker:
         names = within(unit.scope, self.names, node)
         name = names[id(node)]
         shape = self._shape(node.shape)
-        title = name
-        if node.op:
-            title += f" = {shorten(written(write, node, names, depth=0))}"
+        title = f"{name} = {shorten(written(write, node, names, depth=0))}" if node.op else name
         data, grad = figures.summary(node.data), figures.summary(self.grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
@@ -133,25 +121,15 @@ class _Maker:
             tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
         if node.line:
             tooltip += f"\nat {node.line}"
-        kind = "leaf"
-        if node.constant:
-            kind = "constant"
-        elif node.op:
-            kind = "output" if node in self.roots else "op"
+        kind = "output" if node in self.roots else "op"
+        if node.constant or not node.op:
+            kind = "constant" if node.constant else "leaf"
         if self.backward:
             title = self._derivative(node)
             if node in self.uses:
                 rows.insert(0, Row("", shorten(f"= {self._sum(node)}", 60)))
-        return Box(
-            id=unit.id,
-            kind=kind,
-            title=f"{title}  {shape}".rstrip(),
-            rows=tuple(rows),
-            nodes=(node,),
-            scope=unit.scope,
-            name=name,
-            tooltip=tooltip,
-        )
+        title = f"{title}  {shape}".rstrip()
+        return Box(unit.id, kind, title, tuple(rows), (node,), unit.scope, (), name, tooltip)
 
     def _derivative(self, node: Node) -> str:
         root = self.names[id(next(iter(self.roots)))] if len(self.roots) == 1 else "out"
@@ -167,18 +145,13 @@ class _Maker:
 
     def _constant(self, unit: Unit, value: Any) -> Box:
         name = self.names.get(id(value), "")
-        summary = figures.summary(value)
+        data = figures.summary(value)
         shape = tuple(getattr(value, "shape", ()))
-        shown = shape and "data" in self.show
-        return Box(
-            id=unit.id,
-            kind="constant",
-            title=f"{name}  {self._shape(shape)}".strip() if shape else summary.text,
-            rows=(Row("data", summary.text, summary.heat),) if shown else (),
-            scope=() if id(value) in self.given else unit.scope,  # data is nobody's part
-            name=name,
-            tooltip=f"constant {name}\ndata: {summary.words}".replace(" \n", "\n"),
-        )
+        title = f"{name}  {self._shape(shape)}".strip() if shape else data.text
+        rows = (Row("data", data.text, data.heat),) if shape and "data" in self.show else ()
+        scope = () if id(value) in self.given else unit.scope  # data is nobody's part
+        tooltip = f"constant {name}".rstrip() + f"\ndata: {data.words}"
+        return Box(unit.id, "constant", title, rows, (), scope, (), name, tooltip)
 
     def _group(self, unit: Unit, group: Group) -> Box:
         rows = [Row("", line) for line in group.lines()]
@@ -187,49 +160,40 @@ class _Maker:
         if "grad" in self.show:
             grads = [g for g in map(self.grad, group.nodes) if g is not None]
             rows.append(Row("grad", f"norm {figures.joint_norm(grads)}" if grads else figures.NONE))
-        title = shorten(group.title)
+        name = shorten(group.title)
+        tooltip = f"{name}: {', '.join(group.lines(99))}"
+        nodes = tuple(group.nodes)
         return Box(
-            id=unit.id,
-            kind="group",
-            title=title,
-            rows=tuple(rows),
-            nodes=tuple(group.nodes),
-            scope=unit.scope,
-            path=group.path,
-            name=title,
-            tooltip=f"{title}: {', '.join(group.lines(99))}",
+            unit.id, "group", name, tuple(rows), nodes, unit.scope, group.path, name, tooltip
         )
 
     def _levels(self, boxes: Sequence[Box]) -> dict[str, float]:
         """The gradients of single nodes relative to the largest shown, for colouring, by box."""
         found: tuple[dict[str, float], dict[str, float]] = ({}, {})  # of scalars, of arrays
         for box in boxes:
-            if box.kind in ("group", "constant") or (grad := self.grad(box.nodes[0])) is None:
-                continue
-            array = bool(box.nodes[0].shape)
-            value = figures.magnitude(grad) if array else float(figures.plain(grad).reshape(()))
-            if not isnan(value):
+            grad = None if box.kind in ("group", "constant") else self.grad(box.nodes[0])
+            if grad is not None:
+                array = bool(box.nodes[0].shape)
+                value = figures.magnitude(grad) if array else float(figures.plain(grad).item())
                 found[array][box.id] = value
         levels: dict[str, float] = {}
         for values in found:
-            top = max((abs(v) for v in values.values() if not isinf(v)), default=0.0)
-            levels |= {key: figures.level(v, top) for key, v in values.items()}
+            top = max((abs(v) for v in values.values() if isfinite(v)), default=0.0)
+            levels |= {key: figures.level(v, top) for key, v in values.items() if not isnan(v)}
         return levels
 
     def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
         found: dict[tuple[str, str, int], Edge] = {}
-        counts: dict[tuple[str, str, int], int] = {}
+        counts: Counter[tuple[str, str, int]] = Counter()
         for node in order:
-            target = unit_of.get(node)
-            if target is None:
-                continue
+            target = unit_of[node]
             for index, x in enumerate(node.inputs):
                 source = unit_of.get(x if isinstance(x, Node) else (node, index))
                 if source is None or source == target:
                     continue
                 plain = source[0] != "g" and target[0] != "g"
                 key = (source, target, index if plain else -1)
-                counts[key] = counts.get(key, 0) + 1
+                counts[key] += 1
                 if key not in found:
                     local, rule = self._local(node, index, x) if plain else (None, "")
                     found[key] = Edge(source, target, index, local=local, rule=rule)
@@ -238,8 +202,7 @@ class _Maker:
     def _local(self, node: Node, index: int, x: Any) -> tuple[str | None, str]:
         """The local derivative along an edge, of scalars as a number, and of any as a formula."""
         op, names = node.op, self.names
-        assert op is not None
-        if not isinstance(x, Node) or x.constant or not op.elementwise:
+        if not (op and op.elementwise and isinstance(x, Node)) or x.constant:
             return None, ""
         text = written(local_text, node, index, names)
         if not text and is_constant(op, index):
@@ -247,12 +210,3 @@ class _Maker:
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
         scalar = isinstance(node, Scalar) and "local" in self.show
         return figures.number(slope(node, index)) if scalar else None, rule
-
-
-def _clusters(boxes: Sequence[Box]) -> tuple[Cluster, ...]:
-    inside: dict[Path, list[str]] = {}
-    for box in boxes:
-        for n in range(1, len(box.scope) + 1):
-            inside.setdefault(box.scope[:n], []).append(box.id)
-    ordered = sorted(inside.items(), key=lambda item: len(item[0]))
-    return tuple(Cluster(scope, tuple(ids)) for scope, ids in ordered)

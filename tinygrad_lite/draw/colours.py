@@ -69,20 +69,17 @@ def mix(a: str, b: str, share: float) -> str:
 
 
 def _theme(name: str, k: int) -> Theme:
-    page = _ROLES["page"][k]
+    roles = {role: pair[k] for role, pair in _ROLES.items()}
+    tint, page = _TINT[k], roles["page"]
+    fill = {kind: mix(page, look.hue, tint * look.share) for kind, look in LOOKS.items()}
+    stroke = {kind: look.strokes[k] for kind, look in LOOKS.items()}
     shades: dict[str, str] = {}
     for letter, ends in _SCALES.items():
         *low, zero, high = ends[k]
         below = [mix(zero, low[0], s / STEPS) for s in range(STEPS, 0, -1)] if low else []
         colours = below + [mix(zero, high, s / STEPS) for s in range(STEPS + 1)]
         shades |= {f"{letter}{i}": colour for i, colour in enumerate(colours)}
-    return Theme(
-        name=name,
-        roles={role: pair[k] for role, pair in _ROLES.items()},
-        fill={kind: mix(page, look.hue, _TINT[k] * look.share) for kind, look in LOOKS.items()},
-        stroke={kind: look.strokes[k] for kind, look in LOOKS.items()},
-        shades=shades,
-    )
+    return Theme(name, roles, fill, stroke, shades)
 
 
 LIGHT, DARK = _theme("light", 0), _theme("dark", 1)
@@ -97,10 +94,8 @@ def shade(level: float | None, letter: str) -> str:
 
 
 def style(theme: str, root: str) -> str:
-    """The style sheet of a picture whose outermost element matches the selector `root`.
-
-    With theme "auto" the reader's system decides between light and dark.
-    """
+    """The style sheet of a picture whose outermost element matches the selector `root`. With theme
+    "auto" the reader's system decides between light and dark."""
     dark = f"@media(prefers-color-scheme:dark){{{_rules(DARK, root)}}}" if theme == "auto" else ""
     return _rules(THEMES[theme], root) + dark
 

@@ -1,28 +1,55 @@
-"""`Drawing`: a picture that notebooks show and that can be saved."""
+"""`draw` gives a `Drawing`, a picture that notebooks show and that can be saved; the formats."""
 
 from __future__ import annotations
 
 import tempfile
 import webbrowser
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import graphviz  # type: ignore[import-untyped]
 
+from ..graph.files import write_whole
+from ..graph.node import Node, topological_order
 from . import dot, page
-from .checks import either, writable
+from .build import MAX_NODES, SHOW, build_scene
+from .checks import DIRECTIONS, either, one_of, whole, writable
 from .colours import THEMES
-from .formats import FORMATS
-from .scene import Scene
+from .layout import ENGINES, lay_out
+from .scene import Direction, Scene
 from .svg import render
+from .wording import known_names
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a scene becomes the text or the bytes of a file, in a theme (auto, light or dark).
+    Without what `needs` names, a program or the extra with a package, `write` raises an
+    `ImportError` or graphviz's `ExecutableNotFound`."""
+
+    write: Callable[[Scene, str], str | bytes]
+    needs: str = ""
+
+
+_DOT = "the Graphviz program dot"
+FORMATS: Mapping[str, Format] = {  # by the ending of a file's name: a new one is a row here
+    ".svg": Format(render),
+    ".html": Format(page.html),
+    ".dot": Format(dot.source),
+    ".png": Format(partial(dot.painted, kind="png"), needs=_DOT),
+    ".pdf": Format(partial(dot.painted, kind="pdf"), needs=_DOT),
+}
 
 
 class Drawing:
     """A picture of a graph as it was when `draw` was called.
 
-    `svg`, `html` and `source` (DOT) are its text, `digraph` an object of the graphviz package,
-    `scene` what it shows, `alt` a sentence that says so.
+    `svg`, `html` (the page that steps through the graph, folded as here) and `source` (DOT) are its
+    text, `digraph` an object of the graphviz package, `scene` what it shows, `alt` a sentence that
+    says so.
     """
 
     def __init__(self, scene: Scene, theme: str) -> None:
@@ -31,28 +58,22 @@ class Drawing:
 
     @cached_property
     def svg(self) -> str:
-        """The picture as SVG."""
         return render(self.scene, self.theme)
 
     @cached_property
     def html(self) -> str:
-        """The page that steps through the graph, folded as here; of several roots, of a backward
-        graph and of more than 2,000 nodes the picture alone."""
         return page.html(self.scene, self.theme)
 
     @property
     def digraph(self) -> Any:
-        """The picture as a `graphviz.Digraph`, labels and colours included."""
         return dot.digraph(self.scene, THEMES[self.theme])
 
     @property
     def source(self) -> str:
-        """The picture as DOT source."""
         return dot.source(self.scene, self.theme)
 
     @property
     def alt(self) -> str:
-        """The picture in a sentence."""
         return self.scene.alt
 
     def save(self, path: str | Path) -> Path:
@@ -72,19 +93,13 @@ class Drawing:
                 f"save: a {path.suffix} file needs {form.needs or error}, which is not installed; "
                 f"{free} need nothing"
             ) from None
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            path.write_text(content, encoding="utf-8")
+        write_whole(path, content)
         return path
 
     def show(self) -> None:
         """Open the picture in the web browser, from a temporary file."""
-        with tempfile.NamedTemporaryFile(
-            "w", suffix=".html", prefix="tinygrad_lite-", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(self.html)
-        webbrowser.open(Path(file.name).as_uri())
+        folder = tempfile.mkdtemp(prefix="tinygrad_lite-")
+        webbrowser.open(self.save(Path(folder, "graph.html")).as_uri())
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -94,3 +109,87 @@ class Drawing:
 
     def __repr__(self) -> str:
         return f"<{self.alt}>"
+
+
+def draw(
+    E: Node | Sequence[Node],
+    *,
+    direction: Direction = "right",
+    depth: int | None = None,
+    around: Node | str | None = None,
+    max_nodes: int = MAX_NODES,
+    show: Collection[str] = SHOW,
+    graph: Literal["forward", "backward"] = "forward",
+    theme: Literal["auto", "light", "dark"] = "auto",
+    engine: Literal["dot", "wasm", "layered"] | None = None,
+    names: Mapping[str, Any] | None = None,
+) -> Drawing:
+    """A picture of the graph that computed `E`, a Value or Tensor or several of them.
+
+    Every op is one box with its result: its name, op, shape, data and gradient (a dash before any
+    `backward()`), and on the edges of scalars the local derivative. Leaves are square with a thick
+    border, constants dashed, the output thickest. Notebooks show it; `.save("g.svg")` writes it
+    (its ending says in which of `FORMATS`) and `.show()` opens a browser.
+
+    Scopes are clusters. A graph of more than `max_nodes` nodes is folded: by scope, as deep as
+    fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its
+    name) shows its surroundings. `show` selects from data, grad, shape and local. The "backward"
+    graph follows the gradients from E to the leaves. `engine` forces a layout: the program dot,
+    Graphviz as WebAssembly, or our own; by default the first that works. Names come from `name=`,
+    from `names` (name -> node or constant array, such as `locals()`), or your variables.
+
+    Raises `TypeError` for what is no graph and `ValueError` for a bad option.
+    """
+    roots = _roots(E)
+    one_of("draw", direction=(direction, DIRECTIONS), graph=(graph, ("forward", "backward")))
+    one_of("draw", theme=(theme, THEMES), engine=(engine, (None, *ENGINES)))
+    whole("draw", "max_nodes", max_nodes, 1)
+    if depth is not None:
+        whole("draw", "depth", depth, 0)
+    show = tuple(show) if isinstance(show, Collection) and not isinstance(show, str) else (show,)
+    for part in show:
+        if part not in SHOW:
+            raise ValueError(f"draw: show has {part!r}; it selects from {', '.join(SHOW)}")
+    if names is not None and not isinstance(names, Mapping):
+        raise TypeError(f"draw: names= maps names to nodes, as locals() does; got {names!r}")
+    nodes = topological_order(*roots)
+    known = known_names(nodes)
+    for name, value in (names or {}).items():
+        own = value.name if isinstance(value, Node) else None
+        if not own and not name.startswith("_") and hasattr(value, "shape"):
+            known[id(value)] = name
+    scene = build_scene(
+        roots,
+        known,
+        show=show,
+        direction=direction,
+        graph=graph,
+        depth=depth,
+        around=None if around is None else _found(around, nodes, known),
+        max_nodes=max_nodes,
+    )
+    return Drawing(lay_out(scene, engine), theme)
+
+
+def _roots(E: Any) -> tuple[Node, ...]:
+    roots = tuple(E) if isinstance(E, (list, tuple)) else (E,)
+    others = [type(root).__name__ for root in roots if not isinstance(root, Node)]
+    if others or not roots:
+        why = "; plain numbers and arrays record no graph" if others else ""
+        given = others[0] if others else "an empty list"
+        raise TypeError(f"draw: expected a Value or Tensor, got {given}{why}")
+    return roots
+
+
+def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> Node:
+    """The node `around` in the graph, by itself or by its name."""
+    for node in nodes:
+        if node is around or (isinstance(around, str) and names.get(id(node)) == around):
+            return node
+    if isinstance(around, Node):
+        raise ValueError("draw: around= is a node that this graph does not contain")
+    if not isinstance(around, str):
+        raise TypeError(f"draw: around= takes a node or its name, got {type(around).__name__}")
+    known = sorted({names[id(node)] for node in nodes if id(node) in names})
+    hint = f"; it has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else ""
+    raise ValueError(f"draw: around={around!r}: the graph has no node of that name{hint}")

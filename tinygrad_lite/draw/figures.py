@@ -24,7 +24,7 @@ class Summary(NamedTuple):
     words: str
 
 
-def number(x: float) -> str:
+def number(x: Any) -> str:
     """`x` to three digits (four from 1000 on) with a true minus sign: `−0.0988`, `1.2e−7`."""
     x = float(x)
     if math.isnan(x):
@@ -57,9 +57,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def entries(a: np.ndarray[Any, Any]) -> str:
     """All entries of a small array: `[0.5, −1.2]`."""
-    if a.ndim == 0:
-        return number(float(a))
-    return f"[{', '.join(entries(row) for row in a)}]"
+    return f"[{', '.join(map(entries, a))}]" if a.ndim else number(a)
 
 
 def summary(value: Any, *, norm: bool = False) -> Summary:
@@ -68,26 +66,21 @@ def summary(value: Any, *, norm: bool = False) -> Summary:
         return Summary(NONE, None, "no gradient yet")
     a = plain(value)
     if a.ndim == 0:
-        text = number(float(a))
-        return Summary(text, None, text)
+        return Summary(number(a), None, number(a))
     if a.size == 0:
         return Summary("empty", None, f"shape {shape_text(a.shape)}, no entries")
     finite = _finite(a)
     odd = a.size - finite.size
     note = f", {odd} of {a.size} not finite" if odd else ""
     words = f"shape {shape_text(a.shape)}{note}"
+    text = f"all {a.size} not finite"
     if finite.size:
-        low, high = number(float(finite.min())), number(float(finite.max()))
+        low, high, mean = map(number, (finite.min(), finite.max(), finite.mean()))
         length = number(_norm(finite))
-        words += f", from {low} to {high}, mean {number(float(finite.mean()))}, norm {length}"
-    if a.size <= PRINTED:
-        return Summary(entries(a), None, words)
-    if not finite.size:
-        text = f"all {a.size} not finite"
-    else:
+        words += f", from {low} to {high}, mean {mean}, norm {length}"
         text = f"norm {length}" if norm else low if low == high else f"{low} … {high}"
         text += f", {odd} not finite" if odd else ""
-    return Summary(text, heat(a), words)
+    return Summary(entries(a), None, words) if a.size <= PRINTED else Summary(text, heat(a), words)
 
 
 def _finite(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -101,14 +94,13 @@ def _norm(a: np.ndarray[Any, Any]) -> float:
         square = float(np.vdot(a, a))
     if 1e-200 < square < 1e300:
         return math.sqrt(square)
-    top = float(np.abs(a).max())
+    top = float(np.abs(a).max(initial=0.0))
     return top * float(np.linalg.norm(a / top)) if top else 0.0
 
 
 def magnitude(value: Any) -> float:
     """The norm of the finite entries of data or a gradient."""
-    finite = _finite(plain(value))
-    return _norm(finite) if finite.size else 0.0
+    return _norm(_finite(plain(value)))
 
 
 def joint_norm(values: Iterable[Any]) -> str:
@@ -122,11 +114,8 @@ def heat(a: np.ndarray[Any, Any]) -> Heat:
     """Levels sign(v) * sqrt(|v| / max|v|) of an array as rows; long axes in equal bins' means."""
     grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])
     grid = _binned(_binned(grid, ROWS).T, COLUMNS).T
-    finite = np.abs(grid[np.isfinite(grid)])
-    top = float(finite.max()) if finite.size else 0.0
-    return tuple(
-        tuple(None if math.isnan(v) else level(v, top) for v in row) for row in grid.tolist()
-    )
+    top = float(np.abs(grid[np.isfinite(grid)]).max(initial=0.0))
+    return tuple(tuple(None if v != v else level(v, top) for v in row) for row in grid.tolist())
 
 
 def level(v: float, top: float) -> float:

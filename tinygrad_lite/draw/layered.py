@@ -9,12 +9,14 @@ down the axes are exchanged before and after.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .measure import TEXT, TITLE, width
 from .scene import Edge, Point, Scene
-from .scopes import Path, common_scope
+from .scopes import Path, common_scope, prefixes
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
 _SWEEPS = 8
@@ -25,27 +27,25 @@ _BENDS = 30_000  # bends of long edges; with more, long edges run straight
 Item = str | Path | tuple[int, int]
 ENTRY, EXIT = -1, -2
 Link = tuple[int, Item, Item]  # edge number, source, target
+Points = Mapping[Item, Point]
 
 
 def place(scene: Scene) -> Scene:
     """The scene with positions."""
     down = scene.direction == "down"
-    sizes: dict[Item, Point] = {
-        b.id: (b.height, b.width) if down else (b.width, b.height) for b in scene.boxes
-    }
-    room = {
-        k: (TEXT if down else width(e.local, TEXT)) + 10
-        for k, e in enumerate(scene.edges)
-        if e.local is not None
-    }
-    scope_of = {box.id: box.scope for box in scene.boxes}
-    levels = _levels(scene, scope_of)
+
+    def turned(point: Point) -> Point:
+        return point[::-1] if down else point
+
+    sizes: dict[Item, Point] = {b.id: turned((b.width, b.height)) for b in scene.boxes}
+    labels = {k: e.local for k, e in enumerate(scene.edges) if e.local is not None}
+    room = {k: (TEXT if down else width(text, TEXT)) + 10 for k, text in labels.items()}
+    levels, crossed = _levels(scene)
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
     planes: dict[Path, _Plane] = {}
     for path in sorted(levels, key=len, reverse=True):
         plane = planes[path] = _Plane(*levels[path], sizes, room)
-        edge = 2 * MARGIN if path else 0.0
-        header = HEADER if path else 0.0
+        edge, header = (2 * MARGIN, HEADER) if path else (0.0, 0.0)
         title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
         sizes[path] = (w + header, max(h, title)) if down else (max(w, title), h + header)
@@ -59,23 +59,13 @@ def place(scene: Scene) -> Scene:
             corner[item] = (x + px, y + py)
         for k, points in planes[path].bends.items():
             bends[path, k] = [(x + px, y + py) for px, py in points]
-    routes = []
-    for k, e in enumerate(scene.edges):
-        out, common, into = _crossed(scope_of[e.source], scope_of[e.target])
-        routes.append([point for path in (*out, common, *into) for point in bends[path, k]])
+    routes = [[p for path in paths for p in bends[path, k]] for k, paths in enumerate(crossed)]
     paths = _paths(scene.edges, corner, sizes, routes)
-
-    def turned(point: Point) -> Point:
-        return point[::-1] if down else point
-
-    boxes = []
-    for box in scene.boxes:
-        x, y = turned(corner[box.id])
-        boxes.append(replace(box, x=x, y=y))
+    boxes = [box.at(*turned(corner[box.id])) for box in scene.boxes]
     clusters = []
     for cluster in scene.clusters:
-        (x, y), (w, h) = turned(corner[cluster.scope]), turned(sizes[cluster.scope])
-        clusters.append(replace(cluster, x=x, y=y, width=w, height=h))
+        w, h = turned(sizes[cluster.scope])
+        clusters.append(replace(cluster, width=w, height=h).at(*turned(corner[cluster.scope])))
     edges = []
     for e, line in zip(scene.edges, paths, strict=True):
         x, y = turned(_along(line[-4:], 0.75 if down else 0.6))
@@ -87,27 +77,29 @@ def _along(cubic: Sequence[Point], t: float) -> Point:
     """The point of a cubic segment at t: nearer to its end, arrows into one box are further
     apart."""
     weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
-    return (
-        sum(w * x for w, (x, _) in zip(weights, cubic, strict=True)),
-        sum(w * y for w, (_, y) in zip(weights, cubic, strict=True)),
+    x, y = (
+        sum(w * z for w, z in zip(weights, side, strict=True)) for side in zip(*cubic, strict=True)
     )
+    return x, y
 
 
-def _levels(
-    scene: Scene, scope_of: Mapping[str, Path]
-) -> dict[Path, tuple[list[Item], list[Link]]]:
-    """For each scope its boxes and inner scopes, in order, and the edges between these."""
+def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], list[list[Path]]]:
+    """For each scope its boxes and inner scopes, in order, and the edges between these; and for
+    each edge of the scene the scopes that it leaves, stays in, and enters."""
+    scope_of = {box.id: box.scope for box in scene.boxes}
     levels: dict[Path, tuple[list[Item], list[Link]]] = {(): ([], [])}
+    crossed = []
     for box in scene.boxes:
-        for n in range(len(box.scope)):
-            inner = box.scope[: n + 1]
+        for inner in prefixes(box.scope):
             if inner not in levels:
                 levels[inner] = ([], [])
-                levels[box.scope[:n]][0].append(inner)
+                levels[inner[:-1]][0].append(inner)
         levels[box.scope][0].append(box.id)
     for k, edge in enumerate(scene.edges):
         a, b = scope_of[edge.source], scope_of[edge.target]
-        out, common, into = _crossed(a, b)
+        common = common_scope(a, b)
+        out, into = prefixes(a)[len(common) :][::-1], prefixes(b)[len(common) :]
+        crossed.append([*out, common, *into])
         source: Item = edge.source
         for path in out:
             levels[path][0].append((k, EXIT))
@@ -119,26 +111,14 @@ def _levels(
             levels[path][1].append((k, (k, ENTRY), target))
             target = path
         levels[common][1].append((k, source, target))
-    return levels
-
-
-def _crossed(a: Path, b: Path) -> tuple[list[Path], Path, list[Path]]:
-    """The scopes that an edge from one in `a` to one in `b` leaves, stays in, and enters."""
-    shared = common_scope(a, b)
-    n = len(shared)
-    out = [a[:m] for m in range(len(a), n, -1)]
-    return out, shared, [b[:m] for m in range(n + 1, len(b) + 1)]
+    return levels, crossed
 
 
 class _Plane:
     """One scope's items laid out: `at` their top left corners, the `bends` of edges, its `size`."""
 
     def __init__(
-        self,
-        items: Sequence[Item],
-        edges: Sequence[Link],
-        sizes: Mapping[Item, Point],
-        room: Mapping[int, float],
+        self, items: Sequence[Item], edges: Sequence[Link], sizes: Points, room: Mapping[int, float]
     ) -> None:
         rank = _ranks(items, edges)
         columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -146,21 +126,24 @@ class _Plane:
             columns[rank[item]].append(item)
         gaps = [RANK_GAP] * len(columns)
         chains: dict[int, list[Item]] = {}
-        links: list[tuple[Item, Item]] = []
+        near: defaultdict[Item, list[Item]] = defaultdict(list)
         bent = sum(abs(rank[b] - rank[a]) - 1 for _, a, b in edges) <= _BENDS
         for k, a, b in edges:
-            low, high = sorted((rank[a], rank[b]))
-            chain: list[Item] = [(k, r) for r in range(low + 1, high)] if bent else []
-            for r, bend in enumerate(chain, low + 1):
-                columns[r].append(bend)
-            stops = [a, *(chain if rank[a] < rank[b] else reversed(chain)), b]
-            chains[k] = stops[1:-1]
-            links += itertools.pairwise(stops)
-            before = (high if rank[a] < rank[b] else low + 1) - 1
+            step = 1 if rank[a] < rank[b] else -1
+            between = range(rank[a] + step, rank[b], step) if bent else ()
+            for r in between:
+                columns[r].append((k, r))
+                rank[k, r] = r
+            chains[k] = [a, *((k, r) for r in between), b]
+            for item, following in itertools.pairwise(chains[k]):
+                near[item].append(following)
+                near[following].append(item)
+            before = rank[b] - (step > 0)
             if isinstance(b, str):
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
-        centre = _centres(_ordered(columns, links), links, size)
+        _order(columns, near)
+        centre = _centres(columns, near, size)
         self.at: dict[Item, Point] = {}
         spans = []
         x = 0.0
@@ -174,10 +157,8 @@ class _Plane:
         self.bends: dict[int, list[Point]] = {}
         for k, a, b in edges:
             step = 1 if rank[a] < rank[b] else -1
-            stops = [item for item in (a, *chains[k], b) if item not in sizes]
-            self.bends[k] = [
-                (x, centre[stop]) for stop in stops for x in spans[rank.get(stop, stop[1])][::step]
-            ]
+            stops = [item for item in chains[k] if item not in sizes]
+            self.bends[k] = [(x, centre[stop]) for stop in stops for x in spans[rank[stop]][::step]]
         tops = [centre[item] - size[item][1] / 2 for column in columns for item in column]
         top = min(tops, default=0.0)
         self.at = {item: (x, y - top) for item, (x, y) in self.at.items()}
@@ -214,48 +195,31 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
         rank[item] = min((rank[b] for b in out[item]), default=1) - 1
     low = min(rank.values(), default=0)
     last = max((r for item, r in rank.items() if item[1:] != (EXIT,)), default=0) + 1
-    for item in items:
-        if item[1:] == (ENTRY,):
-            rank[item] = low
-        elif item[1:] == (EXIT,):
-            rank[item] = last
-    return {item: r - low for item, r in rank.items()}
+    ports: dict[Any, int] = {(ENTRY,): low, (EXIT,): last}
+    return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
 
 
-def _ordered(columns: list[list[Item]], links: Sequence[tuple[Item, Item]]) -> list[list[Item]]:
+def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> None:
     """Sort each rank by the mean place of its items' neighbours, to and fro."""
-    near = _neighbours(links)
     place = {item: float(k) for column in columns for k, item in enumerate(column)}
     for sweep in range(_SWEEPS):
         forward = sweep % 2 == 0
         earlier: set[Item] = set()
         for column in columns if forward else reversed(columns):
             for item in column:
-                known = [place[i] for i in near.get(item, ()) if i in earlier]
+                known = [place[i] for i in near[item] if i in earlier]
                 if known:
                     place[item] = sum(known) / len(known)
             column.sort(key=place.__getitem__)
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)
-    return columns
-
-
-def _neighbours(links: Iterable[tuple[Item, Item]]) -> dict[Item, list[Item]]:
-    near: dict[Item, list[Item]] = {}
-    for a, b in links:
-        near.setdefault(a, []).append(b)
-        near.setdefault(b, []).append(a)
-    return near
 
 
 def _centres(
-    columns: Sequence[Sequence[Item]],
-    links: Sequence[tuple[Item, Item]],
-    size: Mapping[Item, Point],
+    columns: Sequence[Sequence[Item]], near: Mapping[Item, Sequence[Item]], size: Points
 ) -> dict[Item, float]:
     """The height of each item: as near to its neighbours' as the order in its rank allows."""
-    near = _neighbours(links)
     centre: dict[Item, float] = {}
     offsets = []
     for column in columns:
@@ -271,7 +235,7 @@ def _centres(
         for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
             wanted = []
             for item, o in zip(column, offset, strict=True):
-                around = [centre[i] for i in near.get(item, (item,))]
+                around = [centre[i] for i in near[item] or (item,)]
                 wanted.append(sum(around) / len(around) - o)
             for item, o, y in zip(column, offset, _rising(wanted), strict=True):
                 centre[item] = y + o
@@ -291,10 +255,7 @@ def _rising(wanted: Sequence[float]) -> list[float]:
 
 
 def _paths(
-    edges: Sequence[Edge],
-    corner: Mapping[Item, Point],
-    sizes: Mapping[Item, Point],
-    routes: Sequence[Sequence[Point]],
+    edges: Sequence[Edge], corner: Points, sizes: Points, routes: Sequence[Sequence[Point]]
 ) -> list[list[Point]]:
     """Each edge as cubic segments that leave and enter level, ends spread over a box's side."""
     ends: dict[tuple[str, bool], list[tuple[float, int, bool]]] = {}

@@ -7,6 +7,7 @@ no label leaves its box whatever font is found.
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
@@ -24,9 +25,7 @@ def columns(text: str) -> float:
             total += 0.0 if unicodedata.combining(c) else 1.0
         elif code >= 0x1F000 or unicodedata.east_asian_width(c) in "WF":
             total += 2.5
-        elif unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Cf"):
-            total += 0.0
-        else:
+        elif not unicodedata.combining(c) and unicodedata.category(c) not in ("Mn", "Cf"):
             total += 1.7 if code > 0x22FF else 1.4
     return total
 
@@ -42,11 +41,6 @@ def shorten(text: str, limit: int = LONGEST) -> str:
     clean = " ".join(clean.split())
     if columns(clean) <= limit:
         return clean
-    kept = []
-    total = 1.0
-    for c in clean:
-        total += columns(c)
-        if total > limit:
-            break
-        kept.append(c)
-    return "".join(kept).rstrip() + "…"
+    lengths = itertools.accumulate(map(columns, clean), initial=1.0)  # with the ellipsis
+    kept = sum(length <= limit for length in lengths) - 1
+    return clean[:kept].rstrip() + "…"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path as File
 from typing import Any
 
+from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from .build import MAX_NODES, build_scene
 from .checks import DIRECTIONS, one_of, whole, writable
@@ -19,13 +21,12 @@ from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
 from .measure import TEXT, width
-from .scene import LABEL, PAD, Box, Cluster, Direction, Scene, sized
-from .scopes import Path
-from .steps import Steps, trace
-from .svg import base_style, box_svg, cluster_svg, edge_svg, render, xml
+from .scene import LABEL, PAD, Box, Direction, Placed, Scene, sized
+from .scopes import Path, prefixes
+from .steps import Share, Steps, trace
+from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names
 
-_EVERYTHING = 10**6  # levels of scopes: all are open
 _ROOM = (880.0, 640.0)  # pixels, of the picture beside the panel
 _QUICK = 300  # boxes: with more, the layout is not tried in both directions
 
@@ -35,13 +36,9 @@ def html(scene: Scene, theme: str) -> str:
     backward graph and of more than 2,000 nodes the picture alone."""
     if len(scene.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
         groups = [box.path for box in scene.boxes if box.kind == "group"]
-        return page(
-            scene.roots[0],
-            scene.names,
-            direction="down" if scene.direction == "down" else None,
-            theme=theme,
-            folded=groups if all(groups) else None,
-        )
+        folded = groups if all(groups) else None
+        down: Direction | None = "down" if scene.direction == "down" else None
+        return page(scene.roots[0], scene.names, direction=down, theme=theme, folded=folded)
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}</title>'
         f'<body style="margin:0;overflow:auto">{render(scene, theme)}</body></html>'
@@ -70,58 +67,53 @@ def page(
         )
     names = complete_names(order, names)
     steps = trace(root, names)
-    scene, groups, level = _scenes(root, steps)
-    closed = {
-        box.id
-        for box in groups
-        if (len(box.path) > level if folded is None else _within(box.path, folded))
-    }
+    scene, groups, level = _scenes(order, steps)
+    if folded is None:
+        folded = {box.path for box in groups if len(box.path) > level}
+    closed = {box.id for box in groups if any(p in folded for p in prefixes(box.path))}
     scene = _laid_out(scene, direction)
-    groups, frames = _framed(scene, groups)
-    model = _model(scene, steps, groups, frames, closed)
-    svg = _svg(scene, groups)
+    groups = _framed(scene, groups)
+    model = json.dumps(_model(scene, steps, groups, closed), separators=(",", ":"))
     parts = {
         "theme": theme,
         "title": escape(scene.title),
         "css": _colours() + _asset("page.css"),
-        "svg": svg,
-        "model": _embedded(model),
+        "svg": _svg(scene, groups),
+        "model": re.sub(
+            "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
+        ),  # no end of script
         "js": _asset("picture.js") + _asset("page.js"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
 
+@dataclass(frozen=True, repr=False)
 class Player:
     """The stepper in a notebook, as `tg.play` makes it; `save` writes the page to a file."""
 
-    def __init__(self, html: str, title: str, height: int) -> None:
-        self.html = html
-        self._title = title
-        self._height = height
+    html: str
+    title: str
+    height: int
 
     def save(self, path: str | File) -> File:
         """Write the page, which needs nothing but itself. Returns the path."""
         path = writable(path, (".html", ".htm"))
-        path.write_text(self.html, encoding="utf-8")
+        write_whole(path, self.html)
         return path
 
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" width="100%" '
-            f'height="{self._height}" style="border:1px solid #888;border-radius:6px" '
-            f'title="{escape(self._title)}"></iframe>'
+            f'height="{self.height}" style="border:1px solid #888;border-radius:6px" '
+            f'title="{escape(self.title)}"></iframe>'
         )
 
     def __repr__(self) -> str:
-        return f"<{self._title}>"
+        return f"<{self.title}>"
 
 
 def play(
-    root: Node,
-    *,
-    direction: Direction | None = None,
-    theme: str = "auto",
-    height: int = 560,
+    root: Node, *, direction: Direction | None = None, theme: str = "auto", height: int = 560
 ) -> Player:
     """Step through the forward and the backward pass of everything that `root` depends on.
 
@@ -141,35 +133,32 @@ def play(
 # --- the scenes: everything open, and the box of every scope that can be folded
 
 
-def _within(path: Path, scopes: Collection[Path]) -> bool:
-    return any(path[:n] in scopes for n in range(1, len(path) + 1))
-
-
-def _scenes(root: Node, steps: Steps) -> tuple[Scene, list[Box], int]:
+def _scenes(order: Sequence[Node], steps: Steps) -> tuple[Scene, list[Box], int]:
     """All boxes; the boxes of scopes; how many levels of scopes fit when open."""
-    grads = {s.node: s.gradient for b in steps.backward for s in b.shares} | {root: steps.one}
-    full = build_scene(
-        root,
-        steps.names,
-        depth=_EVERYTHING,
-        max_nodes=LIMIT,
-        grads=grads,
-    )
+    shares = [share for b in steps.backward for share in b.shares]
+    grads = {s.node: s.gradient for s in shares} | {steps.root: steps.one}
+    made = partial(build_scene, steps.root, steps.names, max_nodes=LIMIT, grad=grads.get)
+    depths = range(max(len(node.scope) for node in order), -1, -1)
+    scenes = [made(depth=depth) for depth in depths]
+    boxes = [len(scene.boxes) - scene.counts["constant"] for scene in scenes]
+    level = next((d for d, n in zip(depths, boxes, strict=True) if n <= MAX_NODES), 0)
     groups: dict[str, Box] = {}
-    depths = max((len(box.scope) for box in full.boxes), default=0)
-    level = depths
-    fits = _count(full) <= MAX_NODES
-    for depth in range(depths - 1, -1, -1):
-        scene = build_scene(root, steps.names, depth=depth, max_nodes=LIMIT, grads=grads)
-        for box in scene.boxes:
-            if box.kind == "group":
-                rows = tuple(row for row in box.rows if row.label != "grad")
-                groups.setdefault(box.id, sized(replace(box, rows=rows)))
-        if not fits:
-            level, fits = depth, _count(scene) <= MAX_NODES
+    for box in (box for scene in scenes for box in scene.boxes if box.kind == "group"):
+        rows = tuple(row for row in box.rows if row.label != "grad")
+        groups.setdefault(box.id, sized(replace(box, rows=rows)))
     place = {f.node: k for k, f in enumerate(steps.forward)}
     ordered = sorted(groups.values(), key=lambda box: max(place.get(n, -1) for n in box.nodes))
-    return replace(full, boxes=_roomy(full.boxes, steps)), ordered, level
+    return replace(scenes[0], boxes=_roomy(scenes[0].boxes, shares)), ordered, level
+
+
+def _roomy(boxes: Sequence[Box], shares: Sequence[Share]) -> tuple[Box, ...]:
+    """The boxes wide enough for every partial sum that their gradients go through."""
+    widest: dict[Node, float] = {}
+    for s in shares:
+        need = round(LABEL + width(s.grad, TEXT) + 2 * PAD + 0.5)
+        widest[s.node] = max(widest.get(s.node, 0.0), need)
+    needs = (max((widest.get(node, 0.0) for node in box.nodes), default=0.0) for box in boxes)
+    return tuple(replace(b, width=max(b.width, n)) for b, n in zip(boxes, needs, strict=True))
 
 
 def _laid_out(scene: Scene, direction: Direction | None) -> Scene:
@@ -188,121 +177,75 @@ def _scale(scene: Scene) -> float:
     return min(_ROOM[0] / scene.width, _ROOM[1] / scene.height)
 
 
-def _count(scene: Scene) -> int:
-    return sum(box.kind != "constant" for box in scene.boxes)
-
-
-def _roomy(boxes: tuple[Box, ...], steps: Steps) -> tuple[Box, ...]:
-    """The boxes wide enough for every partial sum that their gradients go through."""
-    longest: dict[Node, float] = {}
-    for b in steps.backward:
-        for s in b.shares:
-            longest[s.node] = max(longest.get(s.node, 0.0), width(s.grad, TEXT))
-    return tuple(
-        replace(box, width=max(box.width, round(LABEL + longest[box.nodes[0]] + 2 * PAD + 0.5)))
-        if len(box.nodes) == 1 and box.nodes[0] in longest
-        else box
-        for box in boxes
-    )
-
-
-def _framed(scene: Scene, groups: list[Box]) -> tuple[list[Box], dict[str, int]]:
-    """The groups in the middle of their scopes' frames, and the number of each frame."""
-    numbers = {cluster.scope: k for k, cluster in enumerate(scene.clusters)}
-    placed = []
-    for box in groups:
-        frame = scene.clusters[numbers[box.path]]
-        x = frame.x + (frame.width - box.width) / 2
-        y = frame.y + (frame.height - box.height) / 2
-        placed.append(replace(box, x=x, y=y))
-    return placed, {box.id: numbers[box.path] for box in placed}
+def _framed(scene: Scene, groups: list[Box]) -> list[Box]:
+    """The groups in the middle of their scopes' frames."""
+    frames = {cluster.scope: cluster for cluster in scene.clusters}
+    return [
+        box.at(f.x + (f.width - box.width) / 2, f.y + (f.height - box.height) / 2)
+        for box, f in ((box, frames[box.path]) for box in groups)
+    ]
 
 
 # --- what the script is told
 
-_SHARE = ("name", "rule", "rule_numbers", "pull", "pull_numbers", "value", "adds", "grad",
+_SHARE = ("symbol", "name", "rule", "rule_numbers", "pull", "pull_numbers", "value", "adds", "grad",
           "arrived", "expected")  # fmt: skip
+_COUNTS = {"ops": "op", "leaves": "leaf", "constants": "constant"}
 
 
-def _model(
-    scene: Scene, steps: Steps, groups: list[Box], frames: Mapping[str, int], folded: set[str]
-) -> dict[str, Any]:
+def _model(scene: Scene, steps: Steps, groups: list[Box], folded: set[str]) -> dict[str, Any]:
     id_of = {box.nodes[0]: box.id for box in scene.boxes if box.nodes}
     group_of = {box.path: box.id for box in groups}
+    frames = {cluster.scope: k for k, cluster in enumerate(scene.clusters)}
     formulas = {f.node: f.formula for f in steps.forward}
-    kinds = [box.kind for box in scene.boxes]
+
+    def about(node: Node) -> dict[str, Any]:
+        return {"box": id_of[node], "formula": formulas[node]}
+
+    def around(scope: Path) -> list[str]:
+        """The groups, outermost first; a scope that holds a single node has none."""
+        return [group_of[path] for path in prefixes(scope) if path in group_of]
+
+    def share(s: Share) -> dict[str, Any]:
+        return {"box": id_of[s.node]} | {key: getattr(s, key) for key in _SHARE}
+
+    def words(box: Box) -> str:
+        ops = " ".join(node.op.name for node in box.nodes if node.op)
+        return f"{box.title} {ops} {'/'.join(box.scope)}"
+
     return {
         "heading": scene.title,
         "direction": scene.direction,
         "root": id_of[steps.root],
         "one": summary(steps.one, norm=True).text,
         "seed": steps.seed,
-        "counts": {
-            "ops": kinds.count("op") + kinds.count("output"),
-            "leaves": kinds.count("leaf"),
-            "constants": kinds.count("constant"),
-        },
+        "counts": {word: scene.counts[kind] for word, kind in _COUNTS.items()},
         "boxes": [
-            {
-                "id": box.id,
-                **_rectangle(box),
-                "path": _ids(box.scope, group_of),
-                "find": f"{box.title} {' '.join(n.op.name for n in box.nodes if n.op)} "
-                f"{'/'.join(box.scope)}",
-            }
+            {"id": box.id, **_rectangle(box), "path": around(box.scope), "find": words(box)}
             for box in scene.boxes
         ],
         "groups": [
-            {
-                "id": box.id,
-                **_rectangle(box),
-                "title": box.title,
-                "path": _ids(box.path[:-1], group_of),
-                "scope": frames[box.id],
-                "frame": _rectangle(scene.clusters[frames[box.id]]),
-            }
+            {"id": box.id, **_rectangle(box), "title": box.title, "path": around(box.path[:-1])}
+            | {"scope": frames[box.path], "frame": _rectangle(scene.clusters[frames[box.path]])}
             for box in groups
         ],
         "folded": sorted(folded),
         "forward": [
-            {
-                "box": id_of[f.node],
-                "formula": f.formula,
-                "scope": " / ".join(f.node.scope),
-                "numbers": f.numbers,
-                "shapes": f.shapes,
-                "data": summary(f.node.data).text,
-                "from": [id_of[x] for x in f.node.parents()],
-            }
+            {**about(f.node), "scope": " / ".join(f.node.scope)}
+            | {"numbers": f.numbers, "shapes": f.shapes, "data": summary(f.node.data).text}
+            | {"from": [id_of[x] for x in f.node.parents()]}
             for f in steps.forward
         ],
         "backward": [
-            {
-                "box": id_of[b.node],
-                "formula": formulas[b.node],
-                "symbol": b.symbol,
-                "scope": " / ".join(b.node.scope),
-                "arrives": b.arrives,
-                "shares": [
-                    {"box": id_of[s.node], "symbol": steps.symbol(s.name)}
-                    | {key: getattr(s, key) for key in _SHARE}
-                    for s in b.shares
-                ],
-            }
+            {**about(b.node), "symbol": b.symbol, "scope": " / ".join(b.node.scope)}
+            | {"arrives": b.arrives, "shares": [share(s) for s in b.shares]}
             for b in steps.backward
         ],
     }
 
 
-def _rectangle(item: Box | Cluster) -> dict[str, float]:
-    sides = {"x": item.x, "y": item.y, "w": item.width, "h": item.height}
-    return {side: round(pixels, 1) for side, pixels in sides.items()}
-
-
-def _ids(scope: Path, group_of: Mapping[Path, str]) -> list[str]:
-    """The groups around, outermost first; a scope that holds a single node has no group."""
-    paths = (scope[:n] for n in range(1, len(scope) + 1))
-    return [group_of[path] for path in paths if path in group_of]
+def _rectangle(item: Placed) -> dict[str, float]:
+    return {side: round(pixels, 1) for side, pixels in zip("xywh", item.rectangle, strict=True)}
 
 
 # --- the parts of the page
@@ -310,12 +253,10 @@ def _ids(scope: Path, group_of: Mapping[Path, str]) -> list[str]:
 
 def _svg(scene: Scene, groups: list[Box]) -> str:
     """The picture, in layers that the script rearranges."""
-    boxes = "".join(box_svg(box) for box in (*scene.boxes, *groups))
-    links = "".join(edge_svg(edge) for edge in scene.edges)
-    frames = "".join(cluster_svg(cluster) for cluster in scene.clusters)
     return (
         f'<svg class="tgl" role="group" aria-label="{xml(scene.alt)}"><g class="view">'
-        f'<g>{frames}</g><g class="bundles"></g><g>{links}</g><g>{boxes}</g></g></svg>'
+        f'<g>{drawn(scene.clusters)}</g><g class="bundles"></g><g>{drawn(scene.edges)}</g>'
+        f"<g>{drawn([*scene.boxes, *groups])}</g></g></svg>"
     )
 
 
@@ -339,9 +280,3 @@ def _variables(theme: Theme, root: str) -> str:
 
 def _asset(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
-
-
-def _embedded(model: Mapping[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in, whatever names it holds."""
-    text = json.dumps(model, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

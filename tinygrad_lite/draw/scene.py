@@ -2,14 +2,15 @@
 
 Boxes (one per op with its result, one per leaf or constant, one per folded group), the edges
 between them and the clusters around them. `build` makes it, `layout` says where everything goes,
-and each format of `formats` is a function of it.
+and each format of `drawing` is a function of it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 from ..graph.node import Node
 from .colours import shade
@@ -18,6 +19,7 @@ from .measure import TEXT, TITLE, shorten, width
 from .scopes import Path
 
 Point = tuple[float, float]
+Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
 
 PAD, LABEL, ROW, HEAD = 9.0, 34.0, 17.0, 22.0  # pixels: margin, label column, row and title height
@@ -34,9 +36,27 @@ class Row:
     heat: Heat | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Something with a place: `x`, `y` is its top left corner once it is laid out."""
+
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
+
+    @property
+    def rectangle(self) -> Rectangle:
+        return (self.x, self.y, self.width, self.height)
+
+    def at(self, x: float, y: float) -> Self:
+        """The same elsewhere."""
+        return replace(self, x=x, y=y)
+
+
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A node, a constant or a group. `x`, `y` is the top left corner once it is laid out.
+class Box(Placed):
+    """A node, a constant or a group.
 
     `kind` is one of `colours.LOOKS`. `nodes` are what it stands for: one node, several for a group,
     none for a raw constant; `path` is the scope that a group is. `level` is the gradient for
@@ -54,10 +74,6 @@ class Box:
     name: str = ""
     tooltip: str = ""
     level: float | None = None
-    width: float = 0.0
-    height: float = 0.0
-    x: float = 0.0
-    y: float = 0.0
 
     def shade(self, row: Row) -> str | None:
         """The style class of the colour behind a row: of the gradient's, by its level."""
@@ -87,15 +103,10 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """A scope that is drawn open: `boxes` are the ids of all boxes inside, at any depth."""
+class Cluster(Placed):
+    """A scope that is drawn open, with its frame."""
 
     scope: Path
-    boxes: tuple[str, ...]
-    x: float = 0.0
-    y: float = 0.0
-    width: float = 0.0
-    height: float = 0.0
 
     @property
     def label(self) -> str:
@@ -122,31 +133,24 @@ class Scene:
     height: float = 0.0
 
     def arranged(
-        self,
-        boxes: Iterable[Box],
-        edges: Iterable[Edge],
-        clusters: Iterable[Cluster],
-        size: Point,
+        self, boxes: Iterable[Box], edges: Iterable[Edge], clusters: Iterable[Cluster], size: Point
     ) -> Scene:
         """The scene with positions."""
         parts = replace(self, boxes=tuple(boxes), edges=tuple(edges), clusters=tuple(clusters))
         return replace(parts, width=size[0], height=size[1])
 
     @property
+    def counts(self) -> Counter[str]:
+        """How many boxes of each kind there are, outputs among the ops."""
+        return Counter("op" if box.kind == "output" else box.kind for box in self.boxes)
+
+    @property
     def alt(self) -> str:
         """The picture in a sentence, for those who cannot see it."""
-        kinds = [box.kind for box in self.boxes]
-        parts = [
-            f"{n} {word if n == 1 else word + 's'}"
-            for word, n in (
-                ("leaf node", kinds.count("leaf")),
-                ("constant", kinds.count("constant")),
-                ("operation", kinds.count("op") + kinds.count("output")),
-                ("group", kinds.count("group")),
-            )
-            if n
-        ]
-        return f"{self.title}: {', '.join(parts)}." + (f" {self.note}." if self.note else "")
+        words = {"leaf": "leaf node", "constant": "constant", "op": "operation", "group": "group"}
+        numbers = [(self.counts[kind], word) for kind, word in words.items()]
+        parts = ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in numbers if n)
+        return f"{self.title}: {parts}." + (f" {self.note}." if self.note else "")
 
 
 def sized(box: Box) -> Box:
@@ -164,3 +168,8 @@ def sized(box: Box) -> Box:
 def heat_size(heat: Heat | None) -> Point:
     """Width and height of a heat map in pixels."""
     return (len(heat[0]) * CELL, max(len(heat) * CELL, 8.0)) if heat else (0.0, 0.0)
+
+
+def overlap(a: Rectangle, b: Rectangle, by: float = 0.0) -> bool:
+    """Whether two rectangles overlap by more than so many pixels."""
+    return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) > by for i in (0, 1))

@@ -1,7 +1,5 @@
-"""Folding by scope: what a scope holds becomes one box.
-
-Which nodes are one box is a key for each of them; nodes without a key are drawn one by one.
-"""
+"""Folding by scope: what a scope holds becomes one box. Which nodes are one box is a key for each
+of them; nodes without a key are drawn one by one."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ class Key(NamedTuple):
 Keys = dict[Node, Key]
 
 
-def without_singles(keys: Keys) -> Keys:
+def no_singles(keys: Keys) -> Keys:
     """A group of one node is that node."""
     sizes = Counter(keys.values())
     return {node: key for node, key in keys.items() if sizes[key] > 1}
@@ -42,29 +40,22 @@ def visible(order: Sequence[Node], keys: Keys) -> int:
 def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
     """The scope of every node. Leaves are made outside of any: they belong where all their
     consumers are, except constants with a name of their own, which are data."""
-    scopes: dict[Node, Path] = {}
     adopted: dict[Node, Path] = {}
     for node in order:
-        if node.op is None:
-            scopes[node] = node.scope
-            continue
-        path = scopes[node] = node.scope
         for x in node.parents():
-            if x.op is None and not x.scope:
-                known = adopted.get(x)
-                adopted[x] = path if known is None else common_scope(known, path)
-    for leaf, path in adopted.items():
-        if not (leaf.constant and leaf.name):
-            scopes[leaf] = path
-    return scopes
+            if x.op is None and not (x.scope or (x.constant and x.name)):
+                adopted[x] = common_scope(adopted.get(x, node.scope), node.scope)
+    return {node: adopted.get(node, node.scope) for node in order}
+
+
+def prefixes(path: Path) -> list[Path]:
+    """The scopes that lie around what is in `path`, outermost first."""
+    return [path[:n] for n in range(1, len(path) + 1)]
 
 
 def common_scope(a: Path, b: Path) -> Path:
     """The scopes that two paths share."""
-    n = 0
-    while n < min(len(a), len(b)) and a[n] == b[n]:
-        n += 1
-    return a[:n]
+    return next((path for path in reversed(prefixes(a)) if b[: len(path)] == path), ())
 
 
 def by_scope(
@@ -72,12 +63,10 @@ def by_scope(
 ) -> Keys:
     """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit."""
     paths = set(scopes.values())
-    deepest = max(map(len, paths), default=0)
     keys: Keys = {}
-    for level in range(deepest, -1, -1) if depth is None else (depth,):
+    for level in range(max(map(len, paths)), -1, -1) if depth is None else (depth,):
         folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
-        keys = {node: folded[scopes[node]] for node in order if scopes[node] in folded}
-        keys = without_singles(keys)
+        keys = no_singles({node: folded[scopes[node]] for node in order if scopes[node] in folded})
         if visible(order, keys) <= budget:
             break
     return keys
@@ -97,20 +86,19 @@ def by_visit(order: Sequence[Node], keys: Keys) -> Keys:
                 visit[node] = max(before, default=0)
             if inside:
                 result[node] = key._replace(number=visit[node])
-    return without_singles(result)
+    return no_singles(result)
 
 
 def _in_circles(order: Sequence[Node], keys: Keys) -> list[Key]:
     """The groups that their own output comes back to (or that lie between two such)."""
-    near: dict[Key | int, tuple[set[Key | int], set[Key | int]]] = {}  # inputs, users
+    box = {node: keys.get(node) or id(node) for node in order}
+    near: dict[Key | int, tuple[set[Key | int], set[Key | int]]]  # inputs, users
+    near = {a: (set(), set()) for a in box.values()}
     for node in order:
-        a = keys.get(node) or id(node)
-        near.setdefault(a, (set(), set()))
         for x in node.parents():
-            b = keys.get(x) or id(x)
-            if a != b:
-                near[a][0].add(b)
-                near[b][1].add(a)
+            if box[x] != box[node]:
+                near[box[node]][0].add(box[x])
+                near[box[x]][1].add(box[node])
     for side in (0, 1):
         ends = [a for a, sides in near.items() if not sides[side]]
         while ends:

@@ -1,8 +1,5 @@
 """Backpropagation taken apart: every step forward and backward, written with the user's names.
-
-The steps are found by running the chain rule again on the recorded graph, one edge at a time; no
-node's `.grad` is touched.
-"""
+Found by running the chain rule again on the recorded graph, edge by edge; no `.grad` is touched."""
 
 from __future__ import annotations
 
@@ -38,7 +35,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one op hands to one input, `name`, and how it adds up there.
+    """What one op hands to one input, `name`, and how it adds up there: `symbol` is ∂E/∂name.
 
     `rule` is the local derivative `∂s/∂v = s * (1 - s)` (elementwise ops), `rule_numbers` the same
     with numbers; `pull` the chain rule `(∂E/∂s) * s * (1 - s)`, `value` its result. `adds` is
@@ -48,6 +45,7 @@ class Share:
 
     node: Node
     name: str
+    symbol: str
     rule: str
     rule_numbers: str
     pull: str
@@ -85,21 +83,17 @@ class Steps:
     one: Any
     seed: str
 
-    def symbol(self, name: str) -> str:
-        """`∂E/∂s`."""
-        return f"∂{self.names[id(self.root)]}/∂{name}"
-
 
 def trace(root: Node, names: Names) -> Steps:
     """The steps of everything that `root` depends on. `names` names every node (see
     `complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
     order = topological_order(root)
     forward = tuple(_forward(node, names) for node in reversed(order) if node.op is not None)
-    symbol = f"∂{names[id(root)]}/∂{names[id(root)]}"
-    if isinstance(root, Scalar) or root.shape == ():
-        seed = f"{symbol} = 1: the result changes exactly as itself"
+    seed = f"∂{names[id(root)]}/∂{names[id(root)]} = "
+    if root.shape:
+        seed += f"ones {shape_text(root.shape)}: the gradient of the sum of its entries"
     else:
-        seed = f"{symbol} = ones {shape_text(root.shape)}: the gradient of the sum of its entries"
+        seed += "1: the result changes exactly as itself"
     one = namespace(root.data).ones_like(root.data)
     with np.errstate(all="ignore"):  # an overflow is shown, and was warned of when it was recorded
         backward = () if root.op is None else tuple(_sweep(root, one, order, names))
@@ -113,7 +107,10 @@ def _forward(node: Node, names: Names) -> Forward:
     if isinstance(node, Scalar):
         numbers = f"{_calculated(written(write, node, _numbers(node)))} = {number(node.data)}"
     else:
-        known = {names.get(id(x), "constant"): np.shape(a) for x, a in _pairs(node)}
+        known = {
+            names.get(id(x), "constant"): np.shape(a)
+            for x, a in zip(node.inputs, node.operands, strict=True)
+        }
         given = ", ".join(f"{name} {shape_text(shape)}" for name, shape in known.items() if shape)
         shapes = f"{given or 'scalars'} → {names[id(node)]} {shape_text(node.shape)}"
     return Forward(node, formula, shorten(numbers, LONG), shapes)
@@ -121,13 +118,9 @@ def _forward(node: Node, names: Names) -> Forward:
 
 def _numbers(node: Node) -> dict[int, str]:
     """Like names, with the value in the name's place, for a scalar op and its inputs."""
-    values = {id(x): _bracketed(a) for x, a in _pairs(node) if isinstance(x, Node)}
+    pairs = zip(node.inputs, node.operands, strict=True)  # the values at the time of recording
+    values = {id(x): _bracketed(a) for x, a in pairs if isinstance(x, Node)}
     return values | {id(node): _bracketed(node.data)}
-
-
-def _pairs(node: Node) -> Iterator[tuple[Any, Any]]:
-    """The inputs, each with its value at the time of recording."""
-    return zip(node.inputs, node.operands, strict=True)
 
 
 def _bracketed(value: float) -> str:
@@ -142,72 +135,60 @@ def _calculated(text: str) -> str:
 
 def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> Iterator[Backward]:
     expected = flow(order, {root: 0}, lambda *_: 1)
-    arrived = dict.fromkeys(expected, 0)
-    gradients: dict[Node, Any] = {}
-    shares: dict[Node, list[Share]] = {}
+    shares: dict[Node, list[Share]] = {node: [] for node in order}
+    last: dict[Node, Share] = {}  # that arrived at a node
     handed = checked if in_debug(root) else contribution
+    start = f"∂{names[id(root)]}/∂"  # of every symbol
 
     def step(node: Node, index: int, g: Any) -> Any:
         x = node.inputs[index]
         c = handed(node, index, g)
-        arrived[x] += 1
-        counts = arrived[x], expected[x]
-        share = _share(node, index, symbol(node), names, g, c, gradients.get(x), counts)
-        gradients[x] = share.gradient
-        shares.setdefault(node, []).append(share)
+        last[x] = _share(node, index, start, names, g, c, last.get(x), expected[x])
+        shares[node].append(last[x])
         return c
-
-    def symbol(node: Node) -> str:
-        return f"∂{names[id(root)]}/∂{within(node.scope, names, node)[id(node)]}"
 
     found = flow(order, {root: seed}, step)
     for node in order:
         if node.op is not None and node in found:
+            symbol = start + within(node.scope, names, node)[id(node)]
             arrives = summary(found[node], norm=True).text
-            yield Backward(node, symbol(node), arrives, tuple(shares.get(node, ())))
+            yield Backward(node, symbol, arrives, tuple(shares[node]))
 
 
 def _share(
-    node: Node,
-    index: int,
-    upstream: str,
-    names: Names,
-    g: Any,
-    c: Any,
-    before: Any,
-    counts: tuple[int, int],
+    node: Node, index: int, start: str, names: Names, g: Any, c: Any, before: Share | None, due: int
 ) -> Share:
-    op, x = node.op, node.inputs[index]
-    assert op is not None
+    x = node.inputs[index]
     names = within(node.scope, names, node)
-    after = c if before is None else before + c
-    rule = rule_numbers = pull_numbers = ""
-    local = written(local_text, node, index, names) if op.elementwise else ""
+    name, upstream = names[id(x)], start + names[id(node)]
+    rule = rule_numbers = pull_numbers = local = ""
+    if node.op and node.op.elementwise:
+        local = written(local_text, node, index, names)
     if local:
-        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {local}"
+        rule = f"∂{names[id(node)]}/∂{name} = {local}"
     if isinstance(node, Scalar):
         slope = contribution(node, index, 1.0)
         rule_numbers = _evaluated(node, index, local, number(slope))
         pull_numbers = f"{_bracketed(g)} * {_bracketed(slope)}"
     pull = written(pullback_text, node, index, names, cotangent=upstream)
-    pull = pull or f"the rule of {op.name}, given {upstream}"
+    pull = pull or f"the rule of {node.op and node.op.name}, given {upstream}"
     if x.shape and x.shape != node.shape and pull.startswith("sum("):
         pull += f" → {shape_text(x.shape)}"
-    value = summary(c, norm=True).text
-    total = summary(after, norm=True).text
-    adds = "" if before is None else _sum(before, c, total)
+    after = c if before is None else before.gradient + c
+    value, total = summary(c, norm=True).text, summary(after, norm=True).text
     return Share(
         node=x,
-        name=names[id(x)],
+        name=name,
+        symbol=start + name,
         rule=shorten(rule, LONG),
         rule_numbers=shorten(rule_numbers, LONG),
         pull=shorten(pull, LONG),
         pull_numbers=pull_numbers,
         value=value,
-        adds=adds,
+        adds=_sum(before.grad, value, total) if before else "",
         grad=total,
-        arrived=counts[0],
-        expected=counts[1],
+        arrived=before.arrived + 1 if before else 1,
+        expected=due,
         gradient=after,
     )
 
@@ -220,9 +201,8 @@ def _evaluated(node: Node, index: int, local: str, slope: str) -> str:
     return slope if text.strip("()") in ("", slope) else f"{text} = {slope}"
 
 
-def _sum(before: Any, c: Any, total: str) -> str:
+def _sum(first: str, second: str, total: str) -> str:
     """`0.4 − 0.1 → 0.3`; of arrays too large to print, the norms."""
-    first, second = summary(before, norm=True).text, summary(c, norm=True).text
     if first.startswith("norm"):
         return f"{first} and {second}, added entry by entry → {total}"
     if second.startswith("−"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from ..graph.names import name_all
@@ -30,10 +31,8 @@ _PAPER = (  # how transposing, indexing and broadcasting are written by hand
 
 
 def written(write: Callable[..., str], *args: Any, **options: Any) -> str:
-    """An op or a rule as text, or nothing: a user's rule may compute on numbers only.
-
-    `(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ on paper, and so on for vectors and repetition.
-    """
+    """An op or a rule as on paper, where `(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ, and so on for
+    vectors and repetition; or nothing: a user's rule may compute on numbers only."""
     try:
         text = _SIGN.sub(MINUS, write(*args, **options))
     except (TypeError, ValueError, AttributeError, NotImplementedError):
@@ -62,18 +61,15 @@ def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int,
     p₁ for leaves, c₁ for constants."""
     known = {key: shorten(str(name), 24) or "?" for key, name in names.items()}
     taken = set(known.values())
-    counts = {"t": 0, "p": 0, "c": 0}
+    counts = {letter: count(1) for letter in "tpc"}
 
     def fresh(letter: str) -> str:
-        while True:
-            counts[letter] += 1
-            name = letter + str(counts[letter]).translate(_SUBSCRIPTS)
-            if name not in taken:
-                return name
+        found = (letter + str(k).translate(_SUBSCRIPTS) for k in counts[letter])
+        return next(name for name in found if name not in taken)
 
     for node in order:
         for x in (*node.inputs, node):
-            if id(x) in known or isinstance(x, (int, float)):
+            if id(x) in known:
                 continue
             if isinstance(x, Node):
                 known[id(x)] = fresh("t" if x.op else "c" if x.constant else "p")

@@ -10,6 +10,7 @@ from pathlib import Path
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file beside its place and rename it there: a full disk, Ctrl-C or two writers at once
     leave the old file or a whole new one."""
+    path = path.resolve()  # of a link, the file
     data = content.encode() if isinstance(content, str) else content
     handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

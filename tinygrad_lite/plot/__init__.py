@@ -1,7 +1,5 @@
-"""Plots of training, gradients and decisions, with matplotlib (the extra `plot`).
-
-Every function draws into `ax` or into a new figure, returns the Axes, and never shows a window.
-"""
+"""Plots of training, gradients and decisions, with matplotlib (the extra `plot`). Every function
+draws into `ax` or into a new figure, returns the Axes, and never shows a window."""
 
 from ..graph.public import present
 from .boundary import decision_boundary

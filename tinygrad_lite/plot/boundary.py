@@ -10,8 +10,9 @@ import numpy as np
 
 from ..graph.context import no_grad
 from ..graph.node import Scalar, raw
-from .canvas import COLOURS, MARKERS, axes, matplotlib
-from .sources import numbers, parameters_of
+from .canvas import COLOURS, MARKERS, axes, matplotlib, numbers, parameters_of
+
+_POINTS = {"s": 26, "edgecolors": "white", "linewidths": 0.6, "zorder": 3}
 
 
 def decision_boundary(
@@ -42,39 +43,26 @@ def decision_boundary(
     classes = np.unique(labels)
     margin = 0.12 * np.maximum(np.ptp(points, axis=0), 1e-12)
     (left, bottom), (right, top) = points.min(axis=0) - margin, points.max(axis=0) + margin
-    across, up = np.meshgrid(
-        np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
-    )
+    sides = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
+    across, up = np.meshgrid(*sides)
     scores = _scores(model, np.column_stack([across.ravel(), up.ravel()]), each)
     ax = axes(ax, (5.2, 4.2))
+    count = 2 if scores.ndim == 1 else scores.shape[1]
+    if len(classes) > count:
+        given = "one score per point; the model should return one score per class"
+        if scores.ndim > 1:
+            given = f"{count} scores per point"
+        raise ValueError(f"decision_boundary: {len(classes)} classes, but {given}")
     if scores.ndim == 1:
-        if len(classes) > 2:
-            raise ValueError(
-                f"decision_boundary: {len(classes)} classes, but one score per point; the model "
-                "should return one score per class"
-            )
         _score_field(ax, across, up, scores.reshape(across.shape), threshold)
     else:
-        if len(classes) > scores.shape[1]:
-            raise ValueError(
-                f"decision_boundary: {len(classes)} classes, but {scores.shape[1]} scores per point"
-            )
-        for k in range(scores.shape[1]):
+        for k in range(count):
             lead = scores[:, k] - np.delete(scores, k, axis=1).max(axis=1)
             _region(ax, across, up, lead.reshape(across.shape), COLOURS[k % len(COLOURS)])
     for k, label in enumerate(classes):
-        chosen = points[labels == label]
-        ax.scatter(
-            chosen[:, 0],
-            chosen[:, 1],
-            s=26,
-            c=COLOURS[k % len(COLOURS)],
-            marker=MARKERS[k % len(MARKERS)],
-            edgecolors="white",
-            linewidths=0.6,
-            label=str(label),
-            zorder=3,
-        )
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
+        x, height = points[labels == label].T
+        ax.scatter(x, height, c=colour, marker=marker, label=str(label), **_POINTS)
     ax.legend(title="class", loc="best", framealpha=0.9)
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="x₁", ylabel="x₂")
     return ax
@@ -85,9 +73,8 @@ def _score_field(ax: Any, across: Any, up: Any, field: Any, threshold: float) ->
     distance = field - threshold
     bound = float(np.nanmax(np.abs(distance))) if np.isfinite(distance).any() else 0.0
     bound = bound if isfinite(bound) and bound > 0 else 1.0
-    blend = matplotlib("colors").LinearSegmentedColormap.from_list(
-        "two classes", [COLOURS[0], "#ffffff", COLOURS[1]]
-    )
+    colours = [COLOURS[0], "#ffffff", COLOURS[1]]
+    blend = matplotlib("colors").LinearSegmentedColormap.from_list("two classes", colours)
     levels = np.linspace(-bound, bound, 13)
     ax.contourf(across, up, distance, levels=levels, cmap=blend, alpha=0.45, extend="both")
     if distance.min() < 0 < distance.max():

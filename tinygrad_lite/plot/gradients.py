@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,25 +13,12 @@ from ..backprop.flow import sweep
 from ..graph.backend import namespace
 from ..graph.names import name_all
 from ..graph.node import Node, topological_order
-from .canvas import COLOURS, axes
-from .sources import numbers, parameters_of
+from .canvas import COLOURS, axes, beside, numbers, parameters_of
 
 ROWS = 24  # the most bars in one picture; more are grouped by name
 
 
-@dataclass
-class _Row:
-    """One bar: the root sum of squares of the gradients of all that share a label."""
-
-    label: str
-    squares: float = 0.0
-    reached: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    def add(self, grad: Any) -> None:
-        if grad is not None:
-            self.reached = True
-            self.squares += float(np.sum(numbers(grad, self.label) ** 2))
+Rows = dict[str, list[Any]]  # one bar each: the gradients (None: not reached) that share a label
 
 
 def gradient_flow(source: Any, *, ax: Any = None, saturated: float = 0.01) -> Any:
@@ -47,43 +32,40 @@ def gradient_flow(source: Any, *, ax: Any = None, saturated: float = 0.01) -> An
     `backward()` never reached, is said so.
     Raises `ValueError` when there is nothing to show.
     """
+    rows: Rows = {}
+    notes: dict[str, list[str]] = {}
     if isinstance(source, Node) and source.op is not None:
-        rows = _loss_rows(source, saturated)
+        rows, notes = _loss_rows(source, saturated)
     else:
         named = parameters_of(source)
         groups = _grouped(named)
-        by_group = {group: _Row(group) for group in groups.values()}
         for name, parameter in named.items():
-            by_group[groups[name]].add(parameter.grad)
-        rows = list(by_group.values())
+            rows.setdefault(groups[name], []).append(parameter.grad)
     if not rows:
         raise ValueError(
             "gradient_flow: no parameters; pass a module, a list of nodes, or the loss"
         )
-    norms = np.sqrt([row.squares for row in rows])
-    positive = norms[np.isfinite(norms) & (norms > 0)]
+    found = {label: [g for g in grads if g is not None] for label, grads in rows.items()}
+    squares = [[np.sum(numbers(g, label) ** 2) for g in grads] for label, grads in found.items()]
+    norms = np.sqrt([sum(parts, 0.0) for parts in squares])
+    shown = np.isfinite(norms) & (norms > 0)
+    positive = norms[shown]
     floor = 10.0 ** (np.floor(np.log10(positive.min())) - 1) if positive.size else 0.1
     top = 10.0 ** np.ceil(np.log10(positive.max()) + 0.01) if positive.size else 1.0
     ax = axes(ax, (6.4, 0.8 + 0.3 * len(rows)))
     places = np.arange(len(rows))
-    widths = np.where(np.isfinite(norms) & (norms > 0), norms, floor)
-    hatches = ["//" if row.notes else "" for row in rows]
-    colours = [COLOURS[1] if row.notes else COLOURS[0] for row in rows]
+    widths = np.where(shown, norms, floor)
+    hatches = ["//" if notes.get(label) else "" for label in rows]
+    colours = [COLOURS[bool(notes.get(label))] for label in rows]
     ax.barh(places, widths, left=0, color=colours, hatch=hatches, edgecolor="white", height=0.7)
     ax.set_xscale("log")
     ax.set_xlim(floor, top * 10 ** (0.45 * np.log10(top / floor)))
-    for place, row, norm, width in zip(places, rows, norms, widths, strict=True):
-        if not row.reached:
+    for place, label, norm, width in zip(places, rows, norms, widths, strict=True):
+        said = f"{norm:.3g}" if norm else "0: no signal arrives"
+        if not found[label]:
             said = "no gradient: backward() did not reach it"
-        elif not isfinite(norm):
-            said = f"{norm}"
-        else:
-            said = f"{norm:.3g}" if norm else "0: no signal arrives"
-        said = ", ".join([said, *row.notes])
-        ax.annotate(
-            said, (width, place), (4, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    ax.set_yticks(places, [row.label for row in rows])
+        beside(ax, ", ".join([said, *notes.get(label, ())]), (width, place), 4, fontsize=8)
+    ax.set_yticks(places, list(rows))
     ax.invert_yaxis()
     ax.set(xlabel="norm of the gradient", title="Gradient flow")
     return ax
@@ -93,15 +75,15 @@ def _grouped(names: Iterable[str]) -> dict[str, str]:
     """name -> its group; dotted names are cut short until at most ROWS groups are left."""
     parts = {name: name.split(".") for name in names}
     depth = max(map(len, parts.values()), default=1)
-    groups = dict(zip(parts, parts, strict=True))
+    groups = {name: name for name in parts}
     while depth > 1 and len(set(groups.values())) > ROWS:
         depth -= 1
         groups = {name: ".".join(part[:depth]) for name, part in parts.items()}
     return groups
 
 
-def _loss_rows(loss: Node, saturated: float) -> list[_Row]:
-    """Rows for the leaves and the activations of a loss, in forward order."""
+def _loss_rows(loss: Node, saturated: float) -> tuple[Rows, dict[str, list[str]]]:
+    """Rows for the leaves and the activations of a loss, in forward order, and notes on these."""
     if loss.shape and int(np.prod(loss.shape)) != 1:
         raise ValueError(f"gradient_flow: the loss must be a scalar, got shape {loss.shape}")
     cotangents = sweep(loss, namespace(loss.data).ones_like(loss.data))
@@ -126,29 +108,22 @@ def _loss_rows(loss: Node, saturated: float) -> list[_Row]:
             found.append((at, name or ".".join(scope), "" if name else node.op.name, node))
     found.sort(key=lambda item: item[0])
     groups = _grouped(place for _, place, _, _ in found)
-    rows: dict[str, _Row] = {}
+    rows: Rows = {}
     inside: dict[str, dict[Any, list[np.ndarray[Any, Any]]]] = {}  # label, unit: slopes
     for _, place, activation, node in found:
         label = ".".join(filter(None, (groups[place], activation)))
-        rows.setdefault(label, _Row(label)).add(cotangents[node])
+        rows.setdefault(label, []).append(cotangents[node])
         if node.op is not None:
             unit = id(node) if node.shape else node.scope
             inside.setdefault(label, {}).setdefault(unit, []).append(numbers(slope(node, 0), label))
-    for label, units in inside.items():
-        largest = np.concatenate([_units(slopes) for slopes in units.values()])
-        rows[label].notes = _verdict(largest, saturated)
-    return list(rows.values())
+    return rows, {key: _verdict(units.values(), saturated) for key, units in inside.items()}
 
 
-def _units(slopes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """The largest |slope| of each unit: over samples, which are all axes but the last."""
-    table = np.abs(np.stack([np.atleast_1d(s) for s in slopes]))
-    largest: np.ndarray[Any, Any] = table.reshape(-1, table.shape[-1]).max(axis=0)
-    return largest
-
-
-def _verdict(largest: np.ndarray[Any, Any], saturated: float) -> list[str]:
-    dead = int(np.sum(largest == 0))
-    flat = int(np.sum((largest > 0) & (largest < saturated)))
-    counts = ((dead, "dead"), (flat, "saturated"))
+def _verdict(units: Iterable[Sequence[np.ndarray[Any, Any]]], saturated: float) -> list[str]:
+    """How many units are dead and how many saturated, by the largest |slope| of each: over samples,
+    which are all axes but the last."""
+    tables = [np.abs(np.stack([np.atleast_1d(s) for s in slopes])) for slopes in units]
+    largest = np.concatenate([table.reshape(-1, table.shape[-1]).max(axis=0) for table in tables])
+    flat = (largest > 0) & (largest < saturated)
+    counts = ((np.sum(largest == 0), "dead"), (np.sum(flat), "saturated"))
     return [f"{n} of {largest.size} {word}" for n, word in counts if n]

@@ -8,8 +8,7 @@ import numpy as np
 
 from ..graph.names import name_all
 from ..graph.node import Node
-from .canvas import axes, matplotlib
-from .sources import numbers
+from .canvas import axes, matplotlib, numbers
 
 
 def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
@@ -37,8 +36,7 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
     if not matrix.size:
         raise ValueError(f"plot.jacobian: nothing to draw, shape {matrix.shape}")
     finite = np.isfinite(matrix)
-    bound = float(np.abs(matrix[finite]).max()) if finite.any() else 0.0
-    bound = bound or 1.0
+    bound = float(np.abs(matrix[finite]).max(initial=0.0)) or 1.0
     ax = axes(ax, (5.2, 4.2))
     colours = matplotlib().get_cmap("PuOr").with_extremes(bad="#9a9a9a")
     shown = np.ma.masked_invalid(matrix)
@@ -54,15 +52,8 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
             axis.set_ticks(range(count))
     if matrix.size <= 144 and max(matrix.shape) <= 16:
         for (i, j), entry in np.ndenumerate(matrix):
-            dark = abs(entry) > 0.6 * bound
-            ax.text(
-                j,
-                i,
-                f"{entry:.2g}".replace("-", "−"),
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if dark else "#888888" if entry == 0 else "black",
-            )
+            colour = "#888888" if entry == 0 else "black"
+            style = {"color": "white" if abs(entry) > 0.6 * bound else colour, "fontsize": 8}
+            ax.text(j, i, f"{entry:.2g}".replace("-", "−"), ha="center", va="center", **style)
     ax.figure.colorbar(image, ax=ax)
     return ax

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .canvas import COLOURS, DASHES, MARKERS, axes
-from .sources import numbers
+from .canvas import COLOURS, DASHES, MARKERS, axes, beside, numbers
 
 
 def history(
@@ -29,16 +28,9 @@ def history(
         ax.plot(steps, curve, dash, label=name, color=colour, marker=marker, linewidth=1.6)
         if seen.any():
             last = int(np.flatnonzero(seen)[-1])
-            ax.annotate(
-                f"{name} {curve[last]:.3g}" if len(curves) > 1 else f"{curve[last]:.3g}",
-                (last, curve[last]),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9,
-                color=colour,
-                annotation_clip=False,
-            )
+            text = f"{name} {curve[last]:.3g}" if len(curves) > 1 else f"{curve[last]:.3g}"
+            style = {"fontsize": 9, "color": colour, "annotation_clip": False}
+            beside(ax, text, (last, curve[last]), 5, **style)
     if log:
         ax.set_yscale("log")
     ax.set(xlabel=xlabel, ylabel=ylabel if len(curves) == 1 else "")

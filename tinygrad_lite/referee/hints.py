@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -27,38 +26,32 @@ class Trial:
     probe: Probe
     dys: list[np.ndarray]
     graph: Graph | None
-    expected: np.ndarray | None
-    off: np.ndarray | None = None
+    expected: np.ndarray
     wrong: bool = False
     elsewhere: bool = False
     error: float = 0.0
     caught: float = 0.0
     judged: int = 0
-    kinks: int = 0
-    excused: set[tuple[int, ...]] = field(default_factory=set)
+    kinked: set[tuple[int, ...]] = field(default_factory=set)
 
     def settle(self, off: np.ndarray, distance: np.ndarray, bound: np.ndarray) -> None:
         """Take in which entries are off, by how much, and the bounds they were held to."""
-        assert self.expected is not None
         known = ~np.isnan(self.expected)
-        for index in self.excused:
+        for index in self.kinked:
             known[index] = False
         size = float(np.max(np.abs(self.expected[known]), initial=0.0)) or 1.0
-        self.off = off
-        self.wrong = bool(off.any())
-        self.judged = int(known.sum())
-        if self.judged:
-            self.error = float(np.max(distance[known])) / size
-            self.caught = float(np.max(bound[known])) / size
+        self.off, self.wrong, self.judged = off, bool(off.any()), int(known.sum())
+        self.error = float(np.max(distance[known], initial=0.0)) / size
+        self.caught = float(np.max(bound[known], initial=0.0)) / size
 
 
 def explain(trials: list[Trial], function: Function) -> tuple[str, str]:
     """The kind of the error in one input's gradient, and a sentence or two about it."""
     wrong = [t for t in trials if t.wrong]
     right = [t for t in trials if not t.wrong]
-    shape = next((t for t in wrong if t.claim.shape != t.x.shape), None)
-    if shape is not None:
-        return _shape(shape)
+    for trial in wrong:
+        if trial.claim.shape != trial.x.shape:
+            return _shape(trial)
     first = wrong[0]
     kind, what = _what(wrong)
     if kind in ("other", "constant-scale"):
@@ -71,27 +64,19 @@ def _shape(trial: Trial) -> tuple[str, str]:
     claim, wanted = trial.claim.shape, trial.x.shape
     told = f"backward gives shape {claim}; {trial.name} has shape {wanted}"
     if claim == wanted[::-1]:
-        if trial.expected is None or np.allclose(trial.claim.T, trial.expected, rtol=1e-4):
-            return "transpose", f"{told}: it is transposed."
-        return "shape", f"{told}."
-    extra = len(claim) - len(wanted)
-    if extra >= 0:
-        axes = broadcast_axes(claim, wanted)
-        summed = trial.claim.sum(axis=axes)
-        if axes and summed.size == trial.x.size:
-            return (
-                "missing-broadcast-sum",
-                f"{told}: forward repeats it, so the gradient is to be summed over "
-                f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}.",
-            )
+        known = np.isnan(trial.expected) | np.isclose(trial.claim.T, trial.expected, rtol=1e-4)
+        return ("transpose", f"{told}: it is transposed.") if known.all() else ("shape", f"{told}.")
+    axes = broadcast_axes(claim, wanted) if len(claim) >= len(wanted) else ()
+    if axes and trial.claim.sum(axis=axes).size == trial.x.size:
+        over = f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}"
+        why = f"forward repeats it, so the gradient is to be summed over {over}"
+        return "missing-broadcast-sum", f"{told}: {why}."
     return "shape", f"{told}."
 
 
 def _where(trial: Trial) -> str:
     if trial.elsewhere:
         return f"On {_title(trial)}, an entry outside the sample: a random direction disagrees"
-    assert trial.expected is not None
-    assert trial.off is not None
     gap = np.where(trial.off, np.abs(trial.claim - trial.expected), -1.0)
     gap = np.where(np.isnan(gap), np.inf, gap)
     index = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
@@ -131,7 +116,7 @@ def _only_where(wrong: list[Trial], right: list[Trial], sign: int) -> bool:
     """Whether every wrong entry has x of that sign, and entries of the other sign are right."""
     bad = good = other = 0
     for t in (*wrong, *right):
-        if t.off is None or t.expected is None or t.elsewhere:
+        if t.elsewhere:
             return False
         mine = t.x * sign > 0
         known = ~np.isnan(t.expected)
@@ -143,10 +128,8 @@ def _only_where(wrong: list[Trial], right: list[Trial], sign: int) -> bool:
 
 def _right_when_uniform(trial: Trial, function: Function) -> bool:
     given = trial.probe
-    if trial.elsewhere or trial.off is None:
-        return False
     ones = [np.ones_like(d) for d in trial.dys]
-    if all(d.size == 1 for d in ones):
+    if trial.elsewhere or all(d.size == 1 for d in ones):
         return False
     index = tuple(np.argwhere(trial.off)[0])
     i = function.names.index(trial.name)
@@ -160,10 +143,8 @@ def _right_when_uniform(trial: Trial, function: Function) -> bool:
         x[index] += t
         ys = function.value(given.moved({i: x}, "").cast(function.wide))[0]
         sides.append(sum(float(np.sum(y)) for y in ys))
-    slope = (sides[0] - sides[1]) / (2 * step)
-    return abs(slope - float(claim[index])) <= 100 * step * max(
-        abs(slope), abs(float(claim[index]))
-    )
+    slope, claimed = (sides[0] - sides[1]) / (2 * step), float(claim[index])
+    return abs(slope - claimed) <= 100 * step * max(abs(slope), abs(claimed))
 
 
 def _diagnosis(trial: Trial, function: Function) -> tuple[str, str] | None:
@@ -185,30 +166,24 @@ def _diagnosis(trial: Trial, function: Function) -> tuple[str, str] | None:
 
 def _what(wrong: list[Trial]) -> tuple[str, str]:
     """By what the claim differs, when one number says it."""
-    ratios: list[Any] = []
-    for t in wrong:
-        if t.off is None or t.expected is None or t.elsewhere:
-            return "other", ""
-        with np.errstate(all="ignore"):
-            found = (t.claim / t.expected)[t.off]
-        ratios.append(found[np.isfinite(found)])
-    everything = np.concatenate(ratios)
-    if not everything.size:
+    if any(t.elsewhere for t in wrong):
         return "other", ""
-    if all(r.size and np.ptp(r) <= 1e-3 * abs(r[0]) for r in ratios):
-        each = [float(r[0]) for r in ratios]
-        rows = [t.probe.rows for t in wrong]
-        if len(set(rows)) > 1 or (rows[0] > 1 and max(rows) > 2):
-            if all(abs(c * n - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
-                return "mean-vs-sum", "It is 1/n of the gradient, n the length of the first axis"
-            if all(abs(c / n - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
-                return "mean-vs-sum", "It is n times the gradient, n the length of the first axis"
-        c = each[0]
-        if max(each) - min(each) <= 1e-3 * abs(c):
-            if abs(c + 1) < 1e-3:
-                return "sign", "It is -1 times the gradient: the sign is flipped"
-            if abs(c) < 1e-9:
-                return "missing-term", "It is 0 there"
-            kind = "constant-scale"
-            return kind, f"It is {c:.4g} times the gradient"
-    return "other", ""
+    with np.errstate(all="ignore"):
+        found = [(t.claim / t.expected)[t.off] for t in wrong]
+    ratios = [r[np.isfinite(r)] for r in found]
+    if not all(r.size and np.ptp(r) <= 1e-3 * abs(r[0]) for r in ratios):
+        return "other", ""
+    each, rows = [float(r[0]) for r in ratios], [t.probe.rows for t in wrong]
+    if len(set(rows)) > 1 or (rows[0] > 1 and max(rows) > 2):
+        for power, times in ((-1, "1/n of"), (1, "n times")):
+            if all(abs(c / n**power - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
+                n = "n the length of the first axis"
+                return "mean-vs-sum", f"It is {times} the gradient, {n}"
+    c = each[0]
+    if max(each) - min(each) > 1e-3 * abs(c):
+        return "other", ""
+    if abs(c + 1) < 1e-3:
+        return "sign", "It is -1 times the gradient: the sign is flipped"
+    if abs(c) < 1e-9:
+        return "missing-term", "It is 0 there"
+    return "constant-scale", f"It is {c:.4g} times the gradient"

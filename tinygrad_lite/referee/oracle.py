@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import differences
-from ..check.compare import MARGIN, tolerance
+from ..check.claims import MARGIN, tolerance
 from ..check.tape import Tape
 from ..tensor import Tensor
 from .hints import Graph, Trial
-from .probes import Function, Probe
+from .probes import Function, Probe, size_of
 
 ROUNDINGS = 3  # draws from which the conditioning is measured
 NUDGE = 1e-6  # the relative size of those draws
@@ -63,14 +63,12 @@ class Oracle:
             return float(sum(np.sum(d * y) for d, y in zip(self.dys, ys, strict=True)))
 
         phi(0.0)
-        size = float(np.sqrt(np.mean(x * x))) if x.size else 1.0
-        scale = (size or 1.0) / max(1.0, float(np.linalg.norm(direction)))
+        scale = size_of(x) / max(1.0, float(np.linalg.norm(direction)))
         return differences.slope(phi, scale, first=first, eps=self.precision)
 
     def _agrees(self, i: int) -> bool:
         """Whether differences along a random direction confirm the engine for input i."""
-        assert self.exact is not None
-        if not self.probe.floats[i]:
+        if self.exact is None or not self.probe.floats[i]:
             return True
         direction = np.asarray(self.rng.normal(size=self.probe.values[i].shape))
         slope = self.along(i, direction, first=differences.FIRST_STEP)
@@ -105,17 +103,13 @@ class Oracle:
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
         """Hold one claimed gradient against the reference."""
+        x = self.probe.values[i]
+        expected = np.full(x.shape, np.nan) if self.exact is None else self.exact[i]
         trial = Trial(
-            name=self.function.names[i],
-            dtype=dtype,
-            claim=claim.astype(np.float64),
-            x=self.probe.values[i],
-            probe=self.probe,
-            dys=self.dys,
-            graph=self.graph,
-            expected=None if self.exact is None else self.exact[i],
+            *(self.function.names[i], dtype, claim.astype(np.float64), x),
+            *(self.probe, self.dys, self.graph, expected),
         )
-        if claim.shape != trial.x.shape:
+        if claim.shape != x.shape:
             trial.wrong = True
         elif self.exact is not None:
             self._against_engine(i, trial, eps)
@@ -125,41 +119,34 @@ class Oracle:
 
     def _against_engine(self, i: int, trial: Trial, eps: float) -> None:
         expected = trial.expected
-        assert expected is not None
         bound = tolerance(self.spread[i] + np.abs(expected), eps, None, expected)
         off = ~(np.abs(trial.claim - expected) <= bound)
         for index in map(tuple, np.argwhere(off)[:200]):
             slope = self.entry(i, index, first=differences.FIRST_STEP)
             if not slope.known or slope.distance(float(trial.claim[index])) <= bound[index]:
                 off[index] = False
-                trial.kinks += 1
-                trial.excused.add(index)
+                trial.kinked.add(index)
         trial.settle(off, np.abs(trial.claim - expected), bound)
 
     def _against_differences(self, i: int, trial: Trial, spread: np.ndarray, eps: float) -> None:
-        claim, shape = trial.claim, trial.claim.shape
-        everywhere = list(np.ndindex(*shape))
-        chosen = everywhere
+        claim, shape, expected = trial.claim, trial.claim.shape, trial.expected
+        everywhere = chosen = list(np.ndindex(*shape))
         if len(everywhere) > self.entries:
             picks = self.rng.choice(len(everywhere), size=self.entries, replace=False)
             chosen = [everywhere[k] for k in picks]
-        expected = np.full(shape, np.nan)
-        bound, distance = np.zeros(shape), np.zeros(shape)
-        off = np.zeros(shape, dtype=bool)
+        bound, distance, off = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
         for index in chosen:
             slope = self.entry(i, index, first=differences.FIRST_STEP)
             slack = MARGIN * eps * (abs(slope.value) + spread[index])
             if slope.known and not slope.distance(float(claim[index])) <= slack:
                 slope = self.entry(i, index, first=0.3 * differences.FIRST_STEP)  # cry wolf twice
             if not slope.known or not slope.smooth:
-                trial.kinks += 1
-                trial.excused.add(index)
+                trial.kinked.add(index)
             if not slope.known:
                 continue
             expected[index], bound[index] = slope.value, slack + slope.error
             distance[index] = slope.distance(float(claim[index]))
             off[index] = not distance[index] <= slack
-        trial.expected = expected
         trial.settle(off, distance, bound)
         if len(chosen) < len(everywhere) and not off.any():
             direction = np.asarray(self.rng.normal(size=shape))

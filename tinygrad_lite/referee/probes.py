@@ -63,7 +63,7 @@ class Probe:
     title: str
     templates: tuple[Any, ...]
     values: tuple[Any, ...]
-    own: bool  # whether the user gave these values
+    own: bool = False  # whether the user gave these values
 
     def cast(self, dtype: str) -> tuple[Any, ...]:
         """Fresh inputs for one call, in the user's library."""
@@ -88,7 +88,7 @@ class Probe:
         values = tuple(
             np.asarray(changes[i]) if i in changes else v for i, v in enumerate(self.values)
         )
-        return Probe(title, self.templates, values, own=False)
+        return Probe(title, self.templates, values)
 
 
 def probe(templates: Any, title: str) -> Probe:
@@ -100,12 +100,18 @@ def probe(templates: Any, title: str) -> Probe:
         to_numpy(x, f"input {i}").astype(np.float64) if is_differentiable(x) else _Constant
         for i, x in enumerate(given)
     )
-    if not any(isinstance(v, np.ndarray) for v in values):
+    made = Probe(title, given, values, own=True)
+    if not any(made.floats):
         raise TypeError("check_function: no input is a float or an array of floats")
     for i, v in enumerate(values):
         if isinstance(v, np.ndarray) and not np.isfinite(v).all():
             raise ValueError(f"check_function: input {i} of {title} holds a NaN or an infinity")
-    return Probe(title, given, values, own=True)
+    return made
+
+
+def size_of(v: np.ndarray) -> float:
+    """The root of an array's mean square, 1 where that is 0."""
+    return (float(np.sqrt(np.mean(v * v))) if v.size else 1.0) or 1.0
 
 
 class _Constant:
@@ -131,11 +137,8 @@ def variations(given: Probe, fixed: Sequence[int], rng: np.random.Generator) -> 
     """Other inputs of the same kind: redrawn with mixed signs, larger, and with one row."""
     free = [i for i, d in enumerate(given.floats) if d and i not in fixed]
     for title, factor in (("redrawn", 1.0), ("redrawn larger", 3.0)):
-        changes = {}
-        for i in free:
-            v = given.values[i]
-            size = float(np.sqrt(np.mean(v * v))) if v.size else 1.0
-            changes[i] = np.asarray(rng.normal(size=v.shape) * (size or 1.0) * factor)
+        values = {i: given.values[i] for i in free}
+        changes = {i: rng.normal(size=v.shape) * size_of(v) * factor for i, v in values.items()}
         yield given.moved(changes, title)
     rows = _one_row(given)
     if rows is not None:
@@ -155,7 +158,7 @@ def _one_row(given: Probe) -> Probe | None:
         v[:1] if s and isinstance(v, np.ndarray) else v
         for v, s in zip(given.values, shared, strict=True)
     )
-    return Probe("the first row", templates, values, own=False)
+    return Probe("the first row", templates, values)
 
 
 @dataclass
@@ -173,24 +176,18 @@ class Function:
 
     def value(self, arguments: tuple[Any, ...]) -> tuple[list[np.ndarray], Any, list[Any]]:
         """The outputs as NumPy, the cache (`NO_CACHE` when there is none), the raw outputs."""
-        if self.backward is None:
-            for x in arguments:
-                if is_differentiable(x):
-                    if not hasattr(x, "requires_grad_"):
-                        raise TypeError("check_function: backward=None needs PyTorch tensors")
-                    x.requires_grad_(True)
+        for x in filter(is_differentiable, arguments) if self.backward is None else ():
+            if not hasattr(x, "requires_grad_"):
+                raise TypeError("check_function: backward=None needs PyTorch tensors")
+            x.requires_grad_(True)
         result = self.forward(*arguments)
         if isinstance(result, (tuple, list)):
             raw, rest = list(result[: self.outputs]), result[self.outputs :]
-            if len(raw) < self.outputs:
-                raise ValueError(
-                    f"check_function: forward gives {len(raw)} of {self.outputs} outputs"
-                )
             cache = NO_CACHE if not rest else rest[0] if len(rest) == 1 else tuple(rest)
-        elif self.outputs == 1:
-            raw, cache = [result], NO_CACHE
         else:
-            raise ValueError(f"check_function: forward gives 1 of {self.outputs} outputs")
+            raw, cache = [result], NO_CACHE
+        if len(raw) < self.outputs:
+            raise ValueError(f"check_function: forward gives {len(raw)} of {self.outputs} outputs")
         return [to_numpy(y, "the result of forward") for y in raw], cache, raw
 
     def gradients(

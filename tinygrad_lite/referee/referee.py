@@ -4,16 +4,58 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ..check.findings import Findings, Judged, Line
 from .hints import Trial, explain
 from .oracle import Oracle
 from .probes import Function, Probe, given_probes, is_differentiable, variations
-from .report import FunctionFinding, FunctionReport
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FunctionFinding(Judged):
+    """What is to be said about the gradient of one input.
+
+    `verdict`, `kind` and `explanation` are as in `Finding`. `error` is the largest error, relative
+    to the largest entry of the gradient; `caught` maps each dtype to the smallest such error that
+    would have been called wrong. `kinks` counts entries left out because the derivative jumps there
+    (a claim between the slopes from both sides is accepted), `entries` those that were judged.
+    """
+
+    error: float
+    caught: Mapping[str, float]
+    entries: int
+    kinks: int
+
+    def message(self) -> str:
+        """What the report's line says after the verdict."""
+        if not self:
+            return self.explanation
+        caught = " or ".join(f"{e:.0e} ({dtype})" for dtype, e in self.caught.items())
+        kinks = f"; {self.kinks} at a kink, where any slope between is right" if self.kinks else ""
+        return (
+            f"{self.entries} entries, largest relative error {self.error:.0e}; an error of "
+            f"{caught} would have been caught{kinks}"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FunctionReport(Findings[FunctionFinding]):
+    """The findings, one per input. Truthy when every gradient is right."""
+
+    reference: str
+    tried: str
+    notes: tuple[str, ...] = ()
+    title: ClassVar[str] = "the backward pass is wrong"
+
+    def below(self) -> list[Line]:
+        """The notes, what was tried, and what it was held against."""
+        tried = ("tried: ", f"{self.tried}; reference: {self.reference}")
+        return [*(("note: ", note) for note in self.notes), tried]
 
 
 def check_function(
@@ -107,22 +149,15 @@ class _Referee:
             return
         again = self.function.value(probe.cast(self.function.wide))[0]
         if not all(np.array_equal(a, b) for a, b in zip(ys, again, strict=True)):
-            raise ValueError(
-                "check_function: forward gives another result on the same inputs (dropout?); fix "
-                "the seed inside it"
-            )
+            told = "check_function: forward gives another result on the same inputs (dropout?)"
+            raise ValueError(f"{told}; fix the seed inside it")
         upstream = [np.asarray(self.rng.normal(size=y.shape)) for y in ys]
         self.titles.append(probe.title)
         self._notice_writing(probe, upstream)
         for dtype in self.dtypes:
-            rounded = probe.moved(
-                {
-                    i: v.astype(dtype).astype(np.float64)
-                    for i, v in enumerate(probe.values)
-                    if probe.floats[i]
-                },
-                probe.title,
-            )
+            floats = (i for i, d in enumerate(probe.floats) if d)
+            coarse = {i: probe.values[i].astype(dtype).astype(np.float64) for i in floats}
+            rounded = probe.moved(coarse, probe.title)
             if all(np.isfinite(v).all() for v in rounded.values if isinstance(v, np.ndarray)):
                 dys = [d.astype(dtype).astype(np.float64) for d in upstream]
                 self._compare(rounded, dys, dtype)
@@ -148,12 +183,10 @@ class _Referee:
         )
         self.references.add(oracle.kind)
         for i, claim in enumerate(claims):
-            if not probe.floats[i]:
-                continue
-            if claim is None:
+            if claim is None and probe.floats[i]:
                 self.constants.add(i)
-                continue
-            self.trials.append(oracle.judge(i, claim, eps, dtype))
+            elif claim is not None and probe.floats[i]:
+                self.trials.append(oracle.judge(i, claim, eps, dtype))
 
     def _notice_writing(self, probe: Probe, dys: list[np.ndarray]) -> None:
         """Note when forward or backward write into what they were given."""
@@ -173,24 +206,20 @@ class _Referee:
         for name in dict.fromkeys(t.name for t in self.trials):
             mine = [t for t in self.trials if t.name == name]
             wrong = any(t.wrong for t in mine)
-            if not wrong and not any(t.judged or t.kinks for t in mine):
+            if not wrong and not any(t.judged or t.kinked for t in mine):
                 raise ValueError(f"check_function: {name} has no entry that could be judged")
             kind, explanation = explain(mine, self.function) if wrong else ("", "")
             caught: dict[str, float] = {}
             for t in mine:
                 caught[t.dtype] = max(caught.get(t.dtype, 0.0), t.caught)
-            findings.append(
-                FunctionFinding(
-                    name=name,
-                    verdict="wrong" if wrong else "right",
-                    kind=kind,
-                    explanation=explanation,
-                    error=max(t.error for t in mine),
-                    caught=caught,
-                    entries=sum(t.judged for t in mine),
-                    kinks=sum(t.kinks for t in mine),
-                )
+            finding = FunctionFinding(
+                *(name, "wrong" if wrong else "right", kind, explanation),
+                error=max(t.error for t in mine),
+                caught=caught,
+                entries=sum(t.judged for t in mine),
+                kinks=sum(len(t.kinked) for t in mine),
             )
+            findings.append(finding)
         return FunctionReport(
             tuple(findings),
             " and ".join(sorted(self.references)),

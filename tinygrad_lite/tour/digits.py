@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import ops
 from ..graph.context import no_grad
+from ..graph.files import write_whole
 from ..optim.optimizers import SGD
 from ..tensor import Tensor
 
@@ -163,7 +164,7 @@ def fool(network: Network, digits: Digits, folder: Path) -> bool:
     captions = (f"read as {label}", f"read as {reading}")
     print(as_text(images, captions))
     path = folder / "adversarial.svg"
-    path.write_text(as_svg(images, captions), encoding="utf-8")
+    write_whole(path, as_svg(images, captions))
     print(f"\n   X + {size} sign(dJ/dX): no pixel moved by more than {size:.0%} of its range,")
     print(f"   {abs(after - before).mean():.1%} on average. Picture: {path}")
     noise = np.random.default_rng(0).normal(size=gradient.shape)
