@@ -39,15 +39,17 @@ def checkout(tmp_path_factory):
     """A copy of the checkout, as it looks after some use."""
     copy = tmp_path_factory.mktemp("checkout")
     files = run("git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard")
-    names = files.stdout.split("\n") if not files.returncode else map(str, ROOT.rglob("*"))
-    for name in filter(None, names):
-        source = ROOT / name
+    names = files.stdout.split("\n")
+    if files.returncode:  # no checkout, but what is there of one
+        shown = (top for top in ROOT.iterdir() if not top.name.startswith("."))
+        names = [str(path) for top in shown for path in (top, *top.rglob("*"))]
+    for source in (ROOT / name for name in names if name):
         if source.is_file():
             target = copy / source.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     for folder in ("tinygrad_lite_tour", "build", "my_notes"):
-        (copy / folder).mkdir()
+        (copy / folder).mkdir(exist_ok=True)
         (copy / folder / "left.py").write_text("")
     return copy
 
