@@ -86,7 +86,7 @@ def applied(
             total = np.vdot(c, c)  # as `holds_nan` does
             if total == total:
                 return c
-        elif isinstance(c, float) and c == c:  # NumPy's float64 too
+        elif isinstance(c, (float, np.generic)) and c == c:
             return c
         return zero_where_unused(xp, g, c)
     if op.arity is None:

@@ -178,7 +178,8 @@ class Tape:
 
     def _rule(self, node: Node, index: int) -> Rule | None:
         """The rule of a step as a graph of its own: its cotangent, leaves in place of the inputs,
-        and its result. None where nothing is to be seen within."""
+        and its result. None for one that adds and subtracts nothing, so that no digits are lost in
+        it."""
         op = op_of(node)
         if op.elementwise:
             return None
@@ -191,7 +192,9 @@ class Tape:
                     c = contribution(y, index, G, record=True)
             except Exception:
                 c = None  # a rule for raw arrays alone
-            self._rules[node, index] = (G, leaves, c) if isinstance(c, Node) else None
+            steps = topological_order(c) if isinstance(c, Node) else ()
+            loses = any(op_name(step) in ("add", "subtract") for step in steps)
+            self._rules[node, index] = (G, leaves, c) if loses else None
         return self._rules[node, index]
 
     def _shaken(self, rng: np.random.Generator) -> dict[Node, Vector]:

@@ -19,7 +19,6 @@ from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import Op
 
-_FLOAT64 = np.dtype(np.float64)
 _new = object.__new__
 _ndarray = np.ndarray
 
@@ -30,7 +29,8 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
     labels and masks are copied, since their owner may write into them before the sweep.
     """
-    recorded, narrow, arrays, operands = False, False, True, []
+    recorded, differ, arrays, operands = False, False, True, []
+    dtype = None  # of the last array; NumPy has one object for each of its own
     for x in inputs:
         if isinstance(x, Node):
             a = x._data
@@ -47,14 +47,15 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
                 inputs = tuple([a if source is x else source for source in inputs])
         if type(a) is not _ndarray:
             arrays = False
-            narrow = narrow or (type(a) is not float and type(a) is not int)
-        elif a.dtype is not _FLOAT64:
-            narrow = True
+            differ = differ or (type(a) is not float and type(a) is not int)
+        elif (known := a.dtype) is not dtype:
+            differ = differ or dtype is not None
+            dtype = known
         operands.append(a)
-    mixed = narrow and is_mixed(op, operands)
+    mixed = differ and is_mixed(op, operands)
     given = promoted(op, operands) if mixed and arrays else operands
     y = compute(op, inputs, given, params, None if not arrays else np)
-    if type(y) is _ndarray and y.dtype is not _FLOAT64 and not op.plain:
+    if type(y) is _ndarray and y.dtype is not dtype and not op.plain:
         y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
     node._data = y

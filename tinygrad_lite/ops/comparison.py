@@ -123,12 +123,13 @@ def _indicator(xp: Any, mask: Any, x: Any) -> Any:
 
 def indicator(mask: Any, x: Any) -> Any:
     """The same; of floats and NumPy arrays without an op's call, which costs as much again."""
+    if type(x) is np.ndarray is type(mask):
+        total = np.vdot(x, x)  # as `holds_nan` does
+        if total == total:
+            return mask.astype(x.dtype)
+        return _indicator(mask, x)
     if isinstance(x, Scalar):
         x = x._data
     if type(x) is float or isinstance(x, np.generic):
         return (1.0 if mask else 0.0) if x == x else nan
-    if type(mask) is type(x) is np.ndarray:
-        total = np.vdot(x, x)  # as `holds_nan` does
-        if total == total:
-            return mask.astype(x.dtype)
     return _indicator(mask, x)
