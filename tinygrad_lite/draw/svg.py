@@ -14,7 +14,8 @@ from .scene import CELL, HEAD, LABEL, PAD, ROW, Box, Cluster, Edge, Point, Scene
 
 _NOTE = 26.0  # pixels for the line that says what is left out
 _ARROW = 7.0
-_NOT_XML = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Compiled when first used: that takes milliseconds.
+_NOT_XML = "[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def render(scene: Scene, theme: str = "auto") -> str:
@@ -45,7 +46,7 @@ def base_style(root: str) -> str:
 
 def xml(text: str) -> str:
     """`text` escaped for XML content and attributes, without what XML cannot hold."""
-    return html.escape(_NOT_XML.sub("", text))
+    return html.escape(re.sub(_NOT_XML, "", text))
 
 
 def _n(x: float) -> str:
