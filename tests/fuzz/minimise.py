@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .compare import Comparison, Truth, failure, is_steady
+from .compare import Comparison, failure, is_steady
 from .program import Leaf, Program, Step
+from .truth import Truth
 
 
 def minimise(program: Program, comparisons: tuple[Comparison, ...], said: str) -> Program:

@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .compare import Truth, chosen, failure, is_steady
+from .compare import chosen, failure, is_steady
 from .grow import grow
 from .minimise import minimise
 from .program import Program, Step
+from .truth import Truth
 
 
 @dataclass
