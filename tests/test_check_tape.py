@@ -118,3 +118,14 @@ def test_a_factor_close_to_1_is_not_printed_as_1() -> None:
     E = tg.sum(tg.tanh(x) ** 2)
     E.backward()
     assert "yours is (1 + 1e-11) x" in tg.check(E, {x: x.grad * (1 + 1e-11)})["x"].explanation
+
+
+def test_a_gradient_is_as_precise_as_what_it_flows_through() -> None:
+    x = tg.Value(0.3)  # a Python float, beside an array of float32
+    X = np.linspace(-1, 1, 50, dtype=np.float32)
+    E = (tg.tanh(x * X) * X).sum()
+    E.backward()
+    assert tg.check(E, {x: x.grad})
+    assert not tg.check(E, {x: x.grad * 1.001})
+    own = tg.check(tg.tanh(x), {x: (1 - np.tanh(0.3) ** 2) * (1 + 1e-9)})
+    assert not own, "a graph of float64 is judged as before"

@@ -6,7 +6,7 @@ Every unreadable claim gets an error that says the way out.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,19 +56,31 @@ def tolerance(spread: Any, eps: float, rtol: float | None, expected: Any) -> Any
     return np.maximum(found, np.finfo(np.float64).tiny)
 
 
-def _eps(dtype: Any) -> float:
-    """The relative precision of a floating dtype, that of float64 for any other."""
+def _eps(value: Any) -> float:
+    """The relative precision of an array's floating dtype, that of float64 for any other."""
+    dtype = getattr(value, "dtype", None)
     floating = isinstance(dtype, (type, np.dtype)) and np.dtype(dtype).kind == "f"
     return float(np.finfo(dtype if floating else np.float64).eps)
 
 
-class Claim:
-    """One claimed gradient: the user's node, its twin on the tape, and the claimed array."""
+def _precisions(order: Iterable[Node]) -> dict[Node, float]:
+    """How precise a gradient can be: as the coarsest node that it flows through."""
+    found: dict[Node, float] = {}
+    for node in order:
+        eps = found[node] = max(found.get(node, 0.0), _eps(node.data))
+        for x in node.parents():
+            found[x] = max(found.get(x, 0.0), eps)
+    return found
 
-    def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
+
+class Claim:
+    """One claimed gradient: the user's node, its twin on the tape, the claimed array, and how
+    precise the graph is."""
+
+    def __init__(self, name: str, user: Node, node: Node, value: Any, eps: float) -> None:
         self.name, self.user, self.node = name, user, node
         self.value = np.asarray(value, dtype=np.float64)
-        self.eps = max(_eps(getattr(v, "dtype", None)) for v in (user.data, value))
+        self.eps = max(eps, _eps(value))
         self.expected: Any = None
         self.tolerance: Any = None
         self.compared: Comparison | None = None
@@ -112,6 +124,7 @@ def read(
         names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
         names |= {id(node): node.name for node in order if node.name is not None}
     tape = Tape(root, _seed(root, cotangent), names)
+    precisions = _precisions(order)
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
         user = _node(key, order, tape)
@@ -126,7 +139,7 @@ def read(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
-        found[user] = Claim(name, user, twin, _array(value, name))
+        found[user] = Claim(name, user, twin, _array(value, name), precisions[user])
     return tape, list(found.values())
 
 
