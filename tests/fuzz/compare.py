@@ -12,7 +12,7 @@ import numpy as np
 import tinygrad_lite as tg
 
 from .program import Program, weighted
-from .truth import DRAWS, JUMP, JUMPING, Truth
+from .truth import Truth
 
 Nodes = list[Any]
 ROUNDING = 1e-9  # relative to the largest entry, for values and gradients in float64
@@ -20,6 +20,8 @@ SINGLE = 3e-4  # the same where a part is float32
 SECOND = 1e-7  # for second derivatives
 SMALL, SMALL_SINGLE = 1e-3, 1e-2  # what is smaller is compared as if it were this large
 CLAIM_OFF_BY = 1e-6
+JUMP = 1e-6  # a change by so much of the largest entry is a jump, no rounding
+DRAWS, JUMPING = 3, 24  # draws of the noise, and more that look for jumps alone
 
 
 class Mismatch(AssertionError):

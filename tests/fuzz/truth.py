@@ -1,4 +1,4 @@
-"""What PyTorch says about a program, and how far rounding moves that."""
+"""What PyTorch says about a program, exactly or disturbed as by rounding."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from .grow import run_theirs
 from .program import Leaf, Program, Step, is_moving
 from .reference import tensor
 
-JUMP = 1e-6  # a change by so much of the largest entry is a jump, no rounding
 STEEP = 1e8  # times the noise: a step that is moved by more of its largest number jumps
-DRAWS, JUMPING = 3, 24  # draws of the noise, and more that look for jumps alone
 
 
 class Truth:
@@ -69,6 +67,7 @@ class Truth:
         inputs |= {i: self._shaken(x) for i, x in inputs.items() if values[i].requires_grad}
         with _Within(self._shaken):
             moved = run_theirs(step, inputs) - y.detach()
+        moved = moved * tensor(self.draw.choice([-1.0, 1.0], size=tuple(y.shape)))  # a square's too
         parts = [x.abs().max() for x in (y.detach(), *inputs.values()) if x.numel()]
         size = max(map(float, parts), default=0.0)
         return self._shaken(y + torch.where(moved.abs() <= STEEP * self.noise * size, moved, 0.0))
