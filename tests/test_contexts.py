@@ -48,6 +48,12 @@ def test_a_generator_that_is_given_up_does_not_leak():
     assert (tg.Tensor(np.ones(1)) * 2).scope == ()
 
 
+@pytest.mark.parametrize("switch", [tg.no_grad, tg.enable_grad, tg.debug])
+def test_what_is_no_function_is_refused(switch):
+    with pytest.raises(TypeError, match=rf"with tg\.{switch.__name__}\(\):"):
+        switch(tg.Value(1.0))
+
+
 def test_contexts_left_out_of_order():
     def batches():
         with tg.scope("data"):

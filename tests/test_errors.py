@@ -123,6 +123,11 @@ def test_gradients_are_not_lost_in_silence(make):
         make()
 
 
+def test_questions_name_their_inputs_too():
+    with raises(ValueError, "less: W (2, 3) and input x2 (4,) do not broadcast"):
+        tg.less(W, np.ones(4))
+
+
 # --- backward
 
 

@@ -125,7 +125,9 @@ class Tensor(Differentiable, Array):
 
     def __getitem__(self, index: Any) -> Tensor:
         """self[index], for every kind of NumPy index."""
-        return ops.getitem(self, index=_raw_index(index))
+        if any(isinstance(i, Node) for i in (index if isinstance(index, tuple) else (index,))):
+            raise IndexError("an index must hold integers or booleans; a node holds floats")
+        return ops.getitem(self, index=index)
 
     def __setitem__(self, index: Any, value: Any) -> Never:
         raise TypeError(
@@ -228,14 +230,6 @@ class Tensor(Differentiable, Array):
         if n < 2:
             raise ValueError(f"mT needs at least 2 axes, got shape {self.shape}")
         return ops.permute_dims(self, axes=(*range(n - 2), n - 1, n - 2))
-
-
-def _raw_index(index: Any) -> Any:
-    if isinstance(index, tuple):
-        return tuple(_raw_index(i) for i in index)
-    if isinstance(index, Node):
-        raise IndexError("an index must hold integers or booleans; a node holds floats")
-    return index
 
 
 Array.result = Tensor

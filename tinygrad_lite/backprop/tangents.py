@@ -39,15 +39,23 @@ def pushed(node: Node, index: int, tangent: Any) -> Any:
     assert node.op is not None
     if node.op.elementwise:
         return np.broadcast_to(slope(node, index) * tangent, node.shape)
+    rule = recorded_step(node, index)
+    if rule is None:
+        return _by_entries(node, index, tangent)
+    G, c = rule
+    return sweep(c, tangent, toward=[G]).get(G, np.zeros_like(node.data))
+
+
+def recorded_step(node: Node, index: int) -> tuple[Node, Node] | None:
+    """The rule of a step as a graph: a leaf that stands for the cotangent of `node`, and what input
+    `index` is handed. None for a rule that computes on raw arrays alone."""
     G = fresh(node, np.ones_like(node.data))
     try:
         with recording_rules():
             c = contribution(node, index, G, record=True)
     except Exception:
-        c = None  # a rule for raw arrays alone
-    if not isinstance(c, Node):
-        return _by_entries(node, index, tangent)
-    return sweep(c, tangent, toward=[G]).get(G, np.zeros_like(node.data))
+        return None
+    return (G, c) if isinstance(c, Node) else None
 
 
 def _by_entries(node: Node, index: int, tangent: Any) -> Any:

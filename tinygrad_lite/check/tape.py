@@ -12,7 +12,7 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
-from ..graph.context import recording_rules
+from ..backprop.tangents import recorded_step
 from ..graph.names import name_all
 from ..graph.node import Array, Node, fresh, topological_order
 from ..graph.op import Op
@@ -186,15 +186,11 @@ class Tape:
         if (node, index) not in self._rules:
             leaves = {i: fresh(x, x.data) for i, x in enumerate(node.inputs) if isinstance(x, Node)}
             y = op(*(leaves.get(i, x) for i, x in enumerate(node.inputs)), **node.params)
-            G = fresh(y, np.ones(y.shape))
-            try:
-                with recording_rules():
-                    c = contribution(y, index, G, record=True)
-            except Exception:
-                c = None  # a rule for raw arrays alone
-            steps = topological_order(c) if isinstance(c, Node) else ()
-            loses = any(op_name(step) in ("add", "subtract") for step in steps)
-            self._rules[node, index] = (G, leaves, c) if loses else None
+            self._rules[node, index] = None
+            if (rule := recorded_step(y, index)) is not None:
+                G, c = rule
+                if any(op_name(step) in ("add", "subtract") for step in topological_order(c)):
+                    self._rules[node, index] = (G, leaves, c)
         return self._rules[node, index]
 
     def _shaken(self, rng: np.random.Generator) -> dict[Node, Vector]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .backend import on_floats
 from .dtypes import constant, is_number
-from .node import Node
+from .node import Node, raw
 from .op import Op
 from .record import compute
 from .reflexes import keyword_advice
@@ -90,9 +90,11 @@ class Called(Op):
         return complete
 
     def compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        if self.elementwise and all(is_number(x) for x in inputs):
-            return on_floats(self.forward, *(float(x) for x in inputs), **params)
-        return compute(self, inputs, [constant(self, x) for x in inputs], params)
+        """The plain result, of the values of nodes."""
+        values = [raw(x) for x in inputs]
+        if self.elementwise and all(map(is_number, values)):
+            return on_floats(self.forward, *map(float, values), **params)
+        return compute(self, inputs, [constant(self, value) for value in values], params)
 
 
 def _owned(setting: Any) -> Any:

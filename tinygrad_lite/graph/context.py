@@ -74,7 +74,12 @@ class _Switch:
         """The switch; of a function (`@tg.no_grad` without brackets) the function decorated."""
         self = super().__new__(cls)
         self._key, self._last = object(), None
-        return self if not callable(function) else self(function)  # type: ignore[return-value]
+        if function is None:
+            return self
+        if not callable(function):
+            kind = cls.__name__
+            raise TypeError(f"{kind}: write `with tg.{kind}():`; {function!r:.60} is no function")
+        return self(function)  # type: ignore[return-value]
 
     def _changed(self, context: Context) -> Context:
         raise NotImplementedError

@@ -212,8 +212,8 @@ def refuse_overwritten(node: Node, *, rebound: bool = False) -> None:
             )
         if rebound:
             raise ValueError(
-                f"{op}: the data of an input was set after it was used; differentiate the gradient "
-                "before changing the data"
+                f"{op.name}: the data of {labels(op, node.inputs)[index]} was set after it was "
+                "used; differentiate the gradient before changing the data"
             )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .arguments import Called
 from .context import in_rule
 from .dtypes import is_number
-from .node import Array, Scalar, raw
+from .node import Array, Scalar
 from .op import NO_PARAMS, Rule
 from .quick import binary_method, quick_rules, unary_method
 from .record import record_array, record_scalar
@@ -73,7 +73,7 @@ class Plain(Called):
         inputs, complete = self.arguments(inputs, params)
         if in_rule() and any(isinstance(x, Array) for x in inputs):
             return record_array(self, inputs, complete)
-        y = self.compute(tuple(map(raw, inputs)), complete)
+        y = self.compute(inputs, complete)
         return np.bool_(y) if isinstance(y, bool) else y  # ~True is -2
 
 
