@@ -1,0 +1,72 @@
+"""What a derivation is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..graph.node import Node
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One expression in every notation. `name` is what it is the value of (∂E/∂W, δ_v, dE), in
+    Unicode and in LaTeX; `shape` that of its value; `matrix` whether it has a matrix form (else
+    `text` and `latex` are in index notation). `numpy` is code in the user's names."""
+
+    name: str
+    name_latex: str
+    text: str
+    latex: str
+    numpy: str
+    index: str
+    shape: tuple[int, ...]
+    matrix: bool
+    length: int  # symbols, as a textbook's reader would count them
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.text}"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.name_latex} = {self.latex}$"
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a step hands to one of its inputs `x`, a named node: `pulled` in terms of the step's own
+    cotangent (part of that of x), `differential` the part of dy that is linear in dx."""
+
+    x: Node
+    name: str
+    pulled: Formula
+    differential: Formula
+
+
+@dataclass(frozen=True)
+class Line:
+    """One named node y: its definition in named nodes, its cotangent `adjoint` in terms of the
+    cotangents of those that use it, and what it hands on."""
+
+    node: Node
+    name: str
+    definition: Formula
+    adjoint: Formula
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was executed: at the recorded data, at `redraws` of all leaves, at `sizes` sets of
+    sizes; `where` says what it does not hold for, or "" for nothing that was found."""
+
+    redraws: int
+    sizes: int
+    where: str = ""
+
+    def __str__(self) -> str:
+        sets = f"{self.sizes} set{'s' if self.sizes != 1 else ''} of sizes"
+        limits = f"; {self.where}" if self.where else ""
+        return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
+
+
+Value = Any  # a float or an array
