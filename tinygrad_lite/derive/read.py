@@ -20,7 +20,7 @@ from .paper import Paper, Unreadable, broadcast, called, length, understood
 from .pulled import pull_of
 from .terms import Expr, Ix, Size, Symbol, fixed, index, number, table
 
-_LONG = 24.0  # an unnamed intermediate that costs more gets a name
+LONG = 24.0  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
 
 
@@ -154,7 +154,7 @@ class Reading:
             return self._leaf(node, name, letter, 0)
         wanted = node in self.graph.atoms and name is not None
         if not wanted:
-            long = cost(value.expr) > _LONG and node is not self.graph.root
+            long = cost(value.expr) > LONG and node is not self.graph.root
             if not long and not (node in self.graph.variables and node is not self.graph.root):
                 return value
             name = self.graph.invent("t")

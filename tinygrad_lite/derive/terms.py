@@ -15,6 +15,7 @@ from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
+from ..graph.node import raw
 from ..graph.op import Op
 
 Number = Fraction | float
@@ -86,15 +87,15 @@ class Symbol:
     """What an atom stands for: an array with a name. `axes` are the places, in the user's array, of
     those that an atom is indexed by (axes of length 1 are left out); `depth` is larger downstream.
 
-    `symmetric` and `ones` (axes along which the sum is 1) are facts, `fact` says which were seen in
-    the data only. `definition` is its value over the slots 0, 1, .., if an op made it.
+    `symmetric` and `ones` (axes along which the sum is 1) are facts; those in `observed`
+    were seen in the data only. An `invented` name is not the user's.
     """
 
     name: str
     shape: tuple[int, ...]
     axes: tuple[int, ...]
     depth: int = 0
-    source: Any = None
+    source: Any = None  # the node of the twin, or the constant array
     sizes: tuple[Size, ...] = ()
     symmetric: bool = False
     identity: bool = False
@@ -102,6 +103,11 @@ class Symbol:
     observed: frozenset[str] = frozenset()
     cotangent: bool = False
     invented: bool = False
+
+    @property
+    def data(self) -> Any:
+        """Its value in the graph that ran."""
+        return raw(self.source)
 
 
 class Head(NamedTuple):
