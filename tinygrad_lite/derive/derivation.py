@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
-from .records import Checked, Formula
+from .lines import Lines
+from .printer import derivative
+from .records import Checked, Formula, Line
 from .verify import environment, run
 from .work import Answer, Program, Request, Work
 
+T = TypeVar("T")
 Layout = Literal["denominator", "numerator"]
 
 
@@ -79,16 +84,34 @@ class Derivation:
         final = compile(last, "<derive>", "eval")
         known = {**environment(), **(_callables(self._work) if self._work else {})}
         used = {n for _, c in [*program, ("", final)] for n in c.co_names}
-        wanted = sorted(used - known.keys() - {name for name, _ in program} - _attributes(self.numpy))
+        wanted = sorted(
+            used - known.keys() - {name for name, _ in program} - _attributes(self.numpy)
+        )
 
-        def derivative(**names: Any) -> Any:
+        def evaluated(**names: Any) -> Any:
             missing = [n for n in wanted if n not in names]
             if missing:
                 raise TypeError(f"the formula needs {', '.join(missing)}")
             return run(program, final, {**known, **{k: raw(v) for k, v in names.items()}})
 
-        derivative.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
-        return derivative
+        evaluated.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
+        return evaluated
+
+    @cached_property
+    def adjoints(self) -> Mapping[Node, Formula]:
+        """The cotangent of every named node in terms of those of the nodes that use it."""
+        return self._of_lines(Lines.adjoints, {})
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The steps, from y down to the leaves."""
+        return self._of_lines(Lines.lines, ())
+
+    def _of_lines(self, get: Callable[[Lines], T], nothing: T) -> T:
+        if self._work is None:
+            return nothing
+        with self._work.table:
+            return get(Lines(self._work))
 
     def __str__(self) -> str:
         lines = [f"{f}   {f.shape or ''}".rstrip() for f in self.formulas]
@@ -113,8 +136,6 @@ def _callables(work: Work) -> Mapping[str, Any]:
 
 
 def _attributes(code: str) -> set[str]:
-    import ast
-
     return {n.attr for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Attribute)}
 
 
@@ -139,7 +160,9 @@ def derive(
     answers: dict[Node, Answer] = {}
     work = None
     if live:
-        work = Work(Request(y, live, order, names, arrays(), keep, inline, layout == "numerator", budget))
+        work = Work(
+            Request(y, live, order, names, arrays(), keep, inline, layout == "numerator", budget)
+        )
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
     for x in wanted:
@@ -161,7 +184,9 @@ def derive(
 
 def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
     if not isinstance(y, Node):
-        raise TypeError(f"derive: a {type(y).__name__} has no graph; derive(E, W) takes recorded nodes")
+        raise TypeError(
+            f"derive: a {type(y).__name__} has no graph; derive(E, W) takes recorded nodes"
+        )
     if not variables:
         raise TypeError("derive: by what? derive(E, W) takes the variables after the result")
     for x in variables:
@@ -172,11 +197,7 @@ def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
 
 
 def _zero(y: Node, x: Node, names: Mapping[int, str]) -> Answer:
-    from .printer import derivative
-
     text = derivative(names.get(id(y), "y"), names.get(id(x), "x"))
     shape = tuple(x.shape)
     code = f"np.zeros({shape})" if shape else "0.0"
     return Answer(Formula(*text, "0", "0", code, "0", "", shape, True, "", 1), ())
-
-

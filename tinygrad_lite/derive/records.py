@@ -50,12 +50,12 @@ class Share:
 @dataclass(frozen=True)
 class Line:
     """One named node y: its definition in named nodes, its cotangent `adjoint` in terms of the
-    cotangents of those that use it, and what it hands on."""
+    cotangents of those that use it (None for the result itself), and what it hands on."""
 
     node: Node
     name: str
     definition: Formula
-    adjoint: Formula
+    adjoint: Formula | None
     shares: tuple[Share, ...]
 
 

@@ -150,6 +150,9 @@ class Mathematics:
     def _size(self, t: Tree) -> Written:
         return Written(t.value.text, ATOM)
 
+    def _ones(self, t: Tree) -> Written:
+        return Written(self.style.ones, ATOM)
+
     def _one_at(self, t: Tree) -> Written:
         letters = [str(i) for i in t.axes if isinstance(i, (str, int))]
         if not letters:
@@ -167,7 +170,7 @@ class Mathematics:
             sign = f"{self.style.minus}" if c < 0 else "+"
             term = self._scaled(abs(c), x, t.axes)
             if ones and not x.axes:
-                term = (ones if term == "1" else f"{term} {ones}")
+                term = ones if term == "1" else f"{term} {ones}"
             body += f" {sign} {term}" if body else term if c > 0 else sign + term
         several = len(t.args) > 1 or t.value[0] < 0
         return Written(body, SUM if several else ENTRYWISE)
@@ -178,17 +181,9 @@ class Mathematics:
         found = self._repeated(x, axes)
         if c == 1:
             return self._at(found, ENTRYWISE)
-        if isinstance(c, Fraction) and c.denominator != 1 and self._is_scalar(x):
-            up = self._at(found, CHAIN)
-            return self._over(up if c.numerator == 1 else f"{c.numerator} {up}", str(c.denominator))
         one = self.write(tree.number(c))
-        return f"{self._at(one, CHAIN)} {self._at(found, CHAIN if x.kind != tree.PRODUCT else ENTRYWISE)}"
-
-    def _is_scalar(self, x: Tree) -> bool:
-        return not x.axes
-
-    def _over(self, up: str, down: str) -> str:
-        return self.style.fraction(up, down) if self.style.fraction else f"{up} / {down}"
+        binds = CHAIN if x.kind != tree.PRODUCT or not x.axes else ENTRYWISE
+        return f"{one.body} {self._at(found, binds)}"
 
     def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
         """A vector, or a number, as the matrix that repeats it."""
@@ -301,7 +296,9 @@ class Mathematics:
 
     def _transposed(self, t: Tree) -> str:
         if t.kind == tree.INVERSE:
-            return self.style.power(self.at(t.args[0], ATOM), "-" + ("\\top" if self.style.latex else "ᵀ"))
+            return self.style.power(
+                self.at(t.args[0], ATOM), "-" + ("\\top" if self.style.latex else "ᵀ")
+            )
         body = self.at(t, ATOM)
         return (f"{{{body}}}" if self.style.latex else body) + self.style.transpose
 
