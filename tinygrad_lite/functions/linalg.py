@@ -269,6 +269,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, int, An
     the singular values. Those up to `rcond` times the largest count as 0 (None: as in `pinv`).
     """
     a, b = asarray(a), asarray(b)
+    if a.ndim != 2:
+        raise ValueError(f"lstsq: takes one matrix, not {shape_of(a)}; matmul(pinv(a), b) stacks")
     m, n = shape_of(a)
     x = ops.matmul(ops.pinv(a, rtol=rcond), b)
     rank = int(np.linalg.matrix_rank(raw(a), rtol=rcond))
