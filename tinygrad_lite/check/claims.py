@@ -108,9 +108,10 @@ class Claim:
         self.expected, self.blur, self.eps = expected, blur, blur.eps
         allowed = allowance.of(expected)
         self.tolerance = np.maximum(blur.tolerance, allowed)
-        self.unclear = blur.hides(float(np.max(allowed, initial=0.0)))
         if self.fits:
             self.compared = compare(self.value, expected, self.tolerance, blur.size)
+            error = np.abs(self.value - expected)
+            self.unclear = self.right and blur.hides(error, expected, allowed)
 
 
 def read(

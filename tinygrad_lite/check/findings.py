@@ -80,11 +80,13 @@ class Finding:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """The findings, in order, and notes about how they were found. Truthy when every gradient is
-    right."""
+    """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
+    was `tried`, and the `reference` that it was held against."""
 
     findings: tuple[Finding, ...]
-    notes: tuple[Line, ...] = ()
+    notes: tuple[str, ...] = ()
+    tried: str = ""
+    reference: str = ""
 
     def __bool__(self) -> bool:
         return all(self.findings)
@@ -134,16 +136,23 @@ class Report:
         ]
         return "; ".join(part for part in parts if part)
 
+    @property
+    def _above(self) -> list[Line]:
+        return [("", self.summary)] if len(self) > 1 and not self else []
+
+    @property
+    def _below(self) -> list[Line]:
+        tried = [("tried: ", f"{self.tried}; reference: {self.reference}")] if self.tried else []
+        return [*(("note: ", note) for note in self.notes), *tried]
+
     def __str__(self) -> str:
-        head = [("", self.summary)] if len(self) > 1 and not self else []
-        return table(self.findings, head, self.notes)
+        return table(self.findings, self._above, self._below)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        whole = [f"<b>{html.escape(self.summary)}</b>"] if len(self) > 1 and not self else []
-        below = [html.escape(a + b) for a, b in self.notes]
-        rows = [*map(_across, whole), *map(_row, self.findings), *map(_across, below)]
+        above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
+        rows = [*map(_across, above), *map(_row, self.findings), *map(_across, below)]
         return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,7 +161,7 @@ class Report:
             "ok": self.ok,
             "summary": self.summary,
             "findings": [f.to_dict() for f in self.findings],
-            "notes": [a + b for a, b in self.notes],
+            **{name: _plain(getattr(self, name)) for name in ("notes", "tried", "reference")},
         }
 
     def marks(self) -> dict[Node, tuple[str, str]]:

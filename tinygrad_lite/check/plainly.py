@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -49,10 +50,6 @@ def unexplained(claim: Claim) -> str:
     if zero := said_of_zero(claim):
         at = f" at {i}" if i else ""
         return f"{zero}; yours is {claim.value[i]:.6g}{at}"
-    if worst < 0.1 * scale:
-        for digits, what in _rounded(claim):
-            rounded = f"it is the gradient rounded to {digits} {what}"
-            return f"{rounded}, which digits={digits} accepts: {values}"
     if scale and worst < 1e-3 * scale:
         agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
         near = f"{agrees} (a finite difference, or an approximation?)"
@@ -60,12 +57,34 @@ def unexplained(claim: Claim) -> str:
     return f"no simple mistake explains it: {values}, largest relative error {error:.2g}"
 
 
-def _rounded(claim: Claim) -> Iterator[tuple[int, str]]:
-    """With how many decimals or digits the claim is what one gets by printing the gradient."""
-    value, expected = claim.value, claim.expected
-    power = np.floor(np.log10(np.where(expected == 0, 1.0, np.abs(expected))))
+def rounded(claim: Claim) -> str:
+    """What is to be said of the gradient printed with few digits; "" of any other claim."""
+    difference = np.abs(claim.value - claim.expected)
+    if difference.max() < 0.1 * np.abs(claim.expected).max():
+        for digits, what, unit in _typed(claim.value, claim.expected):
+            if (difference <= 0.5001 * unit).all():
+                told = f"it is the gradient rounded to a few digits ({digits} {what})"
+                return f"{told}; digits={digits} accepts it"
+    return ""
+
+
+def typed_unit(claim: Claim) -> Any:
+    """The last digit's unit of numbers that were typed with 2 to 5 digits, or None."""
+    value = claim.value
+    if value.size < 4 or not claim.fits or (value == np.round(value)).all():
+        return None
+    first: dict[str, Any] = {}
+    for n, what, unit in _typed(value, value):
+        if 2 <= n <= 5:
+            first.setdefault(what, np.broadcast_to(0.6 * unit, value.shape))
+    return np.maximum.reduce([*first.values()]) if first else None
+
+
+def _typed(value: Any, size: Any) -> Iterator[tuple[int, str, Any]]:
+    """With how many decimals, or digits of numbers of that size, `value` may have been typed, and
+    the units of the last ones."""
+    power = np.floor(np.log10(np.where(size == 0, 1.0, np.abs(size))))
     for n in range(1, 9):
         for unit, what in ((10.0**-n, "decimals"), (10.0 ** (power - n + 1), "digits")):
-            whole = np.abs(value / unit - np.round(value / unit)) < 1e-6
-            if (np.abs(value - expected) <= 0.5001 * unit).all() and whole.all():
-                yield n, what
+            if (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
+                yield n, what, unit

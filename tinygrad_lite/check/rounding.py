@@ -18,7 +18,7 @@ from .tape import Tape, Vector, op_name, op_of
 
 MARGIN = 30.0  # rounding errors allowed, in units of the measured conditioning times eps
 FINEST = 1e-14  # float64 has digits to spare: a form of the formula that loses two is right
-WEAK = 0.4  # a bound above eps to this power tells nothing: 5e-7 in float64, 2e-3 in float32
+WEAK = 0.4  # eps to this power, 5e-7 in float64, 2e-3 in float32, is close; a bound above is weak
 
 EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -45,10 +45,11 @@ class Blur:
         """The smallest error, relative to `size`, that shows at every entry."""
         return float(np.max(self.tolerance, initial=0.0)) / (self.size or 1.0)
 
-    def hides(self, allowed: float = 0.0) -> bool:
-        """Whether rounding alone may move the gradient so far, and further than an absolute error
-        that is allowed anyway, that nothing can be told."""
-        return not self.limit <= max(self.eps**WEAK, allowed / (self.size or 1.0))
+    def hides(self, error: Vector, expected: Vector, allowed: Vector) -> bool:
+        """Whether a claim that is off by so much may be wrong for all that can be told: rounding
+        alone may do as much where the claim does not agree closely. (By chance none would.)"""
+        loose = self.tolerance > np.maximum(self.eps**WEAK * self.size, allowed)
+        return bool((loose & (error > self.eps**WEAK * np.abs(expected))).any())
 
 
 def precision(value: Any) -> float:

@@ -14,7 +14,7 @@ from .claims import Allowance, Claim, read
 from .explain import explain
 from .findings import Finding, Report
 from .kinks import Kinks
-from .plainly import all_zero, misshapen, said_of_zero, unexplained
+from .plainly import all_zero, misshapen, rounded, said_of_zero, typed_unit, unexplained
 from .rounding import Rounding
 from .scales import Scales
 from .search import Catalogue, Explanation, Search
@@ -116,9 +116,14 @@ class Diagnosis:
             return replace(finding, verdict="follows", kind=kind, inherited=names)
         if claim.fits and claim.value.size and not claim.value.any():
             return replace(finding, explanation=all_zero(claim), kind="missing-term")
+        if claim.fits and (text := rounded(claim)):
+            return replace(finding, explanation=text)
         attempts = [local]
         if sources:
             attempts.append(Search(self.tape, self.catalogue, claim, {}))
+        unit = typed_unit(claim)
+        if unit is not None:
+            attempts.append(Search(self.tape, self.catalogue, claim, self.usable, unit=unit))
         sort = explain if claim.fits else explain_shape
         for search in attempts:
             explanations = sort(search, self.scales)

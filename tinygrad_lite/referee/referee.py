@@ -181,7 +181,9 @@ class _Referee:
                 kinks=sum(len(t.kinked) for t in mine),
             )
             findings.append(finding)
-        tried, reference = dict.fromkeys(self.titles), " and ".join(sorted(self.references))
-        notes = [("note: ", note) for note in self.notes]
-        notes.append(("tried: ", f"{', '.join(tried)}; reference: {reference}"))
-        return Report(tuple(findings), tuple(notes))
+        return Report(
+            tuple(findings),
+            tuple(self.notes),
+            ", ".join(dict.fromkeys(self.titles)),
+            " and ".join(sorted(self.references)),
+        )
