@@ -139,6 +139,7 @@ class Lines:
         if symbol is not None:
             values[symbol] = g
         try:
-            return agrees(Program(handed, (), self.work.printer)(values), expected)
+            found = Program(handed, (), self.work.printer)(values)
+            return agrees(found, expected, self.work.trials[0].noise)
         except (SyntaxError, NameError, ValueError, TypeError):
             return False
