@@ -10,13 +10,14 @@ from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..graph.node import Node
 from .algebra import atom, delta, multiply, total
+from .checks import Program
 from .cotangents import Cotangents
 from .paper import Paper
 from .parts import number
 from .records import Formula, Line, Share
 from .terms import Ix, Symbol, index
 from .verify import agrees
-from .work import Program, Work
+from .work import Work
 
 
 class Lines:
@@ -134,12 +135,12 @@ class Lines:
         if g is None:
             return True
         expected = flow(order, {node: g}, contribution).get(x)
-        values = dict(self.work.trials[0].values)
+        values = dict(self.work.checks.trials[0].values)
         symbol = self.cotangents.symbols.get(node)
         if symbol is not None:
             values[symbol] = g
         try:
             found = Program(handed, (), self.work.printer)(values)
-            return agrees(found, expected, self.work.trials[0].noise)
+            return agrees(found, expected, self.work.checks.trials[0].noise)
         except (SyntaxError, NameError, ValueError, TypeError):
             return False
