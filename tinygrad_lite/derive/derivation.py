@@ -117,6 +117,7 @@ class Derivation:
 
     def __str__(self) -> str:
         lines = [f"{f}   {f.shape or ''}".rstrip() for f in self.formulas]
+        lines += [f"    {line}" for line in self._jacobian()]
         lines += [f"    where {w}" for w in self.where]
         if not all(f.matrix for f in self.formulas):
             lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
@@ -124,6 +125,21 @@ class Derivation:
         lines += [f"    {self.checked}"] if self.checked.sizes else []
         lines += [f"    {note}" for note in self.notes]
         return "\n".join(lines)
+
+    def _jacobian(self) -> list[str]:
+        """A Jacobian entry by entry, how much of it is 0, and why nobody needs to build it."""
+        work = self._work
+        if work is None or work.scalar or work.request.order != 1 or not self.formulas[0].numpy:
+            return []
+        f, y, x = self.formulas[0], self.y, work.request.variables[0]
+        value = np.asarray(Program(f, self.where, work.printer)(work.checks.trials[0].values))
+        places = [
+            f"[{', '.join(letters)}]" if letters else ""
+            for letters in (f.indices[: len(y.shape)], f.indices[len(y.shape) :])
+        ]
+        entry = f"∂{work.called(y)}{places[0]}/∂{work.called(x)}{places[1]} = {f.index}"
+        zeros = f"{np.count_nonzero(value == 0)} of {value.size} entries are 0"
+        return [entry, f"{zeros}; the chain rule never builds it: {work.pulled()}"]
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
@@ -167,6 +183,8 @@ def derive(
         )
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
+        if work.simplifier.late:
+            notes[f"the time of {budget:g} s ran out: there may be shorter forms"] = None
     for x in wanted:
         if x not in answers:
             answers[x] = _zero(y, x, names)
