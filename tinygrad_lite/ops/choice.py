@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from ..graph.backend import anywhere
+from ..graph.op import PRODUCT
 from ..graph.primitive import elementwise
 from .comparison import indicator
 
-__all__ = ["ceil", "clip", "floor", "maximum", "minimum", "sign", "where"]
+__all__ = [
+    "ceil",
+    "clip",
+    "copysign",
+    "floor",
+    "floor_divide",
+    "maximum",
+    "minimum",
+    "remainder",
+    "sign",
+    "trunc",
+    "where",
+]
 
 
 @elementwise("|{0}|", r"\left|{0}\right|", numpy="np.abs({0})")
@@ -27,6 +40,15 @@ def sign(xp: Any, x: Any) -> Any:
 
 
 sign.local(0)
+
+
+@elementwise("copysign({0}, {1})", r"\left|{0}\right| \operatorname{{sign}}({1})")
+def copysign(xp: Any, x1: Any, x2: Any) -> Any:
+    """|x1| with the sign of x2. dy/dx1 = 1 or -1, 0 at x1 = 0; dy/dx2 = 0 everywhere."""
+    return xp.copysign(x1, x2)
+
+
+copysign.local(lambda xp, y, x1, x2: xp.sign(x1) * xp.sign(y), 0)
 
 
 @elementwise("floor({0})", r"\lfloor {0} \rfloor")
@@ -54,6 +76,34 @@ def round(xp: Any, x: Any) -> Any:
 
 
 round.local(0)
+
+
+@elementwise("trunc({0})", r"\operatorname{{trunc}}({0})")
+def trunc(xp: Any, x: Any) -> Any:
+    """The integer part of x: the nearest integer towards 0. dy/dx = 0 everywhere."""
+    return xp.trunc(x)
+
+
+trunc.local(0)
+
+
+@elementwise("{0} // {1}", r"\lfloor {0} / {1} \rfloor", precedence=PRODUCT)
+def floor_divide(xp: Any, x1: Any, x2: Any) -> Any:
+    """The largest integer not above x1 / x2. dy/dx1 = dy/dx2 = 0 everywhere."""
+    return x1 // x2
+
+
+floor_divide.local(0, 0)
+
+
+@elementwise("{0} % {1}", r"{0} \bmod {1}", precedence=PRODUCT)
+def remainder(xp: Any, x1: Any, x2: Any) -> Any:
+    """What x1 leaves when divided by x2, x1 - (x1 // x2) * x2: it has the sign of x2.
+    dy/dx1 = 1, dy/dx2 = -(x1 // x2), at the jumps too."""
+    return x1 % x2
+
+
+remainder.local(1, lambda xp, y, x1, x2: -(x1 // x2))
 
 
 def _share(y: Any, wins: Any, ties: Any) -> Any:
