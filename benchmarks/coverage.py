@@ -1,6 +1,6 @@
 """How many of NumPy's functions differentiate: here, in HIPS autograd and in MyGrad, in one run.
 
-    python benchmarks/coverage.py [--failures] [--page]
+    python -m benchmarks.coverage [--failures] [--page]
 
 Counted are the functions of `np`, `np.linalg` and `np.fft` that have a derivative, as the installed
 NumPy has them. A function counts where the gradient of its plainest call agrees with central
@@ -18,9 +18,9 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy_calls import CALLS, INPUTS, WITHOUT
-
 import tinygrad_lite as tg
+
+from .numpy_calls import CALLS, INPUTS, WITHOUT
 
 Arrays = Mapping[str, np.ndarray]
 Engine = Callable[[str, Arrays, Callable[[Any], np.ndarray]], dict[str, Any]]

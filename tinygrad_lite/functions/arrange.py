@@ -56,6 +56,11 @@ def constant_like(values: Any, x: Any) -> Any:
     return values if isinstance(x, float) else namespace(x).asarray(values, dtype=x.dtype)
 
 
+def like(value: Any, x: Any) -> Any:
+    """A node as it is, plain values as `constant_like`."""
+    return value if isinstance(value, Node) else constant_like(value, x)
+
+
 def part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
     """x from `start` up to and without `stop` along `axis`."""
     before = len(shape_of(x)) + axis if axis < 0 else axis

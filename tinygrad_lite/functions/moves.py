@@ -17,7 +17,7 @@ from .. import ops
 from ..graph.node import Node, raw
 from ..ops.constants import shape_of
 from ..ops.shape import widths
-from .arrange import asarray, constant_like, flatten, moveaxis, part, sort
+from .arrange import asarray, constant_like, flatten, like, moveaxis, part, sort
 from .statistics import median
 
 __all__: list[str] = []
@@ -43,7 +43,7 @@ def moved(function: Callable[..., Any], call: BoundArguments) -> Any:
         nonlocal start
         if isinstance(x, (list, tuple)):
             return type(x)(places(v) for v in x)
-        sources.append(asarray(x))
+        sources.append(x if isinstance(x, (int, float)) else asarray(x))
         shape, first = shape_of(sources[-1]), start
         start += prod(shape)
         return np.arange(first, start).reshape(shape)
@@ -51,7 +51,11 @@ def moved(function: Callable[..., Any], call: BoundArguments) -> Any:
     call.apply_defaults()
     for name in MOVED[function.__name__]:
         call.arguments[name] = places(call.arguments[name])
-    return _gathered(sources, function(*call.args, **call.kwargs))
+    result = next(x for x in sources if isinstance(x, Node))
+    return _gathered(
+        [constant_like(x, result) if isinstance(x, (int, float)) else x for x in sources],
+        function(*call.args, **call.kwargs),
+    )
 
 
 def _gathered(sources: list[Any], places: Any) -> Any:
@@ -61,7 +65,7 @@ def _gathered(sources: list[Any], places: Any) -> Any:
     start = 1
     for x in sources:
         size = prod(shape_of(x))
-        if places.size == size and np.array_equal(places.ravel(), np.arange(start, start + size)):
+        if isinstance(x, Node) and places.size == size and np.array_equal(places.ravel(), np.arange(start, start + size)):
             return ops.reshape(x, shape=places.shape)
         start += size
     zero = [constant_like([0.0], sources[0])] if (places == 0).any() else []
@@ -253,8 +257,7 @@ def pad(
             f"np.pad: mode={mode!r} ({reflect_type}) is not supported; concat what goes around it"
         )
     ends = constant_values if mode == "constant" else end_values
-    ends = ends if isinstance(ends, Node) else constant_like(ends, x)
-    ends = np.broadcast_to(ends, (len(shape), 2))
+    ends = np.broadcast_to(like(ends, x), (len(shape), 2))
     for axis, pair in enumerate(widths(pad_width, len(shape))):
         sides = [x, x]
         for side, width in enumerate(pair):

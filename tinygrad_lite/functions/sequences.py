@@ -12,7 +12,7 @@ import numpy as np
 from .. import ops
 from ..graph.node import raw
 from ..ops.constants import shape_of
-from .arrange import asarray, constant_like, flatten, part
+from .arrange import asarray, constant_like, flatten, like, part
 
 __all__ = ["cumprod", "cumsum", "cumulative_prod", "diff"]
 
@@ -33,7 +33,11 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 def _end(x: Any, a: Any, axis: int) -> Any:
     x = asarray(x)
-    return x if shape_of(x) else ops.broadcast_to(x, shape_of(part(a, axis, 0, 1)))
+    if shape_of(x):
+        return x
+    shape = list(shape_of(a))
+    shape[axis] = 1
+    return ops.broadcast_to(x, shape=tuple(shape))
 
 
 def cumsum(a: Any, axis: int | None = None) -> Any:
@@ -70,8 +74,9 @@ def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = Fals
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """Differences of all entries in row-major order, with others before and after."""
-    ends = [[] if end is None else [flatten(end)] for end in (to_begin, to_end)]
-    return ops.concat([*ends[0], diff(flatten(ary)), *ends[1]])
+    steps = diff(flatten(ary))
+    ends = [[] if end is None else [flatten(like(end, steps))] for end in (to_begin, to_end)]
+    return ops.concat([*ends[0], steps, *ends[1]])
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
@@ -178,7 +183,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 def poly(seq_of_zeros: Any) -> Any:
     """The coefficients of the polynomial with these roots and the leading coefficient 1."""
-    roots, p = asarray(seq_of_zeros), constant_like([1.0], seq_of_zeros)
+    roots, p = asarray(seq_of_zeros), constant_like([1.0], asarray(seq_of_zeros))
     for k in range(len(roots)):
         p = convolve(p, ops.stack([1.0, -roots[k]]))
     return p

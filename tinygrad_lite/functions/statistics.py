@@ -78,7 +78,11 @@ def average(
 ) -> Any:
     """sum(a * weights) / sum(weights) over `axis`, and with `returned` the sum of the weights."""
     a = asarray(a)
-    w = ops.broadcast_to(1.0, shape=shape_of(a)) if weights is None else asarray(weights)
+    if weights is None:
+        y = ops.mean(a, axis=axis, keepdims=keepdims)
+        count = np.full(shape_of(y), entries_of(shape_of(a), axis))
+        return (y, constant_like(count, y)) if returned else y
+    w = asarray(weights)
     if shape_of(w) != shape_of(a):  # one for each place along the axis
         assert axis is not None
         taken = reduced_axes(shape_of(a), axis)
@@ -110,7 +114,7 @@ def cov(
     if aweights is not None:
         lost = lost * ops.sum(w * asarray(aweights)) / total
     D = X - ops.sum(X * w, axis=1, keepdims=True) / total
-    C = (D * w) @ D.T / (total - lost)
+    C = (D * w) @ D.T / ops.maximum(total - lost, 0.0)  # none left: NaN, as NumPy has it
     return C[0, 0] if shape_of(C) == (1, 1) else C
 
 
