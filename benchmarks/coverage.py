@@ -18,9 +18,10 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+
 import tinygrad_lite as tg
 
-from .numpy_calls import CALLS, INPUTS, WITHOUT
+from .numpy_calls import CALLS, INPUTS
 
 Arrays = Mapping[str, np.ndarray]
 Engine = Callable[[str, Arrays, Callable[[Any], np.ndarray]], dict[str, Any]]

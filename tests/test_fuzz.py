@@ -24,6 +24,7 @@ TABLES = (rows_elementwise, rows_arrays, rows_parts)  # importing them fills TAB
 COVERED = {row.covers for row in TABLE}
 QUIET = pytest.mark.filterwarnings("ignore")  # a random program may divide by 0 where it is cut
 METHODS_ELSEWHERE = {"backward", "detach", "item", "jacobian", "why_no_grad", "zero_grad"}
+METHODS_ELSEWHERE |= {"argsort", "nonzero", "tolist"}  # plain
 
 
 def test_every_op_and_function_has_a_row():
@@ -151,7 +152,7 @@ def test_a_wrong_rule_is_found_and_minimised(needs):
     needs("torch")
     run = oracle()[-1]
     with np.errstate(all="ignore"):
-        outcome = run.run(0, 60, "scalar")
+        outcome = run.run(0, 200, "scalar")
     assert outcome.failures
     for failure in outcome.failures:
         steps = [e.text for e in failure.small.entries if isinstance(e, Step)]

@@ -126,7 +126,7 @@ def strided(x):
 @pytest.mark.parametrize("call", FLAT)
 @pytest.mark.parametrize("change", [strided, lambda x: x[:1], lambda x: x[:0]])
 def test_other_shapes(call, change):
-    """Transposed in memory, of length 1, empty: NumPy's value or a refusal, never another number."""
+    """Transposed in memory, of length 1, empty: NumPy's value or a refusal, no other number."""
     arrays = {name: change(x) if x.ndim else x for name, x in inputs(call).items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -18,7 +18,6 @@ import numpy as np
 
 from . import ops
 from .functions import applied, arrange, entrywise, linalg, moves, products, sequences, statistics
-from .graph.errors import holds_nodes
 from .graph.node import Node
 from .graph.op import Op
 from .ops.constants import Axis
@@ -69,7 +68,7 @@ logical_or logical_xor may_share_memory nanargmax nanargmin ndim nonzero not_equ
 result_type searchsorted shape shares_memory signbit size zeros_like
 """
 PLAIN = frozenset(_PLAIN.split())
-WRITING = frozenset("copyto fill_diagonal place put put_along_axis putmask".split())
+WRITING = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
 
 SETTINGS = {"a_min": "min", "a_max": "max"}  # NumPy's name -> ours
 
@@ -108,7 +107,9 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     if method == "__call__" and name in PLAIN:
         return ufunc(*_raw(inputs), **kwargs)
     dtype = kwargs.pop("dtype", None)
-    settings = {k: v for k, v in kwargs.items() if v is not None and (k, v) != ("where", True)}
+    if kwargs.get("where") is True:
+        del kwargs["where"]
+    settings = {k: v for k, v in kwargs.items() if v is not None}
     given = [x if dtype is None else _cast(x, dtype) for x in inputs]
     if method == "reduce" and name in REDUCTIONS:
         return _reduce(*given, op=name, **{"axis": 0, **kwargs})
@@ -160,9 +161,9 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
     inputs, settings, dtype = _translate(full, function, ours, args, kwargs)
     if dtype is None:
         return ours(*inputs, **settings)
-    if inputs and not holds_nodes([inputs[0]]) or isinstance(inputs[0], (list, tuple)):
-        return _cast(ours(*inputs, **settings), dtype)
-    return ours(_cast(inputs[0], dtype), *inputs[1:], **settings)
+    if isinstance(inputs[0], Node):
+        return ours(_cast(inputs[0], dtype), *inputs[1:], **settings)
+    return _cast(ours(*inputs, **settings), dtype)
 
 
 def _cast(x: Any, dtype: Any) -> Any:

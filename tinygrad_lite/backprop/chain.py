@@ -108,12 +108,7 @@ def local(
         return rule
     if xp is floats:
         return on_floats(_stated(op, rule), y, *operands, **params)
-    try:
-        return _stated(op, rule)(xp, y, *operands, **params)
-    except ZeroDivisionError:  # of a Python number; NumPy's follow IEEE 754
-        numbers = [np.float64(a) if isinstance(a, (int, float)) else a for a in operands]
-        with np.errstate(all="ignore"):
-            return rule(xp, y, *numbers, **params)
+    return _stated(op, rule)(xp, y, *operands, **params)
 
 
 def _alike(op: Op, operands: Sequence[Any], dtype: Any) -> tuple[Any, ...]:

@@ -67,9 +67,8 @@ def apply_along_axis(
     rows = ops.reshape(x, shape=(-1, shape_of(x)[-1]))
     parts = [asarray(func1d(row, *args, **kwargs)) for row in rows]
     y = ops.reshape(ops.stack(parts), shape=(*lengths, *shape_of(parts[0])))
-    new = len(shape_of(parts[0]))
-    first = axis % len(shape_of(asarray(arr)))
-    return moveaxis(y, range(len(lengths), len(lengths) + new), range(first, first + new))
+    first, new = axis % len(shape_of(asarray(arr))), range(len(shape_of(parts[0])))
+    return moveaxis(y, tuple(len(lengths) + i for i in new), tuple(first + i for i in new))
 
 
 def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:

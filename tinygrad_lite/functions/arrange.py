@@ -69,7 +69,7 @@ def part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 
 def _axes(axis: Any, ndim: int, name: str) -> list[int]:
     """The axes that an integer or a sequence of them names, each from 0 up."""
-    axes = list(axis) if isinstance(axis, (tuple, list, range)) else [axis]
+    axes = list(axis) if isinstance(axis, (tuple, list)) else [axis]
     for a in axes:
         if not -ndim <= index(a) < ndim:
             raise np.exceptions.AxisError(f"{name}: axis {a} for {ndim} axes")
@@ -155,36 +155,40 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     return ops.getitem(x, index=tuple(places))
 
 
-def sort(x: Any, *, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Any:
+def sort(x: Any, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """x in increasing order along `axis` (None: all entries), NaN last. The gradient goes back to
     where each entry was; of equal ones each keeps its own."""
     x = flatten(x) if axis is None else asarray(x)
-    axis, kind = -1 if axis is None else axis, "stable" if stable else None
-    data = ops.flip(raw(x), axis=axis) if descending else raw(x)
-    xp = namespace(data)
-    order = np.argsort(data, axis=axis, kind=kind) if xp is np else xp.argsort(data, axis=axis)
+    axis = -1 if axis is None else axis
+    data, xp = raw(x), namespace(raw(x))
+    if not shape_of(x):
+        raise np.exceptions.AxisError("sort: a number has no axis; axis=None takes it as a vector")
+    if xp is np:
+        order = np.argsort(-data if descending else data, axis, "stable" if stable else None)
+    else:
+        order = xp.argsort(data, axis=axis, descending=descending, stable=stable)
     return take_along_axis(x, order, axis)
 
 
-def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each entry along `axis` (None: of all, in row-major order) `repeats` times over."""
     x = flatten(x) if axis is None else asarray(x)
     axis = axis or 0
     return ops.take(x, np.repeat(np.arange(shape_of(x)[axis]), repeats), axis=axis)
 
 
-def tile(x: Any, repetitions: int | tuple[int, ...], /) -> Any:
+def tile(x: Any, repetitions: int | tuple[int, ...]) -> Any:
     """x set side by side, `repetitions` times along each axis; new axes come first."""
     x = asarray(x)
     counts = repetitions if isinstance(repetitions, (tuple, list)) else (repetitions,)
     ndim = max(len(counts), len(shape_of(x)))
     x = ops.reshape(x, (1,) * (ndim - len(shape_of(x))) + shape_of(x))
     for axis, count in enumerate(counts, ndim - len(counts)):
-        x = x if count == 1 else ops.concat([x] * count, axis=axis) if count else part(x, axis, 0, 0)
+        x = ops.concat([x] * count, axis=axis) if count else part(x, axis, 0, 0)
     return x
 
 
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
     """The slices of x along `axis`, without it."""
     x = moveaxis(x, axis, 0)
     return tuple(x[i] for i in range(shape_of(x)[0]))
@@ -203,7 +207,8 @@ def meshgrid(
     """Vectors as the coordinates of a grid: each repeated along the axes of the others. "xy" has
     the second one's axis first, "ij" the first one's."""
     n = len(arrays)
-    grids = [expand_dims(flatten(x), [j for j in range(n) if j != i]) for i, x in enumerate(arrays)]
+    others = [tuple(j for j in range(n) if j != i) for i in range(n)]
+    grids = [expand_dims(flatten(x), axes) for x, axes in zip(arrays, others, strict=True)]
     if indexing == "xy" and n > 1:
         grids = [swapaxes(grid, 0, 1) for grid in grids]
     return tuple(grids) if sparse else broadcast_arrays(*grids)

@@ -46,9 +46,7 @@ def logaddexp2(x1: Any, x2: Any) -> Any:
 def fmod(x1: Any, x2: Any) -> Any:
     """What x1 leaves when divided by x2, with the sign of x1."""
     size, rest = ops.abs(x2), raw(x1) < 0
-    return ops.where(
-        rest, -ops.remainder(ops.negative(x1), size), ops.remainder(x1, size)
-    )
+    return ops.where(rest, -ops.remainder(ops.negative(x1), size), ops.remainder(x1, size))
 
 
 def fmax(x1: Any, x2: Any) -> Any:

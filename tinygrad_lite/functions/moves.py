@@ -30,7 +30,8 @@ resize(a) rollaxis(a) rot90(m) select(choicelist,default)
 sliding_window_view(x)
 """
 MOVED: Mapping[str, list[str]] = {
-    name: data.rstrip(")").split(",") for name, _, data in (w.partition("(") for w in _MOVED.split())
+    name: data.rstrip(")").split(",")
+    for name, _, data in (text.partition("(") for text in _MOVED.split())
 }
 
 
@@ -64,10 +65,10 @@ def _gathered(sources: list[Any], places: Any) -> Any:
         return type(places)(_gathered(sources, p) for p in places)
     start = 1
     for x in sources:
-        size = prod(shape_of(x))
-        if isinstance(x, Node) and places.size == size and np.array_equal(places.ravel(), np.arange(start, start + size)):
+        end = start + prod(shape_of(x))
+        if isinstance(x, Node) and np.array_equal(places.ravel(), np.arange(start, end)):
             return ops.reshape(x, shape=places.shape)
-        start += size
+        start = end
     zero = [constant_like([0.0], sources[0])] if (places == 0).any() else []
     entries = [*zero, *(flatten(x) for x in sources)]
     joined = ops.concat(entries) if len(entries) > 1 else entries[0]
@@ -78,7 +79,7 @@ def _gathered(sources: list[Any], places: Any) -> Any:
 
 
 def reshape(a: Any, shape: Any, order: str = "C") -> Any:
-    """The same entries in another shape, read and written in row-major order, or column-major "F"."""
+    """The same entries in another shape, read in row-major order, or column-major "F"."""
     if order != "F":
         return ops.reshape(a, shape=shape)
     shape = shape if isinstance(shape, (tuple, list)) else (shape,)
@@ -231,7 +232,12 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 # --- padding
 
-_STATISTICS = {"maximum": ops.max, "mean": ops.mean, "median": median, "minimum": ops.min}
+_STATISTICS: Mapping[str, Callable[..., Any]] = {
+    "maximum": ops.max,
+    "mean": ops.mean,
+    "median": median,
+    "minimum": ops.min,
+}
 
 
 def pad(

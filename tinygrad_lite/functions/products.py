@@ -25,7 +25,7 @@ def dot(a: Any, b: Any) -> Any:
     return ops.matmul(a, b)
 
 
-def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """The sum of products over pairs of axes: the last of x1 with the first of x2 by their number,
     or as two sequences. The other axes remain, those of x1 first. Raises `ValueError` where lengths
     differ."""
@@ -40,16 +40,17 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
             f"tensordot: {shape_of(x1)} and {shape_of(x2)} with axes={axes!r}: the lengths "
             f"{lengths[0]} and {lengths[1]} differ"
         )
-    rest1, rest2 = [i for i in range(n1) if i not in first], [
-        i for i in range(n2) if i not in second
-    ]
+    rest1, rest2 = (
+        [i for i in range(n1) if i not in first],
+        [i for i in range(n2) if i not in second],
+    )
     shape1, shape2 = [shape_of(x1)[i] for i in rest1], [shape_of(x2)[i] for i in rest2]
     left = ops.reshape(ops.permute_dims(x1, (*rest1, *first)), (prod(shape1), prod(lengths[0])))
     right = ops.reshape(ops.permute_dims(x2, (*second, *rest2)), (prod(lengths[0]), prod(shape2)))
     return ops.reshape(ops.matmul(left, right), (*shape1, *shape2))
 
 
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     """The sum of the products x1 * x2 along `axis`."""
     return ops.sum(ops.multiply(x1, x2), axis=axis)
 
@@ -184,14 +185,10 @@ def _spelled_out(
     """Subscripts with letters, all unused, for the axes that "..." stands for."""
     terms = left.split(",")
     free = [c for c in ascii_letters if c not in left + result]
-    counts = [
-        len(s) - len(t) + 3 if "..." in t else 0 for t, s in zip(terms, shapes, strict=False)
-    ]
+    counts = [len(s) - len(t) + 3 if "..." in t else 0 for t, s in zip(terms, shapes, strict=False)]
     most = max(counts, default=0)
     letters = "".join(free[:most])
-    terms = [
-        t.replace("...", letters[most - n :]) for t, n in zip(terms, counts, strict=True)
-    ]
+    terms = [t.replace("...", letters[most - n :]) for t, n in zip(terms, counts, strict=True)]
     return ",".join(terms), result.replace("...", letters) if arrow else letters
 
 

@@ -47,10 +47,10 @@ def cumsum(a: Any, axis: int | None = None) -> Any:
 
 def cumprod(a: Any, axis: int | None = None) -> Any:
     """Running product along `axis`; None: of all entries in row-major order."""
-    return cumulative_prod(flatten(a), axis=0) if axis is None else cumulative_prod(a, axis=axis)
+    return cumulative_prod(flatten(a), 0) if axis is None else cumulative_prod(a, axis)
 
 
-def cumulative_prod(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Any:
+def cumulative_prod(x: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
     """Running product along `axis` (which a vector need not name): y_i = x_0 * ... * x_i; the 1
     before them with `include_initial`. Zeros are no exception: nothing is divided by."""
     x = asarray(x)

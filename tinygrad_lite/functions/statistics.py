@@ -74,7 +74,12 @@ def ptp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def average(
-    a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+    a: Any,
+    axis: Axis = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
 ) -> Any:
     """sum(a * weights) / sum(weights) over `axis`, and with `returned` the sum of the weights."""
     a = asarray(a)
@@ -109,7 +114,7 @@ def cov(
     w = constant_like(np.ones(shape_of(X)[1]), X)
     for weights in (fweights, aweights):
         w = w if weights is None else w * asarray(weights)
-    total = ops.sum(w)
+    total = ops.sum(w, keepdims=True)
     lost = float(not bias) if ddof is None else float(ddof)
     if aweights is not None:
         lost = lost * ops.sum(w * asarray(aweights)) / total
@@ -143,7 +148,9 @@ def quantile(
     """The value below which a part q of the entries lies, by NumPy's methods; q's axes come first.
     It is linear in the sorted entries, and NaN where one is."""
     if isinstance(q, Node):
-        raise TypeError("np.quantile: q is a setting and has no gradient; pass q.data (plain: it stops there)")
+        raise TypeError(
+            "np.quantile: q is a setting and has no gradient; pass q.data, where the gradient stops"
+        )
     x = asarray(a)
     taken = reduced_axes(shape_of(x), axis)
     kept = [i for i in range(len(shape_of(x))) if i not in taken]
@@ -160,7 +167,7 @@ def quantile(
     if lost.any():
         y = ops.where(lost.reshape(lengths + (1,) * at.ndim), nan, y)
     if at.ndim:
-        y = moveaxis(y, range(-at.ndim, 0), range(at.ndim))
+        y = moveaxis(y, tuple(range(-at.ndim, 0)), tuple(range(at.ndim)))
     if not keepdims:
         return y
     ones = tuple(1 if i in taken else k for i, k in enumerate(shape_of(x)))
@@ -265,10 +272,12 @@ def _of_rows_but_nan(function: Callable[..., Any]) -> Callable[..., Any]:
         rows = ops.reshape(ops.permute_dims(x, (*kept, *taken)), (-1, entries_of(shape, taken)))
         held = (rows[i][~ops.isnan(rows[i])] for i in range(len(rows)))
         parts = [function(row if len(row) else rows[0, :1] * nan, *q, **settings) for row in held]
-        lengths = tuple(1 if i in taken else n for i, n in enumerate(shape) if keepdims or i in kept)
+        lengths = [1 if i in taken else n for i, n in enumerate(shape) if keepdims or i in kept]
         return ops.reshape(ops.stack(parts, axis=-1), (*shape_of(parts[0]), *lengths))
 
     return ours
 
 
-nanmedian, nanquantile, nanpercentile = map(_of_rows_but_nan, (median, quantile, percentile))
+nanmedian = _of_rows_but_nan(median)
+nanquantile = _of_rows_but_nan(quantile)
+nanpercentile = _of_rows_but_nan(percentile)

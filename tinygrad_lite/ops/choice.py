@@ -8,13 +8,16 @@ from ..graph.backend import anywhere
 from ..graph.op import PRODUCT
 from ..graph.primitive import elementwise
 from .comparison import indicator
+from .guards import undefined
 
 __all__ = [
+    "cbrt",
     "ceil",
     "clip",
     "copysign",
     "floor",
     "floor_divide",
+    "hypot",
     "maximum",
     "minimum",
     "remainder",
@@ -31,6 +34,33 @@ def abs(xp: Any, x: Any) -> Any:
 
 
 abs.local(lambda xp, y, x: xp.sign(x))
+
+
+@elementwise("cbrt({0})", r"\sqrt[3]{{{0}}}")
+def cbrt(xp: Any, x: Any) -> Any:
+    """Cube root, of negative numbers too. dy/dx = 1 / (3 y**2), infinite at 0."""
+    return xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * xp.abs(x) ** (1 / 3)
+
+
+cbrt.local(lambda xp, y, x: 1 / (3 * y * y))
+
+
+@elementwise("hypot({0}, {1})", r"\sqrt{{{0}^2 + {1}^2}}")
+def hypot(xp: Any, x1: Any, x2: Any) -> Any:
+    """Length sqrt(x1**2 + x2**2), without overflow. dy/dx1 = x1 / y, dy/dx2 = x2 / y; 0 at the
+    origin, and a further derivative is NaN there."""
+    return xp.hypot(x1, x2)
+
+
+def _hypot_local(xp: Any, y: Any, x: Any) -> Any:
+    if not anywhere(y == 0):
+        return x / y
+    return xp.where(y == 0, undefined(x), x / xp.where(y == 0, xp.ones_like(y), y))
+
+
+hypot.local(
+    lambda xp, y, x1, x2: _hypot_local(xp, y, x1), lambda xp, y, x1, x2: _hypot_local(xp, y, x2)
+)
 
 
 @elementwise("sign({0})", r"\operatorname{{sign}}({0})")
