@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
@@ -20,8 +21,9 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tg
+from tinygrad_lite.protocols import PLAIN
 
-from .numpy_calls import CALLS, INPUTS
+from .numpy_calls import CALLS, INPUTS, WITHOUT
 
 Arrays = Mapping[str, np.ndarray]
 Engine = Callable[[str, Arrays, Callable[[Any], np.ndarray]], dict[str, Any]]
@@ -169,9 +171,41 @@ def main() -> None:
                     print(f"  {call}: {why}")
 
 
+# --- the page: every function by what it does with a Tensor
+
+KINDS = {
+    "one op": "An op of its own records.",
+    "several ops": "Ops record, and carry the derivative.",
+    "refused": "Has a derivative, and is refused.",
+}
+
+
+def kind(name: str) -> tuple[str, str]:
+    """What becomes of a function on a Tensor, and a word on it."""
+    for why, names in WITHOUT.items():
+        if name in names.split():
+            answer = "; the answer is plain" if name.rpartition(".")[2] in PLAIN else ""
+            return f"no derivative: it {why}{answer}", ""
+    call = CALLS[name][0]
+    if failure(ours, call) is not None:
+        return "refused", ""
+    leaves = {n: tg.Tensor(x) for n, x in inputs(call).items()}
+    y = evaluate(call, leaves)
+    return ("one op", y.op.name) if all(x.is_leaf for x in y.parents()) else ("several ops", "")
+
+
 def page() -> Iterator[str]:
-    """The table of all functions, as Markdown."""
-    yield "TODO"
+    """Every function of NumPy by what it does with a Tensor, as Markdown."""
+    yield "# NumPy's functions on a Tensor"
+    yield f"\nWritten by `python -m benchmarks.coverage --page` with NumPy {np.__version__}."
+    groups: dict[str, list[str]] = {}
+    for name in sorted({*functions(), *filter(exists, CALLS)}):
+        group, op = kind(name)
+        groups.setdefault(group, []).append(f"`{name}`" + (f" ({op})" if op else ""))
+    for group in sorted(groups, key=lambda g: [*KINDS, g].index(g)):
+        yield f"\n## {group[0].upper()}{group[1:]}: {len(groups[group])}"
+        yield f"\n{KINDS[group]}" if group in KINDS else ""
+        yield textwrap.fill(", ".join(groups[group]), 100, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

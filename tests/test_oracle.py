@@ -88,7 +88,7 @@ OTHERWISE = {
     ),
     "where": lambda np, c, x, y: np.where(c, x + 0 * y, y + 0 * x),
 }
-MISSING_IN_AUTOGRAD = {"erf", "gelu"}  # they would need SciPy
+MISSING_IN_AUTOGRAD = {"cbrt", "copysign", "erf", "floor_divide", "gelu"}
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
 LIMITS_OF_AUTOGRAD = {
     "det": lambda case, inputs: np.any(np.linalg.det(inputs[0]) == 0),
@@ -214,6 +214,7 @@ def torch_soft(t, x, y, reduction):
 TORCH = {
     "astype": lambda t, x, dtype: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
+    "cbrt": lambda t, x: x.sign() * x.abs() ** (1 / 3),
     "cholesky": lambda t, x: t.linalg.cholesky((x + x.mT) / 2),
     "concat": lambda t, *xs, axis: t.concat(xs, axis),
     "cross_entropy": torch_soft,
@@ -256,7 +257,7 @@ TORCH = {
         over(x * x, axis, lambda axes: t.sum(x * x, axes, keepdims))
     ),
 }
-MISSING_IN_TORCH = {"put_at"}
+MISSING_IN_TORCH = {"floor_divide", "put_at"}
 
 
 # As above. At an exponent of 0, autograd and PyTorch drop d2y/dx1 dx2 = 1 / x1, which finite
