@@ -93,7 +93,7 @@ geomspace: np.geomspace(s,2.0,5)
 polyval: np.polyval(a,x) np.polyval(x,s)
 polyadd polysub polymul: np.F(x,a)
 polyder polyint: np.F(x) np.F(x,2)
-polyfit: np.polyfit(np.array([0.1,0.4,0.8,1.3]),y,2)
+polyfit: np.polyfit(np.array([0.1,0.4,0.8,1.3]),y,2) np.polyfit(x,y,1,w=0.5+x)
 poly: np.poly(x)
 polydiv: np.polydiv(x,np.array([1.0,0.4]))[0]
 vander: np.vander(x) np.vander(x,3,increasing=True)

@@ -64,8 +64,8 @@ all allclose angle any argmax argmin argpartition argsort argwhere array2string 
 array_equiv array_repr array_str can_cast count_nonzero digitize empty_like equal flatnonzero
 full_like greater greater_equal imag isclose iscomplex iscomplexobj isfinite isin isinf isnan
 isneginf isposinf isreal isrealobj isscalar less less_equal lexsort logical_and logical_not
-logical_or logical_xor may_share_memory nanargmax nanargmin ndim nonzero not_equal ones_like
-result_type searchsorted shape shares_memory signbit size zeros_like
+logical_or logical_xor matrix_rank may_share_memory nanargmax nanargmin ndim nonzero not_equal
+ones_like result_type searchsorted shape shares_memory signbit size zeros_like
 """
 PLAIN = frozenset(_PLAIN.split())
 WRITING = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
@@ -254,11 +254,18 @@ def _is_default(value: Any, default: Any) -> bool:
     return value is default or value is None or (isinstance(value, (int, str)) and value == default)
 
 
+def _pinv(a: Any, rcond: Any = None, *, rtol: Any = 1e-15) -> Any:
+    return ops.pinv(a, rtol=rtol if rcond is None else rcond)
+
+
 # NumPy functions that mean something else than ours of the same name.
 ADAPTERS: dict[str, Function] = {
-    f"np.{name}": partial(_reduce, op=ufunc)
-    for ufunc, (name, _) in REDUCTIONS.items()
-    if hasattr(np, name)
+    **{
+        f"np.{name}": partial(_reduce, op=ufunc)
+        for ufunc, (name, _) in REDUCTIONS.items()
+        if hasattr(np, name)
+    },
+    "np.linalg.pinv": _pinv,
 }
 
 

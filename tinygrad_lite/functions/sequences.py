@@ -13,6 +13,7 @@ from .. import ops
 from ..graph.node import raw
 from ..ops.constants import shape_of
 from .arrange import asarray, constant_like, flatten, like, part
+from .linalg import lstsq
 
 __all__ = ["cumprod", "cumsum", "cumulative_prod", "diff"]
 
@@ -226,6 +227,17 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         quotient.append(rest[k] / v[0])
         rest = rest - ops.pad(quotient[-1] * v, (k, steps - 1 - k))
     return ops.stack(quotient) if quotient else rest[:1] * 0.0, rest[steps:]
+
+
+def polyfit(x: Any, y: Any, deg: int, w: Any = None) -> Any:
+    """The coefficients of the polynomial of degree `deg` with the least squares of w (p(x) - y)."""
+    V, y = vander(x, deg + 1), asarray(y)
+    if w is not None:
+        w = asarray(w)
+        V, y = V * w[:, None], y * (w if len(shape_of(y)) == 1 else w[:, None])
+    scale = ops.vector_norm(V, axis=0)
+    found = lstsq(V / scale, y)[0]
+    return found / (scale if len(shape_of(y)) == 1 else scale[:, None])
 
 
 polymul = convolve

@@ -5,6 +5,7 @@ from ..functions.linalg import *
 from ..functions.products import tensordot as tensordot
 from ..functions.products import vecdot as vecdot
 from ..graph.public import present
+from ..ops.decompositions import *
 from ..ops.linalg import *
 from ..ops.shape import diagonal as diagonal
 
