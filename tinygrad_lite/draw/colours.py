@@ -125,7 +125,6 @@ def _rules(theme: Theme, root: str) -> str:
         ".label,.shape,.note": f"fill:{role['muted']}",
         ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.3",
         ".head": f"fill:{role['edge']}",
-        ".local": f"stroke:{page};stroke-width:4;stroke-linejoin:round;paint-order:stroke",
         ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
         ".undefined": f"fill:{role['undefined']}",
     }
