@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph.backend import namespace, to_array, to_float
 from ..graph.node import Borrowed, Node, Scalar
+from .arrays import sweep_arrays
 from .flow import sweep
 from .scalars import sweep_scalars
 
@@ -29,8 +30,10 @@ def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None
         debug = meta is not None and meta.copies is not None
         if isinstance(root, Scalar) and root.op is not None and not record and not debug:
             sweep_scalars(root, seed)
-        else:
+        elif record or debug:
             _store(sweep(root, seed, record=record))
+        else:
+            _store(sweep_arrays(root, seed))
 
 
 def _seed(root: Node, cotangent: Any, record: bool) -> Any:
@@ -48,7 +51,7 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
                 "respect to it: pass an array of that shape, or reduce to a scalar first, as in "
                 ".sum()"
             )
-        return xp.ones_like(root._data)
+        return np.array(1.0, root._data.dtype) if xp is np and not root.shape else xp.ones_like(root._data)
     seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
     if seed.shape != root.shape:
         raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
@@ -57,17 +60,19 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
 
 def _store(cotangents: dict[Node, Any]) -> None:
     """Set the gradients, all or none, each an array of its own: users change them in place."""
-    new = []
+    old, new = [], []
     taken: set[int] = set()
     for node, g in cotangents.items():
-        leaf = node.op is None
-        if leaf and node._grad is not None:
-            total = node._grad + g
-            g = np.asarray(total) if isinstance(total, np.generic) else total
+        known = node._grad
+        old.append(known)
+        if node.op is None and known is not None:
+            g = known + g
+            if isinstance(g, np.generic):
+                g = np.asarray(g)
         elif type(g) is np.ndarray:
             key = id(g)
             if key in taken or g.base is not None:
-                g = g.copy() if leaf else Borrowed(g)
+                g = g.copy() if node.op is None else Borrowed(g)
             taken.add(key)
         elif isinstance(g, np.generic):
             if not isinstance(node, Scalar):
@@ -75,11 +80,10 @@ def _store(cotangents: dict[Node, Any]) -> None:
         elif not isinstance(g, (Node, float)):
             g = namespace(g).asarray(g, copy=True)
         new.append(g)
-    old = [node._grad for node in cotangents]
     try:
         for node, g in zip(cotangents, new, strict=True):
             node._grad = g
     except BaseException:  # Ctrl-C
-        for node, g in zip(cotangents, old, strict=True):
-            node._grad = g
+        for node, known in zip(cotangents, old, strict=True):
+            node._grad = known
         raise

@@ -67,6 +67,12 @@ def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
             return float(rule(np, *(np.float64(x) for x in operands), **params))
 
 
+def is_integral(x: Array) -> bool:
+    """Whether the entries are integers; NumPy's own `isdtype` takes longer than a small sum."""
+    xp = namespace(x)
+    return x.dtype.kind in "iu" if xp is np else bool(xp.isdtype(x.dtype, "integral"))
+
+
 _EXACT = 2**53  # every integer up to here is a float
 
 

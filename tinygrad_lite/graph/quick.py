@@ -1,4 +1,4 @@
-"""`record_scalar` and rules written out for Value's operators: the speed of scalar graphs.
+"""`record_scalar` written out for Value's operators: the speed of scalar graphs.
 
 One object per op, one call. Whatever is not plain (constants, debug mode) goes the general way,
 which is the test of these.
@@ -13,29 +13,10 @@ from . import floats
 from .backend import on_floats, to_float
 from .context import latest_context
 from .node import Scalar
-from .op import NO_PARAMS, Op, Rule
+from .op import NO_PARAMS, Op
 from .record import record_scalar
 
 _new = object.__new__
-
-FIRST, SECOND = "first operand", "second operand"
-
-
-def quick_rules(op: Op) -> tuple[Rule, ...]:
-    """The rules of an op, with FIRST or SECOND for one that returns that input as it is (those of a
-    product), so that the sweep over floats need not call it."""
-    return tuple(
-        _projection(rule) if op.elementwise and op.arity == 2 else rule for rule in op.rules
-    )
-
-
-def _projection(rule: Rule) -> Rule:
-    first, second = object(), object()
-    try:
-        made = rule(None, None, first, second)
-    except Exception:  # a number, or it computes something
-        return rule
-    return FIRST if made is first else SECOND if made is second else rule
 
 
 def unary_method(op: Op) -> Callable[[Any], Any]:
