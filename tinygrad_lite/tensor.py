@@ -13,9 +13,8 @@ from .differentiable import Differentiable, dress, refuse_arguments
 from .graph.backend import namespace, to_array
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
-from .graph.op import NO_PARAMS
 from .graph.primitive import Primitive
-from .graph.record import record_array
+from .graph.quick import record_plain
 from .graph.reflexes import refuse_keywords
 from .ops.constants import Axis
 
@@ -32,21 +31,21 @@ class _Reduction(Protocol):
 
 def _unary(op: Primitive) -> Callable[[Tensor], Tensor]:
     def method(self: Tensor) -> Any:
-        return record_array(op, (self,), NO_PARAMS)
+        return record_plain(op, (self,))
 
     return dress(method, op)
 
 
 def _binary(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Any:
-        return record_array(op, (self, other), NO_PARAMS)
+        return record_plain(op, (self, other))
 
     return dress(method, op)
 
 
 def _reflected(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Any:
-        return record_array(op, (other, self), NO_PARAMS)
+        return record_plain(op, (other, self))
 
     return dress(method, op)
 

@@ -7,12 +7,13 @@ order is listed. What is not usual goes through `contribution`; the general loop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..graph.node import Node
-from ..graph.op import ONE, first, second
+from ..graph.op import NO_PARAMS, ONE, Op, first, second
 from .chain import contribution, fitted
 
 _ndarray = np.ndarray
@@ -26,18 +27,22 @@ def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
     ready = [root]
     while ready:
         node = ready.pop()
-        if node.op is None:
+        op = node.op
+        if op is None:
             continue
-        g, operands, usual = found[node], node.operands, _is_usual(node)
-        for index, x in enumerate(node.inputs):
-            left = waits.get(x) if isinstance(x, Node) else None
-            if left is None:
+        g, y, operands, meta, index = found[node], node._data, node.operands, node._meta, -1
+        usual, params = type(y) is _ndarray and op.arity is not None, NO_PARAMS
+        if meta is not None:
+            usual, params = usual and not meta.mixed and meta.kept is None, meta.params
+        for x in node.inputs:
+            index += 1
+            if not isinstance(x, Node) or (left := waits.get(x)) is None:
                 continue
             data, c = x._data, None
-            if usual and data is operands[index] and type(data) is _ndarray:
+            if usual and data is operands[index]:
                 try:
-                    c = _applied(node, index, g, operands)
-                    if c is not None:
+                    c = _applied(op, index, g, y, operands, params)
+                    if c is not None and (c.shape != data.shape or c.dtype is not data.dtype):
                         c = fitted(c, node, index, g)
                 except Exception:
                     c = None  # the same again raises it with a note
@@ -47,7 +52,8 @@ def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
             found[x] = c if known is None else known + c
             if left == 1:
                 ready.append(x)
-            waits[x] = left - 1
+            else:
+                waits[x] = left - 1
     return found
 
 
@@ -58,29 +64,22 @@ def _consumers(root: Node) -> dict[Node, int]:
     while stack:
         for x in stack.pop().inputs:
             if isinstance(x, Node):
-                known = waits.get(x)
-                if known is not None:
-                    waits[x] = known + 1
+                if x in waits:
+                    waits[x] += 1
                 elif (meta := x._meta) is None or not meta.constant:
                     waits[x] = 1
-                    stack.append(x)
+                    if x.op is not None:
+                        stack.append(x)
     return waits
 
 
-def _is_usual(node: Node) -> bool:
-    """Whether an op of a fixed number of NumPy arrays of one dtype, with no by-product, made it."""
-    meta = node._meta
-    if meta is not None and (meta.mixed or meta.kept is not None):
-        return False
-    return type(node._data) is _ndarray and node.op.arity is not None  # type: ignore[union-attr]
-
-
-def _applied(node: Node, index: int, g: Any, operands: tuple[Any, ...]) -> Any:
-    """`chain.applied` of a usual node; None where it may meet a 0 times infinity."""
-    op: Any = node.op
+def _applied(
+    op: Op, index: int, g: Any, y: Any, operands: tuple[Any, ...], params: Mapping[str, Any]
+) -> Any:
+    """`chain.applied` on NumPy arrays; None where a 0 may have met an infinity."""
     rule = op.rules[index]
     if not op.elementwise:
-        c = rule(np, g, node._data, *operands, **node.params)
+        c = rule(np, g, y, *operands, **params)
         for a in operands:
             if c is a:
                 return c.copy()
@@ -94,6 +93,6 @@ def _applied(node: Node, index: int, g: Any, operands: tuple[Any, ...]) -> Any:
     elif type(rule) is float:
         return g * rule if rule else np.zeros_like(g)
     else:
-        c = g * rule(np, node._data, *operands, **node.params)
+        c = g * rule(np, y, *operands, **params)
     total = _vdot(c, c)
     return c if total == total else None

@@ -51,7 +51,11 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
                 "respect to it: pass an array of that shape, or reduce to a scalar first, as in "
                 ".sum()"
             )
-        return np.array(1.0, root._data.dtype) if xp is np and not root.shape else xp.ones_like(root._data)
+        return (
+            np.array(1.0, root._data.dtype)
+            if xp is np and not root.shape
+            else xp.ones_like(root._data)
+        )
     seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
     if seed.shape != root.shape:
         raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
@@ -60,30 +64,28 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
 
 def _store(cotangents: dict[Node, Any]) -> None:
     """Set the gradients, all or none, each an array of its own: users change them in place."""
-    old, new = [], []
+    old: list[tuple[Node, Any]] = []
     taken: set[int] = set()
-    for node, g in cotangents.items():
-        known = node._grad
-        old.append(known)
-        if node.op is None and known is not None:
-            g = known + g
-            if isinstance(g, np.generic):
-                g = np.asarray(g)
-        elif type(g) is np.ndarray:
-            key = id(g)
-            if key in taken or g.base is not None:
-                g = g.copy() if node.op is None else Borrowed(g)
-            taken.add(key)
-        elif isinstance(g, np.generic):
-            if not isinstance(node, Scalar):
-                g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
-        elif not isinstance(g, (Node, float)):
-            g = namespace(g).asarray(g, copy=True)
-        new.append(g)
     try:
-        for node, g in zip(cotangents, new, strict=True):
+        for node, g in cotangents.items():
+            known = node._grad
+            if known is not None and node.op is None:
+                g = known + g
+                if isinstance(g, np.generic):
+                    g = np.asarray(g)
+            elif type(g) is np.ndarray:
+                key = id(g)
+                if key in taken or g.base is not None:
+                    g = g.copy() if node.op is None else Borrowed(g)
+                taken.add(key)
+            elif isinstance(g, np.generic):
+                if not isinstance(node, Scalar):
+                    g = np.asarray(g)  # what NumPy makes of arithmetic on arrays without axes
+            elif not isinstance(g, (Node, float)):
+                g = namespace(g).asarray(g, copy=True)
+            old.append((node, known))
             node._grad = g
     except BaseException:  # Ctrl-C
-        for node, known in zip(cotangents, old, strict=True):
+        for node, known in old:
             node._grad = known
         raise

@@ -7,14 +7,13 @@ and the only one that un-broadcasts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..graph import errors, floats
-from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
+from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats, row_of_ones
 from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
@@ -26,8 +25,7 @@ _ndarray = np.ndarray
 def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
     """What `node` hands to its input `index`, given its own cotangent g: one step of the chain
     rule. The result has the input's shape and dtype."""
-    op = node.op
-    assert op is not None
+    op: Any = node.op
     x = node.inputs[index]
     if record:
         errors.refuse_overwritten(node, rebound=True)
@@ -37,8 +35,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         if x._data is not operands[index]:
             errors.refuse_overwritten(node)
         xp = floats if type(y) is float else np if type(y) is _ndarray else namespace(y)
-    meta = node._meta
-    params = NO_PARAMS
+    params, meta = NO_PARAMS, node._meta
     if meta is not None:
         params = meta.params
         if meta.mixed:
@@ -122,8 +119,8 @@ def _stated(op: Op, rule: Any) -> Any:
 
 def slope(node: Node, index: int) -> Any:
     """The local derivative of an elementwise op at the recorded values, an array or a number."""
-    op, y = node.op, node._data
-    assert op is not None
+    op: Any = node.op
+    y = node._data
     xp = floats if type(y) is float else namespace(y)
     meta = node._meta
     operands = node.operands
@@ -146,7 +143,7 @@ def fitted(c: Any, node: Node, index: int, g: Any) -> Any:
         if shape == wanted:
             return c
         if shape[1:] == wanted and len(shape) == 2 and shape == g.shape:  # a bias's gradient
-            return _ones(shape[0], c.dtype) @ c
+            return row_of_ones(shape[0], c.dtype) @ c
     op: Any = node.op
     if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
         raise ValueError(
@@ -181,9 +178,3 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
     if c.dtype != data.dtype or isinstance(c, Scalar):  # of a Value times an array without axes
         c = ops.astype(c, dtype=data.dtype)
     return c
-
-
-@lru_cache(maxsize=16)
-def _ones(n: int, dtype: Any) -> Any:
-    """A row of ones: its product with a matrix is the sum of the rows in a third of the time."""
-    return np.ones(n, dtype)

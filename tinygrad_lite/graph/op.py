@@ -25,6 +25,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Self
 
+from .definition import refuse_signature, refuse_template
+
 Rule = Any  # a callable, or a number for a constant local derivative
 
 NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times faster than a proxy
@@ -51,9 +53,10 @@ class Op:
     `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
     number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
     are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
-    `expansion` is a fused op's definition in other ops, with the same signature as the op. Inputs
-    named in `as_given` keep their dtype, others come to the result's. `keeping` is `forward` with
-    a second result, for the rules, which take it as `kept=None`: None where a rule is recorded. Results of a `plain` op carry no gradient.
+    `expansion` is a fused op's definition in other ops, with the op's signature. `keeping` is
+    `forward` with a second result for the rules, which take it as `kept` (None while recorded).
+    Inputs named in `as_given` keep their dtype, others come to the result's. Results of a `plain`
+    op carry no gradient.
     """
 
     plain: ClassVar[bool] = False
@@ -96,7 +99,7 @@ class Op:
         self.untouched = frozenset(self.input_names.index(name) for name in as_given)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
         for template in (self.text, self.latex, self.numpy):
-            self._refuse_template(template)
+            refuse_template(self, template)
         self.__module__ = forward.__module__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__signature__ = inspect.Signature(
@@ -145,7 +148,7 @@ class Op:
             raise TypeError(f"{self.name}: {len(rules)} rules for {expected} inputs")
         for index, rule in enumerate(rules):
             if callable(rule):
-                self._refuse_signature(index, rule)
+                refuse_signature(self, index, rule)
         self.rules = tuple(map(self._known, rules))
         self.untouched |= {i for i, rule in enumerate(self.rules) if rule == 0}
         return self
@@ -160,33 +163,3 @@ class Op:
                 made = rule(None, None, x1, x2)
                 return first if made is x1 else second if made is x2 else rule
         return rule
-
-    def _refuse_template(self, template: str) -> None:
-        """Raise `ValueError` if a format string names an input or a setting that the op lacks."""
-        settings = dict.fromkeys(self.defaults, "")
-        try:
-            template.format(*self.input_names, inputs="", **settings)
-        except (IndexError, KeyError, ValueError):
-            inputs = range(self.arity) if self.arity is not None else ("inputs",)
-            known = ", ".join(f"{{{key}}}" for key in (*inputs, *settings))
-            raise ValueError(
-                f"{self.name}: {template!r} is not a format string of {known} (a brace is written "
-                "twice)"
-            ) from None
-
-    def _refuse_signature(self, index: int, rule: Any) -> None:
-        """Raise `TypeError` if a rule cannot be called with the arguments that the sweep gives."""
-        given = ["xp", "y"] if self.elementwise else ["xp", "G", "y"]
-        given += self.input_names if self.arity is not None else ["index", "x0", "x1"]
-        try:
-            inspect.signature(rule).bind(*given, **self.defaults)
-            if self.keeping:
-                inspect.signature(rule).bind(*given, **self.defaults, kept=None)
-        except ValueError:  # a builtin that tells no signature
-            return
-        except TypeError as error:
-            settings = [f"{k}={k}" for k in self.defaults] + ["kept=None"] * bool(self.keeping)
-            raise TypeError(
-                f"{self.name}: the rule for input {self.input_name(index)} is called as "
-                f"rule({', '.join(given + settings)}), which it does not take: {error}"
-            ) from None

@@ -11,8 +11,7 @@ from .arguments import Called
 from .context import in_rule
 from .dtypes import is_number
 from .node import Array, Scalar
-from .op import NO_PARAMS
-from .quick import binary_method, unary_method
+from .quick import binary_method, record_plain, unary_method
 from .record import record_array, record_scalar
 
 A = TypeVar("A", bound=Array)
@@ -36,7 +35,7 @@ class Primitive(Called):
         if not params and not self.defaults and len(inputs) == self.arity:  # most calls
             for x in inputs:
                 if isinstance(x, Array):
-                    return record_array(self, inputs, NO_PARAMS)
+                    return record_plain(self, inputs)
             method, kind = self._on_scalar, type(inputs[0])
             if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
                 return method(*inputs)
@@ -44,7 +43,7 @@ class Primitive(Called):
         scalar: Scalar | None = None
         for x in inputs:
             if isinstance(x, Array):
-                return record_array(self, inputs, complete)
+                return record_plain(self, inputs, complete)
             if isinstance(x, Scalar):
                 scalar = x
         if scalar is None:

@@ -19,7 +19,7 @@ from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import Op
 
-_FAULTS = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)  # of the library
+FAULTS = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)  # of the library
 _new = object.__new__
 _ndarray = np.ndarray
 
@@ -30,7 +30,8 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
     labels and masks are copied, since their owner may write into them before the sweep.
     """
-    recorded, differ, arrays, operands = False, False, True, []
+    recorded, differ, arrays = False, False, True
+    operands: list[Any] = []
     dtype = None  # of the last array; NumPy has one object for each of its own
     for x in inputs:
         if isinstance(x, Node):
@@ -59,7 +60,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     mixed = differ and is_mixed(op, operands)
     given, xp = promoted(op, operands) if mixed and arrays else operands, np
     if not arrays:
-        xp, given = _library(op, inputs, given)
+        xp, given = library(op, inputs, given)
     context, rules, kept = latest_context(), False, None
     if context is not None:
         context = current_context() or Context()
@@ -70,7 +71,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             y = op.forward(xp, *given, **params)
         else:
             y, kept = op.keeping(xp, *given, **params)
-    except _FAULTS as error:
+    except FAULTS as error:
         raise errors.explain(op, inputs, tuple(given), params, error) from None
     if xp is np:
         if type(y) is not _ndarray:
@@ -98,19 +99,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     return node
 
 
-def compute(
-    op: Op, inputs: tuple[Any, ...], operands: list[Any], params: Mapping[str, Any]
-) -> Any:
-    """The raw result, an array of the operands' namespace."""
-    xp, operands = _library(op, inputs, operands)
-    try:
-        y = op.forward(xp, *operands, **params)
-    except _FAULTS as error:
-        raise errors.explain(op, inputs, tuple(operands), params, error) from None
-    return y if xp is not np or type(y) is _ndarray else np.asarray(y)
-
-
-def _library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
+def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
     """The namespace of operands of any kind, and they as its ops take them."""
     xp = namespace(*operands)
     if xp is not np and xp is not floats:
