@@ -11,7 +11,7 @@ import numpy as np
 from ..graph.backend import namespace, to_array, to_float
 from ..graph.node import Borrowed, Node, Scalar
 from .arrays import sweep_arrays
-from .flow import sweep
+from .flow import in_debug, sweep
 from .scalars import sweep_scalars
 
 _lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
@@ -26,14 +26,13 @@ def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None
         )
     seed = _seed(root, cotangent, record)
     with _lock:
-        meta = root._meta
-        debug = meta is not None and meta.copies is not None
-        if isinstance(root, Scalar) and root.op is not None and not record and not debug:
-            sweep_scalars(root, seed)
-        elif record or debug:
+        if record or in_debug(root):
             _store(sweep(root, seed, record=record))
+        elif isinstance(root, Scalar) and root.op is not None:
+            sweep_scalars(root, seed)
         else:
-            _store(sweep_arrays(root, seed))
+            with np.errstate(all="ignore"):  # as in `flow`
+                _store(sweep_arrays(root, seed))
 
 
 def _seed(root: Node, cotangent: Any, record: bool) -> Any:
@@ -51,11 +50,7 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
                 "respect to it: pass an array of that shape, or reduce to a scalar first, as in "
                 ".sum()"
             )
-        return (
-            np.array(1.0, root._data.dtype)
-            if xp is np and not root.shape
-            else xp.ones_like(root._data)
-        )
+        return xp.ones_like(root._data)
     seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
     if seed.shape != root.shape:
         raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
