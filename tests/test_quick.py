@@ -81,9 +81,10 @@ def test_short_rows_keep_infinities_and_nan():
 KEEPING = sorted(name for name, op in registry.items() if op.keeping)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("name", KEEPING)
-def test_a_by_product_changes_nothing(name, monkeypatch):
-    """Value and gradient with it and without."""
+def test_a_by_product_changes_nothing(name, transposed, monkeypatch):
+    """Value and gradient with it and without, however the arrays lie in memory."""
     op, rng = registry[name], seeded(name)
     for dom, case in samples(name, rounds=3):
         inputs = dom.inputs(case, rng)
@@ -91,8 +92,10 @@ def test_a_by_product_changes_nothing(name, monkeypatch):
         for keeping in (op.keeping, None):
             with monkeypatch.context() as patch:
                 patch.setattr(op, "keeping", keeping)
-                leaves = [tg.Tensor(x) if floating(x) else x for x in inputs]
-                y = op(*leaves, **case.settings)
+                turn = np.transpose if transposed else np.asarray
+                leaves = [tg.Tensor(turn(x)) if floating(x) else x for x in inputs]
+                given = [x.T if transposed and isinstance(x, tg.Tensor) else x for x in leaves]
+                y = op(*given, **case.settings)
                 y.backward(np.ones(y.shape))
                 assert (y._meta.kept is None) is (keeping is None)
             found.append([y.data, *(x.grad for x in leaves if isinstance(x, tg.Tensor))])

@@ -99,6 +99,7 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
         if labels.size and largest(np, labels.view(f"u{labels.itemsize}")) >= n:
             _refuse_labels(n)
         places = np.arange(0, n * labels.size, n) + labels.reshape(-1)
+        P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
         P.reshape(-1)[places] -= 1
         return shifted.reshape(-1)[places].reshape(labels.shape), P
     if anywhere((labels < 0) | (labels >= n)):
