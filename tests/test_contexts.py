@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import types
 
 import numpy as np
@@ -86,6 +87,22 @@ def test_a_generator_goes_on_inside_a_later_context_of_its_consumer():
     assert scope_of() == ((), ())
     own, outside = (("a", "own"),) * 2, (("a", "b"),) * 2
     assert seen == [True, False] * 3 + [True, own, outside]
+
+
+def test_a_generator_that_another_thread_finishes():
+    def batches():
+        with tg.no_grad():
+            yield
+        yield records()
+
+    g = batches()
+    next(g)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(next(g)))
+    thread.start()
+    thread.join()
+    assert seen == [True]
+    assert records()
 
 
 def test_two_generators_in_turn_inside_a_context_of_their_consumer():

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import errors
 from ..graph.node import Node
 from ..graph.op import NO_PARAMS, ONE, Op, first, second
 from .chain import contribution, fitted
@@ -36,7 +37,12 @@ def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
             usual, params = usual and not meta.mixed and meta.kept is None, meta.params
         for x in node.inputs:
             index += 1
-            if not isinstance(x, Node) or (left := waits.get(x)) is None:
+            if not isinstance(x, Node):
+                continue
+            left = waits.get(x)
+            if left is None:  # a constant
+                if x._data is not operands[index]:
+                    errors.refuse_overwritten(node)
                 continue
             data, c = x._data, None
             if usual and data is operands[index]:

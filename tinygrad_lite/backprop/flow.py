@@ -47,6 +47,8 @@ def flow(
                 if within is None:
                     meta = x._meta
                     if meta is not None and meta.constant:
+                        if x._data is not node.operands[index]:
+                            errors.refuse_overwritten(node)
                         continue
                 elif x not in within:
                     continue

@@ -131,7 +131,8 @@ class _Switch:
         while context is not None and context.key is not self._key:
             above.append(context)
             context = context.outer
-        assert context is not None
+        if context is None:  # a generator that another thread finishes
+            return
         frame, context = context.frame, context.outer
         for other in reversed(above):
             passed = [c for c in other.passed if c.key is not self._key or c.frame is not frame]
