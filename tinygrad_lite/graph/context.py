@@ -61,11 +61,12 @@ def current_context() -> Context | None:
     """The context of the code at work. A generator that is suspended within a `with` has left its
     own behind, which is passed over; it counts again, on top, when the generator goes on."""
     context = _context.get()
-    while context is not None and context.suspended:
+    while context is not None and context.frame is not None and context.suspended:
         context = context.outer
-    for other in context.passed if context is not None else ():
-        if not other.suspended:
-            context = other.moved(context)
+    if context is not None and context.passed:
+        for other in context.passed:
+            if not other.suspended:
+                context = other.moved(context)
     return context
 
 
@@ -106,13 +107,12 @@ class _Switch:
         raise NotImplementedError
 
     def __enter__(self) -> None:
-        outer = _context.get()
-        frame = sys._getframe(1)
+        outer, last, frame = _context.get(), self._last, sys._getframe(1)
         suspendable = frame.f_code.co_flags & _SUSPENDABLE
-        last = self._last
-        base = current_context()
-        if last is None or last.outer is not outer or suspendable or base is not outer:
-            new, passed = self._changed(base or Context()), _suspended(outer)
+        plain = outer is None or (outer.frame is None and not outer.passed)  # it is at work itself
+        if last is None or last.outer is not outer or suspendable or not plain:
+            base, passed = current_context(), _suspended(outer)
+            new = self._changed(base or Context())
             last = replace(
                 new,
                 key=self._key,
@@ -122,11 +122,14 @@ class _Switch:
                 passed=passed,
                 ordinary=new.recording and not (new.debug or suspendable or passed),
             )
-            self._last = None if suspendable or passed or base is not outer else last
+            self._last = last if plain and not suspendable else None
         _context.set(last)
 
     def __exit__(self, *_: object) -> None:
         context = _context.get()
+        if context is not None and context.key is self._key:
+            _context.set(context.outer)
+            return
         above: list[Context] = []  # entered since then, and left later: by a suspended generator
         while context is not None and context.key is not self._key:
             above.append(context)
