@@ -4,6 +4,7 @@ from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import plot as plot
+from . import special as special
 from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
@@ -32,4 +33,4 @@ from .value import Value as Value
 
 __version__: str
 
-present(__name__, "linalg", "nn", "optim", "plot", "testing")
+present(__name__, "linalg", "nn", "optim", "plot", "special", "testing")

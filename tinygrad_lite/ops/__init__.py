@@ -19,5 +19,6 @@ from .reduce import max as max
 from .reduce import min as min
 from .reduce import sum as sum
 from .shape import *
+from .special import *
 
 present(__name__)

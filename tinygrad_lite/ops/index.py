@@ -14,11 +14,17 @@ from . import (
     linalg,
     reduce,
     shape,
+    special,
+)
+
+_MODULES = (
+    *(elementwise, activations, special, choice),
+    *(reduce, shape, linalg, decompositions, fused),
 )
 
 registry: dict[str, Primitive] = {
     op.name: op
-    for module in (elementwise, activations, choice, reduce, shape, linalg, decompositions, fused)
+    for module in _MODULES
     for op in vars(module).values()
     if isinstance(op, Primitive) and op.__module__ == module.__name__
 }
