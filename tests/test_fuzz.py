@@ -151,7 +151,7 @@ def test_a_wrong_rule_is_found_and_minimised(needs):
     needs("torch")
     run = oracle()[-1]
     with np.errstate(all="ignore"):
-        outcome = run.run(0, 60, "scalar")
+        outcome = run.run(0, 200, "scalar")
     assert outcome.failures
     for failure in outcome.failures:
         steps = [e.text for e in failure.small.entries if isinstance(e, Step)]

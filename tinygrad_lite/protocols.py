@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import functions, ops
+from .functions import special
 from .graph.node import Node
 
 Function = Callable[..., Any]
@@ -41,6 +42,8 @@ ALIASES = {
     "power": "pow",
     "ravel": "flatten",
     "rint": "round",
+    "expit": "sigmoid",
+    "psi": "digamma",
 }
 
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
@@ -113,7 +116,9 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
 
 def _ours(full: str, name: str) -> Function:
     name = ALIASES.get(name, name)
-    found: Function | None = ops.registry.get(name) or vars(functions).get(name)
+    found: Function | None = (
+        ops.registry.get(name) or vars(functions).get(name) or vars(special).get(name)
+    )
     if found is None or full.startswith("np.fft"):
         raise _unsupported(full)
     return found

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import reference_matrices
-from .reference_matrices import tamed
+from . import reference_parts
+from .reference_parts import tamed
 
 Axis = int | tuple[int, ...] | None
 HERE = globals()
@@ -25,7 +25,7 @@ HERE = globals()
 
 @cache
 def lookup(name: str) -> Callable[..., Tensor]:
-    found = HERE.get(f"_{name}", vars(reference_matrices).get(f"_{name}"))
+    found = HERE.get(f"_{name}", vars(reference_parts).get(f"_{name}"))
     return found if found is not None else getattr(torch, name)  # type: ignore[no-any-return]
 
 
@@ -42,6 +42,7 @@ def _over(x: Tensor, axis: Axis) -> tuple[int, ...]:
 # --- entry by entry
 
 _acos, _asin, _atan = torch.acos, torch.asin, torch.atan
+_gammaln, _erfcx, _log_ndtr = torch.lgamma, torch.special.erfcx, torch.special.log_ndtr
 
 
 def _identity(x: Tensor) -> Tensor:

@@ -51,7 +51,9 @@ def log_expit(x: Any) -> Any:
 
 def entr(x: Any) -> Any:
     """-x log(x), 0 at 0, -inf below."""
-    return ops.where(raw(x) < 0, -inf, -ops.xlogy(x, x))
+    below = raw(x) < 0
+    inside = ops.where(below, 1.0, x)
+    return ops.where(below, -inf, -ops.xlogy(inside, inside))
 
 
 def logsumexp(a: Any, axis: Axis = None, b: Any = None, keepdims: bool = False) -> Any:
