@@ -117,6 +117,12 @@ LENGTHS = tuple(
     for p in (1, 3, 2.5, 0.5, -1, np.inf, -np.inf, 0)
     for s, rest in [((4,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "keepdims": True})]
 )
+SPECTRA = (
+    on((5, 2), axes=(0,)),
+    on((2, 3, 2), axes=(1,), inverse=True),
+    on((2, 4, 2), axes=(0, 1)),
+    on((0, 3, 2), axes=(1,)),
+)
 SYSTEMS = (on((3, 3), (3,)), on((3, 3), (3, 2)), on((2, 3, 3), (2, 3, 1)), on((2, 3, 3), (3, 2)))
 ROWS = tuple(
     on(s, s[:-1], reduction=r) for s in [(4, 3), (3,), (2, 2, 3)] for r in ("mean", "none")
@@ -257,6 +263,7 @@ DOMAINS: dict[str, Domain] = {
     "cross_entropy": domain(ANY, integers(0, 3), cases=ROWS),
     "cumulative_sum": domain(ANY, cases=RUNS),
     "det": domain(regular, cases=SQUARE),
+    "dft": domain(ANY, cases=SPECTRA),
     "diag": domain(ANY, cases=DIAGONAL),
     "diagonal": domain(ANY, cases=DIAGONALS),
     "divide": domain(real(-2, 2, away=(0,), gap=0.3), cases=BINARY),

@@ -185,23 +185,12 @@ KINKS: dict[str, tuple[Kink, ...]] = {
 }
 
 SMOOTH = {
-    *("add", "asinh", "astype", "atan", "broadcast_to", "concat", "cos", "cosh", "cumulative_sum"),
-    *(
-        "diag",
-        "diagonal",
-        "erf",
-        "erfc",
-        "erfcx",
-        "expm1",
-        "flip",
-        "gelu",
-        "getitem",
-        "identity",
-        "linear",
-    ),
-    *("matmul", "mean", "multiply", "negative", "outer", "pad", "permute_dims", "put_at"),
-    *("reshape", "roll", "sin", "sinh", "square", "stack", "subtract", "sum", "take", "tanh"),
-    *("trace", "tril", "triu"),
+    *("add", "asinh", "astype", "atan", "broadcast_to", "concat", "cos", "cosh"),
+    *("cumulative_sum", "dft", "diag", "diagonal", "erf", "erfc", "erfcx", "expm1"),
+    *("flip", "gelu", "getitem", "identity", "linear", "matmul", "mean", "multiply"),
+    *("negative", "outer", "pad", "permute_dims", "put_at", "reshape", "roll", "sin"),
+    *("sinh", "square", "stack", "subtract", "sum", "take", "tanh", "trace", "tril"),
+    *("triu"),
 }
 LAPACK = {"det", "eigvalsh", "signdet", "svdvals"}  # which has no float16
 CASES = [

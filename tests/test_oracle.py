@@ -91,7 +91,7 @@ OTHERWISE = {
 }
 SPECIAL = {"digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "xlogy"}
 MISSING_IN_AUTOGRAD = {"erf", "gelu", *SPECIAL}  # they would need SciPy
-ROWS = {"eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
+ROWS = {"dft", "eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
 LIMITS_OF_AUTOGRAD = {
     "det": lambda case, inputs: np.any(np.linalg.det(inputs[0]) == 0),
@@ -261,6 +261,11 @@ TORCH = {
     "erfc": lambda t, x: t.erfc(x),
     "gammaln": lambda t, x: t.lgamma(x),
     "log_ndtr": lambda t, x: t.special.log_ndtr(x),
+    "dft": lambda t, x, axes, inverse: t.view_as_real(
+        t.fft.ifftn(t.view_as_complex(x.contiguous()), dim=axes, norm="forward")
+        if inverse
+        else t.fft.fftn(t.view_as_complex(x.contiguous()), dim=axes)
+    ),
     "diagonal": lambda t, x, offset: t.diagonal(x, offset, dim1=-2, dim2=-1),
     "eig_rows": lambda t, x: turned(t, "eig_rows", x, *map(t.real, t.linalg.eig(x))),
     "eigh_rows": lambda t, x, UPLO: turned(

@@ -1,5 +1,6 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
+from . import fft as fft
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
@@ -33,4 +34,4 @@ from .value import Value as Value
 
 __version__: str
 
-present(__name__, "linalg", "nn", "optim", "plot", "special", "testing")
+present(__name__, "fft", "linalg", "nn", "optim", "plot", "special", "testing")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import functions, ops
-from .functions import special
+from .functions import fourier, special
 from .graph.node import Node
 
 Function = Callable[..., Any]
@@ -115,6 +115,8 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
 
 
 def _ours(full: str, name: str) -> Function:
+    if full.startswith("np.fft") and name in fourier.__all__:
+        return getattr(fourier, name)  # type: ignore[no-any-return]
     name = ALIASES.get(name, name)
     found: Function | None = (
         ops.registry.get(name) or vars(functions).get(name) or vars(special).get(name)

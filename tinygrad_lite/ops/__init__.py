@@ -10,6 +10,7 @@ from .constants import *
 from .decompositions import *
 from .elementwise import *
 from .elementwise import pow as pow
+from .fourier import *
 from .fused import *
 from .index import plain_ops as plain_ops
 from .index import registry as registry

@@ -10,6 +10,7 @@ from . import (
     constants,
     decompositions,
     elementwise,
+    fourier,
     fused,
     linalg,
     reduce,
@@ -19,7 +20,7 @@ from . import (
 
 _MODULES = (
     *(elementwise, activations, special, choice),
-    *(reduce, shape, linalg, decompositions, fused),
+    *(reduce, shape, linalg, decompositions, fourier, fused),
 )
 
 registry: dict[str, Primitive] = {
