@@ -108,7 +108,7 @@ def test_what_has_no_derivative_is_refused_with_the_way_out(call, message):
 def test_lengths_and_norms_are_checked():
     with pytest.raises(ValueError, match="0 entries"):
         F.fft(Tensor(X), 0)
-    with pytest.raises(ValueError, match='norm="unitary"|unitary'):
+    with pytest.raises(ValueError, match="unitary"):
         F.fft(Tensor(X), norm="unitary")
     with pytest.raises(ValueError, match="parts differ in shape"):
         tg.fft.Complex(X, A)

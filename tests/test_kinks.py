@@ -190,7 +190,7 @@ SMOOTH = {
     *("flip", "gelu", "getitem", "identity", "linear", "matmul", "mean", "multiply"),
     *("negative", "outer", "pad", "permute_dims", "put_at", "reshape", "roll", "sin"),
     *("sinh", "square", "stack", "subtract", "sum", "take", "tanh", "trace", "tril"),
-    *("triu"),
+    "triu",
 }
 LAPACK = {"det", "eigvalsh", "signdet", "svdvals"}  # which has no float16
 CASES = [

@@ -237,6 +237,11 @@ def turned(t, name, x, w, V, R=None, **settings):
     return rows * t.tensor(signs_here(name, x, rows, **settings))
 
 
+def torch_dft(t, z, axes, inverse):
+    y = t.fft.ifftn(z, None, axes, "forward") if inverse else t.fft.fftn(z, None, axes)
+    return t.stack([y.real, y.imag], -1)
+
+
 def torch_svd(t, x):
     U, s, Vh = t.linalg.svd(x, full_matrices=False)
     rows = t.cat([U.mT, s[..., None], Vh], -1)
@@ -261,11 +266,7 @@ TORCH = {
     "erfc": lambda t, x: t.erfc(x),
     "gammaln": lambda t, x: t.lgamma(x),
     "log_ndtr": lambda t, x: t.special.log_ndtr(x),
-    "dft": lambda t, x, axes, inverse: t.view_as_real(
-        t.fft.ifftn(t.view_as_complex(x.contiguous()), dim=axes, norm="forward")
-        if inverse
-        else t.fft.fftn(t.view_as_complex(x.contiguous()), dim=axes)
-    ),
+    "dft": lambda t, x, axes, inverse: torch_dft(t, t.complex(x[..., 0], x[..., 1]), axes, inverse),
     "diagonal": lambda t, x, offset: t.diagonal(x, offset, dim1=-2, dim2=-1),
     "eig_rows": lambda t, x: turned(t, "eig_rows", x, *map(t.real, t.linalg.eig(x))),
     "eigh_rows": lambda t, x, UPLO: turned(
@@ -318,6 +319,7 @@ MISSING_IN_TORCH = {"put_at"}
 # As above. At an exponent of 0, autograd and PyTorch drop d2y/dx1 dx2 = 1 / x1, which finite
 # differences confirm (test_rules.py).
 LIMITS_OF_TORCH = {
+    "dft": lambda case, inputs: not inputs[0].size,
     "getitem": lambda case, inputs: str(case.settings["index"]) == "slice(None, None, -2)",
     "pow": lambda case, inputs: np.any(inputs[1] == 0),
 }

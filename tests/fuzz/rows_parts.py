@@ -119,12 +119,8 @@ def a_spectrum(chance: Chance, x: Any) -> dict[str, Any] | None:
     return {"axes": axes, "inverse": chance.r.random() < 0.5}
 
 
-row(
-    "dft",
-    spelled=("tg.dft(a[..., :2], axes=axes, inverse=inverse)",),
-    derived=False,
-    settings=a_spectrum,
-)
+DFT = "tg.dft(a[..., :2], axes=axes, inverse=inverse)"
+row("dft", spelled=(DFT,), derived=False, settings=a_spectrum)
 
 
 # --- products

@@ -23,7 +23,7 @@ def dft(xp: Any, x: Any, *, axes: tuple[int, ...], inverse: bool = False) -> Any
         z = (xp.fft.ifftn if inverse else xp.fft.fftn)(
             z, axes=axes, norm="forward" if inverse else "backward"
         )
-    return xp.stack([xp.real(z), xp.imag(z)], axis=-1)
+    return xp.astype(xp.stack([xp.real(z), xp.imag(z)], axis=-1), x.dtype, copy=False)
 
 
 dft.pull(lambda xp, G, y, x, *, axes, inverse: dft(G, axes=axes, inverse=not inverse))

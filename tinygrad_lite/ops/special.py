@@ -77,8 +77,8 @@ def xlogy(xp: Any, x1: Any, x2: Any) -> Any:
     """x1 log(x2), 0 where x1 = 0 and x2 is not NaN. dy/dx1 = log(x2), dy/dx2 = x1 / x2, at x1 = x2
     = 0 the limit 0 along x1 = 0, where a further derivative is NaN."""
     zero = logical_and(x1 == 0, x2 == x2)
-    one = xp.ones_like(x1)  # also brings integers to a floating dtype
-    return xp.where(zero, 0 * one, x1 * xp.log(xp.where(zero, one, x2)))
+    product = x1 * xp.log(xp.where(zero, xp.ones_like(x1), x2))  # not of integers: in float16
+    return xp.where(zero, xp.zeros_like(product), product)
 
 
 def _xlogy_second(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
