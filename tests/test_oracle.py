@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 import pytest
-from domains import on, samples, signs
+from domains import on, samples
+from draws import signs
 from test_rules import directions_for, floating, leaves_of, seeded, value
 
 import tinygrad_lite as tg
@@ -90,7 +91,7 @@ OTHERWISE = {
     "where": lambda np, c, x, y: np.where(c, x + 0 * y, y + 0 * x),
 }
 SPECIAL = {"digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "xlogy"}
-MISSING_IN_AUTOGRAD = {"erf", "gelu", *SPECIAL}  # they would need SciPy
+MISSING_IN_AUTOGRAD = {"cbrt", "copysign", "erf", "floor_divide", "gelu", *SPECIAL}
 ROWS = {"dft", "eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
 LIMITS_OF_AUTOGRAD = {
@@ -256,6 +257,7 @@ def signs_here(name, x, rows, **settings):
 TORCH = {
     "astype": lambda t, x, dtype: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
+    "cbrt": lambda t, x: x.sign() * x.abs() ** (1 / 3),
     "cholesky": lambda t, x: t.linalg.cholesky(mirrored(t, x)),
     "concat": lambda t, *xs, axis: t.concat(xs, axis),
     "cross_entropy": torch_soft,
@@ -313,7 +315,7 @@ TORCH = {
         t.abs(x), axis, lambda axes: t.linalg.vector_norm(x, ord, axes, keepdims)
     ),
 }
-MISSING_IN_TORCH = {"put_at"}
+MISSING_IN_TORCH = {"floor_divide", "put_at"}
 
 
 # As above. At an exponent of 0, autograd and PyTorch drop d2y/dx1 dx2 = 1 / x1, which finite
