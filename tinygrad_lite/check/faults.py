@@ -1,31 +1,55 @@
 """The mistakes that can be made at one step of the chain rule.
 
 A step is an edge of the graph: the op of `node` hands a contribution to its input `index`, given
-its own cotangent g. A `Fault` is a function from g to what someone who errs there hands on.
+its own cotangent g. Its rule is recorded; a `Fault` is the rule with one slip in it, another value
+in the place of one that it looks at, or another function's derivative.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..backprop.chain import applied, is_constant, slope
-from ..graph.node import Node
+from ..backprop.activation import is_activation
+from ..backprop.chain import applied, is_constant, local, slope
+from ..graph.node import Node, raw
 from ..graph.op import Op
 from ..notation.write import local_text
+from ..ops import registry
 from .kinds import known
+from .rules import Rule, rule_of
+from .slips import (
+    FAR,
+    FARTHEST,
+    FIRST,
+    FOLKLORE,
+    LIKELY,
+    NEAR,
+    ODD,
+    OTHER,
+    POINT,
+    Slip,
+    is_number,
+    slips,
+    turned,
+)
 from .tape import Tape, Vector, op_name, op_of
 
 Handed = Callable[[Vector], Vector]
-Row = tuple[str, float, Handed, str]  # the fields of a `Fault`, the last left out
 
 ARITHMETIC = ("multiply", "divide", "pow", "square", "sqrt")  # what is no function with a name
 NUDGE = 1e-6  # how far operands are moved to see whether a slope moves with them
-LEFT_OUT = "the upstream gradient, with respect to $y, is left out"
+SMALL = 64  # entries up to which a Jacobian's diagonal is computed
+LEFT_OUT = "the upstream gradient, with respect to {y}, is left out"
+
+# Functions whose derivatives are mistaken for one another's.
+CONFUSED = (
+    *("sigmoid", "tanh", "relu", "softplus", "leaky_relu", "elu", "silu", "gelu"),
+    *("sin", "cos", "exp", "log"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +57,10 @@ class Fault:
     """One mistake: its kind, how far-fetched it is (0 = the first to think of), what it hands on
     given the step's cotangent, and the words for it.
 
-    In `text` $x, $y and $other stand for the step's input, its result and the other operand, $x0
-    for the first input of x, $up for the cotangent of y, $local for the local derivative, and
-    $named for `named`, which is something else in the graph.
+    In `text` {x}, {y} and {other} stand for the step's input, its result and the other operand,
+    {up} for the cotangent of y, {local} for the local derivative, {named} for `named`, which is
+    something else in the graph; {a}, {b} and {self} for the operands and the whole of the operation
+    `at`, of a rule or (None) of the graph.
     """
 
     kind: str
@@ -43,37 +68,45 @@ class Fault:
     apply: Handed
     text: str
     named: str = ""
+    at: tuple[Rule | None, Any] = (None, None)
 
     def __post_init__(self) -> None:
         known(self.kind)
 
     def words(self, tape: Tape, node: Node, index: int) -> str:
         """What is to be said, with the step's own names."""
+        return self.text.format_map(_Words(self, tape, node, index))
+
+
+class _Words(dict[str, str]):
+    """The fields of a fault's text, written when they are asked for."""
+
+    def __init__(self, fault: Fault, tape: Tape, node: Node, index: int) -> None:
+        super().__init__(named=fault.named)
+        self.fault, self.tape, self.node, self.index = fault, tape, node, index
+
+    def __missing__(self, key: str) -> str:
+        tape, node, index = self.tape, self.node, self.index
+        if key in ("a", "b", "self"):
+            rule, m = self.fault.at
+            part = m if key == "self" else m.inputs[key == "b"]
+            inside = rule is not None and isinstance(part, Node)
+            return rule.written(part, tape) if inside else tape.label_of(part)
+        if key == "up":
+            return tape.cotangent_name(node)
+        if key == "local":
+            return derivative_text(tape, node, index)
         values = {"x": node.inputs[index], "y": node, "other": node.inputs[index - 1]}
-
-        def said(match: re.Match[str]) -> str:
-            what, at = match.groups()
-            if what == "named":
-                return self.named
-            if what == "up":
-                return tape.cotangent_name(node)
-            if what != "local":
-                return tape.label_of(values[what].inputs[int(at)] if at else values[what])
-            if len(node.inputs) == 1:
-                return prime(op_of(node), tape.label_of(node.inputs[0]))
-            return local_text(node, index, tape.names)
-
-        return re.sub(r"\$([a-z]+)(\d?)", said, self.text)
+        return tape.label_of(values[key])
 
 
-def times(factor: Any) -> Handed:
-    """g -> g * factor."""
-    return lambda g: g * factor
-
-
-def beside(v: Vector, left: bool) -> Handed:
-    """g -> v g or g v, matrix products."""
-    return (lambda g: v @ g) if left else (lambda g: g @ v)
+def derivative_text(tape: Tape, node: Node, index: int) -> str:
+    """A local derivative as people write it: σ'(z1), or the expression of its rule."""
+    if len(node.inputs) == 1:
+        return prime(op_of(node), tape.label_of(node.inputs[0]))
+    if op_of(node).elementwise:
+        return local_text(node, index, tape.names)
+    return f"the derivative of {tape.label(node)}"
 
 
 def prime(op: Op, argument: str) -> str:
@@ -98,7 +131,7 @@ def is_mask(node: Node, index: int) -> bool:
     return bool(np.all(pulled(node, index, np.ones(node.shape), moved) == d))
 
 
-def pulled(node: Node, index: int, g: Vector, operands: Sequence[Any] = ()) -> Vector:
+def pulled(node: Node, index: int, g: Vector, operands: Any = ()) -> Vector:
     """What the op hands on before the sum over broadcast axes, at other operands if given."""
     op = op_of(node)
     y = np.asarray(op.forward(np, *operands, **node.params)) if operands else node.data
@@ -106,79 +139,245 @@ def pulled(node: Node, index: int, g: Vector, operands: Sequence[Any] = ()) -> V
     return np.broadcast_to(c, node.shape) if op.elementwise else c
 
 
-def with_other(node: Node, index: int, g: Vector, factor: Vector) -> Vector:
-    """What a product hands to an input, before that sum, when its other factor is `factor`."""
-    pair = (factor, node.operands[1]) if index == 1 else (node.operands[0], factor)
-    return applied(op_of(node), index, np, g, node.data, pair, node.params)
+def is_gate(node: Node, index: int) -> bool:
+    """Whether a step is the relu written out as x * (x > 0)."""
+    x, mask = node.operands[index], node.operands[index - 1]
+    return op_name(node) == "multiply" and np.ndim(x) > 0 and np.array_equal(mask, x > 0)
 
 
-def put(node: Node, g: Vector) -> Vector:
-    """Zeros with g at the index that a node picks; of several at one entry the last."""
-    out = np.zeros(np.shape(node.operands[0]))
-    out[node.params["index"]] = g
-    return out
+def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """Every fault of one edge."""
+    rule = rule_of(node, index)
+    if rule is None:
+        return
+    one, other = len(node.operands) == 1, node.inputs[index - 1]
+    op = op_of(node)
+    lonely = not one and not isinstance(other, Node) and np.ndim(other) == 0
+    if lonely and len(node.operands) == 2 and op.name in ("multiply", "divide"):
+        return  # a constant that is lost or doubled is a scalar factor
+    mask = op.elementwise and bends(op) and is_mask(node, index)
+    unit = mask or is_activation(op, node.params) or (op.elementwise and is_gate(node, index))
+    function = unit or (one and bends(op))
+    yield from _dropped(node, index, rule, unit, function)
+    yield from _slipped(rule, function)
+    yield from _misread(tape, rule, function)
+    if op.elementwise and not is_constant(op, index) and (one or (mask and lonely)):
+        yield from _functions(node, index, is_activation(op, node.params) or mask)
+    for kind, wrong, text in FOLKLORE.get(op.name, ()):
+        yield Fault(kind, FIRST, _remembered(wrong, node), text)
 
 
-class Misread(NamedTuple):
-    """A wrong value for a quantity, and what that is called."""
-
-    kind: str
-    value: Vector
-    text: str
-    named: str = ""
+def _remembered(wrong: Callable[..., Vector], node: Node) -> Handed:
+    return lambda g: wrong(np, g, node.data, *node.operands, **node.params)
 
 
-def misread(tape: Tape, x: Any, q: str) -> Iterator[Misread]:
-    """Wrong values for a quantity, q in the texts, of its own shape: a term or factor forgotten."""
-    for found in _misread(tape, x, q):
-        if np.shape(found.value) == x.shape:
-            yield found
-
-
-def _misread(tape: Tape, x: Any, q: str) -> Iterator[Misread]:
-    operands = x.operands if isinstance(x, Node) else ()
-    name, values = op_name(x), [np.asarray(a, dtype=np.float64) for a in operands]
-    lost = [f"{q}1 is left out of {q}", f"{q}0 is left out of {q}"]
-    if name in ("add", "subtract"):
-        a, b = values[0], values[1] if name == "add" else -values[1]
-        yield Misread("missing-term", a, lost[0])
-        yield Misread("missing-term", b, lost[1])
-        yield Misread("sign", a - b, f"the sign in {q} is flipped")
-    elif name in ("multiply", "matmul"):
-        for value, text in zip(values, lost, strict=True):
-            yield Misread("missing-factor", value, text)
-        if name == "matmul":
-            A, B = values
-            for i, (C, D) in enumerate(((A.T, B), (A, B.T))):
-                if C.shape == A.shape and D.shape == B.shape and values[i].ndim == 2:
-                    yield Misread("transpose", C @ D, f"{q}{i} is transposed in {q}")
-    elif len(values) == 1 and op_of(x).elementwise:
-        text = f"{q}0 stands where {q} belongs"
-        yield Misread("activation-derivative-at-wrong-point", values[0], text)
-        if not is_constant(op_of(x), 0):
-            derived = prime(op_of(x), tape.label_of(x.inputs[0]))
-            text = f"$named stands where {q} itself belongs"
-            yield Misread("extra-factor", slope(x, 0), text, derived)
-
-
-def swapped(
-    tape: Tape, x: Any, belongs: Any, product: Callable[[Vector, Vector], Vector]
+def _dropped(
+    node: Node, index: int, rule: Rule, unit: bool, function: bool
 ) -> Iterator[Fault]:
-    """A factor misread, another named array in its place, or the factor shifted by one."""
+    """The rule not applied, applied to nothing, twice, or its result or cotangent transposed."""
+    op = op_of(node)
+    if rule.root is not rule.G:
+        yield Fault("missing-factor", ODD, lambda g: rule.run(np.ones_like(g)), LEFT_OUT)
+    ones = np.ones(node.shape)
+    if is_constant(op, index) if op.elementwise else _scales(rule.run(ones)):
+        return  # no derivative, or the same number everywhere: a scalar factor
+    x = node.operands[index]
+    kind, lost = "missing-factor", "this factor is missing"
+    if function or (not op.elementwise and np.shape(x) == node.shape and len(node.inputs) == 1):
+        kind = "missing-activation-derivative"
+        lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
+    far = LIKELY if op.name in ("square", "pow") else NEAR if op.name == "multiply" else FIRST
+    yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
+    if op.elementwise:
+        d = slope(node, index)
+        text = "the factor {local} is there twice"
+        yield Fault("extra-factor", LIKELY, lambda g: rule.run(g * d), text)
+        if mask_like(d):
+            text = "the gradient goes to the entries that were not chosen"
+            yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
+    elif np.ndim(x) > 1:
+        text = "the gradient with respect to {x} is transposed at this step"
+        yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
+        text = "the upstream gradient is transposed at this step"
+        yield Fault("transpose", LIKELY, lambda g: rule.run(turned(g)), text)
+    if not op.elementwise:
+        yield from _whole_arrays(node, index, rule)
 
-    def put(kind: str, cost: float, v: Vector, text: str, named: str = "") -> Fault:
-        return Fault(kind, cost, lambda g: product(g, v), text, named)
 
-    for kind, v, text, named in misread(tape, x, "$other"):
-        yield put(kind, 0.2, v, text, named)
-    for named, v in tape.named_arrays(np.shape(belongs)):
-        if v is not belongs:
-            kind = tape.kind_of_swap(v, belongs)
-            yield put(kind, 0.4, v, "$named stands where $other belongs", named)
-    for axis, n in enumerate(np.shape(belongs)):
-        text = f"$other is shifted by one along axis {axis}"
-        for by in (1, -1) if n > 1 else ():
-            yield put("off-by-index", 0.2, np.roll(belongs, by, axis), text)
-        if n > 2:  # of two entries the reverse is a shift
-            text = f"$other is in reverse along axis {axis}"
-            yield put("wrong-order", 0.25, np.flip(belongs, axis), text)
+def _scales(ones: Vector) -> bool:
+    return bool(ones.size and np.ptp(ones) == 0 and ones.flat[0] != 0)
+
+
+def mask_like(d: Vector) -> bool:
+    """Whether a slope lets entries through or not."""
+    return bool(np.all((d == 0) | (d == 1)))
+
+
+def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
+    """The Jacobian's diagonal alone; entries handed to a neighbour."""
+    x = node.operands[index]
+    if np.shape(x) == node.shape and 1 < node.data.size <= SMALL:
+        diagonal = _diagonal(node, rule)
+        if np.any(diagonal != 1):
+            text = "only the diagonal of the derivative of {y} is used"
+            yield Fault("missing-term", FIRST, lambda g: g * diagonal, text)
+    if any(op_name(m) in MOVES for m in rule.order):
+        for axis in range(np.ndim(x)):
+            for by in (1, -1):
+                moved = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
+                yield Fault("off-by-index", FIRST, moved, f"the index is off by one along axis {axis}")
+
+
+MOVES = ("getitem", "put_at", "pad", "roll", "concat")
+
+
+def _diagonal(node: Node, rule: Rule) -> Vector:
+    found = np.zeros(node.shape)
+    for at in np.ndindex(*node.shape):
+        g = np.zeros(node.shape)
+        g[at] = 1.0
+        found[at] = rule.run(g)[at]
+    return found
+
+
+def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
+    """The rows of the table at every operation of the rule, and at all of one sort at once."""
+    alike: dict[tuple[str, str], list[tuple[Node, Slip]]] = {}
+    for m in rule.order:
+        inner = function and m not in rule.carries
+        for slip in slips(m):
+            kind = OTHER if inner and slip.kind in ("missing-factor", "other") else slip.kind
+            if kind == "missing-factor" and slip.of is not None and _is_choice(m.inputs[slip.of]):
+                kind = "missing-activation-derivative"
+            how = lambda g, m=m, slip=slip: rule.run(g, {m}, slip.how)  # noqa: E731
+            far = slip.rank + (NEAR if m is not rule.root else 0)
+            yield Fault(kind, far, how, slip.text, at=(rule, m))
+            alike.setdefault((op_name(m), slip.text), []).append((m, slip))
+    for group in alike.values():
+        if len(group) > 1:
+            m, slip = group[0]
+            at = {m for m, _ in group}
+            how = lambda g, at=at, slip=slip: rule.run(g, at, slip.how)  # noqa: E731
+            text = f"{slip.text}, and so at every such place"
+            yield Fault(slip.kind, slip.rank + NEAR, how, text, at=(rule, m))
+
+
+def _is_choice(x: Any) -> bool:
+    """Whether a factor says which entries count: nothing flows through what it is computed of."""
+    return isinstance(x, Node) and x.op is not None and x.constant
+
+
+def _misread(tape: Tape, rule: Rule, function: bool) -> Iterator[Fault]:
+    """Another value in the place of one that the rule looks at."""
+    node = rule.node
+    for leaf, place in rule.leaves.items():
+        source = node if place is None else node.inputs[place]
+        right = np.asarray(source.data)
+
+        def put(kind: str, cost: float, v: Vector, text: str, named: str = "") -> Fault:
+            swap = {leaf: v}  # noqa: B023
+            handed = lambda g: rule.run(g, swapped=swap)  # noqa: E731
+            return Fault(kind, cost, handed, text, named, (None, source))  # noqa: B023
+
+        if source is not node and source.op is not None:
+            for slip in slips(source):
+                v = computed(slip.how, source.operands)
+                if v is not None and v.shape == right.shape:
+                    yield put(slip.kind, ODD, v, slip.text)
+        for other, v in tape.named_arrays(right.shape):
+            if v is not source.data:
+                kind = POINT if function else tape.kind_of_swap(v, source.data)
+                yield put(kind, FARTHEST, v, "{named} stands where {self} belongs", other)
+        for axis, n in enumerate(right.shape):
+            for by in (1, -1) if n > 1 else ():
+                text = f"{{self}} is shifted by one along axis {axis}"
+                yield put("off-by-index", ODD, np.roll(right, by, axis), text)
+            if n > 2:  # of two entries the reverse is a shift
+                text = f"{{self}} is in reverse along axis {axis}"
+                yield put("wrong-order", ODD, np.flip(right, axis), text)
+
+
+def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
+    """What is computed of some operands; None where it cannot be."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(how(*operands))
+    except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
+        return None
+
+
+def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
+    """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
+    Operands beside x are as recorded."""
+    op, a, y = op_of(node), node.inputs[index].data, node.data
+
+    def operands(x: Vector) -> list[Vector]:
+        return [x if i == index else v for i, v in enumerate(node.operands)]
+
+    def derivative(y: Vector, x: Vector) -> Vector:
+        return local(op, index, np, y, operands(x), node.params)
+
+    at_output = derivative(op.forward(np, *operands(y), **node.params), y)
+    instead = "stands where {local} belongs"
+    rows = [
+        (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
+        (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
+        (OTHER, LIKELY, y, f"{{y}} itself {instead}"),
+        (OTHER, ODD, a, f"{{x}} {instead}"),
+    ]
+    for other in (registry[name] for name in CONFUSED if name != op.name):
+        points = [(NEAR, y, a), (LIKELY, other.forward(np, a, **other.defaults), a)]
+        if activation:
+            points += [(FAR, a, a), (FAR, other.forward(np, y, **other.defaults), y)]
+        for far, of, x in points:
+            factor = local(other, 0, np, of, (x,), other.defaults)
+            if np.any(factor != 1):  # else it is as good as left out, which is simpler
+                rows.append((OTHER, far, factor, f"the derivative of {other.name} {instead}"))
+    for kind, cost, factor, text in rows:
+        yield Fault(kind, cost, times(factor), text)
+
+
+def times(factor: Vector) -> Handed:
+    """g -> g * factor."""
+    return lambda g: g * factor
+
+
+def scaled(node: Node, index: int) -> Iterator[Fault]:
+    """A number on what a step hands on: the path cut or its sign flipped, a constant lost."""
+    rule = rule_of(node, index)
+    if rule is None:
+        return
+    options = [
+        (0.0, "missing-term", "every path through steps such as {y} is left out"),
+        (-1.0, "sign", "every path through steps such as {y} has the wrong sign"),
+    ]
+    for c, words, counts in constants(rule):
+        kind = "mean-vs-sum" if counts else "constant-scale"
+        options.append((1 / c, kind, f"{words} is left out"))
+    for k, kind, text in options:
+        yield Fault(kind, FIRST, lambda g, k=k: k * np.asarray(rule.run(g)), text)
+
+
+def constants(rule: Rule) -> list[tuple[float, str, bool]]:
+    """The constant factors of a rule: each number, what it is called, and whether it counts
+    entries."""
+    found = []
+    right = None
+    for m in rule.order:
+        if op_name(m) not in ("multiply", "divide"):
+            continue
+        for k, x in enumerate(m.inputs):
+            value = float(raw(x)) if is_number(x) else 1.0
+            if abs(value) in (0.0, 1.0) or not np.isfinite(value):
+                continue
+            if right is None:
+                ones = np.ones(rule.node.shape)
+                right = np.asarray(rule.run(ones))
+            one = lambda *a, k=k, m=m: m.op.forward(np, *(1.0 if j == k else v for j, v in enumerate(a)))  # noqa: E731,E501
+            without = np.asarray(rule.run(ones, {m}, one))
+            c = value if op_name(m) == "multiply" or k == 0 else 1 / value
+            if np.allclose(without * c, right, rtol=1e-9, atol=0):
+                below = abs(c) < 1 and abs(1 / c - round(1 / c)) < 1e-9
+                words = f"the divisor {1 / c:g}" if below else f"the factor {c:g}"
+                found.append((c, words, isinstance(x, Node)))
+    return found

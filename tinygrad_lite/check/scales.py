@@ -22,6 +22,7 @@ class Meaning:
     kind: str
     cost: float
     text: str
+    placed: bool = True  # whether a step is to be named
 
     def __post_init__(self) -> None:
         known(self.kind)
@@ -264,6 +265,15 @@ def _close(k: float, value: float, tol: float) -> bool:
     return abs(k - value) <= tol * max(1.0, abs(value)) and (
         value == 0 or abs(k / value - 1) < 1e-2
     )
+
+
+def multiple(a: Any, b: Any, tol: float) -> float:
+    """The k for which k b is nearest to a: a whole number or its inverse where it may be."""
+    k = float(np.sum(a * b)) / (float(np.sum(b * b)) or 1.0)
+    for n in (k, 1 / k if abs(k) > 1e-9 else k):
+        if abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
+            return float(round(n)) if n == k else 1 / round(n)
+    return k
 
 
 def tolerance_of(slack: float, weight: float, size: Any) -> float:

@@ -99,8 +99,16 @@ class Tape:
 
     def cotangent_name(self, node: Node) -> str:
         """How the gradient with respect to a node is written: dE/dz."""
-        root, name = (self.names.get(id(n)) for n in (self.root, node))
-        return "G" if name is None else f"d{root or 'E'}/d{name}"
+        return self.cotangent_of(node) if self.is_named(node) else "G"
+
+    def cotangent_of(self, node: Node) -> str:
+        """The same, for a node without a name too: dE/d(x + y)."""
+        root, name = self.names.get(id(self.root)) or "E", self.label(node)
+        return f"d{root}/d{name if self.is_named(node) else f'({name})'}"
+
+    def is_named(self, node: Node) -> bool:
+        """Whether the user has a name for a node."""
+        return id(node) in self.names
 
     def named_arrays(self, shape: tuple[int, ...]) -> list[tuple[str, Vector]]:
         """The data of everything that the user has named and that has this shape."""
