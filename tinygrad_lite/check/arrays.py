@@ -62,8 +62,11 @@ class Forms:
                 continue
             name, label = tape.label_of(n.inputs[0]), tape.label(n)
             if op.elementwise and not is_constant(op, 0):
+                d = np.asarray(slope(n, 0))
+                if any(d.shape == v.shape and np.array_equal(d, v) for v in divisors.values()):
+                    continue  # rather that division is missing
                 text = f"there is a factor {prime(op, name)} too many"
-                yield Form("extra-factor", LIKELY, np.asarray(slope(n, 0)), text)
+                yield Form("extra-factor", LIKELY, d, text)
             if op.elementwise and id(n) not in tape.names:
                 yield Form("extra-factor", FAR, n.data, f"there is a factor {label} too many")
             y = n.data
@@ -74,13 +77,14 @@ class Forms:
                 text = f"there is a factor exp({label}) too many"
                 yield Form("extra-factor", FAR, np.exp(y), text)
 
-    def _divisors(self) -> set[int]:
-        found: set[int] = set()
+    def _divisors(self) -> dict[int, Vector]:
+        """The arrays (by id) that something is divided by, and their factors."""
+        found: dict[int, Vector] = {}
         for n in self.tape.made_by("divide"):
-            found.add(id(n.operands[1]))
+            found[id(n.operands[1])] = n.operands[1]
             if op_name(n.inputs[1]) == "multiply":
-                found.update(id(v) for v in n.inputs[1].operands)
-        return found
+                found.update((id(v), v) for v in n.inputs[1].operands)
+        return {k: np.asarray(v) for k, v in found.items()}
 
 
 @lru_cache(maxsize=4)
@@ -140,22 +144,34 @@ def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:
 
 
 def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
-    """Another node's cotangent, or ones, in the place of a node's, alone or times a factor."""
-    if not _worth(search) or search.value.size < COINCIDENCE:
-        return
-    tape = search.tape
-    for x in search.open:
-        if x.data.size > BIG:
-            continue
-        for y in search.region:
-            if y is x or y.shape != x.shape or search.g[y] is search.g[x]:
-                continue
-            kind, text = _stands_for(search, x, y)
-            yield search.guess(x, search.g[y], kind, ODD, text)
-            up = tape.cotangent_of(y)
-            yield from _times(search, x, search.g[y], f"; {up} stands there besides", FARTHEST)
-        ones = np.ones(x.shape)
-        yield from _times(search, x, ones, "; what comes from above is left out", FARTHEST)
+    """Another node's cotangent in the place of a node's."""
+    for x, y in _alike(search):
+        kind, text = _stands_for(search, x, y)
+        yield search.guess(x, search.g[y], kind, ODD, text)
+
+
+def products(search: Search, scales: Scales) -> Iterator[Guess]:
+    """Another node's cotangent, or ones, times a factor in the place of a node's cotangent."""
+    for x, y in _alike(search):
+        yield from _product(search, x, search.g[y], search.tape.cotangent_of(y))
+    for x in search.open if _worth(search) else ():
+        if COINCIDENCE <= x.data.size <= BIG:
+            yield from _product(search, x, np.ones(x.shape), "1")
+
+
+def _product(search: Search, x: Node, base: Vector, name: str) -> Iterator[Guess]:
+    for guess in _times(search, x, base, ""):
+        words = f"{name}, but {guess.words()}, stands where {search.tape.cotangent_of(x)} belongs"
+        yield search.guess(x, guess.delta + search.g[x], "other", FARTHEST, words)
+
+
+def _alike(search: Search) -> Iterator[tuple[Node, Node]]:
+    """Nodes of one shape, the second with a name: of their cotangents one may be the other's."""
+    if _worth(search) and search.value.size >= COINCIDENCE:
+        named = [y for y in search.region if search.tape.is_named(y)]
+        for x in search.open:
+            if COINCIDENCE <= x.data.size <= BIG:
+                yield from ((x, y) for y in named if y is not x and y.shape == x.shape)
 
 
 def _stands_for(search: Search, x: Node, y: Node) -> tuple[str, str]:

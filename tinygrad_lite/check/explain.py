@@ -135,6 +135,7 @@ class Tier(IntEnum):
     ALIKE = 2  # the same at several
     ELSEWHERE = 3  # another gradient, another function
     TWO = 4  # two mistakes
+    FAR = 5  # products of what the graph holds
 
 
 Pass = Callable[[Search, Scales], Iterable[Explanation | Guess]]
@@ -152,4 +153,5 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
     Tier.ELSEWHERE: (arrays.answers, arrays.other_gradients),
     Tier.TWO: (pairs.with_factor, pairs.proportional, pairs.pairs),
+    Tier.FAR: (arrays.products,),
 }

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..backprop.activation import is_activation
-from ..backprop.chain import applied, is_constant, local, slope
+from ..backprop.chain import applied, contribution, is_constant, local, slope
 from ..graph.node import Node, raw
 from ..graph.op import Op
 from ..notation.write import local_text
 from ..ops import registry
 from .kinds import known
-from .rules import Rule, rule_of
+from .rules import Rule
 from .slips import (
     FAR,
     FARTHEST,
@@ -91,7 +91,7 @@ class _Words(dict[str, str]):
             rule, m = self.fault.at
             part = m if key == "self" else m.inputs[key == "b"]
             inside = rule is not None and isinstance(part, Node)
-            return rule.written(part, tape) if inside else tape.label_of(part)
+            return rule.written(part, tape.label, tape.cotangent_name(node)) if inside else tape.label_of(part)
         if key == "up":
             return tape.cotangent_name(node)
         if key == "local":
@@ -147,7 +147,7 @@ def is_gate(node: Node, index: int) -> bool:
 
 def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """Every fault of one edge."""
-    rule = rule_of(node, index)
+    rule = tape.rule(node, index)
     if rule is None:
         return
     one, other = len(node.operands) == 1, node.inputs[index - 1]
@@ -160,7 +160,7 @@ def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     function = unit or (one and bends(op))
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
-    yield from _misread(tape, rule, function)
+    yield from _misread(tape, rule, function, mask)
     if op.elementwise and not is_constant(op, index) and (one or (mask and lonely)):
         yield from _functions(node, index, is_activation(op, node.params) or mask)
     for kind, wrong, text in FOLKLORE.get(op.name, ()):
@@ -182,12 +182,14 @@ def _dropped(
     if is_constant(op, index) if op.elementwise else _scales(rule.run(ones)):
         return  # no derivative, or the same number everywhere: a scalar factor
     x = node.operands[index]
+    moves = {op_name(m) for m in rule.order} <= MOVES
     kind, lost = "missing-factor", "this factor is missing"
     if function or (not op.elementwise and np.shape(x) == node.shape and len(node.inputs) == 1):
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op.name in ("square", "pow") else NEAR if op.name == "multiply" else FIRST
-    yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
+    if not moves:
+        yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
         d = slope(node, index)
         text = "the factor {local} is there twice"
@@ -195,7 +197,7 @@ def _dropped(
         if mask_like(d):
             text = "the gradient goes to the entries that were not chosen"
             yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
-    elif np.ndim(x) > 1:
+    elif np.ndim(x) > 1 and not moves:
         text = "the gradient with respect to {x} is transposed at this step"
         yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
         text = "the upstream gradient is transposed at this step"
@@ -228,7 +230,8 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
                 yield Fault("off-by-index", FIRST, moved, f"the index is off by one along axis {axis}")
 
 
-MOVES = ("getitem", "put_at", "pad", "roll", "concat")
+# What moves entries.
+MOVES = {"getitem", "put_at", "pad", "roll", "concat"}
 
 
 def _diagonal(node: Node, rule: Rule) -> Vector:
@@ -242,24 +245,32 @@ def _diagonal(node: Node, rule: Rule) -> Vector:
 
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     """The rows of the table at every operation of the rule, and at all of one sort at once."""
-    alike: dict[tuple[str, str], list[tuple[Node, Slip]]] = {}
+    alike: dict[tuple[str, str], list[tuple[str, Node, Slip]]] = {}
     for m in rule.order:
-        inner = function and m not in rule.carries
         for slip in slips(m):
-            kind = OTHER if inner and slip.kind in ("missing-factor", "other") else slip.kind
-            if kind == "missing-factor" and slip.of is not None and _is_choice(m.inputs[slip.of]):
+            about = None if slip.of is None else m.inputs[slip.of]
+            if isinstance(about, Node) and about in rule.carries:
+                continue  # without what comes from above there is nothing
+            kind = slip.kind
+            if function and m not in rule.carries and kind in ("missing-factor", "other"):
+                kind = OTHER
+            elif kind == "missing-factor" and _is_choice(about):
                 kind = "missing-activation-derivative"
             how = lambda g, m=m, slip=slip: rule.run(g, {m}, slip.how)  # noqa: E731
             far = slip.rank + (NEAR if m is not rule.root else 0)
             yield Fault(kind, far, how, slip.text, at=(rule, m))
-            alike.setdefault((op_name(m), slip.text), []).append((m, slip))
+            alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
     for group in alike.values():
-        if len(group) > 1:
-            m, slip = group[0]
-            at = {m for m, _ in group}
+        kind, m, slip = group[0]
+        at = {m for _, m, _ in group}
+        if len(at) > 1:
             how = lambda g, at=at, slip=slip: rule.run(g, at, slip.how)  # noqa: E731
             text = f"{slip.text}, and so at every such place"
-            yield Fault(slip.kind, slip.rank + NEAR, how, text, at=(rule, m))
+            yield Fault(kind, slip.rank + NEAR, how, text, at=(rule, m))
+    for m in rule.order:
+        if op_name(m) == "multiply" and m.inputs[0] is m.inputs[1] and m not in rule.carries:
+            how = lambda g, m=m: rule.run(g, {m}, lambda a, b: a)  # noqa: E731
+            yield Fault(OTHER, LIKELY, how, "{self} is not squared", at=(rule, m))
 
 
 def _is_choice(x: Any) -> bool:
@@ -267,7 +278,7 @@ def _is_choice(x: Any) -> bool:
     return isinstance(x, Node) and x.op is not None and x.constant
 
 
-def _misread(tape: Tape, rule: Rule, function: bool) -> Iterator[Fault]:
+def _misread(tape: Tape, rule: Rule, function: bool, mask: bool) -> Iterator[Fault]:
     """Another value in the place of one that the rule looks at."""
     node = rule.node
     for leaf, place in rule.leaves.items():
@@ -283,7 +294,10 @@ def _misread(tape: Tape, rule: Rule, function: bool) -> Iterator[Fault]:
             for slip in slips(source):
                 v = computed(slip.how, source.operands)
                 if v is not None and v.shape == right.shape:
-                    yield put(slip.kind, ODD, v, slip.text)
+                    yield put(POINT if mask else slip.kind, ODD, v, slip.text)
+            if len(source.operands) == 1 and np.shape(source.operands[0]) == right.shape:
+                inner = np.asarray(source.operands[0], dtype=np.float64)
+                yield put(POINT, ODD, inner, "{a} stands where {self} belongs")
         for other, v in tape.named_arrays(right.shape):
             if v is not source.data:
                 kind = POINT if function else tape.kind_of_swap(v, source.data)
@@ -342,42 +356,46 @@ def times(factor: Vector) -> Handed:
     return lambda g: g * factor
 
 
-def scaled(node: Node, index: int) -> Iterator[Fault]:
+def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """A number on what a step hands on: the path cut or its sign flipped, a constant lost."""
-    rule = rule_of(node, index)
-    if rule is None:
-        return
     options = [
         (0.0, "missing-term", "every path through steps such as {y} is left out"),
         (-1.0, "sign", "every path through steps such as {y} has the wrong sign"),
     ]
-    for c, words, counts in constants(rule):
+    for c, words, counts in constants(tape.rule(node, index)):
         kind = "mean-vs-sum" if counts else "constant-scale"
         options.append((1 / c, kind, f"{words} is left out"))
     for k, kind, text in options:
-        yield Fault(kind, FIRST, lambda g, k=k: k * np.asarray(rule.run(g)), text)
+        yield Fault(kind, FIRST, lambda g, k=k: k * contribution(node, index, g), text)
 
 
-def constants(rule: Rule) -> list[tuple[float, str, bool]]:
+def constants(rule: Rule | None) -> list[tuple[float, str, bool]]:
     """The constant factors of a rule: each number, what it is called, and whether it counts
     entries."""
     found = []
-    right = None
-    for m in rule.order:
-        if op_name(m) not in ("multiply", "divide"):
-            continue
-        for k, x in enumerate(m.inputs):
+    for m in rule.order if rule else ():
+        for k, x in enumerate(m.inputs) if op_name(m) in ("multiply", "divide") else ():
             value = float(raw(x)) if is_number(x) else 1.0
             if abs(value) in (0.0, 1.0) or not np.isfinite(value):
                 continue
-            if right is None:
-                ones = np.ones(rule.node.shape)
-                right = np.asarray(rule.run(ones))
-            one = lambda *a, k=k, m=m: m.op.forward(np, *(1.0 if j == k else v for j, v in enumerate(a)))  # noqa: E731,E501
-            without = np.asarray(rule.run(ones, {m}, one))
             c = value if op_name(m) == "multiply" or k == 0 else 1 / value
-            if np.allclose(without * c, right, rtol=1e-9, atol=0):
+            if rule and _is_factor(rule, m, k, c):
                 below = abs(c) < 1 and abs(1 / c - round(1 / c)) < 1e-9
                 words = f"the divisor {1 / c:g}" if below else f"the factor {c:g}"
                 found.append((c, words, isinstance(x, Node)))
     return found
+
+
+def _is_factor(rule: Rule, m: Node, k: int, c: float) -> bool:
+    """Whether the rule without a constant c, operand k of an operation, is 1/c of itself."""
+
+    def without(*operands: Vector) -> Vector:
+        return op_of(m).forward(np, *(1.0 if j == k else v for j, v in enumerate(operands)))
+
+    ones = np.ones(rule.node.shape)
+    return np.allclose(rule.run(ones, {m}, without) * c, rule.run(ones), rtol=1e-9, atol=0)
+
+
+def negates(rule: Rule | None) -> bool:
+    """Whether there is a minus in the rule of a step, to be forgotten."""
+    return rule is not None and any(op_name(m) == "negative" for m in rule.order)

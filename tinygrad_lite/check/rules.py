@@ -15,8 +15,8 @@ import numpy as np
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node
 from ..notation.write import write
-from .tape import Tape, Vector
 
+Vector = Any  # a float64 NumPy array
 How = Callable[..., Vector]  # what is computed of an operation's operands in its place
 DEPTH = 12  # no rule nests deeper
 
@@ -33,6 +33,11 @@ class Rule:
                 self.carries.add(m)
 
     @cached_property
+    def subtracts(self) -> bool:
+        """Whether digits may be lost in it: whether it adds or subtracts anything."""
+        return any(m.op is not None and m.op.name in ("add", "subtract") for m in self.order)
+
+    @cached_property
     def leaves(self) -> dict[Node, int | None]:
         """The result (None) and the inputs (their number) that the rule looks at."""
         used = {x for m in self.order for x in m.parents()} - {self.G}
@@ -45,8 +50,10 @@ class Rule:
         at: Collection[Node] = (),
         how: How | None = None,
         swapped: Mapping[Node, Vector] | None = None,
+        adjust: Callable[[Node, Vector], Vector] | None = None,
     ) -> Vector:
-        """The rule with some operations done as `how`, and other values for some leaves."""
+        """The rule with some operations done as `how`, and other values for some leaves.
+        `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
         if self.root is self.G:
             return g
@@ -60,13 +67,14 @@ class Rule:
                     values[m] = np.asarray(how(*operands))
                 else:
                     values[m] = m.op.forward(np, *operands, **m.params)  # type: ignore[union-attr]
+                if adjust is not None:
+                    values[m] = adjust(m, values[m])
         return values.get(self.root, self.root.data)
 
-    def written(self, m: Node, tape: Tape) -> str:
-        """An operation or a leaf of it as text."""
-        node = self.node
-        names: dict[int, Any] = {id(x): tape.label(x) for x in (node, *node.parents())}
-        names[id(self.G)] = tape.cotangent_name(node)
+    def written(self, m: Node, label: Callable[[Node], str], cotangent: str) -> str:
+        """An operation or a leaf of it as text; `label` tells what nodes of the graph are called."""
+        names: dict[int, Any] = {id(x): label(x) for x in (self.node, *self.node.parents())}
+        names[id(self.G)] = cotangent
         return str(names[id(m)]) if id(m) in names else write(m, names, depth=DEPTH)
 
 

@@ -55,6 +55,7 @@ def _assigned(x: Vector, index: Any, shape: tuple[int, ...]) -> Vector:
 
 _LOST = "the factor {%s} is missing"
 _TWICE = "the factor {%s} is there twice"
+_NO_PART = "the entries of {%s} have no part in it"
 _TURNED = "{%s} is not transposed as it should be: it is {self}"
 _ORDER = "the factors are in the wrong order: it is {self}"
 _ENTRIES = "an elementwise product stands where the matrix product {self} belongs"
@@ -72,7 +73,7 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
         Slip("missing-term", FIRST, lambda a, b: a + 0 * b, "the term {b} is left out of {self}"),
         Slip("missing-term", FIRST, lambda a, b: 0 * a - b, "the term {a} is left out of {self}"),
         Slip("sign", NEAR, lambda a, b: a + b, "the sign in {self} is flipped"),
-        Slip(OTHER, ODD, lambda a, b: b + 0 * a, "{b} stands where {self} belongs"),
+        Slip("other", ODD, lambda a, b: b + 0 * a, "{b} stands where {self} belongs"),
     ),
     "negative": (Slip("sign", LIKELY, lambda a: -(-a), "the sign in {self} is left out"),),
     "multiply": (
@@ -106,8 +107,8 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
     "matmul": (
         Slip("missing-factor", FIRST, lambda a, b: a, _LOST % "b", 1),
         Slip("missing-factor", FIRST, lambda a, b: b, _LOST % "a", 0),
-        Slip("missing-factor", LIKELY, lambda a, b: np.ones_like(a) @ b, "{a} has no part in it"),
-        Slip("missing-factor", LIKELY, lambda a, b: a @ np.ones_like(b), "{b} has no part in it"),
+        Slip("missing-factor", LIKELY, lambda a, b: np.ones_like(a) @ b, _NO_PART % "a", 0),
+        Slip("missing-factor", LIKELY, lambda a, b: a @ np.ones_like(b), _NO_PART % "b", 1),
         Slip("wrong-order", FIRST, lambda a, b: b @ a, _ORDER),
         Slip("wrong-order", LIKELY, lambda a, b: b @ turned(a), _ORDER),
         Slip("wrong-order", LIKELY, lambda a, b: turned(b) @ a, _ORDER),
@@ -160,7 +161,7 @@ def slips(m: Node) -> Iterator[Slip]:
             continue
         text = f"it is taken over axis {other}, not {' and '.join(map(str, over))}"
         setting = other if isinstance(axis, int) else (other,)
-        yield Slip("wrong-axis", NEAR, _set(m, axis=setting), text)
+        yield Slip("wrong-axis", FIRST, _set(m, axis=setting), text)
 
 
 def is_number(x: Any) -> bool:

@@ -11,7 +11,6 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..graph.node import Node
 from .faults import Fault, scaled
-from .rules import rule_of
 from .scales import Scales
 from .search import Explanation, Search
 from .shadows import Shadow
@@ -86,7 +85,7 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     edges += [(s.node, 0) for s in search.catalogue.shadows if {s.x, s.y} <= search.inside]
     for n, i in edges:
         alike: Counter[object] = Counter()
-        for fault in (*search.catalogue(n, i), *scaled(n, i)):
+        for fault in (*search.catalogue(n, i), *scaled(search.tape, n, i)):
             alike[fault.text, fault.named] += 1
             yield n, i, fault, alike[fault.text, fault.named]
 
@@ -110,7 +109,7 @@ def in_sequence(search: Search, scales: Scales) -> Iterator[Explanation]:
         groups.setdefault((op_name(n), i, shapes), []).append((n, i))
         groups.setdefault((op_name(n), i, x), []).append((n, i))
     for group in groups.values():
-        rules = [rule_of(n, i) for n, i in group] if len(group) > 1 else []
+        rules = [search.tape.rule(n, i) for n, i in group] if len(group) > 1 else []
         places = {place for rule in rules if rule for place in rule.leaves.values()}
         for place in places:
             yield from _shifted(search, group, rules, place)

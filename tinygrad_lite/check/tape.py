@@ -12,15 +12,14 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
-from ..backprop.tangents import recorded_step
 from ..graph.names import name_all
-from ..graph.node import Array, Node, fresh, topological_order
+from ..graph.node import Array, Node, topological_order
 from ..graph.op import Op
 from ..notation.write import write
+from .rules import Rule, rule_of
 
 Vector = Any  # a float64 NumPy array
 Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
-Rule = tuple[Node, dict[int, Node], Node]  # cotangent, leaves for inputs, result
 
 
 class Tape:
@@ -184,41 +183,29 @@ class Tape:
             worst[x] = w + np.abs(self.g[x]) + 1e-9 * mean
         return worst
 
-    def _rule(self, node: Node, index: int) -> Rule | None:
-        """The rule of a step as a graph of its own: its cotangent, leaves in place of the inputs,
-        and its result. None for one that adds and subtracts nothing, so that no digits are lost in
-        it."""
-        op = op_of(node)
-        if op.elementwise:
-            return None
+    def rule(self, node: Node, index: int) -> Rule | None:
+        """The recorded rule of a step."""
         if (node, index) not in self._rules:
-            leaves = {i: fresh(x, x.data) for i, x in enumerate(node.inputs) if isinstance(x, Node)}
-            y = op(*(leaves.get(i, x) for i, x in enumerate(node.inputs)), **node.params)
-            self._rules[node, index] = None
-            if (rule := recorded_step(y, index)) is not None:
-                G, c = rule
-                if any(op_name(step) in ("add", "subtract") for step in topological_order(c)):
-                    self._rules[node, index] = (G, leaves, c)
+            self._rules[node, index] = rule_of(node, index)
         return self._rules[node, index]
 
     def _shaken(self, rng: np.random.Generator) -> dict[Node, Vector]:
         def shake(a: Any) -> Any:
             return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
 
-        def numbers(old: Node, value: Any) -> Any:
-            return value if old.constant else shake(value)  # a mask or an index is no number
+        def numbers(m: Node, value: Any) -> Any:
+            return value if m.constant else shake(value)  # a mask or an index is no number
 
         twin = replay(self.root, adjust=lambda _, value: shake(value))
 
         def shaken(node: Node, index: int, g: Vector) -> Vector:
             calm = contribution(node, index, g)
-            rule = self._rule(node, index)
-            if rule is None:
+            rule = None if op_of(node).elementwise else self.rule(node, index)
+            if rule is None or not rule.subtracts:
                 c = contribution(twin[node], index, g)  # NaN where a maximum was moved
             else:
-                G, leaves, result = rule
-                data = {G: g} | {new: twin[node.inputs[i]].data for i, new in leaves.items()}
-                c = replay(result, data, adjust=numbers)[result].data
+                moved = {x: twin[x].data for x in (node, *node.parents())}
+                c = rule.run(g, swapped=moved, adjust=numbers)
             # A kink is not conditioning: what jumps keeps the side it was recorded on.
             steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
             return shake(np.where(steady, c, calm))
