@@ -12,7 +12,7 @@ from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
 from .faults import prime
 from .scales import Scales, tolerance_of
-from .search import Guess, Search
+from .search import Catalogue, Guess, Search
 from .slips import FAR, FARTHEST, LIKELY, ODD
 from .tape import Tape, Vector, op_name
 
@@ -33,8 +33,8 @@ class Form(NamedTuple):
 class Forms:
     """The factors that a graph has for its nodes' gradients, by shape."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.tape, self.shadows = catalogue.tape, catalogue.shadows
         self._known: dict[tuple[int, ...], tuple[list[Form], Vector]] = {}
 
     def of(self, shape: tuple[int, ...]) -> tuple[list[Form], Vector]:
@@ -56,7 +56,7 @@ class Forms:
                 else:
                     yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
                     yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
-        for n in tape.order:
+        for n in (*(shadow.node for shadow in self.shadows), *tape.order):
             op = n.op
             if op is None or n.shape != shape or len(n.operands) != 1:
                 continue
@@ -67,15 +67,20 @@ class Forms:
                     continue  # rather that division is missing
                 text = f"there is a factor {prime(op, name)} too many"
                 yield Form("extra-factor", LIKELY, d, text)
+                yield from self._gates(d, prime(op, name), FAR)
             if op.elementwise and id(n) not in tape.names:
                 yield Form("extra-factor", FAR, n.data, f"there is a factor {label} too many")
-            y = n.data
-            if np.all((y > 0) & (y < 1)):  # a probability, or a gate
-                text = f"there is a factor {label} (1 - {label}) too many"
-                yield Form("extra-factor", FAR, y * (1 - y), text)
-            elif np.all((y < 0) & (y > -700)):  # a logarithm of one
-                text = f"there is a factor exp({label}) too many"
-                yield Form("extra-factor", FAR, np.exp(y), text)
+            yield from self._gates(n.data, label, FAR)
+            if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
+                p, text = np.exp(n.data), f"exp({label})"
+                yield Form("extra-factor", FAR, p, f"there is a factor {text} too many")
+                yield from self._gates(p, text, FAR)
+
+    def _gates(self, p: Vector, name: str, rank: float) -> Iterator[Form]:
+        """p (1 - p), the derivative of a probability or a gate."""
+        if np.all((p > 0) & (p < 1)):
+            text = f"there is a factor {name} (1 - {name}) too many"
+            yield Form("extra-factor", rank, p * (1 - p), text)
 
     def _divisors(self) -> dict[int, Vector]:
         """The arrays (by id) that something is divided by, and their factors."""
@@ -88,37 +93,38 @@ class Forms:
 
 
 @lru_cache(maxsize=4)
-def forms(tape: Tape) -> Forms:
+def forms(catalogue: Catalogue) -> Forms:
     """The forms of a tape."""
-    return Forms(tape)
+    return Forms(catalogue)
 
 
 def _worth(search: Search) -> bool:
     return len(search.region) <= MANY
 
 
-def extra_factors(search: Search, scales: Scales) -> Iterator[Guess]:
+def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node."""
     for x in search.open if _worth(search) else ():
         if x.data.size <= BIG and x.data.size:
-            yield from _times(search, x, search.g[x], _at(search, x))
+            yield from _times(search, x, search.g[x], _at(search, x), sign)
 
 
 def _at(search: Search, x: Node) -> str:
     return f" in the gradient with respect to {search.tape.label(x)}"
 
 
-def _times(search: Search, x: Node, base: Vector, at: str, more: float = 0.0) -> Iterator[Guess]:
-    """A base times every form in the place of a node's cotangent."""
-    found, rows = forms(search.tape).of(x.shape)
+def _times(search: Search, x: Node, base: Vector, at: str, sign: float = 1.0) -> Iterator[Guess]:
+    """A base times every form in the place of a node's cotangent; `sign` is of the whole claim."""
+    found, rows = forms(search.catalogue).of(x.shape)
     if not found:
         return
     offset = search.base - search.project(x, search.g[x])
     projected = offset + rows @ (np.ravel(search.tangents[x]) * np.ravel(base))
     size = np.abs(projected) + abs(search.goal) + abs(search.base)
-    for k in np.flatnonzero(np.abs(projected - search.goal) <= search.slack + 1e-7 * size):
+    near = np.abs(projected - sign * search.goal) <= search.slack + 1e-7 * size
+    for k in np.flatnonzero(near):
         f = found[k]
-        yield search.guess(x, base * f.value, f.kind, f.rank + more, f.text + at)
+        yield search.guess(x, base * f.value, f.kind, f.rank, f.text + at)
 
 
 def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:

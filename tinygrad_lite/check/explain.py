@@ -78,10 +78,21 @@ def junctions(search: Search, scales: Scales) -> Iterator[Guess]:
             for k, (kind, what) in WHOLE.items():
                 text = f"all that flows through {tape.label(x)} is {what}"
                 yield search.guess(x, k * g, kind, NEAR, text)
-        for n, i in uses if len(uses) > 2 else ():
+        parts = [search.parts[edge] for edge in uses]
+        for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
             text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
             text += "gradient adds up over all of them (+=)"
-            yield search.guess(x, search.parts[n, i], "missing-term", NEAR, text, n)
+            yield search.guess(x, part, "missing-term", NEAR, text, n[0])
+        for order in (parts, parts[::-1]) if len(uses) > 1 else ():
+            text = f"the gradients of parts of {tape.label(x)} overwrite each other; they add up"
+            yield search.guess(x, _overwritten(order), "missing-term", NEAR, text)
+
+
+def _overwritten(parts: list[Vector]) -> Vector:
+    c = 0.0 * parts[0]
+    for part in parts:
+        c = np.where(part != 0, part, c)
+    return c
 
 
 def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:

@@ -275,7 +275,8 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
 
 def _is_choice(x: Any) -> bool:
     """Whether a factor says which entries count: nothing flows through what it is computed of."""
-    return isinstance(x, Node) and x.op is not None and x.constant
+    chosen = isinstance(x, Node) and x.op is not None and x.constant
+    return chosen and bool(np.all((x.data >= 0) & (x.data <= 1)))
 
 
 def _misread(tape: Tape, rule: Rule, function: bool, mask: bool) -> Iterator[Fault]:
@@ -290,14 +291,19 @@ def _misread(tape: Tape, rule: Rule, function: bool, mask: bool) -> Iterator[Fau
             handed = lambda g: rule.run(g, swapped=swap)  # noqa: E731
             return Fault(kind, cost, handed, text, named, (None, source))  # noqa: B023
 
-        if source is not node and source.op is not None:
+        if source.op is not None and not (source is node and op_of(node).elementwise):
             for slip in slips(source):
                 v = computed(slip.how, source.operands)
                 if v is not None and v.shape == right.shape:
                     yield put(POINT if mask else slip.kind, ODD, v, slip.text)
             if len(source.operands) == 1 and np.shape(source.operands[0]) == right.shape:
                 inner = np.asarray(source.operands[0], dtype=np.float64)
-                yield put(POINT, ODD, inner, "{a} stands where {self} belongs")
+                kind = POINT if source.op.elementwise else "other"
+                yield put(kind, ODD, inner, "{a} stands where {self} belongs")
+                if source.op.elementwise and not is_constant(source.op, 0) and source is not node:
+                    named = prime(source.op, tape.label_of(source.inputs[0]))
+                    text = "{named} stands where {self} itself belongs"
+                    yield put("extra-factor", ODD, np.asarray(slope(source, 0)), text, named)
         for other, v in tape.named_arrays(right.shape):
             if v is not source.data:
                 kind = POINT if function else tape.kind_of_swap(v, source.data)
@@ -362,11 +368,12 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         (0.0, "missing-term", "every path through steps such as {y} is left out"),
         (-1.0, "sign", "every path through steps such as {y} has the wrong sign"),
     ]
-    for c, words, counts in constants(tape.rule(node, index)):
-        kind = "mean-vs-sum" if counts else "constant-scale"
-        options.append((1 / c, kind, f"{words} is left out"))
+    for c, _, counts in constants(tape.rule(node, index)):
+        kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
+        options.append((1 / c, kind, "the number in {local} is left out"))
     for k, kind, text in options:
-        yield Fault(kind, FIRST, lambda g, k=k: k * contribution(node, index, g), text)
+        cost = LIKELY if k == -1 else FIRST
+        yield Fault(kind, cost, lambda g, k=k: k * contribution(node, index, g), text)
 
 
 def constants(rule: Rule | None) -> list[tuple[float, str, bool]]:
@@ -376,7 +383,7 @@ def constants(rule: Rule | None) -> list[tuple[float, str, bool]]:
     for m in rule.order if rule else ():
         for k, x in enumerate(m.inputs) if op_name(m) in ("multiply", "divide") else ():
             value = float(raw(x)) if is_number(x) else 1.0
-            if abs(value) in (0.0, 1.0) or not np.isfinite(value):
+            if value in (0.0, 1.0) or not np.isfinite(value):
                 continue
             c = value if op_name(m) == "multiply" or k == 0 else 1 / value
             if rule and _is_factor(rule, m, k, c):

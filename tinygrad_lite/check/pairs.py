@@ -8,6 +8,8 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
+from .arrays import extra_factors
+from .faults import scaled
 from .scales import Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .slips import FAR
@@ -20,7 +22,7 @@ SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
-    for guess in search.singles:
+    for guess in (*search.singles, *extra_factors(search, scales, -1.0)):
         if abs(guess.projected) <= VANISHING * abs(search.goal):
             continue
         k = search.goal / guess.projected
@@ -45,7 +47,7 @@ def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
 def pairs(search: Search, scales: Scales) -> Iterator[Explanation]:
     """Two faults of the catalogue at two steps, as long as the budget lasts."""
     tape = search.tape
-    near = [guess for guess in search.singles if guess.cost < FAR]
+    near = [guess for guess in (*search.singles, *_scaled(search)) if guess.cost < FAR]
     near.sort(key=lambda guess: guess.cost)
     for one in near:
         if not search.catalogue.spend(len(search.region) + 3 * len(search.singles)):
@@ -66,6 +68,12 @@ def pairs(search: Search, scales: Scales) -> Iterator[Explanation]:
                     where = tape.step(two.step) if two.step is not None else ""
                     yield Explanation(one.kind, cost, text, where, (), (two.kind, *flipped))
                     return
+
+
+def _scaled(search: Search) -> Iterator[Guess]:
+    for n, i, _ in search.edges:
+        made = [f for f in scaled(search.tape, n, i) if f.kind in ("missing-term", "sign")]
+        yield from search.guesses(n, i, made, search.g[n], search.parts[n, i])
 
 
 def _after(search: Search, one: Guess, two: Guess, moved: dict[Node, Vector]) -> Vector | None:

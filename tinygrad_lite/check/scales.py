@@ -69,7 +69,7 @@ class Scales:
     @cached_property
     def constants(self) -> list[float]:
         """The scalar constants that the graph multiplies, divides or takes powers by."""
-        found = {2.0, 4.0, 3.0}
+        found = {2.0}
         for node in self.tape.made_by("multiply", "divide", "pow"):
             for x in node.inputs:
                 if not isinstance(x, Node) and np.ndim(x) == 0 and float(x) not in (0, 1, -1):
@@ -168,8 +168,14 @@ class Scales:
                     text = f"{mine} {n} x {due}, off by exactly {n}, {size}: the 1/{n} of the mean"
                     text += f" is missing {LEARNING}"
                 yield Meaning(kind, FIRST, text)
+            elif close(k, 2, tol) and whole and not counts and n > 2 and n % 2 == 0:
+                yield Meaning("constant-scale", LIKELY, f"{mine} 2 x {due}: 1/{n} is too large by 2")
+            elif close(k, 0.5 / c, tol):
+                text = f"{mine} {k:.6g} x {due}: the factor {2 * c:g}, with the 2 of a square, is"
+                yield Meaning(kind, ODD, f"{text} left out")
             elif close(k, c, tol):
-                yield Meaning(kind, LIKELY, f"{mine} {k:.6g} x {due}: {words} is there twice")
+                text = f"{mine} {k:.6g} x {due}: {words} is there twice"
+                yield Meaning(kind, ODD + NEAR, text)
 
     def _square(self, node: Node, k: float, tol: float) -> Iterator[Meaning]:
         """The same for x * x, of whose two equal steps this is one."""

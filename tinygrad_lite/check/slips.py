@@ -100,7 +100,7 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
         Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
     ),
     "pow": (
-        Slip("missing-factor", ODD, lambda a, p: a ** (p - 1), "the exponent is lowered too far"),
+        Slip("missing-factor", LIKELY, lambda a, p: a ** (p - 1), "the exponent is lowered too far"),
         Slip("extra-factor", LIKELY, lambda a, p: a ** (p + 1), "the exponent is not lowered by 1"),
         Slip("missing-factor", ODD, lambda a, p: a**0 + 0 * p, _LOST % "a", 0),
     ),
@@ -184,7 +184,7 @@ def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
     yield Slip("mean-vs-sum", FIRST, mean, text)
     for at, which in ((0, "first"), (-1, "last")):
         text = f"yours is that of the {which} entry along {words} only: {{a}} is summed"
-        entry = lambda a, at=at: np.broadcast_to(_entry(a, axis, at), m.shape)  # noqa: E731
+        entry = lambda a, at=at: np.reshape(_entry(a, axis, at), m.shape)  # noqa: E731
         yield Slip("missing-broadcast-sum", FIRST, entry, text)
     if m.data.size > 1:
         text = f"yours is summed over every axis; sum over {words} only"

@@ -125,8 +125,10 @@ def _shifted(
     values, tape = [x.data for x in leaves], search.tape
     first = tape.position.get(leaves[0], 0)
     later = [n.data for n in tape.order[:first] if n.shape == leaves[0].shape]
+    known = [v for _, v in tape.named_arrays(leaves[0].shape)]
     ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
-    for moved in (*ends, [*values[1:], values[-1]], [*values[1:], 0 * values[0]]):
+    starts = [[*values[1:], v] for v in (values[-1], 0 * values[0], *known)]
+    for moved in (*ends, *starts):
         steps = zip(group, rules, leaves, moved, strict=True)
         if _explains(search, {edge: _looking(rule, x, v) for edge, rule, x, v in steps}):
             names = f"{tape.label(leaves[0])} and the like"
