@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -102,9 +103,10 @@ class _Words(dict[str, str]):
 
 def derivative_text(tape: Tape, node: Node, index: int) -> str:
     """A local derivative as people write it: σ'(z1), or the expression of its rule."""
-    if len(node.inputs) == 1:
-        return prime(op_of(node), tape.label_of(node.inputs[0]))
-    if op_of(node).elementwise:
+    op = op_of(node)
+    if op.elementwise and len(node.inputs) == 1:
+        return prime(op, tape.label_of(node.inputs[0]))
+    if op.elementwise:
         return local_text(node, index, tape.names)
     return f"the derivative of {tape.label(node)}"
 
@@ -171,24 +173,22 @@ def _remembered(wrong: Callable[..., Vector], node: Node) -> Handed:
     return lambda g: wrong(np, g, node.data, *node.operands, **node.params)
 
 
-def _dropped(
-    node: Node, index: int, rule: Rule, unit: bool, function: bool
-) -> Iterator[Fault]:
+def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:
     """The rule not applied, applied to nothing, twice, or its result or cotangent transposed."""
-    op = op_of(node)
+    op, x = op_of(node), node.operands[index]
     if rule.root is not rule.G:
         yield Fault("missing-factor", ODD, lambda g: rule.run(np.ones_like(g)), LEFT_OUT)
+    if not op.elementwise:
+        yield from _whole_arrays(node, index, rule)
     ones = np.ones(node.shape)
     if is_constant(op, index) if op.elementwise else _scales(rule.run(ones)):
         return  # no derivative, or the same number everywhere: a scalar factor
-    x = node.operands[index]
-    moves = {op_name(m) for m in rule.order} <= MOVES
     kind, lost = "missing-factor", "this factor is missing"
     if function or (not op.elementwise and np.shape(x) == node.shape and len(node.inputs) == 1):
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op.name in ("square", "pow") else NEAR if op.name == "multiply" else FIRST
-    if not moves:
+    if not _moves(rule):
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
         d = slope(node, index)
@@ -197,13 +197,10 @@ def _dropped(
         if mask_like(d):
             text = "the gradient goes to the entries that were not chosen"
             yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
-    elif np.ndim(x) > 1 and not moves:
-        text = "the gradient with respect to {x} is transposed at this step"
-        yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
-        text = "the upstream gradient is transposed at this step"
-        yield Fault("transpose", LIKELY, lambda g: rule.run(turned(g)), text)
-    if not op.elementwise:
-        yield from _whole_arrays(node, index, rule)
+
+
+def _moves(rule: Rule) -> bool:
+    return {op_name(m) for m in rule.order} <= MOVES
 
 
 def _scales(ones: Vector) -> bool:
@@ -216,18 +213,25 @@ def mask_like(d: Vector) -> bool:
 
 
 def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
-    """The Jacobian's diagonal alone; entries handed to a neighbour."""
+    """Transposes; the Jacobian's diagonal alone; entries handed to a neighbour."""
     x = node.operands[index]
+    if np.ndim(x) > 1 and not _moves(rule):
+        text = "the gradient with respect to {x} is transposed at this step"
+        yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
+        text = "the upstream gradient is transposed at this step"
+        yield Fault("transpose", LIKELY, lambda g: rule.run(turned(g)), text)
     if np.shape(x) == node.shape and 1 < node.data.size <= SMALL:
         diagonal = _diagonal(node, rule)
         if np.any(diagonal != 1):
             text = "only the diagonal of the derivative of {y} is used"
             yield Fault("missing-term", FIRST, lambda g: g * diagonal, text)
     if any(op_name(m) in MOVES for m in rule.order):
-        for axis in range(np.ndim(x)):
-            for by in (1, -1):
-                moved = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
-                yield Fault("off-by-index", FIRST, moved, f"the index is off by one along axis {axis}")
+        for axis, by in product(range(max(np.ndim(x), np.ndim(node.data))), (1, -1)):
+            text = f"the index is off by one along axis {axis}"
+            after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
+            before = lambda g, by=by, axis=axis: rule.run(np.roll(g, by, axis))  # noqa: E731
+            for moved in (after, before):
+                yield Fault("off-by-index", FIRST, moved, text)
 
 
 # What moves entries.

@@ -12,9 +12,10 @@ from .arrays import extra_factors
 from .faults import scaled
 from .scales import Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
-from .slips import FAR
+from .slips import ODD
 from .tape import Vector
 
+PAIRED = 60  # faults that are supposed to come in twos, the simplest first
 PERHAPS = "perhaps two mistakes: "
 FLIPPED = "; and the sign is flipped"
 SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
@@ -47,10 +48,10 @@ def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
 def pairs(search: Search, scales: Scales) -> Iterator[Explanation]:
     """Two faults of the catalogue at two steps, as long as the budget lasts."""
     tape = search.tape
-    near = [guess for guess in (*search.singles, *_scaled(search)) if guess.cost < FAR]
-    near.sort(key=lambda guess: guess.cost)
+    near = sorted((*search.singles, *_scaled(search)), key=lambda guess: guess.cost)[:PAIRED]
+    near = [guess for guess in near if guess.cost < ODD]
     for one in near:
-        if not search.catalogue.spend(len(search.region) + 3 * len(search.singles)):
+        if not search.catalogue.spend(len(search.region) + 3 * len(near)):
             return
         moved = search.moved([(one.x, one.delta)])
         for two in near:
@@ -58,12 +59,13 @@ def pairs(search: Search, scales: Scales) -> Iterator[Explanation]:
             change = None if same else _after(search, one, two, moved)
             if change is None:
                 continue
-            total = one.projected + search.project(two.x, change)
+            more = two.projected - search.base
+            total = one.projected + (more if change is two.delta else search.project(two.x, change))
             sites = [(one.x, one.delta), (two.x, change)]
-            for k, more, flipped in ((1.0, "", ()), (-1.0, FLIPPED, ("sign",))):
+            for k, end, flipped in ((1.0, "", ()), (-1.0, FLIPPED, ("sign",))):
                 if search.agrees(k * total) and search.explains(k * search.carry(sites)):
                     at = f" at {tape.step(one.step)}" if one.step is not None else ""
-                    text = f"{PERHAPS}{one.words()}{at}; and {two.words()}{more}"
+                    text = f"{PERHAPS}{one.words()}{at}; and {two.words()}{end}"
                     cost = TWO + one.cost + two.cost + ONE * len(flipped)
                     where = tape.step(two.step) if two.step is not None else ""
                     yield Explanation(one.kind, cost, text, where, (), (two.kind, *flipped))

@@ -28,6 +28,7 @@ from .tape import Site, Tape, Vector, carried, op_of
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 BUDGET = 100_000  # steps that a report may spend on several mistakes at once: about a second
+COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
 MOST = 60  # guesses of one sort that are verified in full, the simplest first
 
@@ -123,6 +124,8 @@ class Search:
         self.tolerance = 10 * claim.tolerance + self.grain
         if self.value.shape == self.expected.shape and self.matches(self.expected):
             self.tolerance = 10 * claim.tolerance + grain * size
+        worst = COARSEST * float(np.max(size, initial=0.0))  # beside a far larger truth
+        self.tolerance = np.minimum(self.tolerance, worst)
         if unit is not None:  # the numbers were typed with few digits
             self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
