@@ -48,11 +48,14 @@ class Forms:
 
     def _made(self, shape: tuple[int, ...]) -> Iterator[Form]:
         tape, divisors = self.tape, self._divisors()
-        for s in dict.fromkeys((shape, (1, *shape[1:]), shape[1:], (*shape[:-1], 1))):
+        wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
+        for s in dict.fromkeys((shape, *wider)):
             for name, v in tape.named_arrays(s):
                 if id(v) in divisors:
                     yield Form("missing-factor", ODD, v, f"the division by {name} is missing")
-                    yield Form("extra-factor", FAR, 1 / v, f"there is a division by {name} too many")
+                    yield Form(
+                        "extra-factor", FAR, 1 / v, f"there is a division by {name} too many"
+                    )
                 else:
                     yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
                     yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
@@ -172,11 +175,11 @@ def _product(search: Search, x: Node, base: Vector, name: str) -> Iterator[Guess
 
 
 def _alike(search: Search) -> Iterator[tuple[Node, Node]]:
-    """Nodes of one shape, the second with a name: of their cotangents one may be the other's."""
+    """Nodes of one shape that have names: of their cotangents one may be the other's."""
     if _worth(search) and search.value.size >= COINCIDENCE:
         named = [y for y in search.region if search.tape.is_named(y)]
         for x in search.open:
-            if COINCIDENCE <= x.data.size <= BIG:
+            if COINCIDENCE <= x.data.size <= BIG and search.tape.is_named(x):
                 yield from ((x, y) for y in named if y is not x and y.shape == x.shape)
 
 

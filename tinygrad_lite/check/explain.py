@@ -15,7 +15,7 @@ from . import arrays, pairs, systematic
 from .faults import LEFT_OUT
 from .scales import Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
-from .slips import FIRST, LIKELY, NEAR
+from .slips import NEAR
 from .tape import Vector
 
 TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
@@ -41,12 +41,11 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     """A scalar factor on one step."""
     tape = search.tape
     trials = TRIALS // len(search.region)
+    turned: list[Explanation] = []
     for n, i, x in search.edges:
         part = search.parts[n, i]
         k, tol, alone = _read_off(search, search.project(x, part))
-        if not tol:
-            continue
-        meanings = list(scales.step(n, i, k, tol, len(tape.consumers[x]) > 1, alone))
+        meanings = list(scales.step(n, i, k, tol, len(tape.consumers[x]) > 1, alone)) if tol else []
         trials -= bool(meanings)
         if trials < 0:
             break
@@ -56,8 +55,11 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         k = 1 + multiple(search.value - search.expected, moved, tol)
         if search.explains(search.expected + (k - 1) * moved):
             sites = [(x, (k - 1) * part)]
-            for m in meanings:
-                yield search.explained(m.kind, m.cost, m.text, n if m.placed else None, sites)
+            found = [search.explained(m.kind, m.cost, m.text, n, sites) for m in meanings]
+            turned += [e for e in found if alone and e.kind == "sign"]
+            yield from (e for e in found if not (alone and e.kind == "sign"))
+    if len(turned) == 1:  # a sign has a place only where just one is possible
+        yield from turned
 
 
 # What a factor on all that flows through a node is called.

@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Node
-from .faults import constants, negates
 from .kinds import known
 from .slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .tape import Tape, op_name, terms_of
 
 SUMS = ("add", "subtract")
+TURNED = "yours is -1 x the gradient: the sign is flipped"
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a factor k is called, how far-fetched that is, and the words for it; `placed`: whether
-    it is said at which step."""
+    """What a factor k is called, how far-fetched that is, and the words for it."""
 
     kind: str
     cost: float
@@ -93,7 +92,7 @@ class Scales:
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
         if close(k, -1, tol):
-            yield Meaning("sign", FIRST, "yours is -1 x the gradient: the sign is flipped")
+            yield Meaning("sign", NEAR, TURNED)
             return
         times = f"yours is {k:.6g} x the gradient"
         for n, words in self.sizes.items():
@@ -125,9 +124,13 @@ class Scales:
         due = "the gradient" if alone else "what it should be"
         mine = "yours is" if alone else f"{named} is"
         if close(k, -1, tol):
+            rule = tape.rule(node, index)
+            minus = rule is not None and rule.has("negative")
             if not alone:
                 text = f"the sign of {named} is flipped"
-                yield Meaning("sign", NEAR if negates(tape.rule(node, index)) else LIKELY, text)
+                yield Meaning("sign", NEAR if minus else LIKELY, text)
+            elif minus or op_name(node) == "subtract":
+                yield Meaning("sign", FIRST, TURNED)
             return
         if close(k, 0, tol):
             if not alone:
@@ -153,7 +156,8 @@ class Scales:
         self, node: Node, index: int, k: float, tol: float, mine: str, due: str
     ) -> Iterator[Meaning]:
         """The constant factors of a step's derivative, lost or there twice."""
-        for c, words, counts in constants(self.tape.rule(node, index)):
+        rule = self.tape.rule(node, index)
+        for c, words, counts in rule.constants if rule else ():
             n = round(abs(1 / c))
             kind = "constant-scale"
             whole = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n
@@ -169,7 +173,9 @@ class Scales:
                     text += f" is missing {LEARNING}"
                 yield Meaning(kind, FIRST, text)
             elif close(k, 2, tol) and whole and not counts and n > 2 and n % 2 == 0:
-                yield Meaning("constant-scale", LIKELY, f"{mine} 2 x {due}: 1/{n} is too large by 2")
+                yield Meaning(
+                    "constant-scale", LIKELY, f"{mine} 2 x {due}: 1/{n} is too large by 2"
+                )
             elif close(k, 0.5 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: the factor {2 * c:g}, with the 2 of a square, is"
                 yield Meaning(kind, ODD, f"{text} left out")

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph.node import Node, raw
-
-Vector = Any  # a float64 NumPy array
+from ..graph.node import Node
+from .rules import Vector, done, is_number
 
 # How far-fetched a slip is; its kind's place in the table of kinds decides between equals.
 FIRST, NEAR, LIKELY, ODD, FAR, FARTHEST = 0.0, 0.05, 0.1, 0.2, 0.3, 0.4
@@ -75,7 +74,7 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
         Slip("sign", NEAR, lambda a, b: a + b, "the sign in {self} is flipped"),
         Slip("other", ODD, lambda a, b: b + 0 * a, "{b} stands where {self} belongs"),
     ),
-    "negative": (Slip("sign", LIKELY, lambda a: -(-a), "the sign in {self} is left out"),),
+    "negative": (Slip("sign", LIKELY, lambda a: a, "the minus in {self} is left out"),),
     "multiply": (
         Slip("missing-factor", NEAR, lambda a, b: a + 0 * b, _LOST % "b", 1),
         Slip("missing-factor", NEAR, lambda a, b: b + 0 * a, _LOST % "a", 0),
@@ -100,7 +99,9 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
         Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
     ),
     "pow": (
-        Slip("missing-factor", LIKELY, lambda a, p: a ** (p - 1), "the exponent is lowered too far"),
+        Slip(
+            "missing-factor", LIKELY, lambda a, p: a ** (p - 1), "the exponent is lowered too far"
+        ),
         Slip("extra-factor", LIKELY, lambda a, p: a ** (p + 1), "the exponent is not lowered by 1"),
         Slip("missing-factor", ODD, lambda a, p: a**0 + 0 * p, _LOST % "a", 0),
     ),
@@ -149,30 +150,19 @@ def slips(m: Node) -> Iterator[Slip]:
     if name == "sum":
         yield from _sums(m, shape)
     if name == "put_at":
-        how = lambda a, *, index, shape: _assigned(a, index, shape)  # noqa: E731
-        yield Slip("missing-term", FIRST, lambda a: how(a, **m.params), _REPEATED)
+        how = lambda a: _assigned(a, m.params["index"], m.shape)  # noqa: E731
+        yield Slip("missing-term", FIRST, how, _REPEATED)
     if name == "reshape" and len(shape) > 1:
         text = "the entries are put back column by column, not row by row"
         columns = lambda a: np.reshape(a, m.shape, order="F")  # noqa: E731
         yield Slip("transpose", ODD, columns, text)
-    for other in range(len(shape)) if isinstance(axis, (int, tuple)) and len(shape) > 1 else ():
-        over = (axis,) if isinstance(axis, int) else axis
+    over: tuple[int, ...] = (axis,) if isinstance(axis, int) else axis or ()
+    for other in range(len(shape)) if over and len(shape) > 1 else ():
         if (other,) == tuple(a % len(shape) for a in over):
             continue
         text = f"it is taken over axis {other}, not {' and '.join(map(str, over))}"
         setting = other if isinstance(axis, int) else (other,)
-        yield Slip("wrong-axis", FIRST, _set(m, axis=setting), text)
-
-
-def is_number(x: Any) -> bool:
-    """Whether an operand is a constant number: one as typed, or a size."""
-    return np.ndim(raw(x)) == 0 and (not isinstance(x, Node) or (x.op is not None and x.op.plain))
-
-
-def _set(m: Node, **settings: Any) -> Callable[..., Vector]:
-    op = m.op
-    assert op is not None
-    return lambda *a: op.forward(np, *a, **{**m.params, **settings})
+        yield Slip("wrong-axis", FIRST, lambda *a, to=setting: done(m, *a, axis=to), text)
 
 
 def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:

@@ -1,21 +1,20 @@
-"""The same mistake made at every step of one sort, at every use of one array, or shifted in time."""
+"""The same mistake at every step of one sort, at every use of one array, or shifted in time."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
-from ..backprop.chain import contribution
+from ..backprop.chain import contribution, fit
 from ..graph.node import Node
-from .faults import Fault, scaled
+from .faults import Fault, looking, scaled
 from .scales import Scales
 from .search import Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
-from .tape import Vector, op_name
+from .tape import Vector, op_name, op_of
 
 Edge = tuple[Node, int]
 Replacement = Callable[[Vector], "Vector | None"]
@@ -74,7 +73,11 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
         tried.add(members)
         if _explains(search, {(n, i): _fault(search, n, i, f) for (n, i), f in group.items()}):
             (n, i), fault = next(iter(group.items()))
-            uses = f"every use of {search.tape.label(scope)}" if scope is not None else "every step of this sort"
+            uses = (
+                f"every use of {search.tape.label(scope)}"
+                if scope is not None
+                else "every step of this sort"
+            )
             text = f"{fault.words(search.tape, n, i)}, and so at {uses}"
             yield search.explained(fault.kind, ODD + fault.cost, text, n)
 
@@ -107,35 +110,33 @@ def in_sequence(search: Search, scales: Scales) -> Iterator[Explanation]:
     for n, i, x in search.edges:
         shapes = tuple(map(np.shape, n.operands))
         groups.setdefault((op_name(n), i, shapes), []).append((n, i))
-        groups.setdefault((op_name(n), i, x), []).append((n, i))
+        groups.setdefault((op_name(n), i, id(x)), []).append((n, i))
     for group in groups.values():
-        rules = [search.tape.rule(n, i) for n, i in group] if len(group) > 1 else []
-        places = {place for rule in rules if rule for place in rule.leaves.values()}
-        for place in places:
-            yield from _shifted(search, group, rules, place)
+        rule = search.tape.rule(*group[0]) if len(group) > 1 else None
+        for place in rule.places if rule else ():
+            yield from _shifted(search, group, place)
 
 
-def _shifted(
-    search: Search, group: list[Edge], rules: list[Any], place: int | None
-) -> Iterator[Explanation]:
-    leaves = [n if place is None else n.inputs[place] for n, _ in group]
-    looked = (r and isinstance(x, Node) and x in r.leaves for r, x in zip(rules, leaves))
-    if not all(looked) or len({x.shape for x in leaves}) > 1:
+def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[Explanation]:
+    tape = search.tape
+    values = [n.data if place is None else n.operands[place] for n, _ in group]
+    shape, first = np.shape(values[0]), tape.position[group[0][0]]
+    if any(np.shape(v) != shape for v in values):
         return
-    values, tape = [x.data for x in leaves], search.tape
-    first = tape.position.get(leaves[0], 0)
-    later = [n.data for n in tape.order[:first] if n.shape == leaves[0].shape]
-    known = [v for _, v in tape.named_arrays(leaves[0].shape)]
+    later = [n.data for n in tape.order[: first + 1] if n.shape == shape]
+    known = [v for _, v in tape.named_arrays(shape)]
     ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
     starts = [[*values[1:], v] for v in (values[-1], 0 * values[0], *known)]
     for moved in (*ends, *starts):
-        steps = zip(group, rules, leaves, moved, strict=True)
-        if _explains(search, {edge: _looking(rule, x, v) for edge, rule, x, v in steps}):
-            names = f"{tape.label(leaves[0])} and the like"
-            text = f"the value of the neighbouring step stands where {names} belong"
-            yield search.explained("off-by-index", FAR, text, group[0][0])
+        steps = zip(group, moved, strict=True)
+        if _explains(search, {(n, i): _looking(n, i, place, v) for (n, i), v in steps}):
+            n = group[0][0]
+            name = tape.label(n if place is None else n.inputs[place])
+            text = f"the value of the neighbouring step stands where {name} and the like belong"
+            yield search.explained("off-by-index", FAR, text, n)
             return
 
 
-def _looking(rule: Any, leaf: Node, value: Vector) -> Replacement:
-    return lambda g: np.asarray(rule.run(g, swapped={leaf: value}))
+def _looking(n: Node, i: int, place: int | None, value: Vector) -> Replacement:
+    handed = looking(n, i, place, value)
+    return lambda g: fit(np.asarray(handed(g)), n.inputs[i], op_of(n), i)

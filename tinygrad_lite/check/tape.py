@@ -201,7 +201,7 @@ class Tape:
         def shaken(node: Node, index: int, g: Vector) -> Vector:
             calm = contribution(node, index, g)
             rule = None if op_of(node).elementwise else self.rule(node, index)
-            if rule is None or not rule.subtracts:
+            if rule is None or not rule.has("add", "subtract"):
                 c = contribution(twin[node], index, g)  # NaN where a maximum was moved
             else:
                 moved = {x: twin[x].data for x in (node, *node.parents())}
