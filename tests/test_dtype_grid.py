@@ -26,7 +26,10 @@ NUMBERS = {"int": int, "float": float}  # Python's own
 PAIRS = [(moving, other) for moving in FLOATS for other in OTHERS]
 Shape = tuple[int, ...]
 TINY = 1e-6  # what is smaller is compared as if it were this large
-LAPACK = {"cholesky", "det", "inv", "logabsdet", "signdet", "solve"}  # it has no float16
+LAPACK = {  # it has no float16
+    *("cholesky", "det", "eig_rows", "eigh_rows", "eigvalsh", "inv", "logabsdet"),
+    *("pinv", "qr_rows", "signdet", "solve", "svd_rows", "svdvals"),
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ AFFINE = (((1, 1), (1, 1)), ((0, 3), (2, 3)), ((4, 3), (2, 3)))
 GRID: dict[str, Mixed] = {
     **{name: Mixed(EACH) for name in ("add", "subtract", "maximum", "minimum", "logaddexp")},
     **{name: Mixed(EACH, whole=(1, 120)) for name in ("multiply", "divide", "atan2")},
+    **{name: Mixed(EACH) for name in ("copysign", "hypot")},
+    **{name: Mixed(EACH) for name in ("floor_divide", "remainder")},
     "pow": Mixed(EACH, whole=(0, 5)),
     "where": Mixed(EACH, lambda op, a, b: op(mask(a, b), a, b)),
     "matmul": Mixed(PRODUCTS, whole=(1, 50)),

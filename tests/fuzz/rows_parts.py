@@ -100,6 +100,11 @@ def of_one_shape(pool: Pool) -> tuple[int, ...]:
     return tuple(chosen)
 
 
+def of_one_shape_pair(pool: Pool) -> tuple[int, ...] | None:
+    found = of_one_shape(pool)
+    return (found[0], found[-1]) if np.abs(pool.arrays[found[0]]).max(initial=0) < 90 else None
+
+
 def a_join(chance: Chance, x: Any, *others: Any) -> dict[str, Any] | None:
     return {"axis": an_axis(chance, x.ndim)} if x.ndim else None
 
@@ -181,6 +186,35 @@ def an_affine_map(pool: Pool) -> tuple[int, ...] | None:
 row("matmul", spelled=("a @ b",), inputs=((-90, 90),) * 2, choose=that_multiply, weight=6)
 row("dot", choose=that_multiply, settings=of_two_axes)
 row("outer", choose=two_vectors)
+row(
+    "meshgrid",
+    "grid",
+    choose=two_vectors,
+    inputs=((-90, 90),) * 2,
+    spelled=tuple(f"np.multiply(*{xp}.meshgrid(a, b, indexing=indexing))" for xp in ("tg", "np")),
+    derived=False,
+    settings=lambda c, x, y: {"indexing": c.r.choice(["xy", "ij"])},
+)
+PAIRED = ("tg.tensordot(a, b, axes=axes)", "np.tensordot(a, b, axes)")
+row(
+    "tensordot",
+    choose=that_multiply,
+    spelled=PAIRED,
+    derived=False,
+    settings=lambda c, x, y: {"axes": ([-1], [-2])} if x.ndim and y.ndim > 1 else None,
+)
+row(
+    "vecdot",
+    choose=of_one_shape_pair,
+    settings=lambda c, x, y: {"axis": an_axis(c, x.ndim)} if x.ndim else None,
+)
+row(
+    "broadcast_arrays",
+    "multiply",
+    inputs=((-90, 90),) * 2,
+    spelled=tuple(f"np.multiply(*{xp}.broadcast_arrays(a, b))" for xp in ("tg", "np")),
+    derived=False,
+)
 for n in (1, 2, 3):
     text = f"einsum(subscripts, {', '.join('abc'[:n])})"
     row(
@@ -191,67 +225,6 @@ for n in (1, 2, 3):
         settings=letters,
     )
 row("linear", inputs=((-90, 90),) * 3, choose=an_affine_map)
-
-
-# --- matrices
-
-
-def is_square(x: Any) -> bool:
-    return bool(x.ndim >= 2 and x.shape[-1] == x.shape[-2] and x.size and np.abs(x).max() < 50)
-
-
-def squares(pool: Pool) -> tuple[int, ...] | None:
-    found = [i for i in pool.usable if is_square(pool.arrays[i])]
-    return (pool.chance.r.choice(found),) if found else None
-
-
-def a_system(pool: Pool) -> tuple[int, ...] | None:
-    found = squares(pool)
-    if found is None:
-        return None
-    A = pool.arrays[found[0]]
-    fits = [
-        i
-        for i, b in enumerate(pool.arrays)
-        if b.size and (b.shape == A.shape[-1:] or (b.ndim >= 2 and b.shape[-2] == A.shape[-1]))
-    ]
-    if not fits:
-        return *found, pool.constant(pool.chance.np.normal(size=A.shape[-1]))
-    return *found, pool.chance.r.choice(fits)
-
-
-def a_shift_to_regular(chance: Chance, A: Any, *b: Any) -> dict[str, Any] | None:
-    shift = 3.0 * np.eye(A.shape[-1])  # the log of a determinant that is 0 is infinite
-    regular = (np.abs(np.linalg.det(np.tanh(A) + shift)) > 1e-9).all()
-    return {"shift": shift} if regular else None
-
-
-TAMED = "tg.tanh(a) + shift"
-
-
-def matrix(name: str, *texts: str, **rest: Any) -> None:
-    row(
-        name,
-        spelled=texts,
-        derived=False,
-        **{"choose": squares, "settings": a_shift_to_regular, "weight": 0.7, **rest},
-    )
-
-
-for name in ("inv", "det"):
-    matrix(name, f"tg.{name}({TAMED})", f"np.linalg.{name}({TAMED})")
-matrix("logabsdet", f"tg.logabsdet({TAMED})")
-matrix("slogdet", f"tg.slogdet({TAMED})[1]", f"np.linalg.slogdet({TAMED})[1]", theirs="logabsdet")
-matrix("signdet", f"tg.signdet({TAMED})", f"tg.slogdet({TAMED})[0]")
-SPD = "tg.tanh(a) @ tg.tanh(a).mT + shift"
-matrix("cholesky", f"tg.cholesky({SPD})", f"np.linalg.cholesky({SPD})")
-matrix(
-    "solve",
-    f"tg.solve({TAMED}, b)",
-    f"np.linalg.solve({TAMED}, b)",
-    inputs=((-90, 90),) * 2,
-    choose=a_system,
-)
 
 
 # --- losses, and arrays that are not differentiated
