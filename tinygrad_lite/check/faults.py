@@ -227,13 +227,10 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     for m in rule.order:
         for slip in slips(m):
             about = None if slip.of is None else m.inputs[slip.of]
-            if isinstance(about, Node) and about in rule.carries:
+            if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
                 continue  # without what comes from above there is nothing
             kind, inner = slip.kind, function and m not in rule.carries
-            whole = op_name(m) == "add" and not m.constant  # as in silu': s + y (1 - s)
-            if inner and (
-                kind in ("missing-factor", "other") or (kind == "missing-term" and not whole)
-            ):
+            if inner and (kind in ("missing-factor", "other") or chooses(m)):
                 kind = OTHER
             elif kind == "missing-factor" and (chooses(about) or (function and m is rule.root)):
                 kind = "missing-activation-derivative"

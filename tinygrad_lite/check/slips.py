@@ -25,7 +25,8 @@ class Slip(NamedTuple):
     """What is done at one operation in place of it: `how` gets the operands' values.
 
     In `text` {a} and {b} are the operands as they are written, {self} is the whole. `of` is the
-    operand that it is about: a lost number, such as 1/N, is a scalar factor and no slip.
+    operand that must not be a number: to lose one, such as 1/N, is a scalar factor and no slip, and
+    where one is all that remains a factor is lost.
     """
 
     kind: str
@@ -52,6 +53,7 @@ def _assigned(x: Vector, index: Any, shape: tuple[int, ...]) -> Vector:
     return out
 
 
+_TERM = "the term {%s} is left out of {self}"
 _LOST = "the factor {%s} is missing"
 _TWICE = "the factor {%s} is there twice"
 _NO_PART = "the entries of {%s} have no part in it"
@@ -64,13 +66,13 @@ _TRANSPOSES = "the transpose of {a} is left out"
 
 SLIPS: dict[str, tuple[Slip, ...]] = {
     "add": (
-        Slip("missing-term", FIRST, lambda a, b: a + 0 * b, "the term {b} is left out of {self}"),
-        Slip("missing-term", FIRST, lambda a, b: b + 0 * a, "the term {a} is left out of {self}"),
+        Slip("missing-term", FIRST, lambda a, b: a + 0 * b, _TERM % "b", 0),
+        Slip("missing-term", FIRST, lambda a, b: b + 0 * a, _TERM % "a", 1),
         Slip("sign", NEAR, lambda a, b: a - b, "the sign in {self} is flipped"),
     ),
     "subtract": (
-        Slip("missing-term", FIRST, lambda a, b: a + 0 * b, "the term {b} is left out of {self}"),
-        Slip("missing-term", FIRST, lambda a, b: 0 * a - b, "the term {a} is left out of {self}"),
+        Slip("missing-term", FIRST, lambda a, b: a + 0 * b, _TERM % "b", 0),
+        Slip("missing-term", FIRST, lambda a, b: 0 * a - b, _TERM % "a", 1),
         Slip("sign", NEAR, lambda a, b: a + b, "the sign in {self} is flipped"),
         Slip("other", ODD, lambda a, b: b + 0 * a, "{b} stands where {self} belongs"),
     ),

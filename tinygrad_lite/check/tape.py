@@ -45,6 +45,7 @@ class Tape:
                 for x, a in zip(old.inputs, new.inputs, strict=True):
                     if not isinstance(x, Node) and id(x) in known:
                         self.names[id(a)] = known[id(x)]
+        self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._labels: dict[Node, str] = {}
         self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
