@@ -36,20 +36,28 @@ unary("asin", -0.95, 0.95)
 unary("asinh", -100, 100)
 unary("atan")
 unary("atanh", -0.95, 0.95)
+unary("cbrt", 0.02)
 unary("ceil", jumps=True)
 unary("cos", -50, 50)
 unary("cosh", -5, 5)
+unary("digamma", 0.2, 50)
 unary("erf")
+unary("erfc", -5, 5)
+unary("erfcx", -4, 20)
+unary("erfinv", -0.95, 0.95)
 unary("exp", -30, 5)
 unary("expm1", -30, 5)
 unary("floor", jumps=True)
+unary("gammaln", 0.2, 50)
 unary("gelu")
 unary("identity", -BIG, BIG, "+a", "a if True else 0")
 unary("log", 0.02)
 unary("log10", 0.02)
 unary("log1p", -0.9)
 unary("log2", 0.02)
+unary("log_ndtr", -20, 5)
 unary("negative", -BIG, BIG, "-a")
+unary("reciprocal", 0.1)
 unary("relu")
 unary("round", jumps=True)
 unary("sigmoid")
@@ -62,6 +70,7 @@ unary("sqrt", 0.02, BIG, "a**0.5")
 unary("square", -90, 90, "a**2", "a * a", "a**2.0", "tg.square(a)")
 unary("tan", -1.2, 1.2)
 unary("tanh")
+unary("trunc", jumps=True)
 
 
 def _not_at_zero(**choices: Any) -> Any:
@@ -123,6 +132,17 @@ binary("maximum", EVERYWHERE, EVERYWHERE)
 binary("minimum", EVERYWHERE, EVERYWHERE)
 binary("atan2", EVERYWHERE, (0.15, BIG))
 binary("logaddexp", EVERYWHERE, EVERYWHERE)
+binary("xlogy", EVERYWHERE, (0.02, BIG))
+row("hypot", inputs=((0.02, BIG), EVERYWHERE), elementwise=True)
+row("copysign", inputs=(EVERYWHERE, (0.02, BIG)), elementwise=True)
+for name, sign in (("remainder", "%"), ("floor_divide", "//")):
+    row(
+        name,
+        inputs=((0.02, 90.0), (0.3, 90.0)),
+        spelled=(f"a {sign} b",),
+        elementwise=True,
+        jumps=True,
+    )
 row(
     "where",
     "where_above",

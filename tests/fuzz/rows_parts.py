@@ -100,6 +100,11 @@ def of_one_shape(pool: Pool) -> tuple[int, ...]:
     return tuple(chosen)
 
 
+def of_one_shape_pair(pool: Pool) -> tuple[int, ...] | None:
+    found = of_one_shape(pool)
+    return (found[0], found[-1]) if np.abs(pool.arrays[found[0]]).max(initial=0) < 90 else None
+
+
 def a_join(chance: Chance, x: Any, *others: Any) -> dict[str, Any] | None:
     return {"axis": an_axis(chance, x.ndim)} if x.ndim else None
 
@@ -110,6 +115,17 @@ def a_new_axis(chance: Chance, x: Any, *others: Any) -> dict[str, Any]:
 
 row("concat", choose=of_one_shape, settings=a_join, weight=2)
 row("stack", choose=of_one_shape, settings=a_new_axis, weight=2)
+
+
+def a_spectrum(chance: Chance, x: Any) -> dict[str, Any] | None:
+    if x.ndim < 2 or x.shape[-1] < 2 or not x.size:
+        return None
+    axes = tuple(chance.r.sample(range(x.ndim - 1), chance.r.randint(1, x.ndim - 1)))
+    return {"axes": axes, "inverse": chance.r.random() < 0.5}
+
+
+DFT = "tg.dft(a[..., :2], axes=axes, inverse=inverse)"
+row("dft", spelled=(DFT,), derived=False, settings=a_spectrum)
 
 
 # --- products
@@ -181,6 +197,35 @@ def an_affine_map(pool: Pool) -> tuple[int, ...] | None:
 row("matmul", spelled=("a @ b",), inputs=((-90, 90),) * 2, choose=that_multiply, weight=6)
 row("dot", choose=that_multiply, settings=of_two_axes)
 row("outer", choose=two_vectors)
+row(
+    "meshgrid",
+    "grid",
+    choose=two_vectors,
+    inputs=((-90, 90),) * 2,
+    spelled=tuple(f"np.multiply(*{xp}.meshgrid(a, b, indexing=indexing))" for xp in ("tg", "np")),
+    derived=False,
+    settings=lambda c, x, y: {"indexing": c.r.choice(["xy", "ij"])},
+)
+PAIRED = ("tg.tensordot(a, b, axes=axes)", "np.tensordot(a, b, axes)")
+row(
+    "tensordot",
+    choose=that_multiply,
+    spelled=PAIRED,
+    derived=False,
+    settings=lambda c, x, y: {"axes": ([-1], [-2])} if x.ndim and y.ndim > 1 else None,
+)
+row(
+    "vecdot",
+    choose=of_one_shape_pair,
+    settings=lambda c, x, y: {"axis": an_axis(c, x.ndim)} if x.ndim else None,
+)
+row(
+    "broadcast_arrays",
+    "multiply",
+    inputs=((-90, 90),) * 2,
+    spelled=tuple(f"np.multiply(*{xp}.broadcast_arrays(a, b))" for xp in ("tg", "np")),
+    derived=False,
+)
 for n in (1, 2, 3):
     text = f"einsum(subscripts, {', '.join('abc'[:n])})"
     row(
