@@ -213,6 +213,20 @@ def test_a_fact_seen_in_the_data_is_told():
     assert not softmax_mean().facts  # of labels it is so by definition
 
 
+def test_facts_can_be_declared():
+    A, x = tensor(4, 4), tensor(4)
+    A = tg.Tensor(A.data + A.data.T)
+    assert tg.derive(x @ A @ x, A).formulas[0].text == "x xᵀ"
+    d = tg.derive(x @ A @ x, x, facts=["A = A.T"])
+    assert d.formulas[0].text == "2 A x"
+    assert "uses A = Aᵀ" in str(d)
+    B = tensor(4, 4)
+    with pytest.raises(ValueError, match="B = Bᵀ does not hold"):
+        tg.derive(x @ B @ x, x, facts=["B = B.T"])
+    with pytest.raises(ValueError, match="is not of the form"):
+        tg.derive(x @ B @ x, x, facts=["B > 0"])
+
+
 def test_jacobians_explain_themselves():
     W, x, y, v, s, E = one_layer()  # noqa: RUF059 (formulas find the names here)
     said = str(tg.derive(v, W))
