@@ -173,8 +173,8 @@ def derive(
     `tg.derive(E, x, x)` a Hessian. Named nodes are names in formulas; those in `inline` are written
     out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
     the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
-    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. Every formula is
-    executed before it is shown, see `checked`.
+    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. Every
+    formula is executed before it is shown, see `checked`.
     """
     _refuse(y, variables)
     reached = set(topological_order(y))
