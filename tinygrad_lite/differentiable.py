@@ -55,6 +55,7 @@ class Differentiable(Node, metaclass=_Kind):
     """A node as users hold it."""
 
     __slots__ = ()
+    __pandas_priority__ = 5000  # above pandas' own: on the left, it leaves operators to us
 
     def backward(self, cotangent: Any = None, *, record: bool = False, **unknown: Never) -> None:
         """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.

@@ -13,7 +13,7 @@ import numpy as np
 from .. import ops
 from ..graph.backend import anywhere
 from ..graph.node import raw
-from .arrange import asarray, constant_like
+from .arrange import asarray, constant_like, expand_dims
 
 __all__ = ["reciprocal"]
 
@@ -136,7 +136,7 @@ def i0(x: Any) -> Any:
     largest = float(np.max(np.abs(np.asarray(raw(x))), initial=0.0))
     count = 40 + int(12 * largest**0.5)
     circle = constant_like(np.cos(2 * pi * (np.arange(count) + 0.5) / count), x)
-    return ops.mean(ops.exp(ops.multiply(x[..., None], circle)), axis=-1)
+    return ops.mean(ops.exp(ops.multiply(expand_dims(x, -1), circle)), axis=-1)
 
 
 fix, degrees, radians = ops.trunc, rad2deg, deg2rad
