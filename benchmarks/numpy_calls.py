@@ -21,6 +21,7 @@ INPUTS: dict[str, np.ndarray] = {
     "a": np.array([0.3, -0.8, 1.1]),
     "b": np.array([-0.5, 0.9, 0.25]),
     "c": np.array([0.1, 0.3, 0.55]),
+    "u": np.array([1.4, 2.2, 3.1]),
     "X": np.array([[0.3, 1.4, 0.65], [1.15, 0.2, 0.85]]),
     "Y": np.array([[0.95, 0.5, 1.7], [0.4, 1.25, 0.15]]),
     "K": np.array([[-1.3, 0.45, 1.7], [2.6, -0.35, -2.2]]),
@@ -37,7 +38,7 @@ abs absolute fabs sign ceil floor trunc fix rint negative positive conj conjugat
 sqrt cbrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos sinh cosh tanh arcsinh
     asinh arctan atan sinc deg2rad rad2deg degrees radians i0: np.F(x) np.F(X) np.F(s)
 tan arcsin asin arccos acos arctanh atanh: np.F(c) np.F(0.5*s)
-arccosh acosh: np.F(1+x) np.F(1+X)
+arccosh acosh: np.F(u) np.F(1+X)
 add subtract multiply divide true_divide power pow float_power maximum minimum fmax fmin hypot
     logaddexp logaddexp2 arctan2 atan2 copysign remainder mod fmod
     : np.F(x,y) np.F(X,a[:3]**2+0.3) np.F(x,0.7) np.F(1.3,y) np.F(s,x)

@@ -5,17 +5,21 @@ The table is the one that the benchmark counts; a function that NumPy has and th
 
 from __future__ import annotations
 
+import re
+import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from test_rules import close, inner, slope
 
 import tinygrad_lite as tg
-from benchmarks.coverage import evaluate, exists, functions, inputs
+from benchmarks.coverage import ENGINES, evaluate, exists, functions, inputs, main, page
 from benchmarks.numpy_calls import CALLS, WITHOUT
 
+ROOT = Path(__file__).resolve().parent.parent
 # A plain array made of a node would lose its gradient, and complex ones have none here.
 REFUSED = {"array", "asarray"} | {n for n in CALLS if n[:4] == "fft." and n[-5:] != "shift"}
 FLAT = [
@@ -32,6 +36,27 @@ def test_every_function_of_numpy_is_in_the_table():
     without = [name for names in WITHOUT.values() for name in names.split()]
     assert sorted(set(functions()) - CALLS.keys() - {*without}) == []
     assert not CALLS.keys() & {*without}
+
+
+@QUIET
+def test_the_page_says_what_they_do():
+    written = (ROOT / "notebooks" / "numpy_functions.md").read_text(encoding="utf-8")
+    if f"with NumPy {np.__version__}.\n" not in written:
+        pytest.skip("the page is of another NumPy")
+    assert "\n".join(page()) + "\n" == written
+
+
+@pytest.mark.oracle
+def test_more_functions_differentiate_than_in_the_peers(needs, monkeypatch, capsys):
+    for tool in ("autograd", "mygrad"):
+        needs(tool)
+    monkeypatch.setattr(sys, "argv", ["coverage"])
+    main()
+    printed = capsys.readouterr().out
+    plain = dict(re.findall(r"^  (\w+) +(\d+),", printed, re.MULTILINE))
+    ours, autograds, mygrads = (int(plain[name]) for name in ENGINES)
+    assert ours >= 215
+    assert ours > autograds > mygrads > 0
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
