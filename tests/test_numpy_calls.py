@@ -150,6 +150,34 @@ def test_float32(call):
     assert {x.grad.dtype for x in leaves.values() if x.grad is not None} <= {np.dtype(np.float32)}
 
 
+# What JAX lacks, does not differentiate, or (of a symmetric matrix) hands to both triangles.
+NOT_IN_JAX = {"fix", "lib.stride_tricks.sliding_window_view", "real_if_close", "row_stack"}
+NOT_IN_JAX |= {"compress", "ix_", "unique", "unique_values", "permute_dims", "linalg.cholesky"}
+NOT_IN_JAX |= {"linalg.eig", "linalg.eigh", "linalg.eigvalsh"}
+PLAINEST = [CALLS[name][0] for name in CALLS if exists(name) and name not in REFUSED | NOT_IN_JAX]
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("call", PLAINEST)
+def test_against_jax(call, needs):
+    """Where the entry is NaN, the gradient is a convention."""
+    jax = needs("jax")
+    jax.config.update("jax_enable_x64", True)
+    library, arrays, rng = needs("jax.numpy"), inputs(call), seeded(call)
+    values = list(arrays.values())
+    G = rng.normal(size=np.shape(evaluate(call, arrays)))
+
+    def loss(xs):
+        return library.sum(G * evaluate(call, dict(zip(arrays, xs, strict=True)), library))
+
+    for x, ours, theirs in zip(
+        values, gradients(call, arrays, values, G), jax.grad(loss)(values), strict=True
+    ):
+        held = ~np.isnan(x)
+        close(ours[held], np.asarray(theirs)[held], rtol=1e-9, atol=1e-10)
+
+
 def strided(x):
     """The same entries, none next to the other in memory."""
     return np.repeat(x[..., None], 2, axis=-1)[..., 0].T.copy().T if x.ndim else x

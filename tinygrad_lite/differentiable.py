@@ -12,6 +12,7 @@ import numpy as np
 from . import ops
 from .backprop.backward import backward
 from .backprop.jacobians import jacobian
+from .functions.entrywise import clip
 from .graph import errors
 from .graph.context import in_rule
 from .graph.meta import Meta
@@ -85,10 +86,10 @@ class Differentiable(Node, metaclass=_Kind):
         node._meta = Meta(name=self.name, constant=True)
         return node  # type: ignore[no-any-return]
 
-    def clip(self, min: float | None = None, max: float | None = None) -> Self:
-        """Limited to [min, max]; a bound may be None. The derivative is 1 inside and at the bounds,
-        else 0."""
-        return ops.clip(self, min=min, max=max)  # type: ignore[no-any-return]
+    def clip(self, min: Any = None, max: Any = None) -> Self:
+        """Limited to [min, max]; a bound may be None, an array or a node. The derivative is 1
+        inside and at the bounds, else the bound's."""
+        return clip(self, min=min, max=max)  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:

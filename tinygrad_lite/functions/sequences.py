@@ -24,6 +24,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     a = asarray(a)
     if n < 0:
         raise ValueError(f"diff: n = {n} is negative")
+    if n == 0:  # as NumPy has it, without what would be joined
+        return a
     ends = [None if end is None else _end(end, a, axis) for end in (prepend, append)]
     held = [x for x in (ends[0], a, ends[1]) if x is not None]
     a = ops.concat(held, axis=axis) if len(held) > 1 else a

@@ -146,23 +146,25 @@ def quantile(
     a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """The value below which a part q of the entries lies, by NumPy's methods; q's axes come first.
-    It is linear in the sorted entries, and NaN where one is."""
-    if isinstance(q, Node):
-        raise TypeError(
-            "np.quantile: q is a setting and has no gradient; pass q.data, where the gradient stops"
-        )
+    It is linear in the sorted entries, for the method "linear" in q too, and NaN where one is."""
     x = asarray(a)
     taken = reduced_axes(shape_of(x), axis)
     kept = [i for i in range(len(shape_of(x))) if i not in taken]
     lengths = tuple(shape_of(x)[i] for i in kept)
     n = entries_of(shape_of(x), taken)
     rows = sort(ops.reshape(ops.permute_dims(x, (*kept, *taken)), (*lengths, n)))
-    at = np.asarray(np.quantile(np.arange(float(n)), q, method=method))  # type: ignore[call-overload]
+    if isinstance(q, Node) and method != "linear":
+        raise TypeError(
+            f"np.quantile: q has no gradient with method={method!r}; pass q.data, where it stops"
+        )
+    at = np.asarray(np.quantile(np.arange(float(n)), raw(q), method=method))  # type: ignore[call-overload]
     low, share = np.floor(at).astype(int), at - np.floor(at)
-    y = rows[..., low]
-    if share.any():
+    y, above = rows[..., low], rows[..., np.minimum(low + 1, n - 1)]
+    if isinstance(q, Node):
+        y = y + (ops.multiply(q, n - 1.0) - low) * (above - y)
+    elif share.any():
         w = constant_like(share, x)
-        y = ops.where(w == 0, y, y + w * (rows[..., np.ceil(at).astype(int)] - y))
+        y = ops.where(w == 0, y, y + w * (above - y))
     lost = ops.isnan(raw(rows)[..., -1:])
     if lost.any():
         y = ops.where(lost.reshape(lengths + (1,) * at.ndim), nan, y)
@@ -178,7 +180,7 @@ def percentile(
     a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """`quantile` of q / 100."""
-    return quantile(a, q if isinstance(q, Node) else np.divide(q, 100), axis, method, keepdims)
+    return quantile(a, ops.divide(q, 100.0), axis, method, keepdims)
 
 
 def median(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
