@@ -18,6 +18,7 @@ import numpy as np
 
 from . import ops
 from .functions import applied, arrange, entrywise, linalg, moves, products, sequences, statistics
+from .functions.forms import FORMS
 from .graph.node import Node
 from .graph.op import Op
 from .ops.constants import Axis
@@ -77,7 +78,7 @@ _STORAGE = "casting copy device dtype initial like mean order out subok where"
 STORAGE = frozenset(_STORAGE.split())
 WAYS = frozenset(["kind", "optimize", "overwrite_input"])  # to one result
 
-COMPOSITES: dict[str, Function] = {
+COMPOSITES: dict[str, Function] = {**FORMS} | {
     name: function
     for module in (arrange, linalg, products, sequences, statistics, entrywise, moves, applied)
     for name, function in vars(module).items()

@@ -199,11 +199,6 @@ def polyadd(a1: Any, a2: Any) -> Any:
     return ops.pad(a1, (n - len(a1), 0)) + ops.pad(a2, (n - len(a2), 0))
 
 
-def polysub(a1: Any, a2: Any) -> Any:
-    """The difference of two polynomials."""
-    return polyadd(a1, ops.negative(asarray(a2)))
-
-
 def polyder(p: Any, m: int = 1) -> Any:
     """The coefficients of the m-th derivative."""
     p = asarray(p)

@@ -15,7 +15,6 @@ from .. import ops
 from ..graph.node import Node, raw
 from ..ops.constants import Axis, entries_of, reduced_axes, shape_of
 from .arrange import asarray, constant_like, moveaxis, sort
-from .sequences import cumprod, cumsum
 
 __all__ = ["std", "var"]
 
@@ -66,11 +65,6 @@ def std(
     freedom = _freedom(x, axis, correction, "std")
     length = ops.vector_norm(_deviation(x, axis), axis=axis, keepdims=keepdims)
     return length / sqrt(freedom)
-
-
-def ptp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The largest entry minus the smallest."""
-    return ops.max(a, axis=axis, keepdims=keepdims) - ops.min(a, axis=axis, keepdims=keepdims)
 
 
 def average(
@@ -191,7 +185,8 @@ def median(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 # --- without NaN
 
 
-def _filled(a: Any, value: float) -> Any:
+def filled(a: Any, value: float) -> Any:
+    """a with `value` for NaN."""
     return ops.where(ops.isnan(a), value, asarray(a))
 
 
@@ -200,30 +195,10 @@ def _present(a: Any, axis: Axis, keepdims: bool) -> Any:
     return (~ops.isnan(raw(asarray(a)))).sum(axis=axis, keepdims=keepdims)
 
 
-def nansum(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The sum of the entries that are not NaN."""
-    return ops.sum(_filled(a, 0.0), axis=axis, keepdims=keepdims)
-
-
-def nanprod(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The product of the entries that are not NaN."""
-    return ops.prod(_filled(a, 1.0), axis=axis, keepdims=keepdims)
-
-
-def nancumsum(a: Any, axis: int | None = None) -> Any:
-    """The running sum with 0 for NaN."""
-    return cumsum(_filled(a, 0.0), axis)
-
-
-def nancumprod(a: Any, axis: int | None = None) -> Any:
-    """The running product with 1 for NaN."""
-    return cumprod(_filled(a, 1.0), axis)
-
-
 def nanmean(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean of the entries that are not NaN; NaN if there are none."""
     count = constant_like(_present(a, axis, keepdims), a)
-    return nansum(a, axis, keepdims) / count
+    return ops.sum(filled(a, 0.0), axis=axis, keepdims=keepdims) / count
 
 
 def nanvar(
@@ -244,7 +219,7 @@ def nanstd(
 
 
 def _deviation_but_nan(a: Any, axis: Axis) -> Any:
-    return _filled(asarray(a) - nanmean(a, axis, keepdims=True), 0.0)
+    return filled(asarray(a) - nanmean(a, axis, keepdims=True), 0.0)
 
 
 def _freedom_but_nan(a: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
@@ -254,13 +229,8 @@ def _freedom_but_nan(a: Any, axis: Axis, correction: float, keepdims: bool) -> A
 
 def nanmax(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest of the entries that are not NaN; NaN if there are none."""
-    y = ops.max(_filled(a, -inf), axis=axis, keepdims=keepdims)
+    y = ops.max(filled(a, -inf), axis=axis, keepdims=keepdims)
     return ops.where(_present(a, axis, keepdims) == 0, nan, y)
-
-
-def nanmin(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The smallest of the entries that are not NaN; NaN if there are none."""
-    return ops.negative(nanmax(ops.negative(asarray(a)), axis, keepdims))
 
 
 def _of_rows_but_nan(function: Callable[..., Any]) -> Callable[..., Any]:
