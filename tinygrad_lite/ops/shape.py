@@ -306,6 +306,8 @@ def _inner(shape: tuple[int, ...], pad_width: Any) -> tuple[slice, ...]:
 def pad(xp: Any, x: Any, *, pad_width: Any, constant_values: float = 0.0) -> Any:
     """x with `constant_values` around it: `pad_width` entries on every side, or (before, after) for
     every axis, or one such pair per axis."""
+    if isinstance(constant_values, str):
+        raise TypeError("constant_values is a number; np.pad(t, 1, mode) knows the other modes")
     pairs = widths(pad_width, x.ndim)
     shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     return set_at(
