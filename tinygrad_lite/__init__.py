@@ -13,6 +13,7 @@ from .check import check as check
 from .draw import draw as draw
 from .draw import play as play
 from .functions import *
+from .functions.standard import *
 from .graph.context import debug as debug
 from .graph.context import enable_grad as enable_grad
 from .graph.context import no_grad as no_grad

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, Never, ParamSpec, Protocol
 
@@ -112,6 +113,20 @@ class Tensor(Differentiable, Array):
                 f"Tensor.{what}: shape {array.shape} for a Tensor of shape {self.shape}{hint}"
             )
         return array
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return sys.modules[__name__.partition(".")[0]]  # this package, which imports this module
+
+    @property
+    def device(self) -> Any:
+        """Where the array is: "cpu" of NumPy's."""
+        return self._data.device
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The same on a device, which must be its own: raises `ValueError` for another."""
+        if device != self.device:
+            raise ValueError(f"a Tensor stays where its array is, on {self.device}, not {device}")
+        return self
 
     def item(self) -> float:
         """The single entry as a Python float."""

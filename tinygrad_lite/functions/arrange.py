@@ -15,7 +15,6 @@ from ..graph.node import Node, raw
 from ..ops.constants import shape_of
 
 __all__ = [
-    "asarray",
     "broadcast_arrays",
     "expand_dims",
     "flatten",

@@ -35,9 +35,9 @@ Axis = int | tuple[int, ...] | None
 
 
 @primitive("{0}", numpy="{0}.astype({dtype})")
-def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """x in another floating dtype. The gradient comes back in x's. Raises `TypeError` for others:
-    x.data.astype(...) gives a plain array."""
+def astype(xp: Any, x: Any, *, dtype: Any, copy: bool = True) -> Any:
+    """x in another floating dtype; `copy` says nothing, since no node is written into. The gradient
+    comes back in x's. Raises `TypeError` for others: x.data.astype(...) gives a plain array."""
     if not xp.isdtype(np.dtype(dtype) if xp is np else dtype, "real floating"):
         raise TypeError(
             "only floating dtypes have gradients; "
@@ -46,7 +46,7 @@ def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
     return xp.astype(x, dtype)
 
 
-astype.pull(lambda xp, G, y, x, *, dtype: G)
+astype.pull(lambda xp, G, y, x, *, dtype, copy: G)
 
 
 @primitive("reshape({0}, {shape})", r"\operatorname{{reshape}}({0})")
