@@ -137,7 +137,7 @@ def test_every_module_is_used():
     """A file that no table and no `__init__` names would be in the wheel for nothing."""
     used = {target for path in SOURCES for target, _, _ in imports(path)}
     used |= {module.rpartition(".")[0] for module in used}
-    assert set(MODULES) - used == {"__init__", "__main__"}
+    assert set(MODULES) - used == {"__init__", "__main__", "referee.plugin"}  # pytest loads it
 
 
 @pytest.mark.parametrize(
