@@ -43,7 +43,8 @@ class Differentiable(Habits, Node, metaclass=_Kind):
 
         A single entry needs no cotangent; any other shape does: the gradient of the loss with
         respect to this. Leaves accumulate over calls. With `record`, gradients are nodes that can
-        be differentiated; such a gradient holds on to its graph until `zero_grad()`.
+        be differentiated; a node and its gradient's graph then hold each other until Python's
+        collector runs. `tg.grad(E, W, record=True)` hands them out instead and leaves nothing.
         """
         if unknown:
             refuse_keywords("backward", unknown)
