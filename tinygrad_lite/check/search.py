@@ -18,7 +18,7 @@ import numpy as np
 from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
-from ..graph.node import Node
+from ..graph.node import Node, fresh
 from .claims import Claim
 from .faults import Fault, faults
 from .kinds import RARITY, known
@@ -254,7 +254,7 @@ class Search:
         """Every applicable fault at every step, those of functions written out included."""
         found = [
             guess
-            for n, i, _ in self.edges
+            for n, i, _ in (self._stacked() if self.large else self.edges)
             for guess in self.guesses(n, i, self.catalogue(n, i), self.g[n], self.parts[n, i])
         ]
         for n, x, y in () if self.large else self.catalogue.shadows:
@@ -262,3 +262,34 @@ class Search:
                 g = self.g[y]
                 found += self.guesses(n, 0, self.catalogue(n, 0), g, contribution(n, 0, g))
         return found
+
+    def _stacked(self) -> Iterator[tuple[Node, int, Node]]:
+        """The steps of a large graph at which some fault agrees with the claim: of numbers, those
+        of one sort are tried all at once, as one array."""
+        groups: dict[object, list[tuple[Node, int, Node]]] = {}
+        for n, i, x in self.edges:
+            sort = (n.op, i, str(n.params), *(isinstance(a, Node) for a in n.inputs))
+            groups.setdefault(n if n.shape else sort, []).append((n, i, x))
+        for group in groups.values():
+            n, i, _ = group[0]
+            if n.shape:
+                yield from group
+                continue
+            inputs = [
+                fresh(None, a) if isinstance(x, Node) else a
+                for j, x in enumerate(n.inputs)
+                for a in [np.array([m.operands[j] for m, _, _ in group])]
+            ]
+            node = op_of(n)(*inputs, **n.params)
+            g = np.array([self.g[m] for m, _, _ in group])
+            right = np.array([self.parts[m, i] for m, _, _ in group])
+            weights = np.array([self.tangents[x] for _, _, x in group])
+            near = np.zeros(len(group), dtype=bool)
+            for fault in faults(self.tape, node, i):
+                c = self.apply(node, i, fault, g)
+                if c is not None and c.shape == g.shape:
+                    total = self.base + weights * (c - right)
+                    size = np.abs(total) + abs(self.goal) + abs(self.base)
+                    close = np.abs(total - self.goal) <= self.slack + 1e-7 * size
+                    near |= close & np.isfinite(total)
+            yield from (edge for edge, found in zip(group, near, strict=True) if found)
