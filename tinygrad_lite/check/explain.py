@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from . import arrays, pairs, systematic
+from . import arrays, elsewhere, pairs, systematic
 from .faults import LEFT_OUT
 from .scales import Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
@@ -170,7 +170,7 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
     ),
     Tier.VALUE: (misread, arrays.terms),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
-    Tier.ELSEWHERE: (arrays.answers, arrays.other_gradients),
+    Tier.ELSEWHERE: (elsewhere.answers, elsewhere.other_gradients, elsewhere.diagonals),
     Tier.TWO: (pairs.with_factor, pairs.proportional, pairs.pairs),
-    Tier.FAR: (arrays.products,),
+    Tier.FAR: (elsewhere.products, elsewhere.other_functions),
 }
