@@ -21,12 +21,13 @@ from ..graph.op import Op
 from ..notation.write import local_text
 from ..ops import registry
 from .kinds import known
-from .rules import Rule
+from .rules import Rule, in_form
 from .slips import (
     FAR,
     FARTHEST,
     FIRST,
     FOLKLORE,
+    FORMS,
     LIKELY,
     NEAR,
     ODD,
@@ -143,6 +144,8 @@ def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     function = unit or (one and bends(op))
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
+    if op.name in FORMS:
+        yield from _slipped(in_form(node, index, FORMS[op.name][index]), function)
     if op.elementwise and not is_constant(op, index) and (one or mask):
         yield from _functions(node, index, mask or is_activation(op, node.params))
     for kind, wrong, text in FOLKLORE.get(op.name, ()):
