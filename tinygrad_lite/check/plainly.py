@@ -12,7 +12,7 @@ from .claims import Claim
 
 def said_of_zero(claim: Claim) -> str:
     """What is to be said where the true gradient is 0; "" where it is not."""
-    if not claim.blur.zero:
+    if not claim.blur.zero or not claim.node.data.size:
         return ""
     terms = f": terms as large as {claim.blur.size:.2g} cancel" if claim.blur.size else ""
     return f"the gradient is 0 here{terms}"

@@ -86,7 +86,9 @@ class Diagnosis:
             kinks = self.kinks.setdefault(claim.eps, Kinks(self.tape, claim.eps))
             reading = kinks.reading(claim)
             if reading is not None:
-                claim.compared, claim.note = reading
+                claim.compared, note = reading
+                again = any(note == c.note for c in self.claims)
+                claim.note = "as at the kink of the line before" if again else note
         compared = claim.compared
         finding = Finding(
             name=claim.name,
