@@ -10,12 +10,12 @@ import numpy as np
 
 from . import functions, ops
 from .differentiable import Differentiable, dress, refuse_arguments
+from .functions.entrywise import round as rounded
 from .graph.backend import namespace, to_array
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
-from .graph.op import NO_PARAMS
 from .graph.primitive import Primitive
-from .graph.record import record_array
+from .graph.quick import record_plain
 from .graph.reflexes import refuse_keywords
 from .ops.constants import Axis
 
@@ -32,21 +32,21 @@ class _Reduction(Protocol):
 
 def _unary(op: Primitive) -> Callable[[Tensor], Tensor]:
     def method(self: Tensor) -> Any:
-        return record_array(op, (self,), NO_PARAMS)
+        return record_plain(op, (self,))
 
     return dress(method, op)
 
 
 def _binary(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Any:
-        return record_array(op, (self, other), NO_PARAMS)
+        return record_plain(op, (self, other))
 
     return dress(method, op)
 
 
 def _reflected(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
     def method(self: Tensor, other: Any) -> Any:
-        return record_array(op, (other, self), NO_PARAMS)
+        return record_plain(op, (other, self))
 
     return dress(method, op)
 
@@ -56,11 +56,20 @@ def _method(f: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate[Tenso
 
     def method(self: Tensor, /, *args: P.args, **settings: P.kwargs) -> Any:
         if settings and not settings.keys() <= known:
-            refuse_keywords(f.__name__, {k: 0 for k in settings if k not in known})
+            return _as_numpy_calls(self, f, args, settings, known)
         return f(self, *args, **settings)
 
     known = inspect.signature(f).parameters.keys()
     return dress(method, f)
+
+
+def _as_numpy_calls(x: Tensor, f: Any, args: Any, settings: Any, known: Any) -> Any:
+    """f of x in the `dtype` that NumPy's methods take; other unknown keywords must be None."""
+    unknown = {k: v for k, v in settings.items() if k not in known and v is not None}
+    dtype = unknown.pop("dtype", None)
+    refuse_keywords(f.__name__, unknown)
+    x = x if dtype is None else x.astype(dtype)
+    return f(x, *args, **{k: v for k, v in settings.items() if k in known})
 
 
 def _reduction(op: Primitive) -> _Reduction:
@@ -91,6 +100,9 @@ class Tensor(Differentiable, Array):
         self._meta = None if name is None else Meta(name=name)
 
     def _convert(self, value: Any, what: str) -> Any:
+        held = self._data
+        if type(value) is type(held) and value.dtype is held.dtype and value.shape == held.shape:
+            return value  # most: NumPy has one object for each of its dtypes
         array = to_array(value, f"Tensor.{what}")
         if namespace(array) is namespace(self._data) and array.dtype != self._data.dtype:
             array = ops.astype(array, dtype=self._data.dtype)
@@ -153,6 +165,10 @@ class Tensor(Differentiable, Array):
     __rmul__ = _reflected(ops.multiply)
     __truediv__ = _binary(ops.divide)
     __rtruediv__ = _reflected(ops.divide)
+    __floordiv__ = _binary(ops.floor_divide)
+    __rfloordiv__ = _reflected(ops.floor_divide)
+    __mod__ = _binary(ops.remainder)
+    __rmod__ = _reflected(ops.remainder)
     __pow__ = _binary(ops.pow)
     __rpow__ = _reflected(ops.pow)
     __matmul__ = _binary(ops.matmul)
@@ -182,7 +198,11 @@ class Tensor(Differentiable, Array):
     var = _method(functions.var)
     std = _method(functions.std)
     norm = _method(functions.norm)
-    cumsum = _method(ops.cumulative_sum)
+    cumsum = _method(functions.cumsum)
+    cumprod = _method(functions.cumprod)
+    repeat = _method(functions.repeat)
+    round = _method(rounded)
+    copy = conj = _unary(ops.identity)
     softmax = _method(ops.softmax)
     log_softmax = _method(ops.log_softmax)
     astype = _method(ops.astype)
@@ -190,7 +210,7 @@ class Tensor(Differentiable, Array):
     diagonal = _method(ops.diagonal)
     trace = _method(ops.trace)
     take = _method(ops.take)
-    flatten = _method(functions.flatten)
+    flatten = ravel = _method(functions.flatten)
     squeeze = _method(functions.squeeze)
     expand_dims = _method(functions.expand_dims)
     swapaxes = _method(functions.swapaxes)
@@ -204,6 +224,23 @@ class Tensor(Differentiable, Array):
         """The index of the smallest entry along `axis`, as a plain array; None: in row-major
         order."""
         return ops.argmin(self, axis=axis, keepdims=keepdims)
+
+    def argsort(self, axis: int = -1) -> Any:
+        """The order that sorts along `axis`, as a plain array."""
+        return np.argsort(self._data, axis=axis)
+
+    def nonzero(self) -> Any:
+        """The indices of the entries that are not 0, along each axis, as plain arrays."""
+        return np.nonzero(self._data)
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of plain numbers, where the gradient stops."""
+        return self._data.tolist()
+
+    @property
+    def real(self) -> Tensor:
+        """self, which is real."""
+        return self
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape, given as lengths or as one tuple."""
