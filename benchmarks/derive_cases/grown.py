@@ -1,5 +1,5 @@
-"""Programs of matrices and vectors, grown from a seed, as source text in which lengths are names, so
-that each runs at any sizes."""
+"""Programs of matrices and vectors, grown from a seed, as source text in which lengths are names:
+each runs at any sizes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ ANY = (
     *("tg.maximum({0}, 0.5)", "tg.clip({0}, -1, 1)", "tg.where({0} > 0, {0}, 0.1 * {0})"),
 )
 PAIR = ("{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} * {1}", "{0} / (1 + {1} ** 2)", "{0} - 2 * {1}")
+BY_AXIS = ("{0}.sum(axis=%d)", "{0}.mean(axis=%d)", "tg.logsumexp({0}, axis=%d)")
 AWAY = {  # what takes an axis away, by how many there are: (text, the axis that goes)
     1: (("{0}.sum()", 0), ("{0}.mean()", 0), ("tg.norm({0})", 0), ("tg.logsumexp({0})", 0)),
-    2: tuple(
-        (text % axis, axis)
-        for text in ("{0}.sum(axis=%d)", "{0}.mean(axis=%d)", "tg.logsumexp({0}, axis=%d)")
-        for axis in (0, 1)
-    )
-    + (("tg.norm({0}, axis=1)", 1), ("tg.max({0}, axis=1)", 1)),
+    2: (
+        *((text % axis, axis) for text in BY_AXIS for axis in (0, 1)),
+        *(("tg.norm({0}, axis=1)", 1), ("tg.max({0}, axis=1)", 1)),
+    ),
 }
 KEPT = ("{0}.sum(axis=%d, keepdims=True)", "{0}.mean(axis=%d, keepdims=True)")
 SQUARE = ("tg.trace({0})", "tg.logabsdet({0} @ {0}.T + {I})", "tg.diagonal({0})")
