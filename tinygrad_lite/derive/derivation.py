@@ -6,8 +6,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..graph.node import Node
-from .records import Checked, Formula, Line
+import numpy as np
+
+from ..graph import errors
+from ..graph.names import name_all
+from ..graph.node import Node, raw, topological_order
+from .records import Checked, Formula
+from .verify import environment, run
+from .work import Answer, Program, Request, Work
 
 Layout = Literal["denominator", "numerator"]
 
@@ -26,11 +32,10 @@ class Derivation:
     variables: tuple[Node, ...]
     formulas: tuple[Formula, ...]
     where: tuple[Formula, ...] = ()
-    adjoints: Mapping[Node, Formula] = field(default_factory=dict)
-    lines: tuple[Line, ...] = ()
     facts: tuple[str, ...] = ()
     checked: Checked = Checked(0, 0)  # noqa: RUF009
     notes: tuple[str, ...] = ()
+    _work: Work | None = field(default=None, repr=False)
 
     def __getitem__(self, x: Node) -> Formula:
         """The formula of the derivative by one variable."""
@@ -38,23 +43,79 @@ class Derivation:
 
     @property
     def latex(self) -> str:
-        raise NotImplementedError
+        """The formulas in LaTeX, one a line in `aligned` where there are several."""
+        lines = [f"{f.name_latex} &= {f.latex}" for f in (*self.formulas, *self.where)]
+        if len(lines) == 1:
+            return lines[0].replace(" &= ", " = ", 1)
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     @property
     def numpy(self) -> str:
-        raise NotImplementedError
+        """The formulas as NumPy code in the user's names: assignments of what they use, then an
+        expression (of several variables, a tuple)."""
+        lines = [f"{w.code} = {w.numpy}" for w in self.where]
+        last = [f.numpy for f in self.formulas]
+        return "\n".join([*lines, last[0] if len(last) == 1 else f"({', '.join(last)})"])
 
     @property
     def index(self) -> str:
-        raise NotImplementedError
+        """The formulas in index notation, a line each."""
+        return "\n".join(f"{_subscripted(f)} = {f.index}" for f in (*self.formulas, *self.where))
 
     def evaluate(self) -> Any:
-        """What the NumPy text gives at the recorded data: an array, or one per variable."""
-        raise NotImplementedError
+        """What the NumPy code gives at the recorded data: an array, or one per variable."""
+        work = self._work
+        if work is None:
+            return np.zeros(self.variables[0].shape)
+        values = work.trials[0].values
+        found = [Program(f, self.where, work.printer)(values) for f in self.formulas]
+        return found[0] if len(found) == 1 else tuple(found)
 
     def function(self) -> Callable[..., Any]:
-        """The NumPy text as a function of the names that it uses."""
-        raise NotImplementedError
+        """The NumPy code as a function of the names that it uses, by keyword."""
+        *lines, last = self.numpy.splitlines()
+        pairs = [line.partition(" = ") for line in lines]
+        program = [(name, compile(code, "<derive>", "eval")) for name, _, code in pairs]
+        final = compile(last, "<derive>", "eval")
+        known = {**environment(), **(_callables(self._work) if self._work else {})}
+        used = {n for _, c in [*program, ("", final)] for n in c.co_names}
+        wanted = sorted(used - known.keys() - {name for name, _ in program} - _attributes(self.numpy))
+
+        def derivative(**names: Any) -> Any:
+            missing = [n for n in wanted if n not in names]
+            if missing:
+                raise TypeError(f"the formula needs {', '.join(missing)}")
+            return run(program, final, {**known, **{k: raw(v) for k, v in names.items()}})
+
+        derivative.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
+        return derivative
+
+    def __str__(self) -> str:
+        lines = [f"{f}   {f.shape or ''}".rstrip() for f in self.formulas]
+        lines += [f"    where {w}" for w in self.where]
+        if not all(f.matrix for f in self.formulas):
+            lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
+        lines += [f"    uses {fact}: holds for this data" for fact in self.facts]
+        lines += [f"    {self.checked}"] if self.checked.sizes else []
+        lines += [f"    {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+
+def _subscripted(f: Formula) -> str:
+    return f"{f.name}[{', '.join(f.indices)}]" if f.indices else f.name
+
+
+def _callables(work: Work) -> Mapping[str, Any]:
+    return work.printer.matrices.callables | work.printer.arrays.callables
+
+
+def _attributes(code: str) -> set[str]:
+    import ast
+
+    return {n.attr for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Attribute)}
 
 
 def derive(
@@ -67,4 +128,55 @@ def derive(
     budget: float = 5.0,
 ) -> Derivation:
     """The derivative of y by each variable as a formula: see `Derivation`."""
-    raise NotImplementedError
+    _refuse(y, variables)
+    reached = set(topological_order(y))
+    order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
+    wanted = variables[:1] if order == 2 else variables
+    live = tuple(x for x in wanted if x in reached and not x.constant)
+    arrays = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
+    names = name_all([*reached, *arrays, *variables])
+    notes: dict[str, None] = {}
+    answers: dict[Node, Answer] = {}
+    work = None
+    if live:
+        work = Work(Request(y, live, order, names, keep, inline, layout == "numerator", budget))
+        answers = dict(zip(live, work.answers(), strict=True))
+        notes |= work.notes
+    for x in wanted:
+        if x not in answers:
+            answers[x] = _zero(y, x, names)
+            notes[errors.why_unreached(y, x)] = None
+    where = {w.code: w for a in answers.values() for w in a.where}
+    return Derivation(
+        y,
+        tuple(wanted),
+        tuple(answers[x].formula for x in wanted),
+        tuple(where.values()),
+        tuple(work.table.facts) if work else (),
+        work.checked() if work else Checked(0, 0),
+        tuple(notes),
+        work,
+    )
+
+
+def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
+    if not isinstance(y, Node):
+        raise TypeError(f"derive: a {type(y).__name__} has no graph; derive(E, W) takes recorded nodes")
+    if not variables:
+        raise TypeError("derive: by what? derive(E, W) takes the variables after the result")
+    for x in variables:
+        if not isinstance(x, Node):
+            raise TypeError(
+                f"derive(y, x) takes the nodes to differentiate by; a {type(x).__name__} is a constant"
+            )
+
+
+def _zero(y: Node, x: Node, names: Mapping[int, str]) -> Answer:
+    from .printer import derivative
+
+    text = derivative(names.get(id(y), "y"), names.get(id(x), "x"))
+    shape = tuple(x.shape)
+    code = f"np.zeros({shape})" if shape else "0.0"
+    return Answer(Formula(*text, "0", "0", code, "0", "", shape, True, "", 1), ())
+
+

@@ -12,7 +12,9 @@ from ..graph.node import Node
 class Formula:
     """One expression in every notation. `name` is what it is the value of (∂E/∂W, δ_v, dE), in
     Unicode and in LaTeX; `shape` that of its value; `matrix` whether it has a matrix form (else
-    `text` and `latex` are in index notation). `numpy` is code in the user's names."""
+    `text` and `latex` are in index notation, and `why` says the reason). `numpy` is code in the
+    user's names, "" where there is none; `index` the entry at `indices`; `length` the number of
+    symbols; `code` the identifier that it is assigned to, where it is one of the definitions."""
 
     name: str
     name_latex: str
@@ -20,9 +22,12 @@ class Formula:
     latex: str
     numpy: str
     index: str
+    indices: str
     shape: tuple[int, ...]
     matrix: bool
-    length: int  # symbols, as a textbook's reader would count them
+    why: str
+    length: int
+    code: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} = {self.text}"

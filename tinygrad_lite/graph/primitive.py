@@ -83,6 +83,7 @@ class Notation(TypedDict, total=False):
     numpy: str
     precedence: int
     expansion: Callable[..., Any]
+    meaning: Callable[..., Any] | str
     as_given: Sequence[str]
 
 

@@ -19,25 +19,30 @@ __all__ = ["full_like", "ones_like", "zeros_like"]
 Axis = int | tuple[int, ...] | None
 
 
-@plain("{value}")
+@plain("{value}", meaning=lambda xp, x, *, value: value + 0 * x)
 def full_like(xp: Any, x: Any, *, value: float) -> Any:
     """An array of x's shape and dtype filled with `value`; a float for a scalar x."""
     return xp.full_like(x, value)
 
 
-@plain("1")
+@plain("1", meaning=lambda xp, x: 1 + 0 * x)
 def ones_like(xp: Any, x: Any) -> Any:
     """An array of ones of x's shape and dtype; 1.0 for a scalar x."""
     return xp.ones_like(x)
 
 
-@plain("0")
+@plain("0", meaning=lambda xp, x: 0 * x)
 def zeros_like(xp: Any, x: Any) -> Any:
     """An array of zeros of x's shape and dtype; 0.0 for a scalar x."""
     return xp.zeros_like(x)
 
 
-@plain("I", numpy="np.eye({rows}, {columns}, k={offset})", elementwise=False)
+@plain(
+    "I",
+    numpy="np.eye({rows}, {columns}, k={offset})",
+    elementwise=False,
+    meaning=lambda xp, x, *, rows, columns, offset: xp.eye(x, rows, columns, offset),
+)
 def eye(xp: Any, x: Any, *, rows: int, columns: int, offset: int = 0) -> Any:
     """The identity in the dtype of x: ones on the diagonal `offset`."""
     return xp.eye(rows, columns, k=offset, dtype=x.dtype)
@@ -51,7 +56,12 @@ def one_hot(xp: Any, labels: Any, logits: Any) -> Any:
     return xp.astype(xp.asarray(labels)[..., None] == classes, logits.dtype)
 
 
-@plain("N", elementwise=False, numpy="np.size({0})")
+@plain(
+    "N",
+    elementwise=False,
+    numpy="np.size({0})",
+    meaning=lambda xp, x, *, axis: xp.entries(x, axis),
+)
 def _entries(xp: Any, x: Any, *, axis: Axis) -> Any:
     """How many entries each result of a reduction of x is made of."""
     return xp.asarray(entries_of(x.shape, axis), dtype=x.dtype)

@@ -1,0 +1,52 @@
+"""How long an expression is when it is printed, and its outline without indices."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, table
+
+_THIRD_INDEX = 3.0  # for every free index beyond two: that has no matrix form
+
+
+def cost(e: Expr) -> float:
+    """About the number of symbols, with penalties for what is awkward to read."""
+    if e.cost is None:
+        e.cost = _cost(e)
+    return e.cost
+
+
+def _cost(e: Expr) -> float:
+    kind = e.kind
+    if kind == NUM:
+        return 0.5
+    if kind in (ATOM, SIZE, DELTA):
+        return 1.0
+    parts = sum(map(cost, e.args))
+    crowd = _THIRD_INDEX * max(0, len(e.free) - 2)
+    if kind == ADD:
+        return parts + crowd + 0.1 * len(e.args) + 0.3 * sum(abs(c) != 1 for c in e.head)
+    if kind == MUL:
+        return parts + crowd + sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
+    if kind == SUM:
+        body = e.args[0]
+        return parts + 0.05 + 0.6 * (not (body.kind == MUL and len(body.args) > 1))
+    return parts + 0.5
+
+
+def skeleton(e: Expr) -> int:
+    """A number that is the same for expressions that differ in indices only."""
+    if e.skeleton is None:
+        parts = [skeleton(x) for x in e.args]
+        if e.kind in (ADD, MUL, SUM):
+            parts.sort()
+        head = e.head
+        if e.kind == SUM:
+            head = len(e.ix)
+        elif e.kind in (ADD, MUL):
+            head = tuple(sorted(map(Fraction, e.head)))
+        key = ("skeleton", e.kind, head, tuple(parts))
+        e.skeleton = table().memo.setdefault(key, len(table().memo))
+    return e.skeleton
+
+

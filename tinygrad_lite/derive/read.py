@@ -1,0 +1,251 @@
+"""A recorded graph read into index expressions: what every node is, and what a step hands on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..backprop.flow import flow
+from ..backprop.tangents import recorded_step
+from ..graph.node import Node, raw, topological_order
+from .algebra import add, atom, multiply
+from .fold import Definitions
+from .measure import cost
+from .paper import Paper, Unreadable, broadcast, called, length, understood
+from .pulled import pull_of
+from .terms import Expr, Ix, Size, Symbol, fixed, index, number, table
+
+LONG = 24.0  # an unnamed intermediate that costs more gets a name
+_NO_NAMES: Mapping[int, str] = {}
+
+
+@dataclass
+class Graph:
+    """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
+
+    `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
+    fact about the data is used of.
+    """
+
+    root: Node
+    names: Mapping[int, str]
+    atoms: Collection[Node]
+    variables: Collection[Node]
+    order: list[Node] = field(init=False)
+    taken: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.order = topological_order(self.root)
+        self.taken = set(self.names.values())
+
+    def invent(self, letter: str) -> str:
+        """A name that is not in use."""
+        found = next(f"{letter}{k}" for k in count(1) if f"{letter}{k}" not in self.taken)
+        self.taken.add(found)
+        return found
+
+
+class Reading:
+    """What every node of a graph is on paper: `values` by node, `symbols` of those with names."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.definitions = Definitions()
+        self.values: dict[Node, Paper] = {}
+        self.symbols: dict[Any, Symbol] = {}  # by node, or by id of a constant array
+        self.defined: dict[Symbol, Paper] = {}  # what a name stands for
+        self.constants: dict[int, Paper] = {}
+        self.notes: dict[str, None] = {}
+        self._sizes: dict[tuple[int, int], Size] = {}
+        self._read()  # the first time to learn which axes are equally long
+        self.definitions = Definitions()
+        for found in (self.values, self.symbols, self.defined, self.constants, table().facts):
+            found.clear()
+        self._read()
+
+    def _read(self) -> None:
+        for depth, node in enumerate(reversed(self.graph.order)):
+            self.values[node] = self._named(node, self._value(node), depth + 1)
+
+    def _value(self, node: Node) -> Paper | None:
+        op = node.op
+        if op is None:
+            return None
+        inputs = [self.value(x, node.op, i) for i, x in enumerate(node.inputs)]
+        return self._operated(node, inputs)
+
+    def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
+        assert node.op is not None
+        try:
+            found = understood(node.op, inputs, dict(node.params))
+            if isinstance(found, Paper) and found.shape == node.shape:
+                return found
+        except (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
+            pass
+        found = called(node.op, inputs, dict(node.params), node.shape)
+        return self._lasting(found, id(node))
+
+    def _lasting(self, found: Paper, key: int) -> Paper:
+        """Sizes that an op made are the same each time its node is read."""
+        for k, i in enumerate(found.axes):
+            if i is not None and i.size is not None:
+                self._sizes.setdefault((key, k), i.size).join(i.size)
+        return found
+
+    def value(self, x: Any, op: Any = None, at: int = 0) -> Any:
+        """A node, constant array or number on paper."""
+        if isinstance(x, Node):
+            return self.values[x]
+        if not isinstance(x, np.ndarray):
+            return Paper(number(float(x)))
+        found = self.constants.get(id(x))
+        if found is None:
+            found = self.constants[id(x)] = self._leaf(x, self.graph.names.get(id(x)), "c", 0)
+        return found
+
+    def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
+        data = np.asarray(raw(x))
+        if name is None and letter == "c" and data.dtype.kind in "fiub":
+            if data.size and (data == data.flat[0]).all():
+                return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
+        if name is None:
+            name = self.graph.invent(letter)
+            self.notes[f"{name} is a name for {_what(letter, data.shape)} without one"] = None
+        symbol = self._symbol(x, name, data, depth)
+        symbol.invented = name not in self.graph.names.values()
+        if x not in self.graph.variables if isinstance(x, Node) else True:
+            _look(symbol, data)
+        axes = self._axes(x, data.shape)
+        symbol.axes = tuple(k for k, i in enumerate(axes) if i is not None)
+        return self._atom(symbol, axes)
+
+    def _axes(self, x: Any, shape: Sequence[int]) -> list[Ix | None]:
+        """A trailing axis of length 1 is one at all sizes, and one that was repeated."""
+        axes: list[Ix | None] = []
+        for k, n in enumerate(shape):
+            size = self._sizes.setdefault((id(x), k), Size(n))
+            fixed_at_one = n == 1 and ((k and k == len(shape) - 1) or size.root().repeated)
+            axes.append(None if fixed_at_one else index(size))
+        return axes
+
+    def _symbol(self, x: Any, name: str, data: Any, depth: int) -> Symbol:
+        axes = tuple(range(data.ndim))
+        found = Symbol(name, data.shape, axes, depth, source=x)
+        self.symbols[x if isinstance(x, Node) else id(x)] = found
+        return found
+
+    def _atom(self, symbol: Symbol, axes: Sequence[Ix | None]) -> Paper:
+        ix = [i for i in axes if i is not None]
+        symbol.sizes = tuple(i.size.root() for i in ix if i.size is not None)
+        return Paper(atom(symbol, ix), axes)
+
+    def _named(self, node: Node, value: Paper | None, depth: int) -> Paper:
+        """The value, or the atom that stands for it from now on."""
+        name = self.graph.names.get(id(node))
+        if value is None:
+            letter = "c" if node.constant else "p"
+            if name is None and node.shape == () and node.constant:
+                return Paper(number(float(node.data)))
+            return self._leaf(node, name, letter, 0)
+        wanted = node in self.graph.atoms and name is not None
+        if not wanted:
+            long = cost(value.expr) > LONG and node is not self.graph.root
+            if not long and not (node in self.graph.variables and node is not self.graph.root):
+                return value
+            name = self.graph.invent("t")
+        assert name is not None
+        symbol = self._symbol(node, name, np.asarray(node.data), depth)
+        symbol.invented = not wanted
+        symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
+        axes = [None if i is None else index(i.size) for i in value.axes]  # type: ignore[arg-type]
+        self.defined[symbol] = Paper(value.on(axes), axes)
+        self.definitions.define(symbol, [i for i in axes if i is not None], value.on(axes))
+        return self._atom(symbol, axes)
+
+    # --- the chain rule
+
+    def handed(self, node: Node, at: int, g: Paper) -> Paper:
+        """What a node hands to its input `at`, given its cotangent g: one step."""
+        x = node.inputs[at]
+        rule = recorded_step(node, at)
+        if rule is None:
+            c = pull_of(node, at, g, [self.value(v) for v in node.inputs], self.values[node])
+        else:
+            G, found = rule
+            c = self._of_rule(found, {G: g})
+        target = Paper(number(0), self.values[x].axes)
+        return broadcast(lambda _, e: e, target, c)
+
+    def _of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
+        """A recorded rule on paper, down to the nodes that are known."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in known or node in self.values:
+                stack.pop()
+                continue
+            missing = [
+                x
+                for x in node.inputs
+                if isinstance(x, Node) and x not in known and x not in self.values
+            ]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if node.op is None:
+                known[node] = Paper(number(float(node.data))) if node.shape == () else self.value(node.data)
+                continue
+            inputs = [known[x] if x in known else self.value(x) for x in node.inputs]
+            known[node] = self._operated(node, inputs)
+        return known[root] if root in known else self.values[root]
+
+    def cotangents(
+        self, seed: Paper, toward: Collection[Node], arrived: Any
+    ) -> dict[Node, Paper]:
+        """The cotangent of every node that leads to one of `toward`. `arrived(node, g)` may put an
+        atom in its place before it is handed on."""
+        within = set(toward)
+        for node in reversed(self.graph.order):
+            if not node.constant and any(x in within for x in node.parents()):
+                within.add(node)
+        put: dict[Node, Paper] = {}
+
+        def step(node: Node, at: int, g: Paper) -> Paper:
+            if node not in put:
+                put[node] = arrived(node, g)
+            return self.handed(node, at, put[node])
+
+        order = [node for node in self.graph.order if node in within]
+        return flow(order, {self.graph.root: seed}, step, within=within)
+
+
+def _what(letter: str, shape: Sequence[int]) -> str:
+    kind = {"c": "a constant", "p": "a leaf", "t": "a result"}[letter]
+    return f"{kind} of shape {tuple(shape)}"
+
+
+def _look(symbol: Symbol, data: Any) -> None:
+    """Facts that hold for the data of a leaf."""
+    if data.dtype.kind not in "fiub" or not data.size:
+        return
+    observed = set()
+    if data.ndim == 2 and data.shape[0] == data.shape[1] and len(data) > 1:
+        symbol.symmetric = bool((data == data.T).all())
+        symbol.identity = bool((data == np.eye(len(data))).all())
+        if symbol.symmetric:
+            observed.add(f"{symbol.name} is symmetric")
+    if data.ndim in (1, 2):
+        for axis, n in enumerate(data.shape):
+            sums = data.sum(axis=axis)
+            if n > 1 and np.allclose(sums, 1, rtol=0, atol=1e-12):
+                symbol.ones |= {axis}
+                observed.add(f"{symbol.name} sums to 1 along axis {axis}")
+    symbol.observed = frozenset(observed)
+
+

@@ -1,0 +1,116 @@
+"""An expression as a tree of matrices (or, in index notation, of entries), which three walks print:
+`mathematics` as Unicode and LaTeX, `code` as NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+Number = Fraction | float
+Axes = tuple[Hashable, ...]
+
+# Kinds, and what `value` and `args` hold. `axes` are what the tree runs over: none (a number), one
+# (a vector, which is a column) or two (rows, columns).
+NUMBER = "number"  # the number
+NAME = "name"  # a Name
+SIZE = "size"  # a Size
+ONE_AT = "one at"  # Kronecker delta of `axes`; over two axes that run: the identity
+SUM = "sum"  # coefficients of args
+PRODUCT = "product"  # exponents of args, entry by entry; args of fewer axes are repeated
+MATMUL = "matmul"
+OUTER = "outer"  # u vᵀ
+DOT = "dot"  # uᵀ v, of matrices tr(Aᵀ B)
+TOTAL = "total"  # the axis that args[0] is summed over
+TRANSPOSE = "transpose"
+DIAGONAL = "diagonal"  # of a matrix
+INVERSE = "inverse"
+APPLY = "apply"  # an op (its notation and settings) of args
+EINSUM = "einsum"  # args of any number of axes; those that `axes` lack are summed over
+SOFTMAX = "softmax"  # the axis
+SIGMA = "sigma"  # the indices that args[0] is summed over, in index notation
+ENTRY = "entry"  # of args[0], in index notation: `axes` are its subscripts
+
+
+@dataclass(frozen=True)
+class Name:
+    """A named array: as the user calls it, in code, and the axes of the array in code: what runs
+    over it, None for an axis of length 1, an integer for a place."""
+
+    text: str
+    code: str
+    places: tuple[Hashable, ...] = ()
+    symmetric: bool = False
+
+
+@dataclass(frozen=True)
+class Size:
+    """The length of an axis: a letter, and code."""
+
+    text: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An op as it is written: see `Op`."""
+
+    text: str
+    latex: str
+    numpy: str
+    precedence: int
+    elementwise: bool
+    mask: bool
+    settings: tuple[tuple[str, Any], ...] = ()
+    layouts: tuple[tuple[bool, ...], ...] = ()  # of arrays taken as wholes: which axes run
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A node of the tree: see the kinds."""
+
+    kind: str
+    args: tuple[Tree, ...] = ()
+    axes: Axes = ()
+    value: Any = None
+
+
+def number(c: Number) -> Tree:
+    """A number."""
+    return Tree(NUMBER, value=c)
+
+
+def turned(t: Tree) -> Tree:
+    """The transpose of a matrix, moved inwards; anything else as it is."""
+    if len(t.axes) < 2:
+        return t
+    axes = t.axes[::-1]
+    if t.kind == TRANSPOSE:
+        return t.args[0]
+    if t.kind == MATMUL:
+        return Tree(MATMUL, (turned(t.args[1]), turned(t.args[0])), axes)
+    if t.kind == OUTER:
+        return Tree(OUTER, t.args[::-1], axes)
+    if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.elementwise):
+        return Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
+    if t.kind == ONE_AT or (t.kind == NAME and t.value.symmetric):
+        return Tree(t.kind, t.args, axes, t.value)
+    return Tree(TRANSPOSE, (t,), axes)
+
+
+def along(t: Tree, axes: Sequence[Hashable]) -> Tree:
+    """A matrix with its rows and columns as in `axes`."""
+    return turned(t) if len(t.axes) == 2 and t.axes != tuple(axes) else t
+
+
+def transposes(t: Tree) -> int:
+    """How many transposes are written."""
+    return (t.kind == TRANSPOSE) + sum(map(transposes, t.args))
+
+
+def length(t: Tree) -> int:
+    """How many names, numbers and functions are written."""
+    own = t.kind in (NUMBER, NAME, SIZE, ONE_AT, APPLY, SOFTMAX, INVERSE)
+    coefficients = sum(abs(c) != 1 for c in t.value) if t.kind in (SUM, PRODUCT) else 0
+    return own + coefficients + sum(map(length, t.args))
