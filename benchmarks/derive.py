@@ -85,6 +85,9 @@ def at_random(n: int, first: int) -> bool:
             continue
         seconds.append((time.perf_counter() - start, seed))
         indexed += not formula.matrix
+        if not code:
+            failed.append(f"{seed}: no code: {formula}")
+            continue
         said = differs(program, code)
         compared += said is not None
         if said:

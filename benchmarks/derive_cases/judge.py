@@ -119,15 +119,18 @@ class Verdict:
 
 def judge(case: Case) -> Verdict:
     """Derive a case at its first draw and try the formula on the others."""
-    variables = case.build(Draw(0))
     start = time.perf_counter()
     try:
+        variables = case.build(Draw(0))
+        start = time.perf_counter()
         d = derived(variables, case.by)
         formula, numpy, checked = str(d[variables[case.by]]), d.numpy, str(d.checked)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
         return Verdict(case, "", "", np.inf, time.perf_counter() - start, "", message)
     seconds = time.perf_counter() - start
+    if not numpy:
+        return Verdict(case, formula, "", np.inf, seconds, checked, "no code")
     ratio = length(numpy) / length(case.textbook)
     wrong = next(
         filter(None, (disagreement(numpy, case.build, case.by, Draw(*to)) for to in DRAWS)), ""
