@@ -219,6 +219,12 @@ def entrywise(parts: Sequence[Factor]) -> Factor:
         return parts[0]
     key = parts[0].key
     axes = _widest(p.tree for p in parts)
+    square = [p for p in parts if len(p.tree.axes) == 2]
+    diagonal = [p for p in parts if len(p.tree.axes) == 1]
+    if len(square) == 1 and square[0].tree.kind == tree.ONE_AT and diagonal:
+        spread = Tree(tree.SPREAD, (entrywise(diagonal).tree,), axes)
+        rest = [p for p in parts if not p.tree.axes]
+        return entrywise([*rest, Factor(spread, Fraction(1), key)])
     if len(axes) == 2 and not any(len(p.tree.axes) == 2 for p in parts):
         numbers = [p for p in parts if not p.tree.axes]
         u, v = (entrywise([p for p in parts if p.tree.axes == (i,)]) for i in axes)
@@ -281,7 +287,8 @@ class _Reduction:
             if vector.tree.axes:
                 made = Tree(tree.MATMUL, (left, vector.tree), (ends[0],))
             else:
-                made = Tree(tree.TOTAL, (left,), (ends[0],), n)
+                fewest = min((left, turned(left)), key=tree.transposes)
+                made = Tree(tree.TOTAL, (fewest,), (ends[0],), n)
             return Factor(made, Fraction(1), key)
         if vector.tree.axes:
             left = entrywise([edges[0]._replace(tree=left), vector]).tree

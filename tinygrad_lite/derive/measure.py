@@ -30,6 +30,8 @@ def _cost(e: Expr) -> float:
         return parts + crowd + sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
     if kind == SUM:
         body = e.args[0]
+        if body.kind == MUL:  # in a product under a sum, many indices are a chain of matrices
+            parts += crowd - _THIRD_INDEX * max(0, len(body.free) - 2)
         return parts + 0.05 + 0.6 * (not (body.kind == MUL and len(body.args) > 1))
     return parts + 0.5
 

@@ -328,8 +328,11 @@ def understood(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         return broadcast(lambda *entries: apply(f, *entries), *inputs)
     if isinstance(op.meaning, str):
         letters, _, after = op.meaning.partition("->")
-        x = on_paper(inputs[0])
-        core = dict(zip(letters[::-1], x.shape[::-1], strict=False))
-        shape = (*x.shape[: x.ndim - len(letters)], *(core[c] for c in after))
+        core: dict[str, int] = {}
+        stack: tuple[int, ...] = ()
+        for x, own in zip(map(on_paper, inputs), letters.split(","), strict=True):
+            core |= zip(own[::-1], x.shape[::-1], strict=False)
+            stack = x.shape[: x.ndim - len(own)]
+        shape = (*stack, *(core[c] for c in after))
         return called(op, inputs, params, shape)
     raise Unreadable(op.name)

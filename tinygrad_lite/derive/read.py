@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from .fold import Definitions
 from .measure import cost
 from .paper import Paper, Unreadable, broadcast, called, length, understood
 from .pulled import pull_of
-from .terms import Expr, Ix, Size, Symbol, fixed, index, number, table
+from .terms import CALL, Expr, Ix, Size, Symbol, fixed, index, number, table
 
 LONG = 24.0  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
@@ -45,7 +45,9 @@ class Graph:
 
     def invent(self, letter: str) -> str:
         """A name that is not in use."""
-        found = next(f"{letter}{k}" for k in count(1) if f"{letter}{k}" not in self.taken)
+        plain = [letter] if letter.isupper() else []
+        names = chain(plain, (f"{letter}{k}" for k in count(1)))
+        found = next(name for name in names if name not in self.taken)
         self.taken.add(found)
         return found
 
@@ -64,6 +66,7 @@ class Reading:
         self._sizes: dict[tuple[int, int], Size] = {}
         self._read()  # the first time to learn which axes are equally long
         self.definitions = Definitions()
+        self.graph.taken = set(self.graph.names.values())
         for found in (self.values, self.symbols, self.defined, self.constants, table().facts):
             found.clear()
         self._read()
@@ -81,14 +84,30 @@ class Reading:
 
     def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
         assert node.op is not None
+        found = None
         try:
             found = understood(node.op, inputs, dict(node.params))
-            if isinstance(found, Paper) and found.shape == node.shape:
-                return found
         except (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
             pass
-        found = called(node.op, inputs, dict(node.params), node.shape)
-        return self._lasting(found, id(node))
+        if not isinstance(found, Paper) or found.shape != node.shape:
+            found = called(node.op, inputs, dict(node.params), node.shape)
+        if found.expr.kind == CALL:
+            found = self._lasting(found, id(node))
+            if node.op.plain:
+                return self._filled(node, found)
+        return found
+
+    def _filled(self, node: Node, value: Paper) -> Paper:
+        """A constant that an op made, such as one-hot labels, gets a name: Y of the labels y."""
+        known = self.graph.names.get(id(node.inputs[0]), "y")
+        name = known.upper() if known.islower() and len(known) == 1 else "Y"
+        symbol = self._symbol(node, self.graph.invent(name), node.data, 0)
+        symbol.invented = True
+        _look(symbol, np.asarray(node.data))
+        symbol.observed = frozenset()  # by definition, for any labels
+        self.defined[symbol] = value
+        symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
+        return self._atom(symbol, [None if i is None else index(i.size) for i in value.axes])  # type: ignore[arg-type]
 
     def _lasting(self, found: Paper, key: int) -> Paper:
         """Sizes that an op made are the same each time its node is read."""
@@ -201,7 +220,10 @@ class Reading:
             if node.op is None:
                 known[node] = Paper(number(float(node.data))) if node.shape == () else self.value(node.data)
                 continue
-            inputs = [known[x] if x in known else self.value(x) for x in node.inputs]
+            inputs = [
+                known[x] if isinstance(x, Node) and x in known else self.value(x)
+                for x in node.inputs
+            ]
             known[node] = self._operated(node, inputs)
         return known[root] if root in known else self.values[root]
 

@@ -76,9 +76,9 @@ def _binary(left: ast.expr, sign: ast.operator, right: ast.expr) -> ast.expr:
 
 
 def _number(c: Number) -> ast.expr:
-    if isinstance(c, Fraction) and c.denominator != 1:
+    if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
         return _binary(_number(Fraction(c.numerator)), ast.Div(), ast.Constant(c.denominator))
-    value = int(c) if isinstance(c, Fraction) else float(c)
+    value = int(c) if isinstance(c, Fraction) and c.denominator == 1 else float(c)
     if value != value or abs(value) == float("inf"):
         name = filled("np.nan" if value != value else "np.inf")
         return name if not value < 0 else ast.UnaryOp(ast.USub(), name)
@@ -182,7 +182,7 @@ def _scaled(c: Number, part: ast.expr, x: Tree) -> ast.expr:
         return part
     if x.kind == tree.NUMBER and x.value == 1:
         return _number(c)
-    if isinstance(c, Fraction) and c.denominator != 1:
+    if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
         up = part if c.numerator == 1 else _times(ast.Constant(c.numerator), part)
         return _binary(up, ast.Div(), ast.Constant(c.denominator))
     return _times(_number(c), part)
@@ -274,6 +274,11 @@ def _diagonal(t: Tree) -> Piece:
     return Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes)
 
 
+def _diagonal_matrix(t: Tree) -> Piece:
+    (x,) = t.args
+    return Piece(filled("np.diag({0})", _as(_piece(x), x.axes)), t.axes)
+
+
 def _inverse(t: Tree) -> Piece:
     (x,) = t.args
     return Piece(filled("np.linalg.inv({0})", _as(_piece(x), x.axes)), t.axes)
@@ -359,6 +364,7 @@ _WRITERS: dict[str, Any] = {
     tree.TOTAL: _total,
     tree.TRANSPOSE: _transpose,
     tree.DIAGONAL: _diagonal,
+    tree.SPREAD: _diagonal_matrix,
     tree.INVERSE: _inverse,
     tree.APPLY: _apply,
     tree.SOFTMAX: _softmax,

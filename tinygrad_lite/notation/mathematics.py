@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..graph.op import ATOM as OP_ATOM
 from . import tree
 from .names import latex_name, subscripts, superscript, unicode_name
-from .tree import Applied, Name, Number, Tree, turned
+from .tree import Applied, Name, Number, Tree, decimal, turned
 
 # How tightly what is written binds.
 SUM, ENTRYWISE, CHAIN, POWER, ATOM = 1, 2, 3, 4, 5
@@ -107,10 +107,7 @@ def latex(t: Tree) -> str:
 
 def number_text(c: Number) -> str:
     """A number as it is read: 2, 1/2, 0.01."""
-    if isinstance(c, Fraction):
-        plain = c.denominator in (1, 2, 3, 4, 6, 8) or abs(c.numerator) == 1 and c.denominator < 100
-        return str(c) if plain else f"{float(c):.6g}"
-    return f"{c:.6g}"
+    return str(c) if isinstance(c, Fraction) and not decimal(c) else f"{float(c):.6g}"
 
 
 class Mathematics:
@@ -198,7 +195,7 @@ class Mathematics:
         numbers, vectors, rest = [], [], []
         for e, x in zip(t.value, t.args, strict=True):
             narrow = len(x.axes) == 1 and len(t.axes) == 2
-            (vectors if narrow else rest if x.axes else numbers).append((x, e))
+            (vectors if narrow else rest if x.axes and t.axes else numbers).append((x, e))
         ups = [self._powered(x, e) for x, e in numbers if e > 0]
         downs = [self._powered(x, -e) for x, e in numbers if e < 0]
         if vectors and not rest:  # a matrix made of vectors only
@@ -320,13 +317,16 @@ class Mathematics:
             return Written(f"{row} {self.at(x, CHAIN)}", CHAIN)
         if x.axes[1] == t.value:
             return Written(f"{self.at(x, CHAIN)} {ones}", CHAIN)
-        return Written(f"{self.at(turned(x), CHAIN)} {ones}", CHAIN)
+        return Written(f"{self._transposed(x)} {ones}", CHAIN)
 
     def _transpose(self, t: Tree) -> Written:
         return Written(self._transposed(t.args[0]), POWER)
 
     def _diagonal(self, t: Tree) -> Written:
         return self._function(self.style.diagonal_of, self.write(t.args[0]).body)
+
+    def _spread(self, t: Tree) -> Written:
+        return self._function(self.style.diagonal, self.write(t.args[0]).body)
 
     def _inverse(self, t: Tree) -> Written:
         return Written(self.style.power(self.at(t.args[0], ATOM), "-1"), POWER)
@@ -337,9 +337,9 @@ class Mathematics:
     def _apply(self, t: Tree) -> Written:
         op: Applied = t.value
         template = op.latex if self.style.latex else op.text
-        own = op.precedence
-        function = own == OP_ATOM
-        bodies = [self.write(x).body if function else self.at(x, CHAIN) for x in t.args]
+        function = op.precedence == OP_ATOM
+        binds = SUM if function or op.mask else CHAIN
+        bodies = [self.at(x, binds) for x in t.args]
         body = template.format(*bodies, inputs=", ".join(bodies), **dict(op.settings))
         if op.mask:
             return Written(self.style.mask.format(body), ATOM)

@@ -25,6 +25,7 @@ DOT = "dot"  # uᵀ v, of matrices tr(Aᵀ B)
 TOTAL = "total"  # the axis that args[0] is summed over
 TRANSPOSE = "transpose"
 DIAGONAL = "diagonal"  # of a matrix
+SPREAD = "spread"  # the matrix with a vector on its diagonal
 INVERSE = "inverse"
 APPLY = "apply"  # an op (its notation and settings) of args
 EINSUM = "einsum"  # args of any number of axes; those that `axes` lack are summed over
@@ -81,6 +82,11 @@ def number(c: Number) -> Tree:
     return Tree(NUMBER, value=c)
 
 
+def decimal(c: Number) -> bool:
+    """Whether a number is written 0.1 rather than 1/10."""
+    return isinstance(c, float) or (c.denominator > 8 and 10_000 % c.denominator == 0)
+
+
 def turned(t: Tree) -> Tree:
     """The transpose of a matrix, moved inwards; anything else as it is."""
     if len(t.axes) < 2:
@@ -93,8 +99,10 @@ def turned(t: Tree) -> Tree:
     if t.kind == OUTER:
         return Tree(OUTER, t.args[::-1], axes)
     if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.elementwise):
-        return Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
-    if t.kind == ONE_AT or (t.kind == NAME and t.value.symmetric):
+        inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
+        if transposes(inside) <= transposes(t):
+            return inside
+    if t.kind in (ONE_AT, SPREAD) or (t.kind == NAME and t.value.symmetric):
         return Tree(t.kind, t.args, axes, t.value)
     return Tree(TRANSPOSE, (t,), axes)
 
@@ -111,6 +119,6 @@ def transposes(t: Tree) -> int:
 
 def length(t: Tree) -> int:
     """How many names, numbers and functions are written."""
-    own = t.kind in (NUMBER, NAME, SIZE, ONE_AT, APPLY, SOFTMAX, INVERSE)
+    own = t.kind in (NUMBER, NAME, SIZE, ONE_AT, APPLY, SOFTMAX, INVERSE, SPREAD)
     coefficients = sum(abs(c) != 1 for c in t.value) if t.kind in (SUM, PRODUCT) else 0
     return own + coefficients + sum(map(length, t.args))

@@ -48,7 +48,13 @@ def eye(xp: Any, x: Any, *, rows: int, columns: int, offset: int = 0) -> Any:
     return xp.eye(rows, columns, k=offset, dtype=x.dtype)
 
 
-@plain("onehot({0})", r"\operatorname{{onehot}}({0})", elementwise=False)
+@plain(
+    "onehot({0})",
+    r"\operatorname{{onehot}}({0})",
+    numpy="np.eye(np.shape({1})[-1])[{0}]",
+    elementwise=False,
+    meaning="i,ij->ij",
+)
 def one_hot(xp: Any, labels: Any, logits: Any) -> Any:
     """Rows with a single 1, in the dtype of the logits and of their last axis' length, where the
     integer `labels` say."""
