@@ -1,35 +1,197 @@
-"""The derivation as a teacher writes it: one named step after the other, from the result down, each
-with its differential and with what it makes of dE."""
+"""The named steps of a derivation, from the result down: what each is, how it moves with its inputs,
+and what it hands to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
+from ..backprop.flow import flow
 from ..graph.node import Node
-from ..notation.mathematics import CHAIN, LATEX, UNICODE, Mathematics, Style
-from ..notation.tree import Tree
-from .laws import Law, laws
-from .records import Formula, Line, Share
+from ..notation.tree import Tree, along
+from .algebra import atom, delta, multiply, total
+from .arrays import Entries, letters
+from .cotangents import substituted
+from .matrices import NoMatrix
+from .measure import cost
+from .paper import Paper, length
+from .printer import Printer
+from .records import Formula
+from .terms import Ix, Symbol, index, number
+from .work import Work
 
-
-class Row(NamedTuple):
-    """One line of the derivation: what is defined, its shape, what follows, and why."""
-
-    left: str
-    shape: str
-    right: str
-    why: str
+SHORT = 4.0  # a cotangent that costs no more is written out where it is used
 
 
 @dataclass(frozen=True)
-class Teacher:
-    """Writes the lines of a derivation of `root` by `variables`, in one style."""
+class Shown:
+    """An array on paper as it is shown; `tree` is None where it has no matrix form."""
 
-    root: Line
-    lines: Sequence[Line]
-    style: Style
+    paper: Paper
+    printer: Printer
 
-    def rows(self) -> list[Row]:
-        return []
+    @cached_property
+    def _indices(self) -> Mapping[Ix, str]:
+        axes = [i for i in self.paper.axes if i is not None]
+        return dict(zip(axes, letters(), strict=False))
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        axes = [i for i in self.paper.axes if i is not None]
+        try:
+            return along(self.printer.matrices.tree(self.paper.expr), axes)
+        except NoMatrix:
+            return None
+
+    @cached_property
+    def entry(self) -> Tree:
+        """The entry at `indices`."""
+        return Entries(self.printer.matrices, dict(self._indices)).tree(self.paper.expr)
+
+    @property
+    def indices(self) -> str:
+        return "".join(self._indices.values())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(length(i) for i in self.paper.axes)
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The same in every notation, NumPy too."""
+        sizes = [
+            "1" if i is None or i.size is None else self.printer.size(i.size).code
+            for i in self.paper.axes
+        ]
+        return self.printer.formula(("", ""), self.paper, f"({', '.join([*sizes, ''])})")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
+    adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x."""
+
+    x: Node
+    name: str
+    differential: Shown
+    pulled: Shown
+    jacobian: Shown
+
+
+@dataclass(frozen=True)
+class Line:
+    """One named step y. `cotangent` is ∂E/∂y as it is used, by name or written out; `value` is what
+    the name stands for, None where it is written out."""
+
+    node: Node
+    name: str
+    definition: Shown
+    cotangent: Shown
+    value: Shown | None
+    parts: tuple[Part, ...]
+
+
+class Steps:
+    """Finds the lines of a derivation. Its table of expressions has to be in use."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.reading, self.cotangents = work.reading, work.cotangents
+        self.graph, self.printer = work.graph, work.printer
+        self.within = _leading_to(self.graph.order, set(work.xs))
+        self.place = {node: k for k, node in enumerate(self.graph.order)}
+        values = self.cotangents.values
+        self.inlined = {s: v for s, v in values.items() if cost(v.expr) <= SHORT}
+
+    def lines(self) -> Iterator[Line]:
+        """The lines, consumers first."""
+        for node in self.graph.order:
+            known = node in self.reading.symbols or node is self.graph.root
+            if node.op is not None and node in self.within and known:
+                parts = tuple(self._parts(node))
+                if parts:
+                    yield self._line(node, parts)
+
+    def _line(self, node: Node, parts: tuple[Part, ...]) -> Line:
+        symbol = self.reading.symbols.get(node)
+        value = self.reading.values[node]
+        if symbol is not None and symbol in self.reading.defined:
+            value = self.reading.defined[symbol]
+        delta_ = self.cotangents.symbols.get(node)
+        known = None
+        if delta_ is not None and delta_ not in self.inlined:
+            known = self._shown(self._used(self.cotangents.values[delta_]))
+        cotangent = self._shown(self._cotangent(node))
+        return Line(node, self.name(node), self._shown(value), cotangent, known, parts)
+
+    def _shown(self, paper: Paper) -> Shown:
+        return Shown(paper, self.printer)
+
+    def name(self, node: Node) -> str:
+        """What a node is called."""
+        symbol = self.reading.symbols.get(node)
+        return symbol.name if symbol is not None else self.graph.names.get(id(node), "y")
+
+    def _used(self, paper: Paper) -> Paper:
+        """The same with short cotangents written out."""
+        found = substituted(paper.expr, self.inlined)
+        return Paper(self.work.simplifier.best(found), paper.axes)
+
+    def _cotangent(self, node: Node) -> Paper:
+        """∂E/∂y as it is used: 1 at the root."""
+        axes = self.reading.values[node].axes
+        symbol = self.cotangents.symbols.get(node)
+        if symbol is not None:
+            ix = [i for i in axes if i is not None]
+            return self._used(Paper(atom(symbol, ix), axes))
+        arrived = self.cotangents.arriving.get(node)
+        return self._used(arrived) if arrived is not None else Paper(number(1), axes)
+
+    def _parts(self, node: Node) -> Iterator[Part]:
+        axes = self.reading.values[node].axes
+        out = [None if i is None else index(i.size) for i in axes]  # type: ignore[arg-type]
+        pairs = [(o, i) for o, i in zip(out, axes, strict=True) if o is not None and i is not None]
+        unit = Paper(multiply([(delta(o, i), 1) for o, i in pairs]), axes)
+        g = self._cotangent(node).on(out)
+        over = [o for o in out if o is not None]
+        for x, J in self._swept(node, unit).items():
+            pulled = total(over, multiply([(J.expr, 1), (g, 1)]))
+            own = [i for i in J.axes if i is not None]
+            moved = Symbol(f"d {self.name(x)}", J.shape, _places(J), source=x)
+            moved.sizes = tuple(i.size.root() for i in own if i.size is not None)
+            turned = total(own, multiply([(J.expr, 1), (atom(moved, own), 1)]))
+            best = self.work.simplifier.best
+            yield Part(
+                x,
+                self.name(x),
+                self._shown(Paper(best(turned), out)),
+                self._shown(Paper(best(pulled), J.axes)),
+                self._shown(Paper(best(J.expr), (*out, *J.axes))),
+            )
+
+    def _swept(self, node: Node, seed: Paper) -> Mapping[Node, Paper]:
+        """What `node` hands to the named nodes that it is made of, through those without names."""
+        between, found = [node], {node}
+        for y in between:
+            for x in y.parents():
+                if x in self.within and x not in found:
+                    found.add(x)
+                    if x not in self.reading.symbols:
+                        between.append(x)
+        order = sorted(between, key=self.place.__getitem__)
+        swept = flow(order, {node: seed}, self.reading.handed, within=found)
+        return {x: J for x, J in swept.items() if x is not node and x in self.reading.symbols}
+
+
+def _places(x: Paper) -> tuple[int, ...]:
+    return tuple(k for k, i in enumerate(x.axes) if i is not None)
+
+
+def _leading_to(order: Collection[Node], targets: set[Node]) -> set[Node]:
+    """The nodes that depend on a target, the targets too."""
+    found: set[Node] = set()
+    for node in reversed(list(order)):
+        if node in targets or (not node.constant and any(x in found for x in node.parents())):
+            found.add(node)
+    return found

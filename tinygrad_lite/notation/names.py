@@ -23,6 +23,8 @@ _PARTS = re.compile(r"([A-Za-z]+?|[α-ωΑ-Ω])_?(\d*)(_hat)?")
 @lru_cache(maxsize=1024)
 def unicode_name(name: str) -> str:
     """`mu` is μ, `W1` is W₁, `y_hat` is ŷ, `delta_z1` is δ_z₁."""
+    if name.startswith("d "):  # a differential
+        return "d" + unicode_name(name[2:])
     if name.startswith(("delta_", "δ_")):
         return "δ_" + unicode_name(name.partition("_")[2])
     match = _PARTS.fullmatch(name)
@@ -36,6 +38,8 @@ def unicode_name(name: str) -> str:
 @lru_cache(maxsize=1024)
 def latex_name(name: str) -> str:
     """`y_hat` is \\hat{y}, `W1` is W_1, `dlogits` upright."""
+    if name.startswith("d "):
+        return r"\mathrm{d}" + latex_name(name[2:])
     if name.startswith(("delta_", "δ_")):
         return r"\delta_{" + latex_name(name.partition("_")[2]) + "}"
     match = _PARTS.fullmatch(name)

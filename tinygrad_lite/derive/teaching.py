@@ -1,0 +1,166 @@
+"""The derivation as a teacher writes it: a line per named step with its differential, and below it
+what it makes of dE, with the law that was used; in Unicode, and in LaTeX by the same walk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..graph.node import Node
+from ..notation import tree
+from ..notation.mathematics import CHAIN, UNICODE, Mathematics, Style
+from ..notation.tree import Tree
+from .laws import laws
+from .printer import derivative
+from .steps import Line, Part, Shown
+
+
+class Row(NamedTuple):
+    """One line: what is defined, its shape, what follows, and why."""
+
+    left: str
+    shape: str
+    right: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """Writes the lines of a derivation in one style."""
+
+    lines: Sequence[Line]
+    style: Style
+
+    def rows(self) -> list[Row]:
+        """All rows, from the result down."""
+        uses: Counter[Node] = Counter(part.x for line in self.lines for part in line.parts)
+        named = {line.node for line in self.lines if line.value is not None}
+        once = {x for x in named if uses[x] == 1}
+        found: list[Row] = []
+        live: set[Node] = {line.node for line in self.lines[:1]}
+        for k, line in enumerate(self.lines):
+            if line.value is not None:
+                found.append(self._cotangent(line, uses[line.node]))
+            found.append(self._header(line, k == 0))
+            if k and not self.lines[0].definition.shape:
+                found += self._substituted(line, live == {line.node}, once)
+            live |= {part.x for part in line.parts}
+            live.discard(line.node)
+        return found
+
+    # --- the rows of a line
+
+    def _cotangent(self, line: Line, uses: int) -> Row:
+        """δ_v = ... = ∂E/∂v, where it has a name of its own."""
+        assert line.value is not None
+        right = f"{self._equal(self._body(line.cotangent), line.value)} = {self.partial(line.name)}"
+        parts = f"the parts of its {uses} uses add up" if uses > 1 else ""
+        return Row("", "", right, self._words(parts))
+
+    def _header(self, line: Line, first: bool) -> Row:
+        left = self._equal(self.style.name(line.name), line.definition)
+        shape = str(line.definition.shape)
+        if first and not line.definition.shape:
+            terms = [self._inner(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
+        else:
+            terms = [self._body(p.differential) for p in line.parts]
+        return Row(left, shape, f"{self._d(line.name)} = {_joined(terms)}")
+
+    def _substituted(self, line: Line, whole: bool, once: Collection[Node]) -> list[Row]:
+        """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
+        shape = line.definition.shape
+        a = line.cotangent
+        d_y = self._d(line.name)
+        given = self._d(self.lines[0].name) if whole else self._inner(a, d_y, shape)
+        before = [self._inner(a, self._at(p.differential), shape) for p in line.parts]
+        after = [self._alone(p, once) for p in line.parts]
+        why = "   ".join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
+        if before == [given] or before == after:
+            before = []
+        right = [_joined(terms) for terms in (before, after) if terms]
+        if len(line.parts) == 1:
+            return [Row("", "", " = ".join([given, *right]), why)]
+        rows = [Row("", "", f"{given} = {right[0]}", why if len(right) == 1 else "")]
+        rows += [Row("", "", f"{self._indent(given)} = {text}", why) for text in right[1:]]
+        return rows
+
+    def _alone(self, part: Part, once: Collection[Node]) -> str:
+        """P : dx, by the name of ∂E/∂x where this is all of it."""
+        moved = self._d(part.name)
+        if part.x in once:
+            name = self.style.name(f"δ_{part.name}")
+            return f"{name} : {moved}" if part.pulled.shape else f"{name} {moved}"
+        return self._inner(part.pulled, moved, part.pulled.shape)
+
+    def _laws(self, part: Part) -> list[str]:
+        t = part.differential.tree
+        found = laws(t, f"d {part.name}") if t is not None else []
+        return [law.text if self.style is UNICODE else law.latex for law in found]
+
+    # --- pieces
+
+    def _writer(self) -> Mathematics:
+        return Mathematics(self.style)
+
+    def _d(self, name: str) -> str:
+        return self.style.name(f"d {name}")
+
+    def partial(self, name: str) -> str:
+        """∂E/∂name."""
+        return derivative(self.lines[0].name, name)[self.style is not UNICODE]
+
+    def _body(self, shown: Shown) -> str:
+        return self._writer().write(_tree(shown)).body
+
+    def _at(self, shown: Shown) -> str:
+        return self._writer().at(_tree(shown), CHAIN)
+
+    def _equal(self, name: str, shown: Shown) -> str:
+        """name = body, with indices where there is no matrix form."""
+        if shown.tree is None:
+            name += self.style.subscript(shown.indices)
+        return f"{name} = {self._body(shown)}"
+
+    def _inner(self, a: Shown, b: str, shape: tuple[int, ...]) -> str:
+        """a : b, of numbers their product."""
+        if shape:
+            return f"{self._at(a)} : {b}"
+        one = a.tree is not None and a.tree.kind == tree.NUMBER and a.tree.value == 1
+        return b if one else f"{self._at(a)} {b}"
+
+    def _words(self, text: str) -> str:
+        return text if self.style is UNICODE or not text else rf"\text{{{text}}}"
+
+    def _indent(self, given: str) -> str:
+        return " " * len(given) if self.style is UNICODE else ""
+
+
+def _tree(shown: Shown) -> Tree:
+    return shown.entry if shown.tree is None else shown.tree
+
+
+def _joined(terms: Sequence[str]) -> str:
+    """Terms added up; one that begins with a minus is subtracted."""
+    text = terms[0]
+    for term in terms[1:]:
+        text += f" − {term[1:]}" if term.startswith("−") else f" + {term}"
+    return text
+
+
+def text_of(rows: Sequence[Row]) -> list[str]:
+    """The rows as lines, in columns."""
+    left = max(len(row.left) for row in rows)
+    shape = max(len(row.shape) for row in rows)
+    right = max((len(row.right) for row in rows if row.why), default=0)
+    return [
+        f"{row.left:{left}}   {row.shape:{shape}}   {row.right:{right}}   {row.why}".rstrip()
+        for row in rows
+    ]
+
+
+def latex_of(rows: Sequence[Row]) -> str:
+    """The rows as an `aligned` environment."""
+    lines = [f"& {row.left} && {row.shape} && {row.right} && {row.why}".rstrip("& ") for row in rows]
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
