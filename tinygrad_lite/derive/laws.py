@@ -41,10 +41,18 @@ DIAGONAL_MATRIX = Law(
 )
 
 
-def laws(differential: Tree, moved: str) -> list[Law]:
+def laws(differential: Tree, moved: str, axes: tree.Axes) -> list[Law]:
     """The laws that bring the array called `moved`, in which a differential is linear, to stand
-    alone on one side, in the order of their use."""
-    return list(dict.fromkeys(_along(differential, moved)))
+    alone on one side, in the order of their use. The differential is repeated along those of
+    `axes` that it lacks."""
+    repeated = [] if len(differential.axes) == len(axes) else [_repeated(differential, axes)]
+    return list(dict.fromkeys([*repeated, *_along(differential, moved)]))
+
+
+def _repeated(t: Tree, axes: tree.Axes) -> Law:
+    if not t.axes:
+        return NUMBER
+    return REPEATED_COLUMN if t.axes[0] == axes[0] else REPEATED
 
 
 def _along(t: Tree, moved: str) -> Iterator[Law]:
@@ -74,9 +82,7 @@ def _law(t: Tree, k: int) -> Law | None:
     if t.kind in (tree.SUM, tree.PRODUCT) and len(x.axes) < len(t.axes):
         if t.kind == tree.PRODUCT and any(y.kind == tree.ONE_AT for y in t.args):
             return DIAGONAL_MATRIX
-        if not x.axes:
-            return NUMBER
-        return REPEATED_COLUMN if x.axes[0] == t.axes[0] else REPEATED
+        return _repeated(x, t.axes)
     if t.kind == tree.PRODUCT:
         others = [y for j, y in enumerate(t.args) if j != k and y.axes]
         return ENTRYWISE if others else None

@@ -18,7 +18,7 @@ from .measure import cost
 from .paper import Paper, length
 from .printer import Printer
 from .records import Formula
-from .terms import Ix, Symbol, index, number
+from .terms import Ix, Symbol, index, is_zero, number
 from .work import Work
 
 SHORT = 4.0  # a cotangent that costs no more is written out where it is used
@@ -30,11 +30,13 @@ class Shown:
 
     paper: Paper
     printer: Printer
+    last: int = 0  # how many axes, the first, are named after the others
 
     @cached_property
     def _indices(self) -> Mapping[Ix, str]:
         axes = [i for i in self.paper.axes if i is not None]
-        return dict(zip(axes, letters(), strict=False))
+        named = dict(zip(axes[self.last :] + axes[: self.last], letters(), strict=False))
+        return {i: named[i] for i in axes}
 
     @cached_property
     def tree(self) -> Tree | None:
@@ -48,6 +50,11 @@ class Shown:
     def entry(self) -> Tree:
         """The entry at `indices`."""
         return Entries(self.printer.matrices, dict(self._indices)).tree(self.paper.expr)
+
+    @property
+    def axes(self) -> tuple[Ix, ...]:
+        """The axes that are not of length 1."""
+        return tuple(i for i in self.paper.axes if i is not None)
 
     @property
     def indices(self) -> str:
@@ -92,7 +99,7 @@ class Line:
     parts: tuple[Part, ...]
 
 
-class Steps:
+class Finder:
     """Finds the lines of a derivation. Its table of expressions has to be in use."""
 
     def __init__(self, work: Work) -> None:
@@ -156,6 +163,8 @@ class Steps:
         g = self._cotangent(node).on(out)
         over = [o for o in out if o is not None]
         for x, J in self._swept(node, unit).items():
+            if is_zero(self.work.simplifier.best(J.expr)):
+                continue
             pulled = total(over, multiply([(J.expr, 1), (g, 1)]))
             own = [i for i in J.axes if i is not None]
             moved = Symbol(f"d {self.name(x)}", J.shape, _places(J), source=x)
@@ -167,7 +176,7 @@ class Steps:
                 self.name(x),
                 self._shown(Paper(best(turned), out)),
                 self._shown(Paper(best(pulled), J.axes)),
-                self._shown(Paper(best(J.expr), (*out, *J.axes))),
+                Shown(Paper(best(J.expr), (*out, *J.axes)), self.printer, len(over)),
             )
 
     def _swept(self, node: Node, seed: Paper) -> Mapping[Node, Paper]:
@@ -181,7 +190,19 @@ class Steps:
                         between.append(x)
         order = sorted(between, key=self.place.__getitem__)
         swept = flow(order, {node: seed}, self.reading.handed, within=found)
-        return {x: J for x, J in swept.items() if x is not node and x in self.reading.symbols}
+        return {x: swept[x] for x in self._inputs(node) if x in swept}
+
+    def _inputs(self, node: Node) -> list[Node]:
+        """The named nodes that `node` is made of, as they stand in its definition."""
+        found: dict[Node, None] = {}
+        stack = [node]
+        while stack:
+            y = stack.pop()
+            if y is not node and y in self.reading.symbols:
+                found[y] = None
+            else:
+                stack += [x for x in y.parents() if x in self.within][::-1]
+        return list(found)
 
 
 def _places(x: Paper) -> tuple[int, ...]:

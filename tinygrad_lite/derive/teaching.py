@@ -3,6 +3,7 @@ what it makes of dE, with the law that was used; in Unicode, and in LaTeX by the
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Teacher:
         given = self._d(self.lines[0].name) if whole else self._inner(a, d_y, shape)
         before = [self._inner(a, self._at(p.differential), shape) for p in line.parts]
         after = [self._alone(p, once) for p in line.parts]
-        why = "   ".join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
+        why = self._and().join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
         if before == [given] or before == after:
             before = []
         right = [_joined(terms) for terms in (before, after) if terms]
@@ -96,7 +97,7 @@ class Teacher:
 
     def _laws(self, part: Part) -> list[str]:
         t = part.differential.tree
-        found = laws(t, f"d {part.name}") if t is not None else []
+        found = laws(t, f"d {part.name}", part.differential.axes) if t is not None else []
         return [law.text if self.style is UNICODE else law.latex for law in found]
 
     # --- pieces
@@ -112,10 +113,11 @@ class Teacher:
         return derivative(self.lines[0].name, name)[self.style is not UNICODE]
 
     def _body(self, shown: Shown) -> str:
-        return self._writer().write(_tree(shown)).body
+        return self._writer().full(_tree(shown), shown.axes).body
 
     def _at(self, shown: Shown) -> str:
-        return self._writer().at(_tree(shown), CHAIN)
+        found = self._writer().full(_tree(shown), shown.axes)
+        return found.body if found.binds >= CHAIN else self.style.brackets(found.body)
 
     def _equal(self, name: str, shown: Shown) -> str:
         """name = body, with indices where there is no matrix form."""
@@ -132,6 +134,9 @@ class Teacher:
 
     def _words(self, text: str) -> str:
         return text if self.style is UNICODE or not text else rf"\text{{{text}}}"
+
+    def _and(self) -> str:
+        return ",   " if self.style is UNICODE else r",\quad "
 
     def _indent(self, given: str) -> str:
         return " " * len(given) if self.style is UNICODE else ""
@@ -151,16 +156,24 @@ def _joined(terms: Sequence[str]) -> str:
 
 def text_of(rows: Sequence[Row]) -> list[str]:
     """The rows as lines, in columns."""
-    left = max(len(row.left) for row in rows)
-    shape = max(len(row.shape) for row in rows)
-    right = max((len(row.right) for row in rows if row.why), default=0)
+    left, shape = (max((width(row[k]) for row in rows), default=0) for k in (0, 1))
+    right = max((width(row.right) for row in rows if row.why), default=0)
+    columns = [(row, (left, shape, right)) for row in rows]
     return [
-        f"{row.left:{left}}   {row.shape:{shape}}   {row.right:{right}}   {row.why}".rstrip()
-        for row in rows
+        "   ".join([*map(_filled, row[:3], places), row.why]).rstrip() for row, places in columns
     ]
 
 
 def latex_of(rows: Sequence[Row]) -> str:
     """The rows as an `aligned` environment."""
-    lines = [f"& {row.left} && {row.shape} && {row.right} && {row.why}".rstrip("& ") for row in rows]
+    lines = [("& " + " && ".join(row)).rstrip("& ") for row in rows]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def width(text: str) -> int:
+    """How many places text takes: a hat stands above a letter."""
+    return sum(not unicodedata.combining(c) for c in text)
+
+
+def _filled(text: str, to: int) -> str:
+    return text + " " * (to - width(text))

@@ -183,6 +183,15 @@ class Mathematics:
     def _over(self, up: str, down: str) -> str:
         return self.style.fraction(up, down) if self.style.fraction else f"{up} / {down}"
 
+    def full(self, x: Tree, axes: tree.Axes) -> Written:
+        """A tree that is repeated along those of `axes` that it lacks, as 𝟏 says."""
+        if x.axes or not axes:
+            return self._repeated(x, axes)
+        ones = " ".join([self.style.ones, self.style.ones + self.style.transpose][: len(axes)])
+        if x.kind == tree.NUMBER and x.value == 1:
+            return Written(ones, CHAIN)
+        return Written(f"{self.at(x, CHAIN)} {ones}", CHAIN)
+
     def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
         """A vector as the matrix that repeats it."""
         if len(x.axes) != 1 or len(axes) != 2:
