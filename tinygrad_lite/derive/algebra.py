@@ -46,6 +46,7 @@ from .terms import (
 )
 
 Power = tuple[Expr, Number]
+_COMMON = 100  # of larger denominators no common factor is taken out: 1e-5 + v stays
 ROW, COLUMN = slot(0), slot(1)
 
 
@@ -119,11 +120,11 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
         return Fraction(1), e
     if len(e.args) == 1:
         return e.head[0], e.args[0]
+    g: Number = Fraction(1)
     if all(isinstance(c, Fraction) for c in e.head):
         common = lcm(*[c.denominator for c in e.head])
-        g: Number = Fraction(gcd(*[int(c * common) for c in e.head]), common)
-    else:
-        g = exact(abs(e.head[0]))
+        if common <= _COMMON:
+            g = Fraction(gcd(*[int(c * common) for c in e.head]), common)
     negative = sum(c < 0 for c in e.head)
     if 2 * negative > len(e.head) or (2 * negative == len(e.head) and _lead(e) < 0):
         g = -g
@@ -220,6 +221,12 @@ def _exponentials(pairs: list[Power]) -> list[Power] | None:
     if len(exps) > 1:
         total = add([(1, b.args[0]) for b in exps])
         return [(apply(EXP, total), 1), *((b, e) for b, e in pairs if b not in exps)]
+    for b, e in pairs:
+        if b.kind == MAP and b.head == SIGMOID and exps and e > 0:
+            v = scaled(-1, b.args[0])
+            if exps[0].args[0] is v:  # exp(u) σ(-u) is σ(u)
+                rest = [(a, x) for a, x in pairs if a is not b and a is not exps[0]]
+                return [*rest, (b, e - 1), (apply(SIGMOID, v), 1)]
     for b, e in pairs:
         u = _logistic(b) if e < 0 and _whole(e) else None
         if u is None:
@@ -412,8 +419,9 @@ def total(names: Iterable[Ix], body: Expr) -> Expr:
         c2, powers2 = factors(inside)
         if len(powers2) != len(part) or c2 != 1:  # something fell together: look again
             out.append((scaled(c2, total(own, multiply(powers2))), 1))
-        elif not (inside.kind == ATOM and _sums_to_one(inside, own)):
-            out.append((_bound(own, inside), 1))
+        else:
+            known = _known_sum(inside, own) if inside.kind == ATOM else None
+            out.append((_bound(own, inside) if known is None else number(known), 1))
     return multiply([(number(c), 1), *out])
 
 
@@ -460,15 +468,15 @@ def _connected(powers: list[Power], mine: set[Ix]) -> list[tuple[set[Ix], list[P
     return parts
 
 
-def _sums_to_one(e: Expr, own: set[Ix]) -> bool:
+def _known_sum(e: Expr, own: set[Ix]) -> int | None:
     symbol: Symbol = e.head
     (i, *more) = own
-    if more or e.ix.count(i) != 1 or e.ix.index(i) not in symbol.ones:
-        return False
-    fact = f"{symbol.name} sums to 1 along axis {symbol.axes[e.ix.index(i)]}"
-    if fact in symbol.observed:
-        table().facts[fact] = None
-    return True
+    if more or e.ix.count(i) != 1:
+        return None
+    k = e.ix.index(i)
+    if k in symbol.sums and symbol.observed:
+        table().facts[symbol.observed[k]] = None
+    return symbol.sums.get(k)
 
 
 def _bound(own: set[Ix], body: Expr) -> Expr:

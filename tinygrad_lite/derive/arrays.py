@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
 from ..notation import tree
-from ..notation.tree import Tree
+from ..notation.tree import Tree, signed
 from .algebra import Power, opened
-from .matrices import Matrices, NoMatrix, upstream
+from .matrices import Matrices, NoMatrix, in_sum, upstream
 from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, factors
 
 
@@ -102,13 +102,13 @@ class Entries:
             )
         pairs = list(zip(e.args, e.head, strict=True))
         if kind == ADD:
-            pairs.sort(key=lambda p: (p[1] < 0, p[0].kind != NUM, -p[0].rank, p[0].uid))
+            pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[0]), p[0].uid))
         else:
             pairs.sort(key=lambda p: (p[0].kind == SUM, bool(p[0].free), *upstream(p[0])))
         args = tuple(self.tree(x) for x, _ in pairs)
         made = tree.SUM if kind == ADD else tree.PRODUCT
         assert kind in (ADD, MUL)
-        return Tree(made, args, (), tuple(c for _, c in pairs))
+        return signed(Tree(made, args, (), tuple(c for _, c in pairs)))
 
     def _call(self, e: Expr) -> Tree:
         axes = tuple(range(len(e.ix)))

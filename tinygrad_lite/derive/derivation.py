@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..graph import errors
-from ..graph.names import name_all
+from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
 from .records import Checked, Formula
 from .verify import environment, run
@@ -133,13 +133,13 @@ def derive(
     order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
     wanted = variables[:1] if order == 2 else variables
     live = tuple(x for x in wanted if x in reached and not x.constant)
-    arrays = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
-    names = name_all([*reached, *arrays, *variables])
+    constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
+    names = name_all([*reached, *constants, *variables])
     notes: dict[str, None] = {}
     answers: dict[Node, Answer] = {}
     work = None
     if live:
-        work = Work(Request(y, live, order, names, keep, inline, layout == "numerator", budget))
+        work = Work(Request(y, live, order, names, arrays(), keep, inline, layout == "numerator", budget))
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
     for x in wanted:

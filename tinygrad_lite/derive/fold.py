@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from .algebra import atom, content, multiply, opened, rebuilt, rename, total
-from .algebra import Power
+from .algebra import Power, atom, content, multiply, opened, rebuilt, rename, total
 from .measure import cost, skeleton
-from .terms import ATOM, DELTA, CALL, MAP, MUL, NUM, SIZE, SUM, ADD, Expr, Ix, Symbol, number, slot
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, Symbol, number, slot
 
 Binding = Mapping[Ix, Ix]
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
@@ -36,8 +35,6 @@ class Definitions:
 
     def define(self, symbol: Symbol, axes: Sequence[Ix], e: Expr) -> None:
         """From now on e, at any indices in the place of `axes`, is an entry of `symbol`."""
-        ones = [k for k, i in enumerate(axes) if i in e.free and _is_one(total([i], e))]
-        symbol.ones |= frozenset(ones)
         slots = tuple(slot(k) for k in range(len(axes)))
         pattern = rename(e, dict(zip(axes, slots, strict=True)))
         if len(axes) == 2 and rename(pattern, {slots[0]: slots[1], slots[1]: slots[0]}) is pattern:
@@ -110,10 +107,6 @@ class Definitions:
                 if again is not None and cost(again) < cost(best):
                     best = again
         return best
-
-
-def _is_one(e: Expr) -> bool:
-    return e.kind == NUM and e.head == 1
 
 
 def _powers(e: Expr) -> list[Power]:

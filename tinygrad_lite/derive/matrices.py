@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..notation import tree
-from ..notation.tree import Applied, Name, Number, Tree, along, turned
+from ..notation.tree import Applied, Name, Number, Tree, along, signed, transposes, turned
 from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import Power, head, rename
+from .measure import cost
 from .terms import (
     ADD,
     ATOM,
@@ -112,11 +113,14 @@ class Matrices:
         return Tree(tree.ONE_AT, (), (i, j), (self.sizes(size), None))
 
     def _add(self, e: Expr) -> Tree:
-        pairs = [(self.tree(x), c, x) for c, x in zip(e.head, e.args, strict=True)]
-        axes = _widest(t for t, _, _ in pairs)
-        pairs.sort(key=lambda p: (p[1] < 0, p[0].kind != tree.NUMBER, -p[2].rank, _many(p[2]), p[2].uid))
-        args = tuple(along(t, axes) for t, _, _ in pairs)
-        return Tree(tree.SUM, args, axes, tuple(c for _, c, _ in pairs))
+        parts = [(self.tree(x), c, x) for c, x in zip(e.head, e.args, strict=True)]
+        axes = _widest(t for t, _, _ in parts)
+        straight = sum(transposes(along(t, axes)) for t, _, _ in parts)
+        if sum(transposes(along(t, axes[::-1])) for t, _, _ in parts) < straight:
+            axes = axes[::-1]
+        pairs = [(along(t, axes), c, x) for t, c, x in parts]
+        pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[2]), transposes(p[0]), p[2].uid))
+        return signed(Tree(tree.SUM, tuple(t for t, _, _ in pairs), axes, tuple(c for _, c, _ in pairs)))
 
     def _map(self, e: Expr) -> Tree:
         parts = [self.tree(x) for x in e.args]
@@ -189,8 +193,9 @@ class Matrices:
         return powers, found
 
 
-def _many(e: Expr) -> bool:
-    return e.kind == ADD
+def in_sum(e: Expr) -> tuple[bool, int, float]:
+    """Terms in order: a number, then what lies downstream, then what is long."""
+    return e.kind != NUM, -e.rank, -round(cost(e))
 
 
 def upstream(e: Expr) -> Key:
@@ -214,10 +219,10 @@ def entrywise(parts: Sequence[Factor]) -> Factor:
     parts = [p for p in parts if not (p.tree.kind == tree.NUMBER and p.tree.value == 1)]
     if not parts:
         return Factor(tree.number(Fraction(1)), Fraction(1), (1, 0, 0))
-    parts = sorted(parts, key=lambda p: p.key)
+    parts = sorted(parts, key=lambda p: (bool(p.tree.axes), p.key))
     if len(parts) == 1 and parts[0].exponent == 1:
         return parts[0]
-    key = parts[0].key
+    key = min(p.key for p in parts)
     axes = _widest(p.tree for p in parts)
     square = [p for p in parts if len(p.tree.axes) == 2]
     diagonal = [p for p in parts if len(p.tree.axes) == 1]
@@ -322,7 +327,7 @@ def _frobenius(t: Tree) -> Tree | None:
         return Tree(tree.DOT, (t.args[0], t.args[0]))
     if len(t.args) == 2 and t.value == (1, 1) and all(len(x.axes) == 2 for x in t.args):
         a, b = t.args
-        straight = tree.transposes(turned(a)) + tree.transposes(b)
-        crossed = tree.transposes(a) + tree.transposes(turned(b))
+        straight = transposes(turned(a)) + transposes(b)
+        crossed = transposes(a) + transposes(turned(b))
         return Tree(tree.DOT, (a, b) if straight <= crossed else (turned(a), turned(b)))
     return None

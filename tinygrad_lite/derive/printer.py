@@ -8,14 +8,14 @@ from itertools import chain, count
 from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
-from ..notation.tree import Name, Tree, along
 from ..notation.tree import Size as SizeName
+from ..notation.tree import Tree, along
 from ..notation.tree import length as symbols
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
 from .records import Formula
-from .terms import Expr, Ix, Size, Symbol
+from .terms import Expr, Size, Symbol
 
 RESERVED = {"np", "math", "tg", "softmax", "lambda"}
 
@@ -104,7 +104,8 @@ class Printer:
 
     def _code(self, e: Expr, value: Paper, shape_code: str) -> str:
         try:
-            return code(self.arrays.tree(e), value.axes, shape_code)
+            own = [i for i in value.axes if i is not None]
+            return code(along(self.arrays.tree(e), own), value.axes, shape_code)
         except NoCode:
             return ""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
@@ -13,12 +12,14 @@ import numpy as np
 from ..backprop.flow import flow
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node, raw, topological_order
-from .algebra import add, atom, multiply
+from ..notation.names import unicode_name
+from .algebra import atom, total
 from .fold import Definitions
 from .measure import cost
-from .paper import Paper, Unreadable, broadcast, called, length, understood
+from .paper import Paper, Unreadable, broadcast, called, understood
 from .pulled import pull_of
-from .terms import CALL, Expr, Ix, Size, Symbol, fixed, index, number, table
+from .simplify import expand
+from .terms import CALL, Ix, Size, Symbol, index, is_one, is_zero, number, table
 
 LONG = 24.0  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
@@ -28,7 +29,7 @@ _NO_NAMES: Mapping[int, str] = {}
 class Graph:
     """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
 
-    `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
+    `derived` has constants that are made of another. `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
     fact about the data is used of.
     """
 
@@ -36,6 +37,7 @@ class Graph:
     names: Mapping[int, str]
     atoms: Collection[Node]
     variables: Collection[Node]
+    derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
     order: list[Node] = field(init=False)
     taken: set[str] = field(init=False)
 
@@ -72,7 +74,16 @@ class Reading:
         self._read()
 
     def _read(self) -> None:
+        for _, base in self.graph.derived.values():
+            if base not in self.values:
+                self.values[base] = self._named(base, None, 0)
         for depth, node in enumerate(reversed(self.graph.order)):
+            if node in self.values:
+                continue
+            if node in self.graph.derived:
+                made, base = self.graph.derived[node]
+                self.values[node] = made(self.values[base])
+                continue
             self.values[node] = self._named(node, self._value(node), depth + 1)
 
     def _value(self, node: Node) -> Paper | None:
@@ -104,7 +115,7 @@ class Reading:
         symbol = self._symbol(node, self.graph.invent(name), node.data, 0)
         symbol.invented = True
         _look(symbol, np.asarray(node.data))
-        symbol.observed = frozenset()  # by definition, for any labels
+        symbol.observed.clear()  # by definition, for any labels
         self.defined[symbol] = value
         symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
         return self._atom(symbol, [None if i is None else index(i.size) for i in value.axes])  # type: ignore[arg-type]
@@ -168,8 +179,6 @@ class Reading:
         name = self.graph.names.get(id(node))
         if value is None:
             letter = "c" if node.constant else "p"
-            if name is None and node.shape == () and node.constant:
-                return Paper(number(float(node.data)))
             return self._leaf(node, name, letter, 0)
         wanted = node in self.graph.atoms and name is not None
         if not wanted:
@@ -183,7 +192,12 @@ class Reading:
         symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
         axes = [None if i is None else index(i.size) for i in value.axes]  # type: ignore[arg-type]
         self.defined[symbol] = Paper(value.on(axes), axes)
-        self.definitions.define(symbol, [i for i in axes if i is not None], value.on(axes))
+        own = [i for i in axes if i is not None]
+        self.definitions.define(symbol, own, value.on(axes))
+        for k, i in enumerate(own):
+            found = self.definitions.everywhere(expand(total([i], value.on(axes))))
+            if is_one(found) or is_zero(found):
+                symbol.sums[k] = int(found.head)
         return self._atom(symbol, axes)
 
     # --- the chain rule
@@ -256,18 +270,17 @@ def _look(symbol: Symbol, data: Any) -> None:
     """Facts that hold for the data of a leaf."""
     if data.dtype.kind not in "fiub" or not data.size:
         return
-    observed = set()
+    name, one = unicode_name(symbol.name), "𝟏"
     if data.ndim == 2 and data.shape[0] == data.shape[1] and len(data) > 1:
         symbol.symmetric = bool((data == data.T).all())
         symbol.identity = bool((data == np.eye(len(data))).all())
-        if symbol.symmetric:
-            observed.add(f"{symbol.name} is symmetric")
+        symbol.observed[-1] = f"{name} = {name}ᵀ"
     if data.ndim in (1, 2):
         for axis, n in enumerate(data.shape):
             sums = data.sum(axis=axis)
             if n > 1 and np.allclose(sums, 1, rtol=0, atol=1e-12):
-                symbol.ones |= {axis}
-                observed.add(f"{symbol.name} sums to 1 along axis {axis}")
-    symbol.observed = frozenset(observed)
+                symbol.sums[axis] = 1
+                row = f"{one}ᵀ {name} = {one}ᵀ" if data.ndim == 2 else f"{one}ᵀ {name} = 1"
+                symbol.observed[axis] = row if axis == 0 else f"{name} {one} = {one}"
 
 

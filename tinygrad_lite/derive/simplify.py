@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from time import monotonic
 
-from .algebra import add, content, multiply, opened, rebuilt, rename, total, Power
+from .algebra import Power, add, content, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, factors, intern, terms

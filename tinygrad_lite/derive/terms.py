@@ -87,8 +87,8 @@ class Symbol:
     """What an atom stands for: an array with a name. `axes` are the places, in the user's array, of
     those that an atom is indexed by (axes of length 1 are left out); `depth` is larger downstream.
 
-    `symmetric` and `ones` (axes along which the sum is 1) are facts; those in `observed`
-    were seen in the data only. An `invented` name is not the user's.
+    `symmetric` and `sums` are facts; those in `observed`
+    were seen in the data only, and are told when used. An `invented` name is not the user's.
     """
 
     name: str
@@ -99,8 +99,8 @@ class Symbol:
     sizes: tuple[Size, ...] = ()
     symmetric: bool = False
     identity: bool = False
-    ones: frozenset[int] = frozenset()
-    observed: frozenset[str] = frozenset()
+    sums: dict[int, int] = field(default_factory=dict)  # axis -> 0 or 1, what it sums to
+    observed: dict[int, str] = field(default_factory=dict)  # by axis, -1 for symmetry
     cotangent: bool = False
     invented: bool = False
 

@@ -16,6 +16,7 @@ from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
 from ..graph.node import Node
 from ..ops.reduce import softmax
+from .constants import Constants
 from .terms import Size, Symbol
 
 REDRAWS = 3
@@ -36,7 +37,7 @@ class Trial:
 class Laboratory:
     """Makes trials of y's derivatives: on other data, and at other sizes.
 
-    `symbols` are the arrays that formulas may use; `source` the user's node or constant of each.
+    `symbols` are the arrays that formulas may use; `source` the user's node of each, or a constant's id.
     `order` is 1 for gradients and Jacobians, 2 for Hessians.
     """
 
@@ -44,7 +45,7 @@ class Laboratory:
     variables: Sequence[Node]
     symbols: Sequence[Symbol]
     source: Mapping[Symbol, Any]
-    constants: Mapping[int, Any]
+    constants: Constants
     axes: Callable[[Node], Sequence[Size | None]]  # of a node's result
     order: int = 1
     held: frozenset[Symbol] = frozenset()  # facts about these are used, so redraws keep to them
@@ -87,19 +88,20 @@ class Laboratory:
         return None
 
     def _trial(self, data: Mapping[Symbol, Any], sizes: Mapping[Size, int] | None) -> Trial:
-        nodes, constants = {}, dict(self.constants)
+        nodes, given = {}, {}
         for s, value in data.items():
             x = self.source[s]
             if isinstance(x, Node):
                 nodes[x] = value
             else:
-                constants[id(x)] = value
+                given[x] = value
+        constants = self.constants.redrawn(given)
         settings = None if sizes is None else self._settings(sizes)
         twin = replay(self.y, nodes, constants=constants, wide=True, settings=settings)
         values = {}
         for s in self.symbols:
             x = self.source[s]
-            values[s] = twin[x].data if isinstance(x, Node) else constants.get(id(x), x)
+            values[s] = twin[x].data if isinstance(x, Node) else constants[x]
         with np.errstate(all="ignore"):
             expected = self._derivatives(twin[self.y], [twin[x] for x in self.variables])
         return Trial(values, expected)
@@ -143,8 +145,8 @@ def _drawn(
     if s.identity:
         return np.eye(*shape)
     found = _values(old, shape, rng)
-    if held and s.ones:
-        (axis, *_) = s.ones
+    if held and s.sums:
+        (axis, *_) = s.sums
         found = np.abs(found) + 0.1
         return found / found.sum(axis=axis, keepdims=True)
     return (found + found.T) / 2 if held and s.symmetric else found
@@ -172,8 +174,8 @@ def run(lines: Sequence[tuple[str, CodeType]], last: CodeType, names: Mapping[st
     values = {**environment(), **names}
     with np.errstate(all="ignore"):
         for target, code in lines:
-            values[target] = eval(code, values)  # noqa: S307
-        return eval(last, values)  # noqa: S307
+            values[target] = eval(code, values)
+        return eval(last, values)
 
 
 def agrees(found: Any, expected: Any, *, finite: bool = False) -> bool:

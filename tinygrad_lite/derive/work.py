@@ -14,21 +14,19 @@ import numpy as np
 from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.replay import replay
-from ..graph.backend import is_array
+from .constants import Constants
 from ..graph.context import enable_grad
-from ..graph.names import name_all
 from ..graph.node import Array, Node, topological_order
 from ..notation.names import latex_name, unicode_name
 from .algebra import delta, multiply
-from .cotangents import Cotangents, substituted
-from .measure import cost
+from .cotangents import Cotangents
 from .paper import Paper
 from .printer import Printer, derivative, symbols_in
 from .read import Graph, Reading
 from .records import Checked, Formula
 from .simplify import Simplifier
-from .terms import ATOM, Expr, Ix, Size, Symbol, Table, index, number, table
-from .verify import REDRAWS, Laboratory, Trial, agrees, environment, run
+from .terms import Expr, Ix, Size, Symbol, Table, index, number, table
+from .verify import REDRAWS, Laboratory, Trial, agrees, run
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class Request:
     variables: tuple[Node, ...]
     order: int
     names: Mapping[int, str]
+    arrays: Mapping[str, Any]  # that the user has, by name
     keep: Collection[Any]
     inline: Collection[Any]
     turned: bool
@@ -71,26 +70,25 @@ class Work:
     def _read(self) -> None:
         y, variables = self.request.y, self.request.variables
         order = topological_order(y)
-        self.constants = _constants(order)
-        self.twin = replay(y, constants=self.constants, wide=True)
+        self.constants = Constants(order, self.names, self.request.arrays)
+        self.twin = replay(y, constants=self.constants.twins, wide=True)
         self.back = {new: old for old, new in self.twin.items()}
-        names = {id(new): self.names[id(old)] for old, new in self.twin.items() if id(old) in self.names}
-        names |= {id(w): self.names[key] for key, w in self.constants.items() if key in self.names}
-        names = self._distinct(names)
+        names = {id(n): self.names[id(o)] for o, n in self.twin.items() if id(o) in self.names}
+        names = self._distinct(names | self.constants.names)
         root = self.twin[y]
         self.xs = [self.twin[x] for x in variables]
         if self.request.order == 2:
             root = _gradient(root, self.xs[0])
-        named = {new for old, new in self.twin.items() if id(new) in names}
+        named = {new for new in self.back if id(new) in names}
         inlined = {self.twin[n] for n in order if _chosen(n, self.names, self.request.inline)}
-        kept = {self.twin[n] for n in order if _chosen(n, self.names, self.request.keep)}
+        self.kept = {self.twin[n] for n in order if _chosen(n, self.names, self.request.keep)}
         atoms = named - inlined
-        if prod(y.shape) == 1 and self.twin[y] not in kept:
+        if prod(y.shape) == 1 and self.twin[y] not in self.kept:
             atoms.discard(self.twin[y])
-        self.graph = Graph(root, names, atoms, set(self.xs))
-        self.kept = kept
+        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived)
         self.reading = Reading(self.graph)
-        self.notes |= self.reading.notes
+        self.notes |= self.constants.notes | self.reading.notes
+        self.printer = Printer(self.user_symbols)
         self.simplifier = Simplifier(self.reading.definitions, self.started + self.request.budget)
 
     def _distinct(self, names: Mapping[int, str]) -> dict[int, str]:
@@ -109,17 +107,14 @@ class Work:
         return found
 
     @cached_property
-    def printer(self) -> Printer:
-        return Printer(self.user_symbols)
-
-    @cached_property
     def user_symbols(self) -> list[Symbol]:
         """The symbols whose arrays the user has."""
         return [s for s in self.reading.symbols.values() if s not in self.reading.defined or not s.invented]
 
     def source(self, s: Symbol) -> Any:
-        """The user's node of a symbol, or the constant array."""
-        return self.back[s.source] if isinstance(s.source, Node) else s.source
+        """The user's node of a symbol, or the id of the constant array."""
+        found = self.back.get(s.source) if isinstance(s.source, Node) else None
+        return self.constants.keys[id(s.source)] if found is None else found
 
     # --- what is derived
 
@@ -177,6 +172,7 @@ class Work:
 
     def _plainly(self, answers: Sequence[Answer | None]) -> list[Answer]:
         """What did not hold in a simplified form, as the rules gave it."""
+        self.printer = Printer(self.user_symbols)
         plain = Simplifier(self.reading.definitions, 0.0, searching=False)
         cotangents, found, out = self._swept(plain, named=True)
         done = []
@@ -263,7 +259,7 @@ class Work:
             self.constants,
             self._sizes,
             self.request.order,
-            frozenset(s for s in symbols if any(f.startswith(f"{s.name} ") for f in table().facts)),
+            frozenset(s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())),
         )
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
@@ -330,19 +326,6 @@ class Program:
     def __call__(self, values: Mapping[Symbol, Any]) -> Any:
         names = {code: values[s] for s, code in self.codes.items() if s in values}
         return run(self.lines, self.last, {**self.callables, **names})
-
-
-def _constants(order: Sequence[Node]) -> dict[int, Any]:
-    """The arrays that are constants of ops, each in float64 once, by id; labels as they are."""
-    found: dict[int, Any] = {}
-    for node in order:
-        for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
-            if isinstance(x, Node) or not is_array(a) or np.ndim(a) == 0 and not is_array(x):
-                continue
-            data = np.asarray(a)
-            kept = data.dtype.kind in "iub" and node.op is not None and k in node.op.untouched
-            found.setdefault(id(x), data if kept else np.asarray(data, dtype=np.float64))
-    return found
 
 
 def _chosen(node: Node, names: Mapping[int, str], wanted: Collection[Any]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import Any
 
+from .backend import is_array
 from .node import Node
 
 _PACKAGE = __name__.partition(".")[0]
@@ -22,6 +23,19 @@ def user_frame() -> FrameType | None:
 
 def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
+
+
+def arrays(frame: FrameType | None = None) -> dict[str, Any]:
+    """The arrays that the user's frame has, by name; locals win over globals."""
+    frame = frame or user_frame()
+    if frame is None:
+        return {}
+    spaces = {**frame.f_globals, **frame.f_locals}
+    return {
+        name: value
+        for name, value in spaces.items()
+        if not name.startswith("_") and is_array(value) and value.ndim
+    }
 
 
 def variables(frame: FrameType | None = None) -> dict[int, str]:

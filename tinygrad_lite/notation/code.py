@@ -63,7 +63,8 @@ class _Fill(ast.NodeTransformer):
         node.keywords = [
             k
             for k in node.keywords
-            if not isinstance(k.value, ast.Constant) or k.value.value not in (None, False)
+            if not isinstance(k.value, ast.Constant)
+            or not (k.value.value is None or k.value.value is False)
         ]
         return self.generic_visit(node)
 

@@ -168,6 +168,8 @@ class Mathematics:
         return Written(body, SUM if several else ENTRYWISE)
 
     def _scaled(self, c: Number, x: Tree, axes: tree.Axes) -> str:
+        if x.kind == tree.NUMBER and x.value == 1:
+            return self.write(tree.number(c)).body
         found = self._repeated(x, axes)
         if c == 1:
             return self._at(found, ENTRYWISE)

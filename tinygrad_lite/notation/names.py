@@ -7,8 +7,7 @@ from functools import lru_cache
 
 _GREEK = dict(
     zip(
-        "alpha beta gamma delta epsilon zeta eta theta kappa lambda lam mu nu xi rho sigma tau phi "
-        "chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega".split(),
+        ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "lam", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega"],
         "αβγδεζηθκλλμνξρστφχψωΓΔΘΛΣΦΨΩ",
         strict=True,
     )

@@ -107,6 +107,31 @@ def turned(t: Tree) -> Tree:
     return Tree(TRANSPOSE, (t,), axes)
 
 
+def signed(t: Tree) -> Tree:
+    """-(a - b) c is written (b - a) c."""
+    if t.kind == SUM and len(t.args) == 1 and t.value[0] < 0:
+        flipped = _negated(t.args[0])
+        if flipped is not None:
+            return flipped if t.value[0] == -1 else Tree(SUM, (flipped,), t.axes, (-t.value[0],))
+    return t
+
+
+def _negated(t: Tree) -> Tree | None:
+    """-t without a minus in front, by a difference that it is a multiple of."""
+    if t.kind == SUM:
+        pairs = sorted(zip(t.args, t.value, strict=True), key=lambda p: p[1] > 0)
+        if len({c > 0 for _, c in pairs}) < 2:
+            return None
+        return Tree(SUM, tuple(x for x, _ in pairs), t.axes, tuple(-c for _, c in pairs))
+    if t.kind not in (PRODUCT, MATMUL, OUTER, DOT, TOTAL, TRANSPOSE, SPREAD) or len(set(t.args)) < len(t.args):
+        return None
+    for k, x in enumerate(t.args):
+        flipped = _negated(x) if t.kind != PRODUCT or t.value[k] in (1, -1) else None
+        if flipped is not None:
+            return Tree(t.kind, (*t.args[:k], flipped, *t.args[k + 1 :]), t.axes, t.value)
+    return None
+
+
 def along(t: Tree, axes: Sequence[Hashable]) -> Tree:
     """A matrix with its rows and columns as in `axes`."""
     return turned(t) if len(t.axes) == 2 and t.axes != tuple(axes) else t

@@ -149,7 +149,7 @@ vector_norm.pull(_vector_norm_pull)
 # --- square matrices, and stacks of them
 
 
-@primitive("inv({0})", r"{{{0}}}^{{-1}}", numpy="np.linalg.inv({0})", meaning="ij->ji")
+@primitive("inv({0})", r"{{{0}}}^{{-1}}", numpy="np.linalg.inv({0})", meaning="ii->ii")
 def inv(xp: Any, A: Any) -> Any:
     """Inverse of each matrix. dE/dA = -Y^T G Y^T. Raises `ValueError` for a singular one."""
     return xp.linalg.inv(A)
