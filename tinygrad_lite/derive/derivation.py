@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
+from .lesson import Lesson
 from .records import Checked, Formula
 from .verify import environment, run
 from .work import Answer, Program, Request, Work
@@ -61,6 +63,22 @@ class Derivation:
     def index(self) -> str:
         """The formulas in index notation, a line each."""
         return "\n".join(f"{_subscripted(f)} = {f.index}" for f in (*self.formulas, *self.where))
+
+    @property
+    def text(self) -> str:
+        """The derivation as a teacher writes it, step by step, in Unicode."""
+        return self._lesson.text()
+
+    @property
+    def latex_text(self) -> str:
+        """The same in LaTeX."""
+        return self._lesson.latex()
+
+    @cached_property
+    def _lesson(self) -> Lesson:
+        said = [f"uses {fact}: holds for this data" for fact in self.facts]
+        said += [*self.notes]
+        return Lesson(self._work, self.formulas, self.where, self.numpy, said, self.checked)
 
     def evaluate(self) -> Any:
         """What the NumPy code gives at the recorded data: an array, or one per variable."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..graph.node import Node
@@ -64,23 +64,23 @@ class Teacher:
         left = self._equal(self.style.name(line.name), line.definition)
         shape = str(line.definition.shape)
         if first and not line.definition.shape:
-            terms = [self._inner(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
+            terms = [self._product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
         else:
             terms = [self._body(p.differential) for p in line.parts]
-        return Row(left, shape, f"{self._d(line.name)} = {_joined(terms)}")
+        return Row(left, shape, f"{self._d(line.name)} = {self._joined(terms)}")
 
     def _substituted(self, line: Line, whole: bool, once: Collection[Node]) -> list[Row]:
         """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
         shape = line.definition.shape
         a = line.cotangent
         d_y = self._d(line.name)
-        given = self._d(self.lines[0].name) if whole else self._inner(a, d_y, shape)
-        before = [self._inner(a, self._at(p.differential), shape) for p in line.parts]
+        given = self._d(self.lines[0].name) if whole else self._product(a, d_y, shape)
+        before = [self._product(a, p.differential, shape) for p in line.parts]
         after = [self._alone(p, once) for p in line.parts]
         why = self._and().join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
         if before == [given] or before == after:
             before = []
-        right = [_joined(terms) for terms in (before, after) if terms]
+        right = [self._joined(terms) for terms in (before, after) if terms]
         if len(line.parts) == 1:
             return [Row("", "", " = ".join([given, *right]), why)]
         rows = [Row("", "", f"{given} = {right[0]}", why if len(right) == 1 else "")]
@@ -93,7 +93,7 @@ class Teacher:
         if part.x in once:
             name = self.style.name(f"δ_{part.name}")
             return f"{name} : {moved}" if part.pulled.shape else f"{name} {moved}"
-        return self._inner(part.pulled, moved, part.pulled.shape)
+        return self._product(part.pulled, moved, part.pulled.shape)
 
     def _laws(self, part: Part) -> list[str]:
         t = part.differential.tree
@@ -115,25 +115,39 @@ class Teacher:
     def _body(self, shown: Shown) -> str:
         return self._writer().full(_tree(shown), shown.axes).body
 
-    def _at(self, shown: Shown) -> str:
-        found = self._writer().full(_tree(shown), shown.axes)
-        return found.body if found.binds >= CHAIN else self.style.brackets(found.body)
-
     def _equal(self, name: str, shown: Shown) -> str:
         """name = body, with indices where there is no matrix form."""
         if shown.tree is None:
             name += self.style.subscript(shown.indices)
         return f"{name} = {self._body(shown)}"
 
-    def _inner(self, a: Shown, b: str, shape: tuple[int, ...]) -> str:
-        """a : b, of numbers their product."""
+    def _product(self, a: Shown, b: Shown | str, shape: tuple[int, ...]) -> str:
+        """a : b, of numbers their product; a minus stands before it."""
+        t, c = _unsigned(a)
+        left = self._bracketed(t, a.axes)
+        if isinstance(b, Shown):
+            t, d = _unsigned(b)
+            b, c = self._bracketed(t, b.axes), c * d
         if shape:
-            return f"{self._at(a)} : {b}"
-        one = a.tree is not None and a.tree.kind == tree.NUMBER and a.tree.value == 1
-        return b if one else f"{self._at(a)} {b}"
+            body = f"{left} : {b}"
+        else:
+            body = b if left == "1" else f"{left} {b}"
+        return self.style.minus + body if c < 0 else body
+
+    def _bracketed(self, t: Tree, axes: tree.Axes) -> str:
+        found = self._writer().full(t, axes)
+        return found.body if found.binds >= CHAIN else self.style.brackets(found.body)
 
     def _words(self, text: str) -> str:
         return text if self.style is UNICODE or not text else rf"\text{{{text}}}"
+
+    def _joined(self, terms: Sequence[str]) -> str:
+        """Terms added up; one that begins with a minus is subtracted."""
+        minus = self.style.minus
+        text = terms[0]
+        for term in terms[1:]:
+            text += f" {minus} {term[1:]}" if term.startswith(minus) else f" + {term}"
+        return text
 
     def _and(self) -> str:
         return ",   " if self.style is UNICODE else r",\quad "
@@ -146,12 +160,16 @@ def _tree(shown: Shown) -> Tree:
     return shown.entry if shown.tree is None else shown.tree
 
 
-def _joined(terms: Sequence[str]) -> str:
-    """Terms added up; one that begins with a minus is subtracted."""
-    text = terms[0]
-    for term in terms[1:]:
-        text += f" − {term[1:]}" if term.startswith("−") else f" + {term}"
-    return text
+def _unsigned(shown: Shown) -> tuple[Tree, int]:
+    """What is shown without its sign, and the sign."""
+    t = _tree(shown)
+    if t.kind == tree.NUMBER and t.value < 0:
+        return tree.number(-t.value), -1
+    if t.kind == tree.SUM and all(c < 0 for c in t.value):
+        value = tuple(-c for c in t.value)
+        single = len(value) == 1 and value[0] == 1 and t.args[0].axes == t.axes
+        return t.args[0] if single else replace(t, value=value), -1
+    return t, 1
 
 
 def text_of(rows: Sequence[Row]) -> list[str]:

@@ -1,0 +1,108 @@
+"""A whole derivation as text or LaTeX: the steps, the closed forms, the code, and what was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+from ..notation.mathematics import LATEX, UNICODE, Mathematics, Style
+from ..notation.names import unicode_name
+from .records import Checked, Formula
+from .steps import Finder, Line, Part
+from .teaching import Row, Teacher, latex_of, text_of
+from .work import Work
+
+MOST = 60  # steps that are written out
+_GAP = "      "
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A derivation to be told. `work` is None where nothing depends on anything."""
+
+    work: Work | None
+    formulas: Sequence[Formula]
+    where: Sequence[Formula]
+    numpy: str
+    said: Sequence[str]  # facts, and what else is to be said
+    checked: Checked
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The named steps; of a second derivative none."""
+        if self.work is None or self.work.request.order > 1:
+            return ()
+        with self.work.table:
+            return tuple(islice(Finder(self.work).lines(), MOST))
+
+    def rows(self, style: Style) -> list[Row]:
+        """The steps in one style."""
+        if self.work is None or not self.lines:
+            return []
+        with self.work.table:
+            return Teacher(self.lines, style).rows()
+
+    def text(self) -> str:
+        """The derivation in Unicode."""
+        found = text_of(self.rows(UNICODE))
+        if len(self.lines) == MOST:
+            found.append("… and more steps, which are not written out")
+        for f in self.formulas:
+            shape = f"   {f.shape}" if f.shape else ""
+            found.append(_GAP.join([f"{f}{shape}", *_entry(f)]))
+        found += [f"    where {w}" for w in self.where if not self._told(w)]
+        found += self.numpy.splitlines()
+        last = [str(self.checked)] if self.checked.sizes else []
+        jacobians = self.jacobians(UNICODE)
+        if len(jacobians) == 1:
+            last, jacobians = [_GAP.join([*last, *jacobians])], []
+        return "\n".join([*found, *last, *self.said, *jacobians])
+
+    def latex(self) -> str:
+        """The steps and the closed forms, in `aligned`."""
+        rows = self.rows(LATEX)
+        rows += [Row("", "", rf"{f.name_latex} = {f.latex}", f"{f.shape}") for f in self.formulas]
+        rows += [
+            Row("", "", rf"{w.name_latex} = {w.latex}") for w in self.where if not self._told(w)
+        ]
+        return latex_of(rows)
+
+    def differential(self, style: Style = UNICODE) -> str:
+        """dE by the differentials of the variables: dE = (...) : dW + (...) : db."""
+        return ""
+
+    def _told(self, w: Formula) -> bool:
+        """Whether a definition is among the steps."""
+        return any(
+            line.value is not None and unicode_name(f"δ_{line.name}") == w.name
+            for line in self.lines
+        )
+
+    def jacobians(self, style: Style) -> list[str]:
+        """∂v/∂W entry by entry, of the steps that W itself is in."""
+        if self.work is None:
+            return []
+        with self.work.table:
+            return [
+                _jacobian(line, part, style)
+                for line in self.lines
+                for part in line.parts
+                if part.x in self.work.xs and line.definition.shape and part.pulled.shape
+            ]
+
+
+def _entry(f: Formula) -> list[str]:
+    if not f.indices or not f.matrix:
+        return []
+    return [f"{f.name}{UNICODE.subscript(f.indices)} = {f.index}"]
+
+
+def _jacobian(line: Line, part: Part, style: Style) -> str:
+    J = part.jacobian
+    out = J.indices[: J.last]
+    body = Mathematics(style).write(J.entry).body
+    of, by = (style.name(name) for name in (line.name, part.name))
+    name = f"∂{of}{style.subscript(out)}/∂{by}{style.subscript(J.indices[J.last :])}"
+    return f"{name} = {body}   {J.shape}"
