@@ -100,6 +100,7 @@ class Printer:
             matrix=t is not None,
             why=reason,
             length=symbols(shown),
+            paper=value,
         )
 
     def _code(self, e: Expr, value: Paper, shape_code: str) -> str:

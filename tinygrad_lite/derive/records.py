@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from ..graph.node import Node
+from .paper import Paper
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,8 @@ class Formula:
     Unicode and in LaTeX; `shape` that of its value; `matrix` whether it has a matrix form (else
     `text` and `latex` are in index notation, and `why` says the reason). `numpy` is code in the
     user's names, "" where there is none; `index` the entry at `indices`; `length` the number of
-    symbols; `code` the identifier that it is assigned to, where it is one of the definitions."""
+    symbols; `code` the identifier that it is assigned to, where it is one of the definitions; `paper`
+    what it was written from."""
 
     name: str
     name_latex: str
@@ -28,35 +28,13 @@ class Formula:
     why: str
     length: int
     code: str = ""
+    paper: Paper | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name} = {self.text}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.name_latex} = {self.latex}$"
-
-
-@dataclass(frozen=True)
-class Share:
-    """What a step hands to one of its inputs `x`, a named node: `pulled` in terms of the step's own
-    cotangent (part of that of x), `differential` the part of dy that is linear in dx."""
-
-    x: Node
-    name: str
-    pulled: Formula
-    differential: Formula
-
-
-@dataclass(frozen=True)
-class Line:
-    """One named node y: its definition in named nodes, its cotangent `adjoint` in terms of the
-    cotangents of those that use it, and what it hands on."""
-
-    node: Node
-    name: str
-    definition: Formula
-    adjoint: Formula
-    shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True)
@@ -73,5 +51,3 @@ class Checked:
         limits = f"; {self.where}" if self.where else ""
         return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
 
-
-Value = Any  # a float or an array
