@@ -39,6 +39,7 @@ from .terms import (
     is_one,
     is_zero,
     number,
+    over,
     size_of,
     slot,
     table,
@@ -67,11 +68,13 @@ SIGMOID, EXP, LOG = head(sigmoid), head(exp), head(log)
 
 
 def _whole(c: Number) -> bool:
-    return float(c).is_integer()
+    return type(c) is int
 
 
 def _power(c: Number, e: Number) -> Number:
-    return exact(c ** int(e)) if _whole(e) else exact(float(c) ** float(e))
+    if not _whole(e) or isinstance(c, float):
+        return exact(float(c) ** float(e))
+    return c**e if e >= 0 and type(c) is int else exact(Fraction(c) ** e)
 
 
 def _order(e: Expr) -> int:
@@ -86,16 +89,14 @@ def add(parts: Iterable[tuple[Number, Expr]]) -> Expr:
     found: dict[Expr, Number] = {}
     for c, e in parts:
         for c2, x in terms(e):
-            found[x] = found.get(x, Fraction(0)) + c * c2
+            found[x] = found.get(x, 0) + c * c2
     kept = [(x, exact(c)) for x, c in found.items() if abs(c) > 1e-14]
     one = next(((x, c) for x, c in kept if is_one(x)), None)
-    if one is not None:  # 1 - σ(-u) is σ(u)
+    if one is not None:  # 1 - σ(u) is σ(-u)
         for x, c in kept:
             if x.kind == MAP and x.head == SIGMOID and c == -one[1]:
-                sign, _ = content(x.args[0], single=True)
-                if sign < 0:
-                    rest = [(k, y) for y, k in kept if y is not x and y is not one[0]]
-                    return add([*rest, (one[1], apply(SIGMOID, scaled(-1, x.args[0])))])
+                rest = [(k, y) for y, k in kept if y is not x and y is not one[0]]
+                return add([*rest, (one[1], apply(SIGMOID, scaled(-1, x.args[0])))])
     if not kept:
         return number(0)
     kept.sort(key=lambda t: t[0].uid)
@@ -117,11 +118,11 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
     """e as a number times a sum whose coefficients are whole and mostly positive. With `single`, a
     multiple of one term is taken apart too."""
     if e.kind != ADD or (len(e.args) == 1 and not single):
-        return Fraction(1), e
+        return 1, e
     if len(e.args) == 1:
         return e.head[0], e.args[0]
-    g: Number = Fraction(1)
-    if all(isinstance(c, Fraction) for c in e.head):
+    g: Number = 1
+    if all(not isinstance(c, float) for c in e.head):
         common = lcm(*[c.denominator for c in e.head])
         if common <= _COMMON:
             g = Fraction(gcd(*[int(c * common) for c in e.head]), common)
@@ -130,7 +131,7 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
         g = -g
     if g == 1:
         return g, e
-    return g, intern(ADD, tuple([exact(c / g) for c in e.head]), e.args)
+    return g, intern(ADD, tuple([over(c, g) for c in e.head]), e.args)
 
 
 def _lead(e: Expr) -> Number:
@@ -146,7 +147,7 @@ class _Product:
     """A product that is being collected."""
 
     def __init__(self) -> None:
-        self.coefficient: Number = Fraction(1)
+        self.coefficient: Number = 1
         self.powers: dict[Expr, Number] = {}
 
     def put(self, base: Expr, e: Number) -> None:
@@ -166,11 +167,11 @@ class _Product:
                 c, base = content(base)
                 self.coefficient *= _power(c, e)
         if base.kind == MAP and base.head == EXP and e != 1:
-            base, e = apply(EXP, scaled(e, base.args[0])), Fraction(1)
+            base, e = apply(EXP, scaled(e, base.args[0])), 1
         if is_mask(base) or base.kind == DELTA:
-            e = Fraction(1)
+            e = 1
             self.powers.pop(base, None)
-        self.powers[base] = self.powers.get(base, Fraction(0)) + e
+        self.powers[base] = self.powers.get(base, 0) + e
 
     def pairs(self) -> list[Power]:
         return [(b, exact(e)) for b, e in self.powers.items() if e]
@@ -197,6 +198,7 @@ def multiply(parts: Iterable[Power]) -> Expr:
     again = _substituted(pairs) or _exponentials(pairs)
     if again is not None:
         return multiply([(number(c), 1), *again])
+    pairs = _logistic_slope(pairs)
     pairs.sort(key=lambda t: t[0].uid)
     if len(pairs) == 1 and pairs[0][1] == 1:
         return scaled(c, pairs[0][0])
@@ -231,8 +233,8 @@ def _exponentials(pairs: list[Power]) -> list[Power] | None:
         u = _logistic(b) if e < 0 and _whole(e) else None
         if u is None:
             continue
-        ups = next((x for a, x in pairs if a is u), Fraction(0))
-        both = min(max(ups, Fraction(0)), -e)
+        ups = next((x for a, x in pairs if a is u), 0)
+        both = min(max(ups, 0), -e)
         rest = [(a, x) for a, x in pairs if a is not b and a is not u]
         v = u.args[0]
         return [
@@ -242,6 +244,20 @@ def _exponentials(pairs: list[Power]) -> list[Power] | None:
             (apply(SIGMOID, scaled(-1, v)), -e - both),
         ]
     return None
+
+
+def _logistic_slope(pairs: list[Power]) -> list[Power]:
+    """σ(u) σ(-u) is written σ(u) (1 - σ(u)), as everybody does."""
+    for b, e in pairs:
+        if b.kind == MAP and b.head == SIGMOID:
+            other = apply(SIGMOID, scaled(-1, b.args[0]))
+            twin = next((x for a, x in pairs if a is other), None)
+            if twin is not None and content(b.args[0], single=True)[0] > 0:
+                slope = [(number(1), 1), (b, -1)]
+                slope.sort(key=lambda t: t[0].uid)
+                rest = intern(ADD, tuple(c for _, c in slope), tuple(x for x, _ in slope))
+                return [*((a, x) for a, x in pairs if a is not other), (rest, twin)]
+    return pairs
 
 
 def _logistic(e: Expr) -> Expr | None:
@@ -326,7 +342,7 @@ def _inverse(f: Head, ix: tuple[Ix, ...], body: Expr) -> Expr:
         return delta(*ix)
     c, powers = factors(body)
     if c != 1:
-        return scaled(1 / c, call(f, ix, multiply(powers)))
+        return scaled(over(1, c), call(f, ix, multiply(powers)))
     turned = transposed(body)
     if turned is body:
         ix = _sorted(*ix)

@@ -16,7 +16,10 @@ from .terms import ATOM, Expr, Symbol, index
 
 _MORE = 2.5  # what writing a cotangent out in another may add
 _WHOLE = 9.0  # a formula that costs no more has no `where`
+_SHARE = 0.65  # or at most this share of what it costs with the definitions that it would need
+_DEFINITION = 1.5  # what a definition costs beside what it defines
 _TOO_LONG = 40.0
+_MANY = 8  # definitions, of which none is counted any more
 
 
 def substituted(
@@ -109,11 +112,22 @@ class Cotangents:
                 e = again
 
     def whole(self, e: Expr) -> Expr | None:
-        """e with all cotangents written out, if that is short enough."""
+        """e with all cotangents written out, if that is short enough, or far shorter than with."""
+        most = max(_WHOLE, _SHARE * self._with_definitions(e))
         while True:
             wanted = self.above(e)
             if not wanted:
-                return e if cost(e) <= _WHOLE else None
+                return e if cost(e) <= most else None
             if any(s in self._firm for s in wanted) or cost(e) > _TOO_LONG:
                 return None
             e = self.simplifier.best(substituted(e, {s: self.values[s] for s in wanted}))
+
+    def _with_definitions(self, e: Expr) -> float:
+        found: set[Symbol] = set()
+        stack = self.above(e)
+        while stack and len(found) < _MANY:
+            s = stack.pop()
+            if s not in found:
+                found.add(s)
+                stack += self.above(self.values[s].expr)
+        return cost(e) + sum(_DEFINITION + cost(self.values[s].expr) for s in found)

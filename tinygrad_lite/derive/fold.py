@@ -8,7 +8,7 @@ from itertools import permutations
 
 from .algebra import Power, atom, content, multiply, opened, rebuilt, rename, total
 from .measure import cost, skeleton
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, Symbol, number, slot
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, Symbol, number, over, slot
 
 Binding = Mapping[Ix, Ix]
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
@@ -31,7 +31,8 @@ class Definitions:
     by_pattern: dict[Expr, Definition] = field(default_factory=dict)
     parts: list[Definition] = field(default_factory=list)
     shapes: set[int] = field(default_factory=set)
-    memo: dict[Expr, Expr] = field(default_factory=dict)
+    _folded: dict[Expr, Expr] = field(default_factory=dict)
+    _everywhere: dict[Expr, Expr] = field(default_factory=dict)
 
     def define(self, symbol: Symbol, axes: Sequence[Ix], e: Expr) -> None:
         """From now on e, at any indices in the place of `axes`, is an entry of `symbol`."""
@@ -40,7 +41,7 @@ class Definitions:
         if len(axes) == 2 and rename(pattern, {slots[0]: slots[1], slots[1]: slots[0]}) is pattern:
             symbol.symmetric = True
         c, pattern = content(pattern, single=True)
-        factor = [(number(1 / c), 1)]
+        factor = [(number(over(1, c)), 1)]
         if pattern.kind == MUL:  # μ = Σx / n says that Σx = n μ
             powers = list(zip(pattern.args, pattern.head, strict=True))
             factor += [(x, -y) for x, y in powers if x.kind == SIZE]
@@ -52,13 +53,14 @@ class Definitions:
         self.shapes.add(skeleton(pattern))
         if pattern.kind in (MUL, SUM):
             self.parts.append(found)
-        self.memo.clear()
+        self._folded.clear()
+        self._everywhere.clear()
 
     def fold(self, e: Expr) -> Expr:
         """e with what is defined written as its name: e itself or parts of its product."""
         if e.kind in _LEAVES:
             return e
-        found = self.memo.get(e)
+        found = self._folded.get(e)
         if found is None:
             found = e
             for _ in range(3):
@@ -67,17 +69,16 @@ class Definitions:
                     found = again
                     break
                 found = again
-            self.memo[e] = found
+            self._folded[e] = found
         return found
 
-    def everywhere(self, e: Expr, memo: dict[Expr, Expr] | None = None) -> Expr:
+    def everywhere(self, e: Expr) -> Expr:
         """The same in every part of e."""
         if e.kind in _LEAVES:
             return e
-        memo = {} if memo is None else memo
-        found = memo.get(e)
+        found = self._everywhere.get(e)
         if found is None:
-            found = memo[e] = self.fold(rebuilt(e, lambda x: self.everywhere(x, memo)))
+            found = self._everywhere[e] = self.fold(rebuilt(e, self.everywhere))
         return found
 
     def _whole(self, e: Expr) -> Expr:

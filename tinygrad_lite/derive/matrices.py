@@ -9,7 +9,6 @@ matrix form.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..notation.tree import Applied, Name, Number, Tree, along, signed, transpos
 from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
-from .algebra import Power, head, rename
+from .algebra import Power, head, is_mask, rename
 from .measure import cost
 from .terms import (
     ADD,
@@ -41,6 +40,7 @@ from .terms import (
 )
 
 EXP = head(exp)
+_BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
 Sizes = Callable[[Size], tree.Size]
 Key = tuple[int, int, int]
@@ -188,7 +188,7 @@ class Matrices:
                     if rename(b, {i: z.ix[0]}) is z.args[0]:
                         u = self.tree(b.args[0])
                         powers = [p for p in powers if p[0] is not b and p[0] is not z]
-                        found.append(Factor(Tree(tree.SOFTMAX, (u,), u.axes, i), Fraction(1), upstream(b)))
+                        found.append(Factor(Tree(tree.SOFTMAX, (u,), u.axes, i), 1, upstream(b)))
                         break
         return powers, found
 
@@ -202,7 +202,7 @@ def upstream(e: Expr) -> Key:
     """Factors in the order of the chain rule: what lies downstream first, differences before what
     they are made of."""
     atoms = sum(x.kind != NUM for x in e.args) if e.kind == ADD else 0
-    return (-e.rank, 0 if atoms > 1 else 1 if not atoms else 2, e.uid)
+    return (-e.rank, 3 if is_mask(e) else 0 if atoms > 1 else 1 if not atoms else 2, e.uid)
 
 
 def _widest(trees: Iterable[Tree]) -> tree.Axes:
@@ -218,7 +218,7 @@ def entrywise(parts: Sequence[Factor]) -> Factor:
     """The product of powers entry by entry; of a column and a row the outer product."""
     parts = [p for p in parts if not (p.tree.kind == tree.NUMBER and p.tree.value == 1)]
     if not parts:
-        return Factor(tree.number(Fraction(1)), Fraction(1), (1, 0, 0))
+        return Factor(tree.number(1), 1, (1, 0, 0))
     parts = sorted(parts, key=lambda p: (bool(p.tree.axes), p.key))
     if len(parts) == 1 and parts[0].exponent == 1:
         return parts[0]
@@ -229,18 +229,18 @@ def entrywise(parts: Sequence[Factor]) -> Factor:
     if len(square) == 1 and square[0].tree.kind == tree.ONE_AT and diagonal:
         spread = Tree(tree.SPREAD, (entrywise(diagonal).tree,), axes)
         rest = [p for p in parts if not p.tree.axes]
-        return entrywise([*rest, Factor(spread, Fraction(1), key)])
+        return entrywise([*rest, Factor(spread, 1, key)])
     if len(axes) == 2 and not any(len(p.tree.axes) == 2 for p in parts):
         numbers = [p for p in parts if not p.tree.axes]
         u, v = (entrywise([p for p in parts if p.tree.axes == (i,)]) for i in axes)
-        both = Factor(Tree(tree.OUTER, (u.tree, v.tree), axes), Fraction(1), key)
+        both = Factor(Tree(tree.OUTER, (u.tree, v.tree), axes), 1, key)
         return entrywise([*numbers, both]) if numbers else both
     flat: list[tuple[Tree, Number]] = []
     for t, e, _ in parts:
         flat += zip(t.args, t.value, strict=True) if t.kind == tree.PRODUCT and e == 1 else [(t, e)]
     args = tuple(along(t, axes) for t, _ in flat)
     product = Tree(tree.PRODUCT, args, axes, tuple(e for _, e in flat))
-    return Factor(product, Fraction(1), key)
+    return Factor(product, 1, key)
 
 
 class _Reduction:
@@ -263,12 +263,24 @@ class _Reduction:
             self.edges.setdefault(frozenset(axes), []).append(part)
 
     def reduced(self, names: list[Ix]) -> Tree:
-        """What is left when the vertices `names` are eliminated."""
+        """What is left when the vertices `names` are eliminated, in the order that writes the
+        fewest transposes."""
         while names:
-            _, n = min((self._rank(n), k) for k, n in enumerate(names))
-            self._put(self._eliminated(names.pop(n)))
+            ranks = [self._rank(n) for n in names]
+            first = [n for n, rank in zip(names, ranks, strict=True) if rank == min(ranks)]
+            if 1 < len(first) and len(names) <= _BRANCHING and min(ranks) > 1:
+                return min((self._begun(n, names) for n in first), key=transposes)
+            names = [n for n in names if n is not first[0]]
+            self._put(self._eliminated(first[0]))
         rest = [p for group in (self.edges, self.vectors) for parts in group.values() for p in parts]
         return entrywise([*self.numbers, *rest]).tree
+
+    def _begun(self, n: Ix, names: list[Ix]) -> Tree:
+        """What is left if `n` is eliminated first."""
+        parts = [p for group in (self.edges, self.vectors) for found in group.values() for p in found]
+        other = _Reduction([*self.numbers, *parts])
+        other._put(other._eliminated(n))
+        return other.reduced([x for x in names if x is not n])
 
     def _rank(self, n: Ix) -> int:
         """What is to be eliminated first: a vector alone, the end of an edge, between two."""
@@ -294,11 +306,11 @@ class _Reduction:
             else:
                 fewest = min((left, turned(left)), key=tree.transposes)
                 made = Tree(tree.TOTAL, (fewest,), (ends[0],), n)
-            return Factor(made, Fraction(1), key)
+            return Factor(made, 1, key)
         if vector.tree.axes:
             left = entrywise([edges[0]._replace(tree=left), vector]).tree
         right = along(edges[1].tree, (n, ends[1]))
-        return Factor(Tree(tree.MATMUL, (left, right), (ends[0], ends[1])), Fraction(1), key)
+        return Factor(Tree(tree.MATMUL, (left, right), (ends[0], ends[1])), 1, key)
 
 
 def _dotted(parts: list[Factor]) -> Factor:
@@ -313,12 +325,13 @@ def _dotted(parts: list[Factor]) -> Factor:
             made = Tree(tree.DOT, (v, v))
         elif len(parts) == 1 and v.kind == tree.TOTAL and v.args[0].kind == tree.PRODUCT:
             made = _frobenius(v.args[0]) or made
-        return Factor(made, Fraction(1), key)
+        return Factor(made, 1, key)
     one = min(plain, key=lambda p: p.tree.kind == tree.SUM)
-    a, b = one.tree, entrywise([p for p in parts if p is not one]).tree
-    if b.kind == tree.NAME and a.kind == tree.MATMUL:
+    rest = [p for p in parts if p is not one]
+    a, b = one.tree, entrywise(rest).tree
+    if b.kind == tree.NAME and (a.kind == tree.MATMUL or rest[0].key > one.key):
         a, b = b, a
-    return Factor(Tree(tree.DOT, (a, b)), Fraction(1), key)
+    return Factor(Tree(tree.DOT, (a, b)), 1, key)
 
 
 def _frobenius(t: Tree) -> Tree | None:

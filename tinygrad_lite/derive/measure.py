@@ -9,6 +9,13 @@ from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, table
 _THIRD_INDEX = 3.0  # for every free index beyond two: that has no matrix form
 
 
+_OUTER = 3.5  # for u vᵀ in a sum of matrices: x (xᵀ g) is read more easily
+
+
+def _is_outer(e: Expr) -> bool:
+    return e.kind == MUL and len(e.free) == 2 and all(len(x.free) < 2 for x in e.args)
+
+
 def cost(e: Expr) -> float:
     """About the number of symbols, with penalties for what is awkward to read."""
     if e.cost is None:
@@ -25,7 +32,8 @@ def _cost(e: Expr) -> float:
     parts = sum(map(cost, e.args))
     crowd = _THIRD_INDEX * max(0, len(e.free) - 2)
     if kind == ADD:
-        return parts + crowd + 0.1 * len(e.args) + 0.3 * sum(abs(c) != 1 for c in e.head)
+        outer = sum(_OUTER for x in e.args if len(e.free) == 2 and _is_outer(x))
+        return parts + crowd + outer + 0.1 * len(e.args) + 0.3 * sum(abs(c) != 1 for c in e.head)
     if kind == MUL:
         return parts + crowd + sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
     if kind == SUM:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -239,7 +238,7 @@ class Namespace:
 
     def entries(self, x: Paper, axis: Any) -> Paper:
         names = [x.axes[a] for a in reduced_axes(x.shape, axis)]
-        sizes = [(algebra.size_of(i), Fraction(1)) for i in names if i is not None]
+        sizes = [(algebra.size_of(i), 1) for i in names if i is not None]
         return Paper(multiply(sizes))
 
     def reshape(self, x: Paper, shape: Any) -> Paper:
@@ -313,7 +312,7 @@ class Namespace:
                 i = None if n == 1 else index(Size(n))
                 axes.append(i)
                 if i is not None:
-                    units.append((delta(i, fixed(k % n)), Fraction(1)))
+                    units.append((delta(i, fixed(k % n)), 1))
             else:
                 raise Unreadable(f"[{k}]")
         return Paper(multiply([(x.expr, 1), *units]), axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import permutations
+from math import prod
 from time import monotonic
 
 from .algebra import Power, add, content, multiply, opened, rebuilt, rename, total
@@ -54,9 +55,11 @@ class Simplifier:
                 return found
             flat = expand(found)
             folded = fold.everywhere(flat)
-            tried = [found, self.factor(found), flat, folded, self.factor(flat), self.factor(folded)]
-            tried += [fold.everywhere(x) for x in tried[1:2] + tried[4:]]
-            cheapest = min(tried, key=cost)
+            tried = {found, self.factor(found), flat, folded}
+            if found.kind == ADD or folded is not flat or len(terms(flat)) < _spread(found):
+                tried |= {self.factor(flat), self.factor(folded)}
+            tried |= {fold.everywhere(x) for x in tried}
+            cheapest = min(tried, key=lambda x: (cost(x), x.uid))
             if cost(cheapest) >= cost(found) - 1e-9:
                 break
             found = cheapest
@@ -195,6 +198,17 @@ def expand(e: Expr, most: int = _TERMS) -> Expr:
     rest = [*powers[:k], *powers[k + 1 :], *([(b, x - 1)] if x != 1 else [])]
     parts = [(c, multiply([*rest, (y, 1)])) for c, y in terms(b)]
     return add([(c, expand(y, most // len(b.args))) for c, y in parts])
+
+
+def _spread(e: Expr) -> int:
+    """How many terms e has when it is multiplied out, before like ones are collected."""
+    if e.kind == ADD:
+        return sum(map(_spread, e.args))
+    if e.kind == SUM:
+        return _spread(e.args[0])
+    if e.kind == MUL:
+        return prod(_spread(b) ** x if x == int(x) and x > 0 else 1 for b, x in zip(e.args, e.head, strict=True))
+    return 1
 
 
 def _divides(e: Expr) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..graph.node import raw
 from ..graph.op import Op
 
-Number = Fraction | float
+Number = int | Fraction | float
 NUM, SIZE, ATOM, DELTA = "number", "size", "atom", "delta"
 ADD, MUL, SUM, MAP, CALL = "add", "multiply", "sum", "map", "call"
 
@@ -214,14 +214,25 @@ def intern(
 
 
 def exact(c: Any) -> Number:
-    """A number as a fraction, where it is a simple one."""
-    if isinstance(c, Fraction):
+    """A number as an integer or a fraction, where it is a simple one."""
+    if type(c) is int:
         return c
+    if isinstance(c, Fraction):
+        return c.numerator if c.denominator == 1 else c
     c = float(c)
     if c != c or abs(c) > 1e15:
         return c
+    if c.is_integer():
+        return int(c)
     near = Fraction(c).limit_denominator(10000)
     return near if abs(float(near) - c) <= 1e-15 * max(1.0, abs(c)) else c
+
+
+def over(a: Number, b: Number) -> Number:
+    """a / b."""
+    if isinstance(a, float) or isinstance(b, float):
+        return exact(float(a) / float(b))
+    return exact(Fraction(a) / b)
 
 
 def number(c: Any) -> Expr:
@@ -253,8 +264,8 @@ def factors(e: Expr) -> tuple[Number, list[tuple[Expr, Number]]]:
         c, found = factors(e.args[0])
         return c * e.head[0], found
     if e.kind == MUL:
-        return Fraction(1), list(zip(e.args, e.head, strict=True))
-    return Fraction(1), [(e, Fraction(1))]
+        return 1, list(zip(e.args, e.head, strict=True))
+    return 1, [(e, 1)]
 
 
 def terms(e: Expr) -> list[tuple[Number, Expr]]:
@@ -263,4 +274,4 @@ def terms(e: Expr) -> list[tuple[Number, Expr]]:
         return [(e.head, number(1))] if e.head else []
     if e.kind == ADD:
         return list(zip(e.head, e.args, strict=True))
-    return [(Fraction(1), e)]
+    return [(1, e)]

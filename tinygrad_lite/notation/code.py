@@ -78,8 +78,8 @@ def _binary(left: ast.expr, sign: ast.operator, right: ast.expr) -> ast.expr:
 
 def _number(c: Number) -> ast.expr:
     if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
-        return _binary(_number(Fraction(c.numerator)), ast.Div(), ast.Constant(c.denominator))
-    value = int(c) if isinstance(c, Fraction) and c.denominator == 1 else float(c)
+        return _binary(_number(c.numerator), ast.Div(), ast.Constant(c.denominator))
+    value = c if isinstance(c, int) else float(c)
     if value != value or abs(value) == float("inf"):
         name = filled("np.nan" if value != value else "np.inf")
         return name if not value < 0 else ast.UnaryOp(ast.USub(), name)

@@ -107,7 +107,7 @@ def latex(t: Tree) -> str:
 
 def number_text(c: Number) -> str:
     """A number as it is read: 2, 1/2, 0.01."""
-    return str(c) if isinstance(c, Fraction) and not decimal(c) else f"{float(c):.6g}"
+    return f"{float(c):.6g}" if decimal(c) else str(c)
 
 
 class Mathematics:
@@ -158,11 +158,16 @@ class Mathematics:
 
     # --- sums and products
 
-    def _sum(self, t: Tree) -> Written:
+    def _sum(self, t: Tree, *, whole: bool = False) -> Written:
+        """With `whole`, a number in a sum of matrices is written as a matrix."""
         body = ""
+        ones = " ".join([self.style.ones] * len(t.axes)) if whole else ""
+        ones += self.style.transpose if len(t.axes) == 2 and whole else ""
         for c, x in zip(t.value, t.args, strict=True):
             sign = f"{self.style.minus}" if c < 0 else "+"
             term = self._scaled(abs(c), x, t.axes)
+            if ones and not x.axes:
+                term = (ones if term == "1" else f"{term} {ones}")
             body += f" {sign} {term}" if body else term if c > 0 else sign + term
         several = len(t.args) > 1 or t.value[0] < 0
         return Written(body, SUM if several else ENTRYWISE)
@@ -195,7 +200,7 @@ class Mathematics:
         return Written(f"{self.at(x, CHAIN)} {ones}", CHAIN)
 
     def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
-        """A vector as the matrix that repeats it."""
+        """A vector, or a number, as the matrix that repeats it."""
         if len(x.axes) != 1 or len(axes) != 2:
             return self.write(x)
         if x.axes[0] == axes[0]:
@@ -293,6 +298,8 @@ class Mathematics:
             return self._chain(t.args[0]) + self._chain(t.args[1])
         if t.kind == tree.OUTER:
             return self._chain(t.args[0]) + self._row(t.args[1])
+        if t.kind == tree.SUM and any(not x.axes for x in t.args):  # 1 is no identity
+            return [self._at(self._sum(t, whole=True), CHAIN)]
         return [self.at(t, CHAIN if t.kind != tree.NUMBER else ATOM)]
 
     def _row(self, t: Tree) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-Number = Fraction | float
+Number = int | Fraction | float
 Axes = tuple[Hashable, ...]
 
 # Kinds, and what `value` and `args` hold. `axes` are what the tree runs over: none (a number), one
@@ -100,6 +100,11 @@ def turned(t: Tree) -> Tree:
         return Tree(OUTER, t.args[::-1], axes)
     if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.elementwise):
         inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
+        if t.kind == SUM:  # A + Aᵀ, not Aᵀ + A
+            pairs = sorted(
+                zip(inside.args, t.value, strict=True), key=lambda p: (p[1] < 0, p[0].kind == TRANSPOSE)
+            )
+            inside = Tree(SUM, tuple(x for x, _ in pairs), axes, tuple(c for _, c in pairs))
         if transposes(inside) <= transposes(t):
             return inside
     if t.kind in (ONE_AT, SPREAD) or (t.kind == NAME and t.value.symmetric):
@@ -139,7 +144,8 @@ def along(t: Tree, axes: Sequence[Hashable]) -> Tree:
 
 def transposes(t: Tree) -> int:
     """How many transposes are written."""
-    return (t.kind == TRANSPOSE) + sum(map(transposes, t.args))
+    own = t.kind == TRANSPOSE or (t.kind == TOTAL and t.args[0].axes[0] == t.value)
+    return own + sum(map(transposes, t.args))
 
 
 def length(t: Tree) -> int:
