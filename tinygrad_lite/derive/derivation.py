@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,8 +12,10 @@ import numpy as np
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
-from .lesson import Lesson
+from .diagonals import with_diagonals
+from .lesson import Lesson, Steps
 from .records import Checked, Formula
+from .steps import Rewrite, unchanged
 from .verify import environment, run
 from .work import Answer, Program, Request, Work
 
@@ -38,6 +40,7 @@ class Derivation:
     checked: Checked = Checked(0, 0)  # noqa: RUF009
     notes: tuple[str, ...] = ()
     _work: Work | None = field(default=None, repr=False)
+    _rewrite: Rewrite = field(default=unchanged, repr=False)
 
     def __getitem__(self, x: Node) -> Formula:
         """The formula of the derivative by one variable."""
@@ -74,11 +77,28 @@ class Derivation:
         """The same in LaTeX."""
         return self._lesson.latex()
 
+    @property
+    def differential(self) -> str:
+        """How y moves with the variables, as in dE = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ : dW."""
+        return self._lesson.differential()
+
+    @property
+    def steps(self) -> Steps:
+        """The named steps, from y down; `steps(values=True)` is their text with numbers."""
+        return Steps(self._lesson)
+
+    def diagonals(self) -> Derivation:
+        """The same with entrywise factors as diagonal matrices: (S − S²) v for s ⊙ (1 − s) ⊙ v."""
+        if self._work is None:
+            return self
+        formulas, where, rewrite = with_diagonals(self._work, self.formulas, self.where)
+        return replace(self, formulas=formulas, where=where, _rewrite=rewrite)
+
     @cached_property
     def _lesson(self) -> Lesson:
         said = [f"uses {fact}: holds for this data" for fact in self.facts]
         said += [*self.notes]
-        return Lesson(self._work, self.formulas, self.where, self.numpy, said, self.checked)
+        return Lesson(self._work, self.formulas, self.where, self.numpy, said, self.checked, self._rewrite)
 
     def evaluate(self) -> Any:
         """What the NumPy code gives at the recorded data: an array, or one per variable."""

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .algebra import Power, add, atom, delta, multiply, rebuilt, rename, total
 from .paper import Paper
+from .records import Formula
 from .simplify import expand
+from .steps import written
 from .terms import ADD, ATOM, MUL, NUM, Expr, Ix, Number, Symbol, index, terms
+from .work import Answer, Work
+
+
+def with_diagonals(
+    work: Work, formulas: Sequence[Formula], where: Sequence[Formula]
+) -> tuple[tuple[Formula, ...], tuple[Formula, ...], Callable[[Paper], Paper]]:
+    """The formulas so rewritten, with what they use, each executed as it is now printed: one that
+    does not hold stays as it is."""
+    with work.table:
+        names = {s.name for s in work.reading.symbols.values()}
+        diagonals = Diagonals(names)
+        new = [
+            f if f.paper is None else _again(work, f, diagonals.rewritten(f.paper))
+            for f in formulas
+        ]
+        matrices = [work.definition(s, v) for s, v in diagonals.definitions().items()]
+        used = (*where, *matrices)
+        held = [work._holds(Answer(f, used), k) for k, f in enumerate(new)]
+    kept = tuple(f2 if ok else f for f, f2, ok in zip(formulas, new, held, strict=True))
+    return kept, used if any(held) else tuple(where), diagonals.rewritten
+
+
+def _again(work: Work, f: Formula, paper: Paper) -> Formula:
+    return written(work.printer, (f.name, f.name_latex), paper)
 
 
 @dataclass
@@ -48,20 +74,16 @@ class Diagonals:
         """The factors that are polynomials of vector[i], as a matrix before the rest."""
         own = [(b, e) for b, e in powers if e > 0 and e == int(e) and _polynomial(b, vector, i)]
         rest = [p for p in powers if p not in own]
-        if not any(i in b.free for b, _ in rest):
+        moving = [(b, e) for b, e in rest if b.free == {i}] or [p for p in rest if i in p[0].free]
+        if not moving or (len(own) == 1 and own[0][1] == 1 and own[0][0].kind == ATOM):
             return None
         assert i.size is not None
         k = index(i.size)
         matrix = self._matrix(vector, i)
-        flat = expand(multiply(own))
-        parts = [(c, self._power(x, matrix, i, k)) for c, x in terms(flat)]
-        return multiply(
-            [
-                (total([k], multiply([(add(parts), 1), (rename(multiply(
-                    [(b, e) for b, e in rest if i in b.free]), {i: k}), 1)])), 1),
-                *((b, e) for b, e in rest if i not in b.free),
-            ]
-        )
+        parts = [(c, self._power(x, matrix, i, k)) for c, x in terms(expand(multiply(own)))]
+        moved = rename(multiply(moving), {i: k})
+        product = total([k], multiply([(add(parts), 1), (moved, 1)]))
+        return multiply([(product, 1), *(p for p in rest if p not in moving)])
 
     def _power(self, x: Expr, matrix: Symbol, i: Ix, k: Ix) -> Expr:
         """c, s, s² as I, S, S²."""

@@ -1,5 +1,5 @@
-"""Why a differential moves from one side of A : B = tr(Aᵀ B) to the other: one law per operation that
-a formula is written with."""
+"""Why a differential moves from one side of A : B = tr(Aᵀ B) to the other: one law per operation
+that a formula is written with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole derivation as text or LaTeX: the steps, the closed forms, the code, and what was checked."""
+"""A whole derivation as text or LaTeX: the steps, the closed forms, the code, what was checked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
+import numpy as np
+
+from ..backprop.flow import sweep
+from ..graph.node import Node
 from ..notation.mathematics import LATEX, UNICODE, Mathematics, Style
 from ..notation.names import unicode_name
+from .paper import Paper
 from .records import Checked, Formula
-from .steps import Finder, Line, Part
+from .steps import Finder, Line, Part, Rewrite, Shown, moved, unchanged
 from .teaching import Row, Teacher, latex_of, text_of
 from .work import Work
 
@@ -28,6 +34,7 @@ class Lesson:
     numpy: str
     said: Sequence[str]  # facts, and what else is to be said
     checked: Checked
+    rewrite: Rewrite = unchanged
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
@@ -35,14 +42,18 @@ class Lesson:
         if self.work is None or self.work.request.order > 1:
             return ()
         with self.work.table:
-            return tuple(islice(Finder(self.work).lines(), MOST))
+            return tuple(islice(Finder(self.work, self.rewrite).lines(), MOST))
 
-    def rows(self, style: Style) -> list[Row]:
-        """The steps in one style."""
+    def rows(self, style: Style, *, values: bool = False) -> list[Row]:
+        """The steps in one style, with the numbers on request."""
         if self.work is None or not self.lines:
             return []
+        root = self.work.graph.root
+        found: dict[Node, Any] = {}
+        if values and self.work.scalar:
+            found = sweep(root, np.ones(root.shape), toward=[line.node for line in self.lines])
         with self.work.table:
-            return Teacher(self.lines, style).rows()
+            return Teacher(self.lines, style, found if values else None).rows()
 
     def text(self) -> str:
         """The derivation in Unicode."""
@@ -70,8 +81,27 @@ class Lesson:
         return latex_of(rows)
 
     def differential(self, style: Style = UNICODE) -> str:
-        """dE by the differentials of the variables: dE = (...) : dW + (...) : db."""
-        return ""
+        """How y moves with the variables: dE = (...) : dW + (...) : db."""
+        if self.work is None or not self.lines:
+            return ""
+        teacher, terms = Teacher(self.lines, style), []
+        with self.work.table:
+            out = 0 if self.work.scalar else len(self.lines[0].definition.paper.axes)
+            for x, f in zip(self.work.xs, self.formulas, strict=True):
+                name = self.work.called(self.work.back[x])
+                if f.paper is None:
+                    continue
+                J = Paper(f.paper.expr, f.paper.axes[out:])
+                if self.work.scalar:
+                    terms.append(teacher.product(self._shown(J), style.name(f"d {name}"), f.shape))
+                else:
+                    turned = self.work.simplifier.best(moved(J, name))
+                    terms.append(teacher.term(self._shown(Paper(turned, f.paper.axes[:out]))))
+        return f"{style.name(f'd {self.lines[0].name}')} = {teacher.joined(terms)}"
+
+    def _shown(self, paper: Paper) -> Shown:
+        assert self.work is not None
+        return Shown(paper, self.work.printer)
 
     def _told(self, w: Formula) -> bool:
         """Whether a definition is among the steps."""
@@ -106,3 +136,22 @@ def _jacobian(line: Line, part: Part, style: Style) -> str:
     of, by = (style.name(name) for name in (line.name, part.name))
     name = f"∂{of}{style.subscript(out)}/∂{by}{style.subscript(J.indices[J.last :])}"
     return f"{name} = {body}   {J.shape}"
+
+
+class Steps(tuple[Line, ...]):
+    """The named steps of a derivation, from the result down."""
+
+    _lesson: Lesson
+
+    def __new__(cls, lesson: Lesson) -> Steps:
+        """The steps that a lesson tells."""
+        self = super().__new__(cls, lesson.lines)
+        self._lesson = lesson
+        return self
+
+    def __call__(self, *, values: bool = False) -> str:
+        """The steps as text, with `values` followed by the recorded numbers and gradients."""
+        return "\n".join(text_of(self._lesson.rows(UNICODE, values=values)))
+
+    def __str__(self) -> str:
+        return self()

@@ -1,9 +1,9 @@
-"""The named steps of a derivation, from the result down: what each is, how it moves with its inputs,
-and what it hands to them."""
+"""The named steps of a derivation, from the result down: what each is, how it moves with its
+inputs, and what it hands to them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,8 +18,16 @@ from .measure import cost
 from .paper import Paper, length
 from .printer import Printer
 from .records import Formula
-from .terms import Ix, Symbol, index, is_zero, number
+from .terms import Expr, Ix, Symbol, index, is_zero, number
 from .work import Work
+
+Rewrite = Callable[[Paper], Paper]
+
+
+def unchanged(paper: Paper) -> Paper:
+    """The same."""
+    return paper
+
 
 SHORT = 4.0  # a cotangent that costs no more is written out where it is used
 
@@ -67,11 +75,13 @@ class Shown:
     @cached_property
     def formula(self) -> Formula:
         """The same in every notation, NumPy too."""
-        sizes = [
-            "1" if i is None or i.size is None else self.printer.size(i.size).code
-            for i in self.paper.axes
-        ]
-        return self.printer.formula(("", ""), self.paper, f"({', '.join([*sizes, ''])})")
+        return written(self.printer, ("", ""), self.paper)
+
+
+def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
+    """An array on paper in every notation."""
+    sizes = ["1" if i is None or i.size is None else printer.size(i.size).code for i in paper.axes]
+    return printer.formula(names, paper, f"({', '.join([*sizes, ''])})")
 
 
 @dataclass(frozen=True)
@@ -100,10 +110,11 @@ class Line:
 
 
 class Finder:
-    """Finds the lines of a derivation. Its table of expressions has to be in use."""
+    """Finds the lines of a derivation. Its table of expressions has to be in use. `rewrite` changes
+    differentials and what is handed on before they are shown."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, work: Work, rewrite: Rewrite) -> None:
+        self.work, self.rewrite = work, rewrite
         self.reading, self.cotangents = work.reading, work.cotangents
         self.graph, self.printer = work.graph, work.printer
         self.within = _leading_to(self.graph.order, set(work.xs))
@@ -128,7 +139,7 @@ class Finder:
         delta_ = self.cotangents.symbols.get(node)
         known = None
         if delta_ is not None and delta_ not in self.inlined:
-            known = self._shown(self._used(self.cotangents.values[delta_]))
+            known = self._shown(self.rewrite(self._used(self.cotangents.values[delta_])))
         cotangent = self._shown(self._cotangent(node))
         return Line(node, self.name(node), self._shown(value), cotangent, known, parts)
 
@@ -166,16 +177,12 @@ class Finder:
             if is_zero(self.work.simplifier.best(J.expr)):
                 continue
             pulled = total(over, multiply([(J.expr, 1), (g, 1)]))
-            own = [i for i in J.axes if i is not None]
-            moved = Symbol(f"d {self.name(x)}", J.shape, _places(J), source=x)
-            moved.sizes = tuple(i.size.root() for i in own if i.size is not None)
-            turned = total(own, multiply([(J.expr, 1), (atom(moved, own), 1)]))
             best = self.work.simplifier.best
             yield Part(
                 x,
                 self.name(x),
-                self._shown(Paper(best(turned), out)),
-                self._shown(Paper(best(pulled), J.axes)),
+                self._shown(self.rewrite(Paper(best(moved(J, self.name(x))), out))),
+                self._shown(self.rewrite(Paper(best(pulled), J.axes))),
                 Shown(Paper(best(J.expr), (*out, *J.axes)), self.printer, len(over)),
             )
 
@@ -203,6 +210,14 @@ class Finder:
             else:
                 stack += [x for x in y.parents() if x in self.within][::-1]
         return list(found)
+
+
+def moved(J: Paper, name: str) -> Expr:
+    """J dx, given a Jacobian whose last axes, those on paper, are those of x."""
+    own = [i for i in J.axes if i is not None]
+    symbol = Symbol(f"d {name}", J.shape, _places(J))
+    symbol.sizes = tuple(i.size.root() for i in own if i.size is not None)
+    return total(own, multiply([(J.expr, 1), (atom(symbol, own), 1)]))
 
 
 def _places(x: Paper) -> tuple[int, ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..graph.node import Node
 from ..notation import tree
@@ -29,10 +31,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Teacher:
-    """Writes the lines of a derivation in one style."""
+    """Writes the lines of a derivation in one style; with `gradients`, the numbers too."""
 
     lines: Sequence[Line]
     style: Style
+    gradients: Mapping[Node, Any] | None = None
 
     def rows(self) -> list[Row]:
         """All rows, from the result down."""
@@ -45,6 +48,7 @@ class Teacher:
             if line.value is not None:
                 found.append(self._cotangent(line, uses[line.node]))
             found.append(self._header(line, k == 0))
+            found += self._numbers(line)
             if k and not self.lines[0].definition.shape:
                 found += self._substituted(line, live == {line.node}, once)
             live |= {part.x for part in line.parts}
@@ -64,23 +68,32 @@ class Teacher:
         left = self._equal(self.style.name(line.name), line.definition)
         shape = str(line.definition.shape)
         if first and not line.definition.shape:
-            terms = [self._product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
+            terms = [self.product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
         else:
-            terms = [self._body(p.differential) for p in line.parts]
-        return Row(left, shape, f"{self._d(line.name)} = {self._joined(terms)}")
+            terms = [self.term(p.differential) for p in line.parts]
+        return Row(left, shape, f"{self._d(line.name)} = {self.joined(terms)}")
+
+    def _numbers(self, line: Line) -> list[Row]:
+        if self.gradients is None:
+            return []
+        rows = [Row("", "", f"{self.style.name(line.name)} = {_numbers(line.node.data)}")]
+        if line.node in self.gradients:
+            g = _numbers(self.gradients[line.node])
+            rows.append(Row("", "", f"{self.partial(line.name)} = {g}"))
+        return rows
 
     def _substituted(self, line: Line, whole: bool, once: Collection[Node]) -> list[Row]:
         """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
         shape = line.definition.shape
         a = line.cotangent
         d_y = self._d(line.name)
-        given = self._d(self.lines[0].name) if whole else self._product(a, d_y, shape)
-        before = [self._product(a, p.differential, shape) for p in line.parts]
+        given = self._d(self.lines[0].name) if whole else self.product(a, d_y, shape)
+        before = [self.product(a, p.differential, shape) for p in line.parts]
         after = [self._alone(p, once) for p in line.parts]
         why = self._and().join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
         if before == [given] or before == after:
             before = []
-        right = [self._joined(terms) for terms in (before, after) if terms]
+        right = [self.joined(terms) for terms in (before, after) if terms]
         if len(line.parts) == 1:
             return [Row("", "", " = ".join([given, *right]), why)]
         rows = [Row("", "", f"{given} = {right[0]}", why if len(right) == 1 else "")]
@@ -93,7 +106,7 @@ class Teacher:
         if part.x in once:
             name = self.style.name(f"δ_{part.name}")
             return f"{name} : {moved}" if part.pulled.shape else f"{name} {moved}"
-        return self._product(part.pulled, moved, part.pulled.shape)
+        return self.product(part.pulled, moved, part.pulled.shape)
 
     def _laws(self, part: Part) -> list[str]:
         t = part.differential.tree
@@ -121,18 +134,22 @@ class Teacher:
             name += self.style.subscript(shown.indices)
         return f"{name} = {self._body(shown)}"
 
-    def _product(self, a: Shown, b: Shown | str, shape: tuple[int, ...]) -> str:
+    def product(self, a: Shown, b: Shown | str, shape: tuple[int, ...]) -> str:
         """a : b, of numbers their product; a minus stands before it."""
         t, c = _unsigned(a)
         left = self._bracketed(t, a.axes)
         if isinstance(b, Shown):
             t, d = _unsigned(b)
             b, c = self._bracketed(t, b.axes), c * d
-        if shape:
-            body = f"{left} : {b}"
-        else:
-            body = b if left == "1" else f"{left} {b}"
+        times = f"{left} {b}" if left != "1" else b
+        body = f"{left} : {b}" if shape else times
         return self.style.minus + body if c < 0 else body
+
+    def term(self, shown: Shown) -> str:
+        """One of several that are added up."""
+        t, sign = _unsigned(shown)
+        body = self._writer().full(t, shown.axes).body
+        return self.style.minus + body if sign < 0 else body
 
     def _bracketed(self, t: Tree, axes: tree.Axes) -> str:
         found = self._writer().full(t, axes)
@@ -141,7 +158,7 @@ class Teacher:
     def _words(self, text: str) -> str:
         return text if self.style is UNICODE or not text else rf"\text{{{text}}}"
 
-    def _joined(self, terms: Sequence[str]) -> str:
+    def joined(self, terms: Sequence[str]) -> str:
         """Terms added up; one that begins with a minus is subtracted."""
         minus = self.style.minus
         text = terms[0]
@@ -158,6 +175,11 @@ class Teacher:
 
 def _tree(shown: Shown) -> Tree:
     return shown.entry if shown.tree is None else shown.tree
+
+
+def _numbers(data: Any) -> str:
+    text = np.array2string(np.asarray(data), precision=4, threshold=40, edgeitems=2)
+    return " ".join(text.split())
 
 
 def _unsigned(shown: Shown) -> tuple[Tree, int]:
