@@ -7,6 +7,7 @@ import tinygrad_lite as tg
 from .case import Draw, Variables, expected
 
 GROUP = "expressions"
+DELTAS = "delta2 = (a2 - y) * a2 * (1 - a2)\ndelta1 = W2.T @ delta2 * a1 * (1 - a1)"
 
 
 @expected(
@@ -26,8 +27,8 @@ def one_layer(d: Draw) -> Variables:
 
 @expected(
     GROUP,
-    W1="np.outer(W2.T @ ((a2 - y) * a2 * (1 - a2)) * a1 * (1 - a1), x)",
-    x="W1.T @ (W2.T @ ((a2 - y) * a2 * (1 - a2)) * a1 * (1 - a1))",
+    W1=f"{DELTAS}\nnp.outer(delta1, x)",
+    x=f"{DELTAS}\nW1.T @ delta1",
 )
 def two_layers(d: Draw) -> Variables:
     """1/2 |σ(W2 σ(W1 x + b1) + b2) - y|^2."""
@@ -87,7 +88,7 @@ def least_squares(d: Draw) -> Variables:
 def least_squares_expanded(d: Draw) -> Variables:
     """w^T X^T X w - 2 y^T X w + y^T y."""
     N, m = d.sizes(6, 4)
-    X, w, y = d.array(N, m), d.tensor(m), d.array(N)
+    X, w, y = d.tensor(N, m), d.tensor(m), d.tensor(N)
     E = w @ X.T @ X @ w - 2 * (y @ X @ w) + y @ y
     return locals()
 
@@ -112,7 +113,7 @@ def logistic(d: Draw) -> Variables:
     return locals()
 
 
-@expected(GROUP, w="-X.T @ (y / (1 + np.exp(y * (X @ w))))")
+@expected(GROUP, w="-X.T @ (y * (1 / (1 + np.exp(-(-y * (X @ w))))))")
 def logistic_signs(d: Draw) -> Variables:
     """Logistic regression, labels -1 and 1."""
     N, m = d.sizes(6, 4)
@@ -203,7 +204,8 @@ def layer_norm(d: Draw) -> Variables:
 )
 def attention(d: Draw) -> Variables:
     """<C, softmax(Q K^T / √d) V>."""
-    n, m, k, v = d.sizes(5, 6, 4, 3)
+    n, m, v = d.sizes(5, 6, 7)
+    k = 4  # √4 is in the formula as the number that it is
     Q, K, V, C = d.tensor(n, k), d.tensor(m, k), d.tensor(m, v), d.array(n, v)
     A = tg.softmax(Q @ K.T / np.sqrt(K.shape[1]), axis=1)
     E = (C * (A @ V)).sum()

@@ -52,7 +52,8 @@ def taken_apart(code: str) -> tuple[ast.Module, Any]:
 
 def length(code: str) -> int:
     """How many names, numbers and operations a formula has. A transpose is one, and so is a size or
-    an identity matrix; added axes, which mathematics does not write, are none."""
+    an identity matrix, and σ(u), which NumPy writes out; added axes, which mathematics does not
+    write, are none."""
     tree, last = taken_apart(code)
     return sum(_length(line.value) for line in (*tree.body, last))  # type: ignore[attr-defined]
 
@@ -73,6 +74,10 @@ def _length(node: ast.AST) -> int:
         if ".shape" in text.rpartition("[")[0][-7:]:
             return 1
         return _length(node.value) + ("None" not in text)
+    if text.startswith("1 / (1 + np.exp(") and isinstance(node, ast.BinOp):
+        u = node.right.right.args[0]  # type: ignore[attr-defined]
+        negative = isinstance(u, ast.UnaryOp)
+        return _length(u) if negative else 2 + _length(u)  # σ for the minus
     inside = sum(_length(child) for child in ast.iter_child_nodes(node))
     if isinstance(node, ast.Attribute):
         return inside + (node.attr in {"T", "mT"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import permutations
-from math import gcd, lcm
 from typing import Any
 
 from ..graph import floats
@@ -17,6 +16,21 @@ from ..ops.activations import sigmoid
 from ..ops.choice import where
 from ..ops.elementwise import exp, log
 from ..ops.linalg import det, inv, logabsdet
+from .parts import (
+    Power,
+    connected,
+    content,
+    exact,
+    factors,
+    head,
+    is_mask,
+    is_one,
+    is_zero,
+    number,
+    over,
+    size_of,
+    terms,
+)
 from .terms import (
     ADD,
     ATOM,
@@ -32,36 +46,13 @@ from .terms import (
     Number,
     Symbol,
     bound,
-    exact,
-    factors,
     index,
     intern,
-    is_one,
-    is_zero,
-    number,
-    over,
-    size_of,
     slot,
     table,
-    terms,
 )
 
-Power = tuple[Expr, Number]
-_COMMON = 100  # of larger denominators no common factor is taken out: 1e-5 + v stays
 ROW, COLUMN = slot(0), slot(1)
-
-
-def head(op: Any, **params: Any) -> Head:
-    """An op with its settings, as a head."""
-    return Head(op, tuple((k, _key(v)) for k, v in sorted(params.items())), params)
-
-
-def _key(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return tuple(_key(v) for v in value)
-    if hasattr(value, "tobytes"):
-        return value.shape, value.tobytes()
-    return repr(value)
 
 
 SIGMOID, EXP, LOG = head(sigmoid), head(exp), head(log)
@@ -114,32 +105,6 @@ def scaled(c: Number, e: Expr) -> Expr:
     return add([(exact(c), e)])
 
 
-def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
-    """e as a number times a sum whose coefficients are whole and mostly positive. With `single`, a
-    multiple of one term is taken apart too."""
-    if e.kind != ADD or (len(e.args) == 1 and not single):
-        return 1, e
-    if len(e.args) == 1:
-        return e.head[0], e.args[0]
-    g: Number = 1
-    if all(not isinstance(c, float) for c in e.head):
-        common = lcm(*[c.denominator for c in e.head])
-        if common <= _COMMON:
-            g = Fraction(gcd(*[int(c * common) for c in e.head]), common)
-    negative = sum(c < 0 for c in e.head)
-    if 2 * negative > len(e.head) or (2 * negative == len(e.head) and _lead(e) < 0):
-        g = -g
-    if g == 1:
-        return g, e
-    return g, intern(ADD, tuple([over(c, g) for c in e.head]), e.args)
-
-
-def _lead(e: Expr) -> Number:
-    """The coefficient of the term that comes first: 1, else what lies most downstream."""
-    pairs = zip(e.head, e.args, strict=True)
-    return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, -t[1].uid))[0]
-
-
 # --- products of powers
 
 
@@ -175,11 +140,6 @@ class _Product:
 
     def pairs(self) -> list[Power]:
         return [(b, exact(e)) for b, e in self.powers.items() if e]
-
-
-def is_mask(e: Expr) -> bool:
-    """Whether e is 0 or 1: a question about values."""
-    return e.kind == MAP and e.head.op.plain
 
 
 def multiply(parts: Iterable[Power]) -> Expr:
@@ -429,7 +389,7 @@ def total(names: Iterable[Ix], body: Expr) -> Expr:
         return multiply([(number(c), 1), (again, 1), *out])
     mine = set(names)
     out += [(b, e) for b, e in powers if b.free.isdisjoint(mine)]
-    parts = _connected([(b, e) for b, e in powers if not b.free.isdisjoint(mine)], mine)
+    parts = connected([(b, e) for b, e in powers if not b.free.isdisjoint(mine)], mine)
     for own, part in parts:
         inside = multiply(part)
         c2, powers2 = factors(inside)
@@ -470,18 +430,6 @@ def _inverted(names: list[Ix], powers: list[Power]) -> Expr | None:
                         [n for n in names if n is not t], multiply([*rest, (delta(s, u), 1)])
                     )
     return None
-
-
-def _connected(powers: list[Power], mine: set[Ix]) -> list[tuple[set[Ix], list[Power]]]:
-    """The factors in groups that share no index of the sum."""
-    parts: list[tuple[set[Ix], list[Power]]] = []
-    for b, e in powers:
-        own, group = set(b.free & mine), [(b, e)]
-        for part in [p for p in parts if not own.isdisjoint(p[0])]:
-            parts.remove(part)
-            own, group = own | part[0], part[1] + group
-        parts.append((own, group))
-    return parts
 
 
 def _known_sum(e: Expr, own: set[Ix]) -> int | None:

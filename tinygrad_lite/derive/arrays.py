@@ -7,9 +7,10 @@ from itertools import count
 
 from ..notation import tree
 from ..notation.tree import Tree, signed
-from .algebra import Power, opened
+from .algebra import opened
 from .matrices import Matrices, NoMatrix, in_sum, upstream
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, factors
+from .parts import Power, factors
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix
 
 
 class Arrays(Matrices):
@@ -119,5 +120,3 @@ class Entries:
             hidden = Tree(tree.NAME, value=tree.Name("…", "..."))
             whole = Tree(tree.APPLY, (hidden,) * len(e.args), axes, self.matrices.applied(e.head))
         return Tree(tree.ENTRY, (whole,), self._at(e.ix)) if e.ix else whole
-
-

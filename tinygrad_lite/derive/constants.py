@@ -82,7 +82,10 @@ class Constants:
 
     def redrawn(self, values: Mapping[int, Any]) -> dict[int, Any]:
         """All constants by the user's id, given those of the named."""
-        found = {key: getattr(t, "data", t) if isinstance(t, Node) else t for key, t in self.twins.items()}
+        found = {
+            key: getattr(t, "data", t) if isinstance(t, Node) else t
+            for key, t in self.twins.items()
+        }
         found |= values
         for twin, (made, base) in self.derived.items():
             found[self.keys[id(twin)]] = made(found[self.keys[id(base)]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
 from .diagonals import with_diagonals
 from .lesson import Lesson, Steps
+from .printer import derivative
 from .records import Checked, Formula
 from .steps import Rewrite, unchanged
 from .verify import environment, run
@@ -27,9 +29,8 @@ class Derivation:
     """The derivatives of `y` by `variables`, each a `Formula` in `formulas`.
 
     `where` has the named cotangents (and invented names) that the formulas use, in the order in
-    which they can be computed; `adjoints` the cotangent of every named node in terms of those of
-    the nodes that use it; `lines` the steps, from y down; `facts` what was used about the data;
-    `checked` what was executed; `notes` what is to be said beside.
+    which they can be computed; `facts` what was used about the data; `checked` what was executed;
+    `notes` what is to be said beside.
     """
 
     y: Node
@@ -117,16 +118,23 @@ class Derivation:
         final = compile(last, "<derive>", "eval")
         known = {**environment(), **(_callables(self._work) if self._work else {})}
         used = {n for _, c in [*program, ("", final)] for n in c.co_names}
-        wanted = sorted(used - known.keys() - {name for name, _ in program} - _attributes(self.numpy))
+        wanted = sorted(
+            used - known.keys() - {name for name, _ in program} - _attributes(self.numpy)
+        )
 
-        def derivative(**names: Any) -> Any:
+        def evaluated(**names: Any) -> Any:
             missing = [n for n in wanted if n not in names]
             if missing:
                 raise TypeError(f"the formula needs {', '.join(missing)}")
             return run(program, final, {**known, **{k: raw(v) for k, v in names.items()}})
 
-        derivative.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
-        return derivative
+        evaluated.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
+        return evaluated
+
+    @cached_property
+    def adjoints(self) -> Mapping[Node, Formula]:
+        """The cotangent of every named step in terms of those of the steps that use it."""
+        return self._lesson.adjoints() if self._work is not None else {}
 
     def __str__(self) -> str:
         lines = [f"{f}   {f.shape or ''}".rstrip() for f in self.formulas]
@@ -136,7 +144,7 @@ class Derivation:
         lines += [f"    uses {fact}: holds for this data" for fact in self.facts]
         lines += [f"    {self.checked}"] if self.checked.sizes else []
         lines += [f"    {note}" for note in self.notes]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._lesson.explanations()])
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
@@ -151,8 +159,6 @@ def _callables(work: Work) -> Mapping[str, Any]:
 
 
 def _attributes(code: str) -> set[str]:
-    import ast
-
     return {n.attr for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Attribute)}
 
 
@@ -177,7 +183,9 @@ def derive(
     answers: dict[Node, Answer] = {}
     work = None
     if live:
-        work = Work(Request(y, live, order, names, arrays(), keep, inline, layout == "numerator", budget))
+        work = Work(
+            Request(y, live, order, names, arrays(), keep, inline, layout == "numerator", budget)
+        )
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
     for x in wanted:
@@ -199,7 +207,9 @@ def derive(
 
 def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
     if not isinstance(y, Node):
-        raise TypeError(f"derive: a {type(y).__name__} has no graph; derive(E, W) takes recorded nodes")
+        raise TypeError(
+            f"derive: a {type(y).__name__} has no graph; derive(E, W) takes recorded nodes"
+        )
     if not variables:
         raise TypeError("derive: by what? derive(E, W) takes the variables after the result")
     for x in variables:
@@ -210,11 +220,7 @@ def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
 
 
 def _zero(y: Node, x: Node, names: Mapping[int, str]) -> Answer:
-    from .printer import derivative
-
     text = derivative(names.get(id(y), "y"), names.get(id(x), "x"))
     shape = tuple(x.shape)
     code = f"np.zeros({shape})" if shape else "0.0"
     return Answer(Formula(*text, "0", "0", code, "0", "", shape, True, "", 1), ())
-
-

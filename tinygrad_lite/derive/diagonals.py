@@ -9,8 +9,9 @@ from .algebra import Power, add, atom, delta, multiply, rebuilt, rename, total
 from .paper import Paper
 from .records import Formula
 from .simplify import expand
+from .parts import terms
 from .steps import written
-from .terms import ADD, ATOM, MUL, NUM, Expr, Ix, Number, Symbol, index, terms
+from .terms import ADD, ATOM, MUL, NUM, Expr, Ix, Number, Symbol, index
 from .work import Answer, Work
 
 

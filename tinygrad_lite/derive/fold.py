@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from .algebra import Power, atom, content, multiply, opened, rebuilt, rename, total
+from .algebra import atom, multiply, opened, rebuilt, rename, total
 from .measure import cost, skeleton
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, Symbol, number, over, slot
+from .parts import Power, content, number, over
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, Symbol, slot
 
 Binding = Mapping[Ix, Ix]
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
@@ -188,7 +189,9 @@ def _bind(pattern: Sequence[Ix], ix: Sequence[Ix], binding: Binding) -> dict[Ix,
     return found
 
 
-def _unified_in_order(ps: Sequence[Expr], es: Sequence[Expr], binding: Binding) -> Iterator[Binding]:
+def _unified_in_order(
+    ps: Sequence[Expr], es: Sequence[Expr], binding: Binding
+) -> Iterator[Binding]:
     if not ps:
         yield binding
         return

@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..backprop.flow import sweep
 from ..graph.node import Node
-from ..notation.mathematics import LATEX, UNICODE, Mathematics, Style
+from ..notation.mathematics import BRACKETS, LATEX, UNICODE, Mathematics, Style
 from ..notation.names import unicode_name
+from .algebra import atom, multiply, total
 from .paper import Paper
+from .printer import derivative
 from .records import Checked, Formula
-from .steps import Finder, Line, Part, Rewrite, Shown, moved, unchanged
+from .steps import Finder, Line, Part, Rewrite, Shown, moved, unchanged, written
 from .teaching import Row, Teacher, latex_of, text_of
-from .work import Work
+from .terms import Symbol
+from .work import Program, Work
 
+LARGEST = 1_000_000  # entries of a Jacobian that is looked at
 MOST = 60  # steps that are written out
 _GAP = "      "
 
@@ -44,6 +49,20 @@ class Lesson:
         with self.work.table:
             return tuple(islice(Finder(self.work, self.rewrite).lines(), MOST))
 
+    def adjoints(self) -> dict[Node, Formula]:
+        """∂E/∂y of every step y, by the names of those above it."""
+        assert self.work is not None
+        back = self.work.back
+        with self.work.table:
+            return {
+                back[line.node]: written(
+                    self.work.printer, derivative(self.lines[0].name, line.name), shown.paper
+                )
+                for line in self.lines[1:]
+                for shown in [line.value or line.cotangent]
+                if line.node in back
+            }
+
     def rows(self, style: Style, *, values: bool = False) -> list[Row]:
         """The steps in one style, with the numbers on request."""
         if self.work is None or not self.lines:
@@ -60,16 +79,67 @@ class Lesson:
         found = text_of(self.rows(UNICODE))
         if len(self.lines) == MOST:
             found.append("… and more steps, which are not written out")
-        for f in self.formulas:
-            shape = f"   {f.shape}" if f.shape else ""
-            found.append(_GAP.join([f"{f}{shape}", *_entry(f)]))
+        found += [line for f in self.formulas for line in self._closed(f)]
         found += [f"    where {w}" for w in self.where if not self._told(w)]
-        found += self.numpy.splitlines()
+        found += [f"    {w.code} = {w.numpy}" for w in self.where] if len(self.formulas) > 1 else []
+        found += self.numpy.splitlines() if len(self.formulas) == 1 else []
         last = [str(self.checked)] if self.checked.sizes else []
-        jacobians = self.jacobians(UNICODE)
+        jacobians = self.jacobians(UNICODE) if self.work is not None and self.work.scalar else []
         if len(jacobians) == 1:
             last, jacobians = [_GAP.join([*last, *jacobians])], []
-        return "\n".join([*found, *last, *self.said, *jacobians])
+        return "\n".join([*found, *last, *self.said, *jacobians, *self.explanations()])
+
+    def _closed(self, f: Formula) -> list[str]:
+        """A formula with its index form; of several, with its code."""
+        shape = f"   {f.shape}" if f.shape else ""
+        line = _GAP.join([f"{f}{shape}", *_entry(f)])
+        return [line, f"    {f.numpy}"] if len(self.formulas) > 1 else [line]
+
+    def explanations(self) -> list[str]:
+        """What a Jacobian is made of, and why the chain rule never builds it."""
+        work = self.work
+        if work is None or work.scalar or work.request.order > 1 or not work.graph.root.shape:
+            return []
+        with work.table:
+            return [
+                line
+                for x, f in zip(work.xs, self.formulas, strict=True)
+                if f.paper is not None
+                for line in self._explained(work.called(work.back[x]), f)
+            ]
+
+    def _explained(self, name: str, f: Formula) -> list[str]:
+        assert self.work is not None
+        assert f.paper is not None
+        work, y = self.work, self.work.called(self.work.request.y)
+        out = len(work.reading.values[work.graph.root].axes)
+        J = Shown(f.paper, work.printer)
+        places = len([i for i in f.paper.axes[:out] if i is not None])
+        of, by = J.indices[:places], J.indices[places:]
+        left = f"∂{y}{BRACKETS.subscript(of)}/∂{name}{BRACKETS.subscript(by) if by else ''}"
+        lines = [f"{left} = {Mathematics(BRACKETS).write(J.entry).body}   {f.shape}"]
+        value = self.values(f)
+        if value is not None and not np.all(value):
+            zeros = value.size - np.count_nonzero(value)
+            lines.append(f"    {zeros:,} of its {value.size:,} entries are 0")
+        upstream = Symbol(f"δ_{y}", work.graph.root.shape, tuple(range(out)))
+        upstream.axes = tuple(k for k, i in enumerate(f.paper.axes[:out]) if i is not None)
+        over = [i for i in f.paper.axes[:out] if i is not None]
+        pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
+        shown = self._shown(Paper(work.simplifier.best(pulled), f.paper.axes[out:]))
+        title, *_ = derivative("E", y)
+        lines.append(
+            f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} it "
+            f"makes {Teacher(self.lines, UNICODE).term(shown)}   {shown.shape}"
+        )
+        return lines
+
+    def values(self, f: Formula) -> Any:
+        """What a formula's code gives at the recorded data, if that is not too large."""
+        assert self.work is not None
+        if prod(f.shape) > LARGEST or not f.numpy:
+            return None
+        return np.asarray(Program(f, self.where, self.work.printer)(self.work.trials[0].values))
 
     def latex(self) -> str:
         """The steps and the closed forms, in `aligned`."""
@@ -93,11 +163,11 @@ class Lesson:
                     continue
                 J = Paper(f.paper.expr, f.paper.axes[out:])
                 if self.work.scalar:
-                    terms.append(teacher.product(self._shown(J), style.name(f"d {name}"), f.shape))
+                    terms.append(teacher.product(self._shown(J), style.name(f"d:{name}"), f.shape))
                 else:
                     turned = self.work.simplifier.best(moved(J, name))
                     terms.append(teacher.term(self._shown(Paper(turned, f.paper.axes[:out]))))
-        return f"{style.name(f'd {self.lines[0].name}')} = {teacher.joined(terms)}"
+        return f"{style.name(f'd:{self.lines[0].name}')} = {teacher.joined(terms)}"
 
     def _shown(self, paper: Paper) -> Shown:
         assert self.work is not None

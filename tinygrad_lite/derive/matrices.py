@@ -18,8 +18,9 @@ from ..notation.tree import Applied, Name, Number, Tree, along, signed, transpos
 from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
-from .algebra import Power, head, is_mask, rename
+from .algebra import rename
 from .measure import cost
+from .parts import Power, factors, head, is_mask
 from .terms import (
     ADD,
     ATOM,
@@ -35,7 +36,6 @@ from .terms import (
     Ix,
     Size,
     Symbol,
-    factors,
     slot,
 )
 
@@ -120,7 +120,9 @@ class Matrices:
             axes = axes[::-1]
         pairs = [(along(t, axes), c, x) for t, c, x in parts]
         pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[2]), transposes(p[0]), p[2].uid))
-        return signed(Tree(tree.SUM, tuple(t for t, _, _ in pairs), axes, tuple(c for _, c, _ in pairs)))
+        return signed(
+            Tree(tree.SUM, tuple(t for t, _, _ in pairs), axes, tuple(c for _, c, _ in pairs))
+        )
 
     def _map(self, e: Expr) -> Tree:
         parts = [self.tree(x) for x in e.args]
@@ -153,7 +155,9 @@ class Matrices:
             raise NoMatrix("an entry of a result")
         if len(set(axes)) < len(axes):
             twin = slot(-1)
-            return Tree(tree.DIAGONAL, (self.written_op(e.head, bodies, (axes[0], twin)),), axes[:1])
+            return Tree(
+                tree.DIAGONAL, (self.written_op(e.head, bodies, (axes[0], twin)),), axes[:1]
+            )
         return self.written_op(e.head, bodies, axes)
 
     def written_op(self, f: Head, bodies: list[Tree], axes: tree.Axes) -> Tree:
@@ -272,12 +276,16 @@ class _Reduction:
                 return min((self._begun(n, names) for n in first), key=transposes)
             names = [n for n in names if n is not first[0]]
             self._put(self._eliminated(first[0]))
-        rest = [p for group in (self.edges, self.vectors) for parts in group.values() for p in parts]
+        rest = [
+            p for group in (self.edges, self.vectors) for parts in group.values() for p in parts
+        ]
         return entrywise([*self.numbers, *rest]).tree
 
     def _begun(self, n: Ix, names: list[Ix]) -> Tree:
         """What is left if `n` is eliminated first."""
-        parts = [p for group in (self.edges, self.vectors) for found in group.values() for p in found]
+        parts = [
+            p for group in (self.edges, self.vectors) for found in group.values() for p in found
+        ]
         other = _Reduction([*self.numbers, *parts])
         other._put(other._eliminated(n))
         return other.reduced([x for x in names if x is not n])

@@ -32,7 +32,8 @@ def _cost(e: Expr) -> float:
     parts = sum(map(cost, e.args))
     crowd = _THIRD_INDEX * max(0, len(e.free) - 2)
     if kind == ADD:
-        outer = sum(_OUTER for x in e.args if len(e.free) == 2 and _is_outer(x))
+        several = len(e.args) > 1 and len(e.free) == 2
+        outer = sum(_OUTER for x in e.args if several and _is_outer(x))
         return parts + crowd + outer + 0.1 * len(e.args) + 0.3 * sum(abs(c) != 1 for c in e.head)
     if kind == MUL:
         return parts + crowd + sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
@@ -58,5 +59,3 @@ def skeleton(e: Expr) -> int:
         key = ("skeleton", e.kind, head, tuple(parts))
         e.skeleton = table().memo.setdefault(key, len(table().memo))
     return e.skeleton
-
-

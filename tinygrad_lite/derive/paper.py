@@ -12,7 +12,8 @@ from ..ops.elementwise import pow as power
 from ..ops.index import plain_ops, registry
 from . import algebra
 from .algebra import add, apply, delta, multiply, rename, total
-from .terms import NUM, Expr, Ix, Size, fixed, index, number, slot
+from .parts import number
+from .terms import NUM, Expr, Ix, Size, fixed, index, slot
 
 Axis = Ix | None  # None: an axis of length 1, whatever the sizes
 
@@ -198,7 +199,9 @@ def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequenc
     lengths: dict[str, Size] = {}
     before, _, after = signature.partition("->")
     stacks: list[Axis] = []
-    for x, letters in zip(papers, before.split(",") if signature else [""] * len(papers), strict=True):
+    for x, letters in zip(
+        papers, before.split(",") if signature else [""] * len(papers), strict=True
+    ):
         core = x.axes[x.ndim - len(letters) :]
         stacks = [*x.axes[: x.ndim - len(letters)]] if signature else []
         for i, letter in zip(core, letters, strict=True):
@@ -257,9 +260,7 @@ class Namespace:
         return Paper(rename(x.expr, gone), [None if n == 1 else next(kept) for n in shape])
 
     def broadcast_to(self, x: Paper, shape: Sequence[int]) -> Paper:
-        axes = [
-            None if n == 1 else index(Size(n)) for n in shape
-        ]
+        axes = [None if n == 1 else index(Size(n)) for n in shape]
         return broadcast(lambda a, b: b, Paper(number(0), axes), x)
 
     def permute_dims(self, x: Paper, axes: Sequence[int]) -> Paper:

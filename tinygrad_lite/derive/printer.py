@@ -9,7 +9,7 @@ from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
 from ..notation.tree import Size as SizeName
-from ..notation.tree import Tree, along
+from ..notation.tree import Tree, along, repeated
 from ..notation.tree import length as symbols
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
@@ -30,17 +30,22 @@ class Printer:
         self.matrices = Matrices(self.name, self.size)
         self.arrays = Arrays(self.name, self.size)
         self.unsized = False  # whether a length had to be written as a number
+        self._cotangents: dict[str, str] = {}
         self._taken: set[str] = set(RESERVED)
         self._sizes: dict[Size, SizeName] = {}
 
     def name(self, symbol: Symbol) -> tuple[str, str]:
         """A symbol's name, and an identifier for it."""
         found = self.codes.get(symbol)
+        if found is None and symbol.cotangent and symbol.name in self._cotangents:
+            found = self.codes[symbol] = self._cotangents[symbol.name]
         if found is None:
             base = identifier(symbol.name)
             names = chain([base], (f"{base}_{k}" for k in count(1)))
             found = self.codes[symbol] = next(n for n in names if n not in self._taken)
             self._taken.add(found)
+            if symbol.cotangent:
+                self._cotangents[symbol.name] = found
         return symbol.name, found
 
     def size(self, size: Size) -> SizeName:
@@ -87,7 +92,7 @@ class Printer:
             t: Tree | None = along(self.matrices.tree(e), axes)
         except NoMatrix as error:
             t, reason = None, str(error)
-        shown = entry if t is None else t
+        shown = entry if t is None else repeated(t, axes)
         return Formula(
             name=names[0],
             name_latex=names[1],
@@ -133,5 +138,3 @@ def symbols_in(e: Expr) -> dict[Symbol, None]:
             found[x.head] = None
         stack.extend(x.args)
     return found
-
-

@@ -17,9 +17,10 @@ from .algebra import atom, total
 from .fold import Definitions
 from .measure import cost
 from .paper import Paper, Unreadable, broadcast, called, understood
+from .parts import is_one, is_zero, number
 from .pulled import pull_of
 from .simplify import expand
-from .terms import CALL, Ix, Size, Symbol, index, is_one, is_zero, number, table
+from .terms import CALL, Ix, Size, Symbol, index, table
 
 LONG = 24.0  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
@@ -232,7 +233,9 @@ class Reading:
                 continue
             stack.pop()
             if node.op is None:
-                known[node] = Paper(number(float(node.data))) if node.shape == () else self.value(node.data)
+                known[node] = (
+                    Paper(number(float(node.data))) if node.shape == () else self.value(node.data)
+                )
                 continue
             inputs = [
                 known[x] if isinstance(x, Node) and x in known else self.value(x)
@@ -241,9 +244,7 @@ class Reading:
             known[node] = self._operated(node, inputs)
         return known[root] if root in known else self.values[root]
 
-    def cotangents(
-        self, seed: Paper, toward: Collection[Node], arrived: Any
-    ) -> dict[Node, Paper]:
+    def cotangents(self, seed: Paper, toward: Collection[Node], arrived: Any) -> dict[Node, Paper]:
         """The cotangent of every node that leads to one of `toward`. `arrived(node, g)` may put an
         atom in its place before it is handed on."""
         within = set(toward)
@@ -282,5 +283,3 @@ def _look(symbol: Symbol, data: Any) -> None:
                 symbol.sums[axis] = 1
                 row = f"{one}ᵀ {name} = {one}ᵀ" if data.ndim == 2 else f"{one}ᵀ {name} = 1"
                 symbol.observed[axis] = row if axis == 0 else f"{name} {one} = {one}"
-
-

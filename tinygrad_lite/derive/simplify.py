@@ -7,10 +7,11 @@ from itertools import permutations
 from math import prod
 from time import monotonic
 
-from .algebra import Power, add, content, multiply, opened, rebuilt, rename, total
+from .algebra import add, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
-from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, factors, intern, terms
+from .parts import Power, content, factors, terms
+from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
 
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
 _TERMS = 64  # more are not expanded to
@@ -207,7 +208,10 @@ def _spread(e: Expr) -> int:
     if e.kind == SUM:
         return _spread(e.args[0])
     if e.kind == MUL:
-        return prod(_spread(b) ** x if x == int(x) and x > 0 else 1 for b, x in zip(e.args, e.head, strict=True))
+        return prod(
+            _spread(b) ** x if x == int(x) and x > 0 else 1
+            for b, x in zip(e.args, e.head, strict=True)
+        )
     return 1
 
 

@@ -16,9 +16,10 @@ from .cotangents import substituted
 from .matrices import NoMatrix
 from .measure import cost
 from .paper import Paper, length
+from .parts import is_zero, number
 from .printer import Printer
 from .records import Formula
-from .terms import Expr, Ix, Symbol, index, is_zero, number
+from .terms import Expr, Ix, Symbol, index
 from .work import Work
 
 Rewrite = Callable[[Paper], Paper]
@@ -107,6 +108,9 @@ class Line:
     cotangent: Shown
     value: Shown | None
     parts: tuple[Part, ...]
+
+    def __repr__(self) -> str:
+        return f"<step {self.name} {self.definition.shape}>"
 
 
 class Finder:
@@ -215,7 +219,7 @@ class Finder:
 def moved(J: Paper, name: str) -> Expr:
     """J dx, given a Jacobian whose last axes, those on paper, are those of x."""
     own = [i for i in J.axes if i is not None]
-    symbol = Symbol(f"d {name}", J.shape, _places(J))
+    symbol = Symbol(f"d:{name}", J.shape, _places(J))
     symbol.sizes = tuple(i.size.root() for i in own if i.size is not None)
     return total(own, multiply([(J.expr, 1), (atom(symbol, own), 1)]))
 

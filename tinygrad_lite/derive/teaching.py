@@ -77,7 +77,7 @@ class Teacher:
         if self.gradients is None:
             return []
         rows = [Row("", "", f"{self.style.name(line.name)} = {_numbers(line.node.data)}")]
-        if line.node in self.gradients:
+        if line.node in self.gradients and line is not self.lines[0]:
             g = _numbers(self.gradients[line.node])
             rows.append(Row("", "", f"{self.partial(line.name)} = {g}"))
         return rows
@@ -110,7 +110,7 @@ class Teacher:
 
     def _laws(self, part: Part) -> list[str]:
         t = part.differential.tree
-        found = laws(t, f"d {part.name}", part.differential.axes) if t is not None else []
+        found = laws(t, f"d:{part.name}", part.differential.axes) if t is not None else []
         return [law.text if self.style is UNICODE else law.latex for law in found]
 
     # --- pieces
@@ -119,7 +119,7 @@ class Teacher:
         return Mathematics(self.style)
 
     def _d(self, name: str) -> str:
-        return self.style.name(f"d {name}")
+        return self.style.name(f"d:{name}")
 
     def partial(self, name: str) -> str:
         """∂E/∂name."""

@@ -14,18 +14,19 @@ import numpy as np
 from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.replay import replay
-from .constants import Constants
 from ..graph.context import enable_grad
 from ..graph.node import Array, Node, topological_order
 from ..notation.names import latex_name, unicode_name
 from .algebra import delta, multiply
+from .constants import Constants
 from .cotangents import Cotangents
 from .paper import Paper
+from .parts import number
 from .printer import Printer, derivative, symbols_in
 from .read import Graph, Reading
 from .records import Checked, Formula
 from .simplify import Simplifier
-from .terms import Expr, Ix, Size, Symbol, Table, index, number, table
+from .terms import Expr, Ix, Size, Symbol, Table, index, table
 from .verify import REDRAWS, Laboratory, Trial, agrees, run
 
 
@@ -109,7 +110,11 @@ class Work:
     @cached_property
     def user_symbols(self) -> list[Symbol]:
         """The symbols whose arrays the user has."""
-        return [s for s in self.reading.symbols.values() if s not in self.reading.defined or not s.invented]
+        return [
+            s
+            for s in self.reading.symbols.values()
+            if s not in self.reading.defined or not s.invented
+        ]
 
     def source(self, s: Symbol) -> Any:
         """The user's node of a symbol, or the id of the constant array."""
@@ -132,7 +137,9 @@ class Work:
         units = [(delta(o, i), 1) for o, i in zip(out, own, strict=True)]
         return Paper(multiply(units), axes), out
 
-    def _swept(self, simplifier: Simplifier, *, named: bool) -> tuple[Cotangents, dict[Node, Paper], list[Ix]]:
+    def _swept(
+        self, simplifier: Simplifier, *, named: bool
+    ) -> tuple[Cotangents, dict[Node, Paper], list[Ix]]:
         seed, out = self._seed()
         kept = self.kept if self.scalar else ()
         cotangents = Cotangents(self.reading, simplifier, named and self.scalar, kept)
@@ -143,23 +150,30 @@ class Work:
         with self.table:
             self.cotangents, found, out = self._swept(self.simplifier, named=True)
             self.found = found
-            answers: list[Answer | None] = []
-            for k, x in enumerate(self.xs):
-                answers.append(self._answer(k, x, found[x], out))
+            pairs = [(k, x, found[x], out) for k, x in enumerate(self.xs)]
+            answers = [self._answer(*pair) for pair in pairs]
+            shared = {w.code for a in answers if a is not None for w in a.where}
+            if shared:  # a definition that another formula needs is used by all
+                answers = [
+                    self._answer(*p, shared) or a for p, a in zip(pairs, answers, strict=True)
+                ]
             if None in answers:
                 return self._plainly(answers)
             return [a for a in answers if a is not None]
 
-    def _answer(self, k: int, x: Node, g: Paper, out: list[Ix]) -> Answer | None:
+    def _answer(
+        self, k: int, x: Node, g: Paper, out: list[Ix], shared: Collection[str] = ()
+    ) -> Answer | None:
+        """The first form that holds: written out, with definitions, and as the rules gave it.
+        With `shared`, one that uses these definitions and no others."""
         e = self.cotangents.shortened(g.expr)
-        candidates = [e]
-        whole = self.cotangents.whole(e)
-        if whole is not None and whole is not e:
-            candidates.insert(0, whole)
-        if g.expr not in candidates:
-            candidates.append(g.expr)
+        whole = None if shared else self.cotangents.whole(e)
+        candidates = dict.fromkeys([e if whole is None else whole, e, g.expr])
         for expr in candidates:
             answer = self._written(k, Paper(expr, (*self._out_axes(out), *g.axes)), self.cotangents)
+            used = {w.code for w in answer.where}
+            if shared and not (used and used <= set(shared)):
+                return None
             if self._holds(answer, k):
                 return answer
         return None
@@ -179,12 +193,18 @@ class Work:
         for k, (x, answer) in enumerate(zip(self.xs, answers, strict=True)):
             if answer is None:
                 g = found[x]
-                answer = self._written(k, Paper(g.expr, (*self._out_axes(out), *g.axes)), cotangents)
+                answer = self._written(
+                    k, Paper(g.expr, (*self._out_axes(out), *g.axes)), cotangents
+                )
                 name = answer.formula.name
                 if self._holds(answer, k):
-                    self.notes[f"{name}: as the rules gave it; shorter forms failed the check"] = None
+                    self.notes[f"{name}: as the rules gave it; shorter forms failed the check"] = (
+                        None
+                    )
                 else:
-                    answer = Answer(replace(answer.formula, text="…", latex=r"\ldots", numpy="", index="…"), ())
+                    answer = Answer(
+                        replace(answer.formula, text="…", latex=r"\ldots", numpy="", index="…"), ()
+                    )
                     self.notes[f"{name}: no formula passed the check"] = None
             done.append(answer)
         return done
@@ -241,10 +261,13 @@ class Work:
     def definition(self, s: Symbol, value: Paper) -> Formula:
         """The formula of what a symbol stands for."""
         text, code = self.printer.name(s)
-        names = unicode_name(text), latex_name(text)
+        return replace(self.formula(text, value), code=code)
+
+    def formula(self, name: str, value: Paper) -> Formula:
+        """The formula of an array that is called `name`."""
         sizes = [self.printer.size(i.size).code if i is not None else "1" for i in value.axes]  # type: ignore[arg-type]
-        formula = self.printer.formula(names, value, f"({', '.join(sizes)},)")
-        return replace(formula, code=code)
+        names = unicode_name(name), latex_name(name)
+        return self.printer.formula(names, value, f"({''.join(f'{n}, ' for n in sizes)})")
 
     # --- checks
 
@@ -259,7 +282,9 @@ class Work:
             self.constants,
             self._sizes,
             self.request.order,
-            frozenset(s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())),
+            frozenset(
+                s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())
+            ),
         )
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
@@ -288,13 +313,27 @@ class Work:
         try:
             execute = Program(answer.formula, answer.where, self.printer)
             good = all(self._agrees(execute, t, k) for t in self.trials)
-        except (SyntaxError, ValueError, TypeError, IndexError, NameError, np.linalg.LinAlgError, ZeroDivisionError, AttributeError):
+        except (
+            SyntaxError,
+            ValueError,
+            TypeError,
+            IndexError,
+            NameError,
+            np.linalg.LinAlgError,
+            ZeroDivisionError,
+            AttributeError,
+        ):
             return False
         if good:
             name = answer.formula.name
-            for trial, words in ((self.resized, "at these sizes"), (self.zeroed, "where no entry is 0")):
+            for trial, words in (
+                (self.resized, "at these sizes"),
+                (self.zeroed, "where no entry is 0"),
+            ):
                 try:
-                    held = trial is not None and self._agrees(execute, trial, k, finite=trial is self.zeroed)
+                    held = trial is not None and self._agrees(
+                        execute, trial, k, finite=trial is self.zeroed
+                    )
                 except Exception:
                     held = False
                 if not held and not (trial is None and words != "at these sizes"):
@@ -340,5 +379,3 @@ def _gradient(y: Node, x: Node) -> Node:
         one.name = "one"
         found = sweep(y, one, record=True, toward=[x]).get(x)
     return found if isinstance(found, Node) else ops.zeros_like(x)  # type: ignore[return-value]
-
-

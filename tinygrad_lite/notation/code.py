@@ -45,7 +45,9 @@ def filled(template: str, *holes: ast.expr) -> ast.expr:
         parsed = _parsed(template.format(*names, inputs=", ".join(names)))
     except (SyntaxError, IndexError, KeyError):
         raise NoCode(template) from None
-    return _Fill(dict(zip(names, holes, strict=True))).visit(ast.parse(ast.unparse(parsed), mode="eval").body)  # type: ignore[no-any-return]
+    return _Fill(dict(zip(names, holes, strict=True))).visit(
+        ast.parse(ast.unparse(parsed), mode="eval").body
+    )  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=512)
@@ -103,7 +105,9 @@ def _as(piece: Piece, wanted: Sequence[Axis], *, exact: bool = True) -> ast.expr
     if own != order:
         if sorted(map(id, own)) != sorted(map(id, order)):
             raise NoCode("an axis is missing")
-        turn = ".T" if len(own) == 2 else f".transpose({', '.join(str(own.index(i)) for i in order)})"
+        turn = (
+            ".T" if len(own) == 2 else f".transpose({', '.join(str(own.index(i)) for i in order)})"
+        )
         found = filled("{0}" + turn, found)
     places_ = ["None" if i is None else ":" for i in wanted]
     while not exact and places_ and places_[0] == "None":
@@ -287,7 +291,9 @@ def _inverse(t: Tree) -> Piece:
 
 def _softmax(t: Tree) -> Piece:
     found = _piece(t.args[0])
-    return Piece(filled(f"softmax({{0}}, axis={found.axes.index(t.value)})", found.code), found.axes)
+    return Piece(
+        filled(f"softmax({{0}}, axis={found.axes.index(t.value)})", found.code), found.axes
+    )
 
 
 def _einsum(t: Tree) -> Piece:
@@ -296,11 +302,11 @@ def _einsum(t: Tree) -> Piece:
     for axes in (*(p.axes for p in pieces), t.axes):
         for i in axes:
             letters.setdefault(i, "ijklmnopqrstuvwxyzabcdefgh"[len(letters)])
-    operands = [
-        "".join(letters[i] for i in p.axes) for p in pieces
-    ]
+    operands = ["".join(letters[i] for i in p.axes) for p in pieces]
     subscripts = f"{','.join(operands)}->{''.join(letters[i] for i in t.axes)}"
-    return Piece(filled(f"np.einsum({subscripts!r}, {{inputs}})", *(p.code for p in pieces)), t.axes)
+    return Piece(
+        filled(f"np.einsum({subscripts!r}, {{inputs}})", *(p.code for p in pieces)), t.axes
+    )
 
 
 def _entry(t: Tree) -> Piece:

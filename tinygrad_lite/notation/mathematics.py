@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ class Style:
     ones: str
     minus: str
     identity: str
-    delta: str
+    delta: Callable[[str], str]
     sigma: str
     trace: str
     diagonal: str
@@ -62,7 +62,7 @@ UNICODE = Style(
     ones="𝟏",
     minus="−",
     identity="I",
-    delta="δ",
+    delta=lambda letters: "δ" + subscripts(letters),
     sigma="Σ",
     trace="tr",
     diagonal="Diag",
@@ -84,7 +84,7 @@ LATEX = Style(
     ones=r"\mathbf{1}",
     minus="-",
     identity="I",
-    delta=r"\delta",
+    delta=lambda letters: rf"\delta_{{{letters}}}",
     sigma=r"\sum",
     trace=r"\operatorname{tr}",
     diagonal=r"\operatorname{Diag}",
@@ -92,6 +92,12 @@ LATEX = Style(
     softmax=r"\operatorname{softmax}",
     mask=r"\mathbf{{1}}[{0}]",
     latex=True,
+)
+
+BRACKETS = replace(  # as code has it: W[j,k]
+    UNICODE,
+    subscript=lambda letters: f"[{','.join(letters)}]",
+    delta=lambda letters: f"[{'='.join(letters)}]",
 )
 
 
@@ -150,11 +156,14 @@ class Mathematics:
     def _size(self, t: Tree) -> Written:
         return Written(t.value.text, ATOM)
 
+    def _ones(self, t: Tree) -> Written:
+        return Written(self.style.ones, ATOM)
+
     def _one_at(self, t: Tree) -> Written:
         letters = [str(i) for i in t.axes if isinstance(i, (str, int))]
         if not letters:
             return Written(self.style.identity, ATOM)
-        return Written(self.style.delta + self.style.subscript("".join(letters)), ATOM)
+        return Written(self.style.delta("".join(letters)), ATOM)
 
     # --- sums and products
 
@@ -167,7 +176,7 @@ class Mathematics:
             sign = f"{self.style.minus}" if c < 0 else "+"
             term = self._scaled(abs(c), x, t.axes)
             if ones and not x.axes:
-                term = (ones if term == "1" else f"{term} {ones}")
+                term = ones if term == "1" else f"{term} {ones}"
             body += f" {sign} {term}" if body else term if c > 0 else sign + term
         several = len(t.args) > 1 or t.value[0] < 0
         return Written(body, SUM if several else ENTRYWISE)
@@ -178,17 +187,9 @@ class Mathematics:
         found = self._repeated(x, axes)
         if c == 1:
             return self._at(found, ENTRYWISE)
-        if isinstance(c, Fraction) and c.denominator != 1 and self._is_scalar(x):
-            up = self._at(found, CHAIN)
-            return self._over(up if c.numerator == 1 else f"{c.numerator} {up}", str(c.denominator))
         one = self.write(tree.number(c))
-        return f"{self._at(one, CHAIN)} {self._at(found, CHAIN if x.kind != tree.PRODUCT else ENTRYWISE)}"
-
-    def _is_scalar(self, x: Tree) -> bool:
-        return not x.axes
-
-    def _over(self, up: str, down: str) -> str:
-        return self.style.fraction(up, down) if self.style.fraction else f"{up} / {down}"
+        binds = CHAIN if x.kind != tree.PRODUCT or not x.axes else ENTRYWISE
+        return f"{one.body} {self._at(found, binds)}"
 
     def full(self, x: Tree, axes: tree.Axes) -> Written:
         """A tree that is repeated along those of `axes` that it lacks, as 𝟏 says."""
@@ -310,7 +311,9 @@ class Mathematics:
 
     def _transposed(self, t: Tree) -> str:
         if t.kind == tree.INVERSE:
-            return self.style.power(self.at(t.args[0], ATOM), "-" + ("\\top" if self.style.latex else "ᵀ"))
+            return self.style.power(
+                self.at(t.args[0], ATOM), "-" + ("\\top" if self.style.latex else "ᵀ")
+            )
         body = self.at(t, ATOM)
         return (f"{{{body}}}" if self.style.latex else body) + self.style.transpose
 

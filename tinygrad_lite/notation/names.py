@@ -7,7 +7,37 @@ from functools import lru_cache
 
 _GREEK = dict(
     zip(
-        ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "lam", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega"],
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "kappa",
+            "lambda",
+            "lam",
+            "mu",
+            "nu",
+            "xi",
+            "rho",
+            "sigma",
+            "tau",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+            "Gamma",
+            "Delta",
+            "Theta",
+            "Lambda",
+            "Sigma",
+            "Phi",
+            "Psi",
+            "Omega",
+        ],
         "αβγδεζηθκλλμνξρστφχψωΓΔΘΛΣΦΨΩ",
         strict=True,
     )
@@ -21,8 +51,8 @@ _PARTS = re.compile(r"([A-Za-z]+?|[α-ωΑ-Ω])_?(\d*)(_hat)?")
 
 @lru_cache(maxsize=1024)
 def unicode_name(name: str) -> str:
-    """`mu` is μ, `W1` is W₁, `y_hat` is ŷ, `delta_z1` is δ_z₁."""
-    if name.startswith("d "):  # a differential
+    """`mu` is μ, `W1` is W₁, `y_hat` is ŷ, `delta_z1` is δ_z₁, `d:x` (a differential) dx."""
+    if name.startswith("d:"):
         return "d" + unicode_name(name[2:])
     if name.startswith(("delta_", "δ_")):
         return "δ_" + unicode_name(name.partition("_")[2])
@@ -37,7 +67,7 @@ def unicode_name(name: str) -> str:
 @lru_cache(maxsize=1024)
 def latex_name(name: str) -> str:
     """`y_hat` is \\hat{y}, `W1` is W_1, `dlogits` upright."""
-    if name.startswith("d "):
+    if name.startswith("d:"):
         return r"\mathrm{d}" + latex_name(name[2:])
     if name.startswith(("delta_", "δ_")):
         return r"\delta_{" + latex_name(name.partition("_")[2]) + "}"

@@ -24,6 +24,7 @@ OUTER = "outer"  # u vᵀ
 DOT = "dot"  # uᵀ v, of matrices tr(Aᵀ B)
 TOTAL = "total"  # the axis that args[0] is summed over
 TRANSPOSE = "transpose"
+ONES = "ones"  # a vector of ones
 DIAGONAL = "diagonal"  # of a matrix
 SPREAD = "spread"  # the matrix with a vector on its diagonal
 INVERSE = "inverse"
@@ -102,7 +103,8 @@ def turned(t: Tree) -> Tree:
         inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
         if t.kind == SUM:  # A + Aᵀ, not Aᵀ + A
             pairs = sorted(
-                zip(inside.args, t.value, strict=True), key=lambda p: (p[1] < 0, p[0].kind == TRANSPOSE)
+                zip(inside.args, t.value, strict=True),
+                key=lambda p: (p[1] < 0, p[0].kind == TRANSPOSE),
             )
             inside = Tree(SUM, tuple(x for x, _ in pairs), axes, tuple(c for _, c in pairs))
         if transposes(inside) <= transposes(t):
@@ -128,13 +130,36 @@ def _negated(t: Tree) -> Tree | None:
         if len({c > 0 for _, c in pairs}) < 2:
             return None
         return Tree(SUM, tuple(x for x, _ in pairs), t.axes, tuple(-c for _, c in pairs))
-    if t.kind not in (PRODUCT, MATMUL, OUTER, DOT, TOTAL, TRANSPOSE, SPREAD) or len(set(t.args)) < len(t.args):
+    if t.kind not in (PRODUCT, MATMUL, OUTER, DOT, TOTAL, TRANSPOSE, SPREAD) or len(
+        set(t.args)
+    ) < len(t.args):
         return None
     for k, x in enumerate(t.args):
         flipped = _negated(x) if t.kind != PRODUCT or t.value[k] in (1, -1) else None
         if flipped is not None:
             return Tree(t.kind, (*t.args[:k], flipped, *t.args[k + 1 :]), t.axes, t.value)
     return None
+
+
+def repeated(t: Tree, axes: Sequence[Hashable]) -> Tree:
+    """A number or vector as the vector or matrix that repeats it."""
+    if len(t.axes) >= len(axes):
+        return t
+    if len(axes) == 2 and t.axes:
+        parts = tuple(t if i in t.axes else Tree(ONES, (), (i,)) for i in axes)
+        return Tree(OUTER, parts, tuple(axes))
+    ones = Tree(ONES, (), tuple(axes[:1]))
+    if len(axes) == 2:
+        ones = Tree(OUTER, (ones, Tree(ONES, (), tuple(axes[1:]))), tuple(axes))
+    if t.kind == NUMBER:
+        return (
+            ones
+            if t.value == 1
+            else t
+            if not t.value
+            else Tree(SUM, (ones,), ones.axes, (t.value,))
+        )
+    return Tree(PRODUCT, (t, ones), ones.axes, (1, 1))
 
 
 def along(t: Tree, axes: Sequence[Hashable]) -> Tree:
