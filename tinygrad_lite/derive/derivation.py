@@ -170,6 +170,7 @@ def derive(
     layout: Layout = "denominator",
     facts: Collection[str] = (),
     budget: float = 5.0,
+    names: Mapping[str, Any] | None = None,
 ) -> Derivation:
     """The derivative of y by each variable as a formula: see `Derivation`."""
     _refuse(y, variables)
@@ -178,19 +179,22 @@ def derive(
     wanted = variables[:1] if order == 2 else variables
     live = tuple(x for x in wanted if x in reached and not x.constant)
     constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
-    names = name_all([*reached, *constants, *variables])
+    known = name_all([*reached, *constants, *variables])
+    for name, value in (names or {}).items():
+        if isinstance(value, (Node, np.ndarray)):
+            known.setdefault(id(value), name)
     notes: dict[str, None] = {}
     answers: dict[Node, Answer] = {}
     work = None
     if live:
         work = Work(
-            Request(y, live, order, names, arrays(), keep, inline, layout == "numerator", budget)
+            Request(y, live, order, known, arrays(), keep, inline, layout == "numerator", budget)
         )
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
     for x in wanted:
         if x not in answers:
-            answers[x] = _zero(y, x, names)
+            answers[x] = _zero(y, x, known)
             notes[errors.why_unreached(y, x)] = None
     where = {w.code: w for a in answers.values() for w in a.where}
     return Derivation(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from .algebra import Power, add, atom, delta, multiply, rebuilt, rename, total
 from .paper import Paper
+from .parts import terms
 from .records import Formula
 from .simplify import expand
-from .parts import terms
 from .steps import written
 from .terms import ADD, ATOM, MUL, NUM, Expr, Ix, Number, Symbol, index
 from .work import Answer, Work

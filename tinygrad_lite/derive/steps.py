@@ -3,11 +3,15 @@ inputs, and what it hands to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from ..backprop.flow import flow
+import numpy as np
+
+from ..backprop.chain import contribution
+from ..backprop.flow import flow, sweep
 from ..graph.node import Node
 from ..notation.tree import Tree, along
 from .algebra import atom, delta, multiply, total
@@ -17,10 +21,11 @@ from .matrices import NoMatrix
 from .measure import cost
 from .paper import Paper, length
 from .parts import is_zero, number
-from .printer import Printer
+from .printer import Printer, symbols_in
 from .records import Formula
 from .terms import Expr, Ix, Symbol, index
-from .work import Work
+from .verify import agrees
+from .work import Program, Work
 
 Rewrite = Callable[[Paper], Paper]
 
@@ -30,6 +35,7 @@ def unchanged(paper: Paper) -> Paper:
     return paper
 
 
+TOLERANCE = 1e-9
 SHORT = 4.0  # a cotangent that costs no more is written out where it is used
 
 
@@ -88,13 +94,15 @@ def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
 @dataclass(frozen=True)
 class Part:
     """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
-    adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x."""
+    adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. `held` says that
+    both were executed and are what the rules give."""
 
     x: Node
     name: str
     differential: Shown
     pulled: Shown
     jacobian: Shown
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,12 @@ class Finder:
         self.within = _leading_to(self.graph.order, set(work.xs))
         self.place = {node: k for k, node in enumerate(self.graph.order)}
         values = self.cotangents.values
+        self.best = work.simplifier.best
+        self.gradients: Mapping[Node, Any] = {}
+        if work.scalar:
+            self.gradients = sweep(self.graph.root, np.ones(self.graph.root.shape))
+        self.known = {s: x.data for x, s in self.reading.symbols.items() if isinstance(x, Node)}
+        self.known |= {s: self.gradients[x] for x, s in self.cotangents.symbols.items()}
         self.inlined = {s: v for s, v in values.items() if cost(v.expr) <= SHORT}
 
     def lines(self) -> Iterator[Line]:
@@ -158,7 +172,7 @@ class Finder:
     def _used(self, paper: Paper) -> Paper:
         """The same with short cotangents written out."""
         found = substituted(paper.expr, self.inlined)
-        return Paper(self.work.simplifier.best(found), paper.axes)
+        return Paper(self.best(found), paper.axes)
 
     def _cotangent(self, node: Node) -> Paper:
         """∂E/∂y as it is used: 1 at the root."""
@@ -177,31 +191,61 @@ class Finder:
         unit = Paper(multiply([(delta(o, i), 1) for o, i in pairs]), axes)
         g = self._cotangent(node).on(out)
         over = [o for o in out if o is not None]
-        for x, J in self._swept(node, unit).items():
-            if is_zero(self.work.simplifier.best(J.expr)):
+        region = self._region(node)
+        for x, J in self._swept(node, unit, region).items():
+            J = Paper(self.best(J.expr), J.axes)
+            if is_zero(J.expr):
                 continue
-            pulled = total(over, multiply([(J.expr, 1), (g, 1)]))
-            best = self.work.simplifier.best
-            yield Part(
-                x,
-                self.name(x),
-                self._shown(self.rewrite(Paper(best(moved(J, self.name(x))), out))),
-                self._shown(self.rewrite(Paper(best(pulled), J.axes))),
-                Shown(Paper(best(J.expr), (*out, *J.axes)), self.printer, len(over)),
-            )
+            differential = Paper(moved(J, self.name(x)), out)
+            pulled = Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes)
+            short = [Paper(self.best(paper.expr), paper.axes) for paper in (differential, pulled)]
+            held = self._holds(node, x, region, *short)
+            if not held:
+                short = [differential, pulled]
+                held = self._holds(node, x, region, *short)
+            shown = (self._shown(self.rewrite(paper)) for paper in short)
+            jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))
+            yield Part(x, self.name(x), *shown, jacobian, held)
 
-    def _swept(self, node: Node, seed: Paper) -> Mapping[Node, Paper]:
-        """What `node` hands to the named nodes that it is made of, through those without names."""
+    def _holds(
+        self, node: Node, x: Node, region: Sequence[Node], differential: Paper, pulled: Paper
+    ) -> bool:
+        """Whether both are what the rules give, at the recorded data: G : dy = P : dx."""
+        rng = np.random.default_rng(0)
+        root = node is self.graph.root
+        g = rng.normal(size=node.shape) if root else self.gradients[node]
+        expected = np.asarray(flow(region, {node: g}, contribution, within={*region, x})[x])
+        dx = rng.normal(size=x.shape)
+        values = {**self.work.trials[0].values, **self.known}
+        d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.name(x)}"}
+        try:
+            with np.errstate(all="ignore"):
+                dy = Program(self._shown(differential).formula, (), self.printer)({**values, **d})
+                P = Program(self._shown(pulled).formula, (), self.printer)(values)
+        except Exception:
+            return False
+        if np.shape(dy) != tuple(node.shape):
+            return False
+        both = np.array([np.sum(g * dy), np.sum(expected * dx)])
+        size = np.sum(np.abs(g * dy)) + np.sum(np.abs(expected * dx))
+        same = bool(abs(both[0] - both[1]) <= TOLERANCE * size)
+        return same and (root or agrees(P, expected))
+
+    def _region(self, node: Node) -> list[Node]:
+        """A named node and the unnamed ones that it is made of, consumers first."""
         between, found = [node], {node}
         for y in between:
             for x in y.parents():
-                if x in self.within and x not in found:
+                if x in self.within and x not in found and x not in self.reading.symbols:
                     found.add(x)
-                    if x not in self.reading.symbols:
-                        between.append(x)
-        order = sorted(between, key=self.place.__getitem__)
-        swept = flow(order, {node: seed}, self.reading.handed, within=found)
-        return {x: swept[x] for x in self._inputs(node) if x in swept}
+                    between.append(x)
+        return sorted(between, key=self.place.__getitem__)
+
+    def _swept(self, node: Node, seed: Paper, region: Sequence[Node]) -> Mapping[Node, Paper]:
+        """What `node` hands to the named nodes that it is made of, through those without names."""
+        inputs = self._inputs(node)
+        swept = flow(region, {node: seed}, self.reading.handed, within={*region, *inputs})
+        return {x: swept[x] for x in inputs if x in swept}
 
     def _inputs(self, node: Node) -> list[Node]:
         """The named nodes that `node` is made of, as they stand in its definition."""

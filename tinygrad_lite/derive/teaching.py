@@ -109,6 +109,8 @@ class Teacher:
         return self.product(part.pulled, moved, part.pulled.shape)
 
     def _laws(self, part: Part) -> list[str]:
+        if not part.held:
+            return [self._words("not executed")]
         t = part.differential.tree
         found = laws(t, f"d:{part.name}", part.differential.axes) if t is not None else []
         return [law.text if self.style is UNICODE else law.latex for law in found]
