@@ -79,15 +79,14 @@ class Lesson:
         found = text_of(self.rows(UNICODE))
         if len(self.lines) == MOST:
             found.append("… and more steps, which are not written out")
+        several = len(self.formulas) > 1
+        found += [f"    {w.code} = {w.numpy}" for w in self.where] if several else []
         found += [line for f in self.formulas for line in self._closed(f)]
         found += [f"    where {w}" for w in self.where if not self._told(w)]
-        found += [f"    {w.code} = {w.numpy}" for w in self.where] if len(self.formulas) > 1 else []
-        found += self.numpy.splitlines() if len(self.formulas) == 1 else []
+        found += self.numpy.splitlines() if not several else []
         last = [str(self.checked)] if self.checked.sizes else []
-        jacobians = self.jacobians(UNICODE) if self.work is not None and self.work.scalar else []
-        if len(jacobians) == 1:
-            last, jacobians = [_GAP.join([*last, *jacobians])], []
-        return "\n".join([*found, *last, *self.said, *jacobians, *self.explanations()])
+        found += [_GAP.join([*last, *([] if several else self.jacobians(UNICODE))])]
+        return "\n".join([*found, *self.said, *self.explanations()])
 
     def _closed(self, f: Formula) -> list[str]:
         """A formula with its index form; of several, with its code."""
@@ -182,7 +181,7 @@ class Lesson:
 
     def jacobians(self, style: Style) -> list[str]:
         """∂v/∂W entry by entry, of the steps that W itself is in."""
-        if self.work is None:
+        if self.work is None or not self.work.scalar:
             return []
         with self.work.table:
             return [

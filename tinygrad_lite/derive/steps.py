@@ -36,7 +36,7 @@ def unchanged(paper: Paper) -> Paper:
 
 
 TOLERANCE = 1e-9
-SHORT = 4.0  # a cotangent that costs no more is written out where it is used
+SHORT = 2.5  # a cotangent that costs no more is written out where it is used
 
 
 @dataclass(frozen=True)
