@@ -1,6 +1,6 @@
 """How long pictures take: `python benchmarks/draw.py` prints medians.
 
-Multilayer perceptrons of Values, each neuron a scope, drawn node by node with each layout engine
+Multilayer perceptrons of Values, each neuron a scope, drawn node by node
 (flat, and with scopes as clusters), and the summary of a graph of 100,000 nodes.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import tinygrad_lite as tg
 from tinygrad_lite.draw import collapse, draw
 from tinygrad_lite.draw.build import build_scene
-from tinygrad_lite.draw.layout import ENGINES, LayoutFailed
+from tinygrad_lite.draw.layout import lay_out
 from tinygrad_lite.draw.scene import Scene
 from tinygrad_lite.draw.svg import render
 from tinygrad_lite.graph.node import topological_order
@@ -61,10 +61,10 @@ def median(run: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def engines(scoped: bool, repeats: int) -> None:
+def layouts(scoped: bool, repeats: int) -> None:
     limit, collapse.LIMIT = collapse.LIMIT, 10_000  # more than `draw` ever shows node by node
-    print(f"\nseconds per layout, {'scopes as clusters' if scoped else 'flat'}")
-    print(f"{'nodes':>7} {'scene':>8} {'svg':>8}" + "".join(f" {name:>8}" for name in ENGINES))
+    print(f"\nseconds, {'scopes as clusters' if scoped else 'flat'}")
+    print(f"{'nodes':>7} {'scene':>8} {'layout':>8} {'svg':>8}")
     for sizes in SIZES.values():
         root = perceptron(sizes, scoped=scoped)
         n = len(topological_order(root))
@@ -73,17 +73,13 @@ def engines(scoped: bool, repeats: int) -> None:
             return build_scene(root, {}, max_nodes=n, depth=9)
 
         made = scene()
-        laid = ENGINES["layered"](made)
-        row = [median(scene, repeats), median(lambda laid=laid: render(laid), repeats)]
-        cells = [f"{seconds:8.3f}" for seconds in row]
-        for place in ENGINES.values():
-            try:
-                place(made)  # the first run compiles
-                seconds = median(lambda place=place, made=made: place(made), repeats)
-                cells.append(f"{seconds:8.3f}")
-            except LayoutFailed as error:
-                cells.append(f"{str(error).split(':')[0][:8]:>8}")
-        print(f"{n:7,} " + " ".join(cells), flush=True)
+        laid = lay_out(made, "right")
+        row = [
+            median(scene, repeats),
+            median(lambda made=made: lay_out(made, "right"), repeats),
+            median(lambda laid=laid: render(laid), repeats),
+        ]
+        print(f"{n:7,} " + " ".join(f"{seconds:8.3f}" for seconds in row), flush=True)
     collapse.LIMIT = limit
 
 
@@ -113,6 +109,6 @@ if __name__ == "__main__":
         f"Python {platform.python_version()}, {os.cpu_count()} cores, "
         f"load {os.getloadavg()[0]:.1f}; medians of {options.repeats}"
     )
-    engines(False, options.repeats)
-    engines(True, options.repeats)
+    layouts(False, options.repeats)
+    layouts(True, options.repeats)
     summaries(options.repeats)

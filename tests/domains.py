@@ -1,8 +1,6 @@
 """The domain table: one line per op, with the inputs and settings that its rules are tested on.
 
-`tests/test_rules.py` runs over it and fails when an op of the registry has no line. A draw makes
-one input: `draw(rng, shape)`. Draws stay away from kinks and poles by more than a finite-difference
-stencil is wide; what happens *at* them is stated in the ops' docstrings and tested by value.
+`tests/test_rules.py` runs over it and fails when an op of the registry has no line.
 """
 
 from __future__ import annotations
@@ -12,9 +10,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-
-Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
-Shape = tuple[int, ...]
+from draws import (
+    Draw,
+    Shape,
+    apart,
+    definite,
+    diagonalisable,
+    integers,
+    mask,
+    of_full_rank,
+    real,
+    regular,
+    singular,
+    spread_out,
+    with_zeros,
+)
 
 
 @dataclass(frozen=True)
@@ -44,65 +54,6 @@ class Domain:
             array.setflags(write=False)
             arrays.append(array)
         return arrays
-
-
-# --- draws
-
-
-def real(low: float, high: float, *, away: tuple[float, ...] = (), gap: float = 0.05) -> Draw:
-    """Uniform in (low, high), at least `gap` away from the given points."""
-
-    def draw(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-        x = np.asarray(rng.uniform(low, high, shape))
-        for point in away:
-            near = np.abs(x - point) < gap
-            x = np.where(near, point + np.where(x < point, -gap, gap), x)
-        return x
-
-    return draw
-
-
-def apart(offset: float = 0.0) -> Draw:
-    """Distinct entries at least 0.1 apart; draws with offsets 0 and 0.5 never tie either."""
-
-    def draw(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-        n = int(np.prod(shape))
-        places = rng.permutation(n) - n // 2 + offset
-        return 0.4 * (places + rng.uniform(-0.1, 0.1, n)).reshape(shape)
-
-    return draw
-
-
-def with_zeros(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Every third entry exactly 0."""
-    x = real(0.5, 2)(rng, shape)
-    return np.where(np.arange(x.size).reshape(shape) % 3 == 1, 0.0, x)
-
-
-def regular(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Matrices that are far from singular, not symmetric."""
-    return rng.normal(size=shape) + 3 * np.eye(shape[-1])
-
-
-def singular(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Matrices whose last row is 0 and the determinant exactly so."""
-    return rng.normal(size=shape) * (np.arange(shape[-2]) < shape[-2] - 1)[:, None]
-
-
-def definite(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Symmetric positive definite matrices."""
-    A = rng.normal(size=shape)
-    return A @ np.swapaxes(A, -1, -2) + 2 * np.eye(shape[-1])
-
-
-def mask(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Booleans: not differentiated."""
-    return rng.random(shape) < 0.5
-
-
-def integers(low: int, high: int) -> Draw:
-    """Integers from `low` up to and without `high`: not differentiated."""
-    return lambda rng, shape: rng.integers(low, high, shape, dtype=np.int8)
 
 
 # --- cases
@@ -157,6 +108,14 @@ PRODUCTS = (
     on((5, 1, 2, 3), (4, 3, 2)),
     on((0, 3), (3, 2)),
     on((2, 0), (0, 3)),
+)
+EMPTY_SQUARE = (on((0, 0)), on((2, 0, 0)))
+TALL = (on((3, 3)), on((4, 2)), on((2, 4, 3)), on((3, 0)))
+WIDE = (*TALL, on((2, 4)), on((2, 2, 3)), on((0, 3)))
+LENGTHS = tuple(
+    on(s, ord=p, **rest)
+    for p in (1, 3, 2.5, 0.5, -1, np.inf, -np.inf, 0)
+    for s, rest in [((4,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "keepdims": True})]
 )
 SYSTEMS = (on((3, 3), (3,)), on((3, 3), (3, 2)), on((2, 3, 3), (2, 3, 1)), on((2, 3, 3), (3, 2)))
 ROWS = tuple(
@@ -301,6 +260,9 @@ DOMAINS: dict[str, Domain] = {
     "diag": domain(ANY, cases=DIAGONAL),
     "diagonal": domain(ANY, cases=DIAGONALS),
     "divide": domain(real(-2, 2, away=(0,), gap=0.3), cases=BINARY),
+    "eig_rows": domain(diagonalisable, cases=(*SQUARE, *EMPTY_SQUARE)),
+    "eigh_rows": domain(spread_out, cases=(*SQUARE, *EMPTY_SQUARE, on((2, 2), UPLO="U"))),
+    "eigvalsh": domain(spread_out, cases=(*SQUARE, *EMPTY_SQUARE, on((2, 2), UPLO="U"))),
     "elu": domain(KINK, cases=(*UNARY, on((4,), alpha=0.5))),
     "erf": domain(ANY),
     "exp": domain(ANY),
@@ -332,9 +294,11 @@ DOMAINS: dict[str, Domain] = {
     "outer": domain(ANY, cases=OUTERS),
     "pad": domain(ANY, cases=PADS),
     "permute_dims": domain(ANY, cases=ORDERS),
+    "pinv": domain(of_full_rank, cases=WIDE),
     "pow": domain(real(0.4, 2.5), ANY, cases=BINARY),
     "prod": domain(real(0.4, 2), cases=(*REDUCED, *EMPTY)),
     "put_at": domain(ANY, cases=PLACES),
+    "qr_rows": domain(of_full_rank, cases=TALL),
     "relu": domain(KINK),
     "reshape": domain(ANY, cases=SHAPES),
     "roll": domain(ANY, cases=ROLLS),
@@ -353,6 +317,8 @@ DOMAINS: dict[str, Domain] = {
     "stack": domain(ANY, cases=STACKS),
     "subtract": domain(ANY, cases=BINARY),
     "sum": domain(ANY, cases=(*REDUCED, *EMPTY)),
+    "svd_rows": domain(of_full_rank, cases=WIDE),
+    "svdvals": domain(of_full_rank, cases=WIDE),
     "take": domain(ANY, cases=TAKES),
     "tan": domain(real(-1.2, 1.2)),
     "tanh": domain(real(-3, 3)),
@@ -362,6 +328,30 @@ DOMAINS: dict[str, Domain] = {
     "vector_norm": domain(real(0.3, 2), cases=(*REDUCED, on((0,)))),
     "where": domain(mask, ANY, cases=TERNARY),
 }
+
+# Ops whose rows are vectors known up to their sign (libraries and neighbours differ in it), and the
+# column that does not change with it, if there is one.
+UP_TO_SIGN: dict[str, Callable[[Case], int | None]] = {
+    "eig_rows": lambda case: 0,
+    "eigh_rows": lambda case: 0,
+    "qr_rows": lambda case: None,
+    "svd_rows": lambda case: case.shapes[0][-2],
+}
+
+
+def signs(name: str, case: Case, y: np.ndarray, like: np.ndarray) -> Any:
+    """What brings y, a result of an op, to the signs of another: 1 or -1 for every entry."""
+    if name not in UP_TO_SIGN:
+        return 1.0
+    kept = UP_TO_SIGN[name](case)
+    product = y * like
+    if kept is not None:
+        product[..., kept] = 0
+    found = np.broadcast_to(np.sign(product.sum(-1, keepdims=True)), y.shape).copy()
+    if kept is not None:
+        found[..., kept] = 1
+    return found
+
 
 # Further inputs of ops in the table above: where a rule branches on its data.
 MORE: list[tuple[str, Domain]] = [
@@ -378,6 +368,7 @@ MORE: list[tuple[str, Domain]] = [
     ("det", domain(singular, cases=SQUARE)),
     ("cross_entropy", domain(ANY, real(0.1, 1), cases=SOFT)),
     ("vector_norm", domain(real(-2, 2, away=(0,)), cases=REDUCED)),
+    ("vector_norm", domain(apart(0.3), cases=LENGTHS)),
 ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.check import KINDS, WrongGradient
+from tinygrad_lite.check import WrongGradient
 from tinygrad_lite.graph.node import raw, topological_order
 
 
@@ -79,7 +79,6 @@ def test_the_html_escapes_names(layer: Layer) -> None:
     assert "&lt;W&amp;&gt;" in html
     assert "<W&>" not in html
     assert "wrong" in html
-    assert f'title="{KINDS["sign"]}">sign</b>' in html
 
 
 def test_the_table_is_aligned(layer: Layer) -> None:
@@ -244,12 +243,15 @@ def test_a_gradient_that_is_zero_but_for_rounding() -> None:
     assert not tg.check(E, {b: np.full(6, 1e-9)})
 
 
-def test_digits_typed_by_hand_need_rtol(layer: Layer) -> None:
+def test_digits_typed_by_hand_need_a_tolerance(layer: Layer) -> None:
     typed = np.array([float(f"{v:.3g}") for v in layer.dv])
     finding = tg.check(layer.E, {"v": typed})["v"]
     assert not finding
     assert "rounded to a few digits" in finding.explanation
     assert tg.check(layer.E, {"v": typed}, rtol=1e-2)
+    assert tg.check(layer.E, {"v": typed}, atol=1e-3)
+    assert tg.check(layer.E, {"v": typed}, digits=3)
+    assert not tg.check(layer.E, {"v": typed * [1, 1, 1, 1.02, 1]}, digits=3)
 
 
 def test_an_error_in_the_smallest_entry_is_seen() -> None:
@@ -386,7 +388,8 @@ def test_a_saturated_float32_sigmoid_is_no_false_alarm() -> None:
     weights = tg.check(E, {z: s})["z"].expected / (lambda e: e / (1 + e) ** 2)(
         np.exp(-z.data.astype(float))
     )
-    assert tg.check(E, {z: weights.astype(np.float32) * s * (1 - s)})
+    finding = tg.check(E, {z: weights.astype(np.float32) * s * (1 - s)})["z"]
+    assert finding.verdict == "unclear"  # off by 20 %, as rounding alone may be
 
 
 def test_a_claim_outside_the_graph_is_named_as_the_caller_names_it():

@@ -33,9 +33,9 @@ def test_the_first_wrong_line_is_flagged_and_later_ones_are_judged_by_it() -> No
     assert report[W1].kind == "sign"
     assert "wrong here as well" in report[W1].explanation
     inherited = tg.check(E, {**claims, W1: X.T @ dz})[W1]
-    assert inherited.verdict == "wrong"
+    assert inherited.verdict == "follows"
     assert inherited.inherited == ("z",)
-    assert inherited.explanation == "locally right, inherited from z"
+    assert inherited.message() == "from z; its own step is right"
 
 
 def test_a_line_that_is_right_in_spite_of_a_wrong_one_above_is_right() -> None:

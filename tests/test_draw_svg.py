@@ -62,13 +62,13 @@ def texts(svg):
 
 @pytest.mark.parametrize("name", NASTY)
 def test_names_cannot_inject(name):
-    drawing = tg.draw(nasty_graph(name), engine="layered")
+    drawing = tg.draw(nasty_graph(name))
     tree = ElementTree.fromstring(drawing.svg)
     tags = {element.tag.removeprefix(SVG) for element in tree.iter()}
     assert tags == {"svg", "title", "style", "rect", "g", "path", "polygon", "text", "tspan"}
     assert not [key for e in tree.iter() for key in e.attrib if key.startswith("on")]
     assert len(list(tree.iter(f"{SVG}style"))) == 1
-    assert tags_of(drawing.html) == tags_of(tg.draw(nasty_graph("harmless"), engine="layered").html)
+    assert tags_of(drawing.html) == tags_of(tg.draw(nasty_graph("harmless")).html)
 
 
 def test_a_harmless_name_arrives_as_it_is():
@@ -213,7 +213,7 @@ def test_every_text_is_inside_its_box_in_a_browser(page, tmp_path, rng):
     E = (tg.softplus(W @ rng.normal(size=(4, 9))).sum() * (small**2).sum()).sum()
     E.backward()
     drawings = [tg.draw(E), tg.draw(E, graph="backward")]
-    drawings += [tg.draw(nasty_graph(name), engine="layered") for name in NASTY]
+    drawings += [tg.draw(nasty_graph(name)) for name in NASTY]
     for font in (None, "DejaVu Sans Mono", "Liberation Mono"):
         for drawing in drawings:
             svg = drawing.svg
@@ -226,6 +226,6 @@ def test_every_text_is_inside_its_box_in_a_browser(page, tmp_path, rng):
 
 @pytest.mark.browser
 def test_the_check_in_the_browser_sees_faults(page):
-    svg = tg.draw(nasty_graph("a"), engine="layered").svg
+    svg = tg.draw(nasty_graph("a")).svg
     page.set_content(svg.replace(">data<", ">data that is far too long now<"))
     assert page.evaluate(_FAULTS)

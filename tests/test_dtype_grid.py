@@ -26,7 +26,10 @@ NUMBERS = {"int": int, "float": float}  # Python's own
 PAIRS = [(moving, other) for moving in FLOATS for other in OTHERS]
 Shape = tuple[int, ...]
 TINY = 1e-6  # what is smaller is compared as if it were this large
-LAPACK = {"cholesky", "det", "inv", "logabsdet", "signdet", "solve"}  # it has no float16
+LAPACK = {  # it has no float16
+    *("cholesky", "det", "eig_rows", "eigh_rows", "eigvalsh", "inv", "logabsdet"),
+    *("pinv", "qr_rows", "signdet", "solve", "svd_rows", "svdvals"),
+}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def test_norm_of_zero_has_gradient_zero(ord):
     np.testing.assert_array_equal(x.grad, np.zeros(3))
 
 
-@pytest.mark.parametrize(("x", "ord"), [(X, 2), (X, -1), (X[0], 3), (CUBE, 1), (X[0], "fro")])
+@pytest.mark.parametrize(("x", "ord"), [(CUBE, 1), (CUBE, "fro"), (X[0], "fro"), (X[0], "nuc")])
 def test_norms_that_are_not_there_are_refused(x, ord):
     with pytest.raises(ValueError, match=r"norm: ord=.* is not supported"):
         tg.norm(tg.Tensor(x), ord)

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tests.fuzz import rows_arrays, rows_elementwise, rows_parts
+from tests.fuzz import rows_arrays, rows_elementwise, rows_matrices, rows_parts
 from tests.fuzz.program import Leaf, Program, Step, run_step
 from tests.fuzz.rows import TABLE, Row
 from tinygrad_lite import functions, ops
 from tinygrad_lite.ops import registry
 
-TABLES = (rows_elementwise, rows_arrays, rows_parts)  # importing them fills TABLE
+TABLES = (rows_elementwise, rows_arrays, rows_parts, rows_matrices)  # importing them fills TABLE
 COVERED = {row.covers for row in TABLE}
 QUIET = pytest.mark.filterwarnings("ignore")  # a random program may divide by 0 where it is cut
 METHODS_ELSEWHERE = {"backward", "detach", "item", "jacobian", "why_no_grad", "zero_grad"}

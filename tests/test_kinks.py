@@ -162,6 +162,9 @@ KINKS: dict[str, tuple[Kink, ...]] = {
     "solve": (),  # a singular matrix is refused, see below
     "inv": (),
     "cholesky": (),
+    **dict.fromkeys(("eig_rows", "eigh_rows", "pinv", "qr_rows", "svd_rows"), ()),
+    "eigvalsh": (kink([[2.0, 0.0], [0.0, 2.0]], first=[[1.0, 0.0], [0.0, 1.0]]),),
+    "svdvals": (kink([[0.0, 0.0], [0.0, 0.0]], first=[[0.0, 0.0], [0.0, 0.0]]),),
     "sqrt": (kink(0.0, first=inf), kink(-1.0, first=nan), kink(inf, first=0.0)),
     "tan": (kink(pi / 4, first=2.0),),
     "vector_norm": (
@@ -178,7 +181,7 @@ SMOOTH = {
     *("reshape", "roll", "sin", "sinh", "square", "stack", "subtract", "sum", "take", "tanh"),
     *("trace", "tril", "triu"),
 }
-LAPACK = {"det", "signdet"}  # which has no float16
+LAPACK = {"det", "eigvalsh", "signdet", "svdvals"}  # which has no float16
 CASES = [
     pytest.param(name, k, dtype, id=f"{name} {k} {dtype}")
     for name, kinks in KINKS.items()

@@ -30,6 +30,34 @@ def test_locals_win_over_globals_and_the_first_name_over_later_ones():
     assert name_all([again]) == {id(local): "local"}
 
 
+def through_a_helper(node, *others):
+    return name_all([node, *others])
+
+
+def test_names_are_found_through_helpers():
+    inner, entry = Tensor([1.0]), Tensor([3.0])
+    names = through_a_helper(inner, entry, module_level)
+    assert names == {id(inner): "node", id(entry): "entry", id(module_level): "module_level"}
+
+
+def test_a_name_means_what_it_means_in_the_innermost_frame():
+    node = Tensor([1.0])
+    assert through_a_helper(Tensor([2.0]), node).get(id(node)) == "others[0]"
+
+
+def test_entries_of_containers_have_names():
+    ws, d = [Tensor([1.0]), Tensor([2.0])], {"k": Value(1.0), 2: Value(2.0), Value(3.0): Value(4.0)}
+    first = ws[0]
+    names = name_all([*ws, *d.values()])
+    assert sorted(names.values()) == ["d['k']", "d[2]", "first", "ws[1]"]
+    assert names[id(first)] == "first"
+
+
+def test_old_results_of_a_notebook_name_nothing():
+    Out, In = {1: Tensor([1.0])}, [Tensor([2.0])]
+    assert name_all([*Out.values(), *In]) == {}
+
+
 def test_underscores_and_numbers_have_no_name():
     _hidden = Tensor([1.0])
     number = 3.0
@@ -42,10 +70,10 @@ def test_a_frame_can_be_given():
         x = Value(1.0)
         return x, user_frame()
 
-    x, frame = inner()
-    y = Value(2.0)
-    assert name_all([x, y], frame) == {id(x): "x"}
-    assert variables(frame)[id(x)] == "x"
+    given, frame = inner()
+    assert name_all([given], frame) == {id(given): "x"}
+    assert name_all([given]) == {id(given): "given"}
+    assert variables(frame)[id(given)] == "x"
 
 
 def test_names_seen_from_inside_the_package():

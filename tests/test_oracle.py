@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import pytest
-from domains import samples
+from domains import on, samples, signs
 from test_rules import directions_for, floating, leaves_of, seeded, value
 
 import tinygrad_lite as tg
@@ -72,6 +72,9 @@ def formula(name, case, inputs):
 # What autograd and JAX's NumPy lack, or do differently from NumPy, in other words:
 # f(np, x..., settings).
 OTHERWISE = {
+    "eigvalsh": lambda np, x, UPLO: np.linalg.eigh(mirrored_by(np, x, UPLO))[0],
+    "svdvals": lambda np, x: np.linalg.svd(x, full_matrices=False)[1],
+    "cholesky": lambda np, x: np.linalg.cholesky(mirrored_by(np, x)),
     "broadcast_to": lambda np, x, shape: x + np.zeros(shape),
     "cross_entropy": lambda np, x, y, reduction: soft(np, x, y, reduction),
     "diagonal": lambda np, x, offset: diagonals(np, x, offset),
@@ -82,13 +85,12 @@ OTHERWISE = {
     "permute_dims": lambda np, x, axes: np.transpose(x, tuple(a % x.ndim for a in axes)),
     "put_at": lambda np, x, index, shape: scattered(np, x, index, shape),
     "take": lambda np, x, indices, axis: x[(slice(None),) * ((axis or 0) % x.ndim) + (indices,)],
-    "trace": lambda np, x: np.sum(diagonals(np, x, 0), axis=-1),
-    "vector_norm": lambda np, x, axis, keepdims: np.sqrt(
-        np.sum(x * x, axis=axis, keepdims=keepdims)
-    ),
+    "trace": lambda np, x, offset: np.sum(diagonals(np, x, offset), axis=-1),
+    "vector_norm": lambda np, x, axis, keepdims, ord: lengths(np, x, axis, keepdims, ord),
     "where": lambda np, c, x, y: np.where(c, x + 0 * y, y + 0 * x),
 }
 MISSING_IN_AUTOGRAD = {"erf", "gelu"}  # they would need SciPy
+ROWS = {"eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
 LIMITS_OF_AUTOGRAD = {
     "det": lambda case, inputs: np.any(np.linalg.det(inputs[0]) == 0),
@@ -100,6 +102,19 @@ LIMITS_OF_AUTOGRAD = {
     "solve": lambda case, inputs: inputs[1].ndim < inputs[0].ndim == 3,
     "vector_norm": lambda case, inputs: not inputs[0].size,
 }
+
+
+def lengths(xnp, x, axis, keepdims, ord):
+    if np.isinf(ord):
+        return (xnp.max if ord > 0 else xnp.min)(xnp.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return xnp.sum(0 * x, axis=axis, keepdims=keepdims)
+    return xnp.sum(xnp.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+def mirrored_by(xnp, x, UPLO="L"):
+    x = x if UPLO == "L" else xnp.swapaxes(x, -1, -2)
+    return xnp.tril(x) + xnp.swapaxes(xnp.tril(x, -1), -1, -2)
 
 
 def soft(xnp, x, y, reduction):
@@ -165,7 +180,7 @@ def numpy_like(name, grad, xnp, erf=None, compiled=lambda f: f):
     return theirs
 
 
-@pytest.mark.parametrize("name", sorted(set(OPS) - MISSING_IN_AUTOGRAD))
+@pytest.mark.parametrize("name", sorted(set(OPS) - MISSING_IN_AUTOGRAD - ROWS))
 @pytest.mark.filterwarnings("ignore:Output seems independent of input")
 def test_against_autograd(name, needs):
     autograd = needs("autograd")
@@ -176,7 +191,7 @@ def test_against_autograd(name, needs):
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("name", sorted(set(OPS) - ROWS))
 def test_against_jax(name, needs):
     """One case of each op, the largest: JAX compiles every shape anew."""
     jax = needs("jax")
@@ -211,15 +226,41 @@ def torch_soft(t, x, y, reduction):
     return t.nn.functional.cross_entropy(moved, labels, reduction=reduction)
 
 
+def mirrored(t, x):
+    return t.tril(x) + t.tril(x, -1).mT
+
+
+def turned(t, name, x, w, V, R=None, **settings):
+    """The rows that our op gives, with its signs: those of an eigenvalue and vector, or Q and R."""
+    rows = t.cat([w[..., None], V.mT] if R is None else [V.mT, R], -1)
+    return rows * t.tensor(signs_here(name, x, rows, **settings))
+
+
+def torch_svd(t, x):
+    U, s, Vh = t.linalg.svd(x, full_matrices=False)
+    rows = t.cat([U.mT, s[..., None], Vh], -1)
+    return rows * t.tensor(signs_here("svd_rows", x, rows))
+
+
+def signs_here(name, x, rows, **settings):
+    case, rows = on(tuple(x.shape)), rows.detach().numpy()
+    return signs(name, case, rows, registry[name](x.detach().numpy(), **settings))
+
+
 TORCH = {
     "astype": lambda t, x, dtype: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
-    "cholesky": lambda t, x: t.linalg.cholesky((x + x.mT) / 2),
+    "cholesky": lambda t, x: t.linalg.cholesky(mirrored(t, x)),
     "concat": lambda t, *xs, axis: t.concat(xs, axis),
     "cross_entropy": torch_soft,
     "cumulative_sum": lambda t, x, axis: t.cumsum(x, axis or 0),
     "diag": lambda t, x, k: t.diag(x, k),
     "diagonal": lambda t, x, offset: t.diagonal(x, offset, dim1=-2, dim2=-1),
+    "eig_rows": lambda t, x: turned(t, "eig_rows", x, *map(t.real, t.linalg.eig(x))),
+    "eigh_rows": lambda t, x, UPLO: turned(
+        t, "eigh_rows", x, *t.linalg.eigh(mirrored(t, x if UPLO == "L" else x.mT)), UPLO=UPLO
+    ),
+    "eigvalsh": lambda t, x, UPLO: t.linalg.eigvalsh(mirrored(t, x if UPLO == "L" else x.mT)),
     "elu": lambda t, x, alpha: t.nn.functional.elu(x, alpha),
     "flip": lambda t, x, axis: over(x, axis, lambda axes: t.flip(x, axes)),
     "gelu": lambda t, x: t.nn.functional.gelu(x),
@@ -239,7 +280,9 @@ TORCH = {
         x, tuple(np.broadcast_to(pad_width, (x.ndim, 2))[::-1].reshape(-1)), value=constant_values
     ),
     "permute_dims": lambda t, x, axes: t.permute(x, axes),
+    "pinv": lambda t, x, rtol: t.linalg.pinv(x),
     "prod": torch_prod,
+    "qr_rows": lambda t, x: turned(t, "qr_rows", x, None, *t.linalg.qr(x)),
     "reshape": lambda t, x, shape: t.reshape(x, shape if isinstance(shape, tuple) else (shape,)),
     "roll": lambda t, x, shift, axis: t.roll(x, shift, axis),
     "signdet": lambda t, x: t.linalg.slogdet(x)[0],
@@ -248,12 +291,14 @@ TORCH = {
     "solve": lambda t, A, b: t.linalg.solve(A, b),
     "stack": lambda t, *xs, axis: t.stack(xs, axis),
     "sum": lambda t, x, axis, keepdims: over(x, axis, lambda axes: t.sum(x, axes, keepdims)),
+    "svd_rows": torch_svd,
+    "svdvals": lambda t, x: t.linalg.svdvals(x),
     "take": lambda t, x, indices, axis: t.index_select(x, axis or 0, t.asarray(indices)),
-    "trace": lambda t, x: t.diagonal(x, dim1=-2, dim2=-1).sum(-1),
+    "trace": lambda t, x, offset: t.diagonal(x, offset, dim1=-2, dim2=-1).sum(-1),
     "tril": lambda t, x, k: t.tril(x, k),
     "triu": lambda t, x, k: t.triu(x, k),
-    "vector_norm": lambda t, x, axis, keepdims: t.sqrt(
-        over(x * x, axis, lambda axes: t.sum(x * x, axes, keepdims))
+    "vector_norm": lambda t, x, axis, keepdims, ord: over(
+        t.abs(x), axis, lambda axes: t.linalg.vector_norm(x, ord, axes, keepdims)
     ),
 }
 MISSING_IN_TORCH = {"put_at"}

@@ -239,7 +239,6 @@ def _add_draw(commands: Any) -> None:
     command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
     command.add_argument("--down", action="store_true", help="from top to bottom")
     command.add_argument("--backward", action="store_true", help="draw the gradients' graph")
-    command.add_argument("--engine", metavar="NAME", help="lay out with dot, wasm or layered")
     command.set_defaults(run=_draw)
 
 
@@ -251,11 +250,10 @@ def _draw(args: argparse.Namespace) -> int:
     try:
         drawing = draw(
             loss,
-            direction="down" if args.down else "right",
+            direction="down" if args.down else None,
             graph="backward" if args.backward else "forward",
             depth=args.depth,
             around=args.around,
-            engine=args.engine,
             names=variables,
             **given,
         )

@@ -49,8 +49,8 @@ _PLAIN = """
 all allclose any argmax argmin argsort argwhere array2string array_equal array_repr array_str
 can_cast count_nonzero empty_like equal flatnonzero floor_divide full_like greater greater_equal
 isclose iscomplex iscomplexobj isfinite isinf isnan isreal isrealobj isscalar less less_equal
-logical_and logical_not logical_or logical_xor may_share_memory ndim nonzero not_equal ones_like
-result_type searchsorted shape shares_memory signbit size zeros_like
+logical_and logical_not logical_or logical_xor matrix_rank may_share_memory ndim nonzero not_equal
+ones_like result_type searchsorted shape shares_memory signbit size zeros_like
 """
 PLAIN = frozenset(_PLAIN.split())
 
@@ -200,9 +200,14 @@ def _of_leading_axes(op: Function) -> Function:
     return ours
 
 
+def _pinv(a: Any, rcond: Any = None, *, rtol: Any = 1e-15) -> Any:
+    return ops.pinv(a, rtol=rtol if rcond is None else rcond)
+
+
 # NumPy functions that mean something else than ours of the same name.
-ADAPTERS = {
+ADAPTERS: dict[str, Function] = {
     "np.cumsum": _cumsum,
+    "np.linalg.pinv": _pinv,
     "np.diagonal": _of_leading_axes(ops.diagonal),
     "np.trace": _of_leading_axes(ops.trace),
     "np.transpose": _transpose,

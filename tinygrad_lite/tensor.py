@@ -171,7 +171,6 @@ class Tensor(Differentiable, Array):
     softplus = _unary(ops.softplus)
     relu = _unary(ops.relu)
     abs = _unary(ops.abs)
-    trace = _unary(ops.trace)
 
     sum = _reduction(ops.sum)
     mean = _reduction(ops.mean)
@@ -189,6 +188,7 @@ class Tensor(Differentiable, Array):
     astype = _method(ops.astype)
     dot = _method(functions.dot)
     diagonal = _method(ops.diagonal)
+    trace = _method(ops.trace)
     take = _method(ops.take)
     flatten = _method(functions.flatten)
     squeeze = _method(functions.squeeze)

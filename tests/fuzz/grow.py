@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import rows_arrays, rows_elementwise, rows_parts
+from . import rows_arrays, rows_elementwise, rows_matrices, rows_parts
 from .program import Entry, Leaf, Program, Step, is_moving
 from .reference import lookup, tensor
 from .rows import BIG, EVERYWHERE, TABLE, Chance, Interval, Row
@@ -18,7 +18,7 @@ from .rows import BIG, EVERYWHERE, TABLE, Chance, Interval, Row
 MODES = ("array", "scalar", "float32")
 OFTEN = ("array",) * 6 + ("scalar",) * 2 + ("float32",)  # of "all"
 LARGEST, MOST_AXES = 400, 5
-TABLES = (rows_elementwise, rows_arrays, rows_parts)  # importing them fills TABLE
+TABLES = (rows_elementwise, rows_arrays, rows_parts, rows_matrices)  # importing them fills TABLE
 
 NARROW = (np.uint8, np.int8, np.int16, np.int32, np.int64, np.float32)
 

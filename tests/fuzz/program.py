@@ -111,7 +111,7 @@ class Program:
 
     def source(self) -> str:
         """The program as a script that prints every gradient."""
-        lines = ["import numpy as np", "import tinygrad_lite as tg", ""]
+        lines = ["import math", "import numpy as np", "import tinygrad_lite as tg", ""]
         for i, entry in enumerate(self.entries):
             lines.append(
                 f"v{i} = {_of_step(entry) if isinstance(entry, Step) else _of_leaf(entry)}"

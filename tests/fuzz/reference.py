@@ -16,13 +16,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from . import reference_matrices
+from .reference_matrices import tamed
+
 Axis = int | tuple[int, ...] | None
 HERE = globals()
 
 
 @cache
 def lookup(name: str) -> Callable[..., Tensor]:
-    found = HERE.get(f"_{name}")
+    found = HERE.get(f"_{name}", vars(reference_matrices).get(f"_{name}"))
     return found if found is not None else getattr(torch, name)  # type: ignore[no-any-return]
 
 
@@ -170,10 +173,12 @@ def _norm(x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False)
     if ord in (None, "fro", 2):
         return _vector_norm(x, axis, keepdims)
     if len(axes) == 1:
+        if ord == 3:
+            return _sum(x.abs() ** 3, axes, keepdims) ** (1 / 3)
         reduce = {1: _sum, math.inf: _max, -math.inf: _min}[ord]
         return reduce(x.abs(), axes, keepdims)
-    inner, outer = axes if ord == 1 else axes[::-1]
-    y = _max(_sum(x.abs(), inner, True), outer, True)
+    inner, outer = axes if abs(ord) == 1 else axes[::-1]
+    y = (_max if ord > 0 else _min)(_sum(x.abs(), inner, True), outer, True)
     return y if keepdims else y.squeeze(axes)
 
 
@@ -325,11 +330,6 @@ def _einsum(*arrays: Tensor, subscripts: str) -> Tensor:
 
 def _linear(x: Tensor, W: Tensor, b: Tensor) -> Tensor:
     return x @ W.T + b
-
-
-def tamed(A: Tensor, shift: Any) -> Tensor:
-    """A regular matrix made of any square one."""
-    return torch.tanh(A) + tensor(shift)
 
 
 def _inv(A: Tensor, shift: Any) -> Tensor:

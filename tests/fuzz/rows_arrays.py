@@ -96,7 +96,9 @@ def order(chance: Chance, x: Any) -> dict[str, Any] | None:
         return None
     axis = settings.get("axis")
     n = len(over(x, axis))
-    orders = {1: [None, 1, 2, np.inf, -np.inf], 2: [None, 1, "fro", np.inf]}.get(n, [None])
+    orders = {1: [None, 1, 2, 3, np.inf, -np.inf], 2: [None, 1, -1, "fro", np.inf, -np.inf]}.get(
+        n, [None]
+    )
     if n > 2 and axis is not None:
         return None  # NumPy takes one axis or two
     return {"ord": chance.r.choice(orders), **settings}

@@ -193,67 +193,6 @@ for n in (1, 2, 3):
 row("linear", inputs=((-90, 90),) * 3, choose=an_affine_map)
 
 
-# --- matrices
-
-
-def is_square(x: Any) -> bool:
-    return bool(x.ndim >= 2 and x.shape[-1] == x.shape[-2] and x.size and np.abs(x).max() < 50)
-
-
-def squares(pool: Pool) -> tuple[int, ...] | None:
-    found = [i for i in pool.usable if is_square(pool.arrays[i])]
-    return (pool.chance.r.choice(found),) if found else None
-
-
-def a_system(pool: Pool) -> tuple[int, ...] | None:
-    found = squares(pool)
-    if found is None:
-        return None
-    A = pool.arrays[found[0]]
-    fits = [
-        i
-        for i, b in enumerate(pool.arrays)
-        if b.size and (b.shape == A.shape[-1:] or (b.ndim >= 2 and b.shape[-2] == A.shape[-1]))
-    ]
-    if not fits:
-        return *found, pool.constant(pool.chance.np.normal(size=A.shape[-1]))
-    return *found, pool.chance.r.choice(fits)
-
-
-def a_shift_to_regular(chance: Chance, A: Any, *b: Any) -> dict[str, Any] | None:
-    shift = 3.0 * np.eye(A.shape[-1])  # the log of a determinant that is 0 is infinite
-    regular = (np.abs(np.linalg.det(np.tanh(A) + shift)) > 1e-9).all()
-    return {"shift": shift} if regular else None
-
-
-TAMED = "tg.tanh(a) + shift"
-
-
-def matrix(name: str, *texts: str, **rest: Any) -> None:
-    row(
-        name,
-        spelled=texts,
-        derived=False,
-        **{"choose": squares, "settings": a_shift_to_regular, "weight": 0.7, **rest},
-    )
-
-
-for name in ("inv", "det"):
-    matrix(name, f"tg.{name}({TAMED})", f"np.linalg.{name}({TAMED})")
-matrix("logabsdet", f"tg.logabsdet({TAMED})")
-matrix("slogdet", f"tg.slogdet({TAMED})[1]", f"np.linalg.slogdet({TAMED})[1]", theirs="logabsdet")
-matrix("signdet", f"tg.signdet({TAMED})", f"tg.slogdet({TAMED})[0]")
-SPD = "tg.tanh(a) @ tg.tanh(a).mT + shift"
-matrix("cholesky", f"tg.cholesky({SPD})", f"np.linalg.cholesky({SPD})")
-matrix(
-    "solve",
-    f"tg.solve({TAMED}, b)",
-    f"np.linalg.solve({TAMED}, b)",
-    inputs=((-90, 90),) * 2,
-    choose=a_system,
-)
-
-
 # --- losses, and arrays that are not differentiated
 
 

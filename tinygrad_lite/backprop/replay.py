@@ -33,8 +33,9 @@ def replay(
     `data` gives leaves other values, `constants` (by id) the raw arrays that are constants of ops.
     With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
     fused op is recorded as its expansion into primitives. `adjust(old, value)` may change the value
-    of every new node before others use it, `settings(old, params)` the settings of its op. The old graph is left as it is, and leaves whose data
-    was set after it was recorded count with the value they had then.
+    of every new node before others use it, `settings(old, params)` the settings of its op. The old
+    graph is left as it is, and leaves whose data was set after it was recorded count with the value
+    they had then.
     """
     others = constants or {}
     order = topological_order(root)

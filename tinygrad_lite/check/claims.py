@@ -6,7 +6,7 @@ Every unreadable claim gets an error that says the way out.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,8 @@ import numpy as np
 from ..graph.backend import is_array, to_array
 from ..graph.names import name_all
 from ..graph.node import Node, raw, topological_order
+from .rounding import Blur, precision
 from .tape import Tape
-
-MARGIN = 30.0  # rounding errors allowed, in units of the measured conditioning times eps
-FINEST = 1e-14  # float64 has digits to spare: a form of the formula that loses two is right
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,9 @@ class Comparison:
     entry: tuple[int, ...]
 
 
-def compare(claimed: Any, expected: Any, tolerance: Any) -> Comparison:
-    """Hold a claim against the gradient, entry by entry; `tolerance` is absolute, per entry."""
+def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> Comparison:
+    """Hold a claim against the gradient, entry by entry; `tolerance` is absolute, per entry, `size`
+    what errors of rounding are measured against if that is larger than the gradient."""
     with np.errstate(all="ignore"):
         difference = np.where(claimed == expected, 0.0, np.abs(claimed - expected))
         difference = np.where(np.isnan(difference), np.inf, difference)
@@ -43,46 +42,49 @@ def compare(claimed: Any, expected: Any, tolerance: Any) -> Comparison:
         relative = np.where(difference == 0, 0.0, difference / scale)
         right = bool((excess <= 1).all())
         if right:  # what is all rounding error is measured against the size of the array
-            relative = difference / np.maximum(scale, np.max(np.abs(expected)) or 1.0)
+            relative = difference / max(size, float(np.max(np.abs(expected)))) if size else relative
             at = np.unravel_index(int(np.argmax(relative)), difference.shape)
     return Comparison(right, float(relative[at]), tuple(int(i) for i in at))
 
 
-def tolerance(spread: Any, eps: float, rtol: float | None, expected: Any) -> Any:
-    """The absolute tolerance per entry, from the measured rounding `spread` and the precision."""
-    found = MARGIN * max(eps, FINEST) * spread
-    if rtol is not None:
-        found = np.maximum(found, rtol * np.abs(expected))
-    return np.maximum(found, np.finfo(np.float64).tiny)
+@dataclass(frozen=True)
+class Allowance:
+    """What the caller allows beside rounding: `rtol` of an entry and `atol`; `digits` are as many
+    decimals, or significant digits where that is coarser, as the numbers were typed with."""
 
+    rtol: float | None = None
+    atol: float | None = None
+    digits: int | None = None
 
-def _eps(value: Any) -> float:
-    """The relative precision of an array's floating dtype, that of float64 for any other."""
-    dtype = getattr(value, "dtype", None)
-    floating = isinstance(dtype, (type, np.dtype)) and np.dtype(dtype).kind == "f"
-    return float(np.finfo(dtype if floating else np.float64).eps)
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not (number and 0 <= value < np.inf):
+                raise ValueError(f"{name}={value!r}; it is a number that is not negative")
 
-
-def _precisions(order: Iterable[Node]) -> dict[Node, float]:
-    """How precise a gradient can be: as the coarsest node that it flows through."""
-    found: dict[Node, float] = {}
-    for node in order:
-        eps = found[node] = max(found.get(node, 0.0), _eps(node.data))
-        for x in node.parents():
-            found[x] = max(found.get(x, 0.0), eps)
-    return found
+    def of(self, expected: Any) -> Any:
+        """The absolute error allowed in each entry."""
+        size = np.abs(expected)
+        found = (self.atol or 0.0) + (self.rtol or 0.0) * size
+        if self.digits is not None:
+            power = np.floor(np.log10(np.where(size == 0, 1.0, size)))
+            last = np.maximum(10.0**-self.digits, 10.0 ** (power - self.digits + 1))
+            found = found + 0.5001 * last
+        return found
 
 
 class Claim:
-    """One claimed gradient: the user's node, its twin on the tape, the claimed array, and how
-    precise the graph is."""
+    """One claimed gradient: the user's node, its twin on the tape, and the claimed array, as
+    precise as its dtype."""
 
-    def __init__(self, name: str, user: Node, node: Node, value: Any, eps: float) -> None:
+    def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
         self.value = np.asarray(value, dtype=np.float64)
-        self.eps = max(eps, _eps(value))
-        self.expected: Any = None
-        self.tolerance: Any = None
+        self.eps = precision(value)
+        self.expected: Any
+        self.tolerance: Any
+        self.blur: Blur
+        self.unclear = False
         self.compared: Comparison | None = None
         self.note = ""  # what is to be said of a claim that is right in its own way
 
@@ -96,12 +98,20 @@ class Claim:
         """Whether it equals the gradient, rounding aside."""
         return self.compared is not None and self.compared.right
 
-    def judge(self, expected: Any, spread: Any, rtol: float | None) -> None:
+    @property
+    def verdict(self) -> str:
+        """As `Finding` has it, before wrong ones are looked into."""
+        return ("unclear" if self.unclear else "right") if self.right else "wrong"
+
+    def judge(self, expected: Any, blur: Blur, allowance: Allowance) -> None:
         """Hold it against what is expected, given how far rounding moves that."""
-        self.expected = expected
-        self.tolerance = tolerance(spread, self.eps, rtol, expected)
+        self.expected, self.blur, self.eps = expected, blur, blur.eps
+        allowed = allowance.of(expected)
+        self.tolerance = np.maximum(blur.tolerance, allowed)
         if self.fits:
-            self.compared = compare(self.value, expected, self.tolerance)
+            self.compared = compare(self.value, expected, self.tolerance, blur.size)
+            error = np.abs(self.value - expected)
+            self.unclear = self.right and blur.hides(error, expected, allowed)
 
 
 def read(
@@ -124,7 +134,6 @@ def read(
         names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
         names |= {id(node): node.name for node in order if node.name is not None}
     tape = Tape(root, _seed(root, cotangent), names)
-    precisions = _precisions(order)
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
         user = _node(key, order, tape)
@@ -139,7 +148,7 @@ def read(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
-        found[user] = Claim(name, user, twin, _array(value, name), precisions[user])
+        found[user] = Claim(name, user, twin, _array(value, name))
     return tape, list(found.values())
 
 

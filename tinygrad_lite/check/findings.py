@@ -1,38 +1,63 @@
-"""What a report is made of: a verdict per gradient, printed in one way as text and as HTML."""
+"""What a report is made of, `check`'s and the referee's: a verdict per gradient, in one wording."""
 
 from __future__ import annotations
 
 import html
+import math
 import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
+from ..draw.colours import MARKS
 from ..graph.node import Node
 from .kinds import KINDS, known
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
-GREEN, RED = "#1a7f37", "#cf222e"
+NAMED = 4  # mistakes that the summary names
 
 Line = tuple[str, str]  # what a line starts with, and the text beside it
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Judged:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Finding:
     """What is to be said about one gradient.
 
-    `verdict` is "right" or "wrong"; of a wrong one `kind` is one of `KINDS` ("" of a right one)
-    and `explanation` says in a sentence or two what was done.
+    `verdict` is "right", "wrong", "follows" (wrong, but its own step is right: the error is that of
+    the claims `inherited`) or "unclear" (too weak to tell: rounding alone may do as much). Of a
+    wrong one `kind` is one of `KINDS`, `explanation` says in a sentence or two what was done,
+    `where` is the step of the graph ("" when it is not one step), `also` holds other kinds that
+    explain the numbers equally well; `first` marks the first wrong line, walking backwards from the
+    loss. `error` is the largest relative error and `entry` the index where it is (None when the
+    shapes differ).
+
+    Of `check` are `node`, `expected` and `claimed`. Of the referee are `caught`, by dtype the
+    smallest error that would have been called wrong, `entries`, how many were judged, and `kinks`,
+    how many were left out because the derivative jumps there.
     """
 
     name: str
     verdict: str
-    kind: str
-    explanation: str
+    kind: str = ""
+    explanation: str = ""
+    shape: tuple[int, ...] = ()
+    error: float | None = None
+    entry: tuple[int, ...] | None = None
+    where: str = ""
+    also: tuple[str, ...] = ()
+    inherited: tuple[str, ...] = ()
+    first: bool = False
+    node: Node | None = None
+    expected: Any = None
+    claimed: Any = None
+    caught: Mapping[str, float] = field(default_factory=dict)
+    entries: int = 0
+    kinks: int = 0
 
     def __post_init__(self) -> None:
-        if not self:
-            known(self.kind)
+        for kind in (self.kind, *self.also):
+            if kind:
+                known(kind)
 
     def __bool__(self) -> bool:
         return self.verdict == "right"
@@ -42,155 +67,182 @@ class Judged:
 
     __repr__ = __str__
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape that stands beside the name; () where none is to."""
-        return ()
-
-    @property
-    def own(self) -> bool:
-        """Whether the mistake was made here."""
-        return not self
-
-    def answers(self, key: Any) -> bool:
-        """Whether a report's entry `key` is this one."""
-        return isinstance(key, str) and key == self.name
-
     def message(self) -> str:
         """What the report's line says after the verdict."""
-        return self.explanation
+        return "; ".join(part for part in _WORDS[self.verdict](self) if part)
 
-
-F = TypeVar("F", bound=Judged)
+    def to_dict(self) -> dict[str, Any]:
+        """What can be said as JSON, without the arrays."""
+        arrays = ("node", "expected", "claimed")
+        told = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in arrays}
+        return told | {"message": self.message()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Findings(Generic[F]):
-    """The findings, in order. Truthy when every gradient is right."""
+class Report:
+    """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
+    was `tried`, and the `reference` that it was held against."""
 
-    findings: tuple[F, ...]
-    title: ClassVar[str] = "the gradient is wrong"
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    tried: str = ""
+    reference: str = ""
 
     def __bool__(self) -> bool:
         return all(self.findings)
 
-    def __iter__(self) -> Iterator[F]:
+    def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
     def __len__(self) -> int:
         return len(self.findings)
+
+    def __getitem__(self, key: int | str | Node) -> Finding:
+        if isinstance(key, int):
+            return self.findings[key]
+        for finding in self.findings:
+            if key is finding.node or (isinstance(key, str) and key == finding.name):
+                return finding
+        names = ", ".join(f.name for f in self.findings)
+        raise KeyError(f"no claim was made for {key!r}; the claims are {names}")
 
     @property
     def ok(self) -> bool:
         """Whether every gradient is right."""
         return bool(self)
 
-    def __getitem__(self, key: Any) -> F:
-        if isinstance(key, int):
-            return self.findings[key]
-        for finding in self.findings:
-            if finding.answers(key):
-                return finding
-        names = ", ".join(f.name for f in self.findings)
-        raise KeyError(f"no claim was made for {key!r}; the claims are {names}")
+    @property
+    def wrong(self) -> tuple[Finding, ...]:
+        """The findings that are wrong, without those that only follow from them."""
+        return tuple(f for f in self.findings if f.verdict == "wrong")
 
     @property
-    def wrong(self) -> tuple[F, ...]:
-        """The findings that are wrong."""
-        return tuple(f for f in self.findings if not f)
+    def first(self) -> Finding | None:
+        """The first wrong line, walking backwards from the loss; None when none is wrong."""
+        return next((f for f in self.findings if f.first), next(iter(self.wrong), None))
 
-    def below(self) -> list[Line]:
-        """The lines below the table."""
-        return []
+    @property
+    def summary(self) -> str:
+        """How many mistakes there are, and at which gradients, in one line."""
+        at = [f.name for f in self.wrong]
+        names = _listed(at if len(at) <= NAMED else [*at[:NAMED], f"{len(at) - NAMED} more"])
+        count = {v: sum(f.verdict == v for f in self.findings) for v in _WORDS}
+        lines = f"{count['follows']} line{' follows' if count['follows'] == 1 else 's follow'}"
+        parts = [
+            at and f"{len(at)} mistake{'s' * (len(at) > 1)}, at {names}",
+            count["follows"] and f"{lines} from {'it' if len(at) == 1 else 'them'}",
+            count["unclear"] and f"{count['unclear']} too weak to tell",
+            count["right"] and f"{count['right']} right",
+        ]
+        return "; ".join(part for part in parts if part)
+
+    @property
+    def _above(self) -> list[Line]:
+        return [("", self.summary)] if len(self) > 1 and not self else []
+
+    @property
+    def _below(self) -> list[Line]:
+        tried = [("tried: ", f"{self.tried}; reference: {self.reference}")] if self.tried else []
+        return [*(("note: ", note) for note in self.notes), *tried]
 
     def __str__(self) -> str:
-        return table(self.findings, self.below())
+        return table(self.findings, self._above, self._below)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = [_row(f) for f in self.findings]
-        rows += [f'<tr><td colspan="4">{html.escape(a + b)}</td></tr>' for a, b in self.below()]
+        above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
+        rows = [*map(_across, above), *map(_row, self.findings), *map(_across, below)]
         return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The report as data that JSON can hold."""
+        return {
+            "ok": self.ok,
+            "summary": self.summary,
+            "findings": [f.to_dict() for f in self.findings],
+            **{name: _plain(getattr(self, name)) for name in ("notes", "tried", "reference")},
+        }
+
+    def marks(self) -> dict[Node, tuple[str, str]]:
+        """For pictures: the verdict on every node, and the line that says it."""
+        return {
+            f.node: ("first" if f is self.first else f.verdict, f.message())
+            for f in self.findings
+            if f.node is not None
+        }
+
     def raise_if_wrong(self) -> None:
-        """Raise `WrongGradient`, an `AssertionError`, unless every gradient is right."""
+        """Raise `WrongGradient`, an `AssertionError`, unless every gradient is right; what was too
+        weak to tell is not."""
+        __tracebackhide__ = True
         if not self:
             raise WrongGradient(self)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Finding(Judged):
-    """What is to be said about one claim.
-
-    `verdict` is "right" or "wrong"; of a wrong one `kind` is one of `KINDS` ("" of a right one),
-    `explanation` says in a sentence or two what was done, `where` is the step of the graph
-    ("" when it is not one step), `also` holds the other kinds that explain the numbers equally
-    well. `error` is the largest relative error and `entry` the index where it is (None when the
-    shapes differ). `inherited` names the user's own claims whose error this one only carries on:
-    its last step is right.
-    """
-
-    node: Node
-    expected: Any
-    claimed: Any
-    error: float | None
-    entry: tuple[int, ...] | None
-    where: str = ""
-    also: tuple[str, ...] = ()
-    inherited: tuple[str, ...] = ()
-    first: bool = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The node's shape."""
-        return tuple(self.node.shape)
-
-    @property
-    def own(self) -> bool:
-        """Whether the mistake was made here, not in a claim above."""
-        return not self and not self.inherited
-
-    def answers(self, key: Any) -> bool:
-        """Whether `key` is the node, or its name."""
-        return key is self.node or super().answers(key)
-
-    def message(self) -> str:
-        """What the report's line says after the verdict."""
-        if self:
-            note = f"; {self.explanation}" if self.explanation else ""
-            return f"largest relative error {self.error:.0e}{note}"
-        parts = [self.explanation]
-        if self.first:
-            parts.insert(0, "[the first wrong line]")
-        if self.also:
-            parts.append(f"(also fits: {', '.join(self.also)})")
-        return " ".join(parts)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Report(Findings[Finding]):
-    """The findings, in the order of the claims. Truthy when every claim is right."""
-
-    @property
-    def first(self) -> Finding | None:
-        """The first wrong line, walking backwards from the loss; None when all is right."""
-        return next((f for f in self.findings if f.first), next(iter(self.wrong), None))
-
-
 class WrongGradient(AssertionError):
-    """A gradient is wrong; `report` says which, where and, if it can be told, why."""
+    """A gradient is wrong, or could not be judged; `report` says which, where and why."""
 
-    def __init__(self, report: Findings[Any]) -> None:
-        super().__init__(f"{report.title}\n{report}")
+    def __init__(self, report: Report) -> None:
+        worst = report.first or next(f for f in report if not f)
+        super().__init__(f"{worst}\n\n{report}" if len(report) > 1 else str(report))
         self.report = report
 
 
-def table(findings: Iterable[Judged], below: Iterable[Line] = ()) -> str:
+# --- the words
+
+
+def _right(f: Finding) -> Iterator[str]:
+    if f.entries:
+        yield f"{f.entries} entries"
+    yield f"largest relative error {f.error or 0.0:.0e}"
+    if f.caught:
+        yield f"an error of {_limits(f)} would have been caught"
+    if f.kinks:
+        yield f"{f.kinks} at a kink, where any slope between is right"
+    yield f.explanation
+
+
+def _wrong(f: Finding) -> Iterator[str]:
+    parts = ["[the first wrong line]" * f.first, f.explanation]
+    if f.also:
+        parts.append(f"(or {', or '.join(KINDS[kind] for kind in f.also)})")
+    yield " ".join(part for part in parts if part)
+
+
+def _follows(f: Finding) -> Iterator[str]:
+    yield f"from {_listed(f.inherited)}"
+    yield "its own step is right"
+
+
+def _unclear(f: Finding) -> Iterator[str]:
+    yield "too weak to tell"
+    if f.caught:
+        yield f"rounding alone may do as much: only an error of {_limits(f)} would show"
+    yield f.explanation
+
+
+_WORDS = {"right": _right, "wrong": _wrong, "follows": _follows, "unclear": _unclear}
+
+
+def _limits(f: Finding) -> str:
+    return " or ".join(f"{e:.0e}" + f" ({t})" * bool(t) for t, e in f.caught.items())
+
+
+def _listed(names: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def table(
+    findings: Iterable[Finding], above: Iterable[Line] = (), below: Iterable[Line] = ()
+) -> str:
     """A line per finding, its verdict below that of the others; long ones are wrapped."""
-    headings = {f: f"{f.name} {f.shape}" if f.shape else f.name for f in findings}
-    width = max(map(len, headings.values()), default=0)
-    lines = [(f"{h:<{width}}   {f.verdict:<5}   ", f.message()) for f, h in headings.items()]
+    heads = {f: f"{f.name} {f.shape}" if f.shape else f.name for f in findings}
+    width = max(map(len, heads.values()), default=0)
+    room = max((len(f.verdict) for f in heads), default=0)
+    lines = [(f"{h:<{width}}   {f.verdict:<{room}}   ", f.message()) for f, h in heads.items()]
     return "\n".join(
         textwrap.fill(
             text,
@@ -200,16 +252,30 @@ def table(findings: Iterable[Judged], below: Iterable[Line] = ()) -> str:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for start, text in [*lines, *below]
+        for start, text in [*above, *lines, *below]
     )
 
 
-def _row(finding: Judged) -> str:
-    kind = f'<b title="{KINDS[finding.kind]}">{finding.kind}</b>: ' if finding.own else ""
+def _row(finding: Finding) -> str:
+    mark = MARKS[finding.verdict]
     cells = (
         f"<code>{html.escape(finding.name)}</code>",
         f'<span style="white-space:nowrap">{finding.shape or ""}</span>',
-        f'<span style="color:{GREEN if finding else RED}">{finding.verdict}</span>',
-        kind + html.escape(finding.message()),
+        f'<span style="white-space:nowrap;color:{mark.strokes[0]}">{mark.sign} '
+        f"{finding.verdict}</span>",
+        html.escape(finding.message()),
     )
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _across(text: str) -> str:
+    return f'<tr><td colspan="4" style="text-align:left">{text}</td></tr>'
+
+
+def _plain(value: Any) -> Any:
+    """A field as JSON can hold it: an infinite number as text."""
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,18 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
-from ..backprop.tangents import recorded_step
 from ..graph.names import name_all
-from ..graph.node import Array, Node, fresh, topological_order
+from ..graph.node import Array, Node, topological_order
 from ..graph.op import Op
 from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
 Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
-Rule = tuple[Node, dict[int, Node], Node]  # cotangent, leaves for inputs, result
 
 
 class Tape:
@@ -48,7 +45,6 @@ class Tape:
                     if not isinstance(x, Node) and id(x) in known:
                         self.names[id(a)] = known[id(x)]
         self._labels: dict[Node, str] = {}
-        self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
         for node in self.order:
@@ -156,67 +152,6 @@ class Tape:
         right = self._written(node)
         return right if name is None else f"{name} = {right}"
 
-    def rounding(self, targets: Iterable[Node]) -> dict[Node, Vector]:
-        """How far a relative error of 1 at every step moves the gradient of each target, per entry.
-
-        Measured: every value and every contribution is moved at random by 1e-10 of itself, three
-        times over; within the rules of array ops too, since log softmax's G - p sum(G) loses digits
-        where p is near 1. Multiplied by an eps it is the size of the rounding error in that
-        precision.
-        """
-        targets = list(targets)
-        worst = {x: np.zeros(x.shape) for x in targets}
-        rng = np.random.default_rng(0)
-        for _ in range(3):
-            for x, g in self._shaken(rng).items():
-                if x in worst:
-                    worst[x] = np.maximum(worst[x], np.abs(g - self.g[x]) / _SHAKE)
-        for x, w in worst.items():
-            mean = float(np.sqrt(np.mean(w * w))) if w.size else 0.0
-            worst[x] = w + np.abs(self.g[x]) + 1e-9 * mean
-        return worst
-
-    def _rule(self, node: Node, index: int) -> Rule | None:
-        """The rule of a step as a graph of its own: its cotangent, leaves in place of the inputs,
-        and its result. None for one that adds and subtracts nothing, so that no digits are lost in
-        it."""
-        op = op_of(node)
-        if op.elementwise:
-            return None
-        if (node, index) not in self._rules:
-            leaves = {i: fresh(x, x.data) for i, x in enumerate(node.inputs) if isinstance(x, Node)}
-            y = op(*(leaves.get(i, x) for i, x in enumerate(node.inputs)), **node.params)
-            self._rules[node, index] = None
-            if (rule := recorded_step(y, index)) is not None:
-                G, c = rule
-                if any(op_name(step) in ("add", "subtract") for step in topological_order(c)):
-                    self._rules[node, index] = (G, leaves, c)
-        return self._rules[node, index]
-
-    def _shaken(self, rng: np.random.Generator) -> dict[Node, Vector]:
-        def shake(a: Any) -> Any:
-            return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
-
-        def numbers(old: Node, value: Any) -> Any:
-            return value if old.constant else shake(value)  # a mask or an index is no number
-
-        twin = replay(self.root, adjust=lambda _, value: shake(value))
-
-        def shaken(node: Node, index: int, g: Vector) -> Vector:
-            calm = contribution(node, index, g)
-            rule = self._rule(node, index)
-            if rule is None:
-                c = contribution(twin[node], index, g)  # NaN where a maximum was moved
-            else:
-                G, leaves, result = rule
-                data = {G: g} | {new: twin[node.inputs[i]].data for i, new in leaves.items()}
-                c = replay(result, data, adjust=numbers)[result].data
-            # A kink is not conditioning: what jumps keeps the side it was recorded on.
-            steady = np.abs(c - calm) <= 1e-3 * _size(node, g, calm)
-            return shake(np.where(steady, c, calm))
-
-        return flow(self.order, {self.root: self.seed}, shaken, within=self.g)
-
 
 def carried(
     sites: Iterable[Site],
@@ -231,17 +166,6 @@ def carried(
         seeds[x] = seeds[x] + delta if x in seeds else delta
     passing = (node for node in order if node not in blocked)
     return flow(passing, seeds, within=within, fixed=blocked)
-
-
-_SHAKE = 1e-10  # so little that what cancels to a millionth does not look like a jump
-
-
-def _size(node: Node, g: Vector, c: Vector) -> Any:
-    """What a contribution is large or small against: its cotangent too, because a saturated
-    function's slope is small and ill-conditioned without any kink."""
-    if op_of(node).elementwise and g.shape == c.shape:
-        return np.maximum(np.abs(g), np.abs(c))
-    return max(float(np.max(np.abs(v), initial=0.0)) for v in (c, g))
 
 
 def op_of(node: Node) -> Op:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Node
-from .claims import Claim, read
+from .claims import Allowance, Claim, read
 from .explain import explain
 from .findings import Finding, Report
 from .kinks import Kinks
+from .plainly import all_zero, misshapen, rounded, said_of_zero, typed_unit, unexplained
+from .rounding import Rounding
 from .scales import Scales
 from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
@@ -31,29 +33,34 @@ def check(
     *,
     cotangent: Any = None,
     rtol: float | None = None,
+    atol: float | None = None,
+    digits: int | None = None,
     names: Mapping[str, Any] | None = None,
 ) -> Report:
     """Hold hand-derived gradients of E against the chain rule, and say which step is wrong.
 
     `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number or a
     nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it. The
-    tolerance comes from the dtype and the computation's own conditioning; `rtol` widens it, for
-    numbers typed with few digits. `names` holds the variables to take names from, in place of the
+    tolerance comes from the coarsest dtype and the computation's own conditioning, as measured;
+    where rounding alone may do as much as a mistake, the verdict is "unclear", never "right".
+    `rtol` (of an entry), `atol` and `digits` (how many decimals, or significant digits, numbers
+    were typed with) widen it. `names` holds the variables to take names from, in place of the
     caller's. No node's `.grad` is touched.
 
     Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged or
     not finite, `TypeError` for one that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
-    return fresh.run(_report, E, claims, cotangent, rtol, names)
+    return fresh.run(_report, E, claims, cotangent, Allowance(rtol, atol, digits), names)
 
 
-def _report(E: Node, claims: Any, cotangent: Any, rtol: float | None, names: Any) -> Report:
+def _report(E: Node, claims: Any, cotangent: Any, allowance: Allowance, names: Any) -> Report:
     with np.errstate(all="ignore"):
         tape, found = read(E, claims, cotangent, names)
-        spread = tape.rounding(claim.node for claim in found)
+        rounding = Rounding(tape, [claim.node for claim in found])
         for claim in found:
-            claim.judge(tape.g[claim.node], spread[claim.node], rtol)
+            blur = rounding.blur(claim.node, claim.eps)
+            claim.judge(tape.g[claim.node], blur, allowance)
         diagnosis = Diagnosis(tape, found)
         for claim in sorted(found, key=lambda c: tape.position[c.node]):
             diagnosis.judge(claim)
@@ -83,15 +90,17 @@ class Diagnosis:
         compared = claim.compared
         finding = Finding(
             name=claim.name,
-            verdict="right" if claim.right else "wrong",
-            kind="" if claim.right else "other",
-            explanation=claim.note,
+            verdict=claim.verdict,
+            kind="other" if claim.verdict == "wrong" else "",
+            explanation=claim.note or said_of_zero(claim),
+            shape=tuple(claim.user.shape),
             node=claim.user,
             expected=_plain(claim.expected),
             claimed=_plain(claim.value),
             error=compared.error if compared else None,
             entry=compared.entry if compared else None,
             first=not claim.right and not self.wrong and self.several,
+            caught={"": claim.blur.limit} if claim.verdict == "unclear" else {},
         )
         if not claim.right:
             finding = self._explained(claim, finding)
@@ -103,14 +112,17 @@ class Diagnosis:
         sources = [c for c in self.wrong if c.node in local.inside and c.fits]
         if sources and claim.fits and local.matches(local.expected):
             names = tuple(c.name for c in sources)
-            text = f"locally right, inherited from {' and '.join(names)}"
             kind = self.found[sources[-1].node].kind
-            return replace(finding, kind=kind, explanation=text, inherited=names)
+            return replace(finding, verdict="follows", kind=kind, inherited=names)
+        if claim.fits and claim.value.size and not claim.value.any():
+            return replace(finding, explanation=all_zero(claim), kind="missing-term")
+        if claim.fits and (text := rounded(claim)):
+            return replace(finding, explanation=text)
         attempts = [local]
         if sources:
             attempts.append(Search(self.tape, self.catalogue, claim, {}))
-        unit = _typed_unit(claim)
-        if unit is not None and not _is_rounded(claim):
+        unit = typed_unit(claim)
+        if unit is not None:
             attempts.append(Search(self.tape, self.catalogue, claim, self.usable, unit=unit))
         sort = explain if claim.fits else explain_shape
         for search in attempts:
@@ -123,8 +135,8 @@ class Diagnosis:
                 told = replace(finding, kind=best.kind, explanation=text)
                 return replace(told, where=best.where, also=also)
         if not claim.fits:
-            return replace(finding, kind="shape", explanation=_misshapen(claim))
-        return replace(finding, explanation=_unexplained(claim))
+            return replace(finding, kind="shape", explanation=misshapen(claim))
+        return replace(finding, explanation=unexplained(claim))
 
     def _ranked(
         self, claim: Claim, explanations: list[Explanation]
@@ -153,65 +165,6 @@ class Diagnosis:
             agrees = (np.abs(predicted - other.value) <= slack).all()
             cost += ACCOUNTS if agrees else ACCUSES if other.right else MISSES
         return cost
-
-
-def _misshapen(claim: Claim) -> str:
-    given, wanted = claim.value.shape, claim.node.shape
-    text = f"yours has shape {given}; the gradient has its node's, {wanted}"
-    extra = len(given) - len(wanted)
-    if extra > 0 and given[extra:] == wanted:
-        axes = " and ".join(map(str, range(extra)))
-        text += f": sum over axis {axes}; what is wrong besides shows after that"
-    return text
-
-
-def _unexplained(claim: Claim) -> str:
-    difference = np.abs(claim.value - claim.expected)
-    scale = float(np.max(np.abs(claim.expected), initial=0.0))
-    worst = float(np.max(difference, initial=0.0))
-    i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
-    values = f"yours is {claim.value[i]:.6g}, the gradient {claim.expected[i]:.6g}"
-    values += f" at {i}" if i else ""
-    if worst < 0.1 * scale and _is_rounded(claim):
-        rounded = "no mistake explains it, but it is the gradient rounded to a few digits"
-        return f"{rounded}; rtol= widens the tolerance: {values}"
-    if scale and worst < 1e-3 * scale:
-        agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
-        near = f"{agrees} (a finite difference, or an approximation?)"
-        return f"no simple mistake explains it, but {near}: {values}"
-    return f"no simple mistake explains it: {values}, largest relative error {error:.2g}"
-
-
-def _units(value: Vector, digits: range) -> tuple[list[Any], list[Any]]:
-    """The last digit's unit of numbers with so many decimals, and with so many digits."""
-    power = np.floor(np.log10(np.where(value == 0, 1.0, np.abs(value))))
-    return [10.0**-n for n in digits], [10.0 ** (power - n + 1) for n in digits]
-
-
-def _whole(value: Vector, unit: Any) -> bool:
-    return bool((np.abs(value / unit - np.round(value / unit)) < 1e-6).all())
-
-
-def _typed_unit(claim: Claim) -> Vector | None:
-    """The last digit's unit of numbers that were typed with 2 to 5 digits, else None."""
-    value = claim.value
-    if value.size < 4 or not claim.fits or (value == np.round(value)).all():
-        return None
-    decimals, digits = (
-        next((u for u in units if _whole(value, u)), 0.0) for units in _units(value, range(2, 6))
-    )
-    unit = np.maximum(decimals, digits)
-    return np.broadcast_to(0.6 * unit, value.shape) if np.any(unit) else None
-
-
-def _is_rounded(claim: Claim) -> bool:
-    """Whether the claim is what one gets by printing the gradient with 2 to 8 digits."""
-    value, expected = claim.value, claim.expected
-    decimals, digits = _units(expected, range(2, 9))
-    return any(
-        (np.abs(value - expected) <= 0.5001 * unit).all() and _whole(value, unit)
-        for unit in (*decimals, *digits)
-    )
 
 
 def _plain(array: Vector) -> Any:

@@ -7,29 +7,35 @@ does not run over leave it, and what it runs over falls into connected parts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from itertools import permutations
 from typing import Any
 
 from ..graph import floats
-from ..ops.activations import sigmoid
 from ..ops.choice import where
-from ..ops.elementwise import exp, log
+from ..ops.elementwise import log
 from ..ops.linalg import det, inv, logabsdet
 from .parts import (
+    EXP,
+    SIGMOID,
     Power,
     connected,
     content,
     exact,
     factors,
     head,
+    in_order,
     is_mask,
     is_one,
     is_zero,
+    known_sum,
+    logistic,
+    logistic_slope,
     number,
     over,
+    raised,
     size_of,
     terms,
+    whole,
 )
 from .terms import (
     ADD,
@@ -53,23 +59,10 @@ from .terms import (
 )
 
 ROW, COLUMN = slot(0), slot(1)
+_NOTHING = 1e-14  # a coefficient that is rounding
 
 
-SIGMOID, EXP, LOG = head(sigmoid), head(exp), head(log)
-
-
-def _whole(c: Number) -> bool:
-    return type(c) is int
-
-
-def _power(c: Number, e: Number) -> Number:
-    if not _whole(e) or isinstance(c, float):
-        return exact(float(c) ** float(e))
-    return c**e if e >= 0 and type(c) is int else exact(Fraction(c) ** e)
-
-
-def _order(e: Expr) -> int:
-    return e.uid
+LOG = head(log)
 
 
 # --- sums of terms
@@ -81,7 +74,7 @@ def add(parts: Iterable[tuple[Number, Expr]]) -> Expr:
     for c, e in parts:
         for c2, x in terms(e):
             found[x] = found.get(x, 0) + c * c2
-    kept = [(x, exact(c)) for x, c in found.items() if abs(c) > 1e-14]
+    kept = [(x, exact(c)) for x, c in found.items() if abs(float(c)) > _NOTHING]
     one = next(((x, c) for x, c in kept if is_one(x)), None)
     if one is not None:  # 1 - σ(u) is σ(-u)
         for x, c in kept:
@@ -92,11 +85,10 @@ def add(parts: Iterable[tuple[Number, Expr]]) -> Expr:
         return number(0)
     kept.sort(key=lambda t: t[0].uid)
     if len(kept) == 1:
-        x, c = kept[0]
-        if is_one(x):
-            return number(c)
-        if c == 1:
-            return x
+        if is_one(kept[0][0]):
+            return number(kept[0][1])
+        if kept[0][1] == 1:
+            return kept[0][0]
     return intern(ADD, tuple([c for _, c in kept]), tuple([x for x, _ in kept]))
 
 
@@ -117,20 +109,20 @@ class _Product:
 
     def put(self, base: Expr, e: Number) -> None:
         if base.kind == NUM:
-            self.coefficient *= _power(base.head, e)
+            self.coefficient *= raised(base.head, e)
             return
-        if base.kind == MUL and (_whole(e) or not any(_whole(x) and x % 2 == 0 for x in base.head)):
+        if base.kind == MUL and (whole(e) or not any(whole(x) and x % 2 == 0 for x in base.head)):
             for b, x in zip(base.args, base.head, strict=True):
                 self.put(b, x * e)
             return
         if base.kind == ADD:
-            if len(base.args) == 1 and (_whole(e) or base.head[0] > 0):
-                self.coefficient *= _power(base.head[0], e)
+            if len(base.args) == 1 and (whole(e) or base.head[0] > 0):
+                self.coefficient *= raised(base.head[0], e)
                 self.put(base.args[0], e)
                 return
-            if _whole(e):
+            if whole(e):
                 c, base = content(base)
-                self.coefficient *= _power(c, e)
+                self.coefficient *= raised(c, e)
         if base.kind == MAP and base.head == EXP and e != 1:
             base, e = apply(EXP, scaled(e, base.args[0])), 1
         if is_mask(base) or base.kind == DELTA:
@@ -158,12 +150,12 @@ def multiply(parts: Iterable[Power]) -> Expr:
     again = _substituted(pairs) or _exponentials(pairs)
     if again is not None:
         return multiply([(number(c), 1), *again])
-    pairs = _logistic_slope(pairs)
+    pairs = logistic_slope(pairs)
     pairs.sort(key=lambda t: t[0].uid)
     if len(pairs) == 1 and pairs[0][1] == 1:
         return scaled(c, pairs[0][0])
-    e = intern(MUL, tuple([x for _, x in pairs]), tuple([b for b, _ in pairs]))
-    return e if c == 1 else intern(ADD, (exact(c),), (e,))
+    made = intern(MUL, tuple([x for _, x in pairs]), tuple([b for b, _ in pairs]))
+    return made if c == 1 else intern(ADD, (exact(c),), (made,))
 
 
 def _substituted(pairs: list[Power]) -> list[Power] | None:
@@ -178,54 +170,16 @@ def _substituted(pairs: list[Power]) -> list[Power] | None:
 
 
 def _exponentials(pairs: list[Power]) -> list[Power] | None:
-    """exp u exp v is exp(u + v); exp(u) / (1 + exp u) is σ(u), 1 / (1 + exp u) is σ(-u)."""
+    """exp u exp v is exp(u + v), and what is a logistic function is written as one."""
     exps = [b for b, _ in pairs if b.kind == MAP and b.head == EXP]
     if len(exps) > 1:
-        total = add([(1, b.args[0]) for b in exps])
-        return [(apply(EXP, total), 1), *((b, e) for b, e in pairs if b not in exps)]
-    for b, e in pairs:
-        if b.kind == MAP and b.head == SIGMOID and exps and e > 0:
-            v = scaled(-1, b.args[0])
-            if exps[0].args[0] is v:  # exp(u) σ(-u) is σ(u)
-                rest = [(a, x) for a, x in pairs if a is not b and a is not exps[0]]
-                return [*rest, (b, e - 1), (apply(SIGMOID, v), 1)]
-    for b, e in pairs:
-        u = _logistic(b) if e < 0 and _whole(e) else None
-        if u is None:
-            continue
-        ups = next((x for a, x in pairs if a is u), 0)
-        both = min(max(ups, 0), -e)
-        rest = [(a, x) for a, x in pairs if a is not b and a is not u]
-        v = u.args[0]
-        return [
-            *rest,
-            (u, ups - both),
-            (apply(SIGMOID, v), both),
-            (apply(SIGMOID, scaled(-1, v)), -e - both),
-        ]
-    return None
-
-
-def _logistic_slope(pairs: list[Power]) -> list[Power]:
-    """σ(u) σ(-u) is written σ(u) (1 - σ(u)), as everybody does."""
-    for b, e in pairs:
-        if b.kind == MAP and b.head == SIGMOID:
-            other = apply(SIGMOID, scaled(-1, b.args[0]))
-            twin = next((x for a, x in pairs if a is other), None)
-            if twin is not None and content(b.args[0], single=True)[0] > 0:
-                slope = [(number(1), 1), (b, -1)]
-                slope.sort(key=lambda t: t[0].uid)
-                rest = intern(ADD, tuple(c for _, c in slope), tuple(x for x, _ in slope))
-                return [*((a, x) for a, x in pairs if a is not other), (rest, twin)]
-    return pairs
-
-
-def _logistic(e: Expr) -> Expr | None:
-    """exp(u) of 1 + exp(u)."""
-    if e.kind == ADD and e.head == (1, 1) and any(is_one(x) for x in e.args):
-        u = next(x for x in e.args if not is_one(x))
-        return u if u.kind == MAP and u.head == EXP else None
-    return None
+        power = apply(EXP, add([(1, b.args[0]) for b in exps]))
+        return [(power, 1), *((b, e) for b, e in pairs if b not in exps)]
+    found = logistic(pairs)
+    if found is None:
+        return None
+    rest, made = found
+    return [*rest, *((apply(SIGMOID, scaled(sign, u)), e) for sign, u, e in made)]
 
 
 # --- atoms, deltas, functions
@@ -237,11 +191,7 @@ def delta(i: Ix, j: Ix) -> Expr:
         return number(1)
     if i.kind == j.kind == "fixed":
         return number(0)
-    return intern(DELTA, ix=_sorted(i, j))
-
-
-def _sorted(i: Ix, j: Ix) -> tuple[Ix, Ix]:
-    return (i, j) if (i.kind, i.place) <= (j.kind, j.place) else (j, i)
+    return intern(DELTA, ix=in_order(i, j))
 
 
 def atom(symbol: Symbol, ix: Sequence[Ix]) -> Expr:
@@ -250,7 +200,11 @@ def atom(symbol: Symbol, ix: Sequence[Ix]) -> Expr:
     if symbol.identity:
         table().facts[f"{symbol.name} = I"] = None
         return delta(*ix)
-    return intern(ATOM, symbol, ix=_sorted(*ix) if symbol.symmetric and len(ix) == 2 else ix)
+    if symbol.symmetric and len(ix) == 2 and in_order(*ix) != ix:
+        ix = in_order(*ix)
+        if -1 in symbol.observed:
+            table().facts[symbol.observed[-1]] = None
+    return intern(ATOM, symbol, ix=ix)
 
 
 def apply(f: Head, *args: Expr) -> Expr:
@@ -262,7 +216,7 @@ def apply(f: Head, *args: Expr) -> Expr:
         if is_zero(x):
             return number(1)
         logs = [
-            (c, t) for c, t in terms(x) if t.kind == MAP and t.head == LOG and _whole(c)
+            (c, t) for c, t in terms(x) if t.kind == MAP and t.head == LOG and whole(c)
         ]  # exp(a + log b) is b exp a
         if logs:
             taken = [t for _, t in logs]
@@ -305,7 +259,7 @@ def _inverse(f: Head, ix: tuple[Ix, ...], body: Expr) -> Expr:
         return scaled(over(1, c), call(f, ix, multiply(powers)))
     turned = transposed(body)
     if turned is body:
-        ix = _sorted(*ix)
+        ix = in_order(*ix)
     elif turned.uid < body.uid:
         body, ix = turned, ix[::-1]
     if body.kind == CALL and body.op is inv and body.ix == (ROW, COLUMN):
@@ -396,7 +350,7 @@ def total(names: Iterable[Ix], body: Expr) -> Expr:
         if len(powers2) != len(part) or c2 != 1:  # something fell together: look again
             out.append((scaled(c2, total(own, multiply(powers2))), 1))
         else:
-            known = _known_sum(inside, own) if inside.kind == ATOM else None
+            known = known_sum(inside, own) if inside.kind == ATOM else None
             out.append((_bound(own, inside) if known is None else number(known), 1))
     return multiply([(number(c), 1), *out])
 
@@ -430,17 +384,6 @@ def _inverted(names: list[Ix], powers: list[Power]) -> Expr | None:
                         [n for n in names if n is not t], multiply([*rest, (delta(s, u), 1)])
                     )
     return None
-
-
-def _known_sum(e: Expr, own: set[Ix]) -> int | None:
-    symbol: Symbol = e.head
-    (i, *more) = own
-    if more or e.ix.count(i) != 1:
-        return None
-    k = e.ix.index(i)
-    if k in symbol.sums and symbol.observed:
-        table().facts[symbol.observed[k]] = None
-    return symbol.sums.get(k)
 
 
 def _bound(own: set[Ix], body: Expr) -> Expr:

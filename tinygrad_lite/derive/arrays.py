@@ -1,4 +1,4 @@
-"""Index expressions as arrays of any number of axes, by einsum, and as entries, in index notation."""
+"""Index expressions as arrays of any number of axes, by einsum, and in index notation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cotangent of every named node, an atom for those above it: δ_z1 = W2ᵀ δ_z2 ⊙ a1 ⊙ (1 − a1)."""
+"""Cotangents of named nodes, each in terms of those above: δ_z1 = W2ᵀ δ_z2 ⊙ a1 ⊙ (1 − a1)."""
 
 from __future__ import annotations
 

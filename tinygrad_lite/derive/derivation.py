@@ -218,8 +218,9 @@ def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
         raise TypeError("derive: by what? derive(E, W) takes the variables after the result")
     for x in variables:
         if not isinstance(x, Node):
+            kind = type(x).__name__
             raise TypeError(
-                f"derive(y, x) takes the nodes to differentiate by; a {type(x).__name__} is a constant"
+                f"derive(y, x): differentiate by recorded nodes; a {kind} is a constant"
             )
 
 

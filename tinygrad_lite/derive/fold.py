@@ -144,7 +144,8 @@ def _matches(
         return
     (p, wanted), *more = needed
     for k, (x, given) in enumerate(have):
-        if (given != wanted) if exact else (given * wanted * sign <= 0 or abs(given) < abs(wanted)):
+        apart = float(given) * float(wanted) * sign <= 0 or abs(float(given)) < abs(float(wanted))
+        if (given != wanted) if exact else apart:
             continue
         for found in unified(p, x, binding):
             left = given - sign * wanted

@@ -8,13 +8,13 @@ matrix form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..notation import tree
-from ..notation.tree import Applied, Name, Number, Tree, along, signed, transposes, turned
+from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, transposes, turned
 from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
@@ -160,14 +160,15 @@ class Matrices:
             )
         return self.written_op(e.head, bodies, axes)
 
-    def written_op(self, f: Head, bodies: list[Tree], axes: tree.Axes) -> Tree:
+    def written_op(self, f: Head, bodies: list[Tree], axes: Axes) -> Tree:
         if f.op is inv and len(axes) == 2:
             return Tree(tree.INVERSE, tuple(bodies), axes)
         return Tree(tree.APPLY, tuple(bodies), axes, self.applied(f))
 
     def body(self, b: Expr) -> Tree:
         """An array that an op takes as a whole, its axes in order."""
-        return along(self.tree(b), tuple(sorted(b.free, key=lambda i: i.place)))
+        axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
+        return along(self.tree(b), axes)
 
     def _sum(self, e: Expr) -> Tree:
         """Bound indices are vertices as others are; a matrix within a sum may run over two."""
@@ -209,13 +210,13 @@ def upstream(e: Expr) -> Key:
     return (-e.rank, 3 if is_mask(e) else 0 if atoms > 1 else 1 if not atoms else 2, e.uid)
 
 
-def _widest(trees: Iterable[Tree]) -> tree.Axes:
-    found: tree.Axes = ()
-    every: dict[object, None] = {}
+def _widest(trees: Iterable[Tree]) -> Axes:
+    found: Axes = ()
+    every: dict[Hashable, None] = {}
     for t in trees:
         every |= dict.fromkeys(t.axes)
         found = max(found, t.axes, key=len)
-    return found if len(found) >= len(every) else tuple(every)  # type: ignore[return-value]
+    return found if len(found) >= len(every) else tuple(every)
 
 
 def entrywise(parts: Sequence[Factor]) -> Factor:
@@ -272,7 +273,7 @@ class _Reduction:
         while names:
             ranks = [self._rank(n) for n in names]
             first = [n for n, rank in zip(names, ranks, strict=True) if rank == min(ranks)]
-            if 1 < len(first) and len(names) <= _BRANCHING and min(ranks) > 1:
+            if len(first) > 1 and len(names) <= _BRANCHING and min(ranks) > 1:
                 return min((self._begun(n, names) for n in first), key=transposes)
             names = [n for n in names if n is not first[0]]
             self._put(self._eliminated(first[0]))

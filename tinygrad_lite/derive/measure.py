@@ -29,14 +29,16 @@ def _cost(e: Expr) -> float:
         return 0.5
     if kind in (ATOM, SIZE, DELTA):
         return 1.0
-    parts = sum(map(cost, e.args))
+    parts: float = sum(map(cost, e.args))
     crowd = _THIRD_INDEX * max(0, len(e.free) - 2)
     if kind == ADD:
         several = len(e.args) > 1 and len(e.free) == 2
         outer = sum(_OUTER for x in e.args if several and _is_outer(x))
-        return parts + crowd + outer + 0.1 * len(e.args) + 0.3 * sum(abs(c) != 1 for c in e.head)
+        numbers: float = 0.3 * sum(abs(c) != 1 for c in e.head)
+        return parts + crowd + outer + numbers + 0.1 * len(e.args)
     if kind == MUL:
-        return parts + crowd + sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
+        powers: float = sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
+        return parts + crowd + powers
     if kind == SUM:
         body = e.args[0]
         if body.kind == MUL:  # in a product under a sum, many indices are a chain of matrices

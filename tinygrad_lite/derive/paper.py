@@ -10,9 +10,8 @@ from ..graph.op import Op
 from ..ops.constants import reduced_axes
 from ..ops.elementwise import pow as power
 from ..ops.index import plain_ops, registry
-from . import algebra
-from .algebra import add, apply, delta, multiply, rename, total
-from .parts import number
+from .algebra import add, apply, call, delta, multiply, rename, total
+from .parts import head, number, size_of
 from .terms import NUM, Expr, Ix, Size, fixed, index, slot
 
 Axis = Ix | None  # None: an axis of length 1, whatever the sizes
@@ -143,7 +142,7 @@ def _ratio(a: Expr, b: Expr) -> Expr:
 
 
 def _power(a: Expr, b: Expr) -> Expr:
-    return multiply([(a, b.head)]) if b.kind == NUM else apply(algebra.head(power), a, b)
+    return multiply([(a, b.head)]) if b.kind == NUM else apply(head(power), a, b)
 
 
 def on_paper(x: Any) -> Paper:
@@ -206,7 +205,7 @@ def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequenc
         stacks = [*x.axes[: x.ndim - len(letters)]] if signature else []
         for i, letter in zip(core, letters, strict=True):
             if i is not None:
-                lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type, union-attr]
+                lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
     axes: list[Axis] = [_again(i) for i in stacks]
     for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
         size = lengths.get(letter)
@@ -217,8 +216,8 @@ def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequenc
         bodies.append(x.on(slots))
     places = [fixed(0) if i is None else i for i in axes]
     layout = tuple(tuple(i is not None for i in x.axes) for x in papers)
-    f = algebra.head(op, **params)._replace(layout=layout)
-    return Paper(algebra.call(f, places, *bodies), axes)
+    f = head(op, **params)._replace(layout=layout)
+    return Paper(call(f, places, *bodies), axes)
 
 
 class Namespace:
@@ -241,7 +240,7 @@ class Namespace:
 
     def entries(self, x: Paper, axis: Any) -> Paper:
         names = [x.axes[a] for a in reduced_axes(x.shape, axis)]
-        sizes = [(algebra.size_of(i), 1) for i in names if i is not None]
+        sizes = [(size_of(i), 1) for i in names if i is not None]
         return Paper(multiply(sizes))
 
     def reshape(self, x: Paper, shape: Any) -> Paper:
@@ -287,7 +286,8 @@ class Namespace:
         if offset or rows != columns or i is None or j is None or length(i) != rows:
             raise Unreadable("eye")
         i, j = _again(i), _again(met([i, j]))
-        assert i is not None and j is not None
+        assert i is not None
+        assert j is not None
         return Paper(delta(i, j), (i, j))
 
     def put_at(self, x: Paper, wanted: Any, shape: Sequence[int]) -> Paper:
@@ -324,7 +324,7 @@ def understood(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     if callable(op.meaning):
         return op.meaning(Namespace(), *inputs, **params)
     if op.elementwise:
-        f = algebra.head(op, **params)
+        f = head(op, **params)
         return broadcast(lambda *entries: apply(f, *entries), *inputs)
     if isinstance(op.meaning, str):
         letters, _, after = op.meaning.partition("->")

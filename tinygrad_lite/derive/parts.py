@@ -6,19 +6,20 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Any
 
-from .terms import ADD, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, intern
+from ..ops.activations import sigmoid
+from ..ops.elementwise import exp
+from .terms import ADD, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
 
 Power = tuple[Expr, Number]
 _COMMON = 100  # of larger denominators no common factor is taken out: 1e-5 + v stays
 
 
-def exact(c: Any) -> Number:
+def exact(c: Number) -> Number:
     """A number as an integer or a fraction, where it is a simple one."""
-    if type(c) is int:
+    if isinstance(c, int):
         return c
     if isinstance(c, Fraction):
         return c.numerator if c.denominator == 1 else c
-    c = float(c)
     if c != c or abs(c) > 1e15:
         return c
     if c.is_integer():
@@ -34,7 +35,7 @@ def over(a: Number, b: Number) -> Number:
     return exact(Fraction(a) / b)
 
 
-def number(c: Any) -> Expr:
+def number(c: Number) -> Expr:
     """A number as an expression."""
     return intern(NUM, exact(c))
 
@@ -111,7 +112,7 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
 
 def _lead(e: Expr) -> Number:
     """The coefficient of the term that comes first: 1, else what lies most downstream."""
-    pairs = zip(e.head, e.args, strict=True)
+    pairs: list[tuple[Number, Expr]] = list(zip(e.head, e.args, strict=True))
     return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, -t[1].uid))[0]
 
 
@@ -130,3 +131,82 @@ def connected(powers: list[Power], mine: set[Ix]) -> list[tuple[set[Ix], list[Po
             own, group = own | part[0], part[1] + group
         parts.append((own, group))
     return parts
+
+
+def whole(c: Number) -> bool:
+    """Whether c is an integer."""
+    return type(c) is int
+
+
+def raised(c: Number, e: Number) -> Number:
+    """c to the power e."""
+    if not whole(e) or isinstance(c, float):
+        return exact(float(c) ** float(e))
+    return c**e if e >= 0 and type(c) is int else exact(Fraction(c) ** e)
+
+
+def known_sum(e: Expr, own: set[Ix]) -> int | None:
+    """What an array is known to sum to along an axis."""
+    symbol: Symbol = e.head
+    (i, *more) = own
+    if more or e.ix.count(i) != 1:
+        return None
+    k = e.ix.index(i)
+    if k in symbol.sums and symbol.observed:
+        table().facts[symbol.observed[k]] = None
+    return symbol.sums.get(k)
+
+
+def in_order(i: Ix, j: Ix) -> tuple[Ix, Ix]:
+    """Two indices in canonical order."""
+    return (i, j) if (i.kind, i.place) <= (j.kind, j.place) else (j, i)
+
+
+# --- the logistic function, found in products
+
+SIGMOID, EXP = head(sigmoid), head(exp)
+
+
+def opposite(a: Expr, b: Expr) -> bool:
+    """Whether b is -a."""
+    return {x: -c for c, x in terms(a)} == {x: c for c, x in terms(b)}
+
+
+def logistic(
+    pairs: list[Power],
+) -> tuple[list[Power], list[tuple[int, Expr, Number]]] | None:
+    """exp(u) / (1 + exp u) is σ(u), 1 / (1 + exp u) is σ(-u), exp(u) σ(-u) is σ(u): the factors
+    that are left, and (sign, u, exponent) of logistic ones."""
+    u = next((b for b, _ in pairs if b.kind == MAP and b.head == EXP), None)
+    for b, e in pairs:
+        is_logistic = u is not None and e > 0 and b.kind == MAP and b.head == SIGMOID
+        if u is not None and is_logistic and opposite(u.args[0], b.args[0]):
+            rest = [(a, x) for a, x in pairs if a is not b and a is not u]
+            return [*rest, (b, e - 1)], [(1, u.args[0], 1)]
+        v = _plus_one(b) if e < 0 and type(e) is int else None
+        if v is not None:
+            ups = next((x for a, x in pairs if a is v), 0)
+            both = min(max(ups, 0), -e)
+            rest = [(a, x) for a, x in pairs if a is not b and a is not v]
+            return [*rest, (v, ups - both)], [(1, v.args[0], both), (-1, v.args[0], -e - both)]
+    return None
+
+
+def _plus_one(e: Expr) -> Expr | None:
+    """exp(u) of 1 + exp(u)."""
+    if e.kind == ADD and e.head == (1, 1) and any(is_one(x) for x in e.args):
+        u = next(x for x in e.args if not is_one(x))
+        return u if u.kind == MAP and u.head == EXP else None
+    return None
+
+
+def logistic_slope(pairs: list[Power]) -> list[Power]:
+    """σ(u) σ(-u) is written σ(u) (1 - σ(u)), as everybody does."""
+    maps = [(b, e) for b, e in pairs if b.kind == MAP and b.head == SIGMOID]
+    for b, _ in maps:
+        for other, e in maps:
+            if opposite(b.args[0], other.args[0]) and content(b.args[0], single=True)[0] > 0:
+                slope = sorted([(number(1), 1), (b, -1)], key=lambda t: t[0].uid)
+                rest = intern(ADD, tuple(c for _, c in slope), tuple(x for x, _ in slope))
+                return [*((a, x) for a, x in pairs if a is not other), (rest, e)]
+    return pairs

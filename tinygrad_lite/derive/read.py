@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
@@ -22,6 +23,8 @@ from .pulled import pull_of
 from .simplify import expand
 from .terms import CALL, Ix, Size, Symbol, index, table
 
+# What the meaning of a user's op may raise on paper: it is opaque then.
+UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError)
 LONG = 24.0  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
 
@@ -30,8 +33,8 @@ _NO_NAMES: Mapping[int, str] = {}
 class Graph:
     """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
 
-    `derived` has constants that are made of another. `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
-    fact about the data is used of.
+    `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
+    fact about the data is used of; `derived` has constants that are made of another.
     """
 
     root: Node
@@ -97,10 +100,8 @@ class Reading:
     def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
         assert node.op is not None
         found = None
-        try:
+        with suppress(*UNREADABLE):
             found = understood(node.op, inputs, dict(node.params))
-        except (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
-            pass
         if not isinstance(found, Paper) or found.shape != node.shape:
             found = called(node.op, inputs, dict(node.params), node.shape)
         if found.expr.kind == CALL:
@@ -141,9 +142,8 @@ class Reading:
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
         data = np.asarray(raw(x))
-        if name is None and letter == "c" and data.dtype.kind in "fiub":
-            if data.size and (data == data.flat[0]).all():
-                return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
+        if name is None and letter == "c" and data.size and (data == data.flat[0]).all():
+            return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
             self.notes[f"{name} is a name for {_what(letter, data.shape)} without one"] = None

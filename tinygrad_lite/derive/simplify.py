@@ -108,7 +108,7 @@ class Simplifier:
         if any(s.exponent != x for _, s in held):
             if own:
                 return None
-            common = min((s.exponent for _, s in held), key=abs)
+            common = min((s.exponent for _, s in held), key=lambda y: abs(float(y)))
         rests = [(taken[k].c, taken[k].without(s, b, common)) for k, s in held]
         inner = self.definitions.fold(self.factor(add(rests), depth - 1))
         gone = {k for k, _ in held}
@@ -139,7 +139,9 @@ class _Term:
     @staticmethod
     def of(c: Number, e: Expr) -> _Term:
         c2, powers = factors(e)
-        c, names, found = c * c2, [], []
+        c *= c2
+        names: list[Ix] = []
+        found: list[Power] = []
         for b, x in powers:
             if b.kind == SUM and x == 1:
                 inner, body = opened(b)

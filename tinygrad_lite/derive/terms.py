@@ -132,8 +132,8 @@ class Head(NamedTuple):
 
 
 class Expr:
-    """An interned expression: `kind`, `head` (a number, a symbol, coefficients, exponents, sizes, an
-    op), `args`, `ix` (its indices; of a sum those bound). `free` are its free indices."""
+    """An interned expression: `kind`, `head` (a number, a symbol, coefficients, exponents, sizes,
+    an op), `args`, `ix` (its indices; of a sum those bound). `free` are its free indices."""
 
     __slots__ = ("args", "cost", "free", "head", "ix", "kind", "level", "rank", "skeleton", "uid")
 

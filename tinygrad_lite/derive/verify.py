@@ -37,8 +37,8 @@ class Trial:
 class Laboratory:
     """Makes trials of y's derivatives: on other data, and at other sizes.
 
-    `symbols` are the arrays that formulas may use; `source` the user's node of each, or a constant's id.
-    `order` is 1 for gradients and Jacobians, 2 for Hessians.
+    `symbols` are the arrays that formulas may use; `source` the user's node of each, or a
+    constant's id. `order` is 1 for gradients and Jacobians, 2 for Hessians.
     """
 
     y: Node

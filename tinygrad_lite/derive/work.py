@@ -15,7 +15,7 @@ from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.replay import replay
 from ..graph.context import enable_grad
-from ..graph.node import Array, Node, topological_order
+from ..graph.node import Node, fresh, topological_order
 from ..notation.names import latex_name, unicode_name
 from .algebra import delta, multiply
 from .constants import Constants
@@ -375,7 +375,6 @@ def _chosen(node: Node, names: Mapping[int, str], wanted: Collection[Any]) -> bo
 def _gradient(y: Node, x: Node) -> Node:
     """The gradient as a recorded graph, to be differentiated again."""
     with enable_grad():
-        one: Node = Array.result(np.ones(y.shape))
-        one.name = "one"
+        one = fresh(None, np.ones(y.shape))
         found = sweep(y, one, record=True, toward=[x]).get(x)
-    return found if isinstance(found, Node) else ops.zeros_like(x)  # type: ignore[return-value]
+    return found if isinstance(found, Node) else ops.multiply(x, 0.0)

@@ -15,7 +15,7 @@ from ..notation.write import local_text, pullback_text, write
 from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .measure import shorten
-from .scene import Box, Cluster, Direction, Edge, Row, Scene, sized
+from .scene import Box, Cluster, Edge, Row, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, within, written
 
@@ -29,7 +29,6 @@ def build_scene(
     names: Mapping[int, str],
     *,
     show: Collection[str] = SHOW,
-    direction: Direction = "right",
     graph: Literal["forward", "backward"] = "forward",
     depth: int | None = None,
     around: Node | None = None,
@@ -68,7 +67,7 @@ def build_scene(
     title = f"{'Backward' if backward else 'Computation'} graph of {title}"
     scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
     parts = tuple(boxes), tuple(edges), tuple(map(Cluster, sorted(scopes, key=len)))
-    return Scene(*parts, roots, names, direction, graph, title, plan.note, len(order))
+    return Scene(*parts, roots, names, graph, title, plan.note, len(order))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,22 @@ LOOKS = {
     "output": Look(ORANGE, 1.15, ("#a86f00", "#f0b230"), 3.2, 8),
     "group": Look(PURPLE, 1.2, ("#a04d7d", "#dc94bb"), 1.4, 4),
 }
+
+
+class Mark(NamedTuple):
+    """How a verdict of `check` is marked: a sign, a colour in the light theme and in the dark."""
+
+    sign: str
+    strokes: tuple[str, str]
+
+
+MARKS = {
+    "first": Mark("✗", ("#b3261e", "#ff8a80")),
+    "wrong": Mark("✗", ("#b3261e", "#ff8a80")),
+    "unclear": Mark("?", ("#8a5a00", "#f0b230")),
+    "follows": Mark("↳", ("#6a717b", "#98a1ac")),
+    "right": Mark("✓", ("#1a7f37", "#57c785")),
+}  # the worst first
 _TINT = (0.14, 0.22)  # of a hue in the page's colour, light and dark
 _ROLES = {  # what else has a colour, light and dark
     "page": ("#ffffff", "#12151a"),
@@ -109,7 +125,6 @@ def _rules(theme: Theme, root: str) -> str:
         ".label,.shape,.note": f"fill:{role['muted']}",
         ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.3",
         ".head": f"fill:{role['edge']}",
-        ".local": f"stroke:{page};stroke-width:4;stroke-linejoin:round;paint-order:stroke",
         ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
         ".undefined": f"fill:{role['undefined']}",
     }

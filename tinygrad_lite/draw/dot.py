@@ -1,5 +1,4 @@
-"""Graphviz: the scene as a `graphviz.Digraph`. With a theme it has labels and colours, for those
-who edit DOT source, and for PNG and PDF. Without one it is what Graphviz lays out."""
+"""The scene as a `graphviz.Digraph`, for those who edit DOT source or want Graphviz's picture."""
 
 from __future__ import annotations
 
@@ -13,43 +12,35 @@ from .measure import TEXT
 from .scene import LABELLED, Box, Scene
 from .scopes import Path
 
-POINTS = 72.0  # per inch; a pixel is laid out as a point
 _FONT = {"fontname": "Courier", "fontsize": str(TEXT)}
 
 
-def digraph(scene: Scene, theme: Theme | None = None, *, labelled: bool = True) -> graphviz.Digraph:
+def digraph(scene: Scene, theme: Theme) -> graphviz.Digraph:
     """The scene as an object of the graphviz package."""
     graph = graphviz.Digraph("graph", node_attr={"shape": "box"})
     rankdir = "LR" if scene.direction == "right" else "TB"
     graph.attr(rankdir=rankdir, nodesep="0.22", ranksep="0.42", **_FONT, labeljust="l")
     graph.attr("edge", **_FONT)
-    roles = theme.roles if theme else {}
-    if theme:
-        graph.attr(bgcolor=roles["page"])
-        graph.attr("edge", color=roles["edge"], fontcolor=roles["text"], arrowsize="0.7")
+    roles = theme.roles
+    graph.attr(bgcolor=roles["page"])
+    graph.attr("edge", color=roles["edge"], fontcolor=roles["text"], arrowsize="0.7")
     parts: dict[Path, Any] = {(): graph}
     for cluster in scene.clusters:
         part = parts[cluster.scope] = graphviz.Digraph(f"cluster_{len(parts)}")
         part.attr(label=graphviz.escape(cluster.label), margin="12.0")
-        if theme:
-            part.attr(style="rounded", color=roles["cluster"], fontcolor=roles["muted"])
+        part.attr(style="rounded", color=roles["cluster"], fontcolor=roles["muted"])
     for box in scene.boxes:
-        parts[box.scope].node(box.id, **(_styled(box, theme) if theme else _sized(box)))
+        parts[box.scope].node(box.id, **_styled(box, theme))
     for path, part in reversed(parts.items()):
         if path:
             parts[path[:-1]].subgraph(part)
-    room = labelled and len(scene.edges) <= LABELLED
+    room = len(scene.edges) <= LABELLED
     for k, edge in enumerate(scene.edges):
         attributes = {"id": f"e{k}"}
         if edge.local is not None and room:
-            attributes["label"] = f"×{edge.local}" if theme else "0" * (len(edge.local) + 2)
+            attributes["label"] = f"×{edge.local}"
         graph.edge(edge.source, edge.target, **attributes)
     return graph
-
-
-def _sized(box: Box) -> dict[str, str]:
-    w, h = f"{box.width / POINTS:.4f}", f"{box.height / POINTS:.4f}"
-    return {"label": "", "fixedsize": "true", "width": w, "height": h}
 
 
 def _styled(box: Box, theme: Theme) -> dict[str, str]:
@@ -77,12 +68,3 @@ def _styled(box: Box, theme: Theme) -> dict[str, str]:
 def source(scene: Scene, theme: str) -> str:
     """The picture as DOT source."""
     return str(digraph(scene, THEMES[theme]).source)
-
-
-def painted(scene: Scene, theme: str, kind: str) -> bytes:
-    """The picture as Graphviz's program paints it, "png" or "pdf"."""
-    try:
-        return bytes(digraph(scene, THEMES[theme]).pipe(format=kind, quiet=True))
-    except graphviz.CalledProcessError:  # edge labels and clusters: see layout.py
-        plain = digraph(scene, THEMES[theme], labelled=False)
-        return bytes(plain.pipe(format=kind, quiet=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import importlib
 import tempfile
 import webbrowser
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,37 +12,42 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-import graphviz  # type: ignore[import-untyped]
-
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from . import dot, page
 from .build import MAX_NODES, SHOW, build_scene
 from .checks import DIRECTIONS, either, one_of, whole, writable
 from .colours import THEMES
-from .layout import ENGINES, lay_out
+from .layout import lay_out
 from .scene import Direction, Scene
-from .svg import render
+from .svg import render, xml
 from .wording import known_names
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """How a scene becomes the text or the bytes of a file, in a theme (auto, light or dark).
-    Without what `needs` names, a program or the extra with a package, `write` raises an
-    `ImportError` or graphviz's `ExecutableNotFound`."""
+    Without what `needs` names, the extra with a package, `write` raises an `ImportError` or, where
+    a library of the system is missing, an `OSError`."""
 
     write: Callable[[Scene, str], str | bytes]
     needs: str = ""
 
 
-_DOT = "the Graphviz program dot"
+def _converted(scene: Scene, theme: str, kind: str) -> bytes:
+    """The SVG as "png" (two pixels to one, for sharp text) or "pdf"."""
+    cairosvg = importlib.import_module("cairosvg")
+    svg = render(scene, "light" if theme == "auto" else theme, "monospace").encode()
+    return bytes(getattr(cairosvg, f"svg2{kind}")(svg, scale=2 if kind == "png" else 1))
+
+
+_CAIRO = "the package cairosvg, with the library cairo: pip install 'tinygrad_lite[viz]'"
 FORMATS: Mapping[str, Format] = {  # by the ending of a file's name: a new one is a row here
     ".svg": Format(render),
     ".html": Format(page.html),
     ".dot": Format(dot.source),
-    ".png": Format(partial(dot.painted, kind="png"), needs=_DOT),
-    ".pdf": Format(partial(dot.painted, kind="pdf"), needs=_DOT),
+    ".png": Format(partial(_converted, kind="png"), needs=_CAIRO),
+    ".pdf": Format(partial(_converted, kind="pdf"), needs=_CAIRO),
 }
 
 
@@ -80,17 +87,17 @@ class Drawing:
         """Write the picture to `path`, in the format of its ending, such as .svg, .html or .png.
 
         Raises `ValueError` for another ending and says which there are, `FileNotFoundError` when
-        the folder does not exist, `RuntimeError` when what the format needs is not installed: for
-        .png and .pdf the Graphviz program dot.
+        the folder does not exist, `RuntimeError` when what the format needs is not installed: .png
+        and .pdf are converted from the SVG by cairosvg.
         """
         path = writable(path, FORMATS)
         form = FORMATS[path.suffix.lower()]
         try:
             content = form.write(self.scene, self.theme)
-        except (ImportError, graphviz.ExecutableNotFound) as error:
+        except (ImportError, OSError) as error:
             free = either([ending for ending, known in FORMATS.items() if not known.needs], "and")
             raise RuntimeError(
-                f"save: a {path.suffix} file needs {form.needs or error}, which is not installed; "
+                f"save: a {path.suffix} file needs {form.needs or error} ({error}); "
                 f"{free} need nothing"
             ) from None
         write_whole(path, content)
@@ -105,7 +112,13 @@ class Drawing:
         return self.svg
 
     def _repr_html_(self) -> str:
-        return f'<div style="overflow:auto">{self.svg}</div>'
+        """An image at its own size, in a frame that scrolls: notebooks shrink a bare SVG, and take
+        it out of one that is not trusted."""
+        data = base64.b64encode(self.svg.encode()).decode()
+        return (
+            f'<div style="overflow:auto"><img src="data:image/svg+xml;base64,{data}" '
+            f'alt="{xml(self.alt)}" style="max-width:none"></div>'
+        )
 
     def __repr__(self) -> str:
         return f"<{self.alt}>"
@@ -114,14 +127,13 @@ class Drawing:
 def draw(
     E: Node | Sequence[Node],
     *,
-    direction: Direction = "right",
+    direction: Direction | None = None,
     depth: int | None = None,
     around: Node | str | None = None,
     max_nodes: int = MAX_NODES,
     show: Collection[str] = SHOW,
     graph: Literal["forward", "backward"] = "forward",
     theme: Literal["auto", "light", "dark"] = "auto",
-    engine: Literal["dot", "wasm", "layered"] | None = None,
     names: Mapping[str, Any] | None = None,
 ) -> Drawing:
     """A picture of the graph that computed `E`, a Value or Tensor or several of them.
@@ -134,15 +146,17 @@ def draw(
     Scopes are clusters. A graph of more than `max_nodes` nodes is folded: by scope, as deep as
     fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its
     name) shows its surroundings. `show` selects from data, grad, shape and local. The "backward"
-    graph follows the gradients from E to the leaves. `engine` forces a layout: the program dot,
-    Graphviz as WebAssembly, or our own; by default the first that works. Names come from `name=`,
-    from `names` (name -> node or constant array, such as `locals()`), or your variables.
+    graph follows the gradients from E to the leaves. The picture runs to the right, or down where
+    it is then larger in a notebook's cell, or as `direction` says. Names come from `name=`, from
+    `names` (name -> node or constant array, such as `locals()`), or your variables.
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
     roots = _roots(E)
-    one_of("draw", direction=(direction, DIRECTIONS), graph=(graph, ("forward", "backward")))
-    one_of("draw", theme=(theme, THEMES), engine=(engine, (None, *ENGINES)))
+    one_of(
+        "draw", direction=(direction, (None, *DIRECTIONS)), graph=(graph, ("forward", "backward"))
+    )
+    one_of("draw", theme=(theme, THEMES))
     whole("draw", "max_nodes", max_nodes, 1)
     if depth is not None:
         whole("draw", "depth", depth, 0)
@@ -162,13 +176,12 @@ def draw(
         roots,
         known,
         show=show,
-        direction=direction,
         graph=graph,
         depth=depth,
         around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
     )
-    return Drawing(lay_out(scene, engine), theme)
+    return Drawing(lay_out(scene, direction), theme)
 
 
 def _roots(E: Any) -> tuple[Node, ...]:

@@ -8,6 +8,7 @@ down the axes are exchanged before and after.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from .scopes import Path, common_scope, prefixes
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
 _SWEEPS = 8
+_PAIRS = 400  # pairs of edges that are looked at to exchange two neighbours
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
 
 # A box's id, a scope, a bend (edge number, rank), or the port (edge number, ENTRY or EXIT) through
@@ -51,16 +53,19 @@ def place(scene: Scene) -> Scene:
         sizes[path] = (w + header, max(h, title)) if down else (max(w, title), h + header)
     corner: dict[Item, Point] = {(): (0.0, 0.0)}
     bends: dict[tuple[Path, int], list[Point]] = {}
+    ranks: dict[Item, Point] = {}
     for path in sorted(levels, key=len):
         x, y = corner[path]
         if path:
             x, y = (x + MARGIN + HEADER * down, y + MARGIN + HEADER * (not down))
         for item, (px, py) in planes[path].at.items():
             corner[item] = (x + px, y + py)
+            left, right = planes[path].ranks[item]
+            ranks[item] = (x + left, x + right)
         for k, points in planes[path].bends.items():
             bends[path, k] = [(x + px, y + py) for px, py in points]
     routes = [[p for path in paths for p in bends[path, k]] for k, paths in enumerate(crossed)]
-    paths = _paths(scene.edges, corner, sizes, routes)
+    paths = _paths(scene.edges, corner, sizes, ranks, routes)
     boxes = [box.at(*turned(corner[box.id])) for box in scene.boxes]
     clusters = []
     for cluster in scene.clusters:
@@ -68,7 +73,7 @@ def place(scene: Scene) -> Scene:
         clusters.append(replace(cluster, width=w, height=h).at(*turned(corner[cluster.scope])))
     edges = []
     for e, line in zip(scene.edges, paths, strict=True):
-        x, y = turned(_along(line[-4:], 0.75 if down else 0.6))
+        x, y = turned(_along(line[-7:-3], 0.75 if down else 0.6))
         edges.append(replace(e, points=tuple(map(turned, line)), label_at=(x, y - TEXT / 2)))
     return scene.arranged(boxes, edges, clusters, turned(sizes[()]))
 
@@ -115,7 +120,8 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
 
 
 class _Plane:
-    """One scope's items laid out: `at` their top left corners, the `bends` of edges, its `size`."""
+    """One scope's items laid out: `at` their top left corners, `ranks` from where to where their
+    ranks reach, the `bends` of edges, its `size`."""
 
     def __init__(
         self, items: Sequence[Item], edges: Sequence[Link], sizes: Points, room: Mapping[int, float]
@@ -145,6 +151,7 @@ class _Plane:
         _order(columns, near)
         centre = _centres(columns, near, size)
         self.at: dict[Item, Point] = {}
+        self.ranks: dict[Item, Point] = {}
         spans = []
         x = 0.0
         for column, gap in zip(columns, gaps, strict=True):
@@ -153,6 +160,7 @@ class _Plane:
             for item in column:
                 if item in sizes:
                     self.at[item] = (x + (w - size[item][0]) / 2, centre[item] - size[item][1] / 2)
+                    self.ranks[item] = (x, x + w)
             x += w + gap + min(60.0, len(column))
         self.bends: dict[int, list[Point]] = {}
         for k, a, b in edges:
@@ -200,9 +208,15 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
 
 
 def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> None:
-    """Sort each rank by the mean place of its items' neighbours, to and fro."""
+    """Sort each rank by the mean place of its items' neighbours, to and fro; neighbours that then
+    cross less the other way round change places. The order with the fewest crossings stays."""
     place = {item: float(k) for column in columns for k, item in enumerate(column)}
+    rank = {item: r for r, column in enumerate(columns) for item in column}
+    best = [list(column) for column in columns]
+    fewest = _crossings(columns, near, rank)
     for sweep in range(_SWEEPS):
+        if not fewest:
+            break
         forward = sweep % 2 == 0
         earlier: set[Item] = set()
         for column in columns if forward else reversed(columns):
@@ -214,6 +228,49 @@ def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> No
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)
+        _exchange(columns, near, rank)
+        place.update((i, k / max(1, len(c) - 1)) for c in columns for k, i in enumerate(c))
+        crossings = _crossings(columns, near, rank)
+        if crossings < fewest:
+            best, fewest = [list(column) for column in columns], crossings
+    columns[:] = best
+
+
+def _crossings(
+    columns: Sequence[Sequence[Item]],
+    near: Mapping[Item, Sequence[Item]],
+    rank: Mapping[Item, int],
+) -> int:
+    """How many pairs of edges between neighbouring ranks cross."""
+    total = 0
+    for r, column in enumerate(columns[:-1]):
+        at = {item: k for k, item in enumerate(columns[r + 1])}
+        ends: list[int] = []
+        for item in column:
+            mine = sorted(at[i] for i in near[item] if rank[i] == r + 1)
+            total += sum(len(ends) - bisect.bisect_right(ends, k) for k in mine)
+            for k in mine:
+                bisect.insort(ends, k)
+    return total
+
+
+def _exchange(
+    columns: Sequence[list[Item]], near: Mapping[Item, Sequence[Item]], rank: Mapping[Item, int]
+) -> None:
+    """Exchange neighbours within a rank where their edges then cross less."""
+    at = {item: k for column in columns for k, item in enumerate(column)}
+
+    def crossed(upper: Item, lower: Item) -> int:
+        return sum(at[a] > at[b] for a in near[upper] for b in near[lower] if rank[a] == rank[b])
+
+    for column in columns:
+        for k in range(len(column) - 1):
+            upper, lower = column[k], column[k + 1]
+            if len(near[upper]) * len(near[lower]) <= _PAIRS and (
+                crossed(upper, lower) > crossed(lower, upper)
+            ):
+                column[k], column[k + 1] = lower, upper
+                at[upper], at[lower] = k + 1, k
 
 
 def _centres(
@@ -255,9 +312,14 @@ def _rising(wanted: Sequence[float]) -> list[float]:
 
 
 def _paths(
-    edges: Sequence[Edge], corner: Points, sizes: Points, routes: Sequence[Sequence[Point]]
+    edges: Sequence[Edge],
+    corner: Points,
+    sizes: Points,
+    ranks: Points,
+    routes: Sequence[Sequence[Point]],
 ) -> list[list[Point]]:
-    """Each edge as cubic segments that leave and enter level, ends spread over a box's side."""
+    """Each edge as cubic segments: level to the end of its box's rank, so that it passes below no
+    wider box, then from bend to bend. Ends are spread over a box's side."""
     ends: dict[tuple[str, bool], list[tuple[float, int, bool]]] = {}
     for k, edge in enumerate(edges):
         (ax, ay), (bx, by) = corner[edge.source], corner[edge.target]
@@ -272,8 +334,12 @@ def _paths(
         for place, (_, k, leaves) in enumerate(sorted(found), 1):
             attached[k, leaves] = (x + w * right, y + h * place / (len(found) + 1))
     paths = []
-    for k in range(len(edges)):
-        stops = [attached[k, True], *routes[k], attached[k, False]]
+    for k, edge in enumerate(edges):
+        start, end = attached[k, True], attached[k, False]
+        back = corner[edge.source][0] > corner[edge.target][0]
+        out = (ranks[edge.source][not back], start[1])
+        into = (ranks[edge.target][back], end[1])
+        stops = [start, out, *routes[k], into, end]
         path = [stops[0]]
         for (x0, y0), (x1, y1) in itertools.pairwise(stops):
             path += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]

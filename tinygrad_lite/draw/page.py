@@ -28,7 +28,6 @@ from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names
 
 _ROOM = (880.0, 640.0)  # pixels, of the picture beside the panel
-_QUICK = 300  # boxes: with more, the layout is not tried in both directions
 
 
 def html(scene: Scene, theme: str) -> str:
@@ -71,7 +70,7 @@ def page(
     if folded is None:
         folded = {box.path for box in groups if len(box.path) > level}
     closed = {box.id for box in groups if any(p in folded for p in prefixes(box.path))}
-    scene = _laid_out(scene, direction)
+    scene = lay_out(scene, direction, _ROOM)
     groups = _framed(scene, groups)
     model = json.dumps(_model(scene, steps, groups, closed), separators=(",", ":"))
     parts = {
@@ -159,22 +158,6 @@ def _roomy(boxes: Sequence[Box], shares: Sequence[Share]) -> tuple[Box, ...]:
         widest[s.node] = max(widest.get(s.node, 0.0), need)
     needs = (max((widest.get(node, 0.0) for node in box.nodes), default=0.0) for box in boxes)
     return tuple(replace(b, width=max(b.width, n)) for b, n in zip(boxes, needs, strict=True))
-
-
-def _laid_out(scene: Scene, direction: Direction | None) -> Scene:
-    """With scopes, our own layout: it stands them in columns, as the page does when some are
-    folded, and so keeps places."""
-    engine = "layered" if scene.clusters else None
-    right = lay_out(replace(scene, direction=direction or "right"), engine)
-    if direction or len(scene.boxes) > _QUICK or _scale(right) >= 1:
-        return right
-    down = lay_out(replace(scene, direction="down"), engine)
-    return down if _scale(down) > 1.3 * _scale(right) else right
-
-
-def _scale(scene: Scene) -> float:
-    """How large the picture stands in the page's usual room."""
-    return min(_ROOM[0] / scene.width, _ROOM[1] / scene.height)
 
 
 def _framed(scene: Scene, groups: list[Box]) -> list[Box]:

@@ -124,11 +124,11 @@ class Scene:
     clusters: tuple[Cluster, ...]
     roots: tuple[Node, ...]
     names: Mapping[int, str]
-    direction: Direction
     graph: Literal["forward", "backward"]
     title: str
     note: str
     nodes: int
+    direction: Direction = "right"
     width: float = 0.0
     height: float = 0.0
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .colours import LOOKS, shade, style
+from .layout import label_size
 from .measure import FONT, TEXT, TITLE, columns, width
 from .scene import CELL, HEAD, LABEL, PAD, ROW, Box, Cluster, Edge, Point, Scene, heat_size
 
@@ -18,7 +19,7 @@ _ARROW = 7.0
 _NOT_XML = "[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
-def render(scene: Scene, theme: str = "auto") -> str:
+def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     root = f"tgl-{theme}"
@@ -30,16 +31,16 @@ def render(scene: Scene, theme: str = "auto") -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" width="{_n(w)}" height="{_n(h)}" '
         f'viewBox="0 0 {_n(w)} {_n(h)}" role="graphics-document document" '
         f'aria-roledescription="computation graph" aria-label="{xml(scene.alt)}">'
-        f"<title>{xml(scene.alt)}</title><style>{base_style('.' + root)}"
+        f"<title>{xml(scene.alt)}</title><style>{base_style('.' + root, font)}"
         f"{style(theme, '.' + root)}</style>"
         f'<rect class="page" width="100%" height="100%"/>{body}</svg>'
     )
 
 
-def base_style(root: str) -> str:
+def base_style(root: str, font: str = FONT) -> str:
     """Fonts: what both themes share."""
     return (
-        f"{root} text{{font-family:{FONT};font-size:{TEXT:g}px;white-space:pre}}"
+        f"{root} text{{font-family:{font};font-size:{TEXT:g}px}}"
         f"{root} .title{{font-size:{TITLE:g}px}}{root} .name{{font-weight:bold}}"
     )
 
@@ -62,7 +63,12 @@ def _at(x: float, y: float) -> str:
 
 
 def _text(kind: str, x: float, y: float, text: str, more: str = "") -> str:
-    return f'<text class="{kind}"{_at(x, y)}{more}>{xml(text)}</text>'
+    return f'<text class="{kind}"{_at(x, y)}{more}>{_spaced(text)}</text>'
+
+
+def _spaced(text: str) -> str:
+    """Escaped, with runs of spaces that no renderer joins."""
+    return xml(text).replace("  ", "\u00a0\u00a0")
 
 
 def drawn(parts: Iterable[Cluster | Edge | Box]) -> str:
@@ -92,7 +98,10 @@ def _edge(edge: Edge) -> str:
     label = ""
     if edge.local is not None and edge.label_at is not None:
         x, y = edge.label_at
-        label = _text("local", x, y + 4, f"×{edge.local}", ' text-anchor="middle"')
+        w, h = label_size(edge)
+        label = _rect("page", _at(x - w / 2, y - h / 2), w, h) + _text(
+            "local", x, y + 4, f"×{edge.local}", ' text-anchor="middle"'
+        )
     return (
         f'<g class="link" data-from="{edge.source}" data-to="{edge.target}" '
         f'data-input="{edge.index}">{told}<path class="edge" d="{path}"{bundle}/>'
@@ -150,13 +159,13 @@ def _box(box: Box) -> str:
 
 def _title(box: Box) -> str:
     head, _, shape = box.title.partition("  ")
-    rest = f'<tspan class="shape">  {xml(shape)}</tspan>' if shape else ""
+    rest = f'<tspan class="shape">{_spaced("  " + shape)}</tspan>' if shape else ""
     formula = box.kind != "group" and head.startswith(f"{box.name} = ")
     name = box.name if formula else head
     x = PAD if box.rows else (box.width - columns(box.title) * 0.6 * TITLE) / 2
     return (
         f'<text class="title" x="{_n(x)}" y="{_n(HEAD - 6.5)}">'
-        f'<tspan class="name">{xml(name)}</tspan>{xml(head[len(name) :])}{rest}</text>'
+        f'<tspan class="name">{_spaced(name)}</tspan>{_spaced(head[len(name) :])}{rest}</text>'
     )
 
 

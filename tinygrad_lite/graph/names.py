@@ -1,9 +1,10 @@
-"""The names that nodes go by: `name=`, else the variables of the caller's frame."""
+"""The names that nodes go by: `name=`, else the variables of the caller's frames."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -11,6 +12,10 @@ from .backend import is_array
 from .node import Node
 
 _PACKAGE = __name__.partition(".")[0]
+_FRAMES = 30  # looked through, from the innermost outwards
+_ENTRIES = 1000  # of a list, tuple or dict
+_LIBRARIES = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
+_RESULTS = frozenset(("In", "Out"))  # where notebooks keep what was typed and shown
 
 
 def user_frame() -> FrameType | None:
@@ -25,37 +30,59 @@ def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
 
 
-def arrays(frame: FrameType | None = None) -> dict[str, Any]:
-    """The arrays that the user's frame has, by name; locals win over globals."""
-    frame = frame or user_frame()
-    if frame is None:
-        return {}
-    spaces = {**frame.f_globals, **frame.f_locals}
-    return {
-        name: value
-        for name, value in spaces.items()
-        if not name.startswith("_") and is_array(value) and value.ndim
-    }
+def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
+    """The locals of the frame and of those that called it, as far as they are the user's own code,
+    and then their globals."""
+    modules: list[Mapping[str, Any]] = []
+    for _ in range(_FRAMES):
+        if frame is None or frame.f_code.co_filename.startswith(_LIBRARIES):
+            break
+        if frame.f_locals is not frame.f_globals:
+            yield frame.f_locals
+        if not any(frame.f_globals is known for known in modules):
+            modules.append(frame.f_globals)
+        frame = frame.f_back
+    yield from modules
+
+
+def arrays() -> dict[str, Any]:
+    """The plain arrays that the user's frames see, by name."""
+    found: dict[str, Any] = {}
+    for space in _spaces(user_frame()):
+        for name, value in list(space.items()):
+            if not name.startswith("_") and is_array(value) and value.ndim:
+                found.setdefault(name, value)
+    return found
 
 
 def variables(frame: FrameType | None = None) -> dict[int, str]:
-    """id(object) -> variable name, for the locals and globals of the user's frame.
+    """id(object) -> variable name, for what the user's frames see.
 
-    Locals win over globals, the first binding over later ones; names with a leading underscore
+    Inner frames win over outer ones, locals over globals, the first binding over later ones, and a
+    variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`. A name
+    means what it means in the innermost frame that has it. Names with a leading underscore
     (notebooks keep old results in such) are passed over.
     """
-    frame = frame or user_frame()
     found: dict[int, str] = {}
-    if frame is None:
-        return found
-    spaces: list[Mapping[str, Any]] = [frame.f_locals]
-    if frame.f_globals is not frame.f_locals:
-        spaces.append(frame.f_globals)
-    for space in spaces:
+    known: dict[str, Any] = {}
+    for space in _spaces(frame or user_frame()):
         for name, value in list(space.items()):
-            if not name.startswith("_"):
+            if name.isidentifier() and not name.startswith("_") and name not in known:
+                known[name] = value
                 found.setdefault(id(value), name)
+    for name, value in known.items():
+        if name not in _RESULTS:
+            for place, entry in _entries(value):
+                found.setdefault(id(entry), f"{name}[{place!r}]")
     return found
+
+
+def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Place and entry of a container that is not too large."""
+    if type(value) in (list, tuple) and len(value) <= _ENTRIES:
+        yield from enumerate(value)
+    elif type(value) is dict and len(value) <= _ENTRIES:
+        yield from (item for item in value.items() if isinstance(item[0], (str, int)))
 
 
 def name_all(values: Iterable[Any], frame: FrameType | None = None) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from ..functions.arrange import matrix_transpose as matrix_transpose
 from ..functions.linalg import *
 from ..graph.public import present
+from ..ops.decompositions import *
 from ..ops.linalg import *
 from ..ops.shape import diagonal as diagonal
 

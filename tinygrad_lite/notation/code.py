@@ -45,9 +45,9 @@ def filled(template: str, *holes: ast.expr) -> ast.expr:
         parsed = _parsed(template.format(*names, inputs=", ".join(names)))
     except (SyntaxError, IndexError, KeyError):
         raise NoCode(template) from None
-    return _Fill(dict(zip(names, holes, strict=True))).visit(
-        ast.parse(ast.unparse(parsed), mode="eval").body
-    )  # type: ignore[no-any-return]
+    fresh = ast.parse(ast.unparse(parsed), mode="eval").body
+    found: ast.expr = _Fill(dict(zip(names, holes, strict=True))).visit(fresh)
+    return found
 
 
 @lru_cache(maxsize=512)

@@ -209,7 +209,9 @@ class Mathematics:
         return Written(f"{self.style.ones} {' '.join(self._row(x))}", CHAIN)
 
     def _product(self, t: Tree) -> Written:
-        numbers, vectors, rest = [], [], []
+        numbers: list[tuple[Tree, Number]] = []
+        vectors: list[tuple[Tree, Number]] = []
+        rest: list[tuple[Tree, Number]] = []
         for e, x in zip(t.value, t.args, strict=True):
             narrow = len(x.axes) == 1 and len(t.axes) == 2
             (vectors if narrow else rest if x.axes and t.axes else numbers).append((x, e))

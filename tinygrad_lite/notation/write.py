@@ -10,6 +10,7 @@ import ast
 import contextvars
 import re
 from collections.abc import Callable, Mapping
+from math import isinf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -224,6 +225,8 @@ def _setting(value: Any) -> str:
         return repr(value.tolist())
     if isinstance(value, (type, np.dtype)):
         return f"np.{np.dtype(value).name}"
+    if isinstance(value, float) and isinf(value):
+        return "np.inf" if value > 0 else "-np.inf"
     return repr(value)
 
 

@@ -7,6 +7,7 @@ from .choice import abs as abs
 from .choice import round as round
 from .comparison import *
 from .constants import *
+from .decompositions import *
 from .elementwise import *
 from .elementwise import pow as pow
 from .fused import *

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from ..graph.primitive import Plain, Primitive
-from . import activations, choice, comparison, constants, elementwise, fused, linalg, reduce, shape
+from . import (
+    activations,
+    choice,
+    comparison,
+    constants,
+    decompositions,
+    elementwise,
+    fused,
+    linalg,
+    reduce,
+    shape,
+)
 
 registry: dict[str, Primitive] = {
     op.name: op
-    for module in (elementwise, activations, choice, reduce, shape, linalg, fused)
+    for module in (elementwise, activations, choice, reduce, shape, linalg, decompositions, fused)
     for op in vars(module).values()
     if isinstance(op, Primitive) and op.__module__ == module.__name__
 }

@@ -3,7 +3,7 @@ results for forward and reverse mode algorithmic differentiation" (2008)."""
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from ..graph.backend import anywhere, extreme
@@ -14,10 +14,9 @@ from .comparison import logical_or
 from .constants import Axis, eye, ones_like, reduced_axes, shape_of
 from .elementwise import add, divide, multiply, negative, subtract
 from .guards import undefined
-from .reduce import spread
+from .reduce import share_extreme, spread
 
 __all__ = [
-    "cholesky",
     "det",
     "inv",
     "logabsdet",
@@ -81,45 +80,85 @@ outer.pull(
 @primitive(
     "tr({0})",
     r"\operatorname{{tr}}({0})",
-    numpy="np.linalg.trace({0})",
-    meaning=lambda xp, A: xp.sum(xp.diagonal(A), -1, False),
+    numpy="np.linalg.trace({0}, offset={offset})",
+    meaning=lambda xp, A, *, offset: xp.sum(xp.diagonal(A, offset), -1, False),
 )
-def trace(xp: Any, A: Any) -> Any:
-    """Sum of the diagonal of each matrix. The gradient is G times the identity."""
-    return xp.linalg.trace(A)
+def trace(xp: Any, A: Any, *, offset: int = 0) -> Any:
+    """Sum of the diagonal `offset` of each matrix. The gradient is G times the identity."""
+    return xp.linalg.trace(A, offset=offset)
 
 
-trace.pull(lambda xp, G, y, A: G[..., None, None] * eye(A, *shape_of(A)[-2:]))
+trace.pull(
+    lambda xp, G, y, A, *, offset: G[..., None, None] * eye(A, *shape_of(A)[-2:], offset=offset)
+)
+
+
+def _length(xp: Any, x: Any, *, axis: Axis, keepdims: bool, ord: float) -> Any:
+    """The norm on paper."""
+    if not 0 < ord < inf:
+        raise NotImplementedError(f"ord={ord}")
+    power = x * x if ord == 2 else xp.abs(x) ** ord
+    return xp.sum(power, axis, keepdims) ** (1 / ord)
 
 
 @primitive(
     "‖{0}‖",
     r"\left\|{0}\right\|",
-    numpy="np.linalg.vector_norm({0}, axis={axis}, keepdims={keepdims})",
-    meaning=lambda xp, x, *, axis, keepdims: xp.sum(x * x, axis, keepdims) ** 0.5,
+    numpy="np.linalg.vector_norm({0}, axis={axis}, keepdims={keepdims}, ord={ord})",
+    meaning=_length,
 )
-def vector_norm(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Euclidean length sqrt(sum(x**2)) over `axis`; of a matrix, over both axes, the Frobenius
-    norm. The gradient is G x / y, and 0 where y = 0; a further derivative is NaN there, unless
-    G holds the factor y, as that of the square does."""
-    y = xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
-    if not prod(x.shape) or not extreme(y):
-        return y
-    top = xp.max(xp.abs(x), axis=axis, keepdims=True)
+def vector_norm(
+    xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
+) -> Any:
+    """Length sum(|x|**ord)**(1 / ord) over `axis`, without overflow; 2, the Euclidean one, is of a
+    matrix, over both axes, the Frobenius norm. `ord` inf is the largest |x|, -inf the smallest, 0
+    counts what is not 0. The gradient is G sign(x) (|x| / y)**(ord - 1), for 2 that is G x / y,
+    and 0 where y = 0; a further derivative is NaN there, unless G holds the factor y, as that of
+    the square does. Ties for the largest or smallest share equally."""
+    if ord == 2:
+        y = xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))
+        if not prod(x.shape) or not extreme(y):
+            return y
+    size = xp.abs(x)
+    if ord in (inf, -inf):
+        return (xp.max if ord > 0 else xp.min)(size, axis=axis, keepdims=keepdims)
+    if ord in (0, 1) or not prod(x.shape):
+        size = xp.astype(x != 0, x.dtype) if ord == 0 else size
+        return xp.sum(size, axis=axis, keepdims=keepdims)
+    top = (xp.max if ord > 0 else xp.min)(size, axis=axis, keepdims=True)
     top = xp.where(logical_or(top == 0, xp.isinf(top)), xp.ones_like(top), top)
-    y = top * xp.sqrt(xp.sum((x / top) ** 2, axis=axis, keepdims=True))
+    if ord == 2:
+        y = top * xp.sqrt(xp.sum((x / top) ** 2, axis=axis, keepdims=True))
+    else:
+        y = top * xp.sum((size / top) ** ord, axis=axis, keepdims=True) ** (1 / ord)
     return y if keepdims else xp.squeeze(y, axis=reduced_axes(x.shape, axis))
 
 
-def _vector_norm_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+def _vector_norm_pull(
+    xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool, ord: float
+) -> Any:
+    if ord == 0:
+        return xp.zeros_like(x)
+    if ord in (inf, -inf):
+        return share_extreme(xp, G, y, xp.abs(x), axis, keepdims) * xp.sign(x)
+    if ord == 1:
+        return spread(xp, G, x, axis, keepdims) * xp.sign(x)
     if not anywhere(y == 0):
-        return spread(xp, G, x, axis, keepdims) * x / spread(xp, y, x, axis, keepdims)
-    share = _without(G, y)
+        return spread(xp, G, x, axis, keepdims) * _steepness(
+            xp, x, spread(xp, y, x, axis, keepdims), ord
+        )
+    share = _without(G, y) if ord == 2 else None
     if share is not None:
         return spread(xp, share, x, axis, keepdims) * x
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
     length = xp.where(y == 0, xp.ones_like(y), y)
-    return xp.where(y == 0, undefined(x) + undefined(y) + 0 * G, G * x / length)
+    slope = _steepness(xp, x, length, ord)
+    return xp.where(y == 0, undefined(x) + undefined(y) + 0 * G, G * slope)
+
+
+def _steepness(xp: Any, x: Any, y: Any, ord: float) -> Any:
+    """The derivative of a norm y that is not 0."""
+    return x / y if ord == 2 else xp.sign(x) * xp.pow(xp.abs(x) / y, ord - 1)
 
 
 def _without(G: Any, y: Any, depth: int = 12) -> Any:
@@ -248,31 +287,3 @@ def _solve_right(xp: Any, G: Any, y: Any, A: Any, b: Any) -> Any:
 
 
 solve.pull(_solve_matrix, _solve_right)
-
-
-@primitive(
-    "cholesky({0})",
-    r"\operatorname{{chol}}({0})",
-    numpy="np.linalg.cholesky({0})",
-    meaning="ii->ii",
-)
-def cholesky(xp: Any, A: Any) -> Any:
-    """The lower triangular L with L L^T = (A + A^T) / 2, for each matrix, which is positive
-    definite, else `ValueError`.
-
-    The gradient is the symmetric part of L^-T P(L^T G) L^-1, where P takes the lower triangle and
-    halves the diagonal (I. Murray, "Differentiation of the Cholesky decomposition", 2016).
-    """
-    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
-        raise ValueError("takes square matrices")
-    return xp.linalg.cholesky((A + A.mT) / 2)
-
-
-def _cholesky_pull(xp: Any, G: Any, L: Any, A: Any) -> Any:
-    n = shape_of(L)[-1]
-    P = xp.tril(xp.matmul(L.mT, G)) * (1 - 0.5 * eye(L, n, n))
-    S = solve(L.mT, solve(L.mT, P.mT).mT)
-    return (S + S.mT) / 2
-
-
-cholesky.pull(_cholesky_pull)

@@ -79,7 +79,7 @@ mean.pull(
 )
 
 
-def _share_extreme(xp: Any, G: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def share_extreme(xp: Any, G: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """G in equal parts to the entries of x that equal the extreme y; NaN where y is NaN."""
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
     hit = indicator(x == y, y)
@@ -93,7 +93,7 @@ def max(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return largest(xp, x, axis, keepdims=keepdims)
 
 
-max.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis, keepdims))
+max.pull(lambda xp, G, y, x, *, axis, keepdims: share_extreme(xp, G, y, x, axis, keepdims))
 
 
 @primitive("min({0})", r"\min({0})", numpy="np.min({0}, axis={axis}, keepdims={keepdims})")
@@ -103,7 +103,7 @@ def min(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return xp.min(x, axis=axis, keepdims=keepdims)
 
 
-min.pull(lambda xp, G, y, x, *, axis, keepdims: _share_extreme(xp, G, y, x, axis, keepdims))
+min.pull(lambda xp, G, y, x, *, axis, keepdims: share_extreme(xp, G, y, x, axis, keepdims))
 
 
 @primitive("prod({0})", r"\prod {0}", numpy="np.prod({0}, axis={axis}, keepdims={keepdims})")

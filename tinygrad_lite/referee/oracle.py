@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import differences
-from ..check.claims import MARGIN, tolerance
+from ..check.rounding import MARGIN, Rounding
 from ..check.tape import Tape
 from ..tensor import Tensor
 from .hints import Graph, Trial
@@ -44,8 +44,8 @@ class Oracle:
                 for t, v in zip(twins, probe.values, strict=True)
             ]
             if all(map(self._agrees, range(len(leaves)))):
-                spread = tape.rounding([t for t in twins if t is not None and t in tape.g])
-                self.spread = [0.0 if t is None else spread.get(t, 0.0) for t in twins]
+                self.rounding = Rounding(tape, [t for t in twins if t is not None and t in tape.g])
+                self.twins = twins
             else:
                 self.exact = self.graph = None
         self.kind = "differences" if self.exact is None else "this engine"
@@ -119,7 +119,10 @@ class Oracle:
 
     def _against_engine(self, i: int, trial: Trial, eps: float) -> None:
         expected = trial.expected
-        bound = tolerance(self.spread[i] + np.abs(expected), eps, None, expected)
+        twin = self.twins[i]
+        bound = np.zeros(expected.shape)
+        if twin is not None and twin in self.rounding.tape.g:
+            bound = self.rounding.blur(twin, eps).tolerance
         off = ~(np.abs(trial.claim - expected) <= bound)
         for index in map(tuple, np.argwhere(off)[:200]):
             slope = self.entry(i, index, first=differences.FIRST_STEP)

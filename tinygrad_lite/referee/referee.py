@@ -4,58 +4,16 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from ..check.findings import Findings, Judged, Line
+from ..check.findings import Finding, Report
 from .hints import Trial, explain
 from .oracle import Oracle
 from .probes import Function, Probe, given_probes, is_differentiable, variations
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FunctionFinding(Judged):
-    """What is to be said about the gradient of one input.
-
-    `verdict`, `kind` and `explanation` are as in `Finding`. `error` is the largest error, relative
-    to the largest entry of the gradient; `caught` maps each dtype to the smallest such error that
-    would have been called wrong. `kinks` counts entries left out because the derivative jumps there
-    (a claim between the slopes from both sides is accepted), `entries` those that were judged.
-    """
-
-    error: float
-    caught: Mapping[str, float]
-    entries: int
-    kinks: int
-
-    def message(self) -> str:
-        """What the report's line says after the verdict."""
-        if not self:
-            return self.explanation
-        caught = " or ".join(f"{e:.0e} ({dtype})" for dtype, e in self.caught.items())
-        kinks = f"; {self.kinks} at a kink, where any slope between is right" if self.kinks else ""
-        return (
-            f"{self.entries} entries, largest relative error {self.error:.0e}; an error of "
-            f"{caught} would have been caught{kinks}"
-        )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class FunctionReport(Findings[FunctionFinding]):
-    """The findings, one per input. Truthy when every gradient is right."""
-
-    reference: str
-    tried: str
-    notes: tuple[str, ...] = ()
-    title: ClassVar[str] = "the backward pass is wrong"
-
-    def below(self) -> list[Line]:
-        """The notes, what was tried, and what it was held against."""
-        tried = ("tried: ", f"{self.tried}; reference: {self.reference}")
-        return [*(("note: ", note) for note in self.notes), tried]
 
 
 def check_function(
@@ -68,7 +26,7 @@ def check_function(
     redraw: bool = True,
     entries: int = 40,
     seed: int = 0,
-) -> FunctionReport:
+) -> Report:
     """Referee a hand-written backward pass; raise `WrongGradient` with the report if it is wrong.
 
     `forward(*inputs)` returns y and `backward(dy, *inputs)` the gradients, one per input in order
@@ -198,7 +156,7 @@ class _Referee:
             if not np.array_equal(x, v.astype(x.dtype)):
                 self.notes[f"{name} is written into: the caller's array changes"] = None
 
-    def report(self) -> FunctionReport:
+    def report(self) -> Report:
         """The findings over all trials."""
         if not self.trials:
             raise ValueError("check_function: backward gives None for every input")
@@ -212,17 +170,20 @@ class _Referee:
             caught: dict[str, float] = {}
             for t in mine:
                 caught[t.dtype] = max(caught.get(t.dtype, 0.0), t.caught)
-            finding = FunctionFinding(
-                *(name, "wrong" if wrong else "right", kind, explanation),
+            finding = Finding(
+                name=name,
+                verdict="wrong" if wrong else "right",
+                kind=kind,
+                explanation=explanation,
                 error=max(t.error for t in mine),
                 caught=caught,
                 entries=sum(t.judged for t in mine),
                 kinks=sum(len(t.kinked) for t in mine),
             )
             findings.append(finding)
-        return FunctionReport(
+        return Report(
             tuple(findings),
-            " and ".join(sorted(self.references)),
-            ", ".join(dict.fromkeys(self.titles)),
             tuple(self.notes),
+            ", ".join(dict.fromkeys(self.titles)),
+            " and ".join(sorted(self.references)),
         )

@@ -1,0 +1,90 @@
+"""What is said of a claim from its numbers alone, where no mistake explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .claims import Claim
+
+
+def said_of_zero(claim: Claim) -> str:
+    """What is to be said where the true gradient is 0; "" where it is not."""
+    if not claim.blur.zero:
+        return ""
+    terms = f": terms as large as {claim.blur.size:.2g} cancel" if claim.blur.size else ""
+    return f"the gradient is 0 here{terms}"
+
+
+def all_zero(claim: Claim) -> str:
+    """What is to be said of a claim of zeros alone."""
+    i = np.unravel_index(int(np.argmax(np.abs(claim.expected))), claim.value.shape)
+    number = f"{claim.expected[i]:.6g}"
+    if not i:
+        return f"yours is 0; the gradient is {number}"
+    where = tuple(int(k) for k in i)
+    return f"yours is 0 everywhere; the gradient is not: it is {number} at {where}"
+
+
+def misshapen(claim: Claim) -> str:
+    """What is to be said of a claim of another shape that nothing explains."""
+    given, wanted = claim.value.shape, claim.node.shape
+    text = f"yours has shape {given}; the gradient has its node's, {wanted}"
+    extra = len(given) - len(wanted)
+    if extra > 0 and given[extra:] == wanted:
+        axes = " and ".join(map(str, range(extra)))
+        text += f": sum over axis {axes}; what is wrong besides shows after that"
+    return text
+
+
+def unexplained(claim: Claim) -> str:
+    """What is to be said of a claim of the right shape that nothing explains."""
+    difference = np.abs(claim.value - claim.expected)
+    scale = float(np.max(np.abs(claim.expected), initial=0.0))
+    worst = float(np.max(difference, initial=0.0))
+    i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
+    values = f"yours is {claim.value[i]:.6g}, the gradient {claim.expected[i]:.6g}"
+    values += f" at {i}" if i else ""
+    if zero := said_of_zero(claim):
+        at = f" at {i}" if i else ""
+        return f"{zero}; yours is {claim.value[i]:.6g}{at}"
+    if scale and worst < 1e-3 * scale:
+        agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
+        near = f"{agrees} (a finite difference, or an approximation?)"
+        return f"no simple mistake explains it, but {near}: {values}"
+    return f"no simple mistake explains it: {values}, largest relative error {error:.2g}"
+
+
+def rounded(claim: Claim) -> str:
+    """What is to be said of the gradient printed with few digits; "" of any other claim."""
+    difference = np.abs(claim.value - claim.expected)
+    if difference.max() < 0.1 * np.abs(claim.expected).max():
+        for digits, what, unit in _typed(claim.value, claim.expected):
+            if (difference <= 0.5001 * unit).all():
+                told = f"it is the gradient rounded to a few digits ({digits} {what})"
+                return f"{told}; digits={digits} accepts it"
+    return ""
+
+
+def typed_unit(claim: Claim) -> Any:
+    """The last digit's unit of numbers that were typed with 2 to 5 digits, or None."""
+    value = claim.value
+    if value.size < 4 or not claim.fits or (value == np.round(value)).all():
+        return None
+    first: dict[str, Any] = {}
+    for n, what, unit in _typed(value, value):
+        if 2 <= n <= 5:
+            first.setdefault(what, np.broadcast_to(0.6 * unit, value.shape))
+    return np.maximum.reduce([*first.values()]) if first else None
+
+
+def _typed(value: Any, size: Any) -> Iterator[tuple[int, str, Any]]:
+    """With how many decimals, or digits of numbers of that size, `value` may have been typed, and
+    the units of the last ones."""
+    power = np.floor(np.log10(np.where(size == 0, 1.0, np.abs(size))))
+    for n in range(1, 9):
+        for unit, what in ((10.0**-n, "decimals"), (10.0 ** (power - n + 1), "digits")):
+            if (np.abs(value / unit - np.round(value / unit)) < 1e-6).all():
+                yield n, what, unit

@@ -1,0 +1,212 @@
+"""How far rounding moves a gradient: measured, so that no right claim is called wrong and no error
+that shows is let pass."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backprop.chain import contribution
+from ..backprop.flow import flow
+from ..backprop.replay import replay
+from ..backprop.tangents import recorded_step
+from ..graph.node import Node, fresh, topological_order
+from .tape import Tape, Vector, op_name, op_of
+
+MARGIN = 30.0  # rounding errors allowed, in units of the measured conditioning times eps
+FINEST = 1e-14  # float64 has digits to spare: a form of the formula that loses two is right
+WEAK = 0.4  # eps to this power, 5e-7 in float64, 2e-3 in float32, is close; a bound above is weak
+
+EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
+
+_SHAKE = 1e-13  # so little that a condition of 1e10 does not look like a jump
+_DRAWS = 3
+_JUMP = 1e-3  # a step that moves by so much of its size may have jumped
+
+Rule = tuple[Node, dict[int, Node], Node]  # cotangent, leaves for inputs, result
+
+
+@dataclass(frozen=True)
+class Blur:
+    """What rounding does to one gradient: the absolute `tolerance` per entry, the coarsest
+    precision `eps` that it comes from, and the `size` of what it is measured against: the largest
+    entry, or the largest of the terms where these cancel to 0 (`zero`)."""
+
+    tolerance: Vector
+    eps: float
+    size: float
+    zero: bool
+
+    @property
+    def limit(self) -> float:
+        """The smallest error, relative to `size`, that shows at every entry."""
+        return float(np.max(self.tolerance, initial=0.0)) / (self.size or 1.0)
+
+    def hides(self, error: Vector, expected: Vector, allowed: Vector) -> bool:
+        """Whether a claim that is off by so much may be wrong for all that can be told: rounding
+        alone may do as much where the claim does not agree closely. (By chance none would.)"""
+        loose = self.tolerance > np.maximum(self.eps**WEAK * self.size, allowed)
+        return bool((loose & (error > self.eps**WEAK * np.abs(expected))).any())
+
+
+def precision(value: Any) -> float:
+    """The relative precision of an array's floating dtype, that of float64 for any other."""
+    return EPS.get(str(getattr(value, "dtype", "")).rpartition(".")[2], EPS["float64"])
+
+
+class Rounding:
+    """How far the gradients of a tape move when every value and every contribution is moved at
+    random by so little, relatively: in units of that, per entry.
+
+    Within the rules of array ops too, since log softmax's G - p sum(G) loses digits where p is near
+    1. In a graph of several dtypes the coarser nodes are also moved by themselves.
+    """
+
+    def __init__(self, tape: Tape, targets: Iterable[Node]) -> None:
+        self.tape, self.targets = tape, list(targets)
+        self._rules: dict[tuple[Node, int], Rule | None] = {}
+        self._precise = self._precisions()
+        coarse = {eps for eps in self._precise.values() if eps > FINEST}
+        self._spread = {0.0: self._measured(tape.g)}
+        for eps in coarse:
+            moved = {n for n in tape.g if self._precise[n] == eps}
+            self._spread[eps] = self._measured(moved) if len(moved) < len(tape.g) else self._all
+        self._terms = self._sizes_of_terms()
+
+    @property
+    def _all(self) -> dict[Node, Vector]:
+        return self._spread[0.0]
+
+    def blur(self, node: Node, eps: float) -> Blur:
+        """That of the gradient of `node` against a claim of precision `eps`."""
+        g = self.tape.g[node]
+        own = max(self._precise[node], eps)
+        every = self._all[node] + np.abs(g)
+        every = every + 1e-9 * (float(np.sqrt(np.mean(every * every))) if g.size else 0.0)
+        found, coarsest = max(own, FINEST) * every, own
+        for coarse, spread in self._spread.items():
+            if coarse > own and spread[node].any():
+                found, coarsest = found + coarse * spread[node], max(coarsest, coarse)
+        tolerance = np.maximum(MARGIN * found, np.finfo(np.float64).tiny)
+        size, worst = (float(np.max(np.abs(v), initial=0.0)) for v in (g, tolerance))
+        noise = MARGIN * EPS["float64"] * float(np.max(every, initial=0.0))  # in our own g
+        zero = not size or (size <= noise and worst <= _JUMP * self._terms[node])
+        return Blur(tolerance, coarsest, self._terms[node] if zero else size, zero)
+
+    def _precisions(self) -> dict[Node, float]:
+        """The precision in which the user's graph holds each node of the tape; what a fused op was
+        written out into has that of its result."""
+        own = {new: precision(old.data) for old, new in self.tape.twin.items()}
+        known = dict(own)
+        for node in self.tape.order:
+            eps = known.setdefault(node, EPS["float64"])
+            for x in node.parents():
+                if x not in own:
+                    known[x] = max(known.get(x, 0.0), eps)
+        return known
+
+    def _measured(self, moved: Container[Node]) -> dict[Node, Vector]:
+        """The worst of some draws in which the nodes `moved` are."""
+        worst = {x: np.zeros(x.shape) for x in self.targets}
+        rng = np.random.default_rng(0)
+        for _ in range(_DRAWS):
+            try:
+                shaken = self._shaken(moved, rng)
+            except (ValueError, np.linalg.LinAlgError):  # rounding alone makes a matrix singular
+                return {x: np.full(x.shape, np.inf) for x in self.targets}
+            for x in self.targets:
+                change = np.abs(shaken[x] - self.tape.g[x]) / _SHAKE
+                worst[x] = np.maximum(worst[x], np.where(np.isnan(change), np.inf, change))
+        return worst
+
+    def _shaken(self, moved: Container[Node], rng: np.random.Generator) -> Mapping[Node, Vector]:
+        def shake(a: Any) -> Any:
+            return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
+
+        def numbers(old: Node, value: Any) -> Any:
+            return value if old.constant else shake(value)  # a mask or an index is no number
+
+        matrices = {id(a): shake(a) for a in self._constants} if self.tape.root in moved else {}
+        twin = replay(
+            self.tape.root,
+            constants=matrices,
+            adjust=lambda old, value: shake(value) if old in moved else value,
+        )
+
+        def shaken(node: Node, index: int, g: Vector) -> Vector:
+            calm, c = contribution(node, index, g), contribution(twin[node], index, g)
+            rule = None if op_of(node).elementwise else self._rule(node, index)
+            if rule is not None and node in moved and _subtracts(rule):
+                c = self._replayed(rule, g, node, twin, adjust=numbers)[1]
+            size = _size(node, g, calm)
+            steady = np.abs(c - calm) <= _JUMP * size
+            if not steady.all():  # it jumped, or is ill-conditioned, or NaN: a moved maximum
+                rule = rule or self._rule(node, index)
+                same, again = (False, c) if rule is None else self._replayed(rule, g, node, twin)
+                c = again if same else np.where(steady, c, calm)
+            return shake(c) if node in moved else c
+
+        return flow(self.tape.order, {self.tape.root: self.tape.seed}, shaken, within=self.tape.g)
+
+    @property
+    def _constants(self) -> list[Any]:
+        """Constant matrices: a solution is as uncertain as its matrix is rounded."""
+        arrays = (
+            a
+            for node in self.tape.g
+            if node.op is not None and not node.op.elementwise
+            for i, a in enumerate(node.inputs)
+            if not isinstance(a, Node) and i not in node.op.untouched
+        )
+        return [a for a in arrays if getattr(a, "dtype", None) == np.float64]
+
+    def _rule(self, node: Node, index: int) -> Rule | None:
+        """The rule of a step as a graph of its own, if it can be recorded."""
+        if (node, index) not in self._rules:
+            leaves = {i: fresh(x, x.data) for i, x in enumerate(node.inputs) if isinstance(x, Node)}
+            y = op_of(node)(*(leaves.get(i, x) for i, x in enumerate(node.inputs)), **node.params)
+            step = recorded_step(y, index)
+            self._rules[node, index] = None if step is None else (step[0], leaves, step[1])
+        return self._rules[node, index]
+
+    def _replayed(
+        self, rule: Rule, g: Vector, node: Node, twin: Mapping[Node, Node], **how: Any
+    ) -> tuple[bool, Vector]:
+        """A rule on moved inputs, and whether its masks and indices stayed what they were: then it
+        has not jumped, whatever it gives."""
+        G, leaves, result = rule
+        data = {G: g} | {new: twin[node.inputs[i]].data for i, new in leaves.items()}
+        found = replay(result, data, **how)
+        same = all(
+            np.array_equal(old.data, new.data)
+            for old, new in found.items()
+            if old.constant and old.op is not None
+        )
+        return same, found[result].data
+
+    def _sizes_of_terms(self) -> dict[Node, float]:
+        """How large the terms of each gradient are: what it is when none cancel."""
+        rng = np.random.default_rng(1)
+
+        def uneven(node: Node, index: int, g: Vector) -> Vector:
+            return contribution(node, index, g * rng.uniform(0.5, 1.5, np.shape(g)))
+
+        seeds: dict[Node, Vector] = {self.tape.root: self.tape.seed}
+        found = flow(self.tape.order, seeds, uneven, within=self.tape.g)
+        return {x: float(np.max(np.abs(found[x]), initial=0.0)) for x in self.targets}
+
+
+def _subtracts(rule: Rule) -> bool:
+    """Whether a rule may lose digits in differences of its own."""
+    return any(op_name(step) in ("add", "subtract") for step in topological_order(rule[2]))
+
+
+def _size(node: Node, g: Vector, c: Vector) -> Any:
+    """What a contribution is large or small against: its cotangent too, because a saturated
+    function's slope is small and ill-conditioned without any kink."""
+    if op_of(node).elementwise and g.shape == c.shape:
+        return np.maximum(np.abs(g), np.abs(c))
+    return max(float(np.max(np.abs(v), initial=0.0)) for v in (c, g))
