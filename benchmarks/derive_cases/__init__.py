@@ -3,13 +3,14 @@
 from . import cookbook, cookbook_traces, expressions
 from .case import Case, Draw, cases
 from .grown import Grown, grow
-from .judge import Verdict, derived, disagreement, judge, misprints
+from .judge import Verdict, agrees, derived, disagreement, judge, misprints, unknown
 
 __all__ = [
     "Case",
     "Draw",
     "Grown",
     "Verdict",
+    "agrees",
     "cases",
     "cookbook",
     "cookbook_traces",
@@ -19,4 +20,5 @@ __all__ = [
     "grow",
     "judge",
     "misprints",
+    "unknown",
 ]

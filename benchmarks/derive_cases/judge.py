@@ -99,9 +99,30 @@ def disagreement(code: str, build: Build, by: str, draw: Draw) -> str:
         return f"{where}: {type(error).__name__}: {error}"
     if found.shape != wanted.shape:
         return f"{where}: shape {found.shape} for {wanted.shape}"
-    size = np.max(np.abs(wanted), initial=0.0) or 1.0
-    off = np.max(np.abs(found - wanted), initial=0.0) / size
+    off = _distance(found, wanted)
     return "" if off <= TOLERANCE else f"{where}: off by {off:.1e}"
+
+
+def unknown(code: str, variables: Variables) -> set[str]:
+    """The names in NumPy text that a program does not have."""
+    names = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)]
+    made = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    used = {n.id for n in names if isinstance(n.ctx, ast.Load)}
+    return used - made - {"np", "softmax", "len"} - variables.keys()
+
+
+def agrees(found: Any, variables: Variables, by: str) -> bool:
+    """Whether an array is the gradient of a program's loss."""
+    x = variables[by]
+    variables["E"].backward()
+    wanted = np.zeros(x.shape) if x.grad is None else np.asarray(x.grad)
+    return np.shape(found) == wanted.shape and _distance(found, wanted) <= TOLERANCE
+
+
+def _distance(found: Any, wanted: Any) -> float:
+    """The largest difference, as a part of the largest entry."""
+    size = np.max(np.abs(wanted), initial=0.0) or 1.0
+    return float(np.max(np.abs(found - wanted), initial=0.0) / size)
 
 
 @dataclass(frozen=True)
