@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..notation import tree
-from ..notation.mathematics import CHAIN, UNICODE, Mathematics, Style
+from ..notation.mathematics import CHAIN, UNICODE, Mathematics, Style, Written
 from ..notation.tree import Tree
 from .laws import laws
 from .printer import derivative
@@ -67,11 +67,15 @@ class Teacher:
     def _header(self, line: Line, first: bool) -> Row:
         left = self._equal(self.style.name(line.name), line.definition)
         shape = str(line.definition.shape)
+        name = self._d(line.name)
         if first and not line.definition.shape:
             terms = [self.product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
-        else:
+        elif all(p.differential.tree is not None for p in line.parts):
             terms = [self.term(p.differential) for p in line.parts]
-        return Row(left, shape, f"{self._d(line.name)} = {self.joined(terms)}")
+        else:
+            name += self.style.subscript(line.parts[0].differential.indices)
+            terms = [self._writer().write(p.differential.entry).body for p in line.parts]
+        return Row(left, shape, f"{name} = {self.joined(terms)}")
 
     def _numbers(self, line: Line) -> list[Row]:
         if self.gradients is None:
@@ -86,6 +90,8 @@ class Teacher:
         """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
         shape = line.definition.shape
         a = line.cotangent
+        if any(x.tree is None for p in line.parts for x in (p.differential, p.pulled, a)):
+            return [self._by_entries(p) for p in line.parts]
         d_y = self._d(line.name)
         given = self._d(self.lines[0].name) if whole else self.product(a, d_y, shape)
         before = [self.product(a, p.differential, shape) for p in line.parts]
@@ -99,6 +105,13 @@ class Teacher:
         rows = [Row("", "", f"{given} = {right[0]}", why if len(right) == 1 else "")]
         rows += [Row("", "", f"{self._indent(given)} = {text}", why) for text in right[1:]]
         return rows
+
+    def _by_entries(self, part: Part) -> Row:
+        """What ∂E/∂x gets, where there is no matrix form."""
+        name = self.partial(part.name) + self.style.subscript(part.pulled.indices)
+        body = self._writer().write(part.pulled.entry).body
+        gets = f"{name} {self._words(' gets ' if self.style is not UNICODE else 'gets')} {body}"
+        return Row("", "", gets, ",   ".join(self._laws(part)))
 
     def _alone(self, part: Part, once: Collection[Node]) -> str:
         """P : dx, by the name of ∂E/∂x where this is all of it."""
@@ -128,7 +141,7 @@ class Teacher:
         return derivative(self.lines[0].name, name)[self.style is not UNICODE]
 
     def _body(self, shown: Shown) -> str:
-        return self._writer().full(_tree(shown), shown.axes).body
+        return self._full(_tree(shown), shown).body
 
     def _equal(self, name: str, shown: Shown) -> str:
         """name = body, with indices where there is no matrix form."""
@@ -139,10 +152,12 @@ class Teacher:
     def product(self, a: Shown, b: Shown | str, shape: tuple[int, ...]) -> str:
         """a : b, of numbers their product; a minus stands before it."""
         t, c = _unsigned(a)
-        left = self._bracketed(t, a.axes)
+        if t.kind == tree.NUMBER and not t.value:
+            return "0"
+        left = self._bracketed(t, a)
         if isinstance(b, Shown):
             t, d = _unsigned(b)
-            b, c = self._bracketed(t, b.axes), c * d
+            b, c = self._bracketed(t, b), c * d
         times = f"{left} {b}" if left != "1" else b
         body = f"{left} : {b}" if shape else times
         return self.style.minus + body if c < 0 else body
@@ -150,11 +165,15 @@ class Teacher:
     def term(self, shown: Shown) -> str:
         """One of several that are added up."""
         t, sign = _unsigned(shown)
-        body = self._writer().full(t, shown.axes).body
+        body = self._full(t, shown).body
         return self.style.minus + body if sign < 0 else body
 
-    def _bracketed(self, t: Tree, axes: tree.Axes) -> str:
-        found = self._writer().full(t, axes)
+    def _full(self, t: Tree, shown: Shown) -> Written:
+        """A tree of what is shown, repeated along the axes that it lacks."""
+        return self._writer().full(t, shown.axes if shown.tree is not None else ())
+
+    def _bracketed(self, t: Tree, shown: Shown) -> str:
+        found = self._full(t, shown)
         return found.body if found.binds >= CHAIN else self.style.brackets(found.body)
 
     def _words(self, text: str) -> str:

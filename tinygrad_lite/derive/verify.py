@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from types import CodeType
 from typing import Any
 
@@ -22,15 +23,18 @@ from .terms import Size, Symbol
 REDRAWS = 3
 _TRIES = 8
 _TOLERANCE = 1e-8  # of the largest entry
+_ROUNDING = 1e-13  # of the largest cotangent
 _ZEROS = 0.3  # the share of entries set to 0, where a formula might divide by them
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Data, and the derivatives that the engine gives there, in the order of the variables."""
+    """Data, and the derivatives that the engine gives there, in the order of the variables; what is
+    below `noise` may be rounding: a sum of larger numbers that is truly 0."""
 
     values: Mapping[Symbol, Any]
     expected: Sequence[Any]
+    noise: float
 
 
 @dataclass
@@ -103,17 +107,20 @@ class Laboratory:
             x = self.source[s]
             values[s] = twin[x].data if isinstance(x, Node) else constants[x]
         with np.errstate(all="ignore"):
-            expected = self._derivatives(twin[self.y], [twin[x] for x in self.variables])
-        return Trial(values, expected)
+            expected, noise = self._derivatives(twin[self.y], [twin[x] for x in self.variables])
+        return Trial(values, expected, noise)
 
-    def _derivatives(self, y: Node, xs: Sequence[Node]) -> Sequence[Any]:
+    def _derivatives(self, y: Node, xs: Sequence[Node]) -> tuple[Sequence[Any], float]:
         if self.order == 2:
             (g,) = pull(y, xs[:1], ops.ones_like(y), record=True)
-            return jacobians(g, xs[:1]) if isinstance(g, Node) else [np.zeros(xs[0].shape * 2)]
-        if y.shape == ():
-            found = sweep(y, np.ones(()), toward=xs)
-            return [np.asarray(found[x]) if x in found else np.zeros(x.shape) for x in xs]
-        return jacobians(y, xs)
+            shape = xs[0].shape * 2
+            return (jacobians(g, xs[:1]) if isinstance(g, Node) else [np.zeros(shape)]), _ROUNDING
+        if prod(y.shape) != 1:
+            return jacobians(y, xs), _ROUNDING
+        found = sweep(y, np.ones(y.shape), toward=xs)
+        largest = max(float(np.max(np.abs(g), initial=0.0)) for g in found.values())
+        gradients = [np.asarray(found[x]) if x in found else np.zeros(x.shape) for x in xs]
+        return gradients, _ROUNDING * largest
 
     def _settings(
         self, sizes: Mapping[Size, int]
@@ -178,7 +185,7 @@ def run(lines: Sequence[tuple[str, CodeType]], last: CodeType, names: Mapping[st
         return eval(last, values)
 
 
-def agrees(found: Any, expected: Any, *, finite: bool = False) -> bool:
+def agrees(found: Any, expected: Any, noise: float = 0.0, *, finite: bool = False) -> bool:
     """Whether an array has the value and the shape that it should. With `finite`, where the
     expected value is."""
     found, expected = np.asarray(found, dtype=float), np.asarray(expected)
@@ -188,5 +195,5 @@ def agrees(found: Any, expected: Any, *, finite: bool = False) -> bool:
         kept = np.isfinite(expected)
         found, expected = found[kept], expected[kept]
     scale = np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0)
-    tolerance = _TOLERANCE * (scale or 1.0)
+    tolerance = max(_TOLERANCE * scale, noise)
     return bool(np.allclose(found, expected, rtol=0, atol=tolerance, equal_nan=True))

@@ -344,7 +344,7 @@ class Work:
         expected = np.asarray(trial.expected[k])
         if self.request.turned and self.scalar:
             expected = expected.T
-        return agrees(execute(trial.values), expected, finite=finite)
+        return agrees(execute(trial.values), expected, trial.noise, finite=finite)
 
     def checked(self) -> Checked:
         """What was executed of all formulas."""

@@ -31,6 +31,8 @@ def code(t: Tree, wanted: Sequence[Axis], shape: str) -> str:
     found = _piece(t)
     if set(t.axes) >= {i for i in wanted if i is not None}:
         return ast.unparse(_as(found, wanted))
+    if t.kind == tree.NUMBER and t.value == 0:
+        return f"np.zeros({shape})"
     if not t.axes:
         return ast.unparse(filled(f"np.full({shape}, {{0}})", found.code))
     axes = tuple(i if i in t.axes else None for i in wanted)

@@ -151,6 +151,8 @@ class Mathematics:
         name: Name = t.value
         fixed = [str(p) for p in name.places if isinstance(p, int)]
         body = self.style.name(name.text)
+        if fixed and self.style.latex:
+            body = f"{{{body}}}"
         return Written(body + self.style.subscript(",".join(fixed)) if fixed else body, ATOM)
 
     def _size(self, t: Tree) -> Written:
@@ -380,6 +382,8 @@ class Mathematics:
         letters = [str(i) for i in t.axes]
         joined = ("," if any(len(i) > 1 for i in letters) else "").join(letters)
         body = self.write(x).body if x.kind == tree.NAME else f"[{self.write(x).body}]"
+        if self.style.latex:
+            body = f"{{{body}}}"  # a name may have a subscript of its own
         return Written(body + (self.style.subscript(joined) if joined else ""), ATOM)
 
 
