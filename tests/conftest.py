@@ -51,9 +51,8 @@ def needs(tool: str) -> Any:
 
 def _node_with_katex() -> str | None:
     node = shutil.which("node")
-    if node is None or subprocess.run([node, "-e", "require('katex')"], capture_output=True).returncode:
-        return None
-    return node
+    asked = [node or "", "-e", "require('katex')"]
+    return node if node and not subprocess.run(asked, capture_output=True).returncode else None
 
 
 @pytest.fixture(name="needs")

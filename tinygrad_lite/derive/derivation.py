@@ -98,8 +98,8 @@ class Derivation:
     @cached_property
     def _lesson(self) -> Lesson:
         said = [f"uses {fact}: holds for this data" for fact in self.facts]
-        said += [*self.notes]
-        return Lesson(self._work, self.formulas, self.where, self.numpy, said, self.checked, self._rewrite)
+        told = self.formulas, self.where, self.numpy, [*said, *self.notes], self.checked
+        return Lesson(self._work, *told, self._rewrite)
 
     def evaluate(self) -> Any:
         """What the NumPy code gives at the recorded data: an array, or one per variable."""

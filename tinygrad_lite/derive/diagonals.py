@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .algebra import Power, add, atom, delta, multiply, rebuilt, rename, total
+from .algebra import add, atom, delta, multiply, rebuilt, rename, total
 from .paper import Paper
-from .parts import terms
+from .parts import Power, terms
 from .records import Formula
 from .simplify import expand
 from .steps import written

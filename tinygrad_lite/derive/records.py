@@ -13,8 +13,8 @@ class Formula:
     Unicode and in LaTeX; `shape` that of its value; `matrix` whether it has a matrix form (else
     `text` and `latex` are in index notation, and `why` says the reason). `numpy` is code in the
     user's names, "" where there is none; `index` the entry at `indices`; `length` the number of
-    symbols; `code` the identifier that it is assigned to, where it is one of the definitions; `paper`
-    what it was written from."""
+    symbols; `code` the identifier that it is assigned to, where it is one of the definitions;
+    `paper` what it was written from."""
 
     name: str
     name_latex: str
@@ -50,4 +50,3 @@ class Checked:
         sets = f"{self.sizes} set{'s' if self.sizes != 1 else ''} of sizes"
         limits = f"; {self.where}" if self.where else ""
         return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
-

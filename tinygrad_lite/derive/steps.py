@@ -203,9 +203,10 @@ class Finder:
             if not held:
                 short = [differential, pulled]
                 held = self._holds(node, x, region, *short)
-            shown = (self._shown(self.rewrite(paper)) for paper in short)
+            differential, pulled = (self.rewrite(paper) for paper in short)
             jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))
-            yield Part(x, self.name(x), *shown, jacobian, held)
+            shown = self._shown(differential), self._shown(pulled), jacobian
+            yield Part(x, self.name(x), *shown, held)
 
     def _holds(
         self, node: Node, x: Node, region: Sequence[Node], differential: Paper, pulled: Paper

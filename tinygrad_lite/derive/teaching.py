@@ -73,7 +73,7 @@ class Teacher:
         elif all(p.differential.tree is not None for p in line.parts):
             terms = [self.term(p.differential) for p in line.parts]
         else:
-            name += self.style.subscript(line.parts[0].differential.indices)
+            name = self._entry(name, line.parts[0].differential.indices)
             terms = [self._writer().write(p.differential.entry).body for p in line.parts]
         return Row(left, shape, f"{name} = {self.joined(terms)}")
 
@@ -108,7 +108,7 @@ class Teacher:
 
     def _by_entries(self, part: Part) -> Row:
         """What ∂E/∂x gets, where there is no matrix form."""
-        name = self.partial(part.name) + self.style.subscript(part.pulled.indices)
+        name = self._entry(self.partial(part.name), part.pulled.indices)
         body = self._writer().write(part.pulled.entry).body
         gets = f"{name} {self._words(' gets ' if self.style is not UNICODE else 'gets')} {body}"
         return Row("", "", gets, ",   ".join(self._laws(part)))
@@ -146,7 +146,7 @@ class Teacher:
     def _equal(self, name: str, shown: Shown) -> str:
         """name = body, with indices where there is no matrix form."""
         if shown.tree is None:
-            name += self.style.subscript(shown.indices)
+            name = self._entry(name, shown.indices)
         return f"{name} = {self._body(shown)}"
 
     def product(self, a: Shown, b: Shown | str, shape: tuple[int, ...]) -> str:
@@ -175,6 +175,12 @@ class Teacher:
     def _bracketed(self, t: Tree, shown: Shown) -> str:
         found = self._full(t, shown)
         return found.body if found.binds >= CHAIN else self.style.brackets(found.body)
+
+    def _entry(self, name: str, letters: str) -> str:
+        if not letters:
+            return name
+        base = name if self.style is UNICODE else f"{{{name}}}"
+        return base + self.style.subscript(letters)
 
     def _words(self, text: str) -> str:
         return text if self.style is UNICODE or not text else rf"\text{{{text}}}"
