@@ -195,7 +195,7 @@ def _derive(args: argparse.Namespace) -> int:
     loss = find_loss(variables, args.file, args.loss)
     within = set(topological_order(loss))
     leaves = [x for x in variables.values() if isinstance(x, Node) and x in within and not x.op]
-    chosen = [x for x in dict.fromkeys(leaves) if not x.constant]
+    chosen = [x for x in dict.fromkeys(leaves) if not x.constant and x is not loss]
     if args.wrt:
         known = {k: x for k, x in variables.items() if isinstance(x, Node)}
         known |= {x.name: x for x in within if x.name}

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph.node import Node
 from ..notation import tree
-from ..notation.mathematics import CHAIN, UNICODE, Mathematics, Style, Written
+from ..notation.mathematics import CHAIN, ENTRYWISE, UNICODE, Mathematics, Style, Written
 from ..notation.tree import Tree
 from .laws import laws
 from .printer import derivative
@@ -174,7 +174,9 @@ class Teacher:
 
     def _bracketed(self, t: Tree, shown: Shown) -> str:
         found = self._full(t, shown)
-        return found.body if found.binds >= CHAIN else self.style.brackets(found.body)
+        multiple = t.kind == tree.SUM and len(t.args) == 1 and t.args[0].kind != tree.PRODUCT
+        loose = found.binds < CHAIN and not (multiple and found.binds == ENTRYWISE)
+        return self.style.brackets(found.body) if loose else found.body
 
     def _entry(self, name: str, letters: str) -> str:
         if not letters:
