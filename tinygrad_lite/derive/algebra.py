@@ -7,7 +7,7 @@ does not run over leave it, and what it runs over falls into connected parts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any
 
 from ..graph import floats
@@ -172,9 +172,10 @@ def _substituted(pairs: list[Power]) -> list[Power] | None:
 def _exponentials(pairs: list[Power]) -> list[Power] | None:
     """exp u exp v is exp(u + v), and what is a logistic function is written as one."""
     exps = [b for b, _ in pairs if b.kind == MAP and b.head == EXP]
-    if len(exps) > 1:
-        power = apply(EXP, add([(1, b.args[0]) for b in exps]))
-        return [(power, 1), *((b, e) for b, e in pairs if b not in exps)]
+    for a, b in combinations(exps, 2):
+        if a.free <= b.free or b.free <= a.free:  # of three indices there is no matrix
+            power = apply(EXP, add([(1, a.args[0]), (1, b.args[0])]))
+            return [(power, 1), *(p for p in pairs if p[0] is not a and p[0] is not b)]
     found = logistic(pairs)
     if found is None:
         return None

@@ -16,8 +16,7 @@ from .terms import ATOM, Expr, Symbol, index
 
 _MORE = 2.5  # what writing a cotangent out in another may add
 _WHOLE = 9.0  # a formula that costs no more has no `where`
-_SHARE = 0.65  # or at most this share of what it costs with the definitions that it would need
-_DEFINITION = 1.5  # what a definition costs beside what it defines
+_SHARE = 0.8  # or costs at most this share of what it is put together from
 _TOO_LONG = 40.0
 _MANY = 8  # definitions, of which none is counted any more
 
@@ -112,8 +111,9 @@ class Cotangents:
                 e = again
 
     def whole(self, e: Expr) -> Expr | None:
-        """e with all cotangents written out, if that is short enough, or far shorter than with."""
-        most = max(_WHOLE, _SHARE * self._with_definitions(e))
+        """e with all cotangents written out, if that is short, or shorter than its parts: then
+        something cancelled."""
+        most = max(_WHOLE, _SHARE * self._parts(e))
         while True:
             wanted = self.above(e)
             if not wanted:
@@ -122,7 +122,7 @@ class Cotangents:
                 return None
             e = self.simplifier.best(substituted(e, {s: self.values[s] for s in wanted}))
 
-    def _with_definitions(self, e: Expr) -> float:
+    def _parts(self, e: Expr) -> float:
         found: set[Symbol] = set()
         stack = self.above(e)
         while stack and len(found) < _MANY:
@@ -130,4 +130,4 @@ class Cotangents:
             if s not in found:
                 found.add(s)
                 stack += self.above(self.values[s].expr)
-        return cost(e) + sum(_DEFINITION + cost(self.values[s].expr) for s in found)
+        return cost(e) + sum(cost(self.values[s].expr) - 1 for s in found)

@@ -13,13 +13,14 @@ import numpy as np
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
+from .checks import Program
 from .diagonals import with_diagonals
 from .lesson import Lesson, Steps
 from .printer import derivative
 from .records import Checked, Formula
 from .steps import Rewrite, unchanged
 from .verify import environment, run
-from .work import Answer, Program, Request, Work
+from .work import Answer, Request, Work
 
 Layout = Literal["denominator", "numerator"]
 
@@ -106,7 +107,7 @@ class Derivation:
         work = self._work
         if work is None:
             return np.zeros(self.variables[0].shape)
-        values = work.trials[0].values
+        values = work.checks.trials[0].values
         found = [Program(f, self.where, work.printer)(values) for f in self.formulas]
         return found[0] if len(found) == 1 else tuple(found)
 
@@ -196,6 +197,7 @@ def derive(
         if x not in answers:
             answers[x] = _zero(y, x, known)
             notes[errors.why_unreached(y, x)] = None
+    checked = work.checked([*answers.values()]) if work else Checked(0, 0)
     where = {w.code: w for a in answers.values() for w in a.where}
     return Derivation(
         y,
@@ -203,7 +205,7 @@ def derive(
         tuple(answers[x].formula for x in wanted),
         tuple(where.values()),
         tuple(work.table.facts) if work else (),
-        work.checked() if work else Checked(0, 0),
+        checked,
         tuple(notes),
         work,
     )

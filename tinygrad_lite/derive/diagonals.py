@@ -12,7 +12,7 @@ from .records import Formula
 from .simplify import expand
 from .steps import written
 from .terms import ADD, ATOM, MUL, NUM, Expr, Ix, Number, Symbol, index
-from .work import Answer, Work
+from .work import Work
 
 
 def with_diagonals(
@@ -29,7 +29,8 @@ def with_diagonals(
         ]
         matrices = [work.definition(s, v) for s, v in diagonals.definitions().items()]
         used = (*where, *matrices)
-        held = [work._holds(Answer(f, used), k) for k, f in enumerate(new)]
+        limits = [work.checks.limits(f, used, work.printer, k) for k, f in enumerate(new)]
+        held = [found is not None for found in limits]
     kept = tuple(f2 if ok else f for f, f2, ok in zip(formulas, new, held, strict=True))
     return kept, used if any(held) else tuple(where), diagonals.rewritten
 

@@ -16,13 +16,14 @@ from ..graph.node import Node
 from ..notation.mathematics import BRACKETS, LATEX, UNICODE, Mathematics, Style
 from ..notation.names import unicode_name
 from .algebra import atom, multiply, total
+from .checks import Program
 from .paper import Paper
 from .printer import derivative
 from .records import Checked, Formula
 from .steps import Finder, Line, Part, Rewrite, Shown, moved, unchanged, written
 from .teaching import Row, Teacher, latex_of, text_of
 from .terms import Symbol
-from .work import Program, Work
+from .work import Work
 
 LARGEST = 1_000_000  # entries of a Jacobian that is looked at
 MOST = 60  # steps that are written out
@@ -138,7 +139,9 @@ class Lesson:
         assert self.work is not None
         if prod(f.shape) > LARGEST or not f.numpy:
             return None
-        return np.asarray(Program(f, self.where, self.work.printer)(self.work.trials[0].values))
+        return np.asarray(
+            Program(f, self.where, self.work.printer)(self.work.checks.trials[0].values)
+        )
 
     def latex(self) -> str:
         """The steps and the closed forms, in `aligned`."""

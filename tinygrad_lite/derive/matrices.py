@@ -260,6 +260,8 @@ class _Reduction:
 
     def _put(self, part: Factor) -> None:
         axes = part.tree.axes
+        if len(axes) > 2:
+            raise NoMatrix("an array of more than two axes")
         if not axes:
             self.numbers.append(part)
         elif len(axes) == 1:

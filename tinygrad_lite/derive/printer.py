@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, count
 
 from ..notation import mathematics
@@ -65,7 +65,8 @@ class Printer:
                     first = "N" if axis == 0 and len(symbol.shape) > 1 else "n"
                     used = {s.text for s in self._sizes.values()}
                     used |= {s.name for s in self.symbols}
-                    letter = next(c for c in chain([first], "nmpqdkrlhNMPQDKRLH") if c not in used)
+                    letters = chain([first], "nmpqdkrlhNMPQDKRLH", (f"n{k}" for k in count(1)))
+                    letter = next(c for c in letters if c not in used)
                     return SizeName(letter, text)
         self.unsized = True
         return SizeName(str(root.number), str(root.number))
@@ -78,7 +79,7 @@ class Printer:
         self,
         names: tuple[str, str],
         value: Paper,
-        shape_code: str,
+        shape: Callable[[], str],
         indices: Sequence[str] = (),
     ) -> Formula:
         """The formula of an array: `names` is what it is called in Unicode and LaTeX."""
@@ -98,7 +99,7 @@ class Printer:
             name_latex=names[1],
             text=mathematics.text(shown),
             latex=mathematics.latex(shown),
-            numpy=self._code(e, value, shape_code),
+            numpy=self._code(e, value, shape),
             index=index_text,
             indices="".join(given[i] for i in axes),
             shape=tuple(length(i) for i in value.axes),
@@ -108,10 +109,10 @@ class Printer:
             paper=value,
         )
 
-    def _code(self, e: Expr, value: Paper, shape_code: str) -> str:
+    def _code(self, e: Expr, value: Paper, shape: Callable[[], str]) -> str:
         try:
             own = [i for i in value.axes if i is not None]
-            return code(along(self.arrays.tree(e), own), value.axes, shape_code)
+            return code(along(self.arrays.tree(e), own), value.axes, shape)
         except NoCode:
             return ""
 

@@ -31,10 +31,9 @@ class Simplifier:
     _best: dict[Expr, Expr] = field(default_factory=dict)
     _factored: dict[tuple[Expr, int], Expr] = field(default_factory=dict)
 
-    def forget(self) -> None:
-        """There are new definitions."""
-        self._best.clear()
-        self._factored.clear()
+    def plain(self) -> Simplifier:
+        """One that leaves everything as it is."""
+        return Simplifier(self.definitions, searching=False)
 
     def best(self, e: Expr) -> Expr:
         """The cheapest form found of e and of its parts."""

@@ -16,6 +16,7 @@ from ..graph.node import Node
 from ..notation.tree import Tree, along
 from .algebra import atom, delta, multiply, total
 from .arrays import Entries, letters
+from .checks import Program
 from .cotangents import substituted
 from .matrices import NoMatrix
 from .measure import cost
@@ -25,7 +26,7 @@ from .printer import Printer, symbols_in
 from .records import Formula
 from .terms import Expr, Ix, Symbol, index
 from .verify import agrees
-from .work import Program, Work
+from .work import Work
 
 Rewrite = Callable[[Paper], Paper]
 
@@ -87,8 +88,13 @@ class Shown:
 
 def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
     """An array on paper in every notation."""
-    sizes = ["1" if i is None or i.size is None else printer.size(i.size).code for i in paper.axes]
-    return printer.formula(names, paper, f"({', '.join([*sizes, ''])})")
+
+    def shape() -> str:
+        sizes = [i.size for i in paper.axes if i is not None]
+        codes = iter([printer.size(size).code for size in sizes if size is not None])
+        return f"({', '.join(['1' if i is None else next(codes) for i in paper.axes])},)"
+
+    return printer.formula(names, paper, shape)
 
 
 @dataclass(frozen=True)
@@ -217,7 +223,7 @@ class Finder:
         g = rng.normal(size=node.shape) if root else self.gradients[node]
         expected = np.asarray(flow(region, {node: g}, contribution, within={*region, x})[x])
         dx = rng.normal(size=x.shape)
-        values = {**self.work.trials[0].values, **self.known}
+        values = {**self.work.checks.trials[0].values, **self.known}
         d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.name(x)}"}
         try:
             with np.errstate(all="ignore"):

@@ -18,6 +18,7 @@ from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, topological_order
 from ..notation.names import latex_name, unicode_name
 from .algebra import delta, multiply
+from .checks import SIZES, Checks
 from .constants import Constants
 from .cotangents import Cotangents
 from .paper import Paper
@@ -27,7 +28,7 @@ from .read import Graph, Reading
 from .records import Checked, Formula
 from .simplify import Simplifier
 from .terms import Expr, Ix, Size, Symbol, Table, index, table
-from .verify import REDRAWS, Laboratory, Trial, agrees, run
+from .verify import Laboratory
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A formula for one variable with the definitions that it uses, all executed."""
+    """A formula for one variable with the definitions that it uses, executed; `limits` says where
+    it does not hold."""
 
     formula: Formula
     where: tuple[Formula, ...]
+    limits: frozenset[str] = frozenset()
 
 
 class Work:
@@ -61,7 +64,6 @@ class Work:
         self.table = Table()
         self.names = request.names
         self.notes: dict[str, None] = {}
-        self.failed: dict[str, None] = {}
         self.started = monotonic()
         with self.table:
             self._read()
@@ -146,37 +148,64 @@ class Work:
         return cotangents, cotangents.toward(seed, self.xs), out
 
     def answers(self) -> list[Answer]:
-        """The formula for every variable, checked."""
+        """The formula for every variable: the shortest form that holds, or as the rules gave it, or
+        one that divides by 0 somewhere."""
         with self.table:
             self.cotangents, found, out = self._swept(self.simplifier, named=True)
-            self.found = found
-            pairs = [(k, x, found[x], out) for k, x in enumerate(self.xs)]
-            answers = [self._answer(*pair) for pair in pairs]
+            forms = [self._forms(self.cotangents, found[x]) for x in self.xs]
+            answers = [self._first(k, form, out, self.cotangents) for k, form in enumerate(forms)]
             shared = {w.code for a in answers if a is not None for w in a.where}
-            if shared:  # a definition that another formula needs is used by all
-                answers = [
-                    self._answer(*p, shared) or a for p, a in zip(pairs, answers, strict=True)
-                ]
-            if None in answers:
-                return self._plainly(answers)
-            return [a for a in answers if a is not None]
+            for k, answer in enumerate(answers):  # a definition that one needs is used by all
+                if shared and answer is not None and not answer.where:
+                    other = self._written(k, forms[k][-2], out, self.cotangents)
+                    if other.where and {w.code for w in other.where} <= shared:
+                        answers[k] = self._checked(other, k) or answer
+            if None not in answers:
+                return [a for a in answers if a is not None]
+            printer, self.printer = self.printer, Printer(self.user_symbols)
+            plain, found, _ = self._swept(self.simplifier.plain(), named=True)
+            for k, x in enumerate(self.xs):
+                if answers[k] is None:
+                    answers[k] = self._plainly(k, found[x], out, plain)
+            self.printer, plainer = printer, self.printer
+            done = []
+            for k, answer in enumerate(answers):
+                answer = answer or self._first(k, forms[k], out, self.cotangents, poles=True)
+                done.append(answer or self._none(k, forms[k][0], out))
+            self.printer.codes |= plainer.codes
+            return done
 
-    def _answer(
-        self, k: int, x: Node, g: Paper, out: list[Ix], shared: Collection[str] = ()
+    def _forms(self, cotangents: Cotangents, g: Paper) -> list[Paper]:
+        """Forms to try: written out, with definitions, as it arrived."""
+        e = cotangents.shortened(g.expr)
+        whole = cotangents.whole(e)
+        return [Paper(x, g.axes) for x in (e if whole is None else whole, e, g.expr)]
+
+    def _first(
+        self, k: int, forms: Sequence[Paper], out: list[Ix], by: Cotangents, *, poles: bool = False
     ) -> Answer | None:
-        """The first form that holds: written out, with definitions, and as the rules gave it.
-        With `shared`, one that uses these definitions and no others."""
-        e = self.cotangents.shortened(g.expr)
-        whole = None if shared else self.cotangents.whole(e)
-        candidates = dict.fromkeys([e if whole is None else whole, e, g.expr])
-        for expr in candidates:
-            answer = self._written(k, Paper(expr, (*self._out_axes(out), *g.axes)), self.cotangents)
-            used = {w.code for w in answer.where}
-            if shared and not (used and used <= set(shared)):
-                return None
-            if self._holds(answer, k):
+        """The first form that holds."""
+        for form in {f.expr: f for f in forms}.values():
+            answer = self._checked(self._written(k, form, out, by), k, poles=poles)
+            if answer is not None:
                 return answer
         return None
+
+    def _checked(self, answer: Answer, k: int, *, poles: bool = False) -> Answer | None:
+        limits = self.checks.limits(answer.formula, answer.where, self.printer, k, poles=poles)
+        return None if limits is None else replace(answer, limits=limits)
+
+    def _plainly(self, k: int, g: Paper, out: list[Ix], by: Cotangents) -> Answer | None:
+        answer = self._checked(self._written(k, g, out, by), k)
+        if answer is not None:
+            said = f"{answer.formula.name}: as the rules gave it; shorter forms failed the check"
+            self.notes[said] = None
+        return answer
+
+    def _none(self, k: int, g: Paper, out: list[Ix]) -> Answer:
+        formula = self._written(k, g, out, self.cotangents).formula
+        self.notes[f"{formula.name}: no formula passed the check"] = None
+        return Answer(replace(formula, text="…", latex=r"\ldots", numpy="", index="…"), ())
 
     def _out_axes(self, out: list[Ix]) -> list[Ix | None]:
         if self.scalar:
@@ -184,42 +213,20 @@ class Work:
         own = iter(out)
         return [None if i is None else next(own) for i in self.reading.values[self.graph.root].axes]
 
-    def _plainly(self, answers: Sequence[Answer | None]) -> list[Answer]:
-        """What did not hold in a simplified form, as the rules gave it."""
-        self.printer = Printer(self.user_symbols)
-        plain = Simplifier(self.reading.definitions, 0.0, searching=False)
-        cotangents, found, out = self._swept(plain, named=True)
-        done = []
-        for k, (x, answer) in enumerate(zip(self.xs, answers, strict=True)):
-            if answer is None:
-                g = found[x]
-                answer = self._written(
-                    k, Paper(g.expr, (*self._out_axes(out), *g.axes)), cotangents
-                )
-                name = answer.formula.name
-                if self._holds(answer, k):
-                    self.notes[f"{name}: as the rules gave it; shorter forms failed the check"] = (
-                        None
-                    )
-                else:
-                    answer = Answer(
-                        replace(answer.formula, text="…", latex=r"\ldots", numpy="", index="…"), ()
-                    )
-                    self.notes[f"{name}: no formula passed the check"] = None
-            done.append(answer)
-        return done
-
-    def _written(self, k: int, value: Paper, cotangents: Cotangents) -> Answer:
+    def _written(self, k: int, g: Paper, out: list[Ix], cotangents: Cotangents) -> Answer:
+        value = Paper(g.expr, (*self._out_axes(out), *g.axes))
         x, y = self.request.variables[k], self.request.y
-        shape = f"{self._code(self.xs[k])}.shape"
-        if not self.scalar:
-            shape = str(tuple(1 if i is None else i.size.number for i in value.axes))  # type: ignore[union-attr]
-            parts = ["1" if i is None else self.printer.size(i.size).code for i in value.axes]  # type: ignore[arg-type]
-            shape = f"({', '.join(parts)},)"
+        turned = self.request.turned and self.scalar and len(value.axes) == 2
+
+        def shape() -> str:
+            if not self.scalar:
+                return self._shape(value)
+            code = f"{self._code(self.xs[k])}.shape"
+            return f"{code}[::-1]" if turned else code
+
         names = self._title(y, x)
-        if self.request.turned and self.scalar and len(value.axes) == 2:
+        if turned:
             value = Paper(value.expr, value.axes[::-1])
-            shape = f"{shape}[::-1]"
         formula = self.printer.formula(names, value, shape)
         return Answer(formula, tuple(self._where(value.expr, cotangents)))
 
@@ -265,16 +272,21 @@ class Work:
 
     def formula(self, name: str, value: Paper) -> Formula:
         """The formula of an array that is called `name`."""
-        sizes = [self.printer.size(i.size).code if i is not None else "1" for i in value.axes]  # type: ignore[arg-type]
         names = unicode_name(name), latex_name(name)
-        return self.printer.formula(names, value, f"({''.join(f'{n}, ' for n in sizes)})")
+        return self.printer.formula(names, value, lambda: self._shape(value))
+
+    def _shape(self, value: Paper) -> str:
+        """Code for the shape of an array."""
+        sizes = [self.printer.size(i.size).code if i is not None else "1" for i in value.axes]  # type: ignore[arg-type]
+        return f"({''.join(f'{n}, ' for n in sizes)})"
 
     # --- checks
 
     @cached_property
-    def laboratory(self) -> Laboratory:
+    def checks(self) -> Checks:
+        """The trials that formulas are put to."""
         symbols = self.user_symbols
-        return Laboratory(
+        laboratory = Laboratory(
             self.request.y,
             self.request.variables,
             symbols,
@@ -286,85 +298,17 @@ class Work:
                 s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())
             ),
         )
+        return Checks(laboratory, self.request.turned and self.scalar)
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
         axes = self.reading.values[self.twin[node]].axes
         return [None if i is None else i.size for i in axes]
 
-    @cached_property
-    def trials(self) -> list[Trial]:
-        """The recorded data, and redraws of it."""
-        rng = np.random.default_rng(0)
-        draws = (self.laboratory.redrawn(rng) for _ in range(REDRAWS))
-        return [self.laboratory.recorded(), *(t for t in draws if t is not None)]
-
-    @cached_property
-    def resized(self) -> Trial | None:
-        return self.laboratory.resized(np.random.default_rng(1))
-
-    @cached_property
-    def zeroed(self) -> Trial | None:
-        return self.laboratory.redrawn(np.random.default_rng(2), zeros=True)
-
-    def _holds(self, answer: Answer, k: int) -> bool:
-        """Whether a formula gives the derivative, in value and shape, at all trials."""
-        if not answer.formula.numpy or any(not w.numpy for w in answer.where):
-            return False
-        try:
-            execute = Program(answer.formula, answer.where, self.printer)
-            good = all(self._agrees(execute, t, k) for t in self.trials)
-        except (
-            SyntaxError,
-            ValueError,
-            TypeError,
-            IndexError,
-            NameError,
-            np.linalg.LinAlgError,
-            ZeroDivisionError,
-            AttributeError,
-        ):
-            return False
-        if good:
-            name = answer.formula.name
-            for trial, words in (
-                (self.resized, "at these sizes"),
-                (self.zeroed, "where no entry is 0"),
-            ):
-                try:
-                    held = trial is not None and self._agrees(
-                        execute, trial, k, finite=trial is self.zeroed
-                    )
-                except Exception:
-                    held = False
-                if not held and not (trial is None and words != "at these sizes"):
-                    self.failed[f"{name}: {words}"] = None
-        return good
-
-    def _agrees(self, execute: Program, trial: Trial, k: int, *, finite: bool = False) -> bool:
-        expected = np.asarray(trial.expected[k])
-        if self.request.turned and self.scalar:
-            expected = expected.T
-        return agrees(execute(trial.values), expected, trial.noise, finite=finite)
-
-    def checked(self) -> Checked:
+    def checked(self, answers: Sequence[Answer]) -> Checked:
         """What was executed of all formulas."""
-        limited = {f.rpartition(": ")[2] for f in self.failed}
-        where = "; ".join(f"holds {w}" for w in sorted(limited))
-        return Checked(len(self.trials) - 1, 1 if "at these sizes" in limited else 2, where)
-
-
-class Program:
-    """The code of a formula with its definitions, to be run on data."""
-
-    def __init__(self, formula: Formula, where: Sequence[Formula], printer: Printer) -> None:
-        self.lines = [(w.code, compile(w.numpy, "<where>", "eval")) for w in where]
-        self.last = compile(formula.numpy, "<formula>", "eval")
-        self.codes = dict(printer.codes)
-        self.callables = printer.matrices.callables | printer.arrays.callables
-
-    def __call__(self, values: Mapping[Symbol, Any]) -> Any:
-        names = {code: values[s] for s, code in self.codes.items() if s in values}
-        return run(self.lines, self.last, {**self.callables, **names})
+        limits = sorted(set().union(*[a.limits for a in answers]))
+        sets = 1 if SIZES in limits else 2
+        return Checked(len(self.checks.trials) - 1, sets, "; ".join(f"holds {w}" for w in limits))
 
 
 def _chosen(node: Node, names: Mapping[int, str], wanted: Collection[Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,12 +25,13 @@ class NoCode(Exception):
     """A tree holds what has no code."""
 
 
-def code(t: Tree, wanted: Sequence[Axis], shape: str) -> str:
-    """The tree as code for an array with the axes `wanted`, whose shape the code `shape` gives;
+def code(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> str:
+    """The tree as code for an array with the axes `wanted`, whose shape `shape_code()` is code for;
     `NoCode` if it has none."""
     found = _piece(t)
     if set(t.axes) >= {i for i in wanted if i is not None}:
         return ast.unparse(_as(found, wanted))
+    shape = shape_code()
     if t.kind == tree.NUMBER and t.value == 0:
         return f"np.zeros({shape})"
     if not t.axes:

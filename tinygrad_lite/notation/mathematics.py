@@ -311,6 +311,10 @@ class Mathematics:
         """A vector as a row, in factors: (A v)ᵀ is vᵀ Aᵀ."""
         if t.kind == tree.MATMUL and len(t.axes) == 1:
             return self._row(t.args[1]) + self._chain(turned(t.args[0]))
+        if t.kind == tree.TOTAL and len(t.axes) == 1:  # (A 𝟏)ᵀ is 𝟏ᵀ Aᵀ
+            (x,) = t.args
+            columns = turned(x) if x.axes[1] == t.value else x
+            return [self.style.ones + self.style.transpose, *self._chain(columns)]
         return [self._transposed(t)]
 
     def _transposed(self, t: Tree) -> str:
