@@ -18,6 +18,7 @@ from tinygrad_lite.graph.node import raw
 from .case import Build, Case, Draw, Variables
 
 TOLERANCE = 1e-8  # of the largest entry
+ROUNDING = 1e-13  # of data whose entries are about 1
 DRAWS = ((1, 0), (2, 0), (3, 1), (4, 2))  # (seed, grown): other numbers, then other sizes
 SIZES = {"len", "np.eye", "np.ones"}
 
@@ -120,9 +121,11 @@ def agrees(found: Any, variables: Variables, by: str) -> bool:
 
 
 def _distance(found: Any, wanted: Any) -> float:
-    """The largest difference, as a part of the largest entry."""
-    size = np.max(np.abs(wanted), initial=0.0) or 1.0
-    return float(np.max(np.abs(found - wanted), initial=0.0) / size)
+    """The largest difference, as a part of the largest entry; nothing where it is what rounding
+    leaves of a gradient that is 0."""
+    off = float(np.max(np.abs(found - wanted), initial=0.0))
+    size = float(np.max(np.abs(wanted), initial=0.0))
+    return off / size if off > ROUNDING else 0.0
 
 
 @dataclass(frozen=True)
