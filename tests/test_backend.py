@@ -99,7 +99,7 @@ def test_functions_over_floats_are_numpys(name):
     }
     one = [(0.5,), (0.9,)]
     two = [(0.5, 2.0), (2.0, 0.5), (0.5, 0.5)]
-    pairs = {"atan2", "divide", "hypot", "maximum", "minimum", "pow", "logaddexp"}
+    pairs = {"atan2", "copysign", "divide", "hypot", "maximum", "minimum", "pow", "logaddexp"}
     for args in points.get(name, two if name in pairs else one):
         np.testing.assert_allclose(ours(*args), numpys(*args), rtol=1e-15)
 

@@ -123,7 +123,7 @@ def test_einsum(subscripts, shapes, rng):
         ("ij", [(2,)], "does not fit the shape"),
         ("i->j", [(2,)], "must name letters of"),
         ("i->ii", [(2,)], "each once"),
-        ("...i", [(2,)], "does not fit the shape"),
+        ("i...j", [(2,)], "does not fit the shape"),
     ],
 )
 def test_einsum_refuses(subscripts, shapes, message):
@@ -166,7 +166,10 @@ def test_arrangements(f, reference, x):
         (lambda x: tg.take_along_axis(x, [0], 0), "must have the 2 axes of x"),
         (lambda x: tg.var(x, correction=12), "12 entries are too few for correction=12"),
         (lambda x: tg.std(x[:0]), "std: 0 entries are too few"),
-        (lambda x: tg.dot(tg.expand_dims(x), x), "dot: .* at most two axes"),
+        (
+            lambda x: tg.dot(tg.expand_dims(x), x),
+            r"tensordot: .* \[4\] and \[3\] differ",
+        ),
     ],
 )
 def test_arrangements_refuse(f, message):

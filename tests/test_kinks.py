@@ -75,6 +75,7 @@ KINKS: dict[str, tuple[Kink, ...]] = {
     "asin": (kink(1.0, first=inf), kink(-1.0, first=inf), kink(2.0, first=nan)),
     "atan2": (kink(0.0, 0.0, first=(nan, nan)), kink(0.0, -1.0, first=(-1.0, 0.0))),
     "atanh": (kink(1.0, first=inf), kink(-1.0, first=inf)),
+    "cbrt": (kink(0.0, first=inf), kink(-8.0, first=1 / 12)),
     "ceil": flat(0.0, 1.0, 1.5, -2.0),
     "clip": (
         kink(-1.0, first=1.0, second=0.0, min=-1.0, max=2.0),
@@ -82,6 +83,10 @@ KINKS: dict[str, tuple[Kink, ...]] = {
         kink(2.5, first=0.0, second=0.0, min=-1.0, max=2.0),
         kink(nan, first=nan, min=-1.0),
         kink(1.0, first=1.0, min=1.0, max=1.0),
+    ),
+    "copysign": (
+        kink(0.0, -2.0, first=(0.0, 0.0)),
+        kink(3.0, -0.0, first=(-1.0, 0.0), second=(0.0, 0.0)),
     ),
     "cross_entropy": (
         kink([0.0, 0.0], [1.0, 0.0], first=([-0.5, 0.5], [log(2), log(2)])),
@@ -107,6 +112,12 @@ KINKS: dict[str, tuple[Kink, ...]] = {
     ),
     "exp": (kink(-inf, first=0.0, second=0.0),),
     "floor": flat(0.0, 1.0, 1.5, -2.0),
+    "floor_divide": (kink(4.0, 2.0, first=(0.0, 0.0), second=(0.0, 0.0)),),
+    "hypot": (
+        kink(0.0, 0.0, first=(0.0, 0.0), second=(nan, nan)),
+        kink(0.0, 2.0, first=(0.0, 1.0), second=(0.5, 0.0)),
+        kink(inf, 1.0, first=(nan, 0.0)),
+    ),
     "leaky_relu": (
         kink(0.0, first=0.01, second=0.0),
         kink(0.0, first=0.25, slope=0.25),
@@ -149,6 +160,10 @@ KINKS: dict[str, tuple[Kink, ...]] = {
         kink([-0.0, 2.0], first=[2.0, 0.0]),
     ),
     "relu": (*flat(0.0, -0.0), kink(nan, first=nan), kink(inf, first=1.0)),
+    "remainder": (
+        kink(4.0, 2.0, first=(1.0, -2.0), second=(0.0, 0.0)),
+        kink(-1.0, 0.0, first=(1.0, inf)),
+    ),
     "round": flat(0.0, 0.5, 1.5, -2.5),
     "sigmoid": (*flat(1000.0, -1000.0), kink(0.0, first=0.25, second=0.0)),
     "sign": flat(0.0, -0.0, 3.0),
@@ -167,6 +182,7 @@ KINKS: dict[str, tuple[Kink, ...]] = {
     "svdvals": (kink([[0.0, 0.0], [0.0, 0.0]], first=[[0.0, 0.0], [0.0, 0.0]]),),
     "sqrt": (kink(0.0, first=inf), kink(-1.0, first=nan), kink(inf, first=0.0)),
     "tan": (kink(pi / 4, first=2.0),),
+    "trunc": flat(0.0, 1.0, 1.5, -2.0),
     "vector_norm": (
         kink([0.0, 0.0], first=[0.0, 0.0]),
         kink([[0.0, 0.0], [3.0, 4.0]], first=[[0.0, 0.0], [0.6, 0.8]], axis=1),

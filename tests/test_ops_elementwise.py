@@ -15,7 +15,7 @@ POINTS = (-math.inf, -1000.0, -30.0, -1.0, -0.0, 0.0, 0.5, 1.0, 30.0, 1000.0, ma
 UNARY = sorted(n for n, op in registry.items() if op.elementwise and op.arity == 1)
 BINARY = sorted(n for n, op in registry.items() if op.elementwise and op.arity == 2)
 # Their derivative is 0 everywhere, whatever the input.
-STEPS = {"sign", "floor", "ceil", "round"}
+STEPS = {"sign", "floor", "ceil", "round", "trunc"}
 CONSTANT = STEPS | {"identity", "negative"}
 STABLE = ("sigmoid", "softplus", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "erf", "atan")
 

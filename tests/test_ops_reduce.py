@@ -115,7 +115,7 @@ def test_mean_of_a_scalar_over_an_axis_is_refused():
 def test_a_running_sum_of_a_matrix_needs_an_axis():
     x = tg.Tensor(np.ones((2, 2)))
     with pytest.raises(ValueError, match=r"cumulative_sum: x \(2, 2\)"):
-        tg.cumsum(x)
+        tg.cumulative_sum(x)
 
 
 def test_reductions_of_a_value():

@@ -89,7 +89,7 @@ OTHERWISE = {
     "vector_norm": lambda np, x, axis, keepdims, ord: lengths(np, x, axis, keepdims, ord),
     "where": lambda np, c, x, y: np.where(c, x + 0 * y, y + 0 * x),
 }
-MISSING_IN_AUTOGRAD = {"erf", "gelu"}  # they would need SciPy
+MISSING_IN_AUTOGRAD = {"cbrt", "copysign", "erf", "floor_divide", "gelu"}
 ROWS = {"eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
 LIMITS_OF_AUTOGRAD = {
@@ -250,6 +250,7 @@ def signs_here(name, x, rows, **settings):
 TORCH = {
     "astype": lambda t, x, dtype: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
+    "cbrt": lambda t, x: x.sign() * x.abs() ** (1 / 3),
     "cholesky": lambda t, x: t.linalg.cholesky(mirrored(t, x)),
     "concat": lambda t, *xs, axis: t.concat(xs, axis),
     "cross_entropy": torch_soft,
@@ -301,7 +302,7 @@ TORCH = {
         t.abs(x), axis, lambda axes: t.linalg.vector_norm(x, ord, axes, keepdims)
     ),
 }
-MISSING_IN_TORCH = {"put_at"}
+MISSING_IN_TORCH = {"floor_divide", "put_at"}
 
 
 # As above. At an exponent of 0, autograd and PyTorch drop d2y/dx1 dx2 = 1 / x1, which finite

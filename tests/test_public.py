@@ -120,5 +120,5 @@ def test_ops_pickle_and_copy_as_themselves(name):
 
 def test_methods_show_their_settings():
     assert str(inspect.signature(tg.Tensor.sum)) == "(self, axis=None, keepdims=False)"
-    assert [*inspect.signature(tg.Tensor.var).parameters][1:] == ["axis", "correction", "keepdims"]
+    assert [*inspect.signature(tg.Tensor.var).parameters][1:4] == ["axis", "correction", "keepdims"]
     assert tg.Tensor.sum.__name__ == "sum"

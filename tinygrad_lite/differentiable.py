@@ -104,6 +104,12 @@ class Differentiable(Node, metaclass=_Kind):
         """The dtype of the entries; float64 of a number."""
         return getattr(self._data, "dtype", _FLOAT64)
 
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
     # Comparisons are plain, but within a rule of arrays constant nodes that keep their origin. Two
     # nodes are equal if they are one: a node is a key of dicts, a member of lists. Within a rule,
     # which computes, `==` compares values.

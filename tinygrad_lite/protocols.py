@@ -1,22 +1,26 @@
 """NumPy's own functions on nodes: `np.exp(W)`, `np.concatenate([W, x])`, `array @ W` record.
 
-A NumPy function runs the op or composite of the same name, or of the name in `ALIASES`, or one of
-the few `ADAPTERS`. Questions
-whose answer has no gradient (`np.isnan`, `np.argmax`, `np.shape`) get NumPy's plain answer. All
-others raise `TypeError`: a result without a graph would lose the gradient in silence.
+A NumPy function runs the composite or op of the same name, or of the name in `ALIASES`; one that
+only moves entries may run on their places instead (`functions.moves`). Questions whose answer has
+no gradient (`np.isnan`, `np.argmax`, `np.shape`) get NumPy's plain answer. All others raise
+`TypeError`: a result without a graph would lose the gradient in silence.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
+from math import inf
 from typing import Any
 
 import numpy as np
 
-from . import functions, ops
+from . import ops
+from .functions import applied, arrange, entrywise, linalg, moves, products, sequences, statistics
 from .graph.node import Node
+from .graph.op import Op
+from .ops.constants import Axis
 
 Function = Callable[..., Any]
 
@@ -39,27 +43,46 @@ ALIASES = {
     "float_power": "pow",
     "positive": "identity",
     "power": "pow",
-    "ravel": "flatten",
+    "real": "identity",
+    "real_if_close": "identity",
     "rint": "round",
+    "row_stack": "vstack",
 }
 
-REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
+# A ufunc's reduction, and what its result is without entries.
+REDUCTIONS = {
+    "add": ("sum", 0.0),
+    "multiply": ("prod", 1.0),
+    "maximum": ("max", None),
+    "minimum": ("min", None),
+    "logaddexp": ("logsumexp", -inf),
+}
+RUNNING = {"add": sequences.cumsum, "multiply": sequences.cumprod}
 
 _PLAIN = """
-all allclose any argmax argmin argsort argwhere array2string array_equal array_repr array_str
-can_cast count_nonzero empty_like equal flatnonzero floor_divide full_like greater greater_equal
-isclose iscomplex iscomplexobj isfinite isinf isnan isreal isrealobj isscalar less less_equal
-logical_and logical_not logical_or logical_xor matrix_rank may_share_memory ndim nonzero not_equal
+all allclose angle any argmax argmin argpartition argsort argwhere array2string array_equal
+array_equiv array_repr array_str can_cast count_nonzero digitize empty_like equal flatnonzero
+full_like greater greater_equal imag isclose iscomplex iscomplexobj isfinite isin isinf isnan
+isneginf isposinf isreal isrealobj isscalar less less_equal lexsort logical_and logical_not
+logical_or logical_xor matrix_rank may_share_memory nanargmax nanargmin ndim nonzero not_equal
 ones_like result_type searchsorted shape shares_memory signbit size zeros_like
 """
 PLAIN = frozenset(_PLAIN.split())
+WRITING = frozenset(["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"])
 
-SETTINGS = {"a_min": "min", "a_max": "max", "ddof": "correction"}  # NumPy's name -> ours
+SETTINGS = {"a_min": "min", "a_max": "max"}  # NumPy's name -> ours
 
 # Arguments of NumPy's functions that change where or how a result is stored or which entries count.
 _STORAGE = "casting copy device dtype initial like mean order out subok where"
 STORAGE = frozenset(_STORAGE.split())
+WAYS = frozenset(["kind", "optimize", "overwrite_input"])  # to one result
 
+COMPOSITES: dict[str, Function] = {
+    name: function
+    for module in (arrange, linalg, products, sequences, statistics, entrywise, moves, applied)
+    for name, function in vars(module).items()
+    if isinstance(function, Op) or getattr(function, "__module__", "") == module.__name__
+}
 
 # NumPy's ufuncs that are ops here: array + t comes this way, so it is looked up at once.
 _OPS = {**ops.registry, **ops.plain_ops}
@@ -74,26 +97,52 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     """What `__array_ufunc__` of Value and Tensor returns."""
     if method == "__call__" and not kwargs and ufunc in UFUNCS:
         return UFUNCS[ufunc](*inputs)
-    name = f"np.{ufunc.__name__}"
-    if kwargs.get("out") is not None:
+    name = ufunc.__name__
+    full = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
+    if any(out is not None for out in kwargs.pop("out", ())):
         raise TypeError(
-            f"{name}: a plain array cannot be updated in place by a node (out= or +=), its entries "
+            f"{full}: a plain array cannot be updated in place by a node (out= or +=), its entries "
             "have no gradient; make a new one, as in a = a + t"
         )
-    if method == "__call__":
-        if ufunc.__name__ in PLAIN:
-            return ufunc(*_raw(inputs), **kwargs)
-        _refuse(name, {k: v for k, v in kwargs.items() if v is not True})
-        return _ours(name, ufunc.__name__)(*inputs)
-    if method == "reduce" and ufunc.__name__ in REDUCTIONS:
-        reduction = _ours(f"{name}.reduce", REDUCTIONS[ufunc.__name__])
-        settings = {"axis": 0, "keepdims": False}
-        settings.update((k, kwargs.pop(k)) for k in ("axis", "keepdims") if k in kwargs)
-        _refuse(
-            f"{name}.reduce", {k: v for k, v in kwargs.items() if v is not None and v is not True}
-        )
-        return reduction(*inputs, **settings)
-    raise _unsupported(f"{name}.{method}")
+    if method == "__call__" and name in PLAIN:
+        return ufunc(*_raw(inputs), **kwargs)
+    dtype = kwargs.pop("dtype", None)
+    if kwargs.get("where") is True:
+        del kwargs["where"]
+    settings = {k: v for k, v in kwargs.items() if v is not None}
+    given = [x if dtype is None else _cast(x, dtype) for x in inputs]
+    if method == "reduce" and name in REDUCTIONS:
+        return _reduce(*given, op=name, **{"axis": 0, **kwargs})
+    if method == "accumulate" and name in RUNNING:
+        return RUNNING[name](*given, **{"axis": 0, **settings})
+    if method not in ("__call__", "outer"):
+        raise _unsupported(full)
+    ours = _ours(f"np.{name}", name)
+    accepted = _accepted(ours)
+    _refuse(full, {k: v for k, v in settings.items() if k not in accepted})
+    if method == "outer":
+        first, second = map(arrange.asarray, given)
+        given = [ops.reshape(first, (*first.shape, *[1] * len(second.shape))), second]
+    return ours(*given, **settings)
+
+
+def _reduce(
+    a: Any,
+    axis: Axis = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+    *,
+    op: str,
+) -> Any:
+    """A reduction of the entries where `where` holds, to which `initial` is joined."""
+    name, empty = REDUCTIONS[op]
+    if where is not True:
+        if initial is None and empty is None:
+            raise ValueError(f"np.{name}: where= takes initial= too")
+        a = ops.where(where, a, initial if empty is None else empty)
+    y = ops.registry[name](a, axis=axis, keepdims=keepdims)
+    return y if initial is None else ops.registry[op](y, initial)
 
 
 def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -106,20 +155,38 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
         if name == "full_like" and isinstance(fill, Node):
             raise TypeError(f"{full}: a node would lose its gradient; use tg.broadcast_to")
         return function(*_raw(args), **_raw(kwargs))
+    if name in moves.MOVED:
+        return moves.moved(function, inspect.signature(function).bind(*args, **kwargs))
     ours = ADAPTERS.get(full) or _ours(full, name)
-    inputs, settings = _translate(full, function, ours, args, kwargs)
-    return ours(*inputs, **settings)
+    inputs, settings, dtype = _translate(full, function, ours, args, kwargs)
+    if dtype is None:
+        return ours(*inputs, **settings)
+    if isinstance(inputs[0], Node):
+        return ours(_cast(inputs[0], dtype), *inputs[1:], **settings)
+    return _cast(ours(*inputs, **settings), dtype)
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    return ops.astype(arrange.asarray(x), dtype=dtype)
 
 
 def _ours(full: str, name: str) -> Function:
     name = ALIASES.get(name, name)
-    found: Function | None = ops.registry.get(name) or vars(functions).get(name)
+    tables = (COMPOSITES, ops.registry)
+    found: Function | None = None
+    for table in tables[::-1] if full.startswith("np.linalg") else tables:
+        found = found or table.get(name)
     if found is None or full.startswith("np.fft"):
         raise _unsupported(full)
     return found
 
 
 def _unsupported(full: str) -> TypeError:
+    if full.rpartition(".")[2] in WRITING:
+        return TypeError(
+            f"{full} writes into an array, and a graph would no longer match its values; make a "
+            "new one: tg.where(mask, new, t) or t + tg.put_at(...)"
+        )
     return TypeError(
         f"{full} has no derivative rule here, so its result would lose the gradient; write it with "
         f"tinygrad_lite's functions, or {full}(t.data) for a plain result, where the gradient stops"
@@ -136,8 +203,8 @@ def _refuse(full: str, settings: Mapping[str, Any]) -> None:
 
 def _translate(
     full: str, function: Function, ours: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """NumPy's arguments as the inputs and settings of our function.
+) -> tuple[list[Any], dict[str, Any], Any]:
+    """NumPy's arguments as the inputs and settings of our function, and the dtype asked for.
 
     Arguments are matched by NumPy's own signature, so that a third positional `dtype` is not taken
     for our third setting. C functions of older NumPy versions have none; theirs are passed on.
@@ -146,9 +213,10 @@ def _translate(
     signature = _signature(function)
     if signature is None:
         _refuse(full, {k: v for k, v in kwargs.items() if k in STORAGE and v is not None})
-        return list(args), kwargs
+        return list(args), kwargs, None
     inputs: list[Any] = []
     settings: dict[str, Any] = {}
+    dtype = None
     for key, value in signature.bind(*args, **kwargs).arguments.items():
         parameter = signature.parameters[key]
         renamed = SETTINGS.get(key, key)
@@ -158,11 +226,15 @@ def _translate(
             settings.update(value)
         elif renamed in accepted and (parameter.default is not parameter.empty or key in STORAGE):
             settings[renamed] = value
+        elif key == "dtype":
+            dtype = value
+        elif key in WAYS:
+            continue
         elif key not in STORAGE and parameter.default in (parameter.empty, None):
             inputs.append(value)
         elif not _is_default(value, parameter.default):
             _refuse(full, {key: value})
-    return inputs, settings
+    return inputs, settings, dtype
 
 
 @cache
@@ -179,25 +251,7 @@ def _accepted(ours: Function) -> frozenset[str]:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    return value is default or (isinstance(value, (int, str)) and value == default)
-
-
-def _transpose(a: Any, axes: Any = None) -> Any:
-    n = a.ndim
-    return ops.permute_dims(a, axes=tuple(range(n))[::-1] if axes is None else tuple(axes))
-
-
-def _cumsum(a: Any, axis: int | None = None) -> Any:
-    return ops.cumulative_sum(functions.flatten(a) if axis is None else a, axis=axis)
-
-
-def _of_leading_axes(op: Function) -> Function:
-    """`op` of the last two axes as NumPy has it: of the first two."""
-
-    def ours(a: Any) -> Any:
-        return op(ops.permute_dims(a, axes=(*range(2, a.ndim), 0, 1)))
-
-    return ours
+    return value is default or value is None or (isinstance(value, (int, str)) and value == default)
 
 
 def _pinv(a: Any, rcond: Any = None, *, rtol: Any = 1e-15) -> Any:
@@ -206,11 +260,12 @@ def _pinv(a: Any, rcond: Any = None, *, rtol: Any = 1e-15) -> Any:
 
 # NumPy functions that mean something else than ours of the same name.
 ADAPTERS: dict[str, Function] = {
-    "np.cumsum": _cumsum,
+    **{
+        f"np.{name}": partial(_reduce, op=ufunc)
+        for ufunc, (name, _) in REDUCTIONS.items()
+        if hasattr(np, name)
+    },
     "np.linalg.pinv": _pinv,
-    "np.diagonal": _of_leading_axes(ops.diagonal),
-    "np.trace": _of_leading_axes(ops.trace),
-    "np.transpose": _transpose,
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import functions, ops
 from .differentiable import Differentiable, dress, refuse_arguments
+from .functions.entrywise import round as rounded
 from .graph.backend import namespace, to_array
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
@@ -56,11 +57,20 @@ def _method(f: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate[Tenso
 
     def method(self: Tensor, /, *args: P.args, **settings: P.kwargs) -> Any:
         if settings and not settings.keys() <= known:
-            refuse_keywords(f.__name__, {k: 0 for k in settings if k not in known})
+            return _as_numpy_calls(self, f, args, settings, known)
         return f(self, *args, **settings)
 
     known = inspect.signature(f).parameters.keys()
     return dress(method, f)
+
+
+def _as_numpy_calls(x: Tensor, f: Any, args: Any, settings: Any, known: Any) -> Any:
+    """f of x in the `dtype` that NumPy's methods take; other unknown keywords must be None."""
+    unknown = {k: v for k, v in settings.items() if k not in known and v is not None}
+    dtype = unknown.pop("dtype", None)
+    refuse_keywords(f.__name__, unknown)
+    x = x if dtype is None else x.astype(dtype)
+    return f(x, *args, **{k: v for k, v in settings.items() if k in known})
 
 
 def _reduction(op: Primitive) -> _Reduction:
@@ -153,6 +163,10 @@ class Tensor(Differentiable, Array):
     __rmul__ = _reflected(ops.multiply)
     __truediv__ = _binary(ops.divide)
     __rtruediv__ = _reflected(ops.divide)
+    __floordiv__ = _binary(ops.floor_divide)
+    __rfloordiv__ = _reflected(ops.floor_divide)
+    __mod__ = _binary(ops.remainder)
+    __rmod__ = _reflected(ops.remainder)
     __pow__ = _binary(ops.pow)
     __rpow__ = _reflected(ops.pow)
     __matmul__ = _binary(ops.matmul)
@@ -182,7 +196,11 @@ class Tensor(Differentiable, Array):
     var = _method(functions.var)
     std = _method(functions.std)
     norm = _method(functions.norm)
-    cumsum = _method(ops.cumulative_sum)
+    cumsum = _method(functions.cumsum)
+    cumprod = _method(functions.cumprod)
+    repeat = _method(functions.repeat)
+    round = _method(rounded)
+    copy = conj = _unary(ops.identity)
     softmax = _method(ops.softmax)
     log_softmax = _method(ops.log_softmax)
     astype = _method(ops.astype)
@@ -190,7 +208,7 @@ class Tensor(Differentiable, Array):
     diagonal = _method(ops.diagonal)
     trace = _method(ops.trace)
     take = _method(ops.take)
-    flatten = _method(functions.flatten)
+    flatten = ravel = _method(functions.flatten)
     squeeze = _method(functions.squeeze)
     expand_dims = _method(functions.expand_dims)
     swapaxes = _method(functions.swapaxes)
@@ -204,6 +222,23 @@ class Tensor(Differentiable, Array):
         """The index of the smallest entry along `axis`, as a plain array; None: in row-major
         order."""
         return ops.argmin(self, axis=axis, keepdims=keepdims)
+
+    def argsort(self, axis: int = -1) -> Any:
+        """The order that sorts along `axis`, as a plain array."""
+        return np.argsort(self._data, axis=axis)
+
+    def nonzero(self) -> Any:
+        """The indices of the entries that are not 0, along each axis, as plain arrays."""
+        return np.nonzero(self._data)
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of plain numbers, where the gradient stops."""
+        return self._data.tolist()
+
+    @property
+    def real(self) -> Tensor:
+        """self, which is real."""
+        return self
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape, given as lengths or as one tuple."""

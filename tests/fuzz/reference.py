@@ -16,27 +16,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import reference_matrices
+from . import reference_matrices, reference_moves
 from .reference_matrices import tamed
+from .reference_moves import Axis, over
 
-Axis = int | tuple[int, ...] | None
 HERE = globals()
 
 
 @cache
 def lookup(name: str) -> Callable[..., Tensor]:
-    found = HERE.get(f"_{name}", vars(reference_matrices).get(f"_{name}"))
+    here = {**vars(reference_moves), **vars(reference_matrices), **HERE}
+    found = here.get(f"_{name}")
     return found if found is not None else getattr(torch, name)  # type: ignore[no-any-return]
 
 
 def tensor(x: Any) -> Tensor:
     """A float64 tensor of an array of any dtype, strides and byte order, or of a number."""
     return torch.tensor(np.array(x, dtype=np.float64, order="C"))
-
-
-def _over(x: Tensor, axis: Axis) -> tuple[int, ...]:
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(a % x.ndim for a in axes)
 
 
 # --- entry by entry
@@ -107,22 +103,22 @@ def _minimum(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     return x.sum(axes, keepdim=keepdims) if axes else x * 1
 
 
 def _mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     return x.mean(axes, keepdim=keepdims) if axes else x * 1
 
 
 def _max(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     return _shared(x, x.detach().amax(axes, keepdim=True), axes, keepdims) if axes else x * 1
 
 
 def _min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     return _shared(x, x.detach().amin(axes, keepdim=True), axes, keepdims) if axes else x * 1
 
 
@@ -135,13 +131,13 @@ def _shared(x: Tensor, extreme: Tensor, axes: tuple[int, ...], keepdims: bool) -
 
 def _prod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     y = x * 1
-    for a in sorted(_over(x, axis), reverse=True):
+    for a in sorted(over(x, axis), reverse=True):
         y = y.prod(a, keepdim=keepdims)
     return y
 
 
 def _logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     return torch.logsumexp(x, axes, keepdim=keepdims) if axes else x * 1
 
 
@@ -150,12 +146,12 @@ def _softmax(x: Tensor, axis: Axis = -1) -> Tensor:
 
 
 def _log_softmax(x: Tensor, axis: Axis = -1) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     return x - torch.logsumexp(x, axes, keepdim=True) if axes else x * 0
 
 
 def _var(x: Tensor, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
-    n = math.prod(x.shape[a] for a in _over(x, axis))
+    n = math.prod(x.shape[a] for a in over(x, axis))
     apart = x - _mean(x, axis, True)
     return _sum(apart * apart, axis, keepdims) / (n - correction)
 
@@ -169,7 +165,7 @@ def _vector_norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor
 
 
 def _norm(x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    axes = _over(x, axis)
+    axes = over(x, axis)
     if ord in (None, "fro", 2):
         return _vector_norm(x, axis, keepdims)
     if len(axes) == 1:
@@ -182,132 +178,52 @@ def _norm(x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False)
     return y if keepdims else y.squeeze(axes)
 
 
+def _cbrt(x: Tensor) -> Tensor:
+    return x ** (1 / 3)
+
+
 def _cumulative_sum(x: Tensor, axis: int | None = None) -> Tensor:
     return torch.cumsum(x, axis or 0)
 
 
-# --- moving entries
+def _running_product(x: Tensor, axis: int | None = None) -> Tensor:
+    """Entry by entry: PyTorch's own derivative divides."""
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    parts = [x.narrow(axis, 0, i + 1).prod(axis) for i in range(x.shape[axis])]
+    return torch.stack(parts, axis) if parts else x * 1
 
 
-def _astype(x: Tensor, dtype: Any) -> Tensor:
-    return x * 1
+def _running_sum(x: Tensor, axis: int | None = None) -> Tensor:
+    return torch.cumsum(x.reshape(-1), 0) if axis is None else torch.cumsum(x, axis)
 
 
-def _reshape(x: Tensor, shape: Any) -> Tensor:
-    return x.reshape(shape) * 1
+def _diff(x: Tensor, n: int = 1, axis: int = -1) -> Tensor:
+    return torch.diff(x, n, axis)
 
 
-def _flatten(x: Tensor) -> Tensor:
-    return x.reshape(-1) * 1
+def _sort(x: Tensor, axis: int = -1, descending: bool = False) -> Tensor:
+    return torch.sort(x, dim=axis, descending=descending, stable=True)[0]
 
 
-def _transposed(x: Tensor) -> Tensor:
-    return x.permute(tuple(range(x.ndim))[::-1])
+def _remainder(x: Tensor, y: Tensor) -> Tensor:
+    return x - torch.floor(x.detach() / y.detach()) * y
 
 
-def _matrix_transpose(x: Tensor) -> Tensor:
-    return x.mT
+def _floor_divide(x: Tensor, y: Tensor) -> Tensor:
+    return torch.floor(x.detach() / y.detach()) + 0 * x * y
 
 
-def _permute_dims(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    return x.permute(axes)
+def _copysign(x: Tensor, y: Tensor) -> Tensor:
+    return x.abs() * torch.where(torch.signbit(y), -1.0, 1.0) + 0 * y
 
 
-def _swapaxes(x: Tensor, axis1: int, axis2: int) -> Tensor:
-    return x.transpose(axis1, axis2)
+def _tensordot(x: Tensor, y: Tensor, axes: Any = 2) -> Tensor:
+    return torch.tensordot(x, y, axes)
 
 
-def _moveaxis(x: Tensor, source: Any, destination: Any) -> Tensor:
-    return torch.movedim(x, source, destination)
-
-
-def _squeeze(x: Tensor, axis: Axis = None) -> Tensor:
-    return (x.squeeze() if axis is None else x.squeeze(_over(x, axis))) * 1
-
-
-def _expand_dims(x: Tensor, axis: Axis = 0) -> Tensor:
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    for a in sorted(a % (x.ndim + len(axes)) for a in axes):
-        x = x.unsqueeze(a)
-    return x * 1
-
-
-def _broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return x.expand(shape) * 1
-
-
-def _flip(x: Tensor, axis: Axis = None) -> Tensor:
-    return x.flip(_over(x, axis)) * 1
-
-
-def _roll(x: Tensor, shift: Any, axis: Axis = None) -> Tensor:
-    return torch.roll(x, shift, axis)
-
-
-def _pad(x: Tensor, pad_width: Any, constant_values: float = 0.0) -> Tensor:
-    pairs = np.broadcast_to(pad_width, (x.ndim, 2))
-    return functional.pad(x, pairs[::-1].reshape(-1).tolist(), value=constant_values)
-
-
-def _tril(x: Tensor, k: int = 0) -> Tensor:
-    return torch.tril(x, k)
-
-
-def _triu(x: Tensor, k: int = 0) -> Tensor:
-    return torch.triu(x, k)
-
-
-def _diag(x: Tensor, k: int = 0) -> Tensor:
-    return torch.diag(x, k)
-
-
-def _diagonal(x: Tensor, offset: int = 0) -> Tensor:
-    return torch.diagonal(x, offset, -2, -1)
-
-
-def _diagonal_of_leading_axes(x: Tensor) -> Tensor:
-    return torch.diagonal(x)
-
-
-def _trace(x: Tensor) -> Tensor:
-    return torch.diagonal(x, 0, -2, -1).sum(-1)
-
-
-def _trace_of_leading_axes(x: Tensor) -> Tensor:
-    return torch.diagonal(x).sum(-1)
-
-
-# --- parts and joins: NumPy's own indexing says where each entry comes from
-
-
-def _getitem(x: Tensor, index: Any) -> Tensor:
-    places = np.arange(x.numel()).reshape(tuple(x.shape))[index]
-    picked = x.reshape(-1)[torch.as_tensor(np.array(places).reshape(-1))]
-    return picked.reshape(np.shape(places))
-
-
-def _put_at(x: Tensor, index: Any, shape: tuple[int, ...]) -> Tensor:
-    places = np.arange(math.prod(shape)).reshape(shape)[index]
-    at = torch.as_tensor(np.array(places).reshape(-1))
-    flat = torch.zeros(math.prod(shape), dtype=torch.float64)
-    return flat.index_add(0, at, x.expand(np.shape(places)).reshape(-1)).reshape(shape)
-
-
-def _take(x: Tensor, indices: Any, axis: int | None = None) -> Tensor:
-    before = (slice(None),) * ((axis or 0) % x.ndim)
-    return _getitem(x, (*before, np.asarray(indices).astype(int)))
-
-
-def _take_along_axis(x: Tensor, indices: Any, axis: int = -1) -> Tensor:
-    return torch.take_along_dim(x, torch.as_tensor(np.array(indices, dtype=np.int64)), axis)
-
-
-def _concat(*arrays: Tensor, axis: int = 0) -> Tensor:
-    return torch.cat(arrays, axis)
-
-
-def _stack(*arrays: Tensor, axis: int = 0) -> Tensor:
-    return torch.stack(arrays, axis)
+def _vecdot(x: Tensor, y: Tensor, axis: int = -1) -> Tensor:
+    return (x * y).sum(axis)
 
 
 # --- products and matrices

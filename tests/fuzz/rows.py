@@ -17,10 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 
 import tinygrad_lite as tg
-from tinygrad_lite.protocols import ADAPTERS, ALIASES
+from tinygrad_lite.protocols import ALIASES
 
 from .program import LETTERS
 
+OTHERS = {"np.diagonal", "np.trace", "np.identity"}  # NumPy means others by these
 BIG = 1e4  # no entry of a program is larger
 Interval = tuple[float, float]
 EVERYWHERE: Interval = (-BIG, BIG)
@@ -109,7 +110,7 @@ def _derived(name: str, kinds: tuple[str, ...], settings: tuple[str, ...]) -> li
     texts = _calls(f"tg.{name}", ours, joined, settings)
     kind = {"Value": tg.Value, "Tensor": tg.Tensor}.get(kinds[0])
     for n in (name, *(n for n in ALIASES if ALIASES[n] == name)):
-        if hasattr(kind, n) and not variable:
+        if callable(getattr(kind, n, None)) and not variable:
             texts += _calls(f"a.{n}", getattr(kind, n), inputs, settings, skip=1)
     for path in _numpy_names(name):
         function = eval(path, {"np": np})
@@ -123,7 +124,7 @@ def _numpy_names(name: str) -> tuple[str, ...]:
     """NumPy's functions that run our `name`."""
     found = [f"np.{n}" for n in vars(np) if ALIASES.get(n, n) == name and callable(vars(np)[n])]
     found += [f"np.linalg.{name}"] if hasattr(np.linalg, name) else []
-    return tuple(path for path in found if path not in {*ADAPTERS, "np.identity"})  # np.eye
+    return tuple(path for path in found if path not in OTHERS)
 
 
 def _calls(

@@ -123,6 +123,28 @@ row(
     spelled=("tg.cumsum(a, axis=axis)", "np.cumsum(a, axis)", "a.cumsum(axis)"),
     settings=lambda c, x: {"axis": an_axis(c, x.ndim)} if x.ndim else None,
 )
+for name, running in (("cumsum", "running_sum"), ("cumprod", "running_product")):
+    row(
+        name,
+        running,
+        inputs=((-5.0, 5.0),),
+        settings=lambda c, x: {"axis": c.r.choice([None, an_axis(c, x.ndim)])} if x.ndim else None,
+    )
+row("cumulative_prod", "running_product", inputs=((-5.0, 5.0),), settings=along)
+row(
+    "diff",
+    settings=lambda c, x: (
+        {"n": c.r.choice([0, 1, 2]), "axis": an_axis(c, x.ndim)} if x.ndim and x.size else None
+    ),
+)
+row("sort", settings=along, jumps=True)
+row(
+    "sort",
+    spelled=("tg.sort(a, descending=descending)",),
+    derived=False,
+    settings=lambda c, x: {"descending": True} if x.ndim else None,
+    jumps=True,
+)
 for name in ("argmax", "argmin"):
     row(
         name,
@@ -228,10 +250,27 @@ row(
 )
 row("matrix_transpose", spelled=("a.mT",), settings=at_least(2))
 row("swapaxes", settings=two_axes("axis1", "axis2"))
+row(
+    "repeat",
+    settings=lambda c, x: {"repeats": 2, "axis": an_axis(c, x.ndim)} if x.ndim else None,
+)
+row(
+    "tile",
+    settings=lambda c, x: {"repetitions": c.r.choice([(2,), (2, 1)])},
+    spelled=("tg.tile(a, repetitions)", "np.tile(a, repetitions)"),
+    derived=False,
+)
+row(
+    "unstack",
+    "slice",
+    spelled=("tg.unstack(a, axis=axis)[at]",),
+    derived=False,
+    settings=lambda c, x: {"axis": an_axis(c, x.ndim), "at": -1} if x.ndim and x.size else None,
+)
 row("moveaxis", settings=two_axes("source", "destination"))
 row("squeeze", settings=gone)
 row("expand_dims", settings=a_place)
-row("flatten")
+row("flatten", spelled=("a.ravel()",))
 row("broadcast_to", settings=wider)
 row("flip", settings=lambda c, x: {"axis": some_axes(c, x.ndim)})
 row("roll", settings=a_shift)

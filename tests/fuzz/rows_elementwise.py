@@ -36,6 +36,7 @@ unary("asin", -0.95, 0.95)
 unary("asinh", -100, 100)
 unary("atan")
 unary("atanh", -0.95, 0.95)
+unary("cbrt", 0.02)
 unary("ceil", jumps=True)
 unary("cos", -50, 50)
 unary("cosh", -5, 5)
@@ -50,6 +51,7 @@ unary("log10", 0.02)
 unary("log1p", -0.9)
 unary("log2", 0.02)
 unary("negative", -BIG, BIG, "-a")
+unary("reciprocal", 0.1)
 unary("relu")
 unary("round", jumps=True)
 unary("sigmoid")
@@ -62,6 +64,7 @@ unary("sqrt", 0.02, BIG, "a**0.5")
 unary("square", -90, 90, "a**2", "a * a", "a**2.0", "tg.square(a)")
 unary("tan", -1.2, 1.2)
 unary("tanh")
+unary("trunc", jumps=True)
 
 
 def _not_at_zero(**choices: Any) -> Any:
@@ -123,6 +126,16 @@ binary("maximum", EVERYWHERE, EVERYWHERE)
 binary("minimum", EVERYWHERE, EVERYWHERE)
 binary("atan2", EVERYWHERE, (0.15, BIG))
 binary("logaddexp", EVERYWHERE, EVERYWHERE)
+row("hypot", inputs=((0.02, BIG), EVERYWHERE), elementwise=True)
+row("copysign", inputs=(EVERYWHERE, (0.02, BIG)), elementwise=True)
+for name, sign in (("remainder", "%"), ("floor_divide", "//")):
+    row(
+        name,
+        inputs=((0.02, 90.0), (0.3, 90.0)),
+        spelled=(f"a {sign} b",),
+        elementwise=True,
+        jumps=True,
+    )
 row(
     "where",
     "where_above",

@@ -100,6 +100,11 @@ def of_one_shape(pool: Pool) -> tuple[int, ...]:
     return tuple(chosen)
 
 
+def of_one_shape_pair(pool: Pool) -> tuple[int, ...] | None:
+    found = of_one_shape(pool)
+    return (found[0], found[-1]) if np.abs(pool.arrays[found[0]]).max(initial=0) < 90 else None
+
+
 def a_join(chance: Chance, x: Any, *others: Any) -> dict[str, Any] | None:
     return {"axis": an_axis(chance, x.ndim)} if x.ndim else None
 
@@ -181,6 +186,35 @@ def an_affine_map(pool: Pool) -> tuple[int, ...] | None:
 row("matmul", spelled=("a @ b",), inputs=((-90, 90),) * 2, choose=that_multiply, weight=6)
 row("dot", choose=that_multiply, settings=of_two_axes)
 row("outer", choose=two_vectors)
+row(
+    "meshgrid",
+    "grid",
+    choose=two_vectors,
+    inputs=((-90, 90),) * 2,
+    spelled=tuple(f"np.multiply(*{xp}.meshgrid(a, b, indexing=indexing))" for xp in ("tg", "np")),
+    derived=False,
+    settings=lambda c, x, y: {"indexing": c.r.choice(["xy", "ij"])},
+)
+PAIRED = ("tg.tensordot(a, b, axes=axes)", "np.tensordot(a, b, axes)")
+row(
+    "tensordot",
+    choose=that_multiply,
+    spelled=PAIRED,
+    derived=False,
+    settings=lambda c, x, y: {"axes": ([-1], [-2])} if x.ndim and y.ndim > 1 else None,
+)
+row(
+    "vecdot",
+    choose=of_one_shape_pair,
+    settings=lambda c, x, y: {"axis": an_axis(c, x.ndim)} if x.ndim else None,
+)
+row(
+    "broadcast_arrays",
+    "multiply",
+    inputs=((-90, 90),) * 2,
+    spelled=tuple(f"np.multiply(*{xp}.broadcast_arrays(a, b))" for xp in ("tg", "np")),
+    derived=False,
+)
 for n in (1, 2, 3):
     text = f"einsum(subscripts, {', '.join('abc'[:n])})"
     row(

@@ -23,6 +23,7 @@ WEAK = 0.4  # eps to this power, 5e-7 in float64, 2e-3 in float32, is close; a b
 EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 _SHAKE = 1e-13  # so little that a condition of 1e10 does not look like a jump
+_UNIT = 12.0**0.5  # of uniform noise, so that its mean square is 1
 _DRAWS = 3
 _JUMP = 1e-3  # a step that moves by so much of its size may have jumped
 
@@ -85,7 +86,7 @@ class Rounding:
         g = self.tape.g[node]
         own = max(self._precise[node], eps)
         every = self._all[node] + np.abs(g)
-        every = every + 1e-9 * (float(np.sqrt(np.mean(every * every))) if g.size else 0.0)
+        every = every + 1e-9 * np.max(every, initial=0.0)
         found, coarsest = max(own, FINEST) * every, own
         for coarse, spread in self._spread.items():
             if coarse > own and spread[node].any():
@@ -124,7 +125,8 @@ class Rounding:
 
     def _shaken(self, moved: Container[Node], rng: np.random.Generator) -> Mapping[Node, Vector]:
         def shake(a: Any) -> Any:
-            return np.asarray(a * (1 + _SHAKE * rng.standard_normal(np.shape(a))))
+            noise = rng.random(np.shape(a), dtype=np.float32) - np.float32(0.5)
+            return np.asarray(a + a * (_UNIT * _SHAKE * noise))
 
         def numbers(old: Node, value: Any) -> Any:
             return value if old.constant else shake(value)  # a mask or an index is no number

@@ -11,18 +11,24 @@ import numpy as np
 from .. import ops
 from ..graph.backend import is_array, namespace, to_array
 from ..graph.errors import holds_nodes
-from ..graph.node import Node
+from ..graph.node import Node, raw
 from ..ops.constants import shape_of
 
 __all__ = [
     "asarray",
+    "broadcast_arrays",
     "expand_dims",
     "flatten",
     "matrix_transpose",
+    "meshgrid",
     "moveaxis",
+    "repeat",
+    "sort",
     "squeeze",
     "swapaxes",
     "take_along_axis",
+    "tile",
+    "unstack",
 ]
 
 
@@ -42,6 +48,23 @@ def asarray(x: Any) -> Any:
             raise ValueError(f"asarray: the entries of a list differ in shape: {found}")
         return ops.stack(entries)
     return to_array(x, "asarray")
+
+
+def constant_like(values: Any, x: Any) -> Any:
+    """Plain values in the dtype and the library of x."""
+    x = raw(asarray(x))
+    return values if isinstance(x, float) else namespace(x).asarray(values, dtype=x.dtype)
+
+
+def like(value: Any, x: Any) -> Any:
+    """A node as it is, plain values as `constant_like`."""
+    return value if isinstance(value, Node) else constant_like(value, x)
+
+
+def part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+    """x from `start` up to and without `stop` along `axis`."""
+    before = len(shape_of(x)) + axis if axis < 0 else axis
+    return x[(slice(None),) * before + (slice(start, stop),)]
 
 
 def _axes(axis: Any, ndim: int, name: str) -> list[int]:
@@ -130,3 +153,62 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     ]
     places[axis] = indices
     return ops.getitem(x, index=tuple(places))
+
+
+def sort(x: Any, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Any:
+    """x in increasing order along `axis` (None: all entries), NaN last. The gradient goes back to
+    where each entry was; of equal ones each keeps its own."""
+    x = flatten(x) if axis is None else asarray(x)
+    axis = -1 if axis is None else axis
+    data, xp = raw(x), namespace(raw(x))
+    if not shape_of(x):
+        raise np.exceptions.AxisError("sort: a number has no axis; axis=None takes it as a vector")
+    if xp is np:
+        order = np.argsort(-data if descending else data, axis, "stable" if stable else None)
+    else:
+        order = xp.argsort(data, axis=axis, descending=descending, stable=stable)
+    return take_along_axis(x, order, axis)
+
+
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each entry along `axis` (None: of all, in row-major order) `repeats` times over."""
+    x = flatten(x) if axis is None else asarray(x)
+    axis = axis or 0
+    return ops.take(x, np.repeat(np.arange(shape_of(x)[axis]), repeats), axis=axis)
+
+
+def tile(x: Any, repetitions: int | tuple[int, ...]) -> Any:
+    """x set side by side, `repetitions` times along each axis; new axes come first."""
+    x = asarray(x)
+    counts = repetitions if isinstance(repetitions, (tuple, list)) else (repetitions,)
+    ndim = max(len(counts), len(shape_of(x)))
+    x = ops.reshape(x, (1,) * (ndim - len(shape_of(x))) + shape_of(x))
+    for axis, count in enumerate(counts, ndim - len(counts)):
+        x = ops.concat([x] * count, axis=axis) if count else part(x, axis, 0, 0)
+    return x
+
+
+def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
+    """The slices of x along `axis`, without it."""
+    x = moveaxis(x, axis, 0)
+    return tuple(x[i] for i in range(shape_of(x)[0]))
+
+
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """Arrays repeated to the shape that they broadcast to."""
+    made = [asarray(x) for x in arrays]
+    shape = np.broadcast_shapes(*map(shape_of, made))
+    return tuple(ops.broadcast_to(x, shape=shape) for x in made)
+
+
+def meshgrid(
+    *arrays: Any, indexing: str = "xy", copy: bool = True, sparse: bool = False
+) -> tuple[Any, ...]:
+    """Vectors as the coordinates of a grid: each repeated along the axes of the others. "xy" has
+    the second one's axis first, "ij" the first one's."""
+    n = len(arrays)
+    others = [tuple(j for j in range(n) if j != i) for i in range(n)]
+    grids = [expand_dims(flatten(x), axes) for x, axes in zip(arrays, others, strict=True)]
+    if indexing == "xy" and n > 1:
+        grids = [swapaxes(grid, 0, 1) for grid in grids]
+    return tuple(grids) if sparse else broadcast_arrays(*grids)

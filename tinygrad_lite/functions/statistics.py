@@ -1,13 +1,21 @@
-"""Spread of data around its mean."""
+"""Spread of data around its mean, order statistics, and NumPy's statistics without NaN.
+
+Those outside `__all__` are NumPy's, which np.NAME(t) runs.
+"""
 
 from __future__ import annotations
 
-from math import sqrt
+from collections.abc import Callable
+from math import inf, nan, sqrt
 from typing import Any
 
+import numpy as np
+
 from .. import ops
-from ..ops.constants import Axis, entries_of, shape_of
-from .arrange import asarray
+from ..graph.node import Node, raw
+from ..ops.constants import Axis, entries_of, reduced_axes, shape_of
+from .arrange import asarray, constant_like, moveaxis, sort
+from .sequences import cumprod, cumsum
 
 __all__ = ["std", "var"]
 
@@ -23,23 +31,253 @@ def _freedom(x: Any, axis: Axis, correction: float, name: str) -> float:
     return n - correction
 
 
-def var(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:
+def var(
+    x: Any,
+    axis: Axis = None,
+    correction: float = 0,
+    keepdims: bool = False,
+    *,
+    ddof: float | None = None,
+) -> Any:
     """Variance over `axis`: sum((x - mean(x))**2) / (N - correction), N entries each.
 
-    `correction=1` is the unbiased estimate. Raises `ValueError` where N <= correction.
+    `correction=1` is the unbiased estimate; `ddof` is NumPy's name of it. Raises `ValueError` where
+    N <= correction.
     """
-    x = asarray(x)
+    x, correction = asarray(x), correction if ddof is None else ddof
     freedom = _freedom(x, axis, correction, "var")
     biased = ops.mean(ops.square(_deviation(x, axis)), axis=axis, keepdims=keepdims)
     return biased * (entries_of(shape_of(x), axis) / freedom) if correction else biased
 
 
-def std(x: Any, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Any:
+def std(
+    x: Any,
+    axis: Axis = None,
+    correction: float = 0,
+    keepdims: bool = False,
+    *,
+    ddof: float | None = None,
+) -> Any:
     """Standard deviation, the square root of `var`; its gradient is 0 where all entries are equal.
 
     Raises `ValueError` where N <= correction.
     """
-    x = asarray(x)
+    x, correction = asarray(x), correction if ddof is None else ddof
     freedom = _freedom(x, axis, correction, "std")
     length = ops.vector_norm(_deviation(x, axis), axis=axis, keepdims=keepdims)
     return length / sqrt(freedom)
+
+
+def ptp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The largest entry minus the smallest."""
+    return ops.max(a, axis=axis, keepdims=keepdims) - ops.min(a, axis=axis, keepdims=keepdims)
+
+
+def average(
+    a: Any,
+    axis: Axis = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+) -> Any:
+    """sum(a * weights) / sum(weights) over `axis`, and with `returned` the sum of the weights."""
+    a = asarray(a)
+    if weights is None:
+        y = ops.mean(a, axis=axis, keepdims=keepdims)
+        count = np.full(shape_of(y), entries_of(shape_of(a), axis))
+        return (y, constant_like(count, y)) if returned else y
+    w = asarray(weights)
+    if shape_of(w) != shape_of(a):  # one for each place along the axis
+        assert axis is not None
+        taken = reduced_axes(shape_of(a), axis)
+        w = ops.reshape(w, tuple(n if i in taken else 1 for i, n in enumerate(shape_of(a))))
+        w = ops.broadcast_to(w, shape=shape_of(a))
+    total = ops.sum(w, axis=axis, keepdims=keepdims)
+    y = ops.sum(a * w, axis=axis, keepdims=keepdims) / total
+    return (y, total) if returned else y
+
+
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: float | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+) -> Any:
+    """Covariances of variables, one to a row (column unless `rowvar`), of weighted observations:
+    each `fweights` times, of importance `aweights`."""
+    X = _variables(m, rowvar)
+    X = X if y is None else ops.concat([X, _variables(y, rowvar)])
+    w = constant_like(np.ones(shape_of(X)[1]), X)
+    for weights in (fweights, aweights):
+        w = w if weights is None else w * asarray(weights)
+    total = ops.sum(w, keepdims=True)
+    lost = float(not bias) if ddof is None else float(ddof)
+    if aweights is not None:
+        lost = lost * ops.sum(w * asarray(aweights)) / total
+    D = X - ops.sum(X * w, axis=1, keepdims=True) / total
+    C = (D * w) @ D.T / ops.maximum(total - lost, 0.0)  # none left: NaN, as NumPy has it
+    return C[0, 0] if shape_of(C) == (1, 1) else C
+
+
+def _variables(m: Any, rowvar: bool) -> Any:
+    m = asarray(m)
+    if len(shape_of(m)) < 2:
+        return ops.reshape(m, (1, -1))
+    return m if rowvar else m.T
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    """Correlations: covariances divided by both standard deviations."""
+    C = cov(x, y, rowvar)
+    if not shape_of(C):
+        return C / C
+    d = ops.sqrt(ops.diagonal(C))
+    return C / d[:, None] / d[None, :]
+
+
+# --- order statistics
+
+
+def quantile(
+    a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """The value below which a part q of the entries lies, by NumPy's methods; q's axes come first.
+    It is linear in the sorted entries, and NaN where one is."""
+    if isinstance(q, Node):
+        raise TypeError(
+            "np.quantile: q is a setting and has no gradient; pass q.data, where the gradient stops"
+        )
+    x = asarray(a)
+    taken = reduced_axes(shape_of(x), axis)
+    kept = [i for i in range(len(shape_of(x))) if i not in taken]
+    lengths = tuple(shape_of(x)[i] for i in kept)
+    n = entries_of(shape_of(x), taken)
+    rows = sort(ops.reshape(ops.permute_dims(x, (*kept, *taken)), (*lengths, n)))
+    at = np.asarray(np.quantile(np.arange(float(n)), q, method=method))  # type: ignore[call-overload]
+    low, share = np.floor(at).astype(int), at - np.floor(at)
+    y = rows[..., low]
+    if share.any():
+        w = constant_like(share, x)
+        y = ops.where(w == 0, y, y + w * (rows[..., np.ceil(at).astype(int)] - y))
+    lost = ops.isnan(raw(rows)[..., -1:])
+    if lost.any():
+        y = ops.where(lost.reshape(lengths + (1,) * at.ndim), nan, y)
+    if at.ndim:
+        y = moveaxis(y, tuple(range(-at.ndim, 0)), tuple(range(at.ndim)))
+    if not keepdims:
+        return y
+    ones = tuple(1 if i in taken else k for i, k in enumerate(shape_of(x)))
+    return ops.reshape(y, at.shape + ones)
+
+
+def percentile(
+    a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """`quantile` of q / 100."""
+    return quantile(a, q if isinstance(q, Node) else np.divide(q, 100), axis, method, keepdims)
+
+
+def median(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The middle entry, or the mean of the two in the middle."""
+    return quantile(a, 0.5, axis, keepdims=keepdims)
+
+
+# --- without NaN
+
+
+def _filled(a: Any, value: float) -> Any:
+    return ops.where(ops.isnan(a), value, asarray(a))
+
+
+def _present(a: Any, axis: Axis, keepdims: bool) -> Any:
+    """How many entries are not NaN."""
+    return (~ops.isnan(raw(asarray(a)))).sum(axis=axis, keepdims=keepdims)
+
+
+def nansum(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The sum of the entries that are not NaN."""
+    return ops.sum(_filled(a, 0.0), axis=axis, keepdims=keepdims)
+
+
+def nanprod(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The product of the entries that are not NaN."""
+    return ops.prod(_filled(a, 1.0), axis=axis, keepdims=keepdims)
+
+
+def nancumsum(a: Any, axis: int | None = None) -> Any:
+    """The running sum with 0 for NaN."""
+    return cumsum(_filled(a, 0.0), axis)
+
+
+def nancumprod(a: Any, axis: int | None = None) -> Any:
+    """The running product with 1 for NaN."""
+    return cumprod(_filled(a, 1.0), axis)
+
+
+def nanmean(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The mean of the entries that are not NaN; NaN if there are none."""
+    count = constant_like(_present(a, axis, keepdims), a)
+    return nansum(a, axis, keepdims) / count
+
+
+def nanvar(
+    a: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False, *, correction: float = 0
+) -> Any:
+    """The variance of the entries that are not NaN; NaN if these are too few."""
+    squares = ops.square(_deviation_but_nan(a, axis))
+    freedom = _freedom_but_nan(a, axis, ddof or correction, keepdims)
+    return ops.sum(squares, axis=axis, keepdims=keepdims) / freedom
+
+
+def nanstd(
+    a: Any, axis: Axis = None, ddof: float = 0, keepdims: bool = False, *, correction: float = 0
+) -> Any:
+    """The standard deviation of the entries that are not NaN; NaN if these are too few."""
+    length = ops.vector_norm(_deviation_but_nan(a, axis), axis=axis, keepdims=keepdims)
+    return length / ops.sqrt(_freedom_but_nan(a, axis, ddof or correction, keepdims))
+
+
+def _deviation_but_nan(a: Any, axis: Axis) -> Any:
+    return _filled(asarray(a) - nanmean(a, axis, keepdims=True), 0.0)
+
+
+def _freedom_but_nan(a: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    count = _present(a, axis, keepdims)
+    return constant_like(np.where(count > correction, count - correction, nan), a)
+
+
+def nanmax(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The largest of the entries that are not NaN; NaN if there are none."""
+    y = ops.max(_filled(a, -inf), axis=axis, keepdims=keepdims)
+    return ops.where(_present(a, axis, keepdims) == 0, nan, y)
+
+
+def nanmin(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The smallest of the entries that are not NaN; NaN if there are none."""
+    return ops.negative(nanmax(ops.negative(asarray(a)), axis, keepdims))
+
+
+def _of_rows_but_nan(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of all entries (and settings) over `axis` of those that are not NaN."""
+
+    def ours(a: Any, *q: Any, axis: Axis = None, keepdims: bool = False, **settings: Any) -> Any:
+        x = asarray(a)
+        shape = shape_of(x)
+        taken = reduced_axes(shape, axis)
+        kept = [i for i in range(len(shape)) if i not in taken]
+        rows = ops.reshape(ops.permute_dims(x, (*kept, *taken)), (-1, entries_of(shape, taken)))
+        held = (rows[i][~ops.isnan(rows[i])] for i in range(len(rows)))
+        parts = [function(row if len(row) else rows[0, :1] * nan, *q, **settings) for row in held]
+        lengths = [1 if i in taken else n for i, n in enumerate(shape) if keepdims or i in kept]
+        return ops.reshape(ops.stack(parts, axis=-1), (*shape_of(parts[0]), *lengths))
+
+    return ours
+
+
+nanmedian = _of_rows_but_nan(median)
+nanquantile = _of_rows_but_nan(quantile)
+nanpercentile = _of_rows_but_nan(percentile)

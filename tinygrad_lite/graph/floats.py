@@ -16,6 +16,8 @@ from math import (
     atan,
     atan2,
     atanh,
+    cbrt,
+    copysign,
     cos,
     cosh,
     erf,
@@ -47,7 +49,9 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "cbrt",
     "ceil",
+    "copysign",
     "cos",
     "cosh",
     "divide",
@@ -76,6 +80,7 @@ __all__ = [
     "sqrt",
     "tan",
     "tanh",
+    "trunc",
     "where",
     "zeros_like",
 ]
@@ -105,6 +110,10 @@ def floor(x: float) -> float:
 
 def ceil(x: float) -> float:
     return float(math.ceil(x))
+
+
+def trunc(x: float) -> float:
+    return float(math.trunc(x))
 
 
 def round(x: float) -> float:

@@ -2,6 +2,8 @@
 
 from ..functions.arrange import matrix_transpose as matrix_transpose
 from ..functions.linalg import *
+from ..functions.products import tensordot as tensordot
+from ..functions.products import vecdot as vecdot
 from ..graph.public import present
 from ..ops.decompositions import *
 from ..ops.linalg import *

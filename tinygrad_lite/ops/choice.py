@@ -5,10 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from ..graph.backend import anywhere
+from ..graph.op import PRODUCT
 from ..graph.primitive import elementwise
 from .comparison import indicator
+from .guards import undefined
 
-__all__ = ["ceil", "clip", "floor", "maximum", "minimum", "sign", "where"]
+__all__ = [
+    "cbrt",
+    "ceil",
+    "clip",
+    "copysign",
+    "floor",
+    "floor_divide",
+    "hypot",
+    "maximum",
+    "minimum",
+    "remainder",
+    "sign",
+    "trunc",
+    "where",
+]
 
 
 @elementwise("|{0}|", r"\left|{0}\right|", numpy="np.abs({0})")
@@ -20,6 +36,33 @@ def abs(xp: Any, x: Any) -> Any:
 abs.local(lambda xp, y, x: xp.sign(x))
 
 
+@elementwise("cbrt({0})", r"\sqrt[3]{{{0}}}")
+def cbrt(xp: Any, x: Any) -> Any:
+    """Cube root, of negative numbers too. dy/dx = 1 / (3 y**2), infinite at 0."""
+    return xp.cbrt(x) if hasattr(xp, "cbrt") else xp.sign(x) * xp.abs(x) ** (1 / 3)
+
+
+cbrt.local(lambda xp, y, x: 1 / (3 * y * y))
+
+
+@elementwise("hypot({0}, {1})", r"\sqrt{{{0}^2 + {1}^2}}")
+def hypot(xp: Any, x1: Any, x2: Any) -> Any:
+    """Length sqrt(x1**2 + x2**2), without overflow. dy/dx1 = x1 / y, dy/dx2 = x2 / y; 0 at the
+    origin, and a further derivative is NaN there."""
+    return xp.hypot(x1, x2)
+
+
+def _hypot_local(xp: Any, y: Any, x: Any) -> Any:
+    if not anywhere(y == 0):
+        return x / y
+    return xp.where(y == 0, undefined(x), x / xp.where(y == 0, xp.ones_like(y), y))
+
+
+hypot.local(
+    lambda xp, y, x1, x2: _hypot_local(xp, y, x1), lambda xp, y, x1, x2: _hypot_local(xp, y, x2)
+)
+
+
 @elementwise("sign({0})", r"\operatorname{{sign}}({0})")
 def sign(xp: Any, x: Any) -> Any:
     """-1, 0 or 1; NaN stays NaN. dy/dx = 0 everywhere."""
@@ -27,6 +70,15 @@ def sign(xp: Any, x: Any) -> Any:
 
 
 sign.local(0)
+
+
+@elementwise("copysign({0}, {1})", r"\left|{0}\right| \operatorname{{sign}}({1})")
+def copysign(xp: Any, x1: Any, x2: Any) -> Any:
+    """|x1| with the sign of x2. dy/dx1 = 1 or -1, 0 at x1 = 0; dy/dx2 = 0 everywhere."""
+    return xp.copysign(x1, x2)
+
+
+copysign.local(lambda xp, y, x1, x2: xp.sign(x1) * xp.sign(y), 0)
 
 
 @elementwise("floor({0})", r"\lfloor {0} \rfloor")
@@ -54,6 +106,34 @@ def round(xp: Any, x: Any) -> Any:
 
 
 round.local(0)
+
+
+@elementwise("trunc({0})", r"\operatorname{{trunc}}({0})")
+def trunc(xp: Any, x: Any) -> Any:
+    """The integer part of x: the nearest integer towards 0. dy/dx = 0 everywhere."""
+    return xp.trunc(x)
+
+
+trunc.local(0)
+
+
+@elementwise("{0} // {1}", r"\lfloor {0} / {1} \rfloor", precedence=PRODUCT)
+def floor_divide(xp: Any, x1: Any, x2: Any) -> Any:
+    """The largest integer not above x1 / x2. dy/dx1 = dy/dx2 = 0 everywhere."""
+    return x1 // x2
+
+
+floor_divide.local(0, 0)
+
+
+@elementwise("{0} % {1}", r"{0} \bmod {1}", precedence=PRODUCT)
+def remainder(xp: Any, x1: Any, x2: Any) -> Any:
+    """What x1 leaves when divided by x2, x1 - (x1 // x2) * x2: it has the sign of x2.
+    dy/dx1 = 1, dy/dx2 = -(x1 // x2), at the jumps too."""
+    return x1 % x2
+
+
+remainder.local(1, lambda xp, y, x1, x2: -(x1 // x2))
 
 
 def _share(y: Any, wins: Any, ties: Any) -> Any:

@@ -15,7 +15,6 @@ from .constants import Axis, entries, entries_of, reduced_axes, shape_of
 from .guards import times
 
 __all__ = [
-    "cumsum",
     "cumulative_sum",
     "log_softmax",
     "logsumexp",
@@ -166,7 +165,6 @@ def _cumulative_sum_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: int | None) -
 
 
 cumulative_sum.pull(_cumulative_sum_pull)
-cumsum = cumulative_sum
 
 
 # --- exponentials that are summed: the largest is taken out first, so that nothing overflows

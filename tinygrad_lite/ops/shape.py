@@ -299,7 +299,8 @@ stack.pull(_stack_pull)
 def widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     """(before, after) for every axis, from a number, one pair for all axes, or all pairs."""
     given = np.asarray(pad_width)
-    if given.dtype.kind not in "iu" or given.shape not in ((), (2,), (1, 2), (ndim, 2)):
+    forms = ((), (1,), (2,), (1, 1), (1, 2), (ndim, 1), (ndim, 2))
+    if given.dtype.kind not in "iu" or given.shape not in forms:
         raise ValueError(f"pad_width must be an integer, a pair, or {ndim} pairs (before, after)")
     if (given < 0).any():
         raise ValueError("widths cannot be negative")

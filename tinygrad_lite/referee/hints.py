@@ -1,66 +1,42 @@
-"""What sets the trials in which a backward pass is wrong apart from those in which it is right."""
+"""What sets the trials in which a backward pass is wrong apart from those in which it is right, and
+what `check` says of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from ..check import check
+from ..check.rounding import EPS
 from ..graph.backend import broadcast_axes
-from ..tensor import Tensor
-from .probes import Function, Probe
+from .arrays import dtype_of, to_numpy
+from .callables import Function
+from .oracle import Oracle, Trial
 
-Graph = tuple[Tensor, list[Tensor | None]]
-
-
-@dataclass
-class Trial:
-    """One input's gradient on one probe in one dtype: the claim, the reference, and where they
-    differ. `expected` is NaN where it was not computed."""
-
-    name: str
-    dtype: str
-    claim: np.ndarray
-    x: np.ndarray
-    probe: Probe
-    dys: list[np.ndarray]
-    graph: Graph | None
-    expected: np.ndarray
-    wrong: bool = False
-    elsewhere: bool = False
-    error: float = 0.0
-    caught: float = 0.0
-    judged: int = 0
-    kinked: set[tuple[int, ...]] = field(default_factory=set)
-
-    def settle(self, off: np.ndarray, distance: np.ndarray, bound: np.ndarray) -> None:
-        """Take in which entries are off, by how much, and the bounds they were held to."""
-        known = ~np.isnan(self.expected)
-        for index in self.kinked:
-            known[index] = False
-        size = float(np.max(np.abs(self.expected[known]), initial=0.0)) or 1.0
-        self.off, self.wrong, self.judged = off, bool(off.any()), int(known.sum())
-        self.error = float(np.max(distance[known], initial=0.0)) / size
-        self.caught = float(np.max(bound[known], initial=0.0)) / size
+TELLING = 4  # so many numbers are no coincidence
+Cause = tuple[str, str]  # the kind, and a sentence without its full stop
 
 
-def explain(trials: list[Trial], function: Function) -> tuple[str, str]:
+def explain(trials: list[Trial], function: Function) -> Cause:
     """The kind of the error in one input's gradient, and a sentence or two about it."""
     wrong = [t for t in trials if t.wrong]
-    right = [t for t in trials if not t.wrong]
+    seen = max(t.error for t in wrong)  # where that would not have shown, nothing is known
+    right = [t for t in trials if not t.wrong and t.judged and t.caught < seen]
+    shown = next(t for t in wrong if t.counts)
     for trial in wrong:
         if trial.claim.shape != trial.x.shape:
             return _shape(trial)
-    first = wrong[0]
-    kind, what = _what(wrong)
-    if kind in ("other", "constant-scale"):
-        kind, what = _diagnosis(first, function) or (kind, what)
-    when = _when(first, wrong, right, function)
-    return kind, ". ".join(s for s in (when, what, _where(first)) if s) + "."
+    simplest = min(wrong, key=lambda t: (t.elsewhere, t.x.size < TELLING, t.x.size))
+    unused = next(_unused(wrong, simplest, function), None)
+    causes = (cause for look in _CAUSES for cause in look(wrong, simplest, function))
+    kind, what = unused or next(causes, ("other", ""))
+    when = "" if unused else _when(simplest, wrong, right, function)
+    return kind, ". ".join(s for s in (when, what, _where(shown)) if s) + "."
 
 
-def _shape(trial: Trial) -> tuple[str, str]:
+def _shape(trial: Trial) -> Cause:
     claim, wanted = trial.claim.shape, trial.x.shape
     told = f"backward gives shape {claim}; {trial.name} has shape {wanted}"
     if claim == wanted[::-1]:
@@ -91,6 +67,9 @@ def _title(trial: Trial) -> str:
     return trial.probe.title + ("" if trial.dtype == "float64" else f" in {trial.dtype}")
 
 
+# --- when it is wrong
+
+
 def _when(first: Trial, wrong: list[Trial], right: list[Trial], function: Function) -> str:
     """In which circumstances it is wrong."""
     if right and not {t.dtype for t in wrong} & {t.dtype for t in right}:
@@ -102,6 +81,11 @@ def _when(first: Trial, wrong: list[Trial], right: list[Trial], function: Functi
     for sign, text in ((-1, "< 0"), (1, "> 0")):
         if _only_where(wrong, right, sign):
             return f"Wrong only where {first.name} {text}"
+    if repeated := _repeated(first, function):
+        return (
+            f"Wrong only in the rows of {first.name} that {repeated} picks more than once: += adds "
+            "one of them, np.add.at all"
+        )
     if _right_when_uniform(first, function):
         return (
             "Right when the upstream gradient is all ones: look for where it is averaged, summed "
@@ -126,64 +110,150 @@ def _only_where(wrong: list[Trial], right: list[Trial], sign: int) -> bool:
     return bad == 0 and good >= 3 and other <= good // 4
 
 
+def _repeated(trial: Trial, function: Function) -> str:
+    """The input of whole numbers that picks some rows more than once, if just these are wrong."""
+    if trial.elsewhere or not trial.x.ndim:
+        return ""
+    rows = np.flatnonzero(trial.off.reshape(len(trial.x), -1).any(axis=1))
+    for name, given in zip(function.names, trial.probe.templates, strict=True):
+        if "int" not in dtype_of(given) or not np.size(given):
+            continue
+        picked, times = np.unique(to_numpy(given, name), return_counts=True)
+        if set(rows) <= set(picked[times > 1]) and len(rows) < len(trial.x):
+            return name
+    return ""
+
+
 def _right_when_uniform(trial: Trial, function: Function) -> bool:
-    given = trial.probe
-    ones = [np.ones_like(d) for d in trial.dys]
+    """Whether the claim is right, and that can be told, for an upstream of ones."""
+    given = trial.oracle
+    ones = [np.ones_like(d) for d in given.dys]
     if trial.elsewhere or all(d.size == 1 for d in ones):
         return False
-    index = tuple(np.argwhere(trial.off)[0])
     i = function.names.index(trial.name)
-    claim = function.gradients(given.cast(trial.dtype), ones)[i]
+    claims, eps = function.gradients(trial.probe.cast(trial.dtype), ones)
+    claim = claims[i]
     if claim is None:
         return False
-    step = 1e-5 if function.wide == "float64" else 1e-2
-    sides = []
-    for t in (step, -step):
-        x = given.values[i].copy()
-        x[index] += t
-        ys = function.value(given.moved({i: x}, "").cast(function.wide))[0]
-        sides.append(sum(float(np.sum(y)) for y in ys))
-    slope, claimed = (sides[0] - sides[1]) / (2 * step), float(claim[index])
-    return abs(slope - claimed) <= 100 * step * max(abs(slope), abs(claimed))
+    judged = Oracle(given.court, trial.probe, ones).judge(i, claim, eps, trial.dtype)
+    return not judged.wrong and judged.judged > 0 and judged.caught < 1e-2 * trial.error
 
 
-def _diagnosis(trial: Trial, function: Function) -> tuple[str, str] | None:
-    """What `check` makes of it, when forward was recorded."""
-    if trial.graph is None or trial.elsewhere or not np.isfinite(trial.claim).all():
-        return None
-    E, leaves = trial.graph
-    leaf = leaves[function.names.index(trial.name)]
-    if leaf is None:
-        return None
-    try:
-        finding = check(E, {leaf: trial.claim})[leaf]
-    except ValueError:  # forward does not depend on it
-        return None
-    if finding or finding.kind == "other":
-        return None
-    return finding.kind, finding.explanation.rstrip(".")
+# --- why it is wrong, the surest first
 
 
-def _what(wrong: list[Trial]) -> tuple[str, str]:
+def _unused(_: list[Trial], trial: Trial, function: Function) -> Iterator[Cause]:
+    """An upstream on which the claim does not depend."""
+    i, dys = function.names.index(trial.name), trial.oracle.dys
+    for k in range(len(dys)):
+        other = [d + (j == k) * (1 + np.abs(d)) for j, d in enumerate(dys)]
+        moved = function.gradients(trial.probe.cast(trial.dtype), other)[0][i]
+        same = moved is not None and trial.claim.any() and np.array_equal(moved, trial.claim)
+        if same and (len(dys) == 1 or _depends(trial, i, k, function)):
+            name = f"dy{k + 1}" if len(dys) > 1 else "dy"
+            yield "missing-factor", f"{name}, the upstream gradient, is not used"
+
+
+def _depends(trial: Trial, i: int, k: int, function: Function) -> bool:
+    """Whether the output k depends on the input i."""
+    x = trial.x + np.random.default_rng(0).normal(size=trial.x.shape)
+    probes = (trial.probe, trial.probe.moved({i: x}))
+    before, after = (function.value(p.cast(function.wide))[0][k] for p in probes)
+    return not np.array_equal(before, after)
+
+
+def _swapped(_: list[Trial], trial: Trial, function: Function) -> Iterator[Cause]:
+    """The gradient of another input."""
+    for j, exact in (trial.oracle.exact or {}).items():
+        name, size = function.names[j], float(np.max(np.abs(exact), initial=0.0))
+        if name == trial.name or not size or trial.claim.shape != exact.shape:
+            continue
+        if np.allclose(trial.claim, exact, rtol=1e-3, atol=1e-6 * size):
+            yield "other", f"This is the gradient of the other input, {name}"
+
+
+def _ratio(wrong: list[Trial], *_: Any) -> Iterator[Cause]:
     """By what the claim differs, when one number says it."""
     if any(t.elsewhere for t in wrong):
-        return "other", ""
+        return
     with np.errstate(all="ignore"):
         found = [(t.claim / t.expected)[t.off] for t in wrong]
     ratios = [r[np.isfinite(r)] for r in found]
-    if not all(r.size and np.ptp(r) <= 1e-3 * abs(r[0]) for r in ratios):
-        return "other", ""
+    if not all(
+        r.size and np.ptp(r) <= _near(t) * abs(r[0]) for r, t in zip(ratios, wrong, strict=True)
+    ):
+        return
     each, rows = [float(r[0]) for r in ratios], [t.probe.rows for t in wrong]
     if len(set(rows)) > 1 or (rows[0] > 1 and max(rows) > 2):
         for power, times in ((-1, "1/n of"), (1, "n times")):
             if all(abs(c / n**power - 1) < 1e-2 for c, n in zip(each, rows, strict=True)):
                 n = "n the length of the first axis"
-                return "mean-vs-sum", f"It is {times} the gradient, {n}"
+                yield "mean-vs-sum", f"It is {times} the gradient, {n}"
     c = each[0]
-    if max(each) - min(each) > 1e-3 * abs(c):
-        return "other", ""
+    if max(each) - min(each) > max(map(_near, wrong)) * abs(c):
+        return
     if abs(c + 1) < 1e-3:
-        return "sign", "It is -1 times the gradient: the sign is flipped"
-    if abs(c) < 1e-9:
-        return "missing-term", "It is 0 there"
-    return "constant-scale", f"It is {c:.4g} times the gradient"
+        yield "sign", "It is -1 times the gradient: the sign is flipped"
+    elif abs(c) < 1e-9:
+        yield "missing-term", "It is 0 there"
+
+
+def _near(trial: Trial) -> float:
+    """How far apart two factors may be that are one, in the trial's dtype."""
+    return 1e-3 + 20 * EPS[trial.dtype]
+
+
+def _checked(_: list[Trial], trial: Trial, function: Function) -> Iterator[Cause]:
+    """What `check` makes of it, when forward was recorded."""
+    graph = trial.oracle.graph
+    if graph is None or trial.elsewhere or not np.isfinite(trial.claim).all():
+        return
+    leaf = graph.leaves[function.names.index(trial.name)]
+    names = {f"dy{k + 1}": d for k, d in enumerate(trial.oracle.dys)}
+    try:
+        finding = check(graph.root, {leaf: trial.claim}, cotangent=graph.seed, names=names)[leaf]
+    except ValueError:  # forward does not depend on it
+        return
+    if finding.verdict == "wrong" and finding.kind != "other":
+        yield finding.kind, finding.explanation.rstrip(".")
+
+
+def _factor(wrong: list[Trial], trial: Trial, function: Function) -> Iterator[Cause]:
+    """One number, or an input, output or upstream, that is there besides or that is missing."""
+    if trial.elsewhere:
+        return
+    with np.errstate(all="ignore"):
+        ratio = np.where(trial.off, trial.claim / trial.expected, np.nan)
+    known = np.isfinite(ratio)
+    if not known.any():
+        return
+    c = float(ratio[known][0])
+    if np.ptp(ratio[known]) <= _near(trial) * abs(c):
+        c = float(np.median(ratio[known]))
+        yield "constant-scale", f"It is {c:.4g} times the gradient"
+        return
+    ys = function.value(trial.probe.cast(function.wide))[0]
+    arrays = {function.names[i]: v for i, v in trial.probe.arrays.items()}
+    for stem, many in (("y", ys), ("dy", trial.oracle.dys)):
+        arrays |= {f"{stem}{k + 1}" if len(many) > 1 else stem: v for k, v in enumerate(many)}
+    for name, v in arrays.items():
+        if known.sum() < TELLING or v.ndim > trial.x.ndim or not _fits(v.shape, trial.x.shape):
+            continue
+        for value, kind, text in (
+            (v, "extra-factor", f"There is a factor {name} too many"),
+            (1 / np.where(v == 0, np.nan, v), "missing-factor", f"The factor {name} is left out"),
+        ):
+            value = np.broadcast_to(value, trial.x.shape)
+            if np.allclose(ratio[known], value[known], rtol=1e-3):
+                yield kind, text
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, wanted) == wanted
+    except ValueError:
+        return False
+
+
+_Look = Callable[[list[Trial], Trial, Function], Iterator[Cause]]
+_CAUSES: tuple[_Look, ...] = (_swapped, _ratio, _checked, _factor)

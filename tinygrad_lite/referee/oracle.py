@@ -3,179 +3,296 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .. import differences
+from ..check.claims import Allowance
 from ..check.rounding import MARGIN, Rounding
 from ..check.tape import Tape
+from ..graph.node import Node
 from ..tensor import Tensor
-from .hints import Graph, Trial
-from .probes import Function, Probe, size_of
+from .callables import Function
+from .probes import Probe, size_of
 
 ROUNDINGS = 3  # draws from which the conditioning is measured
-NUDGE = 1e-6  # the relative size of those draws
+NUDGE = 4.0  # the relative size of those draws, in units of the precision
 RESTLESS = 1000  # times the gradient: no more is believed of the conditioning
+SETTLED = 1e-3  # of a slope: one so precise needs no smaller steps
 DIGITS = 1e-9  # how closely differences have to agree with the engine
+FIRST_STEPS = tuple(differences.FIRST_STEP * s for s in (1.0, 0.3, 1e-3, 1e-6))
+SUSPECTS = 40  # entries that are off and surely looked into: whether they are kinks
+WEAK = 0.02  # a bound above this part of the largest entry tells nothing
+AVERAGED = 30  # roundings that are believed to be independent
+FEWEST = 2  # entries that are judged by differences however long it takes
+
+Index = tuple[int, ...]
+
+
+@dataclass
+class Clock:
+    """The time that looking for the cause, and what is no verdict yet, may take; what takes long
+    is said on the way."""
+
+    seconds: float
+    start: float = field(default_factory=time.monotonic)
+    said: float = 2.0
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() - self.start > self.seconds
+
+    def tell(self, what: str) -> None:
+        """Say what is being done, every two seconds."""
+        passed = time.monotonic() - self.start
+        if passed > self.said:
+            print(f"check_function: {what} ({passed:.0f} s)", file=sys.stderr, flush=True)
+            self.said = passed + 2.0
+
+
+@dataclass
+class Trial:
+    """One input's gradient on one probe in one dtype: the claim, the reference (NaN where it was
+    not computed), and where they differ."""
+
+    name: str
+    dtype: str
+    claim: np.ndarray
+    x: np.ndarray
+    probe: Probe
+    oracle: Oracle
+    expected: np.ndarray
+    counts: bool = True  # or it only serves to explain what another shows
+    wrong: bool = False
+    elsewhere: bool = False
+    error: float = 0.0
+    caught: float = np.inf
+    judged: int = 0
+    kinked: set[Index] = field(default_factory=set)
+    unsettled: set[Index] = field(default_factory=set)
+
+    def settle(self, off: np.ndarray, distance: np.ndarray, bound: np.ndarray) -> None:
+        """Take in which entries are off, by how much, and the bounds they were held to."""
+        known = ~np.isnan(self.expected)
+        for index in (*self.kinked, *self.unsettled):
+            known[index] = False
+        size = float(np.max(np.abs(self.expected[known]), initial=0.0)) or 1.0
+        self.off, self.wrong, self.judged = off, bool(off.any()), int(known.sum())
+        self.error = float(np.max(distance[known], initial=0.0)) / size
+        if self.judged:
+            self.caught = float(np.max(bound[known], initial=0.0)) / size
+        if self.caught > WEAK and not self.wrong and self.expected[known].any():
+            self._as_a_whole(known, bound)
+
+    def _as_a_whole(self, known: np.ndarray, bound: np.ndarray) -> None:
+        """Judge what is too weak entry by entry by one factor on all: rounding averages out."""
+        e = self.expected[known] / np.max(np.abs(self.expected[known]))
+        size = float(np.sum(e * e)) * float(np.max(np.abs(self.expected[known])))
+        slope = float(np.sum((self.claim[known] - self.expected[known]) * e)) / size
+        allowed = float(np.sum(bound[known] * np.abs(e))) / size / min(self.judged, AVERAGED) ** 0.5
+        self.caught = min(self.caught, allowed)
+        if not abs(slope) <= allowed:
+            self.wrong, self.off = True, known
+
+
+@dataclass(frozen=True)
+class Court:
+    """What all trials have in common; `largest` is the largest gradient of each input so far."""
+
+    function: Function
+    allowance: Allowance
+    entries: int
+    rng: np.random.Generator
+    clock: Clock
+    largest: dict[int, float] = field(default_factory=dict)
 
 
 class Oracle:
     """The gradients of sum(dy * forward) on one probe, in float64."""
 
-    def __init__(
-        self,
-        function: Function,
-        probe: Probe,
-        dys: list[np.ndarray],
-        entries: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.function, self.probe, self.dys = function, probe, dys
-        self.entries, self.rng = entries, rng
-        self.graph = record(function, probe, dys)
-        self.exact: list[Any] | None = None
+    def __init__(self, court: Court, probe: Probe, dys: list[np.ndarray]) -> None:
+        self.court, self.probe, self.dys = court, probe, dys
+        self.function, self.rng, self.clock = court.function, court.rng, court.clock
+        self.slopes: dict[tuple[int, Index], differences.Slope] = {}
+        self.graph = record(court.function, probe, dys)
+        self.exact: dict[int, np.ndarray] | None = None
         if self.graph is not None:
-            E, leaves = self.graph
-            tape = Tape(E, names={})
-            twins = [None if x is None else tape.twin.get(x) for x in leaves]
-            self.exact = [
-                tape.g[t] if t in tape.g else np.zeros(np.shape(v))
-                for t, v in zip(twins, probe.values, strict=True)
-            ]
-            if all(map(self._agrees, range(len(leaves)))):
-                self.rounding = Rounding(tape, [t for t in twins if t is not None and t in tape.g])
-                self.twins = twins
+            tape = Tape(self.graph.root, self.graph.seed, {})
+            twins = {i: tape.twin.get(x) for i, x in self.graph.leaves.items()}
+            self.twins = {i: t for i, t in twins.items() if t is not None and t in tape.g}
+            zeros = {i: np.zeros(v.shape) for i, v in probe.arrays.items()}
+            self.exact = zeros | {i: tape.g[t] for i, t in self.twins.items()}
+            if self._agrees(self.exact):
+                self.rounding = Rounding(tape, self.twins.values())
             else:
                 self.exact = self.graph = None
         self.kind = "differences" if self.exact is None else "this engine"
 
-    def along(self, i: int, direction: np.ndarray, *, first: float) -> differences.Slope:
-        """The derivative along a direction of input i, by differences."""
-        x = self.probe.values[i]
+    def along(self, directions: Mapping[int, np.ndarray], *, first: int = 0) -> differences.Slope:
+        """The derivative along directions of some inputs, by differences; with smaller steps than
+        the `first` if they do not settle."""
 
         def phi(t: float) -> float:
-            moved = self.probe.moved({i: x + t * direction}, "")
+            there = {i: self.probe.values[i] + t * d for i, d in directions.items()}
+            moved = self.probe.moved(there)
             ys = self.function.value(moved.cast(self.function.wide))[0]
             self.precision = max(
                 float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
             )
             return float(sum(np.sum(d * y) for d, y in zip(self.dys, ys, strict=True)))
 
-        phi(0.0)
-        scale = size_of(x) / max(1.0, float(np.linalg.norm(direction)))
-        return differences.slope(phi, scale, first=first, eps=self.precision)
+        plain = abs(phi(0.0))
+        lengths = (np.linalg.norm(d) / size_of(self.probe.values[i]) for i, d in directions.items())
+        scale = 1 / float(np.linalg.norm(list(lengths)))
+        best = differences.UNKNOWN
+        for h in FIRST_STEPS[first:]:
+            found = differences.slope(phi, scale, first=h, eps=self.precision)
+            best = found if found.error < best.error else best
+            if best.error <= SETTLED * abs(best.value) or best.error <= DIGITS * plain / scale:
+                break
+        return best
 
-    def _agrees(self, i: int) -> bool:
-        """Whether differences along a random direction confirm the engine for input i."""
-        if self.exact is None or not self.probe.floats[i]:
-            return True
-        direction = np.asarray(self.rng.normal(size=self.probe.values[i].shape))
-        slope = self.along(i, direction, first=differences.FIRST_STEP)
-        terms = self.exact[i] * direction
-        slack = DIGITS * float(np.abs(terms).sum())
-        return not slope.known or slope.distance(float(terms.sum())) <= slack
+    def _agrees(self, exact: dict[int, np.ndarray]) -> bool:
+        """Whether differences along a random direction confirm the engine."""
+        directions = {
+            i: self.rng.normal(size=v.shape) * size_of(v) for i, v in self.probe.arrays.items()
+        }
+        slope = self.along(directions)
+        terms = [exact[i] * d for i, d in directions.items()]
+        claimed, size = (sum(float(np.sum(f(t))) for t in terms) for f in (np.positive, np.abs))
+        return not slope.known or slope.distance(claimed) <= DIGITS * size
 
-    def entry(self, i: int, index: tuple[int, ...], *, first: float) -> differences.Slope:
+    def entry(self, i: int, index: Index, *, first: int = 0) -> differences.Slope:
         """The derivative with respect to one entry, by differences."""
-        direction = np.zeros(self.probe.values[i].shape)
-        direction[index] = 1.0
-        return self.along(i, direction, first=first)
-
-    def _estimated_spread(self, i: int, claim: np.ndarray) -> np.ndarray:
-        """How far each entry moves when all data moves, per unit of relative change, from backward
-        itself; no more than `RESTLESS` times the gradient, so that none excuses itself."""
-        calm = self.function.gradients(self.probe.cast(self.function.wide), self.dys)[i]
-        spread = np.full(claim.shape, 0.1 * float(np.max(np.abs(claim), initial=0.0)))
-        for _ in range(ROUNDINGS):
-            nudged = {
-                k: v * (1 + NUDGE * self.rng.normal(size=v.shape))
-                for k, v in enumerate(self.probe.values)
-                if self.probe.floats[k]
-            }
-            dys = [d * (1 + NUDGE * self.rng.normal(size=d.shape)) for d in self.dys]
-            arguments = self.probe.moved(nudged, "").cast(self.function.wide)
-            moved = self.function.gradients(arguments, dys)[i]
-            if calm is not None and moved is not None:
-                change = np.abs(moved - calm) / NUDGE
-                spread = np.maximum(spread, np.where(np.isfinite(change), change, 0.0))
-        return np.asarray(np.minimum(spread, RESTLESS * np.max(np.abs(claim), initial=0.0)))
+        if first or (i, index) not in self.slopes:
+            self.clock.tell(f"differences of forward on {self.probe.title}")
+            direction = np.zeros(self.probe.values[i].shape)
+            direction[index] = 1.0
+            self.slopes[i, index] = self.along({i: direction}, first=first)
+        return self.slopes[i, index]
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
-        """Hold one claimed gradient against the reference."""
+        """Hold one claimed gradient of precision `eps` against the reference."""
         x = self.probe.values[i]
         expected = np.full(x.shape, np.nan) if self.exact is None else self.exact[i]
-        trial = Trial(
-            *(self.function.names[i], dtype, claim.astype(np.float64), x),
-            *(self.probe, self.dys, self.graph, expected),
-        )
+        trial = Trial(self.function.names[i], dtype, claim, x, self.probe, self, expected)
         if claim.shape != x.shape:
             trial.wrong = True
         elif self.exact is not None:
             self._against_engine(i, trial, eps)
         else:
-            self._against_differences(i, trial, self._estimated_spread(i, claim), eps)
+            self._against_differences(i, trial, eps)
         return trial
 
     def _against_engine(self, i: int, trial: Trial, eps: float) -> None:
-        expected = trial.expected
-        twin = self.twins[i]
-        bound = np.zeros(expected.shape)
-        if twin is not None and twin in self.rounding.tape.g:
-            bound = self.rounding.blur(twin, eps).tolerance
-        off = ~(np.abs(trial.claim - expected) <= bound)
-        for index in map(tuple, np.argwhere(off)[:200]):
-            slope = self.entry(i, index, first=differences.FIRST_STEP)
-            if not slope.known or slope.distance(float(trial.claim[index])) <= bound[index]:
-                off[index] = False
-                trial.kinked.add(index)
-        trial.settle(off, np.abs(trial.claim - expected), bound)
+        expected, bound = trial.expected, np.zeros(trial.expected.shape)
+        if i in self.twins:
+            bound = self.rounding.blur(self.twins[i], eps).tolerance
+        bound = np.maximum(bound, self.court.allowance.of(expected))
+        distance = np.abs(trial.claim - expected)
+        off = ~(distance <= bound)
+        suspects = [tuple(map(int, at)) for at in np.argwhere(off)]
+        np.random.default_rng(i).shuffle(suspects)  # in every dtype alike
+        for looked, index in enumerate(suspects):  # one that is no kink is enough
+            late = self.clock.over and looked >= SUSPECTS
+            slope = differences.UNKNOWN if late else self.entry(i, index)
+            if slope.known and not slope.distance(float(trial.claim[index])) <= bound[index]:
+                break
+            off[index] = False
+            (trial.kinked if slope.known else trial.unsettled).add(index)
+        trial.settle(off, distance, bound)
 
-    def _against_differences(self, i: int, trial: Trial, spread: np.ndarray, eps: float) -> None:
+    def _against_differences(self, i: int, trial: Trial, eps: float) -> None:
         claim, shape, expected = trial.claim, trial.claim.shape, trial.expected
-        everywhere = chosen = list(np.ndindex(*shape))
-        if len(everywhere) > self.entries:
-            picks = self.rng.choice(len(everywhere), size=self.entries, replace=False)
-            chosen = [everywhere[k] for k in picks]
+        spread = self._estimated_spread(i, trial, eps)
+        chosen = (
+            list(np.ndindex(*shape)) if claim.size <= self.court.entries else self._sample(i, shape)
+        )
         bound, distance, off = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
-        for index in chosen:
-            slope = self.entry(i, index, first=differences.FIRST_STEP)
+        for tried, index in enumerate(chosen):
+            if self.clock.over and tried >= FEWEST:
+                break
+            slope = self.entry(i, index)
             slack = MARGIN * eps * (abs(slope.value) + spread[index])
+            slack = (
+                max(slack, float(self.court.allowance.of(slope.value))) if slope.known else slack
+            )
             if slope.known and not slope.distance(float(claim[index])) <= slack:
-                slope = self.entry(i, index, first=0.3 * differences.FIRST_STEP)  # cry wolf twice
-            if not slope.known or not slope.smooth:
-                trial.kinked.add(index)
+                slope = self.entry(i, index, first=1)  # cry wolf twice
             if not slope.known:
+                trial.unsettled.add(index)
                 continue
+            if not slope.smooth:
+                trial.kinked.add(index)
             expected[index], bound[index] = slope.value, slack + slope.error
             distance[index] = slope.distance(float(claim[index]))
             off[index] = not distance[index] <= slack
         trial.settle(off, distance, bound)
-        if len(chosen) < len(everywhere) and not off.any():
-            direction = np.asarray(self.rng.normal(size=shape))
-            slope = self.along(i, direction, first=0.1 * differences.FIRST_STEP)
-            allowed = MARGIN * eps * float(np.sum(np.abs(direction) * (np.abs(claim) + spread)))
+        if len(chosen) < claim.size and not off.any():
+            direction = np.random.default_rng(i).normal(size=shape)
+            if (i, ()) not in self.slopes:
+                self.slopes[i, ()] = self.along({i: direction}, first=1)
+            slope = self.slopes[i, ()]
+            bounds = np.maximum(
+                MARGIN * eps * (np.abs(claim) + spread), self.court.allowance.of(claim)
+            )
+            allowed = float(np.sum(np.abs(direction) * bounds))
             if slope.known and slope.smooth:
                 claimed = float(np.sum(claim * direction))
                 trial.wrong = trial.elsewhere = not slope.distance(claimed) <= allowed
 
+    def _sample(self, i: int, shape: tuple[int, ...]) -> list[Index]:
+        """Entries to judge, the same ones in every dtype."""
+        draw = np.random.default_rng(i)
+        picks = draw.choice(int(np.prod(shape)), size=self.court.entries, replace=False)
+        return [tuple(int(k) for k in np.unravel_index(pick, shape)) for pick in picks]
+
+    def _estimated_spread(self, i: int, trial: Trial, eps: float) -> np.ndarray:
+        """How far each entry moves, per unit of relative change, when all data moves by a few times
+        its precision: from backward itself, which rounds then as it does. No more than `RESTLESS`
+        times the gradient, so that none excuses itself."""
+        claim, nudge = trial.claim, NUDGE * eps
+        largest = max(self.court.largest.get(i, 0.0), float(np.max(np.abs(claim), initial=0.0)))
+        self.court.largest[i] = largest
+        spread = np.full(claim.shape, largest)
+
+        def nudged(v: np.ndarray) -> np.ndarray:
+            return np.asarray(v * (1 + nudge * self.rng.normal(size=v.shape)))
+
+        for _ in range(ROUNDINGS):
+            probe = self.probe.moved({k: nudged(v) for k, v in self.probe.arrays.items()})
+            moved = self.function.gradients(probe.cast(trial.dtype), list(map(nudged, self.dys)))
+            change = np.abs((claim if moved[0][i] is None else moved[0][i]) - claim) / nudge
+            spread = np.maximum(spread, np.where(np.isfinite(change), change, 0.0))
+        return np.asarray(np.minimum(spread, RESTLESS * largest))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """forward as this engine recorded it: the `root`, its gradient `seed` (the upstream, None where
+    that is part of the graph), and the leaf of each differentiable input."""
+
+    root: Node
+    seed: np.ndarray | None
+    leaves: Mapping[int, Node]
+
 
 def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | None:
-    """sum(dy * forward) recorded by this engine, and its leaves (None for a constant input); None
-    when `forward` does not run on Tensors."""
-    leaves = [
-        Tensor(v, name=name) if d else None
-        for v, d, name in zip(probe.values, probe.floats, function.names, strict=True)
-    ]
-    arguments = [
-        t if x is None else x for x, t in zip(leaves, copy.deepcopy(probe.templates), strict=True)
-    ]
+    """The graph of forward; None when it does not run on Tensors."""
+    leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
+    flat = [leaves.get(i, t) for i, t in enumerate(copy.deepcopy(probe.templates))]
     try:
-        result = function.forward(*arguments)
+        result = function.result(flat)
         ys = list(result)[: function.outputs] if isinstance(result, (tuple, list)) else [result]
         if len(ys) != len(dys) or any(y.shape != d.shape for y, d in zip(ys, dys, strict=True)):
             return None
-        E = sum((y * d).sum() for y, d in zip(ys, dys, strict=True))
+        first, *others = [(y * d).sum() for y, d in zip(ys, dys, strict=True)]
+        root, seed = (sum(others, first), None) if others else (ys[0], dys[0])
     except Exception:  # whatever forward does that a Tensor does not
         return None
-    return (E, leaves) if isinstance(E, Tensor) and E.op is not None else None
+    recorded = isinstance(root, Tensor) and root.op is not None
+    return Graph(root, seed, leaves) if recorded else None

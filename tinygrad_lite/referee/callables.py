@@ -1,0 +1,176 @@
+"""The user's forward and backward, in whatever form they are written, called on NumPy's numbers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..check.rounding import EPS, precision
+from ..graph.trees import leaves, map_tree, rebuild
+from .arrays import is_differentiable, like, to_numpy
+
+NO_CACHE = object()
+
+
+@dataclass(frozen=True)
+class Written:
+    """forward and backward as functions, what the inputs are called, and `extra` inputs that follow
+    the user's, by name: a module's parameters."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any] | None
+    names: tuple[str, ...]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def understood(forward: Any, backward: Any) -> Written:
+    """What was given as forward and backward; a `TypeError` for what is neither a function, nor a
+    `torch.autograd.Function`, nor a module."""
+    owner = forward if isinstance(forward, type) else getattr(forward, "__self__", None)
+    if isinstance(owner, type) and hasattr(owner, "apply") and hasattr(owner, "forward"):
+        return Written(owner.apply, backward, _parameters(owner.forward))
+    if hasattr(forward, "named_parameters"):
+        return _module(forward)
+    for what, f in (("forward", forward), ("backward", backward)):
+        if not callable(f) and (f is not None or what == "forward"):
+            raise TypeError(f"check_function: {what} is a {type(f).__name__}, not a function")
+    return Written(forward, backward, _parameters(forward))
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    plain = (p.name for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
+    return tuple(name for name in plain if name != "ctx")
+
+
+def _module(module: Any) -> Written:
+    """A PyTorch module as a function of its inputs and its parameters."""
+    import torch
+
+    known = {name: p.detach() for name, p in module.named_parameters()}
+    states = {name: b for name, b in module.named_buffers() if b.is_floating_point()}
+
+    def forward(*arguments: Any) -> Any:
+        split = len(arguments) - len(known)
+        dtype = next((a.dtype for a in arguments if is_differentiable(a)), None)
+        state = {name: b.detach().clone().to(dtype) for name, b in states.items()}
+        state |= dict(zip(known, arguments[split:], strict=True))
+        return torch.func.functional_call(module, state, arguments[:split])
+
+    return Written(forward, None, _parameters(module.forward), known)
+
+
+@dataclass
+class Function:
+    """forward and backward on flat lists of inputs; NumPy arrays come back.
+
+    `tree` is the structure in which the user gives them: a tuple, or a dict by keyword; `heads` are
+    the names of its parts, `names` those of all inputs. `wide` is the precision in which the
+    reference is computed.
+    """
+
+    written: Written
+    outputs: int
+    tree: Any
+    heads: tuple[str, ...]
+    names: tuple[str, ...]
+    wide: str = "float64"
+
+    def result(self, flat: Sequence[Any]) -> Any:
+        """What forward gives for the inputs, as it gives it."""
+        return self._called(self.written.forward, (), flat)
+
+    def _called(self, f: Callable[..., Any], first: Sequence[Any], flat: Sequence[Any]) -> Any:
+        built = rebuild(self.tree, flat)
+        return f(*first, **built) if isinstance(built, dict) else f(*first, *built)
+
+    def value(self, flat: Sequence[Any]) -> tuple[list[np.ndarray], Any, list[Any]]:
+        """The outputs as NumPy, the cache (`NO_CACHE` when there is none), the raw outputs."""
+        for x in filter(is_differentiable, flat) if self.written.backward is None else ():
+            if hasattr(x, "requires_grad_"):
+                x.requires_grad_(True)
+            elif not _of_jax(x):
+                told = "check_function: backward=None needs PyTorch tensors or JAX arrays"
+                raise TypeError(told)
+        result = self.result(flat)
+        if isinstance(result, (tuple, list)):
+            raw, rest = list(result[: self.outputs]), result[self.outputs :]
+            cache = NO_CACHE if not rest else rest[0] if len(rest) == 1 else tuple(rest)
+        else:
+            raw, cache = [result], NO_CACHE
+        if len(raw) < self.outputs:
+            raise ValueError(f"check_function: forward gives {len(raw)} of {self.outputs} outputs")
+        return [to_numpy(y, "the result of forward") for y in raw], cache, raw
+
+    def gradients(
+        self, flat: Sequence[Any], upstream: Sequence[np.ndarray]
+    ) -> tuple[list[np.ndarray | None], float]:
+        """What backward gives for every input, in the precision of the inputs; and the coarsest
+        precision among them."""
+        _, cache, ys = self.value(flat)
+        dys = [like(y, d) for y, d in zip(ys, upstream, strict=True)]
+        backward = self.written.backward
+        if backward is None:
+            found = self._own(flat, ys, dys)
+        elif cache is NO_CACHE:
+            found = self._flat(self._called(backward, dys, flat), flat)
+        else:
+            found = self._flat(backward(*dys, cache), flat)
+        arrays = [
+            None if g is None else to_numpy(g, f"the gradient of {name}").astype(np.float64)
+            for g, name in zip(found, self.names, strict=True)
+        ]
+        return arrays, max([precision(g) for g in found if g is not None] or [EPS["float64"]])
+
+    def _own(self, flat: Sequence[Any], ys: list[Any], dys: list[Any]) -> list[Any]:
+        """What the library's own backward gives."""
+        at = [i for i, x in enumerate(flat) if is_differentiable(x)]
+        if _of_jax(flat[at[0]]):
+            import jax
+
+            def outputs(*moving: Any) -> list[Any]:
+                known = dict(zip(at, moving, strict=True))
+                y = self.result([known.get(i, x) for i, x in enumerate(flat)])
+                return list(y[: self.outputs]) if isinstance(y, (tuple, list)) else [y]
+
+            found = jax.vjp(outputs, *(flat[i] for i in at))[1](dys)
+        else:
+            import torch
+
+            found = torch.autograd.grad(ys, [flat[i] for i in at], dys, allow_unused=True)
+        known = dict(zip(at, found, strict=True))
+        return [known.get(i) for i in range(len(flat))]
+
+    def _flat(self, found: Any, flat: Sequence[Any]) -> list[Any]:
+        """The gradients in the order of the inputs, None for a constant."""
+        tree = rebuild(self.tree, flat)
+        parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
+        if isinstance(found, dict) and not (len(parts) == 1 and isinstance(parts[0], dict)):
+            found = [found.get(name, found.get(f"d{name}")) for name in self.heads]
+        elif not isinstance(found, (tuple, list)):
+            found = [found]
+        moving = [any(map(is_differentiable, leaves(part))) for part in parts]
+        if len(found) != len(parts):
+            if len(found) != sum(moving):
+                raise ValueError(
+                    f"check_function: backward gives {len(found)} gradients for the {len(parts)} "
+                    f"inputs {', '.join(self.heads)}; return one for each, None for a constant"
+                )
+            rest = iter(found)
+            found = [next(rest) if m else None for m in moving]
+        flattened: list[Any] = []
+        for part, g in zip(parts, found, strict=True):
+            gradients = [] if g is None else [g]
+            map_tree(lambda _, *d: flattened.append(d[0] if d else None), part, *gradients)
+        return flattened
+
+
+def _of_jax(x: Any) -> bool:
+    return type(x).__module__.startswith("jax")
