@@ -25,7 +25,7 @@ from .work import Answer, Request, Work
 Layout = Literal["denominator", "numerator"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
     """The derivatives of `y` by `variables`, each a `Formula` in `formulas`.
 
@@ -146,6 +146,8 @@ class Derivation:
         lines += [f"    {self.checked}"] if self.checked.sizes else []
         lines += [f"    {note}" for note in self.notes]
         return "\n".join([*lines, *self._lesson.explanations()])
+
+    __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"

@@ -227,3 +227,8 @@ class Steps(tuple[Line, ...]):
 
     def __str__(self) -> str:
         return self()
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {latex_of(self._lesson.rows(LATEX))}$"

@@ -326,6 +326,8 @@ def _apply(t: Tree) -> Piece:
         return Piece(filled(_with(op), *codes), axes)
     codes = []
     for x, layout in zip(t.args, op.layouts, strict=True):
+        if len(x.axes) < sum(layout):
+            raise NoCode("an op of an array that is repeated")
         running = iter(x.axes)
         wanted = tuple(next(running) if runs else None for runs in layout)
         found = _piece(x)
