@@ -392,7 +392,7 @@ def _bound(own: set[Ix], body: Expr) -> Expr:
     one whose body was first met, so that equal sums are one."""
     names = sorted(own, key=lambda i: i.place)
     levels = [bound(body.level + 1 + k) for k in range(len(names))]
-    orders = permutations(names) if 1 < len(names) <= 4 else [tuple(names)]
+    orders = permutations(names) if 1 < len(names) <= 3 else [tuple(names)]
     candidates = [(rename(body, dict(zip(p, levels, strict=True))), p) for p in orders]
     inside, order = min(candidates, key=lambda t: t[0].uid)
     sizes = tuple(i.size.root() for i in order if i.size is not None)

@@ -17,7 +17,7 @@ from .terms import ATOM, Expr, Symbol, index
 _MORE = 2.5  # what writing a cotangent out in another may add
 _WHOLE = 9.0  # a formula that costs no more has no `where`
 _SHARE = 0.8  # or costs at most this share of what it is put together from
-_TOO_LONG = 40.0
+_TOO_LONG = 24.0
 _MANY = 8  # definitions, of which none is counted any more
 
 
@@ -104,9 +104,10 @@ class Cotangents:
                 return e
             s = wanted[0]
             tried.add(s)
-            if cost(self.values[s].expr) > _TOO_LONG:
+            again = substituted(e, {s: self.values[s]})
+            if cost(again) > _TOO_LONG:
                 continue
-            again = self.simplifier.best(substituted(e, {s: self.values[s]}))
+            again = self.simplifier.best(again)
             if cost(again) <= cost(e) + _MORE:
                 e = again
 
@@ -120,7 +121,8 @@ class Cotangents:
                 return e if cost(e) <= most else None
             if any(s in self._firm for s in wanted) or cost(e) > _TOO_LONG:
                 return None
-            e = self.simplifier.best(substituted(e, {s: self.values[s] for s in wanted}))
+            e = substituted(e, {s: self.values[s] for s in wanted})
+            e = self.simplifier.best(e) if cost(e) <= _TOO_LONG else e
 
     def _parts(self, e: Expr) -> float:
         found: set[Symbol] = set()

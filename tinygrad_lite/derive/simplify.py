@@ -14,10 +14,10 @@ from .parts import Power, content, factors, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
 
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
-_TERMS = 64  # more are not expanded to
+_TERMS = 32  # more are not expanded to
 _ROUNDS = 4
 _DEPTH = 3  # factors are taken out of what is left after factors were taken out, so often
-_LARGE = 60.0  # an expression that costs more is folded only
+_LARGE = 30.0  # an expression that costs more is folded only
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Simplifier:
     def _search(self, e: Expr) -> Expr:
         fold = self.definitions
         found = fold.fold(rebuilt(e, self.best))
-        if cost(found) > _LARGE:
+        if cost(found) > _LARGE or _spread(found) > _TERMS:
             return found
         for _ in range(_ROUNDS):
             if monotonic() > self.deadline:
@@ -99,6 +99,9 @@ class Simplifier:
     ) -> Expr | None:
         """e with the power b^x taken out of all terms that have it."""
         own = [i for i in term.names if i in b.free]
+        if monotonic() > self.deadline:
+            self.late = True
+            return None
         shares = [(k, t.share(b, x, own)) for k, t in enumerate(taken)]
         held = [(k, s) for k, s in shares if s is not None]
         if len(held) < 2:
