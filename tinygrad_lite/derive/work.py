@@ -319,6 +319,6 @@ def _chosen(node: Node, names: Mapping[int, str], wanted: Collection[Any]) -> bo
 def _gradient(y: Node, x: Node) -> Node:
     """The gradient as a recorded graph, to be differentiated again."""
     with enable_grad():
-        one = fresh(None, np.ones(y.shape))
+        one = fresh(None, np.ones(y.shape)).detach()  # which is read as the number 1
         found = sweep(y, one, record=True, toward=[x]).get(x)
     return found if isinstance(found, Node) else ops.multiply(x, 0.0)
