@@ -78,7 +78,8 @@ def _formula(E: Node, x: Node, tape: Tape) -> str:
     values = (v for node in tape.twin for v in (node, *node.inputs))
     names = {known[id(v)]: v for v in values if id(v) in known}
     d = derive(E, x, names=names, budget=BUDGET)
-    return ", where ".join(map(str, (*d.formulas, *d.where))) if d.numpy else ""
+    where = " and ".join(map(str, d.where))
+    return f"{d[x]}{', where ' if where else ''}{where}" if d.numpy else ""
 
 
 class Diagnosis:
