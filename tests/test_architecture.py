@@ -138,7 +138,7 @@ def test_every_module_is_used():
     """A file that no table and no `__init__` names would be in the wheel for nothing."""
     used = {target for path in SOURCES for target, _, _ in imports(path)}
     used |= {module.rpartition(".")[0] for module in used}
-    assert set(MODULES) - used == {"__init__", "__main__"}
+    assert set(MODULES) - used == {"__init__", "__main__", "referee.plugin"}  # pytest loads it
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_rules_are_read_in_one_room():
         and node.attr == "rules"
         and not (isinstance(node.value, ast.Name) and node.value.id == "context")
     }
-    assert readers == {"graph.op", "graph.primitive", "graph.quick", "backprop.chain"}
+    assert readers == {"graph.op", *(f"backprop.{x}" for x in ("chain", "scalars", "arrays"))}
 
 
 def test_top_level_is_tidy():

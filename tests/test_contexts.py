@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import types
 
 import numpy as np
 import pytest
@@ -46,6 +48,108 @@ def test_a_generator_that_is_given_up_does_not_leak():
         assert records()
     assert records()
     assert (tg.Tensor(np.ones(1)) * 2).scope == ()
+
+
+def test_a_generator_goes_on_inside_a_later_context_of_its_consumer():
+    seen = []
+
+    def scope_of():
+        return (tg.Value(1.0) * 2.0).scope, (tg.Tensor(np.ones(1)) * 2).scope
+
+    def batches():
+        with tg.no_grad():
+            for _ in range(3):
+                with tg.enable_grad():
+                    seen.append(records())
+                seen.append(records())
+                yield
+        seen.append(records())
+        with tg.scope("own"):
+            yield
+            seen.append(scope_of())
+        seen.append(scope_of())
+
+    g = batches()
+    next(g)
+    with tg.scope("a"), tg.enable_grad():
+        assert records()
+        next(g)
+        assert records()
+        with tg.no_grad():
+            next(g)
+            assert not records()
+        assert scope_of() == (("a",), ("a",))
+        next(g)
+        assert records()
+        with tg.scope("b"):
+            next(g, None)
+            assert scope_of() == (("a", "b"), ("a", "b"))
+    assert scope_of() == ((), ())
+    own, outside = (("a", "own"),) * 2, (("a", "b"),) * 2
+    assert seen == [True, False] * 3 + [True, own, outside]
+
+
+def test_a_generator_that_another_thread_finishes():
+    def batches():
+        with tg.no_grad():
+            yield
+        yield records()
+
+    g = batches()
+    next(g)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(next(g)))
+    thread.start()
+    thread.join()
+    assert seen == [True]
+    assert records()
+
+
+def test_two_generators_in_turn_inside_a_context_of_their_consumer():
+    def batches(switch, seen):
+        with switch:
+            while True:
+                seen.append(records())
+                yield
+
+    on, off = [], []
+    first, second = batches(tg.no_grad(), off), batches(tg.enable_grad(), on)
+    next(first)
+    with tg.no_grad():
+        next(second)
+        with tg.scope("a"):
+            for _ in range(2):
+                next(first)
+                next(second)
+                assert not records()
+        first.close()
+        next(second)
+        assert not records()
+    assert records()
+    assert (off, on) == ([False] * 3, [True] * 4)
+
+
+def test_a_coroutine_goes_on_inside_a_later_context():
+    seen = []
+
+    async def worker(pause):
+        with tg.no_grad():
+            seen.append(records())
+            await pause
+            seen.append(records())
+
+    @types.coroutine
+    def pause():
+        yield
+
+    task = worker(pause())
+    task.send(None)
+    with tg.scope("a"):
+        with pytest.raises(StopIteration):
+            task.send(None)
+        assert records()
+    assert seen == [False, False]
+    assert records()
 
 
 @pytest.mark.parametrize("switch", [tg.no_grad, tg.enable_grad, tg.debug])

@@ -250,3 +250,26 @@ def test_the_command_line_draws(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("tinygrad-lite: draw: around='q'")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_report_of_check_is_shown_on_the_graph():
+    x = tg.Tensor([0.3, -0.4], name="x")
+    v = x * 2
+    s = tg.tanh(v)
+    v.name, s.name = "v", "s"
+    E = (s * s).sum()
+    dv = -2 * s.data
+    report = tg.check(E, {s: 2 * s.data, v: dv, x: 2 * dv})
+    drawing = tg.draw(E, check=report)
+    marks = {box.name: box.mark for box in drawing.scene.boxes if box.mark}
+    assert marks == {"s": "right", "v": "first", "x": "follows"}
+    for sign in ("✓ right", "✗ first wrong", "↳ follows"):
+        assert drawing.svg.count(sign) == drawing.source.count(sign) == 1
+    assert 'class="box op first"' in drawing.svg
+    assert "its own step is right" in drawing.svg  # on the tooltip
+    folded = tg.draw(E, check=report, max_nodes=1).svg
+    assert "✗ 1 first wrong, 1 follows, 1 right" in folded
+    with pytest.raises(ValueError, match="a report on another graph"):
+        tg.draw(tg.Tensor([1.0]) * 2, check=report)
+    with pytest.raises(TypeError, match="check= takes a report"):
+        tg.draw(E, check=True)

@@ -34,6 +34,16 @@ def test_a_step_in_place_is_noticed(use, leaf):
     assert x.grad is None
 
 
+@pytest.mark.parametrize("record", [False, True])
+def test_a_step_in_place_of_a_constant_is_noticed(record):
+    c, x = tg.Tensor([2.0]).detach(), tg.Tensor([3.0])
+    loss = (x * c).sum()
+    c.data += 1
+    with pytest.raises(RuntimeError, match=r"c .* was changed in place"):
+        loss.backward(record=record)
+    assert x.grad is None
+
+
 def test_a_graph_made_after_the_step_is_right():
     W, x, first, _ = recorded()
     first.backward()

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -129,6 +130,14 @@ def test_check_of_a_wrong_claim_prints_why_and_exits_with_1(script, capsys):
     assert "σ(W @ x)" in out or "s - y" in out  # constants have their names too
 
 
+def test_check_as_json_and_of_typed_digits(script, capsys):
+    path = script(CHECKED + "claims = {W: np.round(np.outer(g, x), 3)}")
+    assert main(["check", "--json", str(path)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["findings"][0]["name"]) == (False, "W")
+    assert main(["check", "--digits", "3", str(path)]) == 0
+
+
 def test_check_takes_the_name_of_the_loss(script, capsys):
     path = script(CHECKED + "mine = 2 * E\nclaims = {W: 2 * np.outer(g, x)}")
     assert main(["check", str(path), "--loss", "mine"]) == 0
@@ -145,6 +154,7 @@ def test_check_takes_the_name_of_the_loss(script, capsys):
         ("claims = {'V': 1.0}", "no node is called 'V'"),
         ("claims = {W: 'text'}", "is text"),
         ("claims = {W: np.full((5, 4), np.nan)}", "NaN"),
+        ("claims = {W: np.full((5, 4), np.inf)}", "infinite"),
         ("del E", "defines no loss"),
         ("1 / 0", "ZeroDivisionError"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import runpy
 import sys
@@ -134,7 +135,7 @@ def _add_check(commands: Any) -> None:
         help="hold the hand-derived gradients of a file against the chain rule",
         description="Run FILE.py, which defines a loss and `claims = {node or name: gradient}`, "
         "and say of every claim whether it is right and, if not, which step is wrong and why. "
-        "Exit status: 0 all right, 1 some wrong, 2 could not run.",
+        "Exit status: 0 all right, 1 some wrong or unclear, 2 could not run.",
     )
     command.add_argument("file", metavar="FILE.py", type=Path)
     command.add_argument(
@@ -142,6 +143,8 @@ def _add_check(commands: Any) -> None:
         metavar="NAME",
         help=f"the variable that holds the loss (default: the first of {', '.join(LOSS_NAMES)})",
     )
+    command.add_argument("--digits", metavar="N", type=int, help="with how many they were typed")
+    command.add_argument("--json", action="store_true", help="print the report as JSON")
     command.set_defaults(run=_check)
 
 
@@ -158,10 +161,10 @@ def _check(args: argparse.Namespace) -> int:
         what = "is empty" if isinstance(claims, Mapping) else f"is a {type(claims).__name__}"
         raise CannotRun(f"{args.file}: claims {what}; set claims = {{W: your dE/dW, ...}}")
     try:
-        report = check(loss, claims, names=variables)
+        report = check(loss, claims, digits=args.digits, names=variables)
     except (TypeError, ValueError) as error:
         raise CannotRun(str(error)) from None
-    print(report)
+    print(json.dumps(report.to_dict()) if args.json else report)
     return 0 if report else 1
 
 

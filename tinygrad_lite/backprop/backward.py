@@ -10,7 +10,8 @@ import numpy as np
 
 from ..graph.backend import namespace, to_array, to_float
 from ..graph.node import Borrowed, Node, Scalar
-from .flow import sweep
+from .arrays import sweep_arrays
+from .flow import in_debug, sweep
 from .scalars import sweep_scalars
 
 _lock = threading.RLock()  # a sweep marks the nodes it passes; two threads may share some
@@ -25,12 +26,13 @@ def backward(root: Node, cotangent: Any = None, *, record: bool = False) -> None
         )
     seed = _seed(root, cotangent, record)
     with _lock:
-        meta = root._meta
-        debug = meta is not None and meta.copies is not None
-        if isinstance(root, Scalar) and root.op is not None and not record and not debug:
+        if record or in_debug(root):
+            _store(sweep(root, seed, record=record))
+        elif isinstance(root, Scalar) and root.op is not None:
             sweep_scalars(root, seed)
         else:
-            _store(sweep(root, seed, record=record))
+            with np.errstate(all="ignore"):  # as in `flow`
+                _store(sweep_arrays(root, seed))
 
 
 def _seed(root: Node, cotangent: Any, record: bool) -> Any:
@@ -57,29 +59,28 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
 
 def _store(cotangents: dict[Node, Any]) -> None:
     """Set the gradients, all or none, each an array of its own: users change them in place."""
-    new = []
+    old: list[tuple[Node, Any]] = []
     taken: set[int] = set()
-    for node, g in cotangents.items():
-        leaf = node.op is None
-        if leaf and node._grad is not None:
-            total = node._grad + g
-            g = np.asarray(total) if isinstance(total, np.generic) else total
-        elif type(g) is np.ndarray:
-            key = id(g)
-            if key in taken or g.base is not None:
-                g = g.copy() if leaf else Borrowed(g)
-            taken.add(key)
-        elif isinstance(g, np.generic):
-            if not isinstance(node, Scalar):
-                g = np.asarray(g)  # what NumPy makes of arithmetic on zero-dimensional arrays
-        elif not isinstance(g, (Node, float)):
-            g = namespace(g).asarray(g, copy=True)
-        new.append(g)
-    old = [node._grad for node in cotangents]
     try:
-        for node, g in zip(cotangents, new, strict=True):
+        for node, g in cotangents.items():
+            known = node._grad
+            if known is not None and node.op is None:
+                g = known + g
+                if isinstance(g, np.generic):
+                    g = np.asarray(g)
+            elif type(g) is np.ndarray:
+                key = id(g)
+                if key in taken or g.base is not None:
+                    g = g.copy() if node.op is None else Borrowed(g)
+                taken.add(key)
+            elif isinstance(g, np.generic):
+                if not isinstance(node, Scalar):
+                    g = np.asarray(g)  # what NumPy makes of arithmetic on arrays without axes
+            elif not isinstance(g, (Node, float)):
+                g = namespace(g).asarray(g, copy=True)
+            old.append((node, known))
             node._grad = g
     except BaseException:  # Ctrl-C
-        for node, g in zip(cotangents, old, strict=True):
-            node._grad = g
+        for node, known in old:
+            node._grad = known
         raise

@@ -7,25 +7,25 @@ and the only one that un-broadcasts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..graph import errors, floats
-from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats
+from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats, row_of_ones
 from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
 from ..ops.guards import zero_where_unused
 
+_ndarray = np.ndarray
+
 
 def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
     """What `node` hands to its input `index`, given its own cotangent g: one step of the chain
     rule. The result has the input's shape and dtype."""
-    op = node.op
-    assert op is not None
+    op: Any = node.op
     x = node.inputs[index]
     if record:
         errors.refuse_overwritten(node, rebound=True)
@@ -34,31 +34,20 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
         y, operands = node._data, node.operands
         if x._data is not operands[index]:
             errors.refuse_overwritten(node)
-        xp = floats if type(y) is float else np if type(y) is np.ndarray else namespace(y)
-    meta = node._meta
-    params = NO_PARAMS
+        xp = floats if type(y) is float else np if type(y) is _ndarray else namespace(y)
+    params, meta = NO_PARAMS, node._meta
     if meta is not None:
         params = meta.params
         if meta.mixed:
             operands = _alike(op, operands, node._data.dtype)
+        if meta.kept is not None and not record:
+            params = {**params, "kept": meta.kept}
     try:
         c = applied(op, index, xp, g, y, operands, params)
     except Exception as error:
         errors.note_rule(error, node, index, g)
         raise
-    data = x._data
-    if type(c) is np.ndarray and type(data) is np.ndarray and c.dtype == data.dtype:
-        shape = c.shape  # as `fit` would, sooner
-        if shape == data.shape:
-            return c
-        if len(shape) == 2 and shape[1:] == data.shape and shape == g.shape:  # a bias's gradient
-            return _ones(shape[0], c.dtype) @ c
-    if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
-        raise ValueError(
-            f"the local derivative of {op.name} for input {op.input_name(index)} does not "
-            f"broadcast to the shape {node.shape} of the result: it made the gradient {c.shape}"
-        )
-    return fit(c, x, op, index)
+    return fitted(c, node, index, g)
 
 
 def applied(
@@ -82,7 +71,7 @@ def applied(
                 return (ops if isinstance(g, Node) else namespace(g)).zeros_like(g)
             return -g if rule == -1 else g * rule
         c = g * local(op, index, xp, y, operands, params)
-        if type(c) is np.ndarray:
+        if type(c) is _ndarray:
             total = np.vdot(c, c)  # as `holds_nan` does
             if total == total:
                 return c
@@ -92,7 +81,7 @@ def applied(
     if op.arity is None:
         return _stated(op, rule)(xp, g, y, index, *operands, **params)
     c = _stated(op, rule)(xp, g, y, *operands, **params)
-    if type(c) is np.ndarray:
+    if type(c) is _ndarray:
         for a in operands:
             if c is a:
                 return c.copy()  # a gradient is no one else's array: users change it in place
@@ -130,8 +119,8 @@ def _stated(op: Op, rule: Any) -> Any:
 
 def slope(node: Node, index: int) -> Any:
     """The local derivative of an elementwise op at the recorded values, an array or a number."""
-    op, y = node.op, node._data
-    assert op is not None
+    op: Any = node.op
+    y = node._data
     xp = floats if type(y) is float else namespace(y)
     meta = node._meta
     operands = node.operands
@@ -143,6 +132,25 @@ def slope(node: Node, index: int) -> Any:
 def is_constant(op: Op, index: int) -> bool:
     """Whether the derivative for an input does not depend on anything, or is not stated."""
     return not callable(op.rules[0 if op.arity is None else index])
+
+
+def fitted(c: Any, node: Node, index: int, g: Any) -> Any:
+    """What a rule made of node's cotangent g, as its input `index` can add it up."""
+    x = node.inputs[index]
+    data = x._data
+    if type(c) is _ndarray is type(data) and c.dtype == data.dtype:
+        shape, wanted = c.shape, data.shape  # as `fit` would, sooner
+        if shape == wanted:
+            return c
+        if shape[1:] == wanted and len(shape) == 2 and shape == g.shape:  # a bias's gradient
+            return row_of_ones(shape[0], c.dtype) @ c
+    op: Any = node.op
+    if op.elementwise and not isinstance(node, Scalar) and c.shape != node.shape:
+        raise ValueError(
+            f"the local derivative of {op.name} for input {op.input_name(index)} does not "
+            f"broadcast to the shape {node.shape} of the result: it made the gradient {c.shape}"
+        )
+    return fit(c, x, op, index)
 
 
 def fit(c: Any, x: Node, op: Op, index: int) -> Any:
@@ -170,9 +178,3 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
     if c.dtype != data.dtype or isinstance(c, Scalar):  # of a Value times an array without axes
         c = ops.astype(c, dtype=data.dtype)
     return c
-
-
-@lru_cache(maxsize=16)
-def _ones(n: int, dtype: Any) -> Any:
-    """A row of ones: its product with a matrix is the sum of the rows in a third of the time."""
-    return np.ones(n, dtype)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..graph import errors
 from ..graph.context import recording_rules
 from ..graph.node import Node, topological_order
@@ -34,23 +36,26 @@ def flow(
     constants and `fixed` nodes do not.
     """
     found: dict[Node, Any] = dict(seeds)
-    for node in order:
-        if node.op is None or node not in found:
-            continue
-        g = found[node]
-        for index, x in enumerate(node.inputs):
-            if not isinstance(x, Node) or x in fixed:
+    with np.errstate(all="ignore"):  # a slope may be infinite where nothing of it is used
+        for node in order:
+            if node.op is None or node not in found:
                 continue
-            if within is None:
-                meta = x._meta
-                if meta is not None and meta.constant:
+            g = found[node]
+            for index, x in enumerate(node.inputs):
+                if not isinstance(x, Node) or x in fixed:
                     continue
-            elif x not in within:
-                continue
-            c = step(node, index, g)
-            if c is not None:
-                known = found.get(x)
-                found[x] = c if known is None else known + c
+                if within is None:
+                    meta = x._meta
+                    if meta is not None and meta.constant:
+                        if x._data is not node.operands[index]:
+                            errors.refuse_overwritten(node)
+                        continue
+                elif x not in within:
+                    continue
+                c = step(node, index, g)
+                if c is not None:
+                    known = found.get(x)
+                    found[x] = c if known is None else known + c
     return found
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from ..graph import floats
 from ..graph.node import Scalar, topological_order
-from ..graph.op import ONE
-from ..graph.quick import FIRST, SECOND
+from ..graph.op import ONE, first, second
 from .chain import contribution
 
 
@@ -126,7 +125,7 @@ def _release(root: Scalar, seed: float) -> None:
                     if type(source) is not float:
                         _add(source, _general(node, index, g), push)
                 continue
-            (rule,) = node.op.quick  # type: ignore[union-attr]
+            (rule,) = node.op.rules  # type: ignore[union-attr]
             if type(rule) is float:
                 c = g * rule
             else:
@@ -137,10 +136,10 @@ def _release(root: Scalar, seed: float) -> None:
                 if c != c and not g:
                     c = 0.0
         else:
-            rule, rule_y = node.op.quick  # type: ignore[union-attr]
+            rule, rule_y = node.op.rules  # type: ignore[union-attr]
             if rule is ONE:
                 c = g
-            elif rule is SECOND:
+            elif rule is second:
                 c = g * node._b
                 if c != c and not g:
                     c = 0.0
@@ -166,7 +165,7 @@ def _release(root: Scalar, seed: float) -> None:
                 x = y
                 if rule_y is ONE:
                     c = g
-                elif rule_y is FIRST:
+                elif rule_y is first:
                     c = g * node._a
                     if c != c and not g:
                         c = 0.0
@@ -213,7 +212,7 @@ def _general(node: Scalar, index: int, g: float) -> float:
     """What any node hands to an input."""
     op = node.op
     assert op is not None
-    rule = op.quick[index]
+    rule = op.rules[index]
     if type(rule) is float:
         return g * rule if rule else 0.0
     if callable(rule):

@@ -125,6 +125,12 @@ class Report:
         return next((f for f in self.findings if f.first), next(iter(self.wrong), None))
 
     @property
+    def worst(self) -> Finding:
+        """The first wrong line; without one the first that is not right, or else the first."""
+        unclear = (f for f in self.findings if not f)
+        return next(unclear, self.findings[0]) if self.first is None else self.first
+
+    @property
     def summary(self) -> str:
         """How many mistakes there are, and at which gradients, in one line."""
         at = [f.name for f in self.wrong]
@@ -195,8 +201,7 @@ class WrongGradient(AssertionError):
     """A gradient is wrong, or could not be judged; `report` says which, where and why."""
 
     def __init__(self, report: Report) -> None:
-        worst = report.first or next(f for f in report if not f)
-        super().__init__(f"{worst}\n\n{report}" if len(report) > 1 else str(report))
+        super().__init__(f"{report.worst}\n\n{report}" if len(report) > 1 else str(report))
         self.report = report
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backprop.flow import flow
 from ..graph.backend import broadcast_axes
 from ..graph.node import Node
 from .explain import explain
@@ -18,12 +19,34 @@ from .tape import Vector, op_of
 
 def explain_shape(search: Search, scales: Scales) -> list[Explanation]:
     """The explanations of a claim that does not have its node's shape."""
-    return [*_steps(search), *_rearranged(search, scales)]
+    return [*_jacobians(search)] or [*_steps(search), *_rearranged(search, scales)]
 
 
 def _said(search: Search) -> str:
     name = search.tape.label(search.target)
     return f"yours has shape {search.value.shape}; {name} is {search.target.shape}"
+
+
+def _jacobians(search: Search) -> Iterator[Explanation]:
+    """The Jacobian of a node that follows, entries of it first or of the claimed one: told by one
+    random product with it, which the sweep gives."""
+    tape, target, value = search.tape, search.target, search.value
+    for n in reversed(search.region[:-1]):
+        sizes = np.ndim(n.data), np.ndim(target.data)
+        turned = value.shape == target.shape + n.shape != n.shape + target.shape
+        if not n.shape or not (turned or value.shape == n.shape + target.shape):
+            continue
+        seed = np.random.default_rng(11).standard_normal(n.shape)
+        swept = flow(search.region, {n: seed}, within=search.inside).get(target)
+        first = sizes[1] if turned else 0
+        axes: Any = ([*range(sizes[0])], [*range(first, first + sizes[0])])
+        product = np.tensordot(seed, value, axes=axes)
+        if swept is not None and np.allclose(product, swept, 1e-9, 1e-9 * np.abs(swept).max()):
+            root, y, x = (tape.names.get(id(m)) or tape.label(m) for m in (tape.root, n, target))
+            d = f"d{y}/d{x}, the Jacobian{' transposed' * turned}, not d{root}/d{x}"
+            text = f"{_said(search)}: this is {d}; multiply it by d{root}/d{y}"
+            yield search.explained("missing-factor", 0.0, text, n)
+            return
 
 
 def _steps(search: Search) -> Iterator[Explanation]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, isnan
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ..backprop.chain import is_constant, slope
@@ -14,6 +15,7 @@ from ..graph.node import Node, Scalar, topological_order
 from ..notation.write import local_text, pullback_text, write
 from . import figures
 from .collapse import LIMIT, Group, Unit, partition
+from .colours import MARKS
 from .measure import shorten
 from .scene import Box, Cluster, Edge, Row, Scene, sized
 from .scopes import prefixes
@@ -21,6 +23,7 @@ from .wording import complete_names, within, written
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
+NO_MARKS: Mapping[Node, tuple[str, str]] = MappingProxyType({})
 _WRITTEN = 100  # boxes of a backward graph that carry a formula
 
 
@@ -34,12 +37,13 @@ def build_scene(
     around: Node | None = None,
     max_nodes: int = MAX_NODES,
     grad: Callable[[Node], Any] = attrgetter("grad"),
+    marks: Mapping[Node, tuple[str, str]] = NO_MARKS,
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
     as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grad` gives the
-    gradients to show.
+    gradients to show, `marks` what `check` says of nodes: one of `MARKS`, and a line.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     backward = graph == "backward"
@@ -55,7 +59,7 @@ def build_scene(
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node):
                     uses.setdefault(x, []).append((node, index))
-    maker = _Maker(known, names, dict.fromkeys(roots), show, backward, grad, uses)
+    maker = _Maker(known, names, dict.fromkeys(roots), show, backward, grad, uses, marks)
     boxes = maker.boxes(plan.units)
     edges = maker.edges(order, plan.unit_of)
     if backward:
@@ -82,11 +86,25 @@ class _Maker:
     backward: bool
     grad: Callable[[Node], Any]
     uses: Mapping[Node, Sequence[tuple[Node, int]]]
+    marks: Mapping[Node, tuple[str, str]]
 
     def boxes(self, units: Sequence[Unit]) -> list[Box]:
-        boxes = [self._box(unit) for unit in units]
+        boxes = [self._marked(self._box(unit)) for unit in units]
         levels = self._levels(boxes)
         return [sized(replace(box, level=levels.get(box.id))) for box in boxes]
+
+    def _marked(self, box: Box) -> Box:
+        """The box with what `check` says of its nodes as a row, and the worst as its mark."""
+        said = [self.marks[node] for node in box.nodes if node in self.marks]
+        if not said:
+            return box
+        count = Counter(mark for mark, _ in said)
+        worst = next(mark for mark in MARKS if mark in count)
+        words = [f"{count[m]} {m} " if box.kind == "group" else m for m in MARKS if m in count]
+        text = f"{MARKS[worst].sign} {', '.join(map(str.strip, words))}"
+        rows = (*box.rows, Row("", text.replace("first", "first wrong")))
+        tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
+        return replace(box, rows=rows, tooltip=tooltip, mark=worst)
 
     def _box(self, unit: Unit) -> Box:
         content = unit.content

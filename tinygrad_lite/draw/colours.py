@@ -47,6 +47,7 @@ MARKS = {
     "follows": Mark("↳", ("#6a717b", "#98a1ac")),
     "right": Mark("✓", ("#1a7f37", "#57c785")),
 }  # the worst first
+MARKED = 4.0  # pixels of a marked box's frame
 _TINT = (0.14, 0.22)  # of a hue in the page's colour, light and dark
 _ROLES = {  # what else has a colour, light and dark
     "page": ("#ffffff", "#12151a"),
@@ -89,6 +90,7 @@ def _theme(name: str, k: int) -> Theme:
     tint, page = _TINT[k], roles["page"]
     fill = {kind: mix(page, look.hue, tint * look.share) for kind, look in LOOKS.items()}
     stroke = {kind: look.strokes[k] for kind, look in LOOKS.items()}
+    stroke |= {name: mark.strokes[k] for name, mark in MARKS.items()}
     shades: dict[str, str] = {}
     for letter, ends in _SCALES.items():
         *low, zero, high = ends[k]
@@ -133,6 +135,9 @@ def _rules(theme: Theme, root: str) -> str:
         rules[f".{kind} .frame"] = (
             f"fill:{theme.fill[kind]};stroke:{theme.stroke[kind]};stroke-width:{look.width}{dashes}"
         )
+    for name in MARKS:
+        stroke = f"stroke:{theme.stroke[name]}"
+        rules[f".{name} .frame"] = f"{stroke};stroke-width:{MARKED}"
     rules |= {f".{name}": f"fill:{colour}" for name, colour in theme.shades.items()}
     return "".join(
         ",".join(f"{root} {part}" for part in selector.split(",")) + f"{{{body}}}"

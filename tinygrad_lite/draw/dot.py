@@ -7,7 +7,7 @@ from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 
-from .colours import LOOKS, THEMES, Theme
+from .colours import LOOKS, MARKED, THEMES, Theme
 from .measure import TEXT
 from .scene import LABELLED, Box, Scene
 from .scopes import Path
@@ -58,9 +58,9 @@ def _styled(box: Box, theme: Theme) -> dict[str, str]:
         **_FONT,
         "style": "filled" + ",dashed" * look.dashed + ",rounded" * (look.radius > 0),
         "fillcolor": theme.fill[box.kind],
-        "color": theme.stroke[box.kind],
+        "color": theme.stroke[box.mark or box.kind],
         "fontcolor": theme.roles["text"],
-        "penwidth": f"{look.width:.0f}",
+        "penwidth": f"{MARKED if box.mark else look.width:.0f}",
         "tooltip": graphviz.escape(box.tooltip),
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
@@ -49,6 +49,12 @@ FORMATS: Mapping[str, Format] = {  # by the ending of a file's name: a new one i
     ".png": Format(partial(_converted, kind="png"), needs=_CAIRO),
     ".pdf": Format(partial(_converted, kind="pdf"), needs=_CAIRO),
 }
+
+
+class Checked(Protocol):
+    """A report that says of nodes what `colours.MARKS` has, each with a line of words."""
+
+    def marks(self) -> Mapping[Node, tuple[str, str]]: ...
 
 
 class Drawing:
@@ -135,6 +141,7 @@ def draw(
     graph: Literal["forward", "backward"] = "forward",
     theme: Literal["auto", "light", "dark"] = "auto",
     names: Mapping[str, Any] | None = None,
+    check: Checked | None = None,
 ) -> Drawing:
     """A picture of the graph that computed `E`, a Value or Tensor or several of them.
 
@@ -148,7 +155,8 @@ def draw(
     name) shows its surroundings. `show` selects from data, grad, shape and local. The "backward"
     graph follows the gradients from E to the leaves. The picture runs to the right, or down where
     it is then larger in a notebook's cell, or as `direction` says. Names come from `name=`, from
-    `names` (name -> node or constant array, such as `locals()`), or your variables.
+    `names` (name -> node or constant array, such as `locals()`), or your variables. `check`, a
+    report of `tg.check` on this graph, marks what is right, wrong, first wrong and what follows.
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
@@ -180,6 +188,7 @@ def draw(
         depth=depth,
         around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
+        marks={} if check is None else _marks(check, nodes),
     )
     return Drawing(lay_out(scene, direction), theme)
 
@@ -192,6 +201,16 @@ def _roots(E: Any) -> tuple[Node, ...]:
         given = others[0] if others else "an empty list"
         raise TypeError(f"draw: expected a Value or Tensor, got {given}{why}")
     return roots
+
+
+def _marks(check: Any, nodes: Sequence[Node]) -> Mapping[Node, tuple[str, str]]:
+    """What a report says of the nodes of this graph."""
+    if not hasattr(check, "marks"):
+        raise TypeError(f"draw: check= takes a report of tg.check, got {type(check).__name__}")
+    marks: Mapping[Node, tuple[str, str]] = check.marks()
+    if marks.keys().isdisjoint(nodes):
+        raise ValueError("draw: check= is a report on another graph")
+    return marks
 
 
 def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> Node:

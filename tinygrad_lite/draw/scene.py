@@ -61,7 +61,7 @@ class Box(Placed):
     `kind` is one of `colours.LOOKS`. `nodes` are what it stands for: one node, several for a group,
     none for a raw constant; `path` is the scope that a group is. `level` is the gradient for
     colouring: of scalars from -1 to 1 on a square-root scale, of arrays' norms from 0 to 1, None
-    without a gradient.
+    without a gradient. `mark` is one of `colours.MARKS`, or nothing.
     """
 
     id: str
@@ -74,6 +74,7 @@ class Box(Placed):
     name: str = ""
     tooltip: str = ""
     level: float | None = None
+    mark: str = ""
 
     def shade(self, row: Row) -> str | None:
         """The style class of the colour behind a row: of the gradient's, by its level."""

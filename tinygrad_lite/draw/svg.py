@@ -126,8 +126,8 @@ def _box(box: Box) -> str:
     size = box.width, box.height, f' rx="{LOOKS[box.kind].radius}"'
     behind = _rect("frame", _at(4, 4), *size) if box.kind == "group" else ""
     parts = [
-        f'<g class="box {box.kind}" data-id="{box.id}" role="graphics-symbol" '
-        f'aria-label="{xml(box.tooltip)}" '
+        f'<g class="{" ".join(filter(None, ("box", box.kind, box.mark)))}" data-id="{box.id}" '
+        f'role="graphics-symbol" aria-label="{xml(box.tooltip)}" '
         f'transform="translate({_n(box.x)} {_n(box.y)})"><title>{xml(box.tooltip)}</title>'
         f"{behind}{_rect('frame', '', *size)}{_title(box)}"
     ]

@@ -9,11 +9,12 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from . import errors
 from .backend import on_floats
 from .dtypes import constant, is_number
 from .node import Node, raw
 from .op import Op
-from .record import compute
+from .record import FAULTS, library
 from .reflexes import keyword_advice
 
 
@@ -94,7 +95,12 @@ class Called(Op):
         values = [raw(x) for x in inputs]
         if self.elementwise and all(map(is_number, values)):
             return on_floats(self.forward, *map(float, values), **params)
-        return compute(self, inputs, [constant(self, value) for value in values], params)
+        xp, operands = library(self, inputs, [constant(self, value) for value in values])
+        try:
+            y = self.forward(xp, *operands, **params)
+        except FAULTS as error:
+            raise errors.explain(self, inputs, tuple(operands), params, error) from None
+        return y if xp is not np or type(y) is np.ndarray else np.asarray(y)
 
 
 def _owned(setting: Any) -> Any:
@@ -115,5 +121,6 @@ class Notation(TypedDict, total=False):
     numpy: str
     precedence: int
     expansion: Callable[..., Any]
+    keeping: Callable[..., tuple[Any, Any]]
     meaning: Callable[..., Any] | str
     as_given: Sequence[str]

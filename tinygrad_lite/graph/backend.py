@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,12 @@ def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
     except (ArithmeticError, ValueError):
         with np.errstate(all="ignore"):
             return float(rule(np, *(np.float64(x) for x in operands), **params))
+
+
+def is_integral(x: Array) -> bool:
+    """Whether the entries are integers; NumPy's own `isdtype` takes longer than a small sum."""
+    xp = namespace(x)
+    return x.dtype.kind in "iu" if xp is np else bool(xp.isdtype(x.dtype, "integral"))
 
 
 _EXACT = 2**53  # every integer up to here is a float
@@ -138,20 +145,39 @@ def to_array(value: Any, what: str) -> Array:
 
 _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
+_SHORT, _MANY = 32, 16  # entries of a row and rows of a matrix, for which NumPy's own loop is slow
 
 
 def add_up(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
-    """xp.sum(x); NumPy's own wrapper around its ufunc would take longer than a small sum."""
-    if xp is np:
-        return _add(x, axis=axis, keepdims=keepdims)
-    return xp.sum(x, axis=axis, keepdims=keepdims)
+    """xp.sum(x); NumPy's own wrapper around its ufunc would take longer than a small sum, and its
+    loop over many short rows ten times as long as a product with ones."""
+    if xp is not np:
+        return xp.sum(x, axis=axis, keepdims=keepdims)
+    if _short_rows(x, axis):
+        y = x @ row_of_ones(x.shape[1], x.dtype)
+        return y[:, None] if keepdims else y
+    return _add(x, axis=axis, keepdims=keepdims)
 
 
 def largest(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
-    """xp.max(x), as quick as `add_up`."""
-    if xp is np:
-        return _max(x, axis=axis, keepdims=keepdims)
-    return xp.max(x, axis=axis, keepdims=keepdims)
+    """xp.max(x), as quick as `add_up`: of many short rows it compares the columns."""
+    if xp is not np:
+        return xp.max(x, axis=axis, keepdims=keepdims)
+    if _short_rows(x, axis):
+        y = _max(x.T.copy(), axis=0)
+        return y[:, None] if keepdims else y
+    return _max(x, axis=axis, keepdims=keepdims)
+
+
+def _short_rows(x: Any, axis: Any) -> bool:
+    last = (axis == -1 or axis == 1) and x.ndim == 2
+    return last and x.shape[1] <= _SHORT and len(x) >= _MANY and x.dtype.char in "fd"
+
+
+@lru_cache(maxsize=16)
+def row_of_ones(n: int, dtype: Any) -> Array:
+    """Its product with a matrix is the sum of the rows, in a third of the time of NumPy's sum."""
+    return np.ones(n, dtype)
 
 
 def running_sum(xp: Namespace, x: Array, axis: int) -> Array:

@@ -21,8 +21,9 @@ class Context:
     """How ops record: `meta` is what a new node starts with (its scope). `rules`: what is recorded
     is a derivative rule, so constants keep their origin.
 
-    A switch with this `key` made it, out of `outer`, in the generator or coroutine `frame` (None:
-    in a function); `ordinary` if ops on floats need to look at nothing but `meta`.
+    A switch with this `key` made it out of `base`, in the generator or coroutine `frame` (None: in
+    a function). It lies in `outer`, of which those that are `passed` over were suspended then;
+    `ordinary` if ops on floats need to look at nothing but `meta`.
     """
 
     recording: bool = True
@@ -30,19 +31,26 @@ class Context:
     rules: bool = False
     meta: Meta | None = None
     key: object = None
+    base: Context | None = None
     outer: Context | None = None
     frame: FrameType | None = None
+    passed: tuple[Context, ...] = ()
     ordinary: bool = True
 
-    def moved(self, outer: Context | None) -> Context:
+    @property
+    def suspended(self) -> bool:
+        """Whether it belongs to a generator that is not running."""
+        return self.frame is not None and self.frame.f_back is None
+
+    def moved(self, base: Context | None) -> Context:
         """The same change made to another context."""
-        before, now = self.outer or Context(), outer or Context()
+        before, now = self.base or Context(), base or Context()
         kept = {
             name: getattr(now, name)
             for name in ("recording", "debug", "rules", "meta")
             if getattr(self, name) == getattr(before, name)
         }
-        return replace(self, outer=outer, ordinary=False, **kept)
+        return replace(self, base=base, ordinary=False, **kept)
 
 
 _context: ContextVar[Context | None] = ContextVar("tinygrad_lite_context", default=None)
@@ -51,11 +59,25 @@ latest_context = _context.get
 
 def current_context() -> Context | None:
     """The context of the code at work. A generator that is suspended within a `with` has left its
-    own behind, which is passed over."""
+    own behind, which is passed over; it counts again, on top, when the generator goes on."""
     context = _context.get()
-    while context is not None and context.frame is not None and context.frame.f_back is None:
+    while context is not None and context.frame is not None and context.suspended:
         context = context.outer
+    if context is not None and context.passed:
+        for other in context.passed:
+            if not other.suspended:
+                context = other.moved(context)
     return context
+
+
+def _suspended(context: Context | None) -> tuple[Context, ...]:
+    """Those of `context` and the contexts that it lies in that are passed over, outermost first."""
+    found: list[Context] = []
+    while context is not None:
+        if context.suspended:
+            found.append(context)
+        context = context.outer
+    return tuple(reversed(found))
 
 
 class _Switch:
@@ -85,33 +107,42 @@ class _Switch:
         raise NotImplementedError
 
     def __enter__(self) -> None:
-        outer = _context.get()
-        frame = sys._getframe(1)
+        outer, last, frame = _context.get(), self._last, sys._getframe(1)
         suspendable = frame.f_code.co_flags & _SUSPENDABLE
-        last = self._last
-        base = current_context()
-        if last is None or last.outer is not outer or suspendable or base is not outer:
+        plain = outer is None or (outer.frame is None and not outer.passed)  # it is at work itself
+        if last is None or last.outer is not outer or suspendable or not plain:
+            base, passed = current_context(), _suspended(outer)
             new = self._changed(base or Context())
             last = replace(
                 new,
                 key=self._key,
+                base=base,
                 outer=outer,
                 frame=frame if suspendable else None,
-                ordinary=new.recording and not new.debug and not suspendable,
+                passed=passed,
+                ordinary=new.recording and not (new.debug or suspendable or passed),
             )
-            self._last = last if base is outer and not suspendable else None
+            self._last = last if plain and not suspendable else None
         _context.set(last)
 
     def __exit__(self, *_: object) -> None:
         context = _context.get()
+        if context is not None and context.key is self._key:
+            _context.set(context.outer)
+            return
         above: list[Context] = []  # entered since then, and left later: by a suspended generator
         while context is not None and context.key is not self._key:
             above.append(context)
             context = context.outer
-        assert context is not None
-        context = context.outer
+        if context is None:  # a generator that another thread finishes
+            return
+        frame, context = context.frame, context.outer
         for other in reversed(above):
-            context = other.moved(context)
+            passed = [c for c in other.passed if c.key is not self._key or c.frame is not frame]
+            base = context
+            while base is not None and any(c.frame is base.frame for c in passed):
+                base = base.outer
+            context = replace(other.moved(base), outer=context, passed=tuple(passed))
         _context.set(context)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:

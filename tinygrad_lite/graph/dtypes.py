@@ -47,14 +47,14 @@ def is_mixed(op: Op, operands: Sequence[Any]) -> bool:
     dtypes = {
         a.dtype
         for i, a in enumerate(operands)
-        if isinstance(a, (np.ndarray, np.generic)) and not _keeps(op, i, a.dtype)
+        if isinstance(a, (np.ndarray, np.generic)) and not stays(op, i, a)
     }
     return len(dtypes) > 1
 
 
-def _keeps(op: Op, index: int, dtype: Any) -> bool:
-    """Whether an operand is not a number to compute with: integer labels, a boolean condition."""
-    return index in op.untouched and getattr(dtype, "kind", "") != "f"
+def stays(op: Op, index: int, a: Any) -> bool:
+    """Whether an operand is no number to compute with: integer labels, a boolean condition."""
+    return index in op.untouched and getattr(getattr(a, "dtype", None), "kind", "f") != "f"
 
 
 def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
@@ -62,7 +62,7 @@ def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
     constant's narrow one; labels and conditions as they are."""
     arrays = (np.ndarray, np.generic)
     return [
-        a.astype(dtype) if isinstance(a, arrays) and not _keeps(op, i, a.dtype) else a
+        a.astype(dtype) if isinstance(a, arrays) and not stays(op, i, a) else a
         for i, a in enumerate(operands)
     ]
 
@@ -71,5 +71,5 @@ def promoted(op: Op, operands: list[Any]) -> list[Any]:
     """Arrays of several dtypes in the floating one that they promote to; ufuncs do that alone."""
     if op.elementwise:
         return operands
-    dtype = np.result_type(*(a for i, a in enumerate(operands) if not _keeps(op, i, a.dtype)))
+    dtype = np.result_type(*(a for i, a in enumerate(operands) if not stays(op, i, a)))
     return brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)

@@ -22,7 +22,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Self
+
+from .definition import refuse_signature, refuse_template
 
 Rule = Any  # a callable, or a number for a constant local derivative
 
@@ -36,21 +39,31 @@ FORWARD = "forward"  # the `meaning` of an op that computes as one would write
 ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
 
 
+def first(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """The rule that returns the first operand: a product's, for the second."""
+    return x1
+
+
+def second(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
+    """The rule that returns the second operand."""
+    return x2
+
+
 class Op:
     """The definition of an operation; `Primitive` adds the call.
 
     `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
     number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
     are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
-    `expansion` is a fused op's definition in other ops, with the same signature as the op.
-    `meaning(xp, *inputs, **params)` says what an entry of the result is, run on index expressions:
-    the op as on paper (`FORWARD`: the same as `forward`), or the lengths of the axes of an op that
-    has no such form, as in "ij->ji". Inputs named in `as_given` keep their dtype, others come to
-    the result's. Results of a `plain` op carry no gradient.
+    `expansion` is a fused op's definition in other ops, with the op's signature. `meaning(xp,
+    *inputs, **params)` says what an entry of the result is, run on index expressions: the op as on
+    paper (`FORWARD`: the same as `forward`), or the lengths of the axes of an op that has no such
+    form, as in "ij->ji". `keeping` is `forward` with a second result for the rules, which take it
+    as `kept` (None while recorded). Inputs named in `as_given` keep their dtype, others come to the
+    result's. Results of a `plain` op carry no gradient.
     """
 
     plain: ClassVar[bool] = False
-    quick: tuple[Rule, ...]  # the rules as the sweep over floats takes them
 
     def __init__(
         self,
@@ -63,6 +76,7 @@ class Op:
         precedence: int = ATOM,
         expansion: Callable[..., Any] | None = None,
         meaning: Callable[..., Any] | str | None = None,
+        keeping: Callable[..., tuple[Any, Any]] | None = None,
         as_given: Sequence[str] = (),
     ) -> None:
         self.forward = forward
@@ -74,6 +88,7 @@ class Op:
         self.precedence = precedence
         self.expansion = expansion
         self.meaning = forward if meaning == FORWARD else meaning
+        self.keeping = keeping
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         variable = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
@@ -90,7 +105,7 @@ class Op:
         self.untouched = frozenset(self.input_names.index(name) for name in as_given)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
         for template in (self.text, self.latex, self.numpy):
-            self._refuse_template(template)
+            refuse_template(self, template)
         self.__module__ = forward.__module__
         self.__name__ = self.__qualname__ = forward.__name__
         self.__signature__ = inspect.Signature(
@@ -139,37 +154,18 @@ class Op:
             raise TypeError(f"{self.name}: {len(rules)} rules for {expected} inputs")
         for index, rule in enumerate(rules):
             if callable(rule):
-                self._refuse_signature(index, rule)
-        self.rules = tuple(
-            rule if callable(rule) else ONE if rule == 1 else float(rule) for rule in rules
-        )
+                refuse_signature(self, index, rule)
+        self.rules = tuple(map(self._known, rules))
         self.untouched |= {i for i, rule in enumerate(self.rules) if rule == 0}
         return self
 
-    def _refuse_template(self, template: str) -> None:
-        """Raise `ValueError` if a format string names an input or a setting that the op lacks."""
-        settings = dict.fromkeys(self.defaults, "")
-        try:
-            template.format(*self.input_names, inputs="", **settings)
-        except (IndexError, KeyError, ValueError):
-            inputs = range(self.arity) if self.arity is not None else ("inputs",)
-            known = ", ".join(f"{{{key}}}" for key in (*inputs, *settings))
-            raise ValueError(
-                f"{self.name}: {template!r} is not a format string of {known} (a brace is written "
-                "twice)"
-            ) from None
-
-    def _refuse_signature(self, index: int, rule: Any) -> None:
-        """Raise `TypeError` if a rule cannot be called with the arguments that the sweep gives."""
-        given = ["xp", "y"] if self.elementwise else ["xp", "G", "y"]
-        given += self.input_names if self.arity is not None else ["index", "x0", "x1"]
-        try:
-            inspect.signature(rule).bind(*given, **self.defaults)
-        except ValueError:  # a builtin that tells no signature
-            return
-        except TypeError as error:
-            settings = [f"{k}={k}" for k in self.defaults]
-            raise TypeError(
-                f"{self.name}: the rule for input {self.input_name(index)} is called as "
-                f"rule({', '.join(given + settings)}), which it does not take: {error}"
-            ) from None
+    def _known(self, rule: Rule) -> Rule:
+        """A rule as the sweeps know it by identity: a one, or one that returns an operand."""
+        if not callable(rule):
+            return ONE if rule == 1 else float(rule)
+        if self.elementwise and self.arity == 2:
+            x1, x2 = object(), object()
+            with suppress(Exception):  # it computes something
+                made = rule(None, None, x1, x2)
+                return first if made is x1 else second if made is x2 else rule
+        return rule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, overload
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from .arguments import Called, Notation
 from .context import in_rule
 from .dtypes import is_number
 from .node import Array, Scalar
-from .op import NO_PARAMS, Rule
-from .quick import binary_method, quick_rules, unary_method
+from .quick import binary_method, record_plain, unary_method
 from .record import record_array, record_scalar
 
 A = TypeVar("A", bound=Array)
@@ -23,16 +22,10 @@ class Primitive(Called):
 
     def __init__(self, forward: Callable[..., Any], *definition: Any, **notation: Any) -> None:
         super().__init__(forward, *definition, **notation)
-        self.quick = self.rules
         self._on_scalar: Callable[..., Any] | None = None
         ours = forward.__module__.startswith("tinygrad_lite.")  # users' results are checked
         if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
             self._on_scalar = (unary_method if self.arity == 1 else binary_method)(self)
-
-    def _state(self, rules: tuple[Rule, ...], *, elementwise: bool) -> Self:
-        super()._state(rules, elementwise=elementwise)
-        self.quick = quick_rules(self)
-        return self
 
     @overload
     def __call__(self, x: A, /, *rest: Any, **params: Any) -> A: ...
@@ -42,7 +35,7 @@ class Primitive(Called):
         if not params and not self.defaults and len(inputs) == self.arity:  # most calls
             for x in inputs:
                 if isinstance(x, Array):
-                    return record_array(self, inputs, NO_PARAMS)
+                    return record_plain(self, inputs)
             method, kind = self._on_scalar, type(inputs[0])
             if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
                 return method(*inputs)
@@ -50,7 +43,7 @@ class Primitive(Called):
         scalar: Scalar | None = None
         for x in inputs:
             if isinstance(x, Array):
-                return record_array(self, inputs, complete)
+                return record_plain(self, inputs, complete)
             if isinstance(x, Scalar):
                 scalar = x
         if scalar is None:

@@ -1,41 +1,65 @@
-"""`record_scalar` and rules written out for Value's operators: the speed of scalar graphs.
+"""`record_scalar` written out for Value's operators, `record_array` for NumPy's arrays.
 
-One object per op, one call. Whatever is not plain (constants, debug mode) goes the general way,
-which is the test of these.
+One object per op, one call: the speed of graphs of scalars, and of arrays that are small. Whatever
+is not plain (constants, debug mode, dtypes that differ) goes the general way, which is the test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from . import floats
 from .backend import on_floats, to_float
 from .context import latest_context
-from .node import Scalar
-from .op import NO_PARAMS, Op, Rule
-from .record import record_scalar
+from .meta import Meta
+from .node import Array, Scalar
+from .op import NO_PARAMS, Op
+from .record import record_array, record_scalar
 
 _new = object.__new__
-
-FIRST, SECOND = "first operand", "second operand"
-
-
-def quick_rules(op: Op) -> tuple[Rule, ...]:
-    """The rules of an op, with FIRST or SECOND for one that returns that input as it is (those of a
-    product), so that the sweep over floats need not call it."""
-    return tuple(
-        _projection(rule) if op.elementwise and op.arity == 2 else rule for rule in op.rules
-    )
+_ndarray = np.ndarray
 
 
-def _projection(rule: Rule) -> Rule:
-    first, second = object(), object()
+def record_plain(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Array:
+    """`record_array` on NumPy arrays of one floating dtype, outside any context."""
+    tensor, dtype, recorded, operands = Array.result, None, False, []
+    for x in inputs:
+        kind = type(x)
+        if kind is tensor:
+            meta = x._meta
+            if meta is None or not meta.constant:
+                recorded = True
+            x = x._data
+            kind = type(x)
+        if kind is _ndarray:
+            if x.dtype is not dtype:
+                if dtype is not None:
+                    return record_array(op, inputs, params)
+                dtype = x.dtype
+        elif kind is not float or not op.elementwise:
+            return record_array(op, inputs, params)
+        operands.append(x)
+    if not recorded or op.keeping is not None or latest_context() is not None:
+        return record_array(op, inputs, params)
     try:
-        made = rule(None, None, first, second)
-    except Exception:  # a number, or it computes something
-        return rule
-    return FIRST if made is first else SECOND if made is second else rule
+        y = op.forward(np, *operands, **params)
+    except Exception:
+        return record_array(op, inputs, params)  # which explains the same error
+    if type(y) is not _ndarray:
+        y = np.asarray(y)
+    if y.dtype is not dtype:
+        return record_array(op, inputs, params)
+    node: Any = _new(tensor)
+    node._data = y
+    node._grad = None
+    node.op = op
+    node.inputs = inputs
+    node.operands = tuple(operands)
+    node._meta = Meta(params=params) if params else None
+    return node  # type: ignore[no-any-return]
 
 
 def unary_method(op: Op) -> Callable[[Any], Any]:

@@ -14,11 +14,12 @@ import numpy as np
 from . import errors, floats
 from .backend import namespace, on_floats, to_array, to_float
 from .context import Context, current_context, latest_context
-from .dtypes import constant, is_mixed, promoted
+from .dtypes import constant, is_mixed, promoted, stays
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import Op
 
+FAULTS = (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError)  # of the library
 _new = object.__new__
 _ndarray = np.ndarray
 
@@ -29,7 +30,8 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     `inputs` holds what the user gave (names are found by it), `operands` what was computed with:
     labels and masks are copied, since their owner may write into them before the sweep.
     """
-    recorded, differ, arrays, operands = False, False, True, []
+    recorded, differ, arrays = False, False, True
+    operands: list[Any] = []
     dtype = None  # of the last array; NumPy has one object for each of its own
     for x in inputs:
         if isinstance(x, Node):
@@ -37,7 +39,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             meta = x._meta
             if meta is None or not meta.constant:
                 recorded = True
-        elif type(x) is _ndarray and x.dtype.kind == "f":
+        elif type(x) is float or (type(x) is _ndarray and x.dtype.kind == "f"):
             a = x
         else:
             a = constant(op, x)
@@ -45,6 +47,9 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
                 a = a.copy()
             elif a is not x:  # a list, now an array
                 inputs = tuple([a if source is x else source for source in inputs])
+            if op.untouched and stays(op, len(operands), a):
+                operands.append(a)
+                continue
         if type(a) is not _ndarray:
             arrays = False
             differ = differ or (type(a) is not float and type(a) is not int)
@@ -53,23 +58,34 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             dtype = known
         operands.append(a)
     mixed = differ and is_mixed(op, operands)
-    given = promoted(op, operands) if mixed and arrays else operands
-    y = compute(op, inputs, given, params, None if not arrays else np)
-    if type(y) is _ndarray and y.dtype is not dtype and not op.plain:
-        y = to_array(y, f"the result of {op.name}")
+    given, xp = promoted(op, operands) if mixed and arrays else operands, np
+    if not arrays:
+        xp, given = library(op, inputs, given)
+    context, rules, kept = latest_context(), False, None
+    if context is not None:
+        context = current_context() or Context()
+        recorded = recorded and context.recording and not op.plain
+        rules = context.rules  # what is recorded is a rule, whose constants keep their origin
+    try:
+        if op.keeping is None or not recorded or rules:
+            y = op.forward(xp, *given, **params)
+        else:
+            y, kept = op.keeping(xp, *given, **params)
+    except FAULTS as error:
+        raise errors.explain(op, inputs, tuple(given), params, error) from None
+    if xp is np:
+        if type(y) is not _ndarray:
+            y = np.asarray(y)
+        if y.dtype is not dtype and not op.plain:
+            y = to_array(y, f"the result of {op.name}")
     node = _new(Array.result)
     node._data = y
     node._grad = None
-    context = latest_context()
-    kept = False  # whether a constant keeps its origin
     if context is None:
-        meta = Meta(params=params) if params else None
+        meta = Meta(params=params, kept=kept) if params or kept is not None else None
     else:
-        context = current_context() or Context()
-        recorded = recorded and context.recording and not op.plain
-        kept = context.rules and not recorded
-        meta = _meta(op, context, inputs, tuple(operands), params, y)
-    if recorded or kept:
+        meta = _meta(op, context, inputs, tuple(operands), params, y, kept)
+    if recorded or rules:
         node.op = op
         node.inputs = inputs
         node.operands = tuple(operands)
@@ -83,27 +99,13 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     return node
 
 
-def compute(
-    op: Op,
-    inputs: tuple[Any, ...],
-    operands: list[Any],
-    params: Mapping[str, Any],
-    xp: Any = None,
-) -> Any:
-    """The raw result, an array of the operands' namespace (`xp` where it is known)."""
-    if xp is None:
-        xp = namespace(*operands)
-        if xp is floats:
-            xp = np
-        if xp is not np:
-            errors.refuse_mixture(op, inputs)
-        elif not op.elementwise:
-            operands = [np.asarray(a) for a in operands]
-    try:
-        y = op.forward(xp, *operands, **params)
-    except (ValueError, TypeError, IndexError, RuntimeError, np.linalg.LinAlgError) as error:
-        raise errors.explain(op, inputs, tuple(operands), params, error) from None
-    return y if xp is not np or type(y) is _ndarray else np.asarray(y)
+def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
+    """The namespace of operands of any kind, and they as its ops take them."""
+    xp = namespace(*operands)
+    if xp is not np and xp is not floats:
+        errors.refuse_mixture(op, inputs)
+        return xp, operands
+    return np, operands if op.elementwise else [np.asarray(a) for a in operands]
 
 
 def record_scalar(
@@ -154,9 +156,10 @@ def _meta(
     operands: tuple[Any, ...],
     params: Mapping[str, Any],
     y: Any,
+    kept: Any = None,
 ) -> Meta | None:
     """What a node made under a context carries; in debug mode, check the result as well."""
     meta = context.meta
-    if params:
-        meta = Meta(scope=meta.scope if meta else (), params=params)
+    if params or kept is not None:
+        meta = Meta(scope=meta.scope if meta else (), params=params, kept=kept)
     return errors.witnessed(op, inputs, operands, y, meta) if context.debug else meta

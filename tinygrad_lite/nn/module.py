@@ -184,9 +184,10 @@ class Part:
         part = self
         while part.above is not None and part.value is not start:
             if not part.hidden:
-                words[:0] = map(str, part.key if isinstance(part.key, tuple) else (part.key,))
+                key = part.key
+                words.append(".".join(map(str, key)) if isinstance(key, tuple) else str(key))
             part = part.above
-        return ".".join(words)
+        return ".".join(reversed(words))
 
     def put(self, value: Any, model: str) -> None:
         """Set the part to another value, in place of this one."""

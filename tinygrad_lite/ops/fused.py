@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
-from ..graph.backend import add_up, anywhere, largest
+from ..graph.backend import add_up, anywhere, is_integral, largest
 from ..graph.op import SUM
 from ..graph.primitive import primitive
 from .constants import entries, one_hot, shape_of
@@ -65,11 +65,59 @@ def _cross_entropy(logits: Any, labels: Any, *, reduction: str) -> Any:
     return _reduced(-total(likelihood, axis=-1), reduction)
 
 
+def _losses(xp: Any, logits: Any, labels: Any, *, reduction: str) -> tuple[Any, Any]:
+    """The loss, and what its gradient is a multiple of: P - Y, or P beside labels that are
+    probabilities."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError('reduction must be "mean", "sum" or "none"')
+    rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels)
+    if reduction == "mean" and not prod(rows):
+        raise ValueError("the mean of no losses is not defined")
+    shifted = logits - largest(xp, logits, -1, keepdims=True)
+    P = xp.exp(shifted)
+    sums = add_up(xp, P, -1, keepdims=True)
+    P = P / sums
+    if labels.shape == logits.shape:
+        labels = xp.astype(labels, logits.dtype, copy=False)
+        log_p = shifted - xp.log(sums)
+        counted = xp.where(labels == 0, xp.zeros_like(log_p), log_p)  # 0 times log 0 is 0
+        losses = -add_up(xp, labels * counted, -1)
+    elif labels.shape != rows or not is_integral(labels):
+        raise ValueError(f"labels must be integers of shape {rows} or of the logits' shape")
+    else:
+        picked, P = _at_labels(xp, shifted, P, labels)
+        losses = xp.log(sums[..., 0]) - picked
+    if reduction == "none":
+        return losses, P
+    return add_up(xp, losses) / (prod(rows) if reduction == "mean" else 1), P
+
+
+def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
+    """The entry of each row that its label names, and P less 1 there."""
+    n = shifted.shape[-1]
+    if xp is np:  # a negative label is a large one without its sign
+        if labels.size and largest(np, labels.view(f"u{labels.itemsize}")) >= n:
+            _refuse_labels(n)
+        places = np.arange(0, n * labels.size, n) + labels.reshape(-1)
+        P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
+        P.reshape(-1)[places] -= 1
+        return shifted.reshape(-1)[places].reshape(labels.shape), P
+    if anywhere((labels < 0) | (labels >= n)):
+        _refuse_labels(n)
+    at = xp.astype(labels, xp.int64, copy=False)[..., None]
+    return xp.take_along_axis(shifted, at, axis=-1)[..., 0], P - one_hot.forward(xp, labels, P)
+
+
+def _refuse_labels(classes: int) -> Never:
+    raise ValueError(f"labels must lie between 0 and {classes - 1}")
+
+
 @primitive(
     "cross_entropy({0}, {1})",
     r"\operatorname{{crossentropy}}({0}, {1})",
     numpy="tg.cross_entropy({0}, {1}, reduction={reduction})",
     expansion=_cross_entropy,
+    keeping=_losses,
     as_given=("labels",),
 )
 def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
@@ -79,35 +127,7 @@ def cross_entropy(xp: Any, logits: Any, labels: Any, *, reduction: str = "mean")
     (then it is -sum(labels * log_softmax(logits))). `reduction` is "mean" over rows, "sum" or
     "none". The gradient for the logits is (P - Y) G, for N rows and their mean (P - Y) G / N.
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError('reduction must be "mean", "sum" or "none"')
-    rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels)
-    if reduction == "mean" and not prod(rows):
-        raise ValueError("the mean of no losses is not defined")
-    shifted = logits - largest(xp, logits, -1, keepdims=True)
-    log_total = xp.log(add_up(xp, xp.exp(shifted), -1))
-    if labels.shape == logits.shape:
-        labels = xp.astype(labels, logits.dtype, copy=False)
-        log_p = shifted - log_total[..., None]
-        counted = xp.where(labels == 0, xp.zeros_like(log_p), log_p)  # 0 times log 0 is 0
-        losses = -add_up(xp, labels * counted, -1)
-    elif labels.shape != rows or not xp.isdtype(labels.dtype, "integral"):
-        raise ValueError(f"labels must be integers of shape {rows} or of the logits' shape")
-    elif anywhere((labels < 0) | (labels >= logits.shape[-1])):
-        raise ValueError(f"labels must lie between 0 and {logits.shape[-1] - 1}")
-    else:
-        losses = log_total - _picked(xp, shifted, labels)
-    if reduction == "none":
-        return losses
-    return add_up(xp, losses) / (prod(rows) if reduction == "mean" else 1)
-
-
-def _picked(xp: Any, rows: Any, labels: Any) -> Any:
-    """The entry of each row that its label names."""
-    if xp is np and labels.ndim == 1:
-        return rows[np.arange(len(labels)), labels]
-    places = xp.astype(labels, xp.int64, copy=False)[..., None]
-    return xp.take_along_axis(rows, places, axis=-1)[..., 0]
+    return _losses(xp, logits, labels, reduction=reduction)[0]
 
 
 def _per_row(G: Any, logits: Any, reduction: str) -> Any:
@@ -119,21 +139,18 @@ def _per_row(G: Any, logits: Any, reduction: str) -> Any:
     )
 
 
-def _logits_pull(xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str) -> Any:
-    scale = _per_row(G, logits, reduction)
-    if xp is np and len(shape_of(labels)) == 1 != logits.ndim:
-        P = softmax.forward(np, logits, axis=-1)  # ours, and nobody else's yet
-        P[np.arange(len(labels)), labels] -= 1
-        return P * scale
-    P = softmax(logits, axis=-1)
+def _logits_pull(
+    xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str, kept: Any = None
+) -> Any:
+    scale, P = _per_row(G, logits, reduction), softmax(logits, axis=-1) if kept is None else kept
     if len(shape_of(labels)) == len(shape_of(logits)):
         return (P * xp.sum(labels, axis=-1, keepdims=True) - labels) * scale
-    return (P - _probabilities(logits, labels)) * scale
+    return (P if kept is not None else P - one_hot(labels, logits)) * scale
 
 
 cross_entropy.pull(
     _logits_pull,
-    lambda xp, G, y, logits, labels, *, reduction: (
+    lambda xp, G, y, logits, labels, *, reduction, kept=None: (
         -log_softmax(logits, axis=-1) * _per_row(G, logits, reduction)
     ),
 )

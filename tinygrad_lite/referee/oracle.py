@@ -26,7 +26,8 @@ SETTLED = 1e-3  # of a slope: one so precise needs no smaller steps
 DIGITS = 1e-9  # how closely differences have to agree with the engine
 FIRST_STEPS = tuple(differences.FIRST_STEP * s for s in (1.0, 0.3, 1e-3, 1e-6))
 SUSPECTS = 40  # entries that are off and surely looked into: whether they are kinks
-WEAK = 0.02  # a bound above this part of the largest entry tells nothing
+OFTEN = 2.0  # seconds between two words on what is being done
+WEAK = 0.05  # a bound above this part of the largest entry tells nothing
 AVERAGED = 30  # roundings that are believed to be independent
 FEWEST = 2  # entries that are judged by differences however long it takes
 
@@ -40,18 +41,18 @@ class Clock:
 
     seconds: float
     start: float = field(default_factory=time.monotonic)
-    said: float = 2.0
+    said: float = 0.0
 
     @property
     def over(self) -> bool:
         return time.monotonic() - self.start > self.seconds
 
     def tell(self, what: str) -> None:
-        """Say what is being done, every two seconds."""
+        """Say what is being done, when nothing was said for a while."""
         passed = time.monotonic() - self.start
-        if passed > self.said:
+        if passed - self.said > OFTEN:
             print(f"check_function: {what} ({passed:.0f} s)", file=sys.stderr, flush=True)
-            self.said = passed + 2.0
+            self.said = passed
 
 
 @dataclass
