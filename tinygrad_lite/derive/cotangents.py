@@ -10,7 +10,7 @@ from .algebra import atom, rebuilt
 from .measure import cost
 from .paper import Paper
 from .printer import symbols_in
-from .read import LONG, Reading
+from .read import Reading
 from .simplify import Simplifier
 from .terms import ATOM, Expr, Symbol, index
 
@@ -70,16 +70,16 @@ class Cotangents:
         e = self.simplifier.best(g.expr)
         g = Paper(e, g.axes)
         known = self.reading.symbols.get(node)
-        if not self.named or (known is None and cost(e) <= LONG):
+        if not self.named or (known is None and cost(e) <= self.reading.graph.long):
             return g
         self.arriving[node] = g
-        closed = Paper(self.shortened(e), g.axes)
+        graph = self.reading.graph
+        closed = g if graph.large else Paper(self.shortened(e), g.axes)
         if cost(closed.expr) <= 1 and node not in self.kept:
             return closed
-        graph = self.reading.graph
         name = known.name if known is not None else graph.invent("t")
         places = tuple(k for k, i in enumerate(g.axes) if i is not None)
-        depth = 2 * len(graph.order) - graph.order.index(node) if known is None else 0
+        depth = 2 * len(graph.order) - graph.place[node] if known is None else 0
         depth = len(graph.order) + known.depth if known is not None else depth
         symbol = Symbol(f"δ_{name}", g.shape, places, depth, source=node, cotangent=True)
         axes = [None if i is None else index(i.size) for i in g.axes]  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ import numpy as np
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
+from ..notation.tree import number
 from .checks import Program
 from .diagonals import with_diagonals
 from .lesson import Lesson, Steps
@@ -232,4 +233,5 @@ def _zero(y: Node, x: Node, names: Mapping[int, str]) -> Answer:
     text = derivative(names.get(id(y), "y"), names.get(id(x), "x"))
     shape = tuple(x.shape)
     code = f"np.zeros({shape})" if shape else "0.0"
-    return Answer(Formula(*text, "0", "0", code, "0", "", shape, True, "", 1), ())
+    zero = number(0)
+    return Answer(Formula(*text, code, "", shape, zero, lambda: zero), ())

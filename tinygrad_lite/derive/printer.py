@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, count
 
-from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
 from ..notation.tree import Size as SizeName
 from ..notation.tree import Tree, along, repeated
-from ..notation.tree import length as symbols
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
 from .records import Formula
-from .terms import Expr, Size, Symbol
+from .terms import Expr, Size, Symbol, table
 
 RESERVED = {"np", "math", "tg", "softmax", "lambda"}
 
@@ -87,33 +85,34 @@ class Printer:
         axes = [i for i in value.axes if i is not None]
         supply = (c for c in letters() if c not in indices)
         given = dict(zip(axes, chain(indices, supply), strict=False))
-        entry = Entries(self.matrices, given).tree(e)
-        index_text, reason = mathematics.text(entry), ""
+        reason = ""
         try:
             t: Tree | None = along(self.matrices.tree(e), axes)
         except NoMatrix as error:
             t, reason = None, str(error)
-        shown = entry if t is None else repeated(t, axes)
+        terms = table()
+
+        def entry() -> Tree:
+            with terms:
+                return Entries(self.matrices, given).tree(e)
+
         return Formula(
             name=names[0],
             name_latex=names[1],
-            text=mathematics.text(shown),
-            latex=mathematics.latex(shown),
-            numpy=self._code(e, value, shape),
-            index=index_text,
+            numpy=self._code(t, value, shape),
             indices="".join(given[i] for i in axes),
             shape=tuple(length(i) for i in value.axes),
-            matrix=t is not None,
+            tree=None if t is None else repeated(t, axes),
+            entry=entry,
             why=reason,
-            length=symbols(shown),
             paper=value,
         )
 
-    def _code(self, e: Expr, value: Paper, shape: Callable[[], str]) -> str:
+    def _code(self, t: Tree | None, value: Paper, shape: Callable[[], str]) -> str:
         try:
-            own = [i for i in value.axes if i is not None]
-            return code(along(self.arrays.tree(e), own), value.axes, shape)
-        except NoCode:
+            t = self.arrays.tree(value.expr) if t is None else t
+            return code(t, value.axes, shape)
+        except (NoCode, NoMatrix):
             return ""
 
 

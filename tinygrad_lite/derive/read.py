@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -25,7 +25,9 @@ from .terms import CALL, Ix, Size, Symbol, index, table
 
 # What the meaning of a user's op may raise on paper: it is opaque then.
 UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError)
-LONG = 24.0  # an unnamed intermediate that costs more gets a name
+_LONG = 24.0
+_LONG_IN_LARGE = 12.0
+_MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
 
 
@@ -43,16 +45,35 @@ class Graph:
     variables: Collection[Node]
     derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
     order: list[Node] = field(init=False)
+    place: dict[Node, int] = field(init=False)
     taken: set[str] = field(init=False)
+    _counts: dict[str, Iterator[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.order = topological_order(self.root)
+        self.place = {node: k for k, node in enumerate(self.order)}
         self.taken = set(self.names.values())
+
+    @property
+    def large(self) -> bool:
+        """Whether there is no time to search for short forms."""
+        return len(self.order) > _MANY
+
+    @property
+    def long(self) -> float:
+        """What an unnamed intermediate may cost without getting a name."""
+        return _LONG_IN_LARGE if self.large else _LONG
+
+    def restart(self) -> None:
+        """Forget the names that were invented."""
+        self.taken = set(self.names.values())
+        self._counts.clear()
 
     def invent(self, letter: str) -> str:
         """A name that is not in use."""
+        numbers = self._counts.setdefault(letter, count(1))
         plain = [letter] if letter.isupper() else []
-        names = chain(plain, (f"{letter}{k}" for k in count(1)))
+        names = chain(plain, (f"{letter}{k}" for k in numbers))
         found = next(name for name in names if name not in self.taken)
         self.taken.add(found)
         return found
@@ -72,7 +93,7 @@ class Reading:
         self._sizes: dict[tuple[int, int], Size] = {}
         self._read()  # the first time to learn which axes are equally long
         self.definitions = Definitions()
-        self.graph.taken = set(self.graph.names.values())
+        self.graph.restart()
         for found in (self.values, self.symbols, self.defined, self.constants, table().facts):
             found.clear()
         self._read()
@@ -183,7 +204,7 @@ class Reading:
             return self._leaf(node, name, letter, 0)
         wanted = node in self.graph.atoms and name is not None
         if not wanted:
-            long = cost(value.expr) > LONG and node is not self.graph.root
+            long = cost(value.expr) > self.graph.long and node is not self.graph.root
             if not long and not (node in self.graph.variables and node is not self.graph.root):
                 return value
             name = self.graph.invent("t")
@@ -195,7 +216,7 @@ class Reading:
         self.defined[symbol] = Paper(value.on(axes), axes)
         own = [i for i in axes if i is not None]
         self.definitions.define(symbol, own, value.on(axes))
-        for k, i in enumerate(own):
+        for k, i in enumerate([] if self.graph.large else own):
             found = self.definitions.everywhere(expand(total([i], value.on(axes))))
             if is_one(found) or is_zero(found):
                 symbol.sums[k] = int(found.head)

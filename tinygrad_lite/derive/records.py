@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from ..notation import mathematics
+from ..notation.tree import Tree
+from ..notation.tree import length as symbols
 from .paper import Paper
 
 
 @dataclass(frozen=True)
 class Formula:
     """One expression in every notation. `name` is what it is the value of (∂E/∂W, δ_v, dE), in
-    Unicode and in LaTeX; `shape` that of its value; `matrix` whether it has a matrix form (else
-    `text` and `latex` are in index notation, and `why` says the reason). `numpy` is code in the
-    user's names, "" where there is none; `index` the entry at `indices`; `length` the number of
-    symbols; `code` the identifier that it is assigned to, where it is one of the definitions;
-    `paper` what it was written from."""
+    Unicode and in LaTeX; `shape` that of its value. `numpy` is code in the user's names, "" where
+    there is none; `indices` those of `index`; `why` says why there is no matrix form; `code` is the
+    identifier that it is assigned to, where it is one of the definitions. `tree` is the matrix
+    form, if any, `entry()` that in index notation: both are written when they are asked for.
+    `paper` is what it is a formula of."""
 
     name: str
     name_latex: str
-    text: str
-    latex: str
     numpy: str
-    index: str
     indices: str
     shape: tuple[int, ...]
-    matrix: bool
-    why: str
-    length: int
+    tree: Tree | None = field(repr=False)
+    entry: Callable[[], Tree] = field(repr=False)
+    why: str = ""
     code: str = ""
     paper: Paper | None = field(default=None, repr=False)
+
+    @property
+    def matrix(self) -> bool:
+        """Whether it has a matrix form; else `text` and `latex` are in index notation."""
+        return self.tree is not None
+
+    @cached_property
+    def _entry(self) -> Tree:
+        return self.entry()
+
+    @cached_property
+    def text(self) -> str:
+        """The expression in Unicode."""
+        return mathematics.text(self.tree or self._entry)
+
+    @cached_property
+    def latex(self) -> str:
+        """The expression in LaTeX."""
+        return mathematics.latex(self.tree or self._entry)
+
+    @cached_property
+    def index(self) -> str:
+        """The entry at `indices`, in index notation."""
+        return mathematics.text(self._entry)
+
+    @property
+    def length(self) -> int:
+        """How many symbols it has."""
+        return symbols(self.tree or self._entry)
 
     def __str__(self) -> str:
         return f"{self.name} = {self.text}"

@@ -16,7 +16,9 @@ from ..backprop.flow import sweep
 from ..backprop.replay import replay
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, topological_order
+from ..notation import tree
 from ..notation.names import latex_name, unicode_name
+from ..notation.tree import Tree
 from .algebra import delta, multiply
 from .checks import SIZES, Checks
 from .constants import Constants
@@ -92,7 +94,13 @@ class Work:
         self.reading = Reading(self.graph)
         self.notes |= self.constants.notes | self.reading.notes
         self.printer = Printer(self.user_symbols)
-        self.simplifier = Simplifier(self.reading.definitions, self.started + self.request.budget)
+        deadline = self.started + self.request.budget
+        self.simplifier = Simplifier(self.reading.definitions, deadline)
+        if self.graph.large:
+            self.simplifier = self.simplifier.plain()
+            self.notes[
+                f"{len(self.graph.order):,} nodes: cotangents are named, not written out"
+            ] = None
 
     def _distinct(self, names: Mapping[int, str]) -> dict[int, str]:
         """Names of which no two are the same."""
@@ -177,6 +185,8 @@ class Work:
 
     def _forms(self, cotangents: Cotangents, g: Paper) -> list[Paper]:
         """Forms to try: written out, with definitions, as it arrived."""
+        if self.graph.large:
+            return [g, g]
         e = cotangents.shortened(g.expr)
         whole = cotangents.whole(e)
         return [Paper(x, g.axes) for x in (e if whole is None else whole, e, g.expr)]
@@ -205,7 +215,8 @@ class Work:
     def _none(self, k: int, g: Paper, out: list[Ix]) -> Answer:
         formula = self._written(k, g, out, self.cotangents).formula
         self.notes[f"{formula.name}: no formula passed the check"] = None
-        return Answer(replace(formula, text="…", latex=r"\ldots", numpy="", index="…"), ())
+        unknown = Tree(tree.NAME, value=tree.Name("…", "..."))
+        return Answer(replace(formula, tree=unknown, entry=lambda: unknown, numpy=""), ())
 
     def _out_axes(self, out: list[Ix]) -> list[Ix | None]:
         if self.scalar:

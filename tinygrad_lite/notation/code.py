@@ -21,6 +21,9 @@ class Piece(NamedTuple):
     axes: tuple[Axis, ...]
 
 
+_NESTED = 50  # terms that are written with signs between them
+
+
 class NoCode(Exception):
     """A tree holds what has no code."""
 
@@ -160,8 +163,11 @@ def _common(pieces: Sequence[Piece], axes: tree.Axes) -> tuple[list[ast.expr], t
 def _sum(t: Tree) -> Piece:
     codes, axes = _common([_floats(x) for x in t.args], t.axes)
     found: ast.expr | None = None
-    for c, x, part in zip(t.value, t.args, codes, strict=True):
-        term = _scaled(abs(c), part, x)
+    scaled = [_scaled(abs(c), part, x) for c, x, part in zip(t.value, t.args, codes, strict=True)]
+    if len(scaled) > _NESTED:  # Python's parser does not nest deeper
+        signed = [x if c > 0 else _negated(x) for c, x in zip(t.value, scaled, strict=True)]
+        return Piece(filled("sum([{inputs}])", *signed), axes)
+    for c, term in zip(t.value, scaled, strict=True):
         if found is None:
             found = term if c > 0 else _negated(term)
         else:
