@@ -105,6 +105,17 @@ def test_the_differential_of_everything():
     assert by_W.differential == "dv = dW x"
 
 
+def test_the_steps_of_a_jacobian():
+    rng = np.random.default_rng(0)
+    W, x = tg.Tensor(rng.normal(size=(5, 4))), rng.normal(size=4)
+    v = W @ x
+    s = tg.sigmoid(v)
+    d = tg.derive(s, W)
+    assert d.differential == "ds = s ⊙ (1 − s) ⊙ dW x"
+    assert "dv = dW x" in d.text
+    assert all(part.held for step in d.steps for part in step.parts)
+
+
 def test_a_result_used_twice_collects_its_parts():
     rng = np.random.default_rng(2)
     x, A = tg.Tensor(rng.normal(size=3)), rng.normal(size=(3, 3))

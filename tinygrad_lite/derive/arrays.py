@@ -90,7 +90,7 @@ class Entries:
             name = Tree(tree.NAME, value=tree.Name(*self.matrices.names(e.head)))
             return Tree(tree.ENTRY, (name,), self._at(e.ix))
         if kind == DELTA:
-            return Tree(tree.ONE_AT, (), self._at(e.ix))
+            return Tree(tree.ONE_AT, (), tuple(sorted(self._at(e.ix), key=str)))
         if kind == CALL:
             return self._call(e)
         if kind == SUM:
@@ -105,7 +105,8 @@ class Entries:
         if kind == ADD:
             pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[0]), p[0].uid))
         else:
-            pairs.sort(key=lambda p: (p[0].kind == SUM, bool(p[0].free), *upstream(p[0])))
+            order = {DELTA: 0, SUM: 2}
+            pairs.sort(key=lambda p: (order.get(p[0].kind, 1), bool(p[0].free), *upstream(p[0])))
         args = tuple(self.tree(x) for x, _ in pairs)
         made = tree.SUM if kind == ADD else tree.PRODUCT
         assert kind in (ADD, MUL)

@@ -196,6 +196,8 @@ def derive(
         )
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
+        if work.simplifier.late:
+            notes[f"the time of {budget:g} s ran out: there may be shorter forms"] = None
     for x in wanted:
         if x not in answers:
             answers[x] = _zero(y, x, known)

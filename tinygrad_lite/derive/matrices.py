@@ -145,7 +145,10 @@ class Matrices:
             op.elementwise,
             op.plain and op.elementwise,
             tuple(f.params.items()),
-            f.layout,
+            tuple(
+                tuple(None if s is None else (slot(k), self.sizes(s)) for k, s in enumerate(layout))
+                for layout in f.layout
+            ),
         )
 
     def _call(self, e: Expr) -> Tree:

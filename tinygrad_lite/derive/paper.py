@@ -215,7 +215,10 @@ def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequenc
         slots = [slot(k) for k in range(x.ndim)]
         bodies.append(x.on(slots))
     places = [fixed(0) if i is None else i for i in axes]
-    layout = tuple(tuple(i is not None for i in x.axes) for x in papers)
+    layout = tuple(
+        tuple(None if i is None or i.size is None else i.size.root() for i in x.axes)
+        for x in papers
+    )
     f = head(op, **params)._replace(layout=layout)
     return Paper(call(f, places, *bodies), axes)
 

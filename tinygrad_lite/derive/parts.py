@@ -8,7 +8,7 @@ from typing import Any
 
 from ..ops.activations import sigmoid
 from ..ops.elementwise import exp
-from .terms import ADD, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
+from .terms import ADD, ATOM, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
 
 Power = tuple[Expr, Number]
 _COMMON = 100  # of larger denominators no common factor is taken out: 1e-5 + v stays
@@ -113,7 +113,7 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
 def _lead(e: Expr) -> Number:
     """The coefficient of the term that comes first: 1, else what lies most downstream."""
     pairs: list[tuple[Number, Expr]] = list(zip(e.head, e.args, strict=True))
-    return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, -t[1].uid))[0]
+    return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, t[1].kind == ATOM, -t[1].uid))[0]
 
 
 def is_mask(e: Expr) -> bool:

@@ -14,7 +14,7 @@ from ..backprop.flow import flow
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node, raw, topological_order
 from ..notation.names import unicode_name
-from .algebra import atom, total
+from .algebra import add, atom, total
 from .fold import Definitions
 from .measure import cost
 from .paper import Paper, Unreadable, broadcast, called, understood
@@ -274,13 +274,29 @@ class Reading:
                 within.add(node)
         put: dict[Node, Paper] = {}
 
-        def step(node: Node, at: int, g: Paper) -> Paper:
+        def step(node: Node, at: int, g: Shares) -> Shares:
             if node not in put:
-                put[node] = arrived(node, g)
-            return self.handed(node, at, put[node])
+                put[node] = arrived(node, g.total())
+            return Shares([self.handed(node, at, put[node])])
 
         order = [node for node in self.graph.order if node in within]
-        return flow(order, {self.graph.root: seed}, step, within=within)
+        found = flow(order, {self.graph.root: Shares([seed])}, step, within=within)
+        return {node: found[node].total() for node in toward if node in found}
+
+
+class Shares:
+    """What has arrived at a node: added up once, since every sum of terms is sorted."""
+
+    def __init__(self, parts: list[Paper]) -> None:
+        self.parts = parts
+
+    def __add__(self, other: Shares) -> Shares:
+        self.parts += other.parts
+        return self
+
+    def total(self) -> Paper:
+        """The sum."""
+        return broadcast(lambda *entries: add([(1, e) for e in entries]), *self.parts)
 
 
 def _what(letter: str, shape: Sequence[int]) -> str:

@@ -170,7 +170,8 @@ class Teacher:
 
     def _full(self, t: Tree, shown: Shown) -> Written:
         """A tree of what is shown, repeated along the axes that it lacks."""
-        return self._writer().full(t, shown.axes if shown.tree is not None else ())
+        axes = shown.axes if shown.tree is not None else ()
+        return self._writer().write(tree.repeated(t, axes))
 
     def _bracketed(self, t: Tree, shown: Shown) -> str:
         found = self._full(t, shown)

@@ -111,13 +111,13 @@ class Symbol:
 
 
 class Head(NamedTuple):
-    """An op with its settings. `layout`: of each array that it takes as a whole, which axes are
-    not of length 1."""
+    """An op with its settings. `layout`: of each array that it takes as a whole, the sizes of the
+    axes (None: of length 1)."""
 
     op: Op
     key: tuple[Any, ...]  # what tells settings apart
     params: Mapping[str, Any]
-    layout: tuple[tuple[bool, ...], ...] = ()
+    layout: tuple[tuple[Size | None, ...], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -118,7 +118,8 @@ class Laboratory:
         if prod(y.shape) != 1:
             return jacobians(y, xs), _ROUNDING
         found = sweep(y, np.ones(y.shape), toward=xs)
-        largest = max(float(np.max(np.abs(g), initial=0.0)) for g in found.values())
+        sizes = (np.abs(g[np.isfinite(g)]) for g in map(np.asarray, found.values()))
+        largest = max(float(np.max(size, initial=0.0)) for size in sizes)
         gradients = [np.asarray(found[x]) if x in found else np.zeros(x.shape) for x in xs]
         return gradients, _ROUNDING * largest
 

@@ -15,6 +15,7 @@ from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.replay import replay
 from ..graph.context import enable_grad
+from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
 from ..notation import tree
 from ..notation.names import latex_name, unicode_name
@@ -255,7 +256,9 @@ class Work:
         """The name of a user's node."""
         twin = self.twin[node]
         symbol = self.reading.symbols.get(twin)
-        return symbol.name if symbol is not None else self.graph.names.get(id(twin), "y")
+        if symbol is not None:
+            return symbol.name
+        return self.graph.names.get(id(twin)) or ("f" if "f" not in self.graph.taken else "out")
 
     def _code(self, twin: Node) -> str:
         symbol = self.reading.symbols.get(twin)
@@ -312,8 +315,8 @@ class Work:
         return Checks(laboratory, self.request.turned and self.scalar)
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
-        axes = self.reading.values[self.twin[node]].axes
-        return [None if i is None else i.size for i in axes]
+        value = self.reading.values.get(self.twin[node])
+        return [None if i is None else i.size for i in value.axes] if value is not None else ()
 
     def checked(self, answers: Sequence[Answer]) -> Checked:
         """What was executed of all formulas."""
@@ -330,6 +333,7 @@ def _chosen(node: Node, names: Mapping[int, str], wanted: Collection[Any]) -> bo
 def _gradient(y: Node, x: Node) -> Node:
     """The gradient as a recorded graph, to be differentiated again."""
     with enable_grad():
-        one = fresh(None, np.ones(y.shape)).detach()  # which is read as the number 1
+        one = fresh(None, np.ones(y.shape))
+        one._meta = Meta(constant=True)
         found = sweep(y, one, record=True, toward=[x]).get(x)
     return found if isinstance(found, Node) else ops.multiply(x, 0.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from . import tree
@@ -31,17 +30,21 @@ class NoCode(Exception):
 def code(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> str:
     """The tree as code for an array with the axes `wanted`, whose shape `shape_code()` is code for;
     `NoCode` if it has none."""
+    return ast.unparse(_filling(t, wanted, shape_code))
+
+
+def _filling(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> ast.expr:
+    """Code for an array with all of the axes `wanted`."""
     found = _piece(t)
     if set(t.axes) >= {i for i in wanted if i is not None}:
-        return ast.unparse(_as(found, wanted))
+        return _as(found, wanted)
     shape = shape_code()
-    if t.kind == tree.NUMBER and t.value == 0:
-        return f"np.zeros({shape})"
+    if t.kind == tree.NUMBER and t.value in (0, 1):
+        return filled(f"np.{'ones' if t.value else 'zeros'}({shape})")
     if not t.axes:
-        return ast.unparse(filled(f"np.full({shape}, {{0}})", found.code))
+        return filled(f"np.full({shape}, {{0}})", found.code)
     axes = tuple(i if i in t.axes else None for i in wanted)
-    spread = filled(f"{{0}} * np.ones({shape})", _as(found, axes, exact=False))
-    return ast.unparse(spread)
+    return filled(f"{{0}} * np.ones({shape})", _as(found, axes, exact=False))
 
 
 def filled(template: str, *holes: ast.expr) -> ast.expr:
@@ -51,12 +54,10 @@ def filled(template: str, *holes: ast.expr) -> ast.expr:
         parsed = _parsed(template.format(*names, inputs=", ".join(names)))
     except (SyntaxError, IndexError, KeyError):
         raise NoCode(template) from None
-    fresh = ast.parse(ast.unparse(parsed), mode="eval").body
-    found: ast.expr = _Fill(dict(zip(names, holes, strict=True))).visit(fresh)
+    found: ast.expr = _Fill(dict(zip(names, holes, strict=True))).visit(parsed)
     return found
 
 
-@lru_cache(maxsize=512)
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
@@ -332,12 +333,9 @@ def _apply(t: Tree) -> Piece:
         return Piece(filled(_with(op), *codes), axes)
     codes = []
     for x, layout in zip(t.args, op.layouts, strict=True):
-        if len(x.axes) < sum(layout):
-            raise NoCode("an op of an array that is repeated")
-        running = iter(x.axes)
-        wanted = tuple(next(running) if runs else None for runs in layout)
-        found = _piece(x)
-        codes.append(_as(found, wanted) if found.axes != wanted else found.code)
+        wanted = tuple(None if axis is None else axis[0] for axis in layout)
+        sizes = "".join("1, " if axis is None else f"{axis[1].code}, " for axis in layout)
+        codes.append(_filling(x, wanted, lambda sizes=sizes: f"({sizes})"))  # type: ignore[misc]
     return Piece(filled(_with(op), *codes), t.axes)
 
 

@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..graph.op import ATOM as OP_ATOM
+from ..graph.op import POWER as OP_POWER
 from . import tree
+from .code import setting
 from .names import latex_name, subscripts, superscript, unicode_name
 from .tree import Applied, Name, Number, Tree, decimal, turned
 
@@ -163,6 +165,8 @@ class Mathematics:
 
     def _one_at(self, t: Tree) -> Written:
         letters = [str(i) for i in t.axes if isinstance(i, (str, int))]
+        if not letters and t.value[1] is not None:  # a unit vector
+            return Written("e" + self.style.subscript(str(t.value[1])), ATOM)
         if not letters:
             return Written(self.style.identity, ATOM)
         return Written(self.style.delta("".join(letters)), ATOM)
@@ -190,17 +194,8 @@ class Mathematics:
         if c == 1:
             return self._at(found, ENTRYWISE)
         one = self.write(tree.number(c))
-        binds = CHAIN if x.kind != tree.PRODUCT or not x.axes else ENTRYWISE
+        binds = ENTRYWISE if x.kind in (tree.PRODUCT, tree.SIGMA) else CHAIN
         return f"{one.body} {self._at(found, binds)}"
-
-    def full(self, x: Tree, axes: tree.Axes) -> Written:
-        """A tree that is repeated along those of `axes` that it lacks, as 𝟏 says."""
-        if x.axes or not axes:
-            return self._repeated(x, axes)
-        ones = " ".join([self.style.ones, self.style.ones + self.style.transpose][: len(axes)])
-        if x.kind == tree.NUMBER and x.value == 1:
-            return Written(ones, CHAIN)
-        return Written(f"{self.at(x, CHAIN)} {ones}", CHAIN)
 
     def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
         """A vector, or a number, as the matrix that repeats it."""
@@ -219,6 +214,8 @@ class Mathematics:
             (vectors if narrow else rest if x.axes and t.axes else numbers).append((x, e))
         ups = [self._powered(x, e) for x, e in numbers if e > 0]
         downs = [self._powered(x, -e) for x, e in numbers if e < 0]
+        if numbers and rest and not vectors and all(e < 0 for _, e in rest):  # c / x
+            return self._entrywise([*numbers, *rest])
         if vectors and not rest:  # a matrix made of vectors only
             found = self._ratio([], [], [self._repeated(x, t.axes) for x, e in vectors], [])
         else:
@@ -369,10 +366,12 @@ class Mathematics:
         function = op.precedence == OP_ATOM
         binds = SUM if function or op.mask else CHAIN
         bodies = [self.at(x, binds) for x in t.args]
-        body = template.format(*bodies, inputs=", ".join(bodies), **dict(op.settings))
+        body = template.format(
+            *bodies, inputs=", ".join(bodies), **{k: setting(v) for k, v in op.settings}
+        )
         if op.mask:
             return Written(self.style.mask.format(body), ATOM)
-        return Written(body, ATOM if function else SUM)
+        return Written(body, ATOM if function else POWER if op.precedence == OP_POWER else SUM)
 
     # --- index notation
 

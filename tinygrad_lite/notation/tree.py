@@ -65,7 +65,8 @@ class Applied:
     elementwise: bool
     mask: bool
     settings: tuple[tuple[str, Any], ...] = ()
-    layouts: tuple[tuple[bool, ...], ...] = ()  # of arrays taken as wholes: which axes run
+    # Of each array that is taken as a whole, what runs over its axes, and how far.
+    layouts: tuple[tuple[tuple[Hashable, Size] | None, ...], ...] = ()
 
 
 @dataclass(frozen=True)
