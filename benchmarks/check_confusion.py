@@ -1,10 +1,12 @@
 """What `tg.check` says of hand-derived gradients that people might have written.
 
-    python -m benchmarks.check_confusion [--misses] [--problem NAME]
+    python -m benchmarks.check_confusion [--misses] [--problem NAME] [--module NAME ...]
 
 Prints the confusion table (expected kind by reported kind), the share of errors detected and of
 right claims called right, how often the reported kind is the one a teacher would name, the time
-per case, and the time of a long derivation. `--misses` prints the reports that differ.
+per case, and the time of a long derivation. `--misses` prints the reports that differ;
+`--module scans architectures sciences` are the derivations that were written before `check` had
+seen them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tinygrad_lite.check import KINDS, Finding, check
@@ -82,11 +85,12 @@ class Tally:
         return self.right - self.table[SAID_RIGHT, SAID_RIGHT]
 
 
-def run(*, show: bool = False, only: str = "") -> Tally:
-    """Check the whole corpus, or the problems whose name contains `only`."""
+def run(*, show: bool = False, only: str = "", modules: Sequence[str] = ()) -> Tally:
+    """Check the whole corpus, or of some modules the problems whose name contains `only`."""
     tally = Tally()
     for problem in problems():
-        if only in problem.__name__:
+        module = problem.__module__.rpartition(".")[2]
+        if only in problem.__name__ and (not modules or module in modules):
             for case in cases(problem):
                 tally.add(case, show=show)
     return tally
@@ -111,8 +115,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--misses", action="store_true", help="print the reports that differ")
     parser.add_argument("--problem", default="", help="only problems whose name contains this")
+    parser.add_argument("--module", nargs="*", default=(), help="only these of check_cases")
     args = parser.parse_args()
-    tally = run(show=args.misses, only=args.problem)
+    tally = run(show=args.misses, only=args.problem, modules=args.module)
     print_table(tally)
     wrong, right = tally.wrong, tally.right
     seconds = sorted(tally.seconds)
@@ -132,7 +137,7 @@ def main() -> None:
         print(f"    {case.name} [{finding.name}]: {expected} was called {reported(finding)}")
     middle, (slowest, name) = seconds[len(seconds) // 2][0], seconds[-1]
     print(f"time per case          {middle * 1e3:.0f} ms median, {slowest * 1e3:.0f} ms ({name})")
-    if not args.problem:
+    if not (args.problem or args.module):
         block = Block(n=32, hidden=64)
         claims = {block.nodes[k]: c for k, c in block.gradients("bndiff").items()}
         start = time.perf_counter()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -116,6 +116,12 @@ LENGTHS = tuple(
     on(s, ord=p, **rest)
     for p in (1, 3, 2.5, 0.5, -1, np.inf, -np.inf, 0)
     for s, rest in [((4,), {}), ((2, 3), {"axis": 1}), ((2, 3), {"axis": 0, "keepdims": True})]
+)
+SPECTRA = (
+    on((5, 2), axes=(0,)),
+    on((2, 3, 2), axes=(1,), inverse=True),
+    on((2, 4, 2), axes=(0, 1)),
+    on((0, 3, 2), axes=(1,)),
 )
 SYSTEMS = (on((3, 3), (3,)), on((3, 3), (3, 2)), on((2, 3, 3), (2, 3, 1)), on((2, 3, 3), (3, 2)))
 ROWS = tuple(
@@ -259,12 +265,20 @@ DOMAINS: dict[str, Domain] = {
     "cross_entropy": domain(ANY, integers(0, 3), cases=ROWS),
     "cumulative_sum": domain(ANY, cases=RUNS),
     "det": domain(regular, cases=SQUARE),
+    "dft": domain(ANY, cases=SPECTRA),
     "diag": domain(ANY, cases=DIAGONAL),
     "diagonal": domain(ANY, cases=DIAGONALS),
     "divide": domain(real(-2, 2, away=(0,), gap=0.3), cases=BINARY),
     "eig_rows": domain(diagonalisable, cases=(*SQUARE, *EMPTY_SQUARE)),
     "eigh_rows": domain(spread_out, cases=(*SQUARE, *EMPTY_SQUARE, on((2, 2), UPLO="U"))),
     "eigvalsh": domain(spread_out, cases=(*SQUARE, *EMPTY_SQUARE, on((2, 2), UPLO="U"))),
+    "digamma": domain(POSITIVE, cases=(*UNARY, on((4,), order=1), on((2, 3), order=2))),
+    "erfc": domain(ANY),
+    "erfcx": domain(ANY),
+    "erfinv": domain(real(-0.9, 0.9)),
+    "gammaln": domain(real(-3, 3, away=(-3, -2, -1, 0), gap=0.3)),
+    "log_ndtr": domain(real(-6, 3)),
+    "xlogy": domain(ANY, POSITIVE, cases=BINARY),
     "elu": domain(KINK, cases=(*UNARY, on((4,), alpha=0.5))),
     "erf": domain(ANY),
     "exp": domain(ANY),
@@ -335,30 +349,6 @@ DOMAINS: dict[str, Domain] = {
     "where": domain(mask, ANY, cases=TERNARY),
 }
 
-# Ops whose rows are vectors known up to their sign (libraries and neighbours differ in it), and the
-# column that does not change with it, if there is one.
-UP_TO_SIGN: dict[str, Callable[[Case], int | None]] = {
-    "eig_rows": lambda case: 0,
-    "eigh_rows": lambda case: 0,
-    "qr_rows": lambda case: None,
-    "svd_rows": lambda case: case.shapes[0][-2],
-}
-
-
-def signs(name: str, case: Case, y: np.ndarray, like: np.ndarray) -> Any:
-    """What brings y, a result of an op, to the signs of another: 1 or -1 for every entry."""
-    if name not in UP_TO_SIGN:
-        return 1.0
-    kept = UP_TO_SIGN[name](case)
-    product = y * like
-    if kept is not None:
-        product[..., kept] = 0
-    found = np.broadcast_to(np.sign(product.sum(-1, keepdims=True)), y.shape).copy()
-    if kept is not None:
-        found[..., kept] = 1
-    return found
-
-
 # Further inputs of ops in the table above: where a rule branches on its data.
 MORE: list[tuple[str, Domain]] = [
     (
@@ -371,6 +361,7 @@ MORE: list[tuple[str, Domain]] = [
     ),
     ("remainder", domain(real(-0.56, -0.54), real(0.21, 0.23), cases=(on((), ()), on((), (4,))))),
     ("pow", domain(real(0.4, 2.5), with_zeros, cases=BINARY)),
+    ("xlogy", domain(with_zeros, POSITIVE, cases=BINARY)),
     ("prod", domain(with_zeros, cases=REDUCED)),
     ("det", domain(singular, cases=SQUARE)),
     ("cross_entropy", domain(ANY, real(0.1, 1), cases=SOFT)),

@@ -7,6 +7,7 @@ Draws stay away from kinks and poles by more than a finite-difference stencil is
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -87,3 +88,29 @@ def mask(rng: np.random.Generator, shape: Shape) -> np.ndarray:
 def integers(low: int, high: int) -> Draw:
     """Integers from `low` up to and without `high`: not differentiated."""
     return lambda rng, shape: rng.integers(low, high, shape, dtype=np.int8)
+
+
+# --- results that are known up to signs
+
+# Ops whose rows are vectors known up to their sign (libraries and neighbours differ in it), and the
+# column that does not change with it, if there is one.
+UP_TO_SIGN: dict[str, Callable[[Any], int | None]] = {
+    "eig_rows": lambda case: 0,
+    "eigh_rows": lambda case: 0,
+    "qr_rows": lambda case: None,
+    "svd_rows": lambda case: case.shapes[0][-2],
+}
+
+
+def signs(name: str, case: Any, y: np.ndarray, like: np.ndarray) -> Any:
+    """What brings y, a result of an op, to the signs of another: 1 or -1 for every entry."""
+    if name not in UP_TO_SIGN:
+        return 1.0
+    kept = UP_TO_SIGN[name](case)
+    product = y * like
+    if kept is not None:
+        product[..., kept] = 0
+    found = np.broadcast_to(np.sign(product.sum(-1, keepdims=True)), y.shape).copy()
+    if kept is not None:
+        found[..., kept] = 1
+    return found

@@ -17,7 +17,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("graph", "differences"),
     ("ops",),
     ("functions", "backprop"),
-    ("notation", "protocols", "linalg"),
+    ("notation", "protocols", "linalg", "special", "fft"),
     ("differentiable",),
     ("tensor",),
     ("value",),

@@ -64,24 +64,20 @@ def test_a_derivation_of_every_line_takes_less_than_a_second():
 
 
 SAYS = {
-    "two_layer_sigmoid_columns: W1's gradient with the updated W2": "W2 - 0.1 dJ/dW2 stands",
     "two_layer_sigmoid_columns: no sigma' at the hidden layer": "σ'(z1)",
     "two_layer_sigmoid_columns: db1 not summed over the observations": "sum over axis 1",
     "two_layer_tanh_rows: no 1/(N K) at all": "30",
-    "square_layers: W2 for W2^T": "W2 is not transposed",
+    "square_layers: W2 for W2^T": "the transpose of W2 is left out",
     "square_layers: the result transposed": "transpose",
     "softmax_cross_entropy_sum: softmax's diagonal only": "diagonal of softmax",
     "layer_norm: gamma left out": "gamma",
     "attention: no 1/sqrt d": "the divisor 2 is left out",
     "rnn: dWh transposed": "transpose",
     "layers_with_binary_cross_entropy: W1 loop overwrites": "adds up (+=)",
-    "layernorm_hand: axis 0": "are over axis 0, not 1",
-    "layernorm_hand: no xhat before the sum": "the factor xhat before the sum",
     "per_sample_loop: first only": "only one of the 3 paths from b",
-    "im2col: flipped kernel": "k is in reverse",
+    "im2col: flipped kernel": "is in reverse",
     "bilinear_gate: g' on A": "itself belongs",
     "kl_distill: times p": "too many",
-    "info_nce_normalised: columns softmax": "softmax over axis 0, not 1",
 }
 
 

@@ -123,6 +123,15 @@ KINKS: dict[str, tuple[Kink, ...]] = {
         kink(0.0, first=0.25, slope=0.25),
         kink(nan, first=nan),
     ),
+    "gammaln": (kink(0.0, first=-inf), kink(-1.0, first=nan), kink(inf, first=inf)),
+    "digamma": (kink(0.0, first=inf),),
+    "erfinv": (kink(1.0, first=inf), kink(-1.0, first=inf), kink(2.0, first=nan)),
+    "log_ndtr": (kink(1000.0, first=0.0), kink(-30.0, first=30.033259667433672)),
+    "xlogy": (
+        kink(0.0, 2.0, first=(np.log(2.0), 0.0)),
+        kink(0.0, 0.0, first=(-inf, 0.0)),
+        kink(1.0, 0.0, first=(-inf, inf)),
+    ),
     "log": (kink(0.0, first=inf), kink(inf, first=0.0)),
     "log10": (kink(0.0, first=inf),),
     "log1p": (kink(-1.0, first=inf),),
@@ -133,7 +142,8 @@ KINKS: dict[str, tuple[Kink, ...]] = {
         kink(2.0, 2.0, first=(0.5, 0.5)),
         kink(-inf, 0.0, first=(0.0, 1.0)),
         kink(1000.0, -1000.0, first=(1.0, 0.0)),
-        kink(inf, 0.0, first=(nan, 0.0)),
+        kink(inf, 0.0, first=(1.0, 0.0)),
+        kink(inf, inf, first=(nan, nan)),
     ),
     "logsumexp": (
         kink([-inf, 0.0], first=[0.0, 1.0]),
@@ -191,11 +201,12 @@ KINKS: dict[str, tuple[Kink, ...]] = {
 }
 
 SMOOTH = {
-    *("add", "asinh", "astype", "atan", "broadcast_to", "concat", "cos", "cosh", "cumulative_sum"),
-    *("diag", "diagonal", "erf", "expm1", "flip", "gelu", "getitem", "identity", "linear"),
-    *("matmul", "mean", "multiply", "negative", "outer", "pad", "permute_dims", "put_at"),
-    *("reshape", "roll", "sin", "sinh", "square", "stack", "subtract", "sum", "take", "tanh"),
-    *("trace", "tril", "triu"),
+    *("add", "asinh", "astype", "atan", "broadcast_to", "concat", "cos", "cosh"),
+    *("cumulative_sum", "dft", "diag", "diagonal", "erf", "erfc", "erfcx", "expm1"),
+    *("flip", "gelu", "getitem", "identity", "linear", "matmul", "mean", "multiply"),
+    *("negative", "outer", "pad", "permute_dims", "put_at", "reshape", "roll", "sin"),
+    *("sinh", "square", "stack", "subtract", "sum", "take", "tanh", "trace", "tril"),
+    "triu",
 }
 LAPACK = {"det", "eigvalsh", "signdet", "svdvals"}  # which has no float16
 CASES = [

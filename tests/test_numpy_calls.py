@@ -17,7 +17,7 @@ from benchmarks.coverage import evaluate, exists, functions, inputs
 from benchmarks.numpy_calls import CALLS, WITHOUT
 
 # A plain array made of a node would lose its gradient, and complex ones have none here.
-REFUSED = {"array", "asarray"} | {n for n in CALLS if n[:4] == "fft." and n[-5:] != "shift"}
+REFUSED = {"array", "asarray"}
 FLAT = [
     pytest.param(call, id=call)
     for name, calls in CALLS.items()

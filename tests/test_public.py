@@ -19,7 +19,7 @@ import tinygrad_lite as tg
 from tinygrad_lite.graph import public
 from tinygrad_lite.ops import registry
 
-ROOMS = ["linalg", "nn", "optim", "plot", "testing"]
+ROOMS = ["fft", "linalg", "nn", "optim", "plot", "special", "testing"]
 BUILTINS = {"abs", "max", "min", "pow", "round", "sum"}
 INTERNAL = {"undefined"}  # what rules are made of, and no user asks for
 

@@ -10,7 +10,8 @@ import zlib
 
 import numpy as np
 import pytest
-from domains import DOMAINS, samples, signs
+from domains import DOMAINS, samples
+from draws import signs
 
 import tinygrad_lite as tg
 from tinygrad_lite.notation.write import write

@@ -1,9 +1,11 @@
 """tinygrad_lite: the autodiff engine that shows its work."""
 
+from . import fft as fft
 from . import linalg as linalg
 from . import nn as nn
 from . import optim as optim
 from . import plot as plot
+from . import special as special
 from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
@@ -34,4 +36,4 @@ from .value import Value as Value
 
 __version__: str
 
-present(__name__, "linalg", "nn", "optim", "plot", "testing")
+present(__name__, "fft", "linalg", "nn", "optim", "plot", "special", "testing")

@@ -17,7 +17,18 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .functions import applied, arrange, entrywise, linalg, moves, products, sequences, statistics
+from .functions import (
+    applied,
+    arrange,
+    entrywise,
+    fourier,
+    linalg,
+    moves,
+    products,
+    sequences,
+    special,
+    statistics,
+)
 from .graph.node import Node
 from .graph.op import Op
 from .ops.constants import Axis
@@ -77,9 +88,13 @@ _STORAGE = "casting copy device dtype initial like mean order out subok where"
 STORAGE = frozenset(_STORAGE.split())
 WAYS = frozenset(["kind", "optimize", "overwrite_input"])  # to one result
 
+_ROOMS = (
+    *(arrange, linalg, products, sequences, statistics),
+    *(entrywise, moves, applied, special),
+)
 COMPOSITES: dict[str, Function] = {
     name: function
-    for module in (arrange, linalg, products, sequences, statistics, entrywise, moves, applied)
+    for module in _ROOMS
     for name, function in vars(module).items()
     if isinstance(function, Op) or getattr(function, "__module__", "") == module.__name__
 }
@@ -171,6 +186,8 @@ def _cast(x: Any, dtype: Any) -> Any:
 
 
 def _ours(full: str, name: str) -> Function:
+    if full.startswith("np.fft") and name in fourier.__all__:
+        return getattr(fourier, name)  # type: ignore[no-any-return]
     name = ALIASES.get(name, name)
     tables = (COMPOSITES, ops.registry)
     found: Function | None = None

@@ -123,7 +123,8 @@ def ties():
     yield "shared", E, {x: np.array([1.0, 0, 1.0])}, "right"
     yield "the first one takes all", E, {x: np.array([2.0, 0, 0])}, "right"
     yield "the last one takes all", E, {x: np.array([0, 0, 2.0])}, "right"
-    yield "both take all", E, {x: np.array([2.0, 0, 2.0])}, "double-count|constant-scale|other"
+    many = "double-count|constant-scale|other|missing-factor"
+    yield "both take all", E, {x: np.array([2.0, 0, 2.0])}, many
     yield "|0|' = 1", E, {a: np.array([1.0, -1.0])}, "right"
     yield "|0|' = -1", E, {a: np.array([-1.0, -1.0])}, "right"
     yield "|0|' = 2", E, {a: np.array([2.0, -1.0])}, "other"

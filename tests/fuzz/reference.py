@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import reference_matrices, reference_moves
-from .reference_matrices import tamed
+from . import reference_moves, reference_parts
 from .reference_moves import Axis, over
+from .reference_parts import tamed
 
 HERE = globals()
 
 
 @cache
 def lookup(name: str) -> Callable[..., Tensor]:
-    here = {**vars(reference_moves), **vars(reference_matrices), **HERE}
+    here = {**vars(reference_moves), **vars(reference_parts), **HERE}
     found = here.get(f"_{name}")
     return found if found is not None else getattr(torch, name)  # type: ignore[no-any-return]
 
@@ -38,6 +38,7 @@ def tensor(x: Any) -> Tensor:
 # --- entry by entry
 
 _acos, _asin, _atan = torch.acos, torch.asin, torch.atan
+_gammaln, _erfcx, _log_ndtr = torch.lgamma, torch.special.erfcx, torch.special.log_ndtr
 
 
 def _identity(x: Tensor) -> Tensor:

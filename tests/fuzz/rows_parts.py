@@ -117,6 +117,17 @@ row("concat", choose=of_one_shape, settings=a_join, weight=2)
 row("stack", choose=of_one_shape, settings=a_new_axis, weight=2)
 
 
+def a_spectrum(chance: Chance, x: Any) -> dict[str, Any] | None:
+    if x.ndim < 2 or x.shape[-1] < 2 or not x.size:
+        return None
+    axes = tuple(chance.r.sample(range(x.ndim - 1), chance.r.randint(1, x.ndim - 1)))
+    return {"axes": axes, "inverse": chance.r.random() < 0.5}
+
+
+DFT = "tg.dft(a[..., :2], axes=axes, inverse=inverse)"
+row("dft", spelled=(DFT,), derived=False, settings=a_spectrum)
+
+
 # --- products
 
 

@@ -1,31 +1,55 @@
 """The mistakes that can be made at one step of the chain rule.
 
 A step is an edge of the graph: the op of `node` hands a contribution to its input `index`, given
-its own cotangent g. A `Fault` is a function from g to what someone who errs there hands on.
+its own cotangent g. Its rule is recorded; a `Fault` is the rule with one slip in it, another value
+in the place of one that it looks at, or another function's derivative.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import product
+from typing import Any
 
 import numpy as np
 
-from ..backprop.chain import applied, is_constant, slope
-from ..graph.node import Node
+from ..backprop.activation import is_activation
+from ..backprop.chain import applied, contribution, is_constant, local, slope
+from ..graph.node import Node, raw
 from ..graph.op import Op
 from ..notation.write import local_text
+from ..ops import registry
 from .kinds import known
+from .rules import Rule
+from .slips import (
+    FAR,
+    FARTHEST,
+    FIRST,
+    FOLKLORE,
+    LIKELY,
+    NEAR,
+    ODD,
+    OTHER,
+    POINT,
+    Slip,
+    slips,
+    turned,
+)
 from .tape import Tape, Vector, op_name, op_of
 
 Handed = Callable[[Vector], Vector]
-Row = tuple[str, float, Handed, str]  # the fields of a `Fault`, the last left out
 
 ARITHMETIC = ("multiply", "divide", "pow", "square", "sqrt")  # what is no function with a name
-NUDGE = 1e-6  # how far operands are moved to see whether a slope moves with them
-LEFT_OUT = "the upstream gradient, with respect to $y, is left out"
+MOVES = {"getitem", "put_at", "pad", "roll", "concat"}  # what only moves entries
+SMALL = 64  # entries up to which a Jacobian's diagonal is computed
+LEFT_OUT = "the upstream gradient, with respect to {y}, is left out"
+
+# Functions whose derivatives are mistaken for one another's.
+CONFUSED = (
+    *("sigmoid", "tanh", "relu", "softplus", "leaky_relu", "elu", "silu", "gelu"),
+    *("sin", "cos", "exp", "log"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +57,9 @@ class Fault:
     """One mistake: its kind, how far-fetched it is (0 = the first to think of), what it hands on
     given the step's cotangent, and the words for it.
 
-    In `text` $x, $y and $other stand for the step's input, its result and the other operand, $x0
-    for the first input of x, $up for the cotangent of y, $local for the local derivative, and
-    $named for `named`, which is something else in the graph.
+    In `text` {x} and {y} stand for the step's input and its result, {local} for the local
+    derivative, {named} for `named`, which is something else in the graph; {a}, {b} and {self} for
+    the operands and the whole of the operation `at`, of a rule or (None) of the graph.
     """
 
     kind: str
@@ -43,37 +67,44 @@ class Fault:
     apply: Handed
     text: str
     named: str = ""
+    at: tuple[Rule | None, Any] = (None, None)
 
     def __post_init__(self) -> None:
         known(self.kind)
 
     def words(self, tape: Tape, node: Node, index: int) -> str:
         """What is to be said, with the step's own names."""
-        values = {"x": node.inputs[index], "y": node, "other": node.inputs[index - 1]}
-
-        def said(match: re.Match[str]) -> str:
-            what, at = match.groups()
-            if what == "named":
-                return self.named
-            if what == "up":
-                return tape.cotangent_name(node)
-            if what != "local":
-                return tape.label_of(values[what].inputs[int(at)] if at else values[what])
-            if len(node.inputs) == 1:
-                return prime(op_of(node), tape.label_of(node.inputs[0]))
-            return local_text(node, index, tape.names)
-
-        return re.sub(r"\$([a-z]+)(\d?)", said, self.text)
+        return self.text.format_map(_Words(self, tape, node, index))
 
 
-def times(factor: Any) -> Handed:
-    """g -> g * factor."""
-    return lambda g: g * factor
+class _Words(dict[str, str]):
+    """The fields of a fault's text, written when they are asked for."""
+
+    def __init__(self, fault: Fault, tape: Tape, node: Node, index: int) -> None:
+        super().__init__(named=fault.named)
+        self.fault, self.tape, self.node, self.index = fault, tape, node, index
+
+    def __missing__(self, key: str) -> str:
+        tape, node = self.tape, self.node
+        if key in ("a", "b", "self"):
+            rule, m = self.fault.at
+            part = m if key == "self" else m.inputs[key == "b"]
+            if rule is not None and isinstance(part, Node):
+                return rule.written(part, tape.label, tape.cotangent_name(node))
+            return tape.label_of(part)
+        if key == "local":
+            return _derivative(tape, node, self.index)
+        return tape.label_of(node if key == "y" else node.inputs[self.index])
 
 
-def beside(v: Vector, left: bool) -> Handed:
-    """g -> v g or g v, matrix products."""
-    return (lambda g: v @ g) if left else (lambda g: g @ v)
+def _derivative(tape: Tape, node: Node, index: int) -> str:
+    """A local derivative as people write it: σ'(z1), or the expression of its rule."""
+    op = op_of(node)
+    if not op.elementwise:
+        return f"the derivative of {tape.label(node)}"
+    if len(node.inputs) == 1:
+        return prime(op, tape.label_of(node.inputs[0]))
+    return local_text(node, index, tape.names)
 
 
 def prime(op: Op, argument: str) -> str:
@@ -88,17 +119,7 @@ def bends(op: Op) -> bool:
     return varies and op.name not in ARITHMETIC
 
 
-def is_mask(node: Node, index: int) -> bool:
-    """Whether a step lets entries through or not: its slope, between 0 and 1, does not move with
-    the operands, as that of relu, a clip and a maximum does not."""
-    d, fixed = slope(node, index), op_of(node).untouched
-    if not (np.all(d >= 0) and np.all(d <= 1)):
-        return False
-    moved = [a if i in fixed else a + NUDGE * (1 + np.abs(a)) for i, a in enumerate(node.operands)]
-    return bool(np.all(pulled(node, index, np.ones(node.shape), moved) == d))
-
-
-def pulled(node: Node, index: int, g: Vector, operands: Sequence[Any] = ()) -> Vector:
+def pulled(node: Node, index: int, g: Vector, operands: Any = ()) -> Vector:
     """What the op hands on before the sum over broadcast axes, at other operands if given."""
     op = op_of(node)
     y = np.asarray(op.forward(np, *operands, **node.params)) if operands else node.data
@@ -106,79 +127,231 @@ def pulled(node: Node, index: int, g: Vector, operands: Sequence[Any] = ()) -> V
     return np.broadcast_to(c, node.shape) if op.elementwise else c
 
 
-def with_other(node: Node, index: int, g: Vector, factor: Vector) -> Vector:
-    """What a product hands to an input, before that sum, when its other factor is `factor`."""
-    pair = (factor, node.operands[1]) if index == 1 else (node.operands[0], factor)
-    return applied(op_of(node), index, np, g, node.data, pair, node.params)
+def chooses(x: Any) -> bool:
+    """Whether a factor says which entries count: nothing flows through what it is computed of."""
+    chosen = isinstance(x, Node) and x.op is not None and x.constant
+    return chosen and bool(np.all((x.data >= 0) & (x.data <= 1)))
 
 
-def put(node: Node, g: Vector) -> Vector:
-    """Zeros with g at the index that a node picks; of several at one entry the last."""
-    out = np.zeros(np.shape(node.operands[0]))
-    out[node.params["index"]] = g
-    return out
+def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """Every fault of one edge."""
+    rule, op = tape.rule(node, index), op_of(node)
+    if rule is None:
+        return
+    one, other = len(node.operands) == 1, node.operands[index - 1]
+    lonely = len(node.operands) == 2 and not isinstance(node.inputs[index - 1], Node)
+    lonely = lonely and np.ndim(other) == 0
+    if lonely and op.name in ("multiply", "divide"):
+        return  # a constant that is lost or doubled is a scalar factor
+    mask = bends(op) and any(chooses(x) for m in rule.made_by("multiply") for x in m.inputs)
+    gate = op.name == "multiply" and node.shape and np.array_equal(other, node.operands[index] > 0)
+    unit = mask or gate or is_activation(op, node.params)
+    function = bool(unit or (one and bends(op)))
+    yield from _dropped(node, index, rule, bool(unit), function)
+    yield from _slipped(rule, function)
+    for place in rule.places:
+        source = node if place is None else node.inputs[place]
+        for kind, cost, v, text, named in _misread(tape, source, function, mask):
+            if v.shape == np.shape(raw(source)):
+                handed = looking(node, index, place, v)
+                yield Fault(kind, cost, handed, text, named, (None, source))
+    if op.elementwise and not is_constant(op, index) and (one or (mask and lonely)):
+        yield from _functions(node, index, mask or is_activation(op, node.params))
+    for kind, wrong, text in FOLKLORE.get(op.name, ()):
+        yield Fault(kind, FIRST, _remembered(wrong, node), text)
 
 
-class Misread(NamedTuple):
-    """A wrong value for a quantity, and what that is called."""
-
-    kind: str
-    value: Vector
-    text: str
-    named: str = ""
+def _remembered(wrong: Callable[..., Vector], node: Node) -> Handed:
+    return lambda g: wrong(np, g, node.data, *node.operands, **node.params)
 
 
-def misread(tape: Tape, x: Any, q: str) -> Iterator[Misread]:
-    """Wrong values for a quantity, q in the texts, of its own shape: a term or factor forgotten."""
-    for found in _misread(tape, x, q):
-        if np.shape(found.value) == x.shape:
-            yield found
+def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:
+    """The rule not applied, applied to nothing, twice, or its result or cotangent transposed."""
+    op, ones = op_of(node), np.ones(node.shape)
+    if rule.order:
+        yield Fault("missing-factor", ODD, lambda g: rule.run(np.ones_like(g)), LEFT_OUT)
+    if not op.elementwise:
+        yield from _whole_arrays(node, index, rule)
+    if is_constant(op, index) if op.elementwise else _scales(rule.run(ones)):
+        return  # no derivative, or the same number everywhere: a scalar factor
+    kind, lost = "missing-factor", "this factor is missing"
+    alike = len(node.inputs) == 1 and np.shape(node.operands[0]) == node.shape
+    if function or (alike and not op.elementwise):
+        kind = "missing-activation-derivative"
+        lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
+    far = LIKELY if op.name in ("square", "pow") else NEAR if op.name == "multiply" else FIRST
+    if not _moves(rule):
+        yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
+    if op.elementwise:
+        d = slope(node, index)
+        text = "the factor {local} is there twice"
+        yield Fault("extra-factor", LIKELY, lambda g: rule.run(g * d), text)
+        if np.all((d == 0) | (d == 1)):
+            text = "the gradient goes to the entries that were not chosen"
+            yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
 
 
-def _misread(tape: Tape, x: Any, q: str) -> Iterator[Misread]:
-    operands = x.operands if isinstance(x, Node) else ()
-    name, values = op_name(x), [np.asarray(a, dtype=np.float64) for a in operands]
-    lost = [f"{q}1 is left out of {q}", f"{q}0 is left out of {q}"]
-    if name in ("add", "subtract"):
-        a, b = values[0], values[1] if name == "add" else -values[1]
-        yield Misread("missing-term", a, lost[0])
-        yield Misread("missing-term", b, lost[1])
-        yield Misread("sign", a - b, f"the sign in {q} is flipped")
-    elif name in ("multiply", "matmul"):
-        for value, text in zip(values, lost, strict=True):
-            yield Misread("missing-factor", value, text)
-        if name == "matmul":
-            A, B = values
-            for i, (C, D) in enumerate(((A.T, B), (A, B.T))):
-                if C.shape == A.shape and D.shape == B.shape and values[i].ndim == 2:
-                    yield Misread("transpose", C @ D, f"{q}{i} is transposed in {q}")
-    elif len(values) == 1 and op_of(x).elementwise:
-        text = f"{q}0 stands where {q} belongs"
-        yield Misread("activation-derivative-at-wrong-point", values[0], text)
-        if not is_constant(op_of(x), 0):
-            derived = prime(op_of(x), tape.label_of(x.inputs[0]))
-            text = f"$named stands where {q} itself belongs"
-            yield Misread("extra-factor", slope(x, 0), text, derived)
+def _moves(rule: Rule) -> bool:
+    return {op_name(m) for m in rule.order} <= MOVES
 
 
-def swapped(
-    tape: Tape, x: Any, belongs: Any, product: Callable[[Vector, Vector], Vector]
-) -> Iterator[Fault]:
-    """A factor misread, another named array in its place, or the factor shifted by one."""
+def _scales(ones: Vector) -> bool:
+    return bool(ones.size and np.ptp(ones) == 0 and ones.flat[0] != 0)
 
-    def put(kind: str, cost: float, v: Vector, text: str, named: str = "") -> Fault:
-        return Fault(kind, cost, lambda g: product(g, v), text, named)
 
-    for kind, v, text, named in misread(tape, x, "$other"):
-        yield put(kind, 0.2, v, text, named)
-    for named, v in tape.named_arrays(np.shape(belongs)):
-        if v is not belongs:
-            kind = tape.kind_of_swap(v, belongs)
-            yield put(kind, 0.4, v, "$named stands where $other belongs", named)
-    for axis, n in enumerate(np.shape(belongs)):
-        text = f"$other is shifted by one along axis {axis}"
+def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
+    """Transposes; the Jacobian's diagonal alone; entries handed to a neighbour."""
+    x = node.operands[index]
+    if np.ndim(x) > 1 and not _moves(rule):
+        text = "the gradient with respect to {x} is transposed at this step"
+        yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
+        text = "the upstream gradient is transposed at this step"
+        yield Fault("transpose", LIKELY, lambda g: rule.run(turned(g)), text)
+    if np.shape(x) == node.shape and 1 < node.data.size <= SMALL:
+        units = np.eye(node.data.size).reshape(-1, *node.shape)
+        diagonal = np.reshape([np.sum(rule.run(e) * e) for e in units], node.shape)
+        if np.any(diagonal != 1):
+            text = f"only the diagonal of {op_name(node)}'s derivative is used"
+            yield Fault("missing-term", FIRST, lambda g: g * diagonal, text)
+    axes = range(max(np.ndim(x), np.ndim(node.data))) if rule.has(*MOVES) else ()
+    for axis, by in product(axes, (1, -1)):
+        text = f"the index is off by one along axis {axis}"
+        after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
+        before = lambda g, by=by, axis=axis: rule.run(np.roll(g, by, axis))  # noqa: E731
+        yield from (Fault("off-by-index", FIRST, moved, text) for moved in (after, before))
+
+
+def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
+    """The rows of the table at every operation of the rule, and at all of one sort at once."""
+    alike: dict[tuple[str, str], list[tuple[str, Node, Slip]]] = {}
+    for m in rule.order:
+        for slip in slips(m):
+            about = None if slip.of is None else m.inputs[slip.of]
+            if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
+                continue  # without what comes from above there is nothing
+            kind, inner = slip.kind, function and m not in rule.carries
+            if inner and (kind in ("missing-factor", "other") or chooses(m)):
+                kind = OTHER
+            elif kind == "missing-factor" and (chooses(about) or (function and m is rule.root)):
+                kind = "missing-activation-derivative"
+            far = slip.rank + (NEAR if m is not rule.root else 0)
+            yield Fault(kind, far, _slip(rule, {m}, slip), slip.text, at=(rule, m))
+            alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
+    for group in alike.values():
+        kind, m, slip = group[0]
+        if len(group) > 1:
+            text = f"{slip.text}, and so at every such place"
+            handed = _slip(rule, {m for _, m, _ in group}, slip)
+            yield Fault(kind, slip.rank + NEAR, handed, text, at=(rule, m))
+    for m in rule.made_by("multiply"):
+        if m.inputs[0] is m.inputs[1] and m not in rule.carries:
+            handed = _slip(rule, {m}, Slip(OTHER, LIKELY, lambda a, b: a, ""))
+            yield Fault(OTHER, LIKELY, handed, "{self} is not squared", at=(rule, m))
+
+
+def _slip(rule: Rule, at: set[Node], slip: Slip) -> Handed:
+    return lambda g: rule.run(g, at, slip.how)
+
+
+def looking(node: Node, index: int, place: int | None, value: Vector) -> Handed:
+    """A step's rule with another value in a place that it looks at."""
+    operands, y = list(node.operands), node.data
+    if place is None:
+        y = value
+    else:
+        operands[place] = value
+    return lambda g: applied(op_of(node), index, np, g, y, operands, node.params)
+
+
+def _misread(
+    tape: Tape, source: Any, function: bool, mask: bool
+) -> Iterator[tuple[str, float, Vector, str, str]]:
+    """The values that may be taken for another: computed with a slip, of the same shape and with a
+    name, a neighbour's."""
+    right = np.asarray(raw(source), dtype=np.float64)
+    op = source.op if isinstance(source, Node) else None
+    if op is not None:
+        for slip in slips(source):
+            v = computed(slip.how, source.operands)
+            if v is not None:
+                yield POINT if mask else slip.kind, ODD, v, slip.text, ""
+        if len(source.operands) == 1:
+            inner = np.asarray(source.operands[0], dtype=np.float64)
+            text = "{a} stands where {self} belongs"
+            yield POINT if op.elementwise else "other", ODD, inner, text, ""
+            if op.elementwise and not is_constant(op, 0):
+                named = prime(op, tape.label_of(source.inputs[0]))
+                text = "{named} stands where {self} itself belongs"
+                yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, named
+    for other, v in tape.named_arrays(right.shape):
+        if v is not raw(source):
+            kind = POINT if function else tape.kind_of_swap(v, raw(source))
+            yield kind, FARTHEST, v, "{named} stands where {self} belongs", other
+    for axis, n in enumerate(right.shape):
         for by in (1, -1) if n > 1 else ():
-            yield put("off-by-index", 0.2, np.roll(belongs, by, axis), text)
+            text = f"{{self}} is shifted by one along axis {axis}"
+            yield "off-by-index", ODD, np.roll(right, by, axis), text, ""
         if n > 2:  # of two entries the reverse is a shift
-            text = f"$other is in reverse along axis {axis}"
-            yield put("wrong-order", 0.25, np.flip(belongs, axis), text)
+            text = f"{{self}} is in reverse along axis {axis}"
+            yield "wrong-order", FAR, np.flip(right, axis), text, ""
+
+
+def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
+    """What is computed of some operands; None where it cannot be."""
+    try:
+        return np.asarray(how(*operands))
+    except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
+        return None
+
+
+def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
+    """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
+    Operands beside x are as recorded."""
+    op, a, y = op_of(node), node.inputs[index].data, node.data
+
+    def operands(x: Vector) -> list[Vector]:
+        return [x if i == index else v for i, v in enumerate(node.operands)]
+
+    def derivative(y: Vector, x: Vector) -> Vector:
+        return local(op, index, np, y, operands(x), node.params)
+
+    at_output = derivative(op.forward(np, *operands(y), **node.params), y)
+    instead = "stands where {local} belongs"
+    rows = [
+        (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
+        (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
+        (OTHER, LIKELY, y, f"{{y}} itself {instead}"),
+        (OTHER, ODD, a, f"{{x}} {instead}"),
+    ]
+    for other in (registry[name] for name in CONFUSED if name != op.name):
+        points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]
+        if activation:
+            points += [(FARTHEST, a, a), (FARTHEST, other.forward(np, y, **other.defaults), y)]
+        for far, of, x in points:
+            factor = local(other, 0, np, of, (x,), other.defaults)
+            if np.any(factor != 1):  # else it is as good as left out, which is simpler
+                rows.append((OTHER, far, factor, f"the derivative of {other.name} {instead}"))
+    for kind, cost, factor, text in rows:
+        yield Fault(kind, cost, _times(factor), text)
+
+
+def _times(factor: Vector) -> Handed:
+    return lambda g: g * factor
+
+
+def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """A number on what a step hands on: the path cut or its sign flipped, a constant lost."""
+    rule = tape.rule(node, index)
+    options = [
+        (0.0, FIRST, "missing-term", "every path through steps such as {y} is left out"),
+        (-1.0, LIKELY, "sign", "every path through steps such as {y} has the wrong sign"),
+    ]
+    for c, _, counts in rule.constants if rule else ():
+        kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
+        options.append((1 / c, FIRST, kind, "the number in {local} is left out"))
+    for k, cost, kind, text in options:
+        yield Fault(kind, cost, _part(node, index, k), text)
+
+
+def _part(node: Node, index: int, k: float) -> Handed:
+    return lambda g: k * contribution(node, index, g)

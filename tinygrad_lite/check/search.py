@@ -9,10 +9,9 @@ agree are carried down in full and compared entry by entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,18 +19,18 @@ from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.node import Node
-from .array_faults import array_faults
 from .claims import Claim
-from .elementwise_faults import elementwise_faults
-from .faults import Fault
+from .faults import Fault, faults
 from .kinds import RARITY, known
 from .shadows import Shadow, shadows
 from .tape import Site, Tape, Vector, carried, op_of
 
-LARGE = 1_000  # nodes above which functions written out in several steps are not looked for
+LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 BUDGET = 100_000  # steps that a report may spend on several mistakes at once: about a second
+COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
+MOST = 60  # guesses of one sort that are verified in full, the simplest first
 
 
 class Catalogue:
@@ -56,8 +55,7 @@ class Catalogue:
     def __call__(self, node: Node, index: int) -> list[Fault]:
         key = (id(node), index)
         if key not in self._known:
-            make = elementwise_faults if op_of(node).elementwise else array_faults
-            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
+            self._known[key] = list(faults(self.tape, node, index)) if node.data.size else []
         return self._known[key]
 
 
@@ -82,30 +80,19 @@ class Explanation:
         return self.cost + RARITY[self.kind]
 
 
-class Guess(NamedTuple):
-    """A fault at the step from `node` to `x`, its input number `which`: what it adds there, and the
-    projection of the gradient that it would give."""
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """A mistake that adds `delta` to the cotangent of `x`; `step` is the node where it is said to
+    be made, None for no step in particular."""
 
-    node: Node
-    which: int
-    x: Node
-    fault: Fault
-    delta: Vector
-    projected: float
-
-    def words(self, tape: Tape) -> str:
-        """What is to be said."""
-        return self.fault.words(tape, self.node, self.which)
-
-
-class Changed(NamedTuple):
-    """A node whose gradient has been changed as a whole."""
-
-    node: Node
     kind: str
     cost: float
-    text: str
-    value: Vector
+    words: Callable[[], str]
+    step: Node | None
+    x: Node
+    delta: Vector
+    projected: float
+    made: tuple[Node, int, Fault] | None = None  # the fault of a step that it is, if it is one
 
 
 class Search:
@@ -128,6 +115,7 @@ class Search:
         self.value = claim.value if value is None else value
         self.blocked = {n: v for n, v in blocked.items() if n is not claim.node}
         self.region = tape.above(self.target, self.blocked)
+        self.large = len(self.region) > LARGE
         self.inside = set(self.region)
         self.g = self.swept(contribution)
         self.expected = self.g[self.target]
@@ -136,6 +124,8 @@ class Search:
         self.tolerance = 10 * claim.tolerance + self.grain
         if self.value.shape == self.expected.shape and self.matches(self.expected):
             self.tolerance = 10 * claim.tolerance + grain * size
+        worst = COARSEST * float(np.max(size, initial=0.0))  # beside a far larger truth
+        self.tolerance = np.minimum(self.tolerance, worst)
         if unit is not None:  # the numbers were typed with few digits
             self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
@@ -153,14 +143,14 @@ class Search:
         return flow(self.region, seeds, step, within=self.inside, fixed=self.blocked)
 
     @cached_property
+    def open(self) -> list[Node]:
+        """The nodes of the region whose cotangent a mistake can change."""
+        return [x for x in self.region if x not in self.blocked and x is not self.tape.root]
+
+    @cached_property
     def edges(self) -> list[tuple[Node, int, Node]]:
         """(consumer, index, input) for every step of the region, consumers first."""
-        return [
-            (n, i, x)
-            for x in self.region
-            if x not in self.blocked and x is not self.tape.root
-            for n, i in self.tape.consumers[x]
-        ]
+        return [(n, i, x) for x in self.open for n, i in self.tape.consumers[x]]
 
     @cached_property
     def parts(self) -> dict[tuple[Node, int], Vector]:
@@ -191,10 +181,11 @@ class Search:
         return abs(projected - self.goal) <= self.slack + 1e-7 * size
 
     def explained(
-        self, kind: str, cost: float, text: str, step: Node, sites: Iterable[Site] = ()
+        self, kind: str, cost: float, text: str, step: Node | None, sites: Iterable[Site] = ()
     ) -> Explanation:
         """One mistake, at a step of the graph."""
-        return Explanation(kind, ONE + cost, text, self.tape.step(step), sites)
+        where = self.tape.step(step) if step is not None else ""
+        return Explanation(kind, ONE + cost, text, where, sites)
 
     def matches(self, predicted: Vector) -> bool:
         """Whether a mistake's gradient is the claim, entry by entry."""
@@ -205,12 +196,36 @@ class Search:
             tolerance = self.grain + 10 * float(np.max(self.claim.tolerance, initial=0.0))
         return bool((np.abs(predicted - self.value) <= tolerance).all())
 
+    def explains(self, predicted: Vector) -> bool:
+        """Whether it is the claim, and not the right gradient as well."""
+        return self.matches(predicted) and not (
+            predicted.shape == self.expected.shape
+            and bool((np.abs(predicted - self.expected) <= self.claim.tolerance).all())
+        )
+
+    def verified(self, guesses: Iterable[Guess]) -> Iterator[Explanation]:
+        """Those of some guesses that explain the claim."""
+        agreeing = [guess for guess in guesses if self.agrees(guess.projected)]
+        agreeing.sort(key=lambda guess: guess.cost)
+        for guess in agreeing[:MOST]:
+            sites = [(guess.x, guess.delta)]
+            if self.explains(self.carry(sites)):
+                yield self.explained(guess.kind, guess.cost, guess.words(), guess.step, sites)
+
+    def guess(
+        self, x: Node, value: Vector, kind: str, cost: float, text: str, step: Node | None = None
+    ) -> Guess:
+        """The guess that a node's cotangent is `value` instead."""
+        delta = value - self.g[x]
+        projected = self.base + self.project(x, delta)
+        return Guess(kind, cost, lambda: text, x if step is None else step, x, delta, projected)
+
     def apply(self, node: Node, index: int, fault: Fault, g: Vector) -> Vector | None:
         """What a fault hands on, in whatever shape; None where it cannot be computed."""
         try:
             with np.errstate(all="ignore"):
                 c = np.asarray(fault.apply(g))
-        except (ValueError, IndexError, np.linalg.LinAlgError):
+        except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
             return None
         x, op = node.inputs[index], op_of(node)
         if c.shape == x.shape:
@@ -225,27 +240,24 @@ class Search:
     ) -> Iterator[Guess]:
         """Those of some faults that can be made at a step, given the step's cotangent and what it
         rightly hands on."""
-        x = n.inputs[i]
+        x, tape = n.inputs[i], self.tape
         for fault in faults:
             c = self.apply(n, i, fault, g)
             if c is not None and c.shape == x.shape and np.isfinite(c).all():
                 delta = c - right
-                yield Guess(n, i, x, fault, delta, self.base + self.project(x, delta))
+                words = lambda fault=fault: fault.words(tape, n, i)  # noqa: E731
+                projected = self.base + self.project(x, delta)
+                yield Guess(fault.kind, fault.cost, words, n, x, delta, projected, (n, i, fault))
 
     @cached_property
     def singles(self) -> list[Guess]:
-        """Every applicable fault at every step."""
-        return [
+        """Every applicable fault at every step, those of functions written out included."""
+        found = [
             guess
             for n, i, _ in self.edges
             for guess in self.guesses(n, i, self.catalogue(n, i), self.g[n], self.parts[n, i])
         ]
-
-    @cached_property
-    def written_out(self) -> list[Guess]:
-        """The same for functions that the user wrote out in several steps."""
-        found: list[Guess] = []
-        for n, x, y in self.catalogue.shadows if len(self.region) <= LARGE else ():
+        for n, x, y in () if self.large else self.catalogue.shadows:
             if {x, y} <= self.inside and x not in self.blocked:
                 g = self.g[y]
                 found += self.guesses(n, 0, self.catalogue(n, 0), g, contribution(n, 0, g))

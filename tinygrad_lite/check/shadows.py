@@ -14,12 +14,16 @@ import numpy as np
 from ..backprop.activation import is_activation
 from ..graph.node import Node
 from ..graph.op import Op
-from ..ops import registry
+from ..ops import registry, special
 from .faults import bends
 from .tape import Tape, Vector, op_name, op_of
 
 LONGEST = 10  # steps of one written-out function
-ACTIVATIONS = [op for op in registry.values() if is_activation(op, op.defaults)]
+ACTIVATIONS = [
+    op
+    for op in registry.values()
+    if op.__module__ != special.__name__ and is_activation(op, op.defaults)  # it imports SciPy
+]
 
 
 class Shadow(NamedTuple):

@@ -15,6 +15,7 @@ from ..graph.names import name_all
 from ..graph.node import Array, Node, topological_order
 from ..graph.op import Op
 from ..notation.write import write
+from .rules import Rule, rule_of
 
 Vector = Any  # a float64 NumPy array
 Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
@@ -44,6 +45,7 @@ class Tape:
                 for x, a in zip(old.inputs, new.inputs, strict=True):
                     if not isinstance(x, Node) and id(x) in known:
                         self.names[id(a)] = known[id(x)]
+        self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._labels: dict[Node, str] = {}
         self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
@@ -95,8 +97,16 @@ class Tape:
 
     def cotangent_name(self, node: Node) -> str:
         """How the gradient with respect to a node is written: dE/dz."""
-        root, name = (self.names.get(id(n)) for n in (self.root, node))
-        return "G" if name is None else f"d{root or 'E'}/d{name}"
+        return self.cotangent_of(node) if self.is_named(node) else "G"
+
+    def cotangent_of(self, node: Node) -> str:
+        """The same, for a node without a name too: dE/d(x + y)."""
+        root, name = self.names.get(id(self.root)) or "E", self.label(node)
+        return f"d{root}/d{name if self.is_named(node) else f'({name})'}"
+
+    def is_named(self, node: Node) -> bool:
+        """Whether the user has a name for a node."""
+        return id(node) in self.names
 
     def named_arrays(self, shape: tuple[int, ...]) -> list[tuple[str, Vector]]:
         """The data of everything that the user has named and that has this shape."""
@@ -151,6 +161,12 @@ class Tape:
         name = self.names.get(id(node))
         right = self._written(node)
         return right if name is None else f"{name} = {right}"
+
+    def rule(self, node: Node, index: int) -> Rule | None:
+        """The recorded rule of a step."""
+        if (node, index) not in self._rules:
+            self._rules[node, index] = rule_of(node, index)
+        return self._rules[node, index]
 
 
 def carried(

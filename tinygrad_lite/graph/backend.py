@@ -211,6 +211,20 @@ def extreme(x: Array) -> bool:
     return not bool(xp.all((xp.abs(x) > low) & (xp.abs(x) < high)))
 
 
+def special(xp: Namespace, name: str, x: Array, before: tuple[Any, ...] = ()) -> Array:
+    """A function of scipy.special (its settings `before` x): the library's own, else SciPy's."""
+    if hasattr(xp, name) and not before:  # the polygamma of PyTorch has 10 digits
+        return getattr(xp, name)(x)
+    try:
+        from scipy import special as functions
+    except ImportError:
+        raise TypeError(
+            f"{name} is computed by SciPy: pip install 'tinygrad_lite[special]'"
+        ) from None
+    result = getattr(functions, name)(*before, np.asarray(x))
+    return float(result) if xp is floats else xp.asarray(result, dtype=x.dtype)
+
+
 def broadcast_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of `full` along which an array of `shape` was broadcast to it."""
     extra = len(full) - len(shape)

@@ -10,6 +10,7 @@ from .constants import *
 from .decompositions import *
 from .elementwise import *
 from .elementwise import pow as pow
+from .fourier import *
 from .fused import *
 from .index import plain_ops as plain_ops
 from .index import registry as registry
@@ -19,5 +20,6 @@ from .reduce import max as max
 from .reduce import min as min
 from .reduce import sum as sum
 from .shape import *
+from .special import *
 
 present(__name__)

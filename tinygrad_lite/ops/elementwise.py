@@ -14,6 +14,7 @@ from typing import Any
 from ..graph import backend, floats
 from ..graph.op import FORWARD, POWER, PRODUCT, SUM, UNARY
 from ..graph.primitive import elementwise
+from .activations import sigmoid
 from .comparison import logical_and, logical_or
 
 __all__ = [
@@ -223,13 +224,13 @@ log10.local(lambda xp, y, x: 1 / (x * _ln(10)))
     meaning=lambda xp, x1, x2: xp.log(xp.exp(x1) + xp.exp(x2)),
 )
 def logaddexp(xp: Any, x1: Any, x2: Any) -> Any:
-    """log(exp(x1) + exp(x2)), without overflow. dy/dx1 = exp(x1 - y), dy/dx2 = exp(x2 - y); NaN
-    for an infinite x that y equals."""
+    """log(exp(x1) + exp(x2)), without overflow. dy/dx1 = sigmoid(x1 - x2), of which exp(x1 - y)
+    would lose digits to the size of y, dy/dx2 = sigmoid(x2 - x1); NaN for two equal infinities."""
     apart = xp.where(x1 == x2, 0.0, xp.abs(x1 - x2))  # 0 for two equal infinities
     return xp.maximum(x1, x2) + xp.log1p(xp.exp(-apart))
 
 
-logaddexp.local(lambda xp, y, x1, x2: xp.exp(x1 - y), lambda xp, y, x1, x2: xp.exp(x2 - y))
+logaddexp.local(lambda xp, y, x1, x2: sigmoid(x1 - x2), lambda xp, y, x1, x2: sigmoid(x2 - x1))
 
 
 # --- trigonometric and hyperbolic functions (radians)

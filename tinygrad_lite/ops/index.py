@@ -10,15 +10,22 @@ from . import (
     constants,
     decompositions,
     elementwise,
+    fourier,
     fused,
     linalg,
     reduce,
     shape,
+    special,
+)
+
+_MODULES = (
+    *(elementwise, activations, special, choice),
+    *(reduce, shape, linalg, decompositions, fourier, fused),
 )
 
 registry: dict[str, Primitive] = {
     op.name: op
-    for module in (elementwise, activations, choice, reduce, shape, linalg, decompositions, fused)
+    for module in _MODULES
     for op in vars(module).values()
     if isinstance(op, Primitive) and op.__module__ == module.__name__
 }

@@ -1,4 +1,4 @@
-"""What the fuzzer's rows of decompositions compute, in terms of PyTorch."""
+"""What the fuzzer's rows of decompositions, digamma and dft compute, in terms of PyTorch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,21 @@ def tamed(A: Tensor, shift: Any) -> Tensor:
 
 def symmetric(A: Tensor, shift: Any) -> Tensor:
     return torch.tanh(A) + torch.tanh(A).mT + torch.tensor(shift)
+
+
+def _digamma(x: Tensor) -> Tensor:
+    """By its recurrence and Stirling's series: the derivative of PyTorch's has 10 digits."""
+    z = x + 10
+    series = [1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760]
+    far = sum(c / z ** (2 * k + 2) for k, c in enumerate(series))
+    return torch.log(z) - 0.5 / z - far - sum(1 / (x + k) for k in range(10))
+
+
+def _dft(x: Tensor, axes: tuple[int, ...], inverse: bool) -> Tensor:
+    z = torch.complex(x[..., 0], x[..., 1])
+    if inverse:
+        return torch.view_as_real(torch.fft.ifftn(z, dim=axes, norm="forward"))
+    return torch.view_as_real(torch.fft.fftn(z, dim=axes))
 
 
 def _eigvalsh(A: Tensor, shift: Any) -> Tensor:

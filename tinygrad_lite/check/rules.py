@@ -1,0 +1,143 @@
+"""The rule of one step as a small graph, which can be run with one place of it changed.
+
+Its leaves are the step's cotangent G, its result and its inputs; what lies between them and what
+the input is handed are the operations at which a slip of the pen can happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backprop.tangents import recorded_step
+from ..graph.node import Node, raw
+from ..notation.write import write
+
+Vector = Any  # a float64 NumPy array
+How = Callable[..., Vector]  # what is computed of an operation's operands in its place
+DEPTH = 12  # no rule nests deeper
+
+
+class Constant(NamedTuple):
+    """A constant factor of a rule, what it is called, and whether it counts entries."""
+
+    value: float
+    words: str
+    counts: bool
+
+
+class Rule:
+    """`node`'s rule for its input `index`, recorded: `order` lists its operations, inputs first."""
+
+    def __init__(self, node: Node, index: int, G: Node, root: Node) -> None:
+        self.node, self.index, self.G, self.root = node, index, G, root
+        self.order = _operations(root, {G, node, *node.parents()})
+        self.carries = {G}  # what depends on the cotangent
+        for m in self.order:
+            if any(x in self.carries for x in m.parents()):
+                self.carries.add(m)
+
+    def made_by(self, *names: str) -> Iterator[Node]:
+        """Its operations of some sorts."""
+        return (m for m in self.order if m.op is not None and m.op.name in names)
+
+    def has(self, *names: str) -> bool:
+        """Whether there is an operation of one of some sorts."""
+        return next(self.made_by(*names), None) is not None
+
+    @cached_property
+    def places(self) -> list[int | None]:
+        """What it looks at: the step's result (None), and inputs by their number, arrays that are
+        constants among them."""
+        node, used = self.node, {x for m in self.order for x in m.parents()}
+        found: list[int | None] = [None] if node in used else []
+        for j, x in enumerate(node.inputs):
+            fixed = node.op is not None and j in node.op.untouched
+            if x in used if isinstance(x, Node) else np.ndim(x) and not fixed:
+                found.append(j)
+        return found
+
+    def run(
+        self,
+        g: Vector,
+        at: Collection[Node] = (),
+        how: How | None = None,
+        swapped: Mapping[Node, Vector] | None = None,
+        adjust: Callable[[Node, Vector], Vector] | None = None,
+    ) -> Vector:
+        """The rule with some operations done as `how`, and other values for some leaves.
+        `adjust(m, value)` may change every value before others use it."""
+        values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
+        for m in self.order:
+            here = m in at
+            if here or any(x in values for x in m.parents()):
+                pairs = zip(m.inputs, m.operands, strict=True)
+                operands = [values.get(x, a) if isinstance(x, Node) else a for x, a in pairs]
+                values[m] = np.asarray(how(*operands)) if here and how else done(m, *operands)
+                if adjust is not None:
+                    values[m] = adjust(m, values[m])
+        return values.get(self.root, self.root.data)
+
+    @cached_property
+    def constants(self) -> list[Constant]:
+        """The constant factors, each with what it is called and whether it counts entries."""
+        found = []
+        for m in self.made_by("multiply", "divide"):
+            for k, x in enumerate(m.inputs):
+                value = float(raw(x)) if is_number(x) else 1.0
+                if value in (0.0, 1.0) or not np.isfinite(value):
+                    continue
+                below = k == 1 and m.op is not None and m.op.name == "divide"
+                c = 1 / value if below else value
+                if self._is_factor(m, k, c):
+                    whole = abs(c) < 1 and abs(1 / c - round(1 / c)) < 1e-9
+                    words = f"the divisor {1 / c:g}" if whole else f"the factor {c:g}"
+                    found.append(Constant(c, words, isinstance(x, Node)))
+        return found
+
+    def _is_factor(self, m: Node, k: int, c: float) -> bool:
+        """Whether the rule without a constant c, operand k of an operation, is 1/c of itself."""
+        without = lambda *a: done(m, *(1.0 if j == k else v for j, v in enumerate(a)))  # noqa: E731
+        ones = np.ones(self.node.shape)
+        return np.allclose(self.run(ones, {m}, without) * c, self.run(ones), rtol=1e-9, atol=0)
+
+    def written(self, m: Node, label: Callable[[Node], str], cotangent: str) -> str:
+        """An operation or a leaf of it as text; `label` tells what the graph's nodes are called."""
+        names: dict[int, Any] = {id(x): label(x) for x in (self.node, *self.node.parents())}
+        names[id(self.G)] = cotangent
+        return str(names[id(m)]) if id(m) in names else write(m, names, depth=DEPTH)
+
+
+def rule_of(node: Node, index: int) -> Rule | None:
+    """The rule of a step; None for one that cannot be recorded."""
+    recorded = recorded_step(node, index)
+    return Rule(node, index, *recorded) if recorded else None
+
+
+def done(m: Node, *operands: Vector, **settings: Any) -> Vector:
+    """What the op of a node computes of other operands, with some settings changed."""
+    assert m.op is not None
+    return m.op.forward(np, *operands, **{**m.params, **settings})
+
+
+def is_number(x: Any) -> bool:
+    """Whether an operand is a constant number: one as typed, or a size."""
+    return np.ndim(raw(x)) == 0 and (not isinstance(x, Node) or (x.op is not None and x.op.plain))
+
+
+def _operations(root: Node, leaves: Collection[Node]) -> list[Node]:
+    found: dict[Node, None] = {}
+    stack: list[tuple[Node, Iterator[Node]]] = [(root, iter(root.parents()))]
+    while stack and root not in leaves:
+        m, inputs = stack[-1]
+        x = next(inputs, None)
+        if x is None:
+            stack.pop()
+            if m.op is not None:
+                found[m] = None
+        elif x not in found and x not in leaves:
+            stack.append((x, iter(x.parents())))
+    return list(found)
