@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,25 +15,25 @@ from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
 from ..notation.tree import number
 from .checks import Program
-from .lines import Lines
+from .diagonals import with_diagonals
+from .lesson import Lesson, Steps
 from .printer import derivative
 from .read import SUMS, SYMMETRIC
-from .records import Checked, Formula, Line
+from .records import Checked, Formula
+from .steps import Rewrite, unchanged
 from .verify import environment, run
 from .work import Answer, Request, Work
 
-T = TypeVar("T")
 Layout = Literal["denominator", "numerator"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
     """The derivatives of `y` by `variables`, each a `Formula` in `formulas`.
 
     `where` has the named cotangents (and invented names) that the formulas use, in the order in
-    which they can be computed; `adjoints` the cotangent of every named node in terms of those of
-    the nodes that use it; `lines` the steps, from y down; `facts` what was used about the data;
-    `checked` what was executed; `notes` what is to be said beside.
+    which they can be computed; `facts` what was used about the data; `checked` what was executed;
+    `notes` what is to be said beside.
     """
 
     y: Node
@@ -44,6 +44,7 @@ class Derivation:
     checked: Checked = Checked(0, 0)  # noqa: RUF009
     notes: tuple[str, ...] = ()
     _work: Work | None = field(default=None, repr=False)
+    _rewrite: Rewrite = field(default=unchanged, repr=False)
 
     def __getitem__(self, x: Node) -> Formula:
         """The formula of the derivative by one variable."""
@@ -69,6 +70,39 @@ class Derivation:
     def index(self) -> str:
         """The formulas in index notation, a line each."""
         return "\n".join(f"{_subscripted(f)} = {f.index}" for f in (*self.formulas, *self.where))
+
+    @property
+    def text(self) -> str:
+        """The derivation as a teacher writes it, step by step, in Unicode."""
+        return self._lesson.text()
+
+    @property
+    def latex_text(self) -> str:
+        """The same in LaTeX."""
+        return self._lesson.latex()
+
+    @property
+    def differential(self) -> str:
+        """How y moves with the variables, as in dE = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ : dW."""
+        return self._lesson.differential()
+
+    @property
+    def steps(self) -> Steps:
+        """The named steps, from y down; `steps(values=True)` is their text with numbers."""
+        return Steps(self._lesson)
+
+    def diagonals(self) -> Derivation:
+        """The same with entrywise factors as diagonal matrices: (S − S²) v for s ⊙ (1 − s) ⊙ v."""
+        if self._work is None:
+            return self
+        formulas, where, rewrite = with_diagonals(self._work, self.formulas, self.where)
+        return replace(self, formulas=formulas, where=where, _rewrite=rewrite)
+
+    @cached_property
+    def _lesson(self) -> Lesson:
+        said = [f"uses {fact}: holds for this data" for fact in self.facts]
+        told = self.formulas, self.where, self.numpy, [*said, *self.notes], self.checked
+        return Lesson(self._work, *told, self._rewrite)
 
     def evaluate(self) -> Any:
         """What the NumPy code gives at the recorded data: an array, or one per variable."""
@@ -102,45 +136,20 @@ class Derivation:
 
     @cached_property
     def adjoints(self) -> Mapping[Node, Formula]:
-        """The cotangent of every named node in terms of those of the nodes that use it."""
-        return self._of_lines(Lines.adjoints, {})
-
-    @cached_property
-    def lines(self) -> tuple[Line, ...]:
-        """The steps, from y down to the leaves."""
-        return self._of_lines(Lines.lines, ())
-
-    def _of_lines(self, get: Callable[[Lines], T], nothing: T) -> T:
-        if self._work is None:
-            return nothing
-        with self._work.table:
-            return get(Lines(self._work))
+        """The cotangent of every named step in terms of those of the steps that use it."""
+        return self._lesson.adjoints() if self._work is not None else {}
 
     def __str__(self) -> str:
         lines = [f"{f}   {f.shape or ''}".rstrip() for f in self.formulas]
-        lines += [f"    {line}" for line in self._jacobian()]
         lines += [f"    where {w}" for w in self.where]
         if not all(f.matrix for f in self.formulas):
             lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
         lines += [f"    uses {fact}: holds for this data" for fact in self.facts]
         lines += [f"    {self.checked}"] if self.checked.sizes else []
         lines += [f"    {note}" for note in self.notes]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._lesson.explanations()])
 
-    def _jacobian(self) -> list[str]:
-        """A Jacobian entry by entry, how much of it is 0, and why nobody needs to build it."""
-        work = self._work
-        if work is None or work.scalar or work.request.order != 1 or not self.formulas[0].numpy:
-            return []
-        f, y, x = self.formulas[0], self.y, work.request.variables[0]
-        value = np.asarray(Program(f, self.where, work.printer)(work.checks.trials[0].values))
-        places = [
-            f"[{', '.join(letters)}]" if letters else ""
-            for letters in (f.indices[: len(y.shape)], f.indices[len(y.shape) :])
-        ]
-        entry = f"∂{work.called(y)}{places[0]}/∂{work.called(x)}{places[1]} = {f.index}"
-        zeros = f"{np.count_nonzero(value == 0)} of {value.size} entries are 0"
-        return [entry, f"{zeros}; the chain rule never builds it: {work.pulled()}"]
+    __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"
@@ -166,6 +175,7 @@ def derive(
     layout: Layout = "denominator",
     facts: Collection[str] = (),
     budget: float = 5.0,
+    names: Mapping[str, Any] | None = None,
 ) -> Derivation:
     """The derivative of y by each variable as a formula: see `Derivation`.
 
@@ -173,8 +183,9 @@ def derive(
     `tg.derive(E, x, x)` a Hessian. Named nodes are names in formulas; those in `inline` are written
     out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
     the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
-    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. Every
-    formula is executed before it is shown, see `checked`.
+    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
+    has arrays and nodes by name where the caller's variables are not at hand. Every formula is
+    executed before it is shown, see `checked`.
     """
     _refuse(y, variables)
     reached = set(topological_order(y))
@@ -182,7 +193,10 @@ def derive(
     wanted = variables[:1] if order == 2 else variables
     live = tuple(x for x in wanted if x in reached and not x.constant)
     constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
-    names = name_all([*reached, *constants, *variables])
+    known = name_all([*reached, *constants, *variables])
+    for name, value in (names or {}).items():
+        if isinstance(value, (Node, np.ndarray)):
+            known.setdefault(id(value), name)
     notes: dict[str, None] = {}
     answers: dict[Node, Answer] = {}
     work = None
@@ -192,10 +206,10 @@ def derive(
                 y,
                 live,
                 order,
-                names,
+                known,
                 arrays(),
                 keep,
-                _declared(facts, names.values()),
+                _declared(facts, known.values()),
                 inline,
                 layout == "numerator",
                 budget,
@@ -207,7 +221,7 @@ def derive(
             notes[f"the time of {budget:g} s ran out: there may be shorter forms"] = None
     for x in wanted:
         if x not in answers:
-            answers[x] = _zero(y, x, names)
+            answers[x] = _zero(y, x, known)
             notes[errors.why_unreached(y, x)] = None
     checked = work.checked([*answers.values()]) if work else Checked(0, 0)
     where = {w.code: w for a in answers.values() for w in a.where}

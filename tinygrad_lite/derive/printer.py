@@ -105,6 +105,7 @@ class Printer:
             tree=None if t is None else repeated(t, axes),
             entry=entry,
             why=reason,
+            paper=value,
         )
 
     def _code(self, t: Tree | None, value: Paper, shape: Callable[[], str]) -> str:

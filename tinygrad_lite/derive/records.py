@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..graph.node import Node
 from ..notation import mathematics
 from ..notation.tree import Tree
 from ..notation.tree import length as symbols
+from .paper import Paper
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Formula:
     Unicode and in LaTeX; `shape` that of its value. `numpy` is code in the user's names, "" where
     there is none; `indices` those of `index`; `why` says why there is no matrix form; `code` is the
     identifier that it is assigned to, where it is one of the definitions. `tree` is the matrix
-    form, if any, `entry()` that in index notation: both are written when they are asked for."""
+    form, if any, `entry()` that in index notation: both are written when they are asked for.
+    `paper` is what it is a formula of."""
 
     name: str
     name_latex: str
@@ -29,6 +30,7 @@ class Formula:
     entry: Callable[[], Tree] = field(repr=False)
     why: str = ""
     code: str = ""
+    paper: Paper | None = field(default=None, repr=False)
 
     @property
     def matrix(self) -> bool:
@@ -64,29 +66,6 @@ class Formula:
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.name_latex} = {self.latex}$"
-
-
-@dataclass(frozen=True)
-class Share:
-    """What a step hands to one of its inputs `x`, a named node: `pulled` in terms of the step's own
-    cotangent (part of that of x), `differential` the part of dy that is linear in dx."""
-
-    x: Node
-    name: str
-    pulled: Formula
-    differential: Formula
-
-
-@dataclass(frozen=True)
-class Line:
-    """One named node y: its definition in named nodes, its cotangent `adjoint` in terms of the
-    cotangents of those that use it (None for the result itself), and what it hands on."""
-
-    node: Node
-    name: str
-    definition: Formula
-    adjoint: Formula | None
-    shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True)

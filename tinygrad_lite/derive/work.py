@@ -20,7 +20,7 @@ from ..graph.node import Node, fresh, topological_order
 from ..notation import tree
 from ..notation.names import latex_name, unicode_name
 from ..notation.tree import Tree
-from .algebra import atom, delta, multiply
+from .algebra import delta, multiply
 from .checks import SIZES, Checks
 from .constants import Constants
 from .cotangents import Cotangents
@@ -319,18 +319,6 @@ class Work:
     def _sizes(self, node: Node) -> Sequence[Size | None]:
         value = self.reading.values.get(self.twin[node])
         return [None if i is None else i.size for i in value.axes] if value is not None else ()
-
-    def pulled(self) -> Formula:
-        """What the first variable is handed, given the cotangent of the result: no Jacobian."""
-        axes = self.reading.values[self.graph.root].axes
-        own = [i for i in axes if i is not None]
-        name = self.called(self.request.y)
-        places = tuple(k for k, i in enumerate(axes) if i is not None)
-        symbol = Symbol(f"δ_{name}", self.request.y.shape, places, 10**9, cotangent=True)
-        with self.table:
-            swept = Cotangents(self.reading, self.simplifier, named=False)
-            found = swept.toward(Paper(atom(symbol, own), axes), self.xs[:1])[self.xs[0]]
-            return self.formula(f"δ_{self.called(self.request.variables[0])}", found)
 
     def checked(self, answers: Sequence[Answer]) -> Checked:
         """What was executed of all formulas."""

@@ -121,6 +121,6 @@ class Notation(TypedDict, total=False):
     numpy: str
     precedence: int
     expansion: Callable[..., Any]
-    meaning: Callable[..., Any] | str
     keeping: Callable[..., tuple[Any, Any]]
+    meaning: Callable[..., Any] | str
     as_given: Sequence[str]

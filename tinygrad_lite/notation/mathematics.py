@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Style:
     ones: str
     minus: str
     identity: str
-    delta: str
+    delta: Callable[[str], str]
     sigma: str
     trace: str
     diagonal: str
@@ -64,7 +64,7 @@ UNICODE = Style(
     ones="𝟏",
     minus="−",
     identity="I",
-    delta="δ",
+    delta=lambda letters: "δ" + subscripts(letters),
     sigma="Σ",
     trace="tr",
     diagonal="Diag",
@@ -86,7 +86,7 @@ LATEX = Style(
     ones=r"\mathbf{1}",
     minus="-",
     identity="I",
-    delta=r"\delta",
+    delta=lambda letters: rf"\delta_{{{letters}}}",
     sigma=r"\sum",
     trace=r"\operatorname{tr}",
     diagonal=r"\operatorname{Diag}",
@@ -94,6 +94,12 @@ LATEX = Style(
     softmax=r"\operatorname{softmax}",
     mask=r"\mathbf{{1}}[{0}]",
     latex=True,
+)
+
+BRACKETS = replace(  # as code has it: W[j,k]
+    UNICODE,
+    subscript=lambda letters: f"[{','.join(letters)}]",
+    delta=lambda letters: f"[{'='.join(letters)}]",
 )
 
 
@@ -147,6 +153,8 @@ class Mathematics:
         name: Name = t.value
         fixed = [str(p) for p in name.places if isinstance(p, int)]
         body = self.style.name(name.text)
+        if fixed and self.style.latex:
+            body = f"{{{body}}}"
         return Written(body + self.style.subscript(",".join(fixed)) if fixed else body, ATOM)
 
     def _size(self, t: Tree) -> Written:
@@ -161,7 +169,7 @@ class Mathematics:
             return Written("e" + self.style.subscript(str(t.value[1])), ATOM)
         if not letters:
             return Written(self.style.identity, ATOM)
-        return Written(self.style.delta + self.style.subscript("".join(letters)), ATOM)
+        return Written(self.style.delta("".join(letters)), ATOM)
 
     # --- sums and products
 
@@ -377,6 +385,8 @@ class Mathematics:
         letters = [str(i) for i in t.axes]
         joined = ("," if any(len(i) > 1 for i in letters) else "").join(letters)
         body = self.write(x).body if x.kind == tree.NAME else f"[{self.write(x).body}]"
+        if self.style.latex:
+            body = f"{{{body}}}"  # a name may have a subscript of its own
         return Written(body + (self.style.subscript(joined) if joined else ""), ATOM)
 
 
