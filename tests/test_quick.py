@@ -51,6 +51,19 @@ def test_a_node_of_arrays_is_recorded_as_in_general(name, way):
             np.testing.assert_array_equal(a, b)
 
 
+def test_an_op_of_arrays_gets_a_number_as_an_array():
+    @tg.primitive("scaled({0}, {1})")
+    def scaled(xp, x, c):
+        return x * c.sum()
+
+    scaled.pull(lambda xp, G, y, x, c: G * c, lambda xp, G, y, x, c: xp.sum(G * x))
+    x = tg.Tensor([1.0, 2.0])
+    y = scaled(x, 3.0)
+    y.backward(np.ones(2))
+    np.testing.assert_array_equal(y.data, [3.0, 6.0])
+    np.testing.assert_array_equal(x.grad, [3.0, 3.0])
+
+
 def test_contexts_reach_what_is_written_out():
     x = tg.Tensor([1.0, 2.0])
     with tg.no_grad():
