@@ -26,7 +26,7 @@ def array_method(op: Op) -> Callable[..., Any]:
     """`op` of one or two inputs, an array's node among them: 1.6 x as fast for small arrays."""
     if op.keeping is not None or op.arity not in (1, 2):
         return lambda *inputs: record_array(op, inputs, NO_PARAMS)
-    forward, elementwise = op.forward, op.elementwise
+    forward = op.forward
 
     def unary(x: Array) -> Any:
         a, meta, kind = x._data, x._meta, Array.result
@@ -57,7 +57,7 @@ def array_method(op: Op) -> Callable[..., Any]:
         if (
             recorded
             and type(a) is _ndarray
-            and ((type(b) is _ndarray and b.dtype is a.dtype) or (type(b) is float and elementwise))
+            and (type(b) is float or (type(b) is _ndarray and b.dtype is a.dtype))
             and latest_context() is None
         ):
             try:
