@@ -20,7 +20,7 @@ from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename
 from .measure import cost
-from .parts import Power, factors, head, is_mask
+from .parts import Power, factors, head, is_mask, is_one, terms
 from .terms import (
     ADD,
     ATOM,
@@ -209,8 +209,14 @@ def in_sum(e: Expr) -> tuple[bool, int, float]:
 def upstream(e: Expr) -> Key:
     """Factors in the order of the chain rule: what lies downstream first, differences before what
     they are made of."""
-    atoms = sum(x.kind != NUM for x in e.args) if e.kind == ADD else 0
-    return (-e.rank, 3 if is_mask(e) else 0 if atoms > 1 else 1 if not atoms else 2, e.uid)
+    if is_mask(e):
+        place = 3
+    elif e.kind != ADD:
+        place = 1
+    else:  # (s − y) s (1 − s)
+        place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
+        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
+    return (-e.rank, place, e.uid)
 
 
 def _widest(trees: Iterable[Tree]) -> Axes:
