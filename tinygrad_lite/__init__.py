@@ -15,6 +15,7 @@ from .derive import derive as derive
 from .draw import draw as draw
 from .draw import play as play
 from .functions import *
+from .functions.standard import *
 from .graph.context import debug as debug
 from .graph.context import enable_grad as enable_grad
 from .graph.context import no_grad as no_grad

@@ -15,7 +15,7 @@ from ..graph.node import Node
 from .kinds import KINDS, known
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
-NAMED = 4  # mistakes that the summary names
+NAMED, OTHERS = 4, 2  # mistakes that the summary names, and other kinds that a line does
 
 Line = tuple[str, str]  # what a line starts with, and the text beside it
 
@@ -221,8 +221,9 @@ def _right(f: Finding) -> Iterator[str]:
 
 def _wrong(f: Finding) -> Iterator[str]:
     parts = ["[the first wrong line]" * f.first, f.explanation]
-    if f.also:
-        parts.append(f"(or {', or '.join(KINDS[kind] for kind in f.also)})")
+    also = [KINDS[kind] for kind in f.also if kind != "other"]
+    if also:
+        parts.append(f"(or {', or '.join(also[:OTHERS])})")
     yield " ".join(part for part in parts if part)
 
 

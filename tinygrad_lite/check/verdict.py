@@ -42,7 +42,8 @@ def check(
     """Hold hand-derived gradients of E against the chain rule, and say which step is wrong.
 
     `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number or a
-    nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it. The
+    nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it;
+    without one the claims are Jacobians, of shape E.shape + node.shape. The
     tolerance comes from the coarsest dtype and the computation's own conditioning, as measured;
     where rounding alone may do as much as a mistake, the verdict is "unclear", never "right".
     `rtol` (of an entry), `atol` and `digits` (how many decimals, or significant digits, numbers
@@ -101,17 +102,19 @@ class Diagnosis:
             kinks = self.kinks.setdefault(claim.eps, Kinks(self.tape, claim.eps))
             reading = kinks.reading(claim)
             if reading is not None:
-                claim.compared, claim.note = reading
+                claim.compared, note = reading
+                again = any(note == c.note for c in self.claims)
+                claim.note = "as at the kink of the line before" if again else note
         compared = claim.compared
         finding = Finding(
             name=claim.name,
             verdict=claim.verdict,
             kind="other" if claim.verdict == "wrong" else "",
             explanation=claim.note or said_of_zero(claim),
-            shape=tuple(claim.user.shape),
+            shape=tuple(claim.user.shape if claim.jacobian is None else claim.full.shape),
             node=claim.user,
-            expected=_plain(claim.expected),
-            claimed=_plain(claim.value),
+            expected=_plain(claim.shown[1]),
+            claimed=_plain(claim.full),
             error=compared.error if compared else None,
             entry=compared.entry if compared else None,
             first=not claim.right and not self.wrong and self.several,

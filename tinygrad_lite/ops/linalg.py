@@ -157,8 +157,14 @@ def _vector_norm_pull(
 
 
 def _steepness(xp: Any, x: Any, y: Any, ord: float) -> Any:
-    """The derivative of a norm y that is not 0."""
-    return x / y if ord == 2 else xp.sign(x) * xp.pow(xp.abs(x) / y, ord - 1)
+    """The derivative of a norm y that is not 0; where x is, that of one for ord < 2 has none."""
+    if ord == 2:
+        return x / y
+    zero = x == 0
+    if 1 < ord < 2 and anywhere(zero):
+        slope = _steepness(xp, xp.where(zero, xp.ones_like(x), x), y, ord)
+        return xp.where(zero, undefined(x), slope)
+    return xp.sign(x) * xp.pow(xp.abs(x) / y, ord - 1)
 
 
 def _without(G: Any, y: Any, depth: int = 12) -> Any:

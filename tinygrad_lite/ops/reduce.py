@@ -115,7 +115,7 @@ def prod(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     spread_G = spread(xp, G, x, axis, keepdims)
-    taken = reduced_axes(shape_of(x), axis)
+    taken = shape_of(x) and reduced_axes(shape_of(x), axis)
     if not taken:
         return spread_G
     if extreme(y):

@@ -35,10 +35,10 @@ __all__ = [
 Axis = int | tuple[int, ...] | None
 
 
-@primitive("{0}", numpy="{0}.astype({dtype})", meaning=lambda xp, x, *, dtype: x)
-def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """x in another floating dtype. The gradient comes back in x's. Raises `TypeError` for others:
-    x.data.astype(...) gives a plain array."""
+@primitive("{0}", numpy="{0}.astype({dtype})", meaning=lambda xp, x, *, dtype, copy=True: x)
+def astype(xp: Any, x: Any, *, dtype: Any, copy: bool = True) -> Any:
+    """x in another floating dtype; `copy` says nothing, since no node is written into. The gradient
+    comes back in x's. Raises `TypeError` for others: x.data.astype(...) gives a plain array."""
     if not xp.isdtype(np.dtype(dtype) if xp is np else dtype, "real floating"):
         raise TypeError(
             "only floating dtypes have gradients; "
@@ -47,7 +47,7 @@ def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
     return xp.astype(x, dtype)
 
 
-astype.pull(lambda xp, G, y, x, *, dtype: G)
+astype.pull(lambda xp, G, y, x, *, dtype, copy: G)
 
 
 @primitive("reshape({0}, {shape})", r"\operatorname{{reshape}}({0})", meaning=FORWARD)
@@ -321,6 +321,8 @@ def _inner(shape: tuple[int, ...], pad_width: Any) -> tuple[slice, ...]:
 def pad(xp: Any, x: Any, *, pad_width: Any, constant_values: float = 0.0) -> Any:
     """x with `constant_values` around it: `pad_width` entries on every side, or (before, after) for
     every axis, or one such pair per axis."""
+    if isinstance(constant_values, str):
+        raise TypeError("constant_values is a number; np.pad(t, 1, mode) knows the other modes")
     pairs = widths(pad_width, x.ndim)
     shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     return set_at(
