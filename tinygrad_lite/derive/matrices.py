@@ -115,9 +115,9 @@ class Matrices:
     def _add(self, e: Expr) -> Tree:
         parts = [(self.tree(x), c, x) for c, x in zip(e.head, e.args, strict=True)]
         axes = _widest(t for t, _, _ in parts)
-        straight = sum(transposes(along(t, axes)) for t, _, _ in parts)
-        if sum(transposes(along(t, axes[::-1])) for t, _, _ in parts) < straight:
-            axes = axes[::-1]
+        if len(axes) == 2:
+            ways = (axes, axes[::-1])
+            axes = min(ways, key=lambda w: sum(transposes(along(t, w)) for t, _, _ in parts))
         pairs = [(along(t, axes), c, x) for t, c, x in parts]
         pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[2]), transposes(p[0]), p[2].uid))
         return signed(
