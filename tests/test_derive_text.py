@@ -116,6 +116,25 @@ def test_the_steps_of_a_jacobian():
     assert all(part.held for step in d.steps for part in step.parts)
 
 
+def test_a_step_that_is_known_by_its_pullback_only():
+    rng = np.random.default_rng(3)
+    table, W = tg.Tensor(rng.normal(size=(6, 3))), rng.normal(size=(3, 2))
+    h = table[[0, 2, 5]]
+    L = (h @ W).sum()
+    text = tg.derive(L, table).text
+    assert "dh = …" in text
+    assert "∂L/∂table gets put_at(" in text
+
+
+def test_of_what_nothing_depends_on():
+    x, y = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0])
+    L = (x**2).sum()
+    text = tg.derive(L, y).text
+    assert text.startswith("∂L/∂y = 0")
+    assert "y is not in the graph of L" in text
+    assert "" not in text.splitlines()
+
+
 def test_a_result_used_twice_collects_its_parts():
     rng = np.random.default_rng(2)
     x, A = tg.Tensor(rng.normal(size=3)), rng.normal(size=(3, 3))

@@ -184,8 +184,8 @@ def derive(
     out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
     the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
     "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
-    has arrays and nodes by name where the caller's variables are not at hand. Every formula is
-    executed before it is shown, see `checked`.
+    holds variables to take names from beside the caller's. Every formula is executed before it is
+    shown, see `checked`.
     """
     _refuse(y, variables)
     reached = set(topological_order(y))
