@@ -9,6 +9,7 @@ from test_rules import floating, seeded
 
 import tinygrad_lite as tg
 from tinygrad_lite.graph.backend import add_up, largest
+from tinygrad_lite.graph.meta import NO_META
 from tinygrad_lite.graph.quick import record_plain
 from tinygrad_lite.graph.record import record_array
 from tinygrad_lite.ops import registry
@@ -17,6 +18,8 @@ WAYS = {
     "tensors": lambda x, i: tg.Tensor(x),
     "one of them plain": lambda x, i: x if i else tg.Tensor(x),
     "a constant": lambda x, i: tg.Tensor(x).detach() if i else tg.Tensor(x),
+    "constants": lambda x, i: tg.Tensor(x).detach(),
+    "float64 beside float32": lambda x, i: tg.Tensor(x if i else x.astype(np.float32)),
     "float32 beside float64": lambda x, i: tg.Tensor(x.astype(np.float32) if i else x),
 }
 
@@ -37,6 +40,7 @@ def test_a_node_of_arrays_is_recorded_as_in_general(name, way):
         np.testing.assert_array_equal(y.data, expected.data)
         assert y.data.dtype == expected.data.dtype
         assert type(y) is type(expected)
+        assert (y._meta or NO_META).mixed == (expected._meta or NO_META).mixed
         assert (y.op, y.params, y.constant) == (expected.op, expected.params, expected.constant)
         assert all(x is z for x, z in zip(y.inputs, expected.inputs, strict=True))
         for a, b in zip(y.operands, expected.operands, strict=True):

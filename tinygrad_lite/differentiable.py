@@ -16,42 +16,22 @@ from .graph import errors
 from .graph.context import in_rule
 from .graph.meta import Meta
 from .graph.node import Node, fresh, raw
-from .graph.reflexes import NODES, advice, refuse_keywords
+from .graph.reflexes import NODES, Habits, refuse_keywords
 from .protocols import apply_function, apply_ufunc
 
 _FLOAT64 = np.dtype(np.float64)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Absent:
-    """An attribute that habit expects: to ask for it or to set it raises the line that works.
-
-    One per name, since `__getattr__` would make every attribute of every node slow to read: a sweep
-    over Values took twice as long.
-    """
-
-    def __init__(self, name: str, line: str) -> None:
-        self.name, self.line = name, line
-
-    def __get__(self, node: Any, kind: type) -> Never:
-        raise AttributeError(
-            f"{kind.__name__!r} object has no attribute {self.name!r}{advice(self.line)}",
-            name=self.name,
-            obj=kind if node is None else node,
-        )
-
-    def __set__(self, node: Any, value: Any) -> Never:
-        self.__get__(node, type(node))
-
-
 class _Kind(type):
-    """What lists a class of nodes without what it has not (only a metaclass is asked)."""
+    """What lists a class of nodes, as `help` does, without what it has not: `dir` of a class asks
+    its metaclass and nothing else."""
 
     def __dir__(cls) -> list[str]:
         return [name for name in super().__dir__() if name not in NODES]
 
 
-class Differentiable(Node, metaclass=_Kind):
+class Differentiable(Habits, Node, metaclass=_Kind):
     """A node as users hold it."""
 
     __slots__ = ()
@@ -173,10 +153,6 @@ class Differentiable(Node, metaclass=_Kind):
 
     def __dir__(self) -> list[str]:
         return dir(type(self))
-
-
-for _name, _line in NODES.items():  # unseen by type checkers, which report an unknown attribute
-    setattr(Differentiable, _name, _Absent(_name, _line))
 
 
 def refuse_arguments(kind: str, data: Any, unknown: Mapping[str, object]) -> None:

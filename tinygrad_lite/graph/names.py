@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -13,8 +14,12 @@ from .node import Node
 _PACKAGE = __name__.partition(".")[0]
 _FRAMES = 30  # looked through, from the innermost outwards
 _ENTRIES = 1000  # of a list, tuple or dict
-_LIBRARIES = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
 _RESULTS = frozenset(("In", "Out"))  # where notebooks keep what was typed and shown
+
+
+@cache  # not made at import, which it would lengthen
+def _libraries() -> tuple[str, ...]:
+    return tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
 
 
 def user_frame() -> FrameType | None:
@@ -34,7 +39,7 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     and then their globals."""
     modules: list[Mapping[str, Any]] = []
     for _ in range(_FRAMES):
-        if frame is None or frame.f_code.co_filename.startswith(_LIBRARIES):
+        if frame is None or frame.f_code.co_filename.startswith(_libraries()):
             break
         if frame.f_locals is not frame.f_globals:
             yield frame.f_locals

@@ -7,60 +7,9 @@ array; what needs a word has it as a comment. Errors quote the line, and a test 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Never
 
 STOPS = "  # plain: the gradient stops there"
-
-# Attributes of Value and Tensor.
-NODES: Mapping[str, str] = {
-    "_backward": "v.op.rules  # belong to the op; E.backward() runs them",
-    "add": "t + t",
-    "add_": "t = t + t",
-    "all": "np.all(t > 0)",
-    "any": "np.any(t > 0)",
-    "bmm": "t @ t.mT",
-    "clamp": "t.clip(min=0)",
-    "clip_": "t = t.clip(min=0)",
-    "clone": "tg.identity(t)",
-    "copy_": "t.data = data  # of a leaf",
-    "cpu": "t",
-    "cuda": "t",
-    "detach_": "t = t.detach()",
-    "device": "t.data.device",
-    "dim": "t.ndim",
-    "div": "t / t",
-    "double": "t.astype(np.float64)",
-    "expand": "tg.broadcast_to(t, (4, 2, 3))",
-    "fill": "t.data = np.full(t.shape, 1.0)  # of a leaf",
-    "fill_": "t.data = np.full(t.shape, 1.0)  # of a leaf",
-    "float": "t.astype(np.float32)",
-    "gather": "tg.take_along_axis(t, indices, axis=1)",
-    "grad_fn": "t.op",
-    "half": "t.astype(np.float16)",
-    "inverse": "tg.inv(t @ t.mT)",
-    "long": f"t.data.astype(np.int64){STOPS}",
-    "masked_fill": "tg.where(t > 0, 0.0, t)",
-    "matmul": "t @ t.mT",
-    "mm": "t @ t.mT",
-    "mul": "t * t",
-    "mul_": "t = t * t",
-    "numel": "t.size",
-    "numpy": f"t.data{STOPS}",
-    "permute": "t.permute_dims(1, 0)",
-    "pow": "t**2",
-    "register_hook": "E.backward()  # every node keeps its gradient: t.grad, v.grad",
-    "requires_grad": "not t.constant  # every node is differentiated, unless it is t.detach()",
-    "requires_grad_": "tg.Tensor(data)  # is differentiated; t.detach() is a constant",
-    "retain_grad": "E.backward()  # every node keeps its gradient: t.grad, v.grad",
-    "sort": "tg.sort(t)",
-    "sub": "t - t",
-    "sub_": "t = t - t",
-    "t": "t.T",
-    "to": "t.astype(np.float32)",
-    "type": "t.astype(np.float32)",
-    "unsqueeze": "t.expand_dims(axis=0)",
-    "view": "t.reshape(3, 2)",
-    "zero_": "t.zero_grad()  # forgets t.grad",
-}
 
 # Keywords of ops, methods and classes, and what they are called here.
 RENAMED: Mapping[str, str] = {
@@ -180,3 +129,88 @@ def refuse_keywords(what: str, given: Mapping[str, object]) -> None:
     """Raise `TypeError` for a keyword that `what` does not take, with the line that works."""
     for key in given:
         raise TypeError(f"{what}: no keyword {key}={keyword_advice(key)}")
+
+
+class Absent:
+    """An attribute that habit expects: to ask for it or to set it raises the line that works.
+
+    One per name, since `__getattr__` would make every attribute of every node slow to read: a sweep
+    over Values took twice as long.
+    """
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+
+    def __set_name__(self, kind: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: Any, kind: type) -> Never:
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.name!r}{advice(self.line)}",
+            name=self.name,
+            obj=kind if node is None else node,
+        )
+
+    def __set__(self, node: Any, value: Any) -> Never:
+        self.__get__(node, type(node))
+
+
+class Habits:
+    """Attributes that Value and Tensor do not have."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # which reports an unknown attribute
+        _backward = Absent("v.op.rules  # belong to the op; E.backward() runs them")
+        add = Absent("t + t")
+        add_ = Absent("t = t + t")
+        all = Absent("np.all(t > 0)")
+        any = Absent("np.any(t > 0)")
+        bmm = Absent("t @ t.mT")
+        clamp = Absent("t.clip(min=0)")
+        clip_ = Absent("t = t.clip(min=0)")
+        clone = Absent("tg.identity(t)")
+        copy_ = Absent("t.data = data  # of a leaf")
+        cpu = Absent("t")
+        cuda = Absent("t")
+        detach_ = Absent("t = t.detach()")
+        device = Absent("t.data.device")
+        dim = Absent("t.ndim")
+        div = Absent("t / t")
+        double = Absent("t.astype(np.float64)")
+        expand = Absent("tg.broadcast_to(t, (4, 2, 3))")
+        fill = Absent("t.data = np.full(t.shape, 1.0)  # of a leaf")
+        fill_ = Absent("t.data = np.full(t.shape, 1.0)  # of a leaf")
+        float = Absent("t.astype(np.float32)")
+        gather = Absent("tg.take_along_axis(t, indices, axis=1)")
+        grad_fn = Absent("t.op")
+        half = Absent("t.astype(np.float16)")
+        inverse = Absent("tg.inv(t @ t.mT)")
+        long = Absent(f"t.data.astype(np.int64){STOPS}")
+        masked_fill = Absent("tg.where(t > 0, 0.0, t)")
+        matmul = Absent("t @ t.mT")
+        mm = Absent("t @ t.mT")
+        mul = Absent("t * t")
+        mul_ = Absent("t = t * t")
+        numel = Absent("t.size")
+        numpy = Absent(f"t.data{STOPS}")
+        permute = Absent("t.permute_dims(1, 0)")
+        pow = Absent("t**2")
+        register_hook = Absent("E.backward()  # every node keeps its gradient: t.grad, v.grad")
+        requires_grad = Absent(
+            "not t.constant  # every node is differentiated, unless it is t.detach()"
+        )
+        requires_grad_ = Absent("tg.Tensor(data)  # is differentiated; t.detach() is a constant")
+        retain_grad = Absent("E.backward()  # every node keeps its gradient: t.grad, v.grad")
+        sort = Absent("tg.sort(t)")
+        sub = Absent("t - t")
+        sub_ = Absent("t = t - t")
+        t = Absent("t.T")
+        to = Absent("t.astype(np.float32)")
+        type = Absent("t.astype(np.float32)")
+        unsqueeze = Absent("t.expand_dims(axis=0)")
+        view = Absent("t.reshape(3, 2)")
+        zero_ = Absent("t.zero_grad()  # forgets t.grad")
+
+
+NODES = {name: row.line for name, row in vars(Habits).items() if isinstance(row, Absent)}
