@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..derive import derive
 from ..graph.node import Node
 from .claims import Allowance, Claim, read
 from .explain import explain
@@ -21,6 +22,7 @@ from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
 from .tape import Tape, Vector
 
+DERIVED, BUDGET = 500, 1.0  # nodes of a graph that formulas are derived of, seconds for one
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 # What it adds to an explanation's cost if it accounts for another claim, if it says of a right one
 # that it is wrong, and if it says of a wrong one what it is not.
@@ -65,7 +67,20 @@ def _report(E: Node, claims: Any, cotangent: Any, allowance: Allowance, names: A
         diagnosis = Diagnosis(tape, found)
         for claim in sorted(found, key=lambda c: tape.position[c.node]):
             diagnosis.judge(claim)
-        return Report(tuple(diagnosis.found[c.node] for c in found))
+        findings = tuple(diagnosis.found[c.node] for c in found)
+        return Report(findings, formula=None if E.shape else lambda x: _formula(E, x, tape))
+
+
+def _formula(E: Node, x: Node, tape: Tape) -> str:
+    """The derivative that a claim should have been, with what it uses, in one line."""
+    if len(tape.order) > DERIVED:
+        return ""
+    known = tape.user_names
+    values = (v for node in tape.twin for v in (node, *node.inputs))
+    names = {known[id(v)]: v for v in values if id(v) in known}
+    d = derive(E, x, names=names, budget=BUDGET)
+    where = " and ".join(map(str, d.where))
+    return f"{d[x]}{', where ' if where else ''}{where}" if d.numpy else ""
 
 
 class Diagnosis:
