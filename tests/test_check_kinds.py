@@ -80,7 +80,11 @@ def named_ops(tree):
             parts = node.args
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "registry":
             parts = [node.slice]
-        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in ("SLIPS", "FOLKLORE"):
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in (
+            "SLIPS",
+            "FOLKLORE",
+            "FORMS",
+        ):
             parts = node.value.keys
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]

@@ -169,7 +169,8 @@ class Tensor(Differentiable, Array):
             raise TypeError(
                 "a plain array made of a Tensor would drop the graph and with it the gradient; use "
                 "tg.asarray or tg.stack to join tensors (or to put some into an array), a @ t or "
-                "np.dot(a, t) for a.dot(t), and t.data for a plain array, where the gradient stops"
+                "np.dot(a, t) for a.dot(t), sparse.toarray() @ t, frame.to_numpy() @ t, and t.data "
+                "for a plain array, where the gradient stops"
             )
 
     __add__ = _binary(ops.add)

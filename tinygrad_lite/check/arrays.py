@@ -1,4 +1,4 @@
-"""Another array in a gradient: a factor or a term too many or too few, another node's cotangent."""
+"""Another array in a gradient: a factor or a term too many or too few, entries moved."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from ..graph.node import Node
 from .faults import prime
 from .scales import Scales, tolerance_of
 from .search import Catalogue, Guess, Search
-from .slips import FAR, FARTHEST, LIKELY, ODD
+from .slips import FAR, LIKELY, ODD
 from .tape import Tape, Vector, op_name
 
 MANY = 300  # nodes above which no foreign factors are looked for
 BIG = 20_000  # entries above which the same holds
-COINCIDENCE = 3  # entries of a claim below which foreign factors say nothing
 
 
 class Form(NamedTuple):
@@ -101,22 +100,23 @@ def forms(catalogue: Catalogue) -> Forms:
     return Forms(catalogue)
 
 
-def _worth(search: Search) -> bool:
+def worth(search: Search) -> bool:
+    """Whether a graph is so small that foreign arrays are looked for at every node."""
     return len(search.region) <= MANY
 
 
 def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node."""
-    for x in search.open if _worth(search) else ():
+    for x in search.open if worth(search) else ():
         if x.data.size <= BIG and x.data.size:
-            yield from _times(search, x, search.g[x], _at(search, x), sign)
+            yield from times(search, x, search.g[x], _at(search, x), sign)
 
 
 def _at(search: Search, x: Node) -> str:
     return f" in the gradient with respect to {search.tape.label(x)}"
 
 
-def _times(search: Search, x: Node, base: Vector, at: str, sign: float = 1.0) -> Iterator[Guess]:
+def times(search: Search, x: Node, base: Vector, at: str, sign: float = 1.0) -> Iterator[Guess]:
     """A base times every form in the place of a node's cotangent; `sign` is of the whole claim."""
     found, rows = forms(search.catalogue).of(x.shape)
     if not found:
@@ -132,7 +132,7 @@ def _times(search: Search, x: Node, base: Vector, at: str, sign: float = 1.0) ->
 
 def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:
     """A node's gradient transposed; the claimed one shifted or in reverse."""
-    for x in search.open if _worth(search) else ():
+    for x in search.open if worth(search) else ():
         g = search.g[x]
         if g.ndim == 2 and g.shape[0] == g.shape[1]:
             text = f"the gradient with respect to {search.tape.label(x)} is transposed"
@@ -152,73 +152,6 @@ def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:
         yield search.guess(x, np.flip(g), "wrong-order", FAR, text)
 
 
-def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
-    """Another node's cotangent in the place of a node's."""
-    for x, y in _alike(search):
-        kind, text = _stands_for(search, x, y)
-        yield search.guess(x, search.g[y], kind, ODD, text)
-
-
-def products(search: Search, scales: Scales) -> Iterator[Guess]:
-    """Another node's cotangent, or ones, times a factor in the place of a node's cotangent."""
-    for x, y in _alike(search):
-        yield from _product(search, x, search.g[y], search.tape.cotangent_of(y))
-    for x in search.open if _worth(search) else ():
-        if COINCIDENCE <= x.data.size <= BIG:
-            yield from _product(search, x, np.ones(x.shape), "1")
-
-
-def _product(search: Search, x: Node, base: Vector, name: str) -> Iterator[Guess]:
-    for guess in _times(search, x, base, ""):
-        words = f"{name}, but {guess.words()}, stands where {search.tape.cotangent_of(x)} belongs"
-        yield search.guess(x, guess.delta + search.g[x], "other", FARTHEST, words)
-
-
-def _alike(search: Search) -> Iterator[tuple[Node, Node]]:
-    """Nodes of one shape that have names: of their cotangents one may be the other's."""
-    if _worth(search) and search.value.size >= COINCIDENCE:
-        named = [y for y in search.region if search.tape.is_named(y)]
-        for x in search.open:
-            if COINCIDENCE <= x.data.size <= BIG and search.tape.is_named(x):
-                yield from ((x, y) for y in named if y is not x and y.shape == x.shape)
-
-
-def _stands_for(search: Search, x: Node, y: Node) -> tuple[str, str]:
-    up, due = (search.tape.cotangent_of(n) for n in (y, x))
-    if x is search.target:
-        text = f"yours is {up}, the gradient with respect to {search.tape.label(y)}"
-    else:
-        text = f"{up} stands where {due} belongs"
-    above = search.tape.position[y] < search.tape.position[x]
-    return ("missing-factor" if above else "extra-factor"), text
-
-
-def answers(search: Search, scales: Scales) -> Iterator[Guess]:
-    """The claim is the gradient of another node, times a small number, summed or reshaped."""
-    if search.value.size < 2:
-        return
-    tape, x = search.tape, search.target
-    for y, g in tape.g.items():
-        if y is x or y in search.inside or not tape.is_named(y):
-            continue
-        told = f"{tape.cotangent_of(y)}, the gradient with respect to {tape.label(y)}"
-        for v, how in _fitted(g, x.shape):
-            for k, times in ((1, ""), (-1, "-1 x "), (2, "2 x "), (0.5, "1/2 x ")):
-                cost = LIKELY if k == 1 else ODD
-                yield search.guess(x, k * v, "other", cost, f"yours is {times}{told}{how}")
-
-
-def _fitted(g: Vector, shape: tuple[int, ...]) -> Iterator[tuple[Vector, str]]:
-    if g.shape == shape:
-        yield g, ""
-    if g.T.shape == shape and g.ndim > 1:
-        yield g.T, ", transposed"
-    for axis in range(g.ndim):
-        summed = g.sum(axis=axis)
-        if summed.shape == shape:
-            yield summed, f", summed over axis {axis}"
-
-
 def terms(search: Search, scales: Scales) -> Iterator[Guess]:
     """A node's gradient without a constant term: p for p - y, with y the targets.
 
@@ -226,7 +159,7 @@ def terms(search: Search, scales: Scales) -> Iterator[Guess]:
     has to be one of the graph's own numbers.
     """
     missing, named = search.goal - search.base, _targets(search.tape)
-    for x in search.open if _worth(search) else ():
+    for x in search.open if worth(search) else ():
         if search.value.size < 2 and x is not search.target:
             continue  # one number cannot tell a term from another
         for name, v in named.get(x.shape, ()):

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from . import arrays, pairs, systematic
+from . import arrays, elsewhere, pairs, systematic
 from .faults import LEFT_OUT
 from .scales import Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
@@ -25,7 +25,7 @@ LOST_NUMBER = 1.2  # a constant such as -1/N that is lost is rather called by it
 def explain(search: Search, scales: Scales) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
     for tier in Tier:
-        if search.large and tier > Tier.ONE:
+        if search.large and tier > Tier.VALUE:
             break
         found: list[Explanation] = []
         for find in PASSES[tier]:
@@ -135,6 +135,11 @@ def steps(search: Search, scales: Scales) -> Iterator[Guess]:
         yield guess
 
 
+def misread(search: Search, scales: Scales) -> Iterable[Guess]:
+    """Another value in the rule of one step."""
+    return search.misread
+
+
 def _is_number(g: Vector, scales: Scales) -> bool:
     """Whether a cotangent is the same number everywhere, one that the graph is known to hold."""
     c = float(g.flat[0]) if g.size else 0.0
@@ -144,11 +149,12 @@ def _is_number(g: Vector, scales: Scales) -> bool:
 class Tier(IntEnum):
     """How much a pass supposes."""
 
-    ONE = 1  # one mistake at one step
-    ALIKE = 2  # the same at several
-    ELSEWHERE = 3  # another gradient, another function
-    TWO = 4  # two mistakes
-    FAR = 5  # products of what the graph holds
+    ONE = 1  # one mistake in the rule of one step
+    VALUE = 2  # another value in it, a term too few
+    ALIKE = 3  # the same at several steps
+    ELSEWHERE = 4  # another gradient, another function
+    TWO = 5  # two mistakes
+    FAR = 6  # products of what the graph holds
 
 
 Pass = Callable[[Search, Scales], Iterable[Explanation | Guess]]
@@ -161,10 +167,10 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
         steps,
         arrays.extra_factors,
         arrays.rearranged,
-        arrays.terms,
     ),
+    Tier.VALUE: (misread, arrays.terms),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
-    Tier.ELSEWHERE: (arrays.answers, arrays.other_gradients),
+    Tier.ELSEWHERE: (elsewhere.answers, elsewhere.other_gradients, elsewhere.diagonals),
     Tier.TWO: (pairs.with_factor, pairs.proportional, pairs.pairs),
-    Tier.FAR: (arrays.products,),
+    Tier.FAR: (elsewhere.products, elsewhere.other_functions),
 }

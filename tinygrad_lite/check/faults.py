@@ -21,12 +21,13 @@ from ..graph.op import Op
 from ..notation.write import local_text
 from ..ops import registry
 from .kinds import known
-from .rules import Rule
+from .rules import Rule, in_form
 from .slips import (
     FAR,
     FARTHEST,
     FIRST,
     FOLKLORE,
+    FORMS,
     LIKELY,
     NEAR,
     ODD,
@@ -134,31 +135,57 @@ def chooses(x: Any) -> bool:
 
 
 def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
-    """Every fault of one edge."""
+    """Every fault in the rule of one edge."""
     rule, op = tape.rule(node, index), op_of(node)
-    if rule is None:
+    if rule is None or _is_scale(node, index):
         return
-    one, other = len(node.operands) == 1, node.operands[index - 1]
-    lonely = len(node.operands) == 2 and not isinstance(node.inputs[index - 1], Node)
-    lonely = lonely and np.ndim(other) == 0
-    if lonely and op.name in ("multiply", "divide"):
-        return  # a constant that is lost or doubled is a scalar factor
-    mask = bends(op) and any(chooses(x) for m in rule.made_by("multiply") for x in m.inputs)
-    gate = op.name == "multiply" and node.shape and np.array_equal(other, node.operands[index] > 0)
-    unit = mask or gate or is_activation(op, node.params)
-    function = bool(unit or (one and bends(op)))
-    yield from _dropped(node, index, rule, bool(unit), function)
+    mask, unit = _sort(rule)
+    one = len(node.operands) == 1
+    function = unit or (one and bends(op))
+    yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
+    if op.name in FORMS:
+        yield from _slipped(in_form(node, index, FORMS[op.name][index]), function)
+    if op.elementwise and not is_constant(op, index) and (one or mask):
+        yield from _functions(node, index, mask or is_activation(op, node.params))
+    for kind, wrong, text in FOLKLORE.get(op.name, ()):
+        yield Fault(kind, FIRST, _remembered(wrong, node), text)
+
+
+def misreadings(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """Another value in a place that the rule of one edge looks at."""
+    rule, op = tape.rule(node, index), op_of(node)
+    if rule is None or _is_scale(node, index):
+        return
+    mask, unit = _sort(rule)
+    function = unit or (len(node.operands) == 1 and bends(op))
     for place in rule.places:
         source = node if place is None else node.inputs[place]
         for kind, cost, v, text, named in _misread(tape, source, function, mask):
             if v.shape == np.shape(raw(source)):
                 handed = looking(node, index, place, v)
                 yield Fault(kind, cost, handed, text, named, (None, source))
-    if op.elementwise and not is_constant(op, index) and (one or (mask and lonely)):
-        yield from _functions(node, index, mask or is_activation(op, node.params))
-    for kind, wrong, text in FOLKLORE.get(op.name, ()):
-        yield Fault(kind, FIRST, _remembered(wrong, node), text)
+
+
+def _is_scale(node: Node, index: int) -> bool:
+    """Whether a step multiplies by a number: to lose it or have it twice is a scalar factor."""
+    lonely = len(node.operands) == 2 and not isinstance(node.inputs[index - 1], Node)
+    scales = op_name(node) in ("multiply", "divide")
+    return scales and lonely and np.ndim(node.operands[index - 1]) == 0
+
+
+def _sort(rule: Rule) -> tuple[bool, bool]:
+    """Whether a step lets entries through or not, and whether it is a unit: such a mask, the relu
+    written out as x * (x > 0), or an activation."""
+    node, op = rule.node, op_of(rule.node)
+    mask = bends(op) and any(chooses(x) for m in rule.made_by("multiply") for x in m.inputs)
+    other = node.operands[rule.index - 1]
+    gate = (
+        op.name == "multiply"
+        and node.shape
+        and np.array_equal(other, node.operands[rule.index] > 0)
+    )
+    return mask, bool(mask or gate or is_activation(op, node.params))
 
 
 def _remembered(wrong: Callable[..., Vector], node: Node) -> Handed:

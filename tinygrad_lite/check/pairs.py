@@ -23,7 +23,7 @@ SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
-    for guess in (*search.singles, *extra_factors(search, scales, -1.0)):
+    for guess in (*search.singles, *search.misread, *extra_factors(search, scales, -1.0)):
         if abs(guess.projected) <= VANISHING * abs(search.goal):
             continue
         k = search.goal / guess.projected

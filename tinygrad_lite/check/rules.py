@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import ops
+from ..backprop.chain import fit
 from ..backprop.tangents import recorded_step
-from ..graph.node import Node, raw
+from ..graph.context import recording_rules
+from ..graph.node import Node, fresh, raw
 from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
@@ -115,6 +118,14 @@ def rule_of(node: Node, index: int) -> Rule | None:
     """The rule of a step; None for one that cannot be recorded."""
     recorded = recorded_step(node, index)
     return Rule(node, index, *recorded) if recorded else None
+
+
+def in_form(node: Node, index: int, form: Callable[..., Node]) -> Rule:
+    """The rule of a step of an elementwise op, with its local derivative in another form."""
+    G = fresh(node, np.ones_like(node.data))
+    with recording_rules():
+        c = ops.multiply(G, form(ops, node, *node.inputs, **node.params))
+        return Rule(node, index, G, fit(c, node.inputs[index], node.op, index))  # type: ignore[arg-type]
 
 
 def done(m: Node, *operands: Vector, **settings: Any) -> Vector:

@@ -18,9 +18,9 @@ import numpy as np
 from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
-from ..graph.node import Node
+from ..graph.node import Node, fresh
 from .claims import Claim
-from .faults import Fault, faults
+from .faults import Fault, faults, misreadings
 from .kinds import RARITY, known
 from .shadows import Shadow, shadows
 from .tape import Site, Tape, Vector, carried, op_of
@@ -34,13 +34,13 @@ MOST = 60  # guesses of one sort that are verified in full, the simplest first
 
 
 class Catalogue:
-    """`catalogue(node, index)`: the faults of one step of a tape or of a shadow, made once; and the
-    budget for the long searches."""
+    """`catalogue(node, index)`: the faults of one step of a tape or a shadow, made once, those of
+    its rule or (misread) of the values in it; and the budget for the long searches."""
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self._budget = BUDGET
-        self._known: dict[tuple[int, int], list[Fault]] = {}
+        self._known: dict[tuple[int, int, bool], list[Fault]] = {}
 
     @cached_property
     def shadows(self) -> list[Shadow]:
@@ -52,10 +52,11 @@ class Catalogue:
         self._budget -= steps
         return self._budget >= 0
 
-    def __call__(self, node: Node, index: int) -> list[Fault]:
-        key = (id(node), index)
+    def __call__(self, node: Node, index: int, *, misread: bool = False) -> list[Fault]:
+        key = (id(node), index, misread)
         if key not in self._known:
-            self._known[key] = list(faults(self.tape, node, index)) if node.data.size else []
+            make = misreadings if misread else faults
+            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
         return self._known[key]
 
 
@@ -251,14 +252,50 @@ class Search:
 
     @cached_property
     def singles(self) -> list[Guess]:
-        """Every applicable fault at every step, those of functions written out included."""
-        found = [
-            guess
-            for n, i, _ in self.edges
-            for guess in self.guesses(n, i, self.catalogue(n, i), self.g[n], self.parts[n, i])
-        ]
+        """Every applicable fault of the rule at every step, functions written out included."""
+        return list(self._at_steps(misread=False))
+
+    @cached_property
+    def misread(self) -> list[Guess]:
+        """The same with another value in the rule."""
+        return list(self._at_steps(misread=True))
+
+    def _at_steps(self, *, misread: bool) -> Iterator[Guess]:
+        for n, i, _ in self._stacked() if self.large else self.edges:
+            known = self.catalogue(n, i, misread=misread)
+            yield from self.guesses(n, i, known, self.g[n], self.parts[n, i])
         for n, x, y in () if self.large else self.catalogue.shadows:
             if {x, y} <= self.inside and x not in self.blocked:
-                g = self.g[y]
-                found += self.guesses(n, 0, self.catalogue(n, 0), g, contribution(n, 0, g))
-        return found
+                g, known = self.g[y], self.catalogue(n, 0, misread=misread)
+                yield from self.guesses(n, 0, known, g, contribution(n, 0, g))
+
+    def _stacked(self) -> Iterator[tuple[Node, int, Node]]:
+        """The steps of a large graph at which some fault agrees with the claim: of numbers, those
+        of one sort are tried all at once, as one array."""
+        groups: dict[object, list[tuple[Node, int, Node]]] = {}
+        for n, i, x in self.edges:
+            sort = (n.op, i, str(n.params), *(isinstance(a, Node) for a in n.inputs))
+            groups.setdefault(n if n.shape else sort, []).append((n, i, x))
+        for group in groups.values():
+            n, i, _ = group[0]
+            if n.shape:
+                yield from group
+                continue
+            inputs = [
+                fresh(None, a) if isinstance(x, Node) else a
+                for j, x in enumerate(n.inputs)
+                for a in [np.array([m.operands[j] for m, _, _ in group])]
+            ]
+            node = op_of(n)(*inputs, **n.params)
+            g = np.array([self.g[m] for m, _, _ in group])
+            right = np.array([self.parts[m, i] for m, _, _ in group])
+            weights = np.array([self.tangents[x] for _, _, x in group])
+            near = np.zeros(len(group), dtype=bool)
+            for fault in faults(self.tape, node, i):
+                c = self.apply(node, i, fault, g)
+                if c is not None and c.shape == g.shape:
+                    total = self.base + weights * (c - right)
+                    size = np.abs(total) + abs(self.goal) + abs(self.base)
+                    close = np.abs(total - self.goal) <= self.slack + 1e-7 * size
+                    near |= close & np.isfinite(total)
+            yield from (edge for edge, found in zip(group, near, strict=True) if found)

@@ -57,7 +57,7 @@ _TERM = "the term {%s} is left out of {self}"
 _LOST = "the factor {%s} is missing"
 _TWICE = "the factor {%s} is there twice"
 _NO_PART = "the entries of {%s} have no part in it"
-_TURNED = "{%s} is not transposed as it should be: it is {self}"
+_TURNED = "the wrong one of {%s} and its transpose stands there: it is {self}"
 _ORDER = "the factors are in the wrong order: it is {self}"
 _ENTRIES = "an elementwise product stands where the matrix product {self} belongs"
 _MATRIX = "a matrix product stands where the elementwise one, {self}, belongs"
@@ -191,6 +191,11 @@ def _entry(a: Vector, axis: Any, at: int) -> Vector:
     return np.take(a, [at], axis)
 
 
+# Local derivatives in the form that people know, where the op's own is another, for its digits.
+FORMS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "logaddexp": (lambda xp, y, a, b: xp.exp(a - y), lambda xp, y, a, b: xp.exp(b - y)),
+    "softplus": (lambda xp, y, x: xp.sigmoid(x),),
+}
 # Wrong rules that people remember, written like right ones: rule(xp, G, y, *inputs, **settings).
 FOLKLORE: dict[str, tuple[tuple[str, Callable[..., Vector], str], ...]] = {
     "exp": ((OTHER, lambda xp, G, y, x: G * x * xp.exp(x - 1), "the power rule stands there"),),

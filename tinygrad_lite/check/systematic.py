@@ -63,7 +63,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
     for n, i, fault, nth in _made(search):
         called = (op_name(n), i, fault.text, fault.named, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
-        for scope in (None, n.inputs[i], *others):
+        for scope in (*others, n.inputs[i], None):
             groups.setdefault((called, scope), {})[n, i] = fault
     tried: set[object] = set()
     for (called, scope), group in groups.items():  # type: ignore[misc]
@@ -88,7 +88,8 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     edges += [(s.node, 0) for s in search.catalogue.shadows if {s.x, s.y} <= search.inside]
     for n, i in edges:
         alike: Counter[object] = Counter()
-        for fault in (*search.catalogue(n, i), *scaled(search.tape, n, i)):
+        known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
+        for fault in (*known, *scaled(search.tape, n, i)):
             alike[fault.text, fault.named] += 1
             yield n, i, fault, alike[fault.text, fault.named]
 

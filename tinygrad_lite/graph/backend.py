@@ -134,6 +134,8 @@ def to_array(value: Any, what: str) -> Array:
             )
         held = type(value.flat[0]).__name__ if kind == "O" and value.size else value.dtype
         hint = "; to join tensors use tg.stack or tg.asarray" if held in ("Tensor", "Value") else ""
+        if kind == "O" and value.ndim == 0 and hasattr(value.item(), "toarray"):
+            hint = "; use its .toarray()"
         raise TypeError(f"{what}: data of type {held} is not numeric{hint}")
     _refuse_recording(value, what)
     if xp.isdtype(value.dtype, "real floating"):

@@ -6,6 +6,8 @@ import builtins
 import sys
 from typing import Any
 
+import numpy as np
+
 from .reflexes import MODULES, advice
 
 
@@ -33,6 +35,8 @@ def present(package: str, *rooms: str) -> None:
                 break
         else:
             line = MODULES.get(package, {}).get(name, "")
+            if not line and made and callable(getattr(np, name, None)):
+                line = f"np.{name}(...)  # NumPy's functions record"
         raise AttributeError(
             f"module {package!r} has no attribute {name!r}{advice(line)}",
             name=name,

@@ -1,0 +1,143 @@
+"""`check` says nothing false: what it must not name, and ops that no line of it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from test_check_explain import named
+
+import tinygrad_lite as tg
+from benchmarks.check_cases import all_cases
+from benchmarks.check_cases.scans import distances, softsign_layer
+
+NOTHING = ("no simple mistake", "no mistake")
+
+
+def test_a_claim_that_is_random_at_every_entry_is_not_explained() -> None:
+    rng = np.random.default_rng(11)
+    seen: set[tuple[str, str]] = set()
+    for case in all_cases():
+        for node in case.claims:
+            key = case.problem, str(node.name)
+            if key in seen or np.size(node.data) < 3 or len(seen) == 120:
+                continue
+            seen.add(key)
+            finding = tg.check(case.loss, {node: rng.normal(size=np.shape(node.data))})[0]
+            assert finding.explanation.startswith(NOTHING), f"{case.name}: {finding}"
+    assert len(seen) == 120
+
+
+def network() -> tuple[Any, ...]:
+    n = np.random.default_rng(3).normal
+    x, t = n(size=(6, 3)), n(size=(6, 2))
+    W = tg.Tensor(n(size=(3, 2)), name="W")
+    z = x @ W
+    s = tg.sigmoid(z)
+    E = ((s - t) ** 2).mean() + 0.05 * (W**2).sum()
+    named(z=z, s=s, E=E)
+    E.backward()
+    return E, W, z, s, x, t
+
+
+def test_the_function_itself_is_named_before_the_derivative_of_another() -> None:
+    E, _, z, s, _, _ = network()
+    finding = tg.check(E, {z: s.grad * s.data})[z]
+    assert "itself stands where" in finding.explanation or "factor" in finding.explanation
+    assert "derivative of exp" not in finding.explanation
+
+
+def test_a_term_of_a_sum_is_named_by_the_term() -> None:
+    E, W, _, _, _, _ = network()
+    finding = tg.check(E, {W: W.grad - 0.2 * W.data})[W]
+    assert finding.kind == "sign"
+    assert "sum(W" in finding.explanation
+
+
+def test_a_size_of_no_sum_is_said_with_doubt() -> None:
+    """4 is the number of columns of a matrix that only stands beside the sum."""
+    n = np.random.default_rng(5).normal
+    v = tg.Tensor(n(size=7), name="v")
+    A = tg.Tensor(n(size=(4, 4, 7)), name="A")
+    E = tg.exp(A[0, 0] * v)[0] * 1.0
+    named(E=E)
+    E.backward()
+    finding = tg.check(E, {v: 4 * v.grad})[v]
+    assert "off by exactly" not in finding.explanation
+
+
+@pytest.mark.parametrize("factor", [7 / 6, 6 / 5])
+def test_n_for_n_less_one_is_not_read_into_a_factor(factor: float) -> None:
+    E, W, *_ = network()
+    assert "exchanged" not in tg.check(E, {W: factor * W.grad})[W].explanation
+
+
+def test_a_global_sign_has_no_place_where_several_are_possible() -> None:
+    n = np.random.default_rng(6).normal
+    x = tg.Tensor(n(size=4), name="x")
+    E = ((n(size=4) - (-tg.tanh(x))) ** 2).sum()
+    E.backward()
+    finding = tg.check(E, {x: -x.grad})[x]
+    assert (finding.kind, finding.where) == ("sign", "")
+
+
+def test_two_mistakes_are_told_with_perhaps() -> None:
+    E, W, _, s, x, _ = network()
+    slope = 1 - s.data * s.data  # tanh', and the sign
+    data = x.T @ (s.grad * slope)
+    finding = tg.check(E, {W: -(data + 0.1 * W.data)})[W]
+    assert finding.explanation.startswith("perhaps")
+
+
+def test_what_changes_nothing_is_no_explanation() -> None:
+    """A factor b that is all ones is not missing, and no step length makes a claim right."""
+    n = np.random.default_rng(8).normal
+    a, b = tg.Tensor(n(size=5), name="a"), tg.Tensor(np.ones(5), name="b")
+    E = (a * b).sum() * 1.0
+    E.backward()
+    finding = tg.check(E, {a: a.grad + np.array([0.0, 0.1, 0.3, -0.2, 0.7])})[a]
+    assert finding.explanation.startswith(NOTHING), finding
+
+
+def test_a_recurrent_weight_that_is_not_transposed_is_named_once_for_both_weights() -> None:
+    rng = np.random.default_rng(9)
+    xs, t = rng.normal(size=(6, 3)), rng.normal(size=3)
+    Wxh, Whh = tg.Tensor(rng.normal(size=(3, 3))), tg.Tensor(rng.normal(size=(3, 3)) / 2)
+    h: Any = tg.Tensor(np.zeros(3))
+    hs = [h.data]
+    for x in xs:
+        h = tg.tanh(Wxh @ x + Whh @ h)
+        hs.append(h.data)
+    E = ((h - t) ** 2).sum()
+    named(Wxh=Wxh, Whh=Whh, E=E)
+    dh, dWx, dWh = 2 * (hs[-1] - t), np.zeros((3, 3)), np.zeros((3, 3))
+    for k in range(6, 0, -1):
+        dz = dh * (1 - hs[k] ** 2)
+        dWx += np.outer(dz, xs[k - 1])
+        dWh += np.outer(dz, hs[k - 1])
+        dh = Whh.data @ dz
+    for W, claim in ((Wxh, dWx), (Whh, dWh)):
+        finding = tg.check(E, {W: claim})[W]
+        assert finding.kind == "transpose"
+        assert "every use of Whh" in finding.explanation
+
+
+def test_a_users_own_op_is_diagnosed_as_well_as_ours() -> None:
+    from benchmarks.check_cases import cases
+
+    for problem in (distances, softsign_layer):
+        for case in cases(problem):
+            finding = tg.check(case.loss, case.claims)[0]
+            assert (finding.kind or "right") in case.expected[finding.name], case.name
+
+
+def test_the_claim_is_another_nodes_gradient() -> None:
+    n = np.random.default_rng(10).normal
+    x, t = n(size=(6, 3)), n(size=(6, 3))
+    A, B = tg.Tensor(n(size=(3, 3))), tg.Tensor(n(size=(3, 3)))
+    E = ((tg.tanh(x @ A) @ B - t) ** 2).mean()
+    named(A=A, B=B, E=E)
+    E.backward()
+    assert "yours is dE/dB" in tg.check(E, {A: B.grad})[A].explanation
+    assert "yours is -1 x dE/dB" in tg.check(E, {A: -B.grad})[A].explanation
