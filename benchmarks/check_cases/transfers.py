@@ -84,7 +84,7 @@ def mish_layer():
 
 
 def temperature_contrast():
-    """Two towers with cosine similarity, written out: E = -log softmax(u v^T / tau) on the diagonal."""
+    """Two towers with cosine similarity: E = -log softmax(u v^T / tau) on the diagonal."""
     rng = np.random.default_rng(404)
     a, b = tg.Tensor(rng.normal(size=(4, 3))), rng.normal(size=(4, 3))
     tau, v = 0.5, b / np.linalg.norm(b, axis=1, keepdims=True)
