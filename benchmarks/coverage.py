@@ -173,25 +173,26 @@ def main() -> None:
 
 # --- the page: every function by what it does with a Tensor
 
-KINDS = {
-    "one op": "An op of its own records.",
-    "several ops": "Ops record, and carry the derivative.",
-    "refused": "Has a derivative, and is refused.",
-}
+RECORDS = "Records as one op"
+MORE = "Records as several ops"
+REFUSED = "Has a derivative, and is refused"
+ORDER = (RECORDS, MORE, REFUSED)
 
 
 def kind(name: str) -> tuple[str, str]:
-    """What becomes of a function on a Tensor, and a word on it."""
+    """The group of a function on the page, and how it is listed there."""
     for why, names in WITHOUT.items():
         if name in names.split():
-            answer = "; the answer is plain" if name.rpartition(".")[2] in PLAIN else ""
-            return f"no derivative: it {why}{answer}", ""
-    call = CALLS[name][0]
-    if failure(ours, call) is not None:
-        return "refused", ""
-    leaves = {n: tg.Tensor(x) for n, x in inputs(call).items()}
-    y = evaluate(call, leaves)
-    return ("one op", y.op.name) if all(x.is_leaf for x in y.parents()) else ("several ops", "")
+            plain = name.rpartition(".")[2] in PLAIN
+            return f"Has no derivative: it {why}" + (", in plain data" if plain else ""), name
+    leaves = {n: tg.Tensor(x) for n, x in inputs(CALLS[name][0]).items()}
+    try:
+        y = evaluate(CALLS[name][0], leaves)
+    except (TypeError, ValueError) as error:
+        return REFUSED, f"{name}: {str(error).partition(';')[0]}"
+    return (
+        (RECORDS, f"{name} ({y.op.name})") if all(x.is_leaf for x in y.parents()) else (MORE, name)
+    )
 
 
 def page() -> Iterator[str]:
@@ -200,12 +201,16 @@ def page() -> Iterator[str]:
     yield f"\nWritten by `python -m benchmarks.coverage --page` with NumPy {np.__version__}."
     groups: dict[str, list[str]] = {}
     for name in sorted({*functions(), *filter(exists, CALLS)}):
-        group, op = kind(name)
-        groups.setdefault(group, []).append(f"`{name}`" + (f" ({op})" if op else ""))
-    for group in sorted(groups, key=lambda g: [*KINDS, g].index(g)):
-        yield f"\n## {group[0].upper()}{group[1:]}: {len(groups[group])}"
-        yield f"\n{KINDS[group]}" if group in KINDS else ""
-        yield textwrap.fill(", ".join(groups[group]), 100, break_on_hyphens=False)
+        group, line = kind(name)
+        groups.setdefault(group, []).append(line)
+    for group in (*ORDER, *sorted(groups.keys() - {*ORDER})):
+        yield f"\n## {group}: {len(groups.get(group, []))}\n"
+        lines = groups.get(group, [])
+        yield (
+            "\n".join(f"- {x}" for x in lines)
+            if group == REFUSED
+            else textwrap.fill(", ".join(lines), 100)
+        )
 
 
 if __name__ == "__main__":

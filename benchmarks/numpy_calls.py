@@ -21,6 +21,7 @@ INPUTS: dict[str, np.ndarray] = {
     "a": np.array([0.3, -0.8, 1.1]),
     "b": np.array([-0.5, 0.9, 0.25]),
     "c": np.array([0.1, 0.3, 0.55]),
+    "u": np.array([1.4, 2.2, 3.1]),
     "X": np.array([[0.3, 1.4, 0.65], [1.15, 0.2, 0.85]]),
     "Y": np.array([[0.95, 0.5, 1.7], [0.4, 1.25, 0.15]]),
     "K": np.array([[-1.3, 0.45, 1.7], [2.6, -0.35, -2.2]]),
@@ -37,7 +38,7 @@ abs absolute fabs sign ceil floor trunc fix rint negative positive conj conjugat
 sqrt cbrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos sinh cosh tanh arcsinh
     asinh arctan atan sinc deg2rad rad2deg degrees radians i0: np.F(x) np.F(X) np.F(s)
 tan arcsin asin arccos acos arctanh atanh: np.F(c) np.F(0.5*s)
-arccosh acosh: np.F(1+x) np.F(1+X)
+arccosh acosh: np.F(u) np.F(1+X)
 add subtract multiply divide true_divide power pow float_power maximum minimum fmax fmin hypot
     logaddexp logaddexp2 arctan2 atan2 copysign remainder mod fmod
     : np.F(x,y) np.F(X,a[:3]**2+0.3) np.F(x,0.7) np.F(1.3,y) np.F(s,x)
@@ -57,8 +58,8 @@ round around: np.F(k) np.F(k,1)
 real: np.real(x)
 real_if_close: np.real_if_close(x)
 unwrap: np.unwrap(4*x) np.unwrap(4*X,axis=0)
-sum prod mean: np.F(X) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True) np.F(x,0) np.F(s)
-max min amax amin: np.F(X) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True)
+mean: np.F(X) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True) np.F(x,0) np.F(s)
+sum prod max min amax amin: np.F(X) np.F(s,axis=0) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True)
 var std: np.F(X) np.F(X,axis=0) np.F(T,axis=(0,-1),keepdims=True) np.F(X,axis=1,ddof=1)
 ptp: np.ptp(X) np.ptp(X,axis=0)
 average: np.average(X) np.average(X,axis=0,weights=x[:2]) np.average(X,weights=Y) np.average(X,1,Y)
@@ -73,9 +74,9 @@ cumulative_sum cumulative_prod: np.F(x) np.F(X,axis=1) np.F(x,include_initial=Tr
 sort: np.sort(x) np.sort(X,axis=0) np.sort(X,axis=None)
 partition: np.partition(x,2) np.partition(X,1,axis=1)
 median: np.median(x) np.median(T,axis=1) np.median(T,axis=(0,2),keepdims=True)
-quantile: np.quantile(x,0.3) np.quantile(T,np.array([0.2,0.9]),axis=1)
+quantile: np.quantile(x,0.3) np.quantile(X,c,axis=1) np.quantile(T,np.array([0.2,0.9]),axis=1)
     np.quantile(x,0.6,method="lower")
-percentile: np.percentile(x,30) np.percentile(T,[20,90],axis=(0,2))
+percentile: np.percentile(x,30) np.percentile(x,50*s) np.percentile(T,[20,90],axis=(0,2))
     np.percentile(x,60,method="higher")
 cov: np.cov(X) np.cov(x,y) np.cov(T[0],rowvar=False,ddof=0) np.cov(X,aweights=c)
 corrcoef: np.corrcoef(X) np.corrcoef(x,y) np.corrcoef(T[0],rowvar=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,21 @@ MARKED = {
     "browser": ("browser", "playwright"),
     "notebook": ("nbclient",),
     "install": ("mypy",),
+    "katex": ("katex",),
 }
 
 
 def needs(tool: str) -> Any:
-    """The module `tool`, or the path of the program "dot", "git" or "browser".
+    """The module `tool`, or the path of the program "dot", "git" or "browser"; of Node, which finds
+    KaTeX, for "katex".
 
     A test whose tool is missing is skipped; where the environment has CI=true it fails, so that
     nothing goes unchecked there in silence.
     """
-    if tool in PROGRAMS:
-        found: Any = next(filter(None, map(shutil.which, PROGRAMS[tool])), None)
+    if tool == "katex":
+        found: Any = _node_with_katex()
+    elif tool in PROGRAMS:
+        found = next(filter(None, map(shutil.which, PROGRAMS[tool])), None)
     else:
         try:
             found = importlib.import_module(tool)
@@ -42,6 +47,12 @@ def needs(tool: str) -> Any:
         report = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         report(f"{tool} is not installed")
     return found
+
+
+def _node_with_katex() -> str | None:
+    node = shutil.which("node")
+    asked = [node or "", "-e", "require('katex')"]
+    return node if node and not subprocess.run(asked, capture_output=True).returncode else None
 
 
 @pytest.fixture(name="needs")

@@ -100,6 +100,24 @@ def test_a_jacobian_claimed_for_a_gradient(net: Layer, turned: bool) -> None:
     assert "Jacobian" not in other.explanation
 
 
+def test_jacobians_can_be_claimed(net: Layer) -> None:
+    D = np.diag(net.s.data * (1 - net.s.data))
+    claims = {net.v: D, net.x: D @ net.W.data, net.W: net.s.jacobian(net.W)}
+    report = tg.check(net.s, claims)
+    assert report
+    assert [f.shape for f in report] == [(5, 5), (5, 4), (5, 5, 4)]
+    wrong = tg.check(net.s, {net.v: -D})[0]
+    assert (wrong.verdict, wrong.kind) == ("wrong", "sign")
+    off = D.copy()
+    off[3, 1] = 1e-6
+    finding = tg.check(net.s, {net.v: off})[0]
+    assert (finding.verdict, finding.entry) == ("wrong", (3, 1))
+    assert "yours is 1e-06, the Jacobian 0 at (3, 1)" in finding.explanation
+    assert tg.check(net.s, {net.v: np.round(D, 3)}, digits=3)
+    with pytest.raises(ValueError, match=r"or claim its Jacobian .* v, of shape \(5, 5\)"):
+        tg.check(net.s, {net.v: net.s.data})
+
+
 @pytest.mark.parametrize(
     ("digits", "typed"),
     [(3, lambda g: np.round(g, 3)), (3, lambda g: np.array([float(f"{v:.3g}") for v in g]))],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import types
 
 import numpy as np
 import pytest
@@ -129,26 +128,35 @@ def test_two_generators_in_turn_inside_a_context_of_their_consumer():
     assert (off, on) == ([False] * 3, [True] * 4)
 
 
-def test_a_coroutine_goes_on_inside_a_later_context():
-    seen = []
+def test_tasks_inherit_contexts_and_leave_their_own_to_themselves():
+    async def worker():
+        seen = [records()]
+        with tg.enable_grad():
+            await asyncio.sleep(0)
+            seen.append(records())
+        await asyncio.sleep(0)
+        return [*seen, records()]
 
-    async def worker(pause):
+    async def numbers():
         with tg.no_grad():
-            seen.append(records())
-            await pause
-            seen.append(records())
+            for _ in range(2):
+                await asyncio.sleep(0)
+                yield records()
 
-    @types.coroutine
-    def pause():
-        yield
+    async def main():
+        with tg.no_grad():
+            found = await asyncio.gather(worker(), worker())
+            in_thread = await asyncio.to_thread(records)
+        seen = []
+        async for inside in numbers():
+            await asyncio.sleep(0)
+            seen.append((inside, records()))
+        return found, in_thread, seen
 
-    task = worker(pause())
-    task.send(None)
-    with tg.scope("a"):
-        with pytest.raises(StopIteration):
-            task.send(None)
-        assert records()
-    assert seen == [False, False]
+    found, in_thread, seen = asyncio.run(main())
+    assert found == [[False, True, False]] * 2
+    assert not in_thread
+    assert seen == [(False, True)] * 2
     assert records()
 
 

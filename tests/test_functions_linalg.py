@@ -186,6 +186,15 @@ def test_squares_of_norms_of_zero_have_second_derivatives():
     assert np.isnan(tg.hessian(lambda x: L.norm(x, 3))(np.zeros(2))).any()
 
 
+@pytest.mark.parametrize(("p", "second"), [(1.5, np.nan), (2.0, 0.5), (3.0, 0.0), (0.5, np.nan)])
+def test_an_entry_that_is_0_in_a_norm_that_is_not(p, second):
+    """|x|**p has a second derivative at 0 from p = 2 on, and none below."""
+    f = lambda x: L.norm(np.stack([x, Tensor(2.0).detach()]), p)  # noqa: E731
+    with np.errstate(all="raise" if p > 1 else "ignore"):
+        assert tg.grad(f)(0.0) == 0.0 if p > 1 else np.isnan(tg.grad(f)(0.0))
+        np.testing.assert_equal(tg.grad(tg.grad(f))(0.0), second)
+
+
 def test_the_pseudoinverse_along_matrices_of_one_rank():
     a, b = rng.normal(size=4), rng.normal(size=3)
     assert_gradients(lambda a, b: tg.pinv(tg.outer(a, b), rtol=1e-9), (a, b))

@@ -24,7 +24,7 @@ TABLES = (rows_elementwise, rows_arrays, rows_parts, rows_matrices)  # importing
 COVERED = {row.covers for row in TABLE}
 QUIET = pytest.mark.filterwarnings("ignore")  # a random program may divide by 0 where it is cut
 METHODS_ELSEWHERE = {"backward", "detach", "item", "jacobian", "why_no_grad", "zero_grad"}
-METHODS_ELSEWHERE |= {"argsort", "nonzero", "tolist"}  # plain
+METHODS_ELSEWHERE |= {"to_device", "argsort", "nonzero", "tolist"}  # plain
 
 
 def test_every_op_and_function_has_a_row():

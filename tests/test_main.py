@@ -226,3 +226,40 @@ def test_an_interrupt_is_one_line_and_status_130(tmp_path, capsys):
     file.write_text("raise KeyboardInterrupt\n")
     assert main(["check", str(file)]) == 130
     assert capsys.readouterr().err == "tinygrad-lite: interrupted\n"
+
+
+DERIVED = """
+import numpy as np
+import tinygrad_lite as tg
+W, x = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+y = np.zeros(3)
+s = tg.tanh(W @ x)
+loss = ((s - y) ** 2).sum()
+"""
+
+
+def test_derive_prints_the_derivation(script, capsys):
+    assert main(["derive", str(script(DERIVED)), "-w", "W"]) == 0
+    out = capsys.readouterr().out
+    assert "∂loss/∂W = 2 ((s − y) ⊙ (1 − s²)) xᵀ   (3, 2)" in out
+    assert "dloss = 2 (s − y) : ds" in out
+    assert "checked: 4 draws" in out
+    assert "∂loss/∂x" not in out
+
+
+def test_derive_of_every_input_and_of_a_step(script, capsys):
+    assert main(["derive", str(script(DERIVED))]) == 0
+    out = capsys.readouterr().out
+    assert "∂loss/∂W = " in out
+    assert "∂loss/∂x = " in out
+    assert main(["derive", str(script(DERIVED)), "-w", "s", "--latex"]) == 0
+    assert r"\frac{\partial \mathrm{loss}}{\partial s} = 2 \left(s - y\right)" in (
+        capsys.readouterr().out
+    )
+
+
+def test_derive_that_cannot_run(script, capsys):
+    assert main(["derive", str(script(DERIVED)), "-w", "V"]) == 2
+    assert "no Value or Tensor called V" in capsys.readouterr().err
+    assert main(["derive", str(script("import tinygrad_lite as tg; E = tg.Tensor(1.0)"))]) == 2
+    assert "depends on no named input" in capsys.readouterr().err

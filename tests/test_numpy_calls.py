@@ -5,17 +5,21 @@ The table is the one that the benchmark counts; a function that NumPy has and th
 
 from __future__ import annotations
 
+import re
+import sys
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from test_rules import close, inner, slope
 
 import tinygrad_lite as tg
-from benchmarks.coverage import evaluate, exists, functions, inputs
+from benchmarks.coverage import ENGINES, evaluate, exists, functions, inputs, main, page
 from benchmarks.numpy_calls import CALLS, WITHOUT
 
+ROOT = Path(__file__).resolve().parent.parent
 # A plain array made of a node would lose its gradient, and complex ones have none here.
 REFUSED = {"array", "asarray"}
 FLAT = [
@@ -32,6 +36,27 @@ def test_every_function_of_numpy_is_in_the_table():
     without = [name for names in WITHOUT.values() for name in names.split()]
     assert sorted(set(functions()) - CALLS.keys() - {*without}) == []
     assert not CALLS.keys() & {*without}
+
+
+@QUIET
+def test_the_page_says_what_they_do():
+    written = (ROOT / "notebooks" / "numpy_functions.md").read_text(encoding="utf-8")
+    if f"with NumPy {np.__version__}.\n" not in written:
+        pytest.skip("the page is of another NumPy")
+    assert "\n".join(page()) + "\n" == written
+
+
+@pytest.mark.oracle
+def test_more_functions_differentiate_than_in_the_peers(needs, monkeypatch, capsys):
+    for tool in ("autograd", "mygrad"):
+        needs(tool)
+    monkeypatch.setattr(sys, "argv", ["coverage"])
+    main()
+    printed = capsys.readouterr().out
+    plain = dict(re.findall(r"^  (\w+) +(\d+),", printed, re.MULTILINE))
+    ours, autograds, mygrads = (int(plain[name]) for name in ENGINES)
+    assert ours >= 215
+    assert ours > autograds > mygrads > 0
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
@@ -123,6 +148,34 @@ def test_float32(call):
     close(y.data, expected, rtol=1e-4, atol=1e-5)
     y.backward(np.ones(y.shape, y.dtype))
     assert {x.grad.dtype for x in leaves.values() if x.grad is not None} <= {np.dtype(np.float32)}
+
+
+# What JAX lacks, does not differentiate, or (of a symmetric matrix) hands to both triangles.
+NOT_IN_JAX = {"fix", "lib.stride_tricks.sliding_window_view", "real_if_close", "row_stack"}
+NOT_IN_JAX |= {"compress", "ix_", "unique", "unique_values", "permute_dims", "linalg.cholesky"}
+NOT_IN_JAX |= {"linalg.eig", "linalg.eigh", "linalg.eigvalsh"}
+PLAINEST = [CALLS[name][0] for name in CALLS if exists(name) and name not in REFUSED | NOT_IN_JAX]
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("call", PLAINEST)
+def test_against_jax(call, needs):
+    """Where the entry is NaN, the gradient is a convention."""
+    jax = needs("jax")
+    jax.config.update("jax_enable_x64", True)
+    library, arrays, rng = needs("jax.numpy"), inputs(call), seeded(call)
+    values = list(arrays.values())
+    G = rng.normal(size=np.shape(evaluate(call, arrays)))
+
+    def loss(xs):
+        return library.sum(G * evaluate(call, dict(zip(arrays, xs, strict=True)), library))
+
+    for x, ours, theirs in zip(
+        values, gradients(call, arrays, values, G), jax.grad(loss)(values), strict=True
+    ):
+        held = ~np.isnan(x)
+        close(ours[held], np.asarray(theirs)[held], rtol=1e-9, atol=1e-10)
 
 
 def strided(x):

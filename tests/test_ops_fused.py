@@ -59,6 +59,19 @@ def test_integer_labels_and_their_one_hot_rows_agree(rng):
     np.testing.assert_allclose(z.grad, first, atol=1e-16)
 
 
+@pytest.mark.parametrize("dtype", ["i1", "u1", "<i2", ">i4", "<u4", "i8", ">u8"])
+def test_integer_labels_of_any_dtype_and_layout(dtype, rng):
+    labels = np.array([2, 0, 0, 3, 1, 9], dtype)[:-1:2]
+    logits = rng.normal(size=(4, 3))
+    z = tg.Tensor(logits)
+    tg.cross_entropy(z.T, labels).backward()
+    P = np.exp(logits.T) / np.exp(logits.T).sum(1, keepdims=True)
+    np.testing.assert_allclose(z.grad, (P - np.eye(4)[[2, 0, 1]]).T / 3)
+    for wrong in (4, np.iinfo(dtype).max, np.iinfo(dtype).min or 4):
+        with pytest.raises(ValueError, match="between 0 and 3"):
+            tg.cross_entropy(z.T, np.array([0, wrong, 1], dtype))
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_cross_entropy_at_a_thousand(dtype):
     z = tg.Tensor(np.array([[1000.0, -1000.0], [-1000.0, 1000.0]], dtype=dtype))

@@ -132,3 +132,18 @@ def test_a_users_op_may_keep_a_by_product():
     np.testing.assert_allclose(second, tg.hessian(lambda x: tg.sigmoid(x).sum())(x.data))
     with pytest.raises(TypeError, match="kept=None"):
         logistic.pull(lambda xp, G, y, x: G)
+
+
+def test_a_by_product_that_is_the_gradient_is_nobody_elses_array():
+    @tg.primitive("half({0})", keeping=lambda xp, x: (x / 2, xp.ones_like(x) / 2))
+    def half(xp, x):
+        return x / 2
+
+    half.pull(lambda xp, G, y, x, kept=None: G / 2 if kept is None else kept)
+    x = tg.Tensor([1.0, 2.0])
+    y = half(x)
+    for _ in range(2):
+        y.backward(np.ones(2))
+        np.testing.assert_array_equal(x.grad, [0.5, 0.5])
+        x.grad *= 3
+        x.zero_grad()

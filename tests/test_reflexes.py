@@ -86,7 +86,7 @@ T, V = tg.Tensor([[1.0, 2.0]]), tg.Value(1.0)
         (lambda: tg.Tensor([1], dtype=np.float32), TypeError, r"dtype=; write tg.Tensor\(np.as"),
         (lambda: tg.Value(1, label="a"), TypeError, "Value: no keyword label=; write name="),
         (lambda: tg.Value(1, nonsense="a"), TypeError, "Value: no keyword nonsense=$"),
-        (lambda: tg.zeros((2, 3)), AttributeError, r"'zeros'; write tg.Tensor\(np.zeros"),
+        (lambda: tg.rand((2, 3)), AttributeError, r"'rand'; write tg.Tensor\(np.random"),
         (lambda: tg.MLP(2, [1]), AttributeError, "'tinygrad_lite' .* 'MLP'; write tg.nn.MLP"),
         (lambda: tg.SGD, AttributeError, "write tg.optim.SGD"),
         (lambda: tg.nn.ReLU(), AttributeError, "tinygrad_lite.nn.*'ReLU'; write tg.nn.Sequential"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,20 @@ OTHER = tg.Tensor([1.0], name="other")
 def test_refusals(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("leaf", [lambda: tg.Tensor([0.5, 2.0]), lambda: tg.Value(0.5)])
+def test_recorded_gradients_that_are_handed_out_leave_nothing_to_the_collector(leaf):
+    gc.collect()
+    gc.disable()
+    try:
+        x = leaf()
+        y = tg.tanh(x * x)
+        E = y.sum() if isinstance(y, tg.Tensor) else y
+        g = tg.grad(E, x, record=True)
+        second = tg.grad(g.sum() if isinstance(g, tg.Tensor) else g, x)
+        assert np.all(second != 0)
+        del x, y, E, g
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

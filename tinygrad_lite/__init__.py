@@ -10,9 +10,12 @@ from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
+from .derive import Derivation as Derivation
+from .derive import derive as derive
 from .draw import draw as draw
 from .draw import play as play
 from .functions import *
+from .functions.standard import *
 from .graph.context import debug as debug
 from .graph.context import enable_grad as enable_grad
 from .graph.context import no_grad as no_grad

@@ -18,10 +18,11 @@ from typing import Any
 
 from . import tour
 from .check import check
+from .derive import derive
 from .draw import draw
 from .draw.checks import either
 from .draw.drawing import FORMATS
-from .graph.node import Node
+from .graph.node import Node, topological_order
 from .graph.public import version
 
 OURS = b'<meta name="generator" content="tinygrad_lite">'  # as draw/page.html has it
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_tour(commands)
     _add_check(commands)
+    _add_derive(commands)
     _add_draw(commands)
     args = parser.parse_args(argv)
     for stream in (sys.stdout, sys.stderr):  # a terminal without σ shows \u03c3, not a traceback
@@ -164,6 +166,54 @@ def _check(args: argparse.Namespace) -> int:
         raise CannotRun(str(error)) from None
     print(json.dumps(report.to_dict()) if args.json else report)
     return 0 if report else 1
+
+
+def _add_derive(commands: Any) -> None:
+    command = commands.add_parser(
+        "derive",
+        help="derive the gradients of a file's loss, as formulas",
+        description="Run FILE.py and print the derivation of the gradients of its loss: step by "
+        "step, as a formula, in index notation and as NumPy, each run before it is printed. Exit "
+        "status: 0 derived, 2 could not run.",
+    )
+    command.add_argument("file", metavar="FILE.py", type=Path)
+    command.add_argument(
+        "-w",
+        "--wrt",
+        metavar="NAME",
+        action="append",
+        help="with respect to what; may be repeated (default: every named input of the loss)",
+    )
+    command.add_argument(
+        "--loss",
+        metavar="NAME",
+        help=f"the variable that holds the loss (default: the first of {', '.join(LOSS_NAMES)})",
+    )
+    command.add_argument("--latex", action="store_true", help="print LaTeX")
+    command.set_defaults(run=_derive)
+
+
+def _derive(args: argparse.Namespace) -> int:
+    variables = run_file(args.file)
+    loss = find_loss(variables, args.file, args.loss)
+    within = set(topological_order(loss))
+    leaves = [x for x in variables.values() if isinstance(x, Node) and x in within and not x.op]
+    chosen = [x for x in dict.fromkeys(leaves) if not x.constant and x is not loss]
+    if args.wrt:
+        known = {k: x for k, x in variables.items() if isinstance(x, Node)}
+        known |= {x.name: x for x in within if x.name}
+        for name in args.wrt:
+            if name not in known:
+                raise CannotRun(f"{args.file}: no Value or Tensor called {name}")
+        chosen = [known[name] for name in args.wrt]
+    if not chosen:
+        raise CannotRun(f"{args.file}: the loss depends on no named input; say -w NAME")
+    try:
+        derivation = derive(loss, *chosen, names=variables)
+    except (TypeError, ValueError) as error:
+        raise CannotRun(str(error)) from None
+    print(derivation.latex_text if args.latex else derivation.text)
+    return 0
 
 
 def _add_draw(commands: Any) -> None:

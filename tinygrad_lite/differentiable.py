@@ -12,6 +12,7 @@ import numpy as np
 from . import ops
 from .backprop.backward import backward
 from .backprop.jacobians import jacobian
+from .functions.entrywise import clip
 from .graph import errors
 from .graph.context import in_rule
 from .graph.meta import Meta
@@ -35,13 +36,15 @@ class Differentiable(Habits, Node, metaclass=_Kind):
     """A node as users hold it."""
 
     __slots__ = ()
+    __pandas_priority__ = 5000  # above pandas' own: on the left, it leaves operators to us
 
     def backward(self, cotangent: Any = None, *, record: bool = False, **unknown: Never) -> None:
         """Set `.grad` of everything this depends on to d(this)/d(it), times `cotangent`.
 
         A single entry needs no cotangent; any other shape does: the gradient of the loss with
         respect to this. Leaves accumulate over calls. With `record`, gradients are nodes that can
-        be differentiated; such a gradient holds on to its graph until `zero_grad()`.
+        be differentiated; a node and its gradient's graph then hold each other until Python's
+        collector runs. `tg.grad(E, W, record=True)` hands them out instead and leaves nothing.
         """
         if unknown:
             refuse_keywords("backward", unknown)
@@ -64,10 +67,10 @@ class Differentiable(Habits, Node, metaclass=_Kind):
         node._meta = Meta(name=self.name, constant=True)
         return node  # type: ignore[no-any-return]
 
-    def clip(self, min: float | None = None, max: float | None = None) -> Self:
-        """Limited to [min, max]; a bound may be None. The derivative is 1 inside and at the bounds,
-        else 0."""
-        return ops.clip(self, min=min, max=max)  # type: ignore[no-any-return]
+    def clip(self, min: Any = None, max: Any = None) -> Self:
+        """Limited to [min, max]; a bound may be None, an array or a node. The derivative is 1
+        inside and at the bounds, else the bound's."""
+        return clip(self, min=min, max=max)  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:

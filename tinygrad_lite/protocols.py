@@ -29,6 +29,7 @@ from .functions import (
     special,
     statistics,
 )
+from .functions.forms import FORMS
 from .graph.node import Node
 from .graph.op import Op
 from .ops.constants import Axis
@@ -92,7 +93,7 @@ _ROOMS = (
     *(arrange, linalg, products, sequences, statistics),
     *(entrywise, moves, applied, special),
 )
-COMPOSITES: dict[str, Function] = {
+COMPOSITES: dict[str, Function] = {**FORMS} | {
     name: function
     for module in _ROOMS
     for name, function in vars(module).items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, Never, ParamSpec, Protocol
 
@@ -113,6 +114,20 @@ class Tensor(Differentiable, Array):
             )
         return array
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return sys.modules[__name__.partition(".")[0]]  # this package, which imports this module
+
+    @property
+    def device(self) -> Any:
+        """Where the array is: "cpu" of NumPy's."""
+        return self._data.device
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The same on a device, which must be its own: raises `ValueError` for another."""
+        if device != self.device:
+            raise ValueError(f"a Tensor stays where its array is, on {self.device}, not {device}")
+        return self
+
     def item(self) -> float:
         """The single entry as a Python float."""
         return float(self._data.item())
@@ -154,7 +169,8 @@ class Tensor(Differentiable, Array):
             raise TypeError(
                 "a plain array made of a Tensor would drop the graph and with it the gradient; use "
                 "tg.asarray or tg.stack to join tensors (or to put some into an array), a @ t or "
-                "np.dot(a, t) for a.dot(t), and t.data for a plain array, where the gradient stops"
+                "np.dot(a, t) for a.dot(t), sparse.toarray() @ t, frame.to_numpy() @ t, and t.data "
+                "for a plain array, where the gradient stops"
             )
 
     __add__ = _binary(ops.add)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import pi
 from typing import Any, Never, Protocol, overload
 
 import numpy as np
 
 from . import ops
 from .differentiable import Differentiable, refuse_arguments
+from .functions.entrywise import fmod
 from .graph.backend import to_float
 from .graph.meta import Meta
 from .graph.node import Node, Scalar
@@ -149,3 +151,21 @@ class Value(Differentiable, Scalar):
     rint = _unary(ops.round)
     sinh = _unary(ops.sinh)
     tan = _unary(ops.tan)
+
+    def deg2rad(self) -> Value:
+        """Degrees in radians."""
+        return self * (pi / 180)
+
+    def rad2deg(self) -> Value:
+        """Radians in degrees."""
+        return self * (180 / pi)
+
+    def exp2(self) -> Value:
+        """2**self."""
+        return 2.0**self
+
+    def fmod(self, other: Any) -> Any:
+        """What self leaves when divided by `other`, with the sign of self."""
+        return fmod(self, other)
+
+    radians, degrees = deg2rad, rad2deg

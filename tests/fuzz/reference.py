@@ -216,7 +216,8 @@ def _floor_divide(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _copysign(x: Tensor, y: Tensor) -> Tensor:
-    return x.abs() * torch.where(torch.signbit(y), -1.0, 1.0) + 0 * y
+    ones = torch.ones_like(y)  # torch.where of two numbers would be of float32
+    return x.abs() * torch.where(torch.signbit(y), -ones, ones) + 0 * y
 
 
 def _tensordot(x: Tensor, y: Tensor, axes: Any = 2) -> Tensor:

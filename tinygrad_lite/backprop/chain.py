@@ -82,7 +82,7 @@ def applied(
         return _stated(op, rule)(xp, g, y, index, *operands, **params)
     c = _stated(op, rule)(xp, g, y, *operands, **params)
     if type(c) is _ndarray:
-        for a in operands:
+        for a in (*operands, params.get("kept")):
             if c is a:
                 return c.copy()  # a gradient is no one else's array: users change it in place
     return c

@@ -16,6 +16,7 @@ from ..graph.meta import Meta
 from ..graph.node import Array, Node, topological_order
 
 Adjust = Callable[[Node, Any], Any]
+Settings = Callable[[Node, Mapping[str, Any]], Mapping[str, Any]]
 
 
 def replay(
@@ -25,14 +26,16 @@ def replay(
     constants: Mapping[int, Any] | None = None,
     wide: bool = False,
     adjust: Adjust | None = None,
+    settings: Settings | None = None,
 ) -> dict[Node, Node]:
     """Record the graph of `root` anew: {old node: new node}, inputs first.
 
     `data` gives leaves other values, `constants` (by id) the raw arrays that are constants of ops.
     With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
     fused op is recorded as its expansion into primitives. `adjust(old, value)` may change the value
-    of every new node before others use it. The old graph is left as it is, and leaves whose data
-    was set after it was recorded count with the value they had then.
+    of every new node before others use it, `settings(old, params)` the settings of its op. The old
+    graph is left as it is, and leaves whose data was set after it was recorded count with the value
+    they had then.
     """
     others = constants or {}
     order = topological_order(root)
@@ -58,7 +61,7 @@ def replay(
                     else _constant(others.get(id(x), a), wide, i in op.untouched)
                     for i, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True))
                 ]
-                params = dict(node.params)
+                params = dict(node.params if settings is None else settings(node, node.params))
                 if wide and "dtype" in params:
                     params["dtype"] = np.float64
                 call = op.expansion if wide and op.expansion is not None else op

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from ..backprop.jacobians import jacobian
 from ..graph.backend import is_array, to_array
 from ..graph.names import name_all
 from ..graph.node import Node, raw, topological_order
@@ -79,8 +80,9 @@ class Claim:
 
     def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
-        self.value = np.asarray(value, dtype=np.float64)
+        self.value = self.full = np.asarray(value, dtype=np.float64)
         self.eps = precision(value)
+        self.jacobian: Any = None  # of a claimed one, whose product with the seed is then judged
         self.expected: Any
         self.tolerance: Any
         self.blur: Blur
@@ -103,15 +105,31 @@ class Claim:
         """As `Finding` has it, before wrong ones are looked into."""
         return ("unclear" if self.unclear else "right") if self.right else "wrong"
 
+    @property
+    def shown(self) -> tuple[Any, Any]:
+        """What the user claims, and what is right."""
+        return self.full, self.expected if self.jacobian is None else self.jacobian
+
+    def contract(self, seed: Any, jacobian: Any) -> None:
+        """Take the claim for one of a Jacobian: all of it is in its product with a random seed."""
+        self.jacobian = jacobian
+        self.value = np.tensordot(seed, self.full, np.ndim(seed))
+
     def judge(self, expected: Any, blur: Blur, allowance: Allowance) -> None:
         """Hold it against what is expected, given how far rounding moves that."""
         self.expected, self.blur, self.eps = expected, blur, blur.eps
         allowed = allowance.of(expected)
+        if self.jacobian is not None:
+            rest = tuple(range(np.ndim(self.full) - np.ndim(expected)))
+            allowed = allowance.of(self.jacobian).sum(axis=rest)  # no seed is larger than 1
         self.tolerance = np.maximum(blur.tolerance, allowed)
         if self.fits:
             self.compared = compare(self.value, expected, self.tolerance, blur.size)
             error = np.abs(self.value - expected)
             self.unclear = self.right and blur.hides(error, expected, allowed)
+            if self.jacobian is not None:
+                entries = compare(*self.shown, np.max(self.tolerance, initial=0.0), blur.size)
+                self.compared = replace(entries, right=self.right)
 
 
 def read(
@@ -133,7 +151,11 @@ def read(
         public = ((name, v) for name, v in variables.items() if not name.startswith("_"))
         names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
         names |= {id(node): node.name for node in order if node.name is not None}
-    tape = Tape(root, _seed(root, cotangent), names)
+    claimed_jacobians = cotangent is None and int(np.prod(root.shape)) != 1
+    draw = np.random.default_rng(5)
+    signs = draw.choice([-1.0, 1.0], root.shape)
+    seed = signs * draw.uniform(0.5, 1.0, root.shape) if claimed_jacobians else None
+    tape = Tape(root, _seed(root, cotangent) if seed is None else seed, names)
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
         user = _node(key, order, tape)
@@ -148,23 +170,29 @@ def read(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
-        found[user] = Claim(name, user, twin, _array(value, name))
+        found[user] = claim = Claim(name, user, twin, _array(value, name))
+        if seed is not None:
+            if claim.full.shape != root.shape + twin.shape:
+                raise ValueError(_not_scalar(root, name, twin))
+            claim.contract(seed, jacobian(tape.root, twin))
     return tape, list(found.values())
 
 
 def _seed(root: Node, cotangent: Any) -> Any:
-    shape = root.shape
-    if cotangent is None and int(np.prod(shape)) != 1:
-        raise ValueError(
-            f"check: E has shape {shape}; reduce it to a scalar, as in .sum(), or pass "
-            "cotangent=, the gradient of the loss with respect to it"
-        )
     if cotangent is None:
         return None
     seed = _array(cotangent, "cotangent")
-    if seed.shape != shape:
-        raise ValueError(f"check: cotangent has shape {seed.shape}, E {shape}")
+    if seed.shape != root.shape:
+        raise ValueError(f"check: cotangent has shape {seed.shape}, E {root.shape}")
     return seed
+
+
+def _not_scalar(root: Node, name: str, node: Node) -> str:
+    return (
+        f"check: E has shape {root.shape}; reduce it to a scalar, as in .sum(), or pass "
+        "cotangent=, the gradient of the loss with respect to it; or claim its Jacobian with "
+        f"respect to {name}, of shape {root.shape + node.shape}"
+    )
 
 
 def _node(key: Any, order: list[Node], tape: Tape) -> Node:

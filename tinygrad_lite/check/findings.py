@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from ..draw.colours import MARKS
@@ -14,7 +15,7 @@ from ..graph.node import Node
 from .kinds import KINDS, known
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
-NAMED = 4  # mistakes that the summary names
+NAMED, OTHERS = 4, 2  # mistakes that the summary names, and other kinds that a line does
 
 Line = tuple[str, str]  # what a line starts with, and the text beside it
 
@@ -81,12 +82,14 @@ class Finding:
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
-    was `tried`, and the `reference` that it was held against."""
+    was `tried`, and the `reference` that it was held against. `formula` derives what a wrong
+    gradient should have been, in the graph's names."""
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     tried: str = ""
     reference: str = ""
+    formula: Callable[[Node], str] | None = None
 
     def __bool__(self) -> bool:
         return all(self.findings)
@@ -146,10 +149,18 @@ class Report:
     def _above(self) -> list[Line]:
         return [("", self.summary)] if len(self) > 1 and not self else []
 
+    @cached_property
+    def derived(self) -> tuple[str, ...]:
+        """What the wrong gradients should have been, as formulas derived from the graph; of many
+        the first."""
+        nodes = [f.node for f in self.wrong if f.node is not None][:NAMED]
+        return tuple(filter(None, map(self.formula, nodes))) if self.formula else ()
+
     @property
     def _below(self) -> list[Line]:
         tried = [("tried: ", f"{self.tried}; reference: {self.reference}")] if self.tried else []
-        return [*(("note: ", note) for note in self.notes), *tried]
+        right = [("derived: ", text) for text in self.derived]
+        return [*right, *(("note: ", note) for note in self.notes), *tried]
 
     def __str__(self) -> str:
         return table(self.findings, self._above, self._below)
@@ -210,8 +221,9 @@ def _right(f: Finding) -> Iterator[str]:
 
 def _wrong(f: Finding) -> Iterator[str]:
     parts = ["[the first wrong line]" * f.first, f.explanation]
-    if f.also:
-        parts.append(f"(or {', or '.join(KINDS[kind] for kind in f.also)})")
+    also = [KINDS[kind] for kind in f.also if kind != "other"]
+    if also:
+        parts.append(f"(or {', or '.join(also[:OTHERS])})")
     yield " ".join(part for part in parts if part)
 
 

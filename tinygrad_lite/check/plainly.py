@@ -12,7 +12,7 @@ from .claims import Claim
 
 def said_of_zero(claim: Claim) -> str:
     """What is to be said where the true gradient is 0; "" where it is not."""
-    if not claim.blur.zero:
+    if not claim.blur.zero or not claim.node.data.size:
         return ""
     terms = f": terms as large as {claim.blur.size:.2g} cancel" if claim.blur.size else ""
     return f"the gradient is 0 here{terms}"
@@ -20,8 +20,9 @@ def said_of_zero(claim: Claim) -> str:
 
 def all_zero(claim: Claim) -> str:
     """What is to be said of a claim of zeros alone."""
-    i = np.unravel_index(int(np.argmax(np.abs(claim.expected))), claim.value.shape)
-    number = f"{claim.expected[i]:.6g}"
+    _, expected = claim.shown
+    i = np.unravel_index(int(np.argmax(np.abs(expected))), expected.shape)
+    number = f"{expected[i]:.6g}"
     if not i:
         return f"yours is 0; the gradient is {number}"
     where = tuple(int(k) for k in i)
@@ -41,15 +42,17 @@ def misshapen(claim: Claim) -> str:
 
 def unexplained(claim: Claim) -> str:
     """What is to be said of a claim of the right shape that nothing explains."""
-    difference = np.abs(claim.value - claim.expected)
-    scale = float(np.max(np.abs(claim.expected), initial=0.0))
+    value, expected = claim.shown
+    difference = np.abs(value - expected)
+    scale = float(np.max(np.abs(expected), initial=0.0))
     worst = float(np.max(difference, initial=0.0))
     i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
-    values = f"yours is {claim.value[i]:.6g}, the gradient {claim.expected[i]:.6g}"
+    right = "gradient" if claim.jacobian is None else "Jacobian"
+    values = f"yours is {value[i]:.6g}, the {right} {expected[i]:.6g}"
     values += f" at {i}" if i else ""
     if zero := said_of_zero(claim):
         at = f" at {i}" if i else ""
-        return f"{zero}; yours is {claim.value[i]:.6g}{at}"
+        return f"{zero}; yours is {value[i]:.6g}{at}"
     if scale and worst < 1e-3 * scale:
         agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
         near = f"{agrees} (a finite difference, or an approximation?)"
@@ -59,9 +62,10 @@ def unexplained(claim: Claim) -> str:
 
 def rounded(claim: Claim) -> str:
     """What is to be said of the gradient printed with few digits; "" of any other claim."""
-    difference = np.abs(claim.value - claim.expected)
-    if difference.max() < 0.1 * np.abs(claim.expected).max():
-        for digits, what, unit in _typed(claim.value, claim.expected):
+    value, expected = claim.shown
+    difference = np.abs(value - expected)
+    if difference.max() < 0.1 * np.abs(expected).max():
+        for digits, what, unit in _typed(value, expected):
             if (difference <= 0.5001 * unit).all():
                 told = f"it is the gradient rounded to a few digits ({digits} {what})"
                 return f"{told}; digits={digits} accepts it"
@@ -70,8 +74,8 @@ def rounded(claim: Claim) -> str:
 
 def typed_unit(claim: Claim) -> Any:
     """The last digit's unit of numbers that were typed with 2 to 5 digits, or None."""
-    value = claim.value
-    if value.size < 4 or not claim.fits or (value == np.round(value)).all():
+    value = claim.full
+    if value.size < 4 or value.shape != claim.node.shape or (value == np.round(value)).all():
         return None
     first: dict[str, Any] = {}
     for n, what, unit in _typed(value, value):

@@ -3,7 +3,7 @@ that shows is let pass."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
 from ..backprop.replay import replay
-from ..backprop.tangents import recorded_step
-from ..graph.node import Node, fresh, topological_order
-from .tape import Tape, Vector, op_name, op_of
+from ..graph.node import Node
+from .rules import Rule, done
+from .tape import Tape, Vector, op_of
 
 MARGIN = 30.0  # rounding errors allowed, in units of the measured conditioning times eps
 FINEST = 1e-14  # float64 has digits to spare: a form of the formula that loses two is right
@@ -27,7 +27,7 @@ _UNIT = 12.0**0.5  # of uniform noise, so that its mean square is 1
 _DRAWS = 3
 _JUMP = 1e-3  # a step that moves by so much of its size may have jumped
 
-Rule = tuple[Node, dict[int, Node], Node]  # cotangent, leaves for inputs, result
+Shake = Callable[[Vector], Vector]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,6 @@ class Rounding:
 
     def __init__(self, tape: Tape, targets: Iterable[Node]) -> None:
         self.tape, self.targets = tape, list(targets)
-        self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._precise = self._precisions()
         coarse = {eps for eps in self._precise.values() if eps > FINEST}
         self._spread = {0.0: self._measured(tape.g)}
@@ -128,9 +127,6 @@ class Rounding:
             noise = rng.random(np.shape(a), dtype=np.float32) - np.float32(0.5)
             return np.asarray(a + a * (_UNIT * _SHAKE * noise))
 
-        def numbers(old: Node, value: Any) -> Any:
-            return value if old.constant else shake(value)  # a mask or an index is no number
-
         matrices = {id(a): shake(a) for a in self._constants} if self.tape.root in moved else {}
         twin = replay(
             self.tape.root,
@@ -140,14 +136,14 @@ class Rounding:
 
         def shaken(node: Node, index: int, g: Vector) -> Vector:
             calm, c = contribution(node, index, g), contribution(twin[node], index, g)
-            rule = None if op_of(node).elementwise else self._rule(node, index)
-            if rule is not None and node in moved and _subtracts(rule):
-                c = self._replayed(rule, g, node, twin, adjust=numbers)[1]
+            rule = None if op_of(node).elementwise else self.tape.rule(node, index)
+            if rule is not None and node in moved and rule.has("add", "subtract"):
+                c = self._replayed(rule, g, twin, shake)[1]  # differences of its own lose digits
             size = _size(node, g, calm)
             steady = np.abs(c - calm) <= _JUMP * size
             if not steady.all():  # it jumped, or is ill-conditioned, or NaN: a moved maximum
-                rule = rule or self._rule(node, index)
-                same, again = (False, c) if rule is None else self._replayed(rule, g, node, twin)
+                rule = rule or self.tape.rule(node, index)
+                same, again = (False, c) if rule is None else self._replayed(rule, g, twin)
                 c = again if same else np.where(steady, c, calm)
             return shake(c) if node in moved else c
 
@@ -165,29 +161,25 @@ class Rounding:
         )
         return [a for a in arrays if getattr(a, "dtype", None) == np.float64]
 
-    def _rule(self, node: Node, index: int) -> Rule | None:
-        """The rule of a step as a graph of its own, if it can be recorded."""
-        if (node, index) not in self._rules:
-            leaves = {i: fresh(x, x.data) for i, x in enumerate(node.inputs) if isinstance(x, Node)}
-            y = op_of(node)(*(leaves.get(i, x) for i, x in enumerate(node.inputs)), **node.params)
-            step = recorded_step(y, index)
-            self._rules[node, index] = None if step is None else (step[0], leaves, step[1])
-        return self._rules[node, index]
-
     def _replayed(
-        self, rule: Rule, g: Vector, node: Node, twin: Mapping[Node, Node], **how: Any
+        self, rule: Rule, g: Vector, twin: Mapping[Node, Node], shake: Shake | None = None
     ) -> tuple[bool, Vector]:
         """A rule on moved inputs, and whether its masks and indices stayed what they were: then it
         has not jumped, whatever it gives."""
-        G, leaves, result = rule
-        data = {G: g} | {new: twin[node.inputs[i]].data for i, new in leaves.items()}
-        found = replay(result, data, **how)
-        same = all(
-            np.array_equal(old.data, new.data)
-            for old, new in found.items()
-            if old.constant and old.op is not None
-        )
-        return same, found[result].data
+        node, same = rule.node, True
+        moved = {x: twin[x].data for x in node.parents()}
+        given = zip(node.inputs, node.operands, strict=True)
+        moved[node] = done(node, *(moved[x] if isinstance(x, Node) else a for x, a in given))
+
+        def watched(m: Node, value: Vector) -> Vector:
+            nonlocal same
+            if m.constant:  # a mask or an index is no number
+                same = same and np.array_equal(m.data, value)
+                return value
+            return value if shake is None else shake(value)
+
+        c = rule.run(g, swapped=moved, adjust=watched)
+        return same, c
 
     def _sizes_of_terms(self) -> dict[Node, float]:
         """How large the terms of each gradient are: what it is when none cancel."""
@@ -199,11 +191,6 @@ class Rounding:
         seeds: dict[Node, Vector] = {self.tape.root: self.tape.seed}
         found = flow(self.tape.order, seeds, uneven, within=self.tape.g)
         return {x: float(np.max(np.abs(found[x]), initial=0.0)) for x in self.targets}
-
-
-def _subtracts(rule: Rule) -> bool:
-    """Whether a rule may lose digits in differences of its own."""
-    return any(op_name(step) in ("add", "subtract") for step in topological_order(rule[2]))
 
 
 def _size(node: Node, g: Vector, c: Vector) -> Any:

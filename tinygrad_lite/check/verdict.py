@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..derive import derive
 from ..graph.node import Node
 from .claims import Allowance, Claim, read
 from .explain import explain
@@ -21,6 +22,7 @@ from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
 from .tape import Tape, Vector
 
+DERIVED, BUDGET = 500, 1.0  # nodes of a graph that formulas are derived of, seconds for one
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 # What it adds to an explanation's cost if it accounts for another claim, if it says of a right one
 # that it is wrong, and if it says of a wrong one what it is not.
@@ -40,7 +42,8 @@ def check(
     """Hold hand-derived gradients of E against the chain rule, and say which step is wrong.
 
     `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number or a
-    nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it. The
+    nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it;
+    without one the claims are Jacobians, of shape E.shape + node.shape. The
     tolerance comes from the coarsest dtype and the computation's own conditioning, as measured;
     where rounding alone may do as much as a mistake, the verdict is "unclear", never "right".
     `rtol` (of an entry), `atol` and `digits` (how many decimals, or significant digits, numbers
@@ -64,7 +67,20 @@ def _report(E: Node, claims: Any, cotangent: Any, allowance: Allowance, names: A
         diagnosis = Diagnosis(tape, found)
         for claim in sorted(found, key=lambda c: tape.position[c.node]):
             diagnosis.judge(claim)
-        return Report(tuple(diagnosis.found[c.node] for c in found))
+        findings = tuple(diagnosis.found[c.node] for c in found)
+        return Report(findings, formula=None if E.shape else lambda x: _formula(E, x, tape))
+
+
+def _formula(E: Node, x: Node, tape: Tape) -> str:
+    """The derivative that a claim should have been, with what it uses, in one line."""
+    if len(tape.order) > DERIVED:
+        return ""
+    known = tape.user_names
+    values = (v for node in tape.twin for v in (node, *node.inputs))
+    names = {known[id(v)]: v for v in values if id(v) in known}
+    d = derive(E, x, names=names, budget=BUDGET)
+    where = " and ".join(map(str, d.where))
+    return f"{d[x]}{', where ' if where else ''}{where}" if d.numpy else ""
 
 
 class Diagnosis:
@@ -86,17 +102,19 @@ class Diagnosis:
             kinks = self.kinks.setdefault(claim.eps, Kinks(self.tape, claim.eps))
             reading = kinks.reading(claim)
             if reading is not None:
-                claim.compared, claim.note = reading
+                claim.compared, note = reading
+                again = any(note == c.note for c in self.claims)
+                claim.note = "as at the kink of the line before" if again else note
         compared = claim.compared
         finding = Finding(
             name=claim.name,
             verdict=claim.verdict,
             kind="other" if claim.verdict == "wrong" else "",
             explanation=claim.note or said_of_zero(claim),
-            shape=tuple(claim.user.shape),
+            shape=tuple(claim.user.shape if claim.jacobian is None else claim.full.shape),
             node=claim.user,
-            expected=_plain(claim.expected),
-            claimed=_plain(claim.value),
+            expected=_plain(claim.shown[1]),
+            claimed=_plain(claim.full),
             error=compared.error if compared else None,
             entry=compared.entry if compared else None,
             first=not claim.right and not self.wrong and self.several,

@@ -3,6 +3,7 @@
 from ..graph.public import present
 from .applied import *
 from .arrange import *
+from .conversion import *
 from .entrywise import *
 from .linalg import *
 from .moves import *

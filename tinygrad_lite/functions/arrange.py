@@ -15,7 +15,6 @@ from ..graph.node import Node, raw
 from ..ops.constants import shape_of
 
 __all__ = [
-    "asarray",
     "broadcast_arrays",
     "expand_dims",
     "flatten",
@@ -80,7 +79,7 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     """x without the axes `axis` of length 1 (None: without any such)."""
     x = asarray(x)
     shape = shape_of(x)
-    if axis is None:
+    if axis is None or (not shape and axis in (0, -1)):
         return ops.reshape(x, tuple(n for n in shape if n != 1))
     gone = set(_axes(axis, len(shape), "squeeze"))
     if any(shape[a] != 1 for a in gone):

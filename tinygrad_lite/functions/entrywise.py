@@ -5,7 +5,7 @@ Those outside `__all__` are NumPy's, which np.NAME(t) runs. The derivative at a 
 
 from __future__ import annotations
 
-from math import log, pi
+from math import pi
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .. import ops
 from ..graph.backend import anywhere
 from ..graph.node import raw
-from .arrange import asarray, constant_like
+from .arrange import asarray, constant_like, expand_dims
 
 __all__ = ["reciprocal"]
 
@@ -23,70 +23,10 @@ def reciprocal(x: Any) -> Any:
     return ops.divide(1.0, x)
 
 
-def exp2(x: Any) -> Any:
-    """2**x."""
-    return ops.pow(2.0, x)
-
-
-def deg2rad(x: Any) -> Any:
-    """x degrees in radians."""
-    return ops.multiply(x, pi / 180)
-
-
-def rad2deg(x: Any) -> Any:
-    """x radians in degrees."""
-    return ops.multiply(x, 180 / pi)
-
-
-def logaddexp2(x1: Any, x2: Any) -> Any:
-    """log2(2**x1 + 2**x2), without overflow."""
-    return ops.logaddexp(ops.multiply(x1, log(2)), ops.multiply(x2, log(2))) / log(2)
-
-
 def fmod(x1: Any, x2: Any) -> Any:
     """What x1 leaves when divided by x2, with the sign of x1."""
     size, rest = ops.abs(x2), raw(x1) < 0
     return ops.where(rest, -ops.remainder(ops.negative(x1), size), ops.remainder(x1, size))
-
-
-def fmax(x1: Any, x2: Any) -> Any:
-    """The larger of x1 and x2, or the one that is not NaN."""
-    return _but_nan(x1, x2, ops.maximum(x1, x2))
-
-
-def fmin(x1: Any, x2: Any) -> Any:
-    """The smaller of x1 and x2, or the one that is not NaN."""
-    return _but_nan(x1, x2, ops.minimum(x1, x2))
-
-
-def _but_nan(x1: Any, x2: Any, y: Any) -> Any:
-    return ops.where(ops.isnan(x1), x2, ops.where(ops.isnan(x2), x1, y))
-
-
-def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
-    """(x1 // x2, x1 % x2)."""
-    return ops.floor_divide(x1, x2), ops.remainder(x1, x2)
-
-
-def modf(x: Any) -> tuple[Any, Any]:
-    """(x - trunc(x), trunc(x))."""
-    return ops.subtract(x, ops.trunc(x)), ops.trunc(x)
-
-
-def frexp(x: Any) -> tuple[Any, Any]:
-    """(m, e) with x = m * 2**e and |m| in [1/2, 1); e is plain."""
-    exponent = np.frexp(raw(x))[1]
-    return ldexp(x, -exponent), exponent
-
-
-def ldexp(x1: Any, x2: Any) -> Any:
-    """x1 * 2**x2, for integers x2."""
-    return ops.multiply(x1, constant_like(np.exp2(raw(x2)), x1))
-
-
-def heaviside(x1: Any, x2: Any) -> Any:
-    """0 below 0, x2 at 0, 1 above."""
-    return ops.where(raw(x1) == 0, x2, constant_like(np.heaviside(raw(x1), 0), x1))
 
 
 def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
@@ -136,7 +76,4 @@ def i0(x: Any) -> Any:
     largest = float(np.max(np.abs(np.asarray(raw(x))), initial=0.0))
     count = 40 + int(12 * largest**0.5)
     circle = constant_like(np.cos(2 * pi * (np.arange(count) + 0.5) / count), x)
-    return ops.mean(ops.exp(ops.multiply(x[..., None], circle)), axis=-1)
-
-
-fix, degrees, radians = ops.trunc, rad2deg, deg2rad
+    return ops.mean(ops.exp(ops.multiply(expand_dims(x, -1), circle)), axis=-1)

@@ -24,10 +24,10 @@ __all__: list[str] = []
 
 # Functions that are run on places, and which of their arguments hold entries.
 _MOVED = """
-atleast_1d(arys) atleast_2d(arys) atleast_3d(arys) block(arrays) choose(choices) compress(a)
-delete(arr) diagflat(v) extract(arr) fftshift(x) fliplr(m) flipud(m) ifftshift(x) insert(arr,values)
-resize(a) rollaxis(a) rot90(m) select(choicelist,default)
-sliding_window_view(x)
+atleast_1d(arys) atleast_2d(arys) atleast_3d(arys) block(arrays) choose(choices) column_stack(tup)
+compress(a) delete(arr) diagflat(v) dsplit(ary) dstack(tup) extract(arr) fftshift(x) fliplr(m)
+flipud(m) hsplit(ary) ifftshift(x) insert(arr,values) resize(a) rollaxis(a) rot90(m)
+select(choicelist,default) sliding_window_view(x) vsplit(ary)
 """
 MOVED: Mapping[str, list[str]] = {
     name: data.rstrip(")").split(",")
@@ -86,11 +86,6 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Any:
     return transpose(ops.reshape(transpose(a), shape=tuple(shape[::-1])))
 
 
-def ravel(a: Any, order: str = "C") -> Any:
-    """The entries as a vector, in row-major order, or column-major "F"."""
-    return flatten(transpose(a) if order == "F" else a)
-
-
 def transpose(a: Any, axes: Any = None) -> Any:
     """The axes in another order, reversed unless `axes` says which."""
     n = len(shape_of(asarray(a)))
@@ -102,11 +97,10 @@ def transpose(a: Any, axes: Any = None) -> Any:
 
 
 def _at_least(ndim: int, x: Any) -> Any:
-    """x with axes of length 1: before, and from the third on behind, as NumPy has them."""
+    """x with axes of length 1 before its own."""
     x = asarray(x)
     shape = shape_of(x)
-    shape = (1,) * (min(ndim, 2) - len(shape)) + shape
-    return ops.reshape(x, shape + (1,) * (ndim - len(shape)))
+    return ops.reshape(x, (1,) * (ndim - len(shape)) + shape)
 
 
 def hstack(tup: Any) -> Any:
@@ -118,17 +112,6 @@ def hstack(tup: Any) -> Any:
 def vstack(tup: Any) -> Any:
     """Arrays below each other: joined along the first axis, vectors as rows."""
     return ops.concat([_at_least(2, x) for x in tup], axis=0)
-
-
-def dstack(tup: Any) -> Any:
-    """Arrays behind each other: joined along the third axis."""
-    return ops.concat([_at_least(3, x) for x in tup], axis=2)
-
-
-def column_stack(tup: Any) -> Any:
-    """Vectors, and matrices, as columns side by side."""
-    arrays = [asarray(x) for x in tup]
-    return ops.concat([x if len(shape_of(x)) > 1 else _at_least(2, x).T for x in arrays], axis=1)
 
 
 def concat(arrays: Any, axis: int | None = 0) -> Any:
@@ -158,21 +141,6 @@ def _cut(cut: Callable[..., Any], x: Any, at: Any, axis: int) -> list[Any]:
     x = asarray(x)
     runs = cut(np.arange(shape_of(x)[axis]), at)
     return [part(x, axis, run[0], run[-1] + 1) if len(run) else part(x, axis, 0, 0) for run in runs]
-
-
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """Parts along the second axis, of a vector along its only one."""
-    return split(ary, indices_or_sections, axis=0 if len(shape_of(ary)) == 1 else 1)
-
-
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """Parts along the first axis."""
-    return split(ary, indices_or_sections, axis=0)
-
-
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """Parts along the third axis."""
-    return split(ary, indices_or_sections, axis=2)
 
 
 # --- picking

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import ops
 from ..ops.constants import reduced_axes, shape_of
-from .arrange import asarray, flatten, moveaxis, squeeze
+from .arrange import asarray, moveaxis, squeeze
 
 __all__ = ["dot", "einsum", "tensordot", "vecdot"]
 
@@ -55,30 +55,10 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     return ops.sum(ops.multiply(x1, x2), axis=axis)
 
 
-def matvec(x1: Any, x2: Any) -> Any:
-    """The product of each matrix with each vector."""
-    return ops.matmul(x1, asarray(x2)[..., None])[..., 0]
-
-
-def vecmat(x1: Any, x2: Any) -> Any:
-    """The product of each vector with each matrix."""
-    return ops.matmul(asarray(x1)[..., None, :], x2)[..., 0, :]
-
-
-def vdot(a: Any, b: Any) -> Any:
-    """The sum of the products of all entries, each in row-major order."""
-    return ops.matmul(flatten(a), flatten(b))
-
-
 def inner(a: Any, b: Any) -> Any:
     """The sums of products over both last axes."""
     scalar = not shape_of(asarray(a)) or not shape_of(asarray(b))
     return ops.multiply(a, b) if scalar else tensordot(a, b, axes=(-1, -1))
-
-
-def outer(a: Any, b: Any) -> Any:
-    """The products of each entry of a with each of b, both in row-major order."""
-    return ops.outer(flatten(a), flatten(b))
 
 
 def kron(a: Any, b: Any) -> Any:

@@ -24,6 +24,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     a = asarray(a)
     if n < 0:
         raise ValueError(f"diff: n = {n} is negative")
+    if n == 0:  # as NumPy has it, without what would be joined
+        return a
     ends = [None if end is None else _end(end, a, axis) for end in (prepend, append)]
     held = [x for x in (ends[0], a, ends[1]) if x is not None]
     a = ops.concat(held, axis=axis) if len(held) > 1 else a
@@ -195,11 +197,6 @@ def polyadd(a1: Any, a2: Any) -> Any:
     a1, a2 = (ops.reshape(asarray(a), (-1,)) for a in (a1, a2))
     n = max(len(a1), len(a2))
     return ops.pad(a1, (n - len(a1), 0)) + ops.pad(a2, (n - len(a2), 0))
-
-
-def polysub(a1: Any, a2: Any) -> Any:
-    """The difference of two polynomials."""
-    return polyadd(a1, ops.negative(asarray(a2)))
 
 
 def polyder(p: Any, m: int = 1) -> Any:

@@ -15,7 +15,6 @@ from .. import ops
 from ..graph.node import Node, raw
 from ..ops.constants import Axis, entries_of, reduced_axes, shape_of
 from .arrange import asarray, constant_like, moveaxis, sort
-from .sequences import cumprod, cumsum
 
 __all__ = ["std", "var"]
 
@@ -66,11 +65,6 @@ def std(
     freedom = _freedom(x, axis, correction, "std")
     length = ops.vector_norm(_deviation(x, axis), axis=axis, keepdims=keepdims)
     return length / sqrt(freedom)
-
-
-def ptp(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The largest entry minus the smallest."""
-    return ops.max(a, axis=axis, keepdims=keepdims) - ops.min(a, axis=axis, keepdims=keepdims)
 
 
 def average(
@@ -146,23 +140,25 @@ def quantile(
     a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """The value below which a part q of the entries lies, by NumPy's methods; q's axes come first.
-    It is linear in the sorted entries, and NaN where one is."""
-    if isinstance(q, Node):
-        raise TypeError(
-            "np.quantile: q is a setting and has no gradient; pass q.data, where the gradient stops"
-        )
+    It is linear in the sorted entries, for the method "linear" in q too, and NaN where one is."""
     x = asarray(a)
     taken = reduced_axes(shape_of(x), axis)
     kept = [i for i in range(len(shape_of(x))) if i not in taken]
     lengths = tuple(shape_of(x)[i] for i in kept)
     n = entries_of(shape_of(x), taken)
     rows = sort(ops.reshape(ops.permute_dims(x, (*kept, *taken)), (*lengths, n)))
-    at = np.asarray(np.quantile(np.arange(float(n)), q, method=method))  # type: ignore[call-overload]
+    if isinstance(q, Node) and method != "linear":
+        raise TypeError(
+            f"np.quantile: q has no gradient with method={method!r}; pass q.data, where it stops"
+        )
+    at = np.asarray(np.quantile(np.arange(float(n)), raw(q), method=method))  # type: ignore[call-overload]
     low, share = np.floor(at).astype(int), at - np.floor(at)
-    y = rows[..., low]
-    if share.any():
+    y, above = rows[..., low], rows[..., np.minimum(low + 1, n - 1)]
+    if isinstance(q, Node):
+        y = y + (ops.multiply(q, n - 1.0) - low) * (above - y)
+    elif share.any():
         w = constant_like(share, x)
-        y = ops.where(w == 0, y, y + w * (rows[..., np.ceil(at).astype(int)] - y))
+        y = ops.where(w == 0, y, y + w * (above - y))
     lost = ops.isnan(raw(rows)[..., -1:])
     if lost.any():
         y = ops.where(lost.reshape(lengths + (1,) * at.ndim), nan, y)
@@ -178,7 +174,7 @@ def percentile(
     a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """`quantile` of q / 100."""
-    return quantile(a, q if isinstance(q, Node) else np.divide(q, 100), axis, method, keepdims)
+    return quantile(a, ops.divide(q, 100.0), axis, method, keepdims)
 
 
 def median(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -189,7 +185,8 @@ def median(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 # --- without NaN
 
 
-def _filled(a: Any, value: float) -> Any:
+def filled(a: Any, value: float) -> Any:
+    """a with `value` for NaN."""
     return ops.where(ops.isnan(a), value, asarray(a))
 
 
@@ -198,30 +195,10 @@ def _present(a: Any, axis: Axis, keepdims: bool) -> Any:
     return (~ops.isnan(raw(asarray(a)))).sum(axis=axis, keepdims=keepdims)
 
 
-def nansum(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The sum of the entries that are not NaN."""
-    return ops.sum(_filled(a, 0.0), axis=axis, keepdims=keepdims)
-
-
-def nanprod(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The product of the entries that are not NaN."""
-    return ops.prod(_filled(a, 1.0), axis=axis, keepdims=keepdims)
-
-
-def nancumsum(a: Any, axis: int | None = None) -> Any:
-    """The running sum with 0 for NaN."""
-    return cumsum(_filled(a, 0.0), axis)
-
-
-def nancumprod(a: Any, axis: int | None = None) -> Any:
-    """The running product with 1 for NaN."""
-    return cumprod(_filled(a, 1.0), axis)
-
-
 def nanmean(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean of the entries that are not NaN; NaN if there are none."""
     count = constant_like(_present(a, axis, keepdims), a)
-    return nansum(a, axis, keepdims) / count
+    return ops.sum(filled(a, 0.0), axis=axis, keepdims=keepdims) / count
 
 
 def nanvar(
@@ -242,7 +219,7 @@ def nanstd(
 
 
 def _deviation_but_nan(a: Any, axis: Axis) -> Any:
-    return _filled(asarray(a) - nanmean(a, axis, keepdims=True), 0.0)
+    return filled(asarray(a) - nanmean(a, axis, keepdims=True), 0.0)
 
 
 def _freedom_but_nan(a: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
@@ -252,13 +229,8 @@ def _freedom_but_nan(a: Any, axis: Axis, correction: float, keepdims: bool) -> A
 
 def nanmax(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest of the entries that are not NaN; NaN if there are none."""
-    y = ops.max(_filled(a, -inf), axis=axis, keepdims=keepdims)
+    y = ops.max(filled(a, -inf), axis=axis, keepdims=keepdims)
     return ops.where(_present(a, axis, keepdims) == 0, nan, y)
-
-
-def nanmin(a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The smallest of the entries that are not NaN; NaN if there are none."""
-    return ops.negative(nanmax(ops.negative(asarray(a)), axis, keepdims))
 
 
 def _of_rows_but_nan(function: Callable[..., Any]) -> Callable[..., Any]:

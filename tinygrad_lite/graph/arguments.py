@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -113,3 +113,14 @@ def _owned(setting: Any) -> Any:
             if type(part) is np.ndarray or type(part) is list or type(part) is tuple:
                 return tuple(map(_owned, setting))
     return setting
+
+
+class Notation(TypedDict, total=False):
+    """What `elementwise`, `primitive` and `plain` take by keyword; see `Op`."""
+
+    numpy: str
+    precedence: int
+    expansion: Callable[..., Any]
+    keeping: Callable[..., tuple[Any, Any]]
+    meaning: Callable[..., Any] | str
+    as_given: Sequence[str]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import floats
-from .node import raw
+from .node import Node, raw
 
 Namespace = Any  # a module or object with the Array API's functions
 Array = Any  # an array of any Array-API library, a NumPy scalar, or a Python float
@@ -32,7 +32,7 @@ def namespace(*values: Any) -> Namespace:
 def _foreign(value: Any) -> Namespace:
     if isinstance(value, np.ndarray):
         return np
-    if hasattr(value, "__array_namespace__"):
+    if hasattr(value, "__array_namespace__") and not isinstance(value, Node):
         return value.__array_namespace__()
     if type(value).__module__.partition(".")[0] == "torch":
         return _compat().array_namespace(value)
@@ -54,7 +54,7 @@ def is_array(value: Any) -> bool:
     """Whether `value` is an array or an array library's scalar (a Python number is not)."""
     return (
         isinstance(value, (np.ndarray, np.generic))
-        or hasattr(value, "__array_namespace__")
+        or (hasattr(value, "__array_namespace__") and not isinstance(value, Node))
         or (type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "dtype"))
     )
 
@@ -134,6 +134,8 @@ def to_array(value: Any, what: str) -> Array:
             )
         held = type(value.flat[0]).__name__ if kind == "O" and value.size else value.dtype
         hint = "; to join tensors use tg.stack or tg.asarray" if held in ("Tensor", "Value") else ""
+        if kind == "O" and value.ndim == 0 and hasattr(value.item(), "toarray"):
+            hint = "; use its .toarray()"
         raise TypeError(f"{what}: data of type {held} is not numeric{hint}")
     _refuse_recording(value, what)
     if xp.isdtype(value.dtype, "real floating"):

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from .meta import Meta
 
-_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+# Not coroutines: a task has contexts of its own, which the tasks that it starts inherit.
+_SUSPENDABLE = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,9 @@ class Context:
     """How ops record: `meta` is what a new node starts with (its scope). `rules`: what is recorded
     is a derivative rule, so constants keep their origin.
 
-    A switch with this `key` made it out of `base`, in the generator or coroutine `frame` (None: in
-    a function). It lies in `outer`, of which those that are `passed` over were suspended then;
-    `ordinary` if ops on floats need to look at nothing but `meta`.
+    A switch with this `key` made it out of `base`, in the generator `frame` (None: in a function).
+    It lies in `outer`, of which those that are `passed` over were suspended then; `ordinary` if ops
+    on floats need to look at nothing but `meta`.
     """
 
     recording: bool = True

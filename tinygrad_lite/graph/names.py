@@ -9,6 +9,7 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
+from .backend import is_array
 from .node import Node
 
 _PACKAGE = __name__.partition(".")[0]
@@ -47,6 +48,16 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
             modules.append(frame.f_globals)
         frame = frame.f_back
     yield from modules
+
+
+def arrays() -> dict[str, Any]:
+    """The plain arrays that the user's frames see, by name."""
+    found: dict[str, Any] = {}
+    for space in _spaces(user_frame()):
+        for name, value in list(space.items()):
+            if not name.startswith("_") and is_array(value) and value.ndim:
+                found.setdefault(name, value)
+    return found
 
 
 def variables(frame: FrameType | None = None) -> dict[int, str]:

@@ -34,6 +34,8 @@ NO_PARAMS: Mapping[str, Any] = {}  # a dict, since ** unpacks it several times f
 # How tightly an op's notation binds; an argument that binds less tightly is put in brackets.
 SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 
+FORWARD = "forward"  # the `meaning` of an op that computes as one would write
+
 ONE = 1.0  # the rule of an input that receives the gradient unchanged; compared by identity
 
 
@@ -53,10 +55,12 @@ class Op:
     `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
     number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
     are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
-    `expansion` is a fused op's definition in other ops, with the op's signature. `keeping` is
-    `forward` with a second result for the rules, which take it as `kept` (None while recorded).
-    Inputs named in `as_given` keep their dtype, others come to the result's. Results of a `plain`
-    op carry no gradient.
+    `expansion` is a fused op's definition in other ops, with the op's signature. `meaning(xp,
+    *inputs, **params)` says what an entry of the result is, run on index expressions: the op as on
+    paper (`FORWARD`: the same as `forward`), or the lengths of the axes of an op that has no such
+    form, as in "ij->ji". `keeping` is `forward` with a second result for the rules, which take it
+    as `kept` (None while recorded). Inputs named in `as_given` keep their dtype, others come to the
+    result's. Results of a `plain` op carry no gradient.
     """
 
     plain: ClassVar[bool] = False
@@ -71,6 +75,7 @@ class Op:
         numpy: str | None = None,
         precedence: int = ATOM,
         expansion: Callable[..., Any] | None = None,
+        meaning: Callable[..., Any] | str | None = None,
         keeping: Callable[..., tuple[Any, Any]] | None = None,
         as_given: Sequence[str] = (),
     ) -> None:
@@ -82,6 +87,7 @@ class Op:
         self.numpy = numpy or (text if precedence != ATOM else f"np.{text}")
         self.precedence = precedence
         self.expansion = expansion
+        self.meaning = forward if meaning == FORWARD else meaning
         self.keeping = keeping
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         variable = any(p.kind is p.VAR_POSITIONAL for p in parameters)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from collections.abc import Callable
+from typing import Any, TypeVar, Unpack, overload
 
 import numpy as np
 
-from .arguments import Called
+from .arguments import Called, Notation
 from .context import in_rule
 from .dtypes import is_number
 from .node import Array, Scalar
@@ -68,16 +68,6 @@ class Plain(Called):
             return record_array(self, inputs, complete)
         y = self.compute(inputs, complete)
         return np.bool_(y) if isinstance(y, bool) else y  # ~True is -2
-
-
-class Notation(TypedDict, total=False):
-    """What `elementwise`, `primitive` and `plain` take by keyword; see `Op`."""
-
-    numpy: str
-    precedence: int
-    expansion: Callable[..., Any]
-    keeping: Callable[..., tuple[Any, Any]]
-    as_given: Sequence[str]
 
 
 def elementwise(

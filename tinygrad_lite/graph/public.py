@@ -6,16 +6,18 @@ import builtins
 import sys
 from typing import Any
 
+import numpy as np
+
 from .reflexes import MODULES, advice
 
 
 def present(package: str, *rooms: str) -> None:
     """Give a package its `__all__` (where it states none), `__dir__` and `__getattr__`.
 
-    Public is every function, class and op that it holds, and the modules in `rooms`. The package
-    states no `__all__` where its names come from star imports: type checkers follow those, but
-    mypy takes `__all__ += ops.__all__` for the end of the list. Names of builtins (sum, max) are
-    handed on and listed, but no star import may replace the builtin by them.
+    Public is every function, class, op and number that it holds, and the modules in `rooms`. The
+    package states no `__all__` where its names come from star imports: type checkers follow those,
+    but mypy takes `__all__ += ops.__all__` for the end of the list. Names of builtins (sum, max)
+    are handed on and listed, but no star import may replace the builtin by them.
     """
     held = vars(sys.modules[package])
     handed_on = {name for name, value in held.items() if name in rooms or _is_public(name, value)}
@@ -33,6 +35,8 @@ def present(package: str, *rooms: str) -> None:
                 break
         else:
             line = MODULES.get(package, {}).get(name, "")
+            if not line and made and callable(getattr(np, name, None)):
+                line = f"np.{name}(...)  # NumPy's functions record"
         raise AttributeError(
             f"module {package!r} has no attribute {name!r}{advice(line)}",
             name=name,
@@ -43,7 +47,8 @@ def present(package: str, *rooms: str) -> None:
 
 
 def _is_public(name: str, value: Any) -> bool:
-    return callable(value) and value is not present and not name.startswith("_")
+    shown = callable(value) or isinstance(value, float)  # pi
+    return shown and value is not present and not name.startswith("_")
 
 
 def version() -> str:

@@ -35,26 +35,17 @@ KEYWORDS: Mapping[str, str] = {
 }
 
 _ARRAYS = {
-    "arange": "tg.Tensor(np.arange(3.0))",
     "array": "tg.Tensor([1.0, 2.0])",
     "as_tensor": "tg.Tensor(data)",
-    "empty": "tg.Tensor(np.empty((2, 3)))",
-    "eye": "tg.Tensor(np.eye(3))",
     "from_numpy": "tg.Tensor(data)",
-    "full": "tg.Tensor(np.full((2, 3), 1.0))",
-    "linspace": "tg.Tensor(np.linspace(0, 1, 5))",
-    "ones": "tg.Tensor(np.ones((2, 3)))",
     "rand": "tg.Tensor(np.random.default_rng(0).random((2, 3)))",
     "randn": "tg.Tensor(np.random.default_rng(0).normal(size=(2, 3)))",
     "random": "np.random.default_rng(0)",
     "tensor": "tg.Tensor([1.0, 2.0])",
-    "zeros": "tg.Tensor(np.zeros((2, 3)))",
 }
 _SPELLINGS = {
     "absolute": "tg.abs(t)",
-    "all": "np.all(t > 0)",
     "allclose": "np.allclose(t, t)",
-    "any": "np.any(t > 0)",
     "arccos": "tg.acos(v)",
     "arcsin": "tg.asin(v)",
     "arctan": "tg.atan(v)",
@@ -67,20 +58,14 @@ _SPELLINGS = {
     "cuda": "t  # stays where its array is",
     "device": "t  # stays where its array is",
     "div": "tg.divide(t, t)",
-    "float32": "t.astype(np.float32)",
-    "float64": "t.astype(np.float64)",
     "functional": "tg.relu(t)",
     "gather": "tg.take_along_axis(t, indices, axis=1)",
-    "inf": "np.inf",
     "manual_seed": "np.random.default_rng(0)  # and draw the numbers from it",
     "masked_fill": "tg.where(t > 0, 0.0, t)",
     "mm": "tg.matmul(t, t.mT)",
     "mul": "tg.multiply(t, t)",
-    "nan": "np.nan",
     "neg": "tg.negative(t)",
-    "newaxis": "t[None]",
     "permute": "tg.permute_dims(t, (1, 0))",
-    "pi": "np.pi",
     "power": "tg.pow(t, 2)",
     "ravel": "tg.flatten(t)",
     "sub": "tg.subtract(t, t)",
@@ -174,7 +159,6 @@ class Habits:
         cpu = Absent("t")
         cuda = Absent("t")
         detach_ = Absent("t = t.detach()")
-        device = Absent("t.data.device")
         dim = Absent("t.ndim")
         div = Absent("t / t")
         double = Absent("t.astype(np.float64)")

@@ -31,7 +31,12 @@ def sigmoid(xp: Any, x: Any) -> Any:
 sigmoid.local(lambda xp, y, x: y * (1 - y))
 
 
-@elementwise("softplus({0})", r"\operatorname{{softplus}}({0})", numpy="np.logaddexp(0, {0})")
+@elementwise(
+    "softplus({0})",
+    r"\operatorname{{softplus}}({0})",
+    numpy="np.logaddexp(0, {0})",
+    meaning=lambda xp, x: xp.log(1 + xp.exp(x)),
+)
 def softplus(xp: Any, x: Any) -> Any:
     """log(1 + exp(x)), without overflow. dy/dx = sigmoid(x) = 1 - exp(-y)."""
     return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
@@ -75,7 +80,12 @@ def elu(xp: Any, x: Any, *, alpha: float = 1.0) -> Any:
 elu.local(lambda xp, y, x, *, alpha: xp.where(x > 0, xp.ones_like(x), y + alpha))
 
 
-@elementwise("silu({0})", r"\operatorname{{silu}}({0})", numpy="({0}) / (1 + np.exp(-({0})))")
+@elementwise(
+    "silu({0})",
+    r"\operatorname{{silu}}({0})",
+    numpy="({0}) / (1 + np.exp(-({0})))",
+    meaning=lambda xp, x: x * xp.sigmoid(x),
+)
 def silu(xp: Any, x: Any) -> Any:
     """x * sigmoid(x), also called swish. dy/dx = s + y * (1 - s), s = sigmoid(x)."""
     return x * sigmoid.forward(xp, x)

@@ -114,7 +114,7 @@ def argmin(xp: Any, x: Any, *, axis: int | None = None, keepdims: bool = False) 
     return xp.argmin(x, axis=axis, keepdims=keepdims)
 
 
-@plain("1[{0}]", r"\mathbf{{1}}[{0}]", numpy="({0})")
+@plain("1[{0}]", r"\mathbf{{1}}[{0}]", numpy="({0})", meaning=lambda xp, mask, x: mask)
 def _indicator(xp: Any, mask: Any, x: Any) -> Any:
     """1 where `mask` holds and 0 elsewhere, in the dtype of x; NaN where x is NaN."""
     found = mask.astype(x.dtype) if xp is np else xp.astype(mask, x.dtype)

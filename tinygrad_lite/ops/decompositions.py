@@ -105,7 +105,12 @@ def _shared(xp: Any, g: Any, values: Any) -> Any:
 # --- symmetric matrices, of which the lower triangle is read
 
 
-@primitive("cholesky({0})", r"\operatorname{{chol}}({0})", numpy="np.linalg.cholesky({0})")
+@primitive(
+    "cholesky({0})",
+    r"\operatorname{{chol}}({0})",
+    numpy="np.linalg.cholesky({0})",
+    meaning="ii->ii",
+)
 def cholesky(xp: Any, A: Any) -> Any:
     """The lower triangular L with L L^T = A, for each matrix, which is positive definite, else
     `ValueError`. As in NumPy, A is what its lower triangle says; the gradient lies there, too.
@@ -151,7 +156,10 @@ eigh_rows.pull(_eigh_pull)
 
 
 @primitive(
-    "eigvalsh({0})", r"\operatorname{{eigvalsh}}({0})", numpy="np.linalg.eigvalsh({0}, UPLO={UPLO})"
+    "eigvalsh({0})",
+    r"\operatorname{{eigvalsh}}({0})",
+    numpy="np.linalg.eigvalsh({0}, UPLO={UPLO})",
+    meaning="ii->i",
 )
 def eigvalsh(xp: Any, A: Any, *, UPLO: str = "L") -> Any:
     """The eigenvalues, ascending, of each symmetric matrix, of which the triangle UPLO ("L" or "U")
@@ -314,7 +322,12 @@ def _qr_pull(xp: Any, G: Any, y: Any, A: Any) -> Any:
 qr_rows.pull(_qr_pull)
 
 
-@primitive("pinv({0})", r"{{{0}}}^{{+}}", numpy="np.linalg.pinv({0}, rtol={rtol})")
+@primitive(
+    "pinv({0})",
+    r"{{{0}}}^{{+}}",
+    numpy="np.linalg.pinv({0}, rtol={rtol})",
+    meaning="ij->ji",
+)
 def pinv(xp: Any, A: Any, *, rtol: Any = None) -> Any:
     """The pseudoinverse P of each matrix; singular values up to `rtol` times the largest (None:
     the longer side times the precision of the dtype) count as 0.

@@ -12,7 +12,7 @@ from math import sqrt as _root
 from typing import Any
 
 from ..graph import backend, floats
-from ..graph.op import POWER, PRODUCT, SUM, UNARY
+from ..graph.op import FORWARD, POWER, PRODUCT, SUM, UNARY
 from ..graph.primitive import elementwise
 from .activations import sigmoid
 from .comparison import logical_and, logical_or
@@ -52,7 +52,7 @@ __all__ = [
 # --- arithmetic
 
 
-@elementwise("{0}", numpy="{0}")
+@elementwise("{0}", numpy="{0}", meaning=FORWARD)
 def identity(xp: Any, x: Any) -> Any:
     """x itself, as a node of its own. dy/dx = 1."""
     return x
@@ -61,7 +61,7 @@ def identity(xp: Any, x: Any) -> Any:
 identity.local(1)
 
 
-@elementwise("{0} + {1}", precedence=SUM)
+@elementwise("{0} + {1}", precedence=SUM, meaning=FORWARD)
 def add(xp: Any, x1: Any, x2: Any) -> Any:
     """Sum x1 + x2. dy/dx1 = dy/dx2 = 1."""
     return x1 + x2
@@ -70,7 +70,7 @@ def add(xp: Any, x1: Any, x2: Any) -> Any:
 add.local(1, 1)
 
 
-@elementwise("{0} - {1}", precedence=SUM)
+@elementwise("{0} - {1}", precedence=SUM, meaning=FORWARD)
 def subtract(xp: Any, x1: Any, x2: Any) -> Any:
     """Difference x1 - x2. dy/dx1 = 1, dy/dx2 = -1."""
     return x1 - x2
@@ -79,7 +79,7 @@ def subtract(xp: Any, x1: Any, x2: Any) -> Any:
 subtract.local(1, -1)
 
 
-@elementwise("{0} * {1}", r"{0} \odot {1}", precedence=PRODUCT)
+@elementwise("{0} * {1}", r"{0} \odot {1}", precedence=PRODUCT, meaning=FORWARD)
 def multiply(xp: Any, x1: Any, x2: Any) -> Any:
     """Product x1 * x2, entry by entry. dy/dx1 = x2, dy/dx2 = x1."""
     return x1 * x2
@@ -88,7 +88,13 @@ def multiply(xp: Any, x1: Any, x2: Any) -> Any:
 multiply.local(lambda xp, y, x1, x2: x2, lambda xp, y, x1, x2: x1)
 
 
-@elementwise("{0} / {1}", r"\frac{{{0}}}{{{1}}}", numpy="{0} / {1}", precedence=PRODUCT)
+@elementwise(
+    "{0} / {1}",
+    r"\frac{{{0}}}{{{1}}}",
+    numpy="{0} / {1}",
+    precedence=PRODUCT,
+    meaning=FORWARD,
+)
 def divide(xp: Any, x1: Any, x2: Any) -> Any:
     """Quotient x1 / x2. dy/dx1 = 1 / x2, dy/dx2 = -y / x2. Dividing by 0 follows IEEE 754."""
     return x1 / x2
@@ -97,7 +103,7 @@ def divide(xp: Any, x1: Any, x2: Any) -> Any:
 divide.local(lambda xp, y, x1, x2: 1 / x2, lambda xp, y, x1, x2: -y / x2)
 
 
-@elementwise("-{0}", precedence=UNARY)
+@elementwise("-{0}", precedence=UNARY, meaning=FORWARD)
 def negative(xp: Any, x: Any) -> Any:
     """Negation -x. dy/dx = -1."""
     return -x
@@ -106,7 +112,7 @@ def negative(xp: Any, x: Any) -> Any:
 negative.local(-1)
 
 
-@elementwise("{0}**{1}", "{0}^{{{1}}}", precedence=POWER)
+@elementwise("{0}**{1}", "{0}^{{{1}}}", precedence=POWER, meaning=lambda xp, x1, x2: x1**x2)
 def pow(xp: Any, x1: Any, x2: Any) -> Any:
     """Power x1 ** x2, real: NaN for a negative base with a fractional exponent.
 
@@ -137,7 +143,7 @@ def _power_exponent(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
 pow.local(_power_base, _power_exponent)
 
 
-@elementwise("{0}²", "{0}^2", numpy="{0}**2", precedence=POWER)
+@elementwise("{0}²", "{0}^2", numpy="{0}**2", precedence=POWER, meaning=FORWARD)
 def square(xp: Any, x: Any) -> Any:
     """Square x**2. dy/dx = 2 x."""
     return x * x
@@ -146,7 +152,7 @@ def square(xp: Any, x: Any) -> Any:
 square.local(lambda xp, y, x: 2 * x)
 
 
-@elementwise("sqrt({0})", r"\sqrt{{{0}}}")
+@elementwise("sqrt({0})", r"\sqrt{{{0}}}", meaning=lambda xp, x: x**0.5)
 def sqrt(xp: Any, x: Any) -> Any:
     """Square root. dy/dx = 1 / (2 y), infinite at 0; NaN below 0."""
     return xp.sqrt(x)
@@ -167,7 +173,7 @@ def exp(xp: Any, x: Any) -> Any:
 exp.local(lambda xp, y, x: y)
 
 
-@elementwise("expm1({0})", r"(\exp({0}) - 1)")
+@elementwise("expm1({0})", r"(\exp({0}) - 1)", meaning=lambda xp, x: xp.exp(x) - 1)
 def expm1(xp: Any, x: Any) -> Any:
     """e**x - 1, precise near 0. dy/dx = y + 1."""
     return xp.expm1(x)
@@ -185,7 +191,7 @@ def log(xp: Any, x: Any) -> Any:
 log.local(lambda xp, y, x: 1 / x)
 
 
-@elementwise("log1p({0})", r"\log(1 + {0})")
+@elementwise("log1p({0})", r"\log(1 + {0})", meaning=lambda xp, x: xp.log(1 + x))
 def log1p(xp: Any, x: Any) -> Any:
     """log(1 + x), precise near 0. dy/dx = 1 / (1 + x)."""
     return xp.log1p(x)
@@ -212,7 +218,11 @@ def log10(xp: Any, x: Any) -> Any:
 log10.local(lambda xp, y, x: 1 / (x * _ln(10)))
 
 
-@elementwise("logaddexp({0}, {1})", r"\log(e^{{{0}}} + e^{{{1}}})")
+@elementwise(
+    "logaddexp({0}, {1})",
+    r"\log(e^{{{0}}} + e^{{{1}}})",
+    meaning=lambda xp, x1, x2: xp.log(xp.exp(x1) + xp.exp(x2)),
+)
 def logaddexp(xp: Any, x1: Any, x2: Any) -> Any:
     """log(exp(x1) + exp(x2)), without overflow. dy/dx1 = sigmoid(x1 - x2), of which exp(x1 - y)
     would lose digits to the size of y, dy/dx2 = sigmoid(x2 - x1); NaN for two equal infinities."""

@@ -96,9 +96,9 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
     """The entry of each row that its label names, and P less 1 there."""
     n = shifted.shape[-1]
     if xp is np:  # a negative label is a large one without its sign
-        if labels.size and largest(np, labels.view(f"u{labels.itemsize}")) >= n:
+        if labels.size and largest(np, labels.view(labels.dtype.str.replace("i", "u"))) >= n:
             _refuse_labels(n)
-        places = np.arange(0, n * labels.size, n) + labels.reshape(-1)
+        places = np.arange(0, n * labels.size, n) + labels.reshape(-1).astype(np.intp, copy=False)
         P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
         P.reshape(-1)[places] -= 1
         return shifted.reshape(-1)[places].reshape(labels.shape), P

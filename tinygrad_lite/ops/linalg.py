@@ -8,7 +8,7 @@ from typing import Any
 
 from ..graph.backend import anywhere, extreme
 from ..graph.node import Node
-from ..graph.op import PRODUCT
+from ..graph.op import FORWARD, PRODUCT
 from ..graph.primitive import primitive
 from .comparison import logical_or
 from .constants import Axis, eye, ones_like, reduced_axes, shape_of
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-@primitive("{0} @ {1}", "{0} {1}", precedence=PRODUCT)
+@primitive("{0} @ {1}", "{0} {1}", precedence=PRODUCT, meaning=FORWARD)
 def matmul(xp: Any, A: Any, B: Any) -> Any:
     """Matrix product A @ B, in all of NumPy's ranks: vectors, matrices, stacks that broadcast.
 
@@ -57,7 +57,13 @@ def _matmul_right(xp: Any, G: Any, y: Any, A: Any, B: Any) -> Any:
 matmul.pull(_matmul_left, _matmul_right)
 
 
-@primitive("outer({0}, {1})", r"{0} {1}^\top", precedence=PRODUCT, numpy="np.outer({0}, {1})")
+@primitive(
+    "outer({0}, {1})",
+    r"{0} {1}^\top",
+    precedence=PRODUCT,
+    numpy="np.outer({0}, {1})",
+    meaning=lambda xp, a, b: a[:, None] * b[None, :],
+)
 def outer(xp: Any, a: Any, b: Any) -> Any:
     """Outer product a b^T of two vectors: y_ij = a_i b_j. dE/da = G b, dE/db = G^T a."""
     if a.ndim != 1 or b.ndim != 1:
@@ -71,7 +77,12 @@ outer.pull(
 )
 
 
-@primitive("tr({0})", r"\operatorname{{tr}}({0})", numpy="np.linalg.trace({0}, offset={offset})")
+@primitive(
+    "tr({0})",
+    r"\operatorname{{tr}}({0})",
+    numpy="np.linalg.trace({0}, offset={offset})",
+    meaning=lambda xp, A, *, offset: xp.sum(xp.diagonal(A, offset), -1, False),
+)
 def trace(xp: Any, A: Any, *, offset: int = 0) -> Any:
     """Sum of the diagonal `offset` of each matrix. The gradient is G times the identity."""
     return xp.linalg.trace(A, offset=offset)
@@ -82,10 +93,19 @@ trace.pull(
 )
 
 
+def _length(xp: Any, x: Any, *, axis: Axis, keepdims: bool, ord: float) -> Any:
+    """The norm on paper."""
+    if not 0 < ord < inf:
+        raise NotImplementedError(f"ord={ord}")
+    power = x * x if ord == 2 else xp.abs(x) ** ord
+    return xp.sum(power, axis, keepdims) ** (1 / ord)
+
+
 @primitive(
     "‖{0}‖",
     r"\left\|{0}\right\|",
     numpy="np.linalg.vector_norm({0}, axis={axis}, keepdims={keepdims}, ord={ord})",
+    meaning=_length,
 )
 def vector_norm(
     xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
@@ -137,8 +157,14 @@ def _vector_norm_pull(
 
 
 def _steepness(xp: Any, x: Any, y: Any, ord: float) -> Any:
-    """The derivative of a norm y that is not 0."""
-    return x / y if ord == 2 else xp.sign(x) * xp.pow(xp.abs(x) / y, ord - 1)
+    """The derivative of a norm y that is not 0; where x is, that of one for ord < 2 has none."""
+    if ord == 2:
+        return x / y
+    zero = x == 0
+    if 1 < ord < 2 and anywhere(zero):
+        slope = _steepness(xp, xp.where(zero, xp.ones_like(x), x), y, ord)
+        return xp.where(zero, undefined(x), slope)
+    return xp.sign(x) * xp.pow(xp.abs(x) / y, ord - 1)
 
 
 def _without(G: Any, y: Any, depth: int = 12) -> Any:
@@ -168,7 +194,7 @@ vector_norm.pull(_vector_norm_pull)
 # --- square matrices, and stacks of them
 
 
-@primitive("inv({0})", r"{{{0}}}^{{-1}}", numpy="np.linalg.inv({0})")
+@primitive("inv({0})", r"{{{0}}}^{{-1}}", numpy="np.linalg.inv({0})", meaning="ii->ii")
 def inv(xp: Any, A: Any) -> Any:
     """Inverse of each matrix. dE/dA = -Y^T G Y^T. Raises `ValueError` for a singular one."""
     return xp.linalg.inv(A)
@@ -177,7 +203,7 @@ def inv(xp: Any, A: Any) -> Any:
 inv.pull(lambda xp, G, Y, A: -xp.matmul(xp.matmul(Y.mT, G), Y.mT))
 
 
-@primitive("det({0})", r"\det({0})", numpy="np.linalg.det({0})")
+@primitive("det({0})", r"\det({0})", numpy="np.linalg.det({0})", meaning="ii->")
 def det(xp: Any, A: Any) -> Any:
     """Determinant of each matrix. The gradient is G times the matrix of cofactors: y A^-T, or, of
     a singular matrix, the n x n determinants of the minors."""
@@ -211,7 +237,12 @@ def _cofactors(xp: Any, A: Any) -> Any:
 det.pull(_det_pull)
 
 
-@primitive("signdet({0})", r"\operatorname{{sign}}\det({0})", numpy="np.linalg.slogdet({0})[0]")
+@primitive(
+    "signdet({0})",
+    r"\operatorname{{sign}}\det({0})",
+    numpy="np.linalg.slogdet({0})[0]",
+    meaning="ii->",
+)
 def signdet(xp: Any, A: Any) -> Any:
     """Sign of the determinant of each matrix: -1, 0 or 1. The gradient is 0."""
     return xp.linalg.slogdet(A)[0]
@@ -220,7 +251,12 @@ def signdet(xp: Any, A: Any) -> Any:
 signdet.pull(lambda xp, G, y, A: xp.zeros_like(A))
 
 
-@primitive("log|det {0}|", r"\log\left|\det {0}\right|", numpy="np.linalg.slogdet({0})[1]")
+@primitive(
+    "log|det {0}|",
+    r"\log\left|\det {0}\right|",
+    numpy="np.linalg.slogdet({0})[1]",
+    meaning="ii->",
+)
 def logabsdet(xp: Any, A: Any) -> Any:
     """log |det A| of each matrix, -inf for a singular one. dE/dA = G A^-T."""
     return xp.linalg.slogdet(A)[1]
@@ -229,7 +265,12 @@ def logabsdet(xp: Any, A: Any) -> Any:
 logabsdet.pull(lambda xp, G, y, A: G[..., None, None] * inv(A).mT)
 
 
-@primitive("solve({0}, {1})", r"{{{0}}}^{{-1}} {1}", numpy="np.linalg.solve({0}, {1})")
+@primitive(
+    "solve({0}, {1})",
+    r"{{{0}}}^{{-1}} {1}",
+    numpy="np.linalg.solve({0}, {1})",
+    meaning=lambda xp, A, b: xp.inv(A) @ b,
+)
 def solve(xp: Any, A: Any, b: Any) -> Any:
     """The Y with A Y = b, for each matrix; b is a vector or holds columns.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..graph.backend import add_up, extreme, largest, repeat, running_sum
+from ..graph.op import FORWARD
 from ..graph.primitive import primitive
 from .comparison import indicator
 from .constants import Axis, entries, entries_of, reduced_axes, shape_of
@@ -37,7 +38,12 @@ def spread(xp: Any, r: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     return xp.reshape(r, tuple(1 if i in taken else n for i, n in enumerate(shape)))
 
 
-@primitive("sum({0})", r"\sum {0}", numpy="np.sum({0}, axis={axis}, keepdims={keepdims})")
+@primitive(
+    "sum({0})",
+    r"\sum {0}",
+    numpy="np.sum({0}, axis={axis}, keepdims={keepdims})",
+    meaning=FORWARD,
+)
 def sum(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Sum over `axis`; 0 for no entries. The gradient is repeated along it."""
     return add_up(xp, x, axis, keepdims=keepdims)
@@ -52,6 +58,7 @@ sum.pull(
     "mean({0})",
     r"\operatorname{{mean}}({0})",
     numpy="np.mean({0}, axis={axis}, keepdims={keepdims})",
+    meaning=lambda xp, x, *, axis, keepdims: xp.sum(x, axis, keepdims) / xp.entries(x, axis),
 )
 def mean(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """Arithmetic mean over `axis`, of N entries each. The gradient is G / N, repeated along it.
@@ -108,7 +115,7 @@ def prod(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def _prod_pull(xp: Any, G: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
     spread_G = spread(xp, G, x, axis, keepdims)
-    taken = reduced_axes(shape_of(x), axis)
+    taken = shape_of(x) and reduced_axes(shape_of(x), axis)
     if not taken:
         return spread_G
     if extreme(y):
@@ -167,6 +174,7 @@ cumulative_sum.pull(_cumulative_sum_pull)
     "logsumexp({0})",
     r"\operatorname{{logsumexp}}({0})",
     numpy="np.log(np.sum(np.exp({0}), axis={axis}, keepdims={keepdims}))",
+    meaning=lambda xp, x, *, axis, keepdims: xp.log(xp.sum(xp.exp(x), axis, keepdims)),
 )
 def logsumexp(xp: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over `axis`, without overflow. The gradient is G * exp(x - y), which is
@@ -188,6 +196,7 @@ logsumexp.pull(
     "softmax({0})",
     r"\operatorname{{softmax}}({0})",
     numpy="np.exp({0}) / np.sum(np.exp({0}), axis={axis}, keepdims=True)",
+    meaning=lambda xp, x, *, axis: xp.exp(x) / xp.sum(xp.exp(x), axis, True),
 )
 def softmax(xp: Any, x: Any, *, axis: Axis = -1) -> Any:
     """exp(x) / sum(exp(x)) along `axis`, without overflow.
@@ -203,6 +212,7 @@ softmax.pull(lambda xp, G, y, x, *, axis: y * (G - xp.sum(G * y, axis=axis, keep
     "log_softmax({0})",
     r"\operatorname{{logsoftmax}}({0})",
     numpy="{0} - np.log(np.sum(np.exp({0}), axis={axis}, keepdims=True))",
+    meaning=lambda xp, x, *, axis: x - xp.log(xp.sum(xp.exp(x), axis, True)),
 )
 def log_softmax(xp: Any, x: Any, *, axis: Axis = -1) -> Any:
     """log(softmax(x)) along `axis`, without overflow. The gradient is G - exp(y) * sum(G)."""

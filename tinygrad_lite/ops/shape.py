@@ -9,6 +9,7 @@ import numpy as np
 
 from ..graph.backend import namespace, set_at
 from ..graph.node import raw
+from ..graph.op import FORWARD
 from ..graph.primitive import primitive
 from .constants import eye, shape_of
 
@@ -34,10 +35,10 @@ __all__ = [
 Axis = int | tuple[int, ...] | None
 
 
-@primitive("{0}", numpy="{0}.astype({dtype})")
-def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
-    """x in another floating dtype. The gradient comes back in x's. Raises `TypeError` for others:
-    x.data.astype(...) gives a plain array."""
+@primitive("{0}", numpy="{0}.astype({dtype})", meaning=lambda xp, x, *, dtype, copy: x)
+def astype(xp: Any, x: Any, *, dtype: Any, copy: bool = True) -> Any:
+    """x in another floating dtype; `copy` says nothing, since no node is written into. The gradient
+    comes back in x's. Raises `TypeError` for others: x.data.astype(...) gives a plain array."""
     if not xp.isdtype(np.dtype(dtype) if xp is np else dtype, "real floating"):
         raise TypeError(
             "only floating dtypes have gradients; "
@@ -46,10 +47,10 @@ def astype(xp: Any, x: Any, *, dtype: Any) -> Any:
     return xp.astype(x, dtype)
 
 
-astype.pull(lambda xp, G, y, x, *, dtype: G)
+astype.pull(lambda xp, G, y, x, *, dtype, copy: G)
 
 
-@primitive("reshape({0}, {shape})", r"\operatorname{{reshape}}({0})")
+@primitive("reshape({0}, {shape})", r"\operatorname{{reshape}}({0})", meaning=FORWARD)
 def reshape(xp: Any, x: Any, *, shape: int | tuple[int, ...]) -> Any:
     """x with its entries, in row-major order, in another shape; one length may be -1."""
     return xp.reshape(x, shape if isinstance(shape, (tuple, list)) else (shape,))
@@ -58,7 +59,7 @@ def reshape(xp: Any, x: Any, *, shape: int | tuple[int, ...]) -> Any:
 reshape.pull(lambda xp, G, y, x, *, shape: xp.reshape(G, shape_of(x)))
 
 
-@primitive("broadcast_to({0}, {shape})", r"\operatorname{{broadcast}}({0})")
+@primitive("broadcast_to({0}, {shape})", r"\operatorname{{broadcast}}({0})", meaning=FORWARD)
 def broadcast_to(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     """x repeated along new and size-1 axes up to `shape`."""
     return xp.broadcast_to(x, shape)
@@ -68,7 +69,10 @@ broadcast_to.pull(lambda xp, G, y, x, *, shape: G)  # the sweep sums G down to x
 
 
 @primitive(
-    "permute_dims({0}, {axes})", r"\operatorname{{permute}}({0})", numpy="np.transpose({0}, {axes})"
+    "permute_dims({0}, {axes})",
+    r"\operatorname{{permute}}({0})",
+    numpy="np.transpose({0}, {axes})",
+    meaning=FORWARD,
 )
 def permute_dims(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     """x with its axes in another order: axis i of the result is axis axes[i] of x."""
@@ -117,7 +121,7 @@ roll.pull(
 # --- parts of an array
 
 
-@primitive("{0}[{index}]", numpy="{0}[{index}]")
+@primitive("{0}[{index}]", numpy="{0}[{index}]", meaning=FORWARD)
 def getitem(xp: Any, x: Any, *, index: Any) -> Any:
     """x[index], for every kind of NumPy index: basic, integer array, boolean mask.
 
@@ -130,6 +134,7 @@ def getitem(xp: Any, x: Any, *, index: Any) -> Any:
     "put_at({0}, {index})",
     r"\operatorname{{scatter}}({0})",
     numpy="tg.put_at({0}, np.s_[{index}], {shape})",
+    meaning=lambda xp, x, *, index, shape: xp.put_at(x, index, shape),
 )
 def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with x added at `index`: the transpose of `getitem`."""
@@ -176,7 +181,9 @@ def _refuse_vector(x: Any) -> None:
         raise ValueError(f"takes matrices, not {x.ndim} axes")
 
 
-@primitive("tril({0})", r"\operatorname{{tril}}({0})", numpy="np.tril({0}, k={k})")
+@primitive(
+    "tril({0})", r"\operatorname{{tril}}({0})", numpy="np.tril({0}, k={k})", meaning="ij->ij"
+)
 def tril(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The lower triangle of each matrix, zeros above the diagonal `k`."""
     _refuse_vector(x)
@@ -186,7 +193,9 @@ def tril(xp: Any, x: Any, *, k: int = 0) -> Any:
 tril.pull(lambda xp, G, y, x, *, k: xp.tril(G, k=k))
 
 
-@primitive("triu({0})", r"\operatorname{{triu}}({0})", numpy="np.triu({0}, k={k})")
+@primitive(
+    "triu({0})", r"\operatorname{{triu}}({0})", numpy="np.triu({0}, k={k})", meaning="ij->ij"
+)
 def triu(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The upper triangle of each matrix, zeros below the diagonal `k`."""
     _refuse_vector(x)
@@ -209,6 +218,7 @@ def embed(xp: Any, d: Any, shape: tuple[int, ...], offset: int) -> Any:
     "diagonal({0})",
     r"\operatorname{{diag}}({0})",
     numpy="np.linalg.diagonal({0}, offset={offset})",
+    meaning=lambda xp, x, *, offset: xp.diagonal(x, offset),
 )
 def diagonal(xp: Any, x: Any, *, offset: int = 0) -> Any:
     """The diagonal of each matrix: x[..., i, i + offset]."""
@@ -218,7 +228,12 @@ def diagonal(xp: Any, x: Any, *, offset: int = 0) -> Any:
 diagonal.pull(lambda xp, G, y, x, *, offset: embed(xp, G, shape_of(x), offset))
 
 
-@primitive("diag({0})", r"\operatorname{{diag}}({0})", numpy="np.diag({0}, k={k})")
+@primitive(
+    "diag({0})",
+    r"\operatorname{{diag}}({0})",
+    numpy="np.diag({0}, k={k})",
+    meaning=lambda xp, x, *, k: xp.diagonal(x, k) if x.ndim == 2 else xp.with_diagonal(x, k),
+)
 def diag(xp: Any, x: Any, *, k: int = 0) -> Any:
     """The square matrix with the vector x on its diagonal `k`; the diagonal of a matrix x."""
     if x.ndim == 2:
@@ -306,6 +321,8 @@ def _inner(shape: tuple[int, ...], pad_width: Any) -> tuple[slice, ...]:
 def pad(xp: Any, x: Any, *, pad_width: Any, constant_values: float = 0.0) -> Any:
     """x with `constant_values` around it: `pad_width` entries on every side, or (before, after) for
     every axis, or one such pair per axis."""
+    if isinstance(constant_values, str):
+        raise TypeError("constant_values is a number; np.pad(t, 1, mode) knows the other modes")
     pairs = widths(pad_width, x.ndim)
     shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     return set_at(

@@ -9,6 +9,7 @@ from typing import Any
 from ..graph import backend
 from ..graph.primitive import elementwise
 from .comparison import logical_and
+from .elementwise import pow
 from .guards import undefined
 
 __all__ = ["digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "xlogy"]
@@ -69,7 +70,7 @@ def log_ndtr(xp: Any, x: Any) -> Any:
     return backend.special(xp, "log_ndtr", x)
 
 
-log_ndtr.local(lambda xp, y, x: _root(2 / pi) / erfcx(x * -_root(0.5)))
+log_ndtr.local(lambda xp, y, x: _root(2 / pi) * pow(erfcx(x * -_root(0.5)), -1.0))
 
 
 @elementwise("{0} log {1}", r"{0} \log {1}", numpy="tg.xlogy({0}, {1})")

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..check import check
+from ..derive import derive
 from ..draw import draw
 from ..tensor import Tensor
 
@@ -40,6 +41,10 @@ def vector_by_matrix(folder: Path) -> bool:
         (x, "W^T delta", W.data.T @ delta),
     ]
     right = table("E", rows)
+    print("\n   The derivation of dE/dW, from the graph that ran:\n")
+    derivation = derive(E, W)
+    print(indent(derivation.text, "   "))
+    print(f"\n   Or with S = Diag(s):  {derivation.diagonals().formulas[0]}")
     S, T = s.jacobian(v), v.jacobian(W)
     product = np.einsum("i,ij,jkl->kl", s.grad, S, T)
     difference = float(np.max(np.abs(product - W.grad)))
@@ -83,6 +88,8 @@ def gradient_of_the_input(folder: Path) -> bool:
         (X, "W1^T delta1", W1.data.T @ delta1),
     ]
     right = table("J", rows)
+    print("\n   The derivation, from the graph that ran:\n")
+    print(indent(derive(J, W2, b2, W1, b1, X).text, "   "))
     picture = draw(J, direction="down")
     print(f"\n   Picture: {picture.save(folder / 'two_layers.svg')}")
     print(f"   Step through it: {picture.save(folder / 'two_layers.html')}")

@@ -1,0 +1,147 @@
+"""The derivation as a teacher writes it: every line of it is right, and reads as it should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from benchmarks.derive_cases import Draw, cases, cookbook, derived, expressions
+from tests.latex import errors
+
+CASES = [*cases(expressions.GROUP), *cases(cookbook.GROUP)]
+KNOWN = [case for case in CASES if "⊗" not in case.name]
+
+
+def one_layer():
+    rng = np.random.default_rng(0)
+    W, x, y = tg.Tensor(rng.normal(size=(5, 4))), tg.Tensor(rng.normal(size=4)), rng.normal(size=5)
+    v = W @ x
+    s = tg.sigmoid(v)
+    E = 0.5 * ((s - y) ** 2).sum()
+    return tg.derive(E, W), tg.derive(s, v), tg.derive(v, W), E, W
+
+
+def two_layers():
+    rng = np.random.default_rng(1)
+    sizes = {"X": (3, 6), "W1": (4, 3), "b1": (4, 1), "W2": (2, 4), "b2": (2, 1)}
+    X, W1, b1, W2, b2 = (tg.Tensor(rng.normal(size=n), name=name) for name, n in sizes.items())
+    y = rng.uniform(size=(2, 6))
+    z1 = W1 @ X + b1
+    a1 = tg.sigmoid(z1)
+    z2 = W2 @ a1 + b2
+    y_hat = tg.sigmoid(z2)
+    J = 0.5 * ((y - y_hat) ** 2).sum()
+    return tg.derive(J, W1, b1, W2, b2, X)
+
+
+QUESTION = """\
+E = 1/2 ‖s − y‖²   ()     dE = (s − y) : ds
+s = σ(v)           (5,)   ds = s ⊙ (1 − s) ⊙ dv
+                          dE = (s − y) : (s ⊙ (1 − s) ⊙ dv) = δ_v : dv   a : (b ⊙ c) = (a ⊙ b) : c
+                          δ_v = (s − y) ⊙ s ⊙ (1 − s) = ∂E/∂v
+v = W x            (5,)   dv = dW x
+                          dE = δ_v : dW x = δ_v xᵀ : dW                  a : B c = a cᵀ : B
+∂E/∂W = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ   (5, 4)      ∂E/∂Wᵢⱼ = (sᵢ − yᵢ) sᵢ (1 − sᵢ) xⱼ
+np.outer((s - y) * s * (1 - s), x)
+checked: 4 draws, 2 sets of sizes, value and shape      ∂vₖ/∂Wᵢⱼ = """
+
+
+def test_a_vector_by_a_matrix():
+    text = one_layer()[0].text
+    assert text.startswith(QUESTION)
+    assert text.endswith("(5, 5, 4)")
+
+
+def test_the_same_with_diagonal_matrices():
+    d, by_v, *_ = one_layer()
+    again = d.diagonals()
+    assert str(again.formulas[0]) == "∂E/∂W = (S − S²) (s − y) xᵀ"
+    assert "ds = (S − S²) dv" in again.text
+    assert "where S = Diag(s)" in str(again)
+    np.testing.assert_allclose(again.evaluate(), d.evaluate())
+    assert by_v.diagonals().formulas[0].text == "S − S²"
+
+
+def test_the_two_layers_of_the_other_question():
+    text = two_layers().text
+    for line in (
+        "dJ = (ŷ − y) : dŷ",
+        "δ_z₂ = (ŷ − y) ⊙ ŷ ⊙ (1 − ŷ) = ∂J/∂z₂",
+        "dz₂ = dW₂ a₁ + W₂ da₁ + db₂ 𝟏ᵀ",
+        "dJ = δ_z₂ : dW₂ a₁ + δ_z₂ : W₂ da₁ + δ_z₂ : db₂ 𝟏ᵀ",
+        "= δ_z₂ a₁ᵀ : dW₂ + W₂ᵀ δ_z₂ : da₁ + δ_z₂ 𝟏 : db₂",
+        "A : B C = A Cᵀ : B,   A : B C = Bᵀ A : C,   A : b 𝟏ᵀ = A 𝟏 : b",
+        "δ_z₁ = W₂ᵀ δ_z₂ ⊙ a₁ ⊙ (1 − a₁) = ∂J/∂z₁",
+        "∂J/∂W₁ = δ_z₁ Xᵀ",
+        "∂J/∂X = W₁ᵀ δ_z₁",
+    ):
+        assert line in text.replace("y\u0302", "ŷ"), line
+
+
+def test_a_jacobian_explains_itself():
+    *_, by_W, _, _ = one_layer()
+    said = str(by_W)
+    assert "∂v[i]/∂W[j,k] = " in said
+    assert "[i=j]" in said or "[j=i]" in said
+    assert "x[k]" in said
+    assert "(5, 5, 4)" in said
+    assert "80 of its 100 entries are 0" in said
+    assert "never builds it: of δ_v = ∂E/∂v it makes δ_v xᵀ   (5, 4)" in said
+
+
+def test_numbers_beside_the_steps():
+    d, *_, E, _ = one_layer()
+    text = d.steps(values=True)
+    assert f"E = {float(E.data):.4f}" in text
+    assert "∂E/∂v = [" in text
+    assert str(d.steps) == d.steps()
+    assert [step.name for step in d.steps] == ["E", "s", "v"]
+
+
+def test_the_differential_of_everything():
+    d, *_, by_W, _, _ = one_layer()
+    assert d.differential == "dE = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ : dW"
+    assert by_W.differential == "dv = dW x"
+
+
+def test_the_steps_of_a_jacobian():
+    rng = np.random.default_rng(0)
+    W, x = tg.Tensor(rng.normal(size=(5, 4))), rng.normal(size=4)
+    v = W @ x
+    s = tg.sigmoid(v)
+    d = tg.derive(s, W)
+    assert d.differential == "ds = s ⊙ (1 − s) ⊙ dW x"
+    assert "dv = dW x" in d.text
+    assert all(part.held for step in d.steps for part in step.parts)
+
+
+def test_a_result_used_twice_collects_its_parts():
+    rng = np.random.default_rng(2)
+    x, A = tg.Tensor(rng.normal(size=3)), rng.normal(size=(3, 3))
+    h = tg.tanh(A @ x)
+    E = (h * h * tg.exp(h)).sum() + h @ A @ h
+    text = tg.derive(E, x).text
+    assert text.count("δ_h = ") == 1
+    u, v = tg.exp(h), h * h
+    E = u @ v
+    assert "the parts of its 2 uses add up" in tg.derive(E, x).text
+
+
+@pytest.mark.parametrize("case", KNOWN, ids=lambda c: f"{c.name} {c.by}")
+def test_every_step_was_executed(case):
+    d = derived(case.build(Draw(0)), case.by)
+    assert all(part.held for step in d.steps for part in step.parts)
+    assert len(d.text.splitlines()) >= 3
+
+
+@pytest.mark.katex
+def test_all_latex_compiles(needs):
+    formulas = []
+    for case in KNOWN:
+        d = derived(case.build(Draw(0)), case.by)
+        formulas += [d.latex, d.latex_text, *(f.latex for f in (*d.formulas, *d.where))]
+    d = two_layers()
+    formulas += [d.latex, d.latex_text, *(one.latex_text for one in one_layer()[:3])]
+    assert errors(needs("katex"), formulas) == {}
+    assert errors(needs("katex"), [r"\frac{1"]) != {}

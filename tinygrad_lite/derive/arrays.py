@@ -1,0 +1,123 @@
+"""Index expressions as arrays of any number of axes, by einsum, and in index notation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+
+from ..notation import tree
+from ..notation.tree import Tree, signed
+from .algebra import opened
+from .matrices import Matrices, NoMatrix, in_sum, upstream
+from .parts import Power, factors
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix
+
+
+class Arrays(Matrices):
+    """Trees for code only: what has no matrix form is an einsum."""
+
+    def tree(self, e: Expr) -> Tree:
+        if len(e.free) <= 2:
+            try:
+                return Matrices.tree(self, e)
+            except NoMatrix:
+                pass
+        if e.kind == ATOM:
+            axes = tuple(i for i in e.ix if i.kind != "fixed")
+            whole = Tree(tree.NAME, (), axes, self.name(e.head, e.ix))
+            once = tuple(dict.fromkeys(axes))
+            return whole if once == axes else Tree(tree.EINSUM, (whole,), once)
+        if e.kind == CALL:
+            return self._entry_of(e)
+        writers = {ADD: self._add, MAP: self._map, DELTA: self._delta}
+        if e.kind in writers:
+            return writers[e.kind](e)
+        if e.kind == SUM:
+            return self._summed(e)
+        return self._spread(list(zip(e.args, e.head, strict=True)))
+
+    def _entry_of(self, e: Expr) -> Tree:
+        bodies = tuple(self.body(b) for b in e.args)
+        whole = Tree(tree.APPLY, bodies, e.ix, self.applied(e.head))
+        axes = tuple(dict.fromkeys(i for i in e.ix if i.kind != "fixed"))
+        if axes == e.ix:
+            return whole
+        places = tuple(i.place if i.kind == "fixed" else i for i in e.ix)
+        return Tree(tree.EINSUM, (Tree(tree.ENTRY, (whole,), places),), axes)
+
+    def _spread(self, powers: Sequence[Power]) -> Tree:
+        parts = [self.tree(b) for b, _ in powers]
+        axes = tuple(dict.fromkeys(i for t in parts for i in t.axes))
+        return Tree(tree.PRODUCT, tuple(parts), axes, tuple(x for _, x in powers))
+
+    def _summed(self, e: Expr) -> Tree:
+        names, body = opened(e)
+        _, powers = factors(body)
+        parts = []
+        for b, x in powers:
+            part = self.tree(b)
+            parts.append(part if x == 1 else Tree(tree.PRODUCT, (part,), part.axes, (x,)))
+        axes = tuple(dict.fromkeys(i for t in parts for i in t.axes if i not in names))
+        return Tree(tree.EINSUM, tuple(parts), axes)
+
+
+def letters() -> Iterator[str]:
+    """Letters for indices, as many as are wanted."""
+    yield from "ijklmnpqrstuv"
+    for k in count(1):
+        yield f"i{k}"
+
+
+class Entries:
+    """Trees in index notation."""
+
+    def __init__(self, matrices: Matrices, names: Mapping[Ix, str]) -> None:
+        self.matrices = matrices
+        self.names = dict(names)
+        self.unused = (c for c in letters() if c not in names.values())
+
+    def _at(self, ix: Sequence[Ix]) -> tuple[str | int, ...]:
+        return tuple(i.place if i.kind == "fixed" else self.names[i] for i in ix)
+
+    def tree(self, e: Expr) -> Tree:
+        """The tree of an entry."""
+        kind = e.kind
+        if kind == NUM:
+            return tree.number(e.head)
+        if kind == SIZE:
+            return Tree(tree.SIZE, value=self.matrices.sizes(e.head))
+        if kind == ATOM:
+            name = Tree(tree.NAME, value=tree.Name(*self.matrices.names(e.head)))
+            return Tree(tree.ENTRY, (name,), self._at(e.ix))
+        if kind == DELTA:
+            return Tree(tree.ONE_AT, (), tuple(sorted(self._at(e.ix), key=str)))
+        if kind == CALL:
+            return self._call(e)
+        if kind == SUM:
+            names, body = opened(e)
+            self.names |= {i: next(self.unused) for i in names}
+            return Tree(tree.SIGMA, (self.tree(body),), (), tuple(self.names[i] for i in names))
+        if kind == MAP:
+            return Tree(
+                tree.APPLY, tuple(map(self.tree, e.args)), (), self.matrices.applied(e.head)
+            )
+        pairs = list(zip(e.args, e.head, strict=True))
+        if kind == ADD:
+            pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[0]), p[0].uid))
+        else:
+            order = {DELTA: 0, SUM: 2}
+            pairs.sort(key=lambda p: (order.get(p[0].kind, 1), bool(p[0].free), *upstream(p[0])))
+        args = tuple(self.tree(x) for x, _ in pairs)
+        made = tree.SUM if kind == ADD else tree.PRODUCT
+        assert kind in (ADD, MUL)
+        return signed(Tree(made, args, (), tuple(c for _, c in pairs)))
+
+    def _call(self, e: Expr) -> Tree:
+        axes = tuple(range(len(e.ix)))
+        try:
+            bodies = tuple(self.matrices.body(b) for b in e.args)
+            whole = self.matrices.written_op(e.head, list(bodies), axes)
+        except NoMatrix:
+            hidden = Tree(tree.NAME, value=tree.Name("…", "..."))
+            whole = Tree(tree.APPLY, (hidden,) * len(e.args), axes, self.matrices.applied(e.head))
+        return Tree(tree.ENTRY, (whole,), self._at(e.ix)) if e.ix else whole

@@ -1,0 +1,99 @@
+"""The constant arrays of a graph: which have names, and which are made of such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.backend import is_array
+from ..graph.meta import Meta
+from ..graph.node import Array, Node, fresh
+
+Made = Callable[[Any], Any]
+
+# What people compute in place of an argument. Each is run on arrays, and on paper.
+_MADE: Mapping[str, Made] = {
+    "{0}": lambda a: a,
+    "{0}ᵀ": lambda a: a.T,
+    "−{0}": lambda a: -a,
+    "1 − {0}": lambda a: 1 - a,
+    "2 {0} − 1": lambda a: 2 * a - 1,
+    "{0}²": lambda a: a * a,
+}
+
+
+class Constants:
+    """The constants of ops, by the id of the user's array: `twins`, constant leaves in float64
+    (labels as they are), with `names` by the id of the twin, and `keys` back.
+
+    `derived` has leaves that equal an expression of another, such as 1 - y.
+    """
+
+    def __init__(
+        self, order: Sequence[Node], names: Mapping[int, str], arrays: Mapping[str, Any]
+    ) -> None:
+        self.twins: dict[int, Any] = {}
+        self.names: dict[int, str] = {}
+        self.keys: dict[int, int] = {}
+        self.derived: dict[Node, tuple[Made, Node]] = {}
+        self.notes: dict[str, None] = {}
+        for node in order:
+            for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
+                if isinstance(x, Node) or not is_array(x) or id(x) in self.twins:
+                    continue
+                untouched = node.op is not None and k in node.op.untouched
+                self._put(id(x), np.asarray(a), untouched, names.get(id(x)))
+        known = {name: np.asarray(a) for name, a in arrays.items()}
+        for key, twin in list(self.twins.items()):
+            if isinstance(twin, Node) and id(twin) not in self.names and twin.shape:
+                self._recognise(key, twin, known, arrays)
+
+    def _put(self, key: int, data: Any, untouched: bool, name: str | None) -> Any:
+        kept = data.dtype.kind in "iub" and untouched
+        twin = data if kept else fresh(None, np.asarray(data, dtype=np.float64))
+        if isinstance(twin, Array):
+            twin._meta = Meta(name=name, constant=True)
+        self.twins[key], self.keys[id(twin)] = twin, key
+        if name is not None:
+            self.names[id(twin)] = name
+        return twin
+
+    def _recognise(
+        self, key: int, twin: Node, known: Mapping[str, Any], arrays: Mapping[str, Any]
+    ) -> None:
+        """An unnamed array that equals 1 - y, say, is that."""
+        if (twin.data == twin.data.flat[0]).all():
+            return
+        for text, made in _MADE.items():
+            for name, array in known.items():
+                if array.dtype.kind not in "fiu" or not _same(made, array, twin.data):
+                    continue
+                base = self.twins.get(id(arrays[name]))
+                if base is None:
+                    base = self._put(id(arrays[name]), array, False, name)
+                if isinstance(base, Node) and base is not twin:
+                    self.derived[twin] = (made, base)
+                    self.keys[id(twin)] = key
+                    said = text.format(name)
+                    self.notes[f"an array without a name is read as {said}, which it equals"] = None
+                    return
+
+    def redrawn(self, values: Mapping[int, Any]) -> dict[int, Any]:
+        """All constants by the user's id, given those of the named."""
+        found = {
+            key: getattr(t, "data", t) if isinstance(t, Node) else t
+            for key, t in self.twins.items()
+        }
+        found |= values
+        for twin, (made, base) in self.derived.items():
+            found[self.keys[id(twin)]] = made(found[self.keys[id(base)]])
+        return found
+
+
+def _same(made: Made, array: Any, wanted: Any) -> bool:
+    if sorted(array.shape) != sorted(wanted.shape):
+        return False
+    found = made(np.asarray(array, dtype=np.float64))
+    return bool(found.shape == wanted.shape and (found == wanted).all())

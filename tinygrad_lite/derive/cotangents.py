@@ -1,0 +1,135 @@
+"""Cotangents of named nodes, each in terms of those above: δ_z1 = W2ᵀ δ_z2 ⊙ a1 ⊙ (1 − a1)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from ..graph.node import Node
+from .algebra import atom, rebuilt
+from .measure import cost
+from .paper import Paper
+from .printer import symbols_in
+from .read import Reading
+from .simplify import Simplifier
+from .terms import ATOM, Expr, Symbol, index
+
+_MORE = 2.5  # what writing a cotangent out in another may add
+_WHOLE = 9.0  # a formula that costs no more has no `where`
+_SHARE = 0.8  # or costs at most this share of what it is put together from
+_TOO_LONG = 24.0
+_MANY = 8  # definitions, of which none is counted any more
+
+
+def substituted(
+    e: Expr, values: Mapping[Symbol, Paper], memo: dict[Expr, Expr] | None = None
+) -> Expr:
+    """e with entries of `values` in the place of some symbols."""
+    memo = {} if memo is None else memo
+    found = memo.get(e)
+    if found is None:
+        if e.kind == ATOM:
+            value = values.get(e.head)
+            found = e if value is None else entry(value, e)
+        else:
+            found = rebuilt(e, lambda x: substituted(x, values, memo))
+        memo[e] = found
+    return found
+
+
+def entry(value: Paper, e: Expr) -> Expr:
+    """The entry of an array that an atom asks for."""
+    ix = iter(e.ix)
+    return value.on([None if i is None else next(ix) for i in value.axes])
+
+
+@dataclass
+class Cotangents:
+    """The sweep on paper. `arriving` has what arrives at named nodes in terms of those above them,
+    `values` what the atoms stand for, `kept` the nodes whose cotangents are never written out.
+
+    Without `named`, nothing gets an atom: the cotangents are in terms of the seed.
+    """
+
+    reading: Reading
+    simplifier: Simplifier
+    named: bool = True
+    kept: Collection[Node] = ()
+    arriving: dict[Node, Paper] = field(default_factory=dict)
+    symbols: dict[Node, Symbol] = field(default_factory=dict)
+    values: dict[Symbol, Paper] = field(default_factory=dict)
+    _firm: set[Symbol] = field(default_factory=set)
+
+    def toward(self, seed: Paper, nodes: Collection[Node]) -> dict[Node, Paper]:
+        """The cotangents of `nodes`, in terms of named ones."""
+        found = self.reading.cotangents(seed, nodes, self._arrived)
+        best = self.simplifier.best
+        return {x: Paper(best(found[x].expr), found[x].axes) for x in nodes if x in found}
+
+    def _arrived(self, node: Node, g: Paper) -> Paper:
+        e = self.simplifier.best(g.expr)
+        g = Paper(e, g.axes)
+        known = self.reading.symbols.get(node)
+        if not self.named or (known is None and cost(e) <= self.reading.graph.long):
+            return g
+        self.arriving[node] = g
+        graph = self.reading.graph
+        closed = g if graph.large else Paper(self.shortened(e), g.axes)
+        if cost(closed.expr) <= 1 and node not in self.kept:
+            return closed
+        name = known.name if known is not None else graph.invent("t")
+        places = tuple(k for k, i in enumerate(g.axes) if i is not None)
+        depth = 2 * len(graph.order) - graph.place[node] if known is None else 0
+        depth = len(graph.order) + known.depth if known is not None else depth
+        symbol = Symbol(f"δ_{name}", g.shape, places, depth, source=node, cotangent=True)
+        axes = [None if i is None else index(i.size) for i in g.axes]  # type: ignore[arg-type]
+        symbol.sizes = tuple(i.size.root() for i in axes if i is not None and i.size is not None)
+        self.symbols[node] = symbol
+        self.values[symbol] = Paper(closed.on(axes), axes)
+        if node in self.kept:
+            self._firm.add(symbol)
+        return Paper(atom(symbol, [i for i in axes if i is not None]), axes)
+
+    def above(self, e: Expr) -> list[Symbol]:
+        """The cotangents that e is in terms of, nearest first."""
+        found = [s for s in symbols_in(e) if s in self.values]
+        return sorted(found, key=lambda s: s.depth)
+
+    def shortened(self, e: Expr) -> Expr:
+        """e with those cotangents written out that add little, or cancel."""
+        tried: set[Symbol] = set()
+        while True:
+            wanted = [s for s in self.above(e) if s not in tried and s not in self._firm]
+            if not wanted:
+                return e
+            s = wanted[0]
+            tried.add(s)
+            again = substituted(e, {s: self.values[s]})
+            if cost(again) > _TOO_LONG:
+                continue
+            again = self.simplifier.best(again)
+            if cost(again) <= cost(e) + _MORE:
+                e = again
+
+    def whole(self, e: Expr) -> Expr | None:
+        """e with all cotangents written out, if that is short, or shorter than its parts: then
+        something cancelled."""
+        most = max(_WHOLE, _SHARE * self._parts(e))
+        while True:
+            wanted = self.above(e)
+            if not wanted:
+                return e if cost(e) <= most else None
+            if any(s in self._firm for s in wanted) or cost(e) > _TOO_LONG:
+                return None
+            e = substituted(e, {s: self.values[s] for s in wanted})
+            e = self.simplifier.best(e) if cost(e) <= _TOO_LONG else e
+
+    def _parts(self, e: Expr) -> float:
+        found: set[Symbol] = set()
+        stack = self.above(e)
+        while stack and len(found) < _MANY:
+            s = stack.pop()
+            if s not in found:
+                found.add(s)
+                stack += self.above(self.values[s].expr)
+        return cost(e) + sum(cost(self.values[s].expr) - 1 for s in found)

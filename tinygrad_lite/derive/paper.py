@@ -1,0 +1,341 @@
+"""Arrays on paper: an index expression and the axes that it runs over. Ops are run on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from ..graph.op import Op
+from ..ops.constants import reduced_axes
+from ..ops.elementwise import pow as power
+from ..ops.index import plain_ops, registry
+from .algebra import add, apply, call, delta, multiply, rename, total
+from .parts import head, number, size_of
+from .terms import NUM, Expr, Ix, Size, fixed, index, slot
+
+Axis = Ix | None  # None: an axis of length 1, whatever the sizes
+
+
+class Unreadable(Exception):
+    """An op does not say what an entry of its result is."""
+
+
+class Paper:
+    """An array on paper: `expr` is its entry at the free indices `axes`."""
+
+    __array_ufunc__ = None  # an array leaves arithmetic with one to us
+
+    def __init__(self, expr: Expr, axes: Sequence[Axis] = ()) -> None:
+        self.expr, self.axes = expr, tuple(axes)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths in the graph that ran."""
+        return tuple(length(i) for i in self.axes)
+
+    @property
+    def T(self) -> Paper:
+        return Paper(self.expr, self.axes[::-1])
+
+    @property
+    def mT(self) -> Paper:
+        return Paper(self.expr, (*self.axes[:-2], self.axes[-1], self.axes[-2]))
+
+    def on(self, axes: Sequence[Axis]) -> Expr:
+        """The entry at other indices."""
+        pairs = zip(self.axes, axes, strict=True)
+        return rename(self.expr, {i: j for i, j in pairs if i is not None and j is not None})
+
+    def __add__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: add([(1, a), (1, b)]), self, other)
+
+    def __radd__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: add([(1, b), (1, a)]), self, other)
+
+    def __sub__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: add([(1, a), (-1, b)]), self, other)
+
+    def __rsub__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: add([(1, b), (-1, a)]), self, other)
+
+    def __mul__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: multiply([(a, 1), (b, 1)]), self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Paper:
+        return broadcast(_ratio, self, other)
+
+    def __rtruediv__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: _ratio(b, a), self, other)
+
+    def __neg__(self) -> Paper:
+        return self * -1
+
+    def __pow__(self, other: Any) -> Paper:
+        return broadcast(_power, self, other)
+
+    def __rpow__(self, other: Any) -> Paper:
+        return broadcast(lambda a, b: _power(b, a), self, other)
+
+    def __matmul__(self, other: Paper) -> Paper:
+        a, b = self, other
+        left = a if a.ndim > 1 else Paper(a.expr, (None, *a.axes))
+        right = b if b.ndim > 1 else Paper(b.expr, (*b.axes, None))
+        k = met([left.axes[-1], right.axes[-2]])
+        stacks, exprs = _aligned(
+            [
+                Paper(x.expr, x.axes[:-2]) if x.ndim > 2 else Paper(x.expr, ())
+                for x in (left, right)
+            ],
+            [left.axes[-2:], right.axes[-2:]],
+            [(_again(left.axes[-2]), k), (k, _again(right.axes[-1]))],
+        )
+        rows, columns = exprs[0][1][0], exprs[1][1][1]
+        body = multiply([(exprs[0][0], 1), (exprs[1][0], 1)])
+        found = total([k], body) if k is not None else body
+        axes = [*stacks, *([rows] if a.ndim > 1 else []), *([columns] if b.ndim > 1 else [])]
+        return Paper(found, axes)
+
+    def __getitem__(self, wanted: Any) -> Paper:
+        """Whole axes, new ones and single places; slices and lists of places are unreadable."""
+        keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
+        taken = sum(k is not None and k is not Ellipsis for k in keys)
+        if Ellipsis not in keys:
+            keys.append(Ellipsis)
+        at = keys.index(Ellipsis)
+        keys[at : at + 1] = [slice(None)] * (self.ndim - taken)
+        axes: list[Axis] = []
+        places: dict[Ix, Ix] = {}
+        old = iter(self.axes)
+        for k in keys:
+            if k is None:
+                axes.append(None)
+                continue
+            i = next(old)
+            if isinstance(k, slice) and k == slice(None):
+                axes.append(i)
+            elif isinstance(k, int) and not isinstance(k, bool):
+                if i is not None:
+                    places[i] = fixed(k % length(i))
+            else:
+                raise Unreadable(f"[{k}]")
+        return Paper(rename(self.expr, places), axes)
+
+
+def length(i: Axis) -> int:
+    """How long an axis is in the graph that ran."""
+    return 1 if i is None else i.size.number  # type: ignore[union-attr]
+
+
+def _again(i: Axis) -> Axis:
+    return None if i is None else index(i.size)  # type: ignore[arg-type]
+
+
+def _ratio(a: Expr, b: Expr) -> Expr:
+    return multiply([(a, 1), (b, -1)])
+
+
+def _power(a: Expr, b: Expr) -> Expr:
+    return multiply([(a, b.head)]) if b.kind == NUM else apply(head(power), a, b)
+
+
+def on_paper(x: Any) -> Paper:
+    """A number as an array on paper."""
+    return x if isinstance(x, Paper) else Paper(number(x))
+
+
+def met(axes: Sequence[Axis]) -> Axis:
+    """The axis that several become when arrays broadcast: their sizes are one from now on. None if
+    all have length 1 (or are to be repeated)."""
+    found = [i for i in axes if i is not None]
+    longest = max((length(i) for i in found), default=1)
+    for i in found:
+        if length(i) != longest:
+            i.size.repeated = True  # type: ignore[union-attr]
+    kept = [i for i in found if length(i) == longest]
+    for i in kept[1:]:
+        kept[0].size.join(i.size)  # type: ignore[union-attr, arg-type]
+    return kept[0] if kept else None
+
+
+def _aligned(
+    stacks: Sequence[Paper], tails: Sequence[Sequence[Axis]], new: Sequence[Sequence[Axis]]
+) -> tuple[list[Axis], list[tuple[Expr, Sequence[Axis]]]]:
+    """Arrays that broadcast along their leading axes, and take `new` indices for their last."""
+    ndim = max(x.ndim for x in stacks)
+    padded = [(None,) * (ndim - x.ndim) + x.axes for x in stacks]
+    axes = [met(column) for column in zip(*padded, strict=True)]
+    found = []
+    for x, own, tail, others in zip(stacks, padded, tails, new, strict=True):
+        names = {
+            i: fixed(0) if j is None or length(i) != length(j) else j
+            for i, j in zip((*own, *tail), (*axes, *others), strict=True)
+            if i is not None
+        }
+        found.append((rename(x.expr, names), others))
+    return axes, found
+
+
+def broadcast(f: Callable[..., Expr], *inputs: Any) -> Paper:
+    """A function of entries of arrays that broadcast."""
+    papers = [on_paper(x) for x in inputs]
+    none: list[Sequence[Axis]] = [()] * len(papers)
+    axes, exprs = _aligned(papers, none, none)
+    return Paper(f(*(e for e, _ in exprs)), axes)
+
+
+def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequence[int]) -> Paper:
+    """An op that takes arrays as wholes, of the result's `shape`. A signature such as "ij->ji"
+    says which axes are equally long; sizes of others are new."""
+    papers = [on_paper(x) for x in inputs]
+    signature = op.meaning if isinstance(op.meaning, str) else ""
+    lengths: dict[str, Size] = {}
+    before, _, after = signature.partition("->")
+    stacks: list[Axis] = []
+    for x, letters in zip(
+        papers, before.split(",") if signature else [""] * len(papers), strict=True
+    ):
+        core = x.axes[x.ndim - len(letters) :]
+        stacks = [*x.axes[: x.ndim - len(letters)]] if signature else []
+        for i, letter in zip(core, letters, strict=True):
+            if i is not None:
+                lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
+    axes: list[Axis] = [_again(i) for i in stacks]
+    for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
+        size = lengths.get(letter)
+        axes.append(index(size or Size(n)) if n != 1 or size else None)
+    bodies = []
+    for x in papers:
+        slots = [slot(k) for k in range(x.ndim)]
+        bodies.append(x.on(slots))
+    places = [fixed(0) if i is None else i for i in axes]
+    layout = tuple(
+        tuple(None if i is None or i.size is None else i.size.root() for i in x.axes)
+        for x in papers
+    )
+    f = head(op, **params)._replace(layout=layout)
+    return Paper(call(f, places, *bodies), axes)
+
+
+class Namespace:
+    """What the meaning of an op is written with: functions of arrays on paper."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        op = registry.get(name) or plain_ops.get(name)
+        if op is None:
+            raise Unreadable(name)
+        found: Op = op
+        return lambda *inputs, **params: understood(found, inputs, {**found.defaults, **params})
+
+    def sum(self, x: Paper, axis: Any = None, keepdims: bool = False) -> Paper:
+        taken = reduced_axes(x.shape, axis)
+        names = [x.axes[a] for a in taken]
+        kept = [
+            None if a in taken else i for a, i in enumerate(x.axes) if keepdims or a not in taken
+        ]
+        return Paper(total([i for i in names if i is not None], x.expr), kept)
+
+    def entries(self, x: Paper, axis: Any) -> Paper:
+        names = [x.axes[a] for a in reduced_axes(x.shape, axis)]
+        sizes = [(size_of(i), 1) for i in names if i is not None]
+        return Paper(multiply(sizes))
+
+    def reshape(self, x: Paper, shape: Any) -> Paper:
+        """Axes of length 1 may come and go."""
+        shape = list(shape) if isinstance(shape, (tuple, list)) else [shape]
+        if -1 in shape:
+            rest = prod(n for n in shape if n != -1)
+            shape[shape.index(-1)] = prod(x.shape) // rest if rest else 0
+        long = [n for n in x.shape if n != 1]
+        if long != [n for n in shape if n != 1]:
+            raise Unreadable("reshape")
+        kept = iter([i for i in x.axes if length(i) != 1])
+        gone = {i: fixed(0) for i in x.axes if i is not None and length(i) == 1}
+        if list(x.shape) == shape:
+            return x
+        return Paper(rename(x.expr, gone), [None if n == 1 else next(kept) for n in shape])
+
+    def broadcast_to(self, x: Paper, shape: Sequence[int]) -> Paper:
+        axes = [None if n == 1 else index(Size(n)) for n in shape]
+        return broadcast(lambda a, b: b, Paper(number(0), axes), x)
+
+    def permute_dims(self, x: Paper, axes: Sequence[int]) -> Paper:
+        return Paper(x.expr, [x.axes[a] for a in axes])
+
+    def diagonal(self, x: Paper, offset: int = 0) -> Paper:
+        i, j = x.axes[-2:]
+        if offset or i is None or j is None or length(i) != length(j):
+            raise Unreadable("diagonal")
+        k = _again(met([i, j]))
+        assert k is not None
+        return Paper(rename(x.expr, {i: k, j: k}), (*x.axes[:-2], k))
+
+    def with_diagonal(self, x: Paper, offset: int) -> Paper:
+        (i,) = x.axes
+        if offset or i is None:
+            raise Unreadable("diag")
+        j = _again(i)
+        assert j is not None
+        return Paper(multiply([(delta(i, j), 1), (x.expr, 1)]), (i, j))
+
+    def eye(self, x: Paper, rows: int, columns: int, offset: int) -> Paper:
+        i, j = x.axes[-2:] if x.ndim > 1 else (None, None)
+        if offset or rows != columns or i is None or j is None or length(i) != rows:
+            raise Unreadable("eye")
+        i, j = _again(i), _again(met([i, j]))
+        assert i is not None
+        assert j is not None
+        return Paper(delta(i, j), (i, j))
+
+    def put_at(self, x: Paper, wanted: Any, shape: Sequence[int]) -> Paper:
+        """Single places only: delta with a fixed index."""
+        keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
+        taken = sum(k is not None and k is not Ellipsis for k in keys)
+        if Ellipsis not in keys:
+            keys.append(Ellipsis)
+        at = keys.index(Ellipsis)
+        keys[at : at + 1] = [slice(None)] * (len(shape) - taken)
+        axes: list[Axis] = []
+        units = []
+        old = iter(x.axes)
+        lengths = iter(shape)
+        for k in keys:
+            if k is None:
+                next(old)
+                continue
+            n = next(lengths)
+            if isinstance(k, slice) and k == slice(None):
+                axes.append(next(old))
+            elif isinstance(k, int) and not isinstance(k, bool):
+                i = None if n == 1 else index(Size(n))
+                axes.append(i)
+                if i is not None:
+                    units.append((delta(i, fixed(k % n)), 1))
+            else:
+                raise Unreadable(f"[{k}]")
+        return Paper(multiply([(x.expr, 1), *units]), axes)
+
+
+def understood(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+    """What the op is on paper; `Unreadable` if it does not say so."""
+    if callable(op.meaning):
+        return op.meaning(Namespace(), *inputs, **params)
+    if op.elementwise:
+        f = head(op, **params)
+        return broadcast(lambda *entries: apply(f, *entries), *inputs)
+    if isinstance(op.meaning, str):
+        letters, _, after = op.meaning.partition("->")
+        core: dict[str, int] = {}
+        stack: tuple[int, ...] = ()
+        for x, own in zip(map(on_paper, inputs), letters.split(","), strict=True):
+            core |= zip(own[::-1], x.shape[::-1], strict=False)
+            stack = x.shape[: x.ndim - len(own)]
+        shape = (*stack, *(core[c] for c in after))
+        return called(op, inputs, params, shape)
+    raise Unreadable(op.name)

@@ -1,0 +1,322 @@
+"""A recorded graph read into index expressions: what every node is, and what a step hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, count
+from typing import Any
+
+import numpy as np
+
+from ..backprop.flow import flow
+from ..backprop.tangents import recorded_step
+from ..graph.node import Node, raw, topological_order
+from ..notation.names import unicode_name
+from .algebra import add, atom, total
+from .fold import Definitions
+from .measure import cost
+from .paper import Paper, Unreadable, broadcast, called, understood
+from .parts import is_one, is_zero, number
+from .pulled import pull_of
+from .simplify import expand
+from .terms import CALL, Ix, Size, Symbol, index, table
+
+# What the meaning of a user's op may raise on paper: it is opaque then.
+UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError)
+_LONG = 24.0
+_LONG_IN_LARGE = 12.0
+_MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that costs more gets a name
+_NO_NAMES: Mapping[int, str] = {}
+
+
+@dataclass
+class Graph:
+    """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
+
+    `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
+    fact about the data is used of; `derived` has constants that are made of another.
+    """
+
+    root: Node
+    names: Mapping[int, str]
+    atoms: Collection[Node]
+    variables: Collection[Node]
+    derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
+    order: list[Node] = field(init=False)
+    place: dict[Node, int] = field(init=False)
+    taken: set[str] = field(init=False)
+    _counts: dict[str, Iterator[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.order = topological_order(self.root)
+        self.place = {node: k for k, node in enumerate(self.order)}
+        self.taken = set(self.names.values())
+
+    @property
+    def large(self) -> bool:
+        """Whether there is no time to search for short forms."""
+        return len(self.order) > _MANY
+
+    @property
+    def long(self) -> float:
+        """What an unnamed intermediate may cost without getting a name."""
+        return _LONG_IN_LARGE if self.large else _LONG
+
+    def restart(self) -> None:
+        """Forget the names that were invented."""
+        self.taken = set(self.names.values())
+        self._counts.clear()
+
+    def invent(self, letter: str) -> str:
+        """A name that is not in use."""
+        numbers = self._counts.setdefault(letter, count(1))
+        plain = [letter] if letter.isupper() else []
+        names = chain(plain, (f"{letter}{k}" for k in numbers))
+        found = next(name for name in names if name not in self.taken)
+        self.taken.add(found)
+        return found
+
+
+class Reading:
+    """What every node of a graph is on paper: `values` by node, `symbols` of those with names."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.definitions = Definitions()
+        self.values: dict[Node, Paper] = {}
+        self.symbols: dict[Any, Symbol] = {}  # by node, or by id of a constant array
+        self.defined: dict[Symbol, Paper] = {}  # what a name stands for
+        self.constants: dict[int, Paper] = {}
+        self.notes: dict[str, None] = {}
+        self._sizes: dict[tuple[int, int], Size] = {}
+        self._read()  # the first time to learn which axes are equally long
+        self.definitions = Definitions()
+        self.graph.restart()
+        for found in (self.values, self.symbols, self.defined, self.constants, table().facts):
+            found.clear()
+        self._read()
+
+    def _read(self) -> None:
+        for _, base in self.graph.derived.values():
+            if base not in self.values:
+                self.values[base] = self._named(base, None, 0)
+        for depth, node in enumerate(reversed(self.graph.order)):
+            if node in self.values:
+                continue
+            if node in self.graph.derived:
+                made, base = self.graph.derived[node]
+                self.values[node] = made(self.values[base])
+                continue
+            self.values[node] = self._named(node, self._value(node), depth + 1)
+
+    def _value(self, node: Node) -> Paper | None:
+        op = node.op
+        if op is None:
+            return None
+        inputs = [self.value(x, node.op, i) for i, x in enumerate(node.inputs)]
+        return self._operated(node, inputs)
+
+    def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
+        assert node.op is not None
+        found = None
+        with suppress(*UNREADABLE):
+            found = understood(node.op, inputs, dict(node.params))
+        if not isinstance(found, Paper) or found.shape != node.shape:
+            found = called(node.op, inputs, dict(node.params), node.shape)
+        if found.expr.kind == CALL:
+            found = self._lasting(found, id(node))
+            if node.op.plain:
+                return self._filled(node, found)
+        return found
+
+    def _filled(self, node: Node, value: Paper) -> Paper:
+        """A constant that an op made, such as one-hot labels, gets a name: Y of the labels y."""
+        known = self.graph.names.get(id(node.inputs[0]), "y")
+        name = known.upper() if known.islower() and len(known) == 1 else "Y"
+        symbol = self._symbol(node, self.graph.invent(name), node.data, 0)
+        symbol.invented = True
+        _look(symbol, np.asarray(node.data))
+        symbol.observed.clear()  # by definition, for any labels
+        self.defined[symbol] = value
+        symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
+        return self._atom(symbol, [None if i is None else index(i.size) for i in value.axes])  # type: ignore[arg-type]
+
+    def _lasting(self, found: Paper, key: int) -> Paper:
+        """Sizes that an op made are the same each time its node is read."""
+        for k, i in enumerate(found.axes):
+            if i is not None and i.size is not None:
+                self._sizes.setdefault((key, k), i.size).join(i.size)
+        return found
+
+    def value(self, x: Any, op: Any = None, at: int = 0) -> Any:
+        """A node, constant array or number on paper."""
+        if isinstance(x, Node):
+            return self.values[x]
+        if not isinstance(x, np.ndarray):
+            return Paper(number(float(x)))
+        found = self.constants.get(id(x))
+        if found is None:
+            found = self.constants[id(x)] = self._leaf(x, self.graph.names.get(id(x)), "c", 0)
+        return found
+
+    def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
+        data = np.asarray(raw(x))
+        if name is None and letter == "c" and data.size and (data == data.flat[0]).all():
+            return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
+        if name is None:
+            name = self.graph.invent(letter)
+            self.notes[f"{name} is a name for {_what(letter, data.shape)} without one"] = None
+        symbol = self._symbol(x, name, data, depth)
+        symbol.invented = name not in self.graph.names.values()
+        if x not in self.graph.variables if isinstance(x, Node) else True:
+            _look(symbol, data)
+        axes = self._axes(x, data.shape)
+        symbol.axes = tuple(k for k, i in enumerate(axes) if i is not None)
+        return self._atom(symbol, axes)
+
+    def _axes(self, x: Any, shape: Sequence[int]) -> list[Ix | None]:
+        """A trailing axis of length 1 is one at all sizes, and one that was repeated."""
+        axes: list[Ix | None] = []
+        for k, n in enumerate(shape):
+            size = self._sizes.setdefault((id(x), k), Size(n))
+            fixed_at_one = n == 1 and ((k and k == len(shape) - 1) or size.root().repeated)
+            axes.append(None if fixed_at_one else index(size))
+        return axes
+
+    def _symbol(self, x: Any, name: str, data: Any, depth: int) -> Symbol:
+        axes = tuple(range(data.ndim))
+        found = Symbol(name, data.shape, axes, depth, source=x)
+        self.symbols[x if isinstance(x, Node) else id(x)] = found
+        return found
+
+    def _atom(self, symbol: Symbol, axes: Sequence[Ix | None]) -> Paper:
+        ix = [i for i in axes if i is not None]
+        symbol.sizes = tuple(i.size.root() for i in ix if i.size is not None)
+        return Paper(atom(symbol, ix), axes)
+
+    def _named(self, node: Node, value: Paper | None, depth: int) -> Paper:
+        """The value, or the atom that stands for it from now on."""
+        name = self.graph.names.get(id(node))
+        if value is None:
+            letter = "c" if node.constant else "p"
+            return self._leaf(node, name, letter, 0)
+        wanted = node in self.graph.atoms and name is not None
+        if not wanted:
+            long = cost(value.expr) > self.graph.long and node is not self.graph.root
+            if not long and not (node in self.graph.variables and node is not self.graph.root):
+                return value
+            name = self.graph.invent("t")
+        assert name is not None
+        symbol = self._symbol(node, name, np.asarray(node.data), depth)
+        symbol.invented = not wanted
+        symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
+        axes = [None if i is None else index(i.size) for i in value.axes]  # type: ignore[arg-type]
+        self.defined[symbol] = Paper(value.on(axes), axes)
+        own = [i for i in axes if i is not None]
+        self.definitions.define(symbol, own, value.on(axes))
+        for k, i in enumerate([] if self.graph.large else own):
+            found = self.definitions.everywhere(expand(total([i], value.on(axes))))
+            if is_one(found) or is_zero(found):
+                symbol.sums[k] = int(found.head)
+        return self._atom(symbol, axes)
+
+    # --- the chain rule
+
+    def handed(self, node: Node, at: int, g: Paper) -> Paper:
+        """What a node hands to its input `at`, given its cotangent g: one step."""
+        x = node.inputs[at]
+        rule = recorded_step(node, at)
+        if rule is None:
+            c = pull_of(node, at, g, [self.value(v) for v in node.inputs], self.values[node])
+        else:
+            G, found = rule
+            c = self._of_rule(found, {G: g})
+        target = Paper(number(0), self.values[x].axes)
+        return broadcast(lambda _, e: e, target, c)
+
+    def _of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
+        """A recorded rule on paper, down to the nodes that are known."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in known or node in self.values:
+                stack.pop()
+                continue
+            missing = [
+                x
+                for x in node.inputs
+                if isinstance(x, Node) and x not in known and x not in self.values
+            ]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if node.op is None:
+                known[node] = (
+                    Paper(number(float(node.data))) if node.shape == () else self.value(node.data)
+                )
+                continue
+            inputs = [
+                known[x] if isinstance(x, Node) and x in known else self.value(x)
+                for x in node.inputs
+            ]
+            known[node] = self._operated(node, inputs)
+        return known[root] if root in known else self.values[root]
+
+    def cotangents(self, seed: Paper, toward: Collection[Node], arrived: Any) -> dict[Node, Paper]:
+        """The cotangent of every node that leads to one of `toward`. `arrived(node, g)` may put an
+        atom in its place before it is handed on."""
+        within = set(toward)
+        for node in reversed(self.graph.order):
+            if not node.constant and any(x in within for x in node.parents()):
+                within.add(node)
+        put: dict[Node, Paper] = {}
+
+        def step(node: Node, at: int, g: Shares) -> Shares:
+            if node not in put:
+                put[node] = arrived(node, g.total())
+            return Shares([self.handed(node, at, put[node])])
+
+        order = [node for node in self.graph.order if node in within]
+        found = flow(order, {self.graph.root: Shares([seed])}, step, within=within)
+        return {node: found[node].total() for node in toward if node in found}
+
+
+class Shares:
+    """What has arrived at a node: added up once, since every sum of terms is sorted."""
+
+    def __init__(self, parts: list[Paper]) -> None:
+        self.parts = parts
+
+    def __add__(self, other: Shares) -> Shares:
+        self.parts += other.parts
+        return self
+
+    def total(self) -> Paper:
+        """The sum."""
+        return broadcast(lambda *entries: add([(1, e) for e in entries]), *self.parts)
+
+
+def _what(letter: str, shape: Sequence[int]) -> str:
+    kind = {"c": "a constant", "p": "a leaf", "t": "a result"}[letter]
+    return f"{kind} of shape {tuple(shape)}"
+
+
+def _look(symbol: Symbol, data: Any) -> None:
+    """Facts that hold for the data of a leaf."""
+    if data.dtype.kind not in "fiub" or not data.size:
+        return
+    name, one = unicode_name(symbol.name), "𝟏"
+    if data.ndim == 2 and data.shape[0] == data.shape[1] and len(data) > 1:
+        symbol.symmetric = bool((data == data.T).all())
+        symbol.identity = bool((data == np.eye(len(data))).all())
+        symbol.observed[-1] = f"{name} = {name}ᵀ"
+    if data.ndim in (1, 2):
+        for axis, n in enumerate(data.shape):
+            sums = data.sum(axis=axis)
+            if n > 1 and np.allclose(sums, 1, rtol=0, atol=1e-12):
+                symbol.sums[axis] = 1
+                row = f"{one}ᵀ {name} = {one}ᵀ" if data.ndim == 2 else f"{one}ᵀ {name} = 1"
+                symbol.observed[axis] = row if axis == 0 else f"{name} {one} = {one}"

@@ -1,0 +1,288 @@
+"""The named steps of a derivation, from the result down: what each is, how it moves with its
+inputs, and what it hands to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..backprop.chain import contribution
+from ..backprop.flow import flow, sweep
+from ..graph.node import Node
+from ..notation.tree import Tree, along
+from .algebra import atom, delta, multiply, total
+from .arrays import Entries, letters
+from .checks import Program
+from .cotangents import substituted
+from .matrices import NoMatrix
+from .measure import cost
+from .paper import Paper, length
+from .parts import is_zero, number
+from .printer import Printer, symbols_in
+from .records import Formula
+from .terms import Expr, Ix, Symbol, index
+from .verify import agrees
+from .work import Work
+
+Rewrite = Callable[[Paper], Paper]
+
+
+def unchanged(paper: Paper) -> Paper:
+    """The same."""
+    return paper
+
+
+TOLERANCE = 1e-9
+SHORT = 2.5  # a cotangent that costs no more is written out where it is used
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An array on paper as it is shown; `tree` is None where it has no matrix form."""
+
+    paper: Paper
+    printer: Printer
+    last: int = 0  # how many axes, the first, are named after the others
+
+    @cached_property
+    def _indices(self) -> Mapping[Ix, str]:
+        axes = [i for i in self.paper.axes if i is not None]
+        named = dict(zip(axes[self.last :] + axes[: self.last], letters(), strict=False))
+        return {i: named[i] for i in axes}
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        axes = [i for i in self.paper.axes if i is not None]
+        try:
+            return along(self.printer.matrices.tree(self.paper.expr), axes)
+        except NoMatrix:
+            return None
+
+    @cached_property
+    def entry(self) -> Tree:
+        """The entry at `indices`."""
+        return Entries(self.printer.matrices, dict(self._indices)).tree(self.paper.expr)
+
+    @property
+    def axes(self) -> tuple[Ix, ...]:
+        """The axes that are not of length 1."""
+        return tuple(i for i in self.paper.axes if i is not None)
+
+    @property
+    def indices(self) -> str:
+        return "".join(self._indices.values())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(length(i) for i in self.paper.axes)
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The same in every notation, NumPy too."""
+        return written(self.printer, ("", ""), self.paper)
+
+
+def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
+    """An array on paper in every notation."""
+
+    def shape() -> str:
+        sizes = [i.size for i in paper.axes if i is not None]
+        codes = iter([printer.size(size).code for size in sizes if size is not None])
+        return f"({', '.join(['1' if i is None else next(codes) for i in paper.axes])},)"
+
+    return printer.formula(names, paper, shape)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
+    adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. `held` says that
+    both were executed and are what the rules give."""
+
+    x: Node
+    name: str
+    differential: Shown
+    pulled: Shown
+    jacobian: Shown
+    held: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One named step y. `cotangent` is ∂E/∂y as it is used, by name or written out; `value` is what
+    the name stands for, None where it is written out."""
+
+    node: Node
+    name: str
+    definition: Shown
+    cotangent: Shown
+    value: Shown | None
+    parts: tuple[Part, ...]
+
+    def __repr__(self) -> str:
+        return f"<step {self.name} {self.definition.shape}>"
+
+
+class Finder:
+    """Finds the lines of a derivation. Its table of expressions has to be in use. `rewrite` changes
+    differentials and what is handed on before they are shown."""
+
+    def __init__(self, work: Work, rewrite: Rewrite) -> None:
+        self.work, self.rewrite = work, rewrite
+        self.reading, self.cotangents = work.reading, work.cotangents
+        self.graph, self.printer = work.graph, work.printer
+        self.within = _leading_to(self.graph.order, set(work.xs))
+        self.place = {node: k for k, node in enumerate(self.graph.order)}
+        values = self.cotangents.values
+        self.best = work.simplifier.best
+        self.gradients: Mapping[Node, Any] = {}
+        if work.scalar:
+            self.gradients = sweep(self.graph.root, np.ones(self.graph.root.shape))
+        self.known = {s: x.data for x, s in self.reading.symbols.items() if isinstance(x, Node)}
+        self.known |= {s: self.gradients[x] for x, s in self.cotangents.symbols.items()}
+        self.inlined = {s: v for s, v in values.items() if cost(v.expr) <= SHORT}
+
+    def lines(self) -> Iterator[Line]:
+        """The lines, consumers first."""
+        for node in self.graph.order:
+            known = node in self.reading.symbols or node is self.graph.root
+            if node.op is not None and node in self.within and known:
+                parts = tuple(self._parts(node))
+                if parts:
+                    yield self._line(node, parts)
+
+    def _line(self, node: Node, parts: tuple[Part, ...]) -> Line:
+        symbol = self.reading.symbols.get(node)
+        value = self.reading.values[node]
+        if symbol is not None and symbol in self.reading.defined:
+            value = self.reading.defined[symbol]
+        delta_ = self.cotangents.symbols.get(node)
+        known = None
+        if delta_ is not None and delta_ not in self.inlined:
+            known = self._shown(self.rewrite(self._used(self.cotangents.values[delta_])))
+        cotangent = self._shown(self._cotangent(node))
+        return Line(node, self.name(node), self._shown(value), cotangent, known, parts)
+
+    def _shown(self, paper: Paper) -> Shown:
+        return Shown(paper, self.printer)
+
+    def name(self, node: Node) -> str:
+        """What a node is called."""
+        symbol = self.reading.symbols.get(node)
+        return symbol.name if symbol is not None else self.graph.names.get(id(node), "y")
+
+    def _used(self, paper: Paper) -> Paper:
+        """The same with short cotangents written out."""
+        found = substituted(paper.expr, self.inlined)
+        return Paper(self.best(found), paper.axes)
+
+    def _cotangent(self, node: Node) -> Paper:
+        """∂E/∂y as it is used: 1 at the root."""
+        axes = self.reading.values[node].axes
+        symbol = self.cotangents.symbols.get(node)
+        if symbol is not None:
+            ix = [i for i in axes if i is not None]
+            return self._used(Paper(atom(symbol, ix), axes))
+        arrived = self.cotangents.arriving.get(node)
+        return self._used(arrived) if arrived is not None else Paper(number(1), axes)
+
+    def _parts(self, node: Node) -> Iterator[Part]:
+        axes = self.reading.values[node].axes
+        out = [None if i is None else index(i.size) for i in axes]  # type: ignore[arg-type]
+        pairs = [(o, i) for o, i in zip(out, axes, strict=True) if o is not None and i is not None]
+        unit = Paper(multiply([(delta(o, i), 1) for o, i in pairs]), axes)
+        g = self._cotangent(node).on(out)
+        over = [o for o in out if o is not None]
+        region = self._region(node)
+        for x, J in self._swept(node, unit, region).items():
+            J = Paper(self.best(J.expr), J.axes)
+            if is_zero(J.expr):
+                continue
+            differential = Paper(moved(J, self.name(x)), out)
+            pulled = Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes)
+            short = [Paper(self.best(paper.expr), paper.axes) for paper in (differential, pulled)]
+            held = self._holds(node, x, region, *short)
+            if not held:
+                short = [differential, pulled]
+                held = self._holds(node, x, region, *short)
+            differential, pulled = (self.rewrite(paper) for paper in short)
+            jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))
+            shown = self._shown(differential), self._shown(pulled), jacobian
+            yield Part(x, self.name(x), *shown, held)
+
+    def _holds(
+        self, node: Node, x: Node, region: Sequence[Node], differential: Paper, pulled: Paper
+    ) -> bool:
+        """Whether both are what the rules give, at the recorded data: G : dy = P : dx."""
+        rng = np.random.default_rng(0)
+        given = node is not self.graph.root and self.work.scalar
+        g = self.gradients[node] if given else rng.normal(size=node.shape)
+        expected = np.asarray(flow(region, {node: g}, contribution, within={*region, x})[x])
+        dx = rng.normal(size=x.shape)
+        values = {**self.work.checks.trials[0].values, **self.known}
+        d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.name(x)}"}
+        try:
+            with np.errstate(all="ignore"):
+                dy = Program(self._shown(differential).formula, (), self.printer)({**values, **d})
+                P = Program(self._shown(pulled).formula, (), self.printer)(values)
+        except Exception:
+            return False
+        if np.shape(dy) != tuple(node.shape):
+            return False
+        both = np.array([np.sum(g * dy), np.sum(expected * dx)])
+        size = np.sum(np.abs(g * dy)) + np.sum(np.abs(expected * dx))
+        same = bool(abs(both[0] - both[1]) <= TOLERANCE * size)
+        return same and (not given or agrees(P, expected))
+
+    def _region(self, node: Node) -> list[Node]:
+        """A named node and the unnamed ones that it is made of, consumers first."""
+        between, found = [node], {node}
+        for y in between:
+            for x in y.parents():
+                if x in self.within and x not in found and x not in self.reading.symbols:
+                    found.add(x)
+                    between.append(x)
+        return sorted(between, key=self.place.__getitem__)
+
+    def _swept(self, node: Node, seed: Paper, region: Sequence[Node]) -> Mapping[Node, Paper]:
+        """What `node` hands to the named nodes that it is made of, through those without names."""
+        inputs = self._inputs(node)
+        swept = flow(region, {node: seed}, self.reading.handed, within={*region, *inputs})
+        return {x: swept[x] for x in inputs if x in swept}
+
+    def _inputs(self, node: Node) -> list[Node]:
+        """The named nodes that `node` is made of, as they stand in its definition."""
+        found: dict[Node, None] = {}
+        stack = [node]
+        while stack:
+            y = stack.pop()
+            if y is not node and y in self.reading.symbols:
+                found[y] = None
+            else:
+                stack += [x for x in y.parents() if x in self.within][::-1]
+        return list(found)
+
+
+def moved(J: Paper, name: str) -> Expr:
+    """J dx, given a Jacobian whose last axes, those on paper, are those of x."""
+    own = [i for i in J.axes if i is not None]
+    symbol = Symbol(f"d:{name}", J.shape, _places(J))
+    symbol.sizes = tuple(i.size.root() for i in own if i.size is not None)
+    return total(own, multiply([(J.expr, 1), (atom(symbol, own), 1)]))
+
+
+def _places(x: Paper) -> tuple[int, ...]:
+    return tuple(k for k, i in enumerate(x.axes) if i is not None)
+
+
+def _leading_to(order: Collection[Node], targets: set[Node]) -> set[Node]:
+    """The nodes that depend on a target, the targets too."""
+    found: set[Node] = set()
+    for node in reversed(list(order)):
+        if node in targets or (not node.constant and any(x in found for x in node.parents())):
+            found.add(node)
+    return found

@@ -1,0 +1,200 @@
+"""What is printed is executed, and compared with `backward()`, before anybody sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backprop.flow import sweep
+from ..backprop.jacobians import jacobians, pull
+from ..backprop.replay import replay
+from ..graph.node import Node
+from ..ops.reduce import softmax
+from .constants import Constants
+from .terms import Size, Symbol
+
+REDRAWS = 3
+_TRIES = 8
+_TOLERANCE = 1e-8  # of the largest entry
+_ROUNDING = 1e-13  # of the largest cotangent
+_ZEROS = 0.3  # the share of entries set to 0, where a formula might divide by them
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Data, and the derivatives that the engine gives there, in the order of the variables; what is
+    below `noise` may be rounding: a sum of larger numbers that is truly 0."""
+
+    values: Mapping[Symbol, Any]
+    expected: Sequence[Any]
+    noise: float
+
+
+@dataclass
+class Laboratory:
+    """Makes trials of y's derivatives: on other data, and at other sizes.
+
+    `symbols` are the arrays that formulas may use; `source` the user's node of each, or a
+    constant's id. `order` is 1 for gradients and Jacobians, 2 for Hessians.
+    """
+
+    y: Node
+    variables: Sequence[Node]
+    symbols: Sequence[Symbol]
+    source: Mapping[Symbol, Any]
+    constants: Constants
+    axes: Callable[[Node], Sequence[Size | None]]  # of a node's result
+    order: int = 1
+    held: frozenset[Symbol] = frozenset()  # facts about these are used, so redraws keep to them
+
+    def recorded(self) -> Trial:
+        """The data that the graph was recorded with."""
+        return self._trial({}, None)
+
+    def redrawn(self, rng: np.random.Generator, *, zeros: bool = False) -> Trial | None:
+        """Other data for every leaf and constant."""
+        return self._searched(rng, None, zeros)
+
+    def resized(self, rng: np.random.Generator) -> Trial | None:
+        """All axes of other lengths, no two the same and none 1; None where the graph does not
+        run at them."""
+        roots = {size.root() for s in self.symbols for size in s.sizes}
+        ranked = sorted(roots, key=lambda size: size.number)
+        return self._searched(rng, {size: k + 3 for k, size in enumerate(ranked)}, False)
+
+    def _searched(
+        self, rng: np.random.Generator, sizes: Mapping[Size, int] | None, zeros: bool
+    ) -> Trial | None:
+        for _ in range(_TRIES):
+            data = {}
+            for s in self.symbols:
+                x = self.source[s]
+                if not isinstance(x, Node) or x.op is None:
+                    data[s] = _drawn(s, rng, sizes, s in self.held)
+                    if zeros and data[s].dtype.kind == "f" and s not in self.held:
+                        data[s] = data[s] * (rng.random(data[s].shape) >= _ZEROS)
+            try:
+                trial = self._trial(data, sizes)
+            except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
+                if sizes is None:
+                    continue
+                return None
+            finite = [np.isfinite(g).all() for g in trial.expected]
+            if zeros or all(finite):
+                return trial
+        return None
+
+    def _trial(self, data: Mapping[Symbol, Any], sizes: Mapping[Size, int] | None) -> Trial:
+        nodes, given = {}, {}
+        for s, value in data.items():
+            x = self.source[s]
+            if isinstance(x, Node):
+                nodes[x] = value
+            else:
+                given[x] = value
+        constants = self.constants.redrawn(given)
+        settings = None if sizes is None else self._settings(sizes)
+        twin = replay(self.y, nodes, constants=constants, wide=True, settings=settings)
+        values = {}
+        for s in self.symbols:
+            x = self.source[s]
+            values[s] = twin[x].data if isinstance(x, Node) else constants[x]
+        with np.errstate(all="ignore"):
+            expected, noise = self._derivatives(twin[self.y], [twin[x] for x in self.variables])
+        return Trial(values, expected, noise)
+
+    def _derivatives(self, y: Node, xs: Sequence[Node]) -> tuple[Sequence[Any], float]:
+        if self.order == 2:
+            (g,) = pull(y, xs[:1], ops.ones_like(y), record=True)
+            shape = xs[0].shape * 2
+            return (jacobians(g, xs[:1]) if isinstance(g, Node) else [np.zeros(shape)]), _ROUNDING
+        if prod(y.shape) != 1:
+            return jacobians(y, xs), _ROUNDING
+        found = sweep(y, np.ones(y.shape), toward=xs)
+        sizes = (np.abs(g[np.isfinite(g)]) for g in map(np.asarray, found.values()))
+        largest = max(float(np.max(size, initial=0.0)) for size in sizes)
+        gradients = [np.asarray(found[x]) if x in found else np.zeros(x.shape) for x in xs]
+        return gradients, _ROUNDING * largest
+
+    def _settings(
+        self, sizes: Mapping[Size, int]
+    ) -> Callable[[Node, Mapping[str, Any]], Mapping[str, Any]]:
+        def changed(node: Node, params: Mapping[str, Any]) -> Mapping[str, Any]:
+            axes = self.axes(node)
+            shape = params["shape"]
+            if not isinstance(shape, (tuple, list)) or len(shape) != len(axes):
+                return params
+            new = tuple(1 if a is None else sizes.get(a.root(), a.number) for a in axes)
+            return {**params, "shape": new}
+
+        return lambda node, params: changed(node, params) if "shape" in params else params
+
+
+def _drawn(
+    s: Symbol, rng: np.random.Generator, sizes: Mapping[Size, int] | None, held: bool
+) -> Any:
+    """Data of the same kind: labels stay labels, what is positive stays positive."""
+    old = np.asarray(s.data)
+    shape = list(old.shape)
+    if sizes is not None:
+        for axis, size in zip(s.axes, s.sizes, strict=True):
+            shape[axis] = sizes.get(size.root(), size.number)
+    if old.dtype.kind == "b":
+        return rng.random(shape) < 0.5
+    if old.dtype.kind in "iu":
+        return rng.integers(0, int(old.max(initial=0)) + 1, size=shape)
+    if s.identity:
+        return np.eye(*shape)
+    found = _values(old, shape, rng)
+    if held and s.sums:
+        (axis, *_) = s.sums
+        found = np.abs(found) + 0.1
+        return found / found.sum(axis=axis, keepdims=True)
+    return (found + found.T) / 2 if held and s.symmetric else found
+
+
+def _values(old: Any, shape: Sequence[int], rng: np.random.Generator) -> Any:
+    kinds = set(np.unique(old)) if old.size < 10_000 else {0.5}
+    if kinds <= {0.0, 1.0} or kinds <= {-1.0, 1.0}:
+        return rng.choice(sorted(kinds | {1.0}), size=shape)
+    low, high = float(old.min()), float(old.max())
+    if low > 0:
+        top = 0.95 if high < 1 else 2 * high
+        return rng.uniform(min(0.05, low) if high < 1 else low / 2, top, size=shape)
+    scale = float(np.sqrt(np.mean(old * old))) or 1.0
+    return rng.normal(size=shape) * scale
+
+
+def environment() -> dict[str, Any]:
+    """What code may use beside the user's names."""
+    return {"np": np, "math": math, "tg": ops, "softmax": softmax}
+
+
+def run(lines: Sequence[tuple[str, CodeType]], last: CodeType, names: Mapping[str, Any]) -> Any:
+    """Assignments, then the value of an expression."""
+    values = {**environment(), **names}
+    with np.errstate(all="ignore"):
+        for target, code in lines:
+            values[target] = eval(code, values)
+        return eval(last, values)
+
+
+def agrees(found: Any, expected: Any, noise: float = 0.0, *, finite: bool = False) -> bool:
+    """Whether an array has the value and the shape that it should. With `finite`, where the
+    expected value is."""
+    found, expected = np.asarray(found, dtype=float), np.asarray(expected)
+    if found.shape != expected.shape:
+        return False
+    if finite:
+        kept = np.isfinite(expected)
+        found, expected = found[kept], expected[kept]
+    scale = np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0)
+    tolerance = max(_TOLERANCE * scale, noise)
+    return bool(np.allclose(found, expected, rtol=0, atol=tolerance, equal_nan=True))

@@ -1,0 +1,339 @@
+"""From a recorded graph to formulas that were executed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backprop.flow import sweep
+from ..backprop.replay import replay
+from ..graph.context import enable_grad
+from ..graph.meta import Meta
+from ..graph.node import Node, fresh, topological_order
+from ..notation import tree
+from ..notation.names import latex_name, unicode_name
+from ..notation.tree import Tree
+from .algebra import delta, multiply
+from .checks import SIZES, Checks
+from .constants import Constants
+from .cotangents import Cotangents
+from .paper import Paper
+from .parts import number
+from .printer import Printer, derivative, symbols_in
+from .read import Graph, Reading
+from .records import Checked, Formula
+from .simplify import Simplifier
+from .terms import Expr, Ix, Size, Symbol, Table, index, table
+from .verify import Laboratory
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: see `derive`."""
+
+    y: Node
+    variables: tuple[Node, ...]
+    order: int
+    names: Mapping[int, str]
+    arrays: Mapping[str, Any]  # that the user has, by name
+    keep: Collection[Any]
+    inline: Collection[Any]
+    turned: bool
+    budget: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A formula for one variable with the definitions that it uses, executed; `limits` says where
+    it does not hold."""
+
+    formula: Formula
+    where: tuple[Formula, ...]
+    limits: frozenset[str] = frozenset()
+
+
+class Work:
+    """One derivation. Its table of expressions is in use while it works."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.table = Table()
+        self.names = request.names
+        self.notes: dict[str, None] = {}
+        self.started = monotonic()
+        with self.table:
+            self._read()
+
+    # --- the graph
+
+    def _read(self) -> None:
+        y, variables = self.request.y, self.request.variables
+        order = topological_order(y)
+        self.constants = Constants(order, self.names, self.request.arrays)
+        self.twin = replay(y, constants=self.constants.twins, wide=True)
+        self.back = {new: old for old, new in self.twin.items()}
+        names = {id(n): self.names[id(o)] for o, n in self.twin.items() if id(o) in self.names}
+        names = self._distinct(names | self.constants.names)
+        root = self.twin[y]
+        self.xs = [self.twin[x] for x in variables]
+        if self.request.order == 2:
+            root = _gradient(root, self.xs[0])
+        named = {new for new in self.back if id(new) in names}
+        inlined = {self.twin[n] for n in order if _chosen(n, self.names, self.request.inline)}
+        self.kept = {self.twin[n] for n in order if _chosen(n, self.names, self.request.keep)}
+        atoms = named - inlined
+        if prod(y.shape) == 1 and self.twin[y] not in self.kept:
+            atoms.discard(self.twin[y])
+        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived)
+        self.reading = Reading(self.graph)
+        self.notes |= self.constants.notes | self.reading.notes
+        self.printer = Printer(self.user_symbols)
+        deadline = self.started + self.request.budget
+        self.simplifier = Simplifier(self.reading.definitions, deadline)
+        if self.graph.large:
+            self.simplifier = self.simplifier.plain()
+            self.notes[
+                f"{len(self.graph.order):,} nodes: cotangents are named, not written out"
+            ] = None
+
+    def _distinct(self, names: Mapping[int, str]) -> dict[int, str]:
+        """Names of which no two are the same."""
+        found: dict[int, str] = {}
+        taken: set[str] = set()
+        for key, name in names.items():
+            new = name
+            k = 2
+            while new in taken:
+                new, k = f"{name}_{k}", k + 1
+            if new != name:
+                self.notes[f"two arrays are called {name}: the second is {new} here"] = None
+            taken.add(new)
+            found[key] = new
+        return found
+
+    @cached_property
+    def user_symbols(self) -> list[Symbol]:
+        """The symbols whose arrays the user has."""
+        return [
+            s
+            for s in self.reading.symbols.values()
+            if s not in self.reading.defined or not s.invented
+        ]
+
+    def source(self, s: Symbol) -> Any:
+        """The user's node of a symbol, or the id of the constant array."""
+        found = self.back.get(s.source) if isinstance(s.source, Node) else None
+        return self.constants.keys[id(s.source)] if found is None else found
+
+    # --- what is derived
+
+    @property
+    def scalar(self) -> bool:
+        return prod(self.graph.root.shape) == 1 and self.request.order == 1
+
+    def _seed(self) -> tuple[Paper, list[Ix]]:
+        """The cotangent to start from: 1, or delta with the indices of the result."""
+        axes = self.reading.values[self.graph.root].axes
+        if self.scalar:
+            return Paper(number(1), axes), []
+        out = [index(i.size) for i in axes if i is not None]  # type: ignore[arg-type]
+        own = [i for i in axes if i is not None]
+        units = [(delta(o, i), 1) for o, i in zip(out, own, strict=True)]
+        return Paper(multiply(units), axes), out
+
+    def _swept(
+        self, simplifier: Simplifier, *, named: bool
+    ) -> tuple[Cotangents, dict[Node, Paper], list[Ix]]:
+        seed, out = self._seed()
+        kept = self.kept if self.scalar else ()
+        cotangents = Cotangents(self.reading, simplifier, named and self.scalar, kept)
+        return cotangents, cotangents.toward(seed, self.xs), out
+
+    def answers(self) -> list[Answer]:
+        """The formula for every variable: the shortest form that holds, or as the rules gave it, or
+        one that divides by 0 somewhere."""
+        with self.table:
+            self.cotangents, found, out = self._swept(self.simplifier, named=True)
+            forms = [self._forms(self.cotangents, found[x]) for x in self.xs]
+            answers = [self._first(k, form, out, self.cotangents) for k, form in enumerate(forms)]
+            shared = {w.code for a in answers if a is not None for w in a.where}
+            for k, answer in enumerate(answers):  # a definition that one needs is used by all
+                if shared and answer is not None and not answer.where:
+                    other = self._written(k, forms[k][-2], out, self.cotangents)
+                    if other.where and {w.code for w in other.where} <= shared:
+                        answers[k] = self._checked(other, k) or answer
+            if None not in answers:
+                return [a for a in answers if a is not None]
+            printer, self.printer = self.printer, Printer(self.user_symbols)
+            plain, found, _ = self._swept(self.simplifier.plain(), named=True)
+            for k, x in enumerate(self.xs):
+                if answers[k] is None:
+                    answers[k] = self._plainly(k, found[x], out, plain)
+            self.printer, plainer = printer, self.printer
+            done = []
+            for k, answer in enumerate(answers):
+                answer = answer or self._first(k, forms[k], out, self.cotangents, poles=True)
+                done.append(answer or self._none(k, forms[k][0], out))
+            self.printer.codes |= plainer.codes
+            return done
+
+    def _forms(self, cotangents: Cotangents, g: Paper) -> list[Paper]:
+        """Forms to try: written out, with definitions, as it arrived."""
+        if self.graph.large:
+            return [g, g]
+        e = cotangents.shortened(g.expr)
+        whole = cotangents.whole(e)
+        return [Paper(x, g.axes) for x in (e if whole is None else whole, e, g.expr)]
+
+    def _first(
+        self, k: int, forms: Sequence[Paper], out: list[Ix], by: Cotangents, *, poles: bool = False
+    ) -> Answer | None:
+        """The first form that holds."""
+        for form in {f.expr: f for f in forms}.values():
+            answer = self._checked(self._written(k, form, out, by), k, poles=poles)
+            if answer is not None:
+                return answer
+        return None
+
+    def _checked(self, answer: Answer, k: int, *, poles: bool = False) -> Answer | None:
+        limits = self.checks.limits(answer.formula, answer.where, self.printer, k, poles=poles)
+        return None if limits is None else replace(answer, limits=limits)
+
+    def _plainly(self, k: int, g: Paper, out: list[Ix], by: Cotangents) -> Answer | None:
+        answer = self._checked(self._written(k, g, out, by), k)
+        if answer is not None:
+            said = f"{answer.formula.name}: as the rules gave it; shorter forms failed the check"
+            self.notes[said] = None
+        return answer
+
+    def _none(self, k: int, g: Paper, out: list[Ix]) -> Answer:
+        formula = self._written(k, g, out, self.cotangents).formula
+        self.notes[f"{formula.name}: no formula passed the check"] = None
+        unknown = Tree(tree.NAME, value=tree.Name("…", "..."))
+        return Answer(replace(formula, tree=unknown, entry=lambda: unknown, numpy=""), ())
+
+    def _out_axes(self, out: list[Ix]) -> list[Ix | None]:
+        if self.scalar:
+            return []
+        own = iter(out)
+        return [None if i is None else next(own) for i in self.reading.values[self.graph.root].axes]
+
+    def _written(self, k: int, g: Paper, out: list[Ix], cotangents: Cotangents) -> Answer:
+        value = Paper(g.expr, (*self._out_axes(out), *g.axes))
+        x, y = self.request.variables[k], self.request.y
+        turned = self.request.turned and self.scalar and len(value.axes) == 2
+
+        def shape() -> str:
+            if not self.scalar:
+                return self._shape(value)
+            code = f"{self._code(self.xs[k])}.shape"
+            return f"{code}[::-1]" if turned else code
+
+        names = self._title(y, x)
+        if turned:
+            value = Paper(value.expr, value.axes[::-1])
+        formula = self.printer.formula(names, value, shape)
+        return Answer(formula, tuple(self._where(value.expr, cotangents)))
+
+    def _title(self, y: Node, x: Node) -> tuple[str, str]:
+        of, by = self.called(y), self.called(x)
+        if self.request.order == 2:
+            by_latex, of_latex = latex_name(by), latex_name(of)
+            return (
+                f"∂²{unicode_name(of)}/∂{unicode_name(by)}²",
+                rf"\frac{{\partial^2 {of_latex}}}{{\partial {by_latex}^2}}",
+            )
+        return derivative(of, by)
+
+    def called(self, node: Node) -> str:
+        """The name of a user's node."""
+        twin = self.twin[node]
+        symbol = self.reading.symbols.get(twin)
+        if symbol is not None:
+            return symbol.name
+        return self.graph.names.get(id(twin)) or ("f" if "f" not in self.graph.taken else "out")
+
+    def _code(self, twin: Node) -> str:
+        symbol = self.reading.symbols.get(twin)
+        return self.printer.name(symbol)[1] if symbol is not None else "y"
+
+    def _where(self, e: Expr, cotangents: Cotangents) -> list[Formula]:
+        """Definitions of the cotangents and invented names that e uses, in order of use."""
+        found: dict[Symbol, Paper] = {}
+        stack = list(symbols_in(e))
+        while stack:
+            s = stack.pop()
+            value = cotangents.values.get(s)
+            if value is None and s.invented:
+                value = self.reading.defined.get(s)
+            if value is not None and s not in found:
+                found[s] = value
+                stack.extend(symbols_in(value.expr))
+        order = sorted(found, key=lambda s: -s.depth if s.cotangent else s.depth - 10**9)
+        return [self.definition(s, found[s]) for s in order]
+
+    def definition(self, s: Symbol, value: Paper) -> Formula:
+        """The formula of what a symbol stands for."""
+        text, code = self.printer.name(s)
+        return replace(self.formula(text, value), code=code)
+
+    def formula(self, name: str, value: Paper) -> Formula:
+        """The formula of an array that is called `name`."""
+        names = unicode_name(name), latex_name(name)
+        return self.printer.formula(names, value, lambda: self._shape(value))
+
+    def _shape(self, value: Paper) -> str:
+        """Code for the shape of an array."""
+        sizes = [self.printer.size(i.size).code if i is not None else "1" for i in value.axes]  # type: ignore[arg-type]
+        return f"({''.join(f'{n}, ' for n in sizes)})"
+
+    # --- checks
+
+    @cached_property
+    def checks(self) -> Checks:
+        """The trials that formulas are put to."""
+        symbols = self.user_symbols
+        laboratory = Laboratory(
+            self.request.y,
+            self.request.variables,
+            symbols,
+            {s: self.source(s) for s in symbols},
+            self.constants,
+            self._sizes,
+            self.request.order,
+            frozenset(
+                s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())
+            ),
+        )
+        return Checks(laboratory, self.request.turned and self.scalar)
+
+    def _sizes(self, node: Node) -> Sequence[Size | None]:
+        value = self.reading.values.get(self.twin[node])
+        return [None if i is None else i.size for i in value.axes] if value is not None else ()
+
+    def checked(self, answers: Sequence[Answer]) -> Checked:
+        """What was executed of all formulas."""
+        limits = sorted(set().union(*[a.limits for a in answers]))
+        sets = 1 if SIZES in limits else 2
+        return Checked(len(self.checks.trials) - 1, sets, "; ".join(f"holds {w}" for w in limits))
+
+
+def _chosen(node: Node, names: Mapping[int, str], wanted: Collection[Any]) -> bool:
+    name = names.get(id(node))
+    return any(node is w or (isinstance(w, str) and w == name) for w in wanted)
+
+
+def _gradient(y: Node, x: Node) -> Node:
+    """The gradient as a recorded graph, to be differentiated again."""
+    with enable_grad():
+        one = fresh(None, np.ones(y.shape))
+        one._meta = Meta(constant=True)
+        found = sweep(y, one, record=True, toward=[x]).get(x)
+    return found if isinstance(found, Node) else ops.multiply(x, 0.0)

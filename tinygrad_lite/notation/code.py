@@ -1,0 +1,389 @@
+"""Trees written as NumPy code. Python's own printer places the brackets."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Hashable, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from . import tree
+from .tree import Applied, Name, Number, Tree
+
+Axis = Hashable | None
+
+
+class Piece(NamedTuple):
+    """Code, and the axes of the array that it gives: None is one of length 1."""
+
+    code: ast.expr
+    axes: tuple[Axis, ...]
+
+
+_NESTED = 50  # terms that are written with signs between them
+
+
+class NoCode(Exception):
+    """A tree holds what has no code."""
+
+
+def code(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> str:
+    """The tree as code for an array with the axes `wanted`, whose shape `shape_code()` is code for;
+    `NoCode` if it has none."""
+    return ast.unparse(_filling(t, wanted, shape_code))
+
+
+def _filling(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> ast.expr:
+    """Code for an array with all of the axes `wanted`."""
+    found = _piece(t)
+    if set(t.axes) >= {i for i in wanted if i is not None}:
+        return _as(found, wanted)
+    shape = shape_code()
+    if t.kind == tree.NUMBER and t.value in (0, 1):
+        return filled(f"np.{'ones' if t.value else 'zeros'}({shape})")
+    if not t.axes:
+        return filled(f"np.full({shape}, {{0}})", found.code)
+    axes = tuple(i if i in t.axes else None for i in wanted)
+    return filled(f"{{0}} * np.ones({shape})", _as(found, axes, exact=False))
+
+
+def filled(template: str, *holes: ast.expr) -> ast.expr:
+    """Code with expressions in the places {0}, {1}, ..."""
+    names = [f"_hole{k}_" for k in range(len(holes))]
+    try:
+        parsed = _parsed(template.format(*names, inputs=", ".join(names)))
+    except (SyntaxError, IndexError, KeyError):
+        raise NoCode(template) from None
+    found: ast.expr = _Fill(dict(zip(names, holes, strict=True))).visit(parsed)
+    return found
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts expressions in the place of holes, and leaves out settings that are off."""
+
+    def __init__(self, holes: dict[str, ast.expr]) -> None:
+        self.holes = holes
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        node.keywords = [
+            k
+            for k in node.keywords
+            if not isinstance(k.value, ast.Constant)
+            or not (k.value.value is None or k.value.value is False)
+        ]
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self.holes.get(node.id, node)
+
+
+def _binary(left: ast.expr, sign: ast.operator, right: ast.expr) -> ast.expr:
+    return ast.BinOp(left, sign, right)
+
+
+def _number(c: Number) -> ast.expr:
+    if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
+        return _binary(_number(c.numerator), ast.Div(), ast.Constant(c.denominator))
+    value = c if isinstance(c, int) else float(c)
+    if value != value or abs(value) == float("inf"):
+        name = filled("np.nan" if value != value else "np.inf")
+        return name if not value < 0 else ast.UnaryOp(ast.USub(), name)
+    return ast.Constant(value) if value >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-value))
+
+
+def _as(piece: Piece, wanted: Sequence[Axis], *, exact: bool = True) -> ast.expr:
+    """The same array with its axes in another order, axes of length 1 added or taken away. If not
+    `exact`, leading ones may be missing: NumPy adds them where arrays meet."""
+    found, axes = piece
+    wanted = tuple(wanted)
+    if axes == wanted:
+        return found
+    if len(axes) == 2 and axes[::-1] == wanted:
+        return filled("{0}.T", found)
+    own = [i for i in axes if i is not None]
+    if len(own) < len(axes):
+        places = ", ".join("0" if i is None else ":" for i in axes)
+        found = filled(f"{{0}}[{places}]", found)
+    order = [i for i in wanted if i is not None]
+    if own != order:
+        if sorted(map(id, own)) != sorted(map(id, order)):
+            raise NoCode("an axis is missing")
+        turn = (
+            ".T" if len(own) == 2 else f".transpose({', '.join(str(own.index(i)) for i in order)})"
+        )
+        found = filled("{0}" + turn, found)
+    places_ = ["None" if i is None else ":" for i in wanted]
+    while not exact and places_ and places_[0] == "None":
+        places_.pop(0)
+    return filled(f"{{0}}[{', '.join(places_)}]", found) if "None" in places_ else found
+
+
+def _piece(t: Tree) -> Piece:
+    found: Piece = _WRITERS[t.kind](t)
+    return found
+
+
+def _name(t: Tree) -> Piece:
+    name: Name = t.value
+    found: ast.expr = _parsed(name.code)
+    if any(isinstance(p, int) for p in name.places):
+        places = ", ".join(str(p) if isinstance(p, int) else ":" for p in name.places)
+        found = filled(f"{{0}}[{places}]", found)
+    return Piece(found, tuple(p for p in name.places if not isinstance(p, int)))
+
+
+def _size(t: Tree) -> Piece:
+    return Piece(_parsed(t.value.code), ())
+
+
+def _one_at(t: Tree) -> Piece:
+    size: tree.Size = t.value[0]
+    if len(t.axes) == 2:
+        return Piece(filled(f"np.eye({size.code})"), t.axes)
+    return Piece(filled(f"(np.arange({size.code}) == {t.value[1]})"), t.axes)
+
+
+def _common(pieces: Sequence[Piece], axes: tree.Axes) -> tuple[list[ast.expr], tuple[Axis, ...]]:
+    """Pieces brought to axes along which NumPy lines them up, as they are where that does."""
+    shapes = {p.axes for p in pieces if p.axes}
+    if len(axes) == 1:
+        wanted: tuple[Axis, ...] = shapes.pop() if len(shapes) == 1 else (*axes, None)
+    else:
+        wanted = tuple(axes)
+    found = []
+    for p in pieces:
+        own = tuple(i if i in p.axes else None for i in wanted)
+        found.append(_as(p, own, exact=False) if any(i is not None for i in p.axes) else p.code)
+    return found, wanted
+
+
+def _sum(t: Tree) -> Piece:
+    codes, axes = _common([_floats(x) for x in t.args], t.axes)
+    found: ast.expr | None = None
+    scaled = [_scaled(abs(c), part, x) for c, x, part in zip(t.value, t.args, codes, strict=True)]
+    if len(scaled) > _NESTED:  # Python's parser does not nest deeper
+        signed = [x if c > 0 else _negated(x) for c, x in zip(t.value, scaled, strict=True)]
+        return Piece(filled("sum([{inputs}])", *signed), axes)
+    for c, term in zip(t.value, scaled, strict=True):
+        if found is None:
+            found = term if c > 0 else _negated(term)
+        else:
+            found = _binary(found, ast.Add() if c > 0 else ast.Sub(), term)
+    assert found is not None
+    return Piece(found, axes)
+
+
+def _negated(e: ast.expr) -> ast.expr:
+    """-e, the sign in front of the first factor: -a * b."""
+    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult)):
+        return ast.BinOp(_negated(e.left), e.op, e.right)
+    return ast.UnaryOp(ast.USub(), e)
+
+
+def _floats(t: Tree) -> Piece:
+    """A piece whose masks are numbers: booleans have no sum."""
+    found = _piece(t)
+    if t.kind == tree.APPLY and t.value.mask:
+        return Piece(filled("{0}.astype(float)", found.code), found.axes)
+    return found
+
+
+def _scaled(c: Number, part: ast.expr, x: Tree) -> ast.expr:
+    if c == 1:
+        return part
+    if x.kind == tree.NUMBER and x.value == 1:
+        return _number(c)
+    if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
+        up = part if c.numerator == 1 else _times(ast.Constant(c.numerator), part)
+        return _binary(up, ast.Div(), ast.Constant(c.denominator))
+    return _times(_number(c), part)
+
+
+def _times(a: ast.expr, b: ast.expr) -> ast.expr:
+    """a * b, without brackets around a product b."""
+    if isinstance(b, ast.BinOp) and isinstance(b.op, (ast.Mult, ast.Div)):
+        return ast.BinOp(_times(a, b.left), b.op, b.right)
+    return _binary(a, ast.Mult(), b)
+
+
+def _product(t: Tree) -> Piece:
+    lone = len(t.args) == 1
+    pieces = [_floats(x) if lone else _piece(x) for x in t.args]
+    if not lone and all(x.kind == tree.APPLY and x.value.mask for x in t.args):
+        pieces[0] = _floats(t.args[0])
+    codes, axes = _common(pieces, t.axes)
+    found: ast.expr | None = None
+    downs = []
+    for e, x, part in zip(t.value, t.args, codes, strict=True):
+        if e > 0:
+            factor = _powered(part, e, x)
+            found = factor if found is None else _binary(found, ast.Mult(), factor)
+        else:
+            downs.append(_powered(part, -e, x))
+    found = found or ast.Constant(1)
+    for down in downs:
+        found = _binary(found, ast.Div(), down)
+    return Piece(found, axes)
+
+
+def _powered(part: ast.expr, e: Number, x: Tree) -> ast.expr:
+    if e == 1:
+        return part
+    if e == Fraction(1, 2):
+        if x.kind == tree.DOT and x.args[0] == x.args[1]:
+            return filled("np.linalg.norm({0})", _piece(x.args[0]).code)
+        return filled("np.sqrt({0})", part)
+    return _binary(part, ast.Pow(), _number(e))
+
+
+def _matmul(t: Tree) -> Piece:
+    a, b = t.args
+    left, right = _floats(a), _floats(b)
+    if len(a.axes) == 1:  # a row times a matrix
+        return Piece(_binary(_as(left, a.axes), ast.MatMult(), _as(right, b.axes)), t.axes)
+    if len(b.axes) == 1:
+        wanted = right.axes if right.axes in (b.axes, (*b.axes, None)) else (*b.axes, None)
+        code_ = _binary(_as(left, a.axes), ast.MatMult(), _as(right, wanted))
+        return Piece(code_, (*t.axes, *wanted[1:]))
+    return Piece(_binary(_as(left, a.axes), ast.MatMult(), _as(right, b.axes)), t.axes)
+
+
+def _outer(t: Tree) -> Piece:
+    left, right = map(_floats, t.args)
+    if len(left.axes) == len(right.axes) == 1:
+        return Piece(filled("np.outer({0}, {1})", left.code, right.code), t.axes)
+    column = _as(left, (t.axes[0], None))
+    return Piece(_binary(column, ast.MatMult(), _as(right, (None, t.axes[1]))), t.axes)
+
+
+def _dot(t: Tree) -> Piece:
+    left, right = map(_floats, t.args)
+    if t.args[0] == t.args[1] and len(left.axes) != 1:
+        return Piece(filled("np.sum({0}**2)", left.code), ())
+    if len(left.axes) == len(right.axes) == 1:
+        return Piece(_binary(left.code, ast.MatMult(), right.code), ())
+    axes = t.args[0].axes
+    codes, _ = _common([left, right], axes)
+    return Piece(filled("np.sum({0} * {1})", *codes), ())
+
+
+def _total(t: Tree) -> Piece:
+    found = _piece(t.args[0])
+    if len(found.axes) == 1 or len(t.args[0].axes) == 1:
+        return Piece(filled("np.sum({0})", found.code), ())
+    axis = found.axes.index(t.value)
+    summed = filled(f"np.sum({{0}}, axis={axis})", found.code)
+    return Piece(summed, tuple(i for i in found.axes if i != t.value))
+
+
+def _transpose(t: Tree) -> Piece:
+    found = _piece(t.args[0])
+    return Piece(filled("{0}.T", _as(found, t.args[0].axes)), t.axes)
+
+
+def _diagonal(t: Tree) -> Piece:
+    return Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes)
+
+
+def _diagonal_matrix(t: Tree) -> Piece:
+    (x,) = t.args
+    return Piece(filled("np.diag({0})", _as(_piece(x), x.axes)), t.axes)
+
+
+def _inverse(t: Tree) -> Piece:
+    (x,) = t.args
+    return Piece(filled("np.linalg.inv({0})", _as(_piece(x), x.axes)), t.axes)
+
+
+def _softmax(t: Tree) -> Piece:
+    found = _piece(t.args[0])
+    return Piece(
+        filled(f"softmax({{0}}, axis={found.axes.index(t.value)})", found.code), found.axes
+    )
+
+
+def _einsum(t: Tree) -> Piece:
+    pieces = [_floats(x) for x in t.args]
+    letters: dict[Axis, str] = {}
+    for axes in (*(p.axes for p in pieces), t.axes):
+        for i in axes:
+            letters.setdefault(i, "ijklmnopqrstuvwxyzabcdefgh"[len(letters)])
+    operands = ["".join(letters[i] for i in p.axes) for p in pieces]
+    subscripts = f"{','.join(operands)}->{''.join(letters[i] for i in t.axes)}"
+    return Piece(
+        filled(f"np.einsum({subscripts!r}, {{inputs}})", *(p.code for p in pieces)), t.axes
+    )
+
+
+def _entry(t: Tree) -> Piece:
+    """Some entries of a result: `axes` has integers where it is at a place."""
+    places = ", ".join(str(i) if isinstance(i, int) else ":" for i in t.axes)
+    found = filled(f"{{0}}[{places}]", _piece(t.args[0]).code)
+    return Piece(found, tuple(i for i in t.axes if not isinstance(i, int)))
+
+
+def _apply(t: Tree) -> Piece:
+    op: Applied = t.value
+    if op.elementwise:
+        codes, axes = _common([_piece(x) for x in t.args], t.axes)
+        return Piece(filled(_with(op), *codes), axes)
+    codes = []
+    for x, layout in zip(t.args, op.layouts, strict=True):
+        wanted = tuple(None if axis is None else axis[0] for axis in layout)
+        sizes = "".join("1, " if axis is None else f"{axis[1].code}, " for axis in layout)
+        codes.append(_filling(x, wanted, lambda sizes=sizes: f"({sizes})"))  # type: ignore[misc]
+    return Piece(filled(_with(op), *codes), t.axes)
+
+
+def _with(op: Applied) -> str:
+    """The op's template with its settings filled in."""
+    settings = {key: setting(value) for key, value in op.settings}
+    try:
+        holes = [f"{{{k}}}" for k in range(32)]
+        return op.numpy.format(*holes, inputs="{inputs}", **settings)
+    except (IndexError, KeyError, ValueError):
+        raise NoCode(op.numpy) from None
+
+
+def setting(value: Any) -> str:
+    """A setting as code: an index such as `1:3, None` is written as it would be between []."""
+    if isinstance(value, slice):
+        parts = ("" if p is None else repr(p) for p in (value.start, value.stop, value.step))
+        return ":".join(parts).removesuffix(":")
+    if isinstance(value, tuple) and any(
+        isinstance(v, slice) or v is Ellipsis or hasattr(v, "dtype") for v in value
+    ):
+        return ", ".join(setting(v) for v in value)
+    if value is Ellipsis:
+        return "..."
+    if hasattr(value, "tolist"):
+        return repr(value.tolist())
+    if isinstance(value, type):
+        return f"np.{value.__name__}"
+    return repr(value)
+
+
+_WRITERS: dict[str, Any] = {
+    tree.NUMBER: lambda t: Piece(_number(t.value), ()),
+    tree.NAME: _name,
+    tree.SIZE: _size,
+    tree.ONE_AT: _one_at,
+    tree.SUM: _sum,
+    tree.PRODUCT: _product,
+    tree.MATMUL: _matmul,
+    tree.OUTER: _outer,
+    tree.DOT: _dot,
+    tree.TOTAL: _total,
+    tree.TRANSPOSE: _transpose,
+    tree.DIAGONAL: _diagonal,
+    tree.SPREAD: _diagonal_matrix,
+    tree.INVERSE: _inverse,
+    tree.APPLY: _apply,
+    tree.SOFTMAX: _softmax,
+    tree.EINSUM: _einsum,
+    tree.ENTRY: _entry,
+}

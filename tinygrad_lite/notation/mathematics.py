@@ -1,0 +1,397 @@
+"""Trees written as mathematics: in Unicode or, by the same walk, in LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import NamedTuple
+
+from ..graph.op import ATOM as OP_ATOM
+from ..graph.op import POWER as OP_POWER
+from . import tree
+from .code import setting
+from .names import latex_name, subscripts, superscript, unicode_name
+from .tree import Applied, Name, Number, Tree, decimal, turned
+
+# How tightly what is written binds.
+SUM, ENTRYWISE, CHAIN, POWER, ATOM = 1, 2, 3, 4, 5
+
+
+class Written(NamedTuple):
+    """What is written, and how tightly it binds."""
+
+    body: str
+    binds: int
+
+
+@dataclass(frozen=True)
+class Style:
+    """The signs of a notation."""
+
+    name: Callable[[str], str]
+    subscript: Callable[[str], str]
+    power: Callable[[str, str], str]  # of something in brackets where it needs them
+    root: Callable[[str], str]
+    fraction: Callable[[str, str], str] | None  # None: written with a slash
+    brackets: Callable[[str], str]
+    length: Callable[[str], str]
+    transpose: str
+    entrywise: str
+    ones: str
+    minus: str
+    identity: str
+    delta: Callable[[str], str]
+    sigma: str
+    trace: str
+    diagonal: str
+    diagonal_of: str
+    softmax: str
+    mask: str
+    latex: bool
+
+
+UNICODE = Style(
+    name=unicode_name,
+    subscript=subscripts,
+    power=lambda base, e: base + superscript(e),
+    root=lambda body: f"√({body})",
+    fraction=None,
+    brackets=lambda body: f"({body})",
+    length=lambda body: f"‖{body}‖",
+    transpose="ᵀ",
+    entrywise=" ⊙ ",
+    ones="𝟏",
+    minus="−",
+    identity="I",
+    delta=lambda letters: "δ" + subscripts(letters),
+    sigma="Σ",
+    trace="tr",
+    diagonal="Diag",
+    diagonal_of="diag",
+    softmax="softmax",
+    mask="𝟏[{0}]",
+    latex=False,
+)
+LATEX = Style(
+    name=latex_name,
+    subscript=lambda letters: f"_{{{letters}}}",
+    power=lambda base, e: f"{{{base}}}^{{{e}}}",
+    root=lambda body: rf"\sqrt{{{body}}}",
+    fraction=lambda up, down: rf"\frac{{{up}}}{{{down}}}",
+    brackets=lambda body: rf"\left({body}\right)",
+    length=lambda body: rf"\left\|{body}\right\|",
+    transpose=r"^{\top}",
+    entrywise=r" \odot ",
+    ones=r"\mathbf{1}",
+    minus="-",
+    identity="I",
+    delta=lambda letters: rf"\delta_{{{letters}}}",
+    sigma=r"\sum",
+    trace=r"\operatorname{tr}",
+    diagonal=r"\operatorname{Diag}",
+    diagonal_of=r"\operatorname{diag}",
+    softmax=r"\operatorname{softmax}",
+    mask=r"\mathbf{{1}}[{0}]",
+    latex=True,
+)
+
+BRACKETS = replace(  # as code has it: W[j,k]
+    UNICODE,
+    subscript=lambda letters: f"[{','.join(letters)}]",
+    delta=lambda letters: f"[{'='.join(letters)}]",
+)
+
+
+def text(t: Tree) -> str:
+    """The tree in Unicode."""
+    return Mathematics(UNICODE).write(t).body
+
+
+def latex(t: Tree) -> str:
+    """The tree in LaTeX."""
+    return Mathematics(LATEX).write(t).body
+
+
+def number_text(c: Number) -> str:
+    """A number as it is read: 2, 1/2, 0.01."""
+    return f"{float(c):.6g}" if decimal(c) else str(c)
+
+
+class Mathematics:
+    """The walk, in one style."""
+
+    def __init__(self, style: Style) -> None:
+        self.style = style
+
+    def write(self, t: Tree) -> Written:
+        """What a tree is written as."""
+        found: Written = getattr(self, f"_{t.kind.replace(' ', '_')}")(t)
+        return found
+
+    def at(self, t: Tree, binds: int) -> str:
+        """The same, in brackets where it binds less tightly."""
+        return self._at(self.write(t), binds)
+
+    def _at(self, found: Written, binds: int) -> str:
+        return found.body if found.binds >= binds else self.style.brackets(found.body)
+
+    def _function(self, name: str, body: str) -> Written:
+        return Written(name + self.style.brackets(body), ATOM)
+
+    # --- leaves
+
+    def _number(self, t: Tree) -> Written:
+        body = number_text(abs(t.value))
+        if self.style.fraction and "/" in body:
+            body = self.style.fraction(*body.split("/"))
+        if t.value < 0:
+            return Written(self.style.minus + body, SUM)
+        return Written(body, ENTRYWISE if "/" in body else ATOM)
+
+    def _name(self, t: Tree) -> Written:
+        name: Name = t.value
+        fixed = [str(p) for p in name.places if isinstance(p, int)]
+        body = self.style.name(name.text)
+        if fixed and self.style.latex:
+            body = f"{{{body}}}"
+        return Written(body + self.style.subscript(",".join(fixed)) if fixed else body, ATOM)
+
+    def _size(self, t: Tree) -> Written:
+        return Written(t.value.text, ATOM)
+
+    def _ones(self, t: Tree) -> Written:
+        return Written(self.style.ones, ATOM)
+
+    def _one_at(self, t: Tree) -> Written:
+        letters = [str(i) for i in t.axes if isinstance(i, (str, int))]
+        if not letters and t.value[1] is not None:  # a unit vector
+            return Written("e" + self.style.subscript(str(t.value[1])), ATOM)
+        if not letters:
+            return Written(self.style.identity, ATOM)
+        return Written(self.style.delta("".join(letters)), ATOM)
+
+    # --- sums and products
+
+    def _sum(self, t: Tree, *, whole: bool = False) -> Written:
+        """With `whole`, a number in a sum of matrices is written as a matrix."""
+        body = ""
+        ones = " ".join([self.style.ones] * len(t.axes)) if whole else ""
+        ones += self.style.transpose if len(t.axes) == 2 and whole else ""
+        for c, x in zip(t.value, t.args, strict=True):
+            sign = f"{self.style.minus}" if c < 0 else "+"
+            term = self._scaled(abs(c), x, t.axes)
+            if ones and not x.axes:
+                term = ones if term == "1" else f"{term} {ones}"
+            body += f" {sign} {term}" if body else term if c > 0 else sign + term
+        several = len(t.args) > 1 or t.value[0] < 0
+        return Written(body, SUM if several else ENTRYWISE)
+
+    def _scaled(self, c: Number, x: Tree, axes: tree.Axes) -> str:
+        if x.kind == tree.NUMBER and x.value == 1:
+            return self.write(tree.number(c)).body
+        found = self._repeated(x, axes)
+        if c == 1:
+            return self._at(found, ENTRYWISE)
+        one = self.write(tree.number(c))
+        binds = ENTRYWISE if x.kind in (tree.PRODUCT, tree.SIGMA) else CHAIN
+        return f"{one.body} {self._at(found, binds)}"
+
+    def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
+        """A vector, or a number, as the matrix that repeats it."""
+        if len(x.axes) != 1 or len(axes) != 2:
+            return self.write(x)
+        if x.axes[0] == axes[0]:
+            return Written(f"{self.at(x, CHAIN)} {self.style.ones}{self.style.transpose}", CHAIN)
+        return Written(f"{self.style.ones} {' '.join(self._row(x))}", CHAIN)
+
+    def _product(self, t: Tree) -> Written:
+        numbers: list[tuple[Tree, Number]] = []
+        vectors: list[tuple[Tree, Number]] = []
+        rest: list[tuple[Tree, Number]] = []
+        for e, x in zip(t.value, t.args, strict=True):
+            narrow = len(x.axes) == 1 and len(t.axes) == 2
+            (vectors if narrow else rest if x.axes and t.axes else numbers).append((x, e))
+        ups = [self._powered(x, e) for x, e in numbers if e > 0]
+        downs = [self._powered(x, -e) for x, e in numbers if e < 0]
+        if numbers and rest and not vectors and all(e < 0 for _, e in rest):  # c / x
+            return self._entrywise([*numbers, *rest])
+        if vectors and not rest:  # a matrix made of vectors only
+            found = self._ratio([], [], [self._repeated(x, t.axes) for x, e in vectors], [])
+        else:
+            found = self._entrywise(rest)
+        if vectors and rest:
+            found = self._between(vectors, found, t.axes)
+        if not found.body:
+            return self._ratio(ups, downs, [], [])
+        if not ups and not downs:
+            return found
+        body = " ".join([self._at(u, CHAIN) for u in ups])
+        return self._ratio(ups, downs, [found], []) if body or downs else found
+
+    def _ratio(
+        self, ups: list[Written], downs: list[Written], more: list[Written], below: list[Written]
+    ) -> Written:
+        chain = [*ups, *more]
+        if len(chain) == 1:
+            up = chain[0]
+        else:
+            binds = min((w.binds for w in more), default=CHAIN)
+            loose = len(more) == 1 and binds == ENTRYWISE
+            parts = [self._at(w, CHAIN) for w in ups]
+            parts += [w.body if loose else self._at(w, CHAIN) for w in more]
+            up = Written(" ".join(parts) or "1", ENTRYWISE if loose else CHAIN)
+        if not downs:
+            return up
+        if self.style.fraction:
+            down = " ".join(self._at(w, CHAIN) for w in downs) if len(downs) > 1 else downs[0].body
+            return Written(self.style.fraction(up.body, down), CHAIN)
+        down = " ".join(self._at(w, POWER) for w in downs)
+        below_one = f"({down})" if len(downs) > 1 else down
+        return Written(f"{self._at(up, ENTRYWISE)} / {below_one}", ENTRYWISE)
+
+    def _entrywise(self, powers: Sequence[tuple[Tree, Number]]) -> Written:
+        ups = [self._powered(x, e) for x, e in powers if e > 0]
+        downs = [self._powered(x, -e) for x, e in powers if e < 0]
+        sign = self.style.entrywise if any(x.axes for x, _ in powers) else " "
+        if not ups and not downs:
+            return Written("", ATOM)
+
+        def joined(parts: list[Written]) -> Written:
+            if len(parts) == 1:
+                return parts[0]
+            return Written(sign.join(self._at(w, CHAIN) for w in parts), ENTRYWISE)
+
+        up = joined(ups) if ups else Written("1", ATOM)
+        if not downs:
+            return up
+        down = joined(downs)
+        if self.style.fraction:
+            return Written(self.style.fraction(up.body, down.body), CHAIN)
+        slash = "⊘" if any(x.axes for x, _ in powers) and ups else "/"
+        return Written(f"{self._at(up, ENTRYWISE)} {slash} {self._at(down, POWER)}", ENTRYWISE)
+
+    def _between(
+        self, vectors: Sequence[tuple[Tree, Number]], matrix: Written, axes: tree.Axes
+    ) -> Written:
+        """Diag(u) A Diag(v) scales the rows of A by u and its columns by v."""
+        parts = [self._at(matrix, CHAIN)]
+        for axis, place in ((axes[0], 0), (axes[1], len(parts))):
+            own = [(x, e) for x, e in vectors if x.axes[0] == axis]
+            if own:
+                scale = self._function(self.style.diagonal, self._entrywise(own).body).body
+                parts.insert(place if not place else len(parts), scale)
+        return Written(" ".join(parts), CHAIN)
+
+    def _powered(self, x: Tree, e: Number) -> Written:
+        if e == 1:
+            return self.write(x)
+        if e == Fraction(1, 2):
+            inner = _squared(x)
+            if inner is not None:
+                return Written(self.style.length(self.write(inner).body), ATOM)
+            return Written(self.style.root(self.write(x).body), ATOM)
+        return Written(self.style.power(self.at(x, ATOM), number_text(e)), POWER)
+
+    # --- matrices
+
+    def _chain(self, t: Tree) -> list[str]:
+        if t.kind == tree.MATMUL:
+            return self._chain(t.args[0]) + self._chain(t.args[1])
+        if t.kind == tree.OUTER:
+            return self._chain(t.args[0]) + self._row(t.args[1])
+        if t.kind == tree.SUM and any(not x.axes for x in t.args):  # 1 is no identity
+            return [self._at(self._sum(t, whole=True), CHAIN)]
+        return [self.at(t, CHAIN if t.kind != tree.NUMBER else ATOM)]
+
+    def _row(self, t: Tree) -> list[str]:
+        """A vector as a row, in factors: (A v)ᵀ is vᵀ Aᵀ."""
+        if t.kind == tree.MATMUL and len(t.axes) == 1:
+            return self._row(t.args[1]) + self._chain(turned(t.args[0]))
+        if t.kind == tree.TOTAL and len(t.axes) == 1:  # (A 𝟏)ᵀ is 𝟏ᵀ Aᵀ
+            (x,) = t.args
+            columns = turned(x) if x.axes[1] == t.value else x
+            return [self.style.ones + self.style.transpose, *self._chain(columns)]
+        return [self._transposed(t)]
+
+    def _transposed(self, t: Tree) -> str:
+        if t.kind == tree.INVERSE:
+            return self.style.power(
+                self.at(t.args[0], ATOM), "-" + ("\\top" if self.style.latex else "ᵀ")
+            )
+        body = self.at(t, ATOM)
+        return (f"{{{body}}}" if self.style.latex else body) + self.style.transpose
+
+    def _matmul(self, t: Tree) -> Written:
+        return Written(" ".join(self._chain(t)), CHAIN)
+
+    _outer = _matmul
+
+    def _dot(self, t: Tree) -> Written:
+        a, b = t.args
+        if a == b:
+            return Written(self.style.power(self.style.length(self.write(a).body), "2"), POWER)
+        if len(a.axes) == 2:
+            product = self._chain(turned(a)) + self._chain(b)
+            return self._function(self.style.trace, " ".join(product))
+        return Written(" ".join(self._row(a) + self._chain(b)), CHAIN)
+
+    def _total(self, t: Tree) -> Written:
+        (x,) = t.args
+        ones, row = self.style.ones, self.style.ones + self.style.transpose
+        if len(x.axes) == 1:
+            return Written(f"{row} {self.at(x, CHAIN)}", CHAIN)
+        if x.axes[1] == t.value:
+            return Written(f"{self.at(x, CHAIN)} {ones}", CHAIN)
+        return Written(f"{self._transposed(x)} {ones}", CHAIN)
+
+    def _transpose(self, t: Tree) -> Written:
+        return Written(self._transposed(t.args[0]), POWER)
+
+    def _diagonal(self, t: Tree) -> Written:
+        return self._function(self.style.diagonal_of, self.write(t.args[0]).body)
+
+    def _spread(self, t: Tree) -> Written:
+        return self._function(self.style.diagonal, self.write(t.args[0]).body)
+
+    def _inverse(self, t: Tree) -> Written:
+        return Written(self.style.power(self.at(t.args[0], ATOM), "-1"), POWER)
+
+    def _softmax(self, t: Tree) -> Written:
+        return self._function(self.style.softmax, self.write(t.args[0]).body)
+
+    def _apply(self, t: Tree) -> Written:
+        op: Applied = t.value
+        template = op.latex if self.style.latex else op.text
+        function = op.precedence == OP_ATOM
+        binds = SUM if function or op.mask else CHAIN
+        bodies = [self.at(x, binds) for x in t.args]
+        body = template.format(
+            *bodies, inputs=", ".join(bodies), **{k: setting(v) for k, v in op.settings}
+        )
+        if op.mask:
+            return Written(self.style.mask.format(body), ATOM)
+        return Written(body, ATOM if function else POWER if op.precedence == OP_POWER else SUM)
+
+    # --- index notation
+
+    def _sigma(self, t: Tree) -> Written:
+        letters = "".join(t.value)
+        sign = self.style.sigma + self.style.subscript(letters)
+        return Written(f"{sign} {self.at(t.args[0], ENTRYWISE)}", ENTRYWISE)
+
+    def _entry(self, t: Tree) -> Written:
+        (x,) = t.args
+        letters = [str(i) for i in t.axes]
+        joined = ("," if any(len(i) > 1 for i in letters) else "").join(letters)
+        body = self.write(x).body if x.kind == tree.NAME else f"[{self.write(x).body}]"
+        if self.style.latex:
+            body = f"{{{body}}}"  # a name may have a subscript of its own
+        return Written(body + (self.style.subscript(joined) if joined else ""), ATOM)
+
+
+def _squared(t: Tree) -> Tree | None:
+    """x of ‖x‖², or of the sums of its squares along an axis."""
+    if t.kind == tree.DOT and t.args[0] == t.args[1]:
+        return t.args[0]
+    return None
