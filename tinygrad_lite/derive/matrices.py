@@ -20,7 +20,7 @@ from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename
 from .measure import cost
-from .parts import Power, factors, head, is_mask
+from .parts import Power, factors, head, is_mask, is_one, terms
 from .terms import (
     ADD,
     ATOM,
@@ -115,9 +115,9 @@ class Matrices:
     def _add(self, e: Expr) -> Tree:
         parts = [(self.tree(x), c, x) for c, x in zip(e.head, e.args, strict=True)]
         axes = _widest(t for t, _, _ in parts)
-        straight = sum(transposes(along(t, axes)) for t, _, _ in parts)
-        if sum(transposes(along(t, axes[::-1])) for t, _, _ in parts) < straight:
-            axes = axes[::-1]
+        if len(axes) == 2:
+            ways = (axes, axes[::-1])
+            axes = min(ways, key=lambda w: sum(transposes(along(t, w)) for t, _, _ in parts))
         pairs = [(along(t, axes), c, x) for t, c, x in parts]
         pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[2]), transposes(p[0]), p[2].uid))
         return signed(
@@ -209,8 +209,14 @@ def in_sum(e: Expr) -> tuple[bool, int, float]:
 def upstream(e: Expr) -> Key:
     """Factors in the order of the chain rule: what lies downstream first, differences before what
     they are made of."""
-    atoms = sum(x.kind != NUM for x in e.args) if e.kind == ADD else 0
-    return (-e.rank, 3 if is_mask(e) else 0 if atoms > 1 else 1 if not atoms else 2, e.uid)
+    if is_mask(e):
+        place = 3
+    elif e.kind != ADD:
+        place = 1
+    else:  # (s − y) s (1 − s)
+        place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
+        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
+    return (-e.rank, place, e.uid)
 
 
 def _widest(trees: Iterable[Tree]) -> Axes:
