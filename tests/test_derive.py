@@ -344,3 +344,28 @@ def test_thirty_two_layers_have_a_definition_each():
     d = tg.derive(E, Ws[0])
     np.testing.assert_allclose(d.evaluate(), tg.grad(E, Ws[0]), rtol=1e-9, atol=1e-15)
     assert len(d.where) > 10
+
+
+def test_a_wrong_form_is_never_shown(monkeypatch):
+    """A simplifier that errs is caught by the execution, and what the rules gave is shown."""
+    from tinygrad_lite.derive.algebra import scaled
+    from tinygrad_lite.derive.simplify import Simplifier
+
+    W, x, y, v, s, E = one_layer()  # noqa: RUF059 (formulas find the names here)
+    monkeypatch.setattr(Simplifier, "_search", lambda self, e: scaled(2, e))
+    d = tg.derive(E, W)
+    assert any("shorter forms failed the check" in note for note in d.notes)
+    np.testing.assert_allclose(d.evaluate(), tg.grad(E, W))
+
+
+def test_a_rule_that_errs_at_other_data_is_caught(monkeypatch):
+    """Right at the recorded data, wrong elsewhere: the redraws find it."""
+    from tinygrad_lite.derive.algebra import scaled
+    from tinygrad_lite.derive.simplify import Simplifier
+
+    x = tg.Tensor(np.ones(3))
+    monkeypatch.setattr(Simplifier, "_search", lambda self, e: scaled(1, e.args[0]))
+    E = (x * x * x).sum()
+    d = tg.derive(E, x)
+    assert any("shorter forms failed the check" in note for note in d.notes)
+    assert d.formulas[0].text == "3 x²"
