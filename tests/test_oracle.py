@@ -255,7 +255,7 @@ def signs_here(name, x, rows, **settings):
 
 
 TORCH = {
-    "astype": lambda t, x, dtype: x.to(t.float64),
+    "astype": lambda t, x, dtype, copy: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
     "cbrt": lambda t, x: x.sign() * x.abs() ** (1 / 3),
     "cholesky": lambda t, x: t.linalg.cholesky(mirrored(t, x)),
