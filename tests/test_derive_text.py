@@ -7,7 +7,10 @@ import pytest
 
 import tinygrad_lite as tg
 from benchmarks.derive_cases import Draw, cases, cookbook, derived, expressions
+from benchmarks.derive_cases.judge import values
+from tests.index_text import Reader
 from tests.latex import errors
+from tinygrad_lite.notation.names import unicode_name
 
 CASES = [*cases(expressions.GROUP), *cases(cookbook.GROUP)]
 KNOWN = [case for case in CASES if "⊗" not in case.name]
@@ -116,6 +119,25 @@ def test_the_steps_of_a_jacobian():
     assert all(part.held for step in d.steps for part in step.parts)
 
 
+def test_a_step_that_is_known_by_its_pullback_only():
+    rng = np.random.default_rng(3)
+    table, W = tg.Tensor(rng.normal(size=(6, 3))), rng.normal(size=(3, 2))
+    h = table[[0, 2, 5]]
+    L = (h @ W).sum()
+    text = tg.derive(L, table).text
+    assert "dh = …" in text
+    assert "∂L/∂table gets put_at(" in text
+
+
+def test_of_what_nothing_depends_on():
+    x, y = tg.Tensor([1.0, 2.0]), tg.Tensor([3.0])
+    L = (x**2).sum()
+    text = tg.derive(L, y).text
+    assert text.startswith("∂L/∂y = 0")
+    assert "y is not in the graph of L" in text
+    assert "" not in text.splitlines()
+
+
 def test_a_result_used_twice_collects_its_parts():
     rng = np.random.default_rng(2)
     x, A = tg.Tensor(rng.normal(size=3)), rng.normal(size=(3, 3))
@@ -145,3 +167,22 @@ def test_all_latex_compiles(needs):
     formulas += [d.latex, d.latex_text, *(one.latex_text for one in one_layer()[:3])]
     assert errors(needs("katex"), formulas) == {}
     assert errors(needs("katex"), [r"\frac{1"]) != {}
+
+
+READABLE = [case for case in cases(expressions.GROUP) if "det" not in case.name]
+
+
+@pytest.mark.parametrize("case", READABLE, ids=lambda c: f"{c.name} {c.by}")
+def test_index_notation_says_the_gradient(case):
+    """Read as it is printed, without the engine: every entry, at the recorded data."""
+    variables = case.build(Draw(0))
+    d = derived(variables, case.by)
+    arrays = {unicode_name(k): v for k, v in values(variables).items()}
+    sizes = {text: eval(code, values(variables)) for text, code in d._work.printer.sizes().items()}
+    for w in d.where:
+        arrays[w.name] = Reader(w.index, arrays | sizes).value(w.indices, w.shape)
+    (f,) = d.formulas
+    if "[" not in f.index.replace("𝟏[", ""):  # an entry of a matrix, as in [X⁻¹]ᵢⱼ
+        found = Reader(f.index, arrays | sizes).value(f.indices, f.shape)
+        variables["E"].backward()
+        np.testing.assert_allclose(found, variables[case.by].grad, rtol=1e-9, atol=1e-12)

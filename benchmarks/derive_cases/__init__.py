@@ -3,9 +3,10 @@
 from . import cookbook, cookbook_traces, expressions
 from .case import Case, Draw, cases
 from .grown import Grown, grow
-from .judge import Verdict, agrees, derived, disagreement, judge, misprints, unknown
+from .judge import LIMITED, Verdict, agrees, derived, disagreement, judge, misprints, unknown
 
 __all__ = [
+    "LIMITED",
     "Case",
     "Draw",
     "Grown",

@@ -56,25 +56,30 @@ Build = Callable[[Draw], Variables]
 @dataclass(frozen=True)
 class Case:
     """`build(draw)` gives the variables of a program; the loss is called E. `by` is the variable,
-    `textbook` the derivative as the book has it, in NumPy of the same variables."""
+    `textbook` the derivative as the book has it, in NumPy of the same variables. `printed` is that
+    in print, where NumPy writes it longer: tr(A B) as np.sum(A.T * B), a square as a product."""
 
     name: str
     group: str
     build: Build
     by: str
     textbook: str
+    printed: str = ""
 
 
 _CASES: list[Case] = []
 
 
-def expected(group: str, **textbook: str) -> Callable[[Build], Build]:
+def expected(
+    group: str, *, printed: Mapping[str, str] | None = None, **textbook: str
+) -> Callable[[Build], Build]:
     """Register the expression that the decorated function builds, with its derivatives."""
 
     def register(build: Build) -> Build:
         first = (build.__doc__ or "").partition("\n")[0]
         for by, formula in textbook.items():
-            _CASES.append(Case(first.rstrip("."), group, build, by, formula))
+            said = (printed or {}).get(by, "")
+            _CASES.append(Case(first.rstrip("."), group, build, by, formula, said))
         return build
 
     return register

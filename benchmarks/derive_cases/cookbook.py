@@ -25,7 +25,9 @@ def determinant(d: Draw) -> Variables:
     return locals()
 
 
-@expected(GROUP, t="np.linalg.det(Y) * np.trace(np.linalg.inv(Y) @ B)")
+@expected(
+    GROUP, printed={"t": "det(Y) tr(Y⁻¹ B)"}, t="np.linalg.det(Y) * np.trace(np.linalg.inv(Y) @ B)"
+)
 def determinant_of_a_scalar(d: Draw) -> Variables:
     """det Y(t), Y = A + t B (46)."""
     (n,) = d.sizes(4)
@@ -53,7 +55,11 @@ def determinant_square_form(d: Draw) -> Variables:
     return locals()
 
 
-@expected(GROUP, X="2 * np.linalg.det(X.T @ A @ X) * A @ X @ np.linalg.inv(X.T @ A @ X)")
+@expected(
+    GROUP,
+    printed={"X": "2 det(Xᵀ A X) A X (Xᵀ A X)⁻¹"},
+    X="2 * np.linalg.det(X.T @ A @ X) * A @ X @ np.linalg.inv(X.T @ A @ X)",
+)
 def determinant_symmetric_form(d: Draw) -> Variables:
     """det(X^T A X), A symmetric, X not square (53)."""
     n, m = d.sizes(5, 3)
@@ -106,7 +112,11 @@ def determinant_of_power(d: Draw) -> Variables:
 # --- 2.2 inverses
 
 
-@expected(GROUP, t="-np.sum(G * (np.linalg.inv(Y) @ B @ np.linalg.inv(Y)))")
+@expected(
+    GROUP,
+    printed={"t": "−tr(Y⁻¹ Gᵀ Y⁻¹ B)"},
+    t="-np.sum(G * (np.linalg.inv(Y) @ B @ np.linalg.inv(Y)))",
+)
 def inverse_of_a_scalar(d: Draw) -> Variables:
     """<G, Y(t)^-1>, Y = A + t B (59)."""
     (n,) = d.sizes(4)
@@ -239,7 +249,7 @@ def transposed_product_entries(d: Draw) -> Variables:
     return locals()
 
 
-@expected(GROUP, X="2 * np.sum(X) * np.ones(X.shape)")
+@expected(GROUP, printed={"X": "(2 𝟏ᵀ X 𝟏) 𝟏 𝟏ᵀ"}, X="2 * np.sum(X) * np.ones(X.shape)")
 def squared_sum(d: Draw) -> Variables:
     """The squared sum of all entries (76)."""
     n, m = d.sizes(4, 3)
@@ -305,6 +315,7 @@ def quadratic_of_affine(d: Draw) -> Variables:
 
 @expected(
     GROUP,
+    printed={"x": "2 W (x − A s)"},
     s="-2 * A.T @ W @ (x - A @ s)",
     x="2 * W @ (x - A @ s)",
     A="-2 * W @ np.outer(x - A @ s, s)",
@@ -317,7 +328,7 @@ def weighted_residual(d: Draw) -> Variables:
     return locals()
 
 
-@expected(GROUP, x="2 * W @ (x - s)", s="-2 * W @ (x - s)")
+@expected(GROUP, printed={"x": "2 W (x − s)"}, x="2 * W @ (x - s)", s="-2 * W @ (x - s)")
 def weighted_difference(d: Draw) -> Variables:
     """(x - s)^T W (x - s), W symmetric (85, 86)."""
     (n,) = d.sizes(4)

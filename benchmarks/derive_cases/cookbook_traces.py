@@ -283,6 +283,7 @@ def length(d: Draw) -> Variables:
 
 @expected(
     GROUP,
+    printed={"x": "(g − gᵀ (x − a) (x − a) / ‖x − a‖²) / ‖x − a‖"},
     x="g / np.linalg.norm(x - a) - (x - a) * ((x - a) @ g) / np.linalg.norm(x - a) ** 3",
 )
 def direction(d: Draw) -> Variables:

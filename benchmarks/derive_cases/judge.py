@@ -19,6 +19,7 @@ from .case import Build, Case, Draw, Variables
 
 TOLERANCE = 1e-8  # of the largest entry
 ROUNDING = 1e-13  # of data whose entries are about 1
+LIMITED = "at these sizes"  # what a derivation says where a length is in its formula
 DRAWS = ((1, 0), (2, 0), (3, 1), (4, 2))  # (seed, grown): other numbers, then other sizes
 SIZES = {"len", "np.eye", "np.ones"}
 
@@ -142,8 +143,9 @@ class Verdict:
 
     @property
     def as_short(self) -> bool:
-        """Whether it is right and no longer than the book's."""
-        return not self.wrong and self.ratio <= 1
+        """Whether it is right and no longer than the book's, or just that in print."""
+        printed = self.case.printed and self.formula.endswith(f" = {self.case.printed}")
+        return not self.wrong and (self.ratio <= 1 or bool(printed))
 
 
 def judge(case: Case) -> Verdict:

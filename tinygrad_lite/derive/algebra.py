@@ -65,9 +65,6 @@ _NOTHING = 1e-14  # a coefficient that is rounding
 LOG = head(log)
 
 
-# --- sums of terms
-
-
 def add(parts: Iterable[tuple[Number, Expr]]) -> Expr:
     """The sum of coefficients times expressions."""
     found: dict[Expr, Number] = {}
@@ -95,9 +92,6 @@ def add(parts: Iterable[tuple[Number, Expr]]) -> Expr:
 def scaled(c: Number, e: Expr) -> Expr:
     """c times e."""
     return add([(exact(c), e)])
-
-
-# --- products of powers
 
 
 class _Product:
@@ -130,9 +124,6 @@ class _Product:
             self.powers.pop(base, None)
         self.powers[base] = self.powers.get(base, 0) + e
 
-    def pairs(self) -> list[Power]:
-        return [(b, exact(e)) for b, e in self.powers.items() if e]
-
 
 def multiply(parts: Iterable[Power]) -> Expr:
     """The product of powers."""
@@ -144,7 +135,7 @@ def multiply(parts: Iterable[Power]) -> Expr:
     c = product.coefficient
     if not c:
         return number(0)
-    pairs = product.pairs()
+    pairs = [(b, exact(e)) for b, e in product.powers.items() if e]
     if not pairs:
         return number(c)
     again = _substituted(pairs) or _exponentials(pairs)
@@ -181,9 +172,6 @@ def _exponentials(pairs: list[Power]) -> list[Power] | None:
         return None
     rest, made = found
     return [*rest, *((apply(SIGMOID, scaled(sign, u)), e) for sign, u, e in made)]
-
-
-# --- atoms, deltas, functions
 
 
 def delta(i: Ix, j: Ix) -> Expr:
@@ -268,9 +256,6 @@ def _inverse(f: Head, ix: tuple[Ix, ...], body: Expr) -> Expr:
     return intern(CALL, f, (body,), ix)
 
 
-# --- indices renamed
-
-
 def rename(e: Expr, new: Mapping[Ix, Ix]) -> Expr:
     """e with its free indices renamed."""
     new = {i: j for i, j in new.items() if i in e.free and i is not j}
@@ -292,6 +277,9 @@ def _renamed(e: Expr, new: Mapping[Ix, Ix]) -> Expr:
         return delta(new.get(e.ix[0], e.ix[0]), new.get(e.ix[1], e.ix[1]))
     if kind == CALL:
         return call(e.head, [new.get(i, i) for i in e.ix], *e.args)
+    apart = not any(j in e.free or j.kind == "fixed" for j in new.values())
+    if kind == SUM and apart and len(set(new.values())) == len(new):  # the sum stays as it is
+        return _canonical(rename(e.args[0], new), e.ix, e.head, e.ix)
     return rebuilt(e, lambda x: rename(x, new))
 
 
@@ -316,9 +304,6 @@ def opened(e: Expr) -> tuple[list[Ix], Expr]:
     """The indices of a sum, fresh, and its body."""
     names = [index(size) for size in e.head]
     return names, rename(e.args[0], dict(zip(e.ix, names, strict=True)))
-
-
-# --- sums over indices
 
 
 def total(names: Iterable[Ix], body: Expr) -> Expr:
@@ -390,10 +375,21 @@ def _inverted(names: list[Ix], powers: list[Power]) -> Expr | None:
 def _bound(own: set[Ix], body: Expr) -> Expr:
     """The sum over one connected part, its indices numbered by nesting height: of all orders the
     one whose body was first met, so that equal sums are one."""
-    names = sorted(own, key=lambda i: i.place)
-    levels = [bound(body.level + 1 + k) for k in range(len(names))]
-    orders = permutations(names) if 1 < len(names) <= 3 else [tuple(names)]
-    candidates = [(rename(body, dict(zip(p, levels, strict=True))), p) for p in orders]
-    inside, order = min(candidates, key=lambda t: t[0].uid)
-    sizes = tuple(i.size.root() for i in order if i.size is not None)
-    return intern(SUM, sizes, (inside,), tuple(levels))
+    names = tuple(sorted(own, key=lambda i: i.place))
+    levels = tuple(bound(body.level + 1 + k) for k in range(len(names)))
+    sizes = tuple(i.size.root() for i in names if i.size is not None)
+    return _canonical(body, names, sizes, levels)
+
+
+def _canonical(
+    body: Expr, names: tuple[Ix, ...], sizes: tuple[Any, ...], levels: tuple[Ix, ...]
+) -> Expr:
+    places = range(len(names))
+    orders = permutations(places) if 1 < len(names) <= 3 else [tuple(places)]
+    found = []
+    for order in orders:
+        new = {names[k]: level for k, level in zip(order, levels, strict=True)}
+        c, powers = factors(rename(body, new))
+        found.append((multiply(powers), c, tuple(sizes[k] for k in order)))
+    inside, c, sizes = min(found, key=lambda t: t[0].uid)
+    return scaled(c, intern(SUM, sizes, (inside,), levels))

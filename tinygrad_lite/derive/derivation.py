@@ -18,6 +18,7 @@ from .checks import Program
 from .diagonals import with_diagonals
 from .lesson import Lesson, Steps
 from .printer import derivative
+from .read import SUMS, SYMMETRIC
 from .records import Checked, Formula
 from .steps import Rewrite, unchanged
 from .verify import environment, run
@@ -176,7 +177,16 @@ def derive(
     budget: float = 5.0,
     names: Mapping[str, Any] | None = None,
 ) -> Derivation:
-    """The derivative of y by each variable as a formula: see `Derivation`."""
+    """The derivative of y by each variable as a formula: see `Derivation`.
+
+    `tg.derive(E, W, b)` are gradients, `tg.derive(v, W)` is a Jacobian (axes of v, then of W),
+    `tg.derive(E, x, x)` a Hessian. Named nodes are names in formulas; those in `inline` are written
+    out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
+    the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
+    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
+    holds variables to take names from beside the caller's. Every formula is executed before it is
+    shown, see `checked`.
+    """
     _refuse(y, variables)
     reached = set(topological_order(y))
     order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
@@ -192,7 +202,18 @@ def derive(
     work = None
     if live:
         work = Work(
-            Request(y, live, order, known, arrays(), keep, inline, layout == "numerator", budget)
+            Request(
+                y,
+                live,
+                order,
+                known,
+                arrays(),
+                keep,
+                _declared(facts, known.values()),
+                inline,
+                layout == "numerator",
+                budget,
+            )
         )
         answers = dict(zip(live, work.answers(), strict=True))
         notes |= work.notes
@@ -214,6 +235,25 @@ def derive(
         tuple(notes),
         work,
     )
+
+
+def _declared(facts: Collection[str], names: Collection[str]) -> dict[str, list[tuple[str, int]]]:
+    """What the user says of arrays: "A = A.T" or "Y.sum(axis=1) = 1"."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for fact in facts:
+        left, _, right = (side.strip() for side in fact.partition("="))
+        if "sum(axis" in fact:
+            left, _, right = (side.strip() for side in fact.rpartition("="))
+        name = left.partition(".sum")[0]
+        known = {f"{name}.sum(axis={axis})": (SUMS, axis) for axis in (0, 1)}
+        known[f"{name}.sum()"] = (SUMS, 0)
+        if name not in names or not (right == f"{name}.T" if left == name else right == "1"):
+            raise ValueError(
+                f'derive: the fact {fact!r} is not of the form "A = A.T" or "Y.sum(axis=1) = 1" '
+                f"with a name of the graph: {', '.join(sorted(names))}"
+            )
+        found.setdefault(name, []).append(known.get(left, (SYMMETRIC, -1)))
+    return found
 
 
 def _refuse(y: Any, variables: tuple[Any, ...]) -> None:

@@ -86,7 +86,8 @@ class Lesson:
         found += [f"    where {w}" for w in self.where if not self._told(w)]
         found += self.numpy.splitlines() if not several else []
         last = [str(self.checked)] if self.checked.sizes else []
-        found += [_GAP.join([*last, *([] if several else self.jacobians(UNICODE))])]
+        last += [] if several else self.jacobians(UNICODE)
+        found += [_GAP.join(last)] if last else []
         return "\n".join([*found, *self.said, *self.explanations()])
 
     def _closed(self, f: Formula) -> list[str]:

@@ -18,9 +18,9 @@ from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, tr
 from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
-from .algebra import rename
+from .algebra import rename, transposed
 from .measure import cost
-from .parts import Power, factors, head, is_mask
+from .parts import Power, factors, head, is_mask, is_one, terms
 from .terms import (
     ADD,
     ATOM,
@@ -115,9 +115,9 @@ class Matrices:
     def _add(self, e: Expr) -> Tree:
         parts = [(self.tree(x), c, x) for c, x in zip(e.head, e.args, strict=True)]
         axes = _widest(t for t, _, _ in parts)
-        straight = sum(transposes(along(t, axes)) for t, _, _ in parts)
-        if sum(transposes(along(t, axes[::-1])) for t, _, _ in parts) < straight:
-            axes = axes[::-1]
+        if len(axes) == 2:
+            ways = (axes, axes[::-1])
+            axes = min(ways, key=lambda w: sum(transposes(along(t, w)) for t, _, _ in parts))
         pairs = [(along(t, axes), c, x) for t, c, x in parts]
         pairs.sort(key=lambda p: (p[1] < 0, *in_sum(p[2]), transposes(p[0]), p[2].uid))
         return signed(
@@ -158,15 +158,14 @@ class Matrices:
             raise NoMatrix("an entry of a result")
         if len(set(axes)) < len(axes):
             twin = slot(-1)
-            return Tree(
-                tree.DIAGONAL, (self.written_op(e.head, bodies, (axes[0], twin)),), axes[:1]
-            )
-        return self.written_op(e.head, bodies, axes)
+            return Tree(tree.DIAGONAL, (self.written_op(e, bodies, (axes[0], twin)),), axes[:1])
+        return self.written_op(e, bodies, axes)
 
-    def written_op(self, f: Head, bodies: list[Tree], axes: Axes) -> Tree:
-        if f.op is inv and len(axes) == 2:
-            return Tree(tree.INVERSE, tuple(bodies), axes)
-        return Tree(tree.APPLY, tuple(bodies), axes, self.applied(f))
+    def written_op(self, e: Expr, bodies: list[Tree], axes: Axes) -> Tree:
+        if e.op is inv and len(axes) == 2:
+            symmetric = transposed(e.args[0]) is e.args[0]
+            return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
+        return Tree(tree.APPLY, tuple(bodies), axes, self.applied(e.head))
 
     def body(self, b: Expr) -> Tree:
         """An array that an op takes as a whole, its axes in order."""
@@ -209,8 +208,14 @@ def in_sum(e: Expr) -> tuple[bool, int, float]:
 def upstream(e: Expr) -> Key:
     """Factors in the order of the chain rule: what lies downstream first, differences before what
     they are made of."""
-    atoms = sum(x.kind != NUM for x in e.args) if e.kind == ADD else 0
-    return (-e.rank, 3 if is_mask(e) else 0 if atoms > 1 else 1 if not atoms else 2, e.uid)
+    if is_mask(e):
+        place = 3
+    elif e.kind != ADD:
+        place = 1
+    else:  # (s − y) s (1 − s)
+        place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
+        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
+    return (-e.rank, place, e.uid)
 
 
 def _widest(trees: Iterable[Tree]) -> Axes:
@@ -301,7 +306,7 @@ class _Reduction:
         edges = sum(n in pair for pair in self.edges)
         if edges < 2:
             return 0 if not edges else 1 if n in self.vectors else 3
-        return 2 if n not in self.vectors else 4 if edges == 2 else 9
+        return 9 if edges > 2 else 2 if n not in self.vectors else 4
 
     def _eliminated(self, n: Ix) -> Factor:
         pairs = [pair for pair in self.edges if n in pair]

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..ops.activations import sigmoid
 from ..ops.elementwise import exp
-from .terms import ADD, ATOM, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
+from .measure import cost
+from .terms import ADD, MAP, MUL, NUM, SIZE, Expr, Head, Ix, Number, Symbol, intern, table
 
 Power = tuple[Expr, Number]
-_COMMON = 100  # of larger denominators no common factor is taken out: 1e-5 + v stays
+_COMMON = 6  # of larger denominators no common factor is taken out: s - 0.7 stays
 
 
 def exact(c: Number) -> Number:
@@ -98,7 +99,9 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
     if len(e.args) == 1:
         return e.head[0], e.args[0]
     g: Number = 1
-    if all(not isinstance(c, float) for c in e.head):
+    if len({abs(c) for c in e.head}) == 1:
+        g = abs(e.head[0])
+    elif all(not isinstance(c, float) for c in e.head):
         common = lcm(*[c.denominator for c in e.head])
         if common <= _COMMON:
             g = Fraction(gcd(*[int(c * common) for c in e.head]), common)
@@ -110,10 +113,16 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
     return g, intern(ADD, tuple([over(c, g) for c in e.head]), e.args)
 
 
+def _weight(e: Expr) -> tuple[bool, float]:
+    averaged = e.kind == MUL and any(x.kind == SIZE for x in e.args)
+    return not averaged, cost(e)
+
+
 def _lead(e: Expr) -> Number:
-    """The coefficient of the term that comes first: 1, else what lies most downstream."""
+    """The coefficient of the term that comes first: 1, else what lies most downstream, what is no
+    mean, what is long."""
     pairs: list[tuple[Number, Expr]] = list(zip(e.head, e.args, strict=True))
-    return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, t[1].kind == ATOM, -t[1].uid))[0]
+    return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, *_weight(t[1]), -t[1].uid))[0]
 
 
 def is_mask(e: Expr) -> bool:

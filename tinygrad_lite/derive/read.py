@@ -31,12 +31,16 @@ _MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that co
 _NO_NAMES: Mapping[int, str] = {}
 
 
+SYMMETRIC, SUMS = "symmetric", "sums"
+
+
 @dataclass
 class Graph:
     """The float64 twin of a graph, consumers first, and what its nodes and constants are called.
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
-    fact about the data is used of; `derived` has constants that are made of another.
+    fact about the data is used of; `derived` has constants that are made of another, `declared`
+    what the user says of arrays by name.
     """
 
     root: Node
@@ -44,6 +48,7 @@ class Graph:
     atoms: Collection[Node]
     variables: Collection[Node]
     derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
+    declared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
     order: list[Node] = field(init=False)
     place: dict[Node, int] = field(init=False)
     taken: set[str] = field(init=False)
@@ -172,6 +177,10 @@ class Reading:
         symbol.invented = name not in self.graph.names.values()
         if x not in self.graph.variables if isinstance(x, Node) else True:
             _look(symbol, data)
+        for kind, axis in self.graph.declared.get(name, ()):
+            _declare(symbol, kind, axis)
+            if not _holds(kind, axis, data):
+                raise ValueError(f"derive: {symbol.observed[axis]} does not hold for the data")
         axes = self._axes(x, data.shape)
         symbol.axes = tuple(k for k, i in enumerate(axes) if i is not None)
         return self._atom(symbol, axes)
@@ -308,15 +317,30 @@ def _look(symbol: Symbol, data: Any) -> None:
     """Facts that hold for the data of a leaf."""
     if data.dtype.kind not in "fiub" or not data.size:
         return
-    name, one = unicode_name(symbol.name), "𝟏"
     if data.ndim == 2 and data.shape[0] == data.shape[1] and len(data) > 1:
-        symbol.symmetric = bool((data == data.T).all())
         symbol.identity = bool((data == np.eye(len(data))).all())
-        symbol.observed[-1] = f"{name} = {name}ᵀ"
+        if (data == data.T).all():
+            _declare(symbol, SYMMETRIC, -1)
     if data.ndim in (1, 2):
         for axis, n in enumerate(data.shape):
             sums = data.sum(axis=axis)
             if n > 1 and np.allclose(sums, 1, rtol=0, atol=1e-12):
-                symbol.sums[axis] = 1
-                row = f"{one}ᵀ {name} = {one}ᵀ" if data.ndim == 2 else f"{one}ᵀ {name} = 1"
-                symbol.observed[axis] = row if axis == 0 else f"{name} {one} = {one}"
+                _declare(symbol, SUMS, axis)
+
+
+def _holds(kind: str, axis: int, data: Any) -> bool:
+    if kind == SYMMETRIC:
+        return bool(data.shape == data.T.shape and np.allclose(data, data.T, rtol=0, atol=1e-12))
+    return bool(axis < data.ndim and np.allclose(data.sum(axis=axis), 1, rtol=0, atol=1e-12))
+
+
+def _declare(symbol: Symbol, kind: str, axis: int) -> None:
+    """A fact, and how it is told when it is used."""
+    name, one = unicode_name(symbol.name), "𝟏"
+    if kind == SYMMETRIC:
+        symbol.symmetric = True
+        symbol.observed[-1] = f"{name} = {name}ᵀ"
+        return
+    symbol.sums[axis] = 1
+    row = f"{one}ᵀ {name} = {one}ᵀ" if len(symbol.shape) == 2 else f"{one}ᵀ {name} = 1"
+    symbol.observed[axis] = row if axis == 0 else f"{name} {one} = {one}"

@@ -100,8 +100,8 @@ def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
 @dataclass(frozen=True)
 class Part:
     """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
-    adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. `held` says that
-    both were executed and are what the rules give."""
+    adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. All were executed;
+    of an op that is known by its pullback only, not `held`, only what it adds."""
 
     x: Node
     name: str
@@ -209,6 +209,12 @@ class Finder:
             if not held:
                 short = [differential, pulled]
                 held = self._holds(node, x, region, *short)
+            if not held:  # an op that is known by its pullback only
+                at_node = self._cotangent(node)
+                swept = flow(region, {node: at_node}, self.reading.handed, within={*region, x})
+                short[1] = Paper(self.best(swept[x].expr), swept[x].axes)
+                if not self._pulls(node, x, region, short[1]):
+                    continue
             differential, pulled = (self.rewrite(paper) for paper in short)
             jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))
             shown = self._shown(differential), self._shown(pulled), jacobian
@@ -219,24 +225,44 @@ class Finder:
     ) -> bool:
         """Whether both are what the rules give, at the recorded data: G : dy = P : dx."""
         rng = np.random.default_rng(0)
-        given = node is not self.graph.root and self.work.scalar
-        g = self.gradients[node] if given else rng.normal(size=node.shape)
-        expected = np.asarray(flow(region, {node: g}, contribution, within={*region, x})[x])
+        g = self._given(node)
+        expected = self._expected(node, x, region)
         dx = rng.normal(size=x.shape)
-        values = {**self.work.checks.trials[0].values, **self.known}
         d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.name(x)}"}
-        try:
-            with np.errstate(all="ignore"):
-                dy = Program(self._shown(differential).formula, (), self.printer)({**values, **d})
-                P = Program(self._shown(pulled).formula, (), self.printer)(values)
-        except Exception:
-            return False
+        dy = self._run(differential, d)
         if np.shape(dy) != tuple(node.shape):
             return False
         both = np.array([np.sum(g * dy), np.sum(expected * dx)])
         size = np.sum(np.abs(g * dy)) + np.sum(np.abs(expected * dx))
         same = bool(abs(both[0] - both[1]) <= TOLERANCE * size)
-        return same and (not given or agrees(P, expected))
+        return same and self._pulls(node, x, region, pulled)
+
+    def _pulls(self, node: Node, x: Node, region: Sequence[Node], pulled: Paper) -> bool:
+        """Whether what is handed to x is what the rules hand it; of a Jacobian's steps it is not
+        shown."""
+        if node not in self.gradients or node is self.graph.root:
+            return True
+        found = self._run(pulled, {})
+        return found is not None and agrees(found, self._expected(node, x, region))
+
+    def _given(self, node: Node) -> Any:
+        """A cotangent of a step: its own, where there is one."""
+        if node in self.gradients and node is not self.graph.root:
+            return self.gradients[node]
+        return np.random.default_rng(1).normal(size=node.shape)
+
+    def _expected(self, node: Node, x: Node, region: Sequence[Node]) -> Any:
+        g = self._given(node)
+        return np.asarray(flow(region, {node: g}, contribution, within={*region, x})[x])
+
+    def _run(self, paper: Paper, more: Mapping[Symbol, Any]) -> Any:
+        """The value of an array's code at the recorded data; None if it cannot be run."""
+        values = {**self.work.checks.trials[0].values, **self.known, **more}
+        try:
+            with np.errstate(all="ignore"):
+                return Program(self._shown(paper).formula, (), self.printer)(values)
+        except Exception:  # code that raises is no formula
+            return None
 
     def _region(self, node: Node) -> list[Node]:
         """A named node and the unnamed ones that it is made of, consumers first."""

@@ -70,11 +70,14 @@ class Teacher:
         name = self._d(line.name)
         if first and not line.definition.shape:
             terms = [self.product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
-        elif all(p.differential.tree is not None for p in line.parts):
-            terms = [self.term(p.differential) for p in line.parts]
+        elif all(p.differential.tree is not None or not p.held for p in line.parts):
+            terms = [self.term(p.differential) if p.held else self._words("…") for p in line.parts]
         else:
             name = self._entry(name, line.parts[0].differential.indices)
-            terms = [self._writer().write(p.differential.entry).body for p in line.parts]
+            entries = [self._writer().write(p.differential.entry).body for p in line.parts]
+            terms = [
+                e if p.held else self._words("…") for e, p in zip(entries, line.parts, strict=True)
+            ]
         return Row(left, shape, f"{name} = {self.joined(terms)}")
 
     def _numbers(self, line: Line) -> list[Row]:
@@ -90,7 +93,8 @@ class Teacher:
         """dE = a : dy with the line's differential in the place of dy, and each dx alone."""
         shape = line.definition.shape
         a = line.cotangent
-        if any(x.tree is None for p in line.parts for x in (p.differential, p.pulled, a)):
+        shown = (x for p in line.parts for x in (p.differential, p.pulled, a))
+        if any(x.tree is None for x in shown) or not all(p.held for p in line.parts):
             return [self._by_entries(p) for p in line.parts]
         d_y = self._d(line.name)
         given = self._d(self.lines[0].name) if whole else self.product(a, d_y, shape)
@@ -107,9 +111,10 @@ class Teacher:
         return rows
 
     def _by_entries(self, part: Part) -> Row:
-        """What ∂E/∂x gets, where there is no matrix form."""
-        name = self._entry(self.partial(part.name), part.pulled.indices)
-        body = self._writer().write(part.pulled.entry).body
+        """What ∂E/∂x gets, where the step itself has no matrix form."""
+        matrix = part.pulled.tree is not None
+        name = self._entry(self.partial(part.name), "" if matrix else part.pulled.indices)
+        body = self._body(part.pulled)
         gets = f"{name} {self._words(' gets ' if self.style is not UNICODE else 'gets')} {body}"
         return Row("", "", gets, ",   ".join(self._laws(part)))
 
@@ -123,7 +128,7 @@ class Teacher:
 
     def _laws(self, part: Part) -> list[str]:
         if not part.held:
-            return [self._words("not executed")]
+            return []
         t = part.differential.tree
         found = laws(t, f"d:{part.name}", part.differential.axes) if t is not None else []
         return [law.text if self.style is UNICODE else law.latex for law in found]

@@ -67,7 +67,12 @@ class Laboratory:
         run at them."""
         roots = {size.root() for s in self.symbols for size in s.sizes}
         ranked = sorted(roots, key=lambda size: size.number)
-        return self._searched(rng, {size: k + 3 for k, size in enumerate(ranked)}, False)
+        shifts = (
+            {size: k + shift for k, size in enumerate(ranked)}
+            for shift in range(3, 4 + len(ranked))
+        )
+        new = next(n for n in shifts if all(k != size.number for size, k in n.items()))
+        return self._searched(rng, new, False)
 
     def _searched(
         self, rng: np.random.Generator, sizes: Mapping[Size, int] | None, zeros: bool

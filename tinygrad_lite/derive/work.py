@@ -44,6 +44,7 @@ class Request:
     names: Mapping[int, str]
     arrays: Mapping[str, Any]  # that the user has, by name
     keep: Collection[Any]
+    declared: Mapping[str, Sequence[tuple[str, int]]]
     inline: Collection[Any]
     turned: bool
     budget: float
@@ -91,7 +92,8 @@ class Work:
         atoms = named - inlined
         if prod(y.shape) == 1 and self.twin[y] not in self.kept:
             atoms.discard(self.twin[y])
-        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived)
+        declared = self.request.declared
+        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived, declared)
         self.reading = Reading(self.graph)
         self.notes |= self.constants.notes | self.reading.notes
         self.printer = Printer(self.user_symbols)

@@ -55,12 +55,11 @@ class Op:
     `name`, `forward(xp, *inputs, **params)`, `rules` (one per input), `elementwise`, `arity` (the
     number of inputs, None when variable), `defaults` (of the settings); `text`, `latex` and `numpy`
     are format strings of the inputs {0}, {1} and the settings, `precedence` their binding strength.
-    `expansion` is a fused op's definition in other ops, with the op's signature. `meaning(xp,
-    *inputs, **params)` says what an entry of the result is, run on index expressions: the op as on
-    paper (`FORWARD`: the same as `forward`), or the lengths of the axes of an op that has no such
-    form, as in "ij->ji". `keeping` is `forward` with a second result for the rules, which take it
-    as `kept` (None while recorded). Inputs named in `as_given` keep their dtype, others come to the
-    result's. Results of a `plain` op carry no gradient.
+    `expansion` is a fused op's definition in other ops, with the op's signature. `keeping` is
+    `forward` with a second result for the rules, which take it as `kept` (None while recorded).
+    `meaning(xp, *inputs, **params)` is the op on paper, run on index expressions (`FORWARD`: as it
+    computes), or its axes, as in "ij->ji". Inputs named in `as_given` keep their dtype, others come
+    to the result's. Results of a `plain` op carry no gradient.
     """
 
     plain: ClassVar[bool] = False

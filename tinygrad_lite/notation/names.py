@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from unicodedata import normalize
 
 _GREEK = dict(
     zip(
@@ -61,7 +62,8 @@ def unicode_name(name: str) -> str:
         return name
     base, digits, hat = match.groups()
     base = _GREEK.get(base, base)
-    return base + ("\u0302" if hat and len(base) == 1 else hat or "") + digits.translate(_BELOW)
+    accent = "\u0302" if hat and len(base) == 1 else hat or ""
+    return normalize("NFC", base + accent) + digits.translate(_BELOW)
 
 
 @lru_cache(maxsize=1024)
