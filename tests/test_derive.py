@@ -212,6 +212,18 @@ def test_a_fact_seen_in_the_data_is_told():
     assert not softmax_mean().facts  # of labels it is so by definition
 
 
+def test_a_product_that_ties_three_factors_is_reduced_from_its_other_end():
+    X, W = tensor(6, 4), tensor(4, 3)
+    E = tg.exp(-((X @ W) ** 2)).sum()
+    assert tg.derive(E, W).formulas[0].text == "−2 Xᵀ (X W ⊙ exp(−(X W)²))"
+
+
+def test_the_inverse_of_a_symmetric_matrix_is_its_own_transpose():
+    A, x = tensor(4, 6), tensor(4)
+    E = x @ tg.linalg.inv(A @ A.T) @ x
+    assert tg.derive(E, x).formulas[0].text == "2 (A Aᵀ)⁻¹ x"
+
+
 def test_facts_can_be_declared():
     A, x = tensor(4, 4), tensor(4)
     A = tg.Tensor(A.data + A.data.T)

@@ -144,7 +144,7 @@ def test_float32(call):
     expected = np.asarray(evaluate(call, arrays))
     leaves = {name: tg.Tensor(x) for name, x in arrays.items()}
     y = evaluate(call, leaves)
-    assert y.dtype == np.float64 if "float64" in call else np.float32
+    assert y.dtype in (np.float32, expected.dtype)  # NumPy widens some results
     close(y.data, expected, rtol=1e-4, atol=1e-5)
     y.backward(np.ones(y.shape, y.dtype))
     assert {x.grad.dtype for x in leaves.values() if x.grad is not None} <= {np.dtype(np.float32)}

@@ -34,7 +34,7 @@ def test_the_gradient_of_the_other_input(rng):
     swapped = lambda dy, a, b: (dy * a * np.cos(b), dy * np.sin(b))  # noqa: E731
     inputs = (rng.normal(size=(4, 3)), rng.normal(size=(4, 3)))
     said = caught(lambda a, b: a * np.sin(b), swapped, inputs, "a").explanation
-    assert said.startswith("This is the gradient of the other input, b")
+    assert "the gradient with respect to b" in said
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, opaque])

@@ -16,7 +16,7 @@ from .graph.backend import namespace, to_array
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
 from .graph.primitive import Primitive
-from .graph.quick import record_plain
+from .graph.quick import array_method
 from .graph.reflexes import refuse_keywords
 from .ops.constants import Axis
 
@@ -32,22 +32,18 @@ class _Reduction(Protocol):
 
 
 def _unary(op: Primitive) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Any:
-        return record_plain(op, (self,))
-
-    return dress(method, op)
+    return dress(array_method(op), op)
 
 
 def _binary(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
-    def method(self: Tensor, other: Any) -> Any:
-        return record_plain(op, (self, other))
-
-    return dress(method, op)
+    return dress(array_method(op), op)
 
 
 def _reflected(op: Primitive) -> Callable[[Tensor, Any], Tensor]:
+    record = array_method(op)
+
     def method(self: Tensor, other: Any) -> Any:
-        return record_plain(op, (other, self))
+        return record(other, self)
 
     return dress(method, op)
 

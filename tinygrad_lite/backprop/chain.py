@@ -122,8 +122,7 @@ def slope(node: Node, index: int) -> Any:
     op: Any = node.op
     y = node._data
     xp = floats if type(y) is float else namespace(y)
-    meta = node._meta
-    operands = node.operands
+    meta, operands = node._meta, node.operands
     if meta is not None and meta.mixed:
         operands = _alike(op, operands, y.dtype)
     return local(op, index, xp, y, operands, node.params)

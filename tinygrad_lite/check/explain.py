@@ -13,13 +13,12 @@ import numpy as np
 
 from . import arrays, elsewhere, pairs, systematic
 from .faults import LEFT_OUT
-from .scales import Scales, multiple, tolerance_of
+from .scales import SUMS, Meaning, Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
-from .slips import NEAR
-from .tape import Vector
+from .slips import FIRST, NEAR
+from .tape import Vector, op_name
 
 TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
-LOST_NUMBER = 1.2  # a constant such as -1/N that is lost is rather called by its parts
 
 
 def explain(search: Search, scales: Scales) -> list[Explanation]:
@@ -55,6 +54,10 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         k = 1 + multiple(search.value - search.expected, moved, tol)
         if search.explains(search.expected + (k - 1) * moved):
             sites = [(x, (k - 1) * part)]
+            square = op_name(n) not in SUMS and len({*map(id, n.inputs)}) == len(n.inputs)
+            if square and k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
+                text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
+                meanings = [Meaning("constant-scale", FIRST, text)]
             found = [search.explained(m.kind, m.cost, m.text, n, sites) for m in meanings]
             turned += [e for e in found if alone and e.kind == "sign"]
             yield from (e for e in found if not (alone and e.kind == "sign"))

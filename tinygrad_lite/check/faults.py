@@ -230,9 +230,9 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
     """Transposes; the Jacobian's diagonal alone; entries handed to a neighbour."""
     x = node.operands[index]
     if np.ndim(x) > 1 and not _moves(rule):
-        text = "the gradient with respect to {x} is transposed at this step"
+        text = "the gradient with respect to {x} is transposed"
         yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
-        text = "the upstream gradient is transposed at this step"
+        text = "the upstream gradient is transposed"
         yield Fault("transpose", LIKELY, lambda g: rule.run(turned(g)), text)
     if np.shape(x) == node.shape and 1 < node.data.size <= SMALL:
         units = np.eye(node.data.size).reshape(-1, *node.shape)
@@ -370,8 +370,8 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """A number on what a step hands on: the path cut or its sign flipped, a constant lost."""
     rule = tape.rule(node, index)
     options = [
-        (0.0, FIRST, "missing-term", "every path through steps such as {y} is left out"),
-        (-1.0, LIKELY, "sign", "every path through steps such as {y} has the wrong sign"),
+        (0.0, FIRST, "missing-term", "the path through {y} is left out"),
+        (-1.0, LIKELY, "sign", "the path through {y} has the wrong sign"),
     ]
     for c, _, counts in rule.constants if rule else ():
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"

@@ -162,7 +162,7 @@ def slips(m: Node) -> Iterator[Slip]:
     for other in range(len(shape)) if over and len(shape) > 1 else ():
         if (other,) == tuple(a % len(shape) for a in over):
             continue
-        text = f"it is taken over axis {other}, not {' and '.join(map(str, over))}"
+        text = f"it is taken over axis {other}, not {_listed(over)}"
         setting = other if isinstance(axis, int) else (other,)
         yield Slip("wrong-axis", FIRST, lambda *a, to=setting: done(m, *a, axis=to), text)
 
@@ -170,7 +170,7 @@ def slips(m: Node) -> Iterator[Slip]:
 def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
     axis, keep = m.params["axis"], m.params["keepdims"]
     n = int(np.prod(shape)) // max(m.data.size, 1)
-    words = f"{n} terms" if axis is None else f"axis {axis}"
+    words = f"{n} terms" if axis is None else f"axis {_listed(axis)}"
     text = f"the mean over {words} stands where the sum belongs, off by exactly {n}"
     mean = lambda a: np.mean(a, axis=axis, keepdims=keep)  # noqa: E731
     yield Slip("mean-vs-sum", FIRST, mean, text)
@@ -181,6 +181,10 @@ def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
     if m.data.size > 1:
         text = f"yours is summed over every axis; sum over {words} only"
         yield Slip("wrong-axis", NEAR, lambda a: np.sum(a) + np.zeros(m.shape), text)
+
+
+def _listed(axis: Any) -> str:
+    return str(axis) if isinstance(axis, int) else " and ".join(map(str, axis))
 
 
 def _entry(a: Vector, axis: Any, at: int) -> Vector:

@@ -138,10 +138,6 @@ class Tape:
             if n.op is not None and n.op.elementwise and len(n.operands) == 1
         }
 
-    def is_term(self, value: Any, node: Node) -> bool:
-        """Whether `value` is what `node` adds or subtracts something to or from."""
-        return op_name(node) in ("add", "subtract") and any(a is value for a in node.operands)
-
     def kind_of_swap(self, used: Any, belongs: Any) -> str:
         """What it is called to take one array for another: the input of an elementwise function for
         its output, the neighbour in a sequence (h1 for h2), or neither."""

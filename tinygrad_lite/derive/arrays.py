@@ -116,7 +116,7 @@ class Entries:
         axes = tuple(range(len(e.ix)))
         try:
             bodies = tuple(self.matrices.body(b) for b in e.args)
-            whole = self.matrices.written_op(e.head, list(bodies), axes)
+            whole = self.matrices.written_op(e, list(bodies), axes)
         except NoMatrix:
             hidden = Tree(tree.NAME, value=tree.Name("…", "..."))
             whole = Tree(tree.APPLY, (hidden,) * len(e.args), axes, self.matrices.applied(e.head))

@@ -18,7 +18,7 @@ from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, tr
 from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
-from .algebra import rename
+from .algebra import rename, transposed
 from .measure import cost
 from .parts import Power, factors, head, is_mask, is_one, terms
 from .terms import (
@@ -158,15 +158,14 @@ class Matrices:
             raise NoMatrix("an entry of a result")
         if len(set(axes)) < len(axes):
             twin = slot(-1)
-            return Tree(
-                tree.DIAGONAL, (self.written_op(e.head, bodies, (axes[0], twin)),), axes[:1]
-            )
-        return self.written_op(e.head, bodies, axes)
+            return Tree(tree.DIAGONAL, (self.written_op(e, bodies, (axes[0], twin)),), axes[:1])
+        return self.written_op(e, bodies, axes)
 
-    def written_op(self, f: Head, bodies: list[Tree], axes: Axes) -> Tree:
-        if f.op is inv and len(axes) == 2:
-            return Tree(tree.INVERSE, tuple(bodies), axes)
-        return Tree(tree.APPLY, tuple(bodies), axes, self.applied(f))
+    def written_op(self, e: Expr, bodies: list[Tree], axes: Axes) -> Tree:
+        if e.op is inv and len(axes) == 2:
+            symmetric = transposed(e.args[0]) is e.args[0]
+            return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
+        return Tree(tree.APPLY, tuple(bodies), axes, self.applied(e.head))
 
     def body(self, b: Expr) -> Tree:
         """An array that an op takes as a whole, its axes in order."""
@@ -307,7 +306,7 @@ class _Reduction:
         edges = sum(n in pair for pair in self.edges)
         if edges < 2:
             return 0 if not edges else 1 if n in self.vectors else 3
-        return 2 if n not in self.vectors else 4 if edges == 2 else 9
+        return 9 if edges > 2 else 2 if n not in self.vectors else 4
 
     def _eliminated(self, n: Ix) -> Factor:
         pairs = [pair for pair in self.edges if n in pair]

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
+from ..graph.backend import namespace
 from ..graph.node import raw
 from ..ops.constants import Axis, eye, reduced_axes, shape_of
+from ..ops.guards import undefined
 from .arrange import asarray, moveaxis
 
 __all__ = [
@@ -164,38 +166,48 @@ def eigvals(A: Any) -> Any:
 def svd(A: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """(U, S, Vh) of each matrix: A = U diag(S) Vh, S descending; S alone without `compute_uv`.
 
-    Raises `ValueError` for a matrix that is not square, unless `full_matrices=False` leaves out
-    the columns that complete U or V, which are any basis of what is left. The gradient of vectors
-    of equal singular values is NaN.
+    The columns that complete U or V of a matrix that is not square (none, if not `full_matrices`)
+    are any basis of what is left: what uses them gets NaN as its gradient, as does what uses the
+    vectors of equal singular values.
     """
     A = asarray(A)
-    m, n = shape_of(A)[-2:] if A.ndim > 1 else (0, 0)
     if not compute_uv:
         return ops.svdvals(A)
-    if full_matrices and m != n:
-        raise ValueError(
-            f"svd: of a matrix {m} x {n} the columns that complete U or V have no derivative; "
-            "use full_matrices=False"
-        )
     rows = ops.svd_rows(A)
-    return SVD(_transposed(rows[..., :m]), rows[..., m], rows[..., m + 1 :])
+    m, n = shape_of(A)[-2:]
+    U, Vh = _transposed(rows[..., :m]), rows[..., m + 1 :]
+    if full_matrices and m != n:
+        k, plain = min(m, n), namespace(raw(A)).linalg.svd(raw(A), full_matrices=True)
+        U = ops.concat([U, _any_basis(plain[0][..., k:], A)], axis=-1)
+        Vh = ops.concat([Vh, _any_basis(plain[2][..., k:, :], A)], axis=-2)
+    return SVD(U, rows[..., m], Vh)
+
+
+def _any_basis(vectors: Any, A: Any) -> Any:
+    """Plain vectors that depend on A, but not in a way that has a derivative."""
+    total = ops.sum(A, axis=(-2, -1), keepdims=True)
+    return vectors + undefined(ops.broadcast_to(total, vectors.shape))
 
 
 def qr(A: Any, mode: str = "reduced") -> Any:
     """(Q, R) of each matrix: A = Q R, orthonormal columns of Q, R upper triangular; R alone in the
-    mode "r".
+    mode "r"; in the mode "complete" Q is square.
 
-    The gradient is NaN, or a `ValueError`, where the first columns of A are dependent. Raises
-    `ValueError` for other modes, whose further columns are any basis of what is left.
+    The gradient is NaN, or a `ValueError`, where the first columns of A are dependent; NaN of what
+    uses the columns that complete Q. Raises `ValueError` for other modes.
     """
     A = asarray(A)
     m, n = shape_of(A)[-2:]
-    if mode not in ("reduced", "r") and not (mode == "complete" and m <= n):
-        raise ValueError(f'qr: mode={mode!r} has no derivative; use "reduced" or "r"')
+    if mode not in ("reduced", "r", "complete"):
+        raise ValueError(f'qr: mode={mode!r} has no derivative; use "reduced", "complete" or "r"')
     rows = ops.qr_rows(A if m >= n else A[..., :m])
     Q, R = _transposed(rows[..., :m]), rows[..., m:]
     if m < n:
         R = ops.concat([R, ops.matmul(rows[..., :m], A[..., m:])], axis=-1)
+    elif m > n and mode == "complete":
+        plain = namespace(raw(A)).linalg.qr(raw(A), mode="complete")
+        Q = ops.concat([Q, _any_basis(plain[0][..., n:], A)], axis=-1)
+        R = ops.concat([R, 0.0 * plain[1][..., n:, :]], axis=-2)
     return R if mode == "r" else QR(Q, R)
 
 

@@ -121,7 +121,12 @@ def concat(arrays: Any, axis: int | None = 0) -> Any:
 
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """The entries of `values` behind those of `arr`, along `axis`; None: as one vector."""
-    return concat([asarray(arr), asarray(values)], axis)
+    arr, values = (x if isinstance(x, (int, float)) else asarray(x) for x in (arr, values))
+    pair = [
+        constant_like(x, y) if isinstance(x, (int, float)) else x
+        for x, y in ((arr, values), (values, arr))
+    ]
+    return concat(pair, axis)
 
 
 # --- parting

@@ -17,9 +17,11 @@ __all__ = ["dot", "einsum", "tensordot", "vecdot"]
 def dot(a: Any, b: Any) -> Any:
     """The product of two vectors (a number), of matrices and vectors as in `a @ b`, or with a
     scalar; of more axes, over the last of a and the last but one of b."""
-    a, b = asarray(a), asarray(b)
+    if not shape_of(a) or not shape_of(b):  # a Python number, say, or a list
+        a, b = (asarray(x) if isinstance(x, (list, tuple)) else x for x in (a, b))
     if not shape_of(a) or not shape_of(b):
         return ops.multiply(a, b)
+    a, b = asarray(a), asarray(b)
     if len(shape_of(a)) > 2 or len(shape_of(b)) > 2:
         return tensordot(a, b, axes=(-1, -min(2, len(shape_of(b)))))
     return ops.matmul(a, b)

@@ -35,7 +35,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 
 def _end(x: Any, a: Any, axis: int) -> Any:
-    x = asarray(x)
+    x = asarray(like(x, a) if isinstance(x, (int, float)) else x)
     if shape_of(x):
         return x
     shape = list(shape_of(a))
@@ -188,7 +188,7 @@ def poly(seq_of_zeros: Any) -> Any:
     """The coefficients of the polynomial with these roots and the leading coefficient 1."""
     roots, p = asarray(seq_of_zeros), constant_like([1.0], asarray(seq_of_zeros))
     for k in range(len(roots)):
-        p = convolve(p, ops.stack([1.0, -roots[k]]))
+        p = convolve(p, ops.stack([constant_like(1.0, roots), -roots[k]]))
     return p
 
 

@@ -155,7 +155,7 @@ def quantile(
     low, share = np.floor(at).astype(int), at - np.floor(at)
     y, above = rows[..., low], rows[..., np.minimum(low + 1, n - 1)]
     if isinstance(q, Node):
-        y = y + (ops.multiply(q, n - 1.0) - low) * (above - y)
+        y = y + (ops.multiply(q, n - 1.0) - constant_like(low, q)) * (above - y)
     elif share.any():
         w = constant_like(share, x)
         y = ops.where(w == 0, y, y + w * (above - y))

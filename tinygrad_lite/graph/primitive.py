@@ -11,7 +11,7 @@ from .arguments import Called, Notation
 from .context import in_rule
 from .dtypes import is_number
 from .node import Array, Scalar
-from .quick import binary_method, record_plain, unary_method
+from .quick import array_method, binary_method, unary_method
 from .record import record_array, record_scalar
 
 A = TypeVar("A", bound=Array)
@@ -22,6 +22,7 @@ class Primitive(Called):
 
     def __init__(self, forward: Callable[..., Any], *definition: Any, **notation: Any) -> None:
         super().__init__(forward, *definition, **notation)
+        self._on_array = array_method(self)
         self._on_scalar: Callable[..., Any] | None = None
         ours = forward.__module__.startswith("tinygrad_lite.")  # users' results are checked
         if self.elementwise and ours and not self.defaults and self.arity in (1, 2):
@@ -35,7 +36,7 @@ class Primitive(Called):
         if not params and not self.defaults and len(inputs) == self.arity:  # most calls
             for x in inputs:
                 if isinstance(x, Array):
-                    return record_plain(self, inputs)
+                    return self._on_array(*inputs)
             method, kind = self._on_scalar, type(inputs[0])
             if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
                 return method(*inputs)
@@ -43,7 +44,7 @@ class Primitive(Called):
         scalar: Scalar | None = None
         for x in inputs:
             if isinstance(x, Array):
-                return record_plain(self, inputs, complete)
+                return record_array(self, inputs, complete)
             if isinstance(x, Scalar):
                 scalar = x
         if scalar is None:

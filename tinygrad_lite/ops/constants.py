@@ -19,7 +19,7 @@ __all__ = ["full_like", "ones_like", "zeros_like"]
 Axis = int | tuple[int, ...] | None
 
 
-@plain("{fill_value}", meaning=lambda xp, x, *, fill_value, dtype: fill_value + 0 * x)
+@plain("{fill_value}", meaning=lambda xp, x, *, fill_value, dtype=None: fill_value + 0 * x)
 def full_like(xp: Any, x: Any, *, fill_value: float, dtype: Any = None) -> Any:
     """An array of x's shape and dtype filled with `fill_value`; a float for a scalar x."""
     if dtype is None:
@@ -27,13 +27,13 @@ def full_like(xp: Any, x: Any, *, fill_value: float, dtype: Any = None) -> Any:
     return xp.full_like(x, fill_value, dtype=dtype)
 
 
-@plain("1", meaning=lambda xp, x, *, dtype: 1 + 0 * x)
+@plain("1", meaning=lambda xp, x, *, dtype=None: 1 + 0 * x)
 def ones_like(xp: Any, x: Any, *, dtype: Any = None) -> Any:
     """An array of ones of x's shape and dtype; 1.0 for a scalar x."""
     return xp.ones_like(x) if dtype is None else xp.ones_like(x, dtype=dtype)
 
 
-@plain("0", meaning=lambda xp, x, *, dtype: 0 * x)
+@plain("0", meaning=lambda xp, x, *, dtype=None: 0 * x)
 def zeros_like(xp: Any, x: Any, *, dtype: Any = None) -> Any:
     """An array of zeros of x's shape and dtype; 0.0 for a scalar x."""
     return xp.zeros_like(x) if dtype is None else xp.zeros_like(x, dtype=dtype)

@@ -35,7 +35,7 @@ __all__ = [
 Axis = int | tuple[int, ...] | None
 
 
-@primitive("{0}", numpy="{0}.astype({dtype})", meaning=lambda xp, x, *, dtype, copy: x)
+@primitive("{0}", numpy="{0}.astype({dtype})", meaning=lambda xp, x, *, dtype, copy=True: x)
 def astype(xp: Any, x: Any, *, dtype: Any, copy: bool = True) -> Any:
     """x in another floating dtype; `copy` says nothing, since no node is written into. The gradient
     comes back in x's. Raises `TypeError` for others: x.data.astype(...) gives a plain array."""

@@ -210,18 +210,17 @@ class Oracle:
     def _against_differences(self, i: int, trial: Trial, eps: float) -> None:
         claim, shape, expected = trial.claim, trial.claim.shape, trial.expected
         spread = self._estimated_spread(i, trial, eps)
-        chosen = (
-            list(np.ndindex(*shape)) if claim.size <= self.court.entries else self._sample(i, shape)
-        )
+        draw = np.random.default_rng(i)  # in every dtype the same entries, and direction
+        picks = draw.choice(claim.size, min(claim.size, self.court.entries), replace=False)
+        chosen = [tuple(map(int, at)) for at in zip(*np.unravel_index(picks, shape), strict=True)]
+        chosen = chosen if shape else [()]
         bound, distance, off = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
         for tried, index in enumerate(chosen):
             if self.clock.over and tried >= FEWEST:
                 break
             slope = self.entry(i, index)
             slack = MARGIN * eps * (abs(slope.value) + spread[index])
-            slack = (
-                max(slack, float(self.court.allowance.of(slope.value))) if slope.known else slack
-            )
+            slack = max(slack, float(self.court.allowance.of(slope.value)))
             if slope.known and not slope.distance(float(claim[index])) <= slack:
                 slope = self.entry(i, index, first=1)  # cry wolf twice
             if not slope.known:
@@ -234,7 +233,7 @@ class Oracle:
             off[index] = not distance[index] <= slack
         trial.settle(off, distance, bound)
         if len(chosen) < claim.size and not off.any():
-            direction = np.random.default_rng(i).normal(size=shape)
+            direction = draw.normal(size=shape)
             if (i, ()) not in self.slopes:
                 self.slopes[i, ()] = self.along({i: direction}, first=1)
             slope = self.slopes[i, ()]
@@ -245,12 +244,6 @@ class Oracle:
             if slope.known and slope.smooth:
                 claimed = float(np.sum(claim * direction))
                 trial.wrong = trial.elsewhere = not slope.distance(claimed) <= allowed
-
-    def _sample(self, i: int, shape: tuple[int, ...]) -> list[Index]:
-        """Entries to judge, the same ones in every dtype."""
-        draw = np.random.default_rng(i)
-        picks = draw.choice(int(np.prod(shape)), size=self.court.entries, replace=False)
-        return [tuple(int(k) for k in np.unravel_index(pick, shape)) for pick in picks]
 
     def _estimated_spread(self, i: int, trial: Trial, eps: float) -> np.ndarray:
         """How far each entry moves, per unit of relative change, when all data moves by a few times
