@@ -42,9 +42,9 @@ class Probe:
         return {i: v for i, v in enumerate(self.values) if isinstance(v, np.ndarray)}
 
     @property
-    def size(self) -> int:
-        """How many numbers there are."""
-        return sum(v.size for v in self.arrays.values())
+    def large(self) -> bool:
+        """Whether a mistake is sooner found on a part of the inputs."""
+        return sum(v.size for v in self.arrays.values()) > LARGE
 
     @property
     def rows(self) -> int:

@@ -17,7 +17,7 @@ from .arrays import dtype_of, is_differentiable
 from .callables import Function, understood
 from .hints import explain
 from .oracle import WEAK, Clock, Court, Oracle, Trial
-from .probes import LARGE, Probe, given_probes, part_of, variations
+from .probes import Probe, given_probes, part_of, variations
 
 WATCHED: ContextVar[list[Report] | None] = ContextVar("reports of a test session", default=None)
 
@@ -176,7 +176,7 @@ class _Referee:
     def vary(self, given: Probe, counts: bool) -> None:
         """Judge other inputs of the same kind. Of large ones a small part, redrawn, says as much;
         if only those given are to be tried, it serves to explain what is wrong."""
-        base, large = given, given.size > LARGE
+        base, large = given, given.large
         if large and (counts or any(t.wrong for t in self.trials)):
             part = part_of(given)
             try:
@@ -184,7 +184,7 @@ class _Referee:
             except Exception:  # backward is not made for inputs of that shape
                 base = given
         for other in variations(base, self.constants, self.court.rng) if counts else ():
-            if base is given and large and self.court.clock.over:
+            if base is given and large and self.court.clock.past():
                 self.notes[f"{other.title}: not tried, for want of time (seconds=)"] = None
             else:
                 self.judge(other)
