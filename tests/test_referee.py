@@ -300,7 +300,7 @@ def test_the_report_is_printed_as_that_of_check_is(rng):
 def test_shapes_are_explained(rng):
     finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, x.T @ dy, dy), linear_inputs)
     assert (finding.name, finding.kind) == ("b", "missing-broadcast-sum")
-    assert "summed over axis 0" in finding.explanation
+    assert "sum over axis 0" in finding.explanation
     finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, dy.T @ x, dy.sum(0)), linear_inputs)
     assert (finding.name, finding.kind) == ("w", "transpose")
     finding = caught(linear, lambda dy, x, w, b: (dy, x.T @ dy, dy.sum(0)), linear_inputs)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 
 import numpy as np
 
@@ -30,6 +31,7 @@ SUSPECTS = 40  # entries that are off and surely looked into: whether they are k
 OFTEN = 2.0  # seconds between two words on what is being done
 WEAK = 0.05  # a bound above this part of the largest entry tells nothing
 AVERAGED = 30  # roundings that are believed to be independent
+SHOWN = 6  # entries that tell in which shape a gradient came
 FEWEST = 2  # entries that are judged by differences however long it takes
 SHARE = 0.2  # of the time, for entries of large inputs of which a direction was judged
 
@@ -62,12 +64,10 @@ class Trial:
     """One input's gradient on one probe in one dtype: the claim, the reference (NaN where it was
     not computed), and where they differ."""
 
-    name: str
+    oracle: Oracle
+    place: int
     dtype: str
     claim: np.ndarray
-    x: np.ndarray
-    probe: Probe
-    oracle: Oracle
     expected: np.ndarray
     counts: bool = True  # or it only serves to explain what another shows
     wrong: bool = False
@@ -77,6 +77,10 @@ class Trial:
     judged: int = 0
     kinked: set[Index] = field(default_factory=set)
     unsettled: set[Index] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.function, self.probe = self.oracle.function, self.oracle.probe
+        self.name, self.x = self.function.names[self.place], self.probe.values[self.place]
 
     def settle(self, off: np.ndarray, distance: np.ndarray, bound: np.ndarray) -> None:
         """Take in which entries are off, by how much, and the bounds they were held to."""
@@ -136,6 +140,10 @@ class Oracle:
                 self.exact = self.graph = None
         self.kind = "differences" if self.exact is None else "this engine"
 
+    def outputs(self, probe: Probe) -> list[np.ndarray]:
+        """What forward gives on a probe, as precisely as it can."""
+        return self.function.value(probe.cast(self.function.wide))[0]
+
     def along(self, directions: Mapping[int, np.ndarray], *, first: int = 0) -> differences.Slope:
         """The derivative along directions of some inputs, by differences; with smaller steps than
         the `first` if they do not settle."""
@@ -143,8 +151,7 @@ class Oracle:
         @cache
         def phi(t: float) -> float:
             there = {i: self.probe.values[i] + t * d for i, d in directions.items()}
-            moved = self.probe.moved(there)
-            ys = self.function.value(moved.cast(self.function.wide))[0]
+            ys = self.outputs(self.probe.moved(there))
             self.precision = max(
                 float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
             )
@@ -188,11 +195,13 @@ class Oracle:
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
         """Hold one claimed gradient of precision `eps` against the reference."""
-        x = self.probe.values[i]
-        expected = np.full(x.shape, np.nan) if self.exact is None else self.exact[i]
-        trial = Trial(self.function.names[i], dtype, claim, x, self.probe, self, expected)
-        if claim.shape != x.shape:
+        shape = self.probe.values[i].shape
+        expected = np.full(shape, np.nan) if self.exact is None else self.exact[i]
+        trial = Trial(self, i, dtype, claim, expected)
+        if claim.shape != shape:
             trial.wrong = True
+            for index in islice(np.ndindex(shape), 0 if self.exact else SHOWN):
+                expected[index] = self.entry(i, index).value
         elif self.exact is not None:
             self._against_engine(i, trial, eps)
         else:

@@ -220,7 +220,7 @@ class _Referee:
         doubtful = sum(
             len(t.unsettled) for t in counted if t.oracle.exact is not None or not t.judged
         )
-        kind, told = explain(trials, self.function) if wrong else ("", "")
+        kind, told = explain(trials) if wrong else ("", "")
         if not wrong and doubtful:
             told = f"{doubtful} entries may be off, where differences of forward do not settle"
         elif not wrong and strong and len(strong) < len(caught):
