@@ -297,14 +297,18 @@ def test_the_report_is_printed_as_that_of_check_is(rng):
     assert "reference: this engine" in html
 
 
-def test_shapes_are_explained(rng):
-    finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, x.T @ dy, dy), linear_inputs)
-    assert (finding.name, finding.kind) == ("b", "missing-broadcast-sum")
+@pytest.mark.parametrize("wrap", [lambda f: f, opaque])
+def test_shapes_are_explained(wrap, rng):
+    forward = wrap(linear)
+    finding = caught(forward, lambda dy, x, w, b: (dy @ w.T, x.T @ dy, dy), linear_inputs)
+    assert finding.kind == "missing-broadcast-sum"
     assert "sum over axis 0" in finding.explanation
-    finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, dy.T @ x, dy.sum(0)), linear_inputs)
-    assert (finding.name, finding.kind) == ("w", "transpose")
-    finding = caught(linear, lambda dy, x, w, b: (dy, x.T @ dy, dy.sum(0)), linear_inputs)
-    assert (finding.name, finding.kind) == ("x", "shape")
+    finding = caught(forward, lambda dy, x, w, b: (dy @ w.T, dy.T @ x, dy.sum(0)), linear_inputs)
+    assert finding.kind == "transpose"
+    finding = caught(forward, lambda dy, x, w, b: (dy @ w.T, dy.T @ -x, dy.sum(0)), linear_inputs)
+    assert finding.kind == "shape"
+    finding = caught(forward, lambda dy, x, w, b: (dy, x.T @ dy, dy.sum(0)), linear_inputs)
+    assert finding.kind == "shape"
 
 
 def test_writing_into_the_inputs_is_noted(rng):

@@ -146,7 +146,7 @@ def _depends(trial: Trial, k: int) -> bool:
     """Whether the output k depends on the input."""
     x = trial.x + np.random.default_rng(0).normal(size=trial.x.shape)
     probes = (trial.probe, trial.probe.moved({trial.place: x}))
-    before, after = (trial.oracle.outputs(p)[k] for p in probes)
+    before, after = (trial.oracle.court.outputs(p)[k] for p in probes)
     return not np.array_equal(before, after)
 
 
@@ -206,7 +206,7 @@ def _factor(_: list[Trial], trial: Trial) -> Iterator[Cause]:
     if np.ptp(ratio[known]) <= _near(trial) * abs(c):
         yield "constant-scale", f"It is {c:.4g} times the gradient"
     arrays = {trial.function.names[i]: v for i, v in trial.probe.arrays.items()}
-    for stem, many in (("y", trial.oracle.outputs(trial.probe)), ("dy", trial.oracle.dys)):
+    for stem, many in (("y", trial.oracle.court.outputs(trial.probe)), ("dy", trial.oracle.dys)):
         arrays |= {f"{stem}{k + 1}" if len(many) > 1 else stem: v for k, v in enumerate(many)}
     for name, v in arrays.items() if known.sum() >= TELLING else ():
         for value, kind, text in (

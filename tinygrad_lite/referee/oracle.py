@@ -33,7 +33,8 @@ WEAK = 0.05  # a bound above this part of the largest entry tells nothing
 AVERAGED = 30  # roundings that are believed to be independent
 SHOWN = 6  # entries that tell in which shape a gradient came
 FEWEST = 2  # entries that are judged by differences however long it takes
-SHARE = 0.2  # of the time, for entries of large inputs of which a direction was judged
+# Of the time, for the entries of large inputs: where a direction has told, and where none does.
+SHARE, HALF = 0.2, 0.5
 
 Index = tuple[int, ...]
 
@@ -117,6 +118,10 @@ class Court:
     clock: Clock
     largest: dict[int, float] = field(default_factory=dict)
 
+    def outputs(self, probe: Probe) -> list[np.ndarray]:
+        """What forward gives on a probe, in the precision of the reference."""
+        return self.function.value(probe.cast(self.function.wide))[0]
+
 
 class Oracle:
     """The gradients of sum(dy * forward) on one probe, in float64."""
@@ -140,10 +145,6 @@ class Oracle:
                 self.exact = self.graph = None
         self.kind = "differences" if self.exact is None else "this engine"
 
-    def outputs(self, probe: Probe) -> list[np.ndarray]:
-        """What forward gives on a probe, as precisely as it can."""
-        return self.function.value(probe.cast(self.function.wide))[0]
-
     def along(self, directions: Mapping[int, np.ndarray], *, first: int = 0) -> differences.Slope:
         """The derivative along directions of some inputs, by differences; with smaller steps than
         the `first` if they do not settle."""
@@ -151,7 +152,7 @@ class Oracle:
         @cache
         def phi(t: float) -> float:
             there = {i: self.probe.values[i] + t * d for i, d in directions.items()}
-            ys = self.outputs(self.probe.moved(there))
+            ys = self.court.outputs(self.probe.moved(there))
             self.precision = max(
                 float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
             )
@@ -232,10 +233,11 @@ class Oracle:
         draw = np.random.default_rng(i)  # in every dtype the same entries, and direction
         picks = draw.choice(claim.size, min(claim.size, self.court.entries), replace=False)
         chosen = [tuple(map(int, at)) for at in np.argwhere(np.ones(shape))[picks]]
-        agrees, sampled = None, len(chosen) < claim.size
-        if sampled and self.probe.large:  # then one direction says more than many entries
+        sampled, agrees = len(chosen) < claim.size, None
+        share, fewest = 1.0, FEWEST
+        if sampled and self.probe.large:  # one direction says more than many entries
             agrees = self._agrees_along(i, trial, eps, spread)
-        share, fewest = (1.0, FEWEST) if agrees is None else (SHARE, 1)
+            share, fewest = (HALF, FEWEST) if agrees is None else (SHARE, 1)
         bound, distance, off = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
         for tried, index in enumerate(chosen):
             if self.clock.past(share) and tried >= fewest:

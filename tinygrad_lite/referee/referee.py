@@ -119,7 +119,7 @@ class _Referee:
         is made for such inputs."""
         self.court.clock.tell(f"forward and backward on {probe.title}")
         try:
-            ys = self._outputs(probe)
+            ys = self.court.outputs(probe)
         except Exception:
             if probe.own:
                 raise
@@ -128,7 +128,7 @@ class _Referee:
             if probe.own:
                 raise ValueError(f"check_function: forward is not finite on {probe.title}")
             return False
-        if not all(map(np.array_equal, ys, self._outputs(probe))):
+        if not all(map(np.array_equal, ys, self.court.outputs(probe))):
             told = "check_function: forward gives another result on the same inputs (dropout?)"
             raise ValueError(f"{told}; fix the seed inside it")
         # A few bits, which every dtype holds, and never 0.
@@ -145,9 +145,6 @@ class _Referee:
         self.trials += found
         return True
 
-    def _outputs(self, probe: Probe) -> list[np.ndarray]:
-        return self.function.value(probe.cast(self.function.wide))[0]
-
     def _rounded(self, probe: Probe) -> Iterator[tuple[Probe, list[str]]]:
         """The inputs as the dtypes have them: the same for all if the coarsest holds them and
         forward is finite there, so that one reference serves."""
@@ -157,7 +154,7 @@ class _Referee:
             self.notes[f"{probe.title}: not tried in {dtype}, which cannot hold them"] = None
         coarsest = max(self.dtypes, key=EPS.__getitem__)
         shared = held.get(coarsest)
-        if shared is not None and all(np.isfinite(y).all() for y in self._outputs(shared)):
+        if shared is not None and all(np.isfinite(y).all() for y in self.court.outputs(shared)):
             yield shared, list(held)
         else:
             yield from ((numbers, [dtype]) for dtype, numbers in held.items())
