@@ -265,6 +265,20 @@ def test_a_single_wrong_entry_of_many(wrap, rng):
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, opaque])
+@pytest.mark.parametrize("shape", [(4, 3), (60, 20)])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_an_entry_that_is_not_finite_is_named(wrap, shape, bad, rng):
+    def backward(dy, x):
+        dx = dy * np.cos(x)
+        dx[-1, -1] = bad
+        return dx
+
+    finding = caught(wrap(lambda x: np.sin(x)), backward, rng.normal(size=shape))
+    assert finding.verdict == "wrong"
+    assert f"[{shape[0] - 1}, {shape[1] - 1}] is {bad}" in finding.explanation
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, opaque])
 @pytest.mark.parametrize("size", [1e-5, 1e-7])
 def test_errors_above_the_reported_resolution_are_caught(wrap, size, rng):
     inputs = rng.normal(size=(4, 3))

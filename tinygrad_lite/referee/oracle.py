@@ -232,6 +232,7 @@ class Oracle:
         spread, allowance = self._estimated_spread(i, trial, eps), self.court.allowance
         draw = np.random.default_rng(i)  # in every dtype the same entries, and direction
         picks = draw.choice(claim.size, min(claim.size, self.court.entries), replace=False)
+        picks = np.concatenate([np.flatnonzero(~np.isfinite(claim))[:1], picks])
         chosen = [tuple(map(int, at)) for at in np.argwhere(np.ones(shape))[picks]]
         sampled, agrees = len(chosen) < claim.size, None
         share, fewest = 1.0, FEWEST
@@ -266,8 +267,9 @@ class Oracle:
         """Whether the claim agrees along a random direction; None where that does not settle."""
         direction = np.random.default_rng((i, 1)).normal(size=trial.x.shape)
         slope, claim = self._slope(i, None, direction, first=1), trial.claim
-        bounds = MARGIN * eps * (np.abs(claim) + spread)
-        bounds = np.maximum(bounds, self.court.allowance.of(claim))
+        finite = np.where(np.isfinite(claim), claim, 0.0)
+        bounds = MARGIN * eps * (np.abs(finite) + spread)
+        bounds = np.maximum(bounds, self.court.allowance.of(finite))
         if not (slope.known and slope.smooth):
             return None
         claimed = float(np.sum(claim * direction))
@@ -278,7 +280,8 @@ class Oracle:
         its precision: from backward itself, which rounds then as it does. No more than `RESTLESS`
         times the gradient, so that none excuses itself."""
         claim, nudge = trial.claim, NUDGE * eps
-        largest = max(self.court.largest.get(i, 0.0), float(np.max(np.abs(claim), initial=0.0)))
+        size = float(np.max(np.abs(claim), initial=0.0, where=np.isfinite(claim)))
+        largest = max(self.court.largest.get(i, 0.0), size)
         self.court.largest[i] = largest
         spread = np.full(claim.shape, largest)
         for moved in self._nudged(nudge, trial.dtype):
