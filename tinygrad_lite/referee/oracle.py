@@ -192,7 +192,8 @@ class Oracle:
         return self.slopes[i, index, first]
 
     def _direction(self, i: int) -> np.ndarray:
-        return np.random.default_rng((i, 1)).normal(size=self.probe.values[i].shape)
+        shape: tuple[int, ...] = self.probe.values[i].shape
+        return np.asarray(np.random.default_rng((i, 1)).normal(size=shape))
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
         """Hold one claimed gradient of precision `eps` against the reference."""
