@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
+from math import isinf
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from . import tree
 from .tree import Applied, Name, Number, Tree
@@ -360,10 +363,12 @@ def setting(value: Any) -> str:
         return ", ".join(setting(v) for v in value)
     if value is Ellipsis:
         return "..."
+    if isinstance(value, (type, np.dtype)):
+        return f"np.{np.dtype(value).name}"
     if hasattr(value, "tolist"):
         return repr(value.tolist())
-    if isinstance(value, type):
-        return f"np.{value.__name__}"
+    if isinstance(value, float) and isinf(value):
+        return "np.inf" if value > 0 else "-np.inf"
     return repr(value)
 
 
