@@ -15,24 +15,27 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backprop.chain import local
+from ..backprop.chain import contribution, local
+from ..backprop.chain import slope as slope_of
 from ..backprop.tangents import recorded_step
-from ..graph.context import recording_rules
+from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
-from ..graph.node import Array, Node, fresh, raw
+from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.op import ATOM, SUM
 from ..notation import mathematics, tree
+from ..notation.code import NoCode, code
 from ..notation.mathematics import Mathematics, Written
 from ..notation.style import UNICODE
 from ..notation.tree import Tree, along, repeated
 from .algebra import atom, rebuilt
-from .arrays import Entries, letters
+from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
-from .paper import Paper
+from .paper import Paper, Unreadable, broadcast
 from .parts import exact, head, number
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
-from .terms import NUM, SIZE, Expr, Ix, Size, Symbol, Table
+from .terms import NUM, SIZE, Expr, Ix, Size, Symbol, Table, table
+from .verify import agrees, run
 
 Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
 _REMEMBERED = 4096  # forms; when they are more, all are forgotten
@@ -54,13 +57,28 @@ class Form:
     paper: Paper
     within: Mapping[str, Tree] = field(default_factory=dict)
     matrix: bool = True
+    table: Table = field(default_factory=table)  # that the paper's expressions are in
+
+    @property
+    def shown(self) -> Tree:
+        """The tree, repeated along the axes that it lacks."""
+        return repeated(self.tree, _own(self.paper)) if self.matrix else self.tree
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """What it is of arrays x0, x1, ..., y and G."""
+        with self.table:
+            t = self.tree if self.matrix else Arrays(_names, _sized).tree(self.paper.expr)
+        last = code(t, self.paper.axes, lambda: str(self.paper.shape))
+        lines = [(name, code(inner, inner.axes, str)) for name, inner in self.within.items()]
+        compiled = [(name, compile(text, "<within>", "eval")) for name, text in lines]
+        return run(compiled, compile(last, "<step>", "eval"), values)
 
     def text(self, known: Mapping[str, Written], *, numbers: bool) -> str:
         """The same in Unicode."""
         style = _NUMBERS if numbers else _STYLE
         inner = Mathematics(style, known)
         known = {**{name: inner.write(t) for name, t in self.within.items()}, **known}
-        body = Mathematics(style, known).write(self.tree).body
+        body = Mathematics(style, known).write(self.shown).body
         return f"{body} at {self.indices}" if self.indices else body
 
 
@@ -121,81 +139,100 @@ def operation(node: Node) -> Form | None:
         applied = Matrices(_names, _sized).applied(head(op, **node.params))
         return Form(Tree(tree.APPLY, tuple(names), (), applied), "", form.paper, matrix=False)
 
-    return _remembered("op", node, read, literal=True)
+    key = "op", *_kind(node, literal=True)
+    return _remembered(key, lambda: read(_twin(node, literal=True)))
 
 
 def slope(node: Node, index: int) -> Form | None:
-    """The local derivative of an elementwise op."""
+    """The local derivative of an elementwise op; None if its rule cannot be read, or if what was
+    read is not what the rule gives."""
     op: Any = node.op
 
-    def read(twin: Array) -> Form:
-        with recording_rules(), np.errstate(all="ignore"):
-            found = local(op, index, ops, twin, twin.inputs, twin.params)
+    def read(twin: Array) -> Form | None:
+        found = local(op, index, ops, twin, twin.inputs, twin.params)
         reading = _reading(twin)
-        if isinstance(found, Node):
-            value = reading.of_rule(found, {})
-        else:
-            value = Paper(number(exact(found)))
-        return _form(value, reading)
+        known = isinstance(found, Node)
+        value = reading.of_rule(found, {}) if known else Paper(number(exact(found)))
+        form = _form(value, reading)
+        expected = np.broadcast_to(slope_of(twin, index), twin.shape)
+        got = np.broadcast_to(form.value(_values(twin)), twin.shape)
+        return form if agrees(got, expected) else None
 
-    return _remembered(("slope", index), node, read)
+    return _remembered(("slope", index, *_kind(node)), lambda: read(_twin(node)))
 
 
 def pulled(node: Node, index: int) -> Form | None:
-    """What `node` hands to its input `index`, given its cotangent G."""
+    """What `node` hands to its input `index`, given its cotangent G; None as for `slope`."""
 
-    def read(twin: Array) -> Form | None:
+    def read(twin: Array, rule: tuple[Node, Node] | None) -> Form | None:
+        if rule is None:
+            return None
         reading = _reading(twin)
-        with np.errstate(all="ignore"):
-            if recorded_step(twin, index) is None:
-                return None
-            value = reading.values[twin]
-            symbol = Symbol("G", value.shape, _places(value), _FIRST, cotangent=True)
-            symbol.sizes = tuple(i.size.root() for i in _own(value) if i.size is not None)
-            G = Paper(atom(symbol, _own(value)), value.axes)
-            found = reading.handed(twin, index, G)
-        return _form(found, reading)
+        value, target = reading.values[twin], reading.values[twin.inputs[index]]
+        symbol = Symbol("G", value.shape, _places(value), _FIRST, cotangent=True)
+        symbol.sizes = tuple(i.size.root() for i in _own(value) if i.size is not None)
+        G = Paper(atom(symbol, _own(value)), value.axes)
+        found = reading.of_rule(rule[1], {rule[0]: G})
+        form = _form(broadcast(lambda _, e: e, Paper(number(0), target.axes), found), reading)
+        values = _values(twin)
+        expected = contribution(twin, index, values["G"])
+        got = form.value(values)
+        return form if agrees(np.squeeze(got), np.squeeze(expected)) else None
 
-    return _remembered(("pull", index), node, read)
+    key = "pull", index, *_kind(node)
+    assert node.op is not None
+    if node.op.elementwise:
+        return _remembered(key, lambda: read(twin := _twin(node), recorded_step(twin, index)))
+    try:
+        twin = _aside(lambda: _twin(node))
+        rule = _aside(lambda: recorded_step(twin, index))
+    except _UNREADABLE:
+        return None
+    parts = [] if rule is None else topological_order(rule[1])  # a rule may look at its data
+    branch = tuple((n.op, head(n.op, **n.params).key) for n in parts if n.op is not None)
+    return _remembered((*key, branch), lambda: read(twin, rule))
 
 
 # --- reading
 
 
 _found: dict[Any, Form | None] = {}
+_UNREADABLE = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
 
 
-def _remembered(
-    what: Any, node: Node, read: Callable[[Array], Form | None], *, literal: bool = False
-) -> Form | None:
-    """The form of a step of this kind. It is read outside of the user's scopes and settings."""
-    key = (what, *_kind(node, literal))
+def _aside(f: Callable[[], Any]) -> Any:
+    """f outside of the user's scopes and settings; what is run to be read may overflow."""
+
+    def run_() -> Any:
+        with Table(), recording_rules(), np.errstate(all="ignore"):
+            return f()
+
+    return contextvars.Context().run(run_)
+
+
+def _remembered(key: Any, read: Callable[[], Form | None]) -> Form | None:
+    """The form of a step of this kind."""
     if key not in _found:
         if len(_found) >= _REMEMBERED:
             _found.clear()
-
-        def reading() -> Form | None:
-            with Table():
-                return read(_twin(node, literal))
-
         try:
-            _found[key] = contextvars.Context().run(reading)
-        except (*UNREADABLE, NoMatrix, ArithmeticError):
+            _found[key] = _aside(read)
+        except _UNREADABLE:
             _found[key] = None
     return _found[key]
 
 
-def _kind(node: Node, literal: bool) -> tuple[Any, ...]:
+def _kind(node: Node, *, literal: bool = False) -> tuple[Any, ...]:
     """What tells steps apart."""
     op: Any = node.op
     places: dict[int, int] = {}
-    inputs = []
+    inputs: list[Any] = []
     for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
         if _is_number(x):
             inputs.append(float(x))
         else:
-            dtype = getattr(a, "dtype", None)
-            inputs.append((np.shape(a), str(dtype), k if literal else places.setdefault(id(x), k)))
+            kind = getattr(a, "dtype", None)
+            inputs.append((np.shape(a), str(kind), k if literal else places.setdefault(id(x), k)))
     return op, head(op, **node.params).key, tuple(inputs), node.shape
 
 
@@ -203,75 +240,73 @@ def _is_number(x: Any) -> bool:
     return not isinstance(x, Node) and not np.ndim(x)
 
 
-def _twin(node: Node, literal: bool) -> Array:
-    """The same op on leaves of its own; of an op that works entry by entry, axes that run together
-    are one."""
-    made: dict[Any, Any] = {}
-    inputs: list[Any] = []
-    assert node.op is not None
-    data, result = _sampled(node)
-    for k, (x, a) in enumerate(zip(node.inputs, data, strict=True)):
-        if _is_number(x) and not (literal and (node.op.precedence == SUM or x in _LITERAL)):
-            inputs.append(x)
-            continue
-        key = k if literal else id(x)
-        if key not in made:
-            made[key] = _leaf(f"x{k}", a)
-        inputs.append(made[key])
-    twin = _leaf("y", result)
-    twin.op, twin.inputs, twin.operands = node.op, tuple(inputs), tuple(map(raw, inputs))
-    twin._meta = Meta("y", params=node.params)
-    return twin
-
-
-def _sampled(node: Node) -> tuple[list[Any], Any]:
-    """Arrays in the domain of a node's op, and its result: where a rule is NaN, more is recorded."""
+def _twin(node: Node, *, literal: bool = False) -> Any:
+    """The same op on leaves of its own, in float64. One that works entry by entry is run in its
+    domain, since rules record more where they are NaN, and axes that run together are one."""
     op: Any = node.op
-    data = [_finite(np.asarray(raw(a))) for a in node.operands]
-    result = _finite(np.asarray(raw(node.data)))
+    data = [_wide(a) for a in node.operands]
     if not op.elementwise:
-        return data, result
-    *data, result = _merged([*data, result])
+        return _run(node, data, literal)
+    data = _merged(data)
     for value in _SAMPLES:
         tried = [
             a if _is_number(x) or a.dtype.kind != "f" else np.full_like(a, value)
             for x, a in zip(node.inputs, data, strict=True)
         ]
-        with suppress(Exception), np.errstate(all="ignore"):
-            found = np.asarray(op.forward(np, *tried, **node.params))
-            if found.shape == result.shape and np.isfinite(found).all():
-                return tried, found
-    return data, result
+        with suppress(Exception):
+            twin = _run(node, tried, literal)
+            if np.isfinite(twin.data).all():
+                return twin
+    return _run(node, data, literal)
 
 
-def _finite(a: Any) -> Any:
-    return np.where(np.isfinite(a), a, _SAMPLES[0]) if a.dtype.kind == "f" else a
+def _run(node: Node, data: Sequence[Any], literal: bool) -> Any:
+    op: Any = node.op
+    made: dict[Any, Any] = {}
+    inputs: list[Any] = []
+    for k, (x, a) in enumerate(zip(node.inputs, data, strict=True)):
+        if _is_number(x) and not (literal and (op.precedence == SUM or x in _LITERAL)):
+            inputs.append(x)
+            continue
+        key = k if literal else id(x)
+        if key not in made:
+            made[key] = fresh(None, a)
+            made[key]._meta = Meta(f"x{k}")
+        inputs.append(made[key])
+    with enable_grad():
+        twin = op(*inputs, **node.params)
+    if not isinstance(twin, Array) or twin.op is not op:
+        raise Unreadable(op.name)
+    return twin
 
 
-def _leaf(name: str, data: Any) -> Any:
-    leaf = fresh(None, data)
-    leaf._meta = Meta(name)
-    return leaf
+def _wide(a: Any) -> Any:
+    a = np.asarray(raw(a))
+    return np.where(np.isfinite(a), a, _SAMPLES[0]).astype(float) if a.dtype.kind == "f" else a
 
 
 def _merged(arrays: Sequence[Any]) -> list[Any]:
     """Arrays that broadcast, with neighbouring axes made one that all of them have or lack."""
-    ndim = max(a.ndim for a in arrays)
+    ndim = max((a.ndim for a in arrays), default=0)
     if ndim < 3:
         return list(arrays)
     padded = [a.reshape((1,) * (ndim - a.ndim) + a.shape) for a in arrays]
     kinds = [tuple(a.shape[k] == 1 for a in padded) for k in range(ndim)]
     starts = [k for k in range(ndim) if not k or kinds[k] != kinds[k - 1]]
-    ends = [*starts[1:], ndim]
-    pairs = list(zip(starts, ends, strict=True))
+    pairs = list(zip(starts, [*starts[1:], ndim], strict=True))
     return [a.reshape([int(np.prod(a.shape[i:j])) for i, j in pairs]) for a in padded]
+
+
+def _values(twin: Array) -> dict[str, Any]:
+    """The arrays of a twin by their names, and a cotangent."""
+    G = np.random.default_rng(0).normal(size=twin.shape)
+    return {f"x{k}": np.asarray(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
 
 
 def _reading(twin: Array) -> Reading:
     """The twin on paper. No fact about its data is used."""
     leaves = [x for x in twin.inputs if isinstance(x, Node)]
-    nodes = [*leaves, twin]
-    names = {id(x): str(x._meta.name) for x in nodes if x._meta is not None}
+    names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
     return _Reading(Graph(twin, names, {twin}, set(leaves)))
 
 
@@ -303,7 +338,7 @@ def _form(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     try:
         if len(axes) > 2 and len(e.free) < len(axes) and e.kind != NUM:
             raise NoMatrix("repeated along more than two axes")
-        return Form(repeated(along(matrices.tree(e), axes), axes), "", value, within)
+        return Form(along(matrices.tree(e), axes), "", value, within)
     except NoMatrix:
         named: dict[Ix, str] = dict(zip(axes, letters(), strict=False))
         t, indices = Entries(matrices, named).tree(e), "".join(named.values())

@@ -39,7 +39,8 @@ def code(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> str:
 def _filling(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> ast.expr:
     """Code for an array with all of the axes `wanted`."""
     found = _piece(t)
-    if set(t.axes) >= {i for i in wanted if i is not None}:
+    bare = t.kind == tree.NUMBER and wanted
+    if not bare and set(t.axes) >= {i for i in wanted if i is not None}:
         return _as(found, wanted)
     shape = shape_code()
     if t.kind == tree.NUMBER and t.value in (0, 1):

@@ -65,7 +65,10 @@ class Mathematics:
     # --- leaves
 
     def _number(self, t: Tree) -> Written:
-        body = number_text(abs(t.value))
+        body, _, exponent = number_text(abs(t.value)).partition("e")
+        if exponent:  # 1e-09 is 10⁻⁹
+            ten = self.style.power("10", str(int(exponent)))
+            body = ten if body == "1" else f"{body}{self.style.dot}{ten}"
         if self.style.fraction and "/" in body:
             body = self.style.fraction(*body.split("/"))
         if t.value < 0:

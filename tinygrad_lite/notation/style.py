@@ -32,6 +32,7 @@ class Style:
     softmax: str
     mask: str
     latex: bool
+    dot: str
     times: str = " "  # between numbers and what they multiply
 
 
@@ -56,6 +57,7 @@ UNICODE = Style(
     softmax="softmax",
     mask="𝟏[{0}]",
     latex=False,
+    dot=" · ",
 )
 LATEX = Style(
     name=latex_name,
@@ -78,6 +80,7 @@ LATEX = Style(
     softmax=r"\operatorname{softmax}",
     mask=r"\mathbf{{1}}[{0}]",
     latex=True,
+    dot=r" \cdot ",
 )
 
 BRACKETS = replace(  # as code has it: W[j,k]
