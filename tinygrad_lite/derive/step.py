@@ -117,7 +117,7 @@ def _called(x: Any, names: Names) -> Written:
     if isinstance(found, Written):
         return found
     if found is None:
-        plain = not isinstance(x, Node) and not np.ndim(x)
+        plain = _is_number(x)
         return (
             Mathematics(_STYLE).write(tree.number(exact(float(x))))
             if plain
@@ -231,13 +231,14 @@ def _kind(node: Node, *, literal: bool = False) -> tuple[Any, ...]:
         if _is_number(x):
             inputs.append(float(x))
         else:
-            kind = getattr(a, "dtype", None)
-            inputs.append((np.shape(a), str(kind), k if literal else places.setdefault(id(x), k)))
-    return op, head(op, **node.params).key, tuple(inputs), node.shape
+            kind = getattr(a, "shape", ()), getattr(a, "dtype", None)
+            inputs.append((*kind, k if literal else places.setdefault(id(x), k)))
+    settings = head(op, **node.params).key if node.params else ()
+    return op, settings, tuple(inputs), node.shape
 
 
 def _is_number(x: Any) -> bool:
-    return not isinstance(x, Node) and not np.ndim(x)
+    return not isinstance(x, Node) and not getattr(x, "ndim", 0)
 
 
 def _twin(node: Node, *, literal: bool = False) -> Any:
@@ -307,7 +308,13 @@ def _reading(twin: Array) -> Reading:
     """The twin on paper. No fact about its data is used."""
     leaves = [x for x in twin.inputs if isinstance(x, Node)]
     names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
-    return _Reading(Graph(twin, names, {twin}, set(leaves)))
+    return _Reading(_Graph(twin, names, {twin}, set(leaves)))
+
+
+class _Graph(Graph):
+    """A graph of one op, of which no fact is looked for."""
+
+    large = True
 
 
 class _Reading(Reading):
