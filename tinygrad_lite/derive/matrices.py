@@ -64,6 +64,7 @@ class Matrices:
     def __init__(self, names: Names, sizes: Sizes) -> None:
         self.names, self.sizes = names, sizes
         self.callables: dict[str, Callable[..., Any]] = {}  # of ops that NumPy lacks, by name
+        self._slots: dict[Ix, Size] = {}  # of the array that is being written for an op
 
     def tree(self, e: Expr) -> Tree:
         """The tree of e, in its free indices; `NoMatrix` if there is none."""
@@ -102,14 +103,12 @@ class Matrices:
 
     def _delta(self, e: Expr) -> Tree:
         i, j = e.ix
-        free = i if j.kind == "fixed" else j
-        if i.kind == "fixed" or j.kind == "fixed":
-            place = j.place if j.kind == "fixed" else i.place
-            assert free.size is not None
-            return Tree(tree.ONE_AT, (), (free,), (self.sizes(free.size), place))
-        size = i.size or j.size
+        size = next((s for s in (i.size, j.size, *map(self._slots.get, e.ix)) if s), None)
         if size is None:
             raise NoMatrix("an identity inside a sum")
+        if i.kind == "fixed" or j.kind == "fixed":
+            free, at = (i, j) if j.kind == "fixed" else (j, i)
+            return Tree(tree.ONE_AT, (), (free,), (self.sizes(size), at.place))
         return Tree(tree.ONE_AT, (), (i, j), (self.sizes(size), None))
 
     def _add(self, e: Expr) -> Tree:
@@ -152,7 +151,7 @@ class Matrices:
         )
 
     def _call(self, e: Expr) -> Tree:
-        bodies = [self.body(b) for b in e.args]
+        bodies = self.bodies(e)
         axes = tuple(i for i in e.ix if i.kind != "fixed")
         if len(axes) < len(e.ix):
             raise NoMatrix("an entry of a result")
@@ -167,10 +166,18 @@ class Matrices:
             return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
         return Tree(tree.APPLY, tuple(bodies), axes, self.applied(e.head))
 
-    def body(self, b: Expr) -> Tree:
-        """An array that an op takes as a whole, its axes in order."""
-        axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
-        return along(self.tree(b), axes)
+    def bodies(self, e: Expr) -> list[Tree]:
+        """The arrays that an op takes as wholes, their axes in order."""
+        outer, found = self._slots, []
+        for k, b in enumerate(e.args):
+            sizes = e.head.layout[k] if e.head.layout else ()
+            self._slots = {slot(axis): size for axis, size in enumerate(sizes) if size}
+            axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
+            try:
+                found.append(along(self.tree(b), axes))
+            finally:
+                self._slots = outer
+        return found
 
     def _sum(self, e: Expr) -> Tree:
         """Bound indices are vertices as others are; a matrix within a sum may run over two."""

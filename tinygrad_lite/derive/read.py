@@ -96,7 +96,10 @@ class Reading:
         self.constants: dict[int, Paper] = {}
         self.notes: dict[str, None] = {}
         self._sizes: dict[tuple[int, int], Size] = {}
-        self._read()  # the first time to learn which axes are equally long
+        self._read()
+        if not self._sizes:
+            return
+        # Once more, now that it is known which axes are equally long.
         self.definitions = Definitions()
         self.graph.restart()
         for found in (self.values, self.symbols, self.defined, self.constants, table().facts):

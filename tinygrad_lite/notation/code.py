@@ -166,22 +166,34 @@ def _sum(t: Tree) -> Piece:
     found: ast.expr | None = None
     scaled = [_scaled(abs(c), part, x) for c, x, part in zip(t.value, t.args, codes, strict=True)]
     if len(scaled) > _NESTED:  # Python's parser does not nest deeper
-        signed = [x if c > 0 else _negated(x) for c, x in zip(t.value, scaled, strict=True)]
+        signed = [
+            part if c > 0 else _negated(part, x)
+            for c, x, part in zip(t.value, t.args, scaled, strict=True)
+        ]
         return Piece(filled("sum([{inputs}])", *signed), axes)
-    for c, term in zip(t.value, scaled, strict=True):
+    for c, x, term in zip(t.value, t.args, scaled, strict=True):
         if found is None:
-            found = term if c > 0 else _negated(term)
+            found = term if c > 0 else _negated(term, x)
         else:
             found = _binary(found, ast.Add() if c > 0 else ast.Sub(), term)
     assert found is not None
     return Piece(found, axes)
 
 
-def _negated(e: ast.expr) -> ast.expr:
-    """-e, the sign in front of the first factor: -a * b."""
-    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult)):
-        return ast.BinOp(_negated(e.left), e.op, e.right)
+def _negated(e: ast.expr, t: Tree) -> ast.expr:
+    """-e, the sign in front of the first factor, -a * b, unless that is a mask: booleans have
+    none."""
+    product = isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult))
+    if isinstance(e, ast.BinOp) and product and not _masked(t):
+        return ast.BinOp(_negated(e.left, t), e.op, e.right)
     return ast.UnaryOp(ast.USub(), e)
+
+
+def _masked(t: Tree) -> bool:
+    """Whether the code of a product starts with a mask."""
+    if t.kind == tree.PRODUCT:
+        return _masked(next((x for e, x in zip(t.value, t.args, strict=True) if e > 0), t.args[0]))
+    return bool(t.kind == tree.APPLY and t.value.mask)
 
 
 def _floats(t: Tree) -> Piece:

@@ -1,0 +1,39 @@
+"""Axes in formulas: repeated ones, identities within functions of matrices, graphs without axes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+
+rng = np.random.default_rng(3)
+
+
+def tensor(*shape):
+    return tg.Tensor(rng.normal(size=shape))
+
+
+@pytest.mark.parametrize("square", [lambda b: tg.outer(b, b), lambda b: b[:, None] * b])
+def test_an_array_that_meets_itself_has_two_axes(square):
+    b = tensor(3)
+    d = tg.derive((square(b) ** 2).sum(), b)
+    assert d.formulas[0].text == "4 ‖b‖² b"
+
+
+def test_an_identity_of_the_user_within_a_function_of_matrices():
+    B, X, I_k = tensor(3, 3), tensor(3, 3), np.eye(3)  # noqa: N806
+    d = tg.derive((X * tg.inv(B @ B.T + I_k)).sum(), B)
+    assert d.formulas[0].text == "−(B Bᵀ + I)⁻¹ (X + Xᵀ) (B Bᵀ + I)⁻¹ B"
+    assert d.facts == ("I_k = I",)
+    S = tg.logabsdet(B @ B.T + I_k)
+    assert tg.derive(S, B).formulas[0].text == "2 (B Bᵀ + I)⁻¹ B"
+
+
+def test_a_product_that_starts_with_a_mask_can_be_subtracted():
+    V, B, v = tensor(3, 3), tensor(3, 4), tensor(4)  # noqa: N806
+    h1 = V @ V
+    r3 = tg.max(h1, axis=1)
+    E = (v * (-r3 @ B)).sum()  # noqa: N806
+    d = tg.derive(E, V)
+    np.testing.assert_allclose(d.evaluate(), tg.grad(E, V))
