@@ -37,3 +37,13 @@ def test_a_product_that_starts_with_a_mask_can_be_subtracted():
     E = (v * (-r3 @ B)).sum()  # noqa: N806
     d = tg.derive(E, V)
     np.testing.assert_allclose(d.evaluate(), tg.grad(E, V))
+
+
+def test_in_a_large_graph_every_definition_is_short():
+    W, h = tensor(3, 3), tensor(3)  # noqa: N806
+    for _ in range(250):
+        h = tg.tanh(W @ h)
+    E = h.sum()  # noqa: N806
+    d = tg.derive(E, W)
+    assert max(len(w.numpy) for w in d.where) < 100
+    np.testing.assert_allclose(d.evaluate(), tg.grad(E, W), rtol=1e-7)

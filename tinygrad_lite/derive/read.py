@@ -26,7 +26,7 @@ from .terms import CALL, Ix, Size, Symbol, index, table
 # What the meaning of a user's op may raise on paper: it is opaque then.
 UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError)
 _LONG = 24.0
-_LONG_IN_LARGE = 12.0
+_LONG_IN_LARGE = 2.5
 _MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
 
