@@ -47,3 +47,17 @@ def test_in_a_large_graph_every_definition_is_short():
     d = tg.derive(E, W)
     assert max(len(w.numpy) for w in d.where) < 100
     np.testing.assert_allclose(d.evaluate(), tg.grad(E, W), rtol=1e-7)
+
+
+def test_a_softmax_within_a_sum_is_seen():
+    u, g = tensor(5), rng.normal(size=5)
+    assert tg.derive(tg.softmax(u) @ g, u).formulas[0].text == "(g − gᵀ softmax(u)) ⊙ softmax(u)"
+    X, Y = tensor(5, 3), rng.normal(size=(5, 3))  # noqa: N806
+    d = tg.derive((tg.softmax(X, axis=1) * Y).sum(), X)
+    assert "exp" not in d.numpy
+    np.testing.assert_allclose(d.evaluate(), tg.grad(d.y, X))
+
+
+def test_a_slope_stays_a_factor():
+    m, k = tg.Value(0.3), tg.Value(0.4)
+    assert tg.derive(tg.tanh(m * k) ** 2, m).formulas[0].text == "2 k tanh(m k) (1 − tanh(m k)²)"

@@ -190,21 +190,37 @@ class Matrices:
         return _Reduction([*parts, *found]).reduced(list(names))
 
     def _softmaxes(self, powers: list[Power]) -> tuple[list[Power], list[Factor]]:
-        """exp(u) / Σ exp(u) is softmax(u)."""
+        """exp(u) / Σ exp(u) is softmax(u), also where exp(u) is part of a sum."""
         found: list[Factor] = []
         for b, e in powers:
-            if b.kind != MAP or b.head != EXP or e != 1:
-                continue
             for z, ez in powers:
-                if z.kind != SUM or ez != -1 or len(z.ix) != 1:
+                if (e, ez) != (1, -1) or z.kind != SUM or len(z.ix) != 1:
                     continue
-                for i in b.free - z.free:
-                    if rename(b, {i: z.ix[0]}) is z.args[0]:
-                        u = self.tree(b.args[0])
-                        powers = [p for p in powers if p[0] is not b and p[0] is not z]
-                        found.append(Factor(Tree(tree.SOFTMAX, (u,), u.axes, i), 1, upstream(b)))
-                        break
+                made = self._normalised(b, z)
+                if made is not None:
+                    powers = [p for p in powers if p[0] is not b and p[0] is not z]
+                    found.append(Factor(made, 1, upstream(b)))
+                    break
         return powers, found
+
+    def _normalised(self, b: Expr, z: Expr) -> Tree | None:
+        """b / z, if that has a softmax in it."""
+        if b.kind == SUM:
+            _, inner = factors(b.args[0])
+            parts = [x for x, e in inner if e == 1 and _summand(x, z) is not None]
+            return self._product(b.ix, [*inner, (z, -1)]) if parts else None
+        i = _summand(b, z)
+        if i is None:
+            return None
+        u = self.tree(b.args[0])
+        return Tree(tree.SOFTMAX, (u,), u.axes, i)
+
+
+def _summand(b: Expr, z: Expr) -> Ix | None:
+    """The index over which the sum of b, an exponential, is z."""
+    if b.kind != MAP or b.head != EXP:
+        return None
+    return next((i for i in b.free - z.free if rename(b, {i: z.ix[0]}) is z.args[0]), None)
 
 
 def in_sum(e: Expr) -> tuple[bool, int, float]:
