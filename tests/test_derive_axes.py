@@ -22,7 +22,7 @@ def test_an_array_that_meets_itself_has_two_axes(square):
 
 
 def test_an_identity_of_the_user_within_a_function_of_matrices():
-    B, X, I_k = tensor(3, 3), tensor(3, 3), np.eye(3)  # noqa: N806
+    B, X, I_k = tensor(3, 3), tensor(3, 3), np.eye(3)
     d = tg.derive((X * tg.inv(B @ B.T + I_k)).sum(), B)
     assert d.formulas[0].text == "−(B Bᵀ + I)⁻¹ (X + Xᵀ) (B Bᵀ + I)⁻¹ B"
     assert d.facts == ("I_k = I",)
@@ -31,19 +31,19 @@ def test_an_identity_of_the_user_within_a_function_of_matrices():
 
 
 def test_a_product_that_starts_with_a_mask_can_be_subtracted():
-    V, B, v = tensor(3, 3), tensor(3, 4), tensor(4)  # noqa: N806
+    V, B, v = tensor(3, 3), tensor(3, 4), tensor(4)
     h1 = V @ V
     r3 = tg.max(h1, axis=1)
-    E = (v * (-r3 @ B)).sum()  # noqa: N806
+    E = (v * (-r3 @ B)).sum()
     d = tg.derive(E, V)
     np.testing.assert_allclose(d.evaluate(), tg.grad(E, V))
 
 
 def test_in_a_large_graph_every_definition_is_short():
-    W, h = tensor(3, 3), tensor(3)  # noqa: N806
+    W, h = tensor(3, 3), tensor(3)
     for _ in range(250):
         h = tg.tanh(W @ h)
-    E = h.sum()  # noqa: N806
+    E = h.sum()
     d = tg.derive(E, W)
     assert max(len(w.numpy) for w in d.where) < 100
     np.testing.assert_allclose(d.evaluate(), tg.grad(E, W), rtol=1e-7)
@@ -52,7 +52,7 @@ def test_in_a_large_graph_every_definition_is_short():
 def test_a_softmax_within_a_sum_is_seen():
     u, g = tensor(5), rng.normal(size=5)
     assert tg.derive(tg.softmax(u) @ g, u).formulas[0].text == "(g − gᵀ softmax(u)) ⊙ softmax(u)"
-    X, Y = tensor(5, 3), rng.normal(size=(5, 3))  # noqa: N806
+    X, Y = tensor(5, 3), rng.normal(size=(5, 3))
     d = tg.derive((tg.softmax(X, axis=1) * Y).sum(), X)
     assert "exp" not in d.numpy
     np.testing.assert_allclose(d.evaluate(), tg.grad(d.y, X))

@@ -163,20 +163,15 @@ def _common(pieces: Sequence[Piece], axes: tree.Axes) -> tuple[list[ast.expr], t
 
 def _sum(t: Tree) -> Piece:
     codes, axes = _common([_floats(x) for x in t.args], t.axes)
-    found: ast.expr | None = None
     scaled = [_scaled(abs(c), part, x) for c, x, part in zip(t.value, t.args, codes, strict=True)]
+    signs = [c > 0 for c in t.value]
     if len(scaled) > _NESTED:  # Python's parser does not nest deeper
-        signed = [
-            part if c > 0 else _negated(part, x)
-            for c, x, part in zip(t.value, t.args, scaled, strict=True)
-        ]
+        parts = zip(signs, scaled, t.args, strict=True)
+        signed = [part if plus else _negated(part, x) for plus, part, x in parts]
         return Piece(filled("sum([{inputs}])", *signed), axes)
-    for c, x, term in zip(t.value, t.args, scaled, strict=True):
-        if found is None:
-            found = term if c > 0 else _negated(term, x)
-        else:
-            found = _binary(found, ast.Add() if c > 0 else ast.Sub(), term)
-    assert found is not None
+    found = scaled[0] if signs[0] else _negated(scaled[0], t.args[0])
+    for plus, term in zip(signs[1:], scaled[1:], strict=True):
+        found = _binary(found, ast.Add() if plus else ast.Sub(), term)
     return Piece(found, axes)
 
 
