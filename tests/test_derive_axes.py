@@ -61,3 +61,28 @@ def test_a_softmax_within_a_sum_is_seen():
 def test_a_slope_stays_a_factor():
     m, k = tg.Value(0.3), tg.Value(0.4)
     assert tg.derive(tg.tanh(m * k) ** 2, m).formulas[0].text == "2 k tanh(m k) (1 − tanh(m k)²)"
+
+
+def test_entries_of_containers_are_code():
+    Ws, b = [tensor(3, 3) for _ in range(2)], {"k": tensor(3)}
+    E = tg.tanh(Ws[1] @ (Ws[0] @ b["k"])).sum()
+    d = tg.derive(E, Ws[0])
+    expected = tg.grad(E, Ws[0])
+    here = {"np": np, "Ws": Ws, "b": b}
+    *lines, last = d.numpy.splitlines()
+    assert "Ws[1]" in last
+    assert "b['k']" in last
+    exec("\n".join(lines), here)
+    np.testing.assert_allclose(np.asarray(eval(last, here).data), expected)
+    np.testing.assert_allclose(d.evaluate(), expected)
+    np.testing.assert_allclose(d.function()(Ws=Ws, b=b), expected)
+
+
+def test_what_the_steps_leave_out_is_told(monkeypatch):
+    from tinygrad_lite.derive.steps import Finder
+
+    W, x = tensor(3, 3), tensor(3)
+    v = W @ x
+    E = (v**2).sum()
+    monkeypatch.setattr(Finder, "_pulls", lambda *_: False)
+    assert "what v hands to W is left out of the steps" in tg.derive(E, W).text

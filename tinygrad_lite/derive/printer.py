@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, count
 
 from ..notation.code import NoCode, code
@@ -38,13 +40,24 @@ class Printer:
         if found is None and symbol.cotangent and symbol.name in self._cotangents:
             found = self.codes[symbol] = self._cotangents[symbol.name]
         if found is None:
-            base = identifier(symbol.name)
+            base = self._entry(symbol) or identifier(symbol.name)
             names = chain([base], (f"{base}_{k}" for k in count(1)))
             found = self.codes[symbol] = next(n for n in names if n not in self._taken)
             self._taken.add(found)
             if symbol.cotangent:
                 self._cotangents[symbol.name] = found
         return symbol.name, found
+
+    def _entry(self, symbol: Symbol) -> str:
+        """The name of an entry of a container, such as Ws[0], which is code as it is."""
+        root = symbol.name.partition("[")[0]
+        if symbol.cotangent or root == symbol.name or root in (s.name for s in self.symbols):
+            return ""
+        with suppress(SyntaxError):
+            parsed = ast.parse(symbol.name, mode="eval").body
+            if isinstance(parsed, ast.Subscript) and isinstance(parsed.value, ast.Name):
+                return symbol.name if isinstance(parsed.slice, ast.Constant) else ""
+        return ""
 
     def size(self, size: Size) -> SizeName:
         """The length of an axis: n, or N for observations."""
