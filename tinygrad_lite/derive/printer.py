@@ -62,7 +62,8 @@ class Printer:
     def size(self, size: Size) -> SizeName:
         """The length of an axis: n, or N for observations."""
         root = size.root()
-        found = self._sizes.get(root)
+        # Classes may have become one since they got their letters.
+        found = next((name for s, name in self._sizes.items() if s.root() is root), None)
         if found is None:
             found = self._sizes[root] = self._sized(root)
         return found
