@@ -16,6 +16,7 @@ from ..backprop.jacobians import jacobian
 from ..graph.backend import is_array, to_array
 from ..graph.names import name_all
 from ..graph.node import Node, raw, topological_order
+from ..graph.trees import map_tree
 from .rounding import Blur, precision
 from .tape import Tape
 
@@ -269,14 +270,9 @@ def _array(value: Any, name: str) -> Any:
 def _nested(value: Any, name: str) -> Any:
     """A nested list with its nodes and arrays as plain data."""
 
-    def plain(v: Any) -> Any:
-        if isinstance(v, (list, tuple)):
-            return [plain(u) for u in v]
-        v = raw(v)
-        return np.asarray(v).tolist() if is_array(v) else v
-
+    value = map_tree(lambda v: np.asarray(raw(v)).tolist() if is_array(raw(v)) else raw(v), value)
     try:
-        array = np.asarray(plain(value))
+        array = np.asarray(value)
     except ValueError:
         told = f"check: the claim for {name} is ragged: its rows differ in length"
         raise ValueError(told) from None

@@ -21,12 +21,10 @@ def said_of_zero(claim: Claim) -> str:
 def all_zero(claim: Claim) -> str:
     """What is to be said of a claim of zeros alone."""
     _, expected = claim.shown
-    i = np.unravel_index(int(np.argmax(np.abs(expected))), expected.shape)
-    number = f"{expected[i]:.6g}"
+    i = tuple(map(int, np.unravel_index(int(np.argmax(np.abs(expected))), expected.shape)))
     if not i:
-        return f"yours is 0; the gradient is {number}"
-    where = tuple(int(k) for k in i)
-    return f"yours is 0 everywhere; the gradient is not: it is {number} at {where}"
+        return f"yours is 0; the gradient is {expected[i]:.6g}"
+    return f"yours is 0 everywhere; the gradient is not: it is {expected[i]:.6g} at {i}"
 
 
 def misshapen(claim: Claim) -> str:
@@ -43,16 +41,13 @@ def misshapen(claim: Claim) -> str:
 def unexplained(claim: Claim) -> str:
     """What is to be said of a claim of the right shape that nothing explains."""
     value, expected = claim.shown
-    difference = np.abs(value - expected)
-    scale = float(np.max(np.abs(expected), initial=0.0))
-    worst = float(np.max(difference, initial=0.0))
+    scale, worst = (float(np.max(np.abs(v), initial=0.0)) for v in (expected, value - expected))
     i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
-    right = "gradient" if claim.jacobian is None else "Jacobian"
-    values = f"yours is {value[i]:.6g}, the {right} {expected[i]:.6g}"
-    values += f" at {i}" if i else ""
+    at = f" at {i}" if i else ""
     if zero := said_of_zero(claim):
-        at = f" at {i}" if i else ""
         return f"{zero}; yours is {value[i]:.6g}{at}"
+    right = "gradient" if claim.jacobian is None else "Jacobian"
+    values = f"yours is {value[i]:.6g}, the {right} {expected[i]:.6g}{at}"
     if scale and worst < 1e-3 * scale:
         agrees = f"it agrees to {int(-np.log10(worst / scale))} digits"
         near = f"{agrees} (a finite difference, or an approximation?)"

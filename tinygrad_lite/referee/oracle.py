@@ -179,20 +179,21 @@ class Oracle:
         claimed, size = (sum(float(np.sum(f(t))) for t in terms) for f in (np.positive, np.abs))
         return not slope.known or slope.distance(claimed) <= DIGITS * size
 
-    def entry(self, i: int, index: Index, *, first: int = 0) -> differences.Slope:
-        """The derivative with respect to one entry, by differences."""
-        direction = np.zeros(self.probe.values[i].shape)
-        direction[index] = 1.0
-        return self._slope(i, index, direction, first)
-
-    def _slope(
-        self, i: int, index: Index | None, direction: np.ndarray, first: int
-    ) -> differences.Slope:
-        """That along a direction in one input, kept for the other dtypes."""
+    def slope(self, i: int, index: Index | None, *, first: int = 0) -> differences.Slope:
+        """The derivative with respect to one entry, or without one along the input's random
+        direction, by differences; kept for the other dtypes."""
         if (i, index, first) not in self.slopes:
             self.clock.tell(f"differences of forward on {self.probe.title}")
+            direction = self._direction(i)
+            if index is not None:
+                direction = np.zeros(direction.shape)
+                direction[index] = 1.0
             self.slopes[i, index, first] = self.along({i: direction}, first=first)
         return self.slopes[i, index, first]
+
+    def _direction(self, i: int) -> np.ndarray:
+        shape: tuple[int, ...] = self.probe.values[i].shape
+        return np.asarray(np.random.default_rng((i, 1)).normal(size=shape))
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
         """Hold one claimed gradient of precision `eps` against the reference."""
@@ -202,7 +203,7 @@ class Oracle:
         if claim.shape != shape:
             trial.wrong = True
             for index in islice(np.ndindex(shape), 0 if self.exact else SHOWN):
-                expected[index] = self.entry(i, index).value
+                expected[index] = self.slope(i, index).value
         elif self.exact is not None:
             self._against_engine(i, trial, eps)
         else:
@@ -216,11 +217,11 @@ class Oracle:
         bound = np.maximum(bound, self.court.allowance.of(expected))
         distance = np.abs(trial.claim - expected)
         off = ~(distance <= bound)
-        suspects = [tuple(map(int, at)) for at in np.argwhere(off)]
-        np.random.default_rng(i).shuffle(suspects)  # in every dtype alike
-        for looked, index in enumerate(suspects):  # one that is no kink is enough
+        suspects = np.random.default_rng(i).permutation(np.argwhere(off))  # in every dtype alike
+        for looked, at in enumerate(suspects):  # one that is no kink is enough
+            index = tuple(map(int, at))
             late = self.clock.past() and looked >= SUSPECTS
-            slope = differences.UNKNOWN if late else self.entry(i, index)
+            slope = differences.UNKNOWN if late else self.slope(i, index)
             if slope.known and not slope.distance(float(trial.claim[index])) <= bound[index]:
                 break
             off[index] = False
@@ -243,12 +244,12 @@ class Oracle:
         for tried, index in enumerate(chosen):
             if self.clock.past(share) and tried >= fewest:
                 break
-            slope = self.entry(i, index)
+            slope = self.slope(i, index)
             slack = MARGIN * eps * (abs(slope.value) + spread[index])
             slack = max(slack, float(allowance.of(slope.value)))
             off[index] = slope.known and not slope.distance(float(claim[index])) <= slack
             if off[index] and agrees is not False:
-                slope = self.entry(i, index, first=1)  # cry wolf twice
+                slope = self.slope(i, index, first=1)  # cry wolf twice
             if not slope.known:
                 trial.unsettled.add(index)
                 off[index] = False
@@ -265,8 +266,7 @@ class Oracle:
 
     def _agrees_along(self, i: int, trial: Trial, eps: float, spread: np.ndarray) -> bool | None:
         """Whether the claim agrees along a random direction; None where that does not settle."""
-        direction = np.random.default_rng((i, 1)).normal(size=trial.x.shape)
-        slope, claim = self._slope(i, None, direction, first=1), trial.claim
+        slope, direction, claim = self.slope(i, None, first=1), self._direction(i), trial.claim
         finite = np.where(np.isfinite(claim), claim, 0.0)
         bounds = MARGIN * eps * (np.abs(finite) + spread)
         bounds = np.maximum(bounds, self.court.allowance.of(finite))

@@ -56,9 +56,9 @@ def check_function(
     The upstream is random and not uniform. The reference is computed in float64: by this engine
     when `forward` runs on Tensors and differences agree with it, else by extrapolated differences
     of `forward` with an error estimate, in at most `entries` entries of an input and one random
-    direction. Bounds come from each of `dtypes` (float64, float32 and the inputs' own) and the
-    conditioning; `rtol` and `atol` widen them. Kinks are found and left out. After `seconds` only
-    what the verdict needs is still computed.
+    direction (of large inputs that first, then entries for a while). Bounds come from each of
+    `dtypes` (float64, float32 and the inputs' own) and the conditioning; `rtol` and `atol` widen
+    them. Kinks are found and left out. After `seconds` only what the verdict needs is computed.
     """
     __tracebackhide__ = True
     written = understood(forward, backward)
