@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph.node import Node
-from .kinds import known
 from .slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .tape import Tape, op_name, terms_of
 
@@ -20,17 +18,12 @@ TURNED = "yours is -1 x the gradient: the sign is flipped"
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a factor k is called, how far-fetched that is, and the words for it."""
 
     kind: str
     cost: float
     text: str
-    placed: bool = True
-
-    def __post_init__(self) -> None:
-        known(self.kind)
 
 
 class Scales:
@@ -116,11 +109,15 @@ class Scales:
         """What a factor k on one step means. `junction`: its input has other consumers too;
         `alone`: it is the whole of the claimed gradient."""
         tape, term = self.tape, op_name(node) in SUMS
-        if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
-            yield from self._square(node, k, tol)
-            return
         source, result = tape.label(node.inputs[index]), tape.label(node)
         named = f"the term {source} of {result}" if term else f"the part through {result}"
+        if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1] and close(k, 0.5, tol):
+            text = f"the 2 in the derivative of {result} is left out"
+            square = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
+            yield Meaning("constant-scale", FIRST if square else NEAR, text)
+            text = f"one of the two paths from {source} to {result} is left out"
+            yield Meaning("missing-term", NEAR if square else FIRST, text)
+            return
         due = "the gradient" if alone else "what it should be"
         mine = "yours is" if alone else f"{named} is"
         if close(k, -1, tol):
@@ -182,23 +179,6 @@ class Scales:
             elif close(k, c, tol):
                 text = f"{mine} {k:.6g} x {due}: {words} is there twice"
                 yield Meaning(kind, ODD + NEAR, text)
-
-    def _square(self, node: Node, k: float, tol: float) -> Iterator[Meaning]:
-        """The same for x * x, of whose two equal steps this is one."""
-        name, x = self.tape.label(node), self.tape.label_of(node.inputs[0])
-        if close(k, 0, tol):
-            text = f"the 2 in the derivative of {name} is left out"
-            square = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
-            yield Meaning("constant-scale", FIRST if square else NEAR, text)
-            text = f"one of the two paths from {x} to {name} is left out"
-            yield Meaning("missing-term", NEAR if square else FIRST, text)
-        elif close(k, -1, tol):
-            yield Meaning("missing-term", FIRST, f"the path from {x} through {name} is left out")
-        elif close(k, -3, tol):
-            yield Meaning("sign", LIKELY, f"the sign of the part through {name} is flipped")
-        elif close(k, 3, tol):
-            text = f"the part through {name} is 2 x what it should be: a constant factor is off"
-            yield Meaning("constant-scale", NEAR, text)
 
 
 def close(k: float, value: float, tol: float) -> bool:

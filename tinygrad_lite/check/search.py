@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -176,10 +177,10 @@ class Search:
         """The claimed node's gradient when deltas are added at some nodes."""
         return self.expected + self.moved(sites).get(self.target, 0.0)
 
-    def agrees(self, projected: float) -> bool:
-        """Whether a projection may be that of the claim."""
+    def agrees(self, projected: Any, sign: float = 1.0) -> Any:
+        """Whether a projection, or each of an array of them, may be that of the claim."""
         size = abs(projected) + abs(self.goal) + abs(self.base)
-        return abs(projected - self.goal) <= self.slack + 1e-7 * size
+        return abs(projected - sign * self.goal) <= self.slack + 1e-7 * size
 
     def explained(
         self, kind: str, cost: float, text: str, step: Node | None, sites: Iterable[Site] = ()
@@ -294,8 +295,5 @@ class Search:
             for fault in faults(self.tape, node, i):
                 c = self.apply(node, i, fault, g)
                 if c is not None and c.shape == g.shape:
-                    total = self.base + weights * (c - right)
-                    size = np.abs(total) + abs(self.goal) + abs(self.base)
-                    close = np.abs(total - self.goal) <= self.slack + 1e-7 * size
-                    near |= close & np.isfinite(total)
+                    near |= self.agrees(self.base + weights * (c - right))
             yield from (edge for edge, found in zip(group, near, strict=True) if found)
