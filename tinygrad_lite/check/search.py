@@ -19,7 +19,7 @@ import numpy as np
 from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
-from ..graph.node import Node, fresh
+from ..graph.node import Node
 from .claims import Claim
 from .faults import Fault, faults, misreadings
 from .kinds import RARITY, known
@@ -262,38 +262,10 @@ class Search:
         return list(self._at_steps(misread=True))
 
     def _at_steps(self, *, misread: bool) -> Iterator[Guess]:
-        for n, i, _ in self._stacked() if self.large else self.edges:
+        for n, i, _ in self.edges:
             known = self.catalogue(n, i, misread=misread)
             yield from self.guesses(n, i, known, self.g[n], self.parts[n, i])
         for n, x, y in () if self.large else self.catalogue.shadows:
             if {x, y} <= self.inside and x not in self.blocked:
                 g, known = self.g[y], self.catalogue(n, 0, misread=misread)
                 yield from self.guesses(n, 0, known, g, contribution(n, 0, g))
-
-    def _stacked(self) -> Iterator[tuple[Node, int, Node]]:
-        """The steps of a large graph at which some fault agrees with the claim: of numbers, those
-        of one sort are tried all at once, as one array."""
-        groups: dict[object, list[tuple[Node, int, Node]]] = {}
-        for n, i, x in self.edges:
-            sort = (n.op, i, str(n.params), *(isinstance(a, Node) for a in n.inputs))
-            groups.setdefault(n if n.shape else sort, []).append((n, i, x))
-        for group in groups.values():
-            n, i, _ = group[0]
-            if n.shape:
-                yield from group
-                continue
-            inputs = [
-                fresh(None, a) if isinstance(x, Node) else a
-                for j, x in enumerate(n.inputs)
-                for a in [np.array([m.operands[j] for m, _, _ in group])]
-            ]
-            node = op_of(n)(*inputs, **n.params)
-            g = np.array([self.g[m] for m, _, _ in group])
-            right = np.array([self.parts[m, i] for m, _, _ in group])
-            weights = np.array([self.tangents[x] for _, _, x in group])
-            near = np.zeros(len(group), dtype=bool)
-            for fault in faults(self.tape, node, i):
-                c = self.apply(node, i, fault, g)
-                if c is not None and c.shape == g.shape:
-                    near |= self.agrees(self.base + weights * (c - right))
-            yield from (edge for edge, found in zip(group, near, strict=True) if found)
