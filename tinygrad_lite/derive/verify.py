@@ -78,15 +78,8 @@ class Laboratory:
         self, rng: np.random.Generator, sizes: Mapping[Size, int] | None, zeros: bool
     ) -> Trial | None:
         for _ in range(_TRIES):
-            data = {}
-            for s in self.symbols:
-                x = self.source[s]
-                if not isinstance(x, Node) or x.op is None:
-                    data[s] = _drawn(s, rng, sizes, s in self.held)
-                    if zeros and data[s].dtype.kind == "f" and s not in self.held:
-                        data[s] = data[s] * (rng.random(data[s].shape) >= _ZEROS)
             try:
-                trial = self._trial(data, sizes)
+                trial = self._trial(self._drawn(rng, sizes, zeros), sizes)
             except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
                 if sizes is None:
                     continue
@@ -95,6 +88,19 @@ class Laboratory:
             if zeros or all(finite):
                 return trial
         return None
+
+    def _drawn(
+        self, rng: np.random.Generator, sizes: Mapping[Size, int] | None, zeros: bool
+    ) -> dict[Symbol, Any]:
+        """Data for every leaf and constant."""
+        data = {}
+        for s in self.symbols:
+            x = self.source[s]
+            if not isinstance(x, Node) or x.op is None:
+                data[s] = _drawn(s, rng, sizes, s in self.held)
+                if zeros and data[s].dtype.kind == "f" and s not in self.held:
+                    data[s] = data[s] * (rng.random(data[s].shape) >= _ZEROS)
+        return data
 
     def _trial(self, data: Mapping[Symbol, Any], sizes: Mapping[Size, int] | None) -> Trial:
         nodes, given = {}, {}

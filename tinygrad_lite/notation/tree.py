@@ -132,9 +132,9 @@ def _negated(t: Tree) -> Tree | None:
         if len({c > 0 for _, c in pairs}) < 2:
             return None
         return Tree(SUM, tuple(x for x, _ in pairs), t.axes, tuple(-c for _, c in pairs))
-    if t.kind not in (PRODUCT, MATMUL, OUTER, DOT, TOTAL, TRANSPOSE, SPREAD) or len(
-        set(t.args)
-    ) < len(t.args):
+    if t.kind not in (PRODUCT, MATMUL, OUTER, DOT, TOTAL, TRANSPOSE, SPREAD):
+        return None
+    if any(x in t.args[:k] for k, x in enumerate(t.args)):
         return None
     for k, x in enumerate(t.args):
         flipped = _negated(x) if t.kind != PRODUCT or t.value[k] in (1, -1) else None
