@@ -14,7 +14,7 @@ from .faults import prime
 from .scales import Scales
 from .search import Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD
-from .tape import Vector, op_name
+from .tape import Vector
 
 MANY = 300  # nodes above which no foreign factors are looked for
 BIG = 20_000  # entries above which the same holds
@@ -62,36 +62,26 @@ class Forms:
             op = n.op
             if op is None or n.shape != shape or len(n.operands) != 1:
                 continue
-            name, label = tape.label_of(n.inputs[0]), tape.label(n)
+            name = tape.label_of(n.inputs[0])
             if op.elementwise and not is_constant(op, 0):
                 d = np.asarray(slope(n, 0))
                 if any(d.shape == v.shape and np.array_equal(d, v) for v in divisors.values()):
                     continue  # rather that division is missing
                 text = f"there is a factor {prime(op, name)} too many"
                 yield Form("extra-factor", LIKELY, d, text)
-                yield from self._gates(d, prime(op, name), FAR)
-            if op.elementwise and id(n) not in tape.names:
-                yield Form("extra-factor", FAR, n.data, f"there is a factor {label} too many")
-            yield from self._gates(n.data, label, FAR)
+                if np.all((d > 0) & (d < 1)):
+                    name = prime(op, name)
+                    text = f"there is a factor {name} (1 - {name}) too many"
+                    yield Form("extra-factor", FAR, d * (1 - d), text)
             if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
-                p, text = np.exp(n.data), f"exp({label})"
-                yield Form("extra-factor", FAR, p, f"there is a factor {text} too many")
-                yield from self._gates(p, text, FAR)
-
-    def _gates(self, p: Vector, name: str, rank: float) -> Iterator[Form]:
-        """p (1 - p), the derivative of a probability or a gate."""
-        if np.all((p > 0) & (p < 1)):
-            text = f"there is a factor {name} (1 - {name}) too many"
-            yield Form("extra-factor", rank, p * (1 - p), text)
+                p, text = np.exp(n.data), f"exp({tape.label(n)})"
+                for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
+                    yield Form("extra-factor", FAR, v, f"there is a factor {factor} too many")
 
     def _divisors(self) -> dict[int, Vector]:
         """The arrays (by id) that something is divided by, and their factors."""
-        found: dict[int, Vector] = {}
-        for n in self.tape.made_by("divide"):
-            found[id(n.operands[1])] = n.operands[1]
-            if op_name(n.inputs[1]) == "multiply":
-                found.update((id(v), v) for v in n.inputs[1].operands)
-        return {k: np.asarray(v) for k, v in found.items()}
+        by = (n.operands[1] for n in self.tape.made_by("divide"))
+        return {id(v): np.asarray(v) for v in by}
 
 
 @lru_cache(maxsize=4)
@@ -152,7 +142,7 @@ def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
     for y, right in () if few or not worth(search) else tape.g.items():
         told = f"{tape.cotangent_of(y)}, the gradient with respect to {tape.label(y)}"
         for x in search.open if tape.is_named(y) else ():
-            g = search.g.get(y, right)
+            g: Vector = search.g.get(y, right)
             if x is search.target:
                 for v, how in _fitted(g, x.shape) if y is not x else ():
                     for k, scale in ((1, ""), (-1, "-1 x "), (2, "2 x "), (0.5, "1/2 x ")):

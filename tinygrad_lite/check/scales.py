@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph.node import Node
-from .slips import FAR, FIRST, LIKELY, NEAR, ODD
+from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD
 from .tape import Tape, op_name, terms_of
 
 SUMS = ("add", "subtract")
@@ -67,20 +67,6 @@ class Scales:
                 if not isinstance(x, Node) and np.ndim(x) == 0 and float(x) not in (0, 1, -1):
                     found.add(abs(float(x)))
         return sorted(found)
-
-    def _summed_near(self, node: Node) -> set[int]:
-        """How many terms the sums within three steps of a node have, and their axes' lengths."""
-        consumers = self.tape.consumers
-        below = above = near = [node]
-        for _ in range(3):
-            below = [x for n in below for x in n.parents()]
-            above = [n for x in above for n, _ in consumers.get(x, ())]
-            near = [*near, *below, *above]
-        found: set[int] = set()
-        for n in near:  # a matrix product sums too, but nobody takes a mean of it
-            if op_name(n) == "sum" or (op_name(n) == "matmul" and n.data.size <= 1):
-                found.update(np.shape(n.operands[0]), [terms_of(n)])
-        return found
 
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
@@ -158,9 +144,7 @@ class Scales:
             n = round(abs(1 / c))
             kind = "constant-scale"
             whole = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n
-            if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
-                kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            if counts or (whole and n > 2 and n in self._summed_near(node)):
+            if counts or (whole and n > 2 and n in self.sizes):
                 kind = "mean-vs-sum"
             if close(k, 1 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: {words} is left out"
@@ -175,10 +159,7 @@ class Scales:
                 )
             elif close(k, 0.5 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: the factor {2 * c:g}, with the 2 of a square, is"
-                yield Meaning(kind, ODD, f"{text} left out")
-            elif close(k, c, tol):
-                text = f"{mine} {k:.6g} x {due}: {words} is there twice"
-                yield Meaning(kind, ODD + NEAR, text)
+                yield Meaning(kind, FARTHEST, f"{text} left out")
 
 
 def close(k: float, value: float, tol: float) -> bool:
