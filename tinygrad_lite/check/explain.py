@@ -72,24 +72,11 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         yield from turned
 
 
-# What a factor on all that flows through a node is called.
-WHOLE = {
-    0: ("missing-term", "left out"),
-    -1: ("sign", "taken with the wrong sign"),
-    2: ("double-count", "counted twice"),
-}
-
-
 def junctions(search: Search, scales: Scales) -> Iterator[Guess]:
-    """All that flows through a node left out, counted twice or with the wrong sign; or one of the
-    paths alone, as with = for +=."""
+    """One of the paths from a node alone, as with = for +=."""
     tape = search.tape
     for x in search.open:
-        uses, g = tape.consumers[x], search.g[x]
-        if len(uses) > 1 and x is not search.target:
-            for k, (kind, what) in WHOLE.items():
-                text = f"all that flows through {tape.label(x)} is {what}"
-                yield search.guess(x, k * g, kind, NEAR, text)
+        uses = tape.consumers[x]
         parts = [search.parts[edge] for edge in uses]
         for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
             text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "

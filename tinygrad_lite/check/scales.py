@@ -144,6 +144,8 @@ class Scales:
             n = round(abs(1 / c))
             kind = "constant-scale"
             whole = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n
+            if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
+                kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
             if counts or (whole and n > 2 and n in self.sizes):
                 kind = "mean-vs-sum"
             if close(k, 1 / c, tol):
