@@ -28,7 +28,7 @@ from .tape import Site, Tape, Vector, carried, op_of
 
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
-BUDGET = 100_000  # steps that a report may spend on several mistakes at once: about a second
+BUDGET = 100_000  # steps that a report may spend on the same mistake at many: about a second
 COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
 MOST = 60  # guesses of one sort that are verified in full, the simplest first
@@ -169,13 +169,10 @@ class Search:
         """<u, what a delta at x adds to the claimed gradient>."""
         return float(np.vdot(self.tangents[x], delta))
 
-    def moved(self, sites: Iterable[Site]) -> dict[Node, Vector]:
-        """What deltas at some nodes add to the cotangents of the region."""
-        return carried(sites, self.region, self.inside, self.blocked)
-
     def carry(self, sites: Iterable[Site]) -> Vector:
         """The claimed node's gradient when deltas are added at some nodes."""
-        return self.expected + self.moved(sites).get(self.target, 0.0)
+        moved = carried(sites, self.region, self.inside, self.blocked)
+        return self.expected + moved.get(self.target, 0.0)
 
     def agrees(self, projected: Any, sign: float = 1.0) -> Any:
         """Whether a projection, or each of an array of them, may be that of the claim."""
