@@ -10,7 +10,7 @@ from ..notation.tree import Tree, signed
 from .algebra import opened
 from .matrices import Matrices, NoMatrix, in_sum, upstream
 from .parts import Power, factors
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, slot
 
 
 class Arrays(Matrices):
@@ -37,7 +37,7 @@ class Arrays(Matrices):
         return self._spread(list(zip(e.args, e.head, strict=True)))
 
     def _entry_of(self, e: Expr) -> Tree:
-        bodies = tuple(self.body(b) for b in e.args)
+        bodies = tuple(self.bodies(e))
         whole = Tree(tree.APPLY, bodies, e.ix, self.applied(e.head))
         axes = tuple(dict.fromkeys(i for i in e.ix if i.kind != "fixed"))
         if axes == e.ix:
@@ -115,9 +115,15 @@ class Entries:
     def _call(self, e: Expr) -> Tree:
         axes = tuple(range(len(e.ix)))
         try:
-            bodies = tuple(self.matrices.body(b) for b in e.args)
-            whole = self.matrices.written_op(e, list(bodies), axes)
+            whole = self.matrices.written_op(e, self.matrices.bodies(e), axes)
         except NoMatrix:
-            hidden = Tree(tree.NAME, value=tree.Name("…", "..."))
-            whole = Tree(tree.APPLY, (hidden,) * len(e.args), axes, self.matrices.applied(e.head))
+            whole = Tree(
+                tree.APPLY, tuple(map(self._whole, e.args)), axes, self.matrices.applied(e.head)
+            )
         return Tree(tree.ENTRY, (whole,), self._at(e.ix)) if e.ix else whole
+
+    def _whole(self, body: Expr) -> Tree:
+        """An array that an op takes as a whole, of any number of axes: a name or an ellipsis."""
+        if body.kind == ATOM and body.ix == tuple(map(slot, range(len(body.ix)))):
+            return Tree(tree.NAME, value=tree.Name(*self.matrices.names(body.head)))
+        return Tree(tree.NAME, value=tree.Name("…", "..."))
