@@ -93,7 +93,6 @@ def softmax_classifier() -> tuple[Any, list[Case]]:
         ("diagonal only", s, -one_hot / N * (1 - P), "missing-term"),
         ("p for p - y", s, P / N, "missing-term"),
         ("y - p", s, -ds, "sign"),
-        ("the next class", s, (P - np.roll(one_hot, 1, 1)) / N, "off-by-index"),
         ("x too many", x, ds @ w.T * x.data, "extra-factor"),
     ]
 
@@ -183,7 +182,6 @@ def residual_relu_columns() -> tuple[Any, list[Case]]:
             dy @ (u @ x.data).T,
             "activation-derivative-at-wrong-point",
         ),
-        ("V not transposed, no mask", U, (v @ dy) @ x.data.T, "transpose"),
         ("sign, and the 2", V, -dy @ h.data.T / 2, "constant-scale"),
     ]
 

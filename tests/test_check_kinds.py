@@ -13,7 +13,6 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite.check import KINDS, Finding
 from tinygrad_lite.check.faults import Fault
-from tinygrad_lite.check.scales import Meaning
 from tinygrad_lite.check.search import Explanation
 
 
@@ -22,7 +21,7 @@ def test_every_kind_says_what_it_means() -> None:
     assert len(set(KINDS.values())) == len(KINDS)
 
 
-@pytest.mark.parametrize("row", [Fault, Explanation, Meaning, Finding])
+@pytest.mark.parametrize("row", [Fault, Explanation, Finding])
 def test_a_kind_that_the_table_lacks_is_refused_where_it_is_made(row: Any) -> None:
     given = dict.fromkeys(inspect.signature(row).parameters, ())
     with pytest.raises(ValueError, match="no kind of mistake is called 'typo'; KINDS has tran"):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
 from .faults import prime
-from .scales import Scales, tolerance_of
+from .scales import Scales
 from .search import Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD
-from .tape import Tape, Vector, op_name
+from .tape import Vector
 
 MANY = 300  # nodes above which no foreign factors are looked for
 BIG = 20_000  # entries above which the same holds
@@ -62,36 +62,26 @@ class Forms:
             op = n.op
             if op is None or n.shape != shape or len(n.operands) != 1:
                 continue
-            name, label = tape.label_of(n.inputs[0]), tape.label(n)
+            name = tape.label_of(n.inputs[0])
             if op.elementwise and not is_constant(op, 0):
                 d = np.asarray(slope(n, 0))
                 if any(d.shape == v.shape and np.array_equal(d, v) for v in divisors.values()):
                     continue  # rather that division is missing
                 text = f"there is a factor {prime(op, name)} too many"
                 yield Form("extra-factor", LIKELY, d, text)
-                yield from self._gates(d, prime(op, name), FAR)
-            if op.elementwise and id(n) not in tape.names:
-                yield Form("extra-factor", FAR, n.data, f"there is a factor {label} too many")
-            yield from self._gates(n.data, label, FAR)
+                if np.all((d > 0) & (d < 1)):
+                    name = prime(op, name)
+                    text = f"there is a factor {name} (1 - {name}) too many"
+                    yield Form("extra-factor", FAR, d * (1 - d), text)
             if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
-                p, text = np.exp(n.data), f"exp({label})"
-                yield Form("extra-factor", FAR, p, f"there is a factor {text} too many")
-                yield from self._gates(p, text, FAR)
-
-    def _gates(self, p: Vector, name: str, rank: float) -> Iterator[Form]:
-        """p (1 - p), the derivative of a probability or a gate."""
-        if np.all((p > 0) & (p < 1)):
-            text = f"there is a factor {name} (1 - {name}) too many"
-            yield Form("extra-factor", rank, p * (1 - p), text)
+                p, text = np.exp(n.data), f"exp({tape.label(n)})"
+                for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
+                    yield Form("extra-factor", FAR, v, f"there is a factor {factor} too many")
 
     def _divisors(self) -> dict[int, Vector]:
         """The arrays (by id) that something is divided by, and their factors."""
-        found: dict[int, Vector] = {}
-        for n in self.tape.made_by("divide"):
-            found[id(n.operands[1])] = n.operands[1]
-            if op_name(n.inputs[1]) == "multiply":
-                found.update((id(v), v) for v in n.inputs[1].operands)
-        return {k: np.asarray(v) for k, v in found.items()}
+        by = (n.operands[1] for n in self.tape.made_by("divide"))
+        return {id(v): np.asarray(v) for v in by}
 
 
 @lru_cache(maxsize=4)
@@ -106,28 +96,21 @@ def worth(search: Search) -> bool:
 
 
 def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator[Guess]:
-    """A factor too many or too few in the gradient with respect to some node."""
+    """A factor too many or too few in the gradient with respect to some node; `sign` is of the
+    whole claim."""
     for x in search.open if worth(search) else ():
         if x.data.size <= BIG and x.data.size:
-            yield from times(search, x, search.g[x], _at(search, x), sign)
+            found, rows = forms(search.catalogue).of(x.shape)
+            g = search.g[x]
+            offset = search.base - search.project(x, g)
+            projected = offset + rows @ np.ravel(search.tangents[x] * g)
+            for k in np.flatnonzero(search.agrees(projected, sign)):
+                f = found[k]
+                yield search.guess(x, g * f.value, f.kind, f.rank, f.text + _at(search, x))
 
 
 def _at(search: Search, x: Node) -> str:
     return f" in the gradient with respect to {search.tape.label(x)}"
-
-
-def times(search: Search, x: Node, base: Vector, at: str, sign: float = 1.0) -> Iterator[Guess]:
-    """A base times every form in the place of a node's cotangent; `sign` is of the whole claim."""
-    found, rows = forms(search.catalogue).of(x.shape)
-    if not found:
-        return
-    offset = search.base - search.project(x, search.g[x])
-    projected = offset + rows @ (np.ravel(search.tangents[x]) * np.ravel(base))
-    size = np.abs(projected) + abs(search.goal) + abs(search.base)
-    near = np.abs(projected - sign * search.goal) <= search.slack + 1e-7 * size
-    for k in np.flatnonzero(near):
-        f = found[k]
-        yield search.guess(x, base * f.value, f.kind, f.rank, f.text + at)
 
 
 def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:
@@ -152,71 +135,39 @@ def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:
         yield search.guess(x, np.flip(g), "wrong-order", FAR, text)
 
 
-def terms(search: Search, scales: Scales) -> Iterator[Guess]:
-    """A node's gradient without a constant term: p for p - y, with y the targets.
-
-    The term is a constant of the graph, an index's ones, or 1; its size is read off the claim, and
-    has to be one of the graph's own numbers.
-    """
-    missing, named = search.goal - search.base, _targets(search.tape)
-    for x in search.open if worth(search) else ():
-        if search.value.size < 2 and x is not search.target:
-            continue  # one number cannot tell a term from another
-        for name, v in named.get(x.shape, ()):
-            axes = [axis for axis in range(v.ndim) if v.shape[axis] > 1]
-            moved = [(a, v - np.roll(v, by, a)) for a in axes for by in (1, -1)]
-            for axis, term in [(None, v), *moved]:
-                weight = search.project(x, term)
-                if weight == 0 or _parallel(term, search.g[x]):
-                    continue
-                size, twice = _known_size(scales, missing / weight, search.slack, weight)
-                if not size:
-                    continue
-                at, value = _at(search, x), search.g[x] + size * term
-                if axis is not None:
-                    text = f"{name} is shifted by one along axis {axis}{at}"
-                    yield search.guess(x, value, "off-by-index", ODD, text)
-                    continue
-                text = f"the sign of the term with {name} is flipped{at}"
-                yield search.guess(x, value, "sign", ODD if twice else FAR, text)
-                text = f"the term with {name} is missing{at}"
-                yield search.guess(x, value, "missing-term", FAR if twice else ODD, text)
+def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
+    """Another node's gradient in the place of a node's; in that of the claimed one it may be summed
+    or transposed as well, and times a small number."""
+    tape, few = search.tape, search.value.size < 2  # one number says nothing
+    for y, right in () if few or not worth(search) else tape.g.items():
+        told = f"{tape.cotangent_of(y)}, the gradient with respect to {tape.label(y)}"
+        for x in search.open if tape.is_named(y) else ():
+            g: Vector = search.g.get(y, right)
+            if x is search.target:
+                for v, how in _fitted(g, x.shape) if y is not x else ():
+                    for k, scale in ((1, ""), (-1, "-1 x "), (2, "2 x "), (0.5, "1/2 x ")):
+                        kind = _place(search, x, y) if k == 1 and not how else "other"
+                        cost = LIKELY if k == 1 else ODD
+                        yield search.guess(x, k * v, kind, cost, f"yours is {scale}{told}{how}")
+            elif tape.is_named(x) and x.shape == g.shape and x is not y and x.data.size > 2:
+                text = f"{tape.cotangent_of(y)} stands where {tape.cotangent_of(x)} belongs"
+                yield search.guess(x, g, _place(search, x, y), ODD, text)
 
 
-def _parallel(a: Vector, b: Vector) -> bool:
-    """Whether one is a multiple of the other: then it is a factor, not a term."""
-    inner, lengths = float(np.sum(a * b)) ** 2, float(np.sum(a * a)) * float(np.sum(b * b))
-    return a.size > 1 and abs(inner - lengths) <= 1e-12 * lengths
+def _place(search: Search, x: Node, y: Node) -> str:
+    """What it is called to go by y's gradient for x's: too short a way down, or too long."""
+    if y not in search.inside:
+        return "other"
+    above = search.tape.position[y] < search.tape.position[x]
+    return "missing-factor" if above else "extra-factor"
 
 
-def _known_size(scales: Scales, k: float, slack: float, weight: float) -> tuple[float, bool]:
-    """A term's size, as a number of the graph (else 0), and whether it is twice the usual (1 or
-    1/N): then the term is not missing but has the wrong sign."""
-    tol = tolerance_of(slack, weight, abs(k))
-    usual = [1.0, *(1 / n for n in scales.sizes)]
-    rare = [*scales.sizes, *scales.constants, *(1 / c for c in scales.constants)]
-    for values, twice in ((usual, False), ([2 * v for v in usual], True), (rare, False)):
-        for value in values:
-            if abs(abs(k) - value) <= tol * max(1.0, value) and abs(abs(k) / value - 1) < 1e-3:
-                return float(np.copysign(value, k)), twice
-    return 0.0, False
-
-
-def _targets(tape: Tape) -> dict[tuple[int, ...], list[tuple[str, Vector]]]:
-    """What a loss compares with: constant arrays, and the entries that an index picks, as ones."""
-    found: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
-    constants: dict[int, Any] = {
-        id(x): x for n in tape.order for x in n.inputs if not isinstance(x, Node)
-    }
-    for x in constants.values():
-        if np.ndim(x):
-            found.setdefault(np.shape(x), []).append((tape.label_of(x), np.asarray(x, float)))
-    for n in tape.made_by("getitem"):
-        ones = np.zeros(np.shape(n.operands[0]))
-        ones[n.params["index"]] = 1.0
-        if ones.ndim and not ones.all():
-            text = f"the 1 at the index of {tape.label(n)}"
-            found.setdefault(ones.shape, []).append((text, ones))
-    for n in tape.made_by("log"):
-        found.setdefault(n.shape, [("1", np.ones(n.shape))])
-    return found
+def _fitted(g: Vector, shape: tuple[int, ...]) -> Iterator[tuple[Vector, str]]:
+    """A gradient in some shape: as it is, transposed, summed."""
+    if g.shape == shape:
+        yield g, ""
+    if g.T.shape == shape and g.ndim > 1:
+        yield g.T, ", transposed"
+    for axis in range(g.ndim):
+        if g.sum(axis=axis).shape == shape:
+            yield g.sum(axis=axis), f", summed over axis {axis}"

@@ -11,13 +11,16 @@ from enum import IntEnum
 
 import numpy as np
 
-from . import arrays, elsewhere, pairs, systematic
+from . import arrays, systematic
 from .faults import LEFT_OUT
 from .scales import SUMS, Meaning, Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .slips import FIRST, NEAR
 from .tape import Vector, op_name
 
+PERHAPS = "perhaps two mistakes: "
+FLIPPED = "; and the sign is flipped"
+SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
 
 
@@ -42,9 +45,13 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
     trials = TRIALS // len(search.region)
     turned: list[Explanation] = []
     for n, i, x in search.edges:
-        part = search.parts[n, i]
+        same = [j for j, a in enumerate(n.inputs) if a is x]
+        if i != same[0]:
+            continue  # x * x is one step
+        part = sum(search.parts[n, j] for j in same)
         k, tol, alone = _read_off(search, search.project(x, part))
-        meanings = list(scales.step(n, i, k, tol, len(tape.consumers[x]) > 1, alone)) if tol else []
+        junction = len(tape.consumers[x]) > len(same)
+        meanings = list(scales.step(n, i, k, tol, junction, alone)) if tol else []
         trials -= bool(meanings)
         if trials < 0:
             break
@@ -65,24 +72,11 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         yield from turned
 
 
-# What a factor on all that flows through a node is called.
-WHOLE = {
-    0: ("missing-term", "left out"),
-    -1: ("sign", "taken with the wrong sign"),
-    2: ("double-count", "counted twice"),
-}
-
-
 def junctions(search: Search, scales: Scales) -> Iterator[Guess]:
-    """All that flows through a node left out, counted twice or with the wrong sign; or one of the
-    paths alone, as with = for +=."""
+    """One of the paths from a node alone, as with = for +=."""
     tape = search.tape
     for x in search.open:
-        uses, g = tape.consumers[x], search.g[x]
-        if len(uses) > 1 and x is not search.target:
-            for k, (kind, what) in WHOLE.items():
-                text = f"all that flows through {tape.label(x)} is {what}"
-                yield search.guess(x, k * g, kind, NEAR, text)
+        uses = tape.consumers[x]
         parts = [search.parts[edge] for edge in uses]
         for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
             text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
@@ -124,7 +118,7 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
         yield Explanation(m.kind, ONE + m.cost, m.text, "", sites)
     for m in scales.whole(-k, tol):
         if m.kind != "sign":
-            text = m.text.replace("yours is ", "yours is -", 1) + pairs.FLIPPED
+            text = m.text.replace("yours is ", "yours is -", 1) + FLIPPED
             yield Explanation(m.kind, TWO + m.cost, text, "", sites, ("sign",))
 
 
@@ -149,15 +143,48 @@ def _is_number(g: Vector, scales: Scales) -> bool:
     return c != 0 and bool(np.all(g == c)) and any(scales.whole(-1 / c, 1e-9))
 
 
+def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
+    """One fault at one step, and a sign or a constant of the whole besides."""
+    for guess in (*search.singles, *search.misread, *arrays.extra_factors(search, scales, -1.0)):
+        if abs(guess.projected) <= VANISHING * abs(search.goal):
+            continue
+        k = search.goal / guess.projected
+        tol = tolerance_of(search.slack, guess.projected, abs(k))
+        for kind, what in _extra(scales, k, tol):
+            predicted = search.carry([(guess.x, guess.delta)])
+            if search.explains(multiple(search.value, predicted, tol) * predicted):
+                text = f"{PERHAPS}{guess.words()}; and {what}"
+                where = search.tape.step(guess.step) if guess.step is not None else ""
+                yield Explanation(guess.kind, TWO + guess.cost, text, where, (), (kind,))
+                break
+
+
+def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
+    if abs(k + 1) <= tol:
+        yield "sign", "the sign is flipped"
+        return
+    for m in scales.whole(k, tol):
+        yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
+
+
+def proportional(search: Search, scales: Scales) -> Iterator[Explanation]:
+    """A factor that is no number of this graph, on an array that it fits exactly."""
+    if search.value.size < 2 or not abs(search.base) or not np.any(search.value):
+        return
+    k = search.goal / search.base
+    if search.explains(k * search.expected):
+        factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
+        yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")
+
+
 class Tier(IntEnum):
     """How much a pass supposes."""
 
     ONE = 1  # one mistake in the rule of one step
-    VALUE = 2  # another value in it, a term too few
+    VALUE = 2  # another value in it
     ALIKE = 3  # the same at several steps
-    ELSEWHERE = 4  # another gradient, another function
+    ELSEWHERE = 4  # another gradient
     TWO = 5  # two mistakes
-    FAR = 6  # products of what the graph holds
 
 
 Pass = Callable[[Search, Scales], Iterable[Explanation | Guess]]
@@ -171,9 +198,8 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
         arrays.extra_factors,
         arrays.rearranged,
     ),
-    Tier.VALUE: (misread, arrays.terms),
+    Tier.VALUE: (misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
-    Tier.ELSEWHERE: (elsewhere.answers, elsewhere.other_gradients, elsewhere.diagonals),
-    Tier.TWO: (pairs.with_factor, pairs.proportional, pairs.pairs),
-    Tier.FAR: (elsewhere.products, elsewhere.other_functions),
+    Tier.ELSEWHERE: (arrays.other_gradients,),
+    Tier.TWO: (with_factor, proportional),
 }

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph.node import Node
-from .kinds import known
-from .slips import FAR, FIRST, LIKELY, NEAR, ODD
+from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD
 from .tape import Tape, op_name, terms_of
 
 SUMS = ("add", "subtract")
@@ -20,17 +18,12 @@ TURNED = "yours is -1 x the gradient: the sign is flipped"
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a factor k is called, how far-fetched that is, and the words for it."""
 
     kind: str
     cost: float
     text: str
-    placed: bool = True
-
-    def __post_init__(self) -> None:
-        known(self.kind)
 
 
 class Scales:
@@ -75,20 +68,6 @@ class Scales:
                     found.add(abs(float(x)))
         return sorted(found)
 
-    def _summed_near(self, node: Node) -> set[int]:
-        """How many terms the sums within three steps of a node have, and their axes' lengths."""
-        consumers = self.tape.consumers
-        below = above = near = [node]
-        for _ in range(3):
-            below = [x for n in below for x in n.parents()]
-            above = [n for x in above for n, _ in consumers.get(x, ())]
-            near = [*near, *below, *above]
-        found: set[int] = set()
-        for n in near:  # a matrix product sums too, but nobody takes a mean of it
-            if op_name(n) == "sum" or (op_name(n) == "matmul" and n.data.size <= 1):
-                found.update(np.shape(n.operands[0]), [terms_of(n)])
-        return found
-
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
         if close(k, -1, tol):
@@ -116,11 +95,15 @@ class Scales:
         """What a factor k on one step means. `junction`: its input has other consumers too;
         `alone`: it is the whole of the claimed gradient."""
         tape, term = self.tape, op_name(node) in SUMS
-        if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]:
-            yield from self._square(node, k, tol)
-            return
         source, result = tape.label(node.inputs[index]), tape.label(node)
         named = f"the term {source} of {result}" if term else f"the part through {result}"
+        if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1] and close(k, 0.5, tol):
+            text = f"the 2 in the derivative of {result} is left out"
+            square = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
+            yield Meaning("constant-scale", FIRST if square else NEAR, text)
+            text = f"one of the two paths from {source} to {result} is left out"
+            yield Meaning("missing-term", NEAR if square else FIRST, text)
+            return
         due = "the gradient" if alone else "what it should be"
         mine = "yours is" if alone else f"{named} is"
         if close(k, -1, tol):
@@ -163,7 +146,7 @@ class Scales:
             whole = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            if counts or (whole and n > 2 and n in self._summed_near(node)):
+            if counts or (whole and n > 2 and n in self.sizes):
                 kind = "mean-vs-sum"
             if close(k, 1 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: {words} is left out"
@@ -178,27 +161,7 @@ class Scales:
                 )
             elif close(k, 0.5 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: the factor {2 * c:g}, with the 2 of a square, is"
-                yield Meaning(kind, ODD, f"{text} left out")
-            elif close(k, c, tol):
-                text = f"{mine} {k:.6g} x {due}: {words} is there twice"
-                yield Meaning(kind, ODD + NEAR, text)
-
-    def _square(self, node: Node, k: float, tol: float) -> Iterator[Meaning]:
-        """The same for x * x, of whose two equal steps this is one."""
-        name, x = self.tape.label(node), self.tape.label_of(node.inputs[0])
-        if close(k, 0, tol):
-            text = f"the 2 in the derivative of {name} is left out"
-            square = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
-            yield Meaning("constant-scale", FIRST if square else NEAR, text)
-            text = f"one of the two paths from {x} to {name} is left out"
-            yield Meaning("missing-term", NEAR if square else FIRST, text)
-        elif close(k, -1, tol):
-            yield Meaning("missing-term", FIRST, f"the path from {x} through {name} is left out")
-        elif close(k, -3, tol):
-            yield Meaning("sign", LIKELY, f"the sign of the part through {name} is flipped")
-        elif close(k, 3, tol):
-            text = f"the part through {name} is 2 x what it should be: a constant factor is off"
-            yield Meaning("constant-scale", NEAR, text)
+                yield Meaning(kind, FARTHEST, f"{text} left out")
 
 
 def close(k: float, value: float, tol: float) -> bool:

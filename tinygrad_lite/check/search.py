@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
-from ..graph.node import Node, fresh
+from ..graph.node import Node
 from .claims import Claim
 from .faults import Fault, faults, misreadings
 from .kinds import RARITY, known
@@ -27,7 +28,7 @@ from .tape import Site, Tape, Vector, carried, op_of
 
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
-BUDGET = 100_000  # steps that a report may spend on several mistakes at once: about a second
+BUDGET = 100_000  # steps that a report may spend on the same mistake at many: about a second
 COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
 MOST = 60  # guesses of one sort that are verified in full, the simplest first
@@ -168,18 +169,15 @@ class Search:
         """<u, what a delta at x adds to the claimed gradient>."""
         return float(np.vdot(self.tangents[x], delta))
 
-    def moved(self, sites: Iterable[Site]) -> dict[Node, Vector]:
-        """What deltas at some nodes add to the cotangents of the region."""
-        return carried(sites, self.region, self.inside, self.blocked)
-
     def carry(self, sites: Iterable[Site]) -> Vector:
         """The claimed node's gradient when deltas are added at some nodes."""
-        return self.expected + self.moved(sites).get(self.target, 0.0)
+        moved = carried(sites, self.region, self.inside, self.blocked)
+        return self.expected + moved.get(self.target, 0.0)
 
-    def agrees(self, projected: float) -> bool:
-        """Whether a projection may be that of the claim."""
+    def agrees(self, projected: Any, sign: float = 1.0) -> Any:
+        """Whether a projection, or each of an array of them, may be that of the claim."""
         size = abs(projected) + abs(self.goal) + abs(self.base)
-        return abs(projected - self.goal) <= self.slack + 1e-7 * size
+        return abs(projected - sign * self.goal) <= self.slack + 1e-7 * size
 
     def explained(
         self, kind: str, cost: float, text: str, step: Node | None, sites: Iterable[Site] = ()
@@ -261,41 +259,10 @@ class Search:
         return list(self._at_steps(misread=True))
 
     def _at_steps(self, *, misread: bool) -> Iterator[Guess]:
-        for n, i, _ in self._stacked() if self.large else self.edges:
+        for n, i, _ in self.edges:
             known = self.catalogue(n, i, misread=misread)
             yield from self.guesses(n, i, known, self.g[n], self.parts[n, i])
         for n, x, y in () if self.large else self.catalogue.shadows:
             if {x, y} <= self.inside and x not in self.blocked:
                 g, known = self.g[y], self.catalogue(n, 0, misread=misread)
                 yield from self.guesses(n, 0, known, g, contribution(n, 0, g))
-
-    def _stacked(self) -> Iterator[tuple[Node, int, Node]]:
-        """The steps of a large graph at which some fault agrees with the claim: of numbers, those
-        of one sort are tried all at once, as one array."""
-        groups: dict[object, list[tuple[Node, int, Node]]] = {}
-        for n, i, x in self.edges:
-            sort = (n.op, i, str(n.params), *(isinstance(a, Node) for a in n.inputs))
-            groups.setdefault(n if n.shape else sort, []).append((n, i, x))
-        for group in groups.values():
-            n, i, _ = group[0]
-            if n.shape:
-                yield from group
-                continue
-            inputs = [
-                fresh(None, a) if isinstance(x, Node) else a
-                for j, x in enumerate(n.inputs)
-                for a in [np.array([m.operands[j] for m, _, _ in group])]
-            ]
-            node = op_of(n)(*inputs, **n.params)
-            g = np.array([self.g[m] for m, _, _ in group])
-            right = np.array([self.parts[m, i] for m, _, _ in group])
-            weights = np.array([self.tangents[x] for _, _, x in group])
-            near = np.zeros(len(group), dtype=bool)
-            for fault in faults(self.tape, node, i):
-                c = self.apply(node, i, fault, g)
-                if c is not None and c.shape == g.shape:
-                    total = self.base + weights * (c - right)
-                    size = np.abs(total) + abs(self.goal) + abs(self.base)
-                    close = np.abs(total - self.goal) <= self.slack + 1e-7 * size
-                    near |= close & np.isfinite(total)
-            yield from (edge for edge, found in zip(group, near, strict=True) if found)
