@@ -265,6 +265,20 @@ def test_a_single_wrong_entry_of_many(wrap, rng):
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, opaque])
+@pytest.mark.parametrize("shape", [(4, 3), (60, 20)])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_an_entry_that_is_not_finite_is_named(wrap, shape, bad, rng):
+    def backward(dy, x):
+        dx = dy * np.cos(x)
+        dx[-1, -1] = bad
+        return dx
+
+    finding = caught(wrap(lambda x: np.sin(x)), backward, rng.normal(size=shape))
+    assert finding.verdict == "wrong"
+    assert f"[{shape[0] - 1}, {shape[1] - 1}] is {bad}" in finding.explanation
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, opaque])
 @pytest.mark.parametrize("size", [1e-5, 1e-7])
 def test_errors_above_the_reported_resolution_are_caught(wrap, size, rng):
     inputs = rng.normal(size=(4, 3))
@@ -297,14 +311,18 @@ def test_the_report_is_printed_as_that_of_check_is(rng):
     assert "reference: this engine" in html
 
 
-def test_shapes_are_explained(rng):
-    finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, x.T @ dy, dy), linear_inputs)
-    assert (finding.name, finding.kind) == ("b", "missing-broadcast-sum")
-    assert "summed over axis 0" in finding.explanation
-    finding = caught(linear, lambda dy, x, w, b: (dy @ w.T, dy.T @ x, dy.sum(0)), linear_inputs)
-    assert (finding.name, finding.kind) == ("w", "transpose")
-    finding = caught(linear, lambda dy, x, w, b: (dy, x.T @ dy, dy.sum(0)), linear_inputs)
-    assert (finding.name, finding.kind) == ("x", "shape")
+@pytest.mark.parametrize("wrap", [lambda f: f, opaque])
+def test_shapes_are_explained(wrap, rng):
+    forward = wrap(linear)
+    finding = caught(forward, lambda dy, x, w, b: (dy @ w.T, x.T @ dy, dy), linear_inputs)
+    assert finding.kind == "missing-broadcast-sum"
+    assert "sum over axis 0" in finding.explanation
+    finding = caught(forward, lambda dy, x, w, b: (dy @ w.T, dy.T @ x, dy.sum(0)), linear_inputs)
+    assert finding.kind == "transpose"
+    finding = caught(forward, lambda dy, x, w, b: (dy @ w.T, dy.T @ -x, dy.sum(0)), linear_inputs)
+    assert finding.kind == "shape"
+    finding = caught(forward, lambda dy, x, w, b: (dy, x.T @ dy, dy.sum(0)), linear_inputs)
+    assert finding.kind == "shape"
 
 
 def test_writing_into_the_inputs_is_noted(rng):

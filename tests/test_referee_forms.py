@@ -128,6 +128,22 @@ def test_large_inputs_are_diagnosed_on_a_part_of_them(rng, capfd):
     assert "15360 of 15360 entries differ" in finding.explanation
 
 
+def test_a_large_forward_is_called_seldom(rng):
+    inputs = (rng.normal(size=(96, 160)), rng.normal(size=160))
+    calls = []
+
+    def forward(x, gamma):
+        calls.append(x.size == inputs[0].size)
+        return normalised(np.asarray(x), np.asarray(gamma))
+
+    assert check_function(forward, pulled, inputs, seconds=0.0)
+    assert sum(calls) < 130  # one direction and one entry of each input
+    calls.clear()
+    finding = caught(forward, lambda dy, x, g: pulled(dy, x, g, 0.0), inputs, seconds=0.0)
+    assert finding.name == "x"
+    assert sum(calls) < 130
+
+
 def test_progress_is_said_of_what_takes_long(rng, capsys, monkeypatch):
     monkeypatch.setattr("tinygrad_lite.referee.oracle.OFTEN", 0.0)
     check_function(lambda x: np.tanh(x), tanh_pull, rng.normal(size=3))

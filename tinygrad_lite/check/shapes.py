@@ -87,7 +87,7 @@ def _unsummed(search: Search, n: Node, i: int) -> Iterator[Explanation]:
 
 def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
     """The claim transposed, flattened, squeezed or summed, if that is right or explicable."""
-    for kind, cost, value, text in _readings(search.value, search.target.shape):
+    for kind, cost, value, text in readings(search.value, search.target.shape):
         again = Search(search.tape, search.catalogue, search.claim, search.blocked, value)
         if again.matches(again.expected):
             yield Explanation(kind, ONE + cost, f"{_said(search)}: {text}")
@@ -110,7 +110,8 @@ class Reading(NamedTuple):
     text: str
 
 
-def _readings(value: Vector, shape: tuple[int, ...]) -> Iterator[Reading]:
+def readings(value: Vector, shape: tuple[int, ...]) -> Iterator[Reading]:
+    """What a claim of another shape may have been meant as."""
     size = int(np.prod(shape))
     unsummed = "missing-broadcast-sum"
     if value.ndim == 2 and value.T.shape == shape:

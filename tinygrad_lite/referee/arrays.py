@@ -21,8 +21,7 @@ def is_differentiable(x: Any) -> bool:
 
 def to_numpy(x: Any, what: str) -> np.ndarray:
     """An array of any library, a number or a node, as a NumPy array of its own memory."""
-    if isinstance(x, Node):
-        x = x.data
+    x = raw(x)
     if hasattr(x, "detach"):  # a PyTorch tensor, which DLPack refuses while it requires a gradient
         x = x.detach().cpu()
     try:

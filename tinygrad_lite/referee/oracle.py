@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 
 import numpy as np
 
@@ -29,7 +31,10 @@ SUSPECTS = 40  # entries that are off and surely looked into: whether they are k
 OFTEN = 2.0  # seconds between two words on what is being done
 WEAK = 0.05  # a bound above this part of the largest entry tells nothing
 AVERAGED = 30  # roundings that are believed to be independent
+SHOWN = 6  # entries that tell in which shape a gradient came
 FEWEST = 2  # entries that are judged by differences however long it takes
+# Of the time, for the entries of large inputs: where a direction has told, and where none does.
+SHARE, HALF = 0.2, 0.5
 
 Index = tuple[int, ...]
 
@@ -43,9 +48,9 @@ class Clock:
     start: float = field(default_factory=time.monotonic)
     said: float = 0.0
 
-    @property
-    def over(self) -> bool:
-        return time.monotonic() - self.start > self.seconds
+    def past(self, share: float = 1.0) -> bool:
+        """Whether that share of the time is over."""
+        return time.monotonic() - self.start > share * self.seconds
 
     def tell(self, what: str) -> None:
         """Say what is being done, when nothing was said for a while."""
@@ -60,12 +65,10 @@ class Trial:
     """One input's gradient on one probe in one dtype: the claim, the reference (NaN where it was
     not computed), and where they differ."""
 
-    name: str
+    oracle: Oracle
+    place: int
     dtype: str
     claim: np.ndarray
-    x: np.ndarray
-    probe: Probe
-    oracle: Oracle
     expected: np.ndarray
     counts: bool = True  # or it only serves to explain what another shows
     wrong: bool = False
@@ -75,6 +78,10 @@ class Trial:
     judged: int = 0
     kinked: set[Index] = field(default_factory=set)
     unsettled: set[Index] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.function, self.probe = self.oracle.function, self.oracle.probe
+        self.name, self.x = self.function.names[self.place], self.probe.values[self.place]
 
     def settle(self, off: np.ndarray, distance: np.ndarray, bound: np.ndarray) -> None:
         """Take in which entries are off, by how much, and the bounds they were held to."""
@@ -111,6 +118,10 @@ class Court:
     clock: Clock
     largest: dict[int, float] = field(default_factory=dict)
 
+    def outputs(self, probe: Probe) -> list[np.ndarray]:
+        """What forward gives on a probe, in the precision of the reference."""
+        return self.function.value(probe.cast(self.function.wide))[0]
+
 
 class Oracle:
     """The gradients of sum(dy * forward) on one probe, in float64."""
@@ -118,7 +129,8 @@ class Oracle:
     def __init__(self, court: Court, probe: Probe, dys: list[np.ndarray]) -> None:
         self.court, self.probe, self.dys = court, probe, dys
         self.function, self.rng, self.clock = court.function, court.rng, court.clock
-        self.slopes: dict[tuple[int, Index], differences.Slope] = {}
+        self.slopes: dict[tuple[int, Index | None, int], differences.Slope] = {}
+        self.moved: dict[str, list[list[np.ndarray | None]]] = {}
         self.graph = record(court.function, probe, dys)
         self.exact: dict[int, np.ndarray] | None = None
         if self.graph is not None:
@@ -137,10 +149,10 @@ class Oracle:
         """The derivative along directions of some inputs, by differences; with smaller steps than
         the `first` if they do not settle."""
 
+        @cache
         def phi(t: float) -> float:
             there = {i: self.probe.values[i] + t * d for i, d in directions.items()}
-            moved = self.probe.moved(there)
-            ys = self.function.value(moved.cast(self.function.wide))[0]
+            ys = self.court.outputs(self.probe.moved(there))
             self.precision = max(
                 float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
             )
@@ -169,20 +181,28 @@ class Oracle:
 
     def entry(self, i: int, index: Index, *, first: int = 0) -> differences.Slope:
         """The derivative with respect to one entry, by differences."""
-        if first or (i, index) not in self.slopes:
+        direction = np.zeros(self.probe.values[i].shape)
+        direction[index] = 1.0
+        return self._slope(i, index, direction, first)
+
+    def _slope(
+        self, i: int, index: Index | None, direction: np.ndarray, first: int
+    ) -> differences.Slope:
+        """That along a direction in one input, kept for the other dtypes."""
+        if (i, index, first) not in self.slopes:
             self.clock.tell(f"differences of forward on {self.probe.title}")
-            direction = np.zeros(self.probe.values[i].shape)
-            direction[index] = 1.0
-            self.slopes[i, index] = self.along({i: direction}, first=first)
-        return self.slopes[i, index]
+            self.slopes[i, index, first] = self.along({i: direction}, first=first)
+        return self.slopes[i, index, first]
 
     def judge(self, i: int, claim: np.ndarray, eps: float, dtype: str) -> Trial:
         """Hold one claimed gradient of precision `eps` against the reference."""
-        x = self.probe.values[i]
-        expected = np.full(x.shape, np.nan) if self.exact is None else self.exact[i]
-        trial = Trial(self.function.names[i], dtype, claim, x, self.probe, self, expected)
-        if claim.shape != x.shape:
+        shape = self.probe.values[i].shape
+        expected = np.full(shape, np.nan) if self.exact is None else self.exact[i]
+        trial = Trial(self, i, dtype, claim, expected)
+        if claim.shape != shape:
             trial.wrong = True
+            for index in islice(np.ndindex(shape), 0 if self.exact else SHOWN):
+                expected[index] = self.entry(i, index).value
         elif self.exact is not None:
             self._against_engine(i, trial, eps)
         else:
@@ -199,7 +219,7 @@ class Oracle:
         suspects = [tuple(map(int, at)) for at in np.argwhere(off)]
         np.random.default_rng(i).shuffle(suspects)  # in every dtype alike
         for looked, index in enumerate(suspects):  # one that is no kink is enough
-            late = self.clock.over and looked >= SUSPECTS
+            late = self.clock.past() and looked >= SUSPECTS
             slope = differences.UNKNOWN if late else self.entry(i, index)
             if slope.known and not slope.distance(float(trial.claim[index])) <= bound[index]:
                 break
@@ -209,22 +229,29 @@ class Oracle:
 
     def _against_differences(self, i: int, trial: Trial, eps: float) -> None:
         claim, shape, expected = trial.claim, trial.claim.shape, trial.expected
-        spread = self._estimated_spread(i, trial, eps)
+        spread, allowance = self._estimated_spread(i, trial, eps), self.court.allowance
         draw = np.random.default_rng(i)  # in every dtype the same entries, and direction
         picks = draw.choice(claim.size, min(claim.size, self.court.entries), replace=False)
-        chosen = [tuple(map(int, at)) for at in zip(*np.unravel_index(picks, shape), strict=True)]
-        chosen = chosen if shape else [()]
+        picks = np.concatenate([np.flatnonzero(~np.isfinite(claim))[:1], picks])
+        chosen = [tuple(map(int, at)) for at in np.argwhere(np.ones(shape))[picks]]
+        sampled, agrees = len(chosen) < claim.size, None
+        share, fewest = 1.0, FEWEST
+        if sampled and self.probe.large:  # one direction says more than many entries
+            agrees = self._agrees_along(i, trial, eps, spread)
+            share, fewest = (HALF, FEWEST) if agrees is None else (SHARE, 1)
         bound, distance, off = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
         for tried, index in enumerate(chosen):
-            if self.clock.over and tried >= FEWEST:
+            if self.clock.past(share) and tried >= fewest:
                 break
             slope = self.entry(i, index)
             slack = MARGIN * eps * (abs(slope.value) + spread[index])
-            slack = max(slack, float(self.court.allowance.of(slope.value)))
-            if slope.known and not slope.distance(float(claim[index])) <= slack:
+            slack = max(slack, float(allowance.of(slope.value)))
+            off[index] = slope.known and not slope.distance(float(claim[index])) <= slack
+            if off[index] and agrees is not False:
                 slope = self.entry(i, index, first=1)  # cry wolf twice
             if not slope.known:
                 trial.unsettled.add(index)
+                off[index] = False
                 continue
             if not slope.smooth:
                 trial.kinked.add(index)
@@ -232,37 +259,47 @@ class Oracle:
             distance[index] = slope.distance(float(claim[index]))
             off[index] = not distance[index] <= slack
         trial.settle(off, distance, bound)
-        if len(chosen) < claim.size and not off.any():
-            direction = draw.normal(size=shape)
-            if (i, ()) not in self.slopes:
-                self.slopes[i, ()] = self.along({i: direction}, first=1)
-            slope = self.slopes[i, ()]
-            bounds = np.maximum(
-                MARGIN * eps * (np.abs(claim) + spread), self.court.allowance.of(claim)
-            )
-            allowed = float(np.sum(np.abs(direction) * bounds))
-            if slope.known and slope.smooth:
-                claimed = float(np.sum(claim * direction))
-                trial.wrong = trial.elsewhere = not slope.distance(claimed) <= allowed
+        if sampled and not off.any():
+            agrees = self._agrees_along(i, trial, eps, spread) if agrees is None else agrees
+            trial.wrong = trial.elsewhere = agrees is False
+
+    def _agrees_along(self, i: int, trial: Trial, eps: float, spread: np.ndarray) -> bool | None:
+        """Whether the claim agrees along a random direction; None where that does not settle."""
+        direction = np.random.default_rng((i, 1)).normal(size=trial.x.shape)
+        slope, claim = self._slope(i, None, direction, first=1), trial.claim
+        finite = np.where(np.isfinite(claim), claim, 0.0)
+        bounds = MARGIN * eps * (np.abs(finite) + spread)
+        bounds = np.maximum(bounds, self.court.allowance.of(finite))
+        if not (slope.known and slope.smooth):
+            return None
+        claimed = float(np.sum(claim * direction))
+        return slope.distance(claimed) <= float(np.sum(np.abs(direction) * bounds))
 
     def _estimated_spread(self, i: int, trial: Trial, eps: float) -> np.ndarray:
         """How far each entry moves, per unit of relative change, when all data moves by a few times
         its precision: from backward itself, which rounds then as it does. No more than `RESTLESS`
         times the gradient, so that none excuses itself."""
         claim, nudge = trial.claim, NUDGE * eps
-        largest = max(self.court.largest.get(i, 0.0), float(np.max(np.abs(claim), initial=0.0)))
+        size = float(np.max(np.abs(claim), initial=0.0, where=np.isfinite(claim)))
+        largest = max(self.court.largest.get(i, 0.0), size)
         self.court.largest[i] = largest
         spread = np.full(claim.shape, largest)
+        for moved in self._nudged(nudge, trial.dtype):
+            change = np.abs((claim if moved[i] is None else moved[i]) - claim) / nudge
+            spread = np.maximum(spread, np.where(np.isfinite(change), change, 0.0))
+        return np.asarray(np.minimum(spread, RESTLESS * largest))
+
+    def _nudged(self, nudge: float, dtype: str) -> list[list[np.ndarray | None]]:
+        """The claims on data that is moved by `nudge`, relatively: for all inputs the same."""
 
         def nudged(v: np.ndarray) -> np.ndarray:
             return np.asarray(v * (1 + nudge * self.rng.normal(size=v.shape)))
 
-        for _ in range(ROUNDINGS):
+        for _ in range(ROUNDINGS if dtype not in self.moved else 0):
             probe = self.probe.moved({k: nudged(v) for k, v in self.probe.arrays.items()})
-            moved = self.function.gradients(probe.cast(trial.dtype), list(map(nudged, self.dys)))
-            change = np.abs((claim if moved[0][i] is None else moved[0][i]) - claim) / nudge
-            spread = np.maximum(spread, np.where(np.isfinite(change), change, 0.0))
-        return np.asarray(np.minimum(spread, RESTLESS * largest))
+            found = self.function.gradients(probe.cast(dtype), list(map(nudged, self.dys)))[0]
+            self.moved.setdefault(dtype, []).append(found)
+        return self.moved[dtype]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.node import Node
+from ..graph.node import raw
 from ..graph.trees import leaves
 from .arrays import dtype_of, is_differentiable, like, to_numpy
 from .callables import Function, Written
@@ -42,9 +42,9 @@ class Probe:
         return {i: v for i, v in enumerate(self.values) if isinstance(v, np.ndarray)}
 
     @property
-    def size(self) -> int:
-        """How many numbers there are."""
-        return sum(v.size for v in self.arrays.values())
+    def large(self) -> bool:
+        """Whether a mistake is sooner found on a part of the inputs."""
+        return sum(v.size for v in self.arrays.values()) > LARGE
 
     @property
     def rows(self) -> int:
@@ -120,7 +120,7 @@ def _names(name: str, part: Any) -> Iterator[str]:
 
 
 def _probe(title: str, flat: Iterable[Any]) -> Probe:
-    given = tuple(x.data if isinstance(x, Node) else x for x in flat)
+    given = tuple(map(raw, flat))
     values = tuple(
         to_numpy(x, f"input {i}").astype(np.float64) if is_differentiable(x) else None
         for i, x in enumerate(given)

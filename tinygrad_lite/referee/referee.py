@@ -17,7 +17,7 @@ from .arrays import dtype_of, is_differentiable
 from .callables import Function, understood
 from .hints import explain
 from .oracle import WEAK, Clock, Court, Oracle, Trial
-from .probes import LARGE, Probe, given_probes, part_of, variations
+from .probes import Probe, given_probes, part_of, variations
 
 WATCHED: ContextVar[list[Report] | None] = ContextVar("reports of a test session", default=None)
 
@@ -119,7 +119,7 @@ class _Referee:
         is made for such inputs."""
         self.court.clock.tell(f"forward and backward on {probe.title}")
         try:
-            ys = self._outputs(probe)
+            ys = self.court.outputs(probe)
         except Exception:
             if probe.own:
                 raise
@@ -128,7 +128,7 @@ class _Referee:
             if probe.own:
                 raise ValueError(f"check_function: forward is not finite on {probe.title}")
             return False
-        if not all(map(np.array_equal, ys, self._outputs(probe))):
+        if not all(map(np.array_equal, ys, self.court.outputs(probe))):
             told = "check_function: forward gives another result on the same inputs (dropout?)"
             raise ValueError(f"{told}; fix the seed inside it")
         # A few bits, which every dtype holds, and never 0.
@@ -145,9 +145,6 @@ class _Referee:
         self.trials += found
         return True
 
-    def _outputs(self, probe: Probe) -> list[np.ndarray]:
-        return self.function.value(probe.cast(self.function.wide))[0]
-
     def _rounded(self, probe: Probe) -> Iterator[tuple[Probe, list[str]]]:
         """The inputs as the dtypes have them: the same for all if the coarsest holds them and
         forward is finite there, so that one reference serves."""
@@ -157,7 +154,7 @@ class _Referee:
             self.notes[f"{probe.title}: not tried in {dtype}, which cannot hold them"] = None
         coarsest = max(self.dtypes, key=EPS.__getitem__)
         shared = held.get(coarsest)
-        if shared is not None and all(np.isfinite(y).all() for y in self._outputs(shared)):
+        if shared is not None and all(np.isfinite(y).all() for y in self.court.outputs(shared)):
             yield shared, list(held)
         else:
             yield from ((numbers, [dtype]) for dtype, numbers in held.items())
@@ -176,7 +173,7 @@ class _Referee:
     def vary(self, given: Probe, counts: bool) -> None:
         """Judge other inputs of the same kind. Of large ones a small part, redrawn, says as much;
         if only those given are to be tried, it serves to explain what is wrong."""
-        base, large = given, given.size > LARGE
+        base, large = given, given.large
         if large and (counts or any(t.wrong for t in self.trials)):
             part = part_of(given)
             try:
@@ -184,7 +181,7 @@ class _Referee:
             except Exception:  # backward is not made for inputs of that shape
                 base = given
         for other in variations(base, self.constants, self.court.rng) if counts else ():
-            if base is given and large and self.court.clock.over:
+            if base is given and large and self.court.clock.past():
                 self.notes[f"{other.title}: not tried, for want of time (seconds=)"] = None
             else:
                 self.judge(other)
@@ -220,7 +217,7 @@ class _Referee:
         doubtful = sum(
             len(t.unsettled) for t in counted if t.oracle.exact is not None or not t.judged
         )
-        kind, told = explain(trials, self.function) if wrong else ("", "")
+        kind, told = explain(trials) if wrong else ("", "")
         if not wrong and doubtful:
             told = f"{doubtful} entries may be off, where differences of forward do not settle"
         elif not wrong and strong and len(strong) < len(caught):
