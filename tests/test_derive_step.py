@@ -36,7 +36,7 @@ def close(found, expected, text):
 
 
 def shown(form, y):
-    return f"{y.op.name}{[np.shape(a) for a in y.operands]}: {form.text({}, numbers=False)}"
+    return f"{y.op.name}{[np.shape(a) for a in y.operands]}: {form.written({}).body}"
 
 
 @pytest.mark.parametrize("name", sorted(DOMAINS))
@@ -85,3 +85,29 @@ def test_every_op_has_a_formula_for_what_it_hands_on(name):
         if isinstance(x, Node) and not x.constant
     ]
     assert any(read)
+
+
+def test_inputs_without_a_name_are_written_out_two_deep():
+    a, b = tg.Value(2.0), tg.Value(3.0)
+    y = (a + b) ** 2 / b
+    names = {id(a): "a", id(b): "b"}
+    assert step.write(y, names) == "(a + b)² / b"
+    assert step.local_text(y, 1, names) == "−(a + b)² / b / b"
+    deep = (a + b) * b + a
+    assert step.write(deep, names) == "(a + b) b + a"
+    assert step.write(deep * b, names) == "(… b + a) b"
+
+
+def test_labels_and_axes_are_written_as_by_hand():
+    rng = np.random.default_rng(0)
+    z, labels = tg.Tensor(rng.normal(size=(4, 3))), np.array([0, 2, 1, 1])
+    E = tg.cross_entropy(z, labels)
+    names = {id(z): "z", id(labels): "y"}
+    pulled = step.pullback_text(E, 0, names, cotangent="g")
+    assert pulled == "1/4 g (softmax(z) − onehot(y))"
+    S = tg.Tensor(np.eye(3) + 0.1)
+    names = {id(S): "S"}
+    d = tg.linalg.slogdet(S)[1]
+    assert step.pullback_text(d, 0, names, cotangent="g") == "g S⁻ᵀ"
+    assert step.write(S.sum(axis=0), names) == "sum(S, axis=0)"
+    assert step.local_text(tg.relu(S), 0, names) == "𝟏[S > 0]"

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..backprop.activation import is_activation
 from ..backprop.chain import applied, contribution, is_constant, local, slope
+from ..derive.step import local_text
 from ..graph.node import Node, raw
 from ..graph.op import Op
-from ..notation.write import local_text
 from ..ops import registry
 from .kinds import known
 from .rules import Rule, in_form

@@ -40,6 +40,7 @@ from .verify import agrees, run
 Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
 _REMEMBERED = 4096  # forms; when they are more, all are forgotten
 _LITERAL = (0, 1)  # numbers that arithmetic would leave out of an op's own formula
+_DEPTH = 2  # inputs without a name are written out so deep
 _FIRST = 10**6  # the rank of a cotangent in a product: it comes first
 _LAST = 10**5  # of the result; of inputs less, by their place
 _SAMPLES = (0.5, 2.0)  # one of them is in the domain of every function of one variable here
@@ -73,13 +74,15 @@ class Form:
         compiled = [(name, compile(text, "<within>", "eval")) for name, text in lines]
         return run(compiled, compile(last, "<step>", "eval"), values)
 
-    def text(self, known: Mapping[str, Written], *, numbers: bool) -> str:
+    def written(self, known: Mapping[str, Written], *, numbers: bool = False) -> Written:
         """The same in Unicode."""
         style = _NUMBERS if numbers else _STYLE
         inner = Mathematics(style, known)
         known = {**{name: inner.write(t) for name, t in self.within.items()}, **known}
-        body = Mathematics(style, known).write(self.shown).body
-        return f"{body} at {self.indices}" if self.indices else body
+        found = Mathematics(style, known).write(self.shown)
+        if not self.indices:
+            return found
+        return Written(f"{found.body} at {self.indices}", mathematics.SUM)
 
 
 def write(node: Node, names: Names, *, numbers: bool = False) -> str:
@@ -104,26 +107,29 @@ def pullback_text(node: Node, index: int, names: Names, *, cotangent: str = "G")
 def _written(form: Form | None, node: Node, names: Names, cotangent: str, numbers: bool) -> str:
     if form is None:
         return ""
-    known = {f"x{k}": _called(x, names) for k, x in enumerate(node.inputs)}
-    known["y"] = _called(node, names)
-    known["G"] = Written(
-        cotangent, mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
-    )
-    return form.text(known, numbers=numbers)
+    known = _known(node, names, _DEPTH)
+    binds = mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
+    known |= {"y": _called(node, names, _DEPTH + 1), "G": Written(cotangent, binds)}
+    return form.written(known, numbers=numbers).body
 
 
-def _called(x: Any, names: Names) -> Written:
+def _known(node: Node, names: Names, depth: int) -> dict[str, Written]:
+    """What the inputs of a step are written as."""
+    return {f"x{k}": _called(x, names, depth) for k, x in enumerate(node.inputs)}
+
+
+def _called(x: Any, names: Names, depth: int) -> Written:
+    """A name, a number, or what has no name written out `depth` deep."""
     found = names.get(id(x))
-    if isinstance(found, Written):
-        return found
-    if found is None:
-        plain = _is_number(x)
-        return (
-            Mathematics(_STYLE).write(tree.number(exact(float(x))))
-            if plain
-            else Written("…", mathematics.ATOM)
-        )
-    return Written(found, mathematics.ATOM)
+    if found is not None:
+        return found if isinstance(found, Written) else Written(found, mathematics.ATOM)
+    if _is_number(x):
+        return Mathematics(_STYLE).write(tree.number(exact(float(x))))
+    if isinstance(x, Node) and x.op is not None and depth:
+        form = operation(x)
+        if form is not None:
+            return form.written(_known(x, names, depth - 1))
+    return Written("…", mathematics.ATOM)
 
 
 def operation(node: Node) -> Form | None:

@@ -1,5 +1,5 @@
-"""Ops and their rules written down, with the user's names."""
+"""Ops and formulas written down, with the user's names."""
 
-from .write import local_text, pullback_text, write
+from .write import write
 
-__all__ = ["local_text", "pullback_text", "write"]
+__all__ = ["write"]

@@ -1,31 +1,21 @@
-"""Nodes and derivative rules written down, as Unicode text, LaTeX or NumPy code.
-
-A rule is written by running it: on stand-ins for the op's inputs that carry the user's names, it
-records a small graph, and that graph is written. So what is printed is what is computed.
-"""
+"""Nodes written down as they were computed, as Unicode text, LaTeX or NumPy code."""
 
 from __future__ import annotations
 
 import ast
-import contextvars
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import isinf
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import ops
-from ..backprop.chain import contribution, is_constant, local
-from ..graph.context import recording_rules
-from ..graph.meta import Meta
-from ..graph.node import Array, Node, fresh, raw
-from ..graph.op import ATOM, PRODUCT, SUM, UNARY, Op
+from ..graph.node import Node, raw
+from ..graph.op import ATOM, PRODUCT, UNARY, Op
 
 Names = Mapping[int, str]  # id of a node or array -> name, as `names.name_all` gives it
 
 _DEPTH = 4  # unnamed inputs are written out this deep; what lies below is an ellipsis
-_RULE_DEPTH = 12  # no rule nests deeper
 _ELLIPSIS = {"text": "…", "latex": r"\ldots", "numpy": "..."}
 
 
@@ -43,69 +33,6 @@ def write(node: Node, names: Names, style: str = "text", *, depth: int = _DEPTH)
     if node.op is None:
         return _atom(node, names, style).body
     return _operation(node, names, style, depth).body
-
-
-def local_text(node: Node, index: int, names: Names, style: str = "text", *, depth: int = 2) -> str:
-    """The local derivative of an elementwise op for one input, as in `1 - s * s`."""
-    op = node.op
-    if op is None or not op.elementwise:
-        raise ValueError(f"{op} has no local derivative; use pullback_text")
-    if is_constant(op, index):
-        return _number(local(op, index, None, None, (), {}))
-    twin, known = _stand_in(node, names, style, depth)
-    slope = _aside(lambda: local(op, index, ops, twin, twin.inputs, node.params))
-    return _expression(slope, known, style, _RULE_DEPTH).body
-
-
-def pullback_text(
-    node: Node,
-    index: int,
-    names: Names,
-    style: str = "text",
-    *,
-    cotangent: str = "G",
-    depth: int = 2,
-) -> str:
-    """What `node` hands to one input, as in `G @ x.T`, given its own cotangent's name.
-
-    The sum over axes along which the input was broadcast is included.
-    """
-    twin, known = _stand_in(node, names, style, depth)
-    G = _leaf(node.data)
-    known[id(G)] = _Text(cotangent, ATOM if cotangent.isidentifier() else SUM)
-    result = _aside(lambda: contribution(twin, index, G, record=True))
-    return _expression(result, known, style, _RULE_DEPTH).body
-
-
-def _aside(compute: Callable[[], Any]) -> Any:
-    """What a rule gives, recorded outside of the user's scopes and settings; one that is run to be
-    written may overflow without a warning."""
-
-    def quietly() -> Any:
-        with recording_rules(), np.errstate(all="ignore"):
-            return compute()
-
-    return contextvars.Context().run(quietly)
-
-
-def _stand_in(node: Node, names: Names, style: str, depth: int) -> tuple[Array, dict[int, _Text]]:
-    """A twin of `node` on fresh leaves, and what each is written as. All are arrays, a Value's
-    too: masks of arrays keep their origin."""
-    known = {id(x): _Text(names[id(x)], ATOM) for x in node.inputs if id(x) in names}
-    inputs = []
-    for x, a in zip(node.inputs, node.operands, strict=True):
-        inputs.append(_leaf(a) if isinstance(x, Node) else x)
-        if isinstance(x, Node):
-            known[id(inputs[-1])] = _expression(x, names, style, depth)
-    twin = _leaf(node.data)
-    twin.op, twin.inputs, twin.operands = node.op, tuple(inputs), tuple(map(raw, inputs))
-    twin._meta = Meta(params=node.params)
-    known[id(twin)] = _expression(node, names, style, depth)
-    return twin, known
-
-
-def _leaf(data: Any) -> Any:
-    return fresh(None, np.asarray(data) if isinstance(data, float) else data)
 
 
 def _expression(value: Any, names: Mapping[int, Any], style: str, depth: int) -> _Text:
