@@ -38,14 +38,14 @@ def test_names_come_from_the_callers_variables():
     assert boxes == {
         "W": "W  (2, 3)",
         "data": "data  (3,)",
-        "out": "out = W @ data  (2,)",
+        "out": "out = W data  (2,)",
     }
 
 
 def test_names_can_be_given():
     E, names = w_x()
     titles = [box.title for box in tg.draw(E, names=names).scene.boxes]
-    assert titles[:4] == ["W  (5, 4)", "x  (4,)", "v = W @ x  (5,)", "s = σ(v)  (5,)"]
+    assert titles[:4] == ["W  (5, 4)", "x  (4,)", "v = W x  (5,)", "s = σ(v)  (5,)"]
     assert titles[4:6] == ["y  (5,)", "t₁ = s − y  (5,)"]
 
 
@@ -91,8 +91,8 @@ def test_backward_graph_writes_what_adds_up():
     e.backward()
     scene = tg.draw(e, graph="backward").scene
     boxes = {box.title: [row.text for row in box.rows] for box in scene.boxes}
-    assert boxes["∂e/∂a"] == ["= (∂e/∂t₁) * b + ∂e/∂e", "4"]
-    assert boxes["∂e/∂b"] == ["= (∂e/∂t₁) * a", "2"]
+    assert boxes["∂e/∂a"] == ["= (∂e/∂t₁) b + ∂e/∂e", "4"]
+    assert boxes["∂e/∂b"] == ["= (∂e/∂t₁) a", "2"]
     ids = {box.id: box.title for box in scene.boxes}
     assert ("∂e/∂t₁", "∂e/∂a") in [(ids[x.source], ids[x.target]) for x in scene.edges]
 
@@ -105,8 +105,8 @@ def test_pictures_write_maths_as_on_paper():
     assert any(box.title.startswith("t₂ = t₁ᵀ") for box in boxes)
     back = tg.draw(L, graph="backward").scene.boxes
     sums = {box.title: box.rows[0].text for box in back}
-    assert sums["∂L/∂W  (4, 3)"] == "= Xᵀ @ (∂L/∂t₁)"
-    assert sums["∂L/∂t₂  (3, 5)"] == "= (∂L/∂L) / 15 repeated to (3, 5)"
+    assert sums["∂L/∂W  (4, 3)"] == "= Xᵀ (∂L/∂t₁)"
+    assert sums["∂L/∂t₂  (3, 5)"] == "= 1/15 (∂L/∂L) 𝟏 𝟏ᵀ"
 
 
 def test_around_shows_the_surroundings():

@@ -36,7 +36,7 @@ def test_a_box_per_node_and_raw_constant():
         "E": "output",
     }
     by_name = {box.name: box for box in scene.boxes}
-    assert by_name["v"].title == "v = W @ x  (2,)"
+    assert by_name["v"].title == "v = W x  (2,)"
     assert rows(by_name["v"]) == {"data": "[3, 12]", "grad": "—"}
     assert "grad" not in rows(by_name["x"])
     E.backward()

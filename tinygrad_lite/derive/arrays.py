@@ -10,7 +10,7 @@ from ..notation.tree import Tree, signed
 from .algebra import opened
 from .matrices import Matrices, NoMatrix, in_sum, upstream
 from .parts import Power, factors
-from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix
+from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, slot
 
 
 class Arrays(Matrices):
@@ -117,6 +117,13 @@ class Entries:
         try:
             whole = self.matrices.written_op(e, self.matrices.bodies(e), axes)
         except NoMatrix:
-            hidden = Tree(tree.NAME, value=tree.Name("…", "..."))
-            whole = Tree(tree.APPLY, (hidden,) * len(e.args), axes, self.matrices.applied(e.head))
+            whole = Tree(
+                tree.APPLY, tuple(map(self._whole, e.args)), axes, self.matrices.applied(e.head)
+            )
         return Tree(tree.ENTRY, (whole,), self._at(e.ix)) if e.ix else whole
+
+    def _whole(self, body: Expr) -> Tree:
+        """An array that an op takes as a whole, of any number of axes: a name or an ellipsis."""
+        if body.kind == ATOM and body.ix == tuple(map(slot, range(len(body.ix)))):
+            return Tree(tree.NAME, value=tree.Name(*self.matrices.names(body.head)))
+        return Tree(tree.NAME, value=tree.Name("…", "..."))

@@ -13,8 +13,9 @@ import numpy as np
 
 from ..backprop.flow import sweep
 from ..graph.node import Node
-from ..notation.mathematics import BRACKETS, LATEX, UNICODE, Mathematics, Style
+from ..notation.mathematics import Mathematics
 from ..notation.names import unicode_name
+from ..notation.style import BRACKETS, LATEX, UNICODE, Style
 from .algebra import atom, multiply, total
 from .checks import Program
 from .paper import Paper

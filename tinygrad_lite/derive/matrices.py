@@ -8,11 +8,13 @@ matrix form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from string import Formatter
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.op import Op
 from ..notation import tree
 from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, transposes, turned
 from ..ops.elementwise import exp
@@ -144,6 +146,7 @@ class Matrices:
             op.elementwise,
             op.plain and op.elementwise,
             tuple(f.params.items()),
+            _unusual(op, f.params),
             tuple(
                 tuple(None if s is None else (slot(k), self.sizes(s)) for k, s in enumerate(layout))
                 for layout in f.layout
@@ -239,6 +242,12 @@ def upstream(e: Expr) -> Key:
         place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
         place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
     return (-e.rank, place, e.uid)
+
+
+def _unusual(op: Op, params: Mapping[str, Any]) -> tuple[str, ...]:
+    told = {name for _, name, _, _ in Formatter().parse(op.text)}
+    usual = {key: repr(value) for key, value in op.defaults.items()}
+    return tuple(k for k, v in params.items() if k not in told and repr(v) != usual.get(k))
 
 
 def _widest(trees: Iterable[Tree]) -> Axes:

@@ -86,7 +86,7 @@ def head(op: Any, **params: Any) -> Head:
 def _key(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(_key(v) for v in value)
-    if hasattr(value, "tobytes"):
+    if hasattr(value, "tobytes") and not isinstance(value, type):
         return value.shape, value.tobytes()
     return repr(value)
 

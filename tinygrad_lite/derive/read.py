@@ -24,7 +24,7 @@ from .simplify import expand
 from .terms import CALL, Ix, Size, Symbol, index, table
 
 # What the meaning of a user's op may raise on paper: it is opaque then.
-UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, IndexError)
+UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, LookupError)
 _LONG = 24.0
 _LONG_IN_LARGE = 2.5
 _MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that costs more gets a name
@@ -244,11 +244,11 @@ class Reading:
             c = pull_of(node, at, g, [self.value(v) for v in node.inputs], self.values[node])
         else:
             G, found = rule
-            c = self._of_rule(found, {G: g})
+            c = self.of_rule(found, {G: g})
         target = Paper(number(0), self.values[x].axes)
         return broadcast(lambda _, e: e, target, c)
 
-    def _of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
+    def of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
         """A recorded rule on paper, down to the nodes that are known."""
         stack = [root]
         while stack:

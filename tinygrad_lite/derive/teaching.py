@@ -13,7 +13,8 @@ import numpy as np
 
 from ..graph.node import Node
 from ..notation import tree
-from ..notation.mathematics import CHAIN, ENTRYWISE, UNICODE, Mathematics, Style, Written
+from ..notation.mathematics import CHAIN, ENTRYWISE, Mathematics, Written
+from ..notation.style import UNICODE, Style
 from ..notation.tree import Tree
 from .laws import laws
 from .printer import derivative

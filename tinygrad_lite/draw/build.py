@@ -11,15 +11,15 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from ..backprop.chain import is_constant, slope
+from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
-from ..notation.write import local_text, pullback_text, write
 from . import figures
 from .collapse import LIMIT, Group, Unit, partition
 from .colours import MARKS
 from .measure import shorten
 from .scene import Box, Cluster, Edge, Row, Scene, sized
 from .scopes import prefixes
-from .wording import complete_names, within, written
+from .wording import complete_names, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
@@ -124,7 +124,7 @@ class _Maker:
         names = within(unit.scope, self.names, node)
         name = names[id(node)]
         shape = self._shape(node.shape)
-        title = f"{name} = {shorten(written(write, node, names, depth=0))}" if node.op else name
+        title = f"{name} = {shorten(write(node, names))}" if node.op else name
         data, grad = figures.summary(node.data), figures.summary(self.grad(node), norm=True)
         tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
         rows = []
@@ -155,7 +155,7 @@ class _Maker:
     def _sum(self, node: Node) -> str:
         """What the consumers of a node hand to its gradient, written out."""
         terms = [
-            written(pullback_text, user, index, self.names, cotangent=self._derivative(user))
+            pullback_text(user, index, self.names, cotangent=self._derivative(user))
             for user, index in self.uses[node]
         ]
         return " + ".join(term or "…" for term in terms)
@@ -221,7 +221,7 @@ class _Maker:
         op, names = node.op, self.names
         if not (op and op.elementwise and isinstance(x, Node)) or x.constant:
             return None, ""
-        text = written(local_text, node, index, names)
+        text = local_text(node, index, names)
         if not text and is_constant(op, index):
             return None, ""  # no rule is stated
         rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""

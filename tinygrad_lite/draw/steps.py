@@ -3,7 +3,6 @@ Found by running the chain rule again on the recorded graph, edge by edge; no `.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,13 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import checked, flow, in_debug
+from ..derive.step import local_text, pullback_text, write
 from ..graph.backend import namespace
 from ..graph.node import Node, Scalar, topological_order
-from ..notation.write import local_text, pullback_text, write
-from .figures import number, shape_text, summary
+from ..notation.mathematics import ATOM, SUM, Written
+from .figures import MINUS, number, shape_text, summary
 from .measure import shorten
-from .wording import within, written
+from .wording import within
 
 Names = Mapping[int, str]
 LONG = 160  # characters in one line of the panel
@@ -102,10 +102,10 @@ def trace(root: Node, names: Names) -> Steps:
 
 def _forward(node: Node, names: Names) -> Forward:
     names = within(node.scope, names, node)
-    formula = shorten(f"{names[id(node)]} = {written(write, node, names)}", LONG)
+    formula = shorten(f"{names[id(node)]} = {write(node, names)}", LONG)
     numbers = shapes = ""
     if isinstance(node, Scalar):
-        numbers = f"{_calculated(written(write, node, _numbers(node)))} = {number(node.data)}"
+        numbers = f"{write(node, _numbers(node), numbers=True)} = {number(node.data)}"
     else:
         known = {
             names.get(id(x), "constant"): np.shape(a)
@@ -116,21 +116,21 @@ def _forward(node: Node, names: Names) -> Forward:
     return Forward(node, formula, shorten(numbers, LONG), shapes)
 
 
-def _numbers(node: Node) -> dict[int, str]:
+def _numbers(node: Node) -> dict[int, Written]:
     """Like names, with the value in the name's place, for a scalar op and its inputs."""
     pairs = zip(node.inputs, node.operands, strict=True)  # the values at the time of recording
-    values = {id(x): _bracketed(a) for x, a in pairs if isinstance(x, Node)}
-    return values | {id(node): _bracketed(node.data)}
+    values = {id(x): _number(a) for x, a in pairs if isinstance(x, Node)}
+    return values | {id(node): _number(node.data)}
+
+
+def _number(value: float) -> Written:
+    text = number(value)
+    return Written(text, SUM if text.startswith(MINUS) else ATOM)
 
 
 def _bracketed(value: float) -> str:
     text = number(value)
-    return f"({text})" if text.startswith("−") else text
-
-
-def _calculated(text: str) -> str:
-    """Without the second pair of brackets: `tanh((−3))` is `tanh(−3)`."""
-    return re.sub(r"\((\(−[^()]*\))\)", r"\1", text)
+    return f"({text})" if text.startswith(MINUS) else text
 
 
 def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> Iterator[Backward]:
@@ -163,17 +163,15 @@ def _share(
     name, upstream = names[id(x)], start + names[id(node)]
     rule = rule_numbers = pull_numbers = local = ""
     if node.op and node.op.elementwise:
-        local = written(local_text, node, index, names)
+        local = local_text(node, index, names)
     if local:
         rule = f"∂{names[id(node)]}/∂{name} = {local}"
     if isinstance(node, Scalar):
         slope = contribution(node, index, 1.0)
         rule_numbers = _evaluated(node, index, local, number(slope))
-        pull_numbers = f"{_bracketed(g)} * {_bracketed(slope)}"
-    pull = written(pullback_text, node, index, names, cotangent=upstream)
+        pull_numbers = f"{_bracketed(g)} · {_bracketed(slope)}"
+    pull = pullback_text(node, index, names, cotangent=upstream)
     pull = pull or f"the rule of {node.op and node.op.name}, given {upstream}"
-    if x.shape and x.shape != node.shape and pull.startswith("sum("):
-        pull += f" → {shape_text(x.shape)}"
     after = c if before is None else before.gradient + c
     value, total = summary(c, norm=True).text, summary(after, norm=True).text
     return Share(
@@ -197,8 +195,8 @@ def _evaluated(node: Node, index: int, local: str, slope: str) -> str:
     """`3 * (−3)**2 = 27`, or only `27`, or nothing where the rule itself is that number."""
     if local == slope:
         return ""
-    text = _calculated(written(local_text, node, index, _numbers(node)))
-    return slope if text.strip("()") in ("", slope) else f"{text} = {slope}"
+    text = local_text(node, index, _numbers(node), numbers=True)
+    return slope if text in ("", slope) else f"{text} = {slope}"
 
 
 def _sum(first: str, second: str, total: str) -> str:

@@ -1,45 +1,15 @@
-"""Ops and rules as they are written in pictures: the user's names, and maths as by hand."""
+"""The names that nodes have in pictures."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any
 
 from ..graph.names import name_all
 from ..graph.node import Node
-from .figures import MINUS
 from .measure import shorten
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_SIGN = re.compile(r"(?<![^\s(])-|(?<=\de)-(?=\d)")  # a minus, not a hyphen within a name
-_ONE = r"([^\s()]+|\([^()]*\))"  # a name, or something in brackets
-_SHAPE = r"\([\d, ]*\)"
-_PAPER = (  # how transposing, indexing and broadcasting are written by hand
-    (r"permute_dims\((∂[^,()]+), \(1, 0\)\)", r"(\1)ᵀ"),
-    (rf"permute_dims\({_ONE}, \(1, 0\)\)", r"\1ᵀ"),
-    (rf"^{_ONE}\[\.\.\., None\] \* {_ONE}$", r"\1 \2ᵀ"),
-    (rf"^\({_ONE}\[\.\.\., None, :\] @ {_ONE}\)\[\.\.\., 0, :\]$", r"\2ᵀ \1"),
-    (rf"reshape\((∂[^(),]+), {_SHAPE}\) / ", r"(\1) / "),
-    (
-        rf"^broadcast_to\((?:reshape\()?([^(),]+|\([^()]*\) / \d+)(?:, {_SHAPE}\))?, ({_SHAPE})\)$",
-        r"\1 repeated to \2",
-    ),
-    (rf"^reshape\((sum\([^()]*\)), {_SHAPE}\)$", r"\1"),
-)
-
-
-def written(write: Callable[..., str], *args: Any, **options: Any) -> str:
-    """An op or a rule as on paper, where `(∂E/∂v)[..., None] * x` is (∂E/∂v) xᵀ, and so on for
-    vectors and repetition; or nothing: a user's rule may compute on numbers only."""
-    try:
-        text = _SIGN.sub(MINUS, write(*args, **options))
-    except (TypeError, ValueError, AttributeError, NotImplementedError):
-        return ""
-    for code, paper in _PAPER:
-        text = re.sub(code, paper, text)
-    return text
 
 
 def within(scope: tuple[str, ...], names: Mapping[int, str], node: Node) -> Mapping[int, str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
+from math import isinf
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from . import tree
 from .tree import Applied, Name, Number, Tree
@@ -36,7 +39,8 @@ def code(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> str:
 def _filling(t: Tree, wanted: Sequence[Axis], shape_code: Callable[[], str]) -> ast.expr:
     """Code for an array with all of the axes `wanted`."""
     found = _piece(t)
-    if set(t.axes) >= {i for i in wanted if i is not None}:
+    bare = t.kind == tree.NUMBER and wanted
+    if not bare and set(t.axes) >= {i for i in wanted if i is not None}:
         return _as(found, wanted)
     shape = shape_code()
     if t.kind == tree.NUMBER and t.value in (0, 1):
@@ -367,10 +371,12 @@ def setting(value: Any) -> str:
         return ", ".join(setting(v) for v in value)
     if value is Ellipsis:
         return "..."
+    if isinstance(value, (type, np.dtype)):
+        return f"np.{np.dtype(value).name}"
     if hasattr(value, "tolist"):
         return repr(value.tolist())
-    if isinstance(value, type):
-        return f"np.{value.__name__}"
+    if isinstance(value, float) and isinf(value):
+        return "np.inf" if value > 0 else "-np.inf"
     return repr(value)
 
 

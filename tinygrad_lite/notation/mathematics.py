@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from string import Formatter
 from typing import NamedTuple
 
 from ..graph.op import ATOM as OP_ATOM
 from ..graph.op import POWER as OP_POWER
 from . import tree
 from .code import setting
-from .names import latex_name, subscripts, superscript, unicode_name
+from .style import LATEX, UNICODE, Style
 from .tree import Applied, Name, Number, Tree, decimal, turned
 
 # How tightly what is written binds.
@@ -23,84 +23,6 @@ class Written(NamedTuple):
 
     body: str
     binds: int
-
-
-@dataclass(frozen=True)
-class Style:
-    """The signs of a notation."""
-
-    name: Callable[[str], str]
-    subscript: Callable[[str], str]
-    power: Callable[[str, str], str]  # of something in brackets where it needs them
-    root: Callable[[str], str]
-    fraction: Callable[[str, str], str] | None  # None: written with a slash
-    brackets: Callable[[str], str]
-    length: Callable[[str], str]
-    transpose: str
-    entrywise: str
-    ones: str
-    minus: str
-    identity: str
-    delta: Callable[[str], str]
-    sigma: str
-    trace: str
-    diagonal: str
-    diagonal_of: str
-    softmax: str
-    mask: str
-    latex: bool
-
-
-UNICODE = Style(
-    name=unicode_name,
-    subscript=subscripts,
-    power=lambda base, e: base + superscript(e),
-    root=lambda body: f"√({body})",
-    fraction=None,
-    brackets=lambda body: f"({body})",
-    length=lambda body: f"‖{body}‖",
-    transpose="ᵀ",
-    entrywise=" ⊙ ",
-    ones="𝟏",
-    minus="−",
-    identity="I",
-    delta=lambda letters: "δ" + subscripts(letters),
-    sigma="Σ",
-    trace="tr",
-    diagonal="Diag",
-    diagonal_of="diag",
-    softmax="softmax",
-    mask="𝟏[{0}]",
-    latex=False,
-)
-LATEX = Style(
-    name=latex_name,
-    subscript=lambda letters: f"_{{{letters}}}",
-    power=lambda base, e: f"{{{base}}}^{{{e}}}",
-    root=lambda body: rf"\sqrt{{{body}}}",
-    fraction=lambda up, down: rf"\frac{{{up}}}{{{down}}}",
-    brackets=lambda body: rf"\left({body}\right)",
-    length=lambda body: rf"\left\|{body}\right\|",
-    transpose=r"^{\top}",
-    entrywise=r" \odot ",
-    ones=r"\mathbf{1}",
-    minus="-",
-    identity="I",
-    delta=lambda letters: rf"\delta_{{{letters}}}",
-    sigma=r"\sum",
-    trace=r"\operatorname{tr}",
-    diagonal=r"\operatorname{Diag}",
-    diagonal_of=r"\operatorname{diag}",
-    softmax=r"\operatorname{softmax}",
-    mask=r"\mathbf{{1}}[{0}]",
-    latex=True,
-)
-
-BRACKETS = replace(  # as code has it: W[j,k]
-    UNICODE,
-    subscript=lambda letters: f"[{','.join(letters)}]",
-    delta=lambda letters: f"[{'='.join(letters)}]",
-)
 
 
 def text(t: Tree) -> str:
@@ -119,10 +41,11 @@ def number_text(c: Number) -> str:
 
 
 class Mathematics:
-    """The walk, in one style."""
+    """The walk, in one style. `known` are names that are written as something else: an expression,
+    or a number."""
 
-    def __init__(self, style: Style) -> None:
-        self.style = style
+    def __init__(self, style: Style, known: Mapping[str, Written] | None = None) -> None:
+        self.style, self.known = style, known or {}
 
     def write(self, t: Tree) -> Written:
         """What a tree is written as."""
@@ -142,7 +65,10 @@ class Mathematics:
     # --- leaves
 
     def _number(self, t: Tree) -> Written:
-        body = number_text(abs(t.value))
+        body, _, exponent = number_text(abs(t.value)).partition("e")
+        if exponent:  # 1e-09 is 10⁻⁹
+            ten = self.style.power("10", str(int(exponent)))
+            body = ten if body == "1" else f"{body}{self.style.dot}{ten}"
         if self.style.fraction and "/" in body:
             body = self.style.fraction(*body.split("/"))
         if t.value < 0:
@@ -151,11 +77,18 @@ class Mathematics:
 
     def _name(self, t: Tree) -> Written:
         name: Name = t.value
-        fixed = [str(p) for p in name.places if isinstance(p, int)]
-        body = self.style.name(name.text)
-        if fixed and self.style.latex:
+        places = [str(p) if isinstance(p, int) else ":" for p in name.places]
+        while places and places[-1] == ":":
+            places.pop()
+        found = self.known.get(name.text) or Written(self.style.name(name.text), ATOM)
+        if not places:
+            return found
+        body = self._at(found, ATOM)
+        if self.style.latex:
             body = f"{{{body}}}"
-        return Written(body + self.style.subscript(",".join(fixed)) if fixed else body, ATOM)
+        if ":" in places and not self.style.latex:
+            return Written(f"{body}[{', '.join(places)}]", ATOM)
+        return Written(body + self.style.subscript(",".join(places)), ATOM)
 
     def _size(self, t: Tree) -> Written:
         return Written(t.value.text, ATOM)
@@ -193,9 +126,15 @@ class Mathematics:
         found = self._repeated(x, axes)
         if c == 1:
             return self._at(found, ENTRYWISE)
+        if x.kind == tree.PRODUCT and all(e < 0 for e in x.value):  # 3 / x, not 3 1 / x
+            up, down = (c, 1) if decimal(c) else Fraction(c).as_integer_ratio()
+            below = Tree(tree.PRODUCT, x.args, x.axes, tuple(-e for e in x.value))
+            if down != 1:
+                below = Tree(tree.SUM, (below,), x.axes, (down,))
+            return self.at(Tree(tree.PRODUCT, (tree.number(up), below), x.axes, (1, -1)), ENTRYWISE)
         one = self.write(tree.number(c))
         binds = ENTRYWISE if x.kind in (tree.PRODUCT, tree.SIGMA) else CHAIN
-        return f"{one.body} {self._at(found, binds)}"
+        return f"{one.body}{self.style.times}{self._at(found, binds)}"
 
     def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
         """A vector, or a number, as the matrix that repeats it."""
@@ -226,7 +165,7 @@ class Mathematics:
             return self._ratio(ups, downs, [], [])
         if not ups and not downs:
             return found
-        body = " ".join([self._at(u, CHAIN) for u in ups])
+        body = self.style.times.join([self._at(u, CHAIN) for u in ups])
         return self._ratio(ups, downs, [found], []) if body or downs else found
 
     def _ratio(
@@ -240,20 +179,20 @@ class Mathematics:
             loose = len(more) == 1 and binds == ENTRYWISE
             parts = [self._at(w, CHAIN) for w in ups]
             parts += [w.body if loose else self._at(w, CHAIN) for w in more]
-            up = Written(" ".join(parts) or "1", ENTRYWISE if loose else CHAIN)
+            up = Written(self.style.times.join(parts) or "1", ENTRYWISE if loose else CHAIN)
         if not downs:
             return up
         if self.style.fraction:
             down = " ".join(self._at(w, CHAIN) for w in downs) if len(downs) > 1 else downs[0].body
             return Written(self.style.fraction(up.body, down), CHAIN)
-        down = " ".join(self._at(w, POWER) for w in downs)
+        down = self.style.times.join(self._at(w, POWER) for w in downs)
         below_one = f"({down})" if len(downs) > 1 else down
         return Written(f"{self._at(up, ENTRYWISE)} / {below_one}", ENTRYWISE)
 
     def _entrywise(self, powers: Sequence[tuple[Tree, Number]]) -> Written:
         ups = [self._powered(x, e) for x, e in powers if e > 0]
         downs = [self._powered(x, -e) for x, e in powers if e < 0]
-        sign = self.style.entrywise if any(x.axes for x, _ in powers) else " "
+        sign = self.style.entrywise if any(x.axes for x, _ in powers) else self.style.times
         if not ups and not downs:
             return Written("", ATOM)
 
@@ -268,7 +207,7 @@ class Mathematics:
         down = joined(downs)
         if self.style.fraction:
             return Written(self.style.fraction(up.body, down.body), CHAIN)
-        slash = "⊘" if any(x.axes for x, _ in powers) and ups else "/"
+        slash = "⊘" if any(x.axes for x, e in powers if e > 0) else "/"
         return Written(f"{self._at(up, ENTRYWISE)} {slash} {self._at(down, POWER)}", ENTRYWISE)
 
     def _between(
@@ -366,9 +305,19 @@ class Mathematics:
         function = op.precedence == OP_ATOM
         binds = SUM if function or op.mask else CHAIN
         bodies = [self.at(x, binds) for x in t.args]
-        body = template.format(
-            *bodies, inputs=", ".join(bodies), **{k: setting(v) for k, v in op.settings}
-        )
+        if function and template.startswith("{0}"):  # x[1:]
+            bodies[0] = self.at(t.args[0], ATOM)
+        settings = {key: setting(value) for key, value in op.settings}
+        if function and op.unusual and template != "{0}" and not self.style.latex:  # sum(x, axis=0)
+            *_, last = ["0", *(name for _, name, _, _ in Formatter().parse(template) if name)]
+            more = [f"{key}={settings[key]}" for key in op.unusual]
+            if last.isdigit() and bodies:
+                bodies[int(last)] = ", ".join([bodies[int(last)], *more])
+            elif last in settings:
+                settings[last] = ", ".join([settings[last], *more])
+            else:
+                bodies[-1:] = [", ".join([*bodies[-1:], *more])]
+        body = template.format(*bodies, inputs=", ".join(bodies), **settings)
         if op.mask:
             return Written(self.style.mask.format(body), ATOM)
         return Written(body, ATOM if function else POWER if op.precedence == OP_POWER else SUM)
@@ -384,7 +333,7 @@ class Mathematics:
         (x,) = t.args
         letters = [str(i) for i in t.axes]
         joined = ("," if any(len(i) > 1 for i in letters) else "").join(letters)
-        body = self.write(x).body if x.kind == tree.NAME else f"[{self.write(x).body}]"
+        body = self.at(x, ATOM) if x.kind == tree.NAME else f"[{self.write(x).body}]"
         if self.style.latex:
             body = f"{{{body}}}"  # a name may have a subscript of its own
         return Written(body + (self.style.subscript(joined) if joined else ""), ATOM)

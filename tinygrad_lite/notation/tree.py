@@ -65,6 +65,7 @@ class Applied:
     elementwise: bool
     mask: bool
     settings: tuple[tuple[str, Any], ...] = ()
+    unusual: tuple[str, ...] = ()  # settings that the notation lacks, and that are not as usual
     # Of each array that is taken as a whole, what runs over its axes, and how far.
     layouts: tuple[tuple[tuple[Hashable, Size] | None, ...], ...] = ()
 
@@ -108,7 +109,7 @@ def turned(t: Tree) -> Tree:
                 key=lambda p: (p[1] < 0, p[0].kind == TRANSPOSE),
             )
             inside = Tree(SUM, tuple(x for x, _ in pairs), axes, tuple(c for _, c in pairs))
-        if transposes(inside) <= transposes(t):
+        if transposes(inside) <= transposes(t) + 1:
             return inside
     symmetric = bool(t.value) if t.kind == INVERSE else t.kind == NAME and t.value.symmetric
     if symmetric or t.kind in (ONE_AT, SPREAD):
@@ -147,6 +148,8 @@ def repeated(t: Tree, axes: Sequence[Hashable]) -> Tree:
     """A number or vector as the vector or matrix that repeats it."""
     if len(t.axes) >= len(axes):
         return t
+    if t.kind == SUM and len(t.args) == 1 and t.args[0] != number(1):  # (c a) 𝟏 is c (a 𝟏)
+        return Tree(SUM, (repeated(t.args[0], axes),), tuple(axes), t.value)
     if len(axes) == 2 and t.axes:
         parts = tuple(t if i in t.axes else Tree(ONES, (), (i,)) for i in axes)
         return Tree(OUTER, parts, tuple(axes))

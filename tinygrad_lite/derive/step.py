@@ -1,0 +1,377 @@
+"""One recorded step on paper, in the names at hand: an op, its slopes, and what it hands on.
+
+A step is read on a twin whose arrays are called x0, x1, ..., y and G. What is found is remembered
+by op, settings and shapes, and written with other names each time.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backprop.chain import contribution, local
+from ..backprop.chain import slope as slope_of
+from ..backprop.tangents import recorded_step
+from ..graph.context import enable_grad, recording_rules
+from ..graph.meta import Meta
+from ..graph.node import Array, Node, fresh, raw, topological_order
+from ..graph.op import ATOM, SUM
+from ..notation import mathematics, tree
+from ..notation.code import NoCode, code
+from ..notation.mathematics import Mathematics, Written
+from ..notation.style import UNICODE
+from ..notation.tree import Tree, along, repeated
+from .algebra import atom, rebuilt
+from .arrays import Arrays, Entries, letters
+from .matrices import Matrices, NoMatrix
+from .paper import Paper, Unreadable, broadcast
+from .parts import exact, head, number
+from .read import UNREADABLE, Graph, Reading
+from .simplify import Simplifier
+from .terms import NUM, SIZE, Expr, Ix, Size, Symbol, Table, table
+from .verify import agrees, run
+
+Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
+_REMEMBERED = 4096  # forms; when they are more, all are forgotten
+_LITERAL = (0, 1)  # numbers that arithmetic would leave out of an op's own formula
+_FIRST = 10**6  # the rank of a cotangent in a product: it comes first
+_LAST = 10**5  # of the result; of inputs less, by their place
+_SAMPLES = (0.5, 2.0)  # one of them is in the domain of every function of one variable here
+_STYLE = replace(UNICODE, name=str)  # names as the user writes them
+_NUMBERS = replace(_STYLE, times=" · ")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What was found: its tree, in index notation where it has no `matrix` form, with `indices`.
+    `within` are the trees of what has a name of ours in it, such as labels by place."""
+
+    tree: Tree
+    indices: str
+    paper: Paper
+    within: Mapping[str, Tree] = field(default_factory=dict)
+    matrix: bool = True
+    table: Table = field(default_factory=table)  # that the paper's expressions are in
+
+    @property
+    def shown(self) -> Tree:
+        """The tree, repeated along the axes that it lacks."""
+        return repeated(self.tree, _own(self.paper)) if self.matrix else self.tree
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """What it is of arrays x0, x1, ..., y and G."""
+        with self.table:
+            t = self.tree if self.matrix else Arrays(_names, _sized).tree(self.paper.expr)
+        last = code(t, self.paper.axes, lambda: str(self.paper.shape))
+        lines = [(name, code(inner, inner.axes, str)) for name, inner in self.within.items()]
+        compiled = [(name, compile(text, "<within>", "eval")) for name, text in lines]
+        return run(compiled, compile(last, "<step>", "eval"), values)
+
+    def text(self, known: Mapping[str, Written], *, numbers: bool) -> str:
+        """The same in Unicode."""
+        style = _NUMBERS if numbers else _STYLE
+        inner = Mathematics(style, known)
+        known = {**{name: inner.write(t) for name, t in self.within.items()}, **known}
+        body = Mathematics(style, known).write(self.shown).body
+        return f"{body} at {self.indices}" if self.indices else body
+
+
+def write(node: Node, names: Names, *, numbers: bool = False) -> str:
+    """The op of `node` with its inputs' names, as in `W x`; functions by their name, with settings.
+    With `numbers`, the names are numbers, which are not written side by side."""
+    assert node.op is not None
+    return _written(operation(node), node, names, "", numbers)
+
+
+def local_text(node: Node, index: int, names: Names, *, numbers: bool = False) -> str:
+    """The local derivative of an elementwise op for one input, as in `s ⊙ (1 − s)`; "" if its rule
+    cannot be read."""
+    return _written(slope(node, index), node, names, "", numbers)
+
+
+def pullback_text(node: Node, index: int, names: Names, *, cotangent: str = "G") -> str:
+    """What `node` hands to one input, as in `G xᵀ`, given its own cotangent's name. The sum over
+    axes along which the input was broadcast is included. "" if its rule cannot be read."""
+    return _written(pulled(node, index), node, names, cotangent, False)
+
+
+def _written(form: Form | None, node: Node, names: Names, cotangent: str, numbers: bool) -> str:
+    if form is None:
+        return ""
+    known = {f"x{k}": _called(x, names) for k, x in enumerate(node.inputs)}
+    known["y"] = _called(node, names)
+    known["G"] = Written(
+        cotangent, mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
+    )
+    return form.text(known, numbers=numbers)
+
+
+def _called(x: Any, names: Names) -> Written:
+    found = names.get(id(x))
+    if isinstance(found, Written):
+        return found
+    if found is None:
+        plain = _is_number(x)
+        return (
+            Mathematics(_STYLE).write(tree.number(exact(float(x))))
+            if plain
+            else Written("…", mathematics.ATOM)
+        )
+    return Written(found, mathematics.ATOM)
+
+
+def operation(node: Node) -> Form | None:
+    """The op of `node`, as the code has it: x ⊙ x is no square."""
+    op: Any = node.op
+
+    def read(twin: Array) -> Form:
+        reading = _reading(twin)
+        form = _form(reading.defined[reading.symbols[twin]], reading, shorter=False)
+        if op.precedence < ATOM or form.tree.kind in (tree.TRANSPOSE, tree.INVERSE):
+            return form
+        names = [Tree(tree.NAME, value=tree.Name(f"x{k}", "")) for k in range(len(twin.inputs))]
+        applied = Matrices(_names, _sized).applied(head(op, **node.params))
+        return Form(Tree(tree.APPLY, tuple(names), (), applied), "", form.paper, matrix=False)
+
+    key = "op", *_kind(node, literal=True)
+    return _remembered(key, lambda: read(_twin(node, literal=True)))
+
+
+def slope(node: Node, index: int) -> Form | None:
+    """The local derivative of an elementwise op; None if its rule cannot be read, or if what was
+    read is not what the rule gives."""
+    op: Any = node.op
+
+    def read(twin: Array) -> Form | None:
+        found = local(op, index, ops, twin, twin.inputs, twin.params)
+        reading = _reading(twin)
+        known = isinstance(found, Node)
+        value = reading.of_rule(found, {}) if known else Paper(number(exact(found)))
+        form = _form(value, reading)
+        expected = np.broadcast_to(slope_of(twin, index), twin.shape)
+        got = np.broadcast_to(form.value(_values(twin)), twin.shape)
+        return form if agrees(got, expected) else None
+
+    return _remembered(("slope", index, *_kind(node)), lambda: read(_twin(node)))
+
+
+def pulled(node: Node, index: int) -> Form | None:
+    """What `node` hands to its input `index`, given its cotangent G; None as for `slope`."""
+
+    def read(twin: Array, rule: tuple[Node, Node] | None) -> Form | None:
+        if rule is None:
+            return None
+        reading = _reading(twin)
+        value, target = reading.values[twin], reading.values[twin.inputs[index]]
+        symbol = Symbol("G", value.shape, _places(value), _FIRST, cotangent=True)
+        symbol.sizes = tuple(i.size.root() for i in _own(value) if i.size is not None)
+        G = Paper(atom(symbol, _own(value)), value.axes)
+        found = reading.of_rule(rule[1], {rule[0]: G})
+        form = _form(broadcast(lambda _, e: e, Paper(number(0), target.axes), found), reading)
+        values = _values(twin)
+        expected = contribution(twin, index, values["G"])
+        got = form.value(values)
+        return form if agrees(np.squeeze(got), np.squeeze(expected)) else None
+
+    key = "pull", index, *_kind(node)
+    assert node.op is not None
+    if node.op.elementwise:
+        return _remembered(key, lambda: read(twin := _twin(node), recorded_step(twin, index)))
+    try:
+        twin = _aside(lambda: _twin(node))
+        rule = _aside(lambda: recorded_step(twin, index))
+    except _UNREADABLE:
+        return None
+    parts = [] if rule is None else topological_order(rule[1])  # a rule may look at its data
+    branch = tuple((n.op, head(n.op, **n.params).key) for n in parts if n.op is not None)
+    return _remembered((*key, branch), lambda: read(twin, rule))
+
+
+# --- reading
+
+
+_found: dict[Any, Form | None] = {}
+_UNREADABLE = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
+
+
+def _aside(f: Callable[[], Any]) -> Any:
+    """f outside of the user's scopes and settings; what is run to be read may overflow."""
+
+    def run_() -> Any:
+        with Table(), recording_rules(), np.errstate(all="ignore"):
+            return f()
+
+    return contextvars.Context().run(run_)
+
+
+def _remembered(key: Any, read: Callable[[], Form | None]) -> Form | None:
+    """The form of a step of this kind."""
+    if key not in _found:
+        if len(_found) >= _REMEMBERED:
+            _found.clear()
+        try:
+            _found[key] = _aside(read)
+        except _UNREADABLE:
+            _found[key] = None
+    return _found[key]
+
+
+def _kind(node: Node, *, literal: bool = False) -> tuple[Any, ...]:
+    """What tells steps apart."""
+    op: Any = node.op
+    places: dict[int, int] = {}
+    inputs: list[Any] = []
+    for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
+        if _is_number(x):
+            inputs.append(float(x))
+        else:
+            kind = getattr(a, "shape", ()), getattr(a, "dtype", None)
+            inputs.append((*kind, k if literal else places.setdefault(id(x), k)))
+    settings = head(op, **node.params).key if node.params else ()
+    return op, settings, tuple(inputs), node.shape
+
+
+def _is_number(x: Any) -> bool:
+    return not isinstance(x, Node) and not getattr(x, "ndim", 0)
+
+
+def _twin(node: Node, *, literal: bool = False) -> Any:
+    """The same op on leaves of its own, in float64. One that works entry by entry is run in its
+    domain, since rules record more where they are NaN, and axes that run together are one."""
+    op: Any = node.op
+    data = [_wide(a) for a in node.operands]
+    if not op.elementwise:
+        return _run(node, data, literal)
+    data = _merged(data)
+    for value in _SAMPLES:
+        tried = [
+            a if _is_number(x) or a.dtype.kind != "f" else np.full_like(a, value)
+            for x, a in zip(node.inputs, data, strict=True)
+        ]
+        with suppress(Exception):
+            twin = _run(node, tried, literal)
+            if np.isfinite(twin.data).all():
+                return twin
+    return _run(node, data, literal)
+
+
+def _run(node: Node, data: Sequence[Any], literal: bool) -> Any:
+    op: Any = node.op
+    made: dict[Any, Any] = {}
+    inputs: list[Any] = []
+    for k, (x, a) in enumerate(zip(node.inputs, data, strict=True)):
+        if _is_number(x) and not (literal and (op.precedence == SUM or x in _LITERAL)):
+            inputs.append(x)
+            continue
+        key = k if literal else id(x)
+        if key not in made:
+            made[key] = fresh(None, a)
+            made[key]._meta = Meta(f"x{k}")
+        inputs.append(made[key])
+    with enable_grad():
+        twin = op(*inputs, **node.params)
+    if not isinstance(twin, Array) or twin.op is not op:
+        raise Unreadable(op.name)
+    return twin
+
+
+def _wide(a: Any) -> Any:
+    a = np.asarray(raw(a))
+    return np.where(np.isfinite(a), a, _SAMPLES[0]).astype(float) if a.dtype.kind == "f" else a
+
+
+def _merged(arrays: Sequence[Any]) -> list[Any]:
+    """Arrays that broadcast, with neighbouring axes made one that all of them have or lack."""
+    ndim = max((a.ndim for a in arrays), default=0)
+    if ndim < 3:
+        return list(arrays)
+    padded = [a.reshape((1,) * (ndim - a.ndim) + a.shape) for a in arrays]
+    kinds = [tuple(a.shape[k] == 1 for a in padded) for k in range(ndim)]
+    starts = [k for k in range(ndim) if not k or kinds[k] != kinds[k - 1]]
+    pairs = list(zip(starts, [*starts[1:], ndim], strict=True))
+    return [a.reshape([int(np.prod(a.shape[i:j])) for i, j in pairs]) for a in padded]
+
+
+def _values(twin: Array) -> dict[str, Any]:
+    """The arrays of a twin by their names, and a cotangent."""
+    G = np.random.default_rng(0).normal(size=twin.shape)
+    return {f"x{k}": np.asarray(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
+
+
+def _reading(twin: Array) -> Reading:
+    """The twin on paper. No fact about its data is used."""
+    leaves = [x for x in twin.inputs if isinstance(x, Node)]
+    names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
+    return _Reading(_Graph(twin, names, {twin}, set(leaves)))
+
+
+class _Graph(Graph):
+    """A graph of one op, of which no fact is looked for."""
+
+    large = True
+
+
+class _Reading(Reading):
+    """Names in the order of the op's inputs."""
+
+    def _symbol(self, x: Any, name: str, data: Any, depth: int) -> Symbol:
+        place = int(name[1:]) if name[1:].isdigit() else -1
+        return super()._symbol(x, name, data, _LAST - place)
+
+
+# --- writing
+
+_ELLIPSIS = Tree(tree.NAME, value=tree.Name("…", "..."))
+
+
+def _form(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
+    e = _with_lengths(value.expr)
+    if shorter:
+        e = Simplifier(reading.definitions).best(e)
+    value = Paper(e, value.axes)
+    axes = _own(value)
+    matrices = Matrices(_names, _sized)
+    within = {}
+    for s in reading.symbols.values():
+        if s.invented:
+            made = reading.defined.get(s)
+            within[s.name] = _ELLIPSIS if made is None else matrices.tree(made.expr)
+    try:
+        if len(axes) > 2 and len(e.free) < len(axes) and e.kind != NUM:
+            raise NoMatrix("repeated along more than two axes")
+        return Form(along(matrices.tree(e), axes), "", value, within)
+    except NoMatrix:
+        named: dict[Ix, str] = dict(zip(axes, letters(), strict=False))
+        t, indices = Entries(matrices, named).tree(e), "".join(named.values())
+        if t.kind == tree.ENTRY and t.axes == tuple(indices):  # all entries: the array
+            t, indices = t.args[0], ""
+        return Form(t, indices, value, within, matrix=False)
+
+
+def _with_lengths(e: Expr) -> Expr:
+    """The same with lengths as numbers."""
+    if e.kind == SIZE:
+        return number(e.head.root().number)
+    return rebuilt(e, _with_lengths)
+
+
+def _names(symbol: Symbol) -> tuple[str, str]:
+    return symbol.name, symbol.name
+
+
+def _sized(size: Size) -> tree.Size:
+    return tree.Size(str(size.root().number), str(size.root().number))
+
+
+def _own(value: Paper) -> list[Ix]:
+    return [i for i in value.axes if i is not None]
+
+
+def _places(value: Paper) -> tuple[int, ...]:
+    return tuple(k for k, i in enumerate(value.axes) if i is not None)
