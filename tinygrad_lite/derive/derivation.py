@@ -176,7 +176,7 @@ def derive(
     inline: Collection[Any] = (),
     layout: Layout = "denominator",
     facts: Collection[str] = (),
-    budget: float = 5.0,
+    budget: float = 4.0,
     names: Mapping[str, Any] | None = None,
 ) -> Derivation:
     """The derivative of y by each variable as a formula: see `Derivation`.

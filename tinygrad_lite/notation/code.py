@@ -168,20 +168,18 @@ def _common(pieces: Sequence[Piece], axes: tree.Axes) -> tuple[list[ast.expr], t
 def _sum(t: Tree) -> Piece:
     codes, axes = _common([_floats(x) for x in t.args], t.axes)
     scaled = [_scaled(abs(c), part, x) for c, x, part in zip(t.value, t.args, codes, strict=True)]
-    signs = [c > 0 for c in t.value]
     if len(scaled) > _NESTED:  # Python's parser does not nest deeper
-        parts = zip(signs, scaled, t.args, strict=True)
-        signed = [part if plus else _negated(part, x) for plus, part, x in parts]
+        parts = zip(t.value, scaled, t.args, strict=True)
+        signed = [part if c > 0 else _negated(part, x) for c, part, x in parts]
         return Piece(filled("sum([{inputs}])", *signed), axes)
-    found = scaled[0] if signs[0] else _negated(scaled[0], t.args[0])
-    for plus, term in zip(signs[1:], scaled[1:], strict=True):
-        found = _binary(found, ast.Add() if plus else ast.Sub(), term)
+    found = scaled[0] if t.value[0] > 0 else _negated(scaled[0], t.args[0])
+    for c, term in zip(t.value[1:], scaled[1:], strict=True):
+        found = _binary(found, ast.Add() if c > 0 else ast.Sub(), term)
     return Piece(found, axes)
 
 
 def _negated(e: ast.expr, t: Tree) -> ast.expr:
-    """-e, the sign in front of the first factor, -a * b, unless that is a mask: booleans have
-    none."""
+    """-e, the sign in front of the first factor, -a * b, unless that is a mask."""
     product = isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult))
     if isinstance(e, ast.BinOp) and product and not _masked(t):
         return ast.BinOp(_negated(e.left, t), e.op, e.right)
