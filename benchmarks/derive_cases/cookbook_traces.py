@@ -60,7 +60,7 @@ def trace_of_kron(d: Draw) -> Variables:
     """tr(A ⊗ X) (105)."""
     n, m = d.sizes(4, 3)
     A, X = d.array(n, n), d.tensor(m, m)
-    E = tg.trace(tg.kron(A, X))
+    E = tg.trace(np.kron(A, X))
     return locals()
 
 
@@ -198,7 +198,7 @@ def trace_of_own_kron(d: Draw) -> Variables:
     """tr(X ⊗ X) (120)."""
     (n,) = d.sizes(4)
     X = d.tensor(n, n)
-    E = tg.trace(tg.kron(X, X))
+    E = tg.trace(np.kron(X, X))
     return locals()
 
 

@@ -4,6 +4,7 @@ each runs at any sizes."""
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,7 @@ class Growing:
         self.lines: list[str] = []
         self.entries: list[Entry] = []
         self.leaves: list[str] = []
+        self.plain: set[str] = set()  # what NumPy computes, outside of the graph
         self.units: set[str] = set()
 
     def leaf(self, shape: Shape) -> Entry:
@@ -63,6 +65,7 @@ class Growing:
         kind = "tensor" if tensor else "array"
         self.lines.append(f"{name} = d.{kind}({', '.join(shape)})")
         self.leaves.append(name)
+        self.plain |= set() if tensor else {name}
         entry = Entry(name, shape, True)
         self.entries.append(entry)
         return entry
@@ -87,9 +90,14 @@ class Growing:
 
     def keep(self, text: str, shape: Shape) -> None:
         """A result, as a variable of its own or as part of a longer expression."""
+        words = set(re.findall(r"\w+", text))
+        plain = words.isdisjoint({e.text for e in self.entries if e.named} - self.plain)
+        if plain and not shape:
+            return  # its number would be printed as it is
         if self.r.random() < 0.55 or len(text) > 60:
             name = f"{'zhqrs'[len(self.lines) % 5]}{len(self.lines)}"
             self.lines.append(f"{name} = {text}")
+            self.plain |= {name} if plain else set()
             self.entries.append(Entry(name, shape, True))
         else:
             self.entries.append(Entry(f"({text})", shape, False))

@@ -37,7 +37,7 @@ class Arrays(Matrices):
         return self._spread(list(zip(e.args, e.head, strict=True)))
 
     def _entry_of(self, e: Expr) -> Tree:
-        bodies = tuple(self.body(b) for b in e.args)
+        bodies = tuple(self.bodies(e))
         whole = Tree(tree.APPLY, bodies, e.ix, self.applied(e.head))
         axes = tuple(dict.fromkeys(i for i in e.ix if i.kind != "fixed"))
         if axes == e.ix:
@@ -115,8 +115,7 @@ class Entries:
     def _call(self, e: Expr) -> Tree:
         axes = tuple(range(len(e.ix)))
         try:
-            bodies = tuple(self.matrices.body(b) for b in e.args)
-            whole = self.matrices.written_op(e, list(bodies), axes)
+            whole = self.matrices.written_op(e, self.matrices.bodies(e), axes)
         except NoMatrix:
             whole = Tree(
                 tree.APPLY, tuple(map(self._whole, e.args)), axes, self.matrices.applied(e.head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,8 +30,20 @@ class Program:
         self.callables = printer.matrices.callables | printer.arrays.callables
 
     def __call__(self, values: Mapping[Symbol, Any]) -> Any:
-        names = {code: values[s] for s, code in self.codes.items() if s in values}
+        names: dict[str, Any] = {}
+        for s, code in self.codes.items():
+            if s in values:
+                _bind(names, code, values[s])
         return run(self.lines, self.last, {**self.callables, **names})
+
+
+def _bind(names: dict[str, Any], code: str, value: Any) -> None:
+    """Make the name, or the entry of a container, the value."""
+    root, _, place = code.partition("[")
+    if place:
+        names.setdefault(root, {})[ast.literal_eval(place[:-1])] = value
+    else:
+        names[code] = value
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 from ..graph import errors
 from ..graph.names import arrays, name_all
 from ..graph.node import Node, raw, topological_order
+from ..graph.trees import map_tree
 from ..notation.tree import number
 from .checks import Program
 from .diagonals import with_diagonals
@@ -129,7 +130,8 @@ class Derivation:
             missing = [n for n in wanted if n not in names]
             if missing:
                 raise TypeError(f"the formula needs {', '.join(missing)}")
-            return run(program, final, {**known, **{k: raw(v) for k, v in names.items()}})
+            values = {k: map_tree(raw, v) for k, v in names.items()}
+            return run(program, final, {**known, **values})
 
         evaluated.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
         return evaluated

@@ -44,12 +44,18 @@ class Lesson:
     rewrite: Rewrite = unchanged
 
     @cached_property
-    def lines(self) -> tuple[Line, ...]:
-        """The named steps; of a second derivative none."""
+    def _steps(self) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+        """The named steps, and what they lack; of a second derivative none."""
         if self.work is None or self.work.request.order > 1:
-            return ()
+            return (), ()
         with self.work.table:
-            return tuple(islice(Finder(self.work, self.rewrite).lines(), MOST))
+            finder = Finder(self.work, self.rewrite)
+            return tuple(islice(finder.lines(), MOST)), tuple(finder.unwritten)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The named steps."""
+        return self._steps[0]
 
     def adjoints(self) -> dict[Node, Formula]:
         """∂E/∂y of every step y, by the names of those above it."""
@@ -89,7 +95,7 @@ class Lesson:
         last = [str(self.checked)] if self.checked.sizes else []
         last += [] if several else self.jacobians(UNICODE)
         found += [_GAP.join(last)] if last else []
-        return "\n".join([*found, *self.said, *self.explanations()])
+        return "\n".join([*found, *self._steps[1], *self.said, *self.explanations()])
 
     def _closed(self, f: Formula) -> list[str]:
         """A formula with its index form; of several, with its code."""

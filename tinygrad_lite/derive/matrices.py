@@ -66,6 +66,7 @@ class Matrices:
     def __init__(self, names: Names, sizes: Sizes) -> None:
         self.names, self.sizes = names, sizes
         self.callables: dict[str, Callable[..., Any]] = {}  # of ops that NumPy lacks, by name
+        self._slots: dict[Ix, Size] = {}  # of the array that is being written for an op
 
     def tree(self, e: Expr) -> Tree:
         """The tree of e, in its free indices; `NoMatrix` if there is none."""
@@ -104,14 +105,12 @@ class Matrices:
 
     def _delta(self, e: Expr) -> Tree:
         i, j = e.ix
-        free = i if j.kind == "fixed" else j
-        if i.kind == "fixed" or j.kind == "fixed":
-            place = j.place if j.kind == "fixed" else i.place
-            assert free.size is not None
-            return Tree(tree.ONE_AT, (), (free,), (self.sizes(free.size), place))
-        size = i.size or j.size
+        size = next((s for s in (i.size, j.size, *map(self._slots.get, e.ix)) if s), None)
         if size is None:
             raise NoMatrix("an identity inside a sum")
+        if i.kind == "fixed" or j.kind == "fixed":
+            free, at = (i, j) if j.kind == "fixed" else (j, i)
+            return Tree(tree.ONE_AT, (), (free,), (self.sizes(size), at.place))
         return Tree(tree.ONE_AT, (), (i, j), (self.sizes(size), None))
 
     def _add(self, e: Expr) -> Tree:
@@ -155,7 +154,7 @@ class Matrices:
         )
 
     def _call(self, e: Expr) -> Tree:
-        bodies = [self.body(b) for b in e.args]
+        bodies = self.bodies(e)
         axes = tuple(i for i in e.ix if i.kind != "fixed")
         if len(axes) < len(e.ix):
             raise NoMatrix("an entry of a result")
@@ -170,10 +169,18 @@ class Matrices:
             return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
         return Tree(tree.APPLY, tuple(bodies), axes, self.applied(e.head))
 
-    def body(self, b: Expr) -> Tree:
-        """An array that an op takes as a whole, its axes in order."""
-        axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
-        return along(self.tree(b), axes)
+    def bodies(self, e: Expr) -> list[Tree]:
+        """The arrays that an op takes as wholes, their axes in order."""
+        outer, found = self._slots, []
+        for k, b in enumerate(e.args):
+            sizes = e.head.layout[k] if e.head.layout else ()
+            self._slots = {slot(axis): size for axis, size in enumerate(sizes) if size}
+            axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
+            try:
+                found.append(along(self.tree(b), axes))
+            finally:
+                self._slots = outer
+        return found
 
     def _sum(self, e: Expr) -> Tree:
         """Bound indices are vertices as others are; a matrix within a sum may run over two."""
@@ -186,21 +193,37 @@ class Matrices:
         return _Reduction([*parts, *found]).reduced(list(names))
 
     def _softmaxes(self, powers: list[Power]) -> tuple[list[Power], list[Factor]]:
-        """exp(u) / Σ exp(u) is softmax(u)."""
+        """exp(u) / Σ exp(u) is softmax(u), also where exp(u) is part of a sum."""
         found: list[Factor] = []
         for b, e in powers:
-            if b.kind != MAP or b.head != EXP or e != 1:
-                continue
             for z, ez in powers:
-                if z.kind != SUM or ez != -1 or len(z.ix) != 1:
+                if (e, ez) != (1, -1) or z.kind != SUM or len(z.ix) != 1:
                     continue
-                for i in b.free - z.free:
-                    if rename(b, {i: z.ix[0]}) is z.args[0]:
-                        u = self.tree(b.args[0])
-                        powers = [p for p in powers if p[0] is not b and p[0] is not z]
-                        found.append(Factor(Tree(tree.SOFTMAX, (u,), u.axes, i), 1, upstream(b)))
-                        break
+                made = self._normalised(b, z)
+                if made is not None:
+                    powers = [p for p in powers if p[0] is not b and p[0] is not z]
+                    found.append(Factor(made, 1, upstream(b)))
+                    break
         return powers, found
+
+    def _normalised(self, b: Expr, z: Expr) -> Tree | None:
+        """b / z, if that has a softmax in it."""
+        if b.kind == SUM:
+            _, inner = factors(b.args[0])
+            parts = [x for x, e in inner if e == 1 and _summand(x, z) is not None]
+            return self._product(b.ix, [*inner, (z, -1)]) if parts else None
+        i = _summand(b, z)
+        if i is None:
+            return None
+        u = self.tree(b.args[0])
+        return Tree(tree.SOFTMAX, (u,), u.axes, i)
+
+
+def _summand(b: Expr, z: Expr) -> Ix | None:
+    """The index over which the sum of b, an exponential, is z."""
+    if b.kind != MAP or b.head != EXP:
+        return None
+    return next((i for i in b.free - z.free if rename(b, {i: z.ix[0]}) is z.args[0]), None)
 
 
 def in_sum(e: Expr) -> tuple[bool, int, float]:

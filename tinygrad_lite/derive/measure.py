@@ -7,8 +7,7 @@ from fractions import Fraction
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, table
 
 _THIRD_INDEX = 3.0  # for every free index beyond two: that has no matrix form
-
-
+_CUBE = 0.7  # t (1 − t²) tells where it comes from, t − t³ does not
 _OUTER = 3.5  # for u vᵀ in a sum of matrices: x (xᵀ g) is read more easily
 
 
@@ -38,6 +37,7 @@ def _cost(e: Expr) -> float:
         return parts + crowd + outer + numbers + 0.1 * len(e.args)
     if kind == MUL:
         powers: float = sum(0.35 if c == -1 else 0.8 for c in e.head if c != 1)
+        powers += sum(_CUBE for c in e.head if c > 2)
         return parts + crowd + powers
     if kind == SUM:
         body = e.args[0]

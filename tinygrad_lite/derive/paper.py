@@ -170,7 +170,10 @@ def _aligned(
     """Arrays that broadcast along their leading axes, and take `new` indices for their last."""
     ndim = max(x.ndim for x in stacks)
     padded = [(None,) * (ndim - x.ndim) + x.axes for x in stacks]
-    axes = [met(column) for column in zip(*padded, strict=True)]
+    axes: list[Axis] = []
+    for column in zip(*padded, strict=True):
+        i = met(column)
+        axes.append(_again(i) if i in axes else i)  # of b[:, None] * b the axes are two
     found = []
     for x, own, tail, others in zip(stacks, padded, tails, new, strict=True):
         names = {
@@ -185,6 +188,9 @@ def _aligned(
 def broadcast(f: Callable[..., Expr], *inputs: Any) -> Paper:
     """A function of entries of arrays that broadcast."""
     papers = [on_paper(x) for x in inputs]
+    first = papers[0].axes
+    if all(x.axes == first for x in papers):
+        return Paper(f(*(x.expr for x in papers)), first)
     none: list[Sequence[Axis]] = [()] * len(papers)
     axes, exprs = _aligned(papers, none, none)
     return Paper(f(*(e for e, _ in exprs)), axes)

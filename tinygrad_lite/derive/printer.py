@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, count
 
 from ..notation.code import NoCode, code
@@ -38,7 +40,7 @@ class Printer:
         if found is None and symbol.cotangent and symbol.name in self._cotangents:
             found = self.codes[symbol] = self._cotangents[symbol.name]
         if found is None:
-            base = identifier(symbol.name)
+            base = self._entry(symbol) or identifier(symbol.name)
             names = chain([base], (f"{base}_{k}" for k in count(1)))
             found = self.codes[symbol] = next(n for n in names if n not in self._taken)
             self._taken.add(found)
@@ -46,10 +48,22 @@ class Printer:
                 self._cotangents[symbol.name] = found
         return symbol.name, found
 
+    def _entry(self, symbol: Symbol) -> str:
+        """The name of an entry of a container, such as Ws[0], which is code as it is."""
+        root = symbol.name.partition("[")[0]
+        if symbol.cotangent or root == symbol.name or root in (s.name for s in self.symbols):
+            return ""
+        with suppress(SyntaxError):
+            parsed = ast.parse(symbol.name, mode="eval").body
+            if isinstance(parsed, ast.Subscript) and isinstance(parsed.value, ast.Name):
+                return symbol.name if isinstance(parsed.slice, ast.Constant) else ""
+        return ""
+
     def size(self, size: Size) -> SizeName:
         """The length of an axis: n, or N for observations."""
         root = size.root()
-        found = self._sizes.get(root)
+        # Classes may have become one since they got their letters.
+        found = next((name for s, name in self._sizes.items() if s.root() is root), None)
         if found is None:
             found = self._sizes[root] = self._sized(root)
         return found

@@ -26,7 +26,7 @@ from .terms import CALL, Ix, Size, Symbol, index, table
 # What the meaning of a user's op may raise on paper: it is opaque then.
 UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, LookupError)
 _LONG = 24.0
-_LONG_IN_LARGE = 12.0
+_LONG_IN_LARGE = 2.5
 _MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that costs more gets a name
 _NO_NAMES: Mapping[int, str] = {}
 
@@ -96,7 +96,10 @@ class Reading:
         self.constants: dict[int, Paper] = {}
         self.notes: dict[str, None] = {}
         self._sizes: dict[tuple[int, int], Size] = {}
-        self._read()  # the first time to learn which axes are equally long
+        self._read()
+        if not self._sizes:
+            return
+        # Once more, now that it is known which axes are equally long.
         self.definitions = Definitions()
         self.graph.restart()
         for found in (self.values, self.symbols, self.defined, self.constants, table().facts):

@@ -16,7 +16,7 @@ from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, inte
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
 _TERMS = 32  # more are not expanded to
 _ROUNDS = 4
-_DEPTH = 3  # factors are taken out of what is left after factors were taken out, so often
+_DEPTH = 4  # factors are taken out of what is left after factors were taken out, so often
 _LARGE = 30.0  # an expression that costs more is folded only
 
 

@@ -133,6 +133,7 @@ class Finder:
 
     def __init__(self, work: Work, rewrite: Rewrite) -> None:
         self.work, self.rewrite = work, rewrite
+        self.unwritten: dict[str, None] = {}  # what the lines lack
         self.reading, self.cotangents = work.reading, work.cotangents
         self.graph, self.printer = work.graph, work.printer
         self.within = _leading_to(self.graph.order, set(work.xs))
@@ -214,6 +215,8 @@ class Finder:
                 swept = flow(region, {node: at_node}, self.reading.handed, within={*region, x})
                 short[1] = Paper(self.best(swept[x].expr), swept[x].axes)
                 if not self._pulls(node, x, region, short[1]):
+                    said = f"what {self.name(node)} hands to {self.name(x)} is left out of the"
+                    self.unwritten[f"{said} steps: no formula for it passed the check"] = None
                     continue
             differential, pulled = (self.rewrite(paper) for paper in short)
             jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))

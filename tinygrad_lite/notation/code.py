@@ -167,25 +167,32 @@ def _common(pieces: Sequence[Piece], axes: tree.Axes) -> tuple[list[ast.expr], t
 
 def _sum(t: Tree) -> Piece:
     codes, axes = _common([_floats(x) for x in t.args], t.axes)
-    found: ast.expr | None = None
     scaled = [_scaled(abs(c), part, x) for c, x, part in zip(t.value, t.args, codes, strict=True)]
+    signs = [c > 0 for c in t.value]
     if len(scaled) > _NESTED:  # Python's parser does not nest deeper
-        signed = [x if c > 0 else _negated(x) for c, x in zip(t.value, scaled, strict=True)]
+        parts = zip(signs, scaled, t.args, strict=True)
+        signed = [part if plus else _negated(part, x) for plus, part, x in parts]
         return Piece(filled("sum([{inputs}])", *signed), axes)
-    for c, term in zip(t.value, scaled, strict=True):
-        if found is None:
-            found = term if c > 0 else _negated(term)
-        else:
-            found = _binary(found, ast.Add() if c > 0 else ast.Sub(), term)
-    assert found is not None
+    found = scaled[0] if signs[0] else _negated(scaled[0], t.args[0])
+    for plus, term in zip(signs[1:], scaled[1:], strict=True):
+        found = _binary(found, ast.Add() if plus else ast.Sub(), term)
     return Piece(found, axes)
 
 
-def _negated(e: ast.expr) -> ast.expr:
-    """-e, the sign in front of the first factor: -a * b."""
-    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult)):
-        return ast.BinOp(_negated(e.left), e.op, e.right)
+def _negated(e: ast.expr, t: Tree) -> ast.expr:
+    """-e, the sign in front of the first factor, -a * b, unless that is a mask: booleans have
+    none."""
+    product = isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult))
+    if isinstance(e, ast.BinOp) and product and not _masked(t):
+        return ast.BinOp(_negated(e.left, t), e.op, e.right)
     return ast.UnaryOp(ast.USub(), e)
+
+
+def _masked(t: Tree) -> bool:
+    """Whether the code of a product starts with a mask."""
+    if t.kind == tree.PRODUCT:
+        return _masked(next((x for e, x in zip(t.value, t.args, strict=True) if e > 0), t.args[0]))
+    return bool(t.kind == tree.APPLY and t.value.mask)
 
 
 def _floats(t: Tree) -> Piece:

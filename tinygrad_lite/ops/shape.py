@@ -132,7 +132,7 @@ def getitem(xp: Any, x: Any, *, index: Any) -> Any:
 
 @primitive(
     "put_at({0}, {index})",
-    r"\operatorname{{scatter}}({0})",
+    r"\operatorname{{put\_at}}({0}, {index})",
     numpy="tg.put_at({0}, np.s_[{index}], {shape})",
     meaning=lambda xp, x, *, index, shape: xp.put_at(x, index, shape),
 )

@@ -1,0 +1,88 @@
+"""Axes in formulas: repeated ones, identities within functions of matrices, graphs without axes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+
+rng = np.random.default_rng(3)
+
+
+def tensor(*shape):
+    return tg.Tensor(rng.normal(size=shape))
+
+
+@pytest.mark.parametrize("square", [lambda b: tg.outer(b, b), lambda b: b[:, None] * b])
+def test_an_array_that_meets_itself_has_two_axes(square):
+    b = tensor(3)
+    d = tg.derive((square(b) ** 2).sum(), b)
+    assert d.formulas[0].text == "4 ‖b‖² b"
+
+
+def test_an_identity_of_the_user_within_a_function_of_matrices():
+    B, X, I_k = tensor(3, 3), tensor(3, 3), np.eye(3)
+    d = tg.derive((X * tg.inv(B @ B.T + I_k)).sum(), B)
+    assert d.formulas[0].text == "−(B Bᵀ + I)⁻¹ (X + Xᵀ) (B Bᵀ + I)⁻¹ B"
+    assert d.facts == ("I_k = I",)
+    S = tg.logabsdet(B @ B.T + I_k)
+    assert tg.derive(S, B).formulas[0].text == "2 (B Bᵀ + I)⁻¹ B"
+
+
+def test_a_product_that_starts_with_a_mask_can_be_subtracted():
+    V, B, v = tensor(3, 3), tensor(3, 4), tensor(4)
+    h1 = V @ V
+    r3 = tg.max(h1, axis=1)
+    E = (v * (-r3 @ B)).sum()
+    d = tg.derive(E, V)
+    np.testing.assert_allclose(d.evaluate(), tg.grad(E, V))
+
+
+def test_in_a_large_graph_every_definition_is_short():
+    W, h = tensor(3, 3), tensor(3)
+    for _ in range(250):
+        h = tg.tanh(W @ h)
+    E = h.sum()
+    d = tg.derive(E, W)
+    assert max(len(w.numpy) for w in d.where) < 100
+    np.testing.assert_allclose(d.evaluate(), tg.grad(E, W), rtol=1e-7)
+
+
+def test_a_softmax_within_a_sum_is_seen():
+    u, g = tensor(5), rng.normal(size=5)
+    assert tg.derive(tg.softmax(u) @ g, u).formulas[0].text == "(g − gᵀ softmax(u)) ⊙ softmax(u)"
+    X, Y = tensor(5, 3), rng.normal(size=(5, 3))
+    d = tg.derive((tg.softmax(X, axis=1) * Y).sum(), X)
+    assert "exp" not in d.numpy
+    np.testing.assert_allclose(d.evaluate(), tg.grad(d.y, X))
+
+
+def test_a_slope_stays_a_factor():
+    m, k = tg.Value(0.3), tg.Value(0.4)
+    assert tg.derive(tg.tanh(m * k) ** 2, m).formulas[0].text == "2 k tanh(m k) (1 − tanh(m k)²)"
+
+
+def test_entries_of_containers_are_code():
+    Ws, b = [tensor(3, 3) for _ in range(2)], {"k": tensor(3)}
+    E = tg.tanh(Ws[1] @ (Ws[0] @ b["k"])).sum()
+    d = tg.derive(E, Ws[0])
+    expected = tg.grad(E, Ws[0])
+    here = {"np": np, "Ws": Ws, "b": b}
+    *lines, last = d.numpy.splitlines()
+    assert "Ws[1]" in last
+    assert "b['k']" in last
+    exec("\n".join(lines), here)
+    np.testing.assert_allclose(np.asarray(eval(last, here).data), expected)
+    np.testing.assert_allclose(d.evaluate(), expected)
+    np.testing.assert_allclose(d.function()(Ws=Ws, b=b), expected)
+
+
+def test_what_the_steps_leave_out_is_told(monkeypatch):
+    from tinygrad_lite.derive.steps import Finder
+
+    W, x = tensor(3, 3), tensor(3)
+    v = W @ x
+    E = (v**2).sum()
+    monkeypatch.setattr(Finder, "_pulls", lambda *_: False)
+    assert "what v hands to W is left out of the steps" in tg.derive(E, W).text
