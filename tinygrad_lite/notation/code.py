@@ -5,12 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
-from math import isinf
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from . import tree
+from .settings import setting
 from .tree import Applied, Name, Number, Tree
 
 Axis = Hashable | None
@@ -356,26 +354,6 @@ def _with(op: Applied) -> str:
         return op.numpy.format(*holes, inputs="{inputs}", **settings)
     except (IndexError, KeyError, ValueError):
         raise NoCode(op.numpy) from None
-
-
-def setting(value: Any) -> str:
-    """A setting as code: an index such as `1:3, None` is written as it would be between []."""
-    if isinstance(value, slice):
-        parts = ("" if p is None else repr(p) for p in (value.start, value.stop, value.step))
-        return ":".join(parts).removesuffix(":")
-    if isinstance(value, tuple) and any(
-        isinstance(v, slice) or v is Ellipsis or hasattr(v, "dtype") for v in value
-    ):
-        return ", ".join(setting(v) for v in value)
-    if value is Ellipsis:
-        return "..."
-    if isinstance(value, (type, np.dtype)):
-        return f"np.{np.dtype(value).name}"
-    if hasattr(value, "tolist"):
-        return repr(value.tolist())
-    if isinstance(value, float) and isinf(value):
-        return "np.inf" if value > 0 else "-np.inf"
-    return repr(value)
 
 
 _WRITERS: dict[str, Any] = {

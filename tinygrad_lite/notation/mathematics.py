@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..graph.op import ATOM as OP_ATOM
 from ..graph.op import POWER as OP_POWER
 from . import tree
-from .code import setting
+from .settings import setting
 from .style import LATEX, UNICODE, Style
 from .tree import Applied, Name, Number, Tree, decimal, turned
 

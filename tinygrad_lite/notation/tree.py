@@ -109,7 +109,8 @@ def turned(t: Tree) -> Tree:
                 key=lambda p: (p[1] < 0, p[0].kind == TRANSPOSE),
             )
             inside = Tree(SUM, tuple(x for x, _ in pairs), axes, tuple(c for _, c in pairs))
-        if transposes(inside) <= transposes(t) + 1:
+        alone = sum(len(x.axes) == 2 for x in t.args) == 1  # (c A)ᵀ is c Aᵀ
+        if transposes(inside) <= transposes(t) + alone:
             return inside
     symmetric = bool(t.value) if t.kind == INVERSE else t.kind == NAME and t.value.symmetric
     if symmetric or t.kind in (ONE_AT, SPREAD):
