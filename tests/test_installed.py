@@ -18,7 +18,7 @@ from tinygrad_lite import Tensor, Value
 pytestmark = pytest.mark.install
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["linalg", "nn", "optim", "plot", "testing"]
-ARRAYS = {"data", "grad", "dtype"}  # their type is the library's
+ARRAYS = {"data", "grad", "dtype", "device"}  # their type is the library's
 
 
 def run(*command, **options):
@@ -143,7 +143,7 @@ tg.grad(lambda x: (x * x).sum())(array)
 tg.grad(v * v, v) + 1.0
 """
 
-MISTAKES = ["tg.zeros", "t.view", "Tensor(1.0, dtype=float)", "v.backward(retain_graph=True)"]
+MISTAKES = ["tg.randn", "t.view", "Tensor(1.0, dtype=float)", "v.backward(retain_graph=True)"]
 
 
 def test_a_users_type_checker_sees_every_name(python, tmp_path):

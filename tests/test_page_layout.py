@@ -92,7 +92,7 @@ def test_a_step_inside_a_folded_scope_says_where_it_is(visit):
     assert page.locator(".active").get_attribute("class").startswith("box group")
     page.locator("#panel button.link").click()
     assert page.locator(".active").get_attribute("class").startswith("box op")
-    assert "t₁ = w.0 * 1" in page.locator("#panel h1").inner_text()
+    assert "t₁ = w.0 · 1" in page.locator("#panel h1").inner_text()
 
 
 # --- what is measured on the screen

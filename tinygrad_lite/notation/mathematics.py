@@ -165,7 +165,7 @@ class Mathematics:
             return self._ratio(ups, downs, [], [])
         if not ups and not downs:
             return found
-        body = self.style.times.join([self._at(u, CHAIN) for u in ups])
+        body = self.style.product([self._at(u, CHAIN) for u in ups])
         return self._ratio(ups, downs, [found], []) if body or downs else found
 
     def _ratio(
@@ -179,13 +179,13 @@ class Mathematics:
             loose = len(more) == 1 and binds == ENTRYWISE
             parts = [self._at(w, CHAIN) for w in ups]
             parts += [w.body if loose else self._at(w, CHAIN) for w in more]
-            up = Written(self.style.times.join(parts) or "1", ENTRYWISE if loose else CHAIN)
+            up = Written(self.style.product(parts) or "1", ENTRYWISE if loose else CHAIN)
         if not downs:
             return up
         if self.style.fraction:
             down = " ".join(self._at(w, CHAIN) for w in downs) if len(downs) > 1 else downs[0].body
             return Written(self.style.fraction(up.body, down), CHAIN)
-        down = self.style.times.join(self._at(w, POWER) for w in downs)
+        down = self.style.product([self._at(w, POWER) for w in downs])
         below_one = f"({down})" if len(downs) > 1 else down
         return Written(f"{self._at(up, ENTRYWISE)} / {below_one}", ENTRYWISE)
 
@@ -199,7 +199,9 @@ class Mathematics:
         def joined(parts: list[Written]) -> Written:
             if len(parts) == 1:
                 return parts[0]
-            return Written(sign.join(self._at(w, CHAIN) for w in parts), ENTRYWISE)
+            bodies = [self._at(w, CHAIN) for w in parts]
+            body = sign.join(bodies) if sign != self.style.times else self.style.product(bodies)
+            return Written(body, ENTRYWISE)
 
         up = joined(ups) if ups else Written("1", ATOM)
         if not downs:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .names import latex_name, subscripts, superscript, unicode_name
+
+_DIGITS = tuple("0123456789")  # 𝟏 is none
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,13 @@ class Style:
     latex: bool
     dot: str
     times: str = " "  # between numbers and what they multiply
+
+    def product(self, parts: Sequence[str]) -> str:
+        """Factors side by side, with a dot before a number that would be read with its left."""
+        found = "".join(parts[:1])
+        for part in parts[1:]:
+            found += (self.dot if part[:1] in _DIGITS else self.times) + part
+        return found
 
 
 UNICODE = Style(
