@@ -86,3 +86,10 @@ def test_what_the_steps_leave_out_is_told(monkeypatch):
     E = (v**2).sum()
     monkeypatch.setattr(Finder, "_pulls", lambda *_: False)
     assert "what v hands to W is left out of the steps" in tg.derive(E, W).text
+
+
+def test_the_sum_of_all_entries_is_one_call():
+    X = tensor(3, 4)
+    d = tg.derive(X.sum() ** 2, X)
+    assert d.numpy == "np.full(X.shape, 2 * np.sum(X))"
+    np.testing.assert_allclose(d.evaluate(), np.full((3, 4), 2 * X.data.sum()))

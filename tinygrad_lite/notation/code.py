@@ -281,6 +281,9 @@ def _dot(t: Tree) -> Piece:
 def _total(t: Tree) -> Piece:
     found = _piece(t.args[0])
     if len(found.axes) == 1 or len(t.args[0].axes) == 1:
+        if t.args[0].kind == tree.TOTAL:  # of rows' sums: of all entries
+            whole = _piece(t.args[0].args[0])
+            found = whole if len(whole.axes) == 2 else found
         return Piece(filled("np.sum({0})", found.code), ())
     axis = found.axes.index(t.value)
     summed = filled(f"np.sum({{0}}, axis={axis})", found.code)
