@@ -353,7 +353,7 @@ def test_the_other_claims_tell_equal_numbers_apart() -> None:
     alone = tg.check(E, {b: -b.grad})[b]
     together = tg.check(E, {b: -b.grad, W: W.grad})[b]
     assert alone.kind == together.kind == "sign"
-    assert alone.where == "X @ W + b - y"
+    assert alone.where == "X W + b − y"
     assert alone.where != together.where
 
 

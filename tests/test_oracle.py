@@ -16,7 +16,7 @@ from draws import signs
 from test_rules import directions_for, floating, leaves_of, seeded, value
 
 import tinygrad_lite as tg
-from tinygrad_lite.notation.write import write
+from tinygrad_lite.notation.code import op_code
 from tinygrad_lite.ops import registry
 
 OPS = sorted(registry)
@@ -67,7 +67,7 @@ def formula(name, case, inputs):
     """The op's NumPy text on x0, x1, ..."""
     leaves = leaves_of(inputs)
     y = registry[name](*leaves, **case.settings)
-    return write(y, {id(x): f"x{i}" for i, x in enumerate(leaves)}, "numpy")
+    return op_code(y.op, [f"x{i}" for i in range(len(leaves))], y.params)
 
 
 # What autograd and JAX's NumPy lack, or do differently from NumPy, in other words:

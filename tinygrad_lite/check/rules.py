@@ -15,9 +15,9 @@ import numpy as np
 from .. import ops
 from ..backprop.chain import fit
 from ..backprop.tangents import recorded_step
+from ..derive.step import write
 from ..graph.context import recording_rules
 from ..graph.node import Node, fresh, raw
-from ..notation.write import write
 
 Vector = Any  # a float64 NumPy array
 How = Callable[..., Vector]  # what is computed of an operation's operands in its place

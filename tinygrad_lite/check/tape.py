@@ -11,10 +11,10 @@ import numpy as np
 
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
+from ..derive.step import write
 from ..graph.names import name_all
 from ..graph.node import Array, Node, topological_order
 from ..graph.op import Op
-from ..notation.write import write
 from .rules import Rule, rule_of
 
 Vector = Any  # a float64 NumPy array
@@ -84,8 +84,7 @@ class Tape:
         return name
 
     def _written(self, node: Node) -> str:
-        text = write(node, self.names, depth=2)
-        return re.sub(r"\[[\[\]\d\s,-]{16,}\]", "[…]", text)  # an index is not to be read
+        return write(node, self.names) or f"a result of {op_name(node)}"
 
     def label_of(self, value: Any) -> str:
         """What an op's input is called, node or constant."""

@@ -85,11 +85,13 @@ class Form:
         return Written(f"{found.body} at {self.indices}", mathematics.SUM)
 
 
-def write(node: Node, names: Names, *, numbers: bool = False) -> str:
+def write(node: Node, names: Names, *, depth: int = _DEPTH, numbers: bool = False) -> str:
     """The op of `node` with its inputs' names, as in `W x`; functions by their name, with settings.
-    With `numbers`, the names are numbers, which are not written side by side."""
-    assert node.op is not None
-    return _written(operation(node), node, names, "", numbers)
+    Inputs without a name are written out `depth` deep. With `numbers`, the names are numbers, which
+    are not written side by side. "" for an op that cannot be read."""
+    if node.op is None:
+        return _called(node, names, 0).body
+    return _written(operation(node), node, names, "", numbers, depth)
 
 
 def local_text(node: Node, index: int, names: Names, *, numbers: bool = False) -> str:
@@ -104,12 +106,14 @@ def pullback_text(node: Node, index: int, names: Names, *, cotangent: str = "G")
     return _written(pulled(node, index), node, names, cotangent, False)
 
 
-def _written(form: Form | None, node: Node, names: Names, cotangent: str, numbers: bool) -> str:
+def _written(
+    form: Form | None, node: Node, names: Names, cotangent: str, numbers: bool, depth: int = _DEPTH
+) -> str:
     if form is None:
         return ""
-    known = _known(node, names, _DEPTH)
+    known = _known(node, names, depth)
     binds = mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
-    known |= {"y": _called(node, names, _DEPTH + 1), "G": Written(cotangent, binds)}
+    known |= {"y": _called(node, names, depth + 1), "G": Written(cotangent, binds)}
     return form.written(known, numbers=numbers).body
 
 

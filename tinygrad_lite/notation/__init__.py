@@ -1,5 +1,1 @@
-"""Ops and formulas written down, with the user's names."""
-
-from .write import write
-
-__all__ = ["write"]
+"""Formulas as trees, and the walks that print them: as Unicode, LaTeX and NumPy code."""

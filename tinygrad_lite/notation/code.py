@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -351,12 +351,21 @@ def _apply(t: Tree) -> Piece:
 
 def _with(op: Applied) -> str:
     """The op's template with its settings filled in."""
-    settings = {key: setting(value) for key, value in op.settings}
+    return _with_settings(op.numpy, dict(op.settings))
+
+
+def _with_settings(template: str, settings: Mapping[str, Any]) -> str:
+    texts = {key: setting(value) for key, value in settings.items()}
     try:
         holes = [f"{{{k}}}" for k in range(32)]
-        return op.numpy.format(*holes, inputs="{inputs}", **settings)
+        return template.format(*holes, inputs="{inputs}", **texts)
     except (IndexError, KeyError, ValueError):
-        raise NoCode(op.numpy) from None
+        raise NoCode(template) from None
+
+
+def op_code(op: Any, inputs: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """An op's own NumPy notation, of inputs that are code."""
+    return ast.unparse(filled(_with_settings(op.numpy, settings), *map(_parsed, inputs)))
 
 
 _WRITERS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..graph.op import ATOM as OP_ATOM
 from ..graph.op import POWER as OP_POWER
 from . import tree
-from .settings import setting
+from .settings import told
 from .style import LATEX, UNICODE, Style
 from .tree import Applied, Name, Number, Tree, decimal, turned
 
@@ -113,7 +113,10 @@ class Mathematics:
         ones += self.style.transpose if len(t.axes) == 2 and whole else ""
         for c, x in zip(t.value, t.args, strict=True):
             sign = f"{self.style.minus}" if c < 0 else "+"
-            term = self._scaled(abs(c), x, t.axes)
+            if c == 1 and not body:  # a + b − c
+                term = self._at(self._repeated(x, t.axes), SUM)
+            else:
+                term = self._scaled(abs(c), x, t.axes)
             if ones and not x.axes:
                 term = ones if term == "1" else f"{term} {ones}"
             body += f" {sign} {term}" if body else term if c > 0 else sign + term
@@ -309,7 +312,7 @@ class Mathematics:
         bodies = [self.at(x, binds) for x in t.args]
         if function and template.startswith("{0}"):  # x[1:]
             bodies[0] = self.at(t.args[0], ATOM)
-        settings = {key: setting(value) for key, value in op.settings}
+        settings = {key: told(value) for key, value in op.settings}
         if function and op.unusual and template != "{0}" and not self.style.latex:  # sum(x, axis=0)
             *_, last = ["0", *(name for _, name, _, _ in Formatter().parse(template) if name)]
             more = [f"{key}={settings[key]}" for key in op.unusual]

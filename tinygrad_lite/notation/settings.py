@@ -7,6 +7,19 @@ from typing import Any
 
 import numpy as np
 
+LONG = 8  # entries: an index of more of them is not to be read
+
+
+def told(value: Any) -> str:
+    """A setting for people: arrays that are too long to be read are left out."""
+    if isinstance(value, tuple) and any(_long(v) for v in value):
+        return ", ".join(told(v) for v in value)
+    return "[…]" if _long(value) else setting(value)
+
+
+def _long(value: Any) -> bool:
+    return hasattr(value, "tolist") and getattr(value, "size", 0) > LONG
+
 
 def setting(value: Any) -> str:
     """A setting as code: an index such as `1:3, None` is written as it would be between []."""
