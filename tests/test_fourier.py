@@ -112,3 +112,11 @@ def test_lengths_and_norms_are_checked():
         F.fft(Tensor(X), norm="unitary")
     with pytest.raises(ValueError, match="parts differ in shape"):
         tg.fft.Complex(X, A)
+
+
+@pytest.mark.parametrize("name", ["fft", "ifft", "rfft", "ihfft", "fftn"])
+def test_nothing_has_no_transform(name):
+    with pytest.raises(
+        ValueError, match=r"no Fourier transform of \(0,\) along \(0,\): no entries"
+    ):
+        getattr(tg.fft, name)(tg.Tensor(np.ones(0)))

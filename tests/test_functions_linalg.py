@@ -253,3 +253,9 @@ REFUSED = [
 def test_what_has_no_derivative_is_refused_with_the_way_out(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("which", ["X", "", None, np.ones(2)])
+def test_a_triangle_that_is_none_is_refused(which):
+    with pytest.raises(ValueError, match='UPLO is "L" or "U"'):
+        tg.linalg.eigh(tg.Tensor(np.eye(2)), which)

@@ -25,13 +25,10 @@ from .terms import CALL, Ix, Size, Symbol, index, table
 
 # What the meaning of a user's op may raise on paper: it is opaque then.
 UNREADABLE = (Unreadable, NotImplementedError, TypeError, ValueError, AttributeError, LookupError)
-_LONG = 24.0
+_LONG = 24.0  # an unnamed intermediate that costs more gets a name
 _LONG_IN_LARGE = 2.5
-_MANY = 400  # nodes of a graph that is large  # an unnamed intermediate that costs more gets a name
-_NO_NAMES: Mapping[int, str] = {}
-
-
-SYMMETRIC, SUMS = "symmetric", "sums"
+_MANY = 400  # nodes of a graph that is large
+SYMMETRIC, SUMS = "symmetric", "sums"  # the kinds of fact
 
 
 @dataclass

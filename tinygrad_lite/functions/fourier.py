@@ -250,6 +250,8 @@ def _transform(
             x = _fitted(x, n, axis)
     axes = tuple(axis for axis, _ in lengths)
     n = prod(shape_of(x)[axis] for axis in axes)
+    if n == 0:
+        raise ValueError(f"no Fourier transform of {shape_of(x)[:-1]} along {axes}: no entries")
     y = ops.dft(x, axes=axes, inverse=inverse)
     scale = _scale(n, norm, inverse)
     y = y if scale == 1 else y * scale

@@ -144,7 +144,7 @@ def eigh(A: Any, UPLO: str = "L") -> Eigen:
 
     What uses the vectors of equal eigenvalues gets NaN as its gradient; see `eigvalsh`.
     """
-    rows = ops.eigh_rows(A, UPLO=UPLO.upper())
+    rows = ops.eigh_rows(A, UPLO=str(UPLO).upper())
     return Eigen(rows[..., 0], _transposed(rows[..., 1:]))
 
 

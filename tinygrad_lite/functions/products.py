@@ -96,7 +96,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     right, each pair as one matrix product, whatever `optimize` says. Raises `ValueError` where
     letters and shapes do not fit.
     """
-    if not isinstance(operands[0], str):
+    if not operands or not isinstance(operands[0], str):
         operands = _lettered(operands)
     subscripts, *given = operands
     arrays = [asarray(x) for x in given]
