@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..graph.node import Node
-from .algebra import atom, rebuilt
+from .algebra import rebuilt
 from .measure import cost
-from .paper import Paper
+from .paper import Paper, again, named
 from .printer import symbols_in
 from .read import Reading
 from .simplify import Simplifier
-from .terms import ATOM, Expr, Symbol, index
+from .terms import ATOM, Expr, Symbol
 
 _MORE = 2.5  # what writing a cotangent out in another may add
 _WHOLE = 9.0  # a formula that costs no more has no `where`
@@ -78,17 +78,15 @@ class Cotangents:
         if cost(closed.expr) <= 1 and node not in self.kept:
             return closed
         name = known.name if known is not None else graph.invent("t")
-        places = tuple(k for k, i in enumerate(g.axes) if i is not None)
         depth = 2 * len(graph.order) - graph.place[node] if known is None else 0
         depth = len(graph.order) + known.depth if known is not None else depth
-        symbol = Symbol(f"δ_{name}", g.shape, places, depth, source=node, cotangent=True)
-        axes = [None if i is None else index(i.size) for i in g.axes]  # type: ignore[arg-type]
-        symbol.sizes = tuple(i.size.root() for i in axes if i is not None and i.size is not None)
+        symbol = Symbol(f"δ_{name}", g.shape, (), depth, source=node, cotangent=True)
+        axes = [again(i) for i in g.axes]
         self.symbols[node] = symbol
         self.values[symbol] = Paper(closed.on(axes), axes)
         if node in self.kept:
             self._firm.add(symbol)
-        return Paper(atom(symbol, [i for i in axes if i is not None]), axes)
+        return named(symbol, axes)
 
     def above(self, e: Expr) -> list[Symbol]:
         """The cotangents that e is in terms of, nearest first."""

@@ -10,9 +10,9 @@ from ..graph.op import Op
 from ..ops.constants import reduced_axes
 from ..ops.elementwise import pow as power
 from ..ops.index import plain_ops, registry
-from .algebra import add, apply, call, delta, multiply, rename, total
+from .algebra import add, apply, atom, call, delta, multiply, rename, total
 from .parts import head, number, size_of
-from .terms import NUM, Expr, Ix, Size, fixed, index, slot
+from .terms import NUM, Expr, Ix, Size, Symbol, fixed, index, slot
 
 Axis = Ix | None  # None: an axis of length 1, whatever the sizes
 
@@ -94,7 +94,7 @@ class Paper:
                 for x in (left, right)
             ],
             [left.axes[-2:], right.axes[-2:]],
-            [(_again(left.axes[-2]), k), (k, _again(right.axes[-1]))],
+            [(again(left.axes[-2]), k), (k, again(right.axes[-1]))],
         )
         rows, columns = exprs[0][1][0], exprs[1][1][1]
         body = multiply([(exprs[0][0], 1), (exprs[1][0], 1)])
@@ -133,8 +133,22 @@ def length(i: Axis) -> int:
     return 1 if i is None else i.size.number  # type: ignore[union-attr]
 
 
-def _again(i: Axis) -> Axis:
+def again(i: Axis) -> Axis:
+    """Another axis of the same size."""
     return None if i is None else index(i.size)  # type: ignore[arg-type]
+
+
+def running(axes: Sequence[Axis]) -> list[Ix]:
+    """The indices of the axes that have one."""
+    return [i for i in axes if i is not None]
+
+
+def named(symbol: Symbol, axes: Sequence[Axis]) -> Paper:
+    """The array that a symbol stands for, which learns its axes."""
+    own = running(axes)
+    symbol.axes = tuple(k for k, i in enumerate(axes) if i is not None)
+    symbol.sizes = tuple(i.size.root() for i in own if i.size is not None)
+    return Paper(atom(symbol, own), axes)
 
 
 def _ratio(a: Expr, b: Expr) -> Expr:
@@ -173,7 +187,7 @@ def _aligned(
     axes: list[Axis] = []
     for column in zip(*padded, strict=True):
         i = met(column)
-        axes.append(_again(i) if i in axes else i)  # of b[:, None] * b the axes are two
+        axes.append(again(i) if i in axes else i)  # of b[:, None] * b the axes are two
     found = []
     for x, own, tail, others in zip(stacks, padded, tails, new, strict=True):
         names = {
@@ -212,7 +226,7 @@ def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequenc
         for i, letter in zip(core, letters, strict=True):
             if i is not None:
                 lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
-    axes: list[Axis] = [_again(i) for i in stacks]
+    axes: list[Axis] = [again(i) for i in stacks]
     for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
         size = lengths.get(letter)
         axes.append(index(size or Size(n)) if n != 1 or size else None)
@@ -278,7 +292,7 @@ class Namespace:
         i, j = x.axes[-2:]
         if offset or i is None or j is None or length(i) != length(j):
             raise Unreadable("diagonal")
-        k = _again(met([i, j]))
+        k = again(met([i, j]))
         assert k is not None
         return Paper(rename(x.expr, {i: k, j: k}), (*x.axes[:-2], k))
 
@@ -286,7 +300,7 @@ class Namespace:
         (i,) = x.axes
         if offset or i is None:
             raise Unreadable("diag")
-        j = _again(i)
+        j = again(i)
         assert j is not None
         return Paper(multiply([(delta(i, j), 1), (x.expr, 1)]), (i, j))
 
@@ -294,7 +308,7 @@ class Namespace:
         i, j = x.axes[-2:] if x.ndim > 1 else (None, None)
         if offset or rows != columns or i is None or j is None or length(i) != rows:
             raise Unreadable("eye")
-        i, j = _again(i), _again(met([i, j]))
+        i, j = again(i), again(met([i, j]))
         assert i is not None
         assert j is not None
         return Paper(delta(i, j), (i, j))

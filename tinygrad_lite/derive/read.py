@@ -14,10 +14,10 @@ from ..backprop.flow import flow
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node, raw, topological_order
 from ..notation.names import unicode_name
-from .algebra import add, atom, total
+from .algebra import add, total
 from .fold import Definitions
 from .measure import cost
-from .paper import Paper, Unreadable, broadcast, called, understood
+from .paper import Paper, Unreadable, again, broadcast, called, named, running, understood
 from .parts import is_one, is_zero, number
 from .pulled import pull_of
 from .simplify import expand
@@ -145,8 +145,7 @@ class Reading:
         _look(symbol, np.asarray(node.data))
         symbol.observed.clear()  # by definition, for any labels
         self.defined[symbol] = value
-        symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
-        return self._atom(symbol, [None if i is None else index(i.size) for i in value.axes])  # type: ignore[arg-type]
+        return named(symbol, [again(i) for i in value.axes])
 
     def _lasting(self, found: Paper, key: int) -> Paper:
         """Sizes that an op made are the same each time its node is read."""
@@ -181,9 +180,7 @@ class Reading:
             _declare(symbol, kind, axis)
             if not _holds(kind, axis, data):
                 raise ValueError(f"derive: {symbol.observed[axis]} does not hold for the data")
-        axes = self._axes(x, data.shape)
-        symbol.axes = tuple(k for k, i in enumerate(axes) if i is not None)
-        return self._atom(symbol, axes)
+        return named(symbol, self._axes(x, data.shape))
 
     def _axes(self, x: Any, shape: Sequence[int]) -> list[Ix | None]:
         """A trailing axis of length 1 is one at all sizes, and one that was repeated."""
@@ -200,11 +197,6 @@ class Reading:
         self.symbols[x if isinstance(x, Node) else id(x)] = found
         return found
 
-    def _atom(self, symbol: Symbol, axes: Sequence[Ix | None]) -> Paper:
-        ix = [i for i in axes if i is not None]
-        symbol.sizes = tuple(i.size.root() for i in ix if i.size is not None)
-        return Paper(atom(symbol, ix), axes)
-
     def _named(self, node: Node, value: Paper | None, depth: int) -> Paper:
         """The value, or the atom that stands for it from now on."""
         name = self.graph.names.get(id(node))
@@ -220,16 +212,15 @@ class Reading:
         assert name is not None
         symbol = self._symbol(node, name, np.asarray(node.data), depth)
         symbol.invented = not wanted
-        symbol.axes = tuple(k for k, i in enumerate(value.axes) if i is not None)
-        axes = [None if i is None else index(i.size) for i in value.axes]  # type: ignore[arg-type]
+        axes = [again(i) for i in value.axes]
         self.defined[symbol] = Paper(value.on(axes), axes)
-        own = [i for i in axes if i is not None]
+        own = running(axes)
         self.definitions.define(symbol, own, value.on(axes))
         for k, i in enumerate([] if self.graph.large else own):
             found = self.definitions.everywhere(expand(total([i], value.on(axes))))
             if is_one(found) or is_zero(found):
                 symbol.sums[k] = int(found.head)
-        return self._atom(symbol, axes)
+        return named(symbol, axes)
 
     # --- the chain rule
 

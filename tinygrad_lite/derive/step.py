@@ -27,10 +27,10 @@ from ..notation.code import NoCode, code
 from ..notation.mathematics import Mathematics, Written
 from ..notation.style import UNICODE
 from ..notation.tree import Tree, along, repeated
-from .algebra import atom, rebuilt
+from .algebra import rebuilt
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
-from .paper import Paper, Unreadable, broadcast
+from .paper import Paper, Unreadable, broadcast, named, running
 from .parts import exact, head, number
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
@@ -63,7 +63,7 @@ class Form:
     @property
     def shown(self) -> Tree:
         """The tree, repeated along the axes that it lacks."""
-        return repeated(self.tree, _own(self.paper)) if self.matrix else self.tree
+        return repeated(self.tree, running(self.paper.axes)) if self.matrix else self.tree
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """What it is of arrays x0, x1, ..., y and G."""
@@ -179,9 +179,7 @@ def pulled(node: Node, index: int) -> Form | None:
             return None
         reading = _reading(twin)
         value, target = reading.values[twin], reading.values[twin.inputs[index]]
-        symbol = Symbol("G", value.shape, _places(value), _FIRST, cotangent=True)
-        symbol.sizes = tuple(i.size.root() for i in _own(value) if i.size is not None)
-        G = Paper(atom(symbol, _own(value)), value.axes)
+        G = named(Symbol("G", value.shape, (), _FIRST, cotangent=True), value.axes)
         found = reading.of_rule(rule[1], {rule[0]: G})
         form = _form(broadcast(lambda _, e: e, Paper(number(0), target.axes), found), reading)
         values = _values(twin)
@@ -345,7 +343,7 @@ def _form(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     if shorter:
         e = Simplifier(reading.definitions).best(e)
     value = Paper(e, value.axes)
-    axes = _own(value)
+    axes = running(value.axes)
     matrices = Matrices(_names, _sized)
     within = {}
     for s in reading.symbols.values():
@@ -377,11 +375,3 @@ def _names(symbol: Symbol) -> tuple[str, str]:
 
 def _sized(size: Size) -> tree.Size:
     return tree.Size(str(size.root().number), str(size.root().number))
-
-
-def _own(value: Paper) -> list[Ix]:
-    return [i for i in value.axes if i is not None]
-
-
-def _places(value: Paper) -> tuple[int, ...]:
-    return tuple(k for k, i in enumerate(value.axes) if i is not None)

@@ -20,11 +20,11 @@ from .checks import Program
 from .cotangents import substituted
 from .matrices import NoMatrix
 from .measure import cost
-from .paper import Paper, length
+from .paper import Paper, again, length, named, running
 from .parts import is_zero, number
 from .printer import Printer, symbols_in
 from .records import Formula
-from .terms import Expr, Ix, Symbol, index
+from .terms import Expr, Ix, Symbol
 from .verify import agrees
 from .work import Work
 
@@ -193,7 +193,7 @@ class Finder:
 
     def _parts(self, node: Node) -> Iterator[Part]:
         axes = self.reading.values[node].axes
-        out = [None if i is None else index(i.size) for i in axes]  # type: ignore[arg-type]
+        out = [again(i) for i in axes]
         pairs = [(o, i) for o, i in zip(out, axes, strict=True) if o is not None and i is not None]
         unit = Paper(multiply([(delta(o, i), 1) for o, i in pairs]), axes)
         g = self._cotangent(node).on(out)
@@ -298,14 +298,8 @@ class Finder:
 
 def moved(J: Paper, name: str) -> Expr:
     """J dx, given a Jacobian whose last axes, those on paper, are those of x."""
-    own = [i for i in J.axes if i is not None]
-    symbol = Symbol(f"d:{name}", J.shape, _places(J))
-    symbol.sizes = tuple(i.size.root() for i in own if i.size is not None)
-    return total(own, multiply([(J.expr, 1), (atom(symbol, own), 1)]))
-
-
-def _places(x: Paper) -> tuple[int, ...]:
-    return tuple(k for k, i in enumerate(x.axes) if i is not None)
+    dx = named(Symbol(f"d:{name}", J.shape, ()), J.axes)
+    return total(running(J.axes), multiply([(J.expr, 1), (dx.expr, 1)]))
 
 
 def _leading_to(order: Collection[Node], targets: set[Node]) -> set[Node]:

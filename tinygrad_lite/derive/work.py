@@ -24,13 +24,13 @@ from .algebra import delta, multiply
 from .checks import SIZES, Checks
 from .constants import Constants
 from .cotangents import Cotangents
-from .paper import Paper
+from .paper import Paper, again, running
 from .parts import number
 from .printer import Printer, derivative, symbols_in
 from .read import Graph, Reading
 from .records import Checked, Formula
 from .simplify import Simplifier
-from .terms import Expr, Ix, Size, Symbol, Table, index, table
+from .terms import Expr, Ix, Size, Symbol, Table, table
 from .verify import Laboratory
 
 
@@ -145,8 +145,8 @@ class Work:
         axes = self.reading.values[self.graph.root].axes
         if self.scalar:
             return Paper(number(1), axes), []
-        out = [index(i.size) for i in axes if i is not None]  # type: ignore[arg-type]
-        own = [i for i in axes if i is not None]
+        own = running(axes)
+        out = running([again(i) for i in own])
         units = [(delta(o, i), 1) for o, i in zip(out, own, strict=True)]
         return Paper(multiply(units), axes), out
 
