@@ -30,15 +30,15 @@ def spring_chain():
     rng = np.random.default_rng(402)
     x, k = tg.Tensor(rng.normal(size=(5, 2))), rng.random(4) + 0.5
     d = x[1:] - x[:-1]
-    l = tg.sqrt((d**2).sum(axis=1))  # noqa: E741
-    V = 0.5 * (k * (l - 1) ** 2).sum()
-    D, L = d.data, l.data
+    r = tg.sqrt((d**2).sum(axis=1))
+    V = 0.5 * (k * (r - 1) ** 2).sum()
+    D, L = d.data, r.data
     f = (k * (L - 1) / L)[:, None] * D
     out = np.zeros((5, 2))
     out[1:] += f
     out[:-1] -= f
     yield "right", V, {x: out, d: f}, "right"
-    yield "not divided by l", V, {d: (k * (L - 1))[:, None] * D}, "missing-factor"
+    yield "not divided by r", V, {d: (k * (L - 1))[:, None] * D}, "missing-factor"
     one = np.zeros((5, 2))
     one[1:] += f
     yield "one end alone", V, {x: one}, "missing-term"
@@ -46,9 +46,9 @@ def spring_chain():
     plus[1:] += f
     plus[:-1] += f
     yield "both ends alike", V, {x: plus}, "sign"
-    yield "stiffness left out", V, {l: L - 1}, "missing-factor"
-    yield "rest length left out", V, {l: k * L}, "missing-term"
-    yield "2 kept", V, {l: 2 * k * (L - 1)}, "constant-scale"
+    yield "stiffness left out", V, {r: L - 1}, "missing-factor"
+    yield "rest length left out", V, {r: k * L}, "missing-term"
+    yield "2 kept", V, {r: 2 * k * (L - 1)}, "constant-scale"
     yield (
         "direction left out",
         V,

@@ -329,8 +329,7 @@ def trace_of_symmetric(d: Draw) -> Variables:
     """tr(A X), X = L + L^T - L ∘ I (138)."""
     (n,) = d.sizes(4)
     A, L = d.array(n, n), d.tensor(n, n)
-    I = np.eye(n)  # noqa: E741
-    X = L + L.T - L * I
+    X = L + L.T - L * np.eye(n)
     E = tg.trace(A @ X)
     return locals()
 
@@ -343,8 +342,7 @@ def determinant_of_symmetric(d: Draw) -> Variables:
     """det X, X = L + L^T - L ∘ I (142)."""
     (n,) = d.sizes(4)
     L = d.square(n)
-    I = np.eye(n)  # noqa: E741
-    X = L + L.T - L * I
+    X = L + L.T - L * np.eye(n)
     E = tg.det(X)
     return locals()
 
@@ -357,7 +355,6 @@ def log_determinant_of_symmetric(d: Draw) -> Variables:
     """log det X, X = L + L^T - L ∘ I (143)."""
     (n,) = d.sizes(4)
     L = d.square(n)
-    I = np.eye(n)  # noqa: E741
-    X = L + L.T - L * I
+    X = L + L.T - L * np.eye(n)
     E = tg.logabsdet(X)
     return locals()
