@@ -93,3 +93,27 @@ def test_the_sum_of_all_entries_is_one_call():
     d = tg.derive(X.sum() ** 2, X)
     assert d.numpy == "np.full(X.shape, 2 * np.sum(X))"
     np.testing.assert_allclose(d.evaluate(), np.full((3, 4), 2 * X.data.sum()))
+
+
+def test_a_branch_on_data_is_told():
+    a, b = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b")
+    y = a * b if a > 0 else a + b
+    d = tg.derive(y, b)
+    assert d.formulas[0].text == "a"
+    assert d.notes == ("holds for this branch: the code compared a while it ran",)
+
+
+def test_a_loop_on_data_is_told():
+    t = tg.Tensor(2.0, name="t")
+    y = t * t
+    while y > 0.3:
+        y = y * 0.5
+    assert tg.derive(y, t).notes == (
+        "holds for this branch: the code compared a result, y while it ran",
+    )
+
+
+def test_a_mask_is_no_branch():
+    x = tensor(4)
+    E = tg.where(x > 0, x, 0.0).sum()
+    assert not any("compared" in n for n in tg.derive(E, x).notes)

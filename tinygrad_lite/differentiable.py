@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import prod
 from typing import Any, Never, Self, TypeVar
 
@@ -15,7 +16,7 @@ from .backprop.jacobians import jacobian
 from .functions.entrywise import clip
 from .graph import errors
 from .graph.context import in_rule
-from .graph.meta import Meta
+from .graph.meta import NO_META, Meta
 from .graph.node import Node, fresh, raw
 from .graph.reflexes import NODES, Habits, refuse_keywords
 from .protocols import apply_function, apply_ufunc
@@ -108,16 +109,25 @@ class Differentiable(Habits, Node, metaclass=_Kind):
         return self is not other if isinstance(other, Node) else self._data != other
 
     def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other) if in_rule() else self._data < raw(other)
+        return ops.less(self, other) if in_rule() else self._number() < raw(other)
 
     def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other) if in_rule() else self._data <= raw(other)
+        return ops.less_equal(self, other) if in_rule() else self._number() <= raw(other)
 
     def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other) if in_rule() else self._data > raw(other)
+        return ops.greater(self, other) if in_rule() else self._number() > raw(other)
 
     def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other) if in_rule() else self._data >= raw(other)
+        return ops.greater_equal(self, other) if in_rule() else self._number() >= raw(other)
+
+    def __bool__(self) -> bool:
+        return bool(self._number())
+
+    def _number(self) -> Any:
+        """The data, to be compared; `derive` tells of a number that may have decided a branch."""
+        if not self.shape:
+            self._meta = replace(self._meta or NO_META, compared=True)  # type: ignore[misc]
+        return self._data
 
     __hash__ = object.__hash__
 

@@ -190,7 +190,8 @@ def derive(
     shown, see `checked`.
     """
     _refuse(y, variables)
-    reached = set(topological_order(y))
+    consumers_first = topological_order(y)
+    reached = set(consumers_first)
     order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
     wanted = variables[:1] if order == 2 else variables
     live = tuple(x for x in wanted if x in reached and not x.constant)
@@ -200,6 +201,10 @@ def derive(
         if isinstance(value, (Node, np.ndarray)):
             known.setdefault(id(value), name)
     notes: dict[str, None] = {}
+    compared = [n for n in reversed(consumers_first) if n._meta and n._meta.compared]
+    asked = dict.fromkeys(known.get(id(n), "a result") for n in compared)
+    if asked:
+        notes[f"holds for this branch: the code compared {', '.join(asked)} while it ran"] = None
     answers: dict[Node, Answer] = {}
     work = None
     if live:

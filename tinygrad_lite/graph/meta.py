@@ -19,6 +19,7 @@ class Meta:
     constant: bool = False
     argument: bool = False  # made by a transform, whose derivative is being taken
     mixed: bool = False  # whether the operands differ in dtype
+    compared: bool = False  # as a number, on which Python may have branched
     kept: Any = None  # what the op's rules can use beside the operands
     line: str | None = None
     copies: tuple[Any, ...] | None = None

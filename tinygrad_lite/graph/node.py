@@ -151,9 +151,6 @@ class Node:
     def __pos__(self) -> Self:
         return self
 
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
     def parents(self) -> Iterator[Node]:
         """The inputs that are nodes, in order, with repetition."""
         return (x for x in self.inputs if isinstance(x, Node))
