@@ -18,7 +18,7 @@ def told(value: Any) -> str:
 
 
 def _long(value: Any) -> bool:
-    return hasattr(value, "tolist") and getattr(value, "size", 0) > LONG
+    return isinstance(value, np.ndarray) and value.size > LONG
 
 
 def setting(value: Any) -> str:
