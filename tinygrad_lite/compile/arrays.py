@@ -52,11 +52,6 @@ _LIKE = {np.ones_like, np.zeros_like, np.full_like, np.empty_like}
 _IN_PLACE = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 _BY_VALUE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress}
 _BY_VALUE |= {np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all}
-_METHODS = frozenset(
-    "all any argmax argmin argsort astype clip conj conjugate copy cumprod cumsum diagonal dot "
-    "flatten max mean min prod ravel repeat round squeeze std sum swapaxes take trace transpose "
-    "var view".split()
-)
 
 
 def _refuse_number(x: Any, *_: Any) -> Never:
@@ -77,13 +72,15 @@ def _refuse_rows(x: Any) -> Never:
     raise refusal("an array is not iterated over; use operations on the whole, or x[i] by range")
 
 
-def _refuse_size() -> Never:
+def _refuse_size(*_: Any) -> Never:
     raise refusal("the shape of the result would depend on the numbers; use np.where, or a weight")
 
 
 def _binary(call: Any) -> Callable[[Any, Any], Any]:
     def method(self: Traced, other: Any) -> Any:
-        return NotImplemented if isinstance(other, Node) else self.recorder.record(call, self, other)
+        return (
+            NotImplemented if isinstance(other, Node) else self.recorder.record(call, self, other)
+        )
 
     return method
 
@@ -139,6 +136,8 @@ class Traced(Held):
             return function(*values_of(args), **settings)
         if function in _LIKE and not settings.get("subok"):
             return self.recorder.fixed(function(*values_of(args), **settings))
+        if function is np.any and len(args) == 1 and not settings and _asks_for_nan(args[0]):
+            return self.recorder.record(standalone.has_nan, args[0].made_by.args[0])
         if function in _REDUCED and len(args) <= 2 and settings.keys() <= {"axis", "keepdims"}:
             axis = {"axis": args[1] if len(args) == 2 else settings.pop("axis", None)}
             return self.recorder.record(_REDUCED[function].reduce, args[0], **axis, **settings)
@@ -162,7 +161,7 @@ class Traced(Held):
         return self.recorder.record(operator.getitem, self, index)
 
     def __getattr__(self, name: str) -> Any:
-        if name in _METHODS:
+        if callable(getattr(np.ndarray, name, None)) and name[0] != "_":
             return lambda *args, **settings: self._method(name, args, settings)
         raise AttributeError(f"compile: an array that is being recorded has no {name!r}")
 
@@ -196,7 +195,8 @@ class Traced(Held):
     __iter__ = _refuse_rows
     __setitem__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = _refuse_write
     __imod__ = __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _refuse_write
-    sort = fill = put = partition = resize = setflags = itemset = _refuse_write
+    sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
+    nonzero = compress = _refuse_size
     __hash__ = object.__hash__
 
     __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
@@ -212,12 +212,23 @@ class Traced(Held):
     __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
     __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
     __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
-    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)  # type: ignore[assignment]
+    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
     __neg__, __abs__ = _unary(operator.neg), _unary(operator.abs)
     __invert__ = _unary(operator.invert)
 
     def __pos__(self) -> Traced:
         return self
+
+
+def _asks_for_nan(mask: Any) -> bool:
+    """Whether a mask is x != x, for an array x of floats."""
+    made = mask.made_by
+    return (
+        made is not None
+        and made.call is operator.ne
+        and made.args[0] is made.args[1]
+        and made.args[0].dtype.kind == "f"
+    )
 
 
 class _At:
@@ -274,7 +285,7 @@ class Namespace:
         return self._recorder.record(function, *args)
 
 
-_MAKERS = frozenset("zeros ones full empty arange eye linspace".split())
+_MAKERS = {"zeros", "ones", "full", "empty", "arange", "eye", "linspace"}
 
 
 def recorder() -> Recorder:

@@ -101,8 +101,10 @@ class _Emitter:
         outputs = [self._text(y) for y in self.recorded.outputs]
         made = Executable(self.writer, self.inputs, self.lines, outputs)
         made.size = self.size
-        owned = [isinstance(y, Held) and y.made_by and id(y) not in self.owner
-                 for y in self.recorded.outputs]
+        owned = [
+            isinstance(y, Held) and y.made_by and id(y) not in self.owner
+            for y in self.recorded.outputs
+        ]
         made.fresh = [
             bool(mine) and id(y) not in self.memory and outputs.count(text) == 1
             for mine, y, text in zip(owned, self.recorded.outputs, outputs, strict=True)
@@ -180,7 +182,9 @@ class _Emitter:
         value = out.value
         if not isinstance(value, np.ndarray) or not value.ndim:
             return False
-        if (not self.own and id(out) in self.results) or np.empty_like(value).strides != value.strides:
+        if (not self.own and id(out) in self.results) or np.empty_like(
+            value
+        ).strides != value.strides:
             return False
         if made.call in _ADDED:
             self._scatter(made, out, when)
@@ -208,10 +212,12 @@ class _Emitter:
     def _scatter(self, made: Instruction, out: Held, when: int) -> None:
         """Entries added to a copy of an array; to the array itself where nobody reads it again."""
         x, index, entries = made.args
-        reused = isinstance(x, Held) and self._dies(x, when) and id(x) in self.memory
+        reused = isinstance(x, Held) and self._in_place(x, made, when)
         value = self._text(entries)
         if reused:
-            self.memory[id(out)], self.names[id(out)] = self.memory.pop(id(x)), self.names[id(x)]
+            self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
+            owner = self.owner[id(out)] = self._owner(x)
+            self.last[id(owner)] = self.last[id(out)]
         else:
             start = self._text(x)
             self._take(out)
@@ -237,6 +243,16 @@ class _Emitter:
             name = self.writer.define("b", buffer, empty(value))
             self.size += buffer.nbytes
         self.names[id(out)], self.memory[id(out)] = name, buffer
+
+    def _in_place(self, x: Held, made: Instruction, when: int) -> bool:
+        """Whether x is all of a buffer that is read for the last time, by this argument."""
+        owner = self._owner(x)
+        return (
+            id(x) in self.memory
+            and self.last[id(owner)] == when
+            and self.memory[id(x)].size == self.memory[id(owner)].size
+            and sum(self._owner(y) is owner for y in made.inputs()) == 1
+        )
 
     def _dies(self, x: Held, when: int) -> bool:
         """Whether the memory of x is its own, and read for the last time."""

@@ -25,7 +25,14 @@ class Writer:
 
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {}
-        self.head = ["import math", "", "import numpy as np", ""]
+        self.head = [
+            "from __future__ import annotations",
+            "",
+            "import math",
+            "",
+            "import numpy as np",
+            "",
+        ]
         self.definitions: list[str] = []
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []

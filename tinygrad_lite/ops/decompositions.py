@@ -10,8 +10,6 @@ from __future__ import annotations
 from math import nan, prod
 from typing import Any
 
-import numpy as np
-
 from ..graph.backend import anywhere, is_numpy, namespace
 from ..graph.node import raw
 from ..graph.primitive import primitive
