@@ -126,7 +126,7 @@ def state_space(rng):
     h, hs, ys = tg.Tensor(np.zeros(3)), [], []
     for k in range(T):
         h = a * h + B * x[k]
-        hs.append(h.data)
+        hs.append(h)
         ys.append(C @ h)
     E = 0.5 * sum((y - t[k]) ** 2 for k, y in enumerate(ys))
     return E, {"x": x, "t": t, "T": T, "log_a": log_a, "a": a, "B": B, "C": C, "hs": hs}

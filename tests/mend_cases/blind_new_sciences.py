@@ -11,10 +11,10 @@ def smoothing(rng):
     """Denoising: 1/2 |u - f|^2 + lam sum sqrt(dx^2 + dy^2 + eps), forward differences."""
     f, lam, eps = rng.normal(size=(4, 5)), 0.7, 0.01
     u = tg.Tensor(rng.normal(size=(4, 5)))
-    dx, dy = u[:-1, 1:] - u[:-1, :-1], u[1:, :-1] - u[:-1, :-1]
-    size = tg.sqrt(dx**2 + dy**2 + eps)
-    E = 0.5 * ((u - f) ** 2).sum() + lam * size.sum()
-    return E, {"u": u, "f": f, "lam": lam, "gx": dx.data, "gy": dy.data, "norm": size.data}
+    gx, gy = u[:-1, 1:] - u[:-1, :-1], u[1:, :-1] - u[:-1, :-1]
+    norm = tg.sqrt(gx**2 + gy**2 + eps)
+    E = 0.5 * ((u - f) ** 2).sum() + lam * norm.sum()
+    return E, locals()
 
 
 def smoothing_backward(u, f, gx, gy, norm, lam):

@@ -113,7 +113,7 @@ def _loaded(case: Case, text: str, filename: str) -> FunctionType:
 
 def gradients(case: Case, backward: Callable[..., Any], names: Names) -> Names:
     """What the derivation says of each node: by the names it assigns, or by the keys it returns."""
-    numbers = {n: v.data if isinstance(v, Node) else v for n, v in names.items()}
+    numbers = {name: _number(value) for name, value in names.items()}
     if case.form == "function":
         return _paired(case, _final_names(backward, numbers), names)
     claims = backward()
@@ -121,6 +121,13 @@ def gradients(case: Case, backward: Callable[..., Any], names: Names) -> Names:
         return {name: _called(claim, numbers) for name, claim in claims.items()}
     known = {**vars(np), "np": np, "__builtins__": {}}
     return {name: eval(claim, known, numbers) for name, claim in claims.items()}
+
+
+def _number(value: Any) -> Any:
+    """A node's data, also in a list; anything else as it is."""
+    if isinstance(value, list):
+        return [_number(part) for part in value]
+    return value.data if isinstance(value, Node) else value
 
 
 def _called(function: Callable[..., Any], numbers: Names) -> Any:

@@ -210,7 +210,7 @@ def recurrent(rng, steps=4):
     hs, state = [np.zeros(width)], tg.Tensor(np.zeros(width))
     for x in xs:
         state = tg.tanh(Wx @ x + Wh @ state + b)
-        hs.append(state.data)
+        hs.append(state)
     E = 0.5 * ((state - target) ** 2).sum()
     return E, locals()
 
