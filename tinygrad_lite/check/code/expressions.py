@@ -25,13 +25,13 @@ def same(value: Any) -> Any:
 
 
 class Expressions:
-    """Records expressions on a trace. `own` tells whose functions are recorded inside, `given`, by
-    id, the objects that stand in the place of those that are read from outside."""
+    """Records expressions on a trace. `own` tells whose functions are recorded inside, what
+    is read from outside is put through `instead`."""
 
     def __init__(
-        self, trace: Trace, own: Callable[[FunctionType], bool], given: Mapping[int, Any]
+        self, trace: Trace, own: Callable[[FunctionType], bool], instead: Callable[[Any], Any]
     ) -> None:
-        self.trace, self.own, self.given = trace, own, given
+        self.trace, self.own, self.instead = trace, own, instead
         self.live: list[Scope] = []
         self._outside: dict[Any, Record] = {}
         self._kept: list[Any] = []
@@ -60,10 +60,10 @@ class Expressions:
 
     def constant(self, value: Any) -> Record:
         """A value that nothing here computed; the same object has the same record."""
-        value = self.given.get(id(value), value)
         if id(value) not in self._outside:
             self._kept.append(value)  # so that its id stays its own
-            self._outside[id(value)] = self.trace.add(lambda: value, (), value)
+            used = self.instead(value)
+            self._outside[id(value)] = self.trace.add(lambda: used, (), used)
         return self._outside[id(value)]
 
     def items(self, record: Record, scope: Scope) -> list[Record]:

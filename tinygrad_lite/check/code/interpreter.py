@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -54,6 +54,12 @@ class Interpreter(Expressions):
             self.block(definition.body, scope)
         except Returned as returned:
             return returned.record
+        except (Broken, Continued, CannotRecord):
+            raise
+        except Exception as error:
+            if not scope.outermost:
+                raise
+            self.trace.error, self.trace.failed = error, scope.instance
         finally:
             self.live.pop()
             if scope.outermost:
@@ -250,20 +256,22 @@ def with_entry(base: Any, key: Any, value: Any) -> Any:
 
 
 def run(
-    function: FunctionType, arguments: Mapping[str, Any], given: Mapping[int, Any] | None = None
+    function: FunctionType, arguments: Mapping[str, Any], instead: Callable[[Any], Any] = same
 ) -> Trace:
     """Run a function of the user's on some arguments and return what happened.
 
-    `given` has, by id, what stands in the place of objects that are read from outside: globals,
-    closed-over variables. Raises `NoSource`, `CannotRecord`, and what the function raises.
+    `instead` gives what stands in the place of what is read from outside: globals, closed-over
+    variables. An error that the function raises is noted. Raises `NoSource` and `CannotRecord`.
     """
-    machine = Interpreter(Trace(*_nowhere()), is_own, given or {})
+    machine = Interpreter(Trace(*_nowhere()), is_own, instead)
     closure = machine.closure(function)
     if closure is None:
         raise NoSource(function.__name__)
     trace = machine.trace
     trace.source, trace.definition = closure.scope.source, closure.definition
-    trace.arguments = {name: machine.constant(value) for name, value in arguments.items()}
+    trace.arguments = {
+        name: trace.add(lambda value=value: value, (), value) for name, value in arguments.items()
+    }
     known = {**closure.defaults, **trace.arguments}
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         trace.result = machine.enter(closure, known)
@@ -274,10 +282,10 @@ def run_statements(
     source: Source,
     statements: Sequence[ast.stmt],
     names: Mapping[str, Any],
-    given: Mapping[int, Any] | None = None,
+    instead: Callable[[Any], Any] = same,
 ) -> Trace:
     """The same for statements of a file or a cell, which see `names`."""
-    machine = Interpreter(Trace(source, source.tree), is_own, given or {})
+    machine = Interpreter(Trace(source, source.tree), is_own, instead)
     scope = Scope(source, names, outermost=True)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
