@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backprop.jacobians import jacobian
 from ..graph.backend import is_array, to_array
-from ..graph.names import name_all
+from ..graph.names import name_all, named_in
 from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
 from .rounding import Blur, precision
@@ -158,8 +158,8 @@ def asked(root: Node, cotangent: Any, variables: Mapping[str, Any] | None) -> As
     order = topological_order(root)
     names = None
     if variables is not None:
-        public = ((name, v) for name, v in variables.items() if not name.startswith("_"))
-        names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
+        public = {name: v for name, v in variables.items() if not name.startswith("_")}
+        names = named_in({n: v for n, v in public.items() if not isinstance(v, (int, float))})
         names |= {id(node): node.name for node in order if node.name is not None}
     claimed_jacobians = cotangent is None and int(np.prod(root.shape)) != 1
     draw = np.random.default_rng(5)

@@ -15,6 +15,7 @@ from ..graph.node import Node
 from .kinds import KINDS, known
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
+HEAD = 56  # columns of what a line starts with; where that is longer it stands alone
 NAMED, OTHERS = 4, 2  # mistakes that the summary names, and other kinds that a line does
 
 Line = tuple[str, str]  # what a line starts with, and the text beside it
@@ -278,10 +279,13 @@ def table(
 ) -> str:
     """A line per finding, its verdict below that of the others; long ones are wrapped."""
     heads = {f: f.head for f in findings}
-    width = max(map(len, heads.values()), default=0)
+    width = max((n for n in map(len, heads.values()) if n <= HEAD), default=HEAD)
     room = max((len(f.told) for f in heads), default=0)
     lines: list[Line] = []
     for f, head in heads.items():
+        if len(head) > width:
+            lines.append((head, ""))
+            head = ""
         start = f"{head:<{width}}   {f.told:<{room}}   "
         lines.append((start, f.message()))
         if f.mended is not None:

@@ -85,7 +85,11 @@ def variables(frame: FrameType | None = None) -> dict[int, str]:
     means what it means in the innermost frame that has it. Names with a leading underscore
     (notebooks keep old results in such) are passed over.
     """
-    known = visible(frame)
+    return named_in(visible(frame))
+
+
+def named_in(known: Mapping[str, Any]) -> dict[int, str]:
+    """id(object) -> name, for variables and the entries of lists, tuples and dicts among them."""
     found: dict[int, str] = {}
     for name, value in known.items():
         found.setdefault(id(value), name)

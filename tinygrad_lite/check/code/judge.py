@@ -54,21 +54,50 @@ class Judge:
 
     def __init__(self, trace: Trace, truth: Truth, pairs: Pairs, equal: Equal) -> None:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
-        self.rows = [Judged(i, step) for i, step in enumerate(steps(trace))]
         self.off: list[Judged] = []  # what is not right so far
+        self.guessing = False  # whether names in loops stand for what their values say
 
     def run(self, whole: Node | None = None) -> list[Judged]:
-        """The steps, judged; `whole` is what a returned value without a name stands for."""
-        numeric = [r for r in self.rows if is_numeric(r.step.value)]
+        """The steps, judged; `whole` is what a returned value without a name stands for.
+
+        A name in a loop that is no node's is judged by what its values say only where that accounts
+        for what is wrong below it.
+        """
+        rows = self._run(whole)
+        wrong = [row.index for row in rows if row.verdict == WRONG]
+        if wrong:
+            self.guessing = True
+            guessed = self._run(whole)
+            by_index = {row.index: row for row in guessed}
+            if any(by_index[index].verdict != WRONG for index in wrong):
+                self._only_what_counts(guessed, {row.index for row in rows if row.node is not None})
+                return guessed
+        return rows
+
+    def _run(self, whole: Node | None) -> list[Judged]:
+        self.off = []
+        every = [Judged(i, step) for i, step in enumerate(steps(self.trace))]
+        numeric = [row for row in every if is_numeric(row.step.value)]
         turns = self._paired(numeric, whole)
-        final = {id(row): turn[-1] for turn in turns for row in turn}
+        of = {id(row): turn for turn in turns for row in turn}
         for row in numeric:
             if row.node is not None:
-                mates = next(t for t in turns if t[-1] is final[id(row)])
-                self._judge(row, mates)
+                self._judge(row, of[id(row)])
             else:
                 row.found = self._by_value(row.step.value)
         return numeric
+
+    def _only_what_counts(self, rows: list[Judged], named: set[int]) -> None:
+        """Take back what was guessed of steps that nothing follows from."""
+        follows = [row for row in rows if row.verdict == FOLLOWS and row.index in named]
+        felt: set[Record] = set().union(*(self.trace.above(row.step.record) for row in follows))
+        for row in rows:
+            if (
+                row.verdict in (WRONG, FOLLOWS)
+                and row.index not in named
+                and row.step.record not in felt
+            ):
+                row.verdict = UNJUDGED
 
     # --- which node a step stands for
 
@@ -78,19 +107,54 @@ class Judge:
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
             groups.setdefault((row.step.name, row.step.key), []).append(row)
+        chosen = {names: self._nodes(*names, group, whole) for names, group in groups.items()}
+        taken = {node for nodes, _ in chosen.values() for node in nodes}
         found: list[list[Judged]] = []
-        for (name, key), group in groups.items():
-            if not name and key is None:
-                nodes = [whole] if whole is not None else []
-                turns = [group]
-            elif key is not None:
-                nodes = [n for n in (self.pairs.named(key),) if n is not None]
-                turns = [group]
-            else:
-                nodes, turns = self._in_turn(name, group)
+        for (name, key), (nodes, turns) in chosen.items():
+            if not nodes and key is None:
+                loose = self.pairs.loosely(name, np.shape(turns[-1][-1].step.value))
+                nodes = [] if loose is None or loose in taken else [loose]
+            if not nodes and len(turns) > 1 and self.guessing:
+                nodes = self._nameless(turns)
             if nodes:
                 found += self._matched(turns, nodes)
         return found
+
+    def _nameless(self, turns: list[list[Judged]]) -> list[Node]:
+        """What a name in a loop stands for by its values: those nodes made alike of which it is the
+        gradient most often."""
+        values = [turn[-1].step.value for turn in turns]
+        found: list[tuple[int, list[Node]]] = []
+        for node in self._order:
+            if any(self.equal(node, v, self.truth.gradient(node)) for v in values[:FEW]):
+                alike = self._alike(node)
+                hits = sum(
+                    self.equal(n, v, self.truth.gradient(n))
+                    for n, v in zip(alike, values, strict=False)
+                )
+                found.append((hits, alike))
+        return max(reversed(found), key=lambda f: f[0], default=(0, []))[
+            1
+        ]  # the farthest of equals
+
+    def _alike(self, node: Node | None) -> list[Node]:
+        """The nodes that are made as one is: by the same operations, in its shape."""
+
+        def made(x: Node) -> Any:
+            return x.op, x.shape, [p.op if isinstance(p, Node) else None for p in x.inputs]
+
+        if node is None or node.op is None:
+            return []
+        return [x for x in self._order if made(x) == made(node)]
+
+    def _nodes(
+        self, name: str, key: Any, group: list[Judged], whole: Node | None
+    ) -> tuple[list[Node], list[list[Judged]]]:
+        """The nodes that a name or a key stands for one after the other, and its steps for each."""
+        if key is None and name:
+            return self._in_turn(name, group)
+        node = whole if key is None else self.pairs.named(key)
+        return ([] if node is None else [node]), [group]
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
         """A name whose value a dict holds under a key stands for what the key names."""
@@ -105,22 +169,40 @@ class Judge:
                 rows.remove(row)  # judged where it has that name
 
     def _in_turn(self, name: str, group: list[Judged]) -> tuple[list[Node], list[list[Judged]]]:
-        """The nodes that a name stands for one after the other, and its steps for each."""
+        """The same for a name: one node, or one for each turn of a loop."""
         turns: list[list[Judged]] = []
-        seen: set[int] = set()
         for row in group:
-            place = id(row.step.instance.statement)
-            if place in seen or not turns:
+            if not turns or not row.step.builds:
                 turns.append([])
-                seen = set()
-            seen.add(place)
             turns[-1].append(row)
         node = self.pairs.node(name)
-        if len(turns) > 1:
-            family = self.pairs.family(name, self._order)
+        if len(turns) == 1:
+            return ([] if node is None else [node]), turns
+        if len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns):  # a loop
+            family = self.pairs.family(name, self._alike(node), self._order)
             if len(family) > 1:
                 return family, turns
-        return ([] if node is None else [node]), [group]
+        turns = self._overwritten(turns, node)
+        return ([] if node is None else [node]), turns
+
+    def _overwritten(self, turns: list[list[Judged]], node: Node | None) -> list[list[Judged]]:
+        """The turns of a name that stands for one node: those that one overwrites, though they are
+        parts of the gradient, go before it; others are of something else."""
+        if node is None or self.equal(node, turns[-1][-1].step.value, self.truth.gradient(node)):
+            return turns if node is None else turns[-1:]
+        sums = self._sums(len(self.truth.parts(node)), ())[1:]
+        held: list[Judged] = []
+        for turn in turns[:-1]:
+            for row in turn:
+                row.node = node
+                for row.parts in sums:
+                    if self.equal(node, row.step.value, row.wanted(self.truth)):
+                        row.last = False
+                        held.append(row)
+                        break
+                else:
+                    row.node = row.parts = None
+        return [[*held, *turns[-1]]]
 
     @property
     def _order(self) -> list[Node]:
@@ -132,7 +214,7 @@ class Judge:
     def _matched(self, turns: list[list[Judged]], nodes: list[Node]) -> Iterator[list[Judged]]:
         """Give every turn its node: one that it is right for, or else the next."""
         at = 0
-        for turn in turns:
+        for turn in turns if len(nodes) > 1 else turns[-1:]:
             value = turn[-1].step.value
             right = (
                 i
@@ -158,8 +240,9 @@ class Judge:
 
     def _judge(self, row: Judged, turn: list[Judged]) -> None:
         assert row.node is not None
-        node, value = row.node, row.step.value
+        value = row.step.value
         row.above = list(self.off)
+        node = self._moved_on(row, turn)
         if row.last:
             truth = self.truth.gradient(node)
             row.verdict = RIGHT
@@ -171,28 +254,45 @@ class Judge:
             return
         self._judge_part(row, turn)
 
+    def _moved_on(self, row: Judged, turn: list[Judged]) -> Node:
+        """The node of a step: where the name held its gradient before, and that was changed other
+        than by adding to it (dh[h <= 0] = 0), it is what its node was computed from."""
+        assert row.node is not None
+        at, node = turn.index(row), row.node
+        for k, before in enumerate(turn[:at]):
+            later = turn[k + 1 : at + 1]
+            if any(r.step.adds or not r.step.builds for r in later):
+                continue
+            if self.equal(node, before.step.value, self.truth.gradient(node)):
+                of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
+                if len(of) == 1 and node.op is not None and node.op.elementwise:
+                    row.node = of[0]
+        return row.node
+
     def _judge_part(self, row: Judged, turn: list[Judged]) -> None:
         """Judge a step before the last of its name."""
         assert row.node is not None
         node, final = row.node, turn[-1]
-        row.verdict = PARTLY
-        if self.equal(node, final.step.value, self.truth.gradient(node)):
-            return
         parts = self.truth.parts(node)
         at = turn.index(row)
-        if len(parts) < 2 or not turn[at + 1].step.adds:
-            row.verdict = UNJUDGED
+        later = turn[at + 1 :]
+        if len(parts) < 2 or not all(r.step.adds or not r.step.builds for r in later):
             return
         held = turn[at - 1].parts if at else ()
         sums = self._sums(len(parts), held)
-        again = self._again(row)
+        if at and not row.step.builds:  # it overwrites
+            sums = [some for some in sums if set(held or ()) <= set(some)]
+        done = self.equal(node, final.step.value, self.truth.gradient(node))
+        again = row.step.value if done else self._again(row)
         for value, verdict in ((row.step.value, PARTLY), (again, FOLLOWS)):
             for row.parts in sums:
                 if is_numeric(value) and self.equal(node, value, row.wanted(self.truth)):
-                    row.verdict = verdict
+                    row.verdict = verdict if row.parts else UNJUDGED
                     if verdict is FOLLOWS:
                         self.off.append(row)
                     return
+        if done:
+            return
         row.parts, row.verdict = held, WRONG
         base = row.wanted(self.truth) if held is not None else np.zeros(np.shape(parts[0]))
         open_ = [i for i in range(len(parts)) if i not in (held or ())]

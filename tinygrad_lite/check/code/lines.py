@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -119,7 +120,7 @@ class Lines:
 
     def findings(self) -> list[Finding]:
         """What is to be said of every line that was judged."""
-        told = {id(row): row for row in self.statements}
+        chosen = {id(row) for row in self.statements}
         claims = {
             id(row): self.measure.claim(self.named(row.node), row.node, row.step.value)
             for row in self.rows
@@ -130,12 +131,14 @@ class Lines:
         found: dict[int, Finding] = {}
         for row in self.rows:
             claim = claims.get(id(row))
-            if id(row) in told:
+            if id(row) in chosen:
                 found[id(row)] = self._finding(row, claim, diagnosis)
             if claim is not None and claim.fits:
                 diagnosis.usable[claim.node] = claim.value
         failed = [] if self.trace.error is None else [self._failed()]
-        return [*(found[id(row)] for row in self.statements), *failed]
+        every = [*(found[id(row)] for row in self.statements), *failed]
+        first = next((f for f in [*found.values(), *failed] if f.verdict == WRONG), None)
+        return [replace(f, first=f is first) for f in every]
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""
@@ -168,13 +171,13 @@ class Lines:
         )
         if row.node is None and row.found is not None:
             of = self.named(row.found)
-            said = f"the gradient with respect to {of}" if of else "a gradient of the graph"
+            of = of or self.about.tape.label(self.about.tape.twin[row.found])
+            said = f"the gradient with respect to {of}"
             return replace(finding, explanation=said)
         if claim is None:
             return self._part(row, finding)
         if row.verdict == FOLLOWS:
-            sources = {r.step.name: None for r in row.above if r.verdict == WRONG}
-            return replace(finding, verdict=FOLLOWS, inherited=tuple(sources), error=None)
+            return replace(finding, verdict=FOLLOWS, inherited=self._sources(row), error=None)
         diagnosis.judge(claim)
         judged = diagnosis.found[claim.node]
         return replace(
@@ -188,14 +191,22 @@ class Lines:
 
     def _part(self, row: Judged, finding: Finding) -> Finding:
         """A step that is not the last of its name."""
-        if row.verdict in (PARTLY, RIGHT):
+        if row.verdict == PARTLY:
             return replace(finding, explanation="a part of the gradient, so far")
         if row.verdict == FOLLOWS:
-            return replace(
-                finding, verdict=FOLLOWS, inherited=tuple(r.step.name for r in row.above)
-            )
-        told = f"what it adds is no part of the gradient with respect to {self.named(row.node)}"
-        return replace(finding, verdict=WRONG, kind="other", explanation=told)
+            return replace(finding, verdict=FOLLOWS, inherited=self._sources(row))
+        what = "what it adds" if row.step.builds else "it"
+        told = f"{what} is no part of the gradient with respect to {self.named(row.node)}"
+        kind = "other"
+        if not row.step.builds and len(row.parts or ()) > 1:
+            told, kind = f"it overwrites what {row.step.name} held: += is meant", "missing-term"
+        return replace(finding, verdict=WRONG, kind=kind, explanation=told)
+
+    def _sources(self, row: Judged) -> tuple[str, ...]:
+        """The names of the wrong steps that one is computed from."""
+        felt = self.trace.above(row.step.record)
+        off = (r for r in row.above if r.verdict == WRONG and r.step.record in felt)
+        return tuple({r.step.name: None for r in off})
 
     @property
     def unjudged(self) -> tuple[tuple[int, str, str], ...]:
@@ -205,7 +216,7 @@ class Lines:
             (self.number(row.step.instance.statement), name, self.pairs.hint(name)): None
             for row in self.rows
             for name in (row.step.name,)
-            if name and id(row.step.instance.statement) not in told
+            if name and row.node is None and id(row.step.instance.statement) not in told
         }
         return tuple(rest)
 

@@ -59,11 +59,15 @@ class Pairs:
         for of in tried:
             if of in self._exact:
                 return self._exact[of]
-        for of in tried:
-            alike = self._folded.get(of.lower(), [])
-            if len(alike) == 1:
-                return alike[0]
         return None
+
+    def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
+        """The one node of that shape whose name differs by capitals alone: W of dw."""
+        if name in self.given:
+            return None
+        of = {of.lower() for of in wanted_names(name, self.loss)}
+        alike = [n for folded in of for n in self._folded.get(folded, ()) if n.shape == shape]
+        return alike[0] if len(alike) == 1 else None
 
     def named(self, key: object) -> Node | None:
         """The node that the key of a returned dict means: its name, or that of its gradient."""
@@ -85,17 +89,17 @@ class Pairs:
                 return f"no node is called {of}; did you mean {' or '.join(close)}?"
         return ""
 
-    def family(self, name: str, nodes: Iterable[Node]) -> list[Node]:
+    def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
-        h, hs[0] or h_1, and nameless ones that are made like h."""
+        h, hs[0] or h_1, and nameless ones that are made `alike`."""
         found = self.node(name)
+        like = set(alike)
         stems = set(wanted_names(name, self.loss)) if found is None else {self.names[found]}
 
-        def alike(x: Node) -> bool:
+        def belongs(x: Node) -> bool:
             own = self.names.get(x)
             if own is not None:
                 return x is found or _INDEX.sub("", own) in stems
-            like = found is not None and found.op is not None
-            return like and x.op is found.op and x.shape == found.shape  # type: ignore[union-attr]
+            return x in like
 
-        return [x for x in nodes if alike(x)]
+        return [x for x in nodes if belongs(x)]

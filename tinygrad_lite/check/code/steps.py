@@ -16,13 +16,14 @@ from .trace import Instance, Record, Trace
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A value that was given a name. `key` is that of a dict's entry; `adds` says that it was
-    added to what the name held before."""
+    """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
+    made of what the name held before, `adds` that something was added to that."""
 
     name: str
     record: Record
     instance: Instance
     key: Any = None
+    builds: bool = False
     adds: bool = False
 
     @property
@@ -36,8 +37,10 @@ def is_numeric(value: Any) -> bool:
     value = raw(value)
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return True
-    if isinstance(value, (list, tuple)):
-        return bool(value) and all(map(is_numeric, value))
+    if isinstance(value, list):  # of numbers
+        return (
+            bool(value) and not any(np.ndim(raw(v)) for v in value) and all(map(is_numeric, value))
+        )
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
 
 
@@ -47,14 +50,36 @@ def steps(trace: Trace) -> list[Step]:
     for a in trace.assigned:
         if not a.outermost:
             continue
-        adds = isinstance(a.statement, ast.AugAssign) and isinstance(a.statement.op, ast.Add)
+        builds = bool(a.keys) or _builds(a.statement, a.name)
+        adds = builds and not a.keys and _adds(a.statement, a.name)
         key = a.keys[0] if len(a.keys) == 1 and isinstance(a.keys[0], (str, Node)) else None
-        if isinstance(a.record.value, dict):
-            if a.part is not None and key is not None:
-                found.append(Step(a.name, a.part, a.instance, key, adds))
-        else:
-            found.append(Step(a.name, a.record, a.instance, None, adds))
+        if not isinstance(a.record.value, dict):
+            found.append(Step(a.name, a.record, a.instance, None, builds, adds))
+        elif a.part is not None and key is not None:
+            aug = isinstance(a.statement, ast.AugAssign)
+            found.append(Step(a.name, a.part, a.instance, key, aug, aug))
     return [*found, *_returned(trace)]
+
+
+def _builds(statement: ast.AST, name: str) -> bool:
+    """Whether an assignment makes a name's value of what it held."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+        return True  # +=, or a change in place
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(statement.value))
+
+
+def _adds(statement: ast.AST, name: str) -> bool:
+    """Whether it is += or -=, or a sum in which the name stands."""
+    if isinstance(statement, ast.AugAssign):
+        return isinstance(statement.op, (ast.Add, ast.Sub))
+    terms = [statement.value] if isinstance(statement, ast.Assign) else []
+    while terms:
+        e = terms.pop()
+        if isinstance(e, ast.Name) and e.id == name:
+            return True
+        if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Add, ast.Sub)):
+            terms += [e.left, e.right]
+    return False
 
 
 def _returned(trace: Trace) -> Iterator[Step]:
@@ -64,7 +89,8 @@ def _returned(trace: Trace) -> Iterator[Step]:
         return
     site, instance = result.site, result.instance
     if not isinstance(result.value, dict):
-        yield Step("", result, instance)
+        if isinstance(trace.definition, ast.Lambda) or not isinstance(result.value, tuple):
+            yield Step("", result, instance)
         return
     literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
     places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)
