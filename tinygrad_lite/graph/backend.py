@@ -53,7 +53,7 @@ def _compat() -> Any:
 
 def is_numpy(xp: Namespace) -> bool:
     """Whether a namespace is NumPy's, or records what NumPy is asked to do."""
-    return xp is np or hasattr(xp, "records_numpy")
+    return xp is np or hasattr(type(xp), "records_numpy")
 
 
 def records(x: Any) -> bool:
