@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import timing  # noqa: F401 - before NumPy: it pins the BLAS threads
 
 # isort: split
 import numpy as np
+from engines_demo import compile_
 from workloads import RATE, Step, as_written, fused_ops, images, parameters, primitive_ops
 
 import tinygrad_lite as tg
@@ -142,6 +144,25 @@ def jax_jit(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     return step
 
 
+def compiled(batch: int, activation: str, dtype: Any = np.float64, given: bool = False) -> Step:
+    """As written, by `tg.compile`; the batch is an argument, or `given` once for all."""
+    x, y, _ = images(batch, dtype)
+    p = [tg.Tensor(a) for a in parameters(dtype)]
+    activate = tg.tanh if activation == "tanh" else tg.relu
+
+    def update(x: Any, y: Any) -> Any:
+        w1, b1, w2, b2 = p
+        loss = tg.cross_entropy(activate(x @ w1 + b1) @ w2 + b2, y)
+        loss.backward()
+        for w in p:
+            w.data = w.data - RATE * w.grad
+            w.zero_grad()
+        return loss
+
+    step = compile_((lambda: update(x, y)) if given else update)
+    return (lambda: float(step().item())) if given else lambda: float(step(x, y).item())
+
+
 def compiled_by_xla(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     import jax
 
@@ -169,6 +190,8 @@ ENGINES = {
     "tinygrad_lite, primitive ops": ("numpy", primitive_ops),
     "tinygrad_lite, as written": ("numpy", as_written),
     "tinygrad_lite, fused ops": ("numpy", fused_ops),
+    "tinygrad_lite, tg.compile": ("numpy", compiled),
+    "tinygrad_lite, tg.compile, one batch": ("numpy", partial(compiled, given=True)),
     "tinygrad_lite, tg.jit": ("jax", compiled_by_xla),
     "PyTorch, functional": ("torch", torch_functional),
     "PyTorch, nn.Module": ("torch", torch_module),

@@ -3,10 +3,11 @@
     python benchmarks/peers.py [workload ...] [--repeats 1.0] [--write]
 
 A workload's engines take turns, the order drawn anew each turn, each run once untimed before it is
-measured, BLAS on one thread; all must compute the same number. A ratio is the median over the turns
-of the engine's time by that of the reference in the same turn. A page fault is memory that the
-system hands out, which may cost more than the arithmetic: where an engine has many, the ratio says
-more about the allocator than about it. `--write` keeps the tables in benchmarks/results.md, where
+measured, in a row of calls where one is short, BLAS on one thread; all must compute the same
+number. A ratio is the median over the turns of the engine's time by that of the reference in the
+same turn (the other way round where it says how many times faster). A page fault is memory that
+the system hands out, which may cost more than the arithmetic: where an engine has many, the ratio
+says more about the allocator than about it. `--write` keeps the tables in benchmarks/results.md, where
 the README's come from, and draws results.svg. A peer that is not installed is passed over.
 """
 
@@ -27,24 +28,27 @@ import timing  # before NumPy: it pins the BLAS threads
 
 # isort: split
 import engines_arrays
-import engines_scalars
-from engines_scalars import Step
-from workloads import MICRO, MILLI
+import engines_demo
+import engines_graphs
+from workloads import MICRO, MILLI, Step
 
 HERE = Path(__file__).parent
 MANY_FAULTS = 50
+ROW, LONGEST = 2 * MILLI, 100  # seconds that a row of calls takes at least, in so many calls
 Engines = Mapping[str, tuple[str, Callable[..., Step]]]  # name -> (package, what makes the step)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Engines that compute one thing at several settings, and the one that all are divided by."""
+    """Engines that compute one thing at several settings, and those that all are compared with: the
+    table says how many times slower than the one, or `faster` than each, an engine is."""
 
     title: str
     engines: Engines
     settings: Mapping[str, tuple[Any, ...]]
-    reference: str
+    references: tuple[str, ...]
     repeats: int
+    faster: bool = False
     collect: bool = False
     without: Mapping[str, str] = field(default_factory=dict)  # engine -> why it does not take part
 
@@ -54,17 +58,17 @@ def _digits(activation: str, dtype: str) -> Workload:
         f"A training step on handwritten digits: MLP 64-32-10, {activation}, {dtype}",
         engines_arrays.ENGINES,
         {f"batch {n}": (n, activation, dtype) for n in (32, 256, 1797)},
-        "NumPy by hand",
-        200,
+        ("NumPy by hand",),
+        100,
     )
 
 
 def _graph(title: str, build: Any, repeats: int, *out: str) -> Workload:
     return Workload(
         title,
-        engines_scalars.GRAPH,
+        engines_graphs.GRAPH,
         {"forward and backward": (build,)},
-        "tinygrad_lite",
+        ("tinygrad_lite",),
         repeats,
         collect=True,
         without=dict.fromkeys(out, "takes longer than all others together"),
@@ -74,10 +78,11 @@ def _graph(title: str, build: Any, repeats: int, *out: str) -> Workload:
 WORKLOADS: dict[str, Workload] = {
     "demo": Workload(
         "micrograd's demo: a step on 100 points, MLP 2-16-16-1 (65,077 scalar operations)",
-        engines_scalars.DEMO,
+        engines_demo.DEMO,
         {"one step": ()},
-        "micrograd, best setting",
+        tuple(name for name in engines_demo.DEMO if name.startswith("micrograd")),
         9,
+        faster=True,
         collect=True,
     ),
     **{
@@ -85,23 +90,23 @@ WORKLOADS: dict[str, Workload] = {
         for activation in ("tanh", "relu")
         for dtype in ("float64", "float32")
     },
-    "chain": _graph("10,000 operations in a row", engines_scalars.chain_of(10_000), 5, "JAX, jit"),
-    "wide": _graph("A sum of 5,000 products", engines_scalars.wide_of(10_000), 5, "JAX, jit"),
+    "chain": _graph("10,000 operations in a row", engines_graphs.chain_of(10_000), 5, "JAX, jit"),
+    "wide": _graph("A sum of 5,000 products", engines_graphs.wide_of(10_000), 5, "JAX, jit"),
     "tangle": _graph(
-        "10,000 operations without pattern", engines_scalars.tangle(10_000), 5, "JAX, jit"
+        "10,000 operations without pattern", engines_graphs.tangle(10_000), 5, "JAX, jit"
     ),
-    "small-tangle": _graph("300 operations without pattern", engines_scalars.tangle(300), 9),
+    "small-tangle": _graph("300 operations without pattern", engines_graphs.tangle(300), 9),
 }
 
 
 @dataclass
 class Row:
-    """What an engine took at one setting: seconds to prepare and per call, and ratios by turn."""
+    """What an engine took at one setting: seconds to prepare and per call, and its ratios."""
 
     prepare: float
     seconds: float
     faults: float
-    ratio: float
+    ratios: list[float]
 
 
 def measured(workload: Workload, scale: float) -> tuple[dict[str, dict[str, Row]], list[str]]:
@@ -125,24 +130,37 @@ def measured(workload: Workload, scale: float) -> tuple[dict[str, dict[str, Row]
             prepare[name] = time.perf_counter() - began
         refuse_disagreement(workload, {name: step() for name, step in steps.items()})
         found = timing.turns(
-            {name: timing.faulted(step) for name, step in steps.items()},
+            {name: timing.faulted(step, in_a_row(step)) for name, step in steps.items()},
             repeats=max(1, round(workload.repeats * scale)),
             collect=workload.collect,
         )
-        reference = found[workload.reference][timing.SECONDS]
         for name, readings in found.items():
             seconds = readings[timing.SECONDS]
+            ratios = []
+            for other in workload.references:
+                pairs = zip(seconds, found[other][timing.SECONDS], strict=True)
+                ratios.append(
+                    statistics.median(b / a if workload.faster else a / b for a, b in pairs)
+                )
             rows.setdefault(name, {})[setting] = Row(
                 prepare[name],
                 statistics.median(seconds),
                 statistics.median(readings[timing.FAULTS]),
-                statistics.median(a / b for a, b in zip(seconds, reference, strict=True)),
+                ratios,
             )
     return rows, list(dict.fromkeys(left))
 
 
+def in_a_row(step: Step) -> int:
+    """How many calls to time as one; one call after a pause finds the caches cold."""
+    step()
+    began = time.perf_counter()
+    step()
+    return max(1, min(LONGEST, round(ROW / (time.perf_counter() - began))))
+
+
 def refuse_disagreement(workload: Workload, numbers: Mapping[str, Any]) -> None:
-    expected = float(numbers[workload.reference])
+    expected = float(numbers[workload.references[0]])
     for name, number in numbers.items():
         tolerance = 1e-4 if "float32" in workload.title else 1e-6
         if abs(float(number) - expected) > tolerance * abs(expected):
@@ -150,18 +168,25 @@ def refuse_disagreement(workload: Workload, numbers: Mapping[str, Any]) -> None:
 
 
 def table(workload: Workload, rows: Mapping[str, Mapping[str, Row]]) -> Iterator[str]:
-    """Markdown: an engine's times, and as multiples of the reference."""
-    settings = list(workload.settings)
+    """Markdown: an engine's times, and how they compare."""
+    settings, references = list(workload.settings), workload.references
     yield f"### {workload.title}\n"
-    yield f"Times, and multiples of {workload.reference}; * above {MANY_FAULTS} page faults.\n"
-    yield f"| | {' | '.join(settings)} | to prepare |"
-    yield "|---" * (len(settings) + 2) + "|"
+    if workload.faster:
+        columns = [*settings, *(f"faster than {name}" for name in references)]
+    else:
+        columns = [f"{setting}, x {references[0]}" for setting in settings]
+    yield f"| | {' | '.join(columns)} | to prepare |"
+    yield "|---" * (len(columns) + 2) + "|"
     for name, row in rows.items():
         cells = []
         for setting in settings:
             found = row[setting]
-            star = "*" if found.faults > MANY_FAULTS else ""
-            cells.append(f"{told(found.seconds)}, {ratio(found.ratio)} x{star}")
+            star = "\\*" if found.faults > MANY_FAULTS else ""
+            ratios = [f"{ratio(r)} x" for r in found.ratios]
+            if workload.faster:
+                cells += [told(found.seconds) + star, *ratios]
+            else:
+                cells.append(f"{told(found.seconds)}, {ratios[0]}{star}")
         prepare = max(found.prepare for found in row.values())
         yield f"| {name} | {' | '.join(cells)} | {told(prepare) if prepare > 0.1 else ''} |"
 
@@ -175,7 +200,13 @@ def told(seconds: float) -> str:
 
 
 def ratio(number: float) -> str:
-    return f"{number:.2f}" if number < 10 else f"{number:.0f}"
+    return (
+        f"{number:.2f}"
+        if 0.1 <= number < 10
+        else f"{number:,.0f}"
+        if number > 1
+        else f"{number:.1g}"
+    )
 
 
 def picture(found: Mapping[str, Mapping[str, Mapping[str, Row]]], path: Path) -> None:
@@ -194,12 +225,14 @@ def picture(found: Mapping[str, Mapping[str, Mapping[str, Row]]], path: Path) ->
         workload = WORKLOADS[name]
         setting = next(iter(workload.settings))
         names = list(rows)[::-1]
-        ratios = [rows[engine][setting].ratio for engine in names]
+        ratios = [rows[engine][setting].ratios[0] for engine in names]
         colours = ["C0" if "tinygrad_lite" in n or "our Value" in n else "C7" for n in names]
         axis.barh(names, ratios, color=colours)
         axis.set_xscale("log")
         axis.axvline(1.0, color="black", linewidth=0.8)
-        axis.set_title(f"{workload.title}, {setting}: x {workload.reference}", fontsize=8)
+        how = "times faster than" if workload.faster else "x"
+        title = f"{workload.title}, {setting}: {how} {workload.references[0]}"
+        axis.set_title(title, fontsize=8)
         axis.tick_params(labelsize=7)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
@@ -218,7 +251,10 @@ def main() -> None:
     for package, set_up in SET_UP.items():
         if find_spec(package) is not None:
             set_up()
-    lines = [f"Written by `python benchmarks/peers.py --write`. {timing.machine()}."]
+    lines = [
+        f"Written by `python benchmarks/peers.py --write`. {timing.machine()}. A star: above "
+        f"{MANY_FAULTS} page faults a call."
+    ]
     found = {}
     for name in args.workloads or WORKLOADS:
         found[name], left = measured(WORKLOADS[name], args.repeats)

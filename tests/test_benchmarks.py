@@ -36,9 +36,9 @@ def test_the_peers_take_turns(needs):
     workloads = ("demo", "digits-tanh-float64", "digits-relu-float32", "small-tangle")
     out = printed("peers.py", "--repeats", "0.001", *workloads)
     assert len(re.findall(r"^### ", out, re.MULTILINE)) == len(workloads)
-    for engine, count in (("tinygrad_lite, as written", 3), ("C by hand", 1), ("autograd", 1)):
-        cells = rf"\| {re.escape(engine)}( \| [\d.]+ m?us?, [\d.]+ x\*?){{{count}}} \|"
-        assert re.search(cells.replace("m?us?", "[mu]?s"), out), engine
+    for engine, count in (("tinygrad_lite, as written", 3), ("C by hand", 3), ("autograd", 3)):
+        found = re.search(rf"^\| {engine} \|(.*)\|.*\|$", out, re.MULTILINE)
+        assert len(re.findall(r"[\d.]+ x", found[1])) == count, engine
     assert "no workload ['painting']; there are demo" in run("peers.py", "painting").stderr
 
 
@@ -47,9 +47,9 @@ def test_engines_that_disagree_are_refused(monkeypatch):
     import peers
 
     workload = peers.WORKLOADS["demo"]
-    peers.refuse_disagreement(workload, {workload.reference: 1.0, "other": 1.0 + 1e-8})
+    peers.refuse_disagreement(workload, {workload.references[0]: 1.0, "other": 1.0 + 1e-8})
     with pytest.raises(AssertionError, match="other computes"):
-        peers.refuse_disagreement(workload, {workload.reference: 1.0, "other": 1.001})
+        peers.refuse_disagreement(workload, {workload.references[0]: 1.0, "other": 1.001})
 
 
 def test_what_grows_is_measured(needs, tmp_path):

@@ -1,8 +1,4 @@
-"""Graphs of scalars, as each engine writes them: micrograd's demo step, and graphs without pattern.
-
-A step of the demo moves its parameters and returns the loss; a pass over a graph returns the sum of
-its leaves' gradients.
-"""
+"""micrograd's demo, as each engine writes it: a step moves the parameters and returns the loss."""
 
 from __future__ import annotations
 
@@ -20,14 +16,11 @@ import timing  # before NumPy: it pins the BLAS threads
 
 # isort: split
 import numpy as np
-from workloads import Step, chain, moons_step, their_mlp, wide
+from workloads import Step, moons_loss, moons_step, their_mlp
 
 import tinygrad_lite as tg
 
 MOONS_RATE, DECAY, SAMPLES = 0.01, 1e-4, 100
-
-
-# --- micrograd's demo
 
 
 def theirs(*, floats: bool) -> Step:
@@ -50,6 +43,28 @@ def owing(run: Step) -> Step:
 
 def ours(mlp: Any, *, floats: bool = False) -> Step:
     return moons_step(tg.Value, mlp, floats=floats)
+
+
+def compiled(*, synced: bool) -> Step:
+    """A program of the demo's graph, as micrograd's code builds it; `synced`: its Values are read
+    and written at every step, else the program keeps them."""
+    loss, model = moons_loss(tg.Value, their_mlp, floats=True)
+    program = compile_(loss())
+    parameters = model.parameters()
+
+    def step() -> float:
+        value = float(program())
+        for p in parameters:
+            p.data -= MOONS_RATE * p.grad
+        return value
+
+    return step if synced else lambda: float(program.step(MOONS_RATE))
+
+
+def compile_(f: Any) -> Any:
+    if not hasattr(tg, "compile"):
+        raise ImportError("this version has no tg.compile")
+    return tg.compile(f)
 
 
 def moons() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -221,146 +236,10 @@ DEMO: dict[str, tuple[str, Callable[[], Step]]] = {
         lambda: timing.without_collector(ours(their_mlp, floats=True)),
     ),
     "tinygrad_lite.nn": ("numpy", lambda: ours(tg.nn.MLP)),
+    "its code on our Value, tg.compile": ("micrograd", lambda: compiled(synced=False)),
+    "the same, Values read and written": ("micrograd", lambda: compiled(synced=True)),
     "NumPy by hand": ("numpy", by_hand),
     "JAX, jit, by matrices": ("jax", demo_jax),
     "CasADi": ("casadi", demo_casadi),
     "C by hand": ("ctypes", demo_c),
 }
-
-
-# --- graphs of n ops without pattern
-
-Build = Callable[[list[Any]], Any]
-LEAVES = 100
-
-
-def tangle(n: int) -> Build:
-    """Means, products and relus of any two values so far, and the sum of those nobody used."""
-    rng = random.Random(n)
-    kinds, lines = ("add", "multiply", "relu"), []
-    used = [False] * (LEAVES + n)
-    for at in range(LEAVES, LEAVES + n):
-        i, j = rng.randrange(at), rng.randrange(at)
-        lines.append((rng.choice(kinds), i, j))
-        used[i] = used[j] = True
-
-    def build(values: list[Any]) -> Any:
-        v = list(values)
-        for kind, i, j in lines:
-            if kind == "add":
-                v.append((v[i] + v[j]) * 0.5)  # nothing grows
-            elif kind == "multiply":
-                v.append(v[i] * v[j])
-            else:
-                v.append(v[i].relu() if hasattr(v[i], "relu") else _relu(v[i]))
-        total = v[-1]
-        for x, seen in zip(v[:-1], used, strict=False):
-            total = total if seen else total + x * 0.001
-        return total
-
-    return build
-
-
-def _relu(x: Any) -> Any:
-    library = type(x).__module__.partition(".")[0]
-    if library == "casadi":
-        import casadi
-
-        return casadi.fmax(x, 0)
-    if library in ("jax", "jaxlib"):
-        import jax
-
-        return jax.numpy.maximum(x, 0.0)
-    if library == "mygrad":
-        import mygrad
-
-        return mygrad.maximum(x, 0.0)
-    import autograd.numpy as anp
-
-    return anp.maximum(x, 0.0)
-
-
-def start() -> list[float]:
-    rng = random.Random(0)
-    return [rng.uniform(-0.9, 0.9) for _ in range(LEAVES)]
-
-
-def graph_of(make: Any) -> Callable[[Build], Step]:
-    """A pass over a graph whose values hold their gradients: `make` wraps a leaf."""
-
-    def engine(build: Build) -> Step:
-        def step() -> float:
-            leaves = [make(x) for x in start()]
-            build(leaves).backward()
-            return float(sum(0.0 if x.grad is None else x.grad for x in leaves))
-
-        return step
-
-    return engine
-
-
-def micrograd_graph(build: Build) -> Step:
-    from micrograd.engine import Value
-
-    return graph_of(Value)(build)
-
-
-def torch_graph(build: Build) -> Step:
-    import torch
-
-    return graph_of(lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True))(build)
-
-
-def mygrad_graph(build: Build) -> Step:
-    import mygrad
-
-    return graph_of(lambda x: mygrad.tensor(x))(build)
-
-
-def autograd_graph(build: Build) -> Step:
-    import autograd
-
-    gradient = autograd.grad(lambda leaves: build(list(leaves)))
-    return lambda: float(sum(gradient(tuple(start()))))
-
-
-def casadi_graph(build: Build) -> Step:
-    import casadi
-
-    x = casadi.SX.sym("x", LEAVES)
-    y = build([x[i] for i in range(LEAVES)])
-    function = casadi.Function("graph", [x], [casadi.gradient(y, x)])
-    return lambda: float(np.asarray(function(start())).sum())
-
-
-def jax_graph(build: Build) -> Step:
-    import jax
-
-    gradient = jax.jit(jax.grad(lambda leaves: build(list(leaves))))
-    return lambda: float(np.asarray(jax.numpy.stack(gradient(start()))).sum())
-
-
-GRAPH: dict[str, tuple[str, Callable[[Build], Step]]] = {
-    "tinygrad_lite": ("numpy", graph_of(tg.Value)),
-    "micrograd": ("micrograd", micrograd_graph),
-    "PyTorch": ("torch", torch_graph),
-    "autograd": ("autograd", autograd_graph),
-    "MyGrad": ("mygrad", mygrad_graph),
-    "CasADi": ("casadi", casadi_graph),
-    "JAX, jit": ("jax", jax_graph),
-}
-
-
-def chain_of(n: int) -> Build:
-    def build(values: list[Any]) -> Any:
-        return chain(lambda _: values[0], n)
-
-    return build
-
-
-def wide_of(n: int) -> Build:
-    def build(values: list[Any]) -> Any:
-        given = iter(values)
-        return wide(lambda x: next(given, x), n)
-
-    return build
