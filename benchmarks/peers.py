@@ -7,8 +7,8 @@ measured, in a row of calls where one is short, BLAS on one thread; all must com
 number. A ratio is the median over the turns of the engine's time by that of the reference in the
 same turn (the other way round where it says how many times faster). A page fault is memory that
 the system hands out, which may cost more than the arithmetic: where an engine has many, the ratio
-says more about the allocator than about it. `--write` keeps the tables in benchmarks/results.md, where
-the README's come from, and draws results.svg. A peer that is not installed is passed over.
+says more about the allocator than about it. `--write` keeps the tables in results.md, where the
+README's come from, and draws results.svg. A peer that is not installed is passed over.
 """
 
 from __future__ import annotations
