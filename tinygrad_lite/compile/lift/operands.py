@@ -1,0 +1,144 @@
+"""Where the operands of a block stand: a constant, a whole block, or entries of some blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ... import ops
+from .blocks import FEW, Block, Index, Shape
+from .walk import CONSTANT
+
+Take = Callable[[int], Any]  # the values of a block, flat
+
+
+@dataclass(slots=True)
+class Operand:
+    """A `constant` (a float where all entries are alike); else entries of `sources`, blocks side by
+    side, after the vector of all constants where `mixed`: all of them, or those at `index`."""
+
+    shape: Shape
+    constant: Any = None
+    sources: tuple[int, ...] = ()
+    mixed: bool = False
+    index: Index | None = None
+    turned: bool = False  # the whole block, transposed
+
+
+class Finder:
+    """Finds operands among blocks."""
+
+    def __init__(self, blocks: Sequence[Block], constants: Index) -> None:
+        self.blocks, self.constants = blocks, constants
+        self._starts = np.array([block.start for block in blocks], np.int64)
+
+    def home(self, index: Index) -> Index:
+        """The block of each register, -1 for constants."""
+        found = np.searchsorted(self._starts, np.where(index < CONSTANT, index, 0), "right") - 1
+        return np.where(index < CONSTANT, found, -1)
+
+    def find(self, index: Index) -> Operand:
+        """The operand with these registers and constants."""
+        home = self.home(index)
+        used = np.unique(home)
+        mixed = bool(used.size and used[0] < 0)
+        if mixed and len(used) == 1:
+            return constant(self.constants[index - CONSTANT])
+        sources = tuple(int(k) for k in used[mixed:])
+        sizes = [self.blocks[k].size for k in sources]
+        if len(sources) == 1 and not mixed:
+            return self._entries(sources[0], index)
+        if len(sources) > FEW and sum(sizes) > 2 * index.size:
+            sources = tuple(range(sources[-1] + 1))  # the vector of all before is made once
+            sizes = [block.size for block in self.blocks[: len(sources)]]
+        count = len(self.constants) * mixed
+        starts = np.zeros(len(self.blocks), np.int64)
+        starts[list(sources)] = count + np.cumsum([0, *sizes[:-1]])
+        place = index - self._starts[home] + starts[home]
+        if mixed:
+            place = np.where(home < 0, index - CONSTANT, place)
+        natural = np.array_equal(place.ravel(), np.arange(count + sum(sizes)))
+        return Operand(index.shape, None, sources, mixed, None if natural else place)
+
+    def _entries(self, k: int, index: Index) -> Operand:
+        block = self.blocks[k]
+        place = index - block.start
+        natural = np.arange(block.size)
+        if place.size == block.size:
+            if np.array_equal(place.ravel(), natural):
+                return Operand(index.shape, None, (k,))
+            if len(block.shape) == 2 and np.array_equal(place.T.ravel(), natural):
+                if place.shape == block.shape[::-1]:
+                    return Operand(index.shape, None, (k,), turned=True)
+        return Operand(index.shape, None, (k,), index=place)
+
+
+def constant(values: Index) -> Operand:
+    """The operand that always has these values."""
+    same = values.size and (values == values.flat[0]).all()
+    return Operand(values.shape, float(values.flat[0]) if same else values)
+
+
+def thin(index: Index) -> Index:
+    """The same without the axes along which nothing changes: they broadcast."""
+    for axis, length in enumerate(index.shape):
+        first = index.take([0], axis)
+        if length > 1 and (index == first).all():
+            index = first
+    while index.ndim and index.shape[0] == 1:
+        index = index[0]
+    return index
+
+
+class Values:
+    """The values of blocks while a lifted function runs, and operands made of them."""
+
+    def __init__(self, blocks: Sequence[Block], constants: Index) -> None:
+        self._blocks, self._constants = blocks, constants
+        self._values: dict[int, Any] = {}
+        self._joined: dict[tuple[tuple[int, ...], bool], Any] = {}
+
+    def __setitem__(self, k: int, value: Any) -> None:
+        self._values[k] = value
+
+    def __getitem__(self, k: int) -> Any:
+        return self._values[k]
+
+    def get(self, operand: Operand) -> Any:
+        """An operand, in its shape."""
+        if not operand.sources:
+            return operand.constant
+        if operand.index is not None:
+            index = operand.index
+            flat = self._flat(operand.sources, operand.mixed)
+            return ops.getitem(flat, index=index if index.ndim else int(index))
+        if len(operand.sources) > 1 or operand.mixed:
+            found = self._flat(operand.sources, operand.mixed)
+        else:
+            found = self._values[operand.sources[0]]
+        if operand.turned:
+            return ops.permute_dims(found, axes=(1, 0))
+        return shaped(found, operand.shape)
+
+    def _flat(self, sources: tuple[int, ...], mixed: bool) -> Any:
+        if len(sources) == 1 and not mixed:
+            return shaped(self._values[sources[0]], (self._blocks[sources[0]].size,))
+        found = self._joined.get((sources, mixed))
+        if found is None:
+            before, parts = (), [self._constants] if mixed else []
+            if sources == tuple(range(len(sources))):  # what is longer by some blocks
+                known = [s for s, m in self._joined if m == mixed and s == sources[: len(s)]]
+                if known:
+                    before = max(known, key=len)
+                    parts = [self._joined[before, mixed]]
+            parts += [self._flat((k,), False) for k in sources[len(before) :]]
+            found = self._joined[sources, mixed] = ops.concat(parts, axis=0)
+        return found
+
+
+def shaped(value: Any, shape: Shape) -> Any:
+    """The same entries in another shape."""
+    return value if tuple(value.shape) == shape else ops.reshape(value, shape=shape)

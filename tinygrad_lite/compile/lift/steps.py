@@ -1,0 +1,203 @@
+"""How each block is computed, as ops of this engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ... import ops
+from .blocks import FEW, Each, Index, Products, Shape, Sum
+from .operands import Finder, Operand, Values, shaped, thin
+from .walk import Kind
+
+MATMUL, ROWS, ENTRIES = "matmul", "rows", "entries"  # how a product of two operands is summed
+
+
+@dataclass(slots=True)
+class Product:
+    """`sign` times right times left: as matrices, as rows that are summed, or entry by entry."""
+
+    how: str
+    sign: int
+    right: Operand
+    left: Operand
+    signs: Index | None = None  # of the entries of left, where they differ
+
+    def run(self, values: Values) -> Any:
+        """The product."""
+        a, b = values.get(self.right), values.get(self.left)
+        if self.signs is not None:
+            b = b * self.signs
+        if self.how is not MATMUL:
+            y = a * b
+            return ops.sum(y, axis=-1) if self.how is ROWS else y
+        if len(a.shape) == 1 and len(b.shape) == 2:
+            return ops.matmul(b, a)
+        if len(b.shape) == 2:
+            b = ops.permute_dims(b, axes=(1, 0))
+        elif len(b.shape) == 3:
+            b = ops.permute_dims(b, axes=(0, 2, 1))
+        return ops.matmul(a, b)
+
+
+@dataclass(slots=True)
+class Total:
+    """The sum of many terms: over the last axis, or, `first`, over the first."""
+
+    operand: Operand
+    first: bool
+    signs: Index
+
+    @property
+    def sign(self) -> int:
+        """-1 where every term is subtracted."""
+        return -1 if (self.signs < 0).all() else 1
+
+    def run(self, values: Values) -> Any:
+        """The sum, but for a sign that all terms have."""
+        a = values.get(self.operand)
+        if (self.signs == self.signs[0]).all():
+            return ops.sum(a, axis=0 if self.first else -1)
+        return ops.matmul(self.signs, a) if self.first else ops.matmul(a, self.signs)
+
+
+@dataclass(slots=True)
+class Term:
+    """An operand, added or subtracted."""
+
+    sign: int
+    operand: Operand
+
+    def run(self, values: Values) -> Any:
+        """The operand."""
+        return values.get(self.operand)
+
+
+@dataclass(slots=True)
+class SumStep:
+    """Parts added up, those with a plus first."""
+
+    block: int
+    shape: Shape
+    parts: list[Product | Total | Term]
+
+    def run(self, values: Values) -> Any:
+        """The values of the block."""
+        y = None
+        for part in self.parts:
+            z = part.run(values)
+            if y is None:
+                y = z if part.sign > 0 else -z
+            else:
+                y = y + z if part.sign > 0 else y - z
+        return _filled(y, self.shape)
+
+    def operands(self) -> Iterator[Operand]:
+        """What it is computed from."""
+        for part in self.parts:
+            if isinstance(part, Product):
+                yield part.right
+                yield part.left
+            else:
+                yield part.operand
+
+
+@dataclass(slots=True)
+class EachStep:
+    """One op of operands that broadcast."""
+
+    block: int
+    shape: Shape
+    kind: Kind
+    given: list[Operand]
+
+    def run(self, values: Values) -> Any:
+        """The values of the block."""
+        y = self.kind.op(*map(values.get, self.given), **self.kind.params)
+        return _filled(y, self.shape)
+
+    def operands(self) -> Iterator[Operand]:
+        """What it is computed from."""
+        yield from self.given
+
+
+Step = SumStep | EachStep
+
+
+def _filled(y: Any, shape: Shape) -> Any:
+    if prod(y.shape) == prod(shape):
+        return shaped(y, shape)
+    return ops.broadcast_to(y, shape=shape)
+
+
+def steps(made: list[Sum | Each], finder: Finder) -> list[Step]:
+    """How the blocks are computed, in order."""
+    return [
+        _each(step, finder) if isinstance(step, Each) else _sum(step, finder) for step in made
+    ]
+
+
+def _each(step: Each, finder: Finder) -> EachStep:
+    given = [finder.find(thin(index)) for index in step.operands]
+    return EachStep(step.block, finder.blocks[step.block].shape, step.kind, given)
+
+
+def _sum(step: Sum, finder: Finder) -> SumStep:
+    shape = finder.blocks[step.block].shape
+    parts: list[Product | Total | Term] = []
+    if step.products is not None:
+        parts += _products(step.products, finder)
+    count = len(step.signs)
+    if count <= FEW:
+        terms = [step.rest[..., k] for k in range(count)]
+        parts += [
+            Term(sign, finder.find(thin(z))) for sign, z in zip(step.signs, terms, strict=True)
+        ]
+    else:
+        parts.append(_total(step, finder))
+    parts.sort(key=lambda part: part.sign < 0)
+    return SumStep(step.block, shape, parts)
+
+
+def _total(step: Sum, finder: Finder) -> Total:
+    signs = np.array(step.signs, float)
+    found = finder.find(step.rest)
+    first = found.turned
+    if first:
+        found = finder.find(step.rest.T)
+    return Total(found, first, signs)
+
+
+def _products(products: Products, finder: Finder) -> Iterator[Product]:
+    """Parts by where the factors live: X @ U.T + h @ W.T."""
+    right, left, signs = products.right, products.left, products.signs
+    count = right.shape[-1]
+    if not products.matmul and count <= FEW:
+        for k in range(count):
+            yield _product(ENTRIES, *(thin(z[..., k]) for z in (right, left, signs)), finder)
+        return
+    homes = [finder.home(z).reshape(-1, count) for z in (right, left)]
+    if all((home == home[:1]).all() for home in homes):
+        apart = [home[0] for home in homes]
+    else:
+        apart = []
+    if (signs == signs[:1]).all():
+        apart.append(signs.reshape(-1, count)[0])
+    keys = [tuple(column) for column in np.reshape(apart, (-1, count)).T.tolist()]
+    for key in dict.fromkeys(keys):
+        columns = [k for k, known in enumerate(keys) if known == key]
+        a, b, s = (z[..., columns] for z in (right, left, signs))
+        if products.matmul and a.ndim == 2:
+            a, b, s = (z[0] if len(z) == 1 else z for z in (a, b, s))
+        yield _product(MATMUL if products.matmul else ROWS, a, b, s, finder)
+
+
+def _product(how: str, right: Index, left: Index, signs: Index, finder: Finder) -> Product:
+    a, b = finder.find(right), finder.find(left)
+    if (signs == signs.flat[0]).all():
+        return Product(how, int(signs.flat[0]), a, b)
+    return Product(how, 1, a, b, signs.astype(float))
