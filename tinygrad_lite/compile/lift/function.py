@@ -6,52 +6,52 @@ from typing import Any
 
 import numpy as np
 
-from ... import ops
-from ...graph.node import Scalar
 from .blocks import Block, Blocks, Each, Index, Sum
 from .operands import Finder, Operand, Values
 from .steps import MATMUL, Product, Step, SumStep, steps
 from .sums import Levels
-from .walk import CONSTANT, Scalars
+from .walk import Scalars
 
-WORTH = 20  # numbers a group, at least, for arrays to be faster than scalars
+WORTH = 5  # numbers a block, at least: below, arrays are slower than scalars
 
 
 class NoMatrices(Exception):
-    """A graph in which too few numbers are computed alike."""
+    """Why a graph stays one of scalars."""
 
 
 class Lifted:
     """A graph of Values as a function of one array: `lifted(p)` is the root, where p has the values
     of `leaves`, in that order, as a vector. Made of this engine's ops, so p may be a `Tensor`, an
-    array of any library, or a traced one. `steps` say how each of `blocks` is computed."""
+    array of any library, or a traced one.
+
+    `steps` say how each of `blocks` is computed; `registers` where each number of the graph stands,
+    -1 for those that are part of a sum.
+    """
 
     def __init__(self, graph: Scalars, levels: Levels) -> None:
         found = Blocks(graph, levels)
-        registers = _place(found, len(graph.leaves))
+        moved = _place(found, len(graph.leaves))
+        registers = np.array(found.register)
+        self.registers: Index = np.where(registers < 0, -1, moved[registers])
         self.blocks: list[Block] = found.blocks
         self.constants = np.array(graph.constants)
         self.leaves: list[Any] = [None] * len(graph.leaves)
-        at = [i for i, kind in enumerate(graph.kinds) if kind is None]
-        for leaf, i in zip(graph.leaves, at, strict=True):
-            self.leaves[registers[found.register[i]]] = leaf
+        places = self.registers[[i for i, kind in enumerate(graph.kinds) if kind is None]]
+        for leaf, place in zip(graph.leaves, places.tolist(), strict=True):
+            self.leaves[place] = leaf
         finder = Finder(self.blocks, self.constants)
         self.steps: list[Step] = steps(found.made, finder)
-        self.root: Operand = finder.find(np.array(registers[found.register[-1]]))
-        self._recorded = [
-            (registers[found.register[i]], node)
-            for node, i in graph.places.items()
-            if i < CONSTANT and found.register[i] >= 0
-        ]
+        self.root: Operand = finder.find(self.registers[-1])
 
     @property
-    def matmuls(self) -> int:
-        """How many blocks are matrix products."""
-        return sum(
-            isinstance(step, SumStep)
-            and any(isinstance(part, Product) and part.how is MATMUL for part in step.parts)
+    def matmuls(self) -> list[SumStep]:
+        """The steps that are matrix products."""
+        return [
+            step
             for step in self.steps
-        )
+            if isinstance(step, SumStep)
+            and any(isinstance(part, Product) and part.how is MATMUL for part in step.parts)
+        ]
 
     def __call__(self, p: Any) -> Any:
         values = Values(self.blocks, self.constants)
@@ -61,33 +61,36 @@ class Lifted:
         return values.get(self.root)
 
 
-def lift(root: Scalar) -> Lifted:
-    """The graph below `root` as a function of arrays; `NoMatrices` where there is no pattern."""
-    graph = Scalars(root)
+def lift(graph: Scalars) -> Lifted:
+    """A graph of scalars as a function of arrays. Raises `NoMatrices` where too few numbers are
+    computed alike."""
     levels = Levels(graph)
-    return Lifted(graph, levels)
+    numbers = len(graph.kinds) - len(graph.leaves)
+    if numbers >= WORTH * len(levels.groups):
+        lifted = Lifted(graph, levels)
+        count = len(lifted.steps)
+        if numbers >= WORTH * count:
+            return lifted
+    else:
+        count = len(levels.groups)
+    raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operations")
 
 
 def _place(found: Blocks, count: int) -> Index:
     """New registers: the leaves in the order in which the matrix products use them, the largest
     product first, so that a layer's weights are one matrix."""
-    place = np.full(count, -1, np.int64)
-    products = [
-        (step.block, step.products)
-        for step in found.made
-        if isinstance(step, Sum) and step.products is not None and step.products.matmul
-    ]
-    products.sort(key=lambda pair: -found.blocks[pair[0]].size * pair[1].left.shape[-1])
-    used = []
-    for block, some in products:
-        rest = next(step.rest for step in found.made if step.block == block)  # type: ignore[union-attr]
-        used += [some.left.ravel(), some.right.ravel(), np.moveaxis(rest, -1, 0).ravel()]
-    order = np.concatenate([*used, np.arange(count)])
-    order = order[order < count]
-    _, first = np.unique(order, return_index=True)
-    place[order[np.sort(first)]] = np.arange(count)
+    used: list[tuple[int, list[Index]]] = []
+    for step in found.made:
+        if isinstance(step, Sum) and step.products is not None and step.products.matmul:
+            some = step.products
+            work = found.blocks[step.block].size * some.left.shape[-1]
+            used.append((-work, [some.left, some.right, np.moveaxis(step.rest, -1, 0)]))
+    used.sort(key=lambda pair: pair[0])
+    order = np.concatenate([*(z.ravel() for _, some in used for z in some), np.arange(count)])
+    order, first = np.unique(order[order < count], return_index=True)
     size = found.blocks[-1].start + found.blocks[-1].size
-    registers = np.concatenate([place, np.arange(count, size)])
+    registers = np.arange(size)
+    registers[order[np.argsort(first)]] = np.arange(count)
 
     def moved(index: Index) -> Index:
         return np.where(index < size, registers[np.minimum(index, size - 1)], index)

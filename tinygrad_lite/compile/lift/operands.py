@@ -17,7 +17,7 @@ Take = Callable[[int], Any]  # the values of a block, flat
 
 @dataclass(slots=True)
 class Operand:
-    """A `constant` (a float where all entries are alike); else entries of `sources`, blocks side by
+    """A `constant`, a number or an array; else entries of `sources`, blocks side by
     side, after the vector of all constants where `mixed`: all of them, or those at `index`."""
 
     shape: Shape
@@ -78,8 +78,7 @@ class Finder:
 
 def constant(values: Index) -> Operand:
     """The operand that always has these values."""
-    same = values.size and (values == values.flat[0]).all()
-    return Operand(values.shape, float(values.flat[0]) if same else values)
+    return Operand(values.shape, values if values.shape else float(values))
 
 
 def thin(index: Index) -> Index:

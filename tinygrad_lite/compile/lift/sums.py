@@ -7,11 +7,11 @@ consumer, a sum, is not computed by itself; level by level, what is left depends
 from __future__ import annotations
 
 from ... import ops
+from ...graph.op import NO_PARAMS
 from .walk import CONSTANT, NOTHING, Kind, Scalars
 
 Term = tuple[int, ...]  # (sign, z), or (sign, u, v) for a product
-SUM = Kind(ops.add)  # what every sum of terms is called
-_ADDS = (ops.add, ops.subtract, ops.negative)
+SUM = Kind(ops.add, NO_PARAMS)  # what every sum of terms is called
 _LONG = 1000  # terms that are not turned around again
 
 

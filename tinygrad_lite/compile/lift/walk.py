@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import copysign
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...graph.node import Scalar
 from ...graph.op import NO_PARAMS, Op
@@ -13,16 +14,12 @@ CONSTANT = 1 << 40  # numbers from here on stand for constants, by their place
 NOTHING = -1  # where an op has no second input
 
 
-class Kind(NamedTuple):
+@dataclass(eq=False, slots=True)
+class Kind:
     """An op with its settings: numbers of one kind can be computed together."""
 
     op: Op
-    settings: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """The settings, by name."""
-        return dict(self.settings)
+    params: Mapping[str, Any]
 
 
 class Scalars:
@@ -107,7 +104,7 @@ class Scalars:
             key = (op, tuple(params.items())) if params else op
             kind = self._same.get(key)
             if kind is None:
-                kind = self._same[key] = Kind(op, tuple(params.items()))
+                kind = self._same[key] = Kind(op, params)
         self.places[node] = len(self.kinds)
         self.kinds.append(kind)
         self.first.append(a)
