@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .blocks import Block, Blocks, Each, Index, Sum
-from .operands import Finder, Operand, Values
+from .operands import Finder, Operand, Part, Values
 from .steps import MATMUL, Product, Step, SumStep, steps
 from .sums import Levels
 from .walk import Scalars
@@ -43,6 +44,15 @@ class Lifted:
         self.steps: list[Step] = steps(found.made, finder)
         self.root: Operand = finder.find(self.registers[-1])
 
+    def parts(self) -> list[Part]:
+        """Where the leaves that are used side by side stand, each in at most one part."""
+        found: list[Part] = []
+        used = {operand.part for step in self.steps for operand in step.operands()} - {None}
+        for start, stop in sorted(used, key=lambda part: (part[0] - part[1], part)):  # type: ignore
+            if all(stop <= a or b <= start for a, b in found):
+                found.append((start, stop))
+        return sorted(found)
+
     @property
     def matmuls(self) -> list[SumStep]:
         """The steps that are matrix products."""
@@ -53,8 +63,8 @@ class Lifted:
             and any(isinstance(part, Product) and part.how is MATMUL for part in step.parts)
         ]
 
-    def __call__(self, p: Any) -> Any:
-        values = Values(self.blocks, self.constants)
+    def __call__(self, p: Any, parts: Mapping[Part, Any] | None = None) -> Any:
+        values = Values(self.blocks, self.constants, parts)
         values[0] = p
         for step in self.steps:
             values[step.block] = step.run(values)

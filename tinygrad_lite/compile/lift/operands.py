@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +12,29 @@ from ... import ops
 from .blocks import FEW, Block, Index, Shape
 from .walk import CONSTANT
 
-Take = Callable[[int], Any]  # the values of a block, flat
+Part = tuple[int, int]
 
 
 @dataclass(slots=True)
 class Operand:
-    """A `constant`, a number or an array; else entries of `sources`, blocks side by
-    side, after the vector of all constants where `mixed`: all of them, or those at `index`."""
+    """A `constant`, a number or an array; else entries of `sources`, blocks side by side, after the
+    vector of all constants where `mixed`: those at `index`, or in a `region` of a single block, or
+    all, in their order or transposed."""
 
     shape: Shape
     constant: Any = None
     sources: tuple[int, ...] = ()
     mixed: bool = False
     index: Index | None = None
-    turned: bool = False  # the whole block, transposed
+    region: tuple[slice, ...] | None = None
+    turned: bool = False
+
+    @property
+    def part(self) -> Part | None:
+        """Where it starts and stops, if it is some leaves that stand side by side."""
+        if self.sources != (0,) or self.region is None:
+            return None
+        return self.region[0].start, self.region[0].stop
 
 
 class Finder:
@@ -64,15 +73,24 @@ class Finder:
         return Operand(index.shape, None, sources, mixed, None if natural else place)
 
     def _entries(self, k: int, index: Index) -> Operand:
+        """Entries of one block: all, or a region of it, in their order or transposed, or some."""
         block = self.blocks[k]
         place = index - block.start
-        natural = np.arange(block.size)
-        if place.size == block.size:
-            if np.array_equal(place.ravel(), natural):
-                return Operand(index.shape, None, (k,))
-            if len(block.shape) == 2 and np.array_equal(place.T.ravel(), natural):
-                if place.shape == block.shape[::-1]:
-                    return Operand(index.shape, None, (k,), turned=True)
+        low, high = int(place.min()), int(place.max())
+        if len(block.shape) > 1:
+            axes = np.unravel_index(place.ravel(), block.shape)
+            region = tuple([slice(int(z.min()), int(z.max()) + 1) for z in axes])
+            found = np.arange(block.size).reshape(block.shape)[region]
+        else:
+            region, found = (slice(low, high + 1),), np.arange(low, high + 1)
+        if found.size == place.size:
+            whole = found.size == block.size
+            turned = place.ndim == 2 and place.T.shape == found.shape
+            for other, is_turned in ((place, False), (place.T, True)):
+                if np.array_equal(other.ravel(), found.ravel()) and turned >= is_turned:
+                    return Operand(
+                        index.shape, None, (k,), False, None, None if whole else region, is_turned
+                    )
         return Operand(index.shape, None, (k,), index=place)
 
 
@@ -93,10 +111,14 @@ def thin(index: Index) -> Index:
 
 
 class Values:
-    """The values of blocks while a lifted function runs, and operands made of them."""
+    """The values of blocks while a lifted function runs, and operands made of them; `parts` are
+    leaves of their own, by where they stand among all, where they are wanted."""
 
-    def __init__(self, blocks: Sequence[Block], constants: Index) -> None:
+    def __init__(
+        self, blocks: Sequence[Block], constants: Index, parts: Mapping[Part, Any] | None = None
+    ) -> None:
         self._blocks, self._constants = blocks, constants
+        self._parts = parts or {}
         self._values: dict[int, Any] = {}
         self._joined: dict[tuple[tuple[int, ...], bool], Any] = {}
 
@@ -115,12 +137,13 @@ class Values:
             flat = self._flat(operand.sources, operand.mixed)
             return ops.getitem(flat, index=index if index.ndim else int(index))
         if len(operand.sources) > 1 or operand.mixed:
-            found = self._flat(operand.sources, operand.mixed)
-        else:
+            return shaped(self._flat(operand.sources, operand.mixed), operand.shape)
+        found = self._parts.get(operand.part) if self._parts else None
+        if found is None:
             found = self._values[operand.sources[0]]
-        if operand.turned:
-            return ops.permute_dims(found, axes=(1, 0))
-        return shaped(found, operand.shape)
+            if operand.region is not None:
+                found = ops.getitem(found, index=operand.region)
+        return shaped(ops.permute_dims(found, axes=(1, 0)) if operand.turned else found, operand.shape)
 
     def _flat(self, sources: tuple[int, ...], mixed: bool) -> Any:
         if len(sources) == 1 and not mixed:
