@@ -223,10 +223,11 @@ class NoNative(Exception):
 
 
 class Native:
-    """A graph as two compiled loops over its numbers. `run(p)`: its value, and the gradient of the
-    leaves. Raises `NoNative` without numba, and for an op that it cannot compile."""
+    """A graph as two compiled loops over its numbers. `run()`: its value, and the gradient of the
+    leaves, which hold what `p` does then. Raises `NoNative` without numba, and for an op that it cannot compile."""
 
-    def __init__(self, graph: Scalars) -> None:
+    def __init__(self, graph: Scalars, p: Any) -> None:
+        self._p = p
         if not installed():
             raise NoNative(MISSING)
         count = len(graph.kinds)
@@ -251,10 +252,10 @@ class Native:
         compiled = numba.njit(error_model="numpy")
         self._forward, self._backward = compiled(space["forward"]), compiled(space["backward"])
 
-    def run(self, p: Any) -> tuple[float, Any]:
-        """The root's value and the leaves' gradient, where they have these values."""
+    def run(self) -> tuple[float, Any]:
+        """The root's value and the leaves' gradient."""
         data, grad, kinds, inputs = self._data, self._grad, self._kinds, self._inputs
-        data[self._leaves] = p
+        data[self._leaves] = self._p
         self._forward(data, kinds, *inputs)
         grad[:] = 0.0
         grad[len(kinds) - 1] = 1.0

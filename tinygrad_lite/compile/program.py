@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,43 +38,43 @@ class Program:
         if not graph.leaves:
             raise ValueError("compile: the result depends on no leaf")
         self.numbers = len(graph.kinds)
-        self.lifted: Lifted | None = None
         self.why = ""
         self._lock = threading.RLock()
-        self._run: Callable[[Any], tuple[Any, Any]]
-        nodes: Sequence[Any] = graph.leaves
+        lifted = self._lifted(graph)
+        self._leaves = Leaves(graph.leaves if lifted is None else lifted.leaves)
+        p = self._leaves.values
+        self.engine: Arrays | Native | Again
+        if lifted is not None:
+            self.engine = Arrays(lifted, p)
+            _hold_against_differences(self.engine, p)
+        else:
+            self.engine = self._scalars(graph, p)
+
+    def _lifted(self, graph: Scalars) -> Lifted | None:
+        """The graph as a function of arrays, where it is one."""
         try:
             lifted = lift(graph)
-            found = difference(lifted, graph)
-            if found is not None:
-                raise NoMatrices(found)
-            nodes = lifted.leaves
-            arrays = Arrays(lifted, np.array([leaf._data for leaf in nodes]))
-            self._run, self.lifted, self._executable = arrays.run, lifted, arrays.executable
         except NoMatrices as reason:
             self.why = str(reason)
-            self._run = self._scalars(graph)
-        self._leaves = Leaves(nodes)
-        if self.lifted is not None:
-            _hold_against_differences(self._run, self._leaves.values)
+            return None
+        self.why = difference(lifted, graph) or ""
+        return None if self.why else lifted
 
-    def _scalars(self, graph: Scalars) -> Callable[[Any], tuple[Any, Any]]:
+    def _scalars(self, graph: Scalars, p: Any) -> Native | Again:
         """What runs a graph without matrices."""
         if self.numbers >= _LARGE:
             try:
-                native = Native(graph)
-                self.why += "; numba runs the graph as machine code"
-                return native.run
+                return Native(graph, p)
             except NoNative as reason:
                 self.why += f". {reason}"
-        return Again(graph).run
+        return Again(graph, p)
 
     def __call__(self, **inputs: Any) -> float:
         with self._lock:
             leaves = self._leaves
             leaves.give_back()
             leaves.gather()
-            value, gradient = self._run(leaves.values)
+            value, gradient = self.engine.run()
             for node, grad in zip(leaves.nodes, gradient.tolist(), strict=True):
                 node._grad = grad
             return float(value)
@@ -86,7 +85,7 @@ class Program:
         with self._lock:
             leaves = self._leaves
             leaves.gather()
-            value, gradient = self._run(leaves.values)
+            value, gradient = self.engine.run()
             found = float(value)
             np.copyto(leaves.gradient, gradient)
             np.subtract(leaves.values, gradient * lr, out=leaves.values)
@@ -94,16 +93,25 @@ class Program:
             return found
 
 
-def _hold_against_differences(run: Callable[[Any], tuple[Any, Any]], at: Any) -> None:
+def _hold_against_differences(engine: Arrays, p: Any) -> None:
     """The gradient on other leaves, against a difference of values in some direction."""
     rng = np.random.default_rng(0)
-    for _ in range(_TRIES):
-        direction = rng.normal(size=at.shape)
-        p = at + 0.01 * rng.normal(size=at.shape)
-        high, low = (float(run(p + h * direction)[0]) for h in (_STEP, -_STEP))
-        slope = float(run(p)[1] @ direction)
-        if not np.isfinite([high, low, slope]).all():
-            return
-        if abs((high - low) / (2 * _STEP) - slope) <= _NEAR * (1 + abs(slope) + abs(high)):
-            return
+    at = p.copy()
+    try:
+        for _ in range(_TRIES):
+            direction = rng.normal(size=at.shape)
+            other = at + 0.01 * rng.normal(size=at.shape)
+            values = []
+            for h in (_STEP, -_STEP, 0.0):
+                p[:] = other + h * direction
+                value, gradient = engine.run()
+                values.append(float(value))
+            high, low, middle = values
+            slope = float(gradient @ direction)
+            if not np.isfinite([high, low, slope]).all():
+                return
+            if abs((high - low) / (2 * _STEP) - slope) <= _NEAR * (1 + abs(slope) + abs(middle)):
+                return
+    finally:
+        p[:] = at
     raise AssertionError("compile: the program's gradient is not its slope")

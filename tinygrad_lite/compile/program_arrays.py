@@ -15,14 +15,15 @@ from .trace import Recorded, trace
 
 
 class Arrays:
-    """`run(p)`: the value, and the gradient of the leaves, in arrays of its own."""
+    """`run()`: the value, and the gradient of the leaves, which hold what `p` does then; in arrays
+    of its own."""
 
     def __init__(self, lifted: Lifted, p: Any) -> None:
-        self._lifted = lifted
+        self._lifted, self._p = lifted, p
         made = trace(self._both, [p])
         # A gradient is passed on linearly: a NaN anywhere is one at the end, where it is looked at.
         calls = [call for call in made.instructions if not _asks_for_nan(call)]
-        self.executable = build(Recorded(calls, made.inputs, made.outputs), ["p"])
+        self.executable = build(Recorded(calls, made.inputs, made.outputs), ["p"], held=True)
 
     def _both(self, p: Any) -> list[Any]:
         """Value and gradient; each layer's weights are a leaf of their own, so that gradients are
@@ -44,11 +45,11 @@ class Arrays:
             gradient = whole.grad if gradient is None else gradient + whole.grad
         return [loss, gradient]
 
-    def run(self, p: Any) -> tuple[Any, Any]:
-        """The root's value and the leaves' gradient, where they have these values."""
-        value, gradient = self.executable.run(p)
+    def run(self) -> tuple[Any, Any]:
+        """The root's value and the leaves' gradient."""
+        value, gradient = self.executable.run()
         if standalone.has_nan(gradient):  # 0 times infinity is 0 in a gradient: the careful way
-            leaf = Tensor(p.copy())
+            leaf = Tensor(self._p.copy())
             loss = self._lifted(leaf)
             loss.backward()
             return loss.data, leaf.grad

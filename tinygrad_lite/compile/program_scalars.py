@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..backprop.scalars import sweep_scalars
 from ..graph import floats
 from ..graph.backend import on_floats
@@ -13,11 +15,12 @@ from .lift.walk import CONSTANT, Scalars
 
 
 class Again:
-    """A copy of a graph whose nodes take new numbers. `run(p)`: its value, and the gradient of the
-    leaves. Nothing is allocated and no Python of the user's runs, so that it is faster than the
+    """A copy of a graph whose nodes take new numbers. `run()`: its value, and the gradient of the
+    leaves, which hold what `p` does then. Nothing is allocated and no Python of the user's runs, so that it is faster than the
     code that made the graph."""
 
-    def __init__(self, graph: Scalars) -> None:
+    def __init__(self, graph: Scalars, p: Any) -> None:
+        self._p = p
         made: list[Any] = []
         for i, kind in enumerate(graph.kinds):
             node: Any = object.__new__(Scalar)
@@ -39,9 +42,9 @@ class Again:
         self._leaves = [node for node in made if node.op is None]
         self._nodes = [node for node in made if node.op is not None]
 
-    def run(self, p: Any) -> tuple[float, Any]:
-        """The root's value and the leaves' gradient, where they have these values."""
-        for leaf, value in zip(self._leaves, p.tolist(), strict=True):
+    def run(self) -> tuple[float, Any]:
+        """The root's value and the leaves' gradient."""
+        for leaf, value in zip(self._leaves, self._p.tolist(), strict=True):
             leaf._data, leaf._grad = value, None
         for node in self._nodes:
             x, y = node._x, node._y
@@ -62,4 +65,4 @@ class Again:
                 node._data = on_floats(node.op.forward, *operands)
         root = self._nodes[-1]
         sweep_scalars(root, 1.0)
-        return root._data, [leaf._grad or 0.0 for leaf in self._leaves]
+        return root._data, np.array([leaf._grad or 0.0 for leaf in self._leaves])

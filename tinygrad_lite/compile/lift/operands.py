@@ -84,13 +84,11 @@ class Finder:
         else:
             region, found = (slice(low, high + 1),), np.arange(low, high + 1)
         if found.size == place.size:
-            whole = found.size == block.size
-            turned = place.ndim == 2 and place.T.shape == found.shape
-            for other, is_turned in ((place, False), (place.T, True)):
-                if np.array_equal(other.ravel(), found.ravel()) and turned >= is_turned:
-                    return Operand(
-                        index.shape, None, (k,), False, None, None if whole else region, is_turned
-                    )
+            whole = None if found.size == block.size else region
+            if np.array_equal(place.ravel(), found.ravel()):
+                return Operand(index.shape, None, (k,), region=whole)
+            if place.ndim == 2 and np.array_equal(place.T.ravel(), found.ravel()):
+                return Operand(index.shape, None, (k,), region=whole, turned=True)
         return Operand(index.shape, None, (k,), index=place)
 
 
@@ -128,8 +126,17 @@ class Values:
     def __getitem__(self, k: int) -> Any:
         return self._values[k]
 
-    def get(self, operand: Operand) -> Any:
-        """An operand, in its shape."""
+    def get(self, operand: Operand, transposed: bool = False) -> Any:
+        """An operand in its shape, or the transpose of a matrix."""
+        shape = operand.shape[::-1] if operand.turned else operand.shape
+        found = self._natural(operand, shape)
+        if operand.turned is transposed:
+            return found
+        axes = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
+        return ops.permute_dims(found, axes=axes) if operand.sources else np.transpose(found, axes)
+
+    def _natural(self, operand: Operand, shape: Shape) -> Any:
+        """The entries in the order in which they stand."""
         if not operand.sources:
             return operand.constant
         if operand.index is not None:
@@ -137,13 +144,13 @@ class Values:
             flat = self._flat(operand.sources, operand.mixed)
             return ops.getitem(flat, index=index if index.ndim else int(index))
         if len(operand.sources) > 1 or operand.mixed:
-            return shaped(self._flat(operand.sources, operand.mixed), operand.shape)
+            return shaped(self._flat(operand.sources, operand.mixed), shape)
         found = self._parts.get(operand.part) if self._parts else None
         if found is None:
             found = self._values[operand.sources[0]]
             if operand.region is not None:
                 found = ops.getitem(found, index=operand.region)
-        return shaped(ops.permute_dims(found, axes=(1, 0)) if operand.turned else found, operand.shape)
+        return shaped(found, shape)
 
     def _flat(self, sources: tuple[int, ...], mixed: bool) -> Any:
         if len(sources) == 1 and not mixed:

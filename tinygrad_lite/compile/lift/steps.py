@@ -29,19 +29,14 @@ class Product:
 
     def run(self, values: Values) -> Any:
         """The product."""
-        a, b = values.get(self.right), values.get(self.left)
+        turned = self.how is MATMUL and len(self.left.shape) > 1
+        a, b = values.get(self.right), values.get(self.left, turned)
         if self.signs is not None:
-            b = b * self.signs
-        if self.how is not MATMUL:
-            y = a * b
-            return ops.sum(y, axis=-1) if self.how is ROWS else y
-        if len(a.shape) == 1 and len(b.shape) == 2:
-            return ops.matmul(b, a)
-        if len(b.shape) == 2:
-            b = ops.permute_dims(b, axes=(1, 0))
-        elif len(b.shape) == 3:
-            b = ops.permute_dims(b, axes=(0, 2, 1))
-        return ops.matmul(a, b)
+            b = b * (self.signs.swapaxes(-1, -2) if turned else self.signs)
+        if self.how is MATMUL:
+            return ops.matmul(a, b)
+        y = a * b
+        return ops.sum(y, axis=-1) if self.how is ROWS else y
 
 
 @dataclass(slots=True)
