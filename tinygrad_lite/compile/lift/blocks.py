@@ -69,9 +69,10 @@ class Each:
 
 
 class _Item(NamedTuple):
-    """A sum: (register, sign) of the left factors, the right ones, plain terms, and its number."""
+    """A sum: its left factors, each 2 * register + (1 where the product is subtracted), the right
+    ones, plain terms, and its number."""
 
-    left: tuple[tuple[int, int], ...]
+    left: tuple[int, ...]
     right: tuple[int, ...]
     rest: tuple[int, ...]
     number: int
@@ -82,7 +83,7 @@ class Grid:
     """Sums that fill a matrix: `items` by row and column, None where nobody asks for the sum."""
 
     rights: list[tuple[int, ...]]
-    lefts: list[tuple[tuple[int, int], ...]]
+    lefts: list[tuple[int, ...]]
     items: list[list[_Item | None]] = field(default_factory=list)
 
 
@@ -141,18 +142,15 @@ class Blocks:
                 rest.append((-sign, z if z >= CONSTANT else register[z]))
                 continue
             sign, u, v = term
-            if u >= CONSTANT:
+            if u >= CONSTANT or (v < CONSTANT and level[u] > level[v]):
                 u, v = v, u
-            elif v < CONSTANT and level[u] > level[v]:
-                u, v = v, u
-            products.append(
-                (register[u] if u < CONSTANT else u, v if v >= CONSTANT else register[v], sign)
-            )
+            left = 2 * (u if u >= CONSTANT else register[u]) + (sign < 0)
+            products.append((left, v if v >= CONSTANT else register[v]))
         products.sort()
         rest.sort()
         item = _Item(
-            tuple([(u, sign) for u, _, sign in products]),
-            tuple([v for _, v, _ in products]),
+            tuple([left for left, _ in products]),
+            tuple([v for _, v in products]),
             tuple([z for _, z in rest]),
             i,
         )
@@ -200,28 +198,25 @@ class Blocks:
         rest = np.array([[(item or some).rest for item in items] for items in found], np.int64)
         right = np.array([grid.rights for grid in grids], np.int64)
         left = np.array([grid.lefts for grid in grids], np.int64)
-        products = Products(
-            True,
-            right if batch else right[0],
-            left[..., 0] if batch else left[0, ..., 0],
-            left[..., 1] if batch else left[0, ..., 1],
-        )
+        if not batch:
+            right, left = right[0], left[0]
+        products = Products(True, right, left >> 1, 1 - 2 * (left & 1))
         block = self._new(whole, numbers)
         self.made.append(Sum(block, products, rest.reshape(*whole, len(signs)), signs))
 
     def _entries(self, items: list[_Item], signs: tuple[int, ...]) -> None:
         """Sums that have no matrix, one an entry."""
         count = len(items[0].right)
-        left = np.array([item.left for item in items], np.int64).reshape(len(items), count, 2)
+        left = np.array([item.left for item in items], np.int64).reshape(len(items), count)
         right = np.array([item.right for item in items], np.int64).reshape(len(items), count)
         rest = np.array([item.rest for item in items], np.int64).reshape(len(items), len(signs))
-        slots = [*right.T, *left[..., 0].T] if count <= FEW else []
+        slots = [*right.T, *(left >> 1).T] if count <= FEW else []
         slots += list(rest.T) if len(signs) <= FEW else []
         order, shape = self._arranged(slots, len(items))
         products = None
         if count:
-            right, left = right[order].reshape(*shape, count), left[order].reshape(*shape, count, 2)
-            products = Products(False, right, left[..., 0], left[..., 1])
+            right, left = (z[order].reshape(*shape, count) for z in (right, left))
+            products = Products(False, right, left >> 1, 1 - 2 * (left & 1))
         block = self._new(shape, [items[k].number for k in order.tolist()])
         self.made.append(Sum(block, products, rest[order].reshape(*shape, len(signs)), signs))
 

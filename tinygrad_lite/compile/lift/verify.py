@@ -11,8 +11,8 @@ from ...backprop.replay import recorded
 from ...graph.node import topological_order
 from .blocks import Index
 from .function import Lifted
-from .operands import Values, shaped
-from .steps import Product, Step, SumStep, Term, Total
+from .operands import Values
+from .steps import Product, Step, SumStep, Total
 from .walk import CONSTANT, Scalars
 
 _SAME = 1e-9  # two libraries' functions of the same number, relatively
@@ -23,38 +23,34 @@ def difference(lifted: Lifted, graph: Scalars) -> str | None:
     """Where a step of `lifted`, given the numbers that were recorded, gives others than were
     recorded; None if nowhere. No number is off by more than rounding, and no step builds on the
     last one's, so that nothing hides behind a tolerance."""
-    wanted = _recorded(lifted, graph, {})
-    found = _compare(lifted, wanted)
+    registers = lifted.registers.tolist()
+    kept = [node for node, i in graph.places.items() if i < CONSTANT and registers[i] >= 0]
+    at = lifted.registers[lifted.registers >= 0]
+    known = np.zeros(lifted.blocks[-1].start + lifted.blocks[-1].size, bool)
+    known[at] = True
+    wanted = np.zeros(known.shape)
+    wanted[at] = [node._data for node in kept]
+    found = _compare(lifted, wanted, known)
     if found is not None:  # a leaf may have been set after it was used: the numbers of then
-        root = next(reversed(graph.places))
-        found = _compare(lifted, _recorded(lifted, graph, recorded(topological_order(root))))
+        then = recorded(topological_order(next(reversed(graph.places))))
+        wanted[at] = [then.get(node, node._data) for node in kept]
+        found = _compare(lifted, wanted, known)
     return found
 
 
-def _recorded(lifted: Lifted, graph: Scalars, then: dict[Any, Any]) -> Index:
-    """The recorded number of every register; NaN where there is none, which `known` says."""
-    places = [(i, node) for node, i in graph.places.items() if i < CONSTANT]
-    numbers = np.array([then.get(node, node._data) for _, node in places])
-    registers = lifted.registers[[i for i, _ in places]]
-    wanted = np.ma.masked_all(lifted.blocks[-1].start + lifted.blocks[-1].size)
-    wanted[registers[registers >= 0]] = numbers[registers >= 0]
-    return wanted
-
-
-def _compare(lifted: Lifted, wanted: Any) -> str | None:
+def _compare(lifted: Lifted, wanted: Index, known: Index) -> str | None:
     values = Values(lifted.blocks, lifted.constants)
-    count = len(lifted.leaves)
-    values[0] = wanted.data[:count]
+    values[0] = wanted[: len(lifted.leaves)]
     with np.errstate(all="ignore"):
         for step in lifted.steps:
             block = lifted.blocks[step.block]
-            got = np.asarray(step.run(values))
-            here = wanted[block.start : block.start + block.size].reshape(block.shape)
-            want = np.where(np.ma.getmaskarray(here), got, here.data)
+            here = slice(block.start, block.start + block.size)
+            got = np.ravel(step.run(values))
+            want = np.where(known[here], wanted[here], got)
             near = np.abs(got - want) <= _SAME * np.abs(want) + _slack(step, values)
             if not (near | (got == want) | ((got != got) & (want != want))).all():
                 return f"block {step.block} of shape {block.shape} was recorded with other numbers"
-            values[step.block] = want
+            values[step.block] = want.reshape(block.shape)
     return None
 
 

@@ -58,7 +58,8 @@ class Scalars:
         return place
 
     def _walk(self, root: Scalar) -> None:
-        places, constant, add = self.places, self.constant, self._add
+        places, constant, kinds, same = self.places, self.constant, self.kinds, self._same
+        first, second = self.first.append, self.second.append
         get, stack = places.get, [root]
         pop, push = stack.pop, stack.append
         while stack:
@@ -66,46 +67,42 @@ class Scalars:
             if node in places:
                 pop()
                 continue
-            x, y = node._x, node._y
-            if node.op is None:
+            op, x, y, kind = node.op, node._x, node._y, None
+            if op is None:
                 pop()
                 if node.constant:
                     places[node] = constant(node._data)
-                else:
-                    self.leaves.append(node)
-                    add(node, NO_PARAMS, NOTHING, NOTHING)
-                continue
-            if type(x) is tuple:
-                if len(x) != 2 or node.params:
-                    inputs = [constant(z) if type(z) is float else get(z, NOTHING) for z in x]
-                    waits = [z for z, place in zip(x, inputs, strict=True) if place == NOTHING]
-                    stack.extend(reversed(waits))
-                    if not waits:
-                        pop()
-                        self.more[len(self.kinds)] = tuple(inputs)
-                        add(node, node.params, NOTHING, NOTHING)
                     continue
-                x, y = x
-            a = constant(x) if type(x) is float else get(x)
-            b = NOTHING if y is None else constant(y) if type(y) is float else get(y)
-            if a is None or b is None:
-                if b is None:
-                    push(y)
-                if a is None:
-                    push(x)
-                continue
-            pop()
-            add(node, NO_PARAMS, a, b)
+                self.leaves.append(node)
+                a = b = NOTHING
+            elif type(x) is tuple and (len(x) != 2 or node.params):
+                inputs = [constant(z) if type(z) is float else get(z, NOTHING) for z in x]
+                waits = [z for z, place in zip(x, inputs, strict=True) if place == NOTHING]
+                if waits:
+                    stack.extend(reversed(waits))
+                    continue
+                pop()
+                self.more[len(kinds)] = tuple(inputs)
+                kind = self._kind(op, node.params)
+                a = b = NOTHING
+            else:
+                if type(x) is tuple:
+                    x, y = x
+                a = constant(x) if type(x) is float else get(x)
+                b = NOTHING if y is None else constant(y) if type(y) is float else get(y)
+                if a is None or b is None:
+                    if b is None:
+                        push(y)
+                    if a is None:
+                        push(x)
+                    continue
+                pop()
+                kind = same.get(op) or self._kind(op, NO_PARAMS)
+            places[node] = len(kinds)
+            kinds.append(kind)
+            first(a)
+            second(b)
 
-    def _add(self, node: Scalar, params: Mapping[str, Any], a: int, b: int) -> None:
-        op = node.op
-        kind = None
-        if op is not None:
-            key = (op, tuple(params.items())) if params else op
-            kind = self._same.get(key)
-            if kind is None:
-                kind = self._same[key] = Kind(op, params)
-        self.places[node] = len(self.kinds)
-        self.kinds.append(kind)
-        self.first.append(a)
-        self.second.append(b)
+    def _kind(self, op: Op, params: Mapping[str, Any]) -> Kind:
+        key = (op, tuple(params.items())) if params else op
+        return self._same.setdefault(key, Kind(op, params))
