@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.names import visible
 from ..graph.node import Scalar
 from .lift.function import Lifted, NoMatrices, lift
 from .lift.verify import difference
-from .lift.walk import Scalars
+from .lift.names import Names
+from .lift.text import Writer
+from .lift.walk import CONSTANT, Scalars
 from .program_arrays import Arrays
 from .native import Native, NoNative
 from .program_leaves import Leaves
@@ -41,6 +44,16 @@ class Program:
         self.why = ""
         self._lock = threading.RLock()
         lifted = self._lifted(graph)
+        self.text = None
+        if lifted is not None:
+            scope = visible()
+            nodes = np.full(lifted.blocks[-1].start + lifted.blocks[-1].size, None, object)
+            kept = lifted.registers >= 0
+            every = np.array([node for node, i in graph.places.items() if i < CONSTANT], object)
+            nodes[lifted.registers[kept]] = every[kept]
+            named = Names(scope, {id(node): node for node in every[kept].tolist()})
+            root = next((name for name, value in scope.items() if value is loss), None)
+            self.text = Writer(lifted, nodes, named, root).text
         self._leaves = Leaves(graph.leaves if lifted is None else lifted.leaves)
         p = self._leaves.values
         self.engine: Arrays | Native | Again
@@ -68,6 +81,9 @@ class Program:
             except NoNative as reason:
                 self.why += f". {reason}"
         return Again(graph, p)
+
+    def __str__(self) -> str:
+        return str(self.text) if self.text is not None else self.why
 
     def __call__(self, **inputs: Any) -> float:
         with self._lock:

@@ -50,31 +50,32 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     yield from modules
 
 
-def arrays() -> dict[str, Any]:
-    """The plain arrays that the user's frames see, by name."""
+def visible(frame: FrameType | None = None) -> dict[str, Any]:
+    """What the user's frames see, by name, which means what it means in the innermost frame that
+    has it. Names with a leading underscore (notebooks keep old results in such) are passed over."""
     found: dict[str, Any] = {}
-    for space in _spaces(user_frame()):
+    for space in _spaces(frame or user_frame()):
         for name, value in list(space.items()):
-            if not name.startswith("_") and is_array(value) and value.ndim:
+            if name.isidentifier() and not name.startswith("_"):
                 found.setdefault(name, value)
     return found
+
+
+def arrays() -> dict[str, Any]:
+    """The plain arrays that the user's frames see, by name."""
+    return {name: value for name, value in visible().items() if is_array(value) and value.ndim}
 
 
 def variables(frame: FrameType | None = None) -> dict[int, str]:
     """id(object) -> variable name, for what the user's frames see.
 
     Inner frames win over outer ones, locals over globals, the first binding over later ones, and a
-    variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`. A name
-    means what it means in the innermost frame that has it. Names with a leading underscore
-    (notebooks keep old results in such) are passed over.
+    variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`.
     """
     found: dict[int, str] = {}
-    known: dict[str, Any] = {}
-    for space in _spaces(frame or user_frame()):
-        for name, value in list(space.items()):
-            if name.isidentifier() and not name.startswith("_") and name not in known:
-                known[name] = value
-                found.setdefault(id(value), name)
+    known = visible(frame)
+    for name, value in known.items():
+        found.setdefault(id(value), name)
     for name, value in known.items():
         if name not in _RESULTS:
             for place, entry in _entries(value):
