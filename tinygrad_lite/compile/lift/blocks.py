@@ -97,6 +97,7 @@ class Blocks:
         self.register = [-1] * len(graph.kinds)
         self._block = [-1] * len(graph.kinds)
         self._size = 0
+        self._copies: list[tuple[int, int]] = []
         leaves = [i for i, kind in enumerate(graph.kinds) if kind is None]
         self._new((len(leaves),), leaves)
         for (_, kind), numbers in sorted(levels.groups.items(), key=_level):
@@ -119,8 +120,11 @@ class Blocks:
 
     def _sums(self, numbers: list[int]) -> None:
         groups: dict[tuple[int, tuple[int, ...]], list[_Item]] = {}
+        known: dict[Any, int] = {}
         for i in numbers:
             item, signs = self._item(i)
+            if self._again(i, (item[:3], signs), (*item.right, *item.rest), item.left, known):
+                continue
             groups.setdefault((len(item.right), signs), []).append(item)
         for (count, signs), items in groups.items():
             pool, grids = self._grids(items) if count else (items, [])
@@ -131,6 +135,25 @@ class Blocks:
                 self._matrix(shape, same, signs)
             if pool:
                 self._entries(pool, signs)
+        self._repeat()
+
+    def _again(
+        self, i: int, key: Any, inputs: tuple[int, ...], lefts: tuple[int, ...], known: Any
+    ) -> bool:
+        """Whether the same is computed already. Where constants meet leaves, as observations do
+        weights, numbers stay apart though they are equal: rows that repeat are rows."""
+        leaves = self.blocks[0].size
+        if max(inputs) >= CONSTANT and min((*inputs, *(z >> 1 for z in lefts))) < leaves:
+            return False
+        first = known.setdefault(key, i)
+        if first != i:
+            self._copies.append((i, first))
+        return bool(first != i)
+
+    def _repeat(self) -> None:
+        for i, first in self._copies:
+            self.register[i], self._block[i] = self.register[first], self._block[first]
+        self._copies.clear()
 
     def _item(self, i: int) -> tuple[_Item, tuple[int, ...]]:
         """Products with the factor of the lower level on the left, a constant on the right."""
@@ -180,7 +203,7 @@ class Blocks:
         for places, lefts in classes.items():
             columns = [[item for _, item in by_left[left]] for left in lefts]
             n, m = len(places), len(lefts)
-            alone = len(classes) == 1 and count > FEW
+            alone = len(classes) == 1 and count > (1 if n * m > 1 else FEW)
             if (n * m < FEW and not alone) or (count == 1 and min(n, m) == 1):
                 pool += [item for column in columns for item in column]
                 continue
@@ -223,47 +246,58 @@ class Blocks:
     # --- other ops
 
     def _each(self, kind: Kind, numbers: list[int]) -> None:
-        groups: dict[tuple[int, ...], list[int]] = {}
-        block, inputs = self._block, self.graph.inputs
+        block, register = self._block, self.register
+        groups: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
+        known: dict[Any, int] = {}
         for i in numbers:
-            key = tuple([-1 if z >= CONSTANT else block[z] for z in inputs(i)])
-            groups.setdefault(key, []).append(i)
+            inputs = self.graph.inputs(i)
+            given = tuple([z if z >= CONSTANT else register[z] for z in inputs])
+            if not self._again(i, given, given, (), known):
+                key = tuple([-1 if z >= CONSTANT else block[z] for z in inputs])
+                groups.setdefault(key, []).append((i, given))
         apart = list(groups.values())
         if len(apart) > _SOME:
-            apart = [numbers]
+            apart = [[pair for some in apart for pair in some]]
         elif len(apart) > 1:
-            pool = [i for some in apart if len(some) < FEW for i in some]
+            pool = [pair for some in apart if len(some) < FEW for pair in some]
             apart = [some for some in apart if len(some) >= FEW] + ([pool] if pool else [])
-        register = self.register
         for some in apart:
-            rows = [[z if z >= CONSTANT else register[z] for z in inputs(i)] for i in some]
-            slots = list(np.array(rows, np.int64).T)
+            slots = list(np.array([given for _, given in some], np.int64).T)
             order, shape = self._arranged(slots, len(some))
-            number = self._new(shape, [some[k] for k in order.tolist()])
+            number = self._new(shape, [some[k][0] for k in order.tolist()])
             self.made.append(Each(number, kind, [slot[order].reshape(shape) for slot in slots]))
+        self._repeat()
 
     def _arranged(self, slots: Sequence[Index], count: int) -> tuple[Index, Shape]:
-        """An order of entries, and the shape that they have as part of a block: the first operand
-        that runs over a whole grid of one block's entries says it."""
+        """An order of entries, and their shape: that of the entries of a block which some operand
+        runs over, once or, along a first axis, several times."""
         if count == 1:
             return np.zeros(1, np.int64), ()
         starts = np.array([block.start for block in self.blocks])
         best: tuple[Index, Shape] | None = None
-        for slot in slots:
-            if slot.max() >= CONSTANT or (k := _home(starts, slot)) < 1:
+        homes = [-1 if slot.max() >= CONSTANT else _home(starts, slot) for slot in slots]
+        for k, slot in zip(homes, slots, strict=True):
+            if k < 1 and (k < 0 or best is not None or any(home > 0 for home in homes)):
                 continue
-            grid = self.blocks[k]
-            order = np.argsort(slot, kind="stable")
-            places = np.unravel_index(slot[order] - grid.start, grid.shape or (1,))
-            shape = tuple(len(np.unique(axis)) for axis in places)
-            if prod(shape) == count and len(np.unique(slot)) == count:
-                if best is None or len(shape) > len(best[1]):
-                    best = order, shape
+            found, places, times = np.unique(slot, return_inverse=True, return_counts=True)
+            if (times != times[0]).any() or (k == 0 and times[0] == 1):
+                continue
+            axes = np.unravel_index(found - self.blocks[k].start, self.blocks[k].shape or (1,))
+            shape = tuple(len(np.unique(axis)) for axis in axes) if k else found.shape
+            if prod(shape) != len(found):
+                continue
+            if len(found) < self.blocks[k].size:
+                shape = tuple([length for length in shape if length > 1])
+            order = np.argsort(places, kind="stable")
+            if times[0] > 1:
+                order = order.reshape(-1, times[0]).T.ravel()
+                shape = (int(times[0]), *shape)
+            if best is None or len(shape) > len(best[1]):
+                best = order, shape
         if best is not None:
             return best
         keys = [np.where(slot < CONSTANT, slot, 0) for slot in slots]
-        order = np.lexsort(keys[::-1]) if keys else np.arange(count)
-        return order, (count,)
+        return np.lexsort(keys[::-1]) if keys else np.arange(count), (count,)
 
 
 def _home(starts: Index, registers: Index) -> int:

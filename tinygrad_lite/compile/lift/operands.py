@@ -32,7 +32,7 @@ class Operand:
     @property
     def part(self) -> Part | None:
         """Where it starts and stops, if it is some leaves that stand side by side."""
-        if self.sources != (0,) or self.region is None:
+        if self.sources != (0,) or self.region is None or self.region[0].step is not None:
             return None
         return self.region[0].start, self.region[0].stop
 
@@ -43,6 +43,24 @@ class Finder:
     def __init__(self, blocks: Sequence[Block], constants: Index) -> None:
         self.blocks, self.constants = blocks, constants
         self._starts = np.array([block.start for block in blocks], np.int64)
+
+    def axis(self, index: Index) -> int | None:
+        """The axis of a block along which the last axis of `index` runs, if it covers the block."""
+        home = np.unique(self.home(index))
+        if len(home) > 1 or home[0] < 0:
+            return None
+        block = self.blocks[home[0]]
+        natural = np.arange(block.start, block.start + block.size)
+        for a, length in enumerate(block.shape):
+            if index.size == block.size and index.shape[-1] == length:
+                others = tuple(n for b, n in enumerate(block.shape) if b != a)
+                if np.array_equal(np.moveaxis(index.reshape(*others, length), -1, a).ravel(), natural):
+                    return a
+        return None
+
+    def whole(self, k: int) -> Operand:
+        """All of a block."""
+        return Operand(self.blocks[k].shape, None, (k,))
 
     def home(self, index: Index) -> Index:
         """The block of each register, -1 for constants."""
@@ -76,20 +94,23 @@ class Finder:
         """Entries of one block: all, or a region of it, in their order or transposed, or some."""
         block = self.blocks[k]
         place = index - block.start
-        low, high = int(place.min()), int(place.max())
-        if len(block.shape) > 1:
-            axes = np.unravel_index(place.ravel(), block.shape)
-            region = tuple([slice(int(z.min()), int(z.max()) + 1) for z in axes])
-            found = np.arange(block.size).reshape(block.shape)[region]
-        else:
-            region, found = (slice(low, high + 1),), np.arange(low, high + 1)
+        axes = np.unravel_index(place.ravel(), block.shape) if block.shape else ()
+        region = tuple([_progression(axis) for axis in axes])
+        found = np.arange(block.size).reshape(block.shape)[region]
         if found.size == place.size:
             whole = None if found.size == block.size else region
             if np.array_equal(place.ravel(), found.ravel()):
                 return Operand(index.shape, None, (k,), region=whole)
-            if place.ndim == 2 and np.array_equal(place.T.ravel(), found.ravel()):
+            if place.ndim > 1 and np.array_equal(place.swapaxes(-1, -2).ravel(), found.ravel()):
                 return Operand(index.shape, None, (k,), region=whole, turned=True)
         return Operand(index.shape, None, (k,), index=place)
+
+
+def _progression(places: Index) -> slice:
+    """The slice of the places, if they are evenly spaced; else of the lowest to the highest."""
+    low, high = int(places.min()), int(places.max())
+    step = int(places[places > low].min()) - low if high > low else 1
+    return slice(low, high + 1, step if step > 1 else None)
 
 
 def constant(values: Index) -> Operand:
@@ -128,11 +149,11 @@ class Values:
 
     def get(self, operand: Operand, transposed: bool = False) -> Any:
         """An operand in its shape, or the transpose of a matrix."""
-        shape = operand.shape[::-1] if operand.turned else operand.shape
+        axes = (*range(len(operand.shape) - 2), -1, -2)
+        shape = tuple(operand.shape[a] for a in axes) if operand.turned else operand.shape
         found = self._natural(operand, shape)
         if operand.turned is transposed:
             return found
-        axes = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
         return ops.permute_dims(found, axes=axes) if operand.sources else np.transpose(found, axes)
 
     def _natural(self, operand: Operand, shape: Shape) -> Any:

@@ -41,23 +41,17 @@ class Product:
 
 @dataclass(slots=True)
 class Total:
-    """The sum of many terms: over the last axis, or, `first`, over the first."""
+    """The sum of an operand along an axis, or, with `signs`, of the terms along its last."""
 
     operand: Operand
-    first: bool
-    signs: Index
-
-    @property
-    def sign(self) -> int:
-        """-1 where every term is subtracted."""
-        return -1 if (self.signs < 0).all() else 1
+    axis: int
+    sign: int
+    signs: Index | None = None
 
     def run(self, values: Values) -> Any:
-        """The sum, but for a sign that all terms have."""
+        """The sum."""
         a = values.get(self.operand)
-        if (self.signs == self.signs[0]).all():
-            return ops.sum(a, axis=0 if self.first else -1)
-        return ops.matmul(self.signs, a) if self.first else ops.matmul(a, self.signs)
+        return ops.sum(a, axis=self.axis) if self.signs is None else ops.matmul(a, self.signs)
 
 
 @dataclass(slots=True)
@@ -148,23 +142,35 @@ def _sum(step: Sum, finder: Finder) -> SumStep:
         parts += _products(step.products, finder)
     count = len(step.signs)
     if count <= FEW:
-        terms = [step.rest[..., k] for k in range(count)]
-        parts += [
-            Term(sign, finder.find(thin(z))) for sign, z in zip(step.signs, terms, strict=True)
-        ]
-    else:
-        parts.append(_total(step, finder))
+        apart = [[k] for k in range(count)]
+    else:  # terms by where they live
+        homes = finder.home(step.rest).reshape(-1, count)
+        uniform = (homes == homes[:1]).all()
+        apart = _together(homes[0].tolist() if uniform else [0] * count)
+    for columns in apart:
+        terms, signs = step.rest[..., columns], [step.signs[k] for k in columns]
+        if len(columns) > FEW:
+            parts.append(_total(terms, signs, finder))
+        else:
+            parts += [
+                Term(sign, finder.find(thin(terms[..., k]))) for k, sign in enumerate(signs)
+            ]
     parts.sort(key=lambda part: part.sign < 0)
     return SumStep(step.block, shape, parts)
 
 
-def _total(step: Sum, finder: Finder) -> Total:
-    signs = np.array(step.signs, float)
-    found = finder.find(step.rest)
-    first = found.turned
-    if first:
-        found = finder.find(step.rest.T)
-    return Total(found, first, signs)
+def _together(keys: list[Any]) -> list[list[int]]:
+    """The places of equal keys."""
+    return [[k for k, known in enumerate(keys) if known == key] for key in dict.fromkeys(keys)]
+
+
+def _total(terms: Index, signs: list[int], finder: Finder) -> Total:
+    if len(set(signs)) > 1:
+        return Total(finder.find(terms), -1, 1, np.array(signs, float))
+    axis = finder.axis(terms)
+    if axis is None:
+        return Total(finder.find(terms), -1, signs[0])
+    return Total(finder.whole(int(finder.home(terms).flat[0])), axis, signs[0])
 
 
 def _products(products: Products, finder: Finder) -> Iterator[Product]:
@@ -182,13 +188,14 @@ def _products(products: Products, finder: Finder) -> Iterator[Product]:
         apart = []
     if (signs == signs[:1]).all():
         apart.append(signs.reshape(-1, count)[0])
-    keys = [tuple(column) for column in np.reshape(apart, (-1, count)).T.tolist()]
-    for key in dict.fromkeys(keys):
-        columns = [k for k, known in enumerate(keys) if known == key]
+    for columns in _together(list(map(tuple, np.reshape(apart, (-1, count)).T.tolist()))):
         a, b, s = (z[..., columns] for z in (right, left, signs))
+        how = MATMUL if products.matmul else ROWS
         if products.matmul and a.ndim == 2:
             a, b, s = (z[0] if len(z) == 1 else z for z in (a, b, s))
-        yield _product(MATMUL if products.matmul else ROWS, a, b, s, finder)
+            if len(columns) == 1 and min(a.ndim, b.ndim) == 1:  # of numbers and one number
+                how, a, b, s = ENTRIES, thin(a[..., 0]), thin(b[..., 0]), thin(s[..., 0])
+        yield _product(how, a, b, s, finder)
 
 
 def _product(how: str, right: Index, left: Index, signs: Index, finder: Finder) -> Product:

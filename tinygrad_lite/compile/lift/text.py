@@ -114,9 +114,9 @@ class Writer:
             if isinstance(part, Product):
                 found = self._product(part)
             elif isinstance(part, Total):
-                axis = "" if not step.shape else ", axis=0" if part.first else ", axis=-1"
-                signs = "" if (part.signs == part.signs[0]).all() else " * signs"
-                found = Written(f"sum({self._operand(part.operand).code}{signs}{axis})")
+                axis = "" if len(part.operand.shape) < 2 else f", axis={part.axis}"
+                signs = "" if part.signs is None else " * signs"
+                found = Written(f"sum({self._total(part).code}{signs}{axis})")
             else:
                 found = self._operand(part.operand)
             if not code and part.sign < 0:
@@ -136,10 +136,18 @@ class Writer:
             first, second = (right, left) if not part.right.sources else (left, right)
             code = f"{first.within(PRODUCT)} * {second.within(PRODUCT + 1)}{signs}"
             return Written(code, PRODUCT) if part.how is ENTRIES else Written(f"sum({code}, -1)")
-        b = left.within(ATOM)
-        if len(part.left.shape) > 1:
-            b = b.removesuffix(".T") if b.endswith(".T") else b + (".T" if len(part.left.shape) == 2 else ".mT")
+        b, turn = left.within(ATOM), {2: ".T", 3: ".mT"}.get(len(part.left.shape), "")
+        if turn:
+            b = b.removesuffix(turn) if b.endswith(turn) else b + turn
         return Written(f"{right.within(PRODUCT)} @ {b}{signs}", PRODUCT)
+
+    def _total(self, part: Total) -> Written:
+        """What is summed: of a whole block, whatever its shape."""
+        z = part.operand
+        whole = len(z.sources) == 1 and z.sources != (0,) and len(z.shape) == 1
+        if whole and z.index is None and z.region is None:
+            return self._written[z.sources[0]]
+        return self._operand(z)
 
     # --- operands
 
@@ -149,30 +157,36 @@ class Writer:
         if operand.sources == (0,) and not operand.mixed:
             return self._leaves(operand)
         if len(operand.sources) == 1 and not operand.mixed:
-            found = self._written[operand.sources[0]]
-            block = self._lifted.blocks[operand.sources[0]]
-            if operand.index is None and operand.region is None:
-                if operand.turned:
-                    return Written(f"{found.within(ATOM)}.T")
-                if operand.shape == block.shape:
-                    return found
-                if operand.shape == (*block.shape, 1):
-                    return Written(f"{found.within(ATOM)}[:, None]")
-                return Written(f"{found.within(ATOM)}.reshape{operand.shape}".replace(",)", ")"))
-            return Written(f"{found.within(ATOM)}[{self._index(operand)}]")
+            return self._entries(operand)
         parts = ["constants"] * operand.mixed
         parts += ["leaves" if k == 0 else self._written[k].code for k in operand.sources]
         return Written(f"concat({', '.join(parts)})[{self._index(operand)}]")
 
+    def _entries(self, operand: Operand) -> Written:
+        """Of one block: all or a region, perhaps transposed or in another shape, or some entries."""
+        found = self._written[operand.sources[0]]
+        shape = self._lifted.blocks[operand.sources[0]].shape
+        if operand.index is not None:
+            return Written(f"{found.within(ATOM)}[{self._index(operand)}]")
+        if operand.region is not None:
+            found = Written(f"{found.within(ATOM)}[{self._index(operand)}]")
+            sizes = [len(range(*z.indices(n))) for z, n in zip(operand.region, shape, strict=True)]
+            shape = tuple([n for n in sizes if n > 1])
+        wanted = operand.shape
+        if operand.turned:
+            wanted = (*wanted[:-2], wanted[-1], wanted[-2])
+        if wanted == (*shape, 1):
+            found = Written(f"{found.within(ATOM)}[:, None]")
+        elif wanted != shape:
+            found = Written(f"{found.within(ATOM)}.reshape({', '.join(map(str, wanted))})")
+        if not operand.turned:
+            return found
+        return Written(found.within(ATOM) + (".T" if len(wanted) == 2 else ".mT"))
+
     def _index(self, operand: Operand) -> str:
         if operand.region is not None:
             shape = self._lifted.blocks[operand.sources[0]].shape
-            parts = [
-                ":" if (z.start, z.stop) == (0, n) else str(z.start) if z.stop == z.start + 1
-                else f"{z.start}:{z.stop}"
-                for z, n in zip(operand.region, shape, strict=True)
-            ]
-            return ", ".join(parts)
+            return ", ".join(map(_slice, operand.region, shape))
         if operand.index is None:
             return ":"
         if operand.index.size == 1:
@@ -241,3 +255,12 @@ class Writer:
             name += "_"
         self._taken.add(name)
         return name
+
+
+def _slice(places: slice, length: int) -> str:
+    start, stop, step = places.start, places.stop, places.step
+    if stop == start + 1:
+        return str(start)
+    first = "" if not start else str(start)
+    last = "" if stop + (step or 1) > length else str(stop)
+    return f"{first}:{last}" + (f":{step}" if step else "")

@@ -29,7 +29,9 @@ def difference(lifted: Lifted, graph: Scalars) -> str | None:
     known = np.zeros(lifted.blocks[-1].start + lifted.blocks[-1].size, bool)
     known[at] = True
     wanted = np.zeros(known.shape)
-    wanted[at] = [node._data for node in kept]
+    numbers = wanted[at] = np.array([node._data for node in kept])
+    if not np.array_equal(wanted[at], numbers, equal_nan=True):
+        return "numbers that are computed alike were recorded with other numbers"
     found = _compare(lifted, wanted, known)
     if found is not None:  # a leaf may have been set after it was used: the numbers of then
         then = recorded(topological_order(next(reversed(graph.places))))
@@ -69,6 +71,6 @@ def _slack(step: Step, values: Values) -> Any:
             terms = prod(part.right.shape[-1:])
             total += terms * size(part.right) * size(part.left)
         else:
-            terms = prod(part.operand.shape[-1:]) if isinstance(part, Total) else 1
+            terms = part.operand.shape[part.axis] if isinstance(part, Total) else 1
             total += terms * size(part.operand)
     return _ROUNDING * 10 * total
