@@ -19,7 +19,8 @@ _RESULTS = frozenset(("In", "Out"))  # where notebooks keep what was typed and s
 
 
 @cache  # not made at import, which it would lengthen
-def _libraries() -> tuple[str, ...]:
+def libraries() -> tuple[str, ...]:
+    """The folders of Python's own modules and of installed packages."""
     return tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
 
 
@@ -40,7 +41,7 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     and then their globals."""
     modules: list[Mapping[str, Any]] = []
     for _ in range(_FRAMES):
-        if frame is None or frame.f_code.co_filename.startswith(_libraries()):
+        if frame is None or frame.f_code.co_filename.startswith(libraries()):
             break
         if frame.f_locals is not frame.f_globals:
             yield frame.f_locals
