@@ -1,12 +1,20 @@
-"""Losses written in scalars, as people write them: loops, lists and Values."""
+"""Losses written in scalars, as people write them: loops, lists and Values.
+
+python tests/scalar_graphs.py [--graphs 2000] holds programs of random graphs against the graphs.
+"""
 
 from __future__ import annotations
 
+import argparse
 import random
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import Value
+from tinygrad_lite.backprop.replay import replay
 
 Matrix = list[list[Any]]
 
@@ -134,9 +142,7 @@ def recurrent(rng: random.Random) -> Any:
     for _ in range(3):
         h: list[Any] = [0.0] * 4
         for x in numbers(rng, 12, 3):
-            h = [
-                (dot(w, x) + dot(u, h) + bias).tanh() for w, u, bias in zip(W, U, b, strict=True)
-            ]
+            h = [(dot(w, x) + dot(u, h) + bias).tanh() for w, u, bias in zip(W, U, b, strict=True)]
         total = total + (dot(head, h) - 1) ** 2
     return total
 
@@ -192,8 +198,7 @@ def kernels(rng: random.Random) -> Any:
     total = Value(0.0)
     for x in X:
         phi = [
-            (-sum((a - b) ** 2 for a, b in zip(x, centre, strict=True))).exp()
-            for centre in centres
+            (-sum((a - b) ** 2 for a, b in zip(x, centre, strict=True))).exp() for centre in centres
         ]
         total = total + (dot(w, phi) - x[0]) ** 2
     return total
@@ -299,3 +304,57 @@ def scattered(rng: random.Random, size: int) -> Any:
             found.append(f(x))
     picked = [z for z in found[-1 - size // 2 :] if not z.constant]
     return sum(rng.choice([1, -1, 0.5]) * z for z in picked) if picked else found[0] * 1.0
+
+
+def eager(loss: Any, leaves: list[Any]) -> tuple[float, list[float]]:
+    """The value and gradient of the graph, recorded anew with what the leaves hold now."""
+    again = replay(loss, {leaf: leaf.data for leaf in leaves})
+    new = again[loss]
+    new.backward()
+    return new.data, [again[leaf].grad or 0.0 for leaf in leaves]
+
+
+def disagreement(
+    loss: Any, leaves: list[Any], run: Callable[[], tuple[float, Any]], seed: int = 0
+) -> str | None:
+    """Where `run` gives another value or gradient than the graph does, on two sets of leaves."""
+    rng = random.Random(seed)
+    for _ in range(2):
+        with np.errstate(all="ignore"):
+            value, gradient = run()
+        expected, grads = eager(loss, leaves)
+        for found, wanted in zip([value, *gradient], [expected, *grads], strict=True):
+            if not np.isclose(found, wanted, rtol=1e-8, atol=1e-8, equal_nan=True):
+                return f"{found}, not {wanted}"
+        for leaf in leaves:
+            leaf.data = leaf.data + rng.gauss(0, 0.05)
+    return None
+
+
+def main() -> None:
+    from tinygrad_lite.compile.lift import Lifted, Levels, Scalars
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--graphs", type=int, default=2000)
+    wrong = 0
+    for seed in range(parser.parse_args().graphs):
+        rng = random.Random(seed)
+        loss = scattered(rng, rng.randint(3, 80))
+        graph = Scalars(loss)
+        lifted = Lifted(graph, Levels(graph))
+
+        def run(lifted: Any = lifted) -> tuple[float, Any]:
+            p = tg.Tensor([leaf.data for leaf in lifted.leaves])
+            y = lifted(p)
+            y.backward()
+            return y.data, p.grad
+
+        fault = disagreement(loss, lifted.leaves, run, seed)
+        if fault is not None:
+            wrong += 1
+            print(f"graph {seed}: {fault}")
+    print(f"{wrong} wrong")
+
+
+if __name__ == "__main__":
+    main()

@@ -160,7 +160,7 @@ class _Symbolic:
         return Symbol(f"(1.0 * {_code(x)})")  # of a comparison too
 
     def isdtype(self, dtype: Any, kind: Any) -> bool:
-        return kind == "real floating"
+        return bool(kind == "real floating")
 
     def erf(self, x: Any) -> Symbol:
         return Symbol(f"math.erf({_code(x)})")
@@ -224,7 +224,10 @@ class NoNative(Exception):
 
 class Native:
     """A graph as two compiled loops over its numbers. `run()`: its value, and the gradient of the
-    leaves, which hold what `p` does then. Raises `NoNative` without numba, and for an op that it cannot compile."""
+    leaves, which hold what `p` does then. Raises `NoNative` without numba, and for an op that it
+    cannot compile."""
+
+    called = "numba"
 
     def __init__(self, graph: Scalars, p: Any) -> None:
         self._p = p

@@ -18,6 +18,8 @@ class Arrays:
     """`run()`: the value, and the gradient of the leaves, which hold what `p` does then; in arrays
     of its own."""
 
+    called = "NumPy"
+
     def __init__(self, lifted: Lifted, p: Any) -> None:
         self._lifted, self._p = lifted, p
         made = trace(self._both, [p])

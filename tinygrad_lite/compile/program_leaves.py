@@ -42,7 +42,8 @@ class Leaves:
                 self._lent = True
                 for node in self.nodes:
                     _DATA.__set__(node, self)
-                    node.__class__ = _lent(type(node))
+                    kind: Any = type(node)
+                    node.__class__ = _lent(kind)
 
     def give_back(self) -> None:
         """Every leaf has its numbers again."""
@@ -56,7 +57,7 @@ class Leaves:
 
 
 @cache
-def _lent(kind: type[Scalar]) -> type[Scalar]:
+def _lent(kind: Any) -> type[Scalar]:
     """The class of lent leaves of a class."""
     members = {
         "__slots__": (),

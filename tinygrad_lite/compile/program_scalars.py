@@ -16,8 +16,10 @@ from .lift.walk import CONSTANT, Scalars
 
 class Again:
     """A copy of a graph whose nodes take new numbers. `run()`: its value, and the gradient of the
-    leaves, which hold what `p` does then. Nothing is allocated and no Python of the user's runs, so that it is faster than the
-    code that made the graph."""
+    leaves, which hold what `p` does then. Nothing is allocated and no Python of the user's runs, so
+    that it is faster than the code that made the graph."""
+
+    called = "Python"
 
     def __init__(self, graph: Scalars, p: Any) -> None:
         self._p = p
@@ -31,8 +33,7 @@ class Again:
                 continue
             node.op = kind.op
             inputs = [
-                graph.constants[z - CONSTANT] if z >= CONSTANT else made[z]
-                for z in graph.inputs(i)
+                graph.constants[z - CONSTANT] if z >= CONSTANT else made[z] for z in graph.inputs(i)
             ]
             if kind.params or len(inputs) > 2 or isinstance(inputs[0], float):
                 node._x = tuple(inputs)

@@ -8,7 +8,7 @@ of the block that an operand runs over.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ class Grid:
 
     rights: list[tuple[int, ...]]
     lefts: list[tuple[int, ...]]
-    items: list[list[_Item | None]] = field(default_factory=list)
+    items: Sequence[Sequence[_Item | None]]
 
 
 class Blocks:
@@ -191,13 +191,12 @@ class Blocks:
             met.sort(key=lambda pair: pair[0])
             classes.setdefault(tuple([place for place, _ in met]), []).append(left)
         count, all_rights = len(items[0].right), list(rights)
-        pairs = len({(item.left, item.right) for item in items}) == len(items)
-        if len(classes) > 1 and count > 1 and pairs and len(items) >= FEW:
-            if len(items) >= _DENSE * len(rights) * len(by_left):
-                grid = Grid(all_rights, list(by_left))
-                table = [{place: item for place, item in met} for met in by_left.values()]
-                grid.items = [[column.get(r) for column in table] for r in range(len(rights))]
-                return [], [grid]
+        if len(classes) > 1 and count > 1 and len(items) >= FEW:
+            table = [dict(met) for met in by_left.values()]
+            once = sum(map(len, table)) == len(items)
+            if once and len(items) >= _DENSE * len(rights) * len(table):
+                rows = [[column.get(r) for column in table] for r in range(len(rights))]
+                return [], [Grid(all_rights, list(by_left), rows)]
         pool: list[_Item] = []
         grids = []
         for places, lefts in classes.items():
@@ -208,7 +207,7 @@ class Blocks:
                 pool += [item for column in columns for item in column]
                 continue
             rows = [[column[r] for column in columns] for r in range(n)]
-            grids.append(Grid([all_rights[place] for place in places], lefts, rows))  # type: ignore[arg-type]
+            grids.append(Grid([all_rights[place] for place in places], lefts, rows))
         return pool, grids
 
     def _matrix(self, shape: Shape, grids: list[Grid], signs: tuple[int, ...]) -> None:

@@ -94,7 +94,9 @@ def _place(found: Blocks, count: int) -> Index:
         if isinstance(step, Sum) and step.products is not None and step.products.matmul:
             some = step.products
             work = found.blocks[step.block].size * some.left.shape[-1]
-            used.append((-work, [np.swapaxes(some.left, -1, -2), some.right, np.moveaxis(step.rest, -1, 0)]))
+            used.append(
+                (-work, [np.swapaxes(some.left, -1, -2), some.right, np.moveaxis(step.rest, -1, 0)])
+            )
     used.sort(key=lambda pair: pair[0])
     order = np.concatenate([*(z.ravel() for _, some in used for z in some), np.arange(count)])
     order, first = np.unique(order[order < count], return_index=True)

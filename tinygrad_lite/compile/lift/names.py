@@ -79,6 +79,23 @@ class Names:
                 return path
         return None
 
+    def lists(self, leaves: Sequence[Any]) -> dict[str, tuple[tuple[int, ...], list[Any]]]:
+        """The user's nested lists of leaves, and single ones: their shape, and the leaves in order,
+        by name."""
+        found: dict[str, dict[tuple[int, ...], Any]] = {}
+        sizes: dict[str, tuple[int, ...]] = {}
+        for leaf in leaves:
+            for path in self.paths.get(id(leaf), []):
+                name, places = str(path[0]), [a for a in path[1:] if not isinstance(a, str)]
+                if len(places) == len(path) - 1:
+                    sizes[name] = tuple([length for _, length in places])
+                    found.setdefault(name, {})[tuple([place for place, _ in places])] = leaf
+        return {
+            name: (sizes[name], [nodes[place] for place in np.ndindex(sizes[name])])
+            for name, nodes in found.items()
+            if all(place in nodes for place in np.ndindex(sizes[name]))
+        }
+
     def of_constant(self, values: Any) -> Found | None:
         """The name of the user's array or nested list that has these values, or their negatives."""
         if values.size < 2 or (values == values.flat[0]).all():
@@ -98,7 +115,7 @@ def _is_numbers(value: Any) -> bool:
     """Whether it is an array of numbers or a list of such."""
     for _ in range(_DEPTH):
         if is_array(value):
-            return bool(getattr(value, "dtype", None) != object)
+            return bool(getattr(value, "dtype", None) is not np.dtype(object))
         if type(value) not in (list, tuple) or not 0 < len(value) <= _ENTRIES:
             return False
         value = value[0]
@@ -124,7 +141,9 @@ def _parts(value: Any) -> Iterator[tuple[Access, Any]]:
 
 def _written(paths: Sequence[Path], shape: tuple[int, ...]) -> Found | None:
     """One text for all of these paths, if the places in them run along the axes."""
-    text, axes, brackets = "", [], []
+    text = ""
+    axes: list[int] = []
+    brackets: list[str] = []
     for accesses in zip(*paths, strict=True):
         access = accesses[0]
         if isinstance(access, str):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops
+from ...ops.constants import shape_of
 from .blocks import FEW, Block, Index, Shape
 from .walk import CONSTANT
 
@@ -28,6 +29,11 @@ class Operand:
     index: Index | None = None
     region: tuple[slice, ...] | None = None
     turned: bool = False
+
+    @property
+    def stands(self) -> Shape:
+        """The shape in which the entries stand in order."""
+        return (*self.shape[:-2], *self.shape[:-3:-1]) if self.turned else self.shape
 
     @property
     def part(self) -> Part | None:
@@ -54,7 +60,9 @@ class Finder:
         for a, length in enumerate(block.shape):
             if index.size == block.size and index.shape[-1] == length:
                 others = tuple(n for b, n in enumerate(block.shape) if b != a)
-                if np.array_equal(np.moveaxis(index.reshape(*others, length), -1, a).ravel(), natural):
+                if np.array_equal(
+                    np.moveaxis(index.reshape(*others, length), -1, a).ravel(), natural
+                ):
                     return a
         return None
 
@@ -149,14 +157,13 @@ class Values:
 
     def get(self, operand: Operand, transposed: bool = False) -> Any:
         """An operand in its shape, or the transpose of a matrix."""
-        axes = (*range(len(operand.shape) - 2), -1, -2)
-        shape = tuple(operand.shape[a] for a in axes) if operand.turned else operand.shape
-        found = self._natural(operand, shape)
+        found = self._natural(operand)
         if operand.turned is transposed:
             return found
+        axes = (*range(len(operand.shape) - 2), -1, -2)
         return ops.permute_dims(found, axes=axes) if operand.sources else np.transpose(found, axes)
 
-    def _natural(self, operand: Operand, shape: Shape) -> Any:
+    def _natural(self, operand: Operand) -> Any:
         """The entries in the order in which they stand."""
         if not operand.sources:
             return operand.constant
@@ -165,20 +172,21 @@ class Values:
             flat = self._flat(operand.sources, operand.mixed)
             return ops.getitem(flat, index=index if index.ndim else int(index))
         if len(operand.sources) > 1 or operand.mixed:
-            return shaped(self._flat(operand.sources, operand.mixed), shape)
-        found = self._parts.get(operand.part) if self._parts else None
+            return shaped(self._flat(operand.sources, operand.mixed), operand.stands)
+        found = None if operand.part is None else self._parts.get(operand.part)
         if found is None:
             found = self._values[operand.sources[0]]
             if operand.region is not None:
                 found = ops.getitem(found, index=operand.region)
-        return shaped(found, shape)
+        return shaped(found, operand.stands)
 
     def _flat(self, sources: tuple[int, ...], mixed: bool) -> Any:
         if len(sources) == 1 and not mixed:
             return shaped(self._values[sources[0]], (self._blocks[sources[0]].size,))
         found = self._joined.get((sources, mixed))
         if found is None:
-            before, parts = (), [self._constants] if mixed else []
+            before: tuple[int, ...] = ()
+            parts = [self._constants] if mixed else []
             if sources == tuple(range(len(sources))):  # what is longer by some blocks
                 known = [s for s, m in self._joined if m == mixed and s == sources[: len(s)]]
                 if known:
@@ -191,4 +199,4 @@ class Values:
 
 def shaped(value: Any, shape: Shape) -> Any:
     """The same entries in another shape."""
-    return value if tuple(value.shape) == shape else ops.reshape(value, shape=shape)
+    return value if shape_of(value) == shape else ops.reshape(value, shape=shape)

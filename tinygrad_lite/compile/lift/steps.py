@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import ops
+from ...ops.constants import shape_of
 from .blocks import FEW, Each, Index, Products, Shape, Sum
 from .operands import Finder, Operand, Values, shaped, thin
 from .walk import Kind
@@ -79,10 +80,10 @@ class SumStep:
         y = None
         for part in self.parts:
             z = part.run(values)
-            if y is None:
-                y = z if part.sign > 0 else -z
+            if part.sign > 0:
+                y = z if y is None else y + z
             else:
-                y = y + z if part.sign > 0 else y - z
+                y = -z if y is None else y - z
         return _filled(y, self.shape)
 
     def operands(self) -> Iterator[Operand]:
@@ -118,16 +119,14 @@ Step = SumStep | EachStep
 
 
 def _filled(y: Any, shape: Shape) -> Any:
-    if prod(y.shape) == prod(shape):
+    if prod(shape_of(y)) == prod(shape):
         return shaped(y, shape)
     return ops.broadcast_to(y, shape=shape)
 
 
 def steps(made: list[Sum | Each], finder: Finder) -> list[Step]:
     """How the blocks are computed, in order."""
-    return [
-        _each(step, finder) if isinstance(step, Each) else _sum(step, finder) for step in made
-    ]
+    return [_each(step, finder) if isinstance(step, Each) else _sum(step, finder) for step in made]
 
 
 def _each(step: Each, finder: Finder) -> EachStep:
@@ -152,9 +151,7 @@ def _sum(step: Sum, finder: Finder) -> SumStep:
         if len(columns) > FEW:
             parts.append(_total(terms, signs, finder))
         else:
-            parts += [
-                Term(sign, finder.find(thin(terms[..., k]))) for k, sign in enumerate(signs)
-            ]
+            parts += [Term(sign, finder.find(thin(terms[..., k]))) for k, sign in enumerate(signs)]
     parts.sort(key=lambda part: part.sign < 0)
     return SumStep(step.block, shape, parts)
 
@@ -179,15 +176,13 @@ def _products(products: Products, finder: Finder) -> Iterator[Product]:
     count = right.shape[-1]
     if not products.matmul and count <= FEW:
         for k in range(count):
-            yield _product(ENTRIES, *(thin(z[..., k]) for z in (right, left, signs)), finder)
+            a, b, s = (thin(z[..., k]) for z in (right, left, signs))
+            yield _product(ENTRIES, a, b, s, finder)
         return
     homes = [finder.home(z).reshape(-1, count) for z in (right, left)]
-    if all((home == home[:1]).all() for home in homes):
-        apart = [home[0] for home in homes]
-    else:
-        apart = []
-    if (signs == signs[:1]).all():
-        apart.append(signs.reshape(-1, count)[0])
+    apart = [*homes] if all((home == home[:1]).all() for home in homes) else []
+    apart.append(signs.reshape(-1, count))
+    apart = [keys[0] for keys in apart if (keys == keys[:1]).all()]
     for columns in _together(list(map(tuple, np.reshape(apart, (-1, count)).T.tolist()))):
         a, b, s = (z[..., columns] for z in (right, left, signs))
         how = MATMUL if products.matmul else ROWS

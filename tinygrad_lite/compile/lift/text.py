@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from ...graph.op import ATOM, PRODUCT, SUM, UNARY
 from .function import Lifted
 from .names import Found, Names
-from .operands import Operand
+from .operands import Operand, Part
 from .steps import ENTRIES, MATMUL, Product, Step, SumStep, Total
 
 _WIDE = 64  # characters of an expression that may stand within another
@@ -31,20 +31,35 @@ class Written(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """`name = code`; `about` says what it is made of: scalars of the user's, or other blocks."""
+    """`name = code`."""
 
     name: str
     code: str
     shape: tuple[int, ...]
-    step: Step | None = None
+
+
+class Meeting(NamedTuple):
+    """A matrix product: its code, the rows that meet, what they are called, and the number of
+    products in each sum; `times` in a batch."""
+
+    code: str
+    rights: int
+    right: str
+    lefts: int
+    left: str
+    terms: int
+    times: int
 
 
 @dataclass(slots=True)
 class Text:
-    """Lines of a lifted graph: `given`, what the leaves and constants are called, and `lines`."""
+    """Lines of a lifted graph: `given`, what the leaves and constants are called, and `lines`.
+    `parts` has the name and shape of leaves that stand side by side."""
 
     given: list[Line] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    parts: dict[Part, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    meetings: list[Meeting] = field(default_factory=list)
 
     def __str__(self) -> str:
         rows = [
@@ -97,7 +112,7 @@ class Writer:
             return
         name = self._new("h" if step.shape else "v") if name is None else self._fresh(name)
         self._written[k] = Written(name)
-        self.text.lines.append(Line(name, made.code, step.shape, step))
+        self.text.lines.append(Line(name, made.code, step.shape))
 
     def _each(self, step: Any) -> Written:
         op = step.kind.op
@@ -139,7 +154,13 @@ class Writer:
         b, turn = left.within(ATOM), {2: ".T", 3: ".mT"}.get(len(part.left.shape), "")
         if turn:
             b = b.removesuffix(turn) if b.endswith(turn) else b + turn
-        return Written(f"{right.within(PRODUCT)} @ {b}{signs}", PRODUCT)
+        code = f"{right.within(PRODUCT)} @ {b}"
+        shapes = part.right.shape, part.left.shape
+        rights, lefts = (prod(shape[-2:-1]) for shape in shapes)
+        self.text.meetings.append(
+            Meeting(code, rights, right.code, lefts, left.code, shapes[0][-1], prod(shapes[0][:-2]))
+        )
+        return Written(code + signs, PRODUCT)
 
     def _total(self, part: Total) -> Written:
         """What is summed: of a whole block, whatever its shape."""
@@ -163,7 +184,7 @@ class Writer:
         return Written(f"concat({', '.join(parts)})[{self._index(operand)}]")
 
     def _entries(self, operand: Operand) -> Written:
-        """Of one block: all or a region, perhaps transposed or in another shape, or some entries."""
+        """Of one block: all, or a region, transposed or in another shape, or some entries."""
         found = self._written[operand.sources[0]]
         shape = self._lifted.blocks[operand.sources[0]].shape
         if operand.index is not None:
@@ -172,9 +193,7 @@ class Writer:
             found = Written(f"{found.within(ATOM)}[{self._index(operand)}]")
             sizes = [len(range(*z.indices(n))) for z, n in zip(operand.region, shape, strict=True)]
             shape = tuple([n for n in sizes if n > 1])
-        wanted = operand.shape
-        if operand.turned:
-            wanted = (*wanted[:-2], wanted[-1], wanted[-2])
+        wanted = operand.stands
         if wanted == (*shape, 1):
             found = Written(f"{found.within(ATOM)}[:, None]")
         elif wanted != shape:
@@ -205,13 +224,23 @@ class Writer:
         return Written(self._alias("c" if values.ndim < 2 else "C", values, "constants"))
 
     def _leaves(self, operand: Operand) -> Written:
+        found = self._named_leaves(operand)
+        if operand.part is not None:
+            code = found.code
+            if operand.turned:
+                code = code.removesuffix(".T") if code.endswith(".T") else f"{code}.T"
+            self.text.parts[operand.part] = code, operand.stands
+        return found
+
+    def _named_leaves(self, operand: Operand) -> Written:
         count = len(self._lifted.leaves)
-        place = np.arange(count)
+        place: Any = np.arange(count)
         if operand.region is not None:
             place = place[operand.region[0]]
         elif operand.index is not None:
             place = place[operand.index]
-        place = place.reshape(operand.shape[::-1]).T if operand.turned else place.reshape(operand.shape)
+        place = place.reshape(operand.stands)
+        place = place.swapaxes(-1, -2) if operand.turned else place
         nodes = self._nodes[place.ravel()].reshape(place.shape)
         found = self._names.of_nodes(nodes)
         if found is None and place.size == count and place.ndim == 1:

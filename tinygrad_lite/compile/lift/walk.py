@@ -59,8 +59,11 @@ class Scalars:
 
     def _walk(self, root: Scalar) -> None:
         places, constant, kinds, same = self.places, self.constant, self.kinds, self._same
-        first, second = self.first.append, self.second.append
+        first: Any = self.first.append
+        second: Any = self.second.append
         get, stack = places.get, [root]
+        a: int | None
+        b: int | None
         pop, push = stack.pop, stack.append
         while stack:
             node = stack[-1]
