@@ -332,7 +332,7 @@ def disagreement(
 
 
 def main() -> None:
-    from tinygrad_lite.compile.lift import Lifted, Levels, Scalars
+    from tinygrad_lite.compile.lift import Levels, Lifted, Scalars
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--graphs", type=int, default=2000)

@@ -12,12 +12,12 @@ from ..graph.names import visible
 from ..graph.node import Scalar
 from ..tensor import Tensor
 from .lift.explain import explained
-from .lift.function import Lifted, NoMatrices, lift
+from .lift.function import MUCH, WORTH, Lifted, NoMatrices, lift
 from .lift.names import Names
 from .lift.text import Text, Writer
 from .lift.verify import difference
 from .lift.walk import CONSTANT, Scalars
-from .native import Native, NoNative
+from .native import Native, NoNative, installed
 from .program_arrays import Arrays
 from .program_leaves import Leaves
 from .program_scalars import Again
@@ -73,8 +73,9 @@ class ScalarProgram:
 
     def _find_matrices(self, graph: Scalars) -> Lifted | None:
         """The graph as a function of arrays, where it is one."""
+        native = installed() and len(graph.kinds) >= _LARGE
         try:
-            lifted = lift(graph)
+            lifted = lift(graph, MUCH if native else WORTH)
         except NoMatrices as reason:
             self._why = str(reason)
             return None

@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ..compile.program import ScalarProgram
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from . import dot, page
@@ -131,7 +132,7 @@ class Drawing:
 
 
 def draw(
-    E: Node | Sequence[Node],
+    E: Node | Sequence[Node] | ScalarProgram,
     *,
     direction: Direction | None = None,
     depth: int | None = None,
@@ -143,7 +144,8 @@ def draw(
     names: Mapping[str, Any] | None = None,
     check: Checked | None = None,
 ) -> Drawing:
-    """A picture of the graph that computed `E`, a Value or Tensor or several of them.
+    """A picture of the graph that computed `E`, a Value or Tensor or several of them, or of a graph
+    of Values that was compiled.
 
     Every op is one box with its result: its name, op, shape, data and gradient (a dash before any
     `backward()`), and on the edges of scalars the local derivative. Leaves are square with a thick
@@ -160,7 +162,7 @@ def draw(
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
-    roots = _roots(E)
+    roots = _roots(E.graph() if isinstance(E, ScalarProgram) else E)
     one_of(
         "draw", direction=(direction, (None, *DIRECTIONS)), graph=(graph, ("forward", "backward"))
     )

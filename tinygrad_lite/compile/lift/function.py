@@ -14,6 +14,7 @@ from .sums import Levels
 from .walk import Scalars
 
 WORTH = 5  # numbers a block, at least: below, arrays are slower than scalars
+MUCH = 20  # above, they are faster than machine code for scalars can be
 
 
 class NoMatrices(Exception):
@@ -71,18 +72,16 @@ class Lifted:
         return values.get(self.root)
 
 
-def lift(graph: Scalars) -> Lifted:
-    """A graph of scalars as a function of arrays. Raises `NoMatrices` where too few numbers are
-    computed alike."""
+def lift(graph: Scalars, worth: int = WORTH) -> Lifted:
+    """A graph of scalars as a function of arrays. Raises `NoMatrices` where fewer than `worth`
+    numbers, on average, are computed alike."""
     levels = Levels(graph)
-    numbers = len(graph.kinds) - len(graph.leaves)
-    if numbers >= WORTH * len(levels.groups):
+    numbers, count = len(graph.kinds) - len(graph.leaves), len(levels.groups)
+    if numbers >= worth * count:
         lifted = Lifted(graph, levels)
         count = len(lifted.steps)
-        if numbers >= WORTH * count:
+        if numbers >= worth * count:
             return lifted
-    else:
-        count = len(levels.groups)
     raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operations")
 
 

@@ -80,10 +80,10 @@ class SumStep:
         y = None
         for part in self.parts:
             z = part.run(values)
-            if part.sign > 0:
-                y = z if y is None else y + z
-            else:
-                y = -z if y is None else y - z
+            if y is None:
+                y = z if part.sign > 0 else -z
+                continue
+            y = y + z if part.sign > 0 else y - z
         return _filled(y, self.shape)
 
     def operands(self) -> Iterator[Operand]:
