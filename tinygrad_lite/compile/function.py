@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..graph.backend import row_of_ones
-from ..graph.context import current_context
+from ..graph.context import current_context, latest_context
 from .recorder import refusal
 from .run import Run
 from .signature import Unusual, signature, words
 from .standalone import Branch
-from .state import Place
 from .trace import fingerprint, refuse_difference
-from .variant import Variant
+from .variant import CHANGED, Variant
 
 MANY = 16  # programs for arguments of one kind: a sign of something that always changes
 MOST = 64  # of them that are kept
@@ -40,6 +39,7 @@ class Compiled:
         self._variants: dict[Any, list[Variant]] = {}
         self._last: Variant | None = None
         self._moving: set[Any] | None = set()  # places of numbers that change; None: are settings
+        self._quick: Any = None  # the last program, for arguments that are all arrays
         self._lock = threading.RLock()
 
     @property
@@ -67,50 +67,44 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with self._lock:
+            if self._quick is not None and not kwargs and latest_context() is None:
+                found = None if _recording.get() else _tried(self._quick, args)
+                if found is not None:
+                    return found[0]
             given: list[Any] = []
             try:
                 key = self._key(args, kwargs, given)
             except Unusual:
                 return self._function(*args, **kwargs)
-            found = self._tried(key, given)
+            found = self._result(key, given)
             if found is None:
                 with _one_at_a_time:
-                    found = self._tried(key, given) or self._recorded(key, given, args, kwargs)
-            variant, results = found
-            self._last = variant
-            return variant.finish(results, given)
+                    found = self._result(key, given) or self._recorded(key, given, args, kwargs)
+            arrays = not kwargs and all(type(x) is np.ndarray for x in args)
+            self._quick = self._last.quick if arrays and self._last is not None else None
+            return found[0]
 
     def _key(self, args: Any, kwargs: Any, given: list[Any]) -> Any:
         """What tells programs apart; the arrays and numbers of the arguments go to `given`."""
         context = current_context()
         if _recording.get() or (context is not None and context.debug):
             raise Unusual
-        key = signature(args, given), signature(kwargs, given) if kwargs else ()
+        key = signature(args, given), signature(kwargs, given)
         numbers = () if self._moving is not None else tuple(map(repr, filter(_is_float, given)))
         return key, numbers, context is None or context.recording
 
-    def _tried(self, key: Any, given: list[Any]) -> tuple[Variant, list[Any]] | None:
-        """The program that fits, and its results."""
-        variants = self._variants.get(key, ())
-        for i, variant in enumerate(variants):
-            if variant.changed() is not None:
-                continue
-            inputs = variant.inputs(given)
-            if inputs is None:
-                continue
-            try:
-                results = variant.executable.run(*inputs)
-            except Branch:
-                continue
-            if i:
-                self._variants[key].insert(0, self._variants[key].pop(i))
-            return variant, results
+    def _result(self, key: Any, given: list[Any]) -> Any:
+        """What the first program that holds gives, in a tuple."""
+        for variant in self._variants.get(key, ()):
+            found = _tried(variant.call, given)
+            if found is not None:
+                self._last = variant
+                return found
         return None
 
-    def _recorded(self, key: Any, given: Any, args: Any, kwargs: Any) -> tuple[Variant, list[Any]]:
-        """A program that is made of the function, and its results."""
+    def _recorded(self, key: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
+        """What a new program gives, in a tuple."""
         known = self._variants.setdefault(key, [])
-        changed = known[0].changed() if known else None
         if known and self._moving is not None:  # a counter, a rate: numbers to compute with
             self._moving.update(place.mark for place in known[0].moved())
         try:
@@ -120,18 +114,16 @@ class Compiled:
                 raise
             self._moving = None  # a number is used where only a number will do
             return self._recorded(self._key(args, kwargs, []), given, args, kwargs)
-        known.insert(0, variant)
-        del known[MOST:]
         if len(known) == MANY:
-            word = changed.path if isinstance(changed, Place) else changed or "a branch"
             warnings.warn(
-                f"compile: {MANY} programs were made for arguments of one kind, since {word} is "
-                "another at every call; hand it over as an array",
+                f"compile: {MANY} programs were made for arguments of one kind, since "
+                f"{known[0].reason()} is another at every call; hand it over as an array",
                 stacklevel=4,
             )
-        inputs = variant.inputs(given)
-        assert inputs is not None
-        return variant, variant.executable.run(*inputs)
+        known.insert(0, variant)
+        del known[MOST:]
+        self._last = variant
+        return variant.call(given)
 
     def _run_twice(self, args: Any, kwargs: Any) -> Variant:
         """Record the function, and again, which tells what changes by itself."""
@@ -148,6 +140,14 @@ class Compiled:
         refuse_difference(first, fingerprint(other.recorded))
         _refuse_unknown(used, other.constants)
         return Variant(other)
+
+
+def _tried(program: Any, given: Any) -> Any:
+    """What a program gives, in a tuple; None where it is not made for what it is given."""
+    try:
+        return program(given)
+    except (Branch, *CHANGED):  # a program's own is raised when the function is recorded again
+        return None
 
 
 def _is_float(x: Any) -> bool:

@@ -161,7 +161,8 @@ class State:
             if _cell_is_filled(cell):
                 self._place(cell, name, name)
         for name in ("__defaults__", "__kwdefaults__"):
-            self._place(function, name, name)
+            if getattr(function, name):
+                self._place(function, name, name)
         self._entries(function.__dict__, function.__name__, ".{}")
         names = [*_names(code)]
         for name in names:
