@@ -16,7 +16,7 @@ import numpy as np
 from ..graph.backend import is_basic
 from ..graph.node import Node
 from . import standalone
-from .recorder import Held, Recorder, refusal, values_of
+from .recorder import NUMBERS, Held, Recorder, refusal, values_of
 
 # What Python writes as operators, and the ufuncs behind them.
 OPERATORS: dict[Callable[..., Any], np.ufunc] = {
@@ -94,15 +94,16 @@ def _unary(call: Any) -> Callable[[Any], Any]:
 
 
 class Traced(Held):
-    """An array that records what is done with it: `value` is what it holds in this run, `fixed`
-    whether it would hold the same in any."""
+    """An array, or a `weak` number of Python's, that records what is done with it: `value` is what
+    it holds in this run, `fixed` whether it would hold the same in any."""
 
     __slots__ = ()
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    dtype = property(lambda self: self.value.dtype)
-    size = property(lambda self: self.value.size)
+    weak = property(lambda self: type(self.value) in NUMBERS)
+    shape = property(lambda self: np.shape(self.value))
+    ndim = property(lambda self: np.ndim(self.value))
+    dtype = property(lambda self: np.dtype(float) if self.weak else self.value.dtype)
+    size = property(lambda self: np.size(self.value))
     itemsize = property(lambda self: self.value.itemsize)
     nbytes = property(lambda self: self.value.nbytes)
     strides = property(lambda self: self.value.strides)
@@ -113,7 +114,8 @@ class Traced(Held):
         return len(self.value)
 
     def __repr__(self) -> str:
-        return f"array of shape {self.shape}, {self.dtype}, being recorded"
+        what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
+        return f"{what} being recorded"
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace

@@ -59,7 +59,7 @@ class Executable:
         body = [f"def program({', '.join(inputs)}):", *lines, f"return [{', '.join(outputs)}]"]
         text = '@np.errstate(all="ignore")\n' + "\n    ".join(body) + "\n"
         self.lines = lines
-        self.source = "\n".join([*writer.head, *writer.definitions, "", "", text])
+        self.source = writer.module(text)
         self.size, self.fresh = 0, [False] * len(outputs)
         scope = {"np": np, "Branch": standalone.Branch, **writer.scope}
         exec(compile(text, "<program>", "exec"), scope)  # as dataclasses make their methods
@@ -167,7 +167,12 @@ class _Emitter:
 
     def _plain(self, made: Instruction, out: Held) -> None:
         name = self.names[id(out)] = self.writer.new("t")
-        self._add(f"{name} = {self._expression(made)}")
+        if made.call is standalone.has_nan:
+            x, product = self._text(made.args[0]), self.writer.function(np.vdot)
+            self._add(f"{name} = {product}({x}, {x})")
+            self.names[id(out)] = f"({name} != {name})"
+        else:
+            self._add(f"{name} = {self._expression(made)}")
 
     def _view(self, made: Instruction, out: Held) -> None:
         """A view of a buffer is made once, of anything else at every call."""
@@ -206,12 +211,13 @@ class _Emitter:
         elif made.call in _CASTS:
             x = self._text(made.args[0])
             self._take(out)
-            self._add(f'np.copyto({self.names[id(out)]}, {x}, casting="unsafe")')
+            copy = self.writer.function(np.copyto)
+            self._add(f'{copy}({self.names[id(out)]}, {x}, casting="unsafe")')
             return True
         else:
             return False
         texts = [self._text(a) for a in args]
-        texts += [f"{k}={self._text(v)}" for k, v in made.settings.items() if k != "out"]
+        texts += self._words(made)
         self._take(out)
         self._add(f"{call}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
         return True
@@ -230,12 +236,14 @@ class _Emitter:
             self._take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
             name = self.names[id(out)]
-            self._add(f"{name}.fill(0)" if zeros else f"np.copyto({name}, {start})")
+            copy = self.writer.function(np.copyto)
+            self._add(f"{name}.fill(0)" if zeros else f"{copy}({name}, {start})")
         name = self.names[id(out)]
         if made.call is standalone.put_at:
             self._add(f"{name}[{self._index(index)}] = {value}")
         elif made.call is standalone.summed_at:
-            self._add(f"np.add.at({name}, {self._text(index)}, {value})")
+            call = self.writer.function(np.add.at)
+            self._add(f"{call}({name}, {self._text(index)}, {value})")
         else:
             self._add(f"{name}[{self._index(index)}] += {value}")
 
@@ -292,11 +300,15 @@ class _Emitter:
             return f"{first} {symbol} {rest[0]}" if rest else f"{symbol}{first}"
         if call in _TURNED and len(args) == 1 and not made.settings:
             return f"{texts[0]}.{_TURNED[call]}"
-        words = [f"{k}={self._text(v)}" for k, v in made.settings.items()]
+        words = self._words(made)
         if type(call) is METHOD:
             return f"{texts[0]}.{call.__name__}({', '.join([*texts[1:], *words])})"
         name = self.writer.function(OPERATORS.get(call, call))
         return f"{name}({', '.join([*texts, *words])})"
+
+    def _words(self, made: Instruction) -> list[str]:
+        settings = {k: v for k, v in made.settings.items() if k != "keepdims" or v is not False}
+        return [f"{k}={self._text(v)}" for k, v in settings.items()]
 
     def _text(self, x: Any) -> str:
         if isinstance(x, Held):

@@ -11,6 +11,7 @@ import numpy as np
 
 Call = Callable[..., Any]
 METHOD = type(np.ndarray.sum)
+NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
 
 class Held:
@@ -68,9 +69,10 @@ class Recorder:
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
         value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
-        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
-            value = np.asarray(value)[()]
         sources = [*held_in((*args, *settings.values()))]
+        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
+            weak = type(value) in NUMBERS and all(type(x.value) in NUMBERS for x in sources)
+            value = value if weak else np.asarray(value)[()]
         if all(x.fixed for x in sources):
             return self._parts(self.fixed(value))
         for x in sources:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 
 from ..graph.node import Array, Node
 from .arrays import recorder
-from .recorder import Held, refusal
+from .recorder import NUMBERS, Held, refusal
 from .state import Place, State
 from .trace import Recorded, plain
 
+INPUTS = (np.ndarray, Array, float)  # arguments that a program is handed at every call
 Template = Any  # what a call gives or sets, with an `Output` for every array
 
 
@@ -53,7 +54,14 @@ class Run:
     """`recorded` is the program; `sources` say where its inputs come from, `names` what they are
     called; `result` and `effects` are what the function returned and changed."""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, words: Any) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        words: Iterable[str],
+        moving: Collection[Any] | None = (),
+    ) -> None:
         self._recorder = recorder()
         self._inputs: list[Held] = []
         self._outputs: list[Any] = []
@@ -63,9 +71,10 @@ class Run:
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
         self.names: list[str] = []
-        objects = [x for x in flat((args, kwargs)) if not isinstance(x, (np.ndarray, Array))]
+        objects = [x for x in flat((args, kwargs)) if not isinstance(x, INPUTS)]
         self.state = State(function, objects)
         self._given = iter(enumerate(words))
+        self._moving = moving  # marks of places that hold numbers to compute with; None: none does
         try:
             self._run(function, (args, kwargs))
         finally:
@@ -91,7 +100,9 @@ class Run:
                 self._swap(node, node, path)
         before = {x: (x._data, x._grad) for x in self._held}
         for place in self.state.places:
-            place.set(self._twin(place.before, place, (), place.path))
+            twin = self._twin(place.before, place, (), place.path)
+            if twin is not place.before:
+                place.set(twin)
         held = [copied(x) for x, _ in self.state.containers]
         now = [place.get(place.key) for place in self.state.places]
         result = function(*args, **kwargs)
@@ -109,8 +120,10 @@ class Run:
             made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         elif isinstance(x, dict):
             made = {k: self._handed(part) for k, part in x.items()}
-        elif isinstance(x, (np.ndarray, Array)):
+        elif isinstance(x, INPUTS):
             number, word = next(self._given)
+            if isinstance(x, float) and self._moving is None:
+                return x
             if isinstance(x, Array):
                 if x not in self._held:
                     self._swap(x, number, x.name or word)
@@ -140,6 +153,8 @@ class Run:
         if type(x) is tuple:
             parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
             return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
+        if type(x) in NUMBERS and self._moving and place.mark in self._moving:
+            return self._input(x, Source("place", place), path)
         if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
             return x
         known = self._twins.get(id(x))

@@ -60,6 +60,11 @@ class Place:
             self.get = functools.partial(getattr, holder)
         self.before = self.get(self.key)
 
+    @property
+    def mark(self) -> tuple[int, Any]:
+        """What tells it from other places."""
+        return id(self.holder), None if isinstance(self.holder, CellType) else self.key
+
     def set(self, value: Any) -> None:
         """Put another value there."""
         if isinstance(self.holder, CellType):
@@ -125,6 +130,8 @@ class State:
             self._ahead.append((value.fget, path))
         elif isinstance(value, type):
             self._class(value, path)
+        elif hasattr(value, "__wrapped__") and _is_library(type(value).__module__, ""):
+            self._ahead.append((value.__wrapped__, path))  # compiled by itself, say
         elif not isinstance(value, ModuleType):
             self._entries(getattr(value, "__dict__", {}), path, ".{}")
             for name in _slots(type(value)):
@@ -154,7 +161,8 @@ class State:
             if _cell_is_filled(cell):
                 self._place(cell, name, name)
         for name in ("__defaults__", "__kwdefaults__"):
-            self._place(function, name, name)
+            if getattr(function, name):
+                self._place(function, name, name)
         self._entries(function.__dict__, function.__name__, ".{}")
         names = [*_names(code)]
         for name in names:
