@@ -12,7 +12,7 @@ from ..graph.names import visible
 from ..graph.node import Scalar
 from ..tensor import Tensor
 from .lift.explain import explained
-from .lift.function import MUCH, WORTH, Lifted, NoMatrices, lift
+from .lift.function import EAGER, NATIVE, Lifted, NoMatrices, lift
 from .lift.names import Names
 from .lift.text import Text, Writer
 from .lift.verify import difference
@@ -22,7 +22,7 @@ from .program_arrays import Arrays
 from .program_leaves import Leaves
 from .program_scalars import Again
 
-_LARGE = 1000  # numbers in a graph for which machine code is worth the wait
+_LARGE = 2000  # numbers in a graph for which machine code is worth the wait
 _STEP = 1e-6  # of the difference that a gradient is held against
 _NEAR = 1e-4
 _TRIES = 3
@@ -75,7 +75,7 @@ class ScalarProgram:
         """The graph as a function of arrays, where it is one."""
         native = installed() and len(graph.kinds) >= _LARGE
         try:
-            lifted = lift(graph, MUCH if native else WORTH)
+            lifted = lift(graph, NATIVE if native else EAGER)
         except NoMatrices as reason:
             self._why = str(reason)
             return None

@@ -6,7 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from .backend import is_array
@@ -34,6 +34,13 @@ def user_frame() -> FrameType | None:
 
 def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
+
+
+def is_own(function: FunctionType) -> bool:
+    """Whether a function is the user's: neither a library's nor this package's."""
+    path = function.__code__.co_filename
+    library = path.startswith(libraries()) or "site-packages" in path
+    return not library and function.__module__.partition(".")[0] != _PACKAGE
 
 
 def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
@@ -73,8 +80,12 @@ def variables(frame: FrameType | None = None) -> dict[int, str]:
     Inner frames win over outer ones, locals over globals, the first binding over later ones, and a
     variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`.
     """
+    return named_in(visible(frame))
+
+
+def named_in(known: Mapping[str, Any]) -> dict[int, str]:
+    """id(object) -> name, for variables and the entries of lists, tuples and dicts among them."""
     found: dict[int, str] = {}
-    known = visible(frame)
     for name, value in known.items():
         found.setdefault(id(value), name)
     for name, value in known.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from .steps import MATMUL, Product, Step, SumStep, steps
 from .sums import Levels
 from .walk import Scalars
 
-WORTH = 5  # numbers a block, at least: below, arrays are slower than scalars
-MUCH = 20  # above, they are faster than machine code for scalars can be
+WORTH = 3  # numbers a group, at least, before anything is built
+
+# Nanoseconds of a value with its gradient, about: which of the ways to run a graph is the fastest.
+EAGER, NATIVE = 1000, 15  # a number
+_CALL, _ENTRY, _MOVED, _PRODUCT = 3000, 3, 20, 0.2
 
 
 class NoMatrices(Exception):
@@ -72,17 +76,34 @@ class Lifted:
         return values.get(self.root)
 
 
-def lift(graph: Scalars, worth: int = WORTH) -> Lifted:
-    """A graph of scalars as a function of arrays. Raises `NoMatrices` where fewer than `worth`
-    numbers, on average, are computed alike."""
+def lift(graph: Scalars, number: float = EAGER) -> Lifted:
+    """A graph of scalars as a function of arrays. Raises `NoMatrices` where that takes longer than
+    so many nanoseconds for each number."""
     levels = Levels(graph)
     numbers, count = len(graph.kinds) - len(graph.leaves), len(levels.groups)
-    if numbers >= worth * count:
+    if numbers >= WORTH * count:
         lifted = Lifted(graph, levels)
         count = len(lifted.steps)
-        if numbers >= worth * count:
+        if _nanoseconds(lifted) < number * numbers:
             return lifted
     raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operations")
+
+
+def _nanoseconds(lifted: Lifted) -> float:
+    """What a lifted graph takes, about; entries that are picked one by one are dear."""
+    total = 0.0
+    for step in lifted.steps:
+        total += _CALL + _ENTRY * prod(step.shape)
+        for operand in step.operands():
+            if operand.index is not None:
+                total += _CALL + _MOVED * operand.index.size
+            if len(operand.sources) > 1:
+                total += _CALL + _ENTRY * sum(lifted.blocks[k].size for k in operand.sources)
+        if isinstance(step, SumStep):
+            for part in step.parts:
+                if isinstance(part, Product):
+                    total += _PRODUCT * prod(step.shape) * prod(part.right.shape[-1:])
+    return total
 
 
 def _place(found: Blocks, count: int) -> Index:

@@ -18,7 +18,7 @@ from ...graph.backend import is_array
 from ...graph.node import Node
 
 _DEPTH = 8  # of containers within containers
-_VISITS = 100_000  # objects looked at
+_VISITS = 10_000  # objects looked at, and several times the number of those wanted
 _PATHS = 4  # names of one Value that are kept
 _ENTRIES = 100_000  # of lists of numbers that constants are compared with
 _CLOSED = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
@@ -44,7 +44,7 @@ class Names:
         seen: set[int] = set()
         todo: deque[tuple[Any, Path]] = deque((value, (name,)) for name, value in scope.items())
         visits = 0
-        while todo and visits < _VISITS:
+        while todo and visits < _VISITS + 4 * len(wanted):
             value, path = todo.popleft()
             visits += 1
             if isinstance(value, Node):
@@ -134,9 +134,11 @@ def _parts(value: Any) -> Iterator[tuple[Access, Any]]:
     elif isinstance(value, dict):
         for key, x in value.items():
             yield f"[{key!r}]", x
-    elif hasattr(value, "__dict__") and not isinstance(value, _CLOSED):
-        for name, x in vars(value).items():
-            yield f".{name}", x
+    elif not isinstance(value, _CLOSED):
+        space = getattr(value, "__dict__", None)
+        if type(space) is dict:
+            for name, x in space.items():
+                yield f".{name}", x
 
 
 def _written(paths: Sequence[Path], shape: tuple[int, ...]) -> Found | None:
