@@ -12,7 +12,7 @@ from ..graph.names import visible
 from ..graph.node import Scalar
 from ..tensor import Tensor
 from .lift.explain import explained
-from .lift.function import EAGER, NATIVE, Lifted, NoMatrices, lift
+from .lift.function import Lifted, NoMatrices, lift
 from .lift.names import Names
 from .lift.text import Text, Writer
 from .lift.verify import difference
@@ -22,6 +22,7 @@ from .program_arrays import Arrays
 from .program_leaves import Leaves
 from .program_scalars import Again
 
+_DISORDER = 0.25  # of the numbers in a graph are looked up, or there is some pattern
 _LARGE = 2000  # numbers in a graph for which machine code is worth the wait
 _STEP = 1e-6  # of the difference that a gradient is held against
 _NEAR = 1e-4
@@ -73,11 +74,14 @@ class ScalarProgram:
 
     def _find_matrices(self, graph: Scalars) -> Lifted | None:
         """The graph as a function of arrays, where it is one."""
-        native = installed() and len(graph.kinds) >= _LARGE
         try:
-            lifted = lift(graph, NATIVE if native else EAGER)
+            lifted = lift(graph)
         except NoMatrices as reason:
             self._why = str(reason)
+            return None
+        numbers = len(graph.kinds)
+        if lifted.picked > _DISORDER * numbers and numbers >= _LARGE and installed():
+            self._why = f"{lifted.picked:,} entries of arrays would be looked up one by one"
             return None
         self._why = difference(lifted, graph) or ""
         return None if self._why else lifted

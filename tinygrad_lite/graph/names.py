@@ -36,10 +36,13 @@ def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
 
 
+def _of_library(path: str) -> bool:
+    return path.startswith(libraries()) or "site-packages" in path
+
+
 def is_own(function: FunctionType) -> bool:
     """Whether a function is the user's: neither a library's nor this package's."""
-    path = function.__code__.co_filename
-    library = path.startswith(libraries()) or "site-packages" in path
+    library = _of_library(function.__code__.co_filename)
     return not library and function.__module__.partition(".")[0] != _PACKAGE
 
 
@@ -48,7 +51,7 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     and then their globals."""
     modules: list[Mapping[str, Any]] = []
     for _ in range(_FRAMES):
-        if frame is None or frame.f_code.co_filename.startswith(libraries()):
+        if frame is None or _of_library(frame.f_code.co_filename):
             break
         if frame.f_locals is not frame.f_globals:
             yield frame.f_locals

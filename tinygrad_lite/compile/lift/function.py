@@ -14,11 +14,10 @@ from .steps import MATMUL, Product, Step, SumStep, steps
 from .sums import Levels
 from .walk import Scalars
 
-WORTH = 3  # numbers a group, at least, before anything is built
+_WORTH = 3  # numbers a group, at least, before anything is built
 
-# Nanoseconds of a value with its gradient, about: which of the ways to run a graph is the fastest.
-EAGER, NATIVE = 1000, 15  # a number
-_CALL, _ENTRY, _MOVED, _PRODUCT = 3000, 3, 20, 0.2
+# Nanoseconds of a value with its gradient, about, which say whether arrays are faster than scalars.
+_NUMBER, _CALL, _ENTRY, _PICKED, _PRODUCT = 1000, 3000, 3, 20, 0.2
 
 
 class NoMatrices(Exception):
@@ -59,6 +58,12 @@ class Lifted:
         return sorted(found)
 
     @property
+    def picked(self) -> int:
+        """How many entries are looked up one by one: a measure of disorder."""
+        operands = [operand for step in self.steps for operand in step.operands()]
+        return sum(operand.index.size for operand in operands if operand.index is not None)
+
+    @property
     def matmuls(self) -> list[SumStep]:
         """The steps that are matrix products."""
         return [
@@ -76,27 +81,25 @@ class Lifted:
         return values.get(self.root)
 
 
-def lift(graph: Scalars, number: float = EAGER) -> Lifted:
-    """A graph of scalars as a function of arrays. Raises `NoMatrices` where that takes longer than
-    so many nanoseconds for each number."""
+def lift(graph: Scalars) -> Lifted:
+    """A graph of scalars as a function of arrays. Raises `NoMatrices` where scalars are faster."""
     levels = Levels(graph)
     numbers, count = len(graph.kinds) - len(graph.leaves), len(levels.groups)
-    if numbers >= WORTH * count:
+    if numbers >= _WORTH * count:
         lifted = Lifted(graph, levels)
         count = len(lifted.steps)
-        if _nanoseconds(lifted) < number * numbers:
+        if _nanoseconds(lifted) < _NUMBER * numbers:
             return lifted
     raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operations")
 
 
 def _nanoseconds(lifted: Lifted) -> float:
-    """What a lifted graph takes, about; entries that are picked one by one are dear."""
     total = 0.0
     for step in lifted.steps:
         total += _CALL + _ENTRY * prod(step.shape)
         for operand in step.operands():
             if operand.index is not None:
-                total += _CALL + _MOVED * operand.index.size
+                total += _CALL + _PICKED * operand.index.size
             if len(operand.sources) > 1:
                 total += _CALL + _ENTRY * sum(lifted.blocks[k].size for k in operand.sources)
         if isinstance(step, SumStep):
