@@ -61,6 +61,11 @@ def _refuse_number(x: Any, *_: Any) -> Never:
     )
 
 
+def _augmented(x: Traced, _: Any) -> Any:
+    """x += y: of a number the same as x = x + y, which Python computes then."""
+    return NotImplemented if x.weak else _refuse_write(x)
+
+
 def _refuse_write(x: Any, *_: Any) -> Never:
     raise refusal(
         "arrays are not written into while a function is recorded; write x = x + y for x += y, "
@@ -130,6 +135,8 @@ class Traced(Held):
         return self.recorder.record(getattr(ufunc, method), *inputs, **settings)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        if any(issubclass(kind, Node) for kind in types):
+            return NotImplemented
         if function in _IN_PLACE or settings.get("out") is not None:
             _refuse_write(self)
         if function in _BY_VALUE or (function is np.where and len(args) == 1):
@@ -195,8 +202,9 @@ class Traced(Held):
     item = tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
     __iter__ = _refuse_rows
-    __setitem__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = _refuse_write
-    __imod__ = __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _refuse_write
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = _augmented
+    __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _augmented
+    __setitem__ = _refuse_write
     sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
     __hash__ = object.__hash__
@@ -267,12 +275,15 @@ class Namespace:
         return lambda *args, **settings: self._recorder.fixed(function(*args, **settings))
 
     def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
-        """x as an array; never copied, since recording arrays are not written into."""
+        """x as an array; copied only for the layout that a copy has, since recording arrays are not
+        written into."""
         if not isinstance(x, Traced):
             return self._recorder.fixed(np.array(x, dtype))
         if dtype is not None and np.dtype(dtype) != x.dtype:
             return x.astype(dtype)
-        return x if isinstance(x.value, np.ndarray) else self._recorder.record(np.asarray, x)
+        if not isinstance(x.value, np.ndarray):
+            return self._recorder.record(np.asarray, x)
+        return x.copy() if copy and not x.value.flags.c_contiguous else x
 
     def astype(self, x: Any, dtype: Any, copy: bool = True) -> Any:
         """x in another dtype."""

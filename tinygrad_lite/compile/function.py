@@ -72,9 +72,8 @@ class Compiled:
                 if found is not None:
                     return found[0]
             given: list[Any] = []
-            try:
-                key = self._key(args, kwargs, given)
-            except Unusual:
+            key = self._key(args, kwargs, given)
+            if key is None:
                 return self._function(*args, **kwargs)
             found = self._result(key, given)
             if found is None:
@@ -85,11 +84,15 @@ class Compiled:
             return found[0]
 
     def _key(self, args: Any, kwargs: Any, given: list[Any]) -> Any:
-        """What tells programs apart; the arrays and numbers of the arguments go to `given`."""
+        """What tells programs apart, the arrays and numbers of the arguments going to `given`; None
+        where the function is to run as it is."""
         context = current_context()
         if _recording.get() or (context is not None and context.debug):
-            raise Unusual
-        key = signature(args, given), signature(kwargs, given)
+            return None
+        try:
+            key = signature(args, given), signature(kwargs, given)
+        except Unusual:
+            return None
         numbers = () if self._moving is not None else tuple(map(repr, filter(_is_float, given)))
         return key, numbers, context is None or context.recording
 

@@ -8,7 +8,6 @@ at every call; all else is compared, since what was computed depends on it.
 from __future__ import annotations
 
 import functools
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.names import libraries
+from ..graph.names import is_library, is_own
 from ..graph.node import Array, Node
 from ..graph.op import Op
 from .recorder import refusal
@@ -130,7 +129,7 @@ class State:
             self._ahead.append((value.fget, path))
         elif isinstance(value, type):
             self._class(value, path)
-        elif hasattr(value, "__wrapped__") and _is_library(type(value).__module__, ""):
+        elif hasattr(value, "__wrapped__") and is_library(type(value).__module__):
             self._ahead.append((value.__wrapped__, path))  # compiled by itself, say
         elif not isinstance(value, ModuleType):
             self._entries(getattr(value, "__dict__", {}), path, ".{}")
@@ -155,7 +154,7 @@ class State:
     def _function(self, function: FunctionType) -> None:
         """Its closure, its defaults, and the globals that its code names."""
         code, space = function.__code__, function.__globals__
-        if _is_library(function.__module__, code.co_filename):
+        if not is_own(function):
             return
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if _cell_is_filled(cell):
@@ -168,7 +167,7 @@ class State:
         for name in names:
             held = space.get(name, _NOTHING)
             if isinstance(held, ModuleType):
-                if not _is_library(held.__name__, getattr(held, "__file__", None) or ""):
+                if not is_library(held.__name__):
                     for word in names:
                         if word in vars(held):
                             self._place(vars(held), word, f"{name}.{word}")
@@ -177,7 +176,7 @@ class State:
 
     def _class(self, kind: type, path: str) -> None:
         """What is set on a class of the user's."""
-        if _is_library(kind.__module__, ""):
+        if is_library(kind.__module__):
             return
         for name, value in vars(kind).items():
             if name[:2] != "__" or isinstance(value, FunctionType):
@@ -205,13 +204,3 @@ def _slots(kind: type) -> Iterator[str]:
     for base in kind.__mro__:
         names = vars(base).get("__slots__", ())
         yield from (n for n in ([names] if isinstance(names, str) else names) if n[:2] != "__")
-
-
-@functools.cache
-def _is_library(module: str | None, file: str) -> bool:
-    """Whether code is Python's, an installed package's or this package's own."""
-    top = str(module).partition(".")[0]
-    if top == __name__.partition(".")[0] or top == "builtins":
-        return True
-    known = file or getattr(sys.modules.get(str(module)), "__file__", None) or ""
-    return known.startswith(libraries()) or "site-packages" in known

@@ -19,8 +19,7 @@ _RESULTS = frozenset(("In", "Out"))  # where notebooks keep what was typed and s
 
 
 @cache  # not made at import, which it would lengthen
-def libraries() -> tuple[str, ...]:
-    """The folders of Python's own modules and of installed packages."""
+def _libraries() -> tuple[str, ...]:
     return tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
 
 
@@ -36,14 +35,18 @@ def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
 
 
-def _of_library(path: str) -> bool:
-    return path.startswith(libraries()) or "site-packages" in path
-
-
 def is_own(function: FunctionType) -> bool:
     """Whether a function is the user's: neither a library's nor this package's."""
-    library = _of_library(function.__code__.co_filename)
-    return not library and function.__module__.partition(".")[0] != _PACKAGE
+    return not is_library(function.__module__, function.__code__.co_filename)
+
+
+@cache
+def is_library(module: str | None, path: str = "") -> bool:
+    """Whether the code of a module is Python's, an installed package's or this package's own."""
+    if str(module).partition(".")[0] in (_PACKAGE, "builtins"):
+        return True
+    path = path or getattr(sys.modules.get(str(module)), "__file__", None) or ""
+    return path.startswith(_libraries()) or "site-packages" in path
 
 
 def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
@@ -51,7 +54,7 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     and then their globals."""
     modules: list[Mapping[str, Any]] = []
     for _ in range(_FRAMES):
-        if frame is None or _of_library(frame.f_code.co_filename):
+        if frame is None or is_library(None, frame.f_code.co_filename):
             break
         if frame.f_locals is not frame.f_globals:
             yield frame.f_locals
