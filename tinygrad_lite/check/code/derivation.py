@@ -94,6 +94,11 @@ class Derivation:
     def __post_init__(self) -> None:
         self.parameters = tuple(self._parameters())
 
+    @property
+    def name(self) -> str:
+        """What the function is called."""
+        return self.function.__name__
+
     def _parameters(self) -> Iterator[str]:
         for p in inspect.signature(self.function).parameters.values():
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
@@ -115,7 +120,7 @@ class Derivation:
     def arguments(self, data: Data | None = None) -> dict[str, Any]:
         """The arrays and numbers that the parameters stand for, on other data where given."""
         return {
-            name: map_tree(lambda v: _number(v, data), self.known.value(name))
+            name: map_tree(lambda v: number(v, data), self.known.value(name))
             for name in self.parameters
         }
 
@@ -160,7 +165,8 @@ def stand_in(value: Any, data: Data) -> Any:
     return data.constants.get(id(value), value)
 
 
-def _number(value: Any, data: Data | None) -> Any:
+def number(value: Any, data: Data | None = None) -> Any:
+    """The array or the number that something stands for, on other data where given."""
     used = raw(value if data is None else stand_in(value, data))
     if isinstance(value, Scalar):
         return float(used)
