@@ -6,7 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from .backend import is_array
@@ -33,6 +33,13 @@ def user_frame() -> FrameType | None:
 
 def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
+
+
+def is_own(function: FunctionType) -> bool:
+    """Whether a function is the user's: neither a library's nor this package's."""
+    path = function.__code__.co_filename
+    library = path.startswith(_libraries()) or "site-packages" in path
+    return not library and function.__module__.partition(".")[0] != _PACKAGE
 
 
 def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
