@@ -26,12 +26,17 @@ def same(value: Any) -> Any:
 
 class Expressions:
     """Records expressions on a trace. `own` tells whose functions are recorded inside, `given`, by
-    id, the objects that stand in the place of those that are read from outside."""
+    id, the objects that stand in the place of those that are read from outside, `edits` what stands
+    at some places of the source."""
 
     def __init__(
-        self, trace: Trace, own: Callable[[FunctionType], bool], given: Mapping[int, Any]
+        self,
+        trace: Trace,
+        own: Callable[[FunctionType], bool],
+        given: Mapping[int, Any],
+        edits: Mapping[ast.AST, Any],
     ) -> None:
-        self.trace, self.own, self.given = trace, own, given
+        self.trace, self.own, self.given, self.edits = trace, own, given, edits
         self.live: list[Scope] = []
         self._outside: dict[Any, Record] = {}
         self._kept: list[Any] = []
@@ -39,6 +44,7 @@ class Expressions:
 
     def evaluate(self, e: ast.expr, scope: Scope) -> Record:
         """Run an expression."""
+        e = self.edits.get(e, e)
         special = getattr(self, f"_{type(e).__name__}", None)
         if special is not None:
             return special(e, scope)  # type: ignore[no-any-return]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -62,7 +63,8 @@ class Interpreter(Expressions):
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
         """Run some statements."""
-        for statement in body:
+        for written in body:
+            statement: Any = self.edits.get(written, written)
             scope.begin(statement)
             run = getattr(self, f"_{type(statement).__name__}", None)
             if run is None:
@@ -82,8 +84,8 @@ class Interpreter(Expressions):
 
     def _AugAssign(self, s: ast.AugAssign, scope: Scope) -> None:
         old, new = self.evaluate(s.target, scope), self.evaluate(s.value, scope)
-        in_place = IN_PLACE[type(s.op)]
-        record = self.run(lambda a, b: in_place(copied(a), b), [old, new], None, scope)
+        update = partial(updated, IN_PLACE[type(s.op)])
+        record = self.run(update, [old, new], None, scope)
         self.assign(s.target, record, scope)
         if isinstance(old.value, MUTABLE):
             self.rename(old.value, record, scope)
@@ -242,6 +244,11 @@ def _chain(scope: Scope | None) -> list[Scope]:
     return found
 
 
+def updated(operation: Callable[[Any, Any], Any], old: Any, new: Any) -> Any:
+    """What an augmented assignment makes of the old value, in a copy."""
+    return operation(copied(old), new)
+
+
 def with_entry(base: Any, key: Any, value: Any) -> Any:
     """A copy of an array or a container with one entry set."""
     new = copied(base)
@@ -250,14 +257,17 @@ def with_entry(base: Any, key: Any, value: Any) -> Any:
 
 
 def run(
-    function: FunctionType, arguments: Mapping[str, Any], given: Mapping[int, Any] | None = None
+    function: FunctionType,
+    arguments: Mapping[str, Any],
+    given: Mapping[int, Any] | None = None,
+    edits: Mapping[ast.AST, ast.AST] | None = None,
 ) -> Trace:
     """Run a function of the user's on some arguments and return what happened.
 
     `given` has, by id, what stands in the place of objects that are read from outside: globals,
-    closed-over variables. Raises `NoSource`, `CannotRecord`, and what the function raises.
+    closed-over variables; `edits` what stands at some places of the source instead. Raises `NoSource`, `CannotRecord`, and what the function raises.
     """
-    machine = Interpreter(Trace(*_nowhere()), is_own, given or {})
+    machine = Interpreter(Trace(*_nowhere()), is_own, given or {}, edits or {})
     closure = machine.closure(function)
     if closure is None:
         raise NoSource(function.__name__)
@@ -275,9 +285,10 @@ def run_statements(
     statements: Sequence[ast.stmt],
     names: Mapping[str, Any],
     given: Mapping[int, Any] | None = None,
+    edits: Mapping[ast.AST, ast.AST] | None = None,
 ) -> Trace:
     """The same for statements of a file or a cell, which see `names`."""
-    machine = Interpreter(Trace(source, source.tree), is_own, given or {})
+    machine = Interpreter(Trace(source, source.tree), is_own, given or {}, edits or {})
     scope = Scope(source, names, outermost=True)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):

@@ -53,6 +53,8 @@ class Known:
                         yield Role.SLOPE, slope(node, i)
                 elif isinstance(x, (int, float)) and not isinstance(x, bool):
                     self.constants.add(abs(float(x)))
+                elif is_numeric(x):
+                    yield Role.VALUE, x
             for p in node.params.values():
                 if isinstance(p, (int, float)) and not isinstance(p, bool):
                     self.constants.add(abs(float(p)))

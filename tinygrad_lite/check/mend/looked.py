@@ -11,155 +11,260 @@ import numpy as np
 
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .pool import MADE, NAME, PART, Item, Pool, collapsed
-from .rows import LOST, Edit, is_numeric
-from .written import Written, negated, number
+from .rows import LOST, Edit, attempted, is_numeric
+from .written import Written, number
 
 Vector = Any  # a NumPy array, or a number
+How = Callable[..., Any]
 
 NICE = (2, 0.5, 3, 4, 1 / 3, 0.25, 6, 1 / 6, 8, 0.125, 1.5, 2 / 3, 5, 0.2)  # numbers in formulas
-INSTEAD = FAR  # what it costs that a name or part stands for another expression
-NEGATED, SCALED = 0.35, 0.6  # what a sign, or a number, with it costs
+NEGATED, SCALED, PAIRED = 0.35, 0.6, 1.0  # what a sign, a number or a second item costs
+DIGITS = 6  # of a number that people write, with its point
 MOST = 60  # items that are tried in pairs
+PRODUCTS: tuple[How, ...] = (
+    lambda a, b: a * b,
+    lambda a, b: a @ b,
+    lambda a, b: a @ b.T,
+    lambda a, b: a.T @ b,
+    lambda a, b: np.outer(a, b),
+)
 
 
 class Place(NamedTuple):
-    """An expression of the source, its value there, and what can be looked up."""
+    """An expression of the source, its value there, what can be looked up, and numbers at hand."""
 
     e: ast.expr
     value: Vector
     pool: Pool
+    constants: frozenset[float] = frozenset()
 
     @property
     def written(self) -> Written:
+        """The place as it is."""
         return Written(self.e, self.value, self.pool.numpy)
 
-    def edit(self, made: Any, kind: str, rank: float) -> Edit:
-        code = made.code if isinstance(made, Written) else made
-        return Edit(self.e, code, kind, rank)
+    def item(self, item: Item) -> Written:
+        """An item, to be run in a formula."""
+        return Written(item.code, item.value, self.pool.numpy)
+
+    def edit(self, made: Written, kind: str, rank: float) -> Edit:
+        """That something else stands there."""
+        return Edit(self.e, made.code, kind, rank)
+
+    def made(self, how: How, *operands: Any, kind: str, rank: float) -> Iterator[Edit]:
+        """That a formula stands there, where it fits the shapes of its operands."""
+        made = attempted(how, *operands)
+        if made is not None:
+            yield self.edit(made, kind, rank)
+
+    def times(self, x: Written, c: float) -> Iterator[tuple[Written, float]]:
+        """c x, where c is a number that people write, or the value of a name; and how far-fetched
+        that is. A size is called by its name, unless it is a number of formulas."""
+        size = abs(c)
+        if not size or not np.isfinite(size):
+            return
+        signed, extra = (x, 0.0) if c > 0 else (-x, NEGATED)
+        named = False
+        for wanted, how in ((size, np.multiply), (1 / size, np.divide)):
+            for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
+                if item.tier <= PART and item.value.size == 1:
+                    named = True
+                    yield how(signed, self.item(item)), extra + NEAR + item.rank
+        nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
+        if nice is not None and (not named or nice in (2, 0.5)):
+            whole = float(nice).is_integer()
+            made = nice * signed if whole else signed / round(1 / nice, 9)
+            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
+        elif not named and any(abs(size - k) <= 1e-8 * k for k in self.constants):
+            if len(f"{size:.10g}") <= DIGITS:
+                yield float(f"{size:.10g}") * signed, extra + ODD
 
 
-def stand_in(item: Item, pool: Pool) -> Written:
-    """An item, to be run in a formula."""
-    return Written(item.code, item.value, pool.numpy)
-
-
-def known_number(c: float) -> float | None:
-    """A number that people write, if it is one of those."""
-    return next((n for n in NICE if abs(c - n) <= 1e-8 * n), None)
-
-
-def looked_up(at: Place, wanted: Vector, constants: frozenset[float]) -> Iterator[Edit]:
+def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
     """Replacements, factors, terms and numbers that make the value the wanted one."""
-    pool, x = at.pool, at.written
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
-    other = 0.0 if isinstance(at.e, ast.Name) else INSTEAD - LIKELY
-    for item in pool.find(w):
-        yield at.edit(item.code, "other", ODD + item.rank + other)
-    for item in pool.find(-w):
-        yield at.edit(negated(item.code), "other", ODD + NEGATED + item.rank + other)
-    for c, item in pool.multiples(w):
-        if _among(c, constants):
-            scaled = number(round(c, 10)) if c else number(0)
-            code = ast.BinOp(scaled, ast.Mult(), item.code)
-            yield at.edit(code, "other", ODD + SCALED + LIKELY + item.rank + other)
+    rank = ODD + (0.0 if isinstance(at.e, ast.Name) else ODD)
+    for item in at.pool.find(w):
+        yield at.edit(at.item(item), "other", rank + item.rank)
+    for item in at.pool.find(-w):
+        yield at.edit(-at.item(item), "other", rank + NEGATED + item.rank)
+    for c, item in at.pool.multiples(w):
+        if abs(abs(c) - 1) > 1e-8:
+            for made, more in at.times(at.item(item), c):
+                yield at.edit(made, "other", rank + SCALED + item.rank + more)
     if isinstance(at.e, ast.Constant):
-        yield from _numbers(at, v, w)
-        return
-    with np.errstate(all="ignore"):
-        q = w / v if v.shape == w.shape or not v.ndim else None
-    if q is not None and np.isfinite(q).all():
-        yield from _factors(at, x, q, constants)
-    try:
-        d = w - v
-    except ValueError:
-        return
-    if d.shape == v.shape and np.abs(d).max(initial=0) > 1e-12:
-        yield from _terms(at, x, d, constants)
+        yield from _numbers(at, w)
+    else:
+        yield from _factors(at, v, w)
+        yield from _terms(at, v, w)
 
 
-def _among(c: float, constants: frozenset[float]) -> bool:
-    return any(abs(abs(c) - k) <= 1e-8 * k for k in constants)
-
-
-def _numbers(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
+    """Another number, or what it is to be multiplied or divided by."""
     c = collapsed(w)
-    if c.ndim:
-        return
-    if abs(c - round(float(c), 6)) <= 1e-9 * abs(c) and known_number(abs(float(c))):
-        yield at.edit(number(float(known_number(abs(float(c))) or 0) * np.sign(c)), "constant-scale", LIKELY)
-    for how, wanted in ((lambda x, y: x / y, v / c), (lambda x, y: x * y, c / v)):
-        for item in at.pool.find(wanted):
-            made = how(at.written, stand_in(item, at.pool))
-            yield at.edit(made, "mean-vs-sum", ODD + NEAR + item.rank)
-
-
-def _factors(at: Place, x: Written, q: Vector, constants: frozenset[float]) -> Iterator[Edit]:
-    """What it lacks as a factor."""
-    pool, c = at.pool, collapsed(q)
     if not c.ndim:
-        n, m = known_number(float(c)), known_number(-float(c))
-        if n:
-            made = n * x if float(n).is_integer() else x / round(1 / n, 9)
-            yield at.edit(made, "constant-scale", LIKELY + NEAR)
-        if m:
-            yield at.edit(-m * x, "constant-scale", FARTHEST)
-    for item in pool.find(q):
-        yield at.edit(x * stand_in(item, pool), LOST, FARTHEST + item.rank)
-    for item in pool.find(-q):
-        yield at.edit(-(x * stand_in(item, pool)), LOST, FARTHEST + NEGATED + item.rank)
+        nice = next((n for n in (*NICE, 1) if abs(abs(float(c)) - n) <= 1e-8 * n), None)
+        if nice is not None:
+            code = number(float(np.sign(c)) * nice)
+            yield Edit(at.e, code, "constant-scale", LIKELY)
     with np.errstate(all="ignore"):
-        inverse = 1 / q
-    for item in pool.find(inverse):
-        yield at.edit(x / stand_in(item, pool), LOST, FARTHEST + item.rank)
-    for k, item in pool.multiples(q):
-        if _among(k, constants):
-            yield at.edit(round(k, 10) * x * stand_in(item, pool), LOST, 2 * SCALED + item.rank)
+        ratios = ((np.divide, at.value / w), (np.multiply, w / at.value))
+    for how, ratio in ratios:
+        for item in at.pool.find(ratio):
+            kind = "mean-vs-sum" if how is np.divide else LOST
+            rank = ODD + item.rank
+            yield from at.made(how, at.written, at.item(item), kind=kind, rank=rank)
 
 
-def _terms(at: Place, x: Written, d: Vector, constants: frozenset[float]) -> Iterator[Edit]:
+def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """What it lacks as a factor."""
+    x = at.written
+    if not _broadcasts(v.shape, w.shape):
+        return
+    with np.errstate(all="ignore"):
+        q = w / v
+        inverse = v / w
+    if not (v != 0).all():
+        yield from _tried(at, v, w)
+        q = np.where((v == 0) & (w == 0), np.nan, q)
+        known = q[np.isfinite(q)]
+        if not known.size or (known != known.flat[0]).any():
+            return
+        q = inverse = np.asarray(known.flat[0])
+    c = collapsed(q)
+    if not c.ndim and np.isfinite(c):
+        for made, more in at.times(x, float(c)):
+            if abs(abs(c) - 1) > 1e-8:
+                kind = "mean-vs-sum" if abs(c) not in (2, 0.5) else "constant-scale"
+                yield at.edit(made, kind, LIKELY + NEAR + more)
+        return
+    rows: tuple[tuple[Vector, How, float], ...] = (
+        (q, np.multiply, 0.0),
+        (-q, lambda a, b: -(a * b), NEGATED),
+        (inverse, np.divide, 0.0),
+    )
+    for value, how, more in rows:
+        for item in at.pool.find(value):
+            rank = FARTHEST + item.rank + more
+            yield from at.made(how, x, at.item(item), kind=LOST, rank=rank)
+    for k, item in at.pool.multiples(q):
+        product = attempted(np.multiply, x, at.item(item))
+        for made, more in at.times(product, k) if product is not None else ():
+            yield at.edit(made, LOST, PAIRED + item.rank + more)
+
+
+def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """Factors of what is 0 here and there, where none can be read off."""
+    largest = np.abs(w).max(initial=0)
+    with np.errstate(all="ignore"):
+        for item in at.pool.items:
+            for how in (np.multiply, np.divide):
+                try:
+                    made = how(v, item.value)
+                except ValueError:
+                    continue
+                if made.shape == w.shape and np.abs(made - w).max(initial=0) <= 1e-7 * largest:
+                    yield at.edit(how(at.written, at.item(item)), LOST, FARTHEST + item.rank)
+
+
+def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     """What it lacks as a term."""
-    pool = at.pool
-    for item in pool.find(d):
-        yield at.edit(x + stand_in(item, pool), "missing-term", FARTHEST + LIKELY + item.rank)
-    for item in pool.find(-d):
-        yield at.edit(x - stand_in(item, pool), "missing-term", FARTHEST + LIKELY + item.rank)
-    for c, item in pool.multiples(d):
-        if _among(c, constants):
-            term = round(abs(c), 10) * stand_in(item, pool)
-            made = x + term if c > 0 else x - term
-            yield at.edit(made, "missing-term", SCALED + NEAR + item.rank)
+    if not _broadcasts(v.shape, w.shape):
+        return
+    d, x, rank = w - v, at.written, FARTHEST + LIKELY
+    if np.abs(d).max(initial=0) <= 1e-12:
+        return
+    c = collapsed(d)
+    if not c.ndim and abs(abs(float(c)) - round(abs(float(c)))) < 1e-9:
+        n = round(abs(float(c)))
+        yield at.edit(x + n if c > 0 else x - n, "missing-term", rank)
+    for value, how in ((d, np.add), (-d, np.subtract)):
+        for item in at.pool.find(value):
+            cost = rank + item.rank
+            yield from at.made(how, x, at.item(item), kind="missing-term", rank=cost)
+    for k, item in at.pool.multiples(d) if not _proportional(v, d) else ():
+        if abs(abs(k) - 1) > 1e-8:
+            for term, more in at.times(at.item(item), abs(k)):
+                cost = SCALED + item.rank + more
+                how = np.add if k > 0 else np.subtract
+                yield from at.made(how, x, term, kind="missing-term", rank=cost)
 
 
 def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     """The same with two items, other products, and an item at every use of another."""
-    pool, x = at.pool, at.written
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
     yield from _products(at)
     yield from everywhere(at)
     yield from _centred(at, w)
-    if v.shape != w.shape:
-        return
+    if v.shape == w.shape and not isinstance(at.e, ast.Constant):
+        yield from _pairs(at, v, w)
+        yield from _path(at, v, w)
+
+
+def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """Two factors, or a term that is a product of two, entry by entry."""
+    x = at.written
     with np.errstate(all="ignore"):
         q, d = w / v, w - v
-    for item in [i for i in pool.items if i.tier != MADE and i.value.dtype.kind == "f"][:MOST]:
-        a = stand_in(item, pool)
+    for item in [i for i in at.pool.items if i.tier != MADE and i.value.dtype.kind == "f"][:MOST]:
+        a = at.item(item)
         with np.errstate(all="ignore"):
             try:
-                quotients = (q / item.value, q * item.value, d / item.value, -d / item.value)
+                two, over, term = q / item.value, q * item.value, d / item.value
             except ValueError:
                 continue
-        hows: tuple[Callable[[Any, Any], Any], ...] = (
-            lambda a, b: x * a * b,
-            lambda a, b: x / a * b,
-            lambda a, b: x + a * b,
-            lambda a, b: x - a * b,
+        rows: tuple[tuple[Vector, How], ...] = (
+            (two, lambda b, a=a: x * a * b),
+            (over, lambda b, a=a: x / a * b),
+            (term, lambda b, a=a: x + a * b),
+            (-term, lambda b, a=a: x - a * b),
         )
-        for k, (how, value) in enumerate(zip(hows, quotients, strict=True)):
-            if value.shape == v.shape and np.isfinite(value).all():
-                for b in pool.find(value):
-                    made = how(a, stand_in(b, pool))
-                    kind = LOST if k < 2 else "missing-term"
-                    yield at.edit(made, kind, 1 + NEAR * k + item.rank + b.rank)
+        for k, (value, how) in enumerate(rows):
+            if value.shape != v.shape or not np.isfinite(value).all():
+                continue
+            kind = LOST if k < 2 else "missing-term"
+            for b in at.pool.find(value):
+                rank = PAIRED + NEAR * k + item.rank + b.rank
+                yield from at.made(how, at.item(b), kind=kind, rank=rank)
+        if term.shape == v.shape and np.isfinite(term).all():
+            for c, b in at.pool.multiples(term):
+                product = attempted(np.multiply, a, at.item(b))
+                for made, more in at.times(product, abs(c)) if product is not None else ():
+                    rank = PAIRED + LIKELY + item.rank + b.rank + more
+                    sum_ = np.add if c > 0 else np.subtract
+                    yield from at.made(sum_, x, made, kind="missing-term", rank=rank)
+
+
+def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """A term, or all of it, that is a product of two names."""
+    d, x = w - v, at.written
+    names = [i for i in at.pool.items if i.tier == NAME and i.value.dtype.kind == "f"]
+    names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
+    for a in names:
+        for b in names:
+            for k, how in enumerate(PRODUCTS):
+                made = attempted(how, at.item(a), at.item(b))
+                if made is None or np.shape(made.value) != w.shape:
+                    continue
+                rank = PAIRED + NEAR * k
+                if _near(made.value, d):
+                    yield at.edit(x + made, "missing-term", rank)
+                elif _near(made.value, -d):
+                    yield at.edit(x - made, "missing-term", rank)
+                elif _near(made.value, w):
+                    yield at.edit(made, "other", rank + ODD)
+
+
+def _proportional(a: Vector, b: Vector) -> bool:
+    """Whether a multiple of one is the other: a factor is missing then, and no term."""
+    return bool(
+        np.abs(a * np.vdot(a, b) - b * np.vdot(a, a)).max()
+        <= 1e-9 * abs(np.vdot(a, a) * np.abs(b).max())
+    )
+
+
+def _near(a: Vector, b: Vector) -> bool:
+    return bool(np.abs(a - b).max(initial=0) <= 1e-7 * np.abs(b).max(initial=0))
 
 
 def _products(at: Place) -> Iterator[Edit]:
@@ -175,20 +280,15 @@ def _products(at: Place) -> Iterator[Edit]:
             continue
         x = Written(e, recorded.value, at.pool.numpy)
         rank = FARTHEST + (NEAR if e is at.e else LIKELY)
+        hows: list[How] = [lambda x, a: x @ a, lambda x, a: a @ x]
+        if e is not at.e:
+            hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T, lambda x, a: x * a]
+            hows += [lambda x, a: np.outer(x, a), lambda x, a: np.outer(a, x)]
         for item in at.pool.items:
-            if item.tier > PART or item.value.dtype.kind != "f" or not item.value.ndim:
-                continue
-            a = stand_in(item, at.pool)
-            hows = [lambda x, a: x @ a, lambda x, a: a @ x]
-            if e is not at.e:
-                hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T, lambda x, a: x * a]
-                if x.value.ndim == 1 == item.value.ndim:  # type: ignore[union-attr]
-                    hows += [lambda x, a: np.outer(x, a), lambda x, a: np.outer(a, x)]
-            for how in hows:
-                try:
-                    yield at.edit(how(x, a), LOST, rank + item.rank)
-                except ValueError:
-                    continue
+            if item.tier <= PART and item.value.dtype.kind == "f" and item.value.ndim:
+                for how in hows:
+                    cost = rank + item.rank
+                    yield from at.made(how, x, at.item(item), kind=LOST, rank=cost)
 
 
 def everywhere(at: Place) -> Iterator[Edit]:
@@ -205,8 +305,9 @@ def everywhere(at: Place) -> Iterator[Edit]:
         shape = np.shape(recorded.value)
         for item in at.pool.items:
             if item.value.shape == shape and ast.unparse(item.code) != text:
-                new = _Everywhere(text, item.code).visit(_copied(at.e))
-                yield at.edit(new, "other", FAR + item.rank)
+                copy = ast.parse(ast.unparse(at.e), mode="eval").body
+                new = _Everywhere(text, item.code).visit(copy)
+                yield Edit(at.e, new, "other", FAR + item.rank)
 
 
 class _Everywhere(ast.NodeTransformer):
@@ -221,11 +322,6 @@ class _Everywhere(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _copied(e: ast.expr) -> ast.expr:
-    found: ast.expr = ast.parse(ast.unparse(e), mode="eval").body
-    return found
-
-
 def _centred(at: Place, w: Vector) -> Iterator[Edit]:
     """p (g - sum of g p), the Jacobian of a softmax whole, for probabilities p."""
     items = [i for i in at.pool.items if i.value.shape == w.shape and i.value.dtype.kind == "f"]
@@ -233,39 +329,42 @@ def _centred(at: Place, w: Vector) -> Iterator[Edit]:
         for axis in range(w.ndim):
             if not ((p.value > 0).all() and np.allclose(p.value.sum(axis=axis), 1)):
                 continue
-            for g in (i for i in items if i.tier == NAME or i.tier == PART):
-                a, b = stand_in(p, at.pool), stand_in(g, at.pool)
+            for g in (i for i in items if i.tier <= PART):
+                a, b = at.item(p), at.item(g)
                 made = a * (b - np.sum(b * a, axis=axis, keepdims=True))
                 yield at.edit(made, "missing-term", SCALED + p.rank + g.rank)
 
 
 def run_forwards(at: Place) -> Iterator[Edit]:
     """Edits where what is wanted is not known: each is to be run."""
-    pool, x, shape = at.pool, at.written, np.shape(at.value)
-    named = isinstance(at.e, ast.Name)
-    for item in pool.items:
-        if named or (item.value.shape == shape and not isinstance(at.e, ast.Constant)):
-            yield at.edit(item.code, "other", ODD + item.rank + (0.0 if named else FAR))
-    for item in pool.items:
-        if isinstance(at.e, ast.Constant) and item.tier != NAME:
+    x, shape = at.written, np.shape(at.value)
+    named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
+    for item in at.pool.items:
+        if named or (item.value.shape == shape and not literal):
+            yield at.edit(at.item(item), "other", ODD + item.rank + (0.0 if named else FAR))
+    for item in at.pool.items:
+        if literal and item.tier != NAME:
             continue
-        a = stand_in(item, pool)
-        try:
-            fits = np.broadcast_shapes(item.value.shape, shape) == shape
-        except ValueError:
-            fits = False
-        if fits:
+        a, real = at.item(item), item.value.dtype.kind == "f"
+        if _broadcasts(item.value.shape, shape):
             yield at.edit(x * a, LOST, FARTHEST + item.rank)
-            if item.value.dtype.kind == "f":
+            if real:
                 yield at.edit(x / a, LOST, FARTHEST + item.rank)
-            if item.value.dtype.kind == "f" and item.tier != MADE:
+            if real and (item.tier != MADE or item.value.ndim == 2):
                 yield at.edit(x + a, "missing-term", FARTHEST + LIKELY + item.rank)
                 yield at.edit(x - a, "missing-term", FARTHEST + LIKELY + item.rank)
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
-                try:
-                    yield at.edit(how(x, a), LOST, FARTHEST + NEAR + item.rank)
-                except ValueError:
-                    continue
-    for c in (2, 0.5, 3, 0.25, 4):
-        yield at.edit(c * x, "constant-scale", FAR)
+                yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
+    if not literal:
+        for c in (2, 0.5, 3, 0.25, 4):
+            yield at.edit(c * x, "constant-scale", FAR)
+        for c in (1, -1):
+            yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False

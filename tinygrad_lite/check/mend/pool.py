@@ -7,13 +7,14 @@ operand should have been finds the name that has it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..code.trace import Instance
-from .rows import ANY, FORMS, FUNCTIONS, edits, formed, is_numeric, written
+from .rows import FORMS, FUNCTIONS, formed, is_numeric
 from .written import Written
 
 Vector = Any  # a NumPy array, or a number
@@ -22,6 +23,7 @@ NAME, PART, MADE = range(3)  # where an item is from: a name, the line itself, a
 LARGEST = 5_000  # entries of what is looked up
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
+TURNS = 0.3  # a name that a loop binds
 _WEIGHTS = np.random.default_rng(12345).normal(size=2 * LARGEST)
 _SHIFT = 7  # between the weights of two independent sums
 
@@ -43,8 +45,9 @@ class Pool:
         self.items: list[Item] = []
         self._seen: set[tuple[Any, bytes]] = set()
         names = dict(self._names(outside))
+        turning = _loop_names(instance.source.tree)
         for name, value in names.items():
-            self._add(Written(_name(name), value, numpy), 0.0, NAME)
+            self._add(Written(_name(name), value, numpy), TURNS * (name in turning), NAME)
         for name, value in names.items():
             x = Written(_name(name), np.asarray(value), numpy)
             if np.ndim(value) >= 2:
@@ -122,6 +125,13 @@ class Pool:
             item = self.items[items[k]]
             if item.tier != MADE and item.value.dtype.kind == "f":
                 yield one / sums[k, 0], item
+
+
+@lru_cache(maxsize=32)
+def _loop_names(tree: ast.AST) -> frozenset[str]:
+    """The names that loops bind: they change from turn to turn."""
+    targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
+    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
 
 
 def _name(name: str) -> ast.expr:

@@ -16,26 +16,49 @@ from ...backprop.flow import sweep
 from ...backprop.replay import replay
 from ...graph.backend import is_array
 from ...graph.node import Node, topological_order
+from ...graph.trees import map_tree
 
 Vector = Any  # a float64 NumPy array
 
-WIDTHS = (0.3, 0.1, 0.03, 0.01)  # of the factors' logarithms, closer where the loss is not finite
+WIDTHS = (0.03, 0.003)  # of the factors' logarithms: so near that hardly a mask changes
 SPREAD = 0.1  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
 
 
 class Draw(NamedTuple):
-    """Other data: the graph's nodes there, its array constants by id, the cotangents of nodes."""
+    """Other data: the graph's nodes there, its arrays by id, the cotangents of nodes."""
 
     twin: Mapping[Node, Node]
-    constants: Mapping[int, Vector]
+    arrays: Mapping[int, Vector]
     g: Mapping[Node, Vector]
 
     def value(self, x: Any) -> Any:
-        """What stands for a node's data, or for an array, in this draw; anything else as it is."""
+        """What stands for a node's data, for an array, or for a list of such, in this draw;
+        anything else as it is."""
+        return map_tree(self._leaf, x)
+
+    def _leaf(self, x: Any) -> Any:
         if isinstance(x, Node):
             return self.twin[x].data if x in self.twin else x.data
-        return self.constants.get(id(x), x)
+        return self.arrays.get(id(x), x)
+
+
+def draws(
+    root: Node, holds: Callable[[Draw], bool], count: int = 3, seed: Any = None
+) -> list[Draw]:
+    """Fresh data on which what is right stays right, as `holds` tells. Constants may be computed
+    from others, and leaves that start out as 0 be written as 0: the first to be held."""
+    leaves, arrays = _given(root)
+    alike = [id(x) for x, a in leaves.items() if np.size(a) and _alike(np.asarray(a))]
+    for held in ((), alike, list(arrays), [*alike, *arrays]):
+        rng = np.random.default_rng(len(held))
+        try:
+            found = [redraw(root, rng, seed, held) for _ in range(count)]
+        except ValueError:
+            continue
+        if all(map(holds, found)):
+            return found
+    return []
 
 
 def redraw(
@@ -51,17 +74,22 @@ def redraw(
     for width in WIDTHS:
         draw = lambda a, free, width=width: _near(np.asarray(a), rng, width, free)  # noqa: E731
         data = {x: draw(a, True) for x, a in leaves.items() if id(x) not in held}
-        constants = {key: draw(a, False) for key, a in arrays.items() if key not in held}
+        free = {key: a for key, a in arrays.items() if key not in held}
+        bases = {id(a.base): a.base for a in free.values() if _is_view(a)}
+        new = {key: draw(a, False) for key, a in bases.items()}
+        for key, a in free.items():
+            new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, False)
         try:
-            twin = replay(root, data, constants=constants, wide=True)
+            twin = replay(root, data, constants=new, wide=True)
         except (ValueError, IndexError, np.linalg.LinAlgError):
             continue
         y = twin[root]
         with np.errstate(all="ignore"):
             found = sweep(y, np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float))
-        g = {old: np.asarray(found[new]) for old, new in twin.items() if new in found}
+        g = {old: np.asarray(found[made]) for old, made in twin.items() if made in found}
         if all(np.isfinite(v).all() for v in (y.data, *g.values())):
-            return Draw(twin, constants, g)
+            recorded = {id(old.data): made.data for old, made in twin.items()}
+            return Draw(twin, {**recorded, **new}, g)
     raise ValueError("check: no data near the recorded ones give finite gradients")
 
 
@@ -77,6 +105,24 @@ def _given(root: Node) -> tuple[dict[Node, Any], dict[int, Any]]:
             elif is_array(x):
                 arrays[id(x)] = x
     return leaves, arrays
+
+
+def _alike(a: Vector) -> bool:
+    """Whether all entries are one number."""
+    return bool((a == a.flat[0]).all())
+
+
+def _is_view(a: Any) -> bool:
+    """Whether an array is part of another, whose other parts may be constants too."""
+    base = getattr(a, "base", None)
+    return isinstance(base, np.ndarray) and base.flags.c_contiguous and base.dtype == a.dtype
+
+
+def _same_view(a: Vector, new: Vector) -> Vector:
+    """The part of `new` that `a` is of its base."""
+    offset = a.__array_interface__["data"][0] - a.base.__array_interface__["data"][0]
+    buffer: Any = np.ascontiguousarray(new)
+    return np.ndarray(a.shape, a.dtype, buffer, offset, a.strides)
 
 
 def _related(arrays: Mapping[int, Any]) -> Iterator[int]:
@@ -98,7 +144,7 @@ def _near(a: Vector, rng: np.random.Generator, width: float, free: bool) -> Vect
     that starts out as one number, or that are more than 0 and 1."""
     if a.dtype.kind not in "f" or not a.size or not np.isfinite(a).all():
         return a
-    alike = bool((a == a.flat[0]).all())
+    alike = _alike(a)
     if (a == np.round(a)).all() and not (free and (alike or set(np.unique(a)) - {-1.0, 0.0, 1.0})):
         return a
     if not a.any():

@@ -71,6 +71,7 @@ FUNCTIONS: tuple[Form, ...] = (
     Form("other", FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
     Form("other", FARTHEST, lambda x: np.linalg.inv(x), MATRIX),
+    Form("other", FARTHEST, lambda x: np.outer(x, x), VECTOR),
 )
 # Beside the slips of rules: what only the source of a derivation has.
 SOURCE: Mapping[str, tuple[Slip, ...]] = {
@@ -128,7 +129,12 @@ _NAMES: Mapping[type[ast.operator], str] = {
     ast.Pow: "pow",
 }
 _CALLED = {"dot": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
-_COMPARED = (ast.Gt, ast.Lt, ast.GtE, ast.LtE)
+_COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the opposite
+    ast.Gt: ast.LtE,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
 Read = Callable[[ast.expr], Any]  # the value of an expression at the place
 
 
@@ -173,9 +179,8 @@ def formed(form: Form, x: Written) -> Written | None:
     axes = np.ndim(x.value)
     if form.axes >= 0 and (axes != form.axes if form.axes else not axes):
         return None
-    try:
-        made: Written = form.how(x)
-    except (ValueError, TypeError, np.linalg.LinAlgError):
+    made = attempted(form.how, x)
+    if made is None:
         return None
     value = np.asarray(made.value)
     if value.size > 1 and (value == value.flat[0]).all():
@@ -210,7 +215,8 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
     elif isinstance(e, ast.Compare):
         for sort in _COMPARED if len(e.ops) == 1 else ():
             if not isinstance(e.ops[0], sort):
-                yield ast.Compare(e.left, [sort()], e.comparators), SLOPE, NEAR
+                rank = FIRST if _COMPARED.get(type(e.ops[0])) is sort else NEAR
+                yield ast.Compare(e.left, [sort()], e.comparators), SLOPE, rank
         yield e.left, SLOPE, FAR
     elif isinstance(e, ast.Subscript):
         yield e.value, "off-by-index", ODD
@@ -227,14 +233,18 @@ def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) 
     if not all(stand_ins):
         return
     for slip in (*SLIPS.get(name, ()), *SOURCE.get(name, ())):
-        if slip.of is not None and np.ndim(read(operands[slip.of])) == 0 and name != "matmul":
-            pass
-        try:
-            made = slip.how(*stand_ins)
-        except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
-            continue
-        if isinstance(made, Written):
+        made = attempted(slip.how, *stand_ins)
+        if made is not None:
             yield made.code, UNDOES.get(slip.kind, slip.kind), slip.rank
+
+
+def attempted(how: Callable[..., Any], *operands: Any) -> Written | None:
+    """A formula run on stand-ins, None where it does not fit their shapes."""
+    try:
+        made = how(*operands)
+    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
+        return None
+    return made if isinstance(made, Written) else None
 
 
 def _brackets(e: ast.BinOp) -> New:
@@ -276,8 +286,8 @@ def _calls(e: ast.Call, read: Read, numpy: str) -> New:
         new = ast.Call(e.func, [e.args[1], e.args[0], *e.args[2:]], e.keywords)
         yield new, "wrong-order", FIRST
     for kind, one, two in PAIRS:
-        if name in (one, two) and isinstance(e.func, ast.Attribute):
-            other = ast.Attribute(e.func.value, two if name == one else one, ast.Load())
+        if isinstance(e.func, ast.Attribute) and e.func.attr in (one, two):
+            other = ast.Attribute(e.func.value, two if e.func.attr == one else one, ast.Load())
             yield ast.Call(other, e.args, e.keywords), kind, NEAR
     if name in REDUCTIONS and operands:
         yield from _axes(e, len(np.shape(read(operands[0]))), 0 if method else 1)
@@ -293,3 +303,27 @@ def _axes(e: ast.Call, axes: int, first: int) -> New:
             settings += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
             new = ast.Call(e.func, e.args[:first], [*rest, *settings])
             yield new, "wrong-axis", NEAR if keep == kept else LIKELY + NEAR
+
+
+def statements(s: ast.AST) -> Iterator[Edit]:
+    """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
+    if isinstance(s, ast.Assign) and len(s.targets) == 1:
+        (target,) = s.targets
+        if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
+            for op, rank in ((ast.Add(), FIRST), (ast.Sub(), LIKELY)):
+                yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
+    if isinstance(s, ast.AugAssign):
+        for op in (ast.Add(), ast.Sub()):
+            if not isinstance(s.op, type(op)):
+                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", FIRST)
+        if isinstance(s.target, ast.Subscript):
+            code = ast.parse("np.add.at(x, i, v)").body[0]
+            assert isinstance(code, ast.Expr) and isinstance(code.value, ast.Call)
+            code.value.args = [s.target.value, s.target.slice, s.value]
+            yield Edit(s, code, "missing-term", FIRST)
+        yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
+
+
+def _mentions(e: ast.expr, target: ast.expr) -> bool:
+    """Whether an expression has what is assigned in it: no `+=` was meant then."""
+    return any(isinstance(n, ast.Name) and n.id == ast.unparse(target) for n in ast.walk(e))

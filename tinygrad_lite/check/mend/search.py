@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .known import Known, Role
 from .looked import Place, everywhere, farther, looked_up, run_forwards
 from .pool import NAME, Pool
-from .rows import Edit, edits, is_numeric
+from .rows import Edit, edits, is_numeric, statements
 from .undo import undone
 
 Vector = Any  # a NumPy array, or a number
@@ -34,6 +35,7 @@ TOLERANCE = 1e-7  # of the largest entry
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
+FAVOUR = 0.7  # how much likelier an edit may be than its row says
 LONG = 0.004  # what every token of the place that is replaced costs
 FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
 
@@ -76,7 +78,7 @@ class Search:
         self.above = sorted(above, key=lambda r: r.index)
         self.within = above
         self.pools: dict[int, Pool] = {}
-        self.tried: list[tuple[float, Edit]] = []  # one edit that may be the first of two
+        self.tried: list[Edit] = []  # what may be the first of two edits
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
             self.base = self._rerun(self.trace.below(self.base, goal.record), self.base)
@@ -162,7 +164,7 @@ class Search:
                 if x in found or not x.operands and x.site is None:
                     continue
                 if sum(u in self.within for u in x.users) == 1:
-                    w = found[r] if r.compute is _SAME else undone(r, found[r], operands, k)
+                    w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
         return found
@@ -204,90 +206,113 @@ class Search:
         right is not."""
         record = self.places[edit.place][0]
         cost = edit.rank + LONG * sum(1 for _ in ast.walk(edit.place))
-        try:
-            assert record.instance is not None
-            new = self.known.role(record.instance.value(edit.new, values))
-        except FAILS:
-            return cost
-        old = self.known.role(self.value(record, values))
-        if not isinstance(edit.new, ast.Name):
-            cost -= (0.0, ODD, ODD, FAR + LIKELY)[new]
+        whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
-            return cost - LIKELY
-        cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[old]
-        return cost + (FAR if self._is_goal(record) and edit.kind == "other" else 0.0)
+            cost -= LIKELY
+        else:
+            cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
+        if whole:
+            return cost + (FAR if edit.kind == "other" else 0.0)
+        found = self.apply(edit, values)
+        inside = (r for r in found if r.instance is record.instance and not self._is_goal(r))
+        new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
+        return cost - (0.0, ODD, ODD, FAR + LIKELY)[new]
 
     # --- the search
 
-    def run(self) -> Iterator[Hit]:
-        """One edit, first where nothing is right yet; then two."""
+    def run(self) -> Hit | None:
+        """The likeliest edit, first where nothing is right yet; else the likeliest two."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
-        for places in (free, rest):
-            found = list(self._best(self._one(places)))
-            if found:
-                yield from found
-                return
-        yield from self._best(self._two(free))
+        for hits in (self._one(free), self._one(rest), self._two(free)):
+            for hit in self._confirmed(hits):
+                return hit
+        return None
 
-    def _best(self, hits: Iterable[Hit]) -> Iterator[Hit]:
+    def _confirmed(self, hits: Iterable[Hit]) -> Iterator[Hit]:
         """Those that are right on fresh data, the likeliest first."""
         seen: set[tuple[str, ...]] = set()
         for hit in sorted(hits, key=lambda h: h.rank):
-            key = tuple(f"{id(e.place)} {ast.unparse(e.new)}" for e in hit.edits)
-            if key in seen or len(seen) >= CONFIRMED:
-                continue
-            seen.add(key)
-            if self.goal.confirms(hit.edits):
-                yield hit
+            key = tuple(f"{id(e.place)} {ast.dump(e.new)}" for e in hit.edits)
+            if key not in seen and len(seen) < CONFIRMED:
+                seen.add(key)
+                if self.goal.confirms(hit.edits):
+                    yield hit
 
     def _one(self, places: Sequence[ast.expr]) -> Iterator[Hit]:
+        """One edit: what is farther-fetched, only where nothing else is found."""
         wanted = self.wanted(self.base)
-        for edit in chain(
-            chain.from_iterable(self._slips(e, self.base) for e in places),
-            chain.from_iterable(self._lookups(e, self.base, wanted) for e in places),
-        ):
-            if self.late():
-                return
-            if self.reaches(edit, self.base, wanted):
-                yield Hit(self.rank(edit, self.base), (edit,))
+        near = [edit for e in places for edit in self._near(e, wanted)]
+        best = np.inf
+        for hit in chain(self._statements(), self._hits(near, wanted)):
+            best = min(best, hit.rank)
+            yield hit
+        if best > SECOND - FAR:
+            far = (edit for e in places for edit in self._farther(e, wanted))
+            yield from self._hits(far, wanted)
 
-    def _slips(self, e: ast.expr, values: Values) -> Iterator[Edit]:
-        record = self.places[e][0]
-        instance = record.instance
-        assert instance is not None
-        read = lambda x: instance.value(x, values)  # noqa: E731
-        for edit in edits(e, read, self.numpy(instance)):
-            self.tried.append((edit.rank, edit))
+    def _near(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
+        for edit in chain(self._slips(e), self._lookups(e, wanted)):
+            if edit.rank < ODD + FAR:
+                self.tried.append(edit)
             yield edit
 
-    def _lookups(self, e: ast.expr, values: Values, wanted: Values) -> Iterator[Edit]:
-        records = self.places[e]
-        record = records[0]
+    def _hits(self, found: Iterable[Edit], wanted: Values) -> Iterator[Hit]:
+        """The edits that reach the goal, up to those that can no longer be the likeliest."""
+        best = np.inf
+        for edit in sorted(found, key=lambda edit: edit.rank):
+            if self.late() or edit.rank - FAVOUR > best:
+                return
+            if self.reaches(edit, self.base, wanted):
+                hit = Hit(self.rank(edit, self.base), (edit,))
+                best = min(best, hit.rank)
+                yield hit
+
+    def _statements(self) -> Iterator[Hit]:
+        """Assignments that are slips as such; only a run can tell."""
+        found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
+        for s in dict.fromkeys(found):
+            for edit in statements(s):
+                if not self.late() and self.goal.confirms((edit,)):
+                    yield Hit(edit.rank, (edit,))
+
+    def _slips(self, e: ast.expr) -> Iterator[Edit]:
+        instance = self._place(e).pool.instance
+        return edits(e, lambda x: instance.value(x, self.base), self.numpy(instance))
+
+    def _place(self, e: ast.expr, values: Values | None = None) -> Place:
+        record = self.places[e][0]
         assert record.instance is not None
-        at = Place(e, self.value(record, values), self.pool(record.instance))
-        self.tried += [(edit.rank, edit) for edit in everywhere(at)]
-        if isinstance(e, ast.Name):
-            self.tried += [
-                (ODD + item.rank, at.edit(item.code, "other", ODD + item.rank))
-                for item in at.pool.items
-                if item.tier == NAME and item.value.shape == np.shape(at.value)
-            ]
-        if len(records) == 1 and record in wanted:
-            yield from looked_up(at, wanted[record], self.constants)
-            yield from farther(at, wanted[record])
-        else:
-            for edit in run_forwards(at):
-                if edit.kind == "other" and edit.rank < ODD + FAR:
-                    self.tried.append((edit.rank, edit))
-                yield edit
+        value = self.value(record, values)
+        return Place(e, value, self.pool(record.instance), self.constants)
+
+    def _sought(self, e: ast.expr, wanted: Values) -> Vector | None:
+        """What is wanted of a place that was run once."""
+        records = self.places[e]
+        return wanted.get(records[0]) if len(records) == 1 else None
+
+    def _lookups(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
+        at, w = self._place(e), self._sought(e, wanted)
+        if isinstance(e, ast.Name):  # a name that is wrong beside another slip
+            names = (i for i in at.pool.items if i.tier == NAME)
+            same = (i for i in names if i.value.shape == np.shape(at.value))
+            self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
+        yield from run_forwards(at) if w is None else looked_up(at, w)
+
+    def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
+        at, w = self._place(e), self._sought(e, wanted)
+        self.tried += list(everywhere(at))
+        if w is not None:
+            yield from farther(at, w)
 
     def _two(self, places: Sequence[ast.expr]) -> Iterator[Hit]:
         """One edit, the likeliest first, and then what is wanted at each other place."""
         best = np.inf
         inside = {e: set(ast.walk(e)) for e in places}
-        for rank, first in sorted(self.tried, key=lambda t: t[0]):
-            if self.late() or rank + SECOND > best + LIKELY:
+        self.tried.sort(key=lambda edit: edit.rank)
+        slips = {e: [edit for edit in self.tried if edit.place is e] for e in places}
+        for first in self.tried:
+            if self.late() or first.rank + SECOND > best + LIKELY:
                 return
             if first.place not in inside:
                 continue
@@ -301,24 +326,14 @@ class Search:
             for e in places:
                 if e in inside[first.place] or first.place in inside[e]:
                     continue
-                for second in self._seconds(e, values, wanted):
-                    total = rank + second.rank
-                    if total <= DEAREST and self.reaches(second, values, wanted):
-                        best = min(best, SECOND + total)
-                        yield Hit(SECOND + total, (first, second))
-
-    def _seconds(self, e: ast.expr, values: Values, wanted: Values) -> Iterator[Edit]:
-        records = self.places[e]
-        record = records[0]
-        value = self.value(record, values)
-        if len(records) != 1 or record not in wanted or not is_numeric(value):
-            return
-        instance = record.instance
-        assert instance is not None
-        yield from edits(e, lambda x: instance.value(x, values), self.numpy(instance))
-        yield from looked_up(
-            Place(e, value, self.pool(instance)), wanted[record], self.constants
-        )
+                at, w = self._place(e, values), self._sought(e, wanted)
+                if w is None or not is_numeric(at.value):
+                    continue
+                for second in chain(slips[e], looked_up(at, w)):
+                    rank = first.rank + second.rank
+                    if rank <= DEAREST and self.reaches(second, values, wanted):
+                        best = min(best, SECOND + rank)
+                        yield Hit(SECOND + rank, (first, second))
 
 
 def agrees(found: Any, truth: Vector, *, broadcast: bool = False) -> bool:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...graph.backend import is_array
+from ..code.interpreter import with_entry
 from ..code.trace import Record
 
 Vector = Any  # a NumPy array, or a number
 Undo = Callable[..., Vector]  # of the wanted result and all operands: the wanted operand
 
+SINGULAR = 1e6  # the condition of a matrix that is not inverted
 ROUNDING = 1e-8  # how nearly an operation must give what it was undone from
 
 
@@ -24,20 +28,31 @@ def _root(w: Vector, a: Vector, p: Vector) -> Vector:
 
 
 def _left(w: Vector, a: Vector, b: Vector) -> Vector:
-    if np.ndim(b) == 1:
-        raise ValueError("many factors give the same product")
-    return w @ np.linalg.pinv(b)
+    return w @ _inverse(b.T).T
 
 
 def _right(w: Vector, a: Vector, b: Vector) -> Vector:
-    if np.ndim(a) == 1:
+    return _inverse(a) @ w
+
+
+def _inverse(a: Vector) -> Vector:
+    """What undoes a @; `ValueError` where many factors give the same product."""
+    if np.ndim(a) != 2 or a.shape[0] < a.shape[1] or np.linalg.cond(a) > SINGULAR:
         raise ValueError("many factors give the same product")
-    return np.linalg.pinv(a) @ w
+    return np.linalg.pinv(a)
 
 
 _PRODUCT: tuple[Undo, ...] = (_left, _right)
 _QUOTIENT: tuple[Undo, ...] = (lambda w, a, b: w * b, lambda w, a, b: a / w)
 _SHAPED: tuple[Undo, ...] = (lambda w, a, *_: np.reshape(w, np.shape(a)),)
+
+
+def _rest(w: Vector, base: Vector, key: Any, value: Vector) -> Vector:
+    found = np.array(w)
+    found[key] = np.asarray(base)[key]
+    return found
+
+
 _OUTER: tuple[Undo, ...] = (
     lambda w, a, b: np.reshape(w @ np.ravel(b) / np.vdot(b, b), np.shape(a)),
     lambda w, a, b: np.reshape(np.ravel(a) @ w / np.vdot(a, a), np.shape(b)),
@@ -67,6 +82,7 @@ UNDO: Mapping[Any, tuple[Undo, ...]] = {
     "asarray": _SHAPED,
     "array": _SHAPED,
     "diag": (lambda w, a: np.diag(w),),
+    "entry": (_rest, lambda w, *_: None, lambda w, base, key, value: w[key]),
     "inv": (lambda w, a: np.linalg.inv(w),),
 }
 ALIASES = {"power": "pow", "true_divide": "divide"}
@@ -84,23 +100,27 @@ _OPERATORS = {
     operator.pow: "pow",
     operator.ipow: "pow",
     operator.neg: "negative",
+    with_entry: "entry",
 }
 
 
 def operation(record: Record) -> tuple[str, Sequence[Record]]:
     """What an operation is called, by an operator, a function of NumPy's or a method, and its
     operands; "" for anything else."""
-    name = _OPERATORS.get(record.compute)
+    compute = record.compute
+    if isinstance(compute, partial):  # an augmented assignment
+        compute = compute.args[0]
+    name = _OPERATORS.get(compute)
     if name is not None:
         return name, record.operands
     if isinstance(record.site, ast.Attribute) and record.site.attr in ("T", "mT"):
         return "T", record.operands
     if not isinstance(record.site, ast.Call) or not record.operands:
         return "", ()
+    if isinstance(record.site.func, ast.Attribute) and is_array(record.operands[0].value):
+        return record.site.func.attr, record.operands
     function, *operands = record.operands
     called = getattr(function.value, "__name__", "")
-    if isinstance(getattr(function.value, "__self__", None), np.ndarray) and function.operands:
-        return called, (*function.operands, *operands)
     known = isinstance(function.value, np.ufunc) or _of_numpy(function.value)
     return (ALIASES.get(called, called), operands) if known else ("", ())
 
@@ -114,12 +134,14 @@ def undone(record: Record, wanted: Vector, values: Sequence[Vector], index: int)
     or no single one; `values` are its operands' as they are."""
     name, operands = operation(record)
     rows = UNDO.get(name, ())
-    if index >= len(rows):
+    values = values[len(values) - len(operands) :]  # a function is not among them
+    index -= len(record.operands) - len(operands)
+    if not 0 <= index < len(rows):
         return None
     try:
-        found = np.asarray(rows[index](wanted, *values[: len(operands)]), dtype=float)
+        found = np.asarray(rows[index](wanted, *values), dtype=float)
         found = fitted(found, np.shape(values[index]))
-    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
+    except (ValueError, TypeError, IndexError, ArithmeticError, np.linalg.LinAlgError):
         return None
     if found is None or not np.isfinite(found).all():
         return None
@@ -127,16 +149,16 @@ def undone(record: Record, wanted: Vector, values: Sequence[Vector], index: int)
 
 
 def fitted(found: Vector, shape: tuple[int, ...]) -> Vector | None:
-    """An array in the shape that was broadcast to its own; None where its rows then differ."""
+    """An array in the shape that was broadcast to its own; as it is where its rows then differ."""
     if found.shape == shape:
         return found
     if np.broadcast_shapes(found.shape, shape) != found.shape:
         return None
-    lead = found.ndim - len(shape)
+    lead, whole = found.ndim - len(shape), found
     for axis in range(found.ndim):
         if axis < lead or shape[axis - lead] != found.shape[axis]:
             first = found.take([0], axis)
             if np.abs(found - first).max() > ROUNDING * np.abs(found).max():
-                return None
+                return whole
             found = first
     return found.reshape(shape)

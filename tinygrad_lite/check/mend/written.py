@@ -118,7 +118,9 @@ def number(value: float) -> ast.expr:
 
 
 def _is(code: ast.expr, value: float) -> bool:
-    return isinstance(code, ast.Constant) and type(code.value) in (int, float) and code.value == value
+    return (
+        isinstance(code, ast.Constant) and type(code.value) in (int, float) and code.value == value
+    )
 
 
 def _code(x: Any) -> ast.expr:
