@@ -67,6 +67,16 @@ def arrays() -> dict[str, Any]:
     return found
 
 
+def visible(frame: FrameType | None = None) -> dict[str, Any]:
+    """Variable name -> what it means in the innermost of the user's frames that has it."""
+    known: dict[str, Any] = {}
+    for space in _spaces(frame or user_frame()):
+        for name, value in list(space.items()):
+            if name.isidentifier() and not name.startswith("_"):
+                known.setdefault(name, value)
+    return known
+
+
 def variables(frame: FrameType | None = None) -> dict[int, str]:
     """id(object) -> variable name, for what the user's frames see.
 
@@ -75,13 +85,14 @@ def variables(frame: FrameType | None = None) -> dict[int, str]:
     means what it means in the innermost frame that has it. Names with a leading underscore
     (notebooks keep old results in such) are passed over.
     """
+    return named_in(visible(frame))
+
+
+def named_in(known: Mapping[str, Any]) -> dict[int, str]:
+    """id(object) -> name, for variables and the entries of lists, tuples and dicts among them."""
     found: dict[int, str] = {}
-    known: dict[str, Any] = {}
-    for space in _spaces(frame or user_frame()):
-        for name, value in list(space.items()):
-            if name.isidentifier() and not name.startswith("_") and name not in known:
-                known[name] = value
-                found.setdefault(id(value), name)
+    for name, value in known.items():
+        found.setdefault(id(value), name)
     for name, value in known.items():
         if name not in _RESULTS:
             for place, entry in _entries(value):

@@ -25,18 +25,16 @@ def same(value: Any) -> Any:
 
 
 class Expressions:
-    """Records expressions on a trace. `own` tells whose functions are recorded inside, `given`, by
-    id, the objects that stand in the place of those that are read from outside, `edits` what stands
-    at some places of the source."""
+    is read from outside is put through `instead`; `edits` has what stands at some places."""
 
     def __init__(
         self,
         trace: Trace,
         own: Callable[[FunctionType], bool],
-        given: Mapping[int, Any],
+        instead: Callable[[Any], Any],
         edits: Mapping[ast.AST, Any],
     ) -> None:
-        self.trace, self.own, self.given, self.edits = trace, own, given, edits
+        self.trace, self.own, self.instead, self.edits = trace, own, instead, edits
         self.live: list[Scope] = []
         self._outside: dict[Any, Record] = {}
         self._kept: list[Any] = []
@@ -66,10 +64,10 @@ class Expressions:
 
     def constant(self, value: Any) -> Record:
         """A value that nothing here computed; the same object has the same record."""
-        value = self.given.get(id(value), value)
         if id(value) not in self._outside:
             self._kept.append(value)  # so that its id stays its own
-            self._outside[id(value)] = self.trace.add(lambda: value, (), value)
+            used = self.instead(value)
+            self._outside[id(value)] = self.trace.add(lambda: used, (), used)
         return self._outside[id(value)]
 
     def items(self, record: Record, scope: Scope) -> list[Record]:
@@ -278,7 +276,7 @@ class Expressions:
 def copied(value: Any) -> Any:
     """A copy of what can be changed in place."""
     if type(value) is np.ndarray:
-        return value.copy()
+        return value.copy(order="K")  # BLAS rounds by the order
     return type(value)(value) if type(value) in MUTABLE else value
 
 

@@ -55,6 +55,12 @@ class Interpreter(Expressions):
             self.block(definition.body, scope)
         except Returned as returned:
             return returned.record
+        except (Broken, Continued, CannotRecord):
+            raise
+        except Exception as error:
+            if not scope.outermost:
+                raise
+            self.trace.error, self.trace.failed = error, scope.instance
         finally:
             self.live.pop()
             if scope.outermost:
@@ -64,8 +70,8 @@ class Interpreter(Expressions):
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
         """Run some statements."""
         for written in body:
+            scope.begin(written)
             statement: Any = self.edits.get(written, written)
-            scope.begin(statement)
             run = getattr(self, f"_{type(statement).__name__}", None)
             if run is None:
                 raise CannotRecord(type(statement).__name__.lower())
@@ -259,21 +265,24 @@ def with_entry(base: Any, key: Any, value: Any) -> Any:
 def run(
     function: FunctionType,
     arguments: Mapping[str, Any],
-    given: Mapping[int, Any] | None = None,
-    edits: Mapping[ast.AST, ast.AST] | None = None,
+    instead: Callable[[Any], Any] = same,
+    edits: Mapping[ast.AST, Any] | None = None,
 ) -> Trace:
     """Run a function of the user's on some arguments and return what happened.
 
-    `given` has, by id, what stands in the place of objects that are read from outside: globals,
-    closed-over variables; `edits` what stands at some places of the source instead. Raises `NoSource`, `CannotRecord`, and what the function raises.
+    `instead` gives what stands in the place of what is read from outside: globals, closed-over
+    variables; `edits` what stands at some places of the source. An error that the function raises
+    is noted. Raises `NoSource` and `CannotRecord`.
     """
-    machine = Interpreter(Trace(*_nowhere()), is_own, given or {}, edits or {})
+    machine = Interpreter(Trace(*_nowhere()), is_own, instead, edits or {})
     closure = machine.closure(function)
     if closure is None:
         raise NoSource(function.__name__)
     trace = machine.trace
     trace.source, trace.definition = closure.scope.source, closure.definition
-    trace.arguments = {name: machine.constant(value) for name, value in arguments.items()}
+    trace.arguments = {
+        name: trace.add(lambda value=value: value, (), value) for name, value in arguments.items()
+    }
     known = {**closure.defaults, **trace.arguments}
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         trace.result = machine.enter(closure, known)
@@ -284,11 +293,11 @@ def run_statements(
     source: Source,
     statements: Sequence[ast.stmt],
     names: Mapping[str, Any],
-    given: Mapping[int, Any] | None = None,
-    edits: Mapping[ast.AST, ast.AST] | None = None,
+    instead: Callable[[Any], Any] = same,
+    edits: Mapping[ast.AST, Any] | None = None,
 ) -> Trace:
     """The same for statements of a file or a cell, which see `names`."""
-    machine = Interpreter(Trace(source, source.tree), is_own, given or {}, edits or {})
+    machine = Interpreter(Trace(source, source.tree), is_own, instead, edits or {})
     scope = Scope(source, names, outermost=True)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):

@@ -89,7 +89,7 @@ class Assignment:
 @dataclass(eq=False, repr=False)
 class Trace:
     """The records of a run, in order; what was assigned; the record of each argument by name, of
-    what the names stand for in the end, and of what was returned."""
+    what the names stand for in the end, and of what was returned; or the error, and where."""
 
     source: Source
     definition: Definition | ast.Module
@@ -98,6 +98,8 @@ class Trace:
     arguments: dict[str, Record] = field(default_factory=dict)
     names: dict[str, Record] = field(default_factory=dict)
     result: Record | None = None
+    error: Exception | None = None
+    failed: Instance | None = None
 
     def add(
         self,
