@@ -25,6 +25,7 @@ def same(value: Any) -> Any:
 
 
 class Expressions:
+    """Records expressions on a trace. `own` tells whose functions are recorded inside; what
     is read from outside is put through `instead`; `edits` has what stands at some places."""
 
     def __init__(

@@ -257,10 +257,11 @@ def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
 
 def _proportional(a: Vector, b: Vector) -> bool:
     """Whether a multiple of one is the other: a factor is missing then, and no term."""
-    return bool(
-        np.abs(a * np.vdot(a, b) - b * np.vdot(a, a)).max()
-        <= 1e-9 * abs(np.vdot(a, a) * np.abs(b).max())
-    )
+    if a.shape != b.shape:
+        return False
+    square = np.vdot(a, a)
+    off = np.abs(a * np.vdot(a, b) - b * square)
+    return bool(off.max(initial=0) <= 1e-9 * square * np.abs(b).max(initial=0))
 
 
 def _near(a: Vector, b: Vector) -> bool:

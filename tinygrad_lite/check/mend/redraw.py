@@ -16,7 +16,6 @@ from ...backprop.flow import sweep
 from ...backprop.replay import replay
 from ...graph.backend import is_array
 from ...graph.node import Node, topological_order
-from ...graph.trees import map_tree
 
 Vector = Any  # a float64 NumPy array
 
@@ -29,18 +28,8 @@ class Draw(NamedTuple):
     """Other data: the graph's nodes there, its arrays by id, the cotangents of nodes."""
 
     twin: Mapping[Node, Node]
-    arrays: Mapping[int, Vector]
+    constants: Mapping[int, Vector]
     g: Mapping[Node, Vector]
-
-    def value(self, x: Any) -> Any:
-        """What stands for a node's data, for an array, or for a list of such, in this draw;
-        anything else as it is."""
-        return map_tree(self._leaf, x)
-
-    def _leaf(self, x: Any) -> Any:
-        if isinstance(x, Node):
-            return self.twin[x].data if x in self.twin else x.data
-        return self.arrays.get(id(x), x)
 
 
 def draws(

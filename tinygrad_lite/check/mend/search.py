@@ -336,7 +336,9 @@ class Search:
                         yield Hit(SECOND + rank, (first, second))
 
 
-def agrees(found: Any, truth: Vector, *, broadcast: bool = False) -> bool:
+def agrees(
+    found: Any, truth: Vector, *, broadcast: bool = False, tolerance: float = TOLERANCE
+) -> bool:
     """Whether an array is the true one, up to rounding; with `broadcast`, once it is repeated."""
     if not is_numeric(found):
         return False
@@ -347,7 +349,7 @@ def agrees(found: Any, truth: Vector, *, broadcast: bool = False) -> bool:
     if not np.isfinite(v).all():
         return False
     largest = np.abs(truth).max(initial=0)
-    return bool(np.abs(v - truth).max(initial=0) <= TOLERANCE * max(largest, 1e-12))
+    return bool(np.abs(v - truth).max(initial=0) <= tolerance * max(largest, 1e-12))
 
 
 def _finite(v: Any) -> bool:
