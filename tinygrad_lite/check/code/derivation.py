@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 import sys
@@ -150,12 +151,14 @@ class Derivation:
         given = [arguments.pop(name) for name in first if name in arguments]
         return self.function(*given, **arguments)
 
-    def trace(self, data: Data | None = None) -> Trace:
-        """Run it with a record of every part, on other data where given."""
+    def trace(
+        self, data: Data | None = None, edits: Mapping[ast.AST, Any] | None = None
+    ) -> Trace:
+        """Run it with a record of every part, on other data or with edits where given."""
         instead: Callable[[Any], Any] = (
             (lambda v: v) if data is None else lambda v: map_tree(lambda x: stand_in(x, data), v)
         )
-        return run(self.function, self.arguments(data), instead)
+        return run(self.function, self.arguments(data), instead, edits)
 
 
 def stand_in(value: Any, data: Data) -> Any:

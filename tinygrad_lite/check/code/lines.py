@@ -14,6 +14,7 @@ from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim, compare
 from ..diagnosis import Diagnosis
 from ..findings import Finding
+from ..mend import Mender, told
 from ..rounding import Blur, Rounding, precision
 from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
 from .pairs import Pairs
@@ -133,6 +134,10 @@ class Lines:
                 found[id(row)] = self._finding(row, claim, diagnosis)
             if claim is not None and claim.fits:
                 diagnosis.usable[claim.node] = claim.value
+        mender = Mender(self.derivation, self.trace, self.truth, self.rows)
+        for row in self.statements:
+            if found[id(row)].verdict == WRONG:
+                found[id(row)] = told(found[id(row)], mender.mend(row))
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*(found[id(row)] for row in self.statements), *failed]
         first = next((f for f in [*found.values(), *failed] if f.verdict == WRONG), None)
