@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ...graph.names import visible
 from ...graph.node import Node, raw
 from ..claims import Allowance, Asked
 from ..findings import listed
-from .derivation import Data, Derivation, Known, Ran
+from .derivation import Derivation, Followed, Known, Ran
 from .forms import CannotRecord
 from .lines import Lines
 from .pairs import Pairs
@@ -32,17 +32,6 @@ class Numbers:
 
     claims: Mapping[Node, Any]
     notes: tuple[str, ...]
-
-
-class Follows(Protocol):
-    """A derivation: what it is called, run by Python, and run with a record."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def parameters(self) -> Sequence[str]: ...
-    def python(self) -> Ran: ...
-    def trace(self, data: Data | None = None) -> Trace: ...
 
 
 def check_lines(
@@ -68,7 +57,7 @@ def paired(known: Known, given: Mapping[str, Node | str | None] | None = None) -
 
 
 def report_on(
-    about: Asked, derivation: Follows, pairs: Pairs, allowance: Allowance
+    about: Asked, derivation: Followed, pairs: Pairs, allowance: Allowance
 ) -> LineReport | Numbers:
     """The report about a derivation's lines; where they cannot be followed, its numbers."""
     kept = Untouched(about.order, about.tape.user_names)
@@ -87,7 +76,7 @@ def report_on(
     finally:
         kept.put_back()
     notes += _in_place(derivation, trace)
-    lines = Lines(about, trace, pairs, allowance)
+    lines = Lines(about, derivation, trace, pairs, allowance)
     findings = lines.findings()
     if not findings:
         raise ValueError(_nothing(derivation.name, pairs, lines.unjudged))
@@ -141,7 +130,7 @@ def _by_numbers(
     return Numbers(claims, (*notes, f"{told}: only what it gives in the end was judged"))
 
 
-def _in_place(derivation: Follows, trace: Trace) -> Iterator[str]:
+def _in_place(derivation: Followed, trace: Trace) -> Iterator[str]:
     """What is to be said of parameters that are not what they were."""
     for name in derivation.parameters:
         now, first = trace.names.get(name), trace.arguments[name]

@@ -21,6 +21,7 @@ from ..tape import Tape
 from .interpreter import run
 from .trace import Trace
 
+Edits = Mapping[ast.AST, Any]  # what stands at some places of the source
 NUMPY = ("np", "xp", "numpy", "jnp")  # parameters that mean NumPy where nothing else is called so
 
 
@@ -82,6 +83,18 @@ class Ran:
     names: Mapping[str, Any]
     result: Any
     error: Exception | None
+
+
+class Followed(Protocol):
+    """A derivation: what it is called, run by Python, and run with a record of every part, on other
+    data or with edits where given."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameters(self) -> tuple[str, ...]: ...
+    def python(self) -> Ran: ...
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace: ...
 
 
 @dataclass(eq=False)
@@ -151,9 +164,7 @@ class Derivation:
         given = [arguments.pop(name) for name in first if name in arguments]
         return self.function(*given, **arguments)
 
-    def trace(
-        self, data: Data | None = None, edits: Mapping[ast.AST, Any] | None = None
-    ) -> Trace:
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part, on other data or with edits where given."""
         instead: Callable[[Any], Any] = (
             (lambda v: v) if data is None else lambda v: map_tree(lambda x: stand_in(x, data), v)

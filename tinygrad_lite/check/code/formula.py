@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import functions as composites
 from ... import ops
-from .derivation import NUMPY, Data, Known, number
+from .derivation import NUMPY, Data, Edits, Known, number
 from .interpreter import run_expression
 from .source import Source, parsed
 from .trace import Trace
@@ -146,9 +146,11 @@ class Formula:
         except KeyError:
             return self.functions[name]
 
-    def trace(self, data: Data | None = None, *, columns: bool = False) -> Trace:
+    def trace(
+        self, data: Data | None = None, edits: Edits | None = None, *, columns: bool = False
+    ) -> Trace:
         """Compute it with a record of every part."""
-        return run_expression(self.source, self.body, self.names(data, columns=columns))
+        return run_expression(self.source, self.body, self.names(data, columns=columns), edits)
 
 
 def _is_vector(value: Any) -> bool:

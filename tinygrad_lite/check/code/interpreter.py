@@ -316,13 +316,18 @@ def run_statements(
     return machine.trace
 
 
-def run_expression(source: Source, body: ast.expr, names: Mapping[str, Any]) -> Trace:
+def run_expression(
+    source: Source,
+    body: ast.expr,
+    names: Mapping[str, Any],
+    edits: Mapping[ast.AST, Any] | None = None,
+) -> Trace:
     """The same for an expression that sees nothing but `names`."""
     trace = Trace(source, source.tree)
     trace.arguments = {
         name: trace.add(lambda value=value: value, (), value) for name, value in names.items()
     }
-    machine = Interpreter(trace, lambda function: False, same)
+    machine = Interpreter(trace, lambda function: False, same, edits or {})
     scope = Scope(source, {}, names=trace.arguments)
     with np.errstate(all="ignore"):
         trace.result = machine.evaluate(body, scope)

@@ -16,6 +16,7 @@ from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Mender, told
 from ..rounding import Blur, Rounding, precision
+from .derivation import Followed
 from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
 from .pairs import Pairs
 from .trace import Trace
@@ -83,6 +84,7 @@ class Lines:
     """The lines of a derivation, judged."""
 
     about: Asked
+    derivation: Followed
     trace: Trace
     pairs: Pairs
     allowance: Allowance

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...graph.node import Node
 from ...graph.trees import map_tree
-from .derivation import Data, Known, Ran, stand_in
+from .derivation import Data, Edits, Known, Ran, stand_in
 from .interpreter import run_statements
 from .pairs import Pairs
 from .source import Source
@@ -45,18 +45,18 @@ class Script:
         made = {name for statement in self.statements for name in assigned(statement)}
         return Ran({n: v for n, v in self.known.variables.items() if n in made}, None, None)
 
-    def trace(self, data: Data | None = None) -> Trace:
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part: on the data that the graph was recorded with,
-        whatever they are now, or on other."""
+        whatever they are now, or on other, with edits where given."""
         on = _Recorded(self.known.tape.twin) if data is None else data
         instead = lambda v: map_tree(lambda x: stand_in(x, on), v)  # noqa: E731
-        return run_statements(self.source, self.statements, self.known.variables, instead)
+        return run_statements(self.source, self.statements, self.known.variables, instead, edits)
 
 
 @dataclass(frozen=True)
 class _Recorded:
     twin: Mapping[Node, Node]
-    constants: Mapping[int, Any] = field(default_factory=dict)
+    arrays: Mapping[int, Any] = field(default_factory=dict)
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import raw
-from ..code.derivation import Derivation
+from ..code.derivation import Followed
 from ..code.judge import Judged, Line, line
 from ..code.source import Source
 from ..code.trace import Trace
@@ -58,7 +58,7 @@ class Mender:
     """Mends the steps of a derivation, one after the other; an edit that has made one right is
     tried first for the next."""
 
-    derivation: Derivation
+    derivation: Followed
     trace: Trace
     truth: Truth
     rows: Sequence[Judged]
@@ -108,8 +108,7 @@ class Mender:
             _shaped(at.wanted, at.record.value),
             lambda edits: self._confirms(row, edits),
             self.known,
-            lambda record: record.instance is not None
-            and record.instance.statement not in others,
+            lambda record: record.instance is not None and record.instance.statement not in others,
             at.before,
             tuple(self._outside),
             min(BUDGET, self.left),
@@ -201,5 +200,11 @@ def told(finding: Finding, mend: Mend | None) -> Finding:
         return finding
     kind = mend.kind if mend.kind != "other" else finding.kind
     return replace(
-        finding, mended=mend.line, by="edit", kind=kind, explanation=mend.sentence, where="", also=()
+        finding,
+        mended=mend.line,
+        by="edit",
+        kind=kind,
+        explanation=mend.sentence,
+        where="",
+        also=(),
     )

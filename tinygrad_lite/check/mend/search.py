@@ -20,7 +20,7 @@ import numpy as np
 
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
-from ..slips import FAR, LIKELY, NEAR, ODD
+from ..slips import FAR, LIKELY, ODD
 from .known import Known, Role
 from .looked import Place, everywhere, farther, looked_up, run_forwards
 from .pool import NAME, Pool
@@ -161,7 +161,7 @@ class Search:
                 continue
             operands = [self.value(x, values) for x in r.operands]
             for k, x in enumerate(r.operands):
-                if x in found or not x.operands and x.site is None:
+                if x in found or (not x.operands and x.site is None):
                     continue
                 if sum(u in self.within for u in x.users) == 1:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
