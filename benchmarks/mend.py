@@ -92,7 +92,9 @@ def measure(kind: str, only: str, every: int, show: bool) -> None:
             if number % every:
                 continue
             found, took = report(case, *slips)
-            title = f"{case.name}: {' & '.join(s.wrong.strip() or 'a line left out' for s in slips)}"
+            title = (
+                f"{case.name}: {' & '.join(s.wrong.strip() or 'a line left out' for s in slips)}"
+            )
             seconds.append((took, title))
             wrong = found.wrong
             mended = bool(wrong) and all(f.by == "edit" for f in wrong)
@@ -109,7 +111,9 @@ def measure(kind: str, only: str, every: int, show: bool) -> None:
                 print("MENDED OTHERWISE" if mended else "NOT MENDED", title)
                 print("   right:", " & ".join(s.right.strip() for s in slips))
                 for f in wrong:
-                    print(f"   {f.line}: {f.code.strip()}\n    ->  {f.mended}   [{f.kind}] {f.message()}")
+                    print(
+                        f"   {f.line}: {f.code.strip()}\n    ->  {f.mended}   [{f.kind}] {f.message()}"
+                    )
     _summary(kind, count, seconds)
 
 
