@@ -11,7 +11,7 @@ import numpy as np
 
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .pool import MADE, NAME, PART, Item, Pool, collapsed
-from .rows import LOST, Edit, attempted, is_numeric
+from .rows import LOST, SLOPE, Edit, attempted, is_numeric
 from .written import Written, number
 
 Vector = Any  # a NumPy array, or a number
@@ -19,6 +19,7 @@ How = Callable[..., Any]
 
 NICE = (2, 0.5, 3, 4, 1 / 3, 0.25, 6, 1 / 6, 8, 0.125, 1.5, 2 / 3, 5, 0.2)  # numbers in formulas
 NEGATED, SCALED, PAIRED = 0.35, 0.6, 1.0  # what a sign, a number or a second item costs
+COMMON = (0.5, 1, 2, 3)  # what the rest are rarer than
 DIGITS = 6  # of a number that people write, with its point
 MOST = 60  # items that are tried in pairs
 PRODUCTS: tuple[How, ...] = (
@@ -84,8 +85,12 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
     """Replacements, factors, terms and numbers that make the value the wanted one."""
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
     rank = ODD + (0.0 if isinstance(at.e, ast.Name) else ODD)
+    mine = _names(at.e)
     for item in at.pool.find(w):
-        yield at.edit(at.item(item), "other", rank + item.rank)
+        if item.tier == MADE and _names(item.code) == mine:  # another function of the same
+            yield at.edit(at.item(item), SLOPE, ODD + NEAR)
+        else:
+            yield at.edit(at.item(item), "other", rank + item.rank)
     for item in at.pool.find(-w):
         yield at.edit(-at.item(item), "other", rank + NEGATED + item.rank)
     for c, item in at.pool.multiples(w):
@@ -99,6 +104,12 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         yield from _terms(at, v, w)
 
 
+def _names(e: ast.expr) -> set[str]:
+    """The names in an expression, NumPy's among them."""
+    found = {n.id for n in ast.walk(e) if isinstance(n, ast.Name)}
+    return found - {"np"}
+
+
 def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
     """Another number, or what it is to be multiplied or divided by."""
     c = collapsed(w)
@@ -106,7 +117,7 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
         nice = next((n for n in (*NICE, 1) if abs(abs(float(c)) - n) <= 1e-8 * n), None)
         if nice is not None:
             code = number(float(np.sign(c)) * nice)
-            yield Edit(at.e, code, "constant-scale", LIKELY)
+            yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FAR)
     with np.errstate(all="ignore"):
         ratios = ((np.divide, at.value / w), (np.multiply, w / at.value))
     for how, ratio in ratios:
@@ -177,12 +188,12 @@ def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     c = collapsed(d)
     if not c.ndim and abs(abs(float(c)) - round(abs(float(c)))) < 1e-9:
         n = round(abs(float(c)))
-        yield at.edit(x + n if c > 0 else x - n, "missing-term", rank)
+        yield at.edit(x + n if c > 0 else x - n, "missing-term", rank + ODD)
     for value, how in ((d, np.add), (-d, np.subtract)):
         for item in at.pool.find(value):
             cost = rank + item.rank
             yield from at.made(how, x, at.item(item), kind="missing-term", rank=cost)
-    for k, item in at.pool.multiples(d) if not _proportional(v, d) else ():
+    for k, item in at.pool.multiples(d) if not proportional(v, d) else ():
         if abs(abs(k) - 1) > 1e-8:
             for term, more in at.times(at.item(item), abs(k)):
                 cost = SCALED + item.rank + more
@@ -206,11 +217,13 @@ def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     x = at.written
     with np.errstate(all="ignore"):
         q, d = w / v, w - v
-    for item in [i for i in at.pool.items if i.tier != MADE and i.value.dtype.kind == "f"][:MOST]:
+    items = [i for i in at.pool.items if i.value.dtype.kind == "f" and i.rank <= FAR]
+    for item in items[:MOST]:
         a = at.item(item)
         with np.errstate(all="ignore"):
             try:
                 two, over, term = q / item.value, q * item.value, d / item.value
+                ratio = d * item.value
             except ValueError:
                 continue
         rows: tuple[tuple[Vector, How], ...] = (
@@ -218,6 +231,8 @@ def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
             (over, lambda b, a=a: x / a * b),
             (term, lambda b, a=a: x + a * b),
             (-term, lambda b, a=a: x - a * b),
+            (ratio, lambda b, a=a: x + b / a),
+            (-ratio, lambda b, a=a: x - b / a),
         )
         for k, (value, how) in enumerate(rows):
             if value.shape != v.shape or not np.isfinite(value).all():
@@ -255,7 +270,7 @@ def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
                     yield at.edit(made, "other", rank + ODD)
 
 
-def _proportional(a: Vector, b: Vector) -> bool:
+def proportional(a: Vector, b: Vector) -> bool:
     """Whether a multiple of one is the other: a factor is missing then, and no term."""
     if a.shape != b.shape:
         return False
@@ -342,7 +357,8 @@ def run_forwards(at: Place) -> Iterator[Edit]:
     named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
     for item in at.pool.items:
         if named or (item.value.shape == shape and not literal):
-            yield at.edit(at.item(item), "other", ODD + item.rank + (0.0 if named else FAR))
+            rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
+            yield at.edit(at.item(item), "other", rank)
     for item in at.pool.items:
         if literal and item.tier != NAME:
             continue
@@ -362,6 +378,11 @@ def run_forwards(at: Place) -> Iterator[Edit]:
             yield at.edit(c * x, "constant-scale", FAR)
         for c in (1, -1):
             yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
+
+
+def _is_index(at: Place, item: Item) -> bool:
+    """Whether one whole number's name stands for another's."""
+    return isinstance(at.e, ast.Name) and isinstance(at.value, int) and item.value.dtype.kind == "i"
 
 
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -70,7 +70,10 @@ class Mender:
         goal = self.goal(row)
         if goal is None:
             return None
-        known = next((m for m in self.found if goal.confirms(m.edits)), None)
+        last = next(r for r in reversed(self.rows) if r.step.name == row.step.name)
+        known = next(
+            (m for m in self.found if any(self._confirms(r, m.edits) for r in (row, last))), None
+        )
         if known is not None:
             return known
         start = time.perf_counter()
@@ -100,7 +103,7 @@ class Mender:
         others = {
             r.step.instance.statement
             for r in self.rows
-            if r.node is not None and r.step.name != row.step.name
+            if r.node is not None and r.verdict and r.step.name != row.step.name
         } - {row.step.instance.statement}
         return Goal(
             self.trace,
@@ -178,10 +181,12 @@ def _shaped(wanted: Any, value: Any) -> Any:
 def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
     """The text of a line with the edits that are in it."""
     inside = set(ast.walk(statement))
+    body = getattr(statement, "body", None)
     new = source.replaced({e.place: written(e.new) for e in edits if e.place in inside})
     begin, end = source.span(statement)
     text = new.encode()
-    return text[begin : len(text) - len(source.text.encode()) + end].decode()
+    line = text[begin : len(text) - len(source.text.encode()) + end].decode()
+    return line.splitlines()[0] if body else line  # of a loop its head
 
 
 def _said(edits: Sequence[Edit]) -> str:

@@ -52,8 +52,9 @@ class Pool:
             x = Written(_name(name), np.asarray(value), numpy)
             if np.ndim(value) >= 2:
                 self._add(x.T, TURNED, NAME)
-            for axis, n in enumerate(np.shape(value)):
-                code = ast.parse(f"{name}.shape[{axis}]", mode="eval").body
+            sizes = [(f"{name}.shape[{k}]", n) for k, n in enumerate(np.shape(value))]
+            for text, n in (*sizes, (f"{name}.size", np.size(value))) if sizes else ():
+                code = ast.parse(text, mode="eval").body
                 self._add(Written(code, float(n), numpy), SIZE, NAME)
         parts = [
             Written(r.site, r.value, numpy)

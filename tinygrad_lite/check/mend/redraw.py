@@ -19,8 +19,8 @@ from ...graph.node import Node, topological_order
 
 Vector = Any  # a float64 NumPy array
 
-WIDTHS = (0.03, 0.003)  # of the factors' logarithms: so near that hardly a mask changes
-SPREAD = 0.1  # of entries that were all 0
+WIDTHS = (0.003, 0.0003)  # of the factors' logarithms: so near that hardly a mask changes
+SPREAD = 0.01  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
 
 

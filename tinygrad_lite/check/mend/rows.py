@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, SLIPS, Slip
-from .written import Written, negated, number, turned
+from .written import Written, negated, number, shifted, turned
 
 ANY, ARRAY, VECTOR, MATRIX = -1, 0, 1, 2  # what a form is of: a number too, arrays, of 1 axis, of 2
 
@@ -220,11 +220,12 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
         yield e.left, SLOPE, FAR
     elif isinstance(e, ast.Subscript):
         yield e.value, "off-by-index", ODD
+        yield from _indices(e)
     elif isinstance(e, ast.Call):
         yield from _calls(e, read, numpy)
     if isinstance(e, ast.Name) and isinstance(read(e), int):
-        yield ast.BinOp(e, ast.Sub(), number(1)), "off-by-index", NEAR
-        yield ast.BinOp(e, ast.Add(), number(1)), "off-by-index", LIKELY
+        yield shifted(e, -1), "off-by-index", NEAR
+        yield shifted(e, 1), "off-by-index", NEAR
 
 
 def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
@@ -265,10 +266,33 @@ def _constants(e: ast.Constant) -> New:
     v = e.value
     if isinstance(v, bool) or not isinstance(v, (int, float)):
         return
-    near = (v + 1, v - 1, 2 * v, v / 2, -v)
+    near = (v + 1, v - 1, 2 * v, v / 2)
     for c in dict.fromkeys((*near, 0, 1, 2, 3, 4, 0.5, 1 / v if v else 1)):
         if c != v:
             yield number(c), "constant-scale", NEAR if c in near else LIKELY
+    if v:
+        yield number(-v), "sign", ODD
+
+
+def _indices(e: ast.Subscript) -> New:
+    """Another index: a neighbour, a slice moved by one, two indices exchanged."""
+    several = isinstance(e.slice, ast.Tuple)
+    parts = e.slice.elts if isinstance(e.slice, ast.Tuple) else [e.slice]
+    for k, part in enumerate(parts):
+        for by in (-1, 1):
+            if isinstance(part, ast.Slice):
+                ends = [None if x is None else shifted(x, by) for x in (part.lower, part.upper)]
+                new: ast.expr = ast.Slice(*ends, part.step)
+            elif isinstance(part, ast.BinOp):
+                new = shifted(part, by)
+            else:
+                continue
+            whole = [*parts[:k], new, *parts[k + 1 :]]
+            index = ast.Tuple(whole, ast.Load()) if several else new
+            yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
+    if len(parts) == 2:
+        index = ast.Tuple(parts[::-1], ast.Load())
+        yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
 
 
 def _calls(e: ast.Call, read: Read, numpy: str) -> New:
@@ -310,18 +334,24 @@ def statements(s: ast.AST) -> Iterator[Edit]:
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
         if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
-            for op, rank in ((ast.Add(), FIRST), (ast.Sub(), LIKELY)):
+            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
+        if isinstance(target, ast.Subscript):
+            yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
     if isinstance(s, ast.AugAssign):
         for op in (ast.Add(), ast.Sub()):
             if not isinstance(s.op, type(op)):
-                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", FIRST)
+                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", -ODD)
         if isinstance(s.target, ast.Subscript):
-            code = ast.parse("np.add.at(x, i, v)").body[0]
-            assert isinstance(code, ast.Expr) and isinstance(code.value, ast.Call)
-            code.value.args = [s.target.value, s.target.slice, s.value]
-            yield Edit(s, code, "missing-term", FIRST)
+            yield Edit(s, _added_at(s.target, s.value), "missing-term", FIRST)
         yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
+
+
+def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
+    code = ast.parse("np.add.at(x, i, v)").body[0]
+    assert isinstance(code, ast.Expr) and isinstance(code.value, ast.Call)
+    code.value.args = [target.value, target.slice, value]
+    return code
 
 
 def _mentions(e: ast.expr, target: ast.expr) -> bool:

@@ -22,7 +22,7 @@ from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, ODD
 from .known import Known, Role
-from .looked import Place, everywhere, farther, looked_up, run_forwards
+from .looked import Place, everywhere, farther, looked_up, proportional, run_forwards
 from .pool import NAME, Pool
 from .rows import Edit, edits, is_numeric, statements
 from .undo import undone
@@ -35,7 +35,7 @@ TOLERANCE = 1e-7  # of the largest entry
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
-FAVOUR = 0.7  # how much likelier an edit may be than its row says
+FAVOUR = 0.35  # how much likelier an edit may be than its row says
 LONG = 0.004  # what every token of the place that is replaced costs
 FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
 
@@ -208,7 +208,7 @@ class Search:
         cost = edit.rank + LONG * sum(1 for _ in ast.walk(edit.place))
         whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
-            cost -= LIKELY
+            cost += FAR if self._multiple(record, edit) else -LIKELY
         else:
             cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
         if whole:
@@ -216,7 +216,14 @@ class Search:
         found = self.apply(edit, values)
         inside = (r for r in found if r.instance is record.instance and not self._is_goal(r))
         new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
-        return cost - (0.0, ODD, ODD, FAR + LIKELY)[new]
+        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new]
+
+    def _multiple(self, record: Record, edit: Edit) -> bool:
+        """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
+        assert record.instance is not None
+        a = np.asarray(self.value(record), dtype=float)
+        b = np.asarray(record.instance.value(edit.new), dtype=float)
+        return a.size > 1 and proportional(a, b)
 
     # --- the search
 

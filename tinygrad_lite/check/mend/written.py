@@ -83,6 +83,8 @@ class Written(NDArrayOperatorsMixin):
         if ufunc not in OPERATORS:
             return self._called(ufunc, codes, [])
         a, b = codes
+        if _literal(a) and _literal(b) and ufunc in (np.add, np.subtract):
+            return number(float(ufunc(ast.literal_eval(a), ast.literal_eval(b))))
         if ufunc is np.multiply and (_is(a, 0) or _is(b, 0)):
             return _NONE
         if ufunc in (np.add, np.subtract) and b is _NONE:
@@ -93,6 +95,12 @@ class Written(NDArrayOperatorsMixin):
             return a
         if ufunc is np.multiply and _is(a, 1):
             return b
+        if (
+            ufunc in (np.add, np.subtract)
+            and isinstance(b, ast.UnaryOp)
+            and isinstance(b.op, ast.USub)
+        ):  # a + -b
+            ufunc, b = (np.subtract if ufunc is np.add else np.add), b.operand
         return ast.BinOp(a, OPERATORS[ufunc](), b)
 
 
@@ -110,11 +118,30 @@ def turned(code: ast.expr) -> ast.expr:
     return ast.Attribute(code, "T", _LOAD)
 
 
+def shifted(code: ast.expr, by: int) -> ast.expr:
+    """The code for a whole number, and so much more: i + 1, and i again."""
+    if _literal(code):
+        return number(ast.literal_eval(code) + by)
+    if isinstance(code, ast.BinOp) and isinstance(code.op, (ast.Add, ast.Sub)):
+        if _literal(code.right):
+            sign = 1 if isinstance(code.op, ast.Add) else -1
+            return shifted(code.left, sign * ast.literal_eval(code.right) + by)
+    if not by:
+        return code
+    return ast.BinOp(code, ast.Add() if by > 0 else ast.Sub(), number(abs(by)))
+
+
 def number(value: float) -> ast.expr:
     """A number as people write it: 2, 0.5, -1."""
     whole = float(value).is_integer() and abs(value) < 1e15
     size = ast.Constant(abs(int(value)) if whole else abs(float(value)))
     return ast.UnaryOp(ast.USub(), size) if value < 0 else size
+
+
+def _literal(code: ast.expr) -> bool:
+    """Whether it is a number, with its sign."""
+    code = code.operand if isinstance(code, ast.UnaryOp) else code
+    return isinstance(code, ast.Constant) and type(code.value) in (int, float)
 
 
 def _is(code: ast.expr, value: float) -> bool:
