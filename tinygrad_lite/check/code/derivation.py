@@ -146,9 +146,7 @@ class Derivation:
         given = [arguments.pop(name) for name in first if name in arguments]
         return self.function(*given, **arguments)
 
-    def trace(
-        self, data: Data | None = None, edits: Mapping[ast.AST, Any] | None = None
-    ) -> Trace:
+    def trace(self, data: Data | None = None, edits: Mapping[ast.AST, Any] | None = None) -> Trace:
         """Run it with a record of every part, on other data or with edits where given."""
         instead: Callable[[Any], Any] = (
             (lambda v: v) if data is None else lambda v: map_tree(lambda x: stand_in(x, data), v)
