@@ -37,9 +37,10 @@ class Finding:
     smallest error that would have been called wrong, `entries`, how many were judged, and `kinks`,
     how many were left out because the derivative jumps there.
 
-    Of a line of code are `line`, its number, and `code`, its text. Where it is wrong `mended` is
-    the line as it should read, None if that was not found, and `by` says how it was: "edit" (a
-    short change of the line) or "rule" (the engine's own formula, which is no diagnosis).
+    Of a line of code are `line`, its number (in `cell` of a notebook), and `code`, its text. Where
+    it is wrong `mended` is the line as it should read, None if that was not found, and `by` says
+    how it was: "edit" (a short change of the line) or "rule" (the engine's own formula, which is no
+    diagnosis).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Finding:
     entries: int = 0
     kinks: int = 0
     line: int = 0
+    cell: int = 0
     code: str = ""
     mended: str | None = None
     by: str = ""
@@ -78,10 +80,15 @@ class Finding:
     __repr__ = __str__
 
     @property
+    def place(self) -> str:
+        """The number of its line, in a notebook with that of the cell."""
+        return f"[{self.cell}] {self.line}" if self.cell else str(self.line)
+
+    @property
     def head(self) -> str:
         """What the report's line starts with: the line of code, or the name and the shape."""
         if self.code:
-            return f"{self.line:>3}  {' '.join(self.code.split())}"
+            return f"{self.place:>3}  {' '.join(self.code.split())}"
         return f"{self.name} {self.shape}" if self.shape else self.name
 
     @property
@@ -313,12 +320,20 @@ def _filled(line: Line) -> str:
 
 def _row(finding: Finding) -> str:
     mark = MARKS[finding.verdict]
+    plain = '<span style="white-space:nowrap">{}</span>'
+    code = '<code style="white-space:pre">{}</code>'
+    if finding.code:
+        head = plain.format(finding.place), code.format(html.escape(finding.code))
+    else:
+        head = code.format(html.escape(finding.name)), plain.format(finding.shape or "")
+    text = html.escape(finding.message())
+    if finding.mended is not None:
+        text += f"<br>{_MENDED[finding.by]} {code.format(html.escape(finding.mended))}"
     cells = (
-        f"<code>{html.escape(finding.name)}</code>",
-        f'<span style="white-space:nowrap">{finding.shape or ""}</span>',
+        *head,
         f'<span style="white-space:nowrap;color:{mark.strokes[0]}">{mark.sign} '
         f"{finding.verdict}</span>",
-        html.escape(finding.message()),
+        text,
     )
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
 

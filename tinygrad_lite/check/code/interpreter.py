@@ -1,8 +1,8 @@
 """Run a derivation as Python would, with a record of every sub-expression.
 
 The interpreter changes nothing in place: what Python would change becomes a new value that every
-name for the old one then means. What it cannot run (generators, classes, `try`) raises
-`CannotRecord`.
+name for the old one then means. What it cannot run (generators, classes, errors that are caught)
+raises `CannotRecord`.
 """
 
 from __future__ import annotations
@@ -137,6 +137,16 @@ class Interpreter(Expressions):
                 if item.optional_vars is not None:
                     self.assign(item.optional_vars, self.constant(entered), scope)
             self.block(s.body, scope)
+
+    def _Try(self, s: ast.Try, scope: Scope) -> None:
+        try:
+            self.block([*s.body, *s.orelse], scope)
+        except (Returned, Broken, Continued):
+            self.block(s.finalbody, scope)
+            raise
+        except Exception:
+            raise CannotRecord("an error that is caught") from None
+        self.block(s.finalbody, scope)
 
     def _FunctionDef(self, s: ast.FunctionDef, scope: Scope) -> None:
         if s.decorator_list or yields(s):
@@ -304,6 +314,24 @@ def run_statements(
         machine.block(statements, scope)
     machine.trace.names = scope.names
     return machine.trace
+
+
+def run_expression(
+    source: Source,
+    body: ast.expr,
+    names: Mapping[str, Any],
+    edits: Mapping[ast.AST, Any] | None = None,
+) -> Trace:
+    """The same for an expression that sees nothing but `names`."""
+    trace = Trace(source, source.tree)
+    trace.arguments = {
+        name: trace.add(lambda value=value: value, (), value) for name, value in names.items()
+    }
+    machine = Interpreter(trace, lambda function: False, same, edits or {})
+    scope = Scope(source, {}, names=trace.arguments)
+    with np.errstate(all="ignore"):
+        trace.result = machine.evaluate(body, scope)
+    return trace
 
 
 def _nowhere() -> tuple[Source, ast.Module]:

@@ -1,4 +1,4 @@
-"""A derivation given as a function: every line gets its `Finding`."""
+"""The lines of a derivation: every one gets its `Finding`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Mender, told
 from ..rounding import Blur, Rounding, precision
-from .derivation import Derivation
+from .derivation import Followed
 from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
 from .pairs import Pairs
 from .trace import Trace
@@ -81,10 +81,10 @@ class Measure:
 
 @dataclass(eq=False)
 class Lines:
-    """A function's lines, judged."""
+    """The lines of a derivation, judged."""
 
     about: Asked
-    derivation: Derivation
+    derivation: Followed
     trace: Trace
     pairs: Pairs
     allowance: Allowance
@@ -159,6 +159,7 @@ class Lines:
             explanation=f"raises {type(error).__name__}: {error}",
             node=self.pairs.node(name),
             line=self.number(statement),
+            cell=self.cell(statement),
             code=self.trace.source.of(statement),
         )
 
@@ -172,6 +173,7 @@ class Lines:
             node=row.found if row.node is None else row.node,
             claimed=row.step.value,
             line=self.number(row.step.instance.statement),
+            cell=self.cell(row.step.instance.statement),
             code=code,
         )
         if row.node is None and row.found is not None:
@@ -189,6 +191,7 @@ class Lines:
             judged,
             name=name,
             line=finding.line,
+            cell=finding.cell,
             code=code,
             node=row.node,
             explanation=claim.note or judged.explanation,
@@ -230,9 +233,14 @@ class Lines:
         return "" if node is None else self.pairs.names.get(node, "")
 
     def number(self, place: Any) -> int:
-        """The number of a line, the derivation's own first line being 1."""
-        definition: Any = self.trace.definition
-        return int(place.lineno) - int(getattr(definition, "lineno", 1)) + 1
+        """The number of a line, the first of the function, the file or the cell being 1."""
+        first = getattr(self.trace.definition, "lineno", 1)
+        begins = [at for at in self.trace.source.cells if at <= place.lineno]
+        return int(place.lineno) - int(max(begins, default=first)) + 1
+
+    def cell(self, place: Any) -> int:
+        """In which cell of a notebook a line stands, from 1; 0 where it is none."""
+        return sum(at <= place.lineno for at in self.trace.source.cells)
 
 
 def _rank(row: Judged) -> int:

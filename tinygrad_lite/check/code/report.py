@@ -19,7 +19,7 @@ class LineReport(Report):
     def summary(self) -> str:
         """How many mistakes there are, and in which lines."""
         count = {v: sum(f.verdict == v for f in self) for v in ("right", "follows", "unclear")}
-        at = [str(f.line) for f in self.wrong]
+        at = [f"{f.line} of cell {f.cell}" if f.cell else str(f.line) for f in self.wrong]
         parts = [
             at and f"{_counted(len(at), 'mistake')}, in line{'s' * (len(at) > 1)} {listed(at)}",
             count["follows"]

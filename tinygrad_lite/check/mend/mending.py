@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import raw
-from ..code.derivation import Derivation
+from ..code.derivation import Followed
 from ..code.judge import Judged, Line, line
 from ..code.source import Source
 from ..code.trace import Trace
@@ -58,7 +58,7 @@ class Mender:
     """Mends the steps of a derivation, one after the other; an edit that has made one right is
     tried first for the next."""
 
-    derivation: Derivation
+    derivation: Followed
     trace: Trace
     truth: Truth
     rows: Sequence[Judged]

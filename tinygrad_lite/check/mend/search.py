@@ -20,7 +20,7 @@ import numpy as np
 
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
-from ..slips import FAR, LIKELY, NEAR, ODD
+from ..slips import FAR, LIKELY, ODD
 from .known import Known, Role
 from .looked import Place, broadcasts, everywhere, farther, looked_up, proportional, run_forwards
 from .pool import NAME, Pool
