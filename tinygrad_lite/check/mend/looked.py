@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +40,7 @@ class Place(NamedTuple):
     constants: frozenset[float] = frozenset()
 
     @property
-    def written(self) -> Written:
+    def written(self) -> Any:
         """The place as it is."""
         return Written(self.e, self.value, self.pool.numpy)
 
@@ -58,7 +58,7 @@ class Place(NamedTuple):
         if made is not None:
             yield self.edit(made, kind, rank)
 
-    def times(self, x: Written, c: float) -> Iterator[tuple[Written, float]]:
+    def times(self, x: Any, c: float) -> Iterator[tuple[Written, float]]:
         """c x, where c is a number that people write, or the value of a name; and how far-fetched
         that is. A size is called by its name, unless it is a number of formulas."""
         size = abs(c)
@@ -66,7 +66,8 @@ class Place(NamedTuple):
             return
         signed, extra = (x, 0.0) if c > 0 else (-x, NEGATED)
         named = False
-        for wanted, how in ((size, np.multiply), (1 / size, np.divide)):
+        rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
+        for wanted, how in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
                     named = True
@@ -76,9 +77,12 @@ class Place(NamedTuple):
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
             yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
-        elif not named and any(abs(size - k) <= 1e-8 * k for k in self.constants):
-            if len(f"{size:.10g}") <= DIGITS:
-                yield float(f"{size:.10g}") * signed, extra + ODD
+        elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
+            yield float(f"{size:.10g}") * signed, extra + ODD
+
+
+def _among(size: float, numbers: Iterable[float]) -> bool:
+    return any(abs(size - k) <= 1e-8 * k for k in numbers)
 
 
 def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
@@ -119,7 +123,8 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
             code = number(float(np.sign(c)) * nice)
             yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FAR)
     with np.errstate(all="ignore"):
-        ratios = ((np.divide, at.value / w), (np.multiply, w / at.value))
+        quotient, inverse = w / at.value, at.value / w
+    ratios: tuple[tuple[How, Vector], ...] = ((np.divide, inverse), (np.multiply, quotient))
     for how, ratio in ratios:
         for item in at.pool.find(ratio):
             kind = "mean-vs-sum" if how is np.divide else LOST
@@ -130,7 +135,7 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
 def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     """What it lacks as a factor."""
     x = at.written
-    if not _broadcasts(v.shape, w.shape):
+    if not broadcasts(v.shape, w.shape):
         return
     with np.errstate(all="ignore"):
         q = w / v
@@ -180,7 +185,7 @@ def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
 
 def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     """What it lacks as a term."""
-    if not _broadcasts(v.shape, w.shape):
+    if not broadcasts(v.shape, w.shape):
         return
     d, x, rank = w - v, at.written, FARTHEST + LIKELY
     if np.abs(d).max(initial=0) <= 1e-12:
@@ -363,7 +368,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         if literal and item.tier != NAME:
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
-        if _broadcasts(item.value.shape, shape):
+        if broadcasts(item.value.shape, shape):
             yield at.edit(x * a, LOST, FARTHEST + item.rank)
             if real:
                 yield at.edit(x / a, LOST, FARTHEST + item.rank)
@@ -385,7 +390,8 @@ def _is_index(at: Place, item: Item) -> bool:
     return isinstance(at.e, ast.Name) and isinstance(at.value, int) and item.value.dtype.kind == "i"
 
 
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of one shape is repeated to make another."""
     try:
         return np.broadcast_shapes(shape, to) == to
     except ValueError:

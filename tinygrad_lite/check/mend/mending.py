@@ -22,7 +22,7 @@ from ..kinds import KINDS
 from .known import Known
 from .redraw import Draw, draws
 from .rows import Edit
-from .search import FAILS, Goal, Search, agrees, standing
+from .search import FAILS, TOLERANCE, Goal, Search, agrees, standing
 
 BUDGET, TOTAL = 2.0, 4.0  # seconds for one line, and for all lines of a derivation
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
@@ -125,7 +125,7 @@ class Mender:
 
     @cached_property
     def _outside(self) -> list[str]:
-        """Names that the derivation reads from outside: those in its source that it does not set."""
+        """The names in the derivation's source, which it may read from outside."""
         tree: Any = self.trace.definition
         read = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
         return list(dict.fromkeys(read))
@@ -167,8 +167,8 @@ def _right(at: Line) -> bool:
         value = raw(at.trace.again(at.before, at.record) if at.before else at.record.value)
     except FAILS:
         return False
-    single = getattr(value, "dtype", None) == np.float32
-    return agrees(value, _shaped(at.wanted, value), **({"tolerance": SINGLE} if single else {}))
+    tolerance = SINGLE if getattr(value, "dtype", None) == np.float32 else TOLERANCE
+    return agrees(value, _shaped(at.wanted, value), tolerance=tolerance)
 
 
 def _shaped(wanted: Any, value: Any) -> Any:

@@ -8,6 +8,7 @@ wrong. What holds of the recorded numbers alone, by coincidence, does not hold o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,13 +62,13 @@ def redraw(
     leaves, arrays = _given(root)
     held = {*held, *_related({**{id(x): a for x, a in leaves.items()}, **arrays})}
     for width in WIDTHS:
-        draw = lambda a, free, width=width: _near(np.asarray(a), rng, width, free)  # noqa: E731
-        data = {x: draw(a, True) for x, a in leaves.items() if id(x) not in held}
+        draw = partial(_near, rng, width)
+        data = {x: draw(a, free=True) for x, a in leaves.items() if id(x) not in held}
         free = {key: a for key, a in arrays.items() if key not in held}
         bases = {id(a.base): a.base for a in free.values() if _is_view(a)}
-        new = {key: draw(a, False) for key, a in bases.items()}
+        new = {key: draw(a, free=False) for key, a in bases.items()}
         for key, a in free.items():
-            new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, False)
+            new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, free=False)
         try:
             twin = replay(root, data, constants=new, wide=True)
         except (ValueError, IndexError, np.linalg.LinAlgError):
@@ -128,9 +129,10 @@ def _related(arrays: Mapping[int, Any]) -> Iterator[int]:
             sorts[v.size].append((key, u))
 
 
-def _near(a: Vector, rng: np.random.Generator, width: float, free: bool) -> Vector:
-    """Data like `a`. Whole numbers are labels and masks, unless they are those of a `free` leaf
+def _near(rng: np.random.Generator, width: float, x: Any, *, free: bool) -> Vector:
+    """Data like x. Whole numbers are labels and masks, unless they are those of a `free` leaf
     that starts out as one number, or that are more than 0 and 1."""
+    a = np.asarray(x)
     if a.dtype.kind not in "f" or not a.size or not np.isfinite(a).all():
         return a
     alike = _alike(a)
@@ -146,10 +148,8 @@ def _near(a: Vector, rng: np.random.Generator, width: float, free: bool) -> Vect
         R = rng.normal(0, width, a.shape[-2:])
         return a * (np.outer(u, u) + R @ R.T)  # definite times definite, by entries, is definite
     factors = np.exp(rng.normal(0, width, a.shape))
-    if not alike and np.abs(a).max() <= 1:
-        new = np.sign(a) * np.abs(a) ** factors  # stays in [-1, 1]
-    else:
-        new = a * factors
+    bounded = not alike and np.abs(a).max() <= 1  # stays in [-1, 1]
+    new = np.sign(a) * np.abs(a) ** factors if bounded else a * factors
     return next(_restored(a, new), new)
 
 

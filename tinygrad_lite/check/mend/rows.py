@@ -1,4 +1,4 @@
-"""What may have to stand in a place of the source: the table of slips undone, and what only source has.
+"""What may have to stand in a place of the source: slips undone, and what only source has.
 
 A row names the mistake (a kind of `KINDS`), how far-fetched it is, and what stands there instead,
 as a formula that is run on stand-ins. The slips of operations are those of `..slips`: a transpose
@@ -188,7 +188,7 @@ def formed(form: Form, x: Written) -> Written | None:
     return made
 
 
-def _summed(x: Written) -> Iterator[tuple[ast.expr, str, float]]:
+def _summed(x: Any) -> Iterator[tuple[ast.expr, str, float]]:
     """Sums that may be missing."""
     axes = np.ndim(x.value)
     for axis in range(axes):
@@ -281,8 +281,8 @@ def _indices(e: ast.Subscript) -> New:
     for k, part in enumerate(parts):
         for by in (-1, 1):
             if isinstance(part, ast.Slice):
-                ends = [None if x is None else shifted(x, by) for x in (part.lower, part.upper)]
-                new: ast.expr = ast.Slice(*ends, part.step)
+                low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
+                new: ast.expr = ast.Slice(low, high, part.step)
             elif isinstance(part, ast.BinOp):
                 new = shifted(part, by)
             else:
@@ -348,10 +348,8 @@ def statements(s: ast.AST) -> Iterator[Edit]:
 
 
 def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
-    code = ast.parse("np.add.at(x, i, v)").body[0]
-    assert isinstance(code, ast.Expr) and isinstance(code.value, ast.Call)
-    code.value.args = [target.value, target.slice, value]
-    return code
+    called = ast.parse("np.add.at", mode="eval").body
+    return ast.Expr(ast.Call(called, [target.value, target.slice, value], []))
 
 
 def _mentions(e: ast.expr, target: ast.expr) -> bool:

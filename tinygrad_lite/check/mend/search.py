@@ -22,7 +22,7 @@ from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .known import Known, Role
-from .looked import Place, everywhere, farther, looked_up, proportional, run_forwards
+from .looked import Place, broadcasts, everywhere, farther, looked_up, proportional, run_forwards
 from .pool import NAME, Pool
 from .rows import Edit, edits, is_numeric, statements
 from .undo import undone
@@ -145,8 +145,8 @@ class Search:
     @cached_property
     def constants(self) -> frozenset[float]:
         """The numbers that may be factors."""
-        sites = [r.site for r in self.above if isinstance(r.site, ast.Constant)]
-        numbers = {abs(float(s.value)) for s in sites if type(s.value) in (int, float)}
+        values = (r.value for r in self.above if isinstance(r.site, ast.Constant))
+        numbers = {abs(float(v)) for v in values if type(v) in (int, float)}
         found = {2.0, 0.5, 3.0, 4.0} | numbers | self.known.constants
         found |= {2 * c for c in found} | {c / 2 for c in found} | {1 / c for c in found if c}
         return frozenset(found - {0.0, 1.0})
@@ -183,7 +183,7 @@ class Search:
             if edit is not None and r.site is edit.place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
             elif r not in self.goal.changed:
-                new[r] = r.compute(*[new[x] if x in new else x.value for x in r.operands])
+                new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
         return new
 
     def reaches(self, edit: Edit, values: Values, wanted: Values) -> bool:
@@ -350,9 +350,8 @@ def agrees(
     if not is_numeric(found):
         return False
     v = np.asarray(found, dtype=float)
-    if v.shape != truth.shape:
-        if not broadcast or np.broadcast_shapes(v.shape, truth.shape) != truth.shape:
-            return False
+    if v.shape != truth.shape and not (broadcast and broadcasts(v.shape, truth.shape)):
+        return False
     if not np.isfinite(v).all():
         return False
     largest = np.abs(truth).max(initial=0)
@@ -379,7 +378,7 @@ class _Inside(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if node is self.place:
             return self.twin
-        old = {name: value for name, value in ast.iter_fields(node)}
+        old = dict(ast.iter_fields(node))
         new = {name: self._field(value) for name, value in old.items()}
         if all(new[name] is old[name] for name in old):
             return node

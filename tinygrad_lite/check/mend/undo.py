@@ -139,7 +139,7 @@ def undone(record: Record, wanted: Vector, values: Sequence[Vector], index: int)
     if not 0 <= index < len(rows):
         return None
     try:
-        found = np.asarray(rows[index](wanted, *values), dtype=float)
+        found: Any = np.asarray(rows[index](wanted, *values), dtype=float)
         found = fitted(found, np.shape(values[index]))
     except (ValueError, TypeError, IndexError, ArithmeticError, np.linalg.LinAlgError):
         return None

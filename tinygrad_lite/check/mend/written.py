@@ -122,9 +122,9 @@ def shifted(code: ast.expr, by: int) -> ast.expr:
     """The code for a whole number, and so much more: i + 1, and i again."""
     if _literal(code):
         return number(ast.literal_eval(code) + by)
-    if isinstance(code, ast.BinOp) and isinstance(code.op, (ast.Add, ast.Sub)):
-        if _literal(code.right):
-            sign = 1 if isinstance(code.op, ast.Add) else -1
+    if isinstance(code, ast.BinOp) and _literal(code.right):
+        sign = {ast.Add: 1, ast.Sub: -1}.get(type(code.op))
+        if sign is not None:
             return shifted(code.left, sign * ast.literal_eval(code.right) + by)
     if not by:
         return code
