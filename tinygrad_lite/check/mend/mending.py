@@ -147,6 +147,10 @@ class Mender:
         at = line(row, trace, truth)
         return at is not None and at.record is not None and _right(at)
 
+    def rights(self, row: Judged, mend: Mend) -> bool:
+        """Whether a mend puts a step right."""
+        return self._confirms(row, mend.edits)
+
     def _confirms(self, row: Judged, edits: Sequence[Edit]) -> bool:
         """Whether a step is right with some edits, on the recorded data and on all draws."""
         new = standing(edits)
