@@ -22,6 +22,7 @@ NEGATED, SCALED, PAIRED = 0.35, 0.6, 1.0  # what a sign, a number or a second it
 COMMON = (0.5, 1, 2, 3)  # what the rest are rarer than
 DIGITS = 6  # of a number that people write, with its point
 MOST = 60  # items that are tried in pairs
+HOWS: tuple[How, ...] = (np.multiply, np.divide)
 PRODUCTS: tuple[How, ...] = (
     lambda a, b: a * b,
     lambda a, b: a @ b,
@@ -174,13 +175,12 @@ def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     largest = np.abs(w).max(initial=0)
     with np.errstate(all="ignore"):
         for item in at.pool.items:
-            for how in (np.multiply, np.divide):
-                try:
-                    made = how(v, item.value)
-                except ValueError:
+            for how in HOWS:
+                made = attempted(how, at.written, at.item(item))
+                if made is None or np.shape(made.value) != w.shape:
                     continue
-                if made.shape == w.shape and np.abs(made - w).max(initial=0) <= 1e-7 * largest:
-                    yield at.edit(how(at.written, at.item(item)), LOST, FARTHEST + item.rank)
+                if np.abs(made.value - w).max(initial=0) <= 1e-7 * largest:
+                    yield at.edit(made, LOST, FARTHEST + item.rank)
 
 
 def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
@@ -194,7 +194,8 @@ def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     if not c.ndim and abs(abs(float(c)) - round(abs(float(c)))) < 1e-9:
         n = round(abs(float(c)))
         yield at.edit(x + n if c > 0 else x - n, "missing-term", rank + ODD)
-    for value, how in ((d, np.add), (-d, np.subtract)):
+    rows: tuple[tuple[Vector, How], ...] = ((d, np.add), (-d, np.subtract))
+    for value, how in rows:
         for item in at.pool.find(value):
             cost = rank + item.rank
             yield from at.made(how, x, at.item(item), kind="missing-term", rank=cost)
@@ -202,8 +203,9 @@ def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
         if abs(abs(k) - 1) > 1e-8:
             for term, more in at.times(at.item(item), abs(k)):
                 cost = SCALED + item.rank + more
-                how = np.add if k > 0 else np.subtract
-                yield from at.made(how, x, term, kind="missing-term", rank=cost)
+                yield from at.made(
+                    np.add if k > 0 else np.subtract, x, term, kind="missing-term", rank=cost
+                )
 
 
 def farther(at: Place, wanted: Vector) -> Iterator[Edit]:

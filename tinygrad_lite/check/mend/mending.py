@@ -22,7 +22,8 @@ from ..kinds import KINDS
 from .known import Known
 from .redraw import Draw, draws
 from .rows import Edit
-from .search import FAILS, TOLERANCE, Goal, Search, agrees, standing
+from .search import TOLERANCE, Goal, Search, agrees, standing
+from .written import FAILS
 
 BUDGET, TOTAL = 2.0, 4.0  # seconds for one line, and for all lines of a derivation
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry

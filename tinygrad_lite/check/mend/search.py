@@ -20,12 +20,13 @@ import numpy as np
 
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
-from ..slips import FAR, LIKELY, ODD
+from ..slips import FAR, LIKELY, NEAR, ODD
 from .known import Known, Role
 from .looked import Place, broadcasts, everywhere, farther, looked_up, proportional, run_forwards
 from .pool import NAME, Pool
 from .rows import Edit, edits, is_numeric, statements
 from .undo import undone
+from .written import FAILS
 
 Vector = Any  # a NumPy array, or a number
 Values = dict[Record, Any]  # what some records have instead
@@ -37,7 +38,6 @@ DEAREST = 1.0  # two edits are not farther-fetched together
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 LONG = 0.004  # what every token of the place that is replaced costs
-FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
 
 
 class Hit(NamedTuple):

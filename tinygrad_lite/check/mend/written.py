@@ -27,6 +27,8 @@ COMPARISONS: Mapping[Any, type[ast.cmpop]] = {
     np.greater_equal: ast.GtE,
     np.less_equal: ast.LtE,
 }
+# What an expression raises that does not fit where it is tried.
+FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
 _LOAD = ast.Load()
 _NONE = ast.Constant(0)  # of a term that only broadcasts
 
