@@ -40,7 +40,7 @@ class Finding:
     Of a line of code are `line`, its number (in `cell` of a notebook), and `code`, its text. Where
     it is wrong `mended` is the line as it should read, None if that was not found, and `by` says
     how it was: "edit" (a short change of the line) or "rule" (the engine's own formula, which is no
-    diagnosis).
+    diagnosis); `mended_at` is the number of the line where another one is to be changed.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Finding:
     cell: int = 0
     code: str = ""
     mended: str | None = None
+    mended_at: int = 0
     by: str = ""
 
     def __post_init__(self) -> None:
@@ -90,6 +91,12 @@ class Finding:
         if self.code:
             return f"{self.place:>3}  {' '.join(self.code.split())}"
         return f"{self.name} {self.shape}" if self.shape else self.name
+
+    @property
+    def way_out(self) -> str:
+        """What stands before the mended line."""
+        where = f", line {self.mended_at}" if self.mended_at else ""
+        return f"{_MENDED[self.by]}{where}:"
 
     @property
     def told(self) -> str:
@@ -296,11 +303,11 @@ def table(
         start = f"{head:<{width}}   {f.told:<{room}}   "
         lines.append((start, f.message()))
         if f.mended is not None:
-            lines.append((" " * len(start), f"{_MENDED[f.by]}  {f.mended}"))
+            lines.append((" " * len(start), f"{f.way_out}  {' '.join(f.mended.split())}"))
     return "\n".join(map(_filled, [*above, *lines, *below]))
 
 
-_MENDED = {"edit": "mended:", "rule": "the rule:"}
+_MENDED = {"edit": "mended", "rule": "the rule"}
 
 
 def _filled(line: Line) -> str:
@@ -328,7 +335,7 @@ def _row(finding: Finding) -> str:
         head = code.format(html.escape(finding.name)), plain.format(finding.shape or "")
     text = html.escape(finding.message())
     if finding.mended is not None:
-        text += f"<br>{_MENDED[finding.by]} {code.format(html.escape(finding.mended))}"
+        text += f"<br>{finding.way_out} {code.format(html.escape(finding.mended))}"
     cells = (
         *head,
         f'<span style="white-space:nowrap;color:{mark.strokes[0]}">{mark.sign} '

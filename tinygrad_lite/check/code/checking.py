@@ -14,6 +14,7 @@ from ...graph.node import Node, raw
 from ..claims import Allowance, Asked
 from ..findings import listed
 from .derivation import Derivation, Followed, Known, Ran
+from .fixed import fixed
 from .forms import CannotRecord
 from .lines import Lines
 from .pairs import Pairs
@@ -80,7 +81,12 @@ def report_on(
     findings = lines.findings()
     if not findings:
         raise ValueError(_nothing(derivation.name, pairs, lines.unjudged))
-    return LineReport(tuple(findings), notes=tuple(notes), unjudged=lines.unjudged)
+    return LineReport(
+        tuple(findings),
+        notes=tuple(notes),
+        unjudged=lines.unjudged,
+        mending=lambda: fixed(trace, lines.edits),
+    )
 
 
 def _agree(trace: Trace, ran: Ran) -> bool:

@@ -14,7 +14,7 @@ from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim, compare
 from ..diagnosis import Diagnosis
 from ..findings import Finding
-from ..mend import Mender, told
+from ..mend import Mend, Mender, told
 from ..rounding import Blur, Rounding, precision
 from .derivation import Followed
 from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
@@ -88,6 +88,7 @@ class Lines:
     trace: Trace
     pairs: Pairs
     allowance: Allowance
+    mends: list[tuple[Judged, Mend]] = field(default_factory=list)
 
     @cached_property
     def truth(self) -> Truth:
@@ -136,14 +137,37 @@ class Lines:
                 found[id(row)] = self._finding(row, claim, diagnosis)
             if claim is not None and claim.fits:
                 diagnosis.usable[claim.node] = claim.value
-        mender = Mender(self.derivation, self.trace, self.truth, self.rows)
-        for row in self.statements:
-            if found[id(row)].verdict == WRONG:
-                found[id(row)] = told(found[id(row)], mender.mend(row))
+        self._mend(found)
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*(found[id(row)] for row in self.statements), *failed]
         first = next((f for f in [*found.values(), *failed] if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]
+
+    def _mend(self, found: dict[int, Finding]) -> None:
+        """Mend what is wrong; what an earlier mend puts right follows from that line."""
+        mender = Mender(self.derivation, self.trace, self.truth, self.rows)
+        for row in self.rows:
+            finding = found.get(id(row))
+            if finding is None or finding.verdict != WRONG:
+                continue
+            mend = mender.mend(row)
+            if mend is None:
+                continue
+            first = next((other for other, known in self.mends if known is mend), None)
+            if first is not None:
+                source = (first.step.name,)
+                follows = replace(finding, verdict=FOLLOWS, inherited=source, kind="")
+                found[id(row)] = replace(follows, where="", also=())
+                continue
+            self.mends.append((row, mend))
+            inside = set(ast.walk(row.step.instance.statement))
+            elsewhere = (self.number(place) for place in mend.places if place not in inside)
+            found[id(row)] = replace(told(finding, mend), mended_at=min(elsewhere, default=0))
+
+    @property
+    def edits(self) -> dict[ast.AST, str]:
+        """All that is to be changed."""
+        return {place: text for _, mend in self.mends for place, text in mend.places.items()}
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""

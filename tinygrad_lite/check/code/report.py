@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,16 @@ from ..findings import Line, Report, listed
 @dataclass(frozen=True, eq=False, repr=False)
 class LineReport(Report):
     """The findings of a derivation's lines. `unjudged` are the lines, by number and name, that
-    stand for no gradient of the graph; the third entry says what may have been meant, if so."""
+    stand for no gradient of the graph; the third entry says what may have been meant, if so.
+    `mending` makes the source that has the mends."""
 
     unjudged: tuple[tuple[int, str, str], ...] = ()
+    mending: Callable[[], str] = str
+
+    def fixed(self) -> str:
+        """The whole source of the derivation with every mend in it, the functions that it calls
+        included; what was not mended is as it was."""
+        return self.mending()
 
     @property
     def summary(self) -> str:

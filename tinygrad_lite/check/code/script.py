@@ -48,15 +48,15 @@ class Script:
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
-        on = _Recorded(self.known.tape.twin) if data is None else data
+        on: Data = _Recorded(self.known.tape.twin) if data is None else data
         instead = lambda v: map_tree(lambda x: stand_in(x, on), v)  # noqa: E731
         return run_statements(self.source, self.statements, self.known.variables, instead, edits)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Recorded:
     twin: Mapping[Node, Node]
-    arrays: Mapping[int, Any] = field(default_factory=dict)
+    constants: Mapping[int, Any] = field(default_factory=dict)
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)

@@ -35,6 +35,11 @@ class Source:
             found.append(found[-1] + len(line) + 1)
         return found
 
+    @cached_property
+    def definitions(self) -> list[Definition]:
+        """Every function and lambda."""
+        return [n for n in ast.walk(self.tree) if isinstance(n, (ast.FunctionDef, ast.Lambda))]
+
     def span(self, place: Any) -> tuple[int, int]:
         """Where a place begins and ends in the text, in bytes."""
         begin = self.starts[place.lineno - 1] + place.col_offset
