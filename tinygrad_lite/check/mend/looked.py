@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .pool import MADE, NAME, PART, Item, Pool, collapsed
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric
-from .written import Written, number
+from .written import Written, number, replaced
 
 Vector = Any  # a NumPy array, or a number
 How = Callable[..., Any]
@@ -66,15 +65,15 @@ class Place(NamedTuple):
         if not size or not np.isfinite(size):
             return
         signed, extra = (x, 0.0) if c > 0 else (-x, NEGATED)
-        named = False
+        named = exact = False
         rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
         for wanted, how in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
-                    named = True
+                    named, exact = True, exact or (item.value.dtype.kind == "f" and not item.rank)
                     yield how(signed, self.item(item)), extra + NEAR + item.rank
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
-        if nice is not None and (not named or nice in (2, 0.5)):
+        if nice is not None and (not named or (nice in (2, 0.5) and not exact)):
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
             yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
@@ -122,7 +121,7 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
         nice = next((n for n in (*NICE, 1) if abs(abs(float(c)) - n) <= 1e-8 * n), None)
         if nice is not None:
             code = number(float(np.sign(c)) * nice)
-            yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FAR)
+            yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FARTHEST)
     with np.errstate(all="ignore"):
         quotient, inverse = w / at.value, at.value / w
     ratios: tuple[tuple[How, Vector], ...] = ((np.divide, inverse), (np.multiply, quotient))
@@ -318,31 +317,19 @@ def everywhere(at: Place) -> Iterator[Edit]:
     """Another name or part at every use of one that is used more than once."""
     if not isinstance(at.e, (ast.BinOp, ast.Call)):
         return
-    parts = [n for n in ast.walk(at.e) if isinstance(n, (ast.Name, ast.Call, ast.BinOp))]
-    count = Counter(ast.unparse(n) for n in parts)
-    first = {ast.unparse(n): n for n in reversed(parts)}
-    for text, times in count.items():
-        recorded = at.pool.instance.recorded.get(id(first[text]))
-        if times < 2 or recorded is None or not is_numeric(recorded.value):
+    uses: dict[str, list[ast.AST]] = {}
+    for n in ast.walk(at.e):
+        if isinstance(n, (ast.Name, ast.Call, ast.BinOp)):
+            uses.setdefault(ast.dump(n), []).append(n)
+    for same in uses.values():
+        recorded = at.pool.instance.recorded.get(id(same[0]))
+        if len(same) < 2 or recorded is None or not is_numeric(recorded.value):
             continue
-        shape = np.shape(recorded.value)
+        v = np.asarray(recorded.value)
         for item in at.pool.items:
-            if item.value.shape == shape and ast.unparse(item.code) != text:
-                copy = ast.parse(ast.unparse(at.e), mode="eval").body
-                new = _Everywhere(text, item.code).visit(copy)
+            if item.value.shape == v.shape and item.tier != MADE and (item.value != v).any():
+                new = replaced(at.e, dict.fromkeys(same, item.code))
                 yield Edit(at.e, new, "other", FAR + item.rank)
-
-
-class _Everywhere(ast.NodeTransformer):
-    """Puts an expression wherever a text stands."""
-
-    def __init__(self, text: str, new: ast.expr) -> None:
-        self.text, self.new = text, new
-
-    def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.expr) and ast.unparse(node) == self.text:
-            return self.new
-        return self.generic_visit(node)
 
 
 def _centred(at: Place, w: Vector) -> Iterator[Edit]:

@@ -269,7 +269,8 @@ def _constants(e: ast.Constant) -> New:
     near = (v + 1, v - 1, 2 * v, v / 2)
     for c in dict.fromkeys((*near, 0, 1, 2, 3, 4, 0.5, 1 / v if v else 1)):
         if c != v:
-            yield number(c), "constant-scale", NEAR if c in near else LIKELY
+            likely = c in near and c not in (0, 1)
+            yield number(c), "constant-scale", NEAR if likely else LIKELY + NEAR
     if v:
         yield number(-v), "sign", ODD
 
