@@ -145,12 +145,17 @@ class Lines:
 
     def _mend(self, found: dict[int, Finding]) -> None:
         """Mend what is wrong; what an earlier mend puts right follows from that line."""
-        mender = Mender(self.derivation, self.trace, self.truth, self.rows)
+        judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
+        right = [row for row in judged if row.verdict == RIGHT]
+        mender = Mender(self.derivation.trace, self.trace, self.truth, right)
         for row in self.rows:
             finding = found.get(id(row))
             if finding is None or finding.verdict != WRONG:
                 continue
-            mend = mender.mend(row)
+            name, own = row.step.name, row.step.instance.statement
+            others = (r.step.instance.statement for r in judged if r.step.name != name)
+            last = next(r for r in reversed(judged) if r.step.name == name)
+            mend = mender.mend(row, {*others} - {own}, last=last)
             if mend is None:
                 continue
             first = next((other for other, known in self.mends if known is mend), None)
