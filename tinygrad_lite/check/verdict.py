@@ -19,8 +19,10 @@ from .code.coded import Coded, Coder
 from .code.derivation import Known
 from .code.script import Script
 from .code.source import Source
+from .code.truth import Truth
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
+from .mend import Mender, told
 from .rounding import Rounding
 from .tape import Tape
 
@@ -87,7 +89,8 @@ def _report_of(
     diagnosis = Diagnosis(tape, found)
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
-    findings = tuple(_told(diagnosis.found[c.node], coder.found.get(c.user)) for c in found)
+    truth = Truth(tape, tape.twin, about.seed is not None)
+    findings = tuple(_told(diagnosis.found[c.node], coder.found.get(c.user), truth) for c in found)
     formula = None if E.shape else lambda x: _formula(E, x, tape)
     return Report(findings, notes, formula=formula)
 
@@ -114,10 +117,12 @@ def _script_report(
         return _report_of(about, derived.claims, allowance, names, derived.notes)
 
 
-def _told(finding: Finding, coded: Coded | None) -> Finding:
-    """A finding with what there is to be said of the claim's code."""
-    if coded is None or not finding or not coded.note:
+def _told(finding: Finding, coded: Coded | None, truth: Truth) -> Finding:
+    """A finding with what there is to be said of the claim's code, mended where it is wrong."""
+    if coded is None or finding.verdict not in ("right", "wrong"):
         return finding
+    if finding.verdict == "wrong":
+        return told(finding, Mender(coded.trace, coded.trace(None, None), truth).mend(coded))
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
 
 

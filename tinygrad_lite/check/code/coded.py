@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ...graph.node import Node, raw
-from .derivation import Data, Derivation, Known
+from .derivation import Data, Derivation, Edits, Known
 from .formula import Formula
 from .judge import Line
 from .trace import Trace
@@ -26,7 +27,7 @@ class Coded:
 
     name: str
     node: Node
-    trace: Callable[[Data | None], Trace]
+    trace: Callable[[Data | None, Edits | None], Trace]
     formula: Formula | None = None
     note: str = ""
 
@@ -80,7 +81,7 @@ class Coder:
             raise ValueError(f"check: the claim for {name}, {formula.text!r}, raises {told}")
         fitting = (r for r in readings if np.shape(r[1]) == shape)
         columns, value = next(fitting, readings[0])
-        run = lambda data=None: formula.trace(data, columns=columns)  # noqa: E731
+        run = partial(formula.trace, columns=columns)
         self.found[node] = Coded(name, node, run, formula, COLUMNS if columns else "")
         return value
 

@@ -329,6 +329,7 @@ def run_expression(
     }
     machine = Interpreter(trace, lambda function: False, same, edits or {})
     scope = Scope(source, {}, names=trace.arguments)
+    scope.begin(body)
     with np.errstate(all="ignore"):
         trace.result = machine.evaluate(body, scope)
     return trace

@@ -148,9 +148,18 @@ class Lines:
     def _mend(self, found: dict[int, Finding]) -> None:
         """Mend what is wrong. Of several mends the one that puts most lines right comes first; what
         is right with it follows from the first of them."""
-        mender = Mender(self.derivation, self.trace, self.truth, self.rows)
+        judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
+        right = [row for row in judged if row.verdict == RIGHT]
+        mender = Mender(self.derivation.trace, self.trace, self.truth, right)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
-        mends = {mend: row for row in wrong for mend in [mender.mend(row)] if mend is not None}
+        mends: dict[Mend, Judged] = {}
+        for row in wrong:
+            name, own = row.step.name, row.step.instance.statement
+            closed = {r.step.instance.statement for r in judged if r.step.name != name} - {own}
+            last = next(r for r in reversed(judged) if r.step.name == name)
+            mend = mender.mend(row, closed, last=last)
+            if mend is not None:
+                mends.setdefault(mend, row)
         rights = {
             mend: [r for r in wrong if r is row or (len(wrong) > 1 and mender.rights(r, mend))]
             for mend, row in mends.items()

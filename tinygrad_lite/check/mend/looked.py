@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .pool import MADE, NAME, PART, Item, Pool, collapsed
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric
-from .written import Written, number
+from .written import Written, number, replaced
 
 Vector = Any  # a NumPy array, or a number
 How = Callable[..., Any]
@@ -22,6 +21,7 @@ NEGATED, SCALED, PAIRED = 0.35, 0.6, 1.0  # what a sign, a number or a second it
 COMMON = (0.5, 1, 2, 3)  # what the rest are rarer than
 DIGITS = 6  # of a number that people write, with its point
 MOST = 60  # items that are tried in pairs
+HOWS: tuple[How, ...] = (np.multiply, np.divide)
 PRODUCTS: tuple[How, ...] = (
     lambda a, b: a * b,
     lambda a, b: a @ b,
@@ -65,15 +65,15 @@ class Place(NamedTuple):
         if not size or not np.isfinite(size):
             return
         signed, extra = (x, 0.0) if c > 0 else (-x, NEGATED)
-        named = False
+        named = exact = False
         rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
         for wanted, how in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
-                    named = True
+                    named, exact = True, exact or (item.value.dtype.kind == "f" and not item.rank)
                     yield how(signed, self.item(item)), extra + NEAR + item.rank
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
-        if nice is not None and (not named or nice in (2, 0.5)):
+        if nice is not None and (not named or (nice in (2, 0.5) and not exact)):
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
             yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
@@ -121,7 +121,7 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
         nice = next((n for n in (*NICE, 1) if abs(abs(float(c)) - n) <= 1e-8 * n), None)
         if nice is not None:
             code = number(float(np.sign(c)) * nice)
-            yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FAR)
+            yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FARTHEST)
     with np.errstate(all="ignore"):
         quotient, inverse = w / at.value, at.value / w
     ratios: tuple[tuple[How, Vector], ...] = ((np.divide, inverse), (np.multiply, quotient))
@@ -174,13 +174,12 @@ def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     largest = np.abs(w).max(initial=0)
     with np.errstate(all="ignore"):
         for item in at.pool.items:
-            for how in (np.multiply, np.divide):
-                try:
-                    made = how(v, item.value)
-                except ValueError:
+            for how in HOWS:
+                made = attempted(how, at.written, at.item(item))
+                if made is None or np.shape(made.value) != w.shape:
                     continue
-                if made.shape == w.shape and np.abs(made - w).max(initial=0) <= 1e-7 * largest:
-                    yield at.edit(how(at.written, at.item(item)), LOST, FARTHEST + item.rank)
+                if np.abs(made.value - w).max(initial=0) <= 1e-7 * largest:
+                    yield at.edit(made, LOST, FARTHEST + item.rank)
 
 
 def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
@@ -194,7 +193,8 @@ def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     if not c.ndim and abs(abs(float(c)) - round(abs(float(c)))) < 1e-9:
         n = round(abs(float(c)))
         yield at.edit(x + n if c > 0 else x - n, "missing-term", rank + ODD)
-    for value, how in ((d, np.add), (-d, np.subtract)):
+    rows: tuple[tuple[Vector, How], ...] = ((d, np.add), (-d, np.subtract))
+    for value, how in rows:
         for item in at.pool.find(value):
             cost = rank + item.rank
             yield from at.made(how, x, at.item(item), kind="missing-term", rank=cost)
@@ -202,8 +202,9 @@ def _terms(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
         if abs(abs(k) - 1) > 1e-8:
             for term, more in at.times(at.item(item), abs(k)):
                 cost = SCALED + item.rank + more
-                how = np.add if k > 0 else np.subtract
-                yield from at.made(how, x, term, kind="missing-term", rank=cost)
+                yield from at.made(
+                    np.add if k > 0 else np.subtract, x, term, kind="missing-term", rank=cost
+                )
 
 
 def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
@@ -316,31 +317,19 @@ def everywhere(at: Place) -> Iterator[Edit]:
     """Another name or part at every use of one that is used more than once."""
     if not isinstance(at.e, (ast.BinOp, ast.Call)):
         return
-    parts = [n for n in ast.walk(at.e) if isinstance(n, (ast.Name, ast.Call, ast.BinOp))]
-    count = Counter(ast.unparse(n) for n in parts)
-    first = {ast.unparse(n): n for n in reversed(parts)}
-    for text, times in count.items():
-        recorded = at.pool.instance.recorded.get(id(first[text]))
-        if times < 2 or recorded is None or not is_numeric(recorded.value):
+    uses: dict[str, list[ast.AST]] = {}
+    for n in ast.walk(at.e):
+        if isinstance(n, (ast.Name, ast.Call, ast.BinOp)):
+            uses.setdefault(ast.dump(n), []).append(n)
+    for same in uses.values():
+        recorded = at.pool.instance.recorded.get(id(same[0]))
+        if len(same) < 2 or recorded is None or not is_numeric(recorded.value):
             continue
-        shape = np.shape(recorded.value)
+        v = np.asarray(recorded.value)
         for item in at.pool.items:
-            if item.value.shape == shape and ast.unparse(item.code) != text:
-                copy = ast.parse(ast.unparse(at.e), mode="eval").body
-                new = _Everywhere(text, item.code).visit(copy)
+            if item.value.shape == v.shape and item.tier != MADE and (item.value != v).any():
+                new = replaced(at.e, dict.fromkeys(same, item.code))
                 yield Edit(at.e, new, "other", FAR + item.rank)
-
-
-class _Everywhere(ast.NodeTransformer):
-    """Puts an expression wherever a text stands."""
-
-    def __init__(self, text: str, new: ast.expr) -> None:
-        self.text, self.new = text, new
-
-    def visit(self, node: ast.AST) -> Any:
-        if isinstance(node, ast.expr) and ast.unparse(node) == self.text:
-            return self.new
-        return self.generic_visit(node)
 
 
 def _centred(at: Place, w: Vector) -> Iterator[Edit]:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...graph.node import raw
-from ..code.derivation import Followed
-from ..code.judge import Judged, Line, line
+from ..code.derivation import Data
+from ..code.judge import Line
 from ..code.source import Source
-from ..code.trace import Trace
+from ..code.trace import Record, Trace
 from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
 from .known import Known
 from .redraw import Draw, draws
 from .rows import Edit
-from .search import FAILS, TOLERANCE, Goal, Search, agrees, standing
+from .search import TOLERANCE, Goal, Search, agrees, standing
+from .written import FAILS
 
 BUDGET, TOTAL = 2.0, 4.0  # seconds for one line, and for all lines of a derivation
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
@@ -53,33 +54,43 @@ def written(code: ast.AST) -> str:
     return ast.unparse(ast.fix_missing_locations(code))
 
 
+class Claimed(Protocol):
+    """What should be a gradient: a step of a derivation, or a claim that is code."""
+
+    def line(self, trace: Trace, truth: Truth) -> Line | None:
+        """It as it is in a run; None where that went another way."""
+
+
 @dataclass(eq=False)
 class Mender:
-    """Mends the steps of a derivation, one after the other; an edit that has made one right is
-    tried first for the next."""
+    """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
+    right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
+    to stay right on other data."""
 
-    derivation: Followed
+    run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
     truth: Truth
-    rows: Sequence[Judged]
+    right: Sequence[Claimed] = ()
     left: float = TOTAL
     found: list[Mend] = field(default_factory=list)
 
-    def mend(self, row: Judged) -> Mend | None:
-        """The likeliest edit that makes a step right; None where no short one does."""
-        goal = self.goal(row)
-        if goal is None:
+    def mend(
+        self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
+    ) -> Mend | None:
+        """The likeliest edit that makes something right, none of them in the statements `closed`;
+        None where no short one does. An edit that is known need only make the `last` value of the
+        name right."""
+        at = wrong.line(self.trace, self.truth)
+        if at is None or at.record is None:
             return None
-        last = next(r for r in reversed(self.rows) if r.step.name == row.step.name)
-        known = next(
-            (m for m in self.found if any(self._confirms(r, m.edits) for r in (row, last))), None
-        )
-        if known is not None:
-            return known
-        start = time.perf_counter()
+        either = [wrong] if last is None else [wrong, last]
+        for mend in self.found:
+            if any(self._confirms(claimed, mend.edits) for claimed in either):
+                return mend
+        start = time.thread_time()
         with np.errstate(all="ignore"):
-            hit = Search(goal).run()
-        self.left -= time.perf_counter() - start
+            hit = Search(self._goal(wrong, at, at.record, closed)).run()
+        self.left -= time.thread_time() - start
         if hit is None:
             return None
         lines = dict.fromkeys(self._line(edit) for edit in hit.edits)
@@ -95,23 +106,14 @@ class Mender:
         assert instance is not None
         return instance.source, instance.statement
 
-    def goal(self, row: Judged) -> Goal | None:
-        """What is to be reached for a step."""
-        at = line(row, self.trace, self.truth)
-        if at is None or at.record is None:
-            return None
-        others = {
-            r.step.instance.statement
-            for r in self.rows
-            if r.node is not None and r.verdict and r.step.name != row.step.name
-        } - {row.step.instance.statement}
+    def _goal(self, wrong: Claimed, at: Line, record: Record, closed: Container[ast.AST]) -> Goal:
         return Goal(
             self.trace,
-            at.record,
-            _shaped(at.wanted, at.record.value),
-            lambda edits: self._confirms(row, edits),
+            record,
+            _shaped(at.wanted, record.value),
+            lambda edits: self._confirms(wrong, edits),
             self.known,
-            lambda record: record.instance is not None and record.instance.statement not in others,
+            lambda r: r.instance is not None and r.instance.statement not in closed,
             at.before,
             tuple(self._outside),
             min(BUDGET, self.left),
@@ -138,30 +140,30 @@ class Mender:
         return [(d, self.truth.on(d)) for d in found]
 
     def _keeps(self, draw: Draw) -> bool:
-        """Whether every line that is right on the recorded data is right on a draw's."""
-        trace, truth = self.derivation.trace(draw), self.truth.on(draw)
-        right = [row for row in self.rows if row.node is not None and row.verdict == "right"]
-        return trace.error is None and all(self._is_right(row, trace, truth) for row in right)
+        """Whether what is right on the recorded data is right on a draw's."""
+        trace, truth = self.run(draw, None), self.truth.on(draw)
+        return trace.error is None and all(_is_right(c, trace, truth) for c in self.right)
 
-    def _is_right(self, row: Judged, trace: Trace, truth: Truth) -> bool:
-        at = line(row, trace, truth)
-        return at is not None and at.record is not None and _right(at)
+    def rights(self, claimed: Claimed, mend: Mend) -> bool:
+        """Whether a mend puts something right."""
+        return self._confirms(claimed, mend.edits)
 
-    def rights(self, row: Judged, mend: Mend) -> bool:
-        """Whether a mend puts a step right."""
-        return self._confirms(row, mend.edits)
-
-    def _confirms(self, row: Judged, edits: Sequence[Edit]) -> bool:
-        """Whether a step is right with some edits, on the recorded data and on all draws."""
+    def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
+        """Whether something is right with some edits, on the recorded data and on all draws."""
         new = standing(edits)
         for draw, truth in [(None, self.truth), *self.draws]:
             try:
-                trace = self.derivation.trace(draw, new)
+                trace = self.run(draw, new)
             except FAILS:
                 return False
-            if not self._is_right(row, trace, truth):
+            if not _is_right(claimed, trace, truth):
                 return False
         return True
+
+
+def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:
+    at = claimed.line(trace, truth)
+    return at is not None and at.record is not None and _right(at)
 
 
 def _right(at: Line) -> bool:

@@ -44,7 +44,7 @@ class Pool:
         self.instance, self.numpy = instance, numpy
         self.items: list[Item] = []
         self._seen: set[tuple[Any, bytes]] = set()
-        names = dict(self._names(outside))
+        names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         turning = _loop_names(instance.source.tree)
         for name, value in names.items():
             self._add(Written(_name(name), value, numpy), TURNS * (name in turning), NAME)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, SLIPS, Slip
-from .written import Written, negated, number, shifted, turned
+from .written import FAILS, Written, negated, number, shifted, turned
 
 ANY, ARRAY, VECTOR, MATRIX = -1, 0, 1, 2  # what a form is of: a number too, arrays, of 1 axis, of 2
 
@@ -243,7 +243,7 @@ def attempted(how: Callable[..., Any], *operands: Any) -> Written | None:
     """A formula run on stand-ins, None where it does not fit their shapes."""
     try:
         made = how(*operands)
-    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
+    except FAILS:
         return None
     return made if isinstance(made, Written) else None
 
@@ -269,7 +269,8 @@ def _constants(e: ast.Constant) -> New:
     near = (v + 1, v - 1, 2 * v, v / 2)
     for c in dict.fromkeys((*near, 0, 1, 2, 3, 4, 0.5, 1 / v if v else 1)):
         if c != v:
-            yield number(c), "constant-scale", NEAR if c in near else LIKELY
+            likely = c in near and c not in (0, 1)
+            yield number(c), "constant-scale", NEAR if likely else LIKELY + NEAR
     if v:
         yield number(-v), "sign", ODD
 

@@ -26,6 +26,7 @@ from .looked import Place, broadcasts, everywhere, farther, looked_up, proportio
 from .pool import NAME, Pool
 from .rows import Edit, edits, is_numeric, statements
 from .undo import undone
+from .written import FAILS, replaced
 
 Vector = Any  # a NumPy array, or a number
 Values = dict[Record, Any]  # what some records have instead
@@ -34,10 +35,10 @@ Edits = Sequence[Edit]
 TOLERANCE = 1e-7  # of the largest entry
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
+ENOUGH = (0.6, 0.6, np.inf)  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 LONG = 0.004  # what every token of the place that is replaced costs
-FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
 
 
 class Hit(NamedTuple):
@@ -73,19 +74,20 @@ class Search:
         self.goal, self.trace, self.known = goal, goal.trace, goal.known
         self.truth = np.asarray(goal.truth, dtype=float)
         self.base: Values = dict(goal.changed)
-        self.until = time.perf_counter() + goal.budget
+        self.until = time.thread_time() + goal.budget
         above = self.trace.above(goal.record)
         self.above = sorted(above, key=lambda r: r.index)
         self.within = above
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
+        self.refused: set[tuple[tuple[ast.AST, str], ...]] = set()  # not right on fresh data
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
             self.base = self._rerun(self.trace.below(self.base, goal.record), self.base)
 
     def late(self) -> bool:
         """Whether the time is up."""
-        return time.perf_counter() > self.until
+        return time.thread_time() > self.until
 
     # --- places
 
@@ -231,38 +233,42 @@ class Search:
         """The likeliest edit, first where nothing is right yet; else the likeliest two."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
-        for hits in (self._one(free), self._one(rest), self._two(free)):
-            for hit in self._confirmed(hits):
-                return hit
+        wanted = self.wanted(self.base)
+        turns = (
+            chain(self._statements(), self._near(free, wanted)),
+            self._near(rest, wanted),
+            self._far(free, wanted),
+            self._far(rest, wanted),
+            self._two(free),
+        )
+        found: list[Hit] = []
+        for k, hits in enumerate(turns):
+            found += hits
+            if min((hit.rank for hit in found), default=np.inf) < ENOUGH[min(k, 2)]:
+                hit = self._confirmed(found)
+                if hit is not None:
+                    return hit
+        return self._confirmed(found)
+
+    def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
+        """The likeliest that is right on fresh data."""
+        for hit in sorted(hits, key=lambda h: h.rank):
+            key = tuple((e.place, ast.dump(e.new)) for e in hit.edits)
+            if key not in self.refused and len(self.refused) < CONFIRMED:
+                if self.goal.confirms(hit.edits):
+                    return hit
+                self.refused.add(key)
         return None
 
-    def _confirmed(self, hits: Iterable[Hit]) -> Iterator[Hit]:
-        """Those that are right on fresh data, the likeliest first."""
-        seen: set[tuple[str, ...]] = set()
-        for hit in sorted(hits, key=lambda h: h.rank):
-            key = tuple(f"{id(e.place)} {ast.dump(e.new)}" for e in hit.edits)
-            if key not in seen and len(seen) < CONFIRMED:
-                seen.add(key)
-                if self.goal.confirms(hit.edits):
-                    yield hit
+    def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
+        """What one slip may be, undone, and what is looked up."""
+        found = [e for p in places for e in chain(self._slips(p), self._lookups(p, wanted))]
+        self.tried += [edit for edit in found if edit.rank < ODD + FAR]
+        return self._hits(found, wanted)
 
-    def _one(self, places: Sequence[ast.expr]) -> Iterator[Hit]:
-        """One edit: what is farther-fetched, only where nothing else is found."""
-        wanted = self.wanted(self.base)
-        near = [edit for e in places for edit in self._near(e, wanted)]
-        best = np.inf
-        for hit in chain(self._statements(), self._hits(near, wanted)):
-            best = min(best, hit.rank)
-            yield hit
-        if best > SECOND - FAR:
-            far = (edit for e in places for edit in self._farther(e, wanted))
-            yield from self._hits(far, wanted)
-
-    def _near(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
-        for edit in chain(self._slips(e), self._lookups(e, wanted)):
-            if edit.rank < ODD + FAR:
-                self.tried.append(edit)
-            yield edit
+    def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
+        """What is farther-fetched."""
+        return self._hits((edit for p in places for edit in self._farther(p, wanted)), wanted)
 
     def _hits(self, found: Iterable[Edit], wanted: Values) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
@@ -365,29 +371,4 @@ def _finite(v: Any) -> bool:
 def standing(edits: Edits) -> dict[ast.AST, ast.AST]:
     """What stands at each place; a place inside of what replaces it is a copy, so that it is not
     replaced again."""
-    found: dict[ast.AST, ast.AST] = {}
-    for edit in edits:
-        found[edit.place] = _Inside(edit.place).visit(edit.new)
-    return found
-
-
-class _Inside(ast.NodeTransformer):
-    def __init__(self, place: ast.AST) -> None:
-        self.place, self.twin = place, copy.copy(place)
-
-    def visit(self, node: ast.AST) -> Any:
-        if node is self.place:
-            return self.twin
-        old = dict(ast.iter_fields(node))
-        new = {name: self._field(value) for name, value in old.items()}
-        if all(new[name] is old[name] for name in old):
-            return node
-        return type(node)(**new)
-
-    def _field(self, value: Any) -> Any:
-        if isinstance(value, ast.AST):
-            return self.visit(value)
-        if isinstance(value, list):
-            new = [self._field(v) for v in value]
-            return new if any(a is not b for a, b in zip(new, value, strict=True)) else value
-        return value
+    return {e.place: replaced(e.new, {e.place: copy.copy(e.place)}) for e in edits}

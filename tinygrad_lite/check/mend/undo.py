@@ -13,6 +13,7 @@ import numpy as np
 from ...graph.backend import is_array
 from ..code.interpreter import with_entry
 from ..code.trace import Record
+from .written import FAILS
 
 Vector = Any  # a NumPy array, or a number
 Undo = Callable[..., Vector]  # of the wanted result and all operands: the wanted operand
@@ -141,7 +142,7 @@ def undone(record: Record, wanted: Vector, values: Sequence[Vector], index: int)
     try:
         found: Any = np.asarray(rows[index](wanted, *values), dtype=float)
         found = fitted(found, np.shape(values[index]))
-    except (ValueError, TypeError, IndexError, ArithmeticError, np.linalg.LinAlgError):
+    except FAILS:
         return None
     if found is None or not np.isfinite(found).all():
         return None

@@ -27,6 +27,8 @@ COMPARISONS: Mapping[Any, type[ast.cmpop]] = {
     np.greater_equal: ast.GtE,
     np.less_equal: ast.LtE,
 }
+# What an expression raises that does not fit where it is tried.
+FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
 _LOAD = ast.Load()
 _NONE = ast.Constant(0)  # of a term that only broadcasts
 
@@ -129,6 +131,27 @@ def shifted(code: ast.expr, by: int) -> ast.expr:
     if not by:
         return code
     return ast.BinOp(code, ast.Add() if by > 0 else ast.Sub(), number(abs(by)))
+
+
+def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
+    """The code with others in the place of some of its parts; the rest of it is shared."""
+    if code in new:
+        return new[code]
+    fields = dict(ast.iter_fields(code))
+    changed = {name: _field(value, new) for name, value in fields.items()}
+    if all(changed[name] is value for name, value in fields.items()):
+        return code
+    return type(code)(**changed)
+
+
+def _field(value: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
+    if isinstance(value, ast.AST):
+        return replaced(value, new)
+    if isinstance(value, list):
+        changed = [_field(v, new) for v in value]
+        same = all(a is b for a, b in zip(changed, value, strict=True))
+        return value if same else changed
+    return value
 
 
 def number(value: float) -> ast.expr:
