@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..check.marks import MARKS
+
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
 VERMILLION, PURPLE, GREY = "#d55e00", "#cc79a7", "#808080"
 STEPS = 4  # of a shade on either side of zero
@@ -33,20 +35,6 @@ LOOKS = {
 }
 
 
-class Mark(NamedTuple):
-    """How a verdict of `check` is marked: a sign, a colour in the light theme and in the dark."""
-
-    sign: str
-    strokes: tuple[str, str]
-
-
-MARKS = {
-    "first": Mark("✗", ("#b3261e", "#ff8a80")),
-    "wrong": Mark("✗", ("#b3261e", "#ff8a80")),
-    "unclear": Mark("?", ("#8a5a00", "#f0b230")),
-    "follows": Mark("↳", ("#6a717b", "#98a1ac")),
-    "right": Mark("✓", ("#1a7f37", "#57c785")),
-}  # the worst first
 MARKED = 4.0  # pixels of a marked box's frame
 _TINT = (0.14, 0.22)  # of a hue in the page's colour, light and dark
 _ROLES = {  # what else has a colour, light and dark
