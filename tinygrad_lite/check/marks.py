@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 
 class Mark(NamedTuple):
-    """How a verdict of `check` is marked: a sign, a colour in the light theme and in the dark."""
+    """How a verdict of `check` is marked: a badge, a colour in the light theme and in the dark."""
 
-    sign: str
+    badge: str
     strokes: tuple[str, str]
+
+    @property
+    def sign(self) -> str:
+        return self.badge[0]
 
 
 MARKS = {
-    "first": Mark("✗", ("#b3261e", "#ff8a80")),
-    "wrong": Mark("✗", ("#b3261e", "#ff8a80")),
-    "unclear": Mark("?", ("#8a5a00", "#f0b230")),
-    "follows": Mark("↳", ("#6a717b", "#98a1ac")),
-    "right": Mark("✓", ("#1a7f37", "#57c785")),
+    "first": Mark("✗ first wrong", ("#b3261e", "#ff8a80")),
+    "wrong": Mark("✗ wrong", ("#b3261e", "#ff8a80")),
+    "unclear": Mark("? unclear", ("#8a5a00", "#f0b230")),
+    "follows": Mark("↳ follows", ("#6a717b", "#98a1ac")),
+    "right": Mark("✓ right", ("#1a7f37", "#57c785")),
 }  # the worst first

@@ -24,7 +24,7 @@ class Summary(NamedTuple):
     words: str
 
 
-def number(x: Any) -> str:
+def number(x: Any, digits: int = 3) -> str:
     """`x` to three digits (four from 1000 on) with a true minus sign: `−0.0988`, `1.2e−7`."""
     x = float(x)
     if math.isnan(x):
@@ -35,7 +35,7 @@ def number(x: Any) -> str:
     elif 999.5 <= size < 9999.5:
         text = f"{size:.0f}"
     else:
-        text, _, exponent = f"{size:.3g}".partition("e")
+        text, _, exponent = f"{size:.{digits}g}".partition("e")
         if exponent:
             text += f"e{MINUS if exponent[0] == '-' else ''}{int(exponent[1:])}"
     return MINUS + text if x < 0 else text
@@ -113,7 +113,7 @@ def joint_norm(values: Iterable[Any]) -> str:
 def heat(a: np.ndarray[Any, Any]) -> Heat:
     """Levels sign(v) * sqrt(|v| / max|v|) of an array as rows; long axes in equal bins' means."""
     grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])
-    grid = _binned(_binned(grid, ROWS).T, COLUMNS).T
+    grid = binned(binned(grid, ROWS).T, COLUMNS).T
     top = float(np.abs(grid[np.isfinite(grid)]).max(initial=0.0))
     return tuple(tuple(None if v != v else level(v, top) for v in row) for row in grid.tolist())
 
@@ -125,7 +125,7 @@ def level(v: float, top: float) -> float:
     return math.copysign(math.sqrt(min(abs(v) / top, 1.0)), v) if top else 0.0
 
 
-def _binned(grid: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
+def binned(grid: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
     """`grid` with at most `limit` rows: the means of equal runs of rows."""
     n = len(grid)
     if n <= limit:

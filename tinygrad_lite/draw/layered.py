@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .measure import TEXT, TITLE, width
+from .measure import CAPTION, TITLE, width
 from .scene import Edge, Point, Scene
 from .scopes import Path, common_scope, prefixes
 
-GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
+GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 20.0, 14.0, 44.0, 14.0, 20.0  # pixels
+PAIR = 14.0  # pixels between an arrow and that of its gradient
+END = 26.0  # between two ends on a box's side
 _SWEEPS = 8
 _PAIRS = 400  # pairs of edges that are looked at to exchange two neighbours
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
@@ -40,8 +42,8 @@ def place(scene: Scene) -> Scene:
         return point[::-1] if down else point
 
     sizes: dict[Item, Point] = {b.id: turned((b.width, b.height)) for b in scene.boxes}
-    labels = {k: e.local for k, e in enumerate(scene.edges) if e.local is not None}
-    room = {k: (TEXT if down else width(text, TEXT)) + 10 for k, text in labels.items()}
+    room = {k: (CAPTION if down else width(e.text, CAPTION)) + 10
+            for k, e in enumerate(scene.edges) if e.text}  # fmt: skip
     levels, crossed = _levels(scene)
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
     planes: dict[Path, _Plane] = {}
@@ -73,8 +75,13 @@ def place(scene: Scene) -> Scene:
         clusters.append(replace(cluster, width=w, height=h).at(*turned(corner[cluster.scope])))
     edges = []
     for e, line in zip(scene.edges, paths, strict=True):
+        side = PAIR / 2 if e.gradient else 0.0
+        forth = tuple(turned((x, y - side)) for x, y in line)
+        back = tuple(turned((x, y + side)) for x, y in line[::-1]) if side else ()
         x, y = turned(_along(line[-7:-3], 0.75 if down else 0.6))
-        edges.append(replace(e, points=tuple(map(turned, line)), label_at=(x, y - TEXT / 2)))
+        beside = PAIR / 2 + 8 + width(e.text, CAPTION) / 2 if down else 0.0
+        label = (x + beside, y if down else y - CAPTION)
+        edges.append(replace(e, points=forth, back=back, label_at=label))
     return scene.arranged(boxes, edges, clusters, turned(sizes[()]))
 
 
@@ -319,29 +326,58 @@ def _paths(
     routes: Sequence[Sequence[Point]],
 ) -> list[list[Point]]:
     """Each edge as cubic segments: level to the end of its box's rank, so that it passes below no
-    wider box, then from bend to bend. Ends are spread over a box's side."""
-    ends: dict[tuple[str, bool], list[tuple[float, int, bool]]] = {}
+    wider box, then from bend to bend; straight where its boxes overlap."""
+    back = [corner[e.source][0] > corner[e.target][0] for e in edges]
+    sides: dict[tuple[str, bool], list[tuple[int, bool]]] = {}  # of boxes -> the ends there
+    wanted: dict[tuple[int, bool], float] = {}
     for k, edge in enumerate(edges):
-        (ax, ay), (bx, by) = corner[edge.source], corner[edge.target]
-        back = ax > bx
-        ay, by = ay + sizes[edge.source][1] / 2, by + sizes[edge.target][1] / 2
-        stops = routes[k]
-        ends.setdefault((edge.source, not back), []).append((stops[0][1] if stops else by, k, True))
-        ends.setdefault((edge.target, back), []).append((stops[-1][1] if stops else ay, k, False))
-    attached: dict[tuple[int, bool], Point] = {}
-    for (box, right), found in ends.items():
-        (x, y), (w, h) = corner[box], sizes[box]
-        for place, (_, k, leaves) in enumerate(sorted(found), 1):
-            attached[k, leaves] = (x + w * right, y + h * place / (len(found) + 1))
+        sides.setdefault((edge.source, not back[k]), []).append((k, True))
+        sides.setdefault((edge.target, back[k]), []).append((k, False))
+        spans = [
+            (corner[box][1], corner[box][1] + sizes[box][1]) for box in (edge.source, edge.target)
+        ]
+        low, high = max(a for a, _ in spans), min(b for _, b in spans)
+        middle = sum(spans[0]) / 2 if low > high else (low + high) / 2
+        wanted[k, True] = (
+            routes[k][0][1] if routes[k] else middle if low <= high else sum(spans[1]) / 2
+        )
+        wanted[k, False] = routes[k][-1][1] if routes[k] else middle
+    attached: dict[tuple[int, bool], float] = {}
+    for leaves in (False, True):
+        for (box, _), ends in sides.items():
+            mine = [end for end in ends if end[1] == leaves]
+            top, height = corner[box][1], sizes[box][1]
+            spread = _spread([wanted[end] for end in mine], top, top + height)
+            for (k, _), y in zip(mine, spread, strict=True):
+                attached[k, leaves] = y
+                if not leaves and not routes[k]:
+                    a, h = corner[edges[k].source][1], sizes[edges[k].source][1]
+                    if a + END / 2 <= y <= a + h - END / 2:
+                        wanted[k, True] = y
     paths = []
     for k, edge in enumerate(edges):
         start, end = attached[k, True], attached[k, False]
-        back = corner[edge.source][0] > corner[edge.target][0]
-        out = (ranks[edge.source][not back], start[1])
-        into = (ranks[edge.target][back], end[1])
-        stops = [start, out, *routes[k], into, end]
-        path = [stops[0]]
+        leave = corner[edge.source][0] + (0.0 if back[k] else sizes[edge.source][0])
+        arrive = corner[edge.target][0] + (sizes[edge.target][0] if back[k] else 0.0)
+        out = (ranks[edge.source][not back[k]], start)
+        into = (ranks[edge.target][back[k]], end)
+        path = [(leave, start)]
+        stops = [(leave, start), out, *routes[k], into, (arrive, end)]
         for (x0, y0), (x1, y1) in itertools.pairwise(stops):
             path += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
         paths.append(path)
     return paths
+
+
+def _spread(wanted: Sequence[float], low: float, high: float) -> list[float]:
+    """Places on a box's side as near to the wanted ones as leaves room between them."""
+    n = len(wanted)
+    apart = min(END, (high - low) / (n + 1) if n else END)
+    order = sorted(range(n), key=lambda k: (wanted[k], k))
+    risen = _rising([wanted[k] - apart * place for place, k in enumerate(order)])
+    edge = min(END / 2, (high - low) / 2, apart)
+    first, last = low + edge, high - edge - apart * (n - 1)
+    found = [0.0] * n
+    for place, (k, y) in enumerate(zip(order, risen, strict=True)):
+        found[k] = min(max(y, first), max(first, last)) + apart * place
+    return found

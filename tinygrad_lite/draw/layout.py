@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import layered
-from .measure import TEXT, width
+from .measure import CAPTION, width
 from .scene import LABELLED, Direction, Edge, Point, Scene, overlap
 
 CELL = (900.0, float("inf"))  # the room of a notebook's cell, which scrolls down
@@ -14,13 +14,13 @@ _QUICK = 300  # boxes: with more, the layout is not tried in both directions
 
 
 def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL) -> Scene:
-    """The scene with positions. Without a direction it runs to the right, or down where that stands
+    """The scene with positions. Without a direction it runs down, or to the right where that stands
     clearly larger in the `room`, pixels to the right and down."""
-    right = _framed(layered.place(replace(scene, direction=direction or "right")))
-    if direction or len(scene.boxes) > _QUICK or _scale(right, room) >= 1:
-        return right
-    down = _framed(layered.place(replace(scene, direction="down")))
-    return down if _scale(down, room) > 1.3 * _scale(right, room) else right
+    down = _framed(layered.place(replace(scene, direction=direction or "down")))
+    if direction or len(scene.boxes) > _QUICK or _scale(down, room) >= 1:
+        return down
+    right = _framed(layered.place(replace(scene, direction="right")))
+    return right if _scale(right, room) > 1.3 * _scale(down, room) else down
 
 
 def _scale(scene: Scene, room: Point) -> float:
@@ -40,19 +40,19 @@ def _framed(scene: Scene) -> Scene:
     taken = [b.rectangle for b in scene.boxes]
     for e in scene.edges:
         label = None
-        if room and e.local is not None and e.label_at is not None:
+        if room and e.text and e.label_at is not None:
             w, h = label_size(e)
             place = (e.label_at[0] - w / 2, e.label_at[1] - h / 2, w, h)
             if not any(overlap(place, other) for other in taken):
                 taken.append(place)
                 label = (e.label_at[0] - x0, e.label_at[1] - y0)
-        points = tuple((x - x0, y - y0) for x, y in e.points)
-        edges.append(replace(e, points=points, label_at=label))
+        points, back = (tuple((x - x0, y - y0) for x, y in line) for line in (e.points, e.back))
+        edges.append(replace(e, points=points, back=back, label_at=label))
     boxes = (b.at(b.x - x0, b.y - y0) for b in scene.boxes)
     clusters = (c.at(c.x - x0, c.y - y0) for c in scene.clusters)
     return scene.arranged(boxes, edges, clusters, (right - x0 + BORDER, bottom - y0 + BORDER))
 
 
 def label_size(edge: Edge) -> tuple[float, float]:
-    """Width and height of the local derivative beside an edge."""
-    return width(f"×{edge.local}", TEXT), TEXT
+    """Width and height of what stands beside an edge."""
+    return width(edge.text, CAPTION) + 8, CAPTION + 5

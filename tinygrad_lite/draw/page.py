@@ -20,8 +20,7 @@ from .collapse import LIMIT
 from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
-from .measure import TEXT, width
-from .scene import LABEL, PAD, Box, Direction, Placed, Scene, sized
+from .scene import Box, Direction, Scene, rectangle, sized
 from .scopes import Path, prefixes
 from .steps import Share, Steps, trace
 from .svg import base_style, drawn, render, xml
@@ -136,28 +135,20 @@ def _scenes(order: Sequence[Node], steps: Steps) -> tuple[Scene, list[Box], int]
     """All boxes; the boxes of scopes; how many levels of scopes fit when open."""
     shares = [share for b in steps.backward for share in b.shares]
     grads = {s.node: s.gradient for s in shares} | {steps.root: steps.one}
-    made = partial(build_scene, steps.root, steps.names, max_nodes=LIMIT, grad=grads.get)
+    made = partial(
+        build_scene, steps.root, steps.names, max_nodes=LIMIT, steps=True, grad=grads.get
+    )
     depths = range(max(len(node.scope) for node in order), -1, -1)
     scenes = [made(depth=depth) for depth in depths]
     boxes = [len(scene.boxes) - scene.counts["constant"] for scene in scenes]
     level = next((d for d, n in zip(depths, boxes, strict=True) if n <= MAX_NODES), 0)
     groups: dict[str, Box] = {}
     for box in (box for scene in scenes for box in scene.boxes if box.kind == "group"):
-        rows = tuple(row for row in box.rows if row.label != "grad")
-        groups.setdefault(box.id, sized(replace(box, rows=rows)))
+        panes = tuple(pane for pane in box.panes if pane.role == "value")
+        groups.setdefault(box.id, sized(replace(box, panes=panes)))
     place = {f.node: k for k, f in enumerate(steps.forward)}
     ordered = sorted(groups.values(), key=lambda box: max(place.get(n, -1) for n in box.nodes))
-    return replace(scenes[0], boxes=_roomy(scenes[0].boxes, shares)), ordered, level
-
-
-def _roomy(boxes: Sequence[Box], shares: Sequence[Share]) -> tuple[Box, ...]:
-    """The boxes wide enough for every partial sum that their gradients go through."""
-    widest: dict[Node, float] = {}
-    for s in shares:
-        need = round(LABEL + width(s.grad, TEXT) + 2 * PAD + 0.5)
-        widest[s.node] = max(widest.get(s.node, 0.0), need)
-    needs = (max((widest.get(node, 0.0) for node in box.nodes), default=0.0) for box in boxes)
-    return tuple(replace(b, width=max(b.width, n)) for b, n in zip(boxes, needs, strict=True))
+    return scenes[0], ordered, level
 
 
 def _framed(scene: Scene, groups: list[Box]) -> list[Box]:
@@ -204,12 +195,12 @@ def _model(scene: Scene, steps: Steps, groups: list[Box], folded: set[str]) -> d
         "seed": steps.seed,
         "counts": {word: scene.counts[kind] for word, kind in _COUNTS.items()},
         "boxes": [
-            {"id": box.id, **_rectangle(box), "path": around(box.scope), "find": words(box)}
+            {"id": box.id, **rectangle(box), "path": around(box.scope), "find": words(box)}
             for box in scene.boxes
         ],
         "groups": [
-            {"id": box.id, **_rectangle(box), "title": box.title, "path": around(box.path[:-1])}
-            | {"scope": frames[box.path], "frame": _rectangle(scene.clusters[frames[box.path]])}
+            {"id": box.id, **rectangle(box), "title": box.title, "path": around(box.path[:-1])}
+            | {"scope": frames[box.path], "frame": rectangle(scene.clusters[frames[box.path]])}
             for box in groups
         ],
         "folded": sorted(folded),
@@ -225,10 +216,6 @@ def _model(scene: Scene, steps: Steps, groups: list[Box], folded: set[str]) -> d
             for b in steps.backward
         ],
     }
-
-
-def _rectangle(item: Placed) -> dict[str, float]:
-    return {side: round(pixels, 1) for side, pixels in zip("xywh", item.rectangle, strict=True)}
 
 
 # --- the parts of the page

@@ -1,0 +1,120 @@
+"""Steps that are repeated, as a loop unrolls them: the same ops over and over, each time on what
+came out before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph.node import Node
+from .scopes import Path, common_scope
+
+_FEWEST = 3  # repetitions
+_LONGEST = 2000  # ops in one
+_SHARE = 0.5  # of all ops that the repetitions are
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """`same` are the nodes of all but the last repetition -> those of the last, and `copies` of
+    these all, first to last. `turn` says in which repetition an op is, `carried` are the nodes that
+    the next one uses, `scopes` those of all nodes, with the frame of the last repetition."""
+
+    scopes: Mapping[Node, Path]
+    times: int = 0
+    frame: Path = ()
+    same: Mapping[Node, Node] = field(default_factory=dict)
+    copies: Mapping[Node, tuple[Node, ...]] = field(default_factory=dict)
+    turn: Mapping[Node, int] = field(default_factory=dict)
+    carried: frozenset[Node] = frozenset()
+
+
+def execution(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
+    took most steps first, so that a loop's steps follow each other."""
+    depth: dict[Node, int] = {}
+    for node in reversed(nodes):
+        depth[node] = 1 + max((depth[x] for x in node.parents()), default=0)
+    order: list[Node] = []
+    seen: set[Node] = set()
+    users = {x for node in nodes for x in node.parents()}
+    stack = [(root, False) for root in reversed(nodes) if root not in users]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            parents = [x for x in node.parents() if x not in seen][::-1]
+            if len(parents) > 1:
+                parents.sort(key=depth.__getitem__)
+            stack += [(x, False) for x in parents]
+    return order
+
+
+def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
+    """The repetition that half of all ops are part of, if there is one."""
+    ops = [node for node in order if node.op is not None]
+    start, period, times = _found(_kinds(ops))
+    last = start + (times - 1) * period
+    turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
+    used = {x for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
+    steps = {turn[x] for x in used}
+    if period * times < _SHARE * len(ops) or len(steps) < times - 1:
+        return Repeats(scopes)
+    turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+    copies: dict[Node, tuple[Node, ...]] = {}
+    for nodes in zip(*turns, strict=True):
+        copies[nodes[-1]] = nodes
+    outside = {x for node in order if node not in turn for x in node.parents()}
+    for node in turns[-1]:  # leaves that each repetition has its own of
+        given = zip(*(n.inputs for n in copies[node]), strict=True)
+        for xs in given:
+            own = len(set(map(id, xs))) == times and all(isinstance(x, Node) for x in xs)
+            if own and not any(x.op or x in outside for x in xs):
+                copies.setdefault(xs[-1], xs)
+    same = {x: node for node, nodes in copies.items() for x in nodes[:-1]}
+    shared = scopes[ops[last]]
+    for node in turns[-1]:
+        shared = common_scope(shared, scopes[node])
+    frame = (*shared, f"one of {times:,} equal steps")
+    framed = {x: (*frame, *scopes[x][len(shared) :]) for x in copies}
+    carried = frozenset(same.get(x, x) for x in used)
+    return Repeats({**scopes, **framed}, times, frame, same, copies, turn, carried)
+
+
+def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
+    """A number for what an op is: its function, settings, and the shapes of its inputs."""
+    found: dict[Any, int] = {}
+    kinds = []
+    for node in ops:
+        inputs = tuple(
+            (x.op is None, x.shape) if isinstance(x, Node) else None for x in node.inputs
+        )
+        settings = repr(dict(node.params)) if node.params else ""
+        kinds.append(found.setdefault((node.op, settings, inputs), len(found)))
+    return np.asarray(kinds)
+
+
+def _found(kinds: np.ndarray[Any, Any]) -> tuple[int, int, int]:
+    """Start, period and number of the repetitions that are most ops in all, the shortest of these;
+    the last of them ends as late as it can."""
+    best = (0, 1, 0)
+    for period in range(1, min(len(kinds) // _FEWEST, _LONGEST) + 1):
+        if best[1] * best[2] >= len(kinds) - period:
+            break
+        equal = np.concatenate([[False], kinds[period:] == kinds[:-period], [False]])
+        edges = np.flatnonzero(equal[1:] != equal[:-1])
+        lengths = edges[1::2] - edges[::2]
+        if not len(lengths):
+            continue
+        longest = int(lengths.argmax())
+        times = int(lengths[longest]) // period + 1
+        if times >= _FEWEST and times * period > best[1] * best[2]:
+            end = int(edges[1::2][longest]) + period
+            best = (end - times * period, period, times)
+    return best
