@@ -18,8 +18,10 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
+from ..graph.backend import namespace
 from ..graph.node import Node, fresh, topological_order
 from ..ops.constants import reduced_axes
+from .figures import plain
 
 ENTRYWISE = {  # the instruction's name: it, of numbers a, b, c
     **{name: f"a {sign} b" for name, sign in zip(("add", "subtract", "multiply"), "+-*", strict=True)},
@@ -38,6 +40,7 @@ ENTRYWISE = {  # the instruction's name: it, of numbers a, b, c
     "erf": "erf(a)",
 }  # fmt: skip
 GATHERED = ("sum", "max", "min", "prod", "any", "all")  # over axes
+SHOWN = 4096  # entries of an array whose numbers are in a page that only shows them
 LARGE = 20_000  # entries of all that a page computes
 _NUMBERS = (bool, int, float, np.generic, np.ndarray)
 _COLUMNS = 400  # entries of arrays whose matrix is looked for
@@ -253,6 +256,12 @@ class Run:
     gradient: Mapping[Node, Place]
     share: Mapping[tuple[Node, int], Place]
     given: Mapping[int, Place]
+    why: str = ""  # the numbers are as recorded
+
+    @property
+    def places(self) -> set[Place]:
+        found = (self.value, self.gradient, self.share, self.given)
+        return {place for places in found for place in places.values()}  # type: ignore[attr-defined]
 
 
 def run(root: Node) -> Run:
@@ -301,6 +310,58 @@ def run(root: Node) -> Run:
 # --- a tape as the script runs it
 
 
+def recorded(root: Node, why: str) -> Run:
+    """The same as it was recorded, without instructions: arrays that are not too large."""
+    tape, value, share, given = Tape(), {}, {}, {}
+    order = topological_order(root)
+
+    def keep(a: Any) -> Place | None:
+        return tape.keep(plain(a)) if math.prod(np.shape(a)) <= SHOWN else None
+
+    def step(node: Node, index: int, g: Any) -> Any:
+        c = contribution(node, index, g)
+        share[node, index] = keep(c)
+        return c
+
+    for node in order:
+        value[node] = keep(node.data)
+        for x, a in zip(node.inputs, node.operands, strict=True):
+            if not isinstance(x, Node) and np.ndim(a):
+                given[id(x)] = keep(a)
+    found = {}
+    if not root.constant:
+        found = flow(order, {root: namespace(root.data).ones_like(root.data)}, step)
+    return Run(
+        tape,
+        _kept(value),
+        _kept({node: keep(g) for node, g in found.items()}),
+        _kept(share),
+        _kept(given),
+        why,
+    )
+
+
+def _kept(places: dict[Any, Place | None]) -> dict[Any, Place]:
+    return {key: place for key, place in places.items() if place is not None}
+
+
+def program(root: Node) -> tuple[Run, dict[str, Any], dict[Place, int]]:
+    """A graph's arithmetic for a script, with the numbers of its places; where that cannot be
+    printed, the recorded numbers, and why."""
+    try:
+        sizes = (math.prod(node.shape) for node in topological_order(root))
+        if sum(sizes) > LARGE:
+            raise Unprintable("the arrays are too large to compute them in a page")
+        made = run(root)
+        return made, *printed(made.tape, made.places)
+    except Unprintable as error:
+        why = str(error) if " " in str(error) else f"a page cannot compute {error}"
+    except Exception:  # an op that works on NumPy's arrays alone
+        why = "an op computes with NumPy alone"
+    made = recorded(root, why)
+    return made, *printed(made.tape, made.places)
+
+
 def printed(tape: Tape, wanted: Collection[Place]) -> tuple[dict[str, Any], dict[Place, int]]:
     """The instructions that make the places `wanted`, as JSON, and their numbers there: first the
     given arrays, then what is computed. Raises `Unprintable`."""
@@ -311,8 +372,6 @@ def printed(tape: Tape, wanted: Collection[Place]) -> tuple[dict[str, Any], dict
         new = {*step.places} - wanted if step else set()
         wanted |= new
         stack += new
-    if sum(tape.values[p].size for p in wanted) > LARGE * 20:
-        raise Unprintable("the arrays are too large")
     given: list[Any] = []
     number: dict[Any, int] = {}
 
@@ -320,7 +379,7 @@ def printed(tape: Tape, wanted: Collection[Place]) -> tuple[dict[str, Any], dict
         if key not in number:
             array = np.asarray(value, float)
             number[key] = len(given)
-            given.append([list(array.shape), [_json(x) for x in array.ravel().tolist()]])
+            given.append([list(array.shape), [as_json(x) for x in array.ravel().tolist()]])
 
     written: dict[Place, list[Any]] = {}
     depends = {p for p in wanted if p not in tape.steps and tape.values[p].dtype.kind == "f"}
@@ -345,7 +404,8 @@ def printed(tape: Tape, wanted: Collection[Place]) -> tuple[dict[str, Any], dict
     return {"given": given, "steps": steps, "guards": guards}, number
 
 
-def _json(x: float) -> float | str:
+def as_json(x: float) -> float | str:
+    """A number as JSON has it; infinities and NaN as text."""
     return x if math.isfinite(x) else str(x).replace("inf", "Infinity").replace("nan", "NaN")
 
 

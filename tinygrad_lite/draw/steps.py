@@ -102,7 +102,9 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     named = [n for n in order if n.op is not None and id(n) in names]
     if root.shape or not wanted or len(named) > _TOLD or len(order) > _NODES:
         return []
-    found = derive(root, *wanted, budget=1.0, names={names[id(n)]: n for n in (*named, *wanted)})
+    arrays = [a for n in order for a in n.inputs if not isinstance(a, Node) and id(a) in names]
+    known = {names[id(x)]: x for x in (*named, *wanted, *arrays)}
+    found = derive(root, *wanted, budget=1.0, names=known)
     return [
         (node, row.left, row.right, row.why)
         for node, rows in found.steps.by_line()
