@@ -12,6 +12,7 @@ from pictures import contrast
 import tinygrad_lite as tg
 from tinygrad_lite.draw import colours
 from tinygrad_lite.draw.colours import DARK, LIGHT
+from tinygrad_lite.draw.panes import SHADES
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = (
@@ -99,9 +100,9 @@ def test_nan_and_infinity_are_shown_plainly():
     many = tg.Tensor(np.where(np.arange(20) < 3, np.nan, 1.5), name="many")
     none = tg.Tensor(np.full(9, np.nan), name="none")
     found = texts(tg.draw([t * 1.0, many * 1.0, none * 1.0]).svg)
-    assert "[NaN, ∞, −∞, 1]" in found
-    assert "1.5, 3 not finite" in found
-    assert "all 9 not finite" in found
+    assert {"NaN", "∞", "−∞", "1"} <= set(found)
+    assert found.count("1.5") == 2 * 17
+    assert found.count("NaN") == 2 * (1 + 3 + 9)
     scalar = tg.Value(float("inf"), name="x")
     assert {"∞", "NaN"} <= set(texts(tg.draw(scalar - scalar).svg))
 
@@ -116,7 +117,7 @@ def test_kinds_differ_in_more_than_colour():
     W = tg.Tensor(np.ones((2, 2)), name="W")
     with tg.scope("layer"):
         E = (tg.sigmoid(W @ np.ones(2)) ** 2).sum()
-    svg = tg.draw(E, max_nodes=2).svg + tg.draw(E).svg
+    svg = tg.draw(E, depth=0).svg + tg.draw(E, steps=True).svg
     style = {
         kind: re.search(rf"\.{kind} \.frame{{fill:[^;]*;stroke:[^;]*;([^}}]*)}}", svg).group(1)
         for kind in ("leaf", "constant", "op", "output", "group")
@@ -127,7 +128,7 @@ def test_kinds_differ_in_more_than_colour():
         kind: re.search(rf'class="box {kind}".*?rx="(\d)"', svg, re.DOTALL).group(1)
         for kind in ("leaf", "op", "output")
     }
-    assert corners == {"leaf": "0", "op": "8", "output": "8"}
+    assert corners == {"leaf": "2", "op": "8", "output": "8"}
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
@@ -139,10 +140,9 @@ def test_text_contrast_is_at_least_seven(theme):
         for text in (theme.roles["text"], theme.roles["muted"])
         for ground in grounds
     }
-    shades = [colour for name, colour in theme.shades.items() if name[0] in "sp"]
-    assert len(shades) == 3 * colours.STEPS + 2
+    assert len(theme.shades) == 2 * SHADES + 1
     text = theme.roles["text"]
-    worst |= {(text, shade): contrast(text, shade) for shade in shades}
+    worst |= {(text, shade): contrast(text, shade) for shade in theme.shades.values()}
     assert {pair: ratio for pair, ratio in worst.items() if ratio < 7} == {}
     frames = {kind: contrast(theme.stroke[kind], page) for kind in theme.stroke}
     assert {kind: ratio for kind, ratio in frames.items() if ratio < 3} == {}
@@ -163,15 +163,6 @@ def test_themes():
         [LIGHT.roles["page"], DARK.roles["page"]],
     ]
     assert auto.index("prefers-color-scheme:dark") < auto.index(DARK.roles["page"])
-
-
-def test_a_large_gradient_is_stronger_than_a_small_one():
-    a, b = tg.Value(1.0, name="a"), tg.Value(-100.0, name="b")
-    c = a * b
-    c.backward()
-    boxes = {box.name: box for box in tg.draw(c).scene.boxes}
-    assert boxes["a"].level == -1
-    assert boxes["b"].level == pytest.approx(0.1)
 
 
 _FAULTS = """() => {

@@ -48,7 +48,7 @@ def folded(html):
 def test_the_page_opens_folded_as_the_picture_is():
     root = mlp()
     neurons = ["neurons.0"] * 3 + ["neurons.1"] * 2 + ["neurons.2"]
-    assert folded(play(root).html) == folded(tg.draw(root).html) == neurons
+    assert folded(play(root).html) == neurons
     assert folded(tg.draw(root, depth=5).html) == []
     assert folded(tg.draw(root, depth=0).html) == sorted(
         [f"layers.{i}" for i in range(3)] + neurons

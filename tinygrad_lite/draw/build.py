@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
-from ..derive.step import pullback_text, write
+from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, partition
@@ -189,10 +189,13 @@ class _Maker:
     def _derivative(self, node: Node) -> str:
         """∂E/∂W."""
         root = next(iter(self.roots))
-        if len(self.roots) > 1 or id(root) not in self.names or id(node) not in self.names:
-            return "gradient"
-        label = f"∂{self.names[id(root)]}/∂{self.names[id(node)]}"
-        return label if self.backward or columns(label) <= _SYMBOL else "gradient"
+        if self.backward:
+            return self._symbol(root if len(self.roots) == 1 else None, node)
+        label = self._symbol(root, node)
+        return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
+
+    def _symbol(self, y: Node | None, x: Node) -> str:
+        return f"∂{self.names.get(id(y), 'out')}/∂{self.names.get(id(x), '…')}"
 
     def _sum(self, node: Node) -> str:
         """What the consumers of a node hand to its gradient, written out."""
@@ -249,12 +252,13 @@ class _Maker:
         plan, at = self.plan, {box.id: box for box in boxes}
         found: dict[tuple[str, str], Edge] = {}
         total: Counter[tuple[str, str]] = Counter()
-        for node in plan.order:
+        for node in (*plan.order, *plan.repeats.same):
             target = plan.unit_of[node]
             for index, x in enumerate(node.inputs):
-                if isinstance(x, Node) and (node, index) not in plan.unit_of:
+                source = plan.unit_of.get((node, index), "")
+                if not source and isinstance(x, Node) and not plan.repeats.before(x, node):
                     source = plan.unit_of[x]
-                elif (source := plan.unit_of.get((node, index), "")) == "":
+                if not source:
                     continue
                 if source == target:
                     continue
@@ -282,7 +286,9 @@ class _Maker:
             with suppress(Exception):  # a user's op may have no rule
                 slope = flow(order, {node: 1.0}, contribution, within={*order, x}).get(x)
                 if slope is not None:
-                    return replace(edge, local=figures.number(slope))
+                    edge = replace(edge, local=figures.number(slope))
+            if not target.inside and (text := local_text(node, edge.index, self.names)):
+                edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
             return edge
         if target.inside or count > 1:
             return edge

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..graph.node import Node, Scalar
-from .lines import equal_lines, lines
+from .lines import bends, equal_lines, lines
 from .repeats import Repeats, execution, repeats
 from .scopes import (
     Key,
@@ -92,14 +92,12 @@ def partition(
         visits = by_visit(order, keys, short)
         fits = visible(visits, short) <= allowed
         return _plan(order, Repeats(scopes), short, visits if fits else keys)
-    long = lines(order, kept, scopes, len(order))
-    for equal in ({}, equal_lines(order, long)):
-        if _FEWEST <= visible(equal, long) <= budget:
-            return _plan(order, Repeats(scopes), long, equal)
+    for bent in ([node for node in order if bends(node)], ()):
+        long = lines(order, {*kept, *bent}, scopes, len(order))
+        for equal in ({}, equal_lines(order, long)):
+            if visible(equal, long) <= budget:
+                return _plan(order, Repeats(scopes), long, equal)
     return _plan(order, Repeats(scopes), every, _equal_parts(order, max(1, min(_PARTS, budget))))
-
-
-_FEWEST = 2  # boxes: a summary of fewer says nothing
 
 
 def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
@@ -179,7 +177,7 @@ def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> P
             if unit_of[node, i] == new:
                 units.append(Unit(new, "constant", x, scopes[node]))
         for i, x in enumerate(node.inputs):
-            if node in found.turn and found.turn.get(x) not in (None, found.turn[node]):
+            if isinstance(x, Node) and found.before(x, node):
                 unit_of[node, i] = f"s{id(x)}"
                 if not any(unit.content is x for unit in units):
                     units.append(Unit(unit_of[node, i], "stub", x, scopes[node]))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..backprop.chain import is_constant
 from ..graph.node import Node, Scalar
 from .scopes import Key, Keys, Owners, Path
 
@@ -34,13 +35,20 @@ def lines(
     return owner
 
 
+def bends(node: Node) -> bool:
+    """Whether a node is a function of one input, entry by entry, that is not linear."""
+    op = node.op
+    return op is not None and op.elementwise and op.arity == 1 and not is_constant(op, 0)
+
+
 def equal_lines(order: Sequence[Node], owner: Owners) -> Keys:
     """Lines with equal ops and the same inputs, such as the neurons of a layer, are one group, and
     leaves that the same lines use."""
     users: dict[Node, set[Node]] = {}
     within: dict[Node, dict[Node, int]] = {}
     for node in order:
-        within.setdefault(owner[node], {})[node] = len(within.get(owner[node], ()))
+        inside = within.setdefault(owner[node], {})
+        inside[node] = len(inside)
         for x in node.parents():
             users.setdefault(x, set()).add(owner[node])
     sorts: dict[Any, int] = {}
@@ -55,9 +63,7 @@ def equal_lines(order: Sequence[Node], owner: Owners) -> Keys:
                 (
                     node.op,
                     tuple(
-                        inside.get(x, -1 - sort[owner[x]])
-                        for x in node.parents()
-                        if x.op or x not in inside
+                        inside[x] if x in inside else -1 - sort[owner[x]] for x in node.parents()
                     ),
                 )
                 for node in inside

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..graph.node import Node
-from .figures import NONE, binned, magnitude, number, plain
+from .figures import NONE, binned, magnitude, number, plain, summary
 from .measure import CAPTION, ENTRY, width
 
 NUMBERS, CELLS = 64, 400  # entries: so many are printed, so many have a cell of their own
@@ -67,6 +67,12 @@ def pane(
     role: str, label: str, value: Any, shape: tuple[int, ...], *, numbers: int = NUMBERS
 ) -> Pane:
     """An array, or with None the place of one that is not computed yet, as cells."""
+    made = _pane(role, label, value, shape, numbers)
+    text = summary(value, norm=role == "gradient").text
+    return replace(made, text=text, note=text if made.tiles else "")
+
+
+def _pane(role: str, label: str, value: Any, shape: tuple[int, ...], numbers: int) -> Pane:
     if value is None or 0 in shape:
         text = NONE if value is None else "empty"
         return _filled(role, label, shape, (1, 1, 1), (SCALAR, HEIGHT), (0,), (text,), 0.0)

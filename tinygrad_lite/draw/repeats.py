@@ -14,7 +14,7 @@ from .scopes import Path, common_scope
 
 _FEWEST = 3  # repetitions
 _LONGEST = 2000  # ops in one
-_SHARE = 0.5  # of all ops that the repetitions are
+_SHARE = 0.5  # of all ops: the repetitions are more
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Repeats:
     copies: Mapping[Node, tuple[Node, ...]] = field(default_factory=dict)
     turn: Mapping[Node, int] = field(default_factory=dict)
     carried: frozenset[Node] = frozenset()
+
+    def before(self, x: Node, node: Node) -> bool:
+        """Whether a node in a repetition uses x of an earlier one."""
+        return x in self.turn and node in self.turn and self.turn[x] != self.turn[node]
 
 
 def execution(nodes: Sequence[Node]) -> list[Node]:
@@ -57,14 +61,14 @@ def execution(nodes: Sequence[Node]) -> list[Node]:
 
 
 def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
-    """The repetition that half of all ops are part of, if there is one."""
+    """The repetition that most ops are part of, if there is one."""
     ops = [node for node in order if node.op is not None]
     start, period, times = _found(_kinds(ops))
     last = start + (times - 1) * period
     turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
     used = {x for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
     steps = {turn[x] for x in used}
-    if period * times < _SHARE * len(ops) or len(steps) < times - 1:
+    if period * times <= _SHARE * len(ops) or len(steps) < times - 1:
         return Repeats(scopes)
     turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
     copies: dict[Node, tuple[Node, ...]] = {}
@@ -88,15 +92,15 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
 
 
 def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
-    """A number for what an op is: its function, settings, and the shapes of its inputs."""
+    """A number for what an op is: its function, settings, the shapes of its inputs, and its scope,
+    with blocks.0 and blocks.1 alike."""
     found: dict[Any, int] = {}
     kinds = []
     for node in ops:
-        inputs = tuple(
-            (x.op is None, x.shape) if isinstance(x, Node) else None for x in node.inputs
-        )
+        inputs = tuple(x.shape if isinstance(x, Node) else None for x in node.inputs)
         settings = repr(dict(node.params)) if node.params else ""
-        kinds.append(found.setdefault((node.op, settings, inputs), len(found)))
+        scope = tuple(part.rstrip("0123456789") for part in node.scope)
+        kinds.append(found.setdefault((node.op, settings, inputs, scope), len(found)))
     return np.asarray(kinds)
 
 

@@ -196,9 +196,11 @@ def sized(box: Box) -> Box:
         bottom = max(bottom, y + CAPTIONS + pane.height)
         x, y = (x + pane.width + GAP, y) if beside else (x, bottom + 4)
     w = max(
-        width(box.title, TITLE) + MARK * bool(box.mark),
-        *(pane.x - PAD + max(pane.width, width(pane.label, CAPTION)) for pane in panes),
-        *(width(line, CAPTION) for line in box.lines),
+        [
+            width(box.title, TITLE) + MARK * bool(box.mark),
+            *(pane.x - PAD + max(pane.width, width(pane.label, CAPTION)) for pane in panes),
+            *(width(line, CAPTION) for line in box.lines),
+        ]
     )
     h = bottom + LINE * len(box.lines) + (8 if panes or box.lines else 4)
     return replace(box, panes=tuple(panes), width=round(w + 2 * PAD + 0.5), height=h)
