@@ -43,13 +43,14 @@ def constant(op: Op, x: Any) -> Any:
 
 
 def is_mixed(op: Op, operands: Sequence[Any]) -> bool:
-    """Whether NumPy operands differ in dtype; other libraries see to that themselves."""
+    """Whether NumPy operands differ in dtype from each other or, integers all, from the result;
+    other libraries see to that themselves."""
     dtypes = {
         a.dtype
         for i, a in enumerate(operands)
         if isinstance(a, (np.ndarray, np.generic)) and not stays(op, i, a)
     }
-    return len(dtypes) > 1
+    return len(dtypes) > 1 or any(dtype.kind != "f" for dtype in dtypes)
 
 
 def stays(op: Op, index: int, a: Any) -> bool:

@@ -54,7 +54,7 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             arrays = False
             differ = differ or (type(a) is not float and type(a) is not int)
         elif (known := a.dtype) is not dtype:
-            differ = differ or dtype is not None
+            differ = differ or dtype is not None or known.kind != "f"
             dtype = known
         operands.append(a)
     mixed = differ and is_mixed(op, operands)
