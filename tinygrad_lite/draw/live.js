@@ -62,7 +62,7 @@ const makers = {
       parts: (i) => ["product", Array.from({ length: m }, (_, j) => [[p, a(i) + j], [q, b(i) + j * k]])],
     };
   },
-  linear(ps, shape, to, from, by) { // a sparse matrix times all entries of some arrays
+  linear(ps, shape, to, from, by, plus) { // a sparse matrix times all entries of some arrays
     const out = live.values[live.steps.length];
     const starts = ps.map((_, k) => ps.slice(0, k).reduce((n, p) => n + live.values[p].length, 0));
     const find = (j) => {
@@ -72,10 +72,14 @@ const makers = {
     const entries = from.map(find);
     return {
       run() {
-        out.fill(0);
+        if (plus) out.set(plus);
+        else out.fill(0);
         entries.forEach(([p, j], n) => { out[to[n]] += by ? by[n] * live.values[p][j] : live.values[p][j]; });
       },
-      parts: (i) => ["sum", entries.filter((_, n) => to[n] === i)],
+      parts: (i) => {
+        const here = [...to.keys()].filter((n) => to[n] === i);
+        return ["sum", here.map((n) => entries[n]), plus?.[i], here.map((n) => by?.[n] ?? 1)];
+      },
     };
   },
 };
@@ -92,7 +96,7 @@ function moved(p, at) {
 }
 const gathered = {
   sum: [0, (a, b) => a + b], prod: [1, (a, b) => a * b], any: [0, (a, b) => +(a || b)],
-  all: [1, (a, b) => +(a && b)], max: [-Infinity, Math.max], min: [Infinity, Math.min],
+  all: [1, (a, b) => +(a && b)], has_nan: [0, (a, b) => +(a || b !== b)], max: [-Infinity, Math.max], min: [Infinity, Math.min],
 };
 for (const [name, [start, f]] of Object.entries(gathered)) {
   makers[name] = ([p], shape, axes) => {

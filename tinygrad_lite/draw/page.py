@@ -13,6 +13,9 @@ from pathlib import Path as File
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
+from ..compile.recorder import Held
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from .build import build_scene
@@ -21,7 +24,7 @@ from .collapse import LIMIT
 from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
-from .live import ENTRYWISE, Run, as_json, program
+from .live import ENTRYWISE, Numbers, Run, as_json, program
 from .panes import COLUMNS, ROWS
 from .predict import SECONDS
 from .scene import Box, Direction, Scene
@@ -131,7 +134,7 @@ def _scenes(
     root: Node, names: Names, made: Run, direction: Direction | None, first: Scene | None
 ) -> list[Scene]:
     """The picture that the page opens with, and finer ones as long as they differ."""
-    gradient = {node: made.tape.values[place] for node, place in made.gradient.items()}
+    gradient = {node: _value(g) for node, g in made.gradient.items()}
     build = partial(build_scene, root, names, grad=gradient.get)
     asked = dict(first.options) if first else {}
     finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
@@ -150,16 +153,16 @@ def _scenes(
 
 
 def _model(
-    scenes: Sequence[Scene], root: Node, names: Names, made: Run, numbers: Mapping[Any, int]
+    scenes: Sequence[Scene], root: Node, names: Names, made: Run, numbers: Numbers
 ) -> dict[str, Any]:
     until = monotonic() + SECONDS
-    recorded = {node: made.tape.values[place] for node, place in made.gradient.items()}
+    recorded = {node: _value(g) for node, g in made.gradient.items()}
     shown = {box.node: None for scene in scenes for box in scene.boxes if box.nodes}
     nodes = {
         node: {
             "shape": list(node.shape),
-            "value": numbers.get(made.value.get(node)),
-            "gradient": numbers.get(made.gradient.get(node)),
+            "value": _place(made.value, node, numbers),
+            "gradient": _place(made.gradient, node, numbers),
             "texts": [summary(node.data).text, summary(recorded.get(node), norm=True).text],
             "leaf": node.op is None,
         }
@@ -168,10 +171,10 @@ def _model(
     place = {node: k for k, node in enumerate(nodes)}
     told = derivation(root, names)
     checked = [] if made.why else [
-        [numbers[p], [as_json(x) for x in made.tape.values[p].ravel().tolist()]]
+        [numbers[id(a)], [as_json(x) for x in np.ravel(_value(a)).tolist()]]
         for node in shown
-        for p in (made.value[node], made.gradient.get(node))
-        if p in numbers
+        for a in (made.value[node], made.gradient.get(node))
+        if a is not None
     ]  # fmt: skip
     return {
         "root": place[root],
@@ -185,20 +188,29 @@ def _model(
     }
 
 
-def _calls(made: Run, numbers: Mapping[Any, int]) -> list[Any]:
+def _value(a: Any) -> Any:
+    return a.value if isinstance(a, Held) else a
+
+
+def _place(arrays: Mapping[Any, Any], key: Any, numbers: Numbers) -> int | None:
+    """Where an array is in the page."""
+    return numbers.get(id(arrays[key])) if key in arrays else None
+
+
+def _calls(made: Run, numbers: Numbers) -> list[Any]:
     """How functions of one entry are written: the place, what stands before the brackets, and the
     place of the input."""
     found = []
-    for node, place in made.value.items():
+    for node, value in made.value.items():
         head, bracket, _ = (node.op.text if node.op else "").partition("({0}")
         x = next(node.parents(), None)
         if node.op and node.op.elementwise and len(node.inputs) == 1 and bracket and x is not None:
-            found.append([numbers.get(place), head, numbers.get(made.value.get(x))])
+            found.append([numbers.get(id(value)), head, _place(made.value, x, numbers)])
     return [call for call in found if None not in call]
 
 
 def _view(
-    scene: Scene, root: Node, made: Run, numbers: Mapping[Any, int], place: Mapping[Node, int],
+    scene: Scene, root: Node, made: Run, numbers: Numbers, place: Mapping[Node, int],
     until: float,
 ) -> dict[str, Any]:  # fmt: skip
     """The boxes of a picture in order of execution, and what they hand on."""
@@ -210,7 +222,7 @@ def _view(
         told: dict[str, Any] = {key: getattr(box, key) for key in ("id", "kind", "name", "formula")}
         told |= {"inside": box.inside, "mark": box.mark, "lines": box.lines, "scope": box.scope}
         if not box.nodes:
-            return told | {"given": numbers.get(arrays.get(box.name))}
+            return told | {"given": _place(arrays, box.name, numbers)}
         told |= {"node": place[box.node], "symbol": teller.symbol(box.node)}
         if box.kind in ("op", "output", "group") and box.node.op is not None:
             told |= {"shapes": teller.shapes(box)}
@@ -219,7 +231,7 @@ def _view(
                     "to": place.get(share.node),
                     "name": names.get(id(share.node), "…"),
                     "answers": [[a.formula, a.words] for a in share.answers],
-                    "parts": [numbers.get(made.share.get(edge)) for edge in share.edges],
+                    "parts": [_place(made.share, edge, numbers) for edge in share.edges],
                 }
                 for share in (() if box.node.constant else teller.shares(box))
             ]

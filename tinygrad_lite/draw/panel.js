@@ -30,13 +30,16 @@ function made(place, i, own, top = true) {
   }
   const step = live.steps[place];
   if (!step) return { value };
-  const [f, entries] = step.parts(i);
+  const [f, entries, plus, by] = step.parts(i);
   if (f === "where") return made(...entries[live.values[entries[0][0]][entries[0][1]] ? 1 : 2], own, false);
   if (/equal|less|greater|logical|is/.test(f)) return { value };
   const below = ([p, j]) => made(p, j, own, false);
   if (f === "product") return sum(entries.map((pair) => product(pair.map(below), value)), value);
   if (f === "" || f === "astype") return below(entries[0]);
-  if (f === "sum") return entries.length === 1 ? below(entries[0]) : sum(entries.map(below), value);
+  if (f === "sum") {
+    const terms = entries.map((entry, k) => (by && by[k] !== 1 ? product([{ value: by[k] }, below(entry)], value) : below(entry)));
+    return sum(plus || !terms.length ? [...terms, { value: plus ?? 0 }] : terms, value);
+  }
   if (f === "multiply") return product(entries.map(below), value);
   return { f, of: entries.map(below), value };
 }
@@ -77,7 +80,7 @@ function written(e, leaf, outer = 0) {
   if (e.f === "sum") return many(" + ", 1);
   if (e.f in SIGNS) return many(...SIGNS[e.f]);
   if (e.f === "negative") return outer > 1 ? `(−${written(e.of[0], leaf, 3)})` : `−${written(e.of[0], leaf, 2)}`;
-  if (e.f === "pow") return `${written(e.of[0], leaf, 5)}^${written(e.of[1], leaf, 5)}`;
+  if (e.f === "power") return `${written(e.of[0], leaf, 5)}^${written(e.of[1], leaf, 5)}`;
   return `${e.f}(${e.of.map((x) => written(x, leaf)).join(", ")})`;
 }
 /** A number with so many decimals, fewer if that is all of it. */
