@@ -123,6 +123,7 @@ function go(to, quiet) {
   if (kind === "backward" && !waiting() && !quiet) {
     const part = box.shares.find((share) => share.parts.length && share.parts[0] !== null && share.to !== null);
     if (part) S.entry = { place: part.parts[0], i: 0, own: view.boxOf.get(part.to)?.symbol };
+    else S.entry = null;
   }
   flow();
   highlight();
@@ -138,7 +139,7 @@ function next() {
 /** Whether a place's numbers are known at this step. */
 function shown(place) {
   const names = view.names.get(place);
-  return !names || names.some(([text, node]) => node === null || (text === view.boxOf.get(node)?.name ? hasValue(node) : hasGradient(node)));
+  return !names || names.some(({ node, role }) => node === null || (role === "value" ? hasValue(node) : hasGradient(node)));
 }
 function open(v) {
   const at = view.steps ? current() : null;
@@ -177,7 +178,7 @@ const tellers = {
   backward: ({ box }) => {
     const head = [chip(`Backward ${S.step - view.seed} of ${view.steps.length - 1 - view.seed}`, true)];
     if (waiting()) return [...head, title(line(box)), whereabouts(box), h("p", {}, ...maths(box.symbol), " has arrived complete. Now this line hands it on."), question(box)];
-    return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(box, share))];
+    return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
   },
 };
 const whereabouts = (box) => (box.scope.length ? quiet(`in ${box.scope.join(" / ")}`) : null);
@@ -192,7 +193,7 @@ function value(box) {
   return [equation(node.value, box.name, box.name, "value"), legend(topOf(live.values[node.value]), ""), sayBox(), ...editor()];
 }
 /** What a line hands to one input, and how it adds up there. */
-function handed(box, share) {
+function handed(share) {
   const to = view.boxOf.get(share.to), symbol = to?.symbol ?? share.name;
   const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
   const several = all.length > 1 || share.parts.length > 1;
@@ -202,7 +203,7 @@ function handed(box, share) {
     : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
   const parts = [...before, ...share.parts];
   if (parts.length > 1) found.push(sumOf(parts, symbol, all));
-  return [...found, ...(to && model.nodes[share.to].leaf ? editor() : [])];
+  return found;
 }
 /** Accumulation: matrix + matrix = matrix, or numbers. */
 function sumOf(parts, symbol, all) {
@@ -335,9 +336,9 @@ function say() {
 }
 function frame(place, i, name) {
   for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) e.classList.add(name);
-  for (const [, node] of view.names.get(place) ?? []) {
+  for (const { node, role } of view.names.get(place) ?? []) {
     const box = node === null ? view.boxes.find((b) => b.given === place) : view.boxOf.get(node);
-    const pane = box?.panes?.[node !== null && model.nodes[node].value !== place ? "gradient" : "value"];
+    const pane = box?.panes?.[role];
     if (pane && pane.cells.length === live.values[place].length && !pane.element.classList.contains("off")) {
       const around = pane.cells[i].cloneNode();
       around.setAttribute("class", name);
@@ -349,7 +350,7 @@ function point(element) {
   const cell = element?.closest?.("[data-e]");
   if (!cell) return false;
   const [place, i] = cell.dataset.e.split(".").map(Number);
-  const names = view.names.get(place), own = cell.closest("[data-own]")?.dataset.own ?? names?.[0][0] ?? S.entry?.own;
+  const names = view.names.get(place), own = cell.closest("[data-own]")?.dataset.own ?? names?.[0].text ?? S.entry?.own;
   S.entry = { place, i, own: partOf(place) ?? own };
   say();
   return true;
@@ -368,7 +369,7 @@ function target() {
   const box = S.box ?? null, place = box && (box.node === undefined ? box.given : model.nodes[box.node].leaf ? model.nodes[box.node].value : null);
   return place !== null && place !== undefined && place < recorded.length ? { place, i: 0, own: box.name } : null;
 }
-const called = (e) => (view.names.get(e.place)?.[0][0] ?? "") + at(live.shapes[e.place], e.i);
+const called = (e) => (view.names.get(e.place)?.[0].text ?? "") + at(live.shapes[e.place], e.i);
 function editor() {
   const e = target();
   if (!e) return [editable ? quiet("Select an entry of a parameter or a constant to change it: all is computed again, here in the page.") : null];
@@ -383,7 +384,7 @@ function editor() {
 }
 /** A real second run with the entry moved by 0.001, beside what the gradient foretells. */
 function nudge() {
-  const e = target(), node = view.names.get(e.place)?.[0][1];
+  const e = target(), node = view.names.get(e.place)?.[0].node;
   if (S.note) return [S.note];
   const root = model.nodes[model.root], here = live.values[root.value].reduce((a, b) => a + b, 0);
   const g = node === null || gradientOf(node) === null ? null : live.values[gradientOf(node)][e.i], x = live.values[e.place][e.i];
@@ -454,6 +455,7 @@ function select(box) {
   if (!box) return;
   S.box = box;
   S.entry = null;
+  S.entry = target();
   highlight();
   describe(false);
 }

@@ -171,9 +171,9 @@ def _model(
     place = {node: k for k, node in enumerate(nodes)}
     told = derivation(root, names)
     checked = [] if made.why else [
-        [numbers[id(a)], [as_json(x) for x in np.ravel(_value(a)).tolist()]]
+        [numbers[id(a)], [as_json(float(f"{x:.14g}")) for x in np.ravel(_value(a)).tolist()]]
         for node in shown
-        for a in (made.value[node], made.gradient.get(node))
+        for a in (made.value[node] if node.op else None, made.gradient.get(node))
         if a is not None
     ]  # fmt: skip
     return {

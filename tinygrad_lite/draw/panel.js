@@ -15,25 +15,32 @@ function maths(text) {
     /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part) ? h("i", {}, part) : part));
 }
 
+let left = 0; // steps that may still be written out
 /** What an entry is made of, down to what has a name in this picture; `own` is what it is called
     itself. A leaf is {place, i, text}, a number {value}, else {f, of}. */
-function made(place, i, own, top = true) {
-  const names = view.names.get(place)?.filter(([text]) => text !== own);
+function made(place, i, own) {
+  left = 120;
+  const above = new Set(view.boxes.filter((box) => box.shares?.some((s) => view.boxOf.get(s.to)?.symbol === own)).map((box) => box.symbol));
+  return parted(place, i, own, above, true);
+}
+/** The same, of gradients only in terms of those `above`, of the lines that hand something on. */
+function parted(place, i, own, above, top) {
+  const name = view.names.get(place)?.find(({ text, role }) => text !== own && (role === "value" || above.has(text)));
   const value = live.values[place][i];
-  if (names?.length && !(place === gradientOf(model.root) && !live.shapes[place].length)) {
-    return { place, i, text: names[0][0] + at(live.shapes[place], i), value };
+  if (name && !(place === gradientOf(model.root) && !live.shapes[place].length)) {
+    return { place, i, text: name.text + at(live.shapes[place], i), role: name.role, value };
   }
   const call = calls.get(place);
-  if (call && !(top && own === null)) {
+  if (call) {
     const j = live.values[call[1]].length === 1 ? 0 : i;
-    return { f: call[0], of: [made(call[1], j, own, false)], value };
+    return { f: call[0], of: [parted(call[1], j, own, above)], value };
   }
   const step = live.steps[place];
-  if (!step) return { value };
+  if (!step || (left -= 1) < 0) return { value };
   const [f, entries, plus, by] = step.parts(i);
-  if (f === "where") return made(...entries[live.values[entries[0][0]][entries[0][1]] ? 1 : 2], own, false);
+  if (f === "where") return parted(...entries[live.values[entries[0][0]][entries[0][1]] ? 1 : 2], own, above);
   if (/equal|less|greater|logical|is/.test(f)) return { value };
-  const below = ([p, j]) => made(p, j, own, false);
+  const below = ([p, j]) => parted(p, j, own, above);
   if (f === "product") return sum(entries.map((pair) => product(pair.map(below), value)), value);
   if (f === "" || f === "astype") return below(entries[0]);
   if (f === "sum") {
@@ -94,7 +101,7 @@ function saying(label, e) {
   const d = enough(e, least);
   const names = written(e, (leaf) => leaf.text);
   const numbers = written(e, (leaf, outer) => bracketed(figure(leaf.value, d), outer));
-  const result = Number.isFinite(size) ? minus(e.value.toFixed(least)) : num(e.value);
+  const result = Number.isFinite(size) && size ? minus(e.value.toFixed(least)) : num(e.value);
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }
@@ -148,8 +155,7 @@ function sources(place, own) {
   const found = new Map(), n = live.values[place].length;
   for (const i of new Set([0, 1, n >> 1, n - 1].filter((k) => k >= 0 && k < n))) {
     for (const leaf of leavesOf(made(place, i, own))) {
-      const [text, node] = view.names.get(leaf.place).find(([t]) => leaf.text.startsWith(t));
-      found.set(leaf.place, [text, node !== null && model.nodes[node].gradient === leaf.place && model.nodes[node].value !== leaf.place ? "gradient" : "value"]);
+      found.set(leaf.place, [leaf.text.slice(0, leaf.text.length - at(live.shapes[leaf.place], leaf.i).length), leaf.role]);
     }
   }
   return found;

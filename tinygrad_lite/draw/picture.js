@@ -42,8 +42,10 @@ function entryText(x, decimals) {
   if (x === 0 || !Number.isFinite(x) || decimals === null) return num(x);
   return +Math.abs(x).toFixed(decimals) === 0 ? num(x, 1) : minus(x.toFixed(decimals));
 }
-const levelOf = (x, top) => (x !== x ? "undefined"
-  : `${x < 0 ? "n" : "p"}${Math.round(Math.min(1, top ? Math.abs(x) / top : 0) * 12)}`);
+function levelOf(x, top) {
+  const level = Math.round(Math.min(1, top ? Math.abs(x) / top : 0) * 12);
+  return x !== x ? "undefined" : `${x < 0 && level ? "n" : "p"}${level}`;
+}
 
 /** The means of equal runs of rows and columns: what the tiles of a large array show. */
 function tiles(d, shape) {
@@ -73,21 +75,21 @@ function opened(v) {
   if (v.items) return;
   v.items = new Map(v.boxes.map((box) => [box.id, box]));
   v.boxOf = new Map(); // node -> the box that shows it
-  v.names = new Map(); // place -> what it is called there: [text, node]
-  const name = (place, text, node) => {
+  v.names = new Map(); // place -> what it is called there: {text, node, role}
+  const name = (place, text, node, role) => {
     if (place === null || place === undefined) return;
     if (!v.names.has(place)) v.names.set(place, []);
-    v.names.get(place).push([text, node]);
+    v.names.get(place).push({ text, node, role });
   };
   for (const box of v.boxes) {
     const node = model.nodes[box.node];
-    if (!node) name(box.given, box.name, null);
+    if (!node) name(box.given, box.name, null, "value");
     else if (!v.boxOf.has(box.node)) {
       v.boxOf.set(box.node, box);
-      name(node.value, box.name, box.node);
+      name(node.value, box.name, box.node, "value");
     }
   }
-  for (const [k, box] of v.boxOf) name(model.nodes[k].gradient, box.symbol, k);
+  for (const [k, box] of v.boxOf) name(model.nodes[k].gradient, box.symbol, k, "gradient");
   for (const g of v.svg.querySelectorAll(".box")) {
     const box = v.items.get(g.dataset.id);
     box.element = g;

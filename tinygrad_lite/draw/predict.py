@@ -22,7 +22,7 @@ from ..graph.node import Node, topological_order
 WRONG = 3  # wrong answers to a question
 SECONDS = 1.5  # for the questions of a page
 NO_FORMULA = ("off-by-index", "wrong-order")  # kinds of mistakes that are made in code
-_SHORT = 48  # characters of an answer
+_SHORT, LONGEST = 48, 100  # characters of an answer that is asked for, and of one that is shown
 
 Names = Mapping[int, str]
 
@@ -70,6 +70,8 @@ def handed_on(
             form = None if handed is None else line.form(x, handed)
             if handed is not None and form is not None:
                 right = line.text(form, names, G)
+                if len(right) > LONGEST:
+                    continue
                 answers = {right: Answer(right)}
                 if form.matrix and len(right) <= _SHORT:
                     for answer in _wrong(line, tape, x, handed, names, G):

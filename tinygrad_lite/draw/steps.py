@@ -105,6 +105,8 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     arrays = [a for n in order for a in n.inputs if not isinstance(a, Node) and id(a) in names]
     known = {names[id(x)]: x for x in (*named, *wanted, *arrays)}
     found = derive(root, *wanted, budget=1.0, names=known)
+    if any(len(row.left) > _HEADING for _, rows in found.steps.by_line() for row in rows):
+        return []
     return [
         (node, row.left, row.right, row.why)
         for node, rows in found.steps.by_line()
