@@ -61,8 +61,12 @@ def build_scene(
     backward = graph == "backward"
     nodes = topological_order(*roots)
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
-    options = {"depth": depth, "around": around, "max_nodes": max_nodes}
-    plan = partition(nodes, kept, steps=True if backward else steps, **options)  # type: ignore[arg-type]
+    weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
+            and not names.get(id(node), "").isidentifier()}  # fmt: skip
+    plan = partition(
+        nodes, kept, weak=weak, depth=depth, around=around, max_nodes=max_nodes,
+        steps=True if backward else steps,
+    )  # fmt: skip
     shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
              if u.kind in ("line", "stub")}  # fmt: skip
     order = plan.order if len(plan.order) <= LIMIT else list(shown)

@@ -63,13 +63,14 @@ def partition(
     nodes: Sequence[Node],
     kept: Collection[Node],
     *,
+    weak: Collection[Node],
     depth: int | None,
     around: Node | None,
     max_nodes: int,
     steps: bool | None,
 ) -> Plan:
     """Fold the nodes (consumers first) until at most `max_nodes` boxes are left; those that are
-    `kept`, having a name, as late as possible. `steps` makes every op a box, None does so for
+    `kept`, having a name, as late as possible, and `weak` ones earlier. `steps` makes every op a box, None does so for
     scalars that fit."""
     order = execution(nodes)
     scopes = scopes_of(order)
@@ -77,9 +78,10 @@ def partition(
     every = {node: node for node in order}
     if around is not None:
         return _plan(order, Repeats(scopes), every, _surroundings(order, around, budget))
-    few = all(isinstance(node, Scalar) for node in order) and (len(order) <= budget or depth)
-    short = every if steps or (few and steps is None) else lines(order, kept, scopes, _SHORT)
-    if len(set(short.values())) > budget and depth is None:
+    scalars = all(isinstance(node, Scalar) for node in order)
+    few = steps is None and scalars and (len(order) <= budget or depth is not None)
+    short = every if steps or few else lines(order, kept, scopes, _SHORT)
+    if len(set(short.values())) > budget // 2 and depth is None and not (steps or few):
         found = repeats(order, scopes)
         inside = [node for node in order if node not in found.same]
         owner = lines(inside, {*kept, *found.carried}, found.scopes, _SHORT)
@@ -93,7 +95,7 @@ def partition(
         fits = visible(visits, short) <= allowed
         return _plan(order, Repeats(scopes), short, visits if fits else keys)
     for bent in ([node for node in order if bends(node)], ()):
-        long = lines(order, {*kept, *bent}, scopes, len(order))
+        long = lines(order, {*kept, *bent} - weak, scopes, len(order))
         for equal in ({}, equal_lines(order, long)):
             if visible(equal, long) <= budget:
                 return _plan(order, Repeats(scopes), long, equal)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -101,12 +101,12 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
     scope_of = {box.id: box.scope for box in scene.boxes}
     levels: dict[Path, tuple[list[Item], list[Link]]] = {(): ([], [])}
     crossed = []
-    for box in scene.boxes:
-        for inner in prefixes(box.scope):
+    for name in _read(scene):
+        for inner in prefixes(scope_of[name]):
             if inner not in levels:
                 levels[inner] = ([], [])
                 levels[inner[:-1]][0].append(inner)
-        levels[box.scope][0].append(box.id)
+        levels[scope_of[name]][0].append(name)
     for k, edge in enumerate(scene.edges):
         a, b = scope_of[edge.source], scope_of[edge.target]
         common = common_scope(a, b)
@@ -124,6 +124,27 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
             target = path
         levels[common][1].append((k, source, target))
     return levels, crossed
+
+
+def _read(scene: Scene) -> list[str]:
+    """The boxes in the order of the formulas: the inputs of each from left to right, then it."""
+    inputs: dict[str, list[tuple[int, str]]] = {box.id: [] for box in scene.boxes}
+    for e in scene.edges:
+        inputs[e.target].append((e.index, e.source))
+    used = {e.source for e in scene.edges}
+    stack = [(box.id, False) for box in reversed(scene.boxes) if box.id not in used]
+    stack = [(box.id, False) for box in reversed(scene.boxes)] + stack  # circles are entered last
+    order: dict[str, None] = {}
+    seen: set[str] = set()
+    while stack:
+        name, done = stack.pop()
+        if done:
+            order[name] = None
+        elif name not in seen:
+            seen.add(name)
+            stack.append((name, True))
+            stack += [(source, False) for _, source in sorted(inputs[name], reverse=True)]
+    return list(order)
 
 
 class _Plane:
@@ -156,7 +177,8 @@ class _Plane:
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
         _order(columns, near)
-        centre = _centres(columns, near, size)
+        fed = {b for _, _, b in edges}
+        centre = _centres(columns, near, size, fed)
         self.at: dict[Item, Point] = {}
         self.ranks: dict[Item, Point] = {}
         spans = []
@@ -281,9 +303,17 @@ def _exchange(
 
 
 def _centres(
-    columns: Sequence[Sequence[Item]], near: Mapping[Item, Sequence[Item]], size: Points
+    columns: Sequence[Sequence[Item]],
+    near: Mapping[Item, Sequence[Item]],
+    size: Points,
+    fed: Collection[Item],
 ) -> dict[Item, float]:
-    """The height of each item: as near to its neighbours' as the order in its rank allows."""
+    """The height of each item: as near to its neighbours' as the order in its rank allows. Those
+    that are `fed` by others come first, so that the line of a derivation is straight."""
+
+    def weight(a: Item, b: Item) -> float:
+        return 8.0 if a in fed and b in fed else 1.0
+
     centre: dict[Item, float] = {}
     offsets = []
     for column in columns:
@@ -297,25 +327,27 @@ def _centres(
     for sweep in range(_SWEEPS):
         pairs = list(zip(columns, offsets, strict=True))
         for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
-            wanted = []
+            wanted, weights = [], []
             for item, o in zip(column, offset, strict=True):
-                around = [centre[i] for i in near[item] or (item,)]
-                wanted.append(sum(around) / len(around) - o)
-            for item, o, y in zip(column, offset, _rising(wanted), strict=True):
+                around = [(centre[i], weight(item, i)) for i in near[item]] or [(centre[item], 0.1)]
+                total = sum(w for _, w in around)
+                wanted.append(sum(y * w for y, w in around) / total - o)
+                weights.append(total)
+            for item, o, y in zip(column, offset, _rising(wanted, weights), strict=True):
                 centre[item] = y + o
     return centre
 
 
-def _rising(wanted: Sequence[float]) -> list[float]:
+def _rising(wanted: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
     """The rising numbers nearest to `wanted` in least squares (pool adjacent violators)."""
-    pools: list[tuple[float, int]] = []
-    for y in wanted:
-        total, n = y, 1
-        while pools and pools[-1][0] * n >= total * pools[-1][1]:
-            total, n = total + pools[-1][0], n + pools[-1][1]
+    pools: list[tuple[float, float, int]] = []  # weighted sum, weight, length
+    for y, weight in zip(wanted, weights or [1.0] * len(wanted), strict=True):
+        total, w, n = y * weight, weight, 1
+        while pools and pools[-1][0] * w >= total * pools[-1][1]:
+            total, w, n = total + pools[-1][0], w + pools[-1][1], n + pools[-1][2]
             pools.pop()
-        pools.append((total, n))
-    return [total / n for total, n in pools for _ in range(n)]
+        pools.append((total, w, n))
+    return [total / w for total, w, n in pools for _ in range(n)]
 
 
 def _paths(

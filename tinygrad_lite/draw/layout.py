@@ -6,21 +6,39 @@ from dataclasses import replace
 
 from . import layered
 from .measure import CAPTION, width
-from .scene import LABELLED, Direction, Edge, Point, Scene, overlap
+from .scene import LABELLED, Direction, Edge, Point, Scene, overlap, sized
 
 CELL = (900.0, float("inf"))  # the room of a notebook's cell, which scrolls down
 BORDER = 16.0  # pixels around the picture
-_QUICK = 300  # boxes: with more, the layout is not tried in both directions
+_QUICK = 300  # boxes: with more, only one layout is tried
+_NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
 
 def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL) -> Scene:
     """The scene with positions. Without a direction it runs down, or to the right where that stands
-    clearly larger in the `room`, pixels to the right and down."""
-    down = _framed(layered.place(replace(scene, direction=direction or "down")))
-    if direction or len(scene.boxes) > _QUICK or _scale(down, room) >= 1:
-        return down
-    right = _framed(layered.place(replace(scene, direction="right")))
+    clearly larger in the `room`, pixels to the right and down. Where it is too wide, large arrays
+    have colours only."""
+    if len(scene.boxes) > _QUICK:
+        return _placed(scene, direction or "down")
+    found = []
+    for most in _NUMBERS:
+        boxes = tuple(
+            sized(replace(box, panes=tuple(pane.compact(most) for pane in box.panes)))
+            for box in scene.boxes
+        )
+        if found and boxes == found[-1][0]:
+            continue
+        down = _placed(replace(scene, boxes=boxes), direction or "down")
+        found.append((boxes, down))
+        if _scale(down, room) >= 1:
+            return down
+    down = min((down for _, down in found), key=lambda laid: laid.width)
+    right = _placed(scene, direction or "right")
     return right if _scale(right, room) > 1.3 * _scale(down, room) else down
+
+
+def _placed(scene: Scene, direction: Direction) -> Scene:
+    return _framed(layered.place(replace(scene, direction=direction)))
 
 
 def _scale(scene: Scene, room: Point) -> float:

@@ -52,6 +52,14 @@ class Pane:
         """The same elsewhere in its box."""
         return replace(self, x=x, y=y)
 
+    def compact(self, most: int) -> Self:
+        """The same without numbers, if they are more than so many."""
+        if not self.texts or len(self.texts) <= most:
+            return self
+        side = _side(self.rows, self.columns)
+        slabs, cell = _corners(len(self.slabs), self.rows, self.columns, (side, side)), (side, side)
+        return replace(self, texts=(), cell=cell, slabs=slabs)
+
     @property
     def width(self) -> float:
         wide = max(x for x, _ in self.slabs) + self.columns * self.cell[0]
@@ -88,8 +96,7 @@ def _pane(role: str, label: str, value: Any, shape: tuple[int, ...], numbers: in
             role, label, shape, (slabs, rows, columns), cell, _levels(a, top), texts, top
         )
     if a.size <= CELLS and columns <= 4 * COLUMN:
-        side = float(min(SMALL[1], max(SMALL[0], 240.0 / max(rows, columns))))
-        small = (side, side)
+        small = (_side(rows, columns),) * 2
         return _filled(role, label, shape, (slabs, rows, columns), small, _levels(a, top), (), top)
     grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])
     grid = binned(binned(grid, ROWS).T, COLUMNS).T
@@ -97,6 +104,20 @@ def _pane(role: str, label: str, value: Any, shape: tuple[int, ...], numbers: in
     small = (SMALL[0], max(SMALL[0], 24.0 / len(grid)))
     made = _filled(role, label, shape, (1, *grid.shape), small, _levels(grid, top), (), top)
     return replace(made, tiles=True)
+
+
+def _side(rows: int, columns: int) -> float:
+    """Of a square cell without a number."""
+    return float(min(SMALL[1], max(SMALL[0], 240.0 / max(rows, columns))))
+
+
+def _corners(
+    count: int, rows: int, columns: int, cell: tuple[float, float]
+) -> tuple[tuple[float, float], ...]:
+    """Of matrices side by side."""
+    w, h = columns * cell[0] + SLAB, rows * cell[1] + SLAB
+    across = max(1, min(count, int(ROOM // w)))
+    return tuple((k % across * w, k // across * h) for k in range(count))
 
 
 def _upright(size: int) -> tuple[int, int]:
@@ -112,9 +133,7 @@ def _filled(
     cell: tuple[float, float], levels: Levels, texts: tuple[str, ...], top: float,
 ) -> Pane:  # fmt: skip
     count, rows, columns = grid
-    w, h = columns * cell[0] + SLAB, rows * cell[1] + SLAB
-    across = max(1, min(count, int(ROOM // w)))
-    slabs = tuple((k % across * w, k // across * h) for k in range(count))
+    slabs = _corners(count, rows, columns, cell)
     return Pane(
         role=role, label=label, shape=shape, rows=rows, columns=columns, cell=cell, slabs=slabs,
         levels=levels, texts=texts, top=top,
@@ -134,9 +153,9 @@ def aligned(a: np.ndarray[Any, Any]) -> tuple[str, ...]:
     finite = a[np.isfinite(a)]
     top = float(np.abs(finite).max(initial=0.0))
     power = math.floor(math.log10(top)) if top else 0
-    if not -4 < power < 5:
-        return tuple(map(number, a.tolist()))
-    decimals = max(0, 3 - power if power >= 0 else 2 - power)
+    if not (-4 if a.size == 1 else -3) < power < 5:
+        return tuple(number(v, 2 if a.size > 1 else 3) for v in a.tolist())
+    decimals = max(0, 3 - power) if power >= 0 else 3 if a.size > 1 else 2 - power
     while decimals and np.array_equal(finite, np.round(finite, decimals - 1)):
         decimals -= 1
     return tuple(_text(v, decimals) for v in a.tolist())
