@@ -63,10 +63,8 @@ def build_scene(
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
     weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
             and not names.get(id(node), "").isidentifier()}  # fmt: skip
-    plan = partition(
-        nodes, kept, weak=weak, depth=depth, around=around, max_nodes=max_nodes,
-        steps=True if backward else steps,
-    )  # fmt: skip
+    asked = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    plan = partition(nodes, kept, weak=weak, steps=True if backward else steps, **asked)  # type: ignore[arg-type]
     shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
              if u.kind in ("line", "stub")}  # fmt: skip
     order = plan.order if len(plan.order) <= LIMIT else list(shown)
@@ -95,7 +93,7 @@ def build_scene(
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked = {**options, "steps": steps, "marks": marks, "show": show}
+    asked |= {"steps": steps, "marks": marks, "show": show}
     return Scene(*parts, roots, names, graph, title, plan.note, len(nodes), asked)
 
 

@@ -32,7 +32,7 @@ from .steps import Names, Teller, derivation, heading
 from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names
 
-FINEST = 400  # nodes of a graph of which the page shows every op too
+FINEST = 1200  # nodes of a graph of which the page shows every op too
 
 
 def html(scene: Scene, theme: str) -> str:
