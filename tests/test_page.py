@@ -49,7 +49,7 @@ def test_buttons_and_stops_do_what_the_keys_do(visit):
     names = page.locator("#track button").evaluate_all("(all) => all.map((b) => b.ariaLabel)")
     assert names == [
         *("Start", "forward v", "forward s", "forward E"),
-        *("Turn round", "backward E", "backward s", "backward v"),
+        *("Turn round: 1", "backward E", "backward s", "backward v"),
     ]
     page.locator("#track button").nth(4).click()
     assert chip(page) == "Turn round"

@@ -70,9 +70,9 @@ class Run:
     why: str = ""
 
     def arrays(self) -> Iterable[Any]:
-        """All of them."""
+        """All of them; of those that are only shown, without the large ones."""
         for found in (self.value, self.gradient, self.share, self.given):
-            yield from found.values()  # type: ignore[attr-defined]
+            yield from (a for a in found.values() if not self.why or _fits(a))  # type: ignore[attr-defined]
 
 
 Numbers = Mapping[int, int]  # id of an array -> its place in the page
@@ -127,19 +127,19 @@ def _noted(root: Node) -> Run:
 
 
 def _recorded(root: Node, why: str) -> Run:
-    """The numbers as they are, without those of large arrays."""
+    """The numbers as they are."""
     order = topological_order(root)
-    value = {node: plain(node.data) for node in order if _fits(node.data)}
+    value = {node: plain(node.data) for node in order}
     given = {
         id(x): plain(a)
         for node in order
         for x, a in zip(node.inputs, node.operands, strict=True)
-        if not isinstance(x, Node) and np.ndim(a) and _fits(a)
+        if not isinstance(x, Node) and np.ndim(a)
     }
     one = namespace(root.data).ones_like(root.data)
     gradient, share = _swept(root, one, lambda node: node)
-    kept = {node: plain(g) for node, g in gradient.items() if _fits(g)}
-    return Run(value, kept, {e: plain(c) for e, c in share.items() if _fits(c)}, given, (), why)
+    gradient, share = ({key: plain(a) for key, a in found.items()} for found in (gradient, share))  # type: ignore[attr-defined]
+    return Run(value, gradient, share, given, (), why)
 
 
 def _fits(a: Any) -> bool:

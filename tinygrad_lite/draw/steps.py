@@ -97,7 +97,8 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     order = topological_order(root)
     wanted = [n for n in order if n.op is None and not n.constant]
     named = [n for n in order if n.op is not None and id(n) in names]
-    if root.shape or not wanted or len(named) > _TOLD or len(order) > _NODES:
+    short = len(named) <= _TOLD and len(order) <= _NODES
+    if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):
         return []
     arrays = [a for n in order for a in n.inputs if not isinstance(a, Node) and id(a) in names]
     known = {names[id(x)]: x for x in (*named, *wanted, *arrays)}
