@@ -181,8 +181,7 @@ def autoencoder() -> Root:
 def hessian() -> Root:
     A = rng.normal(size=(3, 3))
     x = tensor(3)
-    f = tg.tanh(A @ x).sum()
-    (g,) = tg.grad(lambda t: tg.tanh(A @ t).sum(), record=True)(x),
+    (g,) = (tg.grad(lambda t: tg.tanh(A @ t).sum(), record=True)(x),)
     n = (g * g).sum()
     n.backward()
     return tg.draw(n)

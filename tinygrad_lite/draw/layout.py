@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from . import layered
 from .measure import CAPTION, width
-from .scene import LABELLED, Direction, Edge, Point, Scene, overlap, sized
+from .scene import LABELLED, Box, Direction, Edge, Point, Scene, overlap, sized
 
 CELL = (900.0, float("inf"))  # the room of a notebook's cell, which scrolls down
 BORDER = 16.0  # pixels around the picture
+_WORTH = 1.2  # times as wide a picture may be, to have more numbers
 _QUICK = 300  # boxes: with more, only one layout is tried
 _NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
@@ -20,7 +21,7 @@ def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL
     have colours only."""
     if len(scene.boxes) > _QUICK:
         return _placed(scene, direction or "down")
-    found = []
+    found: list[tuple[tuple[Box, ...], Scene]] = []
     for most in _NUMBERS:
         boxes = tuple(
             sized(replace(box, panes=tuple(pane.compact(most) for pane in box.panes)))
@@ -32,7 +33,8 @@ def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL
         found.append((boxes, down))
         if _scale(down, room) >= 1:
             return down
-    down = min((down for _, down in found), key=lambda laid: laid.width)
+    least = min(laid.width for _, laid in found)
+    down = next(laid for _, laid in found if laid.width <= _WORTH * least)
     right = _placed(scene, direction or "right")
     return right if _scale(right, room) > 1.3 * _scale(down, room) else down
 

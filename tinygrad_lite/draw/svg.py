@@ -24,7 +24,8 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     root = f"tgl-{theme}"
-    body = drawn(scene.clusters) + drawn(scene.edges) + drawn(scene.boxes)
+    labels = "".join(map(_label, scene.clusters))
+    body = drawn(scene.clusters) + drawn(scene.edges) + labels + drawn(scene.boxes)
     if scene.note:
         body += _text("note", PAD, h + 10, scene.note)
         w, h = max(w, width(scene.note, TEXT) + 2 * PAD), h + _NOTE
@@ -81,9 +82,13 @@ def drawn(parts: Iterable[Cluster | Edge | Box]) -> str:
 def _cluster(c: Cluster) -> str:
     """A scope: a frame and its name."""
     frame = _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
-    times = f"{c.label}  × {c.times:,}" if c.times > 1 else c.label
-    label = _text("label", c.x + 10, c.y + 15, times)
-    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{label}</g>'
+    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{_label(c)}</g>'
+
+
+def _label(c: Cluster) -> str:
+    """What a frame is called, on a ground of its own."""
+    ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
+    return ground + _text("label", c.x + 10, c.y + 15, c.label)
 
 
 def _edge(edge: Edge) -> str:
