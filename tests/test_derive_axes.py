@@ -117,3 +117,10 @@ def test_a_mask_is_no_branch():
     x = tensor(4)
     E = tg.where(x > 0, x, 0.0).sum()
     assert not any("compared" in n for n in tg.derive(E, x).notes)
+
+
+@pytest.mark.parametrize("index", [True, np.True_, (None, True)])
+def test_a_place_that_is_true_or_false_is_left_to_the_execution(index):
+    x = tg.Tensor(0.75)
+    d = tg.derive(tg.sum(x[index] ** 2), x)
+    np.testing.assert_allclose(d.evaluate(), 1.5)

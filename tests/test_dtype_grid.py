@@ -203,3 +203,23 @@ def test_one_operand_keeps_its_dtype_and_its_derivatives(name, dtype):
             if a.dtype != dtype or not agree(a, b, dtype, COARSE, floor=1):
                 wrong.append(f"{case} of {x}: {a} ({a.dtype}), not {b}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int64", "bool"])
+@pytest.mark.parametrize("name", sorted(name for name in GRID if registry[name].elementwise))
+def test_a_scalar_beside_whole_numbers_is_differentiated_in_floats(name, kind):
+    """A Value's number has no dtype of its own: the rules still run in that of the result."""
+    mixed, rng = GRID[name], np.random.default_rng(zlib.crc32(f"{name} {kind}".encode()))
+    for shape in ((0,), (1,), (2, 3)):
+        whole = draw(rng, kind, shape, *mixed.whole)
+        for place in (0, 1):
+            found = []
+            for array in (whole, whole.astype(np.float64)):
+                v = tg.Value(0.625)
+                with np.errstate(all="ignore"):  # False divides, too
+                    y = mixed.call(registry[name], *((v, array) if place == 0 else (array, v)))
+                    if isinstance(y, tg.Tensor) and not y.constant:
+                        (y * 0.375).sum().backward()
+                found += [plain(y), np.asarray(0.0 if v.grad is None else v.grad)]
+            assert agree(found[0], found[2], np.float64, 8)
+            assert agree(found[1], found[3], np.float64, 8)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph import errors, floats
+from ..graph import backend, errors, floats
 from ..graph.backend import Namespace, broadcast_axes, namespace, on_floats, row_of_ones
 from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
@@ -137,7 +137,7 @@ def fitted(c: Any, node: Node, index: int, g: Any) -> Any:
     """What a rule made of node's cotangent g, as its input `index` can add it up."""
     x = node.inputs[index]
     data = x._data
-    if type(c) is _ndarray is type(data) and c.dtype == data.dtype:
+    if (type(c) is _ndarray is type(data) or backend.records(c)) and c.dtype == data.dtype:
         shape, wanted = c.shape, data.shape  # as `fit` would, sooner
         if shape == wanted:
             return c

@@ -117,15 +117,22 @@ class Paper:
             if k is None:
                 axes.append(None)
                 continue
-            i = next(old)
-            if isinstance(k, slice) and k == slice(None):
-                axes.append(i)
-            elif isinstance(k, int) and not isinstance(k, bool):
-                if i is not None:
-                    places[i] = fixed(k % length(i))
-            else:
+            if not _is_whole(k) and not _is_place(k):
                 raise Unreadable(f"[{k}]")
+            i = next(old)
+            if _is_whole(k):
+                axes.append(i)
+            elif i is not None:
+                places[i] = fixed(k % length(i))
         return Paper(rename(self.expr, places), axes)
+
+
+def _is_whole(key: Any) -> bool:
+    return isinstance(key, slice) and key == slice(None)
+
+
+def _is_place(key: Any) -> bool:
+    return isinstance(key, int) and not isinstance(key, bool)
 
 
 def length(i: Axis) -> int:
@@ -329,16 +336,16 @@ class Namespace:
             if k is None:
                 next(old)
                 continue
+            if not _is_whole(k) and not _is_place(k):
+                raise Unreadable(f"[{k}]")
             n = next(lengths)
-            if isinstance(k, slice) and k == slice(None):
+            if _is_whole(k):
                 axes.append(next(old))
-            elif isinstance(k, int) and not isinstance(k, bool):
+            else:
                 i = None if n == 1 else index(Size(n))
                 axes.append(i)
                 if i is not None:
                     units.append((delta(i, fixed(k % n)), 1))
-            else:
-                raise Unreadable(f"[{k}]")
         return Paper(multiply([(x.expr, 1), *units]), axes)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph.backend import is_array, namespace, to_array
+from ..graph.backend import is_array, is_numpy, namespace, to_array
 from ..graph.errors import holds_nodes
 from ..graph.node import Node, raw
 from ..ops.constants import shape_of
@@ -162,7 +162,7 @@ def sort(x: Any, axis: int | None = -1, *, descending: bool = False, stable: boo
     data, xp = raw(x), namespace(raw(x))
     if not shape_of(x):
         raise np.exceptions.AxisError("sort: a number has no axis; axis=None takes it as a vector")
-    if xp is np:
+    if is_numpy(xp):
         order = np.argsort(-data if descending else data, axis, "stable" if stable else None)
     else:
         order = xp.argsort(data, axis=axis, descending=descending, stable=stable)

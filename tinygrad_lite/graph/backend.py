@@ -50,6 +50,16 @@ def _compat() -> Any:
     return array_api_compat
 
 
+def is_numpy(xp: Namespace) -> bool:
+    """Whether a namespace is NumPy's, or records what NumPy is asked to do."""
+    return xp is np or hasattr(xp, "records_numpy")
+
+
+def records(x: Any) -> bool:
+    """Whether an array records what NumPy is asked to do with it."""
+    return hasattr(x, "recorder")
+
+
 def is_array(value: Any) -> bool:
     """Whether `value` is an array or an array library's scalar (a Python number is not)."""
     return (
@@ -153,7 +163,7 @@ _SHORT, _MANY = 32, 16  # entries of a row and rows of a matrix, for which NumPy
 def add_up(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """xp.sum(x); NumPy's own wrapper around its ufunc would take longer than a small sum, and its
     loop over many short rows ten times as long as a product with ones."""
-    if xp is not np:
+    if not is_numpy(xp):
         return xp.sum(x, axis=axis, keepdims=keepdims)
     if _short_rows(x, axis):
         y = x @ row_of_ones(x.shape[1], x.dtype)
@@ -163,7 +173,7 @@ def add_up(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False)
 
 def largest(xp: Namespace, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
     """xp.max(x), as quick as `add_up`: of many short rows it compares the columns."""
-    if xp is not np:
+    if not is_numpy(xp):
         return xp.max(x, axis=axis, keepdims=keepdims)
     if _short_rows(x, axis):
         y = _max(x.T.copy(), axis=0)
@@ -184,7 +194,7 @@ def row_of_ones(n: int, dtype: Any) -> Array:
 
 def running_sum(xp: Namespace, x: Array, axis: int) -> Array:
     """xp.cumulative_sum(x), which NumPy has from 2.1 on."""
-    return np.cumsum(x, axis=axis) if xp is np else xp.cumulative_sum(x, axis=axis)
+    return np.cumsum(x, axis=axis) if is_numpy(xp) else xp.cumulative_sum(x, axis=axis)
 
 
 def anywhere(mask: Array) -> bool:
@@ -223,7 +233,10 @@ def special(xp: Namespace, name: str, x: Array, before: tuple[Any, ...] = ()) ->
         raise TypeError(
             f"{name} is computed by SciPy: pip install 'tinygrad_lite[special]'"
         ) from None
-    result = getattr(functions, name)(*before, np.asarray(x))
+    function = getattr(functions, name)
+    if records(x):
+        return xp.asarray(xp.call(function, *before, x), dtype=x.dtype)
+    result = function(*before, np.asarray(x))
     return float(result) if xp is floats else xp.asarray(result, dtype=x.dtype)
 
 
@@ -248,7 +261,8 @@ def repeat(xp: Namespace, x: Array, shape: tuple[int, ...]) -> Array:
     """x repeated along its axes of length 1 up to `shape`; in NumPy a copy, which is faster to
     make and to use than a view with strides of 0."""
     if xp is not np:
-        return xp.broadcast_to(x, shape)
+        view = xp.broadcast_to(x, shape)
+        return view.copy() if records(x) else view
     out = np.empty(shape, x.dtype)
     out[...] = x
     return out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import is_array, to_array
+from .backend import is_array, records, to_array
 from .node import Scalar
 from .op import Op
 
@@ -43,13 +43,14 @@ def constant(op: Op, x: Any) -> Any:
 
 
 def is_mixed(op: Op, operands: Sequence[Any]) -> bool:
-    """Whether NumPy operands differ in dtype; other libraries see to that themselves."""
-    dtypes = {
-        a.dtype
-        for i, a in enumerate(operands)
-        if isinstance(a, (np.ndarray, np.generic)) and not stays(op, i, a)
-    }
-    return len(dtypes) > 1
+    """Whether NumPy operands differ in dtype from each other or, integers all, from the result;
+    other libraries see to that themselves."""
+    dtypes = {a.dtype for i, a in enumerate(operands) if _typed(a) and not stays(op, i, a)}
+    return len(dtypes) > 1 or any(dtype.kind != "f" for dtype in dtypes)
+
+
+def _typed(a: Any) -> bool:
+    return isinstance(a, (np.ndarray, np.generic)) or records(a)
 
 
 def stays(op: Op, index: int, a: Any) -> bool:
@@ -60,10 +61,8 @@ def stays(op: Op, index: int, a: Any) -> bool:
 def brought(op: Op, operands: Sequence[Any], dtype: Any) -> list[Any]:
     """NumPy operands in one dtype, that of the result, so that a rule does not compute in a
     constant's narrow one; labels and conditions as they are."""
-    arrays = (np.ndarray, np.generic)
     return [
-        a.astype(dtype) if isinstance(a, arrays) and not stays(op, i, a) else a
-        for i, a in enumerate(operands)
+        a.astype(dtype) if _typed(a) and not stays(op, i, a) else a for i, a in enumerate(operands)
     ]
 
 

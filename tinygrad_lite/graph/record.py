@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import errors, floats
-from .backend import namespace, on_floats, to_array, to_float
+from .backend import is_numpy, namespace, on_floats, records, to_array, to_float
 from .context import Context, current_context, latest_context
 from .dtypes import constant, is_mixed, promoted, stays
 from .meta import NO_META, Meta
@@ -54,13 +54,15 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             arrays = False
             differ = differ or (type(a) is not float and type(a) is not int)
         elif (known := a.dtype) is not dtype:
-            differ = differ or dtype is not None
+            differ = differ or dtype is not None or known.kind != "f"
             dtype = known
         operands.append(a)
     mixed = differ and is_mixed(op, operands)
     given, xp = promoted(op, operands) if mixed and arrays else operands, np
     if not arrays:
         xp, given = library(op, inputs, given)
+        if mixed and xp is not np and is_numpy(xp):
+            given = promoted(op, operands)
     context, rules, kept = latest_context(), False, None
     if context is not None:
         context = current_context() or Context()
@@ -78,6 +80,8 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
             y = np.asarray(y)
         if y.dtype is not dtype and not op.plain:
             y = to_array(y, f"the result of {op.name}")
+    elif records(y):
+        y = xp.asarray(y)  # NumPy's scalars are not computed with as its arrays are
     node = _new(Array.result)
     node._data = y
     node._grad = None
@@ -103,7 +107,8 @@ def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, 
     """The namespace of operands of any kind, and they as its ops take them."""
     xp = namespace(*operands)
     if xp is not np and xp is not floats:
-        errors.refuse_mixture(op, inputs)
+        if not is_numpy(xp):
+            errors.refuse_mixture(op, inputs)
         return xp, operands
     return np, operands if op.elementwise else [np.asarray(a) for a in operands]
 

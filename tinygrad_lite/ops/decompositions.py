@@ -10,9 +10,7 @@ from __future__ import annotations
 from math import nan, prod
 from typing import Any
 
-import numpy as np
-
-from ..graph.backend import anywhere, namespace
+from ..graph.backend import anywhere, is_numpy, namespace
 from ..graph.node import raw
 from ..graph.primitive import primitive
 from .comparison import logical_and
@@ -139,7 +137,7 @@ def eigh_rows(xp: Any, A: Any, *, UPLO: str = "L") -> Any:
     F_ij = 1 / (w_j - w_i) (Giles 2008). NaN where it would need the v of equal eigenvalues.
     """
     S = _read(xp, A, UPLO)
-    w, V = xp.linalg.eigh(S, UPLO=UPLO) if xp is np else xp.linalg.eigh(S)
+    w, V = xp.linalg.eigh(S, UPLO=UPLO) if is_numpy(xp) else xp.linalg.eigh(S)
     return xp.concat([w[..., None], V.mT], axis=-1)
 
 
@@ -165,7 +163,7 @@ def eigvalsh(xp: Any, A: Any, *, UPLO: str = "L") -> Any:
     """The eigenvalues, ascending, of each symmetric matrix, of which the triangle UPLO ("L" or "U")
     is read and gets the gradient, that of V diag(G) V^T, V the eigenvectors. Ties share equally."""
     S = _read(xp, A, UPLO)
-    return xp.linalg.eigvalsh(S, UPLO=UPLO) if xp is np else xp.linalg.eigvalsh(S)
+    return xp.linalg.eigvalsh(S, UPLO=UPLO) if is_numpy(xp) else xp.linalg.eigvalsh(S)
 
 
 def _eigvalsh_pull(xp: Any, G: Any, w: Any, A: Any, *, UPLO: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Never
 
 import numpy as np
 
-from ..graph.backend import add_up, anywhere, is_integral, largest
+from ..graph.backend import add_up, anywhere, is_integral, is_numpy, largest, records
 from ..graph.op import SUM
 from ..graph.primitive import primitive
 from .constants import entries, one_hot, shape_of
@@ -95,12 +95,15 @@ def _losses(xp: Any, logits: Any, labels: Any, *, reduction: str) -> tuple[Any, 
 def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
     """The entry of each row that its label names, and P less 1 there."""
     n = shifted.shape[-1]
-    if xp is np:  # a negative label is a large one without its sign
+    if is_numpy(xp):  # a negative label is a large one without its sign
         if labels.size and largest(np, labels.view(labels.dtype.str.replace("i", "u"))) >= n:
             _refuse_labels(n)
         places = np.arange(0, n * labels.size, n) + labels.reshape(-1).astype(np.intp, copy=False)
-        P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
-        P.reshape(-1)[places] -= 1
+        if records(P):
+            P = P.reshape(-1).at[places].add(-1).reshape(P.shape)
+        else:
+            P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
+            P.reshape(-1)[places] -= 1
         return shifted.reshape(-1)[places].reshape(labels.shape), P
     if anywhere((labels < 0) | (labels >= n)):
         _refuse_labels(n)

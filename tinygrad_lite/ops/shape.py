@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import namespace, set_at
+from ..graph.backend import is_numpy, namespace, set_at
 from ..graph.node import raw
 from ..graph.op import FORWARD
 from ..graph.primitive import primitive
@@ -39,7 +39,7 @@ Axis = int | tuple[int, ...] | None
 def astype(xp: Any, x: Any, *, dtype: Any, copy: bool = True) -> Any:
     """x in another floating dtype; `copy` says nothing, since no node is written into. The gradient
     comes back in x's. Raises `TypeError` for others: x.data.astype(...) gives a plain array."""
-    if not xp.isdtype(np.dtype(dtype) if xp is np else dtype, "real floating"):
+    if not xp.isdtype(np.dtype(dtype) if is_numpy(xp) else dtype, "real floating"):
         raise TypeError(
             "only floating dtypes have gradients; "
             "x.data.astype(...) is plain: the gradient stops there"

@@ -1,0 +1,295 @@
+"""Recording arrays: they compute what NumPy computes, and note every call.
+
+A `Tensor` over them runs the engine's own forward rules and its own sweep unchanged, since they
+answer to NumPy's functions and to the names of its namespace. What would take a number out of an
+array, where it could only be frozen, is refused in words.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, Never
+
+import numpy as np
+
+from ..graph.backend import is_basic
+from ..graph.node import Node
+from . import standalone
+from .recorder import Held, Recorder, refusal, values_of
+
+# What Python writes as operators, and the ufuncs behind them.
+OPERATORS: dict[Callable[..., Any], np.ufunc] = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.matmul: np.matmul,
+    operator.neg: np.negative,
+    operator.abs: np.absolute,
+    operator.invert: np.invert,
+    operator.and_: np.bitwise_and,
+    operator.or_: np.bitwise_or,
+    operator.xor: np.bitwise_xor,
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+}
+_WRITTEN = {ufunc: call for call, ufunc in OPERATORS.items()}
+_REDUCED: dict[Any, np.ufunc] = {  # what NumPy's wrappers call, sooner
+    np.sum: np.add,
+    np.prod: np.multiply,
+    np.max: np.maximum,
+    np.min: np.minimum,
+}
+_STATIC = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast}
+_LIKE = {np.ones_like, np.zeros_like, np.full_like, np.empty_like}
+_IN_PLACE = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
+_BY_VALUE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress}
+_BY_VALUE |= {np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all}
+
+
+def _refuse_number(x: Any, *_: Any) -> Never:
+    raise refusal(
+        "a number taken out of an array (by item, float, int, tolist) would be the same for ever; "
+        "keep it an array, or return it"
+    )
+
+
+def _refuse_write(x: Any, *_: Any) -> Never:
+    raise refusal(
+        "arrays are not written into while a function is recorded; write x = x + y for x += y, "
+        "tg.where(mask, new, x) for x[mask] = new"
+    )
+
+
+def _refuse_rows(x: Any) -> Never:
+    raise refusal("an array is not iterated over; use operations on the whole, or x[i] by range")
+
+
+def _refuse_size(*_: Any) -> Never:
+    raise refusal("the shape of the result would depend on the numbers; use np.where, or a weight")
+
+
+def _binary(call: Any) -> Callable[[Any, Any], Any]:
+    def method(self: Traced, other: Any) -> Any:
+        return (
+            NotImplemented if isinstance(other, Node) else self.recorder.record(call, self, other)
+        )
+
+    return method
+
+
+def _reflected(call: Any) -> Callable[[Any, Any], Any]:
+    return lambda self, other: self.recorder.record(call, other, self)
+
+
+def _unary(call: Any) -> Callable[[Any], Any]:
+    return lambda self: self.recorder.record(call, self)
+
+
+class Traced(Held):
+    """An array that records what is done with it: `value` is what it holds in this run, `fixed`
+    whether it would hold the same in any."""
+
+    __slots__ = ()
+
+    shape = property(lambda self: self.value.shape)
+    ndim = property(lambda self: self.value.ndim)
+    dtype = property(lambda self: self.value.dtype)
+    size = property(lambda self: self.value.size)
+    itemsize = property(lambda self: self.value.itemsize)
+    nbytes = property(lambda self: self.value.nbytes)
+    strides = property(lambda self: self.value.strides)
+    flags = property(lambda self: self.value.flags)
+    device = property(lambda self: self.value.device)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        return f"array of shape {self.shape}, {self.dtype}, being recorded"
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        return self.recorder.namespace
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        if any(isinstance(x, Node) for x in inputs):
+            return NotImplemented
+        if method == "at" or settings.get("out") is not None:
+            _refuse_write(self)
+        if method == "__call__":
+            return self.recorder.record(_WRITTEN.get(ufunc, ufunc), *inputs, **settings)
+        return self.recorder.record(getattr(ufunc, method), *inputs, **settings)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        if function in _IN_PLACE or settings.get("out") is not None:
+            _refuse_write(self)
+        if function in _BY_VALUE or (function is np.where and len(args) == 1):
+            _refuse_size()
+        if function in _STATIC:
+            return function(*values_of(args), **settings)
+        if function in _LIKE and not settings.get("subok"):
+            return self.recorder.fixed(function(*values_of(args), **settings))
+        if function is np.any and len(args) == 1 and not settings and _asks_for_nan(args[0]):
+            return self.recorder.record(standalone.has_nan, args[0].made_by.args[0])
+        if function in _REDUCED and len(args) <= 2 and settings.keys() <= {"axis", "keepdims"}:
+            axis = {"axis": args[1] if len(args) == 2 else settings.pop("axis", None)}
+            return self.recorder.record(_REDUCED[function].reduce, args[0], **axis, **settings)
+        return self.recorder.record(function, *args, **settings)
+
+    def __bool__(self) -> bool:
+        return self.recorder.guard(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.fixed:
+            return np.array(self.value, dtype)
+        raise refusal(
+            "NumPy was handed an array that is being recorded, in a list or by np.asarray, and "
+            "would take its numbers for constants; use np.stack, np.concatenate, or the array"
+        )
+
+    def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(p, Traced) and not p.fixed and p.dtype == bool for p in parts):
+            _refuse_size()
+        return self.recorder.record(operator.getitem, self, index)
+
+    def __getattr__(self, name: str) -> Any:
+        if callable(getattr(np.ndarray, name, None)) and name[0] != "_":
+            return lambda *args, **settings: self._method(name, args, settings)
+        raise AttributeError(f"compile: an array that is being recorded has no {name!r}")
+
+    def _method(self, name: str, args: Any, settings: Any) -> Any:
+        if settings.get("out") is not None:
+            _refuse_write(self)
+        function = getattr(np, name, None)
+        if function in _REDUCED:
+            return self.__array_function__(function, (), (self, *args), settings)
+        return self.recorder.record(getattr(np.ndarray, name), self, *args, **settings)
+
+    def reshape(self, *shape: Any, **settings: Any) -> Any:
+        """The entries in another shape, given as lengths or as one tuple."""
+        wanted = tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape
+        return self.recorder.record(np.ndarray.reshape, self, wanted, **settings)
+
+    @property
+    def at(self) -> _At:
+        """`x.at[index].add(y)`, `.set(y)`: a copy with entries changed."""
+        return _At(self)
+
+    @property
+    def real(self) -> Any:
+        """The real parts."""
+        return self.recorder.record(np.real, self)
+
+    T = property(_unary(np.transpose))
+    mT = property(_unary(np.matrix_transpose))
+    item = tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
+    tobytes = tofile = dump = dumps = _refuse_number
+    __iter__ = _refuse_rows
+    __setitem__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = _refuse_write
+    __imod__ = __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _refuse_write
+    sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
+    nonzero = compress = _refuse_size
+    __hash__ = object.__hash__
+
+    __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
+    __sub__, __rsub__ = _binary(operator.sub), _reflected(operator.sub)
+    __mul__, __rmul__ = _binary(operator.mul), _reflected(operator.mul)
+    __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
+    __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
+    __pow__, __rpow__ = _binary(operator.pow), _reflected(operator.pow)
+    __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
+    __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
+    __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)
+    __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
+    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
+    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
+    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
+    __neg__, __abs__ = _unary(operator.neg), _unary(operator.abs)
+    __invert__ = _unary(operator.invert)
+
+    def __pos__(self) -> Traced:
+        return self
+
+
+def _asks_for_nan(mask: Any) -> bool:
+    """Whether a mask is x != x, for an array x of floats."""
+    made = mask.made_by
+    return (
+        made is not None
+        and made.call is operator.ne
+        and made.args[0] is made.args[1]
+        and made.args[0].dtype.kind == "f"
+    )
+
+
+class _At:
+    def __init__(self, x: Traced) -> None:
+        self.x = x
+
+    def __getitem__(self, index: Any) -> _At:
+        self.index = index
+        return self
+
+    def add(self, entries: Any) -> Any:
+        """A copy of the array with `entries` added."""
+        call = standalone.added_at if is_basic(self.index) else standalone.summed_at
+        return self.x.recorder.record(call, self.x, self.index, entries)
+
+    def set(self, entries: Any) -> Any:
+        """A copy of the array with `entries` put in place."""
+        return self.x.recorder.record(standalone.put_at, self.x, self.index, entries)
+
+
+class Namespace:
+    """NumPy, whose functions record what is done with recording arrays, and the functions that the
+    engine's rules use beside it. What is made from nothing is a fixed array."""
+
+    records_numpy = True
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name)
+        if name not in _MAKERS:
+            return function
+        return lambda *args, **settings: self._recorder.fixed(function(*args, **settings))
+
+    def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
+        """x as an array; never copied, since recording arrays are not written into."""
+        if not isinstance(x, Traced):
+            return self._recorder.fixed(np.array(x, dtype))
+        if dtype is not None and np.dtype(dtype) != x.dtype:
+            return x.astype(dtype)
+        return x if isinstance(x.value, np.ndarray) else self._recorder.record(np.asarray, x)
+
+    def astype(self, x: Any, dtype: Any, copy: bool = True) -> Any:
+        """x in another dtype."""
+        return x if np.dtype(dtype) == x.dtype else x.astype(dtype)
+
+    def erf(self, x: Any) -> Any:
+        """The error function."""
+        return self.call(standalone.erf, x)
+
+    def call(self, function: Any, *args: Any) -> Any:
+        """A function of arrays that is not NumPy's."""
+        return self._recorder.record(function, *args)
+
+
+_MAKERS = {"zeros", "ones", "full", "empty", "arange", "eye", "linspace"}
+
+
+def recorder() -> Recorder:
+    """A recorder of recording arrays."""
+    made = Recorder(Traced)
+    made.namespace = Namespace(made)
+    return made

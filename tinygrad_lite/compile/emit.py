@@ -1,0 +1,333 @@
+"""A list of NumPy calls as a program that allocates its arrays once.
+
+Instructions that nothing needs are dropped. Results are written into buffers, which are used again
+when their last reader is done; views of buffers are made once. Every call is one that eager
+evaluation makes, on operands of the same layout, so that the numbers are the same bit for bit.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from . import standalone
+from .arrays import OPERATORS
+from .recorder import METHOD, Held, Instruction, invoke
+from .text import Writer, empty
+from .trace import Recorded
+
+_SYMBOLS = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+    operator.floordiv: "//",
+    operator.mod: "%",
+    operator.pow: "**",
+    operator.matmul: "@",
+    operator.and_: "&",
+    operator.or_: "|",
+    operator.xor: "^",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.gt: ">",
+    operator.ge: ">=",
+    operator.eq: "==",
+    operator.ne: "!=",
+    operator.neg: "-",
+    operator.invert: "~",
+}
+_POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
+_OUT = {np.concatenate, np.stack, np.cumsum}
+_CASTS = {np.ndarray.astype, np.ndarray.copy, np.astype}
+_TURNED = {np.transpose: "T", np.matrix_transpose: "mT"}
+_ADDED = {standalone.added_at, standalone.summed_at, standalone.put_at}
+
+
+class Executable:
+    """A program: called with arrays for the inputs, it returns its outputs, in a list.
+
+    They are its own buffers or views of arrays, but for those that are `fresh`, which it allocates
+    at every call. `source` is a module that NumPy alone runs, `lines` the calls in it, `size` the
+    number of bytes that its buffers take. Raises `standalone.Branch` where a condition is not as it
+    was when the program was recorded. Not for two threads at a time.
+    """
+
+    def __init__(self, writer: Writer, inputs: list[str], lines: list[str], outputs: list[str]):
+        body = [f"def program({', '.join(inputs)}):", *lines, f"return [{', '.join(outputs)}]"]
+        text = '@np.errstate(all="ignore")\n' + "\n    ".join(body) + "\n"
+        self.lines = lines
+        self.source = "\n".join([*writer.head, *writer.definitions, "", "", text])
+        self.size, self.fresh = 0, [False] * len(outputs)
+        scope = {"np": np, "Branch": standalone.Branch, **writer.scope}
+        exec(compile(text, "<program>", "exec"), scope)  # as dataclasses make their methods
+        self.run = scope["program"]
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        return self.run(*arrays)  # type: ignore[no-any-return]
+
+
+def build(recorded: Recorded, names: list[str] | None = None, *, own: bool = True) -> Executable:
+    """The program of what was recorded; `names` are those of the inputs. Not `own`, outputs are
+    fresh arrays at every call, as far as they are computed by it."""
+    return _Emitter(recorded, names or [], own).finished()
+
+
+class _Emitter:
+    """Writes the lines of one program."""
+
+    def __init__(self, recorded: Recorded, names: list[str], own: bool) -> None:
+        self.recorded, self.own = recorded, own
+        self.writer = Writer()
+        self.lines: list[str] = []
+        self.size = 0
+        self.names: dict[int, str] = {}  # by the id of a held value, as all below
+        self.memory: dict[int, Any] = {}  # the buffer, or the view of one, that holds it
+        self.owner: dict[int, Held] = {}  # whose memory it is a view of
+        self.last: dict[int, float] = {}  # when the memory that it owns is read last
+        self.free: dict[Any, list[tuple[str, Any]]] = {}
+        self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
+        for x, name in zip(recorded.inputs, self.inputs, strict=True):
+            self.names[id(x)] = name
+            self.writer.scope[name] = None
+        self.results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
+
+    def finished(self) -> Executable:
+        live = self._live()
+        for when, instruction in enumerate(live):
+            self._emit(instruction, when)
+        outputs = [self._text(y) for y in self.recorded.outputs]
+        made = Executable(self.writer, self.inputs, self.lines, outputs)
+        made.size = self.size
+        owned = [
+            isinstance(y, Held) and y.made_by and id(y) not in self.owner
+            for y in self.recorded.outputs
+        ]
+        made.fresh = [
+            bool(mine) and id(y) not in self.memory and outputs.count(text) == 1
+            for mine, y, text in zip(owned, self.recorded.outputs, outputs, strict=True)
+        ]
+        return made
+
+    def _live(self) -> list[Instruction]:
+        """The instructions that an output or a guard depends on, with the lifetimes of memory."""
+        for made in self.recorded.instructions:
+            if made.out is not None:
+                for x in made.inputs():
+                    if _shares(made.out.value, x.value):
+                        self.owner[id(made.out)] = self._owner(x)
+        needed = set(self.results)
+        live: list[Instruction] = []
+        for made in reversed(self.recorded.instructions):
+            if made.out is None or id(made.out) in needed:
+                live.append(made)
+                needed.update(id(x) for x in made.inputs())
+        live.reverse()
+        for when, made in enumerate(live):
+            for x in made.inputs():
+                self.last[id(self._owner(x))] = when
+            if made.out is not None:
+                self.last.setdefault(id(self._owner(made.out)), when)
+        for y in self.recorded.outputs:
+            if isinstance(y, Held):
+                self.last[id(self._owner(y))] = float("inf")
+        return live
+
+    def _owner(self, x: Held) -> Held:
+        return self.owner.get(id(x), x)
+
+    def _emit(self, made: Instruction, when: int) -> None:
+        out = made.out
+        if out is None:
+            word = "not " if made.expected else ""
+            self.writer.function(standalone.Branch)
+            self._add(f"if {word}{self._text(made.args[0])}:")
+            self._add("    raise Branch")
+        elif id(out) in self.owner:
+            self._view(made, out)
+        elif not self._buffered(made, out, when):
+            self._plain(made, out)
+        for x in {id(self._owner(x)): self._owner(x) for x in made.inputs()}.values():
+            if self.last[id(x)] == when:
+                self._release(x)
+        if out is not None and self.last[id(self._owner(out))] == when:
+            self._release(self._owner(out))
+
+    def _add(self, line: str) -> None:
+        self.lines.append(line)
+
+    def _plain(self, made: Instruction, out: Held) -> None:
+        name = self.names[id(out)] = self.writer.new("t")
+        self._add(f"{name} = {self._expression(made)}")
+
+    def _view(self, made: Instruction, out: Held) -> None:
+        """A view of a buffer is made once, of anything else at every call."""
+        source = made.args[0]
+        known = self.memory.get(id(source)) if isinstance(source, Held) else None
+        text = self._expression(made)
+        if known is None or any(id(x) not in self.memory for x in made.inputs()):
+            self._plain(made, out)
+            return
+        args = [self.memory[id(a)] if isinstance(a, Held) else a for a in made.args]
+        view = invoke(made.call, tuple(args), made.settings)
+        self.memory[id(out)] = view
+        self.names[id(out)] = self.writer.define("v", view, text)
+
+    # --- buffers
+
+    def _buffered(self, made: Instruction, out: Held, when: int) -> bool:
+        """Write the result into a buffer, where the call can; whether it did."""
+        value = out.value
+        if not isinstance(value, np.ndarray) or not value.ndim:
+            return False
+        if (not self.own and id(out) in self.results) or np.empty_like(
+            value
+        ).strides != value.strides:
+            return False
+        if made.call in _ADDED:
+            self._scatter(made, out, when)
+            return True
+        ufunc, args = _ufunc(made)
+        if ufunc is not None:
+            if ufunc.signature is None:
+                self._release_operands(made, when)
+            call = self.writer.function(ufunc)
+        elif made.call in _OUT or _reduces(made.call):
+            call, args = self.writer.function(made.call), made.args
+        elif made.call in _CASTS:
+            x = self._text(made.args[0])
+            self._take(out)
+            self._add(f'np.copyto({self.names[id(out)]}, {x}, casting="unsafe")')
+            return True
+        else:
+            return False
+        texts = [self._text(a) for a in args]
+        texts += [f"{k}={self._text(v)}" for k, v in made.settings.items() if k != "out"]
+        self._take(out)
+        self._add(f"{call}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
+        return True
+
+    def _scatter(self, made: Instruction, out: Held, when: int) -> None:
+        """Entries added to a copy of an array; to the array itself where nobody reads it again."""
+        x, index, entries = made.args
+        reused = isinstance(x, Held) and self._in_place(x, made, when)
+        value = self._text(entries)
+        if reused:
+            self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
+            owner = self.owner[id(out)] = self._owner(x)
+            self.last[id(owner)] = self.last[id(out)]
+        else:
+            start = self._text(x)
+            self._take(out)
+            zeros = isinstance(x, np.ndarray) and not x.any()
+            name = self.names[id(out)]
+            self._add(f"{name}.fill(0)" if zeros else f"np.copyto({name}, {start})")
+        name = self.names[id(out)]
+        if made.call is standalone.put_at:
+            self._add(f"{name}[{self._index(index)}] = {value}")
+        elif made.call is standalone.summed_at:
+            self._add(f"np.add.at({name}, {self._text(index)}, {value})")
+        else:
+            self._add(f"{name}[{self._index(index)}] += {value}")
+
+    def _take(self, out: Held) -> None:
+        """A buffer for a result: one that is free, or a new one."""
+        value = out.value
+        free = self.free.get((value.shape, value.dtype, value.strides))
+        if free:
+            name, buffer = free.pop()
+        else:
+            buffer = np.empty_like(value)
+            name = self.writer.define("b", buffer, empty(value))
+            self.size += buffer.nbytes
+        self.names[id(out)], self.memory[id(out)] = name, buffer
+
+    def _in_place(self, x: Held, made: Instruction, when: int) -> bool:
+        """Whether x is all of a buffer that is read for the last time, by this argument."""
+        owner = self._owner(x)
+        return (
+            id(x) in self.memory
+            and self.last[id(owner)] == when
+            and self.memory[id(x)].size == self.memory[id(owner)].size
+            and sum(self._owner(y) is owner for y in made.inputs()) == 1
+        )
+
+    def _dies(self, x: Held, when: int) -> bool:
+        """Whether the memory of x is its own, and read for the last time."""
+        return id(x) not in self.owner and self.last.get(id(x)) == when and x.made_by is not None
+
+    def _release_operands(self, made: Instruction, when: int) -> None:
+        """Let an op on entries write over an operand that nobody reads again."""
+        inputs = [*made.inputs()]
+        for x in inputs:
+            alone = all(y is x or self._owner(y) is not x for y in inputs)
+            if alone and self._dies(x, when):
+                self._release(x)
+
+    def _release(self, x: Held) -> None:
+        buffer = self.memory.pop(id(x), None)
+        if buffer is not None:
+            key = (buffer.shape, buffer.dtype, buffer.strides)
+            self.free.setdefault(key, []).append((self.names[id(x)], buffer))
+
+    # --- text
+
+    def _expression(self, made: Instruction) -> str:
+        call, args = made.call, made.args
+        if call is operator.getitem:
+            return f"{self._text(args[0])}[{self._index(args[1])}]"
+        texts = [self._text(a) for a in args]
+        symbol = _SYMBOLS.get(call)
+        if symbol is not None:
+            first, *rest = (f"({t})" if t.startswith("-") else t for t in texts)
+            return f"{first} {symbol} {rest[0]}" if rest else f"{symbol}{first}"
+        if call in _TURNED and len(args) == 1 and not made.settings:
+            return f"{texts[0]}.{_TURNED[call]}"
+        words = [f"{k}={self._text(v)}" for k, v in made.settings.items()]
+        if type(call) is METHOD:
+            return f"{texts[0]}.{call.__name__}({', '.join([*texts[1:], *words])})"
+        name = self.writer.function(OPERATORS.get(call, call))
+        return f"{name}({', '.join([*texts, *words])})"
+
+    def _text(self, x: Any) -> str:
+        if isinstance(x, Held):
+            return self.names[id(x)]
+        if isinstance(x, (tuple, list)):
+            inner = ", ".join(map(self._text, x))
+            if isinstance(x, list):
+                return f"[{inner}]"
+            return f"({inner},)" if len(x) == 1 else f"({inner})"
+        return self.writer.constant(x)
+
+    def _index(self, x: Any) -> str:
+        if isinstance(x, tuple) and x:
+            return ", ".join(map(self._index, x)) + ("," if len(x) == 1 else "")
+        if isinstance(x, slice):
+            start, stop, step = ("" if p is None else str(p) for p in (x.start, x.stop, x.step))
+            return f"{start}:{stop}" + (f":{step}" if step else "")
+        return self._text(x)
+
+
+def _shares(y: Any, x: Any) -> bool:
+    """Whether a result is a view of an operand, or a part of several results."""
+    if isinstance(x, (tuple, list)):
+        return True
+    arrays = isinstance(y, np.ndarray) and isinstance(x, np.ndarray)
+    return arrays and np.may_share_memory(y, x)
+
+
+def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]]:
+    """The ufunc with one result that an instruction calls, and its operands; else None."""
+    call, args = made.call, made.args
+    if call is operator.pow:
+        power = _POWERS.get(args[1]) if type(args[1]) in (int, float) else None
+        return (np.power, args) if power is None else (power, args[:1])
+    found = OPERATORS.get(call, call)
+    return (found if isinstance(found, np.ufunc) and found.nout == 1 else None), args
+
+
+def _reduces(call: Any) -> bool:
+    owner = getattr(call, "__self__", None)
+    return isinstance(owner, np.ufunc) and call.__name__ in ("reduce", "accumulate")

@@ -1,0 +1,174 @@
+"""The list of NumPy calls that one run of a function makes."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+Call = Callable[..., Any]
+METHOD = type(np.ndarray.sum)
+
+
+class Held:
+    """A value in the list: an input, a constant (`fixed`), or what an instruction made."""
+
+    __slots__ = ("fixed", "made_by", "recorder", "value")
+
+    def __init__(
+        self, recorder: Recorder, value: Any, made_by: Any = None, *, fixed: bool = False
+    ) -> None:
+        self.recorder, self.value, self.made_by, self.fixed = recorder, value, made_by, fixed
+
+
+class Instruction:
+    """`out = call(*args, **settings)`, of held values, constants, and tuples and lists of them.
+    Without an `out` it is a guard: the truth of args[0] must be `expected`."""
+
+    __slots__ = ("args", "call", "expected", "out", "settings")
+
+    def __init__(self, call: Call, args: tuple[Any, ...], settings: dict[str, Any]) -> None:
+        self.call, self.args, self.settings = call, args, settings
+        self.out: Held | None = None
+        self.expected: bool | None = None
+
+    def inputs(self) -> Iterator[Held]:
+        """The held values among the arguments, in order, with repetition."""
+        return held_in((*self.args, *self.settings.values()))
+
+
+class Recorder:
+    """The instructions of one run, in order; equal ones are one. `kind` is the class of what they
+    make: arrays that record in their turn."""
+
+    def __init__(self, kind: type[Held]) -> None:
+        self.instructions: list[Instruction] = []
+        self.namespace: Any = None  # of the arrays
+        self._kind = kind
+        self._known: dict[Any, Held] = {}
+        self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy
+        self._thread = threading.get_ident()
+
+    def input(self, value: Any) -> Any:
+        """An array that the program is handed at every call."""
+        return self._kind(self, value)
+
+    def fixed(self, value: Any) -> Any:
+        """An array that is the same at every call."""
+        return self._kind(self, value, fixed=True)
+
+    def record(self, call: Call, *args: Any, **settings: Any) -> Any:
+        """The result of a call, noted unless it depends on constants alone."""
+        if threading.get_ident() != self._thread:
+            raise refusal("another thread used an array while it was being recorded")
+        value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
+        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
+            value = np.asarray(value)[()]
+        sources = [*held_in((*args, *settings.values()))]
+        if all(x.fixed for x in sources):
+            return self._parts(self.fixed(value))
+        for x in sources:
+            if _is_same_array(value, x.value):
+                return x  # reshaped to its own shape, say
+        args, settings = self._owned(args), {k: self._owned(v) for k, v in settings.items()}
+        key = (call, _key(args), _key(tuple(sorted(settings.items()))))
+        out = self._known.get(key)
+        if out is None:
+            made_by = Instruction(call, args, settings)
+            out = made_by.out = self._known[key] = self._kind(self, value, made_by)
+            self.instructions.append(made_by)
+        return self._parts(out)
+
+    def _parts(self, out: Held) -> Any:
+        """The result, or each of several results."""
+        value = out.value
+        if not isinstance(value, (tuple, list)):
+            return out
+        parts = [self.record(operator.getitem, out, i) for i in range(len(value))]
+        make = getattr(value, "_make", type(value))
+        return make(parts)
+
+    def guard(self, x: Held) -> bool:
+        """Whether x is true, which it must be, or not, whenever the program runs."""
+        found = bool(x.value)
+        if not x.fixed and (bool, id(x)) not in self._known:
+            self._known[bool, id(x)] = x
+            guard = Instruction(bool, (x,), {})
+            guard.expected = found
+            self.instructions.append(guard)
+        return found
+
+    def _owned(self, x: Any) -> Any:
+        """An argument as it is now: a plain array may be written into later."""
+        if isinstance(x, Held) and x.fixed:
+            x = x.value
+        if isinstance(x, np.ndarray):
+            given, copy = self._constants.get(id(x), (None, None))
+            if given is not x or not same(copy, x):
+                copy = x.copy(order="K")
+                self._constants[id(x)] = x, copy
+            return copy
+        return type(x)(map(self._owned, x)) if type(x) in (tuple, list) else x
+
+    @property
+    def constants(self) -> list[Any]:
+        """The plain arrays that were used, as they were given."""
+        return [given for given, _ in self._constants.values()]
+
+
+def invoke(call: Call, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    """The call; a method of arrays is looked up, since NumPy's scalars have their own."""
+    if type(call) is METHOD:
+        return getattr(args[0], call.__name__)(*args[1:], **settings)
+    return call(*args, **settings)
+
+
+def held_in(x: Any) -> Iterator[Held]:
+    """The held values in nested tuples and lists."""
+    if isinstance(x, Held):
+        yield x
+    elif isinstance(x, (tuple, list)):
+        for part in x:
+            yield from held_in(part)
+
+
+def values_of(x: Any) -> Any:
+    """x with held values, in nested tuples and lists too, replaced by what they hold."""
+    if isinstance(x, Held):
+        return x.value
+    return type(x)(map(values_of, x)) if type(x) in (tuple, list) else x
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two constants are equal: arrays bit for bit in value, dtype and layout."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        alike = a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides
+        return alike and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return type(a) is type(b) and bool(a == b or (a != a and b != b))
+
+
+def _is_same_array(a: Any, b: Any) -> bool:
+    """Whether two arrays are one, seen the same way."""
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or not a.size:
+        return a is b and isinstance(a, np.ndarray)
+    seen = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
+    return seen and bool(a.ctypes.data == b.ctypes.data)
+
+
+def _key(x: Any) -> Any:
+    """What equal arguments have in common."""
+    if isinstance(x, (tuple, list)):
+        return (type(x), *map(_key, x))
+    if isinstance(x, slice):
+        return (slice, x.start, x.stop, x.step)
+    if isinstance(x, (int, float, np.generic)):
+        return (type(x), repr(x))  # -0.0 is not 0.0
+    return id(x) if isinstance(x, (Held, np.ndarray)) else x
+
+
+def refusal(what: str) -> TypeError:
+    """The error for what cannot be recorded."""
+    return TypeError(f"compile: {what}")
