@@ -251,10 +251,16 @@ class _Maker:
             panes = self._panes(out[0], data[0] if one else np.stack(data),
                                 grad and (grad[0] if one else np.stack(grad)))  # fmt: skip
         held = _inside(nodes)
-        name = shorten(unit.title) or f"{len(out):,} × {self._formula(out[0], self.names)}"
+        if unit.title:
+            name = shorten(unit.title)
+        elif all(id(x) in self.given for x in out):
+            name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
+        else:
+            name = f"{len(out):,} × {self._formula(out[0], self.names)}"
         tooltip = f"{name}: {', '.join(held)}"
         lines = (f"{count(len(nodes), 'node')} inside",)
-        box = Box(unit.id, "group", name, "", shape, tuple(panes), lines, nodes)
+        each = () if unit.title else tuple(out)
+        box = Box(unit.id, "group", name, "", shape, tuple(panes), lines, nodes, each)
         return replace(box, scope=unit.scope, path=unit.path, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
