@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from ..draw.colours import MARKS
 from ..graph.node import Node
+from .marks import MARKS
 from .kinds import KINDS, known
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it

@@ -98,7 +98,8 @@ def build_scene(
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    return Scene(*parts, roots, names, graph, title, plan.note, len(nodes))
+    asked = {**options, "steps": steps, "marks": marks, "show": show}
+    return Scene(*parts, roots, names, graph, title, plan.note, len(nodes), asked)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..check.marks import MARKS
 from .panes import SHADES
 
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
@@ -35,24 +36,6 @@ LOOKS = {
 }
 
 
-class Mark(NamedTuple):
-    """How a verdict of `check` is marked: a badge, a colour in the light theme and in the dark."""
-
-    badge: str
-    strokes: tuple[str, str]
-
-    @property
-    def sign(self) -> str:
-        return self.badge[0]
-
-
-MARKS = {
-    "first": Mark("✗ first wrong", ("#b3261e", "#ff8a80")),
-    "wrong": Mark("✗ wrong", ("#b3261e", "#ff8a80")),
-    "unclear": Mark("? unclear", ("#8a5a00", "#f0b230")),
-    "follows": Mark("↳ follows", ("#6a717b", "#98a1ac")),
-    "right": Mark("✓ right", ("#1a7f37", "#57c785")),
-}  # the worst first
 MARKED = 4.0  # pixels of a marked box's frame
 _TINT = (0.14, 0.22)  # of a hue in the page's colour, light and dark
 _ROLES = {  # what else has a colour, light and dark

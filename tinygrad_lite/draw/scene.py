@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from ..graph.node import Node
@@ -149,7 +149,7 @@ class Cluster(Placed):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that is drawn of what `roots` depend on, with the `names` that are the user's. `nodes` is
-    the size of the whole graph, `note` says what was left out."""
+    the size of the whole graph, `note` says what was left out, `options` what `build` was asked."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
@@ -160,6 +160,7 @@ class Scene:
     title: str
     note: str
     nodes: int
+    options: Mapping[str, Any] = field(default_factory=dict)
     direction: Direction = "down"
     width: float = 0.0
     height: float = 0.0
