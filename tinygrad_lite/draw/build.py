@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from operator import attrgetter
 from types import MappingProxyType
@@ -16,11 +16,12 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
+from ..check.marks import MARKS
+from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, partition
-from .colours import MARKS
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .scene import LABELLED, Box, Cluster, Edge, Scene, sized
@@ -64,26 +65,15 @@ def build_scene(
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
     weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
             and not names.get(id(node), "").isidentifier()}  # fmt: skip
-    plan = partition(
-        nodes, kept, weak=weak, depth=depth, around=around, max_nodes=max_nodes,
-        steps=True if backward else steps,
-    )  # fmt: skip
+    options = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    plan = partition(nodes, kept, weak=weak, steps=True if backward else steps, **options)  # type: ignore[arg-type]
     shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
              if u.kind in ("line", "stub")}  # fmt: skip
     order = plan.order if len(plan.order) <= LIMIT else list(shown)
     known = complete_names(order, names, shown)
     title = ", ".join(known.get(id(r), "a result") for r in roots)
-    maker = _Maker(
-        plan,
-        known,
-        names,
-        dict.fromkeys(roots),
-        show,
-        backward,
-        grad,
-        marks,
-        _uses(plan) if backward else {},
-    )
+    uses = _uses(plan) if backward else {}
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, backward, grad, marks, uses)
     boxes = maker.boxes()
     edges = maker.edges(boxes)
     if not backward:
@@ -115,6 +105,7 @@ class _Maker:
     grad: Callable[[Node], Any]
     marks: Mapping[Node, tuple[str, str]]
     uses: Mapping[Node, Sequence[tuple[Node, int]]]
+    lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
         make = {"line": self._line, "group": self._group, "stub": self._stub}
@@ -189,9 +180,9 @@ class _Maker:
 
     def _formula(self, node: Node, names: Mapping[int, str]) -> str:
         """What is right of the equals sign, written out as far as it stays short."""
-        texts = (write(node, names, depth=depth) for depth in _DEPTHS)
-        whole = next((text for text in texts if columns(text) <= LONGEST), "…")
-        return shorten(whole)
+        texts = [write(node, names, depth=depth) for depth in _DEPTHS]
+        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 1]
+        return short[0] if short else shorten(texts[-1])
 
     def _derivative(self, node: Node) -> str:
         """∂E/∂W."""
@@ -337,10 +328,20 @@ class _Maker:
             if not target.inside and (text := local_text(node, edge.index, self.names)):
                 edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
             return edge
-        if target.inside or count > 1:
-            return edge
-        text = pullback_text(node, edge.index, self.names, cotangent="δ")
+        text = self._handed(target, edge.index, x)
         return edge if text == "δ" or columns(text) > _RULE else replace(edge, rule=text)
+
+    def _handed(self, box: Box, index: int, x: Node) -> str:
+        """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""
+        if not box.inside:
+            return pullback_text(box.node, index, self.names, cotangent="δ")
+        if box.id not in self.lines and len(self.plan.order) <= LIMIT:
+            one = box.node in self.roots and not box.node.shape
+            self.lines[box.id] = line_of(box.node, set(box.nodes), one=one)
+        line = self.lines.get(box.id)
+        handed = line.handed(x) if line and x in line.twin else None
+        form = line.form(x, handed) if line and handed is not None else None
+        return line.text(form, self.names, "δ") if line and form else ""
 
 
 def _uses(plan: Plan) -> Mapping[Node, Sequence[tuple[Node, int]]]:

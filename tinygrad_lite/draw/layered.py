@@ -274,7 +274,7 @@ def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> No
                 known = [place[i] for i in near[item] if i in earlier]
                 if known:
                     place[item] = sum(known) / len(known)
-            column.sort(key=place.__getitem__)
+            column.sort(key=lambda item: round(place[item], 6))
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)

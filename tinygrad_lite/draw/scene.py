@@ -30,6 +30,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
+from ..check.marks import MARKS
 from ..graph.node import Node
 from .measure import CAPTION, TITLE, shorten, width
 from .panes import Pane
@@ -129,8 +130,10 @@ class Edge:
 
     @property
     def text(self) -> str:
-        """What stands beside the arrow of the gradient."""
-        return self.rule if self.local is None else f"×{self.local}"
+        """What stands beside the arrow of the gradient: the local derivative, and what `check`
+        says."""
+        sign = MARKS[self.mark].sign if self.mark else ""
+        return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
 
 
 @dataclass(frozen=True, slots=True)
