@@ -1,9 +1,9 @@
 """The gallery of pictures, looked at in a browser: `python -m benchmarks.draw` prints a table.
 
 Of each graph: boxes, pixels, the smallest text in a notebook's cell of 900 pixels (wider pictures
-scroll), texts outside of their box or on each other, boxes on boxes, arrows through boxes, nodes
-with a name of the user's that have a box, and seconds from the graph to the SVG. With `--save DIR`
-the pictures are written too.
+scroll), texts outside of their box or on each other, boxes on boxes, labels on
+something, arrows across labels and through boxes, nodes with a name of the user's that have a box,
+and seconds from the graph to the SVG. With `--save DIR` the pictures are written too.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ LOOK = """() => {
   const rect = (e) => e.getBoundingClientRect();
   const on = (a, b, by) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > by &&
     Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > by;
-  const inside = (x, y, r) => x > r.left + 1 && x < r.right - 1 && y > r.top + 1 && y < r.bottom - 1;
+  const inside = (x, y, r) =>
+    x > r.left + 1 && x < r.right - 1 && y > r.top + 1 && y < r.bottom - 1;
   const boxes = [...document.querySelectorAll('g.box')].map((g) => {
     const frames = g.querySelectorAll(':scope > .frame');
     return { id: g.dataset.id, g, r: rect(frames[frames.length - 1]) };
   });
-  const found = { text: Infinity, texts: 0, boxes: 0, arrows: 0, labels: 0 };
+  const found = { text: Infinity, texts: 0, boxes: 0, arrows: 0, labels: 0, crossed: 0 };
   for (const t of document.querySelectorAll('text')) {
     found.text = Math.min(found.text, parseFloat(getComputedStyle(t).fontSize));
   }
@@ -49,16 +50,21 @@ LOOK = """() => {
     const hit = labels.slice(k + 1).some((u) => on(t, u, 2)) || boxes.some((b) => on(b.r, t, 2));
     found.labels += hit;
   });
+  const texts = [...document.querySelectorAll('.local')].map((element) => (
+    { element, r: rect(element) }));
   const svg = rect(document.querySelector('svg'));
   for (const link of document.querySelectorAll('.link')) {
     const others = boxes.filter((b) => b.id !== link.dataset.from && b.id !== link.dataset.to);
+    const told = texts.filter((t) => !link.contains(t.element));
     for (const path of link.querySelectorAll('path')) {
       const length = path.getTotalLength();
-      let through = false;
+      let through = false, over = false;
       for (let at = 0; at < length && !through; at += 3) {
         const p = path.getPointAtLength(at), x = p.x + svg.left, y = p.y + svg.top;
         through = others.some(({ r }) => inside(x, y, r));
+        over ||= told.some(({ r }) => inside(x, y, r));
       }
+      found.crossed += over;
       found.arrows += through;
     }
   }
@@ -94,7 +100,7 @@ def main() -> None:
     program = next(filter(None, map(shutil.which, BROWSERS)))
     print(
         f"{'graph':24} {'boxes':>5} {'pixels':>11} {'text':>5} {'texts':>5} {'boxes':>5} "
-        f"{'labels':>6} {'arrows':>6} {'named':>9} {'seconds':>7}"
+        f"{'labels':>6} {'crossed':>7} {'arrows':>6} {'named':>9} {'seconds':>7}"
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -114,7 +120,8 @@ def main() -> None:
             print(
                 f"{name:24} {len(scene.boxes):5} {size:>11} {found['text']:5.1f} "
                 f"{found['texts']:5.0f} {found['boxes']:5.0f} {found['labels']:6.0f} "
-                f"{found['arrows']:6.0f} {f'{shown} of {of}':>9} {seconds:7.2f}",
+                f"{found['crossed']:7.0f} {found['arrows']:6.0f} {f'{shown} of {of}':>9} "
+                f"{seconds:7.2f}",
                 flush=True,
             )
             if options.save:
