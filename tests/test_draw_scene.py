@@ -1,11 +1,15 @@
 """The scene: which boxes there are, what they say, and what is folded."""
 
+import json
 import sys
 
 import numpy as np
+import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.build import build_scene
+from tinygrad_lite.draw.layout import lay_out
+from tinygrad_lite.draw.scene import record
 from tinygrad_lite.graph.names import name_all
 from tinygrad_lite.graph.node import topological_order
 
@@ -100,8 +104,8 @@ def test_a_neuron_without_a_name_is_a_line():
     scene = scene_of(network((3, 7, 10, 1)))
     assert len(scene.boxes) == 3 + 7 + 10 + 1 + 1
     held = [box.lines for box in scene.boxes if box.lines]
-    assert held[:7] == [("7 steps inside", "4 parameters inside")] * 7
-    assert held[7:-1] == [("15 steps inside", "8 parameters inside")] * 10
+    assert held[:7] == [("7 steps, 4 parameters inside",)] * 7
+    assert held[7:-1] == [("15 steps, 8 parameters inside",)] * 10
 
 
 def test_a_layer_of_many_equal_lines_is_one_box():
@@ -124,7 +128,7 @@ def test_a_loop_is_one_step_of_it():
     L = (h**2).sum()
     L.backward()
     scene = scene_of(L, max_nodes=10)
-    assert [(c.times, c.label) for c in scene.clusters] == [(20, "one of 20 equal steps")]
+    assert [(c.times, c.label) for c in scene.clusters] == [(20, "the last of 20 equal steps")]
     boxes = {box.name: box for box in scene.boxes}
     assert boxes["h"].copies == tuple(hs)
     assert [pane.shape for pane in boxes["h"].panes] == [(3,), (3,), (3, 20), (3, 20)]
@@ -180,3 +184,42 @@ def test_many_arrays_of_one_op_are_one_box():
     scene = scene_of(total)
     assert [box.title for box in scene.boxes][:2] == ["a  (2,)", "500 constants"]
     assert sorted(edge.count for edge in scene.edges) == [1, 500]
+
+
+def test_a_leaf_used_all_over_has_a_stub_at_each_user():
+    c, x = tg.Value(2.9, name="c"), tg.Value(0.1, name="x0")
+    for k in range(1, 6):
+        x = c * x * (1 - x)
+        x.name = f"x{k}"
+    x.backward()
+    scene = scene_of(x, steps=False)
+    stubs = [box for box in scene.boxes if box.kind == "stub"]
+    assert [box.name for box in stubs] == ["c"] * 5
+    ids = {box.id for box in stubs}
+    assert {e.source for e in scene.edges if e.source in ids} == ids
+    shares = [float(box.panes[0].texts[0].replace("−", "-")) for box in stubs]
+    assert sum(shares) == pytest.approx(c.grad, abs=2e-3)
+    (leaf,) = (box for box in scene.boxes if box.kind == "leaf" and box.name == "c")
+    assert leaf.lines == ("used 5 times, see there",)
+
+
+def test_the_record_is_json_and_holds_every_entry():
+    W, x = tg.Tensor(np.arange(6.0).reshape(2, 3) - 2, name="W"), np.ones(3)
+    v = W @ x
+    E = (v**2).sum()
+    E.backward()
+    told = record(lay_out(scene_of(E)))
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    W_ = next(box for box in told["boxes"] if box["name"] == "W")
+    value, gradient = W_["panes"]
+    assert value["texts"] == ["−2", "−1", "0", "1", "2", "3"]
+    assert value["levels"] == [-8, -4, 0, 4, 8, 12]
+    assert (value["rows"], value["columns"], value["slabs"]) == (2, 3, [[0.0, 0.0]])
+    assert gradient["label"] == "∂E/∂W"
+    v_ = next(box for box in told["boxes"] if box["name"] == "v")
+    assert v_["formula"] == "W x"
+    edge = next(e for e in told["edges"] if (e["from"], e["to"]) == (W_["id"], v_["id"]))
+    assert edge["gradient"]
+    assert edge["text"] == "δ xᵀ"
+    assert len(edge["points"]) == len(edge["back"]) == 10
+    assert told["roots"] == [told["boxes"][-1]["id"]]

@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from operator import attrgetter
 from types import MappingProxyType
@@ -16,13 +16,14 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
+from ..check.marks import MARKS
+from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, partition
-from .colours import MARKS
 from .measure import LONGEST, columns, shorten
-from .panes import pane, strip
+from .panes import Pane, pane, strip
 from .scene import LABELLED, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, within
@@ -32,7 +33,8 @@ MAX_NODES = 30
 NO_MARKS: Mapping[Node, tuple[str, str]] = MappingProxyType({})
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _SYMBOL = 10  # characters of the name of a gradient over its cells
-_RULE = 28  # characters of a formula beside an arrow
+_RULE = 36  # characters of a formula beside an arrow
+_FAR = 4  # ranks of its users, at which a leaf has a stub at each
 _WRITTEN = 100  # boxes of a backward graph that carry a formula
 _SAID = 44  # characters in a row of what `check` says
 
@@ -63,26 +65,19 @@ def build_scene(
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
     weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
             and not names.get(id(node), "").isidentifier()}  # fmt: skip
-    asked = {"depth": depth, "around": around, "max_nodes": max_nodes}
-    plan = partition(nodes, kept, weak=weak, steps=True if backward else steps, **asked)  # type: ignore[arg-type]
+    options = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    plan = partition(nodes, kept, weak=weak, steps=True if backward else steps, **options)  # type: ignore[arg-type]
     shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
              if u.kind in ("line", "stub")}  # fmt: skip
     order = plan.order if len(plan.order) <= LIMIT else list(shown)
     known = complete_names(order, names, shown)
     title = ", ".join(known.get(id(r), "a result") for r in roots)
-    maker = _Maker(
-        plan,
-        known,
-        names,
-        dict.fromkeys(roots),
-        show,
-        backward,
-        grad,
-        marks,
-        _uses(plan) if backward else {},
-    )
+    uses = _uses(plan) if backward else {}
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, backward, grad, marks, uses)
     boxes = maker.boxes()
     edges = maker.edges(boxes)
+    if not backward:
+        boxes, edges = maker.stubs(boxes, edges)
     if backward:
         boxes = [box for box in boxes if box.kind != "constant"]
         kept_ids = {box.id for box in boxes}
@@ -93,7 +88,7 @@ def build_scene(
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked |= {"steps": steps, "marks": marks, "show": show}
+    asked = {**options, "steps": steps, "marks": marks, "show": show}
     return Scene(*parts, roots, names, graph, title, plan.note, len(nodes), asked)
 
 
@@ -110,6 +105,7 @@ class _Maker:
     grad: Callable[[Node], Any]
     marks: Mapping[Node, tuple[str, str]]
     uses: Mapping[Node, Sequence[tuple[Node, int]]]
+    lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
         make = {"line": self._line, "group": self._group, "stub": self._stub}
@@ -128,7 +124,8 @@ class _Maker:
             words = [f"{found[m]} {MARKS[m].badge[2:]}" for m in MARKS if m in found]
             lines += (f"{MARKS[worst].sign} {', '.join(words)}",)
         elif worst in ("first", "wrong"):
-            lines += tuple(textwrap.wrap(shorten(said[0][1], 4 * _SAID), _SAID))
+            text = said[0][1].removeprefix("[the first wrong line] ")
+            lines += tuple(textwrap.wrap(shorten(text, 4 * _SAID), _SAID))
         tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
@@ -161,11 +158,10 @@ class _Maker:
         if node.constant or not node.op:
             kind = "constant" if node.constant else "leaf"
         ops = sum(part.op is not None for part in nodes)
-        lines = [f"{count(ops, 'step')} inside"] * (ops > 1)
+        held = [count(ops, "step")] * (ops > 1)
         if rest := len(nodes) - max(ops, 1):
-            lines.append(f"{count(rest, 'parameter')} inside")
-        if len(copies) > 1:
-            lines.append(f"× {len(copies):,}")
+            held.append(count(rest, "parameter"))
+        lines = [f"{', '.join(held)} inside"] * bool(held)
         if self.backward:
             name = self._derivative(node)
             formula = shorten(self._sum(node)) if node in self.uses else ""
@@ -184,15 +180,17 @@ class _Maker:
 
     def _formula(self, node: Node, names: Mapping[int, str]) -> str:
         """What is right of the equals sign, written out as far as it stays short."""
-        texts = (write(node, names, depth=depth) for depth in _DEPTHS)
-        whole = next((text for text in texts if columns(text) <= LONGEST), "…")
-        return shorten(whole)
+        texts = [write(node, names, depth=depth) for depth in _DEPTHS]
+        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 1]
+        return short[0] if short else shorten(texts[-1])
 
     def _derivative(self, node: Node) -> str:
         """∂E/∂W."""
         root = next(iter(self.roots))
         if self.backward:
             return self._symbol(root if len(self.roots) == 1 else None, node)
+        if id(node) not in self.names:
+            return "gradient"
         label = self._symbol(root, node)
         return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
 
@@ -244,10 +242,17 @@ class _Maker:
             one = len(out) == 1
             panes = self._panes(out[0], data[0] if one else np.stack(data),
                                 grad and (grad[0] if one else np.stack(grad)))  # fmt: skip
-        lines = _inside(nodes)
-        name = shorten(unit.title) or f"{len(out):,} × {self._formula(out[0], self.names)}"
-        tooltip = f"{name}: {', '.join(lines)}"
-        box = Box(unit.id, "group", name, "", shape, tuple(panes), tuple(lines[:3]), nodes)
+        held = _inside(nodes)
+        if unit.title:
+            name = shorten(unit.title)
+        elif all(id(x) in self.given for x in out):
+            name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
+        else:
+            name = f"{len(out):,} × {self._formula(out[0], self.names)}"
+        tooltip = f"{name}: {', '.join(held)}"
+        lines = (f"{count(len(nodes), 'node')} inside",)
+        each = () if unit.title else tuple(out)
+        box = Box(unit.id, "group", name, "", shape, tuple(panes), lines, nodes, each)
         return replace(box, scope=unit.scope, path=unit.path, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
@@ -271,8 +276,39 @@ class _Maker:
                     mark = at[source].mark if at[source].kind != "group" else ""
                     found[key] = Edge(source, target, index, gradient=flows, mark=mark)
         if len(found) > LABELLED:
-            return [replace(e, count=total[key]) for key, e in found.items()]
+            return [replace(e, count=total[key], gradient=False) for key, e in found.items()]
         return [self._labelled(e, at, total[key]) for key, e in found.items()]
+
+    def stubs(self, boxes: Sequence[Box], edges: Sequence[Edge]) -> tuple[list[Box], list[Edge]]:
+        """With a stub at each user of a leaf that is used all over the picture, and there its share
+        of the gradient, instead of arrows across."""
+        at = {box.id: box for box in boxes}
+        rank: Counter[str] = Counter()
+        users: dict[str, list[Edge]] = {}
+        for e in edges:
+            if at[e.source].kind in ("leaf", "constant"):
+                users.setdefault(e.source, []).append(e)
+        for box in boxes:
+            inputs = [e.source for e in edges if e.target == box.id] if users else []
+            rank[box.id] = max((rank[x] + 1 for x in inputs), default=0)
+        far = {x: es for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
+        made: dict[str, list[Box]] = {}
+        kept = [e for e in edges if e.source not in far]
+        for name, es in far.items():
+            leaf = at[name]
+            at[name] = sized(replace(leaf, lines=(*leaf.lines, f"used {len(es)} times, see there")))
+            for k, e in enumerate(es):
+                target = at[e.target]
+                panes: tuple[Pane, ...] = ()
+                if e.local and (g := self.grad(target.node)) is not None:
+                    share = e.slope * float(figures.plain(g))
+                    panes = (pane("gradient", "share", share, ()),)
+                stub = Box(f"{name}_{k}", "stub", leaf.name, panes=panes, nodes=leaf.nodes)
+                stub = sized(replace(stub, scope=target.scope, tooltip=f"{leaf.title}, used here"))
+                made.setdefault(e.target, []).append(stub)
+                kept.append(replace(e, source=stub.id))
+        placed = [new for box in boxes for new in (*made.get(box.id, ()), at[box.id])]
+        return placed, kept
 
     def _labelled(self, edge: Edge, at: Mapping[str, Box], count: int) -> Edge:
         """With what flows back along it, as a number or a formula."""
@@ -288,14 +324,24 @@ class _Maker:
             with suppress(Exception):  # a user's op may have no rule
                 slope = flow(order, {node: 1.0}, contribution, within={*order, x}).get(x)
                 if slope is not None:
-                    edge = replace(edge, local=figures.number(slope))
+                    edge = replace(edge, local=figures.number(slope), slope=float(slope))
             if not target.inside and (text := local_text(node, edge.index, self.names)):
                 edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
             return edge
-        if target.inside or count > 1:
-            return edge
-        text = pullback_text(node, edge.index, self.names, cotangent="δ")
-        return replace(edge, rule=shorten(text, _RULE))
+        text = self._handed(target, edge.index, x)
+        return edge if text == "δ" or columns(text) > _RULE else replace(edge, rule=text)
+
+    def _handed(self, box: Box, index: int, x: Node) -> str:
+        """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""
+        if not box.inside:
+            return pullback_text(box.node, index, self.names, cotangent="δ")
+        if box.id not in self.lines and len(self.plan.order) <= LIMIT:
+            one = box.node in self.roots and not box.node.shape
+            self.lines[box.id] = line_of(box.node, set(box.nodes), one=one)
+        line = self.lines.get(box.id)
+        handed = line.handed(x) if line and x in line.twin else None
+        form = line.form(x, handed) if line and handed is not None else None
+        return line.text(form, self.names, "δ") if line and form else ""
 
 
 def _uses(plan: Plan) -> Mapping[Node, Sequence[tuple[Node, int]]]:
@@ -316,7 +362,4 @@ def _inside(nodes: Sequence[Node]) -> list[str]:
     held = [count(len(leaves), "leaf", "leaves")] * bool(leaves)
     if size != len(leaves):
         held.append(f"{size:,} entries")
-    lines = [", ".join(held)] * bool(held) + [f"{n:,} × {name}" for name, n in ops[:2]]
-    if rest := sum(n for _, n in ops[2:]):
-        lines.append(count(rest, "other op"))
-    return lines
+    return [", ".join(held)] * bool(held) + [f"{n:,} × {name}" for name, n in ops]

@@ -70,8 +70,8 @@ def partition(
     steps: bool | None,
 ) -> Plan:
     """Fold the nodes (consumers first) until at most `max_nodes` boxes are left; those that are
-    `kept`, having a name, as late as possible, and `weak` ones earlier. `steps` makes every op a box, None does so for
-    scalars that fit."""
+    `kept`, having a name, as late as possible, and `weak` ones earlier. `steps` makes every op a
+    box, None does so for scalars that fit."""
     order = execution(nodes)
     scopes = scopes_of(order)
     budget = min(max_nodes, LIMIT)
@@ -95,7 +95,7 @@ def partition(
         fits = visible(visits, short) <= allowed
         return _plan(order, Repeats(scopes), short, visits if fits else keys)
     for bent in ([node for node in order if bends(node)], ()):
-        long = lines(order, {*kept, *bent} - weak, scopes, len(order))
+        long = lines(order, {*kept, *bent} - set(weak), scopes, len(order))
         for equal in ({}, equal_lines(order, long)):
             if visible(equal, long) <= budget:
                 return _plan(order, Repeats(scopes), long, equal)

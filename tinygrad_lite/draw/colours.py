@@ -117,6 +117,7 @@ def _rules(theme: Theme, root: str) -> str:
         ".value .rim": f"fill:none;stroke:{role['control']}",
         ".gradient .rim": f"fill:none;stroke:{role['gradient']}",
         ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
+        ".ground": f"fill:{mix(page, cluster, 0.08)}",
         ".undefined": f"fill:{role['undefined']}",
     }
     for kind, look in LOOKS.items():

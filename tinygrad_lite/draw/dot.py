@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from .colours import LOOKS, MARKED, MARKS, THEMES, Theme
+from ..check.marks import MARKS
+from .colours import LOOKS, MARKED, THEMES, Theme
 from .measure import TEXT
 from .scene import LABELLED, Box, Scene
 from .scopes import Path

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from .measure import CAPTION, TITLE, width
-from .scene import Edge, Point, Scene
+from .routes import along, paths, rising
+from .scene import Point, Scene
 from .scopes import Path, common_scope, prefixes
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 20.0, 14.0, 44.0, 14.0, 20.0  # pixels
 PAIR = 14.0  # pixels between an arrow and that of its gradient
-END = 26.0  # between two ends on a box's side
+ACROSS = 900.0  # of a rank; leaves of a longer one are drawn further up
+_RAISED = 3  # ranks that a leaf may be raised by
 _SWEEPS = 8
 _PAIRS = 400  # pairs of edges that are looked at to exchange two neighbours
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
@@ -48,7 +51,7 @@ def place(scene: Scene) -> Scene:
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
     planes: dict[Path, _Plane] = {}
     for path in sorted(levels, key=len, reverse=True):
-        plane = planes[path] = _Plane(*levels[path], sizes, room)
+        plane = planes[path] = _Plane(*levels[path], sizes, room, ACROSS if down else inf)
         edge, header = (2 * MARGIN, HEADER) if path else (0.0, 0.0)
         title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
@@ -67,32 +70,22 @@ def place(scene: Scene) -> Scene:
         for k, points in planes[path].bends.items():
             bends[path, k] = [(x + px, y + py) for px, py in points]
     routes = [[p for path in paths for p in bends[path, k]] for k, paths in enumerate(crossed)]
-    paths = _paths(scene.edges, corner, sizes, ranks, routes)
+    found = paths(scene.edges, corner, sizes, ranks, routes)
     boxes = [box.at(*turned(corner[box.id])) for box in scene.boxes]
     clusters = []
     for cluster in scene.clusters:
         w, h = turned(sizes[cluster.scope])
         clusters.append(replace(cluster, width=w, height=h).at(*turned(corner[cluster.scope])))
     edges = []
-    for e, line in zip(scene.edges, paths, strict=True):
+    for e, line in zip(scene.edges, found, strict=True):
         side = PAIR / 2 if e.gradient else 0.0
         forth = tuple(turned((x, y - side)) for x, y in line)
         back = tuple(turned((x, y + side)) for x, y in line[::-1]) if side else ()
-        x, y = turned(_along(line[-7:-3], 0.75 if down else 0.6))
+        x, y = turned(along(line[-7:-3], 0.75 if down else 0.6))
         beside = PAIR / 2 + 8 + width(e.text, CAPTION) / 2 if down else 0.0
         label = (x + beside, y if down else y - CAPTION)
         edges.append(replace(e, points=forth, back=back, label_at=label))
     return scene.arranged(boxes, edges, clusters, turned(sizes[()]))
-
-
-def _along(cubic: Sequence[Point], t: float) -> Point:
-    """The point of a cubic segment at t: nearer to its end, arrows into one box are further
-    apart."""
-    weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
-    x, y = (
-        sum(w * z for w, z in zip(weights, side, strict=True)) for side in zip(*cubic, strict=True)
-    )
-    return x, y
 
 
 def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], list[list[Path]]]:
@@ -152,9 +145,14 @@ class _Plane:
     ranks reach, the `bends` of edges, its `size`."""
 
     def __init__(
-        self, items: Sequence[Item], edges: Sequence[Link], sizes: Points, room: Mapping[int, float]
+        self,
+        items: Sequence[Item],
+        edges: Sequence[Link],
+        sizes: Points,
+        room: Mapping[int, float],
+        across: float,
     ) -> None:
-        rank = _ranks(items, edges)
+        rank = _narrowed(_ranks(items, edges), edges, sizes, across)
         columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
         for item in items:
             columns[rank[item]].append(item)
@@ -236,6 +234,29 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
 
 
+def _narrowed(
+    rank: dict[Item, int], edges: Sequence[Link], sizes: Points, across: float
+) -> dict[Item, int]:
+    """The ranks with every other leaf an earlier one, as far as they are else too long."""
+    fed, users = {b for _, _, b in edges}, Counter(a for _, a, _ in edges)
+    columns: defaultdict[int, list[Item]] = defaultdict(list)
+    for item, r in rank.items():
+        if item in sizes:
+            columns[r].append(item)
+    rank = dict(rank)
+    for r in sorted(columns, reverse=True):
+        for _ in range(_RAISED):
+            leaves = [item for item in columns[r] if item not in fed and users[item] == 1]
+            if sum(sizes[item][1] + GAP for item in columns[r]) <= across or len(leaves) < 2:
+                break
+            for item in leaves[1::2]:
+                columns[r].remove(item)
+                columns[r - 1].append(item)
+                rank[item] = r - 1
+    low = min(rank.values(), default=0)
+    return {item: r - low for item, r in rank.items()}
+
+
 def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> None:
     """Sort each rank by the mean place of its items' neighbours, to and fro; neighbours that then
     cross less the other way round change places. The order with the fewest crossings stays."""
@@ -253,7 +274,7 @@ def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> No
                 known = [place[i] for i in near[item] if i in earlier]
                 if known:
                     place[item] = sum(known) / len(known)
-            column.sort(key=place.__getitem__)
+            column.sort(key=lambda item: round(place[item], 6))
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)
@@ -312,7 +333,7 @@ def _centres(
     that are `fed` by others come first, so that the line of a derivation is straight."""
 
     def weight(a: Item, b: Item) -> float:
-        return 8.0 if a in fed and b in fed else 1.0
+        return 30.0 if a in fed and b in fed else 1.0
 
     centre: dict[Item, float] = {}
     offsets = []
@@ -333,83 +354,6 @@ def _centres(
                 total = sum(w for _, w in around)
                 wanted.append(sum(y * w for y, w in around) / total - o)
                 weights.append(total)
-            for item, o, y in zip(column, offset, _rising(wanted, weights), strict=True):
+            for item, o, y in zip(column, offset, rising(wanted, weights), strict=True):
                 centre[item] = y + o
     return centre
-
-
-def _rising(wanted: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
-    """The rising numbers nearest to `wanted` in least squares (pool adjacent violators)."""
-    pools: list[tuple[float, float, int]] = []  # weighted sum, weight, length
-    for y, weight in zip(wanted, weights or [1.0] * len(wanted), strict=True):
-        total, w, n = y * weight, weight, 1
-        while pools and pools[-1][0] * w >= total * pools[-1][1]:
-            total, w, n = total + pools[-1][0], w + pools[-1][1], n + pools[-1][2]
-            pools.pop()
-        pools.append((total, w, n))
-    return [total / w for total, w, n in pools for _ in range(n)]
-
-
-def _paths(
-    edges: Sequence[Edge],
-    corner: Points,
-    sizes: Points,
-    ranks: Points,
-    routes: Sequence[Sequence[Point]],
-) -> list[list[Point]]:
-    """Each edge as cubic segments: level to the end of its box's rank, so that it passes below no
-    wider box, then from bend to bend; straight where its boxes overlap."""
-    back = [corner[e.source][0] > corner[e.target][0] for e in edges]
-    sides: dict[tuple[str, bool], list[tuple[int, bool]]] = {}  # of boxes -> the ends there
-    wanted: dict[tuple[int, bool], float] = {}
-    for k, edge in enumerate(edges):
-        sides.setdefault((edge.source, not back[k]), []).append((k, True))
-        sides.setdefault((edge.target, back[k]), []).append((k, False))
-        spans = [
-            (corner[box][1], corner[box][1] + sizes[box][1]) for box in (edge.source, edge.target)
-        ]
-        low, high = max(a for a, _ in spans), min(b for _, b in spans)
-        middle = sum(spans[0]) / 2 if low > high else (low + high) / 2
-        wanted[k, True] = (
-            routes[k][0][1] if routes[k] else middle if low <= high else sum(spans[1]) / 2
-        )
-        wanted[k, False] = routes[k][-1][1] if routes[k] else middle
-    attached: dict[tuple[int, bool], float] = {}
-    for leaves in (False, True):
-        for (box, _), ends in sides.items():
-            mine = [end for end in ends if end[1] == leaves]
-            top, height = corner[box][1], sizes[box][1]
-            spread = _spread([wanted[end] for end in mine], top, top + height)
-            for (k, _), y in zip(mine, spread, strict=True):
-                attached[k, leaves] = y
-                if not leaves and not routes[k]:
-                    a, h = corner[edges[k].source][1], sizes[edges[k].source][1]
-                    if a + END / 2 <= y <= a + h - END / 2:
-                        wanted[k, True] = y
-    paths = []
-    for k, edge in enumerate(edges):
-        start, end = attached[k, True], attached[k, False]
-        leave = corner[edge.source][0] + (0.0 if back[k] else sizes[edge.source][0])
-        arrive = corner[edge.target][0] + (sizes[edge.target][0] if back[k] else 0.0)
-        out = (ranks[edge.source][not back[k]], start)
-        into = (ranks[edge.target][back[k]], end)
-        path = [(leave, start)]
-        stops = [(leave, start), out, *routes[k], into, (arrive, end)]
-        for (x0, y0), (x1, y1) in itertools.pairwise(stops):
-            path += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
-        paths.append(path)
-    return paths
-
-
-def _spread(wanted: Sequence[float], low: float, high: float) -> list[float]:
-    """Places on a box's side as near to the wanted ones as leaves room between them."""
-    n = len(wanted)
-    apart = min(END, (high - low) / (n + 1) if n else END)
-    order = sorted(range(n), key=lambda k: (wanted[k], k))
-    risen = _rising([wanted[k] - apart * place for place, k in enumerate(order)])
-    edge = min(END / 2, (high - low) / 2, apart)
-    first, last = low + edge, high - edge - apart * (n - 1)
-    found = [0.0] * n
-    for place, (k, y) in enumerate(zip(order, risen, strict=True)):
-        found[k] = min(max(y, first), max(first, last)) + apart * place
-    return found

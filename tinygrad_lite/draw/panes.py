@@ -177,5 +177,5 @@ def strip(copies: Sequence[Node], role: str, of: Callable[[Node], Any]) -> Pane:
         return pane(role, label, None, copies[0].shape)
     grid = np.stack([plain(value).ravel() for value in values], axis=1)
     first, last = (number(magnitude(value)) for value in (values[0], values[-1]))
-    made = pane(role, label, binned(grid, ROWS), grid.shape, numbers=0)
+    made = pane(role, label, binned(grid, ROWS // 2), grid.shape, numbers=0)
     return replace(made, note=f"norm {first} at first, {last} at last")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,25 +40,24 @@ class Repeats:
 def execution(nodes: Sequence[Node]) -> list[Node]:
     """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
     took most steps first, so that a loop's steps follow each other."""
+    inputs = {node: tuple(node.parents()) for node in nodes}
     depth: dict[Node, int] = {}
     for node in reversed(nodes):
-        depth[node] = 1 + max((depth[x] for x in node.parents()), default=0)
-    order: list[Node] = []
-    seen: set[Node] = set()
-    users = {x for node in nodes for x in node.parents()}
-    stack = [(root, False) for root in reversed(nodes) if root not in users]
+        depth[node] = 1 + max([depth[x] for x in inputs[node]], default=0)
+    used = set(chain.from_iterable(inputs.values()))
+    order: dict[Node, None] = {}
+    stack = [root for root in reversed(nodes) if root not in used]
     while stack:
-        node, done = stack.pop()
-        if done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            parents = [x for x in node.parents() if x not in seen][::-1]
-            if len(parents) > 1:
-                parents.sort(key=depth.__getitem__)
-            stack += [(x, False) for x in parents]
-    return order
+        node = stack[-1]
+        left = [x for x in inputs[node] if x not in order]
+        if left:
+            left.reverse()  # of equally deep ones the first is computed first
+            left.sort(key=depth.__getitem__)
+            stack += left
+            continue
+        stack.pop()
+        order[node] = None
+    return list(order)
 
 
 def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
@@ -71,6 +71,11 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
     if period * times <= _SHARE * len(ops) or len(steps) < times - 1:
         return Repeats(scopes)
     turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+    if first := _first(turns, turn):
+        turns.insert(0, first)
+        turn = {x: k for k, nodes in enumerate(turns) for x in nodes}
+        used |= {x for n in turns[1] for x in n.parents() if x in set(first)}
+        times += 1
     copies: dict[Node, tuple[Node, ...]] = {}
     for nodes in zip(*turns, strict=True):
         copies[nodes[-1]] = nodes
@@ -85,10 +90,32 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
     shared = scopes[ops[last]]
     for node in turns[-1]:
         shared = common_scope(shared, scopes[node])
-    frame = (*shared, f"one of {times:,} equal steps")
+    frame = (*shared, f"the last of {times:,} equal steps")
     framed = {x: (*frame, *scopes[x][len(shared) :]) for x in copies}
     carried = frozenset(same.get(x, x) for x in used)
     return Repeats({**scopes, **framed}, times, frame, same, copies, turn, carried)
+
+
+def _first(turns: Sequence[Sequence[Node]], turn: Mapping[Node, int]) -> list[Node]:
+    """The repetition before the first of `turns`, if there is one whose ops are in another order:
+    found from what it hands on, input by input."""
+    place = {node: k for k, node in enumerate(turns[0])}
+    found: dict[int, Node] = {}
+    pairs = [
+        (x, y)
+        for node, after in zip(turns[0], turns[1], strict=True)
+        for x, y in zip(node.inputs, after.inputs, strict=True)
+        if isinstance(y, Node) and y in place and not (isinstance(x, Node) and x in place)
+    ]
+    while pairs:
+        x, y = pairs.pop()
+        if not isinstance(x, Node) or x.op is not y.op or x.shape != y.shape:
+            return []
+        if found.setdefault(place[y], x) is not x:
+            return []
+        given = zip(x.inputs, y.inputs, strict=True)
+        pairs += [(a, b) for a, b in given if isinstance(b, Node) and b in place]
+    return [found[k] for k in range(len(place))] if len(found) == len(place) else []
 
 
 def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
@@ -97,7 +124,7 @@ def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
     found: dict[Any, int] = {}
     kinds = []
     for node in ops:
-        inputs = tuple(x.shape if isinstance(x, Node) else None for x in node.inputs)
+        inputs = tuple([x.shape if isinstance(x, Node) else None for x in node.inputs])
         settings = repr(dict(node.params)) if node.params else ""
         scope = tuple(part.rstrip("0123456789") for part in node.scope)
         kinds.append(found.setdefault((node.op, settings, inputs, scope), len(found)))

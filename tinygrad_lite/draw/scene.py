@@ -30,6 +30,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
+from ..check.marks import MARKS
 from ..graph.node import Node
 from .measure import CAPTION, TITLE, shorten, width
 from .panes import Pane
@@ -40,9 +41,9 @@ Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
 
 PAD, HEAD, CAPTIONS, LINE, GAP = 10.0, 24.0, 15.0, 15.0, 10.0  # pixels
-SIDE_BY_SIDE = 400.0  # pixels: panes wider than that together stand one below the other
+SIDE_BY_SIDE = 400.0  # pixels: wider panes stand one below the other
 MARK = 96.0  # for the badge of `check` in the title's line
-LABELLED = 200  # edges: with more of them their labels are left to tooltips
+LABELLED = 60  # edges: with more of them their labels, and the gradients' arrows, are left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,11 @@ class Box(Placed):
 class Edge:
     """From the box of an input to the box that uses it (against that in a backward graph).
 
-    `index` says which input it is, `count` how many edges of the graph it stands for, `local` is
-    the derivative of one scalar by the other as a number, `rule` what flows back as a formula.
-    `gradient` says whether it does, `mark` what `check` says of it. `points` is the path once laid
-    out: a start point and then cubic Bezier segments of three points each; `label_at` is the
-    centre of the label.
+    `index` says which input it is, `count` how many edges of the graph it stands for, `slope` is
+    the derivative of one scalar by the other and `local` that as text, `rule` what flows back as a
+    formula. `gradient` says whether it does, `mark` what `check` says of it. `points` is the path
+    once laid out: a start point and then cubic Bezier segments of three points each, `back` that of
+    the gradient's arrow; `label_at` is the centre of the label.
     """
 
     source: str
@@ -119,6 +120,7 @@ class Edge:
     index: int
     count: int = 1
     local: str | None = None
+    slope: float = 0.0
     rule: str = ""
     gradient: bool = False
     mark: str = ""
@@ -128,8 +130,10 @@ class Edge:
 
     @property
     def text(self) -> str:
-        """What stands beside the arrow of the gradient."""
-        return self.rule if self.local is None else f"×{self.local}"
+        """What stands beside the arrow of the gradient: the local derivative, and what `check`
+        says."""
+        sign = MARKS[self.mark].sign if self.mark else ""
+        return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +191,14 @@ class Scene:
 
 def sized(box: Box) -> Box:
     """The box as wide and high as its title, panes and lines need, with its panes in place."""
-    across = sum(pane.width for pane in box.panes) + GAP * (len(box.panes) - 1)
-    beside = across <= SIDE_BY_SIDE
     x, y, bottom = PAD, HEAD, HEAD
-    panes = []
+    panes: list[Pane] = []
     for pane in box.panes:
+        if x > PAD and x + pane.width > PAD + SIDE_BY_SIDE:
+            x, y = PAD, bottom + 4
         panes.append(pane.at(x, y + CAPTIONS))
         bottom = max(bottom, y + CAPTIONS + pane.height)
-        x, y = (x + pane.width + GAP, y) if beside else (x, bottom + 4)
+        x += max(pane.width, width(pane.label, CAPTION)) + GAP
     w = max(
         [
             width(box.title, TITLE) + MARK * bool(box.mark),

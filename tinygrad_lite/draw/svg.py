@@ -5,16 +5,21 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .colours import LOOKS, MARKS, shade, style
+from ..check.marks import MARKS
+from .colours import LOOKS, shade, style
 from .layout import label_size
-from .measure import CAPTION, ENTRY, FONT, TEXT, TITLE, width
-from .panes import Pane
+from .measure import CAPTION, ENTRY, FONT, TITLE, width
+from .panes import SHADES, Pane
 from .scene import HEAD, LINE, MARK, PAD, Box, Cluster, Edge, Point, Scene
 
-_NOTE = 26.0  # pixels for the line that says what is left out
+_NOTE = 20.0  # pixels of a line of the legend
+_ROOM = 420.0  # pixels across for the legend of a small picture
+_WORDS = {"leaf": "parameter", "constant": "constant", "op": "line", "output": "output",
+          "group": "folded", "stub": "drawn elsewhere"}  # fmt: skip
 _ARROW = 7.0
 # Compiled when first used: that takes milliseconds.
 _NOT_XML = "[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -24,10 +29,20 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     root = f"tgl-{theme}"
-    body = drawn(scene.clusters) + drawn(scene.edges) + drawn(scene.boxes)
-    if scene.note:
-        body += _text("note", PAD, h + 10, scene.note)
-        w, h = max(w, width(scene.note, TEXT) + 2 * PAD), h + _NOTE
+    labels = "".join(map(_label, scene.clusters))
+    edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
+    body = drawn(scene.clusters) + drawn(edges) + labels + drawn(scene.boxes)
+    room = max(w, _ROOM) - 2 * PAD
+    x = PAD
+    for item, wide in _legend(scene):
+        x, h = (PAD, h + _NOTE) if x + wide > room else (x, h)
+        body += f'<g class="key" transform="translate({_n(x)} {_n(h)})">{item}</g>'
+        x += wide + 22
+        w = max(w, x - 22 + PAD)
+    h += _NOTE
+    for line in textwrap.wrap(scene.note, int(room / width("m", CAPTION))):
+        body += _text("note", PAD, h + 4, line)
+        h += LINE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" width="{_n(w)}" height="{_n(h)}" '
         f'viewBox="0 0 {_n(w)} {_n(h)}" role="graphics-document document" '
@@ -36,6 +51,32 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
         f"{style(theme, '.' + root)}</style>"
         f'<rect class="page" width="100%" height="100%"/>{body}</svg>'
     )
+
+
+def _legend(scene: Scene) -> Iterator[tuple[str, float]]:
+    """What the picture's marks mean, as far as they are in it, and how wide each is."""
+    kinds = {box.kind for box in scene.boxes}
+    sample = ' rx="3"'
+    for kind, word in _WORDS.items():
+        if kind in kinds:
+            frame = f'<g class="{kind}">{_rect("frame", _at(0, -9), 16, 11, sample)}</g>'
+            yield frame + _text("note", 22, 0, word), 22 + width(word, CAPTION)
+    if any(edge.back for edge in scene.edges):
+        line = '<path class="back" d="M22 -4H6"/><polygon class="tip" points="0,-4 7,-7 7,-1"/>'
+        word = "gradient; δ is that of the line it leaves"
+        yield line + _text("symbol", 28, 0, word), 28 + width(word, CAPTION)
+    tops = [pane.top for box in scene.boxes for pane in box.panes]
+    if any(tops):
+        bar = "".join(
+            _rect(shade(level), _at(14 + 4 * k, -9), 4, 10)
+            for k, level in enumerate(range(-SHADES, SHADES + 1))
+        )
+        word = "+, each array to its own largest entry"
+        end = 18 + 4 * (2 * SHADES + 1)
+        yield (
+            _text("note", 0, 0, "−") + bar + _text("note", end, 0, word),
+            end + width(word, CAPTION),
+        )
 
 
 def base_style(root: str, font: str = FONT) -> str:
@@ -81,9 +122,13 @@ def drawn(parts: Iterable[Cluster | Edge | Box]) -> str:
 def _cluster(c: Cluster) -> str:
     """A scope: a frame and its name."""
     frame = _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
-    times = f"{c.label}  × {c.times:,}" if c.times > 1 else c.label
-    label = _text("label", c.x + 10, c.y + 15, times)
-    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{label}</g>'
+    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{_label(c)}</g>'
+
+
+def _label(c: Cluster) -> str:
+    """What a frame is called, on a ground of its own."""
+    ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
+    return ground + _text("label", c.x + 10, c.y + 15, c.label)
 
 
 def _edge(edge: Edge) -> str:

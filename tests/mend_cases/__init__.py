@@ -1,0 +1,32 @@
+"""Derivations as code, right and wrong: what lines and repairs are examined on.
+
+`corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
+tried on any of them, half of them of architectures that the corpus lacks.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from .case import KINDS_OF_SLIPS, Case, Slip, gradients, variant
+
+__all__ = ["KINDS_OF_SLIPS", "Case", "Slip", "blind", "corpus", "gradients", "variant"]
+
+
+def _cases(prefix: str) -> list[Case]:
+    """Every case of the modules whose name starts like that, as they are written."""
+    names = [found.name for found in iter_modules([str(Path(__file__).parent)])]
+    modules = [import_module(f"{__name__}.{n}") for n in names if n.startswith(prefix)]
+    return [found for m in modules for found in vars(m).values() if isinstance(found, Case)]
+
+
+def corpus() -> list[Case]:
+    """Programs taken from the corpus of claims."""
+    return _cases("corpus")
+
+
+def blind() -> list[Case]:
+    """Programs written before looking at what the repair does."""
+    return _cases("blind")
