@@ -165,7 +165,9 @@ def test_axe_finds_nothing(visit, dark, size):
     for keys in ("", "ArrowRight", "ArrowRight ArrowRight ArrowRight ArrowRight", "End"):
         press(page, keys)
         page.evaluate(script.read_text(encoding="utf-8"))
-        found = page.evaluate("async () => (await axe.run()).violations.map((v) => [v.id, v.nodes[0].html])")
+        found = page.evaluate(
+            "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes[0].html])"
+        )
         assert found == [], keys
     page.locator(f"{SHOWN}.leaf").first.click()
     assert page.evaluate("async () => (await axe.run()).violations.map((v) => v.id)") == []
@@ -198,9 +200,7 @@ def test_large_arrays_are_tiles_with_a_summary(visit):
     page.locator(f"{SHOWN}.leaf").first.click()
     assert page.locator("#panel .mx td.tile").count() == 16 * 24
     page.locator("#panel .mx td").first.focus()
-    assert page.locator("#live").inner_text() == (
-        "rows 0–5, columns 0–1: mean 151, from 0 to 301"
-    )
+    assert page.locator("#live").inner_text() == ("rows 0–5, columns 0–1: mean 151, from 0 to 301")
     assert "from 0 to 5999" in page.locator("#panel").inner_text()
 
 

@@ -76,7 +76,8 @@ class Teller:
         given = [tuple(np.shape(a)) for a in node.operands]
         if not node.shape and not any(given):
             return ""
-        return f"{', '.join(shape_text(s) for s in given if s)} → {shape_text(node.shape) or 'a number'}"
+        made = shape_text(node.shape) if node.shape else "a number"
+        return f"{', '.join(shape_text(s) for s in given if s)} → {made}"
 
 
 def heading(root: Node, names: Names) -> str:
@@ -106,7 +107,5 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     if any(len(row.left) > _HEADING for _, rows in found.steps.by_line() for row in rows):
         return []
     return [
-        (node, row.left, row.right, row.why)
-        for node, rows in found.steps.by_line()
-        for row in rows
+        (node, row.left, row.right, row.why) for node, rows in found.steps.by_line() for row in rows
     ]
