@@ -22,7 +22,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("tensor",),
     ("value",),
     ("transforms", "nn", "optim", "train", "compile", "derive"),
-    ("check", "testing"),
+    ("check", "testing", "jit"),
     ("draw", "plot"),
     ("referee",),
     ("tour",),
