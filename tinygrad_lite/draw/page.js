@@ -507,7 +507,7 @@ document.addEventListener("click", (event) => {
   if (button) {
     const { step, view: k, answer: a, select: id } = button.dataset;
     if (button.id !== "next" && button.id !== "tell") play(false);
-    if (step) return go(+step);
+    if (step) return +step === S.step && waiting() ? next() : go(+step);
     if (k) return open(views[k]);
     if (a) return answer(+a);
     if (id) return select(view.items.get(id));

@@ -133,7 +133,7 @@ function matrix(place, label, { role = "value", top, turned = false } = {}) {
         row.append(cell("", tile.mean, { title: words, tabindex: first, "aria-label": words, "data-words": words }));
       } else {
         const k = turned ? j * m + i : i * m + j, x = d[k];
-        row.append(cell(entryText(x, decimals), x, { tabindex: first, "data-e": `${place}.${start + k}`,
+        row.append(cell(entryText(x, decimals, all.length > 1), x, { tabindex: first, "data-e": `${place}.${start + k}`,
           title: `${label}${at(shape, start + k)} = ${minus(x)}` }));
       }
     }

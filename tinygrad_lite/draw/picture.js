@@ -29,17 +29,19 @@ function num(x, digits = 3) {
   return minus(+x.toPrecision(digits));
 }
 const topOf = (d) => d.reduce((m, x) => (Number.isFinite(x) ? Math.max(m, Math.abs(x)) : m), 0);
-/** How many decimals the entries of an array have: four digits for the largest, fewer if exact. */
+/** How many decimals the entries of an array have: four digits for the largest, fewer if exact;
+    null for numbers that are too small or large for that. */
 function decimalsOf(d) {
   const top = topOf(d), power = top ? Math.floor(Math.log10(top)) : 0;
-  if (power <= -4 || power >= 5) return null;
-  let decimals = Math.max(0, power >= 0 ? 3 - power : 2 - power);
+  if (power <= (d.length === 1 ? -4 : -3) || power >= 5) return null;
+  let decimals = power >= 0 ? Math.max(0, 3 - power) : d.length > 1 ? 3 : 2 - power;
   const finite = [...d].filter(Number.isFinite);
   while (decimals && finite.every((x) => x === +x.toFixed(decimals - 1))) decimals -= 1;
   return decimals;
 }
-function entryText(x, decimals) {
-  if (x === 0 || !Number.isFinite(x) || decimals === null) return num(x);
+function entryText(x, decimals, many) {
+  if (x === 0 || !Number.isFinite(x)) return num(x);
+  if (decimals === null) return num(x, many ? 2 : 3);
   return +Math.abs(x).toFixed(decimals) === 0 ? num(x, 1) : minus(x.toFixed(decimals));
 }
 function levelOf(x, top) {
@@ -120,7 +122,7 @@ function fill(pane, d, shape, key) {
     const kind = `cell ${levelOf(values[i], top)}`;
     if (cells[i].getAttribute("class") !== kind) cells[i].setAttribute("class", kind);
     if (texts[i]) {
-      const text = entryText(values[i], decimals);
+      const text = entryText(values[i], decimals, d.length > 1);
       if (texts[i].textContent !== text) texts[i].textContent = text;
     }
   }

@@ -13,7 +13,7 @@ from ..derive.step import pullback_text, write
 from ..graph.node import Node, topological_order
 from .figures import shape_text
 from .measure import shorten
-from .predict import Answer, handed_on
+from .predict import SECONDS, Answer, handed_on
 from .scene import Box
 
 Names = Mapping[int, str]
@@ -55,14 +55,11 @@ class Teller:
                 if isinstance(x, Node) and not x.constant and x not in inside:
                     edges.setdefault(x, []).append((node, index))
         told = {x: [Answer(text)] for x in edges if (text := self._alone(box, edges[x]))}
-        one = box.node is self.root and not self.root.shape
-        several = len(told) < len(edges) and box.kind != "group"
-        if (several or monotonic() < self.until) and all(id(x) in self.names for x in edges):
+        late = monotonic() > self.until + (0 if len(told) == len(edges) else SECONDS)
+        if not late and box.kind != "group" and all(id(x) in self.names for x in edges):
+            one = box.node is self.root and not self.root.shape
             symbols = {box.node: self.symbol(box.node)}
-            asked = handed_on(
-                box.node, inside, self.names, symbols, one=one, until=self.until
-            ) if box.kind != "group" else {}  # fmt: skip
-            told |= asked
+            told |= handed_on(box.node, inside, self.names, symbols, one=one, until=self.until)
         through = Answer(f"what goes through {box.name}")
         return [Share(x, told.get(x, [through]), found) for x, found in edges.items()]
 
