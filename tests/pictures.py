@@ -8,6 +8,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
+from tinygrad_lite.draw.panes import aligned
 from tinygrad_lite.graph.node import topological_order
 
 
@@ -99,9 +100,16 @@ def state(page):
     """All that the boxes and arrows show."""
     return page.evaluate(
         """() => [...document.querySelectorAll("#picture svg:not([hidden]) g")].map((g) =>
-            [...g.classList].sort() + (g.closest(".off") || g.querySelector(".off") ? "" : g.textContent))
-            .join("|")"""
+            [...g.classList].sort() + (g.closest(".off") || g.querySelector(".off")
+                ? "" : g.textContent)).join("|")"""
     )
+
+
+def printed_numbers(root, grad):
+    """What Python's pictures print, by the names of nodes."""
+    order = [n for n in topological_order(root) if n.name]
+    found = {n.name: n.grad if grad else n.data for n in order if not (grad and n.constant)}
+    return {name: list(aligned(np.ravel(a))) for name, a in found.items()}
 
 
 def press(page, keys):

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
-from .marks import MARKS
 from .kinds import KINDS, known
+from .marks import MARKS
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 NAMED, OTHERS = 4, 2  # mistakes that the summary names, and other kinds that a line does

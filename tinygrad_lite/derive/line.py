@@ -46,7 +46,7 @@ class Line:
         target = self.twin[x]
         with recording_rules():
             order = topological_order(self.twin[self.result])
-            return flow(order, {self.twin[self.result]: self.G}, step).get(target)  # type: ignore[return-value]
+            return flow(order, {self.twin[self.result]: self.G}, step).get(target)
 
     def form(self, x: Node, handed: Node) -> Form | None:
         """That as a formula; None if it cannot be read, or says something else than it computes."""

@@ -246,6 +246,7 @@ def _kind(node: Node, *, literal: bool = False) -> tuple[Any, ...]:
 
 
 def is_number(x: Any) -> bool:
+    """Whether an input is a plain number."""
     return not isinstance(x, Node) and not getattr(x, "ndim", 0)
 
 
@@ -290,6 +291,7 @@ def _run(node: Node, data: Sequence[Any], literal: bool) -> Any:
 
 
 def wide(a: Any) -> Any:
+    """An array to be read at: finite, in float64."""
     a = np.asarray(raw(a))
     return np.where(np.isfinite(a), a, _SAMPLES[0]).astype(float) if a.dtype.kind == "f" else a
 
@@ -339,6 +341,7 @@ _ELLIPSIS = Tree(tree.NAME, value=tree.Name("…", "..."))
 
 
 def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
+    """What a value on paper is written as."""
     e = _with_lengths(value.expr)
     if shorter:
         e = Simplifier(reading.definitions).best(e)

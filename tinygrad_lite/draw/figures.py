@@ -11,6 +11,7 @@ NONE = "—"  # no value yet: no backward has reached the node
 MINUS = "−"
 PRINTED = 6  # arrays up to this size are printed entry by entry
 
+
 class Summary(NamedTuple):
     """An array in one line, and in words."""
 

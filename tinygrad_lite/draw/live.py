@@ -24,31 +24,34 @@ from ..graph.node import Node, fresh, topological_order
 from ..ops.constants import reduced_axes
 from .figures import plain
 
-_MATH = "sqrt exp expm1 log log1p log2 log10 sin cos tan asin acos atan floor ceil trunc cbrt"
-ENTRYWISE = {  # an instruction's name: it, of numbers a, b, c
-    **{"add": "a + b", "subtract": "a - b", "multiply": "a * b", "divide": "a / b"},
-    **{"negative": "-a", "absolute": "Math.abs(a)", "sign": "Math.sign(a)", "astype": "a"},
-    **{"power": "a === 1 || b === 0 ? 1 : a ** b", "square": "a * a", "erf": "erf(a)"},
-    **{"equal": "+(a === b)", "not_equal": "+(a !== b)", "less": "+(a < b)"},
-    **{"less_equal": "+(a <= b)", "greater": "+(a > b)", "greater_equal": "+(a >= b)"},
-    **{"logical_and": "+(a && b)", "logical_or": "+(a || b)", "logical_not": "+!a"},
-    **{"where": "a ? b : c", "maximum": "Math.max(a, b)", "minimum": "Math.min(a, b)"},
-    **{"isnan": "+(a !== a)", "isinf": "+(Math.abs(a) === 1 / 0)"},
-    **{"hypot": "Math.hypot(a, b)", "atan2": "Math.atan2(a, b)"},
-    **{f: f"Math.{f}(a)" for f in (*_MATH.split(), "sinh", "cosh", "tanh")},
-    **{f: f"Math.{f}(a)" for f in ("asinh", "acosh", "atanh")},
-}
-_SPELLED = {  # by Python's operators and NumPy's old names
-    **{"sub": "subtract", "mul": "multiply", "truediv": "divide", "neg": "negative"},
-    **{"abs": "absolute", "pow": "power", "eq": "equal", "ne": "not_equal", "lt": "less"},
-    **{"le": "less_equal", "gt": "greater", "ge": "greater_equal", "and_": "logical_and"},
-    **{"or_": "logical_or", "invert": "logical_not", "arctan2": "atan2"},
-    **{f"arc{f}": f"a{f}" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-}
+
+def _table(text: str) -> dict[str, str]:
+    """`name: code; name: code`."""
+    pairs = (part.partition(": ") for part in " ".join(text.split()).split("; "))
+    return {name: code for name, _, code in pairs}
+
+
+_SAME = "sqrt exp expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh"
+_SAME += " atanh floor ceil trunc cbrt"  # in NumPy and in JavaScript
+ENTRYWISE = {f: f"Math.{f}(a)" for f in _SAME.split()} | _table(  # an instruction, of a, b, c
+    """add: a + b; subtract: a - b; multiply: a * b; divide: a / b; negative: -a; astype: a;
+    absolute: Math.abs(a); sign: Math.sign(a); square: a * a; erf: erf(a);
+    power: a === 1 || b === 0 ? 1 : a ** b; hypot: Math.hypot(a, b); atan2: Math.atan2(a, b);
+    equal: +(a === b); not_equal: +(a !== b); less: +(a < b); less_equal: +(a <= b);
+    greater: +(a > b); greater_equal: +(a >= b); logical_and: +(a && b); logical_or: +(a || b);
+    logical_not: +!a; isnan: +(a !== a); isinf: +(Math.abs(a) === 1 / 0);
+    where: a ? b : c; maximum: Math.max(a, b); minimum: Math.min(a, b)"""
+)
+_SPELLED = {f"arc{f[1:]}": f for f in _SAME.split() if f[0] == "a"} | _table(
+    """sub: subtract; mul: multiply; truediv: divide; neg: negative; abs: absolute; pow: power;
+    eq: equal; ne: not_equal; lt: less; le: less_equal; gt: greater; ge: greater_equal;
+    and_: logical_and; or_: logical_or; invert: logical_not; arctan2: atan2"""
+)  # by Python's operators and NumPy's old names
 _GATHERED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}  # by reduce
 _ASKED = ("any", "all", "has_nan")  # of all entries
 LARGE = 20_000  # entries of all that a page computes
 SHOWN = 4096  # entries of an array whose numbers are in a page that only shows them
+_NUMBERS = (Held, bool, int, float, np.generic, np.ndarray)
 _COLUMNS = 400  # entries of arrays whose matrix is looked for
 
 
@@ -70,9 +73,9 @@ class Run:
     why: str = ""
 
     def arrays(self) -> Iterable[Any]:
-        """All of them."""
+        """All of them; of those that are only shown, without the large ones."""
         for found in (self.value, self.gradient, self.share, self.given):
-            yield from found.values()  # type: ignore[attr-defined]
+            yield from (a for a in found.values() if not self.why or _fits(a))
 
 
 Numbers = Mapping[int, int]  # id of an array -> its place in the page
@@ -127,23 +130,23 @@ def _noted(root: Node) -> Run:
 
 
 def _recorded(root: Node, why: str) -> Run:
-    """The numbers as they are, without those of large arrays."""
+    """The numbers as they are."""
     order = topological_order(root)
-    value = {node: plain(node.data) for node in order if _fits(node.data)}
+    value = {node: plain(node.data) for node in order}
     given = {
         id(x): plain(a)
         for node in order
         for x, a in zip(node.inputs, node.operands, strict=True)
-        if not isinstance(x, Node) and np.ndim(a) and _fits(a)
+        if not isinstance(x, Node) and np.ndim(a)
     }
     one = namespace(root.data).ones_like(root.data)
     gradient, share = _swept(root, one, lambda node: node)
-    kept = {node: plain(g) for node, g in gradient.items() if _fits(g)}
-    return Run(value, kept, {e: plain(c) for e, c in share.items() if _fits(c)}, given, (), why)
+    plainly = {node: plain(g) for node, g in gradient.items()}
+    return Run(value, plainly, {edge: plain(c) for edge, c in share.items()}, given, (), why)
 
 
 def _fits(a: Any) -> bool:
-    return math.prod(np.shape(a)) <= SHOWN
+    return bool(np.size(a) <= SHOWN)
 
 
 def _swept(
@@ -165,9 +168,7 @@ def _swept(
 # --- as the script runs it
 
 
-def printed(
-    arrays: Iterable[Any], guards: Iterable[Instruction]
-) -> tuple[dict[str, Any], Numbers]:
+def printed(arrays: Iterable[Any], guards: Iterable[Instruction]) -> tuple[dict[str, Any], Numbers]:
     """The instructions that make some arrays, as JSON, and their places there: first what is given,
     then what is computed. Raises `Unprintable`."""
     wanted = {id(a): a for a in arrays}
@@ -243,7 +244,9 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
     result that does not depend on what can change."""
     name, y = _name(step.call), held.value
-    inputs = [a for a in step.args if isinstance(a, (Held, bool, int, float, np.generic, np.ndarray))]
+    inputs = [
+        a for a in step.args if isinstance(a, (Held, bool, int, float, np.generic, np.ndarray))
+    ]
     if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
         raise Unprintable(f"a page cannot compute {name}")
     if not any(id(x) in varies for x in step.inputs()):

@@ -121,7 +121,7 @@ function go(to, quiet) {
   const { kind, box } = current();
   if (S.entry && !shown(S.entry.place)) S.entry = null;
   if (kind === "backward" && !waiting() && !quiet) {
-    const part = box.shares.find((share) => share.parts.length && share.parts[0] !== null && share.to !== null);
+    const part = box.shares.find((share) => live.values[share.parts[0]]?.length && share.to !== null);
     if (part) S.entry = { place: part.parts[0], i: 0, own: view.boxOf.get(part.to)?.symbol };
     else S.entry = null;
   }
@@ -173,7 +173,7 @@ const tellers = {
       : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
     view.note ? quiet(view.note) : null, verdicts()],
   forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
-  seed: ({ box }) => [chip("Turn round", true), title(`${box.symbol} = 1`),
+  seed: ({ box }) => [chip("Turn round", true), title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
     h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
   backward: ({ box }) => {
     const head = [chip(`Backward ${S.step - view.seed} of ${view.steps.length - 1 - view.seed}`, true)];
@@ -200,7 +200,7 @@ function handed(share) {
   const head = title(several ? `${symbol} gets ${share.answers[0][0]}` : `${symbol} = ${share.answers[0][0]}`);
   if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts[1] ?? "")];
   const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
-    : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
+    : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
   const parts = [...before, ...share.parts];
   if (parts.length > 1) found.push(sumOf(parts, symbol, all));
   return found;
@@ -364,10 +364,10 @@ function partOf(place) {
 /** The place and entry that can be changed: of a leaf or a constant that is given. */
 function target() {
   if (!editable) return null;
-  const e = S.entry && S.entry.place < recorded.length && view.names.has(S.entry.place) ? S.entry : null;
+  const e = S.entry && recorded[S.entry.place]?.length && view.names.has(S.entry.place) ? S.entry : null;
   if (e) return e;
   const box = S.box ?? null, place = box && (box.node === undefined ? box.given : model.nodes[box.node].leaf ? model.nodes[box.node].value : null);
-  return place !== null && place !== undefined && place < recorded.length ? { place, i: 0, own: box.name } : null;
+  return place !== null && place !== undefined && recorded[place]?.length ? { place, i: 0, own: box.name } : null;
 }
 const called = (e) => (view.names.get(e.place)?.[0].text ?? "") + at(live.shapes[e.place], e.i);
 function editor() {
@@ -427,7 +427,7 @@ function track() {
   const here = $("track"), n = view.steps.length;
   if (here.dataset.view !== String(views.indexOf(view))) {
     here.dataset.view = views.indexOf(view);
-    const words = ({ kind, box }) => ({ start: "Start", seed: "Turn round" })[kind] ?? `${kind} ${box.name}`;
+    const words = ({ kind, box }) => ({ start: "Start", seed: "Turn round: 1" })[kind] ?? `${kind} ${box.name}`;
     here.replaceChildren(n <= LABELLED
       ? h("ol.track", { "aria-label": "Steps" }, view.steps.map((step, k) => h(`li${k >= view.seed ? ".b" : ""}`, {},
         h("span.ph", {}, k === 1 ? "forward: values" : k === view.seed ? "backward: gradients" : ""),

@@ -76,7 +76,9 @@ def page(
         "heading": escape(heading(root, named)),
         "css": _colours() + _asset("page.css"),
         "svg": "".join(map(_svg, scenes)),
-        "model": re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model),  # no end of script
+        "model": re.sub(
+            "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
+        ),  # no end of script
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
         "js": "".join(map(_asset, ("live.js", "picture.js", "panel.js", "page.js"))),
     }

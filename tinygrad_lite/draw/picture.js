@@ -98,7 +98,10 @@ function opened(v) {
     g.setAttribute("tabindex", "0");
     g.setAttribute("role", "button");
     box.panes = {};
+    g.removeAttribute("aria-label"); // what is seen names it; its words would tell the gradient
+    g.querySelector("title").remove();
     for (const pane of g.querySelectorAll(".pane")) {
+      pane.setAttribute("aria-hidden", "true"); // the panel tells its numbers
       const role = pane.classList.contains("value") ? "value" : "gradient";
       box.panes[role] ??= { element: pane, cells: pane.querySelectorAll(".cell"),
         texts: pane.querySelectorAll(".entry"), note: pane.querySelector(".note"), shown: "" };

@@ -82,9 +82,7 @@ def handed_on(
     return found
 
 
-def _wrong(
-    line: Line, tape: Tape, x: Node, right: Node, names: Names, G: str
-) -> Iterator[Answer]:
+def _wrong(line: Line, tape: Tape, x: Node, right: Node, names: Names, G: str) -> Iterator[Answer]:
     """Wrong answers, the likeliest first, each of another kind while there are."""
     again = []
     kinds = set()

@@ -76,7 +76,8 @@ class Teller:
         given = [tuple(np.shape(a)) for a in node.operands]
         if not node.shape and not any(given):
             return ""
-        return f"{', '.join(shape_text(s) for s in given if s)} → {shape_text(node.shape) or 'a number'}"
+        made = shape_text(node.shape) if node.shape else "a number"
+        return f"{', '.join(shape_text(s) for s in given if s)} → {made}"
 
 
 def heading(root: Node, names: Names) -> str:
@@ -97,7 +98,8 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     order = topological_order(root)
     wanted = [n for n in order if n.op is None and not n.constant]
     named = [n for n in order if n.op is not None and id(n) in names]
-    if root.shape or not wanted or len(named) > _TOLD or len(order) > _NODES:
+    short = len(named) <= _TOLD and len(order) <= _NODES
+    if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):
         return []
     arrays = [a for n in order for a in n.inputs if not isinstance(a, Node) and id(a) in names]
     known = {names[id(x)]: x for x in (*named, *wanted, *arrays)}
@@ -105,7 +107,5 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     if any(len(row.left) > _HEADING for _, rows in found.steps.by_line() for row in rows):
         return []
     return [
-        (node, row.left, row.right, row.why)
-        for node, rows in found.steps.by_line()
-        for row in rows
+        (node, row.left, row.right, row.why) for node, rows in found.steps.by_line() for row in rows
     ]
