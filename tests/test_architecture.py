@@ -22,6 +22,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("tensor",),
     ("value",),
     ("transforms", "nn", "optim", "train", "compile", "derive"),
+    ("jit",),
     ("check", "testing"),
     ("draw", "plot"),
     ("referee",),
