@@ -54,7 +54,6 @@ GRAPHS = {
     "W x": (w_x, {}),
     "diamond": (diamond, {}),
     "diamond down": (diamond, {"direction": "down"}),
-    "backward": (diamond, {"graph": "backward"}),
     "perceptron": (lambda: perceptron((3, 4, 1), True), {"max_nodes": 200}),
     "perceptron down": (
         lambda: perceptron((2, 3, 2, 1), True),

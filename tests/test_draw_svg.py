@@ -10,6 +10,8 @@ import pytest
 from pictures import contrast
 
 import tinygrad_lite as tg
+from benchmarks.draw import LOOK
+from benchmarks.gallery import GALLERY
 from tinygrad_lite.draw import colours
 from tinygrad_lite.draw.colours import DARK, LIGHT
 from tinygrad_lite.draw.panes import SHADES
@@ -165,26 +167,6 @@ def test_themes():
     assert auto.index("prefers-color-scheme:dark") < auto.index(DARK.roles["page"])
 
 
-_FAULTS = """() => {
-  const found = [];
-  for (const g of document.querySelectorAll('g.box')) {
-    const frame = g.querySelector('.frame:last-of-type, .frame').getBoundingClientRect();
-    for (const text of g.querySelectorAll('text')) {
-      const t = text.getBoundingClientRect();
-      if (t.left < frame.left - 0.5 || t.right > frame.right + 0.5 ||
-          t.top < frame.top - 0.5 || t.bottom > frame.bottom + 0.5)
-        found.push(text.textContent + ' ' + (t.right - frame.right));
-      for (const cell of g.querySelectorAll('rect[class^=h]')) {
-        const c = cell.getBoundingClientRect();
-        if (t.right > c.left && t.left < c.right && t.bottom > c.top + 1 && t.top < c.bottom - 1)
-          { found.push(text.textContent + ' on a heat map'); break; }
-      }
-    }
-  }
-  return found;
-}"""
-
-
 @pytest.fixture(scope="module")
 def page():
     from conftest import needs
@@ -203,20 +185,46 @@ def test_every_text_is_inside_its_box_in_a_browser(page, tmp_path, rng):
     small = tg.Tensor(rng.normal(size=6) * 1e-7, name="a_rather_long_name")
     E = (tg.softplus(W @ rng.normal(size=(4, 9))).sum() * (small**2).sum()).sum()
     E.backward()
-    drawings = [tg.draw(E), tg.draw(E, graph="backward")]
+    drawings = [tg.draw(E), tg.draw(E, steps=True)]
     drawings += [tg.draw(nasty_graph(name)) for name in NASTY]
     for font in (None, "DejaVu Sans Mono", "Liberation Mono"):
         for drawing in drawings:
             svg = drawing.svg
             if font is not None:
                 svg = re.sub(r"font-family:[^;]*;", f"font-family:'{font}',monospace;", svg)
-            page.set_content(svg)
+            page.set_content(f'<body style="margin:0">{svg}</body>')
             assert page.locator("g.box").count() == len(drawing.scene.boxes)
-            assert page.evaluate(_FAULTS) == []
+            assert faults(page) == {}
+
+
+def faults(page):
+    """What lies on something else, as the gallery measures it, and text that is too small."""
+    found = page.evaluate(LOOK)
+    assert found.pop("text") >= 10
+    return {what: n for what, n in found.items() if n}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", [name for name in GALLERY if "00" not in name])
+def test_the_gallery_has_no_faults(page, name):
+    drawing = GALLERY[name]()()
+    page.set_content(f'<body style="margin:0">{drawing.svg}</body>')
+    assert faults(page) == {}
 
 
 @pytest.mark.browser
 def test_the_check_in_the_browser_sees_faults(page):
-    svg = tg.draw(nasty_graph("a")).svg
-    page.set_content(svg.replace(">data<", ">data that is far too long now<"))
-    assert page.evaluate(_FAULTS)
+    drawing = GALLERY["question 2"]()()
+    (v,) = (box for box in drawing.scene.boxes if box.name == "v")
+    moved = re.sub(rf'(?s)(data-id="{v.id}".*?translate\()[\d. ]+', r"\g<1>300 10", drawing.svg)
+    for svg, what in (
+        (moved, "boxes"),
+        (drawing.svg.replace(">value<", ">value that is far too long for its box now<"), "texts"),
+        (
+            re.sub(r'(class="local" x=")[\d.]+(" y=")[\d.]+', r"\g<1>200\g<2>300", drawing.svg),
+            "labels",
+        ),
+        (re.sub(r'(class="edge" d="M)[\d. ]+', r"\g<1>200 20", drawing.svg), "arrows"),
+    ):
+        page.set_content(f'<body style="margin:0">{svg}</body>')
+        assert what in faults(page)

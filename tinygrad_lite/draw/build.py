@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,6 @@ _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is
 _SYMBOL = 10  # characters of the name of a gradient over its cells
 _RULE = 36  # characters of a formula beside an arrow
 _FAR = 4  # ranks of its users, at which a leaf has a stub at each
-_WRITTEN = 100  # boxes of a backward graph that carry a formula
 _SAID = 44  # characters in a row of what `check` says
 
 
@@ -44,7 +43,6 @@ def build_scene(
     names: Mapping[int, str],
     *,
     show: Collection[str] = SHOW,
-    graph: Literal["forward", "backward"] = "forward",
     depth: int | None = None,
     around: Node | None = None,
     max_nodes: int = MAX_NODES,
@@ -60,36 +58,26 @@ def build_scene(
     `check` says of nodes: one of `MARKS`, and a line.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
-    backward = graph == "backward"
     nodes = topological_order(*roots)
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
     weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
             and not names.get(id(node), "").isidentifier()}  # fmt: skip
-    options = {"depth": depth, "around": around, "max_nodes": max_nodes}
-    plan = partition(nodes, kept, weak=weak, steps=True if backward else steps, **options)  # type: ignore[arg-type]
+    asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    plan = partition(nodes, kept, weak=weak, steps=steps, **asked)
     shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
              if u.kind in ("line", "stub")}  # fmt: skip
     order = plan.order if len(plan.order) <= LIMIT else list(shown)
     known = complete_names(order, names, shown)
-    title = ", ".join(known.get(id(r), "a result") for r in roots)
-    uses = _uses(plan) if backward else {}
-    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, backward, grad, marks, uses)
+    title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
     boxes = maker.boxes()
-    edges = maker.edges(boxes)
-    if not backward:
-        boxes, edges = maker.stubs(boxes, edges)
-    if backward:
-        boxes = [box for box in boxes if box.kind != "constant"]
-        kept_ids = {box.id for box in boxes}
-        edges = [e for e in edges if {e.source, e.target} <= kept_ids]
-        edges = [replace(e, source=e.target, target=e.source) for e in edges]
-    title = f"{'Backward' if backward else 'Computation'} graph of {title}"
+    boxes, edges = maker.stubs(boxes, maker.edges(boxes))
     scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked = {**options, "steps": steps, "marks": marks, "show": show}
-    return Scene(*parts, roots, names, graph, title, plan.note, len(nodes), asked)
+    asked |= {"steps": steps, "marks": marks, "show": show}
+    return Scene(*parts, roots, names, title, plan.note, len(nodes), asked)
 
 
 @dataclass(frozen=True)
@@ -101,10 +89,8 @@ class _Maker:
     given: Mapping[int, str]
     roots: Mapping[Node, None]  # in order, and found by identity
     show: Collection[str]
-    backward: bool
     grad: Callable[[Node], Any]
     marks: Mapping[Node, tuple[str, str]]
-    uses: Mapping[Node, Sequence[tuple[Node, int]]]
     lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
@@ -134,9 +120,9 @@ class _Maker:
 
     def _panes(self, node: Node, data: Any, grad: Any) -> list[Any]:
         found = []
-        if "data" in self.show and not self.backward:
+        if "data" in self.show:
             found.append(pane("value", "value", data, tuple(figures.plain(data).shape)))
-        if not node.constant and ("grad" in self.show or self.backward):
+        if not node.constant and "grad" in self.show:
             shape = tuple(figures.plain(data).shape)
             found.append(pane("gradient", self._derivative(node), grad, shape))
         return found
@@ -162,9 +148,6 @@ class _Maker:
         if rest := len(nodes) - max(ops, 1):
             held.append(count(rest, "parameter"))
         lines = [f"{', '.join(held)} inside"] * bool(held)
-        if self.backward:
-            name = self._derivative(node)
-            formula = shorten(self._sum(node)) if node in self.uses else ""
         box = Box(unit.id, kind, name, formula, self._shape(node.shape), tuple(panes), tuple(lines))
         tooltip = self._told(box.title, node)
         return replace(box, nodes=nodes, copies=copies, scope=unit.scope, tooltip=tooltip)
@@ -187,8 +170,6 @@ class _Maker:
     def _derivative(self, node: Node) -> str:
         """∂E/∂W."""
         root = next(iter(self.roots))
-        if self.backward:
-            return self._symbol(root if len(self.roots) == 1 else None, node)
         if id(node) not in self.names:
             return "gradient"
         label = self._symbol(root, node)
@@ -196,14 +177,6 @@ class _Maker:
 
     def _symbol(self, y: Node | None, x: Node) -> str:
         return f"∂{self.names.get(id(y), 'out')}/∂{self.names.get(id(x), '…')}"
-
-    def _sum(self, node: Node) -> str:
-        """What the consumers of a node hand to its gradient, written out."""
-        terms = [
-            pullback_text(user, index, self.names, cotangent=self._derivative(user))
-            for user, index in self.uses[node]
-        ]
-        return " + ".join(term or "…" for term in terms)
 
     def _constant(self, unit: Unit) -> Box:
         if unit.kind == "constants":
@@ -342,16 +315,6 @@ class _Maker:
         handed = line.handed(x) if line and x in line.twin else None
         form = line.form(x, handed) if line and handed is not None else None
         return line.text(form, self.names, "δ") if line and form else ""
-
-
-def _uses(plan: Plan) -> Mapping[Node, Sequence[tuple[Node, int]]]:
-    """The consumers of each node, by input, where their formulas are wanted."""
-    uses: dict[Node, list[tuple[Node, int]]] = {}
-    for node in plan.order if len(plan.units) <= _WRITTEN else ():
-        for index, x in enumerate(node.inputs):
-            if isinstance(x, Node):
-                uses.setdefault(x, []).append((node, index))
-    return uses
 
 
 def _inside(nodes: Sequence[Node]) -> list[str]:

@@ -36,9 +36,9 @@ FINEST = 1200  # nodes of a graph of which the page shows every op too
 
 
 def html(scene: Scene, theme: str) -> str:
-    """The page of a scene's graph, folded as the scene is; of several roots, of a backward graph
+    """The page of a scene's graph, folded as the scene is; of several roots
     and of more than 2,000 nodes the picture alone."""
-    if len(scene.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
+    if len(scene.roots) == 1 and scene.nodes <= LIMIT:
         return page(scene.roots[0], scene.names, theme=theme, first=scene)
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}</title>'

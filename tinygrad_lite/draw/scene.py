@@ -106,7 +106,7 @@ class Box(Placed):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From the box of an input to the box that uses it (against that in a backward graph).
+    """From the box of an input to the box that uses it.
 
     `index` says which input it is, `count` how many edges of the graph it stands for, `slope` is
     the derivative of one scalar by the other and `local` that as text, `rule` what flows back as a
@@ -159,7 +159,6 @@ class Scene:
     clusters: tuple[Cluster, ...]
     roots: tuple[Node, ...]
     names: Mapping[int, str]
-    graph: Literal["forward", "backward"]
     title: str
     note: str
     nodes: int
