@@ -3,17 +3,19 @@
     python benchmarks/peers.py [workload ...] [--repeats 1.0] [--write]
 
 A workload's engines take turns, the order drawn anew each turn, each run once untimed before it is
-measured, in a row of calls where one is short, BLAS on one thread; all must compute the same
-number. A ratio is the median over the turns of the engine's time by that of the reference in the
-same turn (the other way round where it says how many times faster). A page fault is memory that
-the system hands out, which may cost more than the arithmetic: where an engine has many, the ratio
-says more about the allocator than about it. `--write` keeps the tables in results.md, where the
-README's come from, and draws results.svg. A peer that is not installed is passed over.
+measured, in a row of calls where one is short, BLAS and XLA on one thread; all must compute the
+same number. Times are the processor's, so that others on the machine count little. A ratio is the
+median over the turns of the engine's time by that of the reference in the same turn (the other way
+round where it says how many times faster). A page fault is memory that the system hands out, which
+may cost more than the arithmetic: where an engine has many, the ratio says more about the allocator
+than about it. `--write` keeps the tables in results.md, where the README's come from, and draws
+results.svg. A peer that is not installed is passed over.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import threading
@@ -121,13 +123,13 @@ def measured(workload: Workload, scale: float) -> tuple[dict[str, dict[str, Row]
             if find_spec(package) is None:
                 left.append(f"{name}: {package} is not installed")
                 continue
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 steps[name] = make(*args)
             except ImportError as error:
                 left.append(f"{name}: {error}")
                 continue
-            prepare[name] = time.perf_counter() - began
+            prepare[name] = time.process_time() - began
         refuse_disagreement(workload, {name: step() for name, step in steps.items()})
         found = timing.turns(
             {name: timing.faulted(step, in_a_row(step)) for name, step in steps.items()},
@@ -154,9 +156,9 @@ def measured(workload: Workload, scale: float) -> tuple[dict[str, dict[str, Row]
 def in_a_row(step: Step) -> int:
     """How many calls to time as one; one call after a pause finds the caches cold."""
     step()
-    began = time.perf_counter()
+    began = time.process_time()
     step()
-    return max(1, min(LONGEST, round(ROW / (time.perf_counter() - began))))
+    return max(1, min(LONGEST, round(ROW / (time.process_time() - began))))
 
 
 def refuse_disagreement(workload: Workload, numbers: Mapping[str, Any]) -> None:
@@ -273,6 +275,8 @@ def _torch() -> None:
 
 
 def _jax() -> None:
+    one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.environ.setdefault("XLA_FLAGS", one_thread)
     import jax
 
     jax.config.update("jax_enable_x64", True)
