@@ -237,7 +237,7 @@ DEMO: dict[str, tuple[str, Callable[[], Step]]] = {
     ),
     "tinygrad_lite.nn": ("numpy", lambda: ours(tg.nn.MLP)),
     "its code on our Value, tg.compile": ("micrograd", lambda: compiled(synced=False)),
-    "the same, Values read and written": ("micrograd", lambda: compiled(synced=True)),
+    "tg.compile, our Values read and written": ("micrograd", lambda: compiled(synced=True)),
     "NumPy by hand": ("numpy", by_hand),
     "JAX, jit, by matrices": ("jax", demo_jax),
     "CasADi": ("casadi", demo_casadi),

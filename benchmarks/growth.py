@@ -122,7 +122,7 @@ def picture(results: dict[str, dict[int, dict[str, float]]], path: Path) -> None
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "growth"
+    matplotlib.rcParams.update({"svg.hashsalt": "growth", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, len(results), figsize=(4 * len(results), 3), squeeze=False)
