@@ -80,9 +80,7 @@ def preparation() -> None:
         eager = as_written(batch, "tanh")
         step = statistics.median(timing.timed(eager)()[timing.SECONDS] for _ in range(50))
         first = timing.timed(compiled(batch, "tanh"))()[timing.SECONDS]
-        print(
-            f"W4, batch {batch}: the first call takes {first * 1e3:.1f} ms, {first / step:.0f} steps"
-        )
+        print(f"W4, batch {batch}: first call {first * 1e3:.1f} ms, {first / step:.0f} eager steps")
 
 
 if __name__ == "__main__":
