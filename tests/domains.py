@@ -256,7 +256,7 @@ DOMAINS: dict[str, Domain] = {
     "broadcast_to": domain(ANY, cases=BROADCASTS),
     "cbrt": domain(KINK),
     "ceil": domain(STEPS),
-    "cholesky": domain(definite, cases=SQUARE),
+    "cholesky": domain(definite, cases=(*SQUARE, on((2, 2), upper=True))),
     "clip": domain(real(-3, 3, away=(-1, 2)), cases=BOUNDS),
     "concat": domain(ANY, cases=JOINS),
     "copysign": domain(KINK, real(-2, 2, away=(0,)), cases=BINARY),

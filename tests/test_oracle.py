@@ -75,7 +75,11 @@ def formula(name, case, inputs):
 OTHERWISE = {
     "eigvalsh": lambda np, x, UPLO: np.linalg.eigh(mirrored_by(np, x, UPLO))[0],
     "svdvals": lambda np, x: np.linalg.svd(x, full_matrices=False)[1],
-    "cholesky": lambda np, x: np.linalg.cholesky(mirrored_by(np, x)),
+    "cholesky": lambda np, x, upper: (
+        np.linalg.cholesky(mirrored_by(np, x, "U").T).T
+        if upper
+        else np.linalg.cholesky(mirrored_by(np, x))
+    ),
     "broadcast_to": lambda np, x, shape: x + np.zeros(shape),
     "cross_entropy": lambda np, x, y, reduction: soft(np, x, y, reduction),
     "diagonal": lambda np, x, offset: diagonals(np, x, offset),
@@ -258,7 +262,9 @@ TORCH = {
     "astype": lambda t, x, dtype, copy=True: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
     "cbrt": lambda t, x: x.sign() * x.abs() ** (1 / 3),
-    "cholesky": lambda t, x: t.linalg.cholesky(mirrored(t, x)),
+    "cholesky": lambda t, x, upper: t.linalg.cholesky(
+        mirrored(t, x.mT if upper else x), upper=upper
+    ),
     "concat": lambda t, *xs, axis: t.concat(xs, axis),
     "cross_entropy": torch_soft,
     "cumulative_sum": lambda t, x, axis: t.cumsum(x, axis or 0),
