@@ -12,6 +12,7 @@ from tests.mend_cases import KINDS_OF_SLIPS, blind, corpus, gradients, variant
 
 ALL = [*corpus(), *blind()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
+UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
 SEEDS = (0, 1)
 
 
@@ -50,11 +51,25 @@ def test_a_slip_is_observable_on_every_draw(wrong):
         assert any(not agrees(found[name], right[name], 1e-6) for name in right)
 
 
-def test_a_slip_of_two_is_seen_twice():
-    """Neither slip of a pair is hidden by the other: both change a gradient by themselves."""
-    for case, slips in WRONG:
-        if len(slips) == 2:
-            assert slips[0].right != slips[1].right, case.name
+@pytest.mark.parametrize("wrong", [w for w in WRONG if len(w[1]) > 1], ids=named)
+def test_no_slip_of_several_is_hidden_by_the_others(wrong):
+    case, slips = wrong
+    _, names = case.draw()
+    all_made = gradients(case, variant(case, *slips), names)
+    for left_out in slips:
+        fewer = [slip for slip in slips if slip is not left_out]
+        without = gradients(case, variant(case, *fewer), names)
+        assert any(not agrees(all_made[name], without[name], 1e-6) for name in without)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=named)
+def test_what_no_number_shows_stays_right(unseen):
+    case, (slip,) = unseen
+    loss, names = case.draw()
+    found = gradients(case, variant(case, slip), names)
+    loss.backward()
+    wrong = [name for name, claim in found.items() if not agrees(claim, names[name].grad, 1e-9)]
+    assert wrong == []
 
 
 def test_inspect_finds_the_source_of_what_was_changed():
@@ -66,11 +81,18 @@ def test_inspect_finds_the_source_of_what_was_changed():
 
 
 def test_the_sets_are_as_large_as_they_say():
+    made = {
+        which: [slips for case in which() for slips in case.wrongs()] for which in (corpus, blind)
+    }
+    lengths = {which: [len(slips) for slips in wrongs] for which, wrongs in made.items()}
     assert len(corpus()) >= 40
-    assert sum(1 for case in corpus() for _ in case.wrongs()) >= 150
+    assert len(lengths[corpus]) >= 150
+    assert len(blind()) >= 30
+    assert lengths[blind].count(1) >= 80
+    assert lengths[blind].count(2) >= 15
 
 
 def test_every_kind_of_slip_occurs_and_names_are_unique():
-    made = {slip.kind for case in ALL for slip in case.slips}
+    made = {slip.kind for case in ALL for slip in (*case.slips, *case.unseen)}
     assert made == KINDS_OF_SLIPS.keys() - {"other", "shape"}
     assert len({case.name for case in ALL}) == len(ALL)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 
@@ -33,6 +34,7 @@ KINDS_OF_SLIPS: Mapping[str, str] = {
     "bracket": "a bracket ends too early or too late",
     "keepdims": "an axis that was reduced is not kept, and broadcasting does something else",
     "operator": "one operation stands for another",
+    "unseen": "said in another way, or what is left out is zero: no number shows it",
 }
 
 
@@ -50,22 +52,24 @@ class Slip:
 
 @dataclass(frozen=True)
 class Case:
-    """One program: its loss, its derivation, its slips (`both`: places of two made at once).
+    """One program: its loss, its derivation, its slips (`together`: places of those made at once).
 
+    `unseen` are other ways to write a fragment, which stay right.
     `pairs` gives the node of a name that says nothing, "" for a name that means something else.
     """
 
     build: Callable[[np.random.Generator], tuple[Node, Names]]
     backward: Callable[..., Any]
     slips: tuple[Slip, ...]
-    both: tuple[tuple[int, int], ...] = ()
+    together: tuple[tuple[int, ...], ...] = ()
+    unseen: tuple[Slip, ...] = ()
     helpers: tuple[Callable[..., Any], ...] = ()
     pairs: Mapping[str, str] = field(default_factory=dict)
     form: Literal["function", "lambdas", "text"] = "function"
 
     @property
     def name(self) -> str:
-        return self.backward.__name__
+        return self.build.__name__
 
     @property
     def source(self) -> str:
@@ -84,9 +88,9 @@ class Case:
         return loss, names
 
     def wrongs(self) -> Iterator[tuple[Slip, ...]]:
-        """Every wrong derivation: each slip alone, then those with two."""
+        """Every wrong derivation: each slip alone, then those with several."""
         yield from ((slip,) for slip in self.slips)
-        yield from ((self.slips[i], self.slips[j]) for i, j in self.both)
+        yield from (tuple(self.slips[i] for i in places) for places in self.together)
 
 
 def variant(case: Case, *slips: Slip) -> Callable[..., Any]:
@@ -96,7 +100,7 @@ def variant(case: Case, *slips: Slip) -> Callable[..., Any]:
         count = text.count(slip.right)
         assert count == 1, f"{case.name}: {slip.right!r} stands {count} times in the source"
         text = text.replace(slip.right, slip.wrong)
-    return _loaded(case, text, f"<{case.name} {' and '.join(slip.wrong for slip in slips)}>")
+    return _loaded(case, text, f"<{case.name} {crc32(text.encode()):08x}>")
 
 
 def _loaded(case: Case, text: str, filename: str) -> FunctionType:
@@ -104,12 +108,12 @@ def _loaded(case: Case, text: str, filename: str) -> FunctionType:
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     names = dict(case.backward.__globals__)
     exec(compile(text, filename, "exec"), names)
-    return names[case.name]
+    return names[case.backward.__name__]
 
 
 def gradients(case: Case, backward: Callable[..., Any], names: Names) -> Names:
     """What the derivation says of each node: by the names it assigns, or by the keys it returns."""
-    numbers = {n: v.data if isinstance(v, Node) else v for n, v in names.items()}
+    numbers = {name: _number(value) for name, value in names.items()}
     if case.form == "function":
         return _paired(case, _final_names(backward, numbers), names)
     claims = backward()
@@ -117,6 +121,13 @@ def gradients(case: Case, backward: Callable[..., Any], names: Names) -> Names:
         return {name: _called(claim, numbers) for name, claim in claims.items()}
     known = {**vars(np), "np": np, "__builtins__": {}}
     return {name: eval(claim, known, numbers) for name, claim in claims.items()}
+
+
+def _number(value: Any) -> Any:
+    """A node's data, also in a list; anything else as it is."""
+    if isinstance(value, list):
+        return [_number(part) for part in value]
+    return value.data if isinstance(value, Node) else value
 
 
 def _called(function: Callable[..., Any], numbers: Names) -> Any:

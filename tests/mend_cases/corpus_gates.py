@@ -47,7 +47,7 @@ LSTM_CELL = Case(
         Slip("dc0 = dc * f", "dc0 = dc", "missing-factor"),
         Slip("dzf = df * f * (1 - f)", "dzf = df * (1 - f)", "missing-factor"),
     ),
-    both=((1, 5), (4, 7)),
+    together=((1, 5), (4, 7)),
 )
 
 
@@ -87,7 +87,7 @@ GRU_CELL = Case(
         Slip("dh0 = dh1 * z + dm @ V.T", "dh0 = dh1 * z + dm @ V", "transpose"),
         Slip("dV = h0.T @ dm", "dV = h0.T @ du", "another-name"),
     ),
-    both=((0, 5),),
+    together=((0, 5),),
 )
 
 
@@ -135,7 +135,8 @@ ATTENTION = Case(
         Slip("dQ @ Wq.T + dK @ Wk.T + dV @ Wv.T", "dQ @ Wq.T + dK @ Wk.T", "missing-term"),
         Slip("dQ = dS @ K /", "dQ = dS @ Q /", "another-name"),
     ),
-    both=((1, 2), (0, 7)),
+    together=((1, 2), (0, 7)),
+    unseen=(Slip("dK = dS.T @ Q / np.sqrt(d)", "dK = (Q.T @ dS).T * d**-0.5", "unseen"),),
 )
 
 
@@ -175,7 +176,8 @@ HIGHWAY = Case(
         Slip("dx += dw @ W.T", "dx += dw @ V.T", "another-name"),
         Slip("dy = 2 * c * y / c.size", "dy = 2 * y / c.size", "missing-factor"),
     ),
-    both=((0, 4),),
+    together=((0, 4),),
+    unseen=(Slip("dx += dv @ V.T", "dx = dx + np.dot(dv, V.T)", "unseen"),),
 )
 
 
@@ -210,7 +212,7 @@ SQUEEZE = Case(
         Slip("ds = (dy * x).sum(0)", "ds = (dy * x).mean(0)", "mean-vs-sum"),
         Slip("ds = (dy * x).sum(0)", "ds = dy.sum(0)", "missing-factor"),
     ),
-    both=((1, 2),),
+    together=((1, 2),),
 )
 
 
@@ -246,5 +248,5 @@ MIXTURE_OF_EXPERTS = Case(
         Slip("(dy * e2).sum(1)", "(dy * e1).sum(1)", "another-name"),
         Slip("dy = 2 * c * y", "dy = c * y", "constant-scale"),
     ),
-    both=((2, 4),),
+    together=((2, 4),),
 )

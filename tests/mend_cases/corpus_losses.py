@@ -38,7 +38,7 @@ SOFTMAX_BY_HAND = Case(
         Slip("np.outer(P[n], P[n])", "np.outer(P[n], Y[n])", "another-name"),
         Slip("dZ[n] = J @ dP[n]", "dZ[n] = J @ dP[n - 1]", "off-by-index"),
     ),
-    both=((0, 3),),
+    together=((0, 3),),
 )
 
 
@@ -72,7 +72,11 @@ LOGISTIC = Case(
         Slip("db = np.sum(dz)", "db = np.mean(dz)", "mean-vs-sum"),
         Slip("dp = -(y / p", "dp = (y / p", "sign"),
     ),
-    both=((2, 3),),
+    together=((2, 3),),
+    unseen=(
+        Slip("dz = dp * p * (1 - p)", "dz = (p - y) / m", "unseen"),
+        Slip("dp = -(y / p - (1 - y) / (1 - p)) / m", "dp = (p - y) / (p * (1 - p)) / m", "unseen"),
+    ),
 )
 
 
@@ -128,7 +132,8 @@ MARGINS = Case(
         Slip("dw = X.T @ (y * dmargin)", "dw = X.T @ dmargin", "missing-factor"),
         Slip(" / len(y)", "", "mean-vs-sum"),
     ),
-    both=((1, 3),),
+    together=((1, 3),),
+    unseen=(Slip("-e / (1 + e) / len(y)", "-1 / (1 + np.exp(margin)) / len(y)", "unseen"),),
 )
 
 
@@ -174,7 +179,7 @@ HINGE = Case(
         Slip("scores[j] - correct + 1", "scores[j] - correct", "missing-term"),
         Slip("dW += 2 * reg * W", "dW += 2 * W", "missing-factor"),
     ),
-    both=((1, 4),),
+    together=((1, 4),),
 )
 
 
@@ -237,7 +242,7 @@ HUBER = Case(
             "constant-scale",
         ),
     ),
-    both=((0, 2),),
+    together=((0, 2),),
 )
 
 
@@ -272,7 +277,7 @@ ELASTIC_NET = Case(
         Slip("dw = dw + 2 * lam * w", "dw = dw - 2 * lam * w", "sign"),
         Slip("np.dot(X, w) + b - y", "np.dot(X, w) - y", "missing-term"),
     ),
-    both=((0, 3), (4, 5)),
+    together=((0, 3), (4, 5)),
 )
 
 

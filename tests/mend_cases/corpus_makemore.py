@@ -1,5 +1,7 @@
 """The makemore lecture's exercise, line by line; embeddings and recurrences in loops."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import tinygrad_lite as tg
@@ -107,8 +109,13 @@ MAKEMORE = Case(
         Slip("dC[ix] += demb[k, j]", "dC[ix] = demb[k, j]", "overwritten"),
         Slip("ix = Xb[k, j]", "ix = Xb[k, j - 1]", "off-by-index"),
     ),
-    both=((3, 10), (4, 8), (7, 15)),
+    together=((3, 10), (4, 8), (7, 15), (0, 7, 13), (3, 8, 12), (2, 10, 16)),
     pairs={"dbnmeani": "bnmeani"},
+    unseen=(
+        Slip("dh = dlogits @ W2.T", "dh = dnorm_logits @ W2.T", "unseen"),
+        Slip("dbnmeani = (-dbndiff).sum(0)", "dbnmeani = -dbndiff.sum(0, keepdims=True)", "unseen"),
+        Slip("(2*bndiff) * dbndiff2", "2 * (dbndiff2 * bndiff)", "unseen"),
+    ),
 )
 
 
@@ -155,7 +162,7 @@ FUSED = Case(
         Slip("np.tanh(hpreact)**2", "hpreact**2", "activation-derivative-at-wrong-point"),
         Slip("dlogits[range(n), Yb] -= 1", "dlogits[range(n), Yb] = -1", "operator"),
     ),
-    both=((2, 6),),
+    together=((2, 6),),
 )
 
 
@@ -190,20 +197,20 @@ EMBEDDING = Case(
         Slip("dL_demb = dz @ W.T", "dL_demb = dL_dH @ W.T", "missing-activation-derivative"),
         Slip("np.add.at(dL_dC, ix,", "np.add.at(dL_dC, ix - 1,", "off-by-index"),
     ),
-    both=((1, 3),),
+    together=((1, 3),),
 )
 
 
-def recurrent(rng):
+def recurrent(rng, steps=4):
     """h_t = tanh(Wx x_t + Wh h_{t-1} + b) in a loop, the loss at the end only."""
-    steps, width = 4, 3
+    width = 3
     xs, target = rng.normal(size=(steps, 3)), rng.normal(size=width)
     Wx, Wh = tg.Tensor(rng.normal(size=(width, 3))), tg.Tensor(rng.normal(size=(width, width)))
     b = tg.Tensor(rng.normal(size=width))
     hs, state = [np.zeros(width)], tg.Tensor(np.zeros(width))
     for x in xs:
         state = tg.tanh(Wx @ x + Wh @ state + b)
-        hs.append(state.data)
+        hs.append(state)
     E = 0.5 * ((state - target) ** 2).sum()
     return E, locals()
 
@@ -233,8 +240,22 @@ RECURRENT = Case(
         Slip("dh = hs[steps] - target", "dh = target - hs[steps]", "sign"),
         Slip("(1 - hs[t + 1] ** 2) * dh", "(1 - hs[t + 1]) * dh", "wrong-activation-derivative"),
     ),
-    both=((0, 2), (3, 5)),
+    together=((0, 2), (3, 5)),
+    unseen=(
+        Slip("dh = Wh.T @ draw", "dh = draw @ Wh", "unseen"),
+        Slip(
+            "draw = (1 - hs[t + 1] ** 2) * dh", "draw = dh - dh * hs[t + 1] * hs[t + 1]", "unseen"
+        ),
+    ),
 )
+
+
+def recurrent_long(rng):
+    """The same over 32 steps, with a weight that keeps the state alive."""
+    return recurrent(rng, steps=32)
+
+
+RECURRENT_LONG = replace(RECURRENT, build=recurrent_long)
 
 
 def recurrent_with_losses(rng):
@@ -278,5 +299,5 @@ RECURRENT_WITH_LOSSES = Case(
         Slip("db += dz.sum(0)", "db += dz.mean(0)", "mean-vs-sum"),
         Slip("dWx += x[s].T @ dz", "dWx += x[s].T @ dout", "another-name"),
     ),
-    both=((3, 5),),
+    together=((3, 5),),
 )

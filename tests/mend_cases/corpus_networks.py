@@ -51,7 +51,16 @@ COLUMNS = Case(
         Slip("dX = W1.T @ dz1", "dX = W2.T @ dz1", "another-name"),
         Slip("db1 = dz1.sum(axis=1, keepdims=True)", "db1 = dz1", "missing-broadcast-sum"),
     ),
-    both=((0, 3), (1, 2)),
+    together=((0, 3), (1, 2)),
+    unseen=(
+        Slip("dz2 = dy_hat * y_hat * (1 - y_hat)", "dz2 = dy_hat * (y_hat - y_hat**2)", "unseen"),
+        Slip("dW2 = dz2 @ a1.T", "dW2 = (a1 @ dz2.T).T", "unseen"),
+        Slip(
+            "db1 = dz1.sum(axis=1, keepdims=True)",
+            "db1 = dz1 @ np.ones((dz1.shape[1], 1))",
+            "unseen",
+        ),
+    ),
 )
 
 
@@ -92,7 +101,11 @@ ROWS = Case(
         Slip("grad_b2 = grad_P.sum(axis=0)", "grad_b2 = grad_P.mean(axis=0)", "mean-vs-sum"),
         Slip("grad_W2 = H.T @ grad_P", "grad_W2 = H.T @ (P - Y)", "another-name"),
     ),
-    both=((1, 5), (2, 7)),
+    together=((1, 5), (2, 7)),
+    unseen=(
+        Slip("(1 - H**2)", "(1 - H) * (1 + H)", "unseen"),
+        Slip("grad_b1 = grad_Z.sum(axis=0)", 'grad_b1 = np.einsum("nh->h", grad_Z)', "unseen"),
+    ),
 )
 
 
@@ -140,8 +153,12 @@ RELU_CLASSIFIER = Case(
         Slip("dW1 += 2 * reg * W1", "dW1 += 2 * reg * np.abs(W1)", "wrong-activation-derivative"),
         Slip("probs.sum(axis=1, keepdims=True)", "probs.sum(axis=0, keepdims=True)", "wrong-axis"),
     ),
-    both=((0, 5), (3, 6)),
+    together=((0, 5), (3, 6)),
     pairs={"dhidden": ""},
+    unseen=(
+        Slip("dhidden[hidden <= 0] = 0", "dhidden *= hidden > 0", "unseen"),
+        Slip("probs.sum(axis=1, keepdims=True)", "probs.sum(axis=1)[:, None]", "unseen"),
+    ),
 )
 
 
@@ -179,7 +196,7 @@ SQUARE_LAYERS = Case(
         Slip("axis=1, keepdims=True", "axis=0, keepdims=True", "wrong-axis"),
         Slip("dW1 = delta @ x.T", "dW1 = dA @ x.T", "missing-activation-derivative"),
     ),
-    both=((3, 4),),
+    together=((3, 4),),
 )
 
 
@@ -223,7 +240,7 @@ NG_COLUMNS = Case(
         Slip("err = A2 - Y", "err = (A2 - Y) * A2 * (1 - A2)", "extra-factor"),
         Slip("db2 = (1 / m) * np.sum(err,", "db2 = (1 / m) * np.mean(err,", "mean-vs-sum"),
     ),
-    both=((1, 2),),
+    together=((1, 2),),
 )
 
 
@@ -258,7 +275,12 @@ ONE_OBSERVATION = Case(
         Slip("dx = W.T @ dv", "dx = W.T @ ds", "another-name"),
         Slip("dW = np.outer(dv, x)", "dW = np.outer(s * (1 - s), x)", "missing-factor"),
     ),
-    both=((0, 3), (1, 5)),
+    together=((0, 3), (1, 5)),
+    unseen=(
+        Slip("dW = np.outer(dv, x)", "dW = dv[:, None] * x", "unseen"),
+        Slip("dx = W.T @ dv", "dx = dv @ W", "unseen"),
+        Slip("dv = ds * s * (1 - s)", "dv = (np.diag(s) - np.diag(s) @ np.diag(s)) @ ds", "unseen"),
+    ),
 )
 
 
@@ -299,7 +321,7 @@ ROWS_OF_LOGISTIC = Case(
         Slip("l2_delta.dot(syn1.T)", "l2_delta.dot(syn1)", "transpose"),
         Slip("grad_syn0 = X.T.dot(l1_delta)", "grad_syn0 = X.T.dot(l1_error)", "another-name"),
     ),
-    both=((0, 6),),
+    together=((0, 6),),
     helpers=(nonlin,),
     pairs={"l2_error": "l2", "l1_error": "l1"},
 )
@@ -334,5 +356,6 @@ TIED_AUTOENCODER = Case(
         Slip("dW += X.T @ dH", "dW += 2 * X.T @ dH", "double-count"),
         Slip("dW = dR.T @ H", "dW = H.T @ dR", "transpose"),
     ),
-    both=((2, 4),),
+    together=((2, 4),),
+    unseen=(Slip("dW += X.T @ dH", "dW = dW + (dH.T @ X).T", "unseen"),),
 )

@@ -55,7 +55,7 @@ LAYER_NORM = Case(
         Slip("dgamma = (dy * xhat)", "dgamma = (dy * y)", "another-name"),
         Slip("dx = istd * (", "dx = (", "missing-factor"),
     ),
-    both=((2, 6), (4, 5)),
+    together=((2, 6), (4, 5)),
     helpers=(mean,),
 )
 
@@ -90,7 +90,7 @@ RMS_NORM = Case(
         Slip("drms = -(dy", "drms = (dy", "sign"),
         Slip("dg = (dy * x / rms).sum(0)", "dg = (dy * x).sum(0)", "missing-factor"),
     ),
-    both=((2, 4),),
+    together=((2, 4),),
 )
 
 
@@ -134,7 +134,11 @@ BATCH_NORM = Case(
         Slip("dgamma = np.sum(dy * xhat", "dgamma = np.sum(dy * x", "another-name"),
         Slip("dxhat = dy * gamma", "dxhat = dy * xhat", "another-name"),
     ),
-    both=((3, 5), (0, 4)),
+    together=((3, 5), (0, 4)),
+    unseen=(
+        Slip(" + dvar * np.mean(-2 * (x - mu), axis=0)", "", "unseen"),
+        Slip("dbeta = np.sum(dy, axis=0)", "dbeta = dy.sum(0, keepdims=True)", "unseen"),
+    ),
 )
 
 
@@ -167,7 +171,7 @@ CONVOLUTION = Case(
         Slip("dY = Y - T", "dY = T - Y", "sign"),
         Slip("dK += dY[i, j] * X", "dK += Y[i, j] * X", "another-name"),
     ),
-    both=((2, 4),),
+    together=((2, 4),),
 )
 
 
@@ -205,7 +209,7 @@ POOLING = Case(
         Slip("db = dz.sum(0)", "db = dz.mean(0)", "mean-vs-sum"),
         Slip("dx[n, best] = dp[n, k]", "dx[n, best] = dp[n, k - 1]", "off-by-index"),
     ),
-    both=((0, 3),),
+    together=((0, 3),),
 )
 
 
@@ -244,7 +248,8 @@ GRAPH_NETWORK = Case(
         Slip("dW1 = (A @ X).T @ dpre", "dW1 = (A.T @ X).T @ dpre", "transpose"),
         Slip("dZ = (P - Y) / n", "dZ = (P - Y)", "mean-vs-sum"),
     ),
-    both=((2, 5),),
+    together=((2, 5),),
+    unseen=(Slip("dW2 = (A @ H).T @ dZ", "dW2 = H.T @ A.T @ dZ", "unseen"),),
 )
 
 
@@ -342,5 +347,5 @@ GAUSSIAN_PROCESS = Case(
         Slip("ds = np.trace(dK.T @ S)", "ds = np.trace(dK) * np.trace(S)", "elementwise-vs-matmul"),
         Slip("np.linalg.inv(K) - np.outer", "K - np.outer", "missing-factor"),
     ),
-    both=((0, 2),),
+    together=((0, 2),),
 )

@@ -40,7 +40,7 @@ INFO_NCE = Case(
         Slip("np.exp(S).sum(1, keepdims=True)", "np.exp(S).sum(0, keepdims=True)", "wrong-axis"),
         Slip("np.exp(S).sum(1, keepdims=True)", "np.exp(S).sum(1)", "keepdims"),
     ),
-    both=((1, 5), (3, 6)),
+    together=((1, 5), (3, 6)),
 )
 
 
@@ -74,7 +74,7 @@ TRIPLET = Case(
             "missing-activation-derivative",
         ),
     ),
-    both=((0, 1),),
+    together=((0, 1),),
 )
 
 
@@ -118,7 +118,7 @@ NEGATIVE_SAMPLING = Case(
         Slip("gradWout[k] += push * v", "gradWout[k] = push * v", "overwritten"),
         Slip("gradWout[k] += push * v", "gradWout[k] += push * Wout[k]", "another-name"),
     ),
-    both=((0, 5),),
+    together=((0, 5),),
     helpers=(sigmoid,),
 )
 
@@ -216,7 +216,7 @@ GAUSSIAN = Case(
         Slip("0.5 * P - 0.5 * np.outer(u, u)", "-0.5 * np.outer(u, u)", "missing-term"),
         Slip("0.5 * P - 0.5 * np.outer(u, u)", "0.5 * (P - 0.5 * np.outer(u, u))", "bracket"),
     ),
-    both=((0, 2),),
+    together=((0, 2),),
 )
 
 
@@ -249,7 +249,7 @@ MIXTURE = Case(
         Slip("da = pi - r.mean(axis=0)", "da = -r.mean(axis=0)", "missing-term"),
         Slip("da = pi - r.mean(axis=0)", "da = pi - r.sum(axis=0)", "mean-vs-sum"),
     ),
-    both=((1, 4),),
+    together=((1, 4),),
 )
 
 
@@ -290,7 +290,7 @@ AUTOENCODER = Case(
         Slip("dstd = dz * eps", "dstd = dz", "missing-factor"),
         Slip("dW = z.T @ dlogit", "dW = mu.T @ dlogit", "another-name"),
     ),
-    both=((1, 4), (2, 7)),
+    together=((1, 4), (2, 7)),
 )
 
 
@@ -329,5 +329,5 @@ POLICY = Case(
         Slip("beta * p * (logp + H) / T", "beta * p * (logp + H)", "mean-vs-sum"),
         Slip("(onehot - p) / T", "(1 - p) / T", "another-name"),
     ),
-    both=((0, 4),),
+    together=((0, 4),),
 )

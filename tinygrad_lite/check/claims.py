@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backprop.jacobians import jacobian
 from ..graph.backend import is_array, to_array
-from ..graph.names import name_all
+from ..graph.names import name_all, named_in
 from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
 from .rounding import Blur, precision
@@ -133,33 +133,49 @@ class Claim:
                 self.compared = replace(entries, right=self.right)
 
 
-def read(
-    root: Node, claims: Mapping[Any, Any], cotangent: Any, variables: Mapping[str, Any] | None
-) -> tuple[Tape, list[Claim]]:
-    """The tape of `root` and its claims, or an error."""
+@dataclass(frozen=True)
+class Asked:
+    """The graph that is asked about; a random `seed` where its Jacobians are claimed."""
+
+    tape: Tape
+    order: list[Node]
+    seed: Any
+
+    def claim(self, name: str, user: Node, value: Any) -> Claim:
+        """One claimed gradient, or Jacobian."""
+        found = Claim(name, user, self.tape.twin[user], value)
+        if self.seed is not None:
+            found.contract(self.seed, jacobian(self.tape.root, found.node))
+        return found
+
+
+def asked(root: Node, cotangent: Any, variables: Mapping[str, Any] | None) -> Asked:
+    """The tape of `root`, or an error."""
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
-    if not isinstance(claims, Mapping):
-        told = f"check: claims is a {type(claims).__name__}; pass a dict of nodes or names"
-        raise TypeError(f"{told} to the claimed gradients, as in {{W: dW}}")
-    if not claims:
-        raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
     if root.op is None:
         raise ValueError("check: E was computed from nothing: it is a leaf or a constant")
     order = topological_order(root)
     names = None
     if variables is not None:
-        public = ((name, v) for name, v in variables.items() if not name.startswith("_"))
-        names = {id(v): name for name, v in public if not isinstance(v, (int, float))}
+        public = {name: v for name, v in variables.items() if not name.startswith("_")}
+        names = named_in({n: v for n, v in public.items() if not isinstance(v, (int, float))})
         names |= {id(node): node.name for node in order if node.name is not None}
     claimed_jacobians = cotangent is None and int(np.prod(root.shape)) != 1
     draw = np.random.default_rng(5)
     signs = draw.choice([-1.0, 1.0], root.shape)
     seed = signs * draw.uniform(0.5, 1.0, root.shape) if claimed_jacobians else None
-    tape = Tape(root, _seed(root, cotangent) if seed is None else seed, names)
+    return Asked(Tape(root, _seed(root, cotangent) if seed is None else seed, names), order, seed)
+
+
+def read(about: Asked, claims: Mapping[Any, Any]) -> list[Claim]:
+    """The claims about a graph, or an error."""
+    if not claims:
+        raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
+    tape, root = about.tape, about.order[0]
     found: dict[Node, Claim] = {}
     for key, value in claims.items():
-        user = _node(key, order, tape)
+        user = _node(key, about.order, tape)
         twin = tape.twin[user]
         name = tape.user_names.get(id(user)) or tape.label(twin)
         if isinstance(key, str):
@@ -171,12 +187,11 @@ def read(
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
-        found[user] = claim = Claim(name, user, twin, _array(value, name))
-        if seed is not None:
-            if claim.full.shape != root.shape + twin.shape:
-                raise ValueError(_not_scalar(root, name, twin))
-            claim.contract(seed, jacobian(tape.root, twin))
-    return tape, list(found.values())
+        array = _array(value, name)
+        if about.seed is not None and array.shape != root.shape + twin.shape:
+            raise ValueError(_not_scalar(root, name, twin))
+        found[user] = about.claim(name, user, array)
+    return list(found.values())
 
 
 def _seed(root: Node, cotangent: Any) -> Any:

@@ -15,6 +15,7 @@ from ..graph.node import Node
 from .kinds import KINDS, known
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
+HEAD = 56  # columns of what a line starts with; where that is longer it stands alone
 NAMED, OTHERS = 4, 2  # mistakes that the summary names, and other kinds that a line does
 
 Line = tuple[str, str]  # what a line starts with, and the text beside it
@@ -35,6 +36,10 @@ class Finding:
     Of `check` are `node`, `expected` and `claimed`. Of the referee are `caught`, by dtype the
     smallest error that would have been called wrong, `entries`, how many were judged, and `kinks`,
     how many were left out because the derivative jumps there.
+
+    Of a line of code are `line`, its number, and `code`, its text. Where it is wrong `mended` is
+    the line as it should read, None if that was not found, and `by` says how it was: "edit" (a
+    short change of the line) or "rule" (the engine's own formula, which is no diagnosis).
     """
 
     name: str
@@ -54,6 +59,10 @@ class Finding:
     caught: Mapping[str, float] = field(default_factory=dict)
     entries: int = 0
     kinks: int = 0
+    line: int = 0
+    code: str = ""
+    mended: str | None = None
+    by: str = ""
 
     def __post_init__(self) -> None:
         for kind in (self.kind, *self.also):
@@ -67,6 +76,18 @@ class Finding:
         return table([self])
 
     __repr__ = __str__
+
+    @property
+    def head(self) -> str:
+        """What the report's line starts with: the line of code, or the name and the shape."""
+        if self.code:
+            return f"{self.line:>3}  {' '.join(self.code.split())}"
+        return f"{self.name} {self.shape}" if self.shape else self.name
+
+    @property
+    def told(self) -> str:
+        """The verdict, of a line of code with its sign."""
+        return f"{MARKS[self.verdict].sign} {self.verdict}" if self.code else self.verdict
 
     def message(self) -> str:
         """What the report's line says after the verdict."""
@@ -134,7 +155,7 @@ class Report:
     def summary(self) -> str:
         """How many mistakes there are, and at which gradients, in one line."""
         at = [f.name for f in self.wrong]
-        names = _listed(at if len(at) <= NAMED else [*at[:NAMED], f"{len(at) - NAMED} more"])
+        names = listed(at if len(at) <= NAMED else [*at[:NAMED], f"{len(at) - NAMED} more"])
         count = {v: sum(f.verdict == v for f in self.findings) for v in _WORDS}
         lines = f"{count['follows']} line{' follows' if count['follows'] == 1 else 's follow'}"
         parts = [
@@ -211,7 +232,8 @@ class WrongGradient(AssertionError):
 def _right(f: Finding) -> Iterator[str]:
     if f.entries:
         yield f"{f.entries} entries"
-    yield f"largest relative error {f.error or 0.0:.0e}"
+    if not f.code:
+        yield f"largest relative error {f.error or 0.0:.0e}"
     if f.caught:
         yield f"an error of {_limits(f)} would have been caught"
     if f.kinks:
@@ -228,7 +250,7 @@ def _wrong(f: Finding) -> Iterator[str]:
 
 
 def _follows(f: Finding) -> Iterator[str]:
-    yield f"from {_listed(f.inherited)}"
+    yield f"from {listed(f.inherited)}"
     yield "its own step is right"
 
 
@@ -246,7 +268,7 @@ def _limits(f: Finding) -> str:
     return " or ".join(f"{e:.0e}" + f" ({t})" * bool(t) for t, e in f.caught.items())
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last
@@ -256,11 +278,27 @@ def table(
     findings: Iterable[Finding], above: Iterable[Line] = (), below: Iterable[Line] = ()
 ) -> str:
     """A line per finding, its verdict below that of the others; long ones are wrapped."""
-    heads = {f: f"{f.name} {f.shape}" if f.shape else f.name for f in findings}
-    width = max(map(len, heads.values()), default=0)
-    room = max((len(f.verdict) for f in heads), default=0)
-    lines = [(f"{h:<{width}}   {f.verdict:<{room}}   ", f.message()) for f, h in heads.items()]
-    return "\n".join(
+    heads = {f: f.head for f in findings}
+    width = max((n for n in map(len, heads.values()) if n <= HEAD), default=HEAD)
+    room = max((len(f.told) for f in heads), default=0)
+    lines: list[Line] = []
+    for f, head in heads.items():
+        if len(head) > width:
+            lines.append((head, ""))
+            head = ""
+        start = f"{head:<{width}}   {f.told:<{room}}   "
+        lines.append((start, f.message()))
+        if f.mended is not None:
+            lines.append((" " * len(start), f"{_MENDED[f.by]}  {f.mended}"))
+    return "\n".join(map(_filled, [*above, *lines, *below]))
+
+
+_MENDED = {"edit": "mended:", "rule": "the rule:"}
+
+
+def _filled(line: Line) -> str:
+    start, text = line
+    return (
         textwrap.fill(
             text,
             width=max(WIDTH, len(start) + LEAST),
@@ -269,7 +307,7 @@ def table(
             break_long_words=False,
             break_on_hyphens=False,
         )
-        for start, text in [*above, *lines, *below]
+        or start.rstrip()
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from .backend import is_array
@@ -35,6 +35,13 @@ def _inside(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
 
 
+def is_own(function: FunctionType) -> bool:
+    """Whether a function is the user's: neither a library's nor this package's."""
+    path = function.__code__.co_filename
+    library = path.startswith(_libraries()) or "site-packages" in path
+    return not library and function.__module__.partition(".")[0] != _PACKAGE
+
+
 def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     """The locals of the frame and of those that called it, as far as they are the user's own code,
     and then their globals."""
@@ -60,6 +67,16 @@ def arrays() -> dict[str, Any]:
     return found
 
 
+def visible(frame: FrameType | None = None) -> dict[str, Any]:
+    """Variable name -> what it means in the innermost of the user's frames that has it."""
+    known: dict[str, Any] = {}
+    for space in _spaces(frame or user_frame()):
+        for name, value in list(space.items()):
+            if name.isidentifier() and not name.startswith("_"):
+                known.setdefault(name, value)
+    return known
+
+
 def variables(frame: FrameType | None = None) -> dict[int, str]:
     """id(object) -> variable name, for what the user's frames see.
 
@@ -68,13 +85,14 @@ def variables(frame: FrameType | None = None) -> dict[int, str]:
     means what it means in the innermost frame that has it. Names with a leading underscore
     (notebooks keep old results in such) are passed over.
     """
+    return named_in(visible(frame))
+
+
+def named_in(known: Mapping[str, Any]) -> dict[int, str]:
+    """id(object) -> name, for variables and the entries of lists, tuples and dicts among them."""
     found: dict[int, str] = {}
-    known: dict[str, Any] = {}
-    for space in _spaces(frame or user_frame()):
-        for name, value in list(space.items()):
-            if name.isidentifier() and not name.startswith("_") and name not in known:
-                known[name] = value
-                found.setdefault(id(value), name)
+    for name, value in known.items():
+        found.setdefault(id(value), name)
     for name, value in known.items():
         if name not in _RESULTS:
             for place, entry in _entries(value):

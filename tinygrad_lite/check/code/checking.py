@@ -1,0 +1,144 @@
+"""A function that derives gradients by hand, checked line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ...graph.names import visible
+from ...graph.node import Node, raw
+from ..claims import Allowance, Asked
+from ..findings import listed
+from .derivation import Derivation, Known, Ran
+from .forms import CannotRecord
+from .lines import Lines
+from .pairs import Pairs
+from .report import LineReport
+from .source import NoSource
+from .steps import is_numeric
+from .trace import Trace
+from .untouched import Untouched
+
+ROUGH = 1e-6  # of the largest entry: float32 in another order of summation
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a function that cannot be followed claims in the end, and why it cannot."""
+
+    claims: Mapping[Node, Any]
+    note: str
+
+
+def check_lines(
+    about: Asked,
+    function: FunctionType,
+    allowance: Allowance,
+    names: Mapping[str, Any] | None,
+    pairs: Mapping[str, Node | str | None] | None,
+) -> LineReport | Numbers:
+    """The report about the lines of a function."""
+    known = Known(about.tape, visible() if names is None else names)
+    derivation = Derivation(function, known)
+    stand_for = Pairs(known.nodes, about.tape.user_names.get(id(about.order[0]), "E"))
+    for name, node in (pairs or {}).items():
+        stand_for.given[name] = stand_for.named(node) if node else None
+    kept = Untouched(about.order, about.tape.user_names)
+    ran = derivation.python()
+    changed = kept.put_back()
+    told = f"{function.__name__} writes into {listed(changed)} of the graph; that was undone"
+    notes = [told] if changed else []
+    try:
+        trace = derivation.trace()
+        if not _agree(trace, ran):
+            if not _alike(ran, derivation.python()):
+                notes.append("it gives other numbers each time; judged as it ran once")
+            else:
+                raise CannotRecord("something that changes in place")
+    except (NoSource, CannotRecord) as reason:
+        kept.put_back()
+        return _by_numbers(function, stand_for, ran, reason)
+    kept.put_back()
+    notes += _in_place(derivation, trace)
+    lines = Lines(about, derivation, trace, stand_for, allowance)
+    findings = lines.findings()
+    if not findings:
+        raise ValueError(_nothing(function, stand_for, lines.unjudged))
+    return LineReport(tuple(findings), notes=tuple(notes), unjudged=lines.unjudged)
+
+
+def _agree(trace: Trace, ran: Ran) -> bool:
+    """Whether the recorded run gave what Python gives."""
+    if trace.error is not None or ran.error is not None:
+        return type(trace.error) is type(ran.error)
+    recorded = {name: record.value for name, record in trace.names.items()}
+    result = None if trace.result is None else trace.result.value
+    return _alike(Ran(recorded, result, None), ran)
+
+
+def _alike(a: Ran, b: Ran) -> bool:
+    return _equal(a.result, b.result) and all(
+        _equal(a.names[name], value) for name, value in b.names.items() if name in a.names
+    )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
+    a, b = raw(a), raw(b)
+    if not (is_numeric(a) and is_numeric(b)):
+        return True
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
+    return a.shape == b.shape and np.allclose(a, b, ROUGH, ROUGH * size, equal_nan=True)
+
+
+def _by_numbers(function: FunctionType, pairs: Pairs, ran: Ran, reason: Exception) -> Numbers:
+    """What the names stand for in the end, and the entries of what was returned."""
+    who = function.__name__
+    if isinstance(reason, NoSource):
+        told = f"the source of {who} cannot be found"
+    else:
+        told = f"the lines of {who} cannot be followed ({reason})"
+    if ran.error is not None:
+        error = f"{type(ran.error).__name__}: {ran.error}"
+        raise ValueError(f"check: {who} raises {error}") from ran.error
+    found = {pairs.node(name): value for name, value in ran.names.items() if is_numeric(value)}
+    if isinstance(ran.result, dict):
+        found |= {pairs.named(key): value for key, value in ran.result.items()}
+    claims = {node: raw(value) for node, value in found.items() if node is not None}
+    if not claims:
+        way_out = "pass the numbers, as in {W: dW}, or return them as a dict"
+        raise ValueError(f"check: {told}, and nothing that it returns has a node's name; {way_out}")
+    return Numbers(claims, f"{told}: only what it gives in the end was judged")
+
+
+def _in_place(derivation: Derivation, trace: Trace) -> Iterator[str]:
+    """What is to be said of parameters that are not what they were."""
+    for name in derivation.parameters:
+        now, first = trace.names.get(name), trace.arguments[name]
+        if now is None or now is first or not isinstance(first.value, np.ndarray):
+            continue
+        where = next((a for a in trace.assigned if a.name == name and a.outermost), None)
+        if where is not None and getattr(where.statement, "targets", None) is None:
+            line: Any = where.statement
+            source = trace.source.of(line).splitlines()[0]
+            yield f"{source!r} changes {name} in place; the lines after it use what it is then"
+
+
+def _nothing(
+    function: FunctionType, pairs: Pairs, unjudged: tuple[tuple[int, str, str], ...]
+) -> str:
+    """The error where no line is judged."""
+    names = list(dict.fromkeys(name for _, name, _ in unjudged))
+    told = f"check: no line of {function.__name__} gives a gradient"
+    if not names:
+        return f"{told}: it assigns nothing like dW, grad_W or dE_dW for a node W"
+    nodes = ", ".join(sorted(set(pairs.names.values()))) or "none"
+    close = [f"{name}: {hint}" for _, name, hint in unjudged if hint]
+    hints = f"; {'; '.join(close)}" if close else ""
+    return f"{told}: {', '.join(names)} stand for none of the nodes {nodes}{hints}; say pairs="

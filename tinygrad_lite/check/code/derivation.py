@@ -1,0 +1,167 @@
+"""A derivation as code beside the graph that it is about: what it is given, and how it is run."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import FunctionType
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...graph.backend import is_array
+from ...graph.node import Node, Scalar, raw
+from ...graph.trees import map_tree
+from ..tape import Tape
+from .interpreter import run
+from .trace import Trace
+
+NUMPY = ("np", "xp", "numpy", "jnp")  # parameters that mean NumPy where nothing else is called so
+
+
+class Data(Protocol):
+    """Other data for a graph: the node that stands for each of its nodes, the array (by the id of
+    the one it stands for) of each constant."""
+
+    @property
+    def twin(self) -> Mapping[Node, Node]: ...
+    @property
+    def constants(self) -> Mapping[int, Any]: ...
+
+
+@dataclass(eq=False)
+class Known:
+    """What names mean: nodes of the graph, its constants, the caller's variables."""
+
+    tape: Tape
+    variables: Mapping[str, Any]
+
+    @cached_property
+    def nodes(self) -> dict[Node, str]:
+        """The graph's nodes that have a name, and it."""
+        names = self.tape.user_names
+        return {node: names[id(node)] for node in self.tape.twin if id(node) in names}
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The nodes and the constant arrays of the graph, by name."""
+        names = self.tape.user_names
+        found: dict[str, Any] = {}
+        for node in self.tape.twin:
+            for x in (node, *node.inputs):
+                if id(x) in names and not isinstance(x, (int, float)):
+                    found.setdefault(names[id(x)], x)
+        return found
+
+    def value(self, name: str) -> Any:
+        """What a name means; raises `KeyError`."""
+        if name in self.values:
+            return self.values[name]
+        if name in self.variables:
+            return self.variables[name]
+        if name in NUMPY:
+            return np
+        raise KeyError(name)
+
+    def close_to(self, name: str) -> list[str]:
+        """Names that were perhaps meant."""
+        every = {**self.values, **self.variables}
+        alike = [n for n in every if n.lower() == name.lower()]
+        return alike or difflib.get_close_matches(name, [*every], n=3, cutoff=0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """What Python itself made of a derivation: its names in the end, what it returned or raised."""
+
+    names: Mapping[str, Any]
+    result: Any
+    error: Exception | None
+
+
+@dataclass(eq=False)
+class Derivation:
+    """A function of the user's, and the graph whose gradients it derives."""
+
+    function: FunctionType
+    known: Known
+    parameters: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parameters = tuple(self._parameters())
+
+    def _parameters(self) -> Iterator[str]:
+        for p in inspect.signature(self.function).parameters.values():
+            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+                continue
+            try:
+                self.known.value(p.name)
+            except KeyError:
+                if p.default is p.empty:
+                    raise ValueError(self._unknown(p.name)) from None
+                continue
+            yield p.name
+
+    def _unknown(self, name: str) -> str:
+        close = self.known.close_to(name)
+        way_out = f"did you mean {' or '.join(close)}?" if close else "pass it with names="
+        who = f"check: {self.function.__name__} has a parameter {name!r}"
+        return f"{who}, which is no name of the graph or of the caller; {way_out}"
+
+    def arguments(self, data: Data | None = None) -> dict[str, Any]:
+        """The arrays and numbers that the parameters stand for, on other data where given."""
+        return {
+            name: map_tree(lambda v: _number(v, data), self.known.value(name))
+            for name in self.parameters
+        }
+
+    def python(self) -> Ran:
+        """Run it as Python does, on copies."""
+        code = self.function.__code__
+        names: dict[str, Any] = {}
+
+        def watch(frame: Any, event: str, _: Any) -> None:
+            if event == "return" and frame.f_code is code:
+                names.update(frame.f_locals)
+
+        arguments = self.arguments()
+        before = sys.getprofile()
+        sys.setprofile(watch)
+        try:
+            with np.errstate(all="ignore"):
+                return Ran(names, self._called(arguments), None)
+        except Exception as error:
+            return Ran(names, None, error)
+        finally:
+            sys.setprofile(before)
+
+    def _called(self, arguments: dict[str, Any]) -> Any:
+        signature = inspect.signature(self.function)
+        first = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
+        given = [arguments.pop(name) for name in first if name in arguments]
+        return self.function(*given, **arguments)
+
+    def trace(self, data: Data | None = None) -> Trace:
+        """Run it with a record of every part, on other data where given."""
+        instead: Callable[[Any], Any] = (
+            (lambda v: v) if data is None else lambda v: map_tree(lambda x: stand_in(x, data), v)
+        )
+        return run(self.function, self.arguments(data), instead)
+
+
+def stand_in(value: Any, data: Data) -> Any:
+    """The node or the array that stands for one in other data; anything else as it is."""
+    if isinstance(value, Node):
+        return data.twin.get(value, value)
+    return data.constants.get(id(value), value)
+
+
+def _number(value: Any, data: Data | None) -> Any:
+    used = raw(value if data is None else stand_in(value, data))
+    if isinstance(value, Scalar):
+        return float(used)
+    return np.array(used) if is_array(used) else used

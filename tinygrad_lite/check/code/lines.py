@@ -1,0 +1,234 @@
+"""A derivation given as a function: every line gets its `Finding`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import Node
+from ..claims import Allowance, Asked, Claim, compare
+from ..diagnosis import Diagnosis
+from ..findings import Finding
+from ..rounding import Blur, Rounding, precision
+from .derivation import Derivation
+from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
+from .pairs import Pairs
+from .trace import Trace
+from .truth import Truth
+
+RANKS = (WRONG, FOLLOWS, RIGHT, PARTLY)  # of a statement that ran many times, what is told first
+
+
+@dataclass(eq=False)
+class Measure:
+    """How a value is held against a gradient: up to rounding, and up to axes of length 1."""
+
+    about: Asked
+    allowance: Allowance
+    nodes: Sequence[Node]
+    _blurs: dict[tuple[Node, float], Blur] = field(default_factory=dict)
+
+    @cached_property
+    def _rounding(self) -> Rounding:
+        return Rounding(self.about.tape, [self.about.tape.twin[n] for n in self.nodes])
+
+    def blur(self, node: Node, eps: float) -> Blur:
+        """What rounding does to the gradient of a node."""
+        if (node, eps) not in self._blurs:
+            self._blurs[node, eps] = self._rounding.blur(self.about.tape.twin[node], eps)
+        return self._blurs[node, eps]
+
+    def shaped(self, value: Any, shape: tuple[int, ...]) -> Any:
+        """A value as numbers, in a shape that differs by axes of length 1 only; else as it is."""
+        array = np.asarray(value, dtype=float)
+        core = tuple(n for n in array.shape if n != 1)
+        return array.reshape(shape) if core == tuple(n for n in shape if n != 1) else array
+
+    def equal(self, node: Node, value: Any, wanted: Any) -> bool:
+        """Whether a value is the wanted one."""
+        try:
+            array = self.shaped(value, np.shape(wanted))
+        except (ValueError, TypeError):
+            return False
+        if array.shape != np.shape(wanted) or not np.isfinite(array).all():
+            return False
+        blur = self.blur(node, precision(value))
+        if self.about.seed is not None:
+            axes = np.ndim(self.about.seed)
+            array, wanted = (np.tensordot(self.about.seed, v, axes) for v in (array, wanted))
+        tolerance = np.maximum(blur.tolerance, self.allowance.of(wanted))
+        return compare(array, wanted, tolerance, blur.size).right
+
+    def claim(self, name: str, node: Node, value: Any) -> Claim:
+        """The value as a claim, judged."""
+        shape = node.shape if self.about.seed is None else self.about.order[0].shape + node.shape
+        array = self.shaped(value, shape)
+        if self.about.seed is not None and array.shape != shape:
+            array = np.full(shape, np.nan)
+        claim = self.about.claim(name, node, array)
+        claim.eps = precision(value)
+        claim.judge(self.about.tape.g[claim.node], self.blur(node, claim.eps), self.allowance)
+        if np.shape(value) != shape and claim.right:
+            claim.note = f"its shape is {np.shape(value)}, the node's {shape}"
+        return claim
+
+
+@dataclass(eq=False)
+class Lines:
+    """A function's lines, judged."""
+
+    about: Asked
+    derivation: Derivation
+    trace: Trace
+    pairs: Pairs
+    allowance: Allowance
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What they should be."""
+        return Truth(self.about.tape, self.about.tape.twin, self.about.seed is not None)
+
+    @cached_property
+    def measure(self) -> Measure:
+        """How they are held against it."""
+        tape = self.about.tape
+        reached = [n for n in self.about.order if tape.twin[n] in tape.g]
+        return Measure(self.about, self.allowance, reached)
+
+    @cached_property
+    def rows(self) -> list[Judged]:
+        """Every step that is a number or an array."""
+        return Judge(self.trace, self.truth, self.pairs, self.measure.equal).run()
+
+    @cached_property
+    def statements(self) -> list[Judged]:
+        """One step for every line that was judged: of a line that ran many times the first that is
+        wrong, or else the last."""
+        chosen: dict[int, Judged] = {}
+        for row in self.rows:
+            if row.verdict == UNJUDGED and row.found is None:
+                continue
+            known = chosen.get(id(row.step.instance.statement))
+            if known is None or _rank(row) < _rank(known) or _rank(row) == _rank(known) > 1:
+                chosen[id(row.step.instance.statement)] = row
+        return sorted(chosen.values(), key=lambda row: row.step.instance.statement.lineno)  # type: ignore[attr-defined]
+
+    def findings(self) -> list[Finding]:
+        """What is to be said of every line that was judged."""
+        chosen = {id(row) for row in self.statements}
+        claims = {
+            id(row): self.measure.claim(self.named(row.node), row.node, row.step.value)
+            for row in self.rows
+            if row.node is not None and row.last and row.verdict != UNJUDGED
+        }
+        diagnosis = Diagnosis(self.about.tape, list(claims.values()))
+        diagnosis.usable = {}
+        found: dict[int, Finding] = {}
+        for row in self.rows:
+            claim = claims.get(id(row))
+            if id(row) in chosen:
+                found[id(row)] = self._finding(row, claim, diagnosis)
+            if claim is not None and claim.fits:
+                diagnosis.usable[claim.node] = claim.value
+        failed = [] if self.trace.error is None else [self._failed()]
+        every = [*(found[id(row)] for row in self.statements), *failed]
+        first = next((f for f in [*found.values(), *failed] if f.verdict == WRONG), None)
+        return [replace(f, first=f is first) for f in every]
+
+    def _failed(self) -> Finding:
+        """What is to be said of the line that raised an error."""
+        error, instance = self.trace.error, self.trace.failed
+        assert instance is not None
+        statement: Any = instance.statement
+        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+        name = targets[0].id if isinstance(targets[0], ast.Name) else ""
+        return Finding(
+            name=name,
+            verdict=WRONG,
+            kind="other",
+            explanation=f"raises {type(error).__name__}: {error}",
+            node=self.pairs.node(name),
+            line=self.number(statement),
+            code=self.trace.source.of(statement),
+        )
+
+    def _finding(self, row: Judged, claim: Claim | None, diagnosis: Diagnosis) -> Finding:
+        name = row.step.name or self.named(row.node)
+        code = self.trace.source.of(row.step.instance.statement)
+        finding = Finding(
+            name=name,
+            verdict=RIGHT,
+            shape=tuple(np.shape(row.step.value)),
+            node=row.found if row.node is None else row.node,
+            claimed=row.step.value,
+            line=self.number(row.step.instance.statement),
+            code=code,
+        )
+        if row.node is None and row.found is not None:
+            of = self.named(row.found)
+            of = of or self.about.tape.label(self.about.tape.twin[row.found])
+            said = f"the gradient with respect to {of}"
+            return replace(finding, explanation=said)
+        if claim is None:
+            return self._part(row, finding)
+        if row.verdict == FOLLOWS:
+            return replace(finding, verdict=FOLLOWS, inherited=self._sources(row), error=None)
+        diagnosis.judge(claim)
+        judged = diagnosis.found[claim.node]
+        return replace(
+            judged,
+            name=name,
+            line=finding.line,
+            code=code,
+            node=row.node,
+            explanation=claim.note or judged.explanation,
+        )
+
+    def _part(self, row: Judged, finding: Finding) -> Finding:
+        """A step that is not the last of its name."""
+        if row.verdict == PARTLY:
+            return replace(finding, explanation="a part of the gradient, so far")
+        if row.verdict == FOLLOWS:
+            return replace(finding, verdict=FOLLOWS, inherited=self._sources(row))
+        what = "what it adds" if row.step.builds else "it"
+        told = f"{what} is no part of the gradient with respect to {self.named(row.node)}"
+        kind = "other"
+        if not row.step.builds and len(row.parts or ()) > 1:
+            told, kind = f"it overwrites what {row.step.name} held: += is meant", "missing-term"
+        return replace(finding, verdict=WRONG, kind=kind, explanation=told)
+
+    def _sources(self, row: Judged) -> tuple[str, ...]:
+        """The names of the wrong steps that one is computed from."""
+        felt = self.trace.above(row.step.record)
+        off = (r for r in row.above if r.verdict == WRONG and r.step.record in felt)
+        return tuple({r.step.name: None for r in off})
+
+    @property
+    def unjudged(self) -> tuple[tuple[int, str, str], ...]:
+        """Lines that stand for no gradient that is known here."""
+        told = {id(row.step.instance.statement) for row in self.statements}
+        rest = {
+            (self.number(row.step.instance.statement), name, self.pairs.hint(name)): None
+            for row in self.rows
+            for name in (row.step.name,)
+            if name and row.node is None and id(row.step.instance.statement) not in told
+        }
+        return tuple(rest)
+
+    def named(self, node: Node | None) -> str:
+        """What a node is called."""
+        return "" if node is None else self.pairs.names.get(node, "")
+
+    def number(self, place: Any) -> int:
+        """The number of a line, the derivation's own first line being 1."""
+        definition: Any = self.trace.definition
+        return int(place.lineno) - int(getattr(definition, "lineno", 1)) + 1
+
+
+def _rank(row: Judged) -> int:
+    return RANKS.index(row.verdict) if row.verdict else len(RANKS)

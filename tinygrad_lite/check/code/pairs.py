@@ -1,0 +1,105 @@
+"""Which node's gradient a name stands for: dW, d_W, grad_W, W_grad, dE_dW, delta_z1."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from ...graph.node import Node
+from ...notation.names import identifier
+
+# What people write around a node's name; the loss's own name is tried for {loss}.
+CONVENTIONS = (
+    r"d_?{loss}_?d_?(?P<of>.+)",
+    r"∂_?{loss}_?∂_?(?P<of>.+)",
+    r"[d∂δ]_?(?P<of>.+)",
+    r"(?:grad|delta|nabla|g|bar|adj|err)_(?P<of>.+)",
+    r"(?:grad|delta|nabla)(?P<of>.+)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|delta|g)",
+    r"(?P<of>.+)grad",
+)
+LOSSES = ("E", "L", "J", "C", "loss", "Loss", "cost", "error", "err")
+_INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
+
+
+def wanted_names(name: str, loss: str) -> Iterator[str]:
+    """The names whose gradient a name may stand for, the likeliest first."""
+    losses = "|".join(map(re.escape, {loss: "", **dict.fromkeys(LOSSES)}))
+    for pattern in CONVENTIONS:
+        match = re.fullmatch(pattern.format(loss=f"(?:{losses})"), name)
+        if match:
+            yield match["of"]
+
+
+class Pairs:
+    """The nodes that names of a derivation stand for."""
+
+    def __init__(
+        self, names: Mapping[Node, str], loss: str, given: Mapping[str, Node | None] | None = None
+    ) -> None:
+        self.names, self.loss, self.given = names, loss or "E", dict(given or {})
+        self._exact: dict[str, Node] = {}
+        for node, name in names.items():
+            self._exact.setdefault(identifier(name), node)
+        self._folded: dict[str, list[Node]] = {}
+        for name, node in self._exact.items():
+            self._folded.setdefault(name.lower(), []).append(node)
+
+    def learn(self, name: str, node: Node) -> None:
+        """Note what a name stands for, unless that is known."""
+        if self.node(name) is None and name not in self.given:
+            self.given[name] = node
+
+    def node(self, name: str) -> Node | None:
+        """The node that a name stands for the gradient of, by convention or as given."""
+        if name in self.given:
+            return self.given[name]
+        tried = list(wanted_names(name, self.loss))
+        for of in tried:
+            if of in self._exact:
+                return self._exact[of]
+        return None
+
+    def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
+        """The one node of that shape whose name differs by capitals alone: W of dw."""
+        if name in self.given:
+            return None
+        of = {of.lower() for of in wanted_names(name, self.loss)}
+        alike = [n for folded in of for n in self._folded.get(folded, ()) if n.shape == shape]
+        return alike[0] if len(alike) == 1 else None
+
+    def named(self, key: object) -> Node | None:
+        """The node that the key of a returned dict means: its name, or that of its gradient."""
+        if isinstance(key, Node):
+            return key if key in self.names else None
+        if not isinstance(key, str):
+            return None
+        exact = self._exact.get(identifier(key))
+        return self.node(key) if exact is None else exact
+
+    def hint(self, name: str) -> str:
+        """Of a name that reads like a gradient's but stands for none: the node that may be meant,
+        "" for any other."""
+        if name in self.given:
+            return ""
+        for of in wanted_names(name, self.loss):
+            close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
+            if close:
+                return f"no node is called {of}; did you mean {' or '.join(close)}?"
+        return ""
+
+    def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
+        """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
+        h, hs[0] or h_1, and nameless ones that are made `alike`."""
+        found = self.node(name)
+        like = set(alike)
+        stems = set(wanted_names(name, self.loss)) if found is None else {self.names[found]}
+
+        def belongs(x: Node) -> bool:
+            own = self.names.get(x)
+            if own is not None:
+                return x is found or _INDEX.sub("", own) in stems
+            return x in like
+
+        return [x for x in nodes if belongs(x)]

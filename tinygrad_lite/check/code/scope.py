@@ -1,0 +1,89 @@
+"""The names that a piece of code sees while it is recorded, and functions that it defines."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .source import Definition, Source
+from .trace import Instance, Record
+
+
+@dataclass(eq=False, repr=False)
+class Scope:
+    """The names of one call, seen through to those around it; `instance` is what runs now."""
+
+    source: Source
+    globals: Mapping[str, Any]
+    parent: Scope | None = None
+    names: dict[str, Record] = field(default_factory=dict)
+    nonlocals: set[str] = field(default_factory=set)
+    outermost: bool = False
+    instance: Instance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begin(self.source.tree)
+
+    def find(self, name: str) -> Record | None:
+        """The record that a name stands for, None where it is not local."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def bind(self, name: str, record: Record) -> None:
+        """Give a name its record."""
+        scope = self
+        while name in scope.nonlocals and scope.parent is not None:
+            scope = scope.parent
+        scope.names[name] = record
+
+    def outside(self, name: str) -> Any:
+        """The value of a name that is not local."""
+        return self.globals[name] if name in self.globals else getattr(builtins, name)
+
+    def flat(self) -> dict[str, Record]:
+        """Every local name in sight."""
+        around = {} if self.parent is None else self.parent.flat()
+        return {**around, **self.names}
+
+    def begin(self, statement: ast.AST) -> Instance:
+        """Note that a statement begins."""
+        self.instance = Instance(self.source, statement, self.flat(), self.outside)
+        return self.instance
+
+
+@dataclass(eq=False, repr=False)
+class Closure:
+    """A function of the derivation, to be recorded when it is called; called by a library it runs
+    on a record of its own, with `call`."""
+
+    definition: Definition
+    scope: Scope  # where it was defined
+    defaults: Mapping[str, Record]
+    call: Callable[..., Any]
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        return self.call(self, values, named)
+
+    def bound(
+        self, given: list[Record], named: dict[str, Record], pack: Callable[..., Record]
+    ) -> dict[str, Record]:
+        """Parameter by parameter, what a call hands in."""
+        a = self.definition.args
+        positional = [p.arg for p in (*a.posonlyargs, *a.args)]
+        found = {**self.defaults, **dict(zip(positional, given, strict=False))}
+        rest = given[len(positional) :]
+        if a.vararg is not None:
+            found[a.vararg.arg] = pack(lambda *values: values, rest)
+        accepted = {*positional, *(p.arg for p in a.kwonlyargs)}
+        more = [name for name in named if name not in accepted]
+        if a.kwarg is not None:
+            gathered = lambda *values: dict(zip(more, values, strict=True))  # noqa: E731
+            found[a.kwarg.arg] = pack(gathered, [named[name] for name in more])
+        return {**found, **{name: r for name, r in named.items() if name in accepted}}

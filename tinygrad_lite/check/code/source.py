@@ -1,0 +1,136 @@
+"""A function's own source: its tree, the text of a place, and the text with some places changed."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import CodeType, FunctionType
+from typing import Any
+
+Definition = ast.FunctionDef | ast.Lambda
+
+
+class NoSource(Exception):
+    """The source of a function cannot be found."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A file or a cell: its text, and the tree that the places belong to."""
+
+    path: str
+    text: str
+    tree: ast.Module
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each line starts, in bytes, as trees count columns."""
+        found = [0]
+        for line in self.text.encode().split(b"\n"):
+            found.append(found[-1] + len(line) + 1)
+        return found
+
+    def span(self, place: Any) -> tuple[int, int]:
+        """Where a place begins and ends in the text, in bytes."""
+        begin = self.starts[place.lineno - 1] + place.col_offset
+        return begin, self.starts[place.end_lineno - 1] + place.end_col_offset
+
+    def of(self, place: ast.AST) -> str:
+        """The text of a place, as it was typed."""
+        begin, end = self.span(place)
+        return self.text.encode()[begin:end].decode()
+
+    def replaced(self, edits: Mapping[ast.AST, str]) -> str:
+        """The text with other text at some places that do not overlap: in brackets where it needs
+        them, and without those that are needed no longer."""
+        text = self.text.encode()
+        new: dict[ast.AST, ast.AST] = {}
+        for place in sorted(edits, key=self.span, reverse=True):
+            begin, end = self.span(place)
+            if not isinstance(place, ast.expr):
+                text = text[:begin] + edits[place].encode() + text[end:]
+                new[place] = ast.parse(text[begin:].split(b"\n")[0].decode().strip()).body[0]
+                continue
+            new[place] = ast.parse(edits[place], mode="eval").body
+            wanted = ast.dump(_with(self.tree, new))
+            for candidate in _bracketed(text, begin, end, edits[place].encode()):
+                text_of = candidate
+                if _dumped(candidate) == wanted:
+                    break
+            text = text_of
+        return text.decode()
+
+
+def _bracketed(text: bytes, begin: int, end: int, new: bytes) -> Iterator[bytes]:
+    before, after = text[:begin], text[end:]
+    left, right = before.rstrip(), after.lstrip()
+    if left.endswith(b"(") and right.startswith(b")"):
+        yield left[:-1] + new + right[1:]
+    yield before + new + after
+    yield before + b"(" + new + b")" + after
+
+
+def _dumped(text: bytes) -> str:
+    try:
+        return ast.dump(ast.parse(text))
+    except SyntaxError:
+        return ""
+
+
+def _with(node: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
+    """The tree with other nodes in the place of some."""
+    if isinstance(node, list):
+        return [_with(n, new) for n in node]
+    if not isinstance(node, ast.AST):
+        return node
+    if node in new:
+        return new[node]
+    return type(node)(**{name: _with(value, new) for name, value in ast.iter_fields(node)})
+
+
+@lru_cache(maxsize=32)  # the same trees for the same text, so that places can be compared
+def parsed(path: str, text: str) -> Source:
+    """The source with its tree."""
+    return Source(path, text, ast.parse(text))
+
+
+def source_of(function: FunctionType) -> tuple[Source, Definition]:
+    """Where a function stands, and what defines it; raises `NoSource`."""
+    code = function.__code__
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    try:
+        source = parsed(code.co_filename, "".join(lines))
+    except SyntaxError:
+        raise NoSource(code.co_name) from None
+    fits = _is_lambda if code.co_name == "<lambda>" else _is_function
+    found = [n for n in ast.walk(source.tree) if fits(n, code)]
+    if not found:
+        raise NoSource(code.co_name)
+    return source, found[-1]  # type: ignore[return-value]
+
+
+def _is_function(node: ast.AST, code: CodeType) -> bool:
+    first = code.co_firstlineno
+    return (
+        isinstance(node, ast.FunctionDef)
+        and node.name == code.co_name
+        and first in (node.lineno, *(d.lineno for d in node.decorator_list))
+    )
+
+
+def _is_lambda(node: ast.AST, code: CodeType) -> bool:
+    """Whether a lambda's body is where the code's instructions stand, from first to last."""
+    if not isinstance(node, ast.Lambda):
+        return False
+    spans = [
+        ((line, column), (last, end))
+        for line, last, column, end in code.co_positions()
+        if None not in (line, last, column, end) and (line, column) < (last, end)
+    ]
+    body = node.body
+    begin, end = (body.lineno, body.col_offset), (body.end_lineno, body.end_col_offset)
+    return bool(spans) and (min(s for s, _ in spans), max(e for _, e in spans)) == (begin, end)

@@ -1,0 +1,101 @@
+"""The steps of a derivation: every name, entry or returned value that may be a gradient."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import Node, raw
+from .trace import Instance, Record, Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
+    made of what the name held before, `adds` that something was added to that."""
+
+    name: str
+    record: Record
+    instance: Instance
+    key: Any = None
+    builds: bool = False
+    adds: bool = False
+
+    @property
+    def value(self) -> Any:
+        """The value, a plain array or number."""
+        return raw(self.record.value)
+
+
+def is_numeric(value: Any) -> bool:
+    """Whether something may be a gradient."""
+    value = raw(value)
+    if isinstance(value, (float, int)) and not isinstance(value, bool):
+        return True
+    if isinstance(value, list):  # of numbers
+        return (
+            bool(value) and not any(np.ndim(raw(v)) for v in value) and all(map(is_numeric, value))
+        )
+    return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
+
+
+def steps(trace: Trace) -> list[Step]:
+    """The steps in the order in which they ran; the same for other data."""
+    found: list[Step] = []
+    for a in trace.assigned:
+        if not a.outermost:
+            continue
+        builds = bool(a.keys) or _builds(a.statement, a.name)
+        adds = builds and not a.keys and _adds(a.statement, a.name)
+        key = a.keys[0] if len(a.keys) == 1 and isinstance(a.keys[0], (str, Node)) else None
+        if not isinstance(a.record.value, dict):
+            found.append(Step(a.name, a.record, a.instance, None, builds, adds))
+        elif a.part is not None and key is not None:
+            aug = isinstance(a.statement, ast.AugAssign)
+            found.append(Step(a.name, a.part, a.instance, key, aug, aug))
+    return [*found, *_returned(trace)]
+
+
+def _builds(statement: ast.AST, name: str) -> bool:
+    """Whether an assignment makes a name's value of what it held."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+        return True  # +=, or a change in place
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(statement.value))
+
+
+def _adds(statement: ast.AST, name: str) -> bool:
+    """Whether it is += or -=, or a sum in which the name stands."""
+    if isinstance(statement, ast.AugAssign):
+        return isinstance(statement.op, (ast.Add, ast.Sub))
+    terms = [statement.value] if isinstance(statement, ast.Assign) else []
+    while terms:
+        e = terms.pop()
+        if isinstance(e, ast.Name) and e.id == name:
+            return True
+        if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Add, ast.Sub)):
+            terms += [e.left, e.right]
+    return False
+
+
+def _returned(trace: Trace) -> Iterator[Step]:
+    """What a `return` hands on: the entries of a dict by their keys, or else the whole."""
+    result = trace.result
+    if result is None or result.instance is None or result.value is None:
+        return
+    site, instance = result.site, result.instance
+    if not isinstance(result.value, dict):
+        if isinstance(trace.definition, ast.Lambda) or not isinstance(result.value, tuple):
+            yield Step("", result, instance)
+        return
+    literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
+    places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)
+    for (key, value), place in zip(result.value.items(), places, strict=True):
+        record = instance.recorded.get(id(place)) if place is not None else None
+        if record is None:
+            record = trace.add(operator.itemgetter(key), [result], value)
+        yield Step(str(key), record, instance, key)

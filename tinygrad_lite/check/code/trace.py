@@ -1,0 +1,162 @@
+"""What happened when a derivation ran: a record for every sub-expression, in order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .forms import form
+from .source import Definition, Source
+
+Compute = Callable[..., Any]
+
+
+class Record:
+    """One executed operation: `compute(*operands)` gave `value`, at the place `site` of the source,
+    while the statement `instance` ran. `users` are the records that have it as an operand."""
+
+    __slots__ = ("compute", "index", "instance", "operands", "site", "users", "value")
+
+    def __init__(
+        self,
+        index: int,
+        compute: Compute,
+        operands: tuple[Record, ...],
+        value: Any,
+        site: ast.expr | None,
+        instance: Instance | None,
+    ) -> None:
+        self.index, self.compute, self.operands, self.value = index, compute, operands, value
+        self.site, self.instance = site, instance
+        self.users: list[Record] = []
+
+    def __repr__(self) -> str:
+        what = ast.unparse(self.site) if self.site is not None else "?"
+        return f"<record {self.index}: {what}>"
+
+
+class Instance:
+    """One execution of a statement, a lambda or a turn of a comprehension: the names in scope when
+    it began, and the record of each of its places."""
+
+    __slots__ = ("names", "outside", "recorded", "source", "statement")
+
+    def __init__(
+        self,
+        source: Source,
+        statement: ast.AST,
+        names: dict[str, Record],
+        outside: Callable[[str], Any],
+    ) -> None:
+        self.source, self.statement, self.names, self.outside = source, statement, names, outside
+        self.recorded: dict[int, Record] = {}  # by the id of the place, which `source` keeps alive
+
+    def value(self, e: ast.expr, changed: Mapping[Record, Any] | None = None) -> Any:
+        """The value of an expression that may be new, if it stood here; `changed` has the values
+        that some records have instead."""
+        record = self.recorded.get(id(e))
+        if record is None and isinstance(e, ast.Name):
+            record = self.names.get(e.id)
+            if record is None:
+                return self.outside(e.id)
+        if record is not None:
+            return changed.get(record, record.value) if changed else record.value
+        compute, operands = form(e)
+        return compute(*[self.value(x, changed) for x in operands])
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """A name, or an entry of what it holds, was given a value; `record` is all that the name then
+    holds. `outermost` in the derivation itself, not in a function that it calls; `keys` are those
+    of an entry that was set; `part` is the entry's record."""
+
+    name: str
+    record: Record
+    instance: Instance
+    outermost: bool
+    keys: tuple[Any, ...] = ()
+    part: Record | None = None
+
+    @property
+    def statement(self) -> ast.AST:
+        """The statement that assigns."""
+        return self.instance.statement
+
+
+@dataclass(eq=False, repr=False)
+class Trace:
+    """The records of a run, in order; what was assigned; the record of each argument by name, of
+    what the names stand for in the end, and of what was returned; or the error, and where."""
+
+    source: Source
+    definition: Definition | ast.Module
+    records: list[Record] = field(default_factory=list)
+    assigned: list[Assignment] = field(default_factory=list)
+    arguments: dict[str, Record] = field(default_factory=dict)
+    names: dict[str, Record] = field(default_factory=dict)
+    result: Record | None = None
+    error: Exception | None = None
+    failed: Instance | None = None
+
+    def add(
+        self,
+        compute: Compute,
+        operands: Sequence[Record],
+        value: Any,
+        site: ast.expr | None = None,
+        instance: Instance | None = None,
+    ) -> Record:
+        """Record an operation that was run."""
+        record = Record(len(self.records), compute, tuple(operands), value, site, instance)
+        self.records.append(record)
+        for x in operands:
+            x.users.append(record)
+        if site is not None and instance is not None:
+            instance.recorded[id(site)] = record
+        return record
+
+    def below(
+        self,
+        changed: Iterable[Record],
+        wanted: Record | None = None,
+        *,
+        blocked: Iterable[Record] = (),
+    ) -> list[Record]:
+        """The records that feel a change, in order: of all, or those that `wanted` depends on."""
+        within = None if wanted is None else self.above(wanted)
+        seen: set[Record] = set(blocked)
+        found, stack = [], list(changed)
+        while stack:
+            for user in stack.pop().users:
+                if user not in seen and (within is None or user in within):
+                    seen.add(user)
+                    found.append(user)
+                    stack.append(user)
+        return sorted(found, key=lambda r: r.index)
+
+    def above(self, wanted: Record) -> set[Record]:
+        """All that a record depends on, itself included."""
+        found, stack = {wanted}, [wanted]
+        while stack:
+            for x in stack.pop().operands:
+                if x not in found:
+                    found.add(x)
+                    stack.append(x)
+        return found
+
+    def again(
+        self,
+        changes: Mapping[Record, Any],
+        wanted: Record,
+        below: Sequence[Record] | None = None,
+    ) -> Any:
+        """The value of a record if some others had other values; `below`, where it is known, are
+        the records in between. Branches are taken and loops turn as they did."""
+        values = dict(changes)
+        for record in self.below(changes, wanted) if below is None else below:
+            if record not in changes:
+                values[record] = record.compute(*[values.get(x, x.value) for x in record.operands])
+        return values.get(wanted, wanted.value)
