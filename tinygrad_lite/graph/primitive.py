@@ -43,16 +43,16 @@ class Primitive(Called):
         if self.of_arrays is not None and self.holds_arrays(inputs, params):
             return self.of_arrays(*inputs, **params)
         inputs, complete = self.arguments(inputs, params)
-        scalar: Scalar | None = None
+        scalar = False
         for x in inputs:
             if isinstance(x, Array):
                 return record_array(self, inputs, complete)
             if isinstance(x, Scalar):
-                scalar = x
-        if scalar is None:
+                scalar = True
+        if not scalar:
             return self.compute(inputs, complete)
         if self.elementwise and all(is_number(x) for x in inputs):
-            return record_scalar(self, type(scalar), inputs, complete)
+            return record_scalar(self, inputs, complete)
         return record_array(self, inputs, complete)
 
 
