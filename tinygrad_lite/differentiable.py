@@ -161,6 +161,8 @@ class Differentiable(Habits, Node, metaclass=_Kind):
         return apply_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(hasattr(kind, "of_op") for kind in types):  # complex numbers know what to do
+            return NotImplemented
         return apply_function(function, args, kwargs)
 
     def __dir__(self) -> list[str]:
