@@ -94,7 +94,7 @@ OTHERWISE = {
     "vector_norm": lambda np, x, axis, keepdims, ord: lengths(np, x, axis, keepdims, ord),
     "where": lambda np, c, x, y: np.where(c, x + 0 * y, y + 0 * x),
 }
-SPECIAL = {"digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "xlogy"}
+SPECIAL = {"digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "ndtri", "xlog1py", "xlogy"}
 MISSING_IN_AUTOGRAD = {"cbrt", "copysign", "erf", "floor_divide", "gelu", *SPECIAL}
 ROWS = {"dft", "eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
@@ -274,6 +274,8 @@ TORCH = {
     "erfc": lambda t, x: t.erfc(x),
     "gammaln": lambda t, x: t.lgamma(x),
     "log_ndtr": lambda t, x: t.special.log_ndtr(x),
+    "ndtri": lambda t, x: t.special.ndtri(x),
+    "xlog1py": lambda t, x, y: t.special.xlog1py(x, y),
     "dft": lambda t, x, axes, inverse: torch_dft(t, t.complex(x[..., 0], x[..., 1]), axes, inverse),
     "diagonal": lambda t, x, offset: t.diagonal(x, offset, dim1=-2, dim2=-1),
     "eig_rows": lambda t, x: turned(t, "eig_rows", x, *map(t.real, t.linalg.eig(x))),
