@@ -118,4 +118,4 @@ def test_the_derivation_is_told_by_line():
     names, _ = known(E)
     rows = derivation(E, names)
     assert [node.name for node, *_ in rows] == ["E", "s", "s", "s", "v", "v", "v"]
-    assert rows[0][1:] == ("E = 1/2 sum((s − y)²)", "dE = (s − y) : ds", "")
+    assert rows[0][1:] == ("E = 1/2 ‖s − y‖²", "dE = (s − y) : ds", "")
