@@ -101,8 +101,8 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     short = len(named) <= _TOLD and len(order) <= _NODES
     if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):
         return []
-    arrays = [a for n in order for a in n.inputs if not isinstance(a, Node) and id(a) in names]
-    known = {names[id(x)]: x for x in (*named, *wanted, *arrays)}
+    everything = [*order, *(a for n in order for a in n.inputs)]
+    known = {names[id(x)]: x for x in everything if id(x) in names}
     found = derive(root, *wanted, budget=1.0, names=known)
     if any(len(row.left) > _HEADING for _, rows in found.steps.by_line() for row in rows):
         return []
