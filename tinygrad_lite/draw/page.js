@@ -36,7 +36,7 @@ function planned(v) {
   v.value = new Map(); // node -> the step that computes it
   v.arrivals = new Map(); // node -> [step, parts] of all that hand something to it
   v.steps.forEach(({ kind, box }, k) => {
-    if (kind === "forward") v.value.set(box.node, k);
+    if (kind === "forward") for (const node of box.shows) v.value.set(node, k);
     if (kind === "backward") {
       for (const share of box.shares) {
         if (!v.arrivals.has(share.to)) v.arrivals.set(share.to, []);
@@ -44,17 +44,22 @@ function planned(v) {
       }
     }
   });
-  v.touched = v.steps.map(({ kind, box }) => (!box ? [] : kind === "backward"
-    ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : [box]));
+  const last = v.steps.length - 1, stubs = v.boxes.filter((box) => box.kind === "stub");
+  const users = new Map(v.links.map((link) => [link.s, link.t]));
+  v.touched = v.steps.map(({ kind, box }, k) => [
+    ...(!box ? [] : kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : [box]),
+    ...stubs.filter((stub) => k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id),
+    ...(k === last || k === last - 1 || k === v.seed || k === v.seed - 1 ? v.boxes.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node))) : [])]);
 }
 const current = () => view.steps[S.step];
 const asked = (box) => box.shares.find((share) => share.answers.length > 1);
 const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
 const reached = () => S.step - (waiting() ? 0.5 : 0);
-const hasValue = (node) => (view.value.get(node) ?? -1) <= S.step;
+const hasValue = (node) => (view.value.get(node) ?? (model.nodes[node].leaf ? -1 : view.seed - 1)) <= S.step;
 function arrived(node) {
   if (node === model.root) return S.step >= view.seed ? [1, 1, []] : [0, 1, []];
-  const all = view.arrivals.get(node) ?? [], done = all.filter(([k]) => k <= reached());
+  const all = view.arrivals.get(node), done = all?.filter(([k]) => k <= reached());
+  if (!all) return [+(reached() >= view.steps.length - 1), 1, []]; // its users are not in this picture
   return [done.length, all.length, done.flatMap(([, parts]) => parts)];
 }
 const hasGradient = (node) => {
@@ -63,23 +68,43 @@ const hasGradient = (node) => {
 };
 const added = (parts) => parts.map((p) => live.values[p]).reduce((a, b) => a.map((x, i) => x + b[i]));
 
+/** All arrays of some nodes, one after the other; null if one is not in the page. */
+function together(shows, role) {
+  const all = shows.map((k) => live.values[model.nodes[k][role]]);
+  return all.includes(undefined) ? null : all.length === 1 ? all[0] : Float64Array.from(all.flatMap((d) => [...d]));
+}
 /** What a box shows at this step. */
 function paint(box) {
-  const node = model.nodes[box.node];
-  if (!node || !box.element) return;
-  const { value, gradient } = box.panes;
+  if (!box.element) return;
+  const { value, gradient } = box.panes, { shows } = box;
+  const stale = S.version > 0; // what is only recorded would be wrong now
+  if (box.kind === "stub" || !shows.length) return paintStub(box, stale);
+  const { shape } = model.nodes[box.node];
   if (value) {
-    value.element.classList.toggle("off", !hasValue(box.node));
-    if (node.value !== null) fill(value, live.values[node.value], node.shape, `${S.version}`);
+    const d = together(shows, "value");
+    value.element.classList.toggle("off", !shows.every(hasValue) || (!d && stale));
+    if (d) fill(value, d, shape, `${S.version}`);
   }
+  for (const [role, pane] of box.others) pane.classList.toggle("off", stale || !shows.every(role === "value" ? hasValue : hasGradient));
   if (!gradient) return;
   const [done, all, parts] = arrived(box.node);
-  gradient.element.classList.toggle("off", !done);
+  const partial = shows.length === 1 && done < all && !parts.includes(null);
+  const d = !done ? null : partial ? added(parts) : together(shows, "gradient");
+  gradient.element.classList.toggle("off", !done || (!d && stale) || (shows.length > 1 && !shows.every(hasGradient)));
   gradient.element.classList.toggle("partial", done > 0 && done < all);
-  if (node.gradient === null || !done) return;
-  const partial = done < all && !parts.includes(null);
-  const d = partial ? added(parts) : live.values[node.gradient];
-  fill(gradient, d, node.shape, `${S.version} ${partial ? done : "all"}`);
+  if (d) fill(gradient, d, shape, `${S.version} ${partial ? done : "all"}`);
+}
+/** A constant; or a leaf once more beside one of its users, with what that hands to it. */
+function paintStub(box, stale) {
+  const { value, gradient } = box.panes;
+  if (value && live.values[box.given]) fill(value, live.values[box.given], live.shapes[box.given], `${S.version}`);
+  else value?.element.classList.toggle("off", stale || (box.kind === "stub" && S.step < view.seed));
+  if (!gradient) return;
+  const user = view.links.find((link) => link.s === box.id)?.t;
+  const share = view.items.get(user)?.shares?.find((s) => s.to === box.node);
+  const on = share && !share.parts.includes(null) && view.steps.findIndex((s) => s.kind === "backward" && s.box.id === user) <= reached();
+  gradient.element.classList.toggle("off", !on);
+  if (on) fill(gradient, added(share.parts), live.shapes[share.parts[0]], `${S.version}`);
 }
 let marked = [];
 function mark(element, name) {
@@ -185,7 +210,7 @@ const whereabouts = (box) => (box.scope.length ? quiet(`in ${box.scope.join(" / 
 
 function value(box) {
   const node = model.nodes[box.node];
-  if (node.value === null) return [h("p", {}, node.texts[0])];
+  if (node.value === null || box.shows.length > 1) return [h("p", {}, node.texts[0])];
   if (isNumber(node.shape)) {
     S.entry = { place: node.value, i: 0, own: box.name };
     return [sayBox(), ...editor()];
@@ -262,6 +287,8 @@ function verdicts() {
 function about(box) {
   const node = model.nodes[box.node];
   const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
+  if (box.kind === "stub" && !node) return [...found, quiet("It comes from another step, which is drawn once.")];
+  if (box.shows.length > 1) return [...found, quiet(box.lines.join(" "))];
   if (!node) {
     if (box.given !== null && box.given !== undefined) found.push(matrix(box.given, box.name), ...editor());
     return [...found, quiet("A constant: it gets no gradient.")];
