@@ -95,7 +95,7 @@ def partition(
         fits = visible(visits, short) <= allowed
         return _plan(order, Repeats(scopes), short, visits if fits else keys)
     for bent in ([node for node in order if bends(node)], ()):
-        long = lines(order, {*kept, *bent} - set(weak), scopes, len(order))
+        long = lines(order, {*kept, *bent} - set(weak), scopes, None)
         for equal in ({}, equal_lines(order, long)):
             if visible(equal, long) <= budget:
                 return _plan(order, Repeats(scopes), long, equal)
