@@ -214,7 +214,7 @@ def test_partial_sums_are_shown_as_such(visit):
     press(page, "ArrowRight")
     assert values(page, "gradient")["a"] == ["6.5"]
     assert page.locator(f"{SHOWN} .pane.partial").count() == 0
-    assert "adds up: 5.5 + 1 = 6.5" in panel(page)
+    assert "∂e/∂a = 5.5 + 1 = 6.5" in panel(page)
 
 
 def test_a_backward_step_lights_up_its_line_its_inputs_and_their_arrows(visit):

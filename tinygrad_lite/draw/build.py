@@ -188,7 +188,7 @@ class _Maker:
         panes = (pane("value", "value", value, shape),) * ("data" in self.show)
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
-        box = Box(unit.id, "constant", name, "", self._shape(shape), panes)
+        box = Box(unit.id, "constant", name, "", self._shape(shape), panes, array=value)
         return replace(box, scope=scope, tooltip=tooltip)
 
     def _stub(self, unit: Unit) -> Box:
@@ -197,7 +197,8 @@ class _Maker:
         panes = (pane("value", "value", node.data, node.shape),) * ("data" in self.show)
         lines = ("from the step before",)
         box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
-        return replace(box, scope=unit.scope, tooltip=self._told(f"{box.title}, {lines[0]}", node))
+        told = self._told(f"{box.title}, {lines[0]}", node)
+        return replace(box, nodes=(node,), scope=unit.scope, tooltip=told)
 
     def _group(self, unit: Unit) -> Box:
         """A folded scope with what comes out of it; of equal lines, with that of each."""

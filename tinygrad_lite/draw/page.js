@@ -97,8 +97,9 @@ function paint(box) {
 /** A constant; or a leaf once more beside one of its users, with what that hands to it. */
 function paintStub(box, stale) {
   const { value, gradient } = box.panes;
-  if (value && live.values[box.given]) fill(value, live.values[box.given], live.shapes[box.given], `${S.version}`);
-  else value?.element.classList.toggle("off", stale || (box.kind === "stub" && S.step < view.seed));
+  const place = box.given ?? model.nodes[box.node]?.value ?? -1;
+  value?.element.classList.toggle("off", (stale && !live.values[place]) || (box.kind === "stub" && !hasValue(box.node)));
+  if (value && live.values[place]) fill(value, live.values[place], live.shapes[place], `${S.version}`);
   if (!gradient) return;
   const user = view.links.find((link) => link.s === box.id)?.t;
   const share = view.items.get(user)?.shares?.find((s) => s.to === box.node);
@@ -147,7 +148,7 @@ function go(to, quiet) {
   if (S.entry && !shown(S.entry.place)) S.entry = null;
   if (kind === "backward" && !waiting() && !quiet) {
     const part = box.shares.find((share) => live.values[share.parts[0]]?.length && share.to !== null);
-    if (part) S.entry = { place: part.parts[0], i: 0, own: view.boxOf.get(part.to)?.symbol };
+    if (part) S.entry = { place: part.parts[0], i: 0, own: symbolOf(part) };
     else S.entry = null;
   }
   flow();
@@ -217,11 +218,12 @@ function value(box) {
   }
   return [equation(node.value, box.name, box.name, "value"), legend(topOf(live.values[node.value]), ""), sayBox(), ...editor()];
 }
+const symbolOf = (share) => view.boxOf.get(share.to)?.symbol ?? `∂${view.boxOf.get(model.root).name}/∂${share.name}`;
 /** What a line hands to one input, and how it adds up there. */
 function handed(share) {
-  const to = view.boxOf.get(share.to), symbol = to?.symbol ?? share.name;
+  const symbol = symbolOf(share);
   const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
-  const several = all.length > 1 || share.parts.length > 1;
+  const several = share.parts.length !== 1 || (share.to !== null && share.parts[0] !== gradientOf(share.to));
   const head = title(several ? `${symbol} gets ${share.answers[0][0]}` : `${symbol} = ${share.answers[0][0]}`);
   if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts[1] ?? "")];
   const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
@@ -235,9 +237,8 @@ function sumOf(parts, symbol, all) {
   const so = added(parts), complete = parts.length === all.flatMap(([, p]) => p).length;
   const after = complete ? symbol : `${symbol} so far`;
   if (so.length === 1) {
-    const e = { f: "sum", of: parts.map((p) => ({ text: "x", place: p, i: 0, value: live.values[p][0] })), value: so[0] };
-    const [, , ...rest] = saying("", e);
-    return h("div.say.back", {}, "adds up: ", written(e, (leaf, outer) => bracketed(figure(leaf.value, enough(e, 3)), outer)), " = ", h("b", {}, num(so[0], 4)), ` ${after}`, rest);
+    const e = { f: "sum", of: parts.map((p) => ({ text: " ", value: live.values[p][0] })), value: so[0] };
+    return h("div.say.back", {}, saying(after, e, true));
   }
   const place = complete && gradientOf(view.items.get([...view.boxOf.values()].find((b) => b.symbol === symbol)?.id)?.node ?? model.root);
   return h("div.eqn", {}, parts.flatMap((p, k) => [k ? h("span.o", {}, "+") : null, matrix(p, k === parts.length - 1 ? "this part" : "before", { role: "gradient" })]),
@@ -287,7 +288,6 @@ function verdicts() {
 function about(box) {
   const node = model.nodes[box.node];
   const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
-  if (box.kind === "stub" && !node) return [...found, quiet("It comes from another step, which is drawn once.")];
   if (box.shows.length > 1) return [...found, quiet(box.lines.join(" "))];
   if (!node) {
     if (box.given !== null && box.given !== undefined) found.push(matrix(box.given, box.name), ...editor());
@@ -386,7 +386,7 @@ function point(element) {
 function partOf(place) {
   const { kind, box } = current();
   const share = kind === "backward" && !S.box && box.shares.find((s) => s.parts.includes(place));
-  return share ? view.boxOf.get(share.to)?.symbol : null;
+  return share ? symbolOf(share) : null;
 }
 /** The place and entry that can be changed: of a leaf or a constant that is given. */
 function target() {

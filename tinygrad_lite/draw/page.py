@@ -230,7 +230,8 @@ def _told_of(root: Node, users: Mapping[Node, set[Node]], box: Box) -> list[Node
 
 def _named(scene: Scene) -> Names:
     """What nodes are called in a picture."""
-    return {**scene.names, **{id(box.node): box.name for box in scene.boxes if box.nodes}}
+    shown = {id(box.node if box.nodes else box.array): box.name for box in scene.boxes}
+    return {**scene.names, **shown}
 
 
 def _view(
@@ -242,8 +243,6 @@ def _view(
     place: Mapping[Node, int],
 ) -> dict[str, Any]:
     """The boxes of a picture in order of execution, and what they hand on."""
-    arrays = {teller.names.get(key): value for key, value in made.given.items()}
-
     def share(s: Share) -> dict[str, Any]:
         return {
             "to": place.get(s.node),
@@ -257,7 +256,7 @@ def _view(
         told |= {"inside": box.inside, "mark": box.mark, "lines": box.lines, "scope": box.scope}
         told["shows"] = [place[node] for node in told_of(box)]
         if not box.nodes:
-            return told | {"given": _place(arrays, box.name, numbers)}
+            return told | {"given": _place(made.given, id(box.array), numbers)}
         told |= {"node": told["shows"][-1], "symbol": teller.symbol(box.node)}
         if box.kind in ("op", "output", "group") and box.node.op is not None:
             shares = () if box.node.constant else teller.shares(box)

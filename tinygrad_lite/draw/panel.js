@@ -20,7 +20,7 @@ let left = 0; // steps that may still be written out
     itself. A leaf is {place, i, text}, a number {value}, else {f, of}. */
 function made(place, i, own) {
   left = 120;
-  const above = new Set(view.boxes.filter((box) => box.shares?.some((s) => view.boxOf.get(s.to)?.symbol === own)).map((box) => box.symbol));
+  const above = new Set(view.boxes.filter((box) => box.shares?.some((s) => symbolOf(s) === own)).map((box) => box.symbol));
   return parted(place, i, own, above, true);
 }
 /** The same, of gradients only in terms of those `above`, of the lines that hand something on. */
@@ -95,13 +95,13 @@ const figure = (x, d) => (Number.isFinite(x) ? minus(+x.toFixed(d)) : num(x));
 const bracketed = (text, outer) => (text.startsWith("−") && outer > 0 ? `(${text})` : text);
 
 /** `name = names = numbers = value`. */
-function saying(label, e) {
-  const size = Math.abs(e.value);
-  const least = Number.isFinite(size) && size > 0 ? Math.max(0, Math.min(9, 2 - Math.floor(Math.log10(size)))) : 3;
+function saying(label, e, nameless) {
+  const size = Math.abs(e.value), plainly = size >= 1e-4 && size < 1e6;
+  const least = plainly ? Math.max(0, 2 - Math.floor(Math.log10(size))) : 3;
   const d = enough(e, least);
-  const names = written(e, (leaf) => leaf.text);
-  const numbers = written(e, (leaf, outer) => bracketed(figure(leaf.value, d), outer));
-  const result = Number.isFinite(size) && size ? minus(e.value.toFixed(least)) : num(e.value);
+  const names = nameless ? "" : written(e, (leaf) => leaf.text);
+  const numbers = written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer));
+  const result = plainly ? figure(e.value, least) : num(e.value);
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }

@@ -91,6 +91,9 @@ function opened(v) {
       if (box.shows.length === 1) name(model.nodes[k].value, box.name, k, "value");
     }
   }
+  for (const { kind, name: text, shows: [k] } of v.boxes) {
+    if (kind === "stub" && !v.boxOf.has(k)) name(model.nodes[k].value, text, k, "value");
+  }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) name(model.nodes[k].gradient, box.symbol, k, "gradient");
   for (const g of v.svg.querySelectorAll(".box")) {
     const box = v.items.get(g.dataset.id);

@@ -69,8 +69,8 @@ class Box(Placed):
     """A line of the derivation, a leaf, a constant, a folded scope, or a stub of another box.
 
     `nodes` are what it stands for in order of execution, the shown one last; none for a raw
-    constant. `copies` are, of one of several equal steps, the shown node of each. `scope` is where
-    it lies, `path` the scope that a group is.
+    constant, which is its `array`. `copies` are, of one of several equal steps, the shown node of
+    each. `scope` is where it lies, `path` the scope that a group is.
     """
 
     id: str
@@ -82,6 +82,7 @@ class Box(Placed):
     lines: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
     copies: tuple[Node, ...] = ()
+    array: Any = None
     scope: Path = ()
     path: Path = ()
     tooltip: str = ""
