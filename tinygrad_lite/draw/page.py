@@ -243,6 +243,7 @@ def _view(
     place: Mapping[Node, int],
 ) -> dict[str, Any]:
     """The boxes of a picture in order of execution, and what they hand on."""
+
     def share(s: Share) -> dict[str, Any]:
         return {
             "to": place.get(s.node),
