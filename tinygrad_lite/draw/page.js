@@ -276,12 +276,12 @@ function derivation() {
 }
 /** What `check` says, line by line. */
 function verdicts() {
-  const told = view.boxes.filter((box) => box.mark);
+  const told = view.boxes.filter((box) => box.mark && box.symbol).reverse();
   if (!told.length) return null;
   const count = (mark) => told.filter((box) => box.mark === mark).length;
-  const words = [["first", "mistake"], ["wrong", "wrong"], ["follows", "follows"], ["right", "right"]].filter(([m]) => count(m)).map(([m, w]) => `${count(m)} ${w}`);
+  const words = Object.keys(model.marks).filter(count).map((m) => `${count(m)} ${model.marks[m].slice(2)}`);
   return h("div", {}, h("p.sum", {}, words.join("; ")), h("ul.lines", {}, told.map((box) => h("li", {},
-    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, box.mark), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.join(" ")))))));
+    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.slice(box.inside ? 1 : 0).join(" ")))))));
 }
 
 /** A box that was selected: its numbers, its ways to the result. */

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..check.marks import MARKS
 from ..compile.recorder import Held
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
@@ -187,6 +188,7 @@ def _model(
         "root": place[root],
         "why": made.why,
         "tiles": [ROWS, COLUMNS],
+        "marks": {name: mark.badge for name, mark in MARKS.items()},
         "calls": _calls(made, numbers),
         "nodes": list(nodes.values()),
         "recorded": checked,
