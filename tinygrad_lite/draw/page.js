@@ -46,6 +46,13 @@ function planned(v) {
   });
   const last = v.steps.length - 1, stubs = v.boxes.filter((box) => box.kind === "stub");
   const users = new Map(v.links.map((link) => [link.s, link.t]));
+  v.above = new Map(); // what a gradient is called -> those of the lines that hand it something
+  for (const box of lines) {
+    for (const share of box.shares) {
+      const own = v.boxOf.get(share.to)?.symbol ?? `∂${v.boxOf.get(model.root).name}/∂${share.name}`;
+      v.above.set(own, (v.above.get(own) ?? new Set()).add(box.symbol));
+    }
+  }
   v.touched = v.steps.map(({ kind, box }, k) => [
     ...(!box ? [] : kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : [box]),
     ...stubs.filter((stub) => k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id),
@@ -126,13 +133,12 @@ function highlight() {
   }
   if (kind === "backward" && !waiting()) for (const share of box.shares) mark(view.boxOf.get(share.to)?.element, "gets");
 }
-/** Arrows of the gradient that are drawn once it flows there. */
-function flow() {
-  const passed = new Set(view.steps.slice(0, Math.floor(reached()) + 1).filter((s) => s.kind === "backward").map((s) => s.box.id));
-  for (const link of view.links) {
-    const on = passed.has(link.t);
-    if (link.on !== on) link.element.classList.toggle("dry", !on);
-    link.on = on;
+/** Arrows of the gradient that are drawn once it flows there, of some steps. */
+function flow(from, to) {
+  for (let k = from; k <= to; k += 1) {
+    const { kind, box } = view.steps[k];
+    if (kind !== "backward") continue;
+    for (const link of view.inputs.get(box.id) ?? []) link.element.classList.toggle("dry", k > reached());
   }
 }
 
@@ -151,7 +157,7 @@ function go(to, quiet) {
     if (part) S.entry = { place: part.parts[0], i: 0, own: symbolOf(part) };
     else S.entry = null;
   }
-  flow();
+  flow(a, b);
   highlight();
   describe(quiet);
   track();
@@ -175,6 +181,7 @@ function open(v) {
   v.svg.removeAttribute("hidden");
   S.step = 0;
   S.entry = null;
+  for (const link of v.links) link.element.classList.add("dry");
   for (const box of v.boxes) paint(box);
   for (const button of $("views").children) button.setAttribute("aria-pressed", String(views[button.dataset.view] === v));
   resize(scale);
@@ -341,12 +348,14 @@ function describe(silent) {
 
 // --- one entry
 
+let framed = [];
 /** Frames around an entry and what makes it, and how, in words. */
 function say() {
-  for (const e of document.querySelectorAll(".hot, .src")) {
+  for (const e of framed) {
     if (e.matches("td")) e.classList.remove("hot", "src");
     else e.remove();
   }
+  framed = [];
   for (const box of panel.querySelectorAll("[data-say]")) {
     const place = +box.dataset.say;
     const i = S.entry?.place === place ? S.entry.i : 0;
@@ -362,7 +371,10 @@ function say() {
   if (result) result.replaceChildren(...nudge());
 }
 function frame(place, i, name) {
-  for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) e.classList.add(name);
+  for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) {
+    e.classList.add(name);
+    framed.push(e);
+  }
   for (const { node, role } of view.names.get(place) ?? []) {
     const box = node === null ? view.boxes.find((b) => b.given === place) : view.boxOf.get(node);
     const pane = box?.panes?.[role];
@@ -370,6 +382,7 @@ function frame(place, i, name) {
       const around = pane.cells[i].cloneNode();
       around.setAttribute("class", name);
       pane.element.append(around);
+      framed.push(around);
     }
   }
 }

@@ -20,11 +20,10 @@ let left = 0; // steps that may still be written out
     itself. A leaf is {place, i, text}, a number {value}, else {f, of}. */
 function made(place, i, own) {
   left = 120;
-  const above = new Set(view.boxes.filter((box) => box.shares?.some((s) => symbolOf(s) === own)).map((box) => box.symbol));
-  return parted(place, i, own, above, true);
+  return parted(place, i, own, view.above.get(own) ?? new Set());
 }
 /** The same, of gradients only in terms of those `above`, of the lines that hand something on. */
-function parted(place, i, own, above, top) {
+function parted(place, i, own, above) {
   const name = view.names.get(place)?.find(({ text, role }) => text !== own && (role === "value" || above.has(text)));
   const value = live.values[place][i];
   if (name && !(place === gradientOf(model.root) && !live.shapes[place].length)) {
