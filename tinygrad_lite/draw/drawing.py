@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ..compile.program import ScalarProgram
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from . import dot, page
@@ -131,7 +132,7 @@ class Drawing:
 
 
 def draw(
-    E: Node | Sequence[Node],
+    E: Node | Sequence[Node] | ScalarProgram,
     *,
     direction: Direction | None = None,
     steps: bool | None = None,
@@ -143,7 +144,8 @@ def draw(
     names: Mapping[str, Any] | None = None,
     check: Checked | None = None,
 ) -> Drawing:
-    """A picture of the graph that computed `E`, a Value or Tensor or several of them.
+    """A picture of the graph that computed `E`, a Value or Tensor or several of them, or of a graph
+    of Values that was compiled.
 
     A box is a line of the derivation: something with a name, a parameter or the result, with the
     ops without a name that only it uses inside; its entries and those of its gradient (a dash
@@ -162,7 +164,7 @@ def draw(
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
-    roots = _roots(E)
+    roots = _roots(E.graph() if isinstance(E, ScalarProgram) else E)
     one_of("draw", direction=(direction, (None, *DIRECTIONS)), theme=(theme, THEMES))
     whole("draw", "max_nodes", max_nodes, 1)
     if depth is not None:
