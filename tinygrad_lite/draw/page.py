@@ -81,7 +81,7 @@ def page(
             "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
         ),  # no end of script
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
-        "js": "".join(map(_asset, ("live.js", "picture.js", "panel.js", "page.js"))),
+        "js": "".join(map(_asset, ("live.js", "picture.js", "entries.js", "panel.js", "page.js"))),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
