@@ -46,7 +46,32 @@ function handed(share) {
     : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
   const parts = [...before, ...share.parts];
   if (parts.length > 1) found.push(sumOf(parts, symbol, all));
+  found.push(jacobian(current().box, share));
   return found;
+}
+const SLABS = 12, CELLS = 400; // of a Jacobian that is shown
+/** The derivative of a line by one input, which no backward step builds: the step run once for each
+    entry of the result, as slabs. */
+function jacobian(box, share) {
+  const g = gradientOf(box.node), [part] = share.parts, d = live.values[g], n = d?.length, m = live.values[part]?.length;
+  if (!editable || share.parts.length > 1 || box.node === model.root || !(n > 1 && n <= SLABS && m > 1 && n * m <= CELLS)) return null;
+  const slabs = [...d.keys()].map((i) => {
+    d.fill(0);
+    d[i] = 1;
+    for (let p = g + 1; p < live.steps.length; p += 1) live.steps[p]?.run();
+    return live.values[part].slice();
+  });
+  compute();
+  const by = live.shapes[part], top = topOf(slabs.flatMap((s) => [...s])), columns = by.length > 1 ? by.at(-1) : m;
+  const zeros = slabs.reduce((k, s) => k + s.filter((x) => x === 0).length, 0), outer = live.shapes[g];
+  const slab = (s, i) => {
+    const rows = Array.from({ length: m / columns }, (_, r) => h("tr", {}, Array.from({ length: columns }, (_, c) => h("td.tile", {
+      style: tint(s[r * columns + c], top), title: `∂${box.name}${at(outer, i)}/∂${share.name}${at(by, r * columns + c)} = ${num(s[r * columns + c])}` }))));
+    return h("figure", {}, h("table.mx", {}, h("tbody", {}, rows)), h("figcaption", {}, `∂${box.name}${at(outer, i)}`));
+  };
+  return h("details", {}, h("summary", {}, ...maths(`Where is ∂${box.name}/∂${share.name}?`)),
+    quiet(`It has ${shapeText([...outer, ...by])} entries, of which ${zeros} of ${n * m} are 0: one slab for each entry of ${box.name}. Not impossible, but the backward step never builds it: it goes from the gradient of ${box.name} to that of ${share.name} at once.`),
+    h("div.jac", {}, slabs.map(slab)));
 }
 /** Accumulation: matrix + matrix = matrix, or numbers. */
 function sumOf(parts, symbol, all) {
