@@ -187,7 +187,7 @@ def test_the_jacobian_that_no_step_builds(visit):
     before = values(page, "gradient")
     page.locator("summary", has_text="Where is ∂v/∂W?").click()
     J = node["v"].jacobian(node["W"])
-    assert f"{(J == 0).sum()} of {J.size} are 0" in panel(page)
+    assert f"{(J == 0).sum()} of its {J.size} entries are 0" in panel(page)
     cells = (
         page.locator(".jac").first.locator("td").evaluate_all("(all) => all.map((t) => t.title)")
     )

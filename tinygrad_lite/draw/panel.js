@@ -70,7 +70,7 @@ function jacobian(box, share) {
     return h("figure", {}, h("table.mx", {}, h("tbody", {}, rows)), h("figcaption", {}, `∂${box.name}${at(outer, i)}`));
   };
   return h("details", {}, h("summary", {}, ...maths(`Where is ∂${box.name}/∂${share.name}?`)),
-    quiet(`It has ${shapeText([...outer, ...by])} entries, of which ${zeros} of ${n * m} are 0: one slab for each entry of ${box.name}. Not impossible, but the backward step never builds it: it goes from the gradient of ${box.name} to that of ${share.name} at once.`),
+    quiet(`It has the shape ${shapeText([...outer, ...by])}, a slab for each entry of ${box.name}; ${zeros} of its ${n * m} entries are 0. Not impossible, but the backward step never builds it: it goes from the gradient of ${box.name} to that of ${share.name} at once.`),
     h("div.jac", {}, slabs.map(slab)));
 }
 /** Accumulation: matrix + matrix = matrix, or numbers. */
