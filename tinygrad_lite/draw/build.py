@@ -197,7 +197,8 @@ class _Maker:
         panes = (pane("value", "value", node.data, node.shape),) * ("data" in self.show)
         lines = ("from the step before",)
         box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
-        return replace(box, scope=unit.scope, tooltip=self._told(f"{box.title}, {lines[0]}", node))
+        told = self._told(f"{box.title}, {lines[0]}", node)
+        return replace(box, nodes=(node,), scope=unit.scope, tooltip=told)
 
     def _group(self, unit: Unit) -> Box:
         """A folded scope with what comes out of it; of equal lines, with that of each."""
@@ -261,9 +262,11 @@ class _Maker:
         for e in edges:
             if at[e.source].kind in ("leaf", "constant"):
                 users.setdefault(e.source, []).append(e)
+        inputs: dict[str, list[str]] = {}
+        for e in edges:
+            inputs.setdefault(e.target, []).append(e.source)
         for box in boxes:
-            inputs = [e.source for e in edges if e.target == box.id] if users else []
-            rank[box.id] = max((rank[x] + 1 for x in inputs), default=0)
+            rank[box.id] = max((rank[x] + 1 for x in inputs.get(box.id, ())), default=0)
         far = {x: es for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
         made: dict[str, list[Box]] = {}
         kept = [e for e in edges if e.source not in far]
