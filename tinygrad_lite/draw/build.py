@@ -164,7 +164,7 @@ class _Maker:
     def _formula(self, node: Node, names: Mapping[int, str]) -> str:
         """What is right of the equals sign, written out as far as it stays short."""
         texts = [write(node, names, depth=depth) for depth in _DEPTHS]
-        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 1]
+        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
         return short[0] if short else shorten(texts[-1])
 
     def _derivative(self, node: Node) -> str:
