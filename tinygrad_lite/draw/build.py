@@ -164,7 +164,7 @@ class _Maker:
     def _formula(self, node: Node, names: Mapping[int, str]) -> str:
         """What is right of the equals sign, written out as far as it stays short."""
         texts = [write(node, names, depth=depth) for depth in _DEPTHS]
-        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 1]
+        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
         return short[0] if short else shorten(texts[-1])
 
     def _derivative(self, node: Node) -> str:
@@ -262,9 +262,11 @@ class _Maker:
         for e in edges:
             if at[e.source].kind in ("leaf", "constant"):
                 users.setdefault(e.source, []).append(e)
+        inputs: dict[str, list[str]] = {}
+        for e in edges:
+            inputs.setdefault(e.target, []).append(e.source)
         for box in boxes:
-            inputs = [e.source for e in edges if e.target == box.id] if users else []
-            rank[box.id] = max((rank[x] + 1 for x in inputs), default=0)
+            rank[box.id] = max((rank[x] + 1 for x in inputs.get(box.id, ())), default=0)
         far = {x: es for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
         made: dict[str, list[Box]] = {}
         kept = [e for e in edges if e.source not in far]
