@@ -218,7 +218,8 @@ class Search:
         found = self.apply(edit, values)
         inside = (r for r in found if r.instance is record.instance and not self._is_goal(r))
         new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
-        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new]
+        own = self.known.role(self.value(record, found))
+        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
 
     def _multiple(self, record: Record, edit: Edit) -> bool:
         """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
