@@ -221,6 +221,16 @@ class Search:
         own = self.known.role(self.value(record, found))
         return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
 
+    def _disguised(self, edit: Edit) -> bool:
+        """Whether it is a function that changes nothing here: |x| of what is positive is x."""
+        if not isinstance(edit.new, ast.Call):
+            return False
+        record = self.places[edit.place][0]
+        assert record.instance is not None
+        read = record.instance.value
+        value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
+        return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
+
     def _multiple(self, record: Record, edit: Edit) -> bool:
         """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
         assert record.instance is not None
@@ -277,7 +287,7 @@ class Search:
         for edit in sorted(found, key=lambda edit: edit.rank):
             if self.late() or edit.rank - FAVOUR > best:
                 return
-            if self.reaches(edit, self.base, wanted):
+            if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
                 best = min(best, hit.rank)
                 yield hit

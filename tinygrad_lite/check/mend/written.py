@@ -28,7 +28,16 @@ COMPARISONS: Mapping[Any, type[ast.cmpop]] = {
     np.less_equal: ast.LtE,
 }
 # What an expression raises that does not fit where it is tried.
-FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
+FAILS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    NameError,
+    MemoryError,
+)
+LARGEST = 1_000_000  # entries of an outer product that is tried
 _LOAD = ast.Load()
 _NONE = ast.Constant(0)  # of a term that only broadcasts
 
@@ -48,6 +57,8 @@ class Written(NDArrayOperatorsMixin):
         return Written(self._applied(ufunc, [_code(x) for x in inputs]), value, self.numpy)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is np.outer and np.size(_value(args[0])) * np.size(_value(args[1])) > LARGEST:
+            raise ValueError("so many entries")
         value = func(*[_value(x) for x in args], **kwargs)
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
