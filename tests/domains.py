@@ -29,11 +29,11 @@ from draws import (
 
 @dataclass(frozen=True)
 class Case:
-    """One shape per input, the op's settings, and whether only NumPy can index like this."""
+    """One shape per input, the op's settings, and the libraries that cannot do this."""
 
     shapes: tuple[Shape, ...]
     settings: dict[str, Any] = field(default_factory=dict)
-    numpy_only: bool = False
+    beyond: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.shapes} {self.settings or ''}"
@@ -59,8 +59,11 @@ class Domain:
 # --- cases
 
 
-def on(*shapes: Shape, numpy_only: bool = False, **settings: Any) -> Case:
-    return Case(shapes, settings, numpy_only)
+STRICT, TORCH = ("array_api_strict",), ("array_api_compat.torch",)
+
+
+def on(*shapes: Shape, beyond: tuple[str, ...] = (), **settings: Any) -> Case:
+    return Case(shapes, settings, beyond)
 
 
 UNARY = (on(()), on((1,)), on((0,)), on((4,)), on((2, 3)))
@@ -131,25 +134,25 @@ ROWS = tuple(
 rows, columns = np.array([0, 2, 0]), np.array([1, 1, 1])
 INDICES = (
     on((4,), index=1),
-    on((4,), index=slice(None, None, -2), numpy_only=True),
+    on((4,), index=slice(None, None, -2), beyond=TORCH),
     on((2, 3), index=(..., None, 0)),
     on((4, 3), index=(slice(1, 3), 2)),
     on((), index=()),
     on((), index=None),
-    on((3, 2), index=(rows, columns), numpy_only=True),
-    on((4,), index=rows, numpy_only=True),
-    on((3, 2), index=rows, numpy_only=True),
-    on((3, 2), index=(slice(None), columns), numpy_only=True),
-    on((3,), index=np.array([True, False, True]), numpy_only=True),
+    on((3, 2), index=(rows, columns), beyond=STRICT),
+    on((4,), index=rows, beyond=STRICT),
+    on((3, 2), index=rows, beyond=STRICT),
+    on((3, 2), index=(slice(None), columns), beyond=STRICT),
+    on((3,), index=np.array([True, False, True]), beyond=STRICT),
     on((3,), index=slice(0, 0)),
-    on((2, 3), index=np.eye(2, 3) == 1, numpy_only=True),
-    on((3, 2), index=[0, 0], numpy_only=True),
+    on((2, 3), index=np.eye(2, 3) == 1, beyond=STRICT),
+    on((3, 2), index=[0, 0], beyond=STRICT),
 )
 PLACES = (
     on((2,), index=slice(1, 3), shape=(4,)),
     on((), index=(0, 1), shape=(2, 2)),
-    on((3,), index=rows, shape=(3,), numpy_only=True),
-    on((3,), index=(rows, columns), shape=(3, 2), numpy_only=True),
+    on((3,), index=rows, shape=(3,), beyond=STRICT),
+    on((3,), index=(rows, columns), shape=(3, 2), beyond=STRICT),
 )
 
 DTYPES = tuple(on(s, dtype=np.float64) for s in [(), (4,), (2, 3)])
@@ -356,7 +359,7 @@ MORE: list[tuple[str, Domain]] = [
         domain(
             real(-2, -0.5),
             integers(-3, 4),
-            cases=tuple(replace(c, numpy_only=True) for c in BINARY),
+            cases=tuple(replace(c, beyond=STRICT) for c in BINARY),
         ),
     ),
     ("remainder", domain(real(-0.56, -0.54), real(0.21, 0.23), cases=(on((), ()), on((), (4,))))),

@@ -22,7 +22,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("tensor",),
     ("value",),
     ("transforms", "nn", "optim", "train", "compile", "derive"),
-    ("draw", "plot"),
+    ("draw", "plot", "jit"),
     ("check", "testing"),
     ("referee",),
     ("tour",),

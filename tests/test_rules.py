@@ -288,27 +288,36 @@ def test_rules_write_into_nothing(name):
 LIBRARIES = [
     "array_api_strict",  # refuses whatever is not in the Array API standard
     pytest.param("array_api_compat.torch", marks=pytest.mark.oracle),
+    pytest.param("jax.numpy", marks=pytest.mark.oracle),
 ]
+
+
+def wrapped_in(xp, inputs):
+    return [xp.asarray(np.array(x)) for x in inputs]
+
+
+def settings_in(xp, case):
+    return {k: xp.float64 if k == "dtype" else v for k, v in case.settings.items()}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", OPS)
 def test_another_array_library_agrees(name, library, needs):
     xp = needs(library)
+    if library == "jax.numpy":
+        needs("jax").config.update("jax_enable_x64", True)
     op, rng = registry[name], seeded(name)
-    ran = 0
-    for dom, case in samples(name):
-        if case.numpy_only:
-            continue
+    cases = [(dom, case) for dom, case in samples(name) if library not in case.beyond]
+    if library == "jax.numpy":  # takes 0.1 s a case; all are traced below
+        cases = cases[-1:]
+    assert cases
+    for dom, case in cases:
         inputs = dom.inputs(case, rng)
         G = rng.normal(size=value(op, inputs, case).shape)
         y, grads = gradients(op, inputs, case, G)
-        wrapped = [xp.asarray(np.array(x)) for x in inputs]
+        wrapped = wrapped_in(xp, inputs)
         leaves = [tg.Tensor(w) if floating(x) else w for x, w in zip(inputs, wrapped, strict=True)]
-        settings = dict(case.settings)
-        if "dtype" in settings:
-            settings["dtype"] = xp.float64
-        z = op(*leaves, **settings)
+        z = op(*leaves, **settings_in(xp, case))
         assert type(z.data) is type(wrapped[0])
         turned = signs(name, case, np.asarray(z.data), y.data)
         close(np.asarray(z.data) * turned, y.data, rtol=1e-12, atol=1e-13)
@@ -317,5 +326,39 @@ def test_another_array_library_agrees(name, library, needs):
             if isinstance(x, tg.Tensor) and x.grad is not None:
                 assert type(x.grad) is type(wrapped[0])
                 close(np.asarray(x.grad), g, rtol=1e-11, atol=1e-12)
-        ran += 1
-    assert ran
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", OPS)
+def test_traced_by_jax_it_agrees(name, needs):
+    """All cases of an op as one program, in which no rule knows an entry."""
+    jax, xp = needs("jax"), needs("jax.numpy")
+    jax.config.update("jax_enable_x64", True)
+    op, rng = registry[name], seeded(name)
+    drawn = [(case, dom.inputs(case, rng)) for dom, case in samples(name)]
+    Gs = [rng.normal(size=value(op, inputs, case).shape) for case, inputs in drawn]
+
+    @jax.jit
+    def program(data, Gs):
+        results = []
+        for (case, inputs), arrays, G in zip(drawn, data, Gs, strict=True):
+            pairs = zip(inputs, arrays, strict=True)
+            leaves = [tg.Tensor(a) if floating(x) else a for x, a in pairs]
+            y = op(*leaves, **settings_in(xp, case))
+            y.backward(G)
+            tensors = (x for x in leaves if isinstance(x, tg.Tensor))
+            results.append((y.data, [x.grad for x in tensors]))
+        return results
+
+    data = [wrapped_in(xp, inputs) for _, inputs in drawn]
+    turned = [
+        signs(name, case, np.asarray(z), value(op, inputs, case))
+        for (case, inputs), (z, _) in zip(drawn, program(data, Gs), strict=True)
+    ]
+    results = program(data, [G * s for G, s in zip(Gs, turned, strict=True)])
+    for (case, inputs), G, s, (z, found) in zip(drawn, Gs, turned, results, strict=True):
+        y, grads = gradients(op, inputs, case, G)
+        close(np.asarray(z) * s, y.data, rtol=1e-12, atol=1e-13)
+        known = [g for x, g in zip(inputs, grads, strict=True) if floating(x)]
+        for g, expected in zip(found, known, strict=True):
+            close(0.0 if g is None else np.asarray(g), expected, rtol=1e-11, atol=1e-12)

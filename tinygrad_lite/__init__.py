@@ -24,6 +24,7 @@ from .graph.context import scope as scope
 from .graph.primitive import elementwise as elementwise
 from .graph.primitive import primitive as primitive
 from .graph.public import present
+from .jit import jit as jit
 from .ops import *
 from .ops import abs as abs
 from .ops import max as max

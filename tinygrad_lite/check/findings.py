@@ -40,7 +40,7 @@ class Finding:
     Of a line of code are `line`, its number (in `cell` of a notebook), and `code`, its text. Where
     it is wrong `mended` is the line as it should read, None if that was not found, and `by` says
     how it was: "edit" (a short change of the line) or "rule" (the engine's own formula, which is no
-    diagnosis); `mended_at` is the number of the line where another one is to be changed.
+    diagnosis); `mended_at` says which where that is another line.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Finding:
     cell: int = 0
     code: str = ""
     mended: str | None = None
-    mended_at: int = 0
+    mended_at: str = ""
     by: str = ""
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class Finding:
     @property
     def way_out(self) -> str:
         """What stands before the mended line."""
-        where = f", line {self.mended_at}" if self.mended_at else ""
+        where = f", in {self.mended_at}" if self.mended_at else ""
         return f"{_MENDED[self.by]}{where}:"
 
     @property

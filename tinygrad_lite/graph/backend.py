@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def _compat() -> Any:
 
 def is_numpy(xp: Namespace) -> bool:
     """Whether a namespace is NumPy's, or records what NumPy is asked to do."""
-    return xp is np or hasattr(xp, "records_numpy")
+    return xp is np or hasattr(type(xp), "records_numpy")
 
 
 def records(x: Any) -> bool:
@@ -151,7 +152,8 @@ def to_array(value: Any, what: str) -> Array:
     if xp.isdtype(value.dtype, "real floating"):
         return value
     if xp.isdtype(value.dtype, ("integral", "bool")):
-        return xp.astype(value, xp.float64)
+        known = xp.__array_namespace_info__().dtypes(kind="real floating")
+        return xp.astype(value, known.get("float64", xp.float32))  # JAX hides what it is not set to
     raise TypeError(f"{what}: dtype {value.dtype} is not supported; real numbers only")
 
 
@@ -197,10 +199,19 @@ def running_sum(xp: Namespace, x: Array, axis: int) -> Array:
     return np.cumsum(x, axis=axis) if is_numpy(xp) else xp.cumulative_sum(x, axis=axis)
 
 
-def anywhere(mask: Array) -> bool:
-    """Whether any entry of a boolean array, a node that holds one or a bool is True."""
+def anywhere(mask: Array, *, traced: bool = True) -> bool:
+    """Whether any entry of a boolean array, a node that holds one or a bool is True; `traced` where
+    jax.jit has no entries yet. True is for a rule, whose careful branch is right for all entries;
+    a check that would raise says False."""
     mask = raw(mask)
-    return mask if isinstance(mask, bool) else bool(namespace(mask).any(mask))
+    return mask if isinstance(mask, bool) else _truth(namespace(mask).any(mask), traced)
+
+
+def _truth(answer: Any, traced: bool) -> bool:
+    try:
+        return bool(answer)
+    except TypeError:  # JAX's TracerBoolConversionError is one
+        return traced
 
 
 def holds_nan(x: Array) -> bool:
@@ -220,13 +231,18 @@ def extreme(x: Array) -> bool:
     xp = namespace(x)
     limits = xp.finfo(x.dtype)
     low, high = float(limits.smallest_normal) ** 0.5, float(limits.max) ** 0.5
-    return not bool(xp.all((xp.abs(x) > low) & (xp.abs(x) < high)))
+    return not _truth(xp.all((xp.abs(x) > low) & (xp.abs(x) < high)), False)
+
+
+# Where an array library keeps its special functions, under SciPy's names.
+_SPECIAL = {"jax.numpy": "jax.scipy.special", "array_api_compat.torch": "torch.special"}
 
 
 def special(xp: Namespace, name: str, x: Array, before: tuple[Any, ...] = ()) -> Array:
     """A function of scipy.special (its settings `before` x): the library's own, else SciPy's."""
-    if hasattr(xp, name) and not before:  # the polygamma of PyTorch has 10 digits
-        return getattr(xp, name)(x)
+    own = _SPECIAL.get(getattr(xp, "__name__", ""))
+    if own is not None:
+        return getattr(import_module(own), name)(*before, x)
     try:
         from scipy import special as functions
     except ImportError:
@@ -253,6 +269,8 @@ def erf(xp: Namespace, x: Array) -> Array:
     """The error function, which the Array API lacks: the library's own, else entry by entry."""
     if hasattr(xp, "erf"):
         return xp.erf(x)
+    if getattr(xp, "__name__", "") in _SPECIAL:
+        return special(xp, "erf", x)
     result = np.asarray(_erf(np.asarray(x)), dtype=np.float64)
     return xp.asarray(result, dtype=x.dtype)
 
@@ -268,13 +286,37 @@ def repeat(xp: Namespace, x: Array, shape: tuple[int, ...]) -> Array:
     return out
 
 
+def picked(x: Array, index: Any) -> Array:
+    """x[index]. Of an entry outside of x, for which JAX returns another, it raises, or is NaN where
+    the index is an array of JAX's."""
+    if isinstance(x, np.ndarray) or records(x):
+        return x[index]
+    parts = _parts(index)
+    if hasattr(x, "at"):
+        if not any(hasattr(part, "at") for part in parts):
+            np.broadcast_to(False, x.shape)[parts]
+        return x.at[parts].get(mode="fill")
+    try:
+        return x[parts]
+    except ValueError as error:  # PyTorch
+        back = any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts)
+        raise ValueError("tg.flip(x), not a negative step" if back else str(error)) from None
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    """The parts of an index, lists as arrays: JAX takes no lists."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return tuple(np.asarray(p, None if p else int) if isinstance(p, list) else p for p in parts)
+
+
 def set_at(xp: Namespace, x: Array, index: Any, value: Array, *, add: bool) -> Array:
     """A copy of `x` in which `value` is added at (or, without `add`, put at) `index`.
 
     An entry that an integer array names twice receives both values when adding.
     """
     if hasattr(x, "at"):
-        return x.at[index].add(value) if add else x.at[index].set(value)
+        place = x.at[_parts(index)]
+        return place.add(value) if add else place.set(value)
     if xp is np:
         out = np.array(x)
         if not add:

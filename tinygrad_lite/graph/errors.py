@@ -89,17 +89,17 @@ def explain(
     settings = "".join(f", {k}={v!r}" for k, v in params.items() if v is not None)
     shapes = [tuple(np.shape(a)) for a in operands]
     misfit = _broadcast_hint(shapes) if op.elementwise and shapes else ""
-    if op.name == "matmul" and not isinstance(error, TypeError):
-        message = _matmul(shown, shapes)
-    elif misfit:
-        message = f"{op.name}: {' and '.join(shown)} do not broadcast{misfit}"
-    else:
-        message = f"{op.name}: {', '.join(shown)}{settings}: {error}"
+    if misfit:  # a TypeError of JAX's
+        return ValueError(f"{op.name}: {' and '.join(shown)} do not broadcast{misfit}")
+    if op.name == "matmul" and (told := _matmul(shown, shapes)):
+        return ValueError(told)
+    message = f"{op.name}: {', '.join(shown)}{settings}: {error}"
     kinds = (np.exceptions.AxisError, TypeError, IndexError)  # AxisError is a ValueError as well
     return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(message)
 
 
 def _matmul(shown: list[str], shapes: list[tuple[int, ...]]) -> str:
+    """Why two shapes do not fit; "" where they do."""
     a, b = shapes
     left, right = shown
     if not a or not b:
@@ -109,7 +109,10 @@ def _matmul(shown: list[str], shapes: list[tuple[int, ...]]) -> str:
     message = f"matmul: {left} @ {right} do not fit: {columns} columns against {rows} {kind}."
     lname, rname = left.split(" (")[0], right.split(" (")[0]
     if columns == rows:
-        return f"matmul: {left} @ {right} do not fit: the leading axes do not broadcast."
+        leading = _broadcast_hint([a[:-2], b[:-2]])
+        return (
+            leading and f"matmul: {left} @ {right} do not fit: the leading axes do not broadcast."
+        )
     if len(a) >= 2 and a[-2] == rows:
         return f"{message} Did you mean {lname}.T @ {rname}?"
     if len(b) >= 2 and b[-1] == columns:

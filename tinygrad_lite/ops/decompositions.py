@@ -191,9 +191,10 @@ def eig_rows(xp: Any, A: Any) -> Any:
     _refuse_rectangle(A)
     w, V = xp.linalg.eig(A)
     if xp.isdtype(w.dtype, "complex floating"):
-        if anywhere(xp.imag(w) != 0):
+        turning = xp.imag(w) != 0
+        if anywhere(turning, traced=False):
             raise ValueError("has complex eigenvalues; eigh is for the symmetric part")
-        w, V = xp.real(w), xp.real(V)
+        w, V = xp.where(turning, nan, xp.real(w)), xp.real(V)  # NaN where nothing can raise
     return xp.concat([w[..., None], V.mT], axis=-1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import nan, prod
 from typing import Any, Never
 
 import numpy as np
@@ -105,10 +105,16 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
             P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
             P.reshape(-1)[places] -= 1
         return shifted.reshape(-1)[places].reshape(labels.shape), P
-    if anywhere((labels < 0) | (labels >= n)):
+    wrong = (labels < 0) | (labels >= n)
+    if anywhere(wrong, traced=False):
         _refuse_labels(n)
-    at = xp.astype(labels, xp.int64, copy=False)[..., None]
-    return xp.take_along_axis(shifted, at, axis=-1)[..., 0], P - one_hot.forward(xp, labels, P)
+    at = xp.astype(labels, xp.arange(0).dtype, copy=False)[..., None]
+    picked = xp.take_along_axis(shifted, at, axis=-1)[..., 0]
+    P = P - one_hot.forward(xp, labels, P)
+    if anywhere(wrong):  # traced: what cannot be refused is NaN
+        picked = xp.where(wrong, nan, picked)
+        P = xp.where(wrong[..., None], nan, P)
+    return picked, P
 
 
 def _refuse_labels(classes: int) -> Never:

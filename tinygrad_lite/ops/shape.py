@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import is_numpy, namespace, set_at
+from ..graph.backend import is_numpy, namespace, picked, set_at
 from ..graph.node import raw
 from ..graph.op import FORWARD
 from ..graph.primitive import primitive
-from .constants import eye, shape_of
+from .constants import eye, reduced_axes, shape_of
 
 __all__ = [
     "astype",
@@ -76,7 +76,7 @@ broadcast_to.pull(lambda xp, G, y, x, *, shape: G)  # the sweep sums G down to x
 )
 def permute_dims(xp: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     """x with its axes in another order: axis i of the result is axis axes[i] of x."""
-    return xp.permute_dims(x, tuple(axes))
+    return xp.permute_dims(x, tuple(axes) if is_numpy(xp) else reduced_axes(x.shape, axes))
 
 
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -127,7 +127,7 @@ def getitem(xp: Any, x: Any, *, index: Any) -> Any:
 
     An entry that an integer array picks twice receives both gradients.
     """
-    return x[index]
+    return picked(x, index)
 
 
 @primitive(
@@ -141,7 +141,7 @@ def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
     return set_at(xp, xp.zeros(shape, dtype=x.dtype), index, x, add=True)
 
 
-put_at.pull(lambda xp, G, y, x, *, index, shape: G[index])
+put_at.pull(lambda xp, G, y, x, *, index, shape: getitem(G, index=index))
 
 getitem.pull(lambda xp, G, y, x, *, index: put_at(G, index=index, shape=shape_of(x)))
 
@@ -164,7 +164,7 @@ def take(xp: Any, x: Any, *, indices: Any, axis: int | None = None) -> Any:
 def _places(xp: Any, indices: Any) -> Any:
     """Integer indices as an array; booleans count as 0 and 1, as in NumPy's take."""
     places = xp.asarray(indices)
-    return xp.astype(places, xp.int64) if xp.isdtype(places.dtype, "bool") else places
+    return xp.astype(places, xp.arange(0).dtype) if xp.isdtype(places.dtype, "bool") else places
 
 
 def _take_pull(xp: Any, G: Any, y: Any, x: Any, *, indices: Any, axis: int | None) -> Any:

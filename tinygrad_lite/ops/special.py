@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import factorial, pi
 from math import sqrt as _root
 from typing import Any
 
@@ -26,8 +26,9 @@ def digamma(xp: Any, x: Any, *, order: int = 0) -> Any:
     """Derivative of gammaln, psi(x) = Gamma'(x) / Gamma(x), and of that the derivative of `order`.
     dy/dx = digamma(x, order + 1)."""
     if order == 0:
-        return backend.special(xp, "psi", x)
-    return backend.special(xp, "polygamma", x, before=(order,))
+        return backend.special(xp, "digamma", x)
+    zeta = backend.special(xp, "zeta", x, before=(order + 1.0,))
+    return zeta * float((-1) ** (order + 1) * factorial(order))
 
 
 digamma.local(lambda xp, y, x, *, order: digamma(x, order=order + 1))

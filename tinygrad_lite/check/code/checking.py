@@ -51,7 +51,7 @@ def paired(known: Known, given: Mapping[str, Node | str | None] | None = None) -
     """What names stand for, by convention or as given."""
     tape = known.tape
     root = next(user for user, twin in tape.twin.items() if twin is tape.root)
-    found = Pairs(known.nodes, tape.user_names.get(id(root), "E"))
+    found = Pairs(known.nodes, tape.user_names.get(id(root), "E"), known.others)
     for name, node in (given or {}).items():
         found.given[name] = None if node is None or node == "" else found.named(node)
     return found

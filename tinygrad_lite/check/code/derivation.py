@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...graph.backend import is_array
+from ...graph.names import entries_in
 from ...graph.node import Node, Scalar, raw
 from ...graph.trees import map_tree
 from ..tape import Tape
@@ -47,6 +48,12 @@ class Known:
         """The graph's nodes that have a name, and it."""
         names = self.tape.user_names
         return {node: names[id(node)] for node in self.tape.twin if id(node) in names}
+
+    @cached_property
+    def others(self) -> list[tuple[str, Node]]:
+        """What nodes are called beside that."""
+        every = [*self.variables.items(), *entries_in(self.variables)]
+        return [(name, x) for name, x in every if isinstance(x, Node) and x in self.tape.twin]
 
     @cached_property
     def values(self) -> dict[str, Any]:

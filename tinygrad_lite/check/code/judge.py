@@ -237,7 +237,7 @@ class Judge:
 
     def _matched(self, turns: list[list[Judged]], nodes: list[Node]) -> Iterator[list[Judged]]:
         """Give every turn its node: one that it is right for, or else the next."""
-        at = 0
+        at, open_ = 0, len(turns) > len(nodes) + 1 > 2  # which turn is whose cannot be told
         for turn in turns if len(nodes) > 1 else turns[-1:]:
             value = turn[-1].step.value
             right = (
@@ -245,7 +245,9 @@ class Judge:
                 for i in range(at, len(nodes))
                 if self.equal(nodes[i], value, self.truth.gradient(nodes[i]))
             )
-            i = next(right, at) if len(nodes) > 1 else 0
+            i = next(right, None if open_ else at) if len(nodes) > 1 else 0
+            if i is None:
+                continue
             if i >= len(nodes):
                 return
             at = i + 1

@@ -148,6 +148,10 @@ class Mender:
         trace, truth = self.run(draw, None), self.truth.on(draw)
         return trace.error is None and all(_is_right(c, trace, truth) for c in self.right)
 
+    def rights(self, claimed: Claimed, mend: Mend) -> bool:
+        """Whether a mend puts something right."""
+        return self._confirms(claimed, mend.edits)
+
     def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
         """Whether something is right with some edits, on the recorded data and on all draws."""
         new = standing(edits)
