@@ -283,7 +283,7 @@ def test_an_edit_in_a_loop():
     slip = next(s for s in case.slips if "i + 1" in s.wrong)
     finding = tg.check(E, variant(case, slip), names=names).first
     assert finding.mended is not None
-    assert slip.right.split("=")[-1].strip() in finding.mended
+    assert finding.mended == "dK += dY[i, j] * X[i:i + 2, j:j + 3]"
 
 
 def test_a_stand_in_needs_numbers():

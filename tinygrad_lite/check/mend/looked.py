@@ -359,7 +359,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
     for item in at.pool.items:
-        if literal and item.tier != NAME:
+        if (literal and item.tier != NAME) or np.array_equal(item.value, at.value):
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
         if broadcasts(item.value.shape, shape):

@@ -109,8 +109,8 @@ class Mender:
 
     def _goal(self, claimed: Claimed, closed: Container[ast.AST]) -> Goal | None:
         at = claimed.line(self.trace, self.truth)
-        if at is None or at.record is None:
-            return None
+        if at is None or at.record is None or not np.any(at.wanted):
+            return None  # of what is truly 0 no line can be told from another
         return Goal(
             self.trace,
             at.record,
