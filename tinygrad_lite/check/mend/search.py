@@ -38,6 +38,7 @@ DEAREST = 1.0  # two edits are not farther-fetched together
 ENOUGH = (0.6, 0.6, np.inf)  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
+GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 LONG = 0.004  # what every token of the place that is replaced costs
 
 
@@ -184,6 +185,8 @@ class Search:
         for r in below:
             if edit is not None and r.site is edit.place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
+                if np.size(new[r]) > GROWS * max(np.size(r.value), self.truth.size):
+                    raise ValueError("so many entries")
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
         return new
