@@ -101,7 +101,12 @@ SOURCE: Mapping[str, tuple[Slip, ...]] = {
     "sum": (Slip("mean-vs-sum", FIRST, lambda a: np.mean(a), ""),),
 }
 # What a slip of a rule is called where it undoes one: a factor that is to go is one too many.
-UNDOES: Mapping[str, str] = {LOST: TWICE, TWICE: LOST, "missing-term": "double-count"}
+UNDOES: Mapping[str, str] = {
+    LOST: TWICE,
+    TWICE: LOST,
+    "missing-term": "double-count",
+    "double-count": "missing-term",
+}
 # Functions that stand for one another.
 PAIRS: tuple[tuple[str, str, str], ...] = (
     ("mean-vs-sum", "sum", "mean"),
