@@ -56,14 +56,16 @@ class Judged:
         return sum((parts[i] for i in self.parts), np.zeros(np.shape(parts[0])))
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
-        """It as it is in a run, on the same data or on other; None where that went another way."""
+        """It as it is in a run, on the same data or on other; None where that went another way. All
+        above it is put right, but not what a final value has been built up from."""
         known = steps(trace)
         if self.node is None or self.index >= len(known):
             return None
         step = known[self.index]
         if step.instance.statement is not self.step.instance.statement:
             return None
-        before = {known[r.index].record: r.wanted(truth) for r in self.above}
+        above = (r for r in self.above if not self.last or r.step.name != self.step.name)
+        before = {known[r.index].record: r.wanted(truth) for r in above}
         return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
 
 

@@ -64,7 +64,11 @@ class Place(NamedTuple):
         size = abs(c)
         if not size or not np.isfinite(size):
             return
-        signed, extra = (x, 0.0) if c > 0 else (-x, NEGATED)
+        signed, extra = (
+            (x, 0.0)
+            if c > 0
+            else (-1 * x if np.asarray(x.value).dtype.kind == "b" else -x, NEGATED)
+        )
         named = exact = False
         rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
         for wanted, how in rows:
@@ -96,7 +100,8 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         else:
             yield at.edit(at.item(item), "other", rank + item.rank)
     for item in at.pool.find(-w):
-        yield at.edit(-at.item(item), "other", rank + NEGATED + item.rank)
+        cost = rank + NEGATED + item.rank
+        yield from at.made(np.negative, at.item(item), kind="other", rank=cost)
     for c, item in at.pool.multiples(w):
         if abs(abs(c) - 1) > 1e-8:
             for made, more in at.times(at.item(item), c):
@@ -354,7 +359,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
     for item in at.pool.items:
-        if literal and item.tier != NAME:
+        if (literal and item.tier != NAME) or np.array_equal(item.value, at.value):
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
         if broadcasts(item.value.shape, shape):

@@ -15,7 +15,7 @@ from ...graph.node import raw
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
-from ..code.trace import Record, Trace
+from ..code.trace import Trace
 from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
@@ -78,18 +78,19 @@ class Mender:
         self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
     ) -> Mend | None:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
-        None where no short one does. An edit that is known need only make the `last` value of the
-        name right."""
-        at = wrong.line(self.trace, self.truth)
-        if at is None or at.record is None:
-            return None
-        either = [wrong] if last is None else [wrong, last]
+        None where no short one does. It makes the `last` value of the name right or, where more is
+        wrong with that, this one."""
+        either = [wrong] if last is None or last is wrong else [last, wrong]
         for mend in self.found:
             if any(self._confirms(claimed, mend.edits) for claimed in either):
                 return mend
         start = time.thread_time()
-        with np.errstate(all="ignore"):
-            hit = Search(self._goal(wrong, at, at.record, closed)).run()
+        hit = None
+        for claimed in either:  # a part of a sum may be none of the graph's
+            goal = self._goal(claimed, closed)
+            if goal is not None and hit is None:
+                with np.errstate(all="ignore"):
+                    hit = Search(goal).run()
         self.left -= time.thread_time() - start
         if hit is None:
             return None
@@ -106,12 +107,15 @@ class Mender:
         assert instance is not None
         return instance.source, instance.statement
 
-    def _goal(self, wrong: Claimed, at: Line, record: Record, closed: Container[ast.AST]) -> Goal:
+    def _goal(self, claimed: Claimed, closed: Container[ast.AST]) -> Goal | None:
+        at = claimed.line(self.trace, self.truth)
+        if at is None or at.record is None or not np.any(at.wanted):
+            return None  # of what is truly 0 no line can be told from another
         return Goal(
             self.trace,
-            record,
-            _shaped(at.wanted, record.value),
-            lambda edits: self._confirms(wrong, edits),
+            at.record,
+            _shaped(at.wanted, at.record.value),
+            lambda edits: self._confirms(claimed, edits),
             self.known,
             lambda r: r.instance is not None and r.instance.statement not in closed,
             at.before,

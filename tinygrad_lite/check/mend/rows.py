@@ -144,7 +144,7 @@ def _vector(x: Any) -> Any:
     return x
 
 
-def written(e: ast.expr, read: Read, numpy: str) -> Written | None:
+def stand_in(e: ast.expr, read: Read, numpy: str) -> Written | None:
     """The stand-in of an expression, None for what is no array or number."""
     value = read(e)
     return Written(e, value, numpy) if is_numeric(value) else None
@@ -163,7 +163,7 @@ def edits(e: ast.expr, read: Read, numpy: str) -> Iterator[Edit]:
     """What one slip may have changed at a place, undone."""
     for new, kind, rank in _of_sort(e, read, numpy):
         yield Edit(e, new, kind, rank)
-    whole = written(e, read, numpy)
+    whole = stand_in(e, read, numpy)
     if whole is not None and not isinstance(e, ast.Constant):
         for form in FORMS:
             made = formed(form, whole)
@@ -230,7 +230,7 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
 
 def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
     """The slips of an operation, in what the user wrote."""
-    stand_ins = [written(x, read, numpy) for x in operands]
+    stand_ins = [stand_in(x, read, numpy) for x in operands]
     if not all(stand_ins):
         return
     for slip in (*SLIPS.get(name, ()), *SOURCE.get(name, ())):

@@ -38,6 +38,7 @@ DEAREST = 1.0  # two edits are not farther-fetched together
 ENOUGH = (0.6, 0.6, np.inf)  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
+GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 LONG = 0.004  # what every token of the place that is replaced costs
 
 
@@ -184,6 +185,8 @@ class Search:
         for r in below:
             if edit is not None and r.site is edit.place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
+                if np.size(new[r]) > GROWS * max(np.size(r.value), self.truth.size):
+                    raise ValueError("so many entries")
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
         return new
@@ -218,7 +221,18 @@ class Search:
         found = self.apply(edit, values)
         inside = (r for r in found if r.instance is record.instance and not self._is_goal(r))
         new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
-        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new]
+        own = self.known.role(self.value(record, found))
+        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
+
+    def _disguised(self, edit: Edit) -> bool:
+        """Whether it is a function that changes nothing here: |x| of what is positive is x."""
+        if not isinstance(edit.new, ast.Call):
+            return False
+        record = self.places[edit.place][0]
+        assert record.instance is not None
+        read = record.instance.value
+        value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
+        return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
 
     def _multiple(self, record: Record, edit: Edit) -> bool:
         """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
@@ -276,7 +290,7 @@ class Search:
         for edit in sorted(found, key=lambda edit: edit.rank):
             if self.late() or edit.rank - FAVOUR > best:
                 return
-            if self.reaches(edit, self.base, wanted):
+            if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
                 best = min(best, hit.rank)
                 yield hit
