@@ -20,7 +20,7 @@ from tinygrad_lite.graph import public
 from tinygrad_lite.ops import registry
 
 ROOMS = ["fft", "linalg", "nn", "optim", "plot", "special", "testing"]
-BUILTINS = {"abs", "all", "any", "bool", "max", "min", "pow", "round", "sum"}
+BUILTINS = {"abs", "all", "any", "bool", "compile", "max", "min", "pow", "round", "sum"}
 INTERNAL = {"undefined"}  # what rules are made of, and no user asks for
 
 

@@ -12,6 +12,7 @@ from .check import Report as Report
 from .check import check as check
 from .check import exercise as exercise
 from .check.magic import load_ipython_extension as load_ipython_extension
+from .compile import compile as compile
 from .derive import Derivation as Derivation
 from .derive import derive as derive
 from .draw import draw as draw

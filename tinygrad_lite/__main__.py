@@ -263,7 +263,7 @@ def _add_draw(commands: Any) -> None:
     command.add_argument("--around", metavar="NAME", help="show this node's surroundings")
     command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
     command.add_argument("--down", action="store_true", help="from top to bottom")
-    command.add_argument("--backward", action="store_true", help="draw the gradients' graph")
+    command.add_argument("--steps", action="store_true", help="a box for every op")
     command.set_defaults(run=_draw)
 
 
@@ -276,7 +276,7 @@ def _draw(args: argparse.Namespace) -> int:
         drawing = draw(
             loss,
             direction="down" if args.down else None,
-            graph="backward" if args.backward else "forward",
+            steps=args.steps or None,
             depth=args.depth,
             around=args.around,
             names=variables,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from ..draw.colours import MARKS
 from ..graph.node import Node
 from .kinds import KINDS, known
+from .marks import MARKS
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 HEAD = 56  # columns of what a line starts with; where that is longer it stands alone

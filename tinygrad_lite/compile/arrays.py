@@ -16,7 +16,7 @@ import numpy as np
 from ..graph.backend import is_basic
 from ..graph.node import Node
 from . import standalone
-from .recorder import Held, Recorder, refusal, values_of
+from .recorder import NUMBERS, Held, Recorder, refusal, values_of
 
 # What Python writes as operators, and the ufuncs behind them.
 OPERATORS: dict[Callable[..., Any], np.ufunc] = {
@@ -61,6 +61,11 @@ def _refuse_number(x: Any, *_: Any) -> Never:
     )
 
 
+def _augmented(x: Traced, _: Any) -> Any:
+    """x += y: of a number the same as x = x + y, which Python computes then."""
+    return NotImplemented if x.weak else _refuse_write(x)
+
+
 def _refuse_write(x: Any, *_: Any) -> Never:
     raise refusal(
         "arrays are not written into while a function is recorded; write x = x + y for x += y, "
@@ -94,15 +99,16 @@ def _unary(call: Any) -> Callable[[Any], Any]:
 
 
 class Traced(Held):
-    """An array that records what is done with it: `value` is what it holds in this run, `fixed`
-    whether it would hold the same in any."""
+    """An array, or a `weak` number of Python's, that records what is done with it: `value` is what
+    it holds in this run, `fixed` whether it would hold the same in any."""
 
     __slots__ = ()
 
-    shape = property(lambda self: self.value.shape)
-    ndim = property(lambda self: self.value.ndim)
-    dtype = property(lambda self: self.value.dtype)
-    size = property(lambda self: self.value.size)
+    weak = property(lambda self: type(self.value) in NUMBERS)
+    shape = property(lambda self: np.shape(self.value))
+    ndim = property(lambda self: np.ndim(self.value))
+    dtype = property(lambda self: np.dtype(float) if self.weak else self.value.dtype)
+    size = property(lambda self: np.size(self.value))
     itemsize = property(lambda self: self.value.itemsize)
     nbytes = property(lambda self: self.value.nbytes)
     strides = property(lambda self: self.value.strides)
@@ -113,7 +119,8 @@ class Traced(Held):
         return len(self.value)
 
     def __repr__(self) -> str:
-        return f"array of shape {self.shape}, {self.dtype}, being recorded"
+        what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
+        return f"{what} being recorded"
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
@@ -128,6 +135,8 @@ class Traced(Held):
         return self.recorder.record(getattr(ufunc, method), *inputs, **settings)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        if any(issubclass(kind, Node) for kind in types):
+            return NotImplemented
         if function in _IN_PLACE or settings.get("out") is not None:
             _refuse_write(self)
         if function in _BY_VALUE or (function is np.where and len(args) == 1):
@@ -193,8 +202,9 @@ class Traced(Held):
     item = tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
     __iter__ = _refuse_rows
-    __setitem__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = _refuse_write
-    __imod__ = __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _refuse_write
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = _augmented
+    __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _augmented
+    __setitem__ = _refuse_write
     sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
     __hash__ = object.__hash__
@@ -265,12 +275,15 @@ class Namespace:
         return lambda *args, **settings: self._recorder.fixed(function(*args, **settings))
 
     def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
-        """x as an array; never copied, since recording arrays are not written into."""
+        """x as an array; copied only for the layout that a copy has, since recording arrays are not
+        written into."""
         if not isinstance(x, Traced):
             return self._recorder.fixed(np.array(x, dtype))
         if dtype is not None and np.dtype(dtype) != x.dtype:
             return x.astype(dtype)
-        return x if isinstance(x.value, np.ndarray) else self._recorder.record(np.asarray, x)
+        if not isinstance(x.value, np.ndarray):
+            return self._recorder.record(np.asarray, x)
+        return x.copy() if copy and not x.value.flags.c_contiguous else x
 
     def astype(self, x: Any, dtype: Any, copy: bool = True) -> Any:
         """x in another dtype."""

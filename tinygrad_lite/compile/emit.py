@@ -15,7 +15,7 @@ import numpy as np
 from . import standalone
 from .arrays import OPERATORS
 from .recorder import METHOD, Held, Instruction, invoke
-from .text import Writer, empty
+from .text import Writer, array, empty
 from .trace import Recorded
 
 _SYMBOLS = {
@@ -59,7 +59,7 @@ class Executable:
         body = [f"def program({', '.join(inputs)}):", *lines, f"return [{', '.join(outputs)}]"]
         text = '@np.errstate(all="ignore")\n' + "\n    ".join(body) + "\n"
         self.lines = lines
-        self.source = "\n".join([*writer.head, *writer.definitions, "", "", text])
+        self.source = writer.module(text)
         self.size, self.fresh = 0, [False] * len(outputs)
         scope = {"np": np, "Branch": standalone.Branch, **writer.scope}
         exec(compile(text, "<program>", "exec"), scope)  # as dataclasses make their methods
@@ -69,16 +69,19 @@ class Executable:
         return self.run(*arrays)  # type: ignore[no-any-return]
 
 
-def build(recorded: Recorded, names: list[str] | None = None, *, own: bool = True) -> Executable:
+def build(
+    recorded: Recorded, names: list[str] | None = None, *, own: bool = True, held: bool = False
+) -> Executable:
     """The program of what was recorded; `names` are those of the inputs. Not `own`, outputs are
-    fresh arrays at every call, as far as they are computed by it."""
-    return _Emitter(recorded, names or [], own).finished()
+    fresh arrays at every call, as far as they are computed by it. `held`, the inputs are no
+    arguments but the very arrays that it was recorded with, as they are at a call."""
+    return _Emitter(recorded, names or [], own, held).finished()
 
 
 class _Emitter:
     """Writes the lines of one program."""
 
-    def __init__(self, recorded: Recorded, names: list[str], own: bool) -> None:
+    def __init__(self, recorded: Recorded, names: list[str], own: bool, held: bool) -> None:
         self.recorded, self.own = recorded, own
         self.writer = Writer()
         self.lines: list[str] = []
@@ -91,7 +94,11 @@ class _Emitter:
         self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
         for x, name in zip(recorded.inputs, self.inputs, strict=True):
             self.names[id(x)] = name
-            self.writer.scope[name] = None
+            self.writer.scope[name] = x.value if held else None
+            if held:
+                self.memory[id(x)] = x.value
+                self.writer.definitions.append(f"{name} = {array(x.value)}")
+        self.arguments = [] if held else self.inputs
         self.results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
 
     def finished(self) -> Executable:
@@ -99,7 +106,7 @@ class _Emitter:
         for when, instruction in enumerate(live):
             self._emit(instruction, when)
         outputs = [self._text(y) for y in self.recorded.outputs]
-        made = Executable(self.writer, self.inputs, self.lines, outputs)
+        made = Executable(self.writer, self.arguments, self.lines, outputs)
         made.size = self.size
         owned = [
             isinstance(y, Held) and y.made_by and id(y) not in self.owner
@@ -130,7 +137,7 @@ class _Emitter:
                 self.last[id(self._owner(x))] = when
             if made.out is not None:
                 self.last.setdefault(id(self._owner(made.out)), when)
-        for y in self.recorded.outputs:
+        for y in (*self.recorded.inputs, *self.recorded.outputs):
             if isinstance(y, Held):
                 self.last[id(self._owner(y))] = float("inf")
         return live
@@ -160,7 +167,12 @@ class _Emitter:
 
     def _plain(self, made: Instruction, out: Held) -> None:
         name = self.names[id(out)] = self.writer.new("t")
-        self._add(f"{name} = {self._expression(made)}")
+        if made.call is standalone.has_nan:
+            x, product = self._text(made.args[0]), self.writer.function(np.vdot)
+            self._add(f"{name} = {product}({x}, {x})")
+            self.names[id(out)] = f"({name} != {name})"
+        else:
+            self._add(f"{name} = {self._expression(made)}")
 
     def _view(self, made: Instruction, out: Held) -> None:
         """A view of a buffer is made once, of anything else at every call."""
@@ -199,12 +211,13 @@ class _Emitter:
         elif made.call in _CASTS:
             x = self._text(made.args[0])
             self._take(out)
-            self._add(f'np.copyto({self.names[id(out)]}, {x}, casting="unsafe")')
+            copy = self.writer.function(np.copyto)
+            self._add(f'{copy}({self.names[id(out)]}, {x}, casting="unsafe")')
             return True
         else:
             return False
         texts = [self._text(a) for a in args]
-        texts += [f"{k}={self._text(v)}" for k, v in made.settings.items() if k != "out"]
+        texts += self._words(made)
         self._take(out)
         self._add(f"{call}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
         return True
@@ -223,12 +236,14 @@ class _Emitter:
             self._take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
             name = self.names[id(out)]
-            self._add(f"{name}.fill(0)" if zeros else f"np.copyto({name}, {start})")
+            copy = self.writer.function(np.copyto)
+            self._add(f"{name}.fill(0)" if zeros else f"{copy}({name}, {start})")
         name = self.names[id(out)]
         if made.call is standalone.put_at:
             self._add(f"{name}[{self._index(index)}] = {value}")
         elif made.call is standalone.summed_at:
-            self._add(f"np.add.at({name}, {self._text(index)}, {value})")
+            call = self.writer.function(np.add.at)
+            self._add(f"{call}({name}, {self._text(index)}, {value})")
         else:
             self._add(f"{name}[{self._index(index)}] += {value}")
 
@@ -285,11 +300,15 @@ class _Emitter:
             return f"{first} {symbol} {rest[0]}" if rest else f"{symbol}{first}"
         if call in _TURNED and len(args) == 1 and not made.settings:
             return f"{texts[0]}.{_TURNED[call]}"
-        words = [f"{k}={self._text(v)}" for k, v in made.settings.items()]
+        words = self._words(made)
         if type(call) is METHOD:
             return f"{texts[0]}.{call.__name__}({', '.join([*texts[1:], *words])})"
         name = self.writer.function(OPERATORS.get(call, call))
         return f"{name}({', '.join([*texts, *words])})"
+
+    def _words(self, made: Instruction) -> list[str]:
+        settings = {k: v for k, v in made.settings.items() if k != "keepdims" or v is not False}
+        return [f"{k}={self._text(v)}" for k, v in settings.items()]
 
     def _text(self, x: Any) -> str:
         if isinstance(x, Held):

@@ -11,6 +11,7 @@ import numpy as np
 
 Call = Callable[..., Any]
 METHOD = type(np.ndarray.sum)
+NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
 
 class Held:
@@ -51,6 +52,7 @@ class Recorder:
         self._known: dict[Any, Held] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy
         self._thread = threading.get_ident()
+        self.closed = False  # once the run is over
 
     def input(self, value: Any) -> Any:
         """An array that the program is handed at every call."""
@@ -64,10 +66,13 @@ class Recorder:
         """The result of a call, noted unless it depends on constants alone."""
         if threading.get_ident() != self._thread:
             raise refusal("another thread used an array while it was being recorded")
+        if self.closed:
+            raise refusal("an array was kept after the function was recorded; return it instead")
         value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
-        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
-            value = np.asarray(value)[()]
         sources = [*held_in((*args, *settings.values()))]
+        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
+            weak = type(value) in NUMBERS and all(type(x.value) in NUMBERS for x in sources)
+            value = value if weak else np.asarray(value)[()]
         if all(x.fixed for x in sources):
             return self._parts(self.fixed(value))
         for x in sources:
@@ -147,6 +152,8 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         alike = a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides
         return alike and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, slice) and isinstance(b, slice):
+        return (a.start, a.stop, a.step) == (b.start, b.stop, b.step)
     return type(a) is type(b) and bool(a == b or (a != a and b != b))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import builtins
 import inspect
 import math
 from collections.abc import Callable
@@ -25,24 +26,25 @@ class Writer:
 
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {}
-        self.head = [
-            "from __future__ import annotations",
-            "",
-            "import math",
-            "",
-            "import numpy as np",
-            "",
-        ]
+        self.imports: list[str] = []
+        self.helpers: list[str] = []
         self.definitions: list[str] = []
-        self._names: dict[int, str] = {}
+        self._names: dict[Any, str] = {}
         self._kept: list[Any] = []
         self._counts: dict[str, int] = {}
+
+    def module(self, program: str) -> str:
+        """The whole text."""
+        words = sorted(self.imports)
+        lines = ["from __future__ import annotations", "", "import math", "", "import numpy as np"]
+        lines += [f"from numpy import {', '.join(words)}"] if words else []
+        return "\n".join([*lines, "", *self.helpers, *self.definitions, "", "", program])
 
     def new(self, letter: str) -> str:
         """A name that is not taken yet."""
         while True:
-            self._counts[letter] = self._counts.get(letter, 0) + 1
-            name = f"{letter}{self._counts[letter]}"
+            count = self._counts[letter] = self._counts.get(letter, 0) + 1
+            name = f"{letter}{count if len(letter) == 1 or count > 1 else ''}"
             if name not in self.scope:
                 return name
 
@@ -55,10 +57,12 @@ class Writer:
 
     def constant(self, x: Any) -> str:
         """A constant argument as text."""
-        if isinstance(x, np.ndarray):
-            name = self._names.get(id(x))
+        if isinstance(x, (np.ndarray, np.generic)):
+            key = id(x) if isinstance(x, np.ndarray) else (x.dtype, repr(x))
+            name = self._names.get(key)
             if name is None:
-                name = self._names[id(x)] = self.define("c", x, array(x))
+                text = array(x) if isinstance(x, np.ndarray) else literal(x)
+                name = self._names[key] = self.define("c", x, text)
                 self._kept.append(x)
             return name
         if isinstance(x, (tuple, list)):
@@ -70,26 +74,34 @@ class Writer:
 
     def function(self, call: Callable[..., Any]) -> str:
         """The name of a function."""
-        name = self._names.get(id(call))
+        owner = getattr(call, "__self__", None)  # a ufunc makes its methods anew each time
+        key = (owner, call.__name__) if isinstance(owner, np.ufunc) else id(call)
+        name = self._names.get(key)
         if name is None:
-            name = self._names[id(call)] = self._named(call)
+            name = self._names[key] = self._named(call)
             self._kept.append(call)
         return name
 
     def _named(self, call: Callable[..., Any]) -> str:
         owner, word = getattr(call, "__self__", None), str(getattr(call, "__name__", "function"))
         if isinstance(owner, np.ufunc):
-            return f"{self.function(owner)}.{word}"
+            text = f"{self.function(owner)}.{word}"
+            return self.define(text.replace(".", "_"), call, text)
+        free = word not in self.scope and not hasattr(builtins, word)
+        if getattr(np, word, None) is call and free:
+            self.scope[word] = call
+            self.imports.append(word)
+            return word
         for place, module in PLACES:
             if getattr(module, word, None) is call:
                 return f"{place}.{word}"
         if getattr(standalone, word, None) is call:
-            self.head += [inspect.getsource(call), ""]
+            self.helpers += [inspect.getsource(call), ""]
             self.scope[word] = call
             return word
         name = self.new(word if word.isidentifier() else "function")
         self.scope[name] = call
-        self.head.append(_imported(call, word, name))
+        self.helpers.append(_imported(call, word, name))
         return name
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..graph.node import raw
 from .arrays import recorder
-from .recorder import Held, Instruction
+from .recorder import Held, Instruction, refusal, same
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,45 @@ def trace(f: Callable[..., Sequence[Any]], arrays: Sequence[Any]) -> Recorded:
     inputs = [made.input(a) for a in arrays]
     outputs = [plain(raw(y)) for y in f(*inputs)]
     return Recorded(made.instructions, inputs, outputs)
+
+
+def fingerprint(recorded: Recorded) -> list[Any]:
+    """What a run did, without its numbers: calls, constants, and which result went where."""
+    numbers = {id(x): -1 - i for i, x in enumerate(recorded.inputs)}
+    numbers |= {id(made.out): i for i, made in enumerate(recorded.instructions)}
+
+    def shown(x: Any) -> Any:
+        if isinstance(x, Held):
+            return Place(numbers[id(x)])
+        if isinstance(x, (tuple, list)):
+            return [*map(shown, x)]
+        return x
+
+    lines = [
+        [made.call, made.expected, shown(made.args), shown([*made.settings.items()])]
+        for made in recorded.instructions
+    ]
+    return [*lines, shown(recorded.outputs)]
+
+
+class Place(int):
+    """The number of an instruction or, below 0, of an input."""
+
+
+def refuse_difference(first: Any, second: Any) -> None:
+    """Raise `TypeError` unless two runs on the same arrays did the same with the same constants."""
+    if isinstance(first, list) and isinstance(second, list):
+        if len(first) == len(second):
+            for a, b in zip(first, second, strict=True):
+                refuse_difference(a, b)
+            return
+    elif first is second or same(first, second):
+        return
+    what = "something else"
+    if isinstance(second, (np.ndarray, np.generic, float, int)):
+        of = f" of shape {second.shape}" if isinstance(second, np.ndarray) else ""
+        what = f"another {type(second).__name__}{of}"
+    raise refusal(
+        f"the function computes with {what} when it runs again on the same arguments, as random "
+        "numbers do; draw them outside and hand them over as an argument (dropout: model.eval())"
+    )

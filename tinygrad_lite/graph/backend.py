@@ -96,6 +96,8 @@ def to_float(value: Any, what: str) -> float:
         return float(value)
     if isinstance(value, (str, bytes)):
         raise TypeError(f"{what}: {value!r} is text, not a number")
+    if records(value) and value.weak:
+        return value  # type: ignore[no-any-return]
     _refuse_recording(value, what)
     if isinstance(value, complex) or np.iscomplexobj(value):
         raise TypeError(f"{what}: complex numbers are not supported; take .real and .imag apart")

@@ -25,7 +25,7 @@ def is_number(x: Any) -> bool:
 def constant(op: Op, x: Any) -> Any:
     """A plain number or array that an op was given, checked, lists made arrays."""
     kind = type(x)
-    if kind is float or kind is int or kind is bool:
+    if kind is float or kind is int or kind is bool or (records(x) and x.weak):
         return x
     if kind is np.ndarray and x.dtype.kind in "fiub":
         return x
@@ -50,7 +50,7 @@ def is_mixed(op: Op, operands: Sequence[Any]) -> bool:
 
 
 def _typed(a: Any) -> bool:
-    return isinstance(a, (np.ndarray, np.generic)) or records(a)
+    return isinstance(a, (np.ndarray, np.generic)) or (records(a) and not a.weak)
 
 
 def stays(op: Op, index: int, a: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...graph.node import raw
 from ..code.derivation import Data
-from ..code.judge import Line
+from ..code.judged import Line
 from ..code.source import Source
 from ..code.trace import Trace
 from ..code.truth import Truth

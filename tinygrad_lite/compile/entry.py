@@ -1,0 +1,41 @@
+"""`compile`: what can be run as a NumPy program, and which program that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, overload
+
+from ..graph.node import Node, Scalar
+from .function import Compiled
+from .program import ScalarProgram
+
+
+@overload
+def compile(f: Scalar) -> ScalarProgram: ...
+@overload
+def compile(f: Callable[..., Any]) -> Compiled: ...
+def compile(f: Any) -> Any:
+    """A graph of Values as a `ScalarProgram`, in which sums of products are matrix products; or a
+    function f as a function that is recorded when it is first called, backward() and the steps of
+    optimisers in it included, and run as a list of NumPy calls that allocates nothing twice.
+
+    Arguments are NumPy arrays, Tensors, nested lists, tuples and dicts of them, and settings, which
+    are compared; so is what f reaches by its closure, by globals and in objects: arrays and Tensors
+    found there are read at every call. Another shape, dtype or setting, and another branch taken on
+    the numbers, is recorded as a program of its own. Results are the caller's own arrays; Tensors
+    among them are constants. What f does beside computing (printing, say) is not repeated.
+
+    Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays
+    that f reaches in no way that can be seen.
+    """
+    if isinstance(f, Scalar):
+        return ScalarProgram(f)
+    if isinstance(f, Node):
+        raise TypeError(
+            "compile: takes the function that computes a Tensor, as in tg.compile(step), or a Value"
+        )
+    if not callable(f):
+        raise TypeError(
+            f"compile: takes a function, as in tg.compile(step), or a Value; got {f!r:.60}"
+        )
+    return Compiled(f)

@@ -1,0 +1,180 @@
+"""A function that is recorded when it is called, and run as a NumPy program from then on."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..graph.backend import row_of_ones
+from ..graph.context import current_context, latest_context
+from .recorder import refusal
+from .run import Run
+from .signature import Unusual, signature, words
+from .standalone import Branch
+from .trace import fingerprint, refuse_difference
+from .variant import CHANGED, Variant
+
+MANY = 16  # programs for arguments of one kind: a sign of something that always changes
+MOST = 64  # of them that are kept
+_recording: ContextVar[bool] = ContextVar("tinygrad_lite_compile", default=False)
+_one_at_a_time = threading.RLock()  # while a run is recorded, arrays that record stand in for all
+
+
+class Compiled:
+    """A function that is recorded when it is called, and then run as a list of NumPy calls.
+
+    Made by `tg.compile(f)`. `source` is the text of the program that ran last, `programs` their
+    number; `print` shows both.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._variants: dict[Any, list[Variant]] = {}
+        self._last: Variant | None = None
+        self._moving: set[Any] | None = set()  # places of numbers that change; None: are settings
+        self._quick: Any = None  # the last program, for arguments that are all arrays
+        self._lock = threading.RLock()
+
+    @property
+    def programs(self) -> int:
+        """How many programs there are: one for each signature, setting and branch."""
+        return sum(map(len, self._variants.values()))
+
+    @property
+    def source(self) -> str:
+        """The program that ran last as a module, which NumPy alone runs."""
+        if self._last is None:
+            raise ValueError("compile: a function is recorded when it is called, so call it first")
+        return self._last.executable.source
+
+    def __repr__(self) -> str:
+        name = getattr(self._function, "__qualname__", "function")
+        if self._last is None:
+            return f"compiled {name}, not recorded yet: call it"
+        body = self.source[self.source.index("@np.errstate") :]
+        plural = "" if self.programs == 1 else "s"
+        return f"compiled {name}, {self.programs} program{plural}; the last that ran:\n\n{body}"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            if self._quick is not None and not kwargs and latest_context() is None:
+                found = None if _recording.get() else _tried(self._quick, args)
+                if found is not None:
+                    return found[0]
+            given: list[Any] = []
+            key = self._key(args, kwargs, given)
+            if key is None:
+                return self._function(*args, **kwargs)
+            found = self._result(key, given)
+            if found is None:
+                with _one_at_a_time:
+                    found = self._result(key, given) or self._recorded(key, given, args, kwargs)
+            arrays = not kwargs and all(type(x) is np.ndarray for x in args)
+            self._quick = self._last.quick if arrays and self._last is not None else None
+            return found[0]
+
+    def _key(self, args: Any, kwargs: Any, given: list[Any]) -> Any:
+        """What tells programs apart, the arrays and numbers of the arguments going to `given`; None
+        where the function is to run as it is."""
+        context = current_context()
+        if _recording.get() or (context is not None and context.debug):
+            return None
+        try:
+            key = signature(args, given), signature(kwargs, given)
+        except Unusual:
+            return None
+        numbers = () if self._moving is not None else tuple(map(repr, filter(_is_float, given)))
+        return key, numbers, context is None or context.recording
+
+    def _result(self, key: Any, given: list[Any]) -> Any:
+        """What the first program that holds gives, in a tuple."""
+        for variant in self._variants.get(key, ()):
+            found = _tried(variant.call, given)
+            if found is not None:
+                self._last = variant
+                return found
+        return None
+
+    def _recorded(self, key: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
+        """What a new program gives, in a tuple."""
+        known = self._variants.setdefault(key, [])
+        if known and self._moving is not None:  # a counter, a rate: numbers to compute with
+            self._moving.update(place.mark for place in known[0].moved())
+        try:
+            variant = self._run_twice(args, kwargs)
+        except TypeError:
+            if not self._moving and not any(map(_is_float, given)):
+                raise
+            self._moving = None  # a number is used where only a number will do
+            return self._recorded(self._key(args, kwargs, []), given, args, kwargs)
+        if len(known) == MANY:
+            warnings.warn(
+                f"compile: {MANY} programs were made for arguments of one kind, since "
+                f"{known[0].reason()} is another at every call; hand it over as an array",
+                stacklevel=4,
+            )
+        known.insert(0, variant)
+        del known[MOST:]
+        self._last = variant
+        return variant.call(given)
+
+    def _run_twice(self, args: Any, kwargs: Any) -> Variant:
+        """Record the function, and again, which tells what changes by itself."""
+        token = _recording.set(True)
+        run = functools.partial(Run, self._function, args, kwargs, moving=self._moving)
+        names = [*words(self._function, args, kwargs)]
+        try:
+            one = run(names)
+            first, used = fingerprint(one.recorded), one.constants
+            del one  # its numbers take as much memory as those of the other
+            other = run(names)
+        finally:
+            _recording.reset(token)
+        refuse_difference(first, fingerprint(other.recorded))
+        _refuse_unknown(used, other.constants)
+        return Variant(other)
+
+
+def _tried(program: Any, given: Any) -> Any:
+    """What a program gives, in a tuple; None where it is not made for what it is given."""
+    try:
+        return program(given)
+    except (Branch, *CHANGED):  # a program's own is raised when the function is recorded again
+        return None
+
+
+def _is_float(x: Any) -> bool:
+    return isinstance(x, float)
+
+
+def _refuse_unknown(first: list[Any], second: list[Any]) -> None:
+    """Raise `TypeError` for an array that two runs used, though neither was seen to reach it: the
+    program could not tell when it changes."""
+    known = {id(_whole(x)) for x in first}
+    for x in second:
+        if id(_whole(x)) in known and not _is_row_of_ones(x):
+            raise refusal(
+                f"the function uses an array of shape {x.shape} that is neither an argument nor "
+                "found in its closure, its globals or an object there; hand it over as an argument"
+            )
+
+
+def _whole(x: Any) -> Any:
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
+
+
+def _is_row_of_ones(x: Any) -> bool:
+    """Whether an array is one that the engine itself keeps."""
+    return x.ndim == 1 and x.dtype.kind == "f" and x is row_of_ones(len(x), x.dtype)

@@ -1,0 +1,267 @@
+"""One run of a function on recording arrays, which stand for all arrays that it can reach, and what
+it changed on the way. Everything is put back afterwards.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph.node import Array, Node
+from .arrays import recorder
+from .recorder import NUMBERS, Held, refusal
+from .state import Place, State
+from .trace import Recorded, plain
+
+INPUTS = (np.ndarray, Array, float)  # arguments that a program is handed at every call
+Template = Any  # what a call gives or sets, with an `Output` for every array
+
+
+@dataclass(frozen=True)
+class Output:
+    """The program's result of this number, as an array or as a Tensor."""
+
+    number: int
+    tensor: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input comes from: an "argument" of a number, the "data" or "grad" of a Tensor (or of
+    an argument of a number), or a "place", with the way into the tuple that it holds."""
+
+    kind: str
+    where: Any
+    part: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a run sets beside its result: "data" or "grad" of a Tensor (or of an argument of a
+    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted."""
+
+    kind: str
+    where: Any
+    template: Template = None
+
+
+class Run:
+    """`recorded` is the program; `sources` say where its inputs come from, `names` what they are
+    called; `result` and `effects` are what the function returned and changed."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        words: Iterable[str],
+        moving: Collection[Any] | None = (),
+    ) -> None:
+        self._recorder = recorder()
+        self._inputs: list[Held] = []
+        self._outputs: list[Any] = []
+        self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
+        self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
+        self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
+        self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
+        self.sources: list[Source] = []
+        self.names: list[str] = []
+        objects = [x for x in flat((args, kwargs)) if not isinstance(x, INPUTS)]
+        self.state = State(function, objects)
+        self._given = iter(enumerate(words))
+        self._moving = moving  # marks of places that hold numbers to compute with; None: none does
+        try:
+            self._run(function, (args, kwargs))
+        finally:
+            self._recorder.closed = True
+            self._put_back()
+        outputs = [plain(y) for y in self._outputs]
+        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+
+    @property
+    def arguments(self) -> dict[Any, int]:
+        """The Tensors among the arguments, with their numbers."""
+        return {x: where for x, (where, *_) in self._held.items() if isinstance(where, int)}
+
+    @property
+    def constants(self) -> list[Any]:
+        """The plain arrays that were used, as they were given."""
+        return self._recorder.constants
+
+    def _run(self, function: Callable[..., Any], given: Any) -> None:
+        args, kwargs = self._handed(given)
+        for node, path in self.state.leaves.items():
+            if node not in self._held:
+                self._swap(node, node, path)
+        before = {x: (x._data, x._grad) for x in self._held}
+        for place in self.state.places:
+            twin = self._twin(place.before, place, (), place.path)
+            if twin is not place.before:
+                place.set(twin)
+        held = [copied(x) for x, _ in self.state.containers]
+        now = [place.get(place.key) for place in self.state.places]
+        result = function(*args, **kwargs)
+        if any(differ(x, copy) for x, copy in self._made):
+            raise refusal("the function changes a list or dict that it is given; return it instead")
+        self.result = self._template(result)
+        self.effects = [*self._of_tensors(before), *self._of_places(now, held)]
+
+    # --- before the run: arrays replaced by those that record
+
+    def _handed(self, x: Any) -> Any:
+        """The arguments with arrays that record, in lists and dicts of their own."""
+        if isinstance(x, (list, tuple)):
+            parts = [self._handed(part) for part in x]
+            made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
+        elif isinstance(x, dict):
+            made = {k: self._handed(part) for k, part in x.items()}
+        elif isinstance(x, INPUTS):
+            number, word = next(self._given)
+            if isinstance(x, float) and self._moving is None:
+                return x
+            if isinstance(x, Array):
+                if x not in self._held:
+                    self._swap(x, number, x.name or word)
+                return x
+            return self._input(x, Source("argument", number), word)
+        else:
+            return x
+        self._made.append((made, copied(made)))
+        return made
+
+    def _swap(self, node: Any, where: Any, path: str) -> None:
+        data, grad = node._data, node._grad
+        self._held[node] = where, data, grad
+        node._data = self._input(data, Source("data", where), path)
+        if grad is not None:
+            node._grad = self._input(node.grad, Source("grad", where), f"{path}_grad")
+
+    def _input(self, array: Any, source: Source, path: str) -> Held:
+        self.sources.append(source)
+        self.names.append(_identifier(path, {*self.names}))
+        made: Held = self._recorder.input(array)
+        self._inputs.append(made)
+        return made
+
+    def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
+        """What stands for the value of a place: for arrays, in tuples too, arrays that record."""
+        if type(x) is tuple:
+            parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
+            return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
+        if type(x) in NUMBERS and self._moving and place.mark in self._moving:
+            return self._input(x, Source("place", place), path)
+        if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
+            return x
+        known = self._twins.get(id(x))
+        if known is None:
+            known = self._twins[id(x)] = x, self._input(x, Source("place", place, part), path)
+        return known[1]
+
+    # --- after the run: what has changed
+
+    def _template(self, x: Any) -> Template:
+        """What a call is to give for x."""
+        if isinstance(x, (list, tuple)):
+            parts = [self._template(part) for part in x]
+            return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
+        if isinstance(x, dict):
+            return {k: self._template(part) for k, part in x.items()}
+        if isinstance(x, Array):
+            return x if x in self._held else Output(self._number(x._data), tensor=True)
+        if isinstance(x, (Held, np.ndarray)):
+            return Output(self._number(x))
+        if isinstance(x, Node) and x.op is not None:
+            raise refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
+        return x
+
+    def _number(self, x: Any) -> int:
+        if id(x) not in self._numbers:
+            self._numbers[id(x)] = len(self._outputs)
+            self._outputs.append(x if isinstance(x, Held) else np.array(x))
+        return self._numbers[id(x)]
+
+    def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
+        for node, (data, grad) in before.items():
+            where = self._held[node][0]
+            if node._data is not data:
+                yield Effect("data", where, self._template(node._data))
+            if node._grad is not grad:
+                yield Effect("grad", where, self._template(node.grad))
+
+    def _of_places(self, now: list[Any], held: list[Any]) -> Iterator[Effect]:
+        known = {id(x) for x, _ in self.state.containers}
+        for place, value in zip(self.state.places, now, strict=True):
+            if id(place.holder) not in known and (found := place.get(place.key)) is not value:
+                yield Effect("place", place, self._template(found))
+        for (x, _), copy in zip(self.state.containers, held, strict=True):
+            if not differ(x, copy):
+                continue
+            if isinstance(x, dict):
+                yield from (Effect("gone", (x, key)) for key in copy if key not in x)
+                changed = [k for k, v in x.items() if k not in copy or copy[k] is not v]
+            elif isinstance(x, list) and len(x) >= len(copy):
+                yield Effect("more", x, [self._template(v) for v in x[len(copy) :]])
+                changed = [i for i, v in enumerate(copy) if x[i] is not v]
+            else:
+                raise refusal(f"the function changes a {type(x).__name__} that it reaches")
+            yield from (Effect("entry", (x, key), self._template(x[key])) for key in changed)
+
+    def _put_back(self) -> None:
+        for node, (_, data, grad) in self._held.items():
+            node._data, node._grad = data, grad
+        for x, copy in self.state.containers:
+            if differ(x, copy):
+                x.clear()
+                (x.extend if isinstance(copy, list) else x.update)(copy)
+        for place in self.state.places:
+            if place.get(place.key) is not place.before:
+                place.set(place.before)
+
+
+def flat(x: Any) -> Iterator[Any]:
+    """The leaves of nested lists, tuples and dicts, in order."""
+    if isinstance(x, (list, tuple)):
+        for part in x:
+            yield from flat(part)
+    elif isinstance(x, dict):
+        yield from flat([*x.values()])
+    else:
+        yield x
+
+
+def copied(x: Any) -> Any:
+    """What a list, dict or other container holds, in a copy."""
+    return type(x)(x) if isinstance(x, (dict, set, tuple)) and not hasattr(x, "_make") else [*x]
+
+
+def differ(x: Any, copy: Any) -> bool:
+    """Whether a container holds something else than its copy: another object, in another place."""
+    if len(x) != len(copy):
+        return True
+    if isinstance(x, dict):
+        return any(k not in x or x[k] is not v for k, v in copy.items())
+    return x != copy if isinstance(x, set) else any(map(_is_not, x, copy))
+
+
+def _is_not(a: Any, b: Any) -> bool:
+    return a is not b
+
+
+def _identifier(path: str, taken: Iterable[str]) -> str:
+    """A name for a program's input, after the way that leads to it."""
+    word = re.sub(r"\W+", "_", path).strip("_") or "x"
+    if word[0].isdigit() or keyword.iskeyword(word) or word in _RESERVED:
+        word = f"_{word}"
+    name, count = word, 1
+    while name in taken:
+        count += 1
+        name = f"{word}_{count}"
+    return name
+
+
+_RESERVED = {"np", "math", "program", "Branch", "Any"}

@@ -1,0 +1,80 @@
+"""What arguments have in common that one program may serve, and what they are called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..graph.backend import is_array
+from ..graph.node import Array, Node
+from .run import INPUTS
+
+
+class Unusual(Exception):
+    """An argument that no program takes: of another library, or differentiated outside."""
+
+
+class _Same:
+    """An object in a signature, as itself."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any) -> None:
+        self.x = x
+
+    def __hash__(self) -> int:
+        return id(self.x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.x is other.x
+
+
+def signature(x: Any, given: list[Any]) -> Any:
+    """A key for arguments, to which the numbers in their arrays do not count, nor those of floats;
+    these go to `given`, in order. Raises `Unusual`."""
+    kind = type(x)
+    if kind is np.ndarray and x.dtype.kind in "fiub":
+        given.append(x)
+        return x.shape, x.dtype, x.strides
+    if kind is float:
+        given.append(x)
+        return kind
+    if isinstance(x, (list, tuple)):
+        return (kind, *[signature(part, given) for part in x])
+    if isinstance(x, dict):
+        return (kind, *[(k, signature(part, given)) for k, part in x.items()])
+    if isinstance(x, Array):
+        data, meta = x._data, x._meta
+        if type(data) is not np.ndarray or x.op is not None or (meta and meta.argument):
+            raise Unusual
+        first = next((i for i, y in enumerate(given) if y is x), len(given))
+        given.append(x)
+        constant = meta is not None and meta.constant
+        return Array, data.shape, data.dtype, data.strides, x._grad is None, first, constant
+    if isinstance(x, (int, str, bytes, np.generic, type(None))):
+        return kind, x
+    if isinstance(x, Node) or is_array(x):
+        raise Unusual
+    return _Same(x)
+
+
+def words(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
+    """The names of the inputs among the arguments, in order."""
+    try:
+        names = [*inspect.signature(f).parameters]
+    except (TypeError, ValueError):
+        names = []
+    names += [f"x{i + 1}" for i in range(len(names), len(args))]
+    for name, x in (*zip(names, args, strict=False), *kwargs.items()):
+        yield from _paths(x, name)
+
+
+def _paths(x: Any, path: str) -> Iterator[str]:
+    if isinstance(x, INPUTS):
+        yield path
+    elif isinstance(x, (list, tuple, dict)):
+        for key, part in x.items() if isinstance(x, dict) else enumerate(x):
+            yield from _paths(part, f"{path}_{key}")

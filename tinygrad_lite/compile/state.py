@@ -1,0 +1,206 @@
+"""What a function reaches beside its arguments: variables of its closure, globals that it names,
+attributes and entries of what it finds there.
+
+Nothing of it may be frozen into a program unseen. Arrays and Tensors become inputs, which are read
+at every call; all else is compared, since what was computed depends on it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..graph.names import is_library, is_own
+from ..graph.node import Array, Node
+from ..graph.op import Op
+from .recorder import refusal
+
+MANY = 100_000  # places, the comparison of which would take longer than most programs
+_ATOMS: tuple[type, ...] = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    np.generic,
+    np.dtype,
+    Op,
+)
+_ATOMS += (np.dtype, Op, np.random.Generator, np.random.RandomState, range, slice)
+_NOTHING = object()
+_cell = attrgetter("cell_contents")
+
+
+class Place:
+    """Where a value is held: an entry of a list or dict, an attribute, a variable of a closure."""
+
+    __slots__ = ("before", "get", "holder", "key", "path")
+
+    def __init__(self, holder: Any, key: Any, path: str) -> None:
+        self.holder, self.key, self.path = holder, key, path
+        self.get: Callable[[Any], Any]
+        if isinstance(holder, CellType):
+            self.get, self.key = _cell, holder
+        elif isinstance(holder, dict):
+            self.get = holder.get
+        elif isinstance(holder, (list, deque)):
+            self.get = holder.__getitem__
+        elif isinstance(holder, type):
+            self.get = vars(holder).get  # not what a descriptor would make of it
+        else:
+            self.get = functools.partial(getattr, holder)
+        self.before = self.get(self.key)
+
+    @property
+    def mark(self) -> tuple[int, Any]:
+        """What tells it from other places."""
+        return id(self.holder), None if isinstance(self.holder, CellType) else self.key
+
+    def set(self, value: Any) -> None:
+        """Put another value there."""
+        if isinstance(self.holder, CellType):
+            self.holder.cell_contents = value
+        elif isinstance(self.holder, (dict, list, deque)):
+            self.holder[self.key] = value
+        elif isinstance(self.holder, (type, FunctionType)):
+            setattr(self.holder, self.key, value)
+        else:
+            object.__setattr__(self.holder, self.key, value)
+
+
+class State:
+    """All places that a function, or one of `others`, leads to; the Tensors found there that were
+    not computed (`leaves`, with the way to each), and whether any node was (`computed`)."""
+
+    def __init__(self, function: Any, others: list[Any]) -> None:
+        self.places: list[Place] = []
+        self.containers: list[tuple[Any, Any]] = []  # and what they held, in a copy
+        self.leaves: dict[Any, str] = {}
+        self.computed = False
+        self._seen: dict[int, Any] = {}
+        self._ahead: list[tuple[Any, str]] = [(x, "") for x in (*others, function)]
+        while self._ahead:
+            value, path = self._ahead.pop()
+            if id(value) not in self._seen and not isinstance(value, _ATOMS):
+                self._seen[id(value)] = value
+                self._look(value, path)
+            if len(self.places) > MANY:
+                raise refusal(f"the function leads to more than {MANY:,} values; pass what it uses")
+
+    def _place(self, holder: Any, key: Any, path: str) -> None:
+        place = Place(holder, key, path)
+        self.places.append(place)
+        self._ahead.append((place.before, path))
+
+    def _look(self, value: Any, path: str) -> None:
+        """Note the places in a value, and look at what they hold later."""
+        if isinstance(value, Node):
+            self._node(value, path)
+        elif isinstance(value, np.ndarray):
+            if value.dtype == object:
+                self._ahead += [(x, path) for x in value.flat]
+        elif isinstance(value, (tuple, set, frozenset)):
+            self._ahead += [(x, f"{path}[{i}]") for i, x in enumerate(value)]
+            if isinstance(value, set):
+                self.containers.append((value, set(value)))
+        elif isinstance(value, (list, deque)):
+            self.containers.append((value, list(value)))
+            for i in range(len(value)):
+                self._place(value, i, f"{path}[{i}]")
+        elif isinstance(value, dict):
+            self._entries(value, path, "[{!r}]")
+        elif isinstance(value, FunctionType):
+            self._function(value)
+        elif isinstance(value, MethodType):
+            self._ahead += [(value.__self__, path), (value.__func__, path)]
+        elif isinstance(value, functools.partial):
+            self._ahead += [(value.func, path), (value.args, path), (value.keywords, path)]
+        elif isinstance(value, (staticmethod, classmethod)):
+            self._ahead.append((value.__func__, path))
+        elif isinstance(value, property):
+            self._ahead.append((value.fget, path))
+        elif isinstance(value, type):
+            self._class(value, path)
+        elif hasattr(value, "__wrapped__") and is_library(type(value).__module__):
+            self._ahead.append((value.__wrapped__, path))  # compiled by itself, say
+        elif not isinstance(value, ModuleType):
+            self._entries(getattr(value, "__dict__", {}), path, ".{}")
+            for name in _slots(type(value)):
+                if hasattr(value, name):
+                    self._place(value, name, f"{path}.{name}")
+            self._ahead.append((type(value), type(value).__name__))
+
+    def _entries(self, held: dict[Any, Any], path: str, form: str) -> None:
+        self.containers.append((held, dict(held)))
+        for key in held:
+            self._place(held, key, (path + form.format(key)).lstrip("."))
+
+    def _node(self, node: Node, path: str) -> None:
+        if node.op is not None:
+            self.computed = True
+        elif isinstance(node, Array):
+            self.leaves.setdefault(node, node.name or path)
+        else:
+            self._place(node, "_data", path)
+
+    def _function(self, function: FunctionType) -> None:
+        """Its closure, its defaults, and the globals that its code names."""
+        code, space = function.__code__, function.__globals__
+        if not is_own(function):
+            return
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            if _cell_is_filled(cell):
+                self._place(cell, name, name)
+        for name in ("__defaults__", "__kwdefaults__"):
+            if getattr(function, name):
+                self._place(function, name, name)
+        self._entries(function.__dict__, function.__name__, ".{}")
+        names = [*_names(code)]
+        for name in names:
+            held = space.get(name, _NOTHING)
+            if isinstance(held, ModuleType):
+                if not is_library(held.__name__):
+                    for word in names:
+                        if word in vars(held):
+                            self._place(vars(held), word, f"{name}.{word}")
+            elif held is not _NOTHING:
+                self._place(space, name, name)
+
+    def _class(self, kind: type, path: str) -> None:
+        """What is set on a class of the user's."""
+        if is_library(kind.__module__):
+            return
+        for name, value in vars(kind).items():
+            if name[:2] != "__" or isinstance(value, FunctionType):
+                self._place(kind, name, f"{kind.__name__}.{name}")
+        self._ahead += [(base, path) for base in kind.__bases__]
+
+
+def _cell_is_filled(cell: CellType) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names in a function's code and in that of the functions in it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _slots(kind: type) -> Iterator[str]:
+    for base in kind.__mro__:
+        names = vars(base).get("__slots__", ())
+        yield from (n for n in ([names] if isinstance(names, str) else names) if n[:2] != "__")

@@ -1,0 +1,219 @@
+"""One recorded run of a function as a program, and the state of things for which it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph.meta import Meta
+from ..graph.node import Array
+from .emit import build
+from .recorder import NUMBERS
+from .run import Effect, Output, Run, Source, Template
+from .state import Place
+
+CHANGED = (IndexError, AttributeError, ValueError)  # where there was a place, there is none
+_META = Meta(constant=True)
+_new = object.__new__
+
+
+class Variant:
+    """The program of a run, for arguments of its signature while the settings that the function
+    reaches are what they were.
+
+    `call(given)` is what the function gives for the arrays and numbers among its arguments, in a
+    tuple, after what it sets has been set; `quick(args)` the same where all arguments are arrays,
+    whose shapes it looks at. Both give None, or raise `Branch` or one of `CHANGED`, where the
+    program is not made for them; nothing has been set then.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.executable = build(run.recorded, run.names, own=False)
+        read = {id(s.where) for s in run.sources if s.kind == "place" and not s.part}
+        self.places = [p for p in run.state.places if id(p) not in read]
+        self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
+        arguments = run.arguments
+        reached = {x for x in run.state.leaves if x not in arguments}
+        self.without = [x for x in reached if x._grad is None]
+        self.tensors = [
+            (n, x if x in run.state.leaves else None, reached) for x, n in arguments.items()
+        ]
+        self.outlines = [_outline(x.value) for x in run.recorded.inputs]
+        self.known: list[Any] = [None] * len(self.outlines)  # the inputs that fitted last
+        self.call, self.quick = _Shell(run, self).functions()
+
+    def holds(self) -> bool:
+        """Whether all settings that the function reaches are what they were."""
+        return (
+            all(len(x) == n for x, n in self.sizes)
+            and all(_equal(p.get(p.key), p.before) for p in self.places)
+            and all(node._grad is None for node in self.without)
+        )
+
+    def meets(self, given: Any) -> bool:
+        """Whether the Tensors among the arguments are none that the function reaches itself, or the
+        same that they were."""
+        return all(
+            given[n] not in reached if same is None else given[n] is same
+            for n, same, reached in self.tensors
+        )
+
+    def fits(self, x: Any, number: int) -> bool:
+        """Whether x is like the input of this number when the run was recorded."""
+        if _outline(x) != self.outlines[number]:
+            return False
+        self.known[number] = x
+        return True
+
+    def moved(self) -> list[Place]:
+        """The places that held a number and hold another one."""
+        kinds = [(p, type(p.before), type(_held(p))) for p in self._changed()]
+        return [p for p, before, now in kinds if before is now and before in NUMBERS]
+
+    def reason(self) -> str:
+        """What is not as it was, in words."""
+        return next((p.path for p in self._changed()), "the size of a list, or a branch,")
+
+    def _changed(self) -> list[Place]:
+        return [p for p in self.places if not _equal(_held(p), p.before)]
+
+
+class _Shell:
+    """Writes the functions that look at what a program holds for, read its inputs, run it and set
+    what it sets: loops would take as long as a tenth of a step on a small batch."""
+
+    def __init__(self, run: Run, variant: Variant) -> None:
+        self._run, self._variant = run, variant
+        self._scope: dict[str, Any] = {
+            "program": variant.executable.run,
+            "holds": variant.holds,
+            "meets": variant.meets,
+            "known": variant.known,
+            "fits": variant.fits,
+            "array": np.array,
+            "ndarray": np.ndarray,
+            "tensor": _constant,
+        }
+
+    def functions(self) -> tuple[Any, Any]:
+        """`call` and `quick` of the variant."""
+        run, outputs = self._run, self._run.recorded.outputs
+        lines = [*self._checks()]
+        for number, source in enumerate(run.sources):
+            lines += self._read(number, source)
+        inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
+        lines.append(f"[{', '.join(f'y{i}' for i in range(len(outputs)))}] = program({inputs})")
+        for i, (y, new) in enumerate(zip(outputs, self._variant.executable.fresh, strict=True)):
+            if not new and type(getattr(y, "value", y)) not in NUMBERS:
+                lines.append(f"y{i} = array(y{i})")
+        lines += map(self._set, run.effects)
+        lines.append(f"return ({self._expression(run.result)},)")
+        for head, body in (("call(given)", lines), ("quick(args)", [*self._looks()])):
+            exec(compile("\n    ".join([f"def {head}:", *body]), "<call>", "exec"), self._scope)
+        return self._scope["call"], self._scope["quick"]
+
+    def _name(self, x: Any) -> str:
+        name = f"c{len(self._scope)}"
+        self._scope[name] = x
+        return name
+
+    def _node(self, where: Any) -> str:
+        return f"given[{where}]" if type(where) is int else self._name(where)
+
+    def _checks(self) -> list[str]:
+        made = self._variant
+        other = [f"len({self._name(x)}) != {n}" for x, n in made.sizes]
+        other += [
+            f"{self._name(p.get)}({self._name(p.key)}) is not {self._name(p.before)}"
+            for p in made.places
+        ]
+        other += [f"{self._name(x)}._grad is not None" for x in made.without]
+        lines = [f"if ({' or '.join(other)}) and not holds(): return None"] if other else []
+        return [*lines, "if not meets(given): return None"] if made.tensors else lines
+
+    def _looks(self) -> list[str]:
+        """At the shapes of arguments that are arrays."""
+        outlines = {
+            s.where: x.value
+            for s, x in zip(self._run.sources, self._run.recorded.inputs, strict=True)
+            if s.kind == "argument"
+        }
+        names = "".join(f"a{i}, " for i in outlines)
+        lines = [f"{names}= args"] if names else []
+        for i, x in outlines.items():
+            if type(x) is not np.ndarray:
+                return ["return None"]
+            shape, strides, dtype = map(self._name, (x.shape, x.strides, x.dtype))
+            lines.append(
+                f"if type(a{i}) is not ndarray or a{i}.dtype is not {dtype} "
+                f"or a{i}.shape != {shape} or a{i}.strides != {strides}: return None"
+            )
+        return [*lines, "return call(args)"]
+
+    def _read(self, number: int, source: Source) -> list[str]:
+        if source.kind == "argument":
+            return [f"x{number} = given[{source.where}]"]
+        if source.kind == "place":
+            place = source.where
+            read = f"{self._name(place.get)}({self._name(place.key)})"
+            read += "".join(f"[{i}]" for i in source.part)
+        else:
+            read = self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
+        return [
+            f"x{number} = {read}",
+            f"if x{number} is not known[{number}] and not fits(x{number}, {number}): return None",
+        ]
+
+    def _set(self, effect: Effect) -> str:
+        kind, where, value = effect.kind, effect.where, self._expression(effect.template)
+        if kind in ("data", "grad"):
+            return f"{self._node(where)}._{kind} = {value}"
+        if kind == "place":
+            return f"{self._name(where.set)}({value})"
+        if kind == "more":
+            return f"{self._name(where)}.extend({value})"
+        entry = f"{self._name(where[0])}[{self._name(where[1])}]"
+        return f"del {entry}" if kind == "gone" else f"{entry} = {value}"
+
+    def _expression(self, x: Template) -> str:
+        if isinstance(x, Output):
+            return f"tensor(y{x.number})" if x.tensor else f"y{x.number}"
+        if type(x) is dict:
+            entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
+            return f"{{{', '.join(entries)}}}"
+        if isinstance(x, (list, tuple)):
+            parts = "".join(f"{self._expression(part)}, " for part in x)
+            if type(x) in (list, tuple):
+                return f"[{parts}]" if type(x) is list else f"({parts})"
+            return f"{self._name(getattr(x, '_make', type(x)))}([{parts}])"
+        return "None" if x is None else self._name(x)
+
+
+def _constant(array: Any) -> Any:
+    """A Tensor from which no gradient flows back."""
+    made: Any = _new(Array.result)
+    made._data, made._grad, made._meta = array, None, _META
+    made.op, made.inputs, made.operands = None, (), ()
+    return made
+
+
+def _outline(x: Any) -> tuple[Any, ...]:
+    """What is the same in all inputs that a program takes in one place."""
+    return (type(x), *((x.shape, x.dtype, x.strides) if isinstance(x, np.ndarray) else ()))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two settings are the same object, number or word."""
+    if a is b:
+        return True
+    if type(a) is not type(b) or not isinstance(a, (int, float, str, bytes, np.generic)):
+        return False
+    return bool(a == b or (a != a and b != b))
+
+
+def _held(place: Place) -> Any:
+    try:
+        return place.get(place.key)
+    except CHANGED:
+        return None
