@@ -288,3 +288,28 @@ def test_an_edit_in_a_loop():
 
 def test_a_stand_in_needs_numbers():
     assert stand_in(ast.parse("'text'", mode="eval").body, lambda e: "text", "np") is None
+
+
+def _mended(case, part):
+    """The first finding on the slip whose right fragment has some text."""
+    E, names = case.draw()
+    slip = next(s for s in case.slips if part in s.right)
+    report = tg.check(E, variant(case, slip), names=names)
+    return report.first, report
+
+
+def test_a_line_that_was_left_out_is_put_back():
+    finding, report = _mended(corpus_networks.TIED_AUTOENCODER, "    dW += X.T @ dH\n")
+    assert finding.mended == "dW += X.T @ dH"
+    assert "    dW += X.T @ dH\n    return" in report.fixed()
+
+
+def test_the_head_of_a_loop_is_mended():
+    finding, _ = _mended(corpus_shapes.SURVIVAL, "range(i, len(X))")
+    assert finding.mended == "for j in range(i, len(X)):"
+
+
+def test_what_is_assigned_for_added():
+    finding, _ = _mended(corpus_makemore.EMBEDDING, "np.add.at")
+    assert finding.mended is not None
+    assert "np.add.at(" in finding.mended

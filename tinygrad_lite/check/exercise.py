@@ -20,8 +20,8 @@ from .code.derivation import Known
 from .code.formula import Formula
 from .findings import Report
 from .kinds import KINDS
+from .mend.known import agrees
 from .mend.rows import UNDOES, edits, is_numeric
-from .mend.search import agrees
 from .mend.written import FAILS, replaced
 from .slips import LIKELY
 from .verdict import check

@@ -47,6 +47,8 @@ class Judge:
         self.off = []
         pairing = Pairing(self.trace, self.truth, self.pairs, self.equal, guessing)
         every = [Judged(i, step) for i, step in enumerate(steps(self.trace))]
+        for row in {(row.step.name, row.step.key): row for row in every}.values():
+            row.final = True
         numeric = [row for row in every if is_numeric(row.step.value)]
         turns = pairing.paired(numeric, whole)
         of = {id(row): turn for turn in turns for row in turn}

@@ -42,6 +42,7 @@ class Judged:
     step: Step
     node: Node | None = None
     last: bool = True
+    final: bool = False  # no step of its name comes after it
     verdict: str = UNJUDGED
     parts: tuple[int, ...] | None = None
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
@@ -62,7 +63,10 @@ class Judged:
         if self.node is None or self.index >= len(known):
             return None
         step = known[self.index]
-        if step.instance.statement is not self.step.instance.statement:
+        if self.final:  # wherever an edit has put it
+            names = (self.step.name, self.step.key)
+            step = next((s for s in reversed(known) if (s.name, s.key) == names), step)
+        elif step.instance.statement is not self.step.instance.statement:
             return None
         above = (r for r in self.above if not self.last or r.step.name != self.step.name)
         before = {known[r.index].record: r.wanted(truth) for r in above}

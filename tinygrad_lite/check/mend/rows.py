@@ -333,31 +333,3 @@ def _axes(e: ast.Call, axes: int, first: int) -> New:
             settings += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
             new = ast.Call(e.func, e.args[:first], [*rest, *settings])
             yield new, "wrong-axis", NEAR if keep == kept else LIKELY + NEAR
-
-
-def statements(s: ast.AST) -> Iterator[Edit]:
-    """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
-    if isinstance(s, ast.Assign) and len(s.targets) == 1:
-        (target,) = s.targets
-        if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
-            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
-                yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
-        if isinstance(target, ast.Subscript):
-            yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
-    if isinstance(s, ast.AugAssign):
-        for op in (ast.Add(), ast.Sub()):
-            if not isinstance(s.op, type(op)):
-                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", -ODD)
-        if isinstance(s.target, ast.Subscript):
-            yield Edit(s, _added_at(s.target, s.value), "missing-term", FIRST)
-        yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
-
-
-def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
-    called = ast.parse("np.add.at", mode="eval").body
-    return ast.Expr(ast.Call(called, [target.value, target.slice, value], []))
-
-
-def _mentions(e: ast.expr, target: ast.expr) -> bool:
-    """Whether an expression has what is assigned in it: no `+=` was meant then."""
-    return any(isinstance(n, ast.Name) and n.id == ast.unparse(target) for n in ast.walk(e))

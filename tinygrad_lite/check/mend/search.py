@@ -8,7 +8,6 @@ is ranked as a person would put it, and counts only if it is right on fresh data
 from __future__ import annotations
 
 import ast
-import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,21 +20,22 @@ import numpy as np
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
-from .known import Known, Role
-from .looked import Place, broadcasts, everywhere, farther, looked_up, proportional, run_forwards
+from .farther import everywhere, farther, run_forwards
+from .known import Known, Role, agrees
+from .looked import Place, looked_up, proportional
 from .pool import NAME, Pool
-from .rows import Edit, edits, is_numeric, statements
+from .rows import Edit, edits, is_numeric
 from .undo import undone
-from .written import FAILS, replaced
+from .whole import heads, left_out, statements
+from .written import FAILS, shown
 
 Vector = Any  # a NumPy array, or a number
 Values = dict[Record, Any]  # what some records have instead
 Edits = Sequence[Edit]
 
-TOLERANCE = 1e-7  # of the largest entry
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
-ENOUGH = (0.6, 0.6, np.inf)  # what is likelier is not held against what is searched for next
+ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
@@ -251,6 +251,7 @@ class Search:
         turns = (
             chain(self._statements(), self._near(free, wanted)),
             self._near(rest, wanted),
+            self._whole(),
             self._far(free, wanted),
             self._far(rest, wanted),
             self._two(free),
@@ -258,7 +259,7 @@ class Search:
         found: list[Hit] = []
         for k, hits in enumerate(turns):
             found += hits
-            if min((hit.rank for hit in found), default=np.inf) < ENOUGH[min(k, 2)]:
+            if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
                 hit = self._confirmed(found)
                 if hit is not None:
                     return hit
@@ -267,7 +268,7 @@ class Search:
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on fresh data."""
         for hit in sorted(hits, key=lambda h: h.rank):
-            key = tuple((e.place, ast.dump(e.new)) for e in hit.edits)
+            key = tuple((e.place, shown(e.new)) for e in hit.edits)
             if key not in self.refused and len(self.refused) < CONFIRMED:
                 if self.goal.confirms(hit.edits):
                     return hit
@@ -295,13 +296,24 @@ class Search:
                 best = min(best, hit.rank)
                 yield hit
 
+    def _confirming(self, found: Iterable[Edit]) -> Iterator[Hit]:
+        """Those of some edits of whole lines that are right; only a run can tell."""
+        for edit in found:
+            if not self.late() and self.goal.confirms((edit,)):
+                yield Hit(edit.rank, (edit,))
+
     def _statements(self) -> Iterator[Hit]:
-        """Assignments that are slips as such; only a run can tell."""
+        """Assignments that are slips as such."""
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        for s in dict.fromkeys(found):
-            for edit in statements(s):
-                if not self.late() and self.goal.confirms((edit,)):
-                    yield Hit(edit.rank, (edit,))
+        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+
+    def _whole(self) -> Iterator[Hit]:
+        """Heads of loops, and lines that are left out."""
+        numpy = next((self.numpy(r.instance) for r in self.above if r.instance), "np")
+        yield from self._confirming(heads(self.trace, numpy))
+        record = self.goal.record
+        found = left_out(self.trace, record, self.truth, self.pool, self.constants)
+        yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
         instance = self._place(e).pool.instance
@@ -363,26 +375,5 @@ class Search:
                         yield Hit(SECOND + rank, (first, second))
 
 
-def agrees(
-    found: Any, truth: Vector, *, broadcast: bool = False, tolerance: float = TOLERANCE
-) -> bool:
-    """Whether an array is the true one, up to rounding; with `broadcast`, once it is repeated."""
-    if not is_numeric(found):
-        return False
-    v = np.asarray(found, dtype=float)
-    if v.shape != truth.shape and not (broadcast and broadcasts(v.shape, truth.shape)):
-        return False
-    if not np.isfinite(v).all():
-        return False
-    largest = np.abs(truth).max(initial=0)
-    return bool(np.abs(v - truth).max(initial=0) <= tolerance * max(largest, 1e-12))
-
-
 def _finite(v: Any) -> bool:
     return is_numeric(v) and bool(np.isfinite(np.asarray(v, dtype=float)).all())
-
-
-def standing(edits: Edits) -> dict[ast.AST, ast.AST]:
-    """What stands at each place; a place inside of what replaces it is a copy, so that it is not
-    replaced again."""
-    return {e.place: replaced(e.new, {e.place: copy.copy(e.place)}) for e in edits}

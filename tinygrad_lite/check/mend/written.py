@@ -7,7 +7,8 @@ a name, is stated once and yields what may stand in a place of the user's source
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -158,8 +159,16 @@ def shifted(code: ast.expr, by: int) -> ast.expr:
     return ast.BinOp(code, ast.Add() if by > 0 else ast.Sub(), number(abs(by)))
 
 
+def shown(code: Any) -> str:
+    """Code as text; of a line that is put before another, that line."""
+    first = code[0] if isinstance(code, list) else code
+    return ast.unparse(ast.fix_missing_locations(first))
+
+
 def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
     """The code with others in the place of some of its parts; the rest of it is shared."""
+    if isinstance(code, list):
+        return _field(code, new)
     if code in new:
         return new[code]
     fields = dict(ast.iter_fields(code))
@@ -210,3 +219,9 @@ def _index(i: Any) -> str:
     if isinstance(i, slice):
         return ":".join("" if p is None else str(p) for p in (i.start, i.stop))
     return "..." if i is Ellipsis else repr(i)
+
+
+def standing(edits: Iterable[Any]) -> dict[ast.AST, Any]:
+    """What stands at each place; a place inside of what replaces it is a copy, so that it is not
+    replaced again."""
+    return {e.place: replaced(e.new, {e.place: copy.copy(e.place)}) for e in edits}
