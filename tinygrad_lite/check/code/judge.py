@@ -27,30 +27,30 @@ class Judge:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
         self.off: list[Judged] = []  # what is not right so far
 
-    def run(self, whole: Node | None = None) -> list[Judged]:
-        """The steps, judged; `whole` is what a returned value without a name stands for.
+    def run(self) -> list[Judged]:
+        """The steps, judged.
 
         A name in a loop that is no node's is judged by what its values say only where that accounts
         for what is wrong below it.
         """
-        rows = self._run(whole, guessing=False)
+        rows = self._run(guessing=False)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
-            guessed = self._run(whole, guessing=True)
+            guessed = self._run(guessing=True)
             by_index = {row.index: row for row in guessed}
             if any(by_index[index].verdict != WRONG for index in wrong):
                 self._only_what_counts(guessed, {row.index for row in rows if row.node is not None})
                 return guessed
         return rows
 
-    def _run(self, whole: Node | None, *, guessing: bool) -> list[Judged]:
+    def _run(self, *, guessing: bool) -> list[Judged]:
         self.off = []
         pairing = Pairing(self.trace, self.truth, self.pairs, self.equal, guessing)
         every = [Judged(i, step) for i, step in enumerate(steps(self.trace))]
         for row in {(row.step.name, row.step.key): row for row in every}.values():
             row.final = True
         numeric = [row for row in every if is_numeric(row.step.value)]
-        turns = pairing.paired(numeric, whole)
+        turns = pairing.paired(numeric)
         of = {id(row): turn for turn in turns for row in turn}
         for row in numeric:
             if row.node is not None:
@@ -111,6 +111,9 @@ class Judge:
         parts = self.truth.parts(node)
         at = turn.index(row)
         later = turn[at + 1 :]
+        if self.equal(node, row.step.value, self.truth.gradient(node)):
+            row.verdict = RIGHT
+            return
         if len(parts) < 2 or not all(r.step.adds or not r.step.builds for r in later):
             return
         held = turn[at - 1].parts if at else ()

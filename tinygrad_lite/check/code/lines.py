@@ -297,6 +297,8 @@ class Lines:
 
     def _part(self, row: Judged, finding: Finding) -> Finding:
         """A step that is not the last of its name."""
+        if row.verdict == RIGHT:
+            return finding
         if row.verdict == PARTLY:
             return replace(finding, explanation="a part of the gradient, so far")
         if row.verdict == FOLLOWS:

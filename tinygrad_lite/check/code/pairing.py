@@ -27,13 +27,13 @@ class Pairing:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
         self.guessing = guessing
 
-    def paired(self, rows: list[Judged], whole: Node | None) -> list[list[Judged]]:
+    def paired(self, rows: list[Judged]) -> list[list[Judged]]:
         """The steps that build one gradient up, each time it is built, given their node."""
         self._learn_from_keys(rows)
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
             groups.setdefault((row.step.name, row.step.key), []).append(row)
-        chosen = {names: self._nodes(*names, group, whole) for names, group in groups.items()}
+        chosen = {names: self._nodes(*names, group) for names, group in groups.items()}
         taken = {node for nodes, _ in chosen.values() for node in nodes}
         found: list[list[Judged]] = []
         for (name, key), (nodes, turns) in chosen.items():
@@ -93,12 +93,12 @@ class Pairing:
         return [x for x in self._order if made(x) == made(node)]
 
     def _nodes(
-        self, name: str, key: Any, group: list[Judged], whole: Node | None
+        self, name: str, key: Any, group: list[Judged]
     ) -> tuple[list[Node], list[list[Judged]]]:
         """The nodes that a name or a key stands for one after the other, and its steps for each."""
-        if key is None and name:
+        if key is None:
             return self._in_turn(name, group)
-        node = whole if key is None else self.pairs.named(key)
+        node = self.pairs.named(key)
         return ([] if node is None else [node]), [group]
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
