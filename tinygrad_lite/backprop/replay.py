@@ -39,7 +39,7 @@ def replay(
     """
     others = constants or {}
     order = topological_order(root)
-    replaced = {**_recorded(order), **(data or {})}
+    replaced = {**recorded(order), **(data or {})}
 
     def leaf(node: Node) -> Node:
         value = replaced.get(node, node.data)
@@ -77,7 +77,7 @@ def replay(
     return contextvars.Context().run(quiet(record))
 
 
-def _recorded(order: list[Node]) -> dict[Node, Any]:
+def recorded(order: list[Node]) -> dict[Node, Any]:
     """The value of every leaf that an op used, as it was then."""
     values: dict[Node, Any] = {}
     for node in order:

@@ -15,7 +15,7 @@ import numpy as np
 from . import standalone
 from .arrays import OPERATORS
 from .recorder import METHOD, Held, Instruction, invoke
-from .text import Writer, empty
+from .text import Writer, array, empty
 from .trace import Recorded
 
 _SYMBOLS = {
@@ -69,16 +69,19 @@ class Executable:
         return self.run(*arrays)  # type: ignore[no-any-return]
 
 
-def build(recorded: Recorded, names: list[str] | None = None, *, own: bool = True) -> Executable:
+def build(
+    recorded: Recorded, names: list[str] | None = None, *, own: bool = True, held: bool = False
+) -> Executable:
     """The program of what was recorded; `names` are those of the inputs. Not `own`, outputs are
-    fresh arrays at every call, as far as they are computed by it."""
-    return _Emitter(recorded, names or [], own).finished()
+    fresh arrays at every call, as far as they are computed by it. `held`, the inputs are no
+    arguments but the very arrays that it was recorded with, as they are at a call."""
+    return _Emitter(recorded, names or [], own, held).finished()
 
 
 class _Emitter:
     """Writes the lines of one program."""
 
-    def __init__(self, recorded: Recorded, names: list[str], own: bool) -> None:
+    def __init__(self, recorded: Recorded, names: list[str], own: bool, held: bool) -> None:
         self.recorded, self.own = recorded, own
         self.writer = Writer()
         self.lines: list[str] = []
@@ -91,7 +94,11 @@ class _Emitter:
         self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
         for x, name in zip(recorded.inputs, self.inputs, strict=True):
             self.names[id(x)] = name
-            self.writer.scope[name] = None
+            self.writer.scope[name] = x.value if held else None
+            if held:
+                self.memory[id(x)] = x.value
+                self.writer.definitions.append(f"{name} = {array(x.value)}")
+        self.arguments = [] if held else self.inputs
         self.results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
 
     def finished(self) -> Executable:
@@ -99,7 +106,7 @@ class _Emitter:
         for when, instruction in enumerate(live):
             self._emit(instruction, when)
         outputs = [self._text(y) for y in self.recorded.outputs]
-        made = Executable(self.writer, self.inputs, self.lines, outputs)
+        made = Executable(self.writer, self.arguments, self.lines, outputs)
         made.size = self.size
         owned = [
             isinstance(y, Held) and y.made_by and self._owner(y) is y for y in self.recorded.outputs
@@ -124,13 +131,14 @@ class _Emitter:
                 self.last[id(self._owner(x))] = when
             if made.out is not None:
                 self.last.setdefault(id(self._owner(made.out)), when)
-        for y in self.recorded.outputs:
+        for y in (*self.recorded.inputs, *self.recorded.outputs):
             if isinstance(y, Held):
                 self.last[id(self._owner(y))] = float("inf")
         return live
 
     def _owner(self, x: Held) -> Held:
-        return self.joined.get(id(x)) or x.owner or x
+        whole = x if x.owner is None else x.owner
+        return self.joined.get(id(whole), whole)
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out

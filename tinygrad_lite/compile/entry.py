@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
+from ..graph.node import Node, Scalar
 from .function import Compiled
+from .program import ScalarProgram
 
 
-def compile(f: Callable[..., Any]) -> Compiled:
-    """f as a function that is recorded when it is first called, backward() and the steps of
+@overload
+def compile(f: Scalar) -> ScalarProgram: ...
+@overload
+def compile(f: Callable[..., Any]) -> Compiled: ...
+def compile(f: Any) -> Any:
+    """A graph of Values as a `ScalarProgram`, in which sums of products are matrix products; or a
+    function f as a function that is recorded when it is first called, backward() and the steps of
     optimisers in it included, and run as a list of NumPy calls that allocates nothing twice.
 
     Arguments are NumPy arrays, Tensors, nested lists, tuples and dicts of them, and settings, which
@@ -21,6 +28,14 @@ def compile(f: Callable[..., Any]) -> Compiled:
     Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays
     that f reaches in no way that can be seen.
     """
+    if isinstance(f, Scalar):
+        return ScalarProgram(f)
+    if isinstance(f, Node):
+        raise TypeError(
+            "compile: takes the function that computes a Tensor, as in tg.compile(step), or a Value"
+        )
     if not callable(f):
-        raise TypeError(f"compile: takes a function, as in tg.compile(step); got {f!r:.60}")
+        raise TypeError(
+            f"compile: takes a function, as in tg.compile(step), or a Value; got {f!r:.60}"
+        )
     return Compiled(f)

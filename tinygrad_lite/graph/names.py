@@ -54,7 +54,7 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     and then their globals."""
     modules: list[Mapping[str, Any]] = []
     for _ in range(_FRAMES):
-        if frame is None or frame.f_code.co_filename.startswith(_libraries()):
+        if frame is None or is_library(None, frame.f_code.co_filename):
             break
         if frame.f_locals is not frame.f_globals:
             yield frame.f_locals
@@ -64,33 +64,27 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     yield from modules
 
 
-def arrays() -> dict[str, Any]:
-    """The plain arrays that the user's frames see, by name."""
+def visible(frame: FrameType | None = None) -> dict[str, Any]:
+    """What the user's frames see, by name, which means what it means in the innermost frame that
+    has it. Names with a leading underscore (notebooks keep old results in such) are passed over."""
     found: dict[str, Any] = {}
-    for space in _spaces(user_frame()):
+    for space in _spaces(frame or user_frame()):
         for name, value in list(space.items()):
-            if not name.startswith("_") and is_array(value) and value.ndim:
+            if name.isidentifier() and not name.startswith("_"):
                 found.setdefault(name, value)
     return found
 
 
-def visible(frame: FrameType | None = None) -> dict[str, Any]:
-    """Variable name -> what it means in the innermost of the user's frames that has it."""
-    known: dict[str, Any] = {}
-    for space in _spaces(frame or user_frame()):
-        for name, value in list(space.items()):
-            if name.isidentifier() and not name.startswith("_"):
-                known.setdefault(name, value)
-    return known
+def arrays() -> dict[str, Any]:
+    """The plain arrays that the user's frames see, by name."""
+    return {name: value for name, value in visible().items() if is_array(value) and value.ndim}
 
 
 def variables(frame: FrameType | None = None) -> dict[int, str]:
     """id(object) -> variable name, for what the user's frames see.
 
     Inner frames win over outer ones, locals over globals, the first binding over later ones, and a
-    variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`. A name
-    means what it means in the innermost frame that has it. Names with a leading underscore
-    (notebooks keep old results in such) are passed over.
+    variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`.
     """
     return named_in(visible(frame))
 
@@ -100,11 +94,16 @@ def named_in(known: Mapping[str, Any]) -> dict[int, str]:
     found: dict[int, str] = {}
     for name, value in known.items():
         found.setdefault(id(value), name)
+    for name, value in entries_in(known):
+        found.setdefault(id(value), name)
+    return found
+
+
+def entries_in(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of lists, tuples and dicts among variables: `hs[0]`, `d['k']`."""
     for name, value in known.items():
         if name not in _RESULTS:
-            for place, entry in _entries(value):
-                found.setdefault(id(entry), f"{name}[{place!r}]")
-    return found
+            yield from ((f"{name}[{place!r}]", entry) for place, entry in _entries(value))
 
 
 def _entries(value: Any) -> Iterator[tuple[Any, Any]]:

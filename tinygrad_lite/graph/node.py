@@ -107,7 +107,8 @@ class Node:
                 "along; .detach() first (the gradient stops there)"
             )
         meta = Meta(name=self.name, scope=self.scope, constant=self.constant)
-        return _leaf, (type(self), self._data, self._grad, meta)
+        data, grad = self._data, self._grad
+        return _leaf, (type(self), data, grad, meta)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -41,16 +41,16 @@ class Primitive(Called):
             if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
                 return method(*inputs)
         inputs, complete = self.arguments(inputs, params)
-        scalar: Scalar | None = None
+        scalar = False
         for x in inputs:
             if isinstance(x, Array):
                 return record_array(self, inputs, complete)
             if isinstance(x, Scalar):
-                scalar = x
-        if scalar is None:
+                scalar = True
+        if not scalar:
             return self.compute(inputs, complete)
         if self.elementwise and all(is_number(x) for x in inputs):
-            return record_scalar(self, type(scalar), inputs, complete)
+            return record_scalar(self, inputs, complete)
         return record_array(self, inputs, complete)
 
 

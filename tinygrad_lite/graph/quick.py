@@ -99,10 +99,10 @@ def unary_method(op: Op) -> Callable[[Any], Any]:
         elif context.ordinary:
             meta = context.meta
         else:
-            return record_scalar(op, type(self), (self,), NO_PARAMS)
+            return record_scalar(op, (self,), NO_PARAMS)
         known = self._meta
         if known is not None and known.constant:
-            return record_scalar(op, type(self), (self,), NO_PARAMS)
+            return record_scalar(op, (self,), NO_PARAMS)
         node = _new(self.__class__)
         node._data = y
         node._grad = None
@@ -143,10 +143,10 @@ def binary_method(op: Op) -> Callable[[Any, Any], Any]:
         elif context.ordinary:
             meta = context.meta
         else:
-            return record_scalar(op, kind, (self, other), NO_PARAMS)
+            return record_scalar(op, (self, other), NO_PARAMS)
         known = self._meta
         if known is not None and known.constant:
-            return record_scalar(op, kind, (self, other), NO_PARAMS)
+            return record_scalar(op, (self, other), NO_PARAMS)
         node = _new(kind)
         node._data = y
         node._grad = None
@@ -166,7 +166,7 @@ def reflected_method(op: Op) -> Callable[[Any, Any], Any]:
 
     def method(self: Scalar, other: Any) -> Any:
         if type(other) is float or type(other) is int:
-            return record_scalar(op, type(self), (other, self), NO_PARAMS)
+            return record_scalar(op, (other, self), NO_PARAMS)
         return op(other, self)
 
     return _dressed(method, op)

@@ -113,11 +113,10 @@ def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, 
     return np, operands if op.elementwise else [np.asarray(a) for a in operands]
 
 
-def record_scalar(
-    op: Op, kind: type[Scalar], inputs: tuple[Any, ...], params: Mapping[str, Any]
-) -> Any:
+def record_scalar(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
     """Compute an elementwise `op` on floats and record the node; the general form."""
     recorded = False
+    kind: type[Scalar] = Scalar
     sources, values = [], []
     for x in inputs:
         if isinstance(x, Scalar):
@@ -125,6 +124,7 @@ def record_scalar(
             if known is None or not known.constant:
                 recorded = True
             values.append(x._data)
+            kind = type(x)  # after its data was read: see program_leaves
         else:
             x = to_float(x, op.name)
             values.append(x)
