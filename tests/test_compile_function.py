@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import random
 import threading
 
@@ -169,6 +170,42 @@ def test_an_array_from_nowhere_is_refused():
         tg.compile(lambda x: x * load())(np.ones(3))
     made = tg.compile(lambda x: x * np.arange(3.0) + np.ones((2, 3)) @ np.ones((3, 3)))
     assert np.array_equal(made(np.ones(3)), np.arange(3.0) + 3 + np.zeros((2, 3)))
+
+
+class Result:
+    def __init__(self, loss):
+        self.loss = loss
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: iter([x * 2]), lambda x: Result(x * 2), lambda x: (y for y in [x * 2])]
+)
+def test_what_would_keep_arrays_of_one_run_is_refused(f):
+    with pytest.raises(TypeError, match="of the one run that is recorded"):
+        tg.compile(f)(np.ones(2))
+
+
+def test_numbers_come_back_as_numpy_gives_them():
+    step = tg.compile(lambda x: (x.sum(), x.max() > 1, tg.Tensor(x).sum(), 3, None, "word"))
+    total, larger, node, *others = step(np.ones(3))
+    assert (type(total), type(larger)) == (np.float64, np.bool_)
+    assert type(node.data) is np.ndarray
+    assert others == [3, None, "word"]
+
+
+def test_pythons_own_objects_are_not_searched():
+    logger, lock = logging.getLogger("tinygrad_lite"), threading.Lock()
+
+    def f(x):
+        with lock:
+            logger.debug("step")
+        return x * 2
+
+    step = tg.compile(f)
+    for _ in range(3):
+        logging.getLogger(f"another {step.programs}")
+        assert step(np.ones(1)).item() == 2.0
+    assert step.programs == 1
 
 
 def test_a_changed_argument_is_refused():

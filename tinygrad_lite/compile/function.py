@@ -34,7 +34,7 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self._function = function
         self._variants: dict[Any, list[Variant]] = {}
         self._last: Variant | None = None

@@ -177,6 +177,14 @@ class Run:
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:
             raise refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
+        held = [*getattr(x, "__dict__", {}).values()]
+        if isinstance(x, Iterator) or any(
+            isinstance(v, Recording) or (isinstance(v, Array) and v not in self._held) for v in held
+        ):
+            raise refusal(
+                f"a {type(x).__name__} keeps arrays of the one run that is recorded; return them, "
+                "in a tuple, a list or a dict"
+            )
         return x
 
     def _number(self, x: Any) -> int:
