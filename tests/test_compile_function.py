@@ -92,7 +92,7 @@ def test_slices_of_what_is_reached_are_no_constants():
 def test_another_shape_dtype_layout_or_setting_is_recorded_anew():
     step = tg.compile(lambda x, power=2: x**power)
     x = np.arange(6.0).reshape(2, 3)
-    for args in ((x,), (x[:1],), (x.astype(np.float32),), (x.T.copy().T,), (x, 3)):
+    for args in ((x,), (x[:1],), (x.astype(np.float32),), (x.T.copy().T,), (x, True)):
         assert np.array_equal(step(*args), args[0] ** (args[1] if len(args) > 1 else 2))
     assert step.programs == 5
     step(x + 1)
@@ -109,9 +109,34 @@ def test_a_float_is_no_setting():
     assert step.programs == 1
 
 
-def test_a_float_that_only_a_number_will_do_for_is_a_setting():
-    step = tg.compile(lambda x, base: x * [0.0, 1.0, 2.0][int(base)])
-    assert [step(np.ones(1), float(i)).item() for i in (1, 2, 1)] == [1.0, 2.0, 1.0]
+def test_a_count_is_no_setting():
+    step = tg.compile(lambda x, t: x * (1 - 0.9**t))
+    for t in range(1, 9):
+        assert np.array_equal(step(X, t), X * (1 - 0.9**t))
+    assert step.programs == 1
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: x * [0.0, 1.0, 2.0, 3.0, 4.0][int(n)],
+        lambda x, n: x * {1: 2.0, 2: 3.0, 4: 4.0}[n],
+        lambda x, n: x.reshape(n, -1).sum(axis=0),
+        lambda x, n: np.repeat(x, n, axis=0)[:n],
+        lambda x, n: x[n] + x.sum(axis=n - n),
+        lambda x, n: sum((x * k for k in range(n)), 0.0),
+        lambda x, n: x * len(f"{n:03.1f}" * (1 if isinstance(n, float) else n)),
+    ],
+)
+def test_a_number_that_only_a_number_will_do_for_is_a_setting(f):
+    """As an argument, and as what is reached, once it has changed."""
+    of_arguments = tg.compile(f)
+    place = {"n": 1}
+    of_places = tg.compile(lambda x: f(x, place["n"]))
+    for n in (1, 2, 4, 2, 1):
+        place["n"] = n
+        assert np.array_equal(of_arguments(X, n), f(X, n))
+        assert np.array_equal(of_places(X), f(X, n))
 
 
 def test_branches_on_data_are_programs_each():

@@ -122,6 +122,15 @@ class Traced(Recording):
         what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
         return f"{what} being recorded"
 
+    def __str__(self) -> str:
+        return _refuse_number(self) if self.weak else repr(self)
+
+    def __format__(self, form: str) -> str:
+        return str(self)
+
+    def __hash__(self) -> int:
+        return _refuse_number(self) if self.weak else id(self)
+
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
 
@@ -209,7 +218,6 @@ class Traced(Recording):
     __setitem__ = _refuse_write
     sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
-    __hash__ = object.__hash__
 
     __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
     __sub__, __rsub__ = _binary(operator.sub), _reflected(operator.sub)

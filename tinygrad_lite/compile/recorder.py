@@ -12,6 +12,9 @@ import numpy as np
 Call = Callable[..., Any]
 T = TypeVar("T")
 METHOD = type(np.ndarray.sum)
+# What a number may be used in: its value says nothing of the result's shape.
+_ARITHMETIC = {f for f in vars(operator).values() if callable(f)} - {operator.getitem}
+_ARITHMETIC |= {np.where, np.clip, np.ndarray.clip}
 NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
 
@@ -99,11 +102,15 @@ class Recorder:
             raise refusal("another thread used an array while it was being recorded")
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
-        value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
         sources = [*parts_of((*args, *settings.values()), Recording)]
-        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
-            weak = type(value) in NUMBERS and all(type(x.value) in NUMBERS for x in sources)
-            value = value if weak else np.asarray(value)[()]
+        weak = [x for x in sources if type(x.value) in NUMBERS]
+        if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
+            raise refusal("a number that changes from call to call is no shape, place or axis")
+        value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
+        if not isinstance(value, (np.ndarray, np.generic, tuple, list)) and not (
+            type(value) in NUMBERS and len(weak) == len(sources)
+        ):
+            value = np.asarray(value)[()]
         if all(x.held is None for x in sources):
             return self._parts(self.fixed(value))
         for x in sources:

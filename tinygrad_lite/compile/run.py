@@ -18,7 +18,6 @@ from .recorder import NUMBERS, Held, Recording, refusal
 from .state import Place, State
 from .trace import Recorded, plain
 
-INPUTS = (np.ndarray, Array, float)  # arguments that a program is handed at every call
 Template = Any  # what a call gives or sets, with an `Output` for every array
 
 
@@ -60,7 +59,8 @@ class Run:
         args: Any,
         kwargs: Any,
         words: Iterable[str],
-        moving: Collection[Any] | None = (),
+        numbers: Collection[type] = NUMBERS,
+        moving: Collection[Any] = (),
     ) -> None:
         self._recorder = recorder(kept=False)
         self._inputs: list[Held] = []
@@ -72,10 +72,11 @@ class Run:
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
         self.names: list[str] = []
-        objects = [x for x in flat((args, kwargs)) if not isinstance(x, INPUTS)]
+        self._types = numbers  # of Python's, that arguments may have to be computed with
+        objects = [x for x in flat((args, kwargs)) if not is_input(x, numbers)]
         self.state = State(function, objects)
         self._given = iter(enumerate(words))
-        self._moving = moving  # marks of places that hold numbers to compute with; None: none does
+        self._moving = moving  # marks of places that hold numbers to compute with
         try:
             self._run(function, (args, kwargs))
         finally:
@@ -120,10 +121,8 @@ class Run:
             made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         elif isinstance(x, dict):
             made = {k: self._handed(part) for k, part in x.items()}
-        elif isinstance(x, INPUTS):
+        elif is_input(x, self._types):
             number, word = next(self._given)
-            if isinstance(x, float) and self._moving is None:
-                return x
             if isinstance(x, Array):
                 if x not in self._held:
                     self._swap(x, number, x.name or word)
@@ -153,7 +152,7 @@ class Run:
         if type(x) is tuple:
             parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
             return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
-        if type(x) in NUMBERS and self._moving and place.mark in self._moving:
+        if type(x) in NUMBERS and place.mark in self._moving:
             return self._input(x, Source("place", place), path)
         if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
             return x
@@ -231,6 +230,11 @@ class Run:
         for place in self.state.places:
             if place.get(place.key) is not place.before:
                 place.set(place.before)
+
+
+def is_input(x: Any, numbers: Collection[type]) -> bool:
+    """Whether an argument is one that a program is handed at every call."""
+    return isinstance(x, (np.ndarray, Array)) or type(x) in numbers
 
 
 def flat(x: Any) -> Iterator[Any]:
