@@ -193,6 +193,8 @@ def test_an_array_from_nowhere_is_refused():
 
     with pytest.raises(TypeError, match=r"shape \(3,\) that is neither an argument"):
         tg.compile(lambda x: x * load())(np.ones(3))
+    with pytest.raises(TypeError, match="neither an argument"):
+        tg.compile(load)()
     made = tg.compile(lambda x: x * np.arange(3.0) + np.ones((2, 3)) @ np.ones((3, 3)))
     assert np.array_equal(made(np.ones(3)), np.arange(3.0) + 3 + np.zeros((2, 3)))
 
@@ -335,6 +337,15 @@ def test_compiled_functions_nest_and_decorate():
     assert net.forward(np.ones(2)).tolist() == [3.0, 3.0]
     net.shift = 2.0
     assert net.forward(np.ones(2)).tolist() == [4.0, 4.0]
+
+
+def test_another_librarys_arrays_are_refused(needs):
+    strict = needs("array_api_strict")
+    W = tg.Tensor(strict.ones(3))
+    step = tg.compile(lambda x: W * 2.0)
+    assert strict.all(tg.compile(lambda w: w * 2.0)(W).data == 2.0)  # it runs as it is
+    with pytest.raises(TypeError, match=r"compile: takes NumPy's arrays"):
+        step(np.ones(3))
 
 
 def test_no_grad_and_debug():

@@ -67,9 +67,11 @@ class Compiled:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _recording.get():  # as it is, and before the lock, which another thread may hold
+            return self._function(*args, **kwargs)
         with self._lock:
             if self._quick is not None and not kwargs and latest_context() is None:
-                found = None if _recording.get() else _tried(self._quick, args)
+                found = _tried(self._quick, args)
                 if found is not None:
                     return found[0]
             given: list[Any] = []
@@ -88,7 +90,7 @@ class Compiled:
         """What tells programs apart, the arrays and numbers of the arguments going to `given`; None
         where the function is to run as it is."""
         context = current_context()
-        if _recording.get() or (context is not None and context.debug):
+        if context is not None and context.debug:
             return None
         try:
             key = [signature(x, given, self._numbers) for x in (args, kwargs)]

@@ -91,8 +91,8 @@ class Run:
 
     @property
     def constants(self) -> list[Any]:
-        """The plain arrays that were used, as they were given."""
-        return self._recorder.constants
+        """The plain arrays that were used or put out, as they were given."""
+        return [*self._recorder.constants, *(x for x in self._given_out if not _is_held(x))]
 
     def _run(self, function: Callable[..., Any], given: Any) -> None:
         args, kwargs = self._handed(given)
@@ -135,6 +135,8 @@ class Run:
 
     def _swap(self, node: Any, where: Any, path: str) -> None:
         data, grad = node._data, node._grad
+        if type(data) is not np.ndarray:
+            return  # another library's, which records nothing here
         self._held[node] = where, data, grad
         node._data = self._input(data, Source("data", where), path)
         if grad is not None:
@@ -171,7 +173,11 @@ class Run:
         if isinstance(x, dict):
             return {k: self._template(part) for k, part in x.items()}
         if isinstance(x, Array):
-            return x if x in self._held else Output(self._number(x._data), tensor=True)
+            if x in self._held:
+                return x
+            if not isinstance(x._data, (Recording, np.ndarray)):
+                raise refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
+            return Output(self._number(x._data), tensor=True)
         if isinstance(x, (Recording, np.ndarray)):
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:
@@ -230,6 +236,10 @@ class Run:
         for place in self.state.places:
             if place.get(place.key) is not place.before:
                 place.set(place.before)
+
+
+def _is_held(x: Any) -> bool:
+    return isinstance(x, Held)
 
 
 def is_input(x: Any, numbers: Collection[type]) -> bool:
