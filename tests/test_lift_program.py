@@ -249,6 +249,31 @@ def test_errors():
         tg.compile(x * x + 1).graph()
 
 
+def test_branches_of_rules():
+    """Powers at 0 take another way than elsewhere, as does hypot."""
+    w = [Value(0.5), Value(1.0), Value(2.0)]
+    loss = sum(abs(a * b) ** w[2] + tg.hypot(a, b) for a in w[:2] for b in w[:2])
+    program = tg.compile(loss)
+    assert "NumPy" in repr(program)
+    leaves = program._leaves.nodes
+    for numbers in ((0.5, 1.0, 2.0), (0.0, 1.0, 2.0), (0.0, 0.0, 1.0), (0.5, 1.0, 0.0)):
+        for leaf, number in zip(w, numbers, strict=True):
+            leaf.data = number
+        value, gradient = run(program, leaves)
+        expected, grads = eager(loss, leaves)
+        assert value == pytest.approx(expected)
+        assert gradient == pytest.approx(grads)
+
+
+def test_relu_of_nan():
+    w = [Value(0.5), Value(1.0)]
+    loss = sum((w[0] * a + w[1] * b).relu() for a, b in [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)])
+    program = tg.compile(loss)
+    assert "NumPy" in repr(program)
+    w[0].data = float("nan")
+    assert np.isnan([program(), w[0].grad, w[1].grad]).all()
+
+
 def test_nan_and_infinity():
     X = [[1.0, 2.0], [0.0, 1.0], [2.0, 0.0]]
     w, v = [Value(0.5), Value(-1.0)], [Value(1.0), Value(1.0)]
