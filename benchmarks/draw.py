@@ -1,114 +1,134 @@
-"""How long pictures take: `python benchmarks/draw.py` prints medians.
+"""The gallery of pictures, looked at in a browser: `python -m benchmarks.draw` prints a table.
 
-Multilayer perceptrons of Values, each neuron a scope, drawn node by node
-(flat, and with scopes as clusters), and the summary of a graph of 100,000 nodes.
+Of each graph: boxes, pixels, the smallest text in a notebook's cell of 900 pixels (wider pictures
+scroll), texts outside of their box or on each other, boxes on boxes, labels on
+something, arrows across labels and through boxes, nodes with a name of the user's that have a box,
+and seconds from the graph to the SVG. With `--save DIR` the pictures are written too.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import random
-import statistics
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-import tinygrad_lite as tg
-from tinygrad_lite.draw import collapse, draw
-from tinygrad_lite.draw.build import build_scene
-from tinygrad_lite.draw.layout import lay_out
-from tinygrad_lite.draw.scene import Scene
-from tinygrad_lite.draw.svg import render
+from tinygrad_lite.draw import Drawing
 from tinygrad_lite.graph.node import topological_order
 
-SIZES = {100: (3, 8, 1), 1000: (4, 16, 16, 1), 3000: (7, 27, 27, 1)}
+from .gallery import GALLERY
+
+CELL = 900  # pixels
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+SCALE = "() => document.images[0].getBoundingClientRect().width / document.images[0].naturalWidth"
+LOOK = """() => {
+  const rect = (e) => e.getBoundingClientRect();
+  const on = (a, b, by) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > by &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > by;
+  const inside = (x, y, r) =>
+    x > r.left + 1 && x < r.right - 1 && y > r.top + 1 && y < r.bottom - 1;
+  const boxes = [...document.querySelectorAll('g.box')].map((g) => {
+    const frames = g.querySelectorAll(':scope > .frame');
+    return { id: g.dataset.id, g, r: rect(frames[frames.length - 1]) };
+  });
+  const found = { text: Infinity, texts: 0, boxes: 0, arrows: 0, labels: 0, crossed: 0 };
+  for (const t of document.querySelectorAll('text')) {
+    found.text = Math.min(found.text, parseFloat(getComputedStyle(t).fontSize));
+  }
+  for (const { g, r } of boxes) {
+    const texts = [...g.querySelectorAll('text')].map(rect);
+    texts.forEach((t, k) => {
+      const out = t.left < r.left - 1 || t.right > r.right + 1 || t.bottom > r.bottom + 1;
+      if (out || texts.slice(k + 1).some((u) => on(t, u, 2.5))) found.texts += 1;
+    });
+  }
+  boxes.forEach((a, k) => boxes.slice(k + 1).forEach((b) => { found.boxes += on(a.r, b.r, 1); }));
+  const labels = [...document.querySelectorAll('.local')].map(rect);
+  labels.forEach((t, k) => {
+    const hit = labels.slice(k + 1).some((u) => on(t, u, 2)) || boxes.some((b) => on(b.r, t, 2));
+    found.labels += hit;
+  });
+  const texts = [...document.querySelectorAll('.local')].map((element) => (
+    { element, r: rect(element) }));
+  const svg = rect(document.querySelector('svg'));
+  for (const link of document.querySelectorAll('.link')) {
+    const others = boxes.filter((b) => b.id !== link.dataset.from && b.id !== link.dataset.to);
+    const told = texts.filter((t) => !link.contains(t.element));
+    for (const path of link.querySelectorAll('path')) {
+      const length = path.getTotalLength();
+      let through = false, over = false;
+      for (let at = 0; at < length && !through; at += 3) {
+        const p = path.getPointAtLength(at), x = p.x + svg.left, y = p.y + svg.top;
+        through = others.some(({ r }) => inside(x, y, r));
+        over ||= told.some(({ r }) => inside(x, y, r));
+      }
+      found.crossed += over;
+      found.arrows += through;
+    }
+  }
+  return found;
+}"""
 
 
-def perceptron(sizes: Sequence[int], *, scoped: bool) -> tg.Value:
-    rng = random.Random(0)
-    x = [tg.Value(rng.random(), name=f"x{i}") for i in range(sizes[0])]
-    for layer, n in enumerate(sizes[1:], 1):
-        out = []
-        for k in range(n):
-            w = [tg.Value(rng.gauss(0, 1)) for _ in x]
-            if scoped:
-                with tg.scope(f"layer {layer}"), tg.scope(f"neuron {k}"):
-                    out.append(neuron(w, x))
-            else:
-                out.append(neuron(w, x))
-        x = out
-    loss = x[0]
-    for value in x[1:]:
-        loss = loss + value
-    loss.backward()
-    return loss
+def named(drawing: Drawing) -> tuple[int, int]:
+    """How many nodes with a name of the user's have a box, or a place in one of equal steps."""
+    scene = drawing.scene
+    shown = {id(node) for box in scene.boxes for node in (*box.nodes[-1:], *box.copies)}
+    nodes = [node for node in topological_order(*scene.roots) if id(node) in scene.names]
+    return sum(id(node) in shown for node in nodes), len(nodes)
 
 
-def neuron(w: Sequence[tg.Value], x: Sequence[tg.Value]) -> tg.Value:
-    total = tg.Value(0.1)
-    for a, b in zip(w, x, strict=True):
-        total = total + a * b
-    return total.tanh()
+def measured(drawing: Drawing, page: Any) -> dict[str, float]:
+    """What the browser finds."""
+    page.set_content(f'<div style="width:{CELL}px">{drawing._repr_html_()}</div>')
+    page.wait_for_function("() => document.images[0].complete")
+    scale = page.evaluate(SCALE)
+    page.set_content(f'<body style="margin:0">{drawing.svg}</body>')
+    found: dict[str, float] = page.evaluate(LOOK)
+    return found | {"text": found["text"] * scale}
 
 
-def median(run: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("only", nargs="*")
+    options = parser.parse_args()
+    from playwright.sync_api import sync_playwright
 
-
-def layouts(scoped: bool, repeats: int) -> None:
-    limit, collapse.LIMIT = collapse.LIMIT, 10_000  # more than `draw` ever shows node by node
-    print(f"\nseconds, {'scopes as clusters' if scoped else 'flat'}")
-    print(f"{'nodes':>7} {'scene':>8} {'layout':>8} {'svg':>8}")
-    for sizes in SIZES.values():
-        root = perceptron(sizes, scoped=scoped)
-        n = len(topological_order(root))
-
-        def scene(root: tg.Value = root, n: int = n) -> Scene:
-            return build_scene(root, {}, max_nodes=n, depth=9)
-
-        made = scene()
-        laid = lay_out(made, "right")
-        row = [
-            median(scene, repeats),
-            median(lambda made=made: lay_out(made, "right"), repeats),
-            median(lambda laid=laid: render(laid), repeats),
-        ]
-        print(f"{n:7,} " + " ".join(f"{seconds:8.3f}" for seconds in row), flush=True)
-    collapse.LIMIT = limit
-
-
-def summaries(repeats: int) -> None:
-    print("\nseconds from graph to SVG, folded")
-    for name, root in (
-        ("perceptron without scopes", perceptron((100, 140, 140, 4), scoped=False)),
-        ("perceptron with scopes", perceptron((100, 140, 140, 4), scoped=True)),
-        ("chain of 100,000 ops", chain(100_000)),
-    ):
-        seconds = median(lambda root=root: draw(root).svg, repeats)
-        print(f"{seconds:8.3f}  {name}: {draw(root).scene.note.partition(';')[0]}", flush=True)
-
-
-def chain(n: int) -> tg.Value:
-    x = tg.Value(1.0)
-    for _ in range(n // 2):
-        x = x * 0.5 + 0.1
-    return x
+    program = next(filter(None, map(shutil.which, BROWSERS)))
+    print(
+        f"{'graph':24} {'boxes':>5} {'pixels':>11} {'text':>5} {'texts':>5} {'boxes':>5} "
+        f"{'labels':>6} {'crossed':>7} {'arrows':>6} {'named':>9} {'seconds':>7}"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": CELL + 40, "height": 1000})
+        for name, make in GALLERY.items():
+            if options.only and name not in options.only:
+                continue
+            draw = make()
+            start = time.perf_counter()
+            drawing = draw()
+            svg = drawing.svg
+            seconds = time.perf_counter() - start
+            found = measured(drawing, page)
+            shown, of = named(drawing)
+            scene = drawing.scene
+            size = f"{scene.width:.0f} x {scene.height:.0f}"
+            print(
+                f"{name:24} {len(scene.boxes):5} {size:>11} {found['text']:5.1f} "
+                f"{found['texts']:5.0f} {found['boxes']:5.0f} {found['labels']:6.0f} "
+                f"{found['crossed']:7.0f} {found['arrows']:6.0f} {f'{shown} of {of}':>9} "
+                f"{seconds:7.2f}",
+                flush=True,
+            )
+            if options.save:
+                options.save.mkdir(exist_ok=True)
+                (options.save / f"{name.replace(' ', '_')}.svg").write_text(svg, encoding="utf-8")
+        browser.close()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    print(
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, "
-        f"load {os.getloadavg()[0]:.1f}; medians of {options.repeats}"
-    )
-    layouts(False, options.repeats)
-    layouts(True, options.repeats)
-    summaries(options.repeats)
+    main()

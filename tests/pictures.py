@@ -8,6 +8,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
+from tinygrad_lite.draw.panes import aligned
 from tinygrad_lite.graph.node import topological_order
 
 
@@ -55,12 +56,24 @@ def square():
 GRAPHS = {"square": square, "demo": demo, "mlp": mlp, "layer": layer}
 
 
+def question():
+    """Question 2 with numbers that are easily read."""
+    W = tg.Tensor([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]], name="W")
+    x = tg.Tensor([2.0, -1.0, 0.5], name="x")
+    return squared(W, x)
+
+
+def squared(W, x):
+    y = tg.Tensor([1.0, 0.0], name="y").detach()
+    v = W @ x
+    s = tg.sigmoid(v)
+    E = 0.5 * ((s - y) ** 2).sum()
+    y.name, v.name, s.name, E.name = "y", "v", "s", "E"
+    return E
+
+
 def chip(page):
     return page.locator("#panel .chip").inner_text()
-
-
-def view(page):
-    return page.locator(".view").get_attribute("transform")
 
 
 def settle(page):
@@ -68,22 +81,35 @@ def settle(page):
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
 
-def values(page, kind):
-    """box id -> the number that its box shows."""
+SHOWN = "#picture svg:not([hidden]) .box"
+
+
+def values(page, role):
+    """name of a box -> the numbers that it shows; None where nothing is shown yet."""
     found = page.evaluate(
-        """(kind) => [...document.querySelectorAll(".box")].map((g) =>
-            [g.dataset.id, g.querySelector(`.value.${kind}`)?.textContent ?? null])""",
-        kind,
+        """([boxes, role]) => [...document.querySelectorAll(boxes)].map((g) => {
+            const pane = g.querySelector(`.pane.${role}`);
+            return [g.querySelector(".name").textContent, !pane || pane.classList.contains("off")
+                ? null : [...pane.querySelectorAll(".entry")].map((t) => t.textContent)]; })""",
+        [SHOWN, role],
     )
-    return {key: text for key, text in found if text is not None}
+    return dict(found)
 
 
 def state(page):
-    """All that the boxes show: their texts, and whether the numbers are pending or partial."""
+    """All that the boxes and arrows show."""
     return page.evaluate(
-        """() => [...document.querySelectorAll(".box")].map((g) =>
-            [...g.classList].sort() + g.textContent).join("|")"""
+        """() => [...document.querySelectorAll("#picture svg:not([hidden]) g")].map((g) =>
+            [...g.classList].sort() + (g.closest(".off") || g.querySelector(".off")
+                ? "" : g.textContent)).join("|")"""
     )
+
+
+def printed_numbers(root, grad):
+    """What Python's pictures print, by the names of nodes."""
+    order = [n for n in topological_order(root) if n.name]
+    found = {n.name: n.grad if grad else n.data for n in order if not (grad and n.constant)}
+    return {name: list(aligned(np.ravel(a))) for name, a in found.items()}
 
 
 def press(page, keys):
@@ -91,13 +117,9 @@ def press(page, keys):
         page.keyboard.press(key)
 
 
-def visible(page):
-    return set(
-        page.evaluate(
-            """() => [...document.querySelectorAll(".box")]
-            .filter((g) => g.style.display !== "none").map((g) => g.dataset.id)"""
-        )
-    )
+def titles(page):
+    """The titles of the boxes that are shown."""
+    return page.locator(f"{SHOWN} .title").all_text_contents()
 
 
 def contrast(a: str, b: str) -> float:

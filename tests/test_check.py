@@ -138,7 +138,7 @@ def test_scalars_and_nested_lists() -> None:
         ({"qqqq": 1.0}, ValueError, "the names in the graph are"),
         ({tg.Tensor([1.0], name="q"): 1.0}, ValueError, r"q \(1,\) is not in the graph of E"),
         ({tg.Tensor([1.0], name="k").detach(): 1.0}, ValueError, "is a constant"),
-        ({"W": "text"}, TypeError, "the claim for W is text"),
+        ({"W": "text"}, ValueError, "the claim for W: 'text' is no name of the graph"),
         ({"W": [[1, 2], [3]]}, ValueError, "the claim for W is ragged"),
         ({"W": [["a", "b"]]}, TypeError, "holds something that is not a number"),
         ({"W": None}, TypeError, "None; has backward"),

@@ -46,7 +46,9 @@ def test_names_can_be_given():
     E, names = w_x()
     titles = [box.title for box in tg.draw(E, names=names).scene.boxes]
     assert titles[:4] == ["W  (5, 4)", "x  (4,)", "v = W x  (5,)", "s = σ(v)  (5,)"]
-    assert titles[4:6] == ["y  (5,)", "t₁ = s − y  (5,)"]
+    assert titles[4:] == ["y  (5,)", "E = 1/2 sum((s − y)²)"]
+    steps = [box.title for box in tg.draw(E, names=names, steps=True).scene.boxes]
+    assert steps[5:7] == ["t₁ = s − y  (5,)", "t₂ = t₁²  (5,)"]
 
 
 def test_notebooks_show_it_with_alt_text():
@@ -60,7 +62,7 @@ def test_notebooks_show_it_with_alt_text():
     assert repr(drawing) == f"<{drawing.alt}>"
     tree = ElementTree.fromstring(drawing.svg)
     assert tree.get("aria-label") == drawing.alt
-    assert drawing.alt == "Computation graph of E: 2 leaf nodes, 3 constants, 6 operations."
+    assert drawing.alt == "Computation graph of E: 2 leaf nodes, 1 constant, 3 lines."
     labels = [g.get("aria-label") for g in tree.iter() if g.get("role") == "graphics-symbol"]
     assert len(labels) == len(drawing.scene.boxes)
     assert all(labels)
@@ -70,43 +72,44 @@ def test_a_picture_keeps_what_it_showed():
     e = scalars()
     drawing = tg.draw(e)
     e.zero_grad()
-    assert next(b for b in drawing.scene.boxes if b.name == "e").rows[-1].text == "1"
+    assert next(b for b in drawing.scene.boxes if b.name == "e").panes[-1].texts == ("1",)
 
 
 def test_show_selects():
     e = scalars()
-    for show, labels in ((("data",), {"data"}), ("grad", {"grad"}), ((), set())):
+    for show, labels in ((("data",), {"value"}), ("grad", {"gradient"}), ((), set())):
         scene = tg.draw(e, show=show).scene
-        assert {row.label for box in scene.boxes for row in box.rows} == labels
+        assert {pane.role for box in scene.boxes for pane in box.panes} == labels
         assert all(edge.local is None for edge in scene.edges)
     assert any(edge.local for edge in tg.draw(e, show="local").scene.edges)
     E, _ = w_x()
     assert "(5, 4)" not in " ".join(b.title for b in tg.draw(E, show=("data",)).scene.boxes)
 
 
-def test_backward_graph_writes_what_adds_up():
-    a, b = tg.Value(2.0, name="a"), tg.Value(3.0, name="b")
-    e = a * b + a
-    e.name = "e"
-    e.backward()
-    scene = tg.draw(e, graph="backward").scene
-    boxes = {box.title: [row.text for row in box.rows] for box in scene.boxes}
-    assert boxes["∂e/∂a"] == ["= (∂e/∂t₁) b + ∂e/∂e", "4"]
-    assert boxes["∂e/∂b"] == ["= (∂e/∂t₁) a", "2"]
-    ids = {box.id: box.title for box in scene.boxes}
-    assert ("∂e/∂t₁", "∂e/∂a") in [(ids[x.source], ids[x.target]) for x in scene.edges]
-
-
 def test_pictures_write_maths_as_on_paper():
     X, W = tg.Tensor(np.ones((5, 4)), name="X"), tg.Tensor(np.ones((4, 3)), name="W")
     L = (X @ W).T.mean()
     L.backward()
-    boxes = tg.draw(L).scene.boxes
-    assert any(box.title.startswith("t₂ = t₁ᵀ") for box in boxes)
-    back = tg.draw(L, graph="backward").scene.boxes
-    sums = {box.title: box.rows[0].text for box in back}
-    assert sums["∂L/∂W  (4, 3)"] == "= Xᵀ (∂L/∂t₁)"
-    assert sums["∂L/∂t₂  (3, 5)"] == "= 1/15 (∂L/∂L) 𝟏 𝟏ᵀ"
+    scene = tg.draw(L, steps=True).scene
+    titles = {box.id: box.title for box in scene.boxes}
+    assert list(titles.values())[2:] == ["t₁ = X W  (5, 3)", "t₂ = t₁ᵀ  (3, 5)", "L = mean(t₂)"]
+    back = {(titles[e.source][:2].strip(), titles[e.target][:2]): e.rule for e in scene.edges}
+    assert back == {
+        ("X", "t₁"): "δ Wᵀ", ("W", "t₁"): "Xᵀ δ", ("t₁", "t₂"): "δᵀ", ("t₂", "L "): "1/15 δ 𝟏 𝟏ᵀ",
+    }  # fmt: skip
+    assert [box.title for box in tg.draw(L).scene.boxes][2:] == ["L = mean((X W)ᵀ)"]
+
+
+def test_what_a_line_of_several_ops_hands_back_is_one_formula():
+    E, names = w_x()
+    E.backward()
+    scene = tg.draw(E, names=names).scene
+    boxes = {box.id: box.name for box in scene.boxes}
+    rules = {(boxes[e.source], boxes[e.target]): e.rule for e in scene.edges if e.gradient}
+    assert rules == {
+        ("W", "v"): "δ xᵀ", ("x", "v"): "Wᵀ δ", ("v", "s"): "δ ⊙ s ⊙ (1 − s)", ("s", "E"): "s − y",
+    }  # fmt: skip
+    assert all(bool(edge.back) == edge.gradient for edge in scene.edges)
 
 
 def test_around_shows_the_surroundings():
@@ -155,7 +158,6 @@ def test_several_roots():
         ((2.0, {}), TypeError, "got float; plain numbers and arrays record no graph"),
         (([], {}), TypeError, "got an empty list"),
         ((None, {"direction": "up"}), ValueError, "direction='up'; it can be 'right' or 'down'"),
-        ((None, {"graph": "both"}), ValueError, "graph='both'"),
         ((None, {"theme": "blue"}), ValueError, "theme='blue'"),
         ((None, {"max_nodes": 0}), ValueError, "max_nodes=0; it must be a whole number from 1"),
         ((None, {"max_nodes": 2.5}), ValueError, "max_nodes=2.5"),
@@ -186,7 +188,8 @@ def test_too_large_to_show_is_folded_with_a_note():
     drawing = tg.draw(x, max_nodes=90_000)
     assert time.perf_counter() - start < 20
     assert drawing.scene.note == (
-        "graph has 100,001 nodes; showing 12 groups; use depth=, around=, or max_nodes="
+        "graph has 100,001 nodes; showing 2 lines, one of 50,000 equal steps; "
+        "use depth=, around=, or max_nodes="
     )
     assert drawing.scene.note in drawing.svg
     assert len(drawing.svg) < 40_000
@@ -207,7 +210,6 @@ def test_drawing_leaves_gradients_and_data_alone():
     e = scalars()
     before = [(n.data, n.grad) for n in (e, *e.parents())]
     tg.draw(e)
-    tg.draw(e, graph="backward")
     assert [(n.data, n.grad) for n in (e, *e.parents())] == before
 
 
@@ -230,7 +232,6 @@ def test_an_op_of_the_users_without_rules():
     a = tg.Value(3.0)
     b = half(a)
     assert [edge.local for edge in tg.draw(b).scene.edges] == [None]
-    assert tg.draw(b, graph="backward").scene.boxes
 
 
 def test_the_command_line_draws(tmp_path):

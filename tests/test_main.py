@@ -148,11 +148,11 @@ def test_check_takes_the_name_of_the_loss(script, capsys):
 @pytest.mark.parametrize(
     ("end", "says"),
     [
-        ("", "makes no claims: set claims = {W: your dE/dW, ...}"),
-        ("claims = [1]", "claims is a list; set claims"),
-        ("claims = {}", "claims is empty"),
+        ("", "gives a gradient: it assigns nothing like dW, grad_W or dE_dW"),
+        ("claims = [1]", "claims is a list; pass a function"),
+        ("claims = {}", "no claims; pass what you derived"),
         ("claims = {'V': 1.0}", "no node is called 'V'"),
-        ("claims = {W: 'text'}", "is text"),
+        ("claims = {W: 'text'}", "'text' is no name of the graph"),
         ("claims = {W: np.full((5, 4), np.nan)}", "NaN"),
         ("claims = {W: np.full((5, 4), np.inf)}", "infinite"),
         ("del E", "defines no loss"),

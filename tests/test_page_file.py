@@ -1,12 +1,13 @@
-"""The stepper's page as Python hands it over, without a browser."""
+"""The page as Python hands it over, without a browser."""
 
 from __future__ import annotations
 
 import json
 import re
 
+import numpy as np
 import pytest
-from pictures import chain, contrast, demo, mlp
+from pictures import chain, contrast, demo, mlp, question
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.colours import DARK, LIGHT
@@ -14,9 +15,15 @@ from tinygrad_lite.draw.page import Player, _variables, play
 from tinygrad_lite.graph.node import topological_order
 
 
-def test_a_small_graph_is_a_small_file(tmp_path):
-    path = play(demo()).save(tmp_path / "e.html")
-    assert path.stat().st_size < 200_000
+def told(html):
+    """What the script is told."""
+    return json.loads(re.search(r'id="model">(.*?)</script>', html)[1])
+
+
+@pytest.mark.parametrize("make", [demo, question], ids=lambda f: f.__name__)
+def test_a_small_graph_is_a_small_file(tmp_path, make):
+    path = play(make()).save(tmp_path / "e.html")
+    assert path.stat().st_size < 150_000
     assert not re.search(
         r"(src|href)=|url\(|@import|fetch\(|XMLHttpRequest", path.read_text("utf-8")
     )
@@ -27,10 +34,12 @@ def test_text_stands_out_from_every_background(theme):
     """WCAG's enhanced contrast is 7:1 for text; what only marks (focus, step) needs 3:1."""
     colours = dict(re.findall(r"--(\w+):(#\w+)", _variables(theme, ":root")))
     for background in (colours["page"], colours["raised"]):
-        for text in ("text", "muted"):
+        for text in ("text", "muted", "back"):
             assert contrast(colours[text], background) >= 7
-        for mark in ("accent", "warm", "control"):
+        for mark in ("accent", "control", "right", "wrong"):
             assert contrast(colours[mark], background) >= 3
+    for cell in ("neg", "zero", "pos"):
+        assert contrast(colours["text"], colours[cell]) >= 7
 
 
 def test_draw_saves_the_same_page(tmp_path):
@@ -39,21 +48,25 @@ def test_draw_saves_the_same_page(tmp_path):
     assert path.read_text("utf-8") == play(root).html
 
 
-def folded(html):
-    """The titles of the scopes that are folded at first."""
-    model = json.loads(re.search(r'id="model">(.*?)</script>', html)[1])
-    return sorted(g["title"] for g in model["groups"] if g["id"] in model["folded"])
-
-
-def test_the_page_opens_folded_as_the_picture_is():
+def test_the_page_opens_as_the_picture_is_and_goes_down_to_ops():
     root = mlp()
-    neurons = ["neurons.0"] * 3 + ["neurons.1"] * 2 + ["neurons.2"]
-    assert folded(play(root).html) == folded(tg.draw(root).html) == neurons
-    assert folded(tg.draw(root, depth=5).html) == []
-    assert folded(tg.draw(root, depth=0).html) == sorted(
-        [f"layers.{i}" for i in range(3)] + neurons
-    )
-    assert folded(tg.draw(root, around=root).html) == neurons
+    views = [[box["name"] for box in view["boxes"]] for view in told(play(root).html)["views"]]
+    assert views[0] == [box.name for box in tg.draw(root).scene.boxes]
+    assert len(views[-1]) >= 53
+    folded = told(tg.draw(root, depth=0).html)["views"][0]["boxes"]
+    assert [box["name"] for box in folded if box["kind"] == "group"] == [
+        box.name for box in tg.draw(root, depth=0).scene.boxes if box.kind == "group"
+    ]
+
+
+def test_what_check_says_comes_along():
+    E = question()
+    order = {n.name: n for n in topological_order(E) if n.name}
+    E.backward()
+    report = tg.check(E, {order["s"]: -order["s"].grad, order["v"]: order["v"].grad})
+    model = told(tg.draw(E, check=report).html)
+    marks = {box["name"]: box["mark"] for box in model["views"][0]["boxes"]}
+    assert marks["s"] == "first"
 
 
 def test_grad_is_left_alone():
@@ -62,10 +75,17 @@ def test_grad_is_left_alone():
     assert all(node.grad is None for node in topological_order(root))
 
 
+def test_derivations_of_long_graphs_are_not_told():
+    assert told(play(question()).html)["derivation"]
+    assert told(play(chain(200)).html)["derivation"] == []
+    x = tg.Tensor(np.ones(2), name="x")
+    assert told(play(tg.exp(x)).html)["derivation"] == []
+
+
 def test_play_refuses_what_it_cannot_show(tmp_path):
     with pytest.raises(TypeError, match="expected a Value or Tensor, got float"):
         play(2.0)
-    with pytest.raises(ValueError, match="graph has 2,501 nodes; the stepper follows up to 2,000"):
+    with pytest.raises(ValueError, match="graph has 2,501 nodes; the page follows up to 2,000"):
         play(chain(2500))
     with pytest.raises(ValueError, match="play: theme='pink'; it can be 'auto' or 'light' or"):
         play(demo(), theme="pink")

@@ -1,247 +1,219 @@
-"""The stepper's page: folding, what is measured on the screen, odd input, and from Python."""
+"""The page on small and large screens, by touch, on paper, for assistive tools, with odd input."""
 
 from __future__ import annotations
 
-import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import GRAPHS, chip, demo, mlp, press, settle, values, visible
+from pictures import GRAPHS, SHOWN, chip, demo, mlp, press, question, settle, titles, values
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.page import play
 
 pytestmark = pytest.mark.browser
 
-# --- folding
-
-
-def test_a_large_graph_starts_folded_and_unfolds_by_click_and_enter(visit):
-    page = visit(mlp())
-    start = visible(page)
-    assert all(key[0] == "g" for key in start)
-    assert len(start) == 6
-    page.locator(".box.group:visible").first.click()
-    opened = visible(page)
-    assert len(opened) > len(start)
-    press(page, "0")
-    settle(page)
-    page.locator(".scope:visible", has_text="neurons.0").last.locator(".label").click()
-    assert visible(page) == start
-    page.locator(".box.group:visible").nth(1).focus()
-    press(page, "Enter")
-    assert len(visible(page)) > len(start)
-    assert page.evaluate("() => document.activeElement.matches('.scope')")
-    press(page, "Enter")
-    assert visible(page) == start
-    page.click("#fold")
-    assert len(visible(page)) == 53 + 6
-    press(page, "f")
-    assert len(visible(page)) == 3
-    assert page.locator(".box.group:visible .title").all_text_contents() == [
-        f"layers.{i}" for i in range(3)
-    ]
-
-
-def centres(page, pattern):
-    """title -> the middle of each visible box whose title matches."""
-    found = page.evaluate(
-        """() => [...document.querySelectorAll(".box")].filter((g) => g.style.display !== "none")
-            .map((g) => { const r = g.querySelector(".frame").getBoundingClientRect();
-                return [g.dataset.id, g.querySelector(".title").textContent,
-                    r.x + r.width / 2, r.y + r.height / 2]; })"""
-    )
-    return {key: (x, y) for key, title, x, y in found if re.search(pattern, title)}
-
-
-def test_unfolding_keeps_the_order_of_the_neurons(visit):
-    page = visit(mlp())
-    before = centres(page, "neurons")
-    first_layer = sorted(before, key=lambda key: before[key][0])[:3]
-    order = sorted(first_layer, key=lambda key: before[key][1])
-    page.locator(f'[data-id="{order[1]}"]').click()
-    after = centres(page, "neurons")
-    assert after[order[0]][1] < after[order[2]][1]
-    frame = page.locator(".scope:visible", has_text="neurons.").last.bounding_box()
-    assert after[order[0]][1] < frame["y"] + frame["height"] / 2 < after[order[2]][1]
-    press(page, "f 0")
-    settle(page)
-    frames = page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("[data-group]")].map((g) =>
-            [g.dataset.group, g.getBoundingClientRect().y]))"""
-    )
-    assert sorted(order, key=lambda key: frames[key]) == order
-
-
-@pytest.mark.parametrize("direction", ["right", "down"])
-def test_a_picture_too_large_opens_at_its_beginning(visit, direction):
-    x = tg.Value(1.0, name="first")
-    for _ in range(25):
-        x = x * 3.0
-    page = visit(x, html=play(x, direction=direction).html)
-    picture = page.locator("#picture").bounding_box()
-    leaf = page.locator(".box.leaf").bounding_box()
-    axis = "x" if direction == "right" else "y"
-    assert 0 <= leaf[axis] - picture[axis] < 100
-
-
-def test_a_step_inside_a_folded_scope_says_where_it_is(visit):
-    page = visit(mlp())
-    press(page, "ArrowRight")
-    assert "in layers.0 / neurons." in page.locator("#panel").inner_text()
-    assert page.locator(".active").get_attribute("class").startswith("box group")
-    page.locator("#panel button.link").click()
-    assert page.locator(".active").get_attribute("class").startswith("box op")
-    assert "t₁ = w.0 · 1" in page.locator("#panel h1").inner_text()
-
-
-# --- what is measured on the screen
-
-GEOMETRY = """() => {
+GEOMETRY = """(boxes) => {
   const wrong = [];
   const inside = (a, b, slack) => a.left >= b.left - slack && a.right <= b.right + slack
     && a.top >= b.top - slack && a.bottom <= b.bottom + slack;
   const apart = (a, b) => a.right <= b.left + 0.5 || b.right <= a.left + 0.5
     || a.bottom <= b.top + 0.5 || b.bottom <= a.top + 0.5;
-  const boxes = [...document.querySelectorAll(".box")].filter((g) => g.style.display !== "none")
-    .map((g) => ({ g, id: g.dataset.id,
+  const all = [...document.querySelectorAll(boxes)].map((g) => ({ g, id: g.dataset.id,
       frame: [...g.querySelectorAll("rect.frame")].at(-1).getBoundingClientRect() }));
-  for (const { g, id, frame } of boxes) {
+  for (const { g, id, frame } of all) {
     for (const text of g.querySelectorAll("text")) {
       const area = text.getBoundingClientRect();
-      if (!inside(area, frame, 1)) wrong.push(`${id}: "${text.textContent}" out`);
-    }
-    const title = g.querySelector(".title").getBoundingClientRect();
-    const middle = [title.x + title.width / 2, title.y + title.height / 2];
-    const top = document.elementFromPoint(...middle);
-    if (top && top.closest("#picture") && top.closest(".box") !== g) wrong.push(`${id} is covered`);
-  }
-  for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
-    if (!apart(boxes[i].frame, boxes[j].frame)) wrong.push(`${boxes[i].id} on ${boxes[j].id}`);
-  }
-  const scopes = [...document.querySelectorAll(".scope")].filter((g) => g.style.display !== "none")
-    .map((g) => ({ name: g.dataset.scope, area: g.querySelector("rect").getBoundingClientRect(),
-      label: g.querySelector("text").getBoundingClientRect() }));
-  for (const { name, area, label } of scopes) {
-    if (!inside(label, area, 1)) wrong.push(`label of ${name} out`);
-    for (const { id, frame } of boxes) {
-      if (!apart(label, frame)) wrong.push(`${id} on the label of ${name}`);
-      if (!apart(area, frame) && !inside(frame, area, 1)) wrong.push(`${id} across ${name}`);
-    }
-    for (const other of scopes) {
-      const nested = inside(area, other.area, 1) || inside(other.area, area, 1);
-      if (!nested && !apart(area, other.area)) wrong.push(`${name} across ${other.name}`);
+      if (area.width && !inside(area, frame, 1.5)) wrong.push(`${id}: "${text.textContent}" out`);
     }
   }
-  return [boxes.length, wrong];
-}"""
-
-
-BEHIND = """() => {
-  const boxes = [...document.querySelectorAll(".box")].filter((g) => g.style.display !== "none")
-    .map((g) => [g.dataset.id,
-      [...g.querySelectorAll("rect.frame")].at(-1).getBoundingClientRect()]);
-  const links = [...document.querySelectorAll(".link")].filter((g) => g.style.display !== "none");
-  const wrong = new Set();
-  for (const link of links) {
-    const path = link.querySelector(".edge"), onScreen = path.getScreenCTM();
-    for (let k = 1; k < 60; k++) {
-      const at = path.getPointAtLength(path.getTotalLength() * k / 60).matrixTransform(onScreen);
-      for (const [id, r] of boxes) {
-        if (at.x > r.left + 3 && at.x < r.right - 3 && at.y > r.top + 3 && at.y < r.bottom - 3) {
-          wrong.add(`${link.dataset.from}-${link.dataset.to} behind ${id}`);
-        }
-      }
-    }
+  for (let i = 0; i < all.length; i++) for (let j = 0; j < i; j++) {
+    if (!apart(all[i].frame, all[j].frame)) wrong.push(`${all[i].id} on ${all[j].id}`);
   }
-  return [links.length, [...wrong]];
+  return [all.length, wrong];
 }"""
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_no_arrow_passes_behind_a_box(visit, name):
+def test_no_number_leaves_its_box_and_nothing_overlaps(visit, name):
     page = visit(GRAPHS[name](), size=(1900, 1000))
-    for keys in ("0", "f 0", "f 0"):
+    for keys in ("Home", "ArrowRight", "End", "v", "End"):
         press(page, keys)
         settle(page)
-        arrows, wrong = page.evaluate(BEHIND)
-        assert arrows >= 2
-        assert wrong == []
-
-
-@pytest.mark.parametrize("name", GRAPHS)
-def test_no_label_leaves_its_box_and_nothing_overlaps(visit, name):
-    page = visit(GRAPHS[name](), size=(1900, 1000))
-    states = ["0", "ArrowRight", "End", "Home"]
-    if name == "mlp":
-        states += ["f 0", "End", "f 0"]
-    for keys in states:
-        press(page, keys)
-        settle(page)
-        boxes, wrong = page.evaluate(GEOMETRY)
+        boxes, wrong = page.evaluate(GEOMETRY, SHOWN)
         assert boxes >= 2
         assert wrong == [], keys
-    last = int(page.locator("#scrub").get_attribute("max"))
-    for at in range(0, last, 5):
-        page.locator("#scrub").evaluate(
-            "(range, at) => { range.value = at; range.dispatchEvent(new Event('input')); }", at
-        )
-        assert page.evaluate(GEOMETRY)[1] == []
-
-
-def test_nothing_overlaps_with_one_scope_open(visit):
-    page = visit(mlp(), size=(1900, 1000))
-    for k in range(6):
-        page.locator(".box.group:visible").nth(k).click()
-        settle(page)
-        boxes, wrong = page.evaluate(GEOMETRY)
-        assert boxes > 6
-        assert wrong == page.evaluate(BEHIND)[1] == []
-        press(page, "Enter 0")
-        assert len(visible(page)) == 6
 
 
 def test_the_geometry_check_sees_an_overlap(visit):
     page = visit(demo())
     page.evaluate(
-        """() => { const [a, b] = document.querySelectorAll(".box");
-        a.setAttribute("transform", b.getAttribute("transform")); }"""
+        """(boxes) => { const [a, b] = document.querySelectorAll(boxes);
+        a.setAttribute("transform", b.getAttribute("transform")); }""",
+        SHOWN,
     )
-    assert page.evaluate(GEOMETRY)[1] != []
+    assert page.evaluate(GEOMETRY, SHOWN)[1] != []
 
 
-# --- keyboard focus, small screens, odd input
+def test_the_step_is_in_view(visit):
+    page = visit(mlp(), size=(1000, 600))
+    press(page, "a")
+    stage = page.locator("#stage").bounding_box()
+    for _ in range(page.locator("#track button").count() - 1):
+        press(page, "ArrowRight")
+        if page.locator(f"{SHOWN}.now").count():
+            box = page.locator(f"{SHOWN}.now > .frame").last.bounding_box()
+            assert stage["x"] - 1 <= box["x"] <= stage["x"] + stage["width"] - 60
+            assert stage["y"] - 1 <= box["y"] <= stage["y"] + stage["height"] - 20
 
 
-def test_focus_goes_through_the_tools_then_the_boxes(visit):
-    page = visit(demo())
+# --- keyboard, small screens, touch, paper
+
+
+def test_the_keyboard_reaches_everything(visit):
+    page = visit(question())
+    press(page, "a End")
     seen = []
-    for _ in range(14):
+    at = """() => { const e = document.activeElement;
+        return e.id || e.dataset.id || e.dataset.e || e.dataset.step || e.tagName; }"""
+    for _ in range(45):
         press(page, "Tab")
-        at = "() => document.activeElement.id || document.activeElement.dataset.id || ''"
         seen.append(page.evaluate(at))
-    tools = ["play", "next", "last", "speed", "scrub", "search", "out", "fit", "in", "theme"]
-    assert [name for name in seen if name in tools] == tools
-    assert seen.index("theme") < seen.index("n0")
+    for wanted in ("out", "fit", "in", "ask", "theme", "help", "stage", "panel", "back", "0", "7"):
+        assert wanted in seen, wanted
+    boxes = page.locator(SHOWN).evaluate_all("(all) => all.map((g) => g.dataset.id)")
+    assert [*dict.fromkeys(name for name in seen if name in boxes)] == boxes
 
 
 def test_every_control_has_a_name(visit):
     page = visit(mlp())
+    press(page, "End")
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input, select, [tabindex]")].filter((e) =>
+        """() => [...document.querySelectorAll("button, input, [tabindex]")].filter((e) =>
             !(e.getAttribute("aria-label") || e.textContent.trim() || e.title))
             .map((e) => e.outerHTML)"""
     )
     assert nameless == []
 
 
-def test_a_narrow_screen_stacks_picture_and_panel(visit):
-    page = visit(demo(), size=(420, 800))
-    picture = page.locator("#picture").bounding_box()
-    panel = page.locator("#panel").bounding_box()
-    assert panel["y"] >= picture["y"] + picture["height"] - 1
+@pytest.mark.parametrize("width", [400, 900])
+@pytest.mark.parametrize("make", [question, mlp], ids=lambda f: f.__name__)
+def test_a_narrow_screen(visit, width, make):
+    page = visit(make(), size=(width, 800))
+    press(page, "a End")
+    picture, panel = page.locator("#stage").bounding_box(), page.locator("#panel").bounding_box()
+    if width == 400:
+        assert panel["y"] >= picture["y"] + picture["height"] - 1
     assert picture["height"] > 150
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
+    assert panel["height"] > 200
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    for name in ("ask", "theme", "help", "back", "next"):
+        box = page.locator(f"#{name}").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width + 0.5
+        assert box["y"] + box["height"] <= 800
+
+
+def test_touch(offline, tmp_path):
+    path = tmp_path / "touch.html"
+    path.write_text(play(question()).html, encoding="utf-8")
+    context = offline.browser.new_context(has_touch=True, viewport={"width": 400, "height": 800})
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert page.locator("#next").bounding_box()["height"] >= 40
+    for _ in range(3):
+        page.tap("#next")
+    assert chip(page) == "Forward 3 of 3"
+    page.locator(f"{SHOWN}.leaf").first.scroll_into_view_if_needed()
+    page.locator(f"{SHOWN}.leaf .title").first.tap()
+    page.locator("#panel td").nth(2).tap()
+    assert page.locator("#edit label").inner_text() == "W[0, 2]"
+    assert page.locator("#panel td").nth(2).bounding_box()["height"] >= 34
+    context.close()
+
+
+def test_print_shows_all(visit):
+    page = visit(question())
+    page.emulate_media(media="print")
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    assert all(values(page, "value").values())
+    assert page.locator("header button").first.is_hidden()
+    assert page.locator("footer").is_hidden()
+    assert page.locator("#panel").is_visible()
+    assert {k for k, v in values(page, "gradient").items() if v} == {"W", "x", "v", "s", "E"}
+    page.emulate_media(media="screen")
+
+
+def axe():
+    """axe-core's script, where Node finds it."""
+    node = shutil.which("node")
+    found = node and subprocess.run(
+        [node, "-p", "require.resolve('axe-core/axe.min.js')"], capture_output=True, text=True
+    )
+    return Path(found.stdout.strip()) if found and not found.returncode else None
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [(1280, 800), (400, 800)])
+def test_axe_finds_nothing(visit, dark, size):
+    script = axe()
+    if script is None:
+        pytest.skip("axe-core is not installed")
+    page = visit(question(), dark=dark, size=size)
+    for keys in ("", "ArrowRight", "ArrowRight ArrowRight ArrowRight ArrowRight", "End"):
+        press(page, keys)
+        page.evaluate(script.read_text(encoding="utf-8"))
+        found = page.evaluate(
+            "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes[0].html])"
+        )
+        assert found == [], keys
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert page.evaluate("async () => (await axe.run()).violations.map((v) => v.id)") == []
+
+
+# --- what is large, and odd
+
+
+def test_more_than_two_axes_are_shown_by_slices(visit):
+    x = tg.Tensor(np.arange(24.0).reshape(2, 3, 4), name="x")
+    E = (x * x).sum()
+    E.name = "E"
+    page = visit(E)
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert page.locator("#panel .mx").first.locator("td").count() == 12
+    assert "[0, :, :]" in page.locator(".slice").first.inner_text()
+    page.locator(".slice input").first.evaluate(
+        "(s) => { s.value = 1; s.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    assert page.locator("#panel .mx td").first.inner_text() == "12"
+    page.locator("#panel td").nth(5).click()
+    assert page.locator("#edit label").inner_text() == "x[1, 1, 1]"
+
+
+def test_large_arrays_are_tiles_with_a_summary(visit):
+    x = tg.Tensor(np.arange(6000.0).reshape(100, 60), name="x")
+    E = (x * x).sum()
+    E.name = "E"
+    page = visit(E)
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert page.locator("#panel .mx td.tile").count() == 16 * 24
+    page.locator("#panel .mx td").first.focus()
+    assert page.locator("#live").inner_text() == ("rows 0–5, columns 0–1: mean 151, from 0 to 301")
+    assert "from 0 to 5999" in page.locator("#panel").inner_text()
+
+
+def test_six_million_entries(visit):
+    x = tg.Tensor(np.ones((2000, 3000)), name="x")
+    E = tg.tanh(x).sum()
+    E.name = "E"
+    page = visit(E)
+    assert "too large to be computed in a page" in page.locator("#panel").inner_text()
+    press(page, "End")
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert "gradient: norm" in page.locator("#panel").inner_text()
+    assert len(page.content()) < 600_000
 
 
 EVIL = "</script ><img src=x onerror=alert(1)>\"'\u2028&lt;{{js}}"
@@ -255,6 +227,7 @@ def test_names_cannot_inject_anything(visit):
     page = visit(z)
     press(page, "ArrowRight End")
     assert chip(page) == "Backward 1 of 1"
+    page.locator(f"{SHOWN}.leaf").first.click()
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 2
     assert "</script ><img" in page.locator("#panel").inner_text()
@@ -263,25 +236,42 @@ def test_names_cannot_inject_anything(visit):
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 def test_odd_numbers(visit, number):
     x = tg.Value(float(number), name="x")
-    page = visit(x * 2.0)
+    y = x * 2.0
+    y.name = "y"
+    page = visit(y)
     press(page, "End")
     text = {"nan": "NaN", "inf": "∞", "-inf": "−∞"}[number]
-    assert values(page, "data")["n1"] == text
-    assert values(page, "grad")["n0"] == "2"
+    assert values(page, "value")["y"] == [text]
+    assert values(page, "gradient")["x"] == ["2"]
+
+
+def test_empty_arrays(visit):
+    x = tg.Tensor(np.zeros((0, 3)), name="x")
+    E = x.sum()
+    E.name = "E"
+    page = visit(E)
+    press(page, "ArrowRight End")
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert "empty" in page.locator("#panel").inner_text()
 
 
 def test_a_leaf_and_a_constant_have_no_steps(visit):
     for root in (tg.Value(2.0, name="x"), tg.Value(2.0).detach()):
         page = visit(root)
         press(page, "ArrowRight End Space")
-        assert chip(page) == "Start"
+        assert len(titles(page)) == 1
+        assert chip(page) in ("Start", "Turn round")
 
 
 def test_a_root_that_is_no_scalar(visit):
     x = tg.Tensor(np.ones(3), name="x")
-    page = visit(tg.exp(x))
+    y = tg.exp(x)
+    y.name = "y"
+    page = visit(y)
     press(page, "ArrowRight ArrowRight")
-    assert "the gradient of the sum of its entries" in page.locator("#panel").inner_text()
+    assert "the sum of its entries" in page.locator("#panel").inner_text()
+    press(page, "End")
+    assert values(page, "gradient")["x"] == ["2.718"] * 3
 
 
 # --- from Python

@@ -6,18 +6,22 @@ Exit status: 0 all is well, 1 the answer is no (a wrong gradient), 2 it could no
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
+import linecache
 import os
 import runpy
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from . import tour
-from .check import check
+from .check import check, check_text
+from .check.code.notebook import code_of
+from .check.code.source import Source, parsed
 from .derive import derive
 from .draw import draw
 from .draw.checks import either
@@ -78,7 +82,10 @@ def run_file(path: str | Path) -> dict[str, Any]:
     folder = str(path.resolve().parent)
     sys.path.insert(0, folder)
     try:
-        namespace = runpy.run_path(str(path), run_name="__main__")
+        if path.suffix == ".ipynb":
+            namespace = _run_notebook(path)
+        else:
+            namespace = runpy.run_path(str(path), run_name="__main__")
     except SystemExit as error:
         raise CannotRun(f"{path}: stopped by exit({error.code!r}) before its end") from None
     except Exception as error:
@@ -89,6 +96,23 @@ def run_file(path: str | Path) -> dict[str, Any]:
         if isinstance(value, Node) and value.name is None:
             value.name = name
     return namespace
+
+
+def _run_notebook(path: Path) -> dict[str, Any]:
+    """Run a notebook's code cells, one after the other, in one go."""
+    text = code_of(path)[0]
+    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(text, str(path), "exec"), namespace)
+    return namespace
+
+
+def source_in(path: Path) -> Source:
+    """The source of a file or a notebook."""
+    if path.suffix == ".ipynb":
+        text, cells = code_of(path)
+        return parsed(str(path), text, cells)
+    return parsed(str(path), path.read_text(encoding="utf-8"))
 
 
 def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = None) -> Node:
@@ -133,11 +157,13 @@ def _add_check(commands: Any) -> None:
     command = commands.add_parser(
         "check",
         help="hold the hand-derived gradients of a file against the chain rule",
-        description="Run FILE.py, which defines a loss and `claims = {node or name: gradient}`, "
-        "and say of every claim whether it is right and, if not, which step is wrong and why. "
+        description="Run FILE.py or FILE.ipynb, which computes a loss, and say of every line that "
+        "assigns a gradient (dW = ..., grad_W = ..., dE_dW = ...) whether it is right and, if not, "
+        "why, and how it should read; or of every entry of `claims = {node or name: gradient}`, or "
+        "every line of a function `claims`, if the file has such. "
         "Exit status: 0 all right, 1 some wrong or unclear, 2 could not run.",
     )
-    command.add_argument("file", metavar="FILE.py", type=Path)
+    command.add_argument("file", metavar="FILE", type=Path)
     command.add_argument(
         "--loss",
         metavar="NAME",
@@ -149,21 +175,17 @@ def _add_check(commands: Any) -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    variables = run_file(args.file)
+    with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
+        variables = run_file(args.file)
     loss = find_loss(variables, args.file, args.loss)
     claims = variables.get("claims")
-    if claims is None:
-        raise CannotRun(
-            f"{args.file} makes no claims: set claims = {{W: your dE/dW, ...}}, with nodes or "
-            "their names as keys"
-        )
-    if not isinstance(claims, Mapping) or not claims:
-        what = "is empty" if isinstance(claims, Mapping) else f"is a {type(claims).__name__}"
-        raise CannotRun(f"{args.file}: claims {what}; set claims = {{W: your dE/dW, ...}}")
     try:
-        report = check(loss, claims, digits=args.digits, names=variables)
+        if claims is None:
+            report = check_text(loss, source_in(args.file), variables, args.digits)
+        else:
+            report = check(loss, claims, digits=args.digits, names=variables)
     except (TypeError, ValueError) as error:
-        raise CannotRun(str(error)) from None
+        raise CannotRun(f"{args.file}: {error}") from None
     print(json.dumps(report.to_dict()) if args.json else report)
     return 0 if report else 1
 
@@ -241,7 +263,7 @@ def _add_draw(commands: Any) -> None:
     command.add_argument("--around", metavar="NAME", help="show this node's surroundings")
     command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
     command.add_argument("--down", action="store_true", help="from top to bottom")
-    command.add_argument("--backward", action="store_true", help="draw the gradients' graph")
+    command.add_argument("--steps", action="store_true", help="a box for every op")
     command.set_defaults(run=_draw)
 
 
@@ -254,7 +276,7 @@ def _draw(args: argparse.Namespace) -> int:
         drawing = draw(
             loss,
             direction="down" if args.down else None,
-            graph="backward" if args.backward else "forward",
+            steps=args.steps or None,
             depth=args.depth,
             around=args.around,
             names=variables,

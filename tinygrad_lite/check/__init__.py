@@ -2,6 +2,6 @@
 
 from .findings import Finding, Report, WrongGradient
 from .kinds import KINDS
-from .verdict import check
+from .verdict import check, check_text
 
-__all__ = ["KINDS", "Finding", "Report", "WrongGradient", "check"]
+__all__ = ["KINDS", "Finding", "Report", "WrongGradient", "check", "check_text"]

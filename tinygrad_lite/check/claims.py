@@ -6,7 +6,7 @@ Every unreadable claim gets an error that says the way out.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -168,8 +168,10 @@ def asked(root: Node, cotangent: Any, variables: Mapping[str, Any] | None) -> As
     return Asked(Tape(root, _seed(root, cotangent) if seed is None else seed, names), order, seed)
 
 
-def read(about: Asked, claims: Mapping[Any, Any]) -> list[Claim]:
-    """The claims about a graph, or an error."""
+def read(
+    about: Asked, claims: Mapping[Any, Any], ran: Callable[[Node, str, Any], Any]
+) -> list[Claim]:
+    """The claims about a graph, or an error; a claim that is code is `ran`."""
     if not claims:
         raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
     tape, root = about.tape, about.order[0]
@@ -187,6 +189,8 @@ def read(about: Asked, claims: Mapping[Any, Any]) -> list[Claim]:
                 f"check: the gradient of E with respect to {name} is not finite itself; compute E "
                 "under tg.debug() to find the op that makes the first NaN or infinity"
             )
+        if callable(value) or isinstance(value, str):
+            value = ran(user, name, value)
         array = _array(value, name)
         if about.seed is not None and array.shape != root.shape + twin.shape:
             raise ValueError(_not_scalar(root, name, twin))
@@ -265,8 +269,6 @@ def _array(value: Any, name: str) -> Any:
     value = raw(value)
     if value is None:
         raise TypeError(f"check: the claim for {name} is None; has backward() run?")
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"check: the claim for {name} is text, {value!r}; pass numbers")
     if isinstance(value, (list, tuple)):
         value = _nested(value, name)
     array = to_array(value, f"check: the claim for {name}")

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from ..draw.colours import MARKS
 from ..graph.node import Node
 from .kinds import KINDS, known
+from .marks import MARKS
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 HEAD = 56  # columns of what a line starts with; where that is longer it stands alone
@@ -37,9 +37,10 @@ class Finding:
     smallest error that would have been called wrong, `entries`, how many were judged, and `kinks`,
     how many were left out because the derivative jumps there.
 
-    Of a line of code are `line`, its number, and `code`, its text. Where it is wrong `mended` is
-    the line as it should read, None if that was not found, and `by` says how it was: "edit" (a
-    short change of the line) or "rule" (the engine's own formula, which is no diagnosis).
+    Of a line of code are `line`, its number (in `cell` of a notebook), and `code`, its text. Where
+    it is wrong `mended` is the line as it should read, None if that was not found, and `by` says
+    how it was: "edit" (a short change of the line) or "rule" (the engine's own formula, which is no
+    diagnosis); `mended_at` says which where that is another line.
     """
 
     name: str
@@ -60,8 +61,10 @@ class Finding:
     entries: int = 0
     kinks: int = 0
     line: int = 0
+    cell: int = 0
     code: str = ""
     mended: str | None = None
+    mended_at: str = ""
     by: str = ""
 
     def __post_init__(self) -> None:
@@ -78,11 +81,22 @@ class Finding:
     __repr__ = __str__
 
     @property
+    def place(self) -> str:
+        """The number of its line, in a notebook with that of the cell."""
+        return f"[{self.cell}] {self.line}" if self.cell else str(self.line)
+
+    @property
     def head(self) -> str:
         """What the report's line starts with: the line of code, or the name and the shape."""
         if self.code:
-            return f"{self.line:>3}  {' '.join(self.code.split())}"
+            return f"{self.place:>3}  {' '.join(self.code.split())}"
         return f"{self.name} {self.shape}" if self.shape else self.name
+
+    @property
+    def way_out(self) -> str:
+        """What stands before the mended line."""
+        where = f", in {self.mended_at}" if self.mended_at else ""
+        return f"{_MENDED[self.by]}{where}:"
 
     @property
     def told(self) -> str:
@@ -289,11 +303,11 @@ def table(
         start = f"{head:<{width}}   {f.told:<{room}}   "
         lines.append((start, f.message()))
         if f.mended is not None:
-            lines.append((" " * len(start), f"{_MENDED[f.by]}  {f.mended}"))
+            lines.append((" " * len(start), f"{f.way_out}  {' '.join(f.mended.split())}"))
     return "\n".join(map(_filled, [*above, *lines, *below]))
 
 
-_MENDED = {"edit": "mended:", "rule": "the rule:"}
+_MENDED = {"edit": "mended", "rule": "the rule"}
 
 
 def _filled(line: Line) -> str:
@@ -313,12 +327,20 @@ def _filled(line: Line) -> str:
 
 def _row(finding: Finding) -> str:
     mark = MARKS[finding.verdict]
+    plain = '<span style="white-space:nowrap">{}</span>'
+    code = '<code style="white-space:pre">{}</code>'
+    if finding.code:
+        head = plain.format(finding.place), code.format(html.escape(finding.code))
+    else:
+        head = code.format(html.escape(finding.name)), plain.format(finding.shape or "")
+    text = html.escape(finding.message())
+    if finding.mended is not None:
+        text += f"<br>{finding.way_out} {code.format(html.escape(finding.mended))}"
     cells = (
-        f"<code>{html.escape(finding.name)}</code>",
-        f'<span style="white-space:nowrap">{finding.shape or ""}</span>',
+        *head,
         f'<span style="white-space:nowrap;color:{mark.strokes[0]}">{mark.sign} '
         f"{finding.verdict}</span>",
-        html.escape(finding.message()),
+        text,
     )
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
 

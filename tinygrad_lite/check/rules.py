@@ -71,15 +71,20 @@ class Rule:
         swapped: Mapping[Node, Vector] | None = None,
         adjust: Callable[[Node, Vector], Vector] | None = None,
     ) -> Vector:
-        """The rule with some operations done as `how`, and other values for some leaves.
+        """The rule with some operations done as `how`, and other values for some leaves; of a node
+        it is recorded.
         `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
         for m in self.order:
             here = m in at
             if here or any(x in values for x in m.parents()):
                 pairs = zip(m.inputs, m.operands, strict=True)
-                operands = [values.get(x, a) if isinstance(x, Node) else a for x, a in pairs]
-                values[m] = np.asarray(how(*operands)) if here and how else done(m, *operands)
+                kept = isinstance(g, Node)
+                operands = [
+                    values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in pairs
+                ]
+                value = how(*operands) if here and how else done(m, *operands)
+                values[m] = value if isinstance(value, Node) else np.asarray(value)
                 if adjust is not None:
                     values[m] = adjust(m, values[m])
         return values.get(self.root, self.root.data)
@@ -129,8 +134,11 @@ def in_form(node: Node, index: int, form: Callable[..., Node]) -> Rule:
 
 
 def done(m: Node, *operands: Vector, **settings: Any) -> Vector:
-    """What the op of a node computes of other operands, with some settings changed."""
+    """What the op of a node computes of other operands, with some settings changed; of nodes it is
+    recorded."""
     assert m.op is not None
+    if any(isinstance(a, Node) for a in operands):
+        return m.op(*operands, **{**m.params, **settings})
     return m.op.forward(np, *operands, **{**m.params, **settings})
 
 

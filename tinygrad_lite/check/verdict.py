@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..derive import derive
+from ..graph.names import visible
 from ..graph.node import Node
-from .claims import Allowance, asked, read
-from .code.checking import check_lines
+from .claims import Allowance, Asked, asked, read
+from .code.checking import check_lines, paired, report_on
+from .code.coded import Coded, Coder
+from .code.derivation import Known
+from .code.script import Script
+from .code.source import Source
+from .code.truth import Truth
 from .diagnosis import Diagnosis
-from .findings import Report
+from .findings import Finding, Report
+from .mend import Mender, told
 from .rounding import Rounding
 from .tape import Tape
 
@@ -53,28 +61,69 @@ def check(
 def _report(
     E: Node, claims: Any, cotangent: Any, allowance: Allowance, names: Any, pairs: Any
 ) -> Report:
-    notes: tuple[str, ...] = ()
     with np.errstate(all="ignore"):
         about = asked(E, cotangent, names)
+        notes: tuple[str, ...] = ()
         if isinstance(claims, FunctionType):
             derived = check_lines(about, claims, allowance, names, pairs)
             if isinstance(derived, Report):
                 return derived
-            claims, notes = derived.claims, (derived.note,)
+            claims, notes = derived.claims, derived.notes
         if not isinstance(claims, Mapping):
             told = f"check: claims is a {type(claims).__name__}; pass a function that derives them"
             raise TypeError(f"{told}, or a dict of nodes or names to gradients, as in {{W: dW}}")
-        tape, found = about.tape, read(about, claims)
-        rounding = Rounding(tape, [claim.node for claim in found])
-        for claim in found:
-            blur = rounding.blur(claim.node, claim.eps)
-            claim.judge(tape.g[claim.node], blur, allowance)
-        diagnosis = Diagnosis(tape, found)
-        for claim in sorted(found, key=lambda c: tape.position[c.node]):
-            diagnosis.judge(claim)
-        findings = tuple(diagnosis.found[c.node] for c in found)
-        formula = None if E.shape else lambda x: _formula(E, x, tape)
-        return Report(findings, notes, formula=formula)
+        return _report_of(about, claims, allowance, names, notes)
+
+
+def _report_of(
+    about: Asked, claims: Mapping[Any, Any], allowance: Allowance, names: Any, notes: Any
+) -> Report:
+    tape, E = about.tape, about.order[0]
+    known = Known(tape, visible() if names is None else names)
+    coder = Coder(known, E.shape if about.seed is not None else ())
+    found = read(about, claims, coder)
+    rounding = Rounding(tape, [claim.node for claim in found])
+    for claim in found:
+        blur = rounding.blur(claim.node, claim.eps)
+        claim.judge(tape.g[claim.node], blur, allowance)
+    diagnosis = Diagnosis(tape, found)
+    for claim in sorted(found, key=lambda c: tape.position[c.node]):
+        diagnosis.judge(claim)
+    truth = Truth(tape, tape.twin, about.seed is not None)
+    findings = tuple(_told(diagnosis.found[c.node], coder.found.get(c.user), truth) for c in found)
+    formula = None if E.shape else lambda x: _formula(E, x, tape)
+    return Report(findings, notes, formula=formula)
+
+
+def check_text(
+    E: Node, source: Source, names: Mapping[str, Any], digits: int | None = None
+) -> Report:
+    """Hold the derivation in a file or a cell that has run, and left `names`, against the chain
+    rule: the lines that assign gradients are found by their names (`dW`, `grad_W`, `dE_dW`)."""
+    allowance = Allowance(digits=digits)
+    return contextvars.Context().run(_script_report, E, source, names, allowance)
+
+
+def _script_report(
+    E: Node, source: Source, names: Mapping[str, Any], allowance: Allowance
+) -> Report:
+    with np.errstate(all="ignore"):
+        about = asked(E, None, names)
+        known = Known(about.tape, names)
+        pairs = paired(known)
+        derived = report_on(about, Script(source, known, pairs), pairs, allowance)
+        if isinstance(derived, Report):
+            return derived
+        return _report_of(about, derived.claims, allowance, names, derived.notes)
+
+
+def _told(finding: Finding, coded: Coded | None, truth: Truth) -> Finding:
+    """A finding with what there is to be said of the claim's code, mended where it is wrong."""
+    if coded is None or finding.verdict not in ("right", "wrong"):
+        return finding
+    if finding.verdict == "wrong":
+        return told(finding, Mender(coded.trace, coded.trace(None, None), truth).mend(coded))
+    return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
 
 
 def _formula(E: Node, x: Node, tape: Tape) -> str:

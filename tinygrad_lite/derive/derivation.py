@@ -186,7 +186,7 @@ def derive(
     out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
     the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
     "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
-    holds variables to take names from beside the caller's. Every formula is executed before it is
+    holds variables to take names from before the caller's. Every formula is executed before it is
     shown, see `checked`.
     """
     _refuse(y, variables)
@@ -198,8 +198,8 @@ def derive(
     constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
     known = name_all([*reached, *constants, *variables])
     for name, value in (names or {}).items():
-        if isinstance(value, (Node, np.ndarray)):
-            known.setdefault(id(value), name)
+        if isinstance(value, (Node, np.ndarray)) and not getattr(value, "name", None):
+            known[id(value)] = name
     notes: dict[str, None] = {}
     compared = [n for n in reversed(consumers_first) if n._meta and n._meta.compared]
     asked = dict.fromkeys(known.get(id(n), "a result") for n in compared)

@@ -233,6 +233,19 @@ class Steps(tuple[Line, ...]):
         """The steps as text, with `values` followed by the recorded numbers and gradients."""
         return "\n".join(text_of(self._lesson.rows(UNICODE, values=values)))
 
+    def by_line(self) -> list[tuple[Node, list[Row]]]:
+        """The rows that are told where the gradient passes each named step, and the user's node."""
+        work = self._lesson.work
+        if work is None or not self:
+            return []
+        told: list[tuple[Node, list[Row]]] = []
+        for row in self._lesson.rows(UNICODE):
+            if row.left:
+                told.append((work.back.get(self[len(told)].node, work.request.y), []))
+            if told:
+                told[-1][1].append(row)
+        return told
+
     def __str__(self) -> str:
         return self()
 

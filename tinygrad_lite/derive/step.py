@@ -41,7 +41,7 @@ Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
 _REMEMBERED = 4096  # forms; when they are more, all are forgotten
 _LITERAL = (0, 1)  # numbers that arithmetic would leave out of an op's own formula
 _DEPTH = 2  # inputs without a name are written out so deep
-_FIRST = 10**6  # the rank of a cotangent in a product: it comes first
+FIRST = 10**6  # the rank of a cotangent in a product: it comes first
 _LAST = 10**5  # of the result; of inputs less, by their place
 _SAMPLES = (0.5, 2.0)  # one of them is in the domain of every function of one variable here
 _STYLE = replace(UNICODE, name=str)  # names as the user writes them
@@ -90,7 +90,7 @@ def write(node: Node, names: Names, *, depth: int = _DEPTH, numbers: bool = Fals
     Inputs without a name are written out `depth` deep. With `numbers`, the names are numbers, which
     are not written side by side. "" for an op that cannot be read."""
     if node.op is None:
-        return _called(node, names, 0).body
+        return called(node, names, 0).body
     return _written(operation(node), node, names, "", numbers, depth)
 
 
@@ -113,21 +113,21 @@ def _written(
         return ""
     known = _known(node, names, depth)
     binds = mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
-    known |= {"y": _called(node, names, depth + 1), "G": Written(cotangent, binds)}
+    known |= {"y": called(node, names, depth + 1), "G": Written(cotangent, binds)}
     return form.written(known, numbers=numbers).body
 
 
 def _known(node: Node, names: Names, depth: int) -> dict[str, Written]:
     """What the inputs of a step are written as."""
-    return {f"x{k}": _called(x, names, depth) for k, x in enumerate(node.inputs)}
+    return {f"x{k}": called(x, names, depth) for k, x in enumerate(node.inputs)}
 
 
-def _called(x: Any, names: Names, depth: int) -> Written:
+def called(x: Any, names: Names, depth: int) -> Written:
     """A name, a number, or what has no name written out `depth` deep."""
     found = names.get(id(x))
     if found is not None:
         return found if isinstance(found, Written) else Written(found, mathematics.ATOM)
-    if _is_number(x):
+    if is_number(x):
         return Mathematics(_STYLE).write(tree.number(exact(float(x))))
     if isinstance(x, Node) and x.op is not None and depth:
         form = operation(x)
@@ -141,8 +141,8 @@ def operation(node: Node) -> Form | None:
     op: Any = node.op
 
     def read(twin: Array) -> Form:
-        reading = _reading(twin)
-        form = _form(reading.defined[reading.symbols[twin]], reading, shorter=False)
+        reading = reading_of(twin)
+        form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
         if op.precedence < ATOM or form.tree.kind in (tree.TRANSPOSE, tree.INVERSE):
             return form
         names = [Tree(tree.NAME, value=tree.Name(f"x{k}", "")) for k in range(len(twin.inputs))]
@@ -160,10 +160,10 @@ def slope(node: Node, index: int) -> Form | None:
 
     def read(twin: Array) -> Form | None:
         found = local(op, index, ops, twin, twin.inputs, twin.params)
-        reading = _reading(twin)
+        reading = reading_of(twin)
         known = isinstance(found, Node)
         value = reading.of_rule(found, {}) if known else Paper(number(exact(found)))
-        form = _form(value, reading)
+        form = form_of(value, reading)
         expected = np.broadcast_to(slope_of(twin, index), twin.shape)
         got = np.broadcast_to(form.value(_values(twin)), twin.shape)
         return form if agrees(got, expected) else None
@@ -177,11 +177,11 @@ def pulled(node: Node, index: int) -> Form | None:
     def read(twin: Array, rule: tuple[Node, Node] | None) -> Form | None:
         if rule is None:
             return None
-        reading = _reading(twin)
+        reading = reading_of(twin)
         value, target = reading.values[twin], reading.values[twin.inputs[index]]
-        G = named(Symbol("G", value.shape, (), _FIRST, cotangent=True), value.axes)
+        G = named(Symbol("G", value.shape, (), FIRST, cotangent=True), value.axes)
         found = reading.of_rule(rule[1], {rule[0]: G})
-        form = _form(broadcast(lambda _, e: e, Paper(number(0), target.axes), found), reading)
+        form = form_of(broadcast(lambda _, e: e, Paper(number(0), target.axes), found), reading)
         values = _values(twin)
         expected = contribution(twin, index, values["G"])
         got = form.value(values)
@@ -192,9 +192,9 @@ def pulled(node: Node, index: int) -> Form | None:
     if node.op.elementwise:
         return _remembered(key, lambda: read(twin := _twin(node), recorded_step(twin, index)))
     try:
-        twin = _aside(lambda: _twin(node))
-        rule = _aside(lambda: recorded_step(twin, index))
-    except _UNREADABLE:
+        twin = aside(lambda: _twin(node))
+        rule = aside(lambda: recorded_step(twin, index))
+    except UNREADABLE_STEP:
         return None
     parts = [] if rule is None else topological_order(rule[1])  # a rule may look at its data
     branch = tuple((n.op, head(n.op, **n.params).key) for n in parts if n.op is not None)
@@ -205,10 +205,10 @@ def pulled(node: Node, index: int) -> Form | None:
 
 
 _found: dict[Any, Form | None] = {}
-_UNREADABLE = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
+UNREADABLE_STEP = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
 
 
-def _aside(f: Callable[[], Any]) -> Any:
+def aside(f: Callable[[], Any]) -> Any:
     """f outside of the user's scopes and settings; what is run to be read may overflow."""
 
     def run_() -> Any:
@@ -224,8 +224,8 @@ def _remembered(key: Any, read: Callable[[], Form | None]) -> Form | None:
         if len(_found) >= _REMEMBERED:
             _found.clear()
         try:
-            _found[key] = _aside(read)
-        except _UNREADABLE:
+            _found[key] = aside(read)
+        except UNREADABLE_STEP:
             _found[key] = None
     return _found[key]
 
@@ -236,7 +236,7 @@ def _kind(node: Node, *, literal: bool = False) -> tuple[Any, ...]:
     places: dict[int, int] = {}
     inputs: list[Any] = []
     for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
-        if _is_number(x):
+        if is_number(x):
             inputs.append(float(x))
         else:
             kind = getattr(a, "shape", ()), getattr(a, "dtype", None)
@@ -245,7 +245,8 @@ def _kind(node: Node, *, literal: bool = False) -> tuple[Any, ...]:
     return op, settings, tuple(inputs), node.shape
 
 
-def _is_number(x: Any) -> bool:
+def is_number(x: Any) -> bool:
+    """Whether an input is a plain number."""
     return not isinstance(x, Node) and not getattr(x, "ndim", 0)
 
 
@@ -253,13 +254,13 @@ def _twin(node: Node, *, literal: bool = False) -> Any:
     """The same op on leaves of its own, in float64. One that works entry by entry is run in its
     domain, since rules record more where they are NaN, and axes that run together are one."""
     op: Any = node.op
-    data = [_wide(a) for a in node.operands]
+    data = [wide(a) for a in node.operands]
     if not op.elementwise:
         return _run(node, data, literal)
     data = _merged(data)
     for value in _SAMPLES:
         tried = [
-            a if _is_number(x) or a.dtype.kind != "f" else np.full_like(a, value)
+            a if is_number(x) or a.dtype.kind != "f" else np.full_like(a, value)
             for x, a in zip(node.inputs, data, strict=True)
         ]
         with suppress(Exception):
@@ -274,7 +275,7 @@ def _run(node: Node, data: Sequence[Any], literal: bool) -> Any:
     made: dict[Any, Any] = {}
     inputs: list[Any] = []
     for k, (x, a) in enumerate(zip(node.inputs, data, strict=True)):
-        if _is_number(x) and not (literal and (op.precedence == SUM or x in _LITERAL)):
+        if is_number(x) and not (literal and (op.precedence == SUM or x in _LITERAL)):
             inputs.append(x)
             continue
         key = k if literal else id(x)
@@ -289,7 +290,8 @@ def _run(node: Node, data: Sequence[Any], literal: bool) -> Any:
     return twin
 
 
-def _wide(a: Any) -> Any:
+def wide(a: Any) -> Any:
+    """An array to be read at: finite, in float64."""
     a = np.asarray(raw(a))
     return np.where(np.isfinite(a), a, _SAMPLES[0]).astype(float) if a.dtype.kind == "f" else a
 
@@ -312,9 +314,9 @@ def _values(twin: Array) -> dict[str, Any]:
     return {f"x{k}": np.asarray(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
 
 
-def _reading(twin: Array) -> Reading:
+def reading_of(twin: Array) -> Reading:
     """The twin on paper. No fact about its data is used."""
-    leaves = [x for x in twin.inputs if isinstance(x, Node)]
+    leaves = [x for x in topological_order(twin) if x.op is None]
     names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
     return _Reading(_Graph(twin, names, {twin}, set(leaves)))
 
@@ -338,7 +340,8 @@ class _Reading(Reading):
 _ELLIPSIS = Tree(tree.NAME, value=tree.Name("…", "..."))
 
 
-def _form(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
+def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
+    """What a value on paper is written as."""
     e = _with_lengths(value.expr)
     if shorter:
         e = Simplifier(reading.definitions).best(e)

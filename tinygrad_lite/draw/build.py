@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import isfinite, isnan
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from math import prod
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from ..backprop.chain import is_constant, slope
+import numpy as np
+
+from ..backprop.chain import contribution
+from ..backprop.flow import flow
+from ..check.marks import MARKS
+from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
-from .collapse import LIMIT, Group, Unit, partition
-from .colours import MARKS
-from .measure import shorten
-from .scene import Box, Cluster, Edge, Row, Scene, sized
+from .collapse import LIMIT, Plan, Unit, count, partition
+from .measure import LONGEST, columns, shorten
+from .panes import Pane, pane, strip
+from .scene import LABELLED, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
 NO_MARKS: Mapping[Node, tuple[str, str]] = MappingProxyType({})
-_WRITTEN = 100  # boxes of a backward graph that carry a formula
+_DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
+_SYMBOL = 10  # characters of the name of a gradient over its cells
+_RULE = 36  # characters of a formula beside an arrow
+_FAR = 4  # ranks of its users, at which a leaf has a stub at each
+_SAID = 44  # characters in a row of what `check` says
 
 
 def build_scene(
@@ -32,198 +43,286 @@ def build_scene(
     names: Mapping[int, str],
     *,
     show: Collection[str] = SHOW,
-    graph: Literal["forward", "backward"] = "forward",
     depth: int | None = None,
     around: Node | None = None,
     max_nodes: int = MAX_NODES,
+    steps: bool | None = None,
     grad: Callable[[Node], Any] = attrgetter("grad"),
     marks: Mapping[Node, tuple[str, str]] = NO_MARKS,
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `around` shows that node's surroundings only. `grad` gives the
-    gradients to show, `marks` what `check` says of nodes: one of `MARKS`, and a line.
+    as fit into `max_nodes` boxes); `around` shows that node's surroundings only; `steps` makes
+    every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
+    `check` says of nodes: one of `MARKS`, and a line.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
-    backward = graph == "backward"
-    order = topological_order(*roots)[::-1]
-    plan = partition(order, depth=depth, around=around, max_nodes=max_nodes)
-    shown = order
-    if len(order) > LIMIT:
-        shown = [unit.content for unit in plan.units if isinstance(unit.content, Node)]
-    known = complete_names(shown, names)
-    uses: dict[Node, list[tuple[Node, int]]] = {}
-    if backward and len(plan.units) <= _WRITTEN:
-        for node in order:
-            for index, x in enumerate(node.inputs):
-                if isinstance(x, Node):
-                    uses.setdefault(x, []).append((node, index))
-    maker = _Maker(known, names, dict.fromkeys(roots), show, backward, grad, uses, marks)
-    boxes = maker.boxes(plan.units)
-    edges = maker.edges(order, plan.unit_of)
-    if backward:
-        boxes = [box for box in boxes if box.kind != "constant"]
-        kept = {box.id for box in boxes}
-        edges = [e for e in edges if {e.source, e.target} <= kept]
-        edges = [replace(e, source=e.target, target=e.source) for e in edges]
-    title = ", ".join(known.get(id(r), "a result") for r in roots)
-    title = f"{'Backward' if backward else 'Computation'} graph of {title}"
+    nodes = topological_order(*roots)
+    kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
+    weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
+            and not names.get(id(node), "").isidentifier()}  # fmt: skip
+    asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    plan = partition(nodes, kept, weak=weak, steps=steps, **asked)
+    shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
+             if u.kind in ("line", "stub")}  # fmt: skip
+    order = plan.order if len(plan.order) <= LIMIT else list(shown)
+    known = complete_names(order, names, shown)
+    title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
+    boxes = maker.boxes()
+    boxes, edges = maker.stubs(boxes, maker.edges(boxes))
     scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
-    parts = tuple(boxes), tuple(edges), tuple(map(Cluster, sorted(scopes, key=len)))
-    return Scene(*parts, roots, names, graph, title, plan.note, len(order))
+    frame, times = plan.repeats.frame, plan.repeats.times
+    clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
+    parts = tuple(boxes), tuple(edges), tuple(clusters)
+    asked |= {"steps": steps, "marks": marks, "show": show}
+    return Scene(*parts, roots, names, title, plan.note, len(nodes), asked)
 
 
 @dataclass(frozen=True)
 class _Maker:
-    """Makes boxes and edges, given the names and what is to be shown; `uses` are the consumers of
-    each node, by input, where their formulas are wanted."""
+    """Makes boxes and edges, given the names and what is to be shown."""
 
+    plan: Plan
     names: Mapping[int, str]
     given: Mapping[int, str]
     roots: Mapping[Node, None]  # in order, and found by identity
     show: Collection[str]
-    backward: bool
     grad: Callable[[Node], Any]
-    uses: Mapping[Node, Sequence[tuple[Node, int]]]
     marks: Mapping[Node, tuple[str, str]]
+    lines: dict[str, Line | None] = field(default_factory=dict)
 
-    def boxes(self, units: Sequence[Unit]) -> list[Box]:
-        boxes = [self._marked(self._box(unit)) for unit in units]
-        levels = self._levels(boxes)
-        return [sized(replace(box, level=levels.get(box.id))) for box in boxes]
+    def boxes(self) -> list[Box]:
+        make = {"line": self._line, "group": self._group, "stub": self._stub}
+        made = (make.get(unit.kind, self._constant)(unit) for unit in self.plan.units)
+        return [sized(self._marked(box)) for box in made]
 
     def _marked(self, box: Box) -> Box:
-        """The box with what `check` says of its nodes as a row, and the worst as its mark."""
+        """The box with the worst that `check` says of its nodes as its mark, and why."""
         said = [self.marks[node] for node in box.nodes if node in self.marks]
-        if not said:
+        if not said or box.kind == "stub":
             return box
-        count = Counter(mark for mark, _ in said)
-        worst = next(mark for mark in MARKS if mark in count)
-        words = [f"{count[m]} {m} " if box.kind == "group" else m for m in MARKS if m in count]
-        text = f"{MARKS[worst].sign} {', '.join(map(str.strip, words))}"
-        rows = (*box.rows, Row("", text.replace("first", "first wrong")))
+        found = Counter(mark for mark, _ in said)
+        worst = next(mark for mark in MARKS if mark in found)
+        lines = box.lines
+        if box.kind == "group":
+            words = [f"{found[m]} {MARKS[m].badge[2:]}" for m in MARKS if m in found]
+            lines += (f"{MARKS[worst].sign} {', '.join(words)}",)
+        elif worst in ("first", "wrong"):
+            text = said[0][1].removeprefix("[the first wrong line] ")
+            lines += tuple(textwrap.wrap(shorten(text, 4 * _SAID), _SAID))
         tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
-        return replace(box, rows=rows, tooltip=tooltip, mark=worst)
-
-    def _box(self, unit: Unit) -> Box:
-        content = unit.content
-        if isinstance(content, Group):
-            return self._group(unit, content)
-        if isinstance(content, Node):
-            return self._node(unit, content)
-        if isinstance(content, tuple):
-            title = f"{len(content):,} constants"
-            return Box(unit.id, "constant", title, scope=unit.scope, tooltip=title)
-        return self._constant(unit, content)
+        return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
         return figures.shape_text(shape) if shape and "shape" in self.show else ""
 
-    def _node(self, unit: Unit, node: Node) -> Box:
-        names = within(unit.scope, self.names, node)
+    def _panes(self, node: Node, data: Any, grad: Any) -> list[Any]:
+        found = []
+        if "data" in self.show:
+            found.append(pane("value", "value", data, tuple(figures.plain(data).shape)))
+        if not node.constant and "grad" in self.show:
+            shape = tuple(figures.plain(data).shape)
+            found.append(pane("gradient", self._derivative(node), grad, shape))
+        return found
+
+    def _line(self, unit: Unit) -> Box:
+        nodes = tuple(unit.content)
+        node = nodes[-1]
+        names = within(unit.scope, self.names, *nodes)
         name = names[id(node)]
-        shape = self._shape(node.shape)
-        title = f"{name} = {shorten(write(node, names))}" if node.op else name
-        data, grad = figures.summary(node.data), figures.summary(self.grad(node), norm=True)
-        tooltip = f"{title} {shape}".strip() + f"\ndata: {data.words}"
-        rows = []
-        if "data" in self.show and not self.backward:
-            rows.append(Row("data", data.text, data.heat))
-        if not node.constant:
-            tooltip += f"\ngrad: {grad.words}"
-            if "grad" in self.show or self.backward:
-                rows.append(Row("grad", grad.text, grad.heat))
-        if node.scope:
-            tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
-        if node.line:
-            tooltip += f"\nat {node.line}"
+        formula = self._formula(node, names) if node.op else ""
+        panes = self._panes(node, node.data, self.grad(node))
+        copies = self.plan.repeats.copies.get(node, ())
+        if node in self.plan.repeats.carried:
+            panes += [
+                strip(copies, "value", lambda x: x.data),
+                strip(copies, "gradient", self.grad),
+            ]
         kind = "output" if node in self.roots else "op"
         if node.constant or not node.op:
             kind = "constant" if node.constant else "leaf"
-        if self.backward:
-            title = self._derivative(node)
-            if node in self.uses:
-                rows.insert(0, Row("", shorten(f"= {self._sum(node)}", 60)))
-        title = f"{title}  {shape}".rstrip()
-        return Box(unit.id, kind, title, tuple(rows), (node,), unit.scope, (), name, tooltip)
+        ops = sum(part.op is not None for part in nodes)
+        held = [count(ops, "step")] * (ops > 1)
+        if rest := len(nodes) - max(ops, 1):
+            held.append(count(rest, "parameter"))
+        lines = [f"{', '.join(held)} inside"] * bool(held)
+        box = Box(unit.id, kind, name, formula, self._shape(node.shape), tuple(panes), tuple(lines))
+        tooltip = self._told(box.title, node)
+        return replace(box, nodes=nodes, copies=copies, scope=unit.scope, tooltip=tooltip)
+
+    def _told(self, title: str, node: Node) -> str:
+        """A node in words."""
+        tooltip = f"{title}\ndata: {figures.summary(node.data).words}"
+        if not node.constant:
+            tooltip += f"\ngrad: {figures.summary(self.grad(node)).words}"
+        if node.scope:
+            tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
+        return f"{tooltip}\nat {node.line}" if node.line else tooltip
+
+    def _formula(self, node: Node, names: Mapping[int, str]) -> str:
+        """What is right of the equals sign, written out as far as it stays short."""
+        texts = [write(node, names, depth=depth) for depth in _DEPTHS]
+        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 1]
+        return short[0] if short else shorten(texts[-1])
 
     def _derivative(self, node: Node) -> str:
-        root = self.names[id(next(iter(self.roots)))] if len(self.roots) == 1 else "out"
-        return f"∂{root}/∂{self.names.get(id(node), '…')}"
+        """∂E/∂W."""
+        root = next(iter(self.roots))
+        if id(node) not in self.names:
+            return "gradient"
+        label = self._symbol(root, node)
+        return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
 
-    def _sum(self, node: Node) -> str:
-        """What the consumers of a node hand to its gradient, written out."""
-        terms = [
-            pullback_text(user, index, self.names, cotangent=self._derivative(user))
-            for user, index in self.uses[node]
-        ]
-        return " + ".join(term or "…" for term in terms)
+    def _symbol(self, y: Node | None, x: Node) -> str:
+        return f"∂{self.names.get(id(y), 'out')}/∂{self.names.get(id(x), '…')}"
 
-    def _constant(self, unit: Unit, value: Any) -> Box:
-        name = self.names.get(id(value), "")
-        data = figures.summary(value)
-        shape = tuple(getattr(value, "shape", ()))
-        title = f"{name}  {self._shape(shape)}".strip() if shape else data.text
-        rows = (Row("data", data.text, data.heat),) if shape and "data" in self.show else ()
+    def _constant(self, unit: Unit) -> Box:
+        if unit.kind == "constants":
+            name = f"{len(unit.content):,} constants"
+            return Box(unit.id, "constant", name, scope=unit.scope, tooltip=name)
+        value = unit.content
+        name = self.names[id(value)]
+        shape = tuple(value.shape)
+        panes = (pane("value", "value", value, shape),) * ("data" in self.show)
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
-        tooltip = f"constant {name}".rstrip() + f"\ndata: {data.words}"
-        return Box(unit.id, "constant", title, rows, (), scope, (), name, tooltip)
+        tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
+        box = Box(unit.id, "constant", name, "", self._shape(shape), panes)
+        return replace(box, scope=scope, tooltip=tooltip)
 
-    def _group(self, unit: Unit, group: Group) -> Box:
-        rows = [Row("", line) for line in group.lines()]
-        if shape := self._shape(group.nodes[-1].shape):
-            rows.append(Row("out", shape))
-        if "grad" in self.show:
-            grads = [g for g in map(self.grad, group.nodes) if g is not None]
-            rows.append(Row("grad", f"norm {figures.joint_norm(grads)}" if grads else figures.NONE))
-        name = shorten(group.title)
-        tooltip = f"{name}: {', '.join(group.lines(99))}"
-        nodes = tuple(group.nodes)
-        return Box(
-            unit.id, "group", name, tuple(rows), nodes, unit.scope, group.path, name, tooltip
-        )
+    def _stub(self, unit: Unit) -> Box:
+        """A node of the step before: no arrow runs back to it."""
+        node = unit.content
+        panes = (pane("value", "value", node.data, node.shape),) * ("data" in self.show)
+        lines = ("from the step before",)
+        box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
+        return replace(box, scope=unit.scope, tooltip=self._told(f"{box.title}, {lines[0]}", node))
 
-    def _levels(self, boxes: Sequence[Box]) -> dict[str, float]:
-        """The gradients of single nodes relative to the largest shown, for colouring, by box."""
-        found: tuple[dict[str, float], dict[str, float]] = ({}, {})  # of scalars, of arrays
-        for box in boxes:
-            grad = None if box.kind in ("group", "constant") else self.grad(box.nodes[0])
-            if grad is not None:
-                array = bool(box.nodes[0].shape)
-                value = figures.magnitude(grad) if array else float(figures.plain(grad).item())
-                found[array][box.id] = value
-        levels: dict[str, float] = {}
-        for values in found:
-            top = max((abs(v) for v in values.values() if isfinite(v)), default=0.0)
-            levels |= {key: figures.level(v, top) for key, v in values.items() if not isnan(v)}
-        return levels
+    def _group(self, unit: Unit) -> Box:
+        """A folded scope with what comes out of it; of equal lines, with that of each."""
+        nodes = tuple(unit.content)
+        used = {x for node in self.plan.order if self.plan.unit_of[node] != unit.id
+                for x in node.parents()}  # fmt: skip
+        out = [node for node in nodes if node in used or node in self.roots]
+        panes: list[Any] = []
+        shape = ""
+        if len(out) == 1 or (len({x.shape for x in out}) == 1 and unit.title == ""):
+            shape = self._shape(out[0].shape)
+            data = [figures.plain(x.data) for x in out]
+            grads = [self.grad(x) for x in out]
+            grad = None if any(g is None for g in grads) else [figures.plain(g) for g in grads]
+            one = len(out) == 1
+            panes = self._panes(out[0], data[0] if one else np.stack(data),
+                                grad and (grad[0] if one else np.stack(grad)))  # fmt: skip
+        held = _inside(nodes)
+        if unit.title:
+            name = shorten(unit.title)
+        elif all(id(x) in self.given for x in out):
+            name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
+        else:
+            name = f"{len(out):,} × {self._formula(out[0], self.names)}"
+        tooltip = f"{name}: {', '.join(held)}"
+        lines = (f"{count(len(nodes), 'node')} inside",)
+        each = () if unit.title else tuple(out)
+        box = Box(unit.id, "group", name, "", shape, tuple(panes), lines, nodes, each)
+        return replace(box, scope=unit.scope, path=unit.path, tooltip=tooltip)
 
-    def edges(self, order: Sequence[Node], unit_of: Mapping[Any, str]) -> list[Edge]:
-        found: dict[tuple[str, str, int], Edge] = {}
-        counts: Counter[tuple[str, str, int]] = Counter()
-        for node in order:
-            target = unit_of[node]
+    def edges(self, boxes: Sequence[Box]) -> list[Edge]:
+        plan, at = self.plan, {box.id: box for box in boxes}
+        found: dict[tuple[str, str], Edge] = {}
+        total: Counter[tuple[str, str]] = Counter()
+        for node in (*plan.order, *plan.repeats.same):
+            target = plan.unit_of[node]
             for index, x in enumerate(node.inputs):
-                source = unit_of.get(x if isinstance(x, Node) else (node, index))
-                if source is None or source == target:
+                source = plan.unit_of.get((node, index), "")
+                if not source and isinstance(x, Node) and not plan.repeats.before(x, node):
+                    source = plan.unit_of[x]
+                if not source:
                     continue
-                plain = source[0] != "g" and target[0] != "g"
-                key = (source, target, index if plain else -1)
-                counts[key] += 1
+                if source == target:
+                    continue
+                key = source, target
+                total[key] += 1
                 if key not in found:
-                    local, rule = self._local(node, index, x) if plain else (None, "")
-                    found[key] = Edge(source, target, index, local=local, rule=rule)
-        return [replace(edge, count=counts[key]) for key, edge in found.items()]
+                    flows = isinstance(x, Node) and not x.constant and self.grad(x) is not None
+                    mark = at[source].mark if at[source].kind != "group" else ""
+                    found[key] = Edge(source, target, index, gradient=flows, mark=mark)
+        if len(found) > LABELLED:
+            return [replace(e, count=total[key], gradient=False) for key, e in found.items()]
+        return [self._labelled(e, at, total[key]) for key, e in found.items()]
 
-    def _local(self, node: Node, index: int, x: Any) -> tuple[str | None, str]:
-        """The local derivative along an edge, of scalars as a number, and of any as a formula."""
-        op, names = node.op, self.names
-        if not (op and op.elementwise and isinstance(x, Node)) or x.constant:
-            return None, ""
-        text = local_text(node, index, names)
-        if not text and is_constant(op, index):
-            return None, ""  # no rule is stated
-        rule = f"∂{names[id(node)]}/∂{names[id(x)]} = {text}" if text else ""
-        scalar = isinstance(node, Scalar) and "local" in self.show
-        return figures.number(slope(node, index)) if scalar else None, rule
+    def stubs(self, boxes: Sequence[Box], edges: Sequence[Edge]) -> tuple[list[Box], list[Edge]]:
+        """With a stub at each user of a leaf that is used all over the picture, and there its share
+        of the gradient, instead of arrows across."""
+        at = {box.id: box for box in boxes}
+        rank: Counter[str] = Counter()
+        users: dict[str, list[Edge]] = {}
+        for e in edges:
+            if at[e.source].kind in ("leaf", "constant"):
+                users.setdefault(e.source, []).append(e)
+        for box in boxes:
+            inputs = [e.source for e in edges if e.target == box.id] if users else []
+            rank[box.id] = max((rank[x] + 1 for x in inputs), default=0)
+        far = {x: es for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
+        made: dict[str, list[Box]] = {}
+        kept = [e for e in edges if e.source not in far]
+        for name, es in far.items():
+            leaf = at[name]
+            at[name] = sized(replace(leaf, lines=(*leaf.lines, f"used {len(es)} times, see there")))
+            for k, e in enumerate(es):
+                target = at[e.target]
+                panes: tuple[Pane, ...] = ()
+                if e.local and (g := self.grad(target.node)) is not None:
+                    share = e.slope * float(figures.plain(g))
+                    panes = (pane("gradient", "share", share, ()),)
+                stub = Box(f"{name}_{k}", "stub", leaf.name, panes=panes, nodes=leaf.nodes)
+                stub = sized(replace(stub, scope=target.scope, tooltip=f"{leaf.title}, used here"))
+                made.setdefault(e.target, []).append(stub)
+                kept.append(replace(e, source=stub.id))
+        placed = [new for box in boxes for new in (*made.get(box.id, ()), at[box.id])]
+        return placed, kept
+
+    def _labelled(self, edge: Edge, at: Mapping[str, Box], count: int) -> Edge:
+        """With what flows back along it, as a number or a formula."""
+        source, target = at[edge.source], at[edge.target]
+        edge = replace(edge, count=count)
+        if "group" in (source.kind, target.kind) or not source.nodes or source.node.constant:
+            return edge
+        node, x = target.node, source.node
+        if isinstance(node, Scalar) and isinstance(x, Scalar):
+            if "local" not in self.show:
+                return edge
+            order = target.nodes[::-1]
+            with suppress(Exception):  # a user's op may have no rule
+                slope = flow(order, {node: 1.0}, contribution, within={*order, x}).get(x)
+                if slope is not None:
+                    edge = replace(edge, local=figures.number(slope), slope=float(slope))
+            if not target.inside and (text := local_text(node, edge.index, self.names)):
+                edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
+            return edge
+        text = self._handed(target, edge.index, x)
+        return edge if text == "δ" or columns(text) > _RULE else replace(edge, rule=text)
+
+    def _handed(self, box: Box, index: int, x: Node) -> str:
+        """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""
+        if not box.inside:
+            return pullback_text(box.node, index, self.names, cotangent="δ")
+        if box.id not in self.lines and len(self.plan.order) <= LIMIT:
+            one = box.node in self.roots and not box.node.shape
+            self.lines[box.id] = line_of(box.node, set(box.nodes), one=one)
+        line = self.lines.get(box.id)
+        handed = line.handed(x) if line and x in line.twin else None
+        form = line.form(x, handed) if line and handed is not None else None
+        return line.text(form, self.names, "δ") if line and form else ""
+
+
+def _inside(nodes: Sequence[Node]) -> list[str]:
+    """What a group holds: counts of leaves and of each op."""
+    leaves = [node for node in nodes if node.op is None]
+    ops = Counter(node.op.name for node in nodes if node.op).most_common()
+    size = sum(prod(leaf.shape) for leaf in leaves)
+    held = [count(len(leaves), "leaf", "leaves")] * bool(leaves)
+    if size != len(leaves):
+        held.append(f"{size:,} entries")
+    return [", ".join(held)] * bool(held) + [f"{n:,} × {name}" for name, n in ops]

@@ -1,90 +1,105 @@
-"""Which nodes are drawn one by one and which are folded into groups.
+"""Which nodes are one box: lines of the derivation first; if these are too many, steps that are
+repeated, scopes, longer lines, equal ones, and at last parts.
 
-Scopes fold first. A graph without scopes folds by structure: into layers between activations, and
-in these by the kind of op. Everything is a pass over the nodes in order of execution; nothing
-recurses, so 100,000 nodes take a second.
+Everything is a pass over the nodes in order of execution; nothing recurses, so 100,000 nodes take a
+second.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..backprop.chain import is_constant
-from ..graph.node import Node
-from .scopes import Key, Keys, Path, by_scope, by_visit, no_singles, prefixes, scopes_of, visible
+from ..graph.node import Node, Scalar
+from .lines import bends, equal_lines, lines
+from .repeats import Repeats, execution, repeats
+from .scopes import (
+    Key,
+    Keys,
+    Owners,
+    Path,
+    by_scope,
+    by_visit,
+    no_singles,
+    prefixes,
+    scopes_of,
+    visible,
+)  # fmt: skip
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
-_CONSTANTS = 8  # of one op; more are folded into one box
+_CONSTANTS = 8  # arrays of one op; more are folded into one box
 _PARTS = 12  # groups that a graph without any structure is cut into
-_FEWEST = 4  # boxes: a summary of fewer says nothing
-
-
-@dataclass(frozen=True)
-class Group:
-    """Nodes folded into one box, in order of execution. `path` is the scope that
-    they are, empty when they were folded by structure."""
-
-    title: str
-    nodes: list[Node]
-    path: Path
-    one_kind: bool
-
-    def lines(self, limit: int = 3) -> list[str]:
-        """What is inside: counts of leaves and of each op, unless the title says it."""
-        leaves = [node for node in self.nodes if node.op is None]
-        ops = Counter(node.op.name for node in self.nodes if node.op).most_common()
-        size = sum(math.prod(leaf.shape) for leaf in leaves)
-        inside = f"{size:,} entries" if size != len(leaves) else ""
-        if self.one_kind and len(ops) + bool(leaves) == 1:
-            return [inside] if inside else []
-        lines = (
-            [", ".join(filter(None, (_count(len(leaves), "leaf", "leaves"), inside)))]
-            if leaves
-            else []
-        )
-        lines += [f"{n:,} × {name}" for name, n in ops[:limit]]
-        if rest := sum(n for _, n in ops[limit:]):
-            lines.append(_count(rest, "other op"))
-        return lines
+_SHORT = 6  # ops in a line that is read at a glance
 
 
 class Unit(NamedTuple):
-    """One box to come: a node, a raw constant, a tuple of many raw constants of one op, or a group;
-    its id and the open scope it is in. Edges of boxes whose id begins with "g" are bundled."""
+    """One box to come: a "line" or a "group" of nodes, the last of a line its own; a raw "constant"
+    or many "constants"; a "stub" of a node of the step before. Its id, and the open scope it is in;
+    of a group its title and the scope that it is."""
 
     id: str
+    kind: str
     content: Any
     scope: Path
+    title: str = ""
+    path: Path = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The units in order of execution; the id of a node's unit, and of a raw constant's, by
-    `(consumer, input index)`; and what to tell the reader about what is folded."""
+    """The units in order of execution, and the `order` of the nodes in them; the id of a node's
+    unit, of a raw array's by `(consumer, input index)`, and of a stub's likewise; what is repeated;
+    and what to tell the reader about what is folded."""
 
     units: list[Unit]
+    order: Sequence[Node]
     unit_of: dict[Any, str]
+    repeats: Repeats
     note: str
 
 
 def partition(
-    order: Sequence[Node], *, depth: int | None, around: Node | None, max_nodes: int
+    nodes: Sequence[Node],
+    kept: Collection[Node],
+    *,
+    weak: Collection[Node],
+    depth: int | None,
+    around: Node | None,
+    max_nodes: int,
+    steps: bool | None,
 ) -> Plan:
-    """Fold the nodes (in order of execution) until at most `max_nodes` boxes are left."""
+    """Fold the nodes (consumers first) until at most `max_nodes` boxes are left; those that are
+    `kept`, having a name, as late as possible, and `weak` ones earlier. `steps` makes every op a
+    box, None does so for scalars that fit."""
+    order = execution(nodes)
     scopes = scopes_of(order)
     budget = min(max_nodes, LIMIT)
+    every = {node: node for node in order}
     if around is not None:
-        return _plan(order, scopes, _surroundings(order, around, budget))
-    keys = by_scope(order, scopes, depth, budget)
+        return _plan(order, Repeats(scopes), every, _surroundings(order, around, budget))
+    scalars = all(isinstance(node, Scalar) for node in order)
+    few = steps is None and scalars and (len(order) <= budget or depth is not None)
+    short = every if steps or few else lines(order, kept, scopes, _SHORT)
+    if len(set(short.values())) > budget // 2 and depth is None and not (steps or few):
+        found = repeats(order, scopes)
+        inside = [node for node in order if node not in found.same]
+        owner = lines(inside, {*kept, *found.carried}, found.scopes, _SHORT)
+        keys = by_scope(found.scopes, owner, depth, budget) if found.times else {}
+        if found.times and visible(keys, owner) <= budget:
+            return _plan(inside, found, owner, keys)
+    keys = by_scope(scopes, short, depth, budget)
     allowed = budget if depth is None else LIMIT
-    if visible(order, keys) > allowed:
-        return _plan(order, scopes, _by_structure(order, keys, budget))
-    visits = by_visit(order, keys)
-    return _plan(order, scopes, visits if visible(order, visits) <= allowed else keys)
+    if visible(keys, short) <= allowed:
+        visits = by_visit(order, keys, short)
+        fits = visible(visits, short) <= allowed
+        return _plan(order, Repeats(scopes), short, visits if fits else keys)
+    for bent in ([node for node in order if bends(node)], ()):
+        long = lines(order, {*kept, *bent} - set(weak), scopes, len(order))
+        for equal in ({}, equal_lines(order, long)):
+            if visible(equal, long) <= budget:
+                return _plan(order, Repeats(scopes), long, equal)
+    return _plan(order, Repeats(scopes), every, _equal_parts(order, max(1, min(_PARTS, budget))))
 
 
 def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
@@ -107,145 +122,87 @@ def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
         if any(sides.get(x) in ("around", "after") for x in node.parents()):
             sides[node] = "after"
     rest = [node for node in order if node not in near]
-    return no_singles({node: Key("around", word=sides.get(node, "beside")) for node in rest})
+    keys = {node: Key("around", word=sides.get(node, "beside")) for node in rest}
+    return no_singles(keys, {node: node for node in order})
 
 
-def _by_structure(order: Sequence[Node], scoped: Keys, budget: int) -> Keys:
-    """Fold what scopes leave over by layers and kinds of op, or else by layers, or else in equal
-    parts; and when there are too many scopes, fold these along with the rest."""
-    if len(set(scoped.values())) > budget // 2:
-        scoped = {}
-    loose = [node for node in order if node not in scoped]
-    layers = _layers(loose)
-    count = max(layers.values(), default=0) + 1
-    if count <= budget:
-        for kinds in (_kinds(loose, layers), None):
-            keys = {**scoped, **no_singles(_keyed(loose, layers, kinds))}
-            if _FEWEST <= visible(order, keys) <= budget:
-                return _opened(order, keys, budget)
-    parts = max(1, min(_PARTS, budget - len(set(scoped.values()))))
-    place = _equal_parts(loose, layers, parts)
-    return {**scoped, **no_singles(_keyed(loose, place))}
-
-
-def _keyed(
-    nodes: Sequence[Node], number: Mapping[Node, int], kinds: Mapping[Node, str] | None = None
-) -> Keys:
-    """The keys of numbered parts, or of kinds in numbered layers: one object for all of a group,
-    since making 100,000 takes longer than the rest."""
-    groups = {node: (number[node], kinds[node] if kinds else "") for node in nodes}
-    made = {group: Key("kind" if kinds else "part", (), *group) for group in set(groups.values())}
-    return {node: made[group] for node, group in groups.items()}
-
-
-def _layers(nodes: Sequence[Node]) -> dict[Node, int]:
-    """How many elementwise functions of one input that are not linear lie before a node; a leaf is
-    in the layer that first uses it."""
-    layers: dict[Node, int] = {}
-    first: dict[Node, int] = {}
-    after: dict[Node, int] = {}  # the layer of what uses a node
+def _equal_parts(nodes: Sequence[Node], parts: int) -> Keys:
+    """Consecutive parts of about equal size, of the ranks of the longest path."""
+    ranks: dict[Node, int] = {}
     for node in nodes:
-        if op := node.op:
-            layer = max((after[x] for x in node.parents() if x in after), default=0)
-            bends = op.elementwise and op.arity == 1 and not is_constant(op, 0)
-            layers[node], after[node] = layer, layer + bends
-            for x in node.parents():
-                if x.op is None:
-                    first[x] = min(layer, first.get(x, layer))
-    return layers | {node: first.get(node, 0) for node in nodes if node.op is None}
-
-
-def _kinds(nodes: Sequence[Node], layers: Mapping[Node, int]) -> dict[Node, str]:
-    """The op's name within its layer. Ops that feed each other in a circle (x = x * a + b over and
-    over) are one kind, so that arrows between groups run one way."""
-    names = {node: node.op.name if node.op else "leaf" for node in nodes}
-    feeds: dict[int, set[tuple[str, str]]] = {layer: set() for layer in layers.values()}
-    for node in nodes:
+        ranks[node] = max((ranks[x] + 1 for x in node.parents()), default=0)
+    for node in reversed(nodes):  # a leaf is where it is first used
         for x in node.parents():
-            if x.op and layers.get(x) == layers[node] and x.op is not node.op:
-                feeds[layers[node]].add((names[x], names[node]))
-    merged = {layer: _circles(pairs) for layer, pairs in feeds.items()}
-    return {node: merged[layers[node]].get(name, name) for node, name in names.items()}
-
-
-def _circles(pairs: set[tuple[str, str]]) -> dict[str, str]:
-    """Each name in a circle of `pairs` -> all names of the circle."""
-    reach: dict[str, set[str]] = {name: set() for pair in pairs for name in pair}
-    for a, b in pairs:
-        reach[a].add(b)
-    for via in reach:
-        for found in reach.values():
-            if via in found:
-                found |= reach[via]
-    circles = {a: {b for b in found if a in reach[b]} for a, found in reach.items()}
-    return {a: ", ".join(sorted(circle)) for a, circle in circles.items() if circle}
-
-
-def _opened(order: Sequence[Node], keys: Keys, budget: int) -> Keys:
-    """Open the smallest structural groups again while all still fits."""
-    sizes = Counter(key for key in keys.values() if key.sort != "scope")
-    boxes = visible(order, keys)
-    opened = set()
-    for key, n in sorted(sizes.items(), key=lambda item: item[1]):
-        boxes += n - 1
-        if boxes > budget or n > 4:
-            break
-        opened.add(key)
-    return {node: key for node, key in keys.items() if key not in opened}
-
-
-def _equal_parts(nodes: Sequence[Node], layers: Mapping[Node, int], parts: int) -> dict[Node, int]:
-    """Consecutive parts of about equal size: of layers when there are enough, else of ranks."""
-    ranks = dict(layers)
-    if max(ranks.values(), default=0) < 2 * parts:
-        for node in nodes:
-            ranks[node] = max((ranks.get(x, 0) + 1 for x in node.parents()), default=0)
-        for node in nodes:
-            for x in node.parents():
-                if x.op is None and x in ranks:
-                    ranks[x] = min(ranks[node], ranks[x] or ranks[node])
-    place: dict[Node, int] = {}
-    start: dict[int, int] = {}  # a rank is not torn apart: it goes where it begins
+            if x.op is None:
+                ranks[x] = min(ranks[node], ranks[x] or ranks[node])
+    made = [Key("part", (), k) for k in range(parts)]
+    place: Keys = {}
+    start: dict[int, Key] = {}  # a rank is not torn apart: it goes where it begins
     for k, node in enumerate(sorted(nodes, key=ranks.__getitem__)):
-        place[node] = start.setdefault(ranks[node], k * parts // len(nodes))
-    return place
+        place[node] = start.setdefault(ranks[node], made[k * parts // len(nodes)])
+    return no_singles(place, {node: node for node in nodes})
 
 
-def _plan(order: Sequence[Node], scopes: Mapping[Node, Path], keys: Keys) -> Plan:
-    plan: list[Unit] = []
+def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> Plan:
+    scopes = found.scopes
+    units: list[Unit] = []
     unit_of: dict[Any, str] = {}
     groups: dict[Key, list[Node]] = {}
+    parts: dict[Node, list[Node]] = {}
     for node in order:
         if node in keys:
             groups.setdefault(keys[node], []).append(node)
+        else:
+            parts.setdefault(owner[node], []).append(node)
     ids = _group_ids(order, scopes, groups)
-    arrays: dict[int, str] = {}
+    raws: dict[int, str] = {}
     for k, node in enumerate(order):
         if key := keys.get(node):
             unit_of[node] = ids[key]
-            if node is groups[key][0]:
+            if node is groups[key][-1]:
                 title = _title(key, groups[key], groups)
-                group = Group(title, groups[key], key.path, one_kind=key.sort == "kind")
-                plan.append(Unit(ids[key], group, key.path[:-1]))
+                unit = Unit(ids[key], "group", groups[key], key.path[:-1], title, key.path)
+                units.append(unit)
             continue
-        raw = [(index, x) for index, x in enumerate(node.inputs) if not isinstance(x, Node)]
-        if len(raw) > _CONSTANTS:
-            plan.append(Unit(f"gc{k}", tuple(x for _, x in raw), scopes[node]))
-            unit_of.update(((node, index), f"gc{k}") for index, _ in raw)
-            raw = []
-        for index, x in raw:
-            new = f"c{k}_{index}"
-            unit_of[node, index] = arrays.setdefault(id(x), new) if getattr(x, "ndim", 0) else new
-            if unit_of[node, index] == new:
-                plan.append(Unit(new, x, scopes[node]))
+        arrays = [
+            (i, x)
+            for i, x in enumerate(node.inputs)
+            if getattr(x, "ndim", 0) and not isinstance(x, Node)
+        ]
+        if len(arrays) > _CONSTANTS:
+            units.append(Unit(f"gc{k}", "constants", [x for _, x in arrays], scopes[node]))
+            unit_of.update(((node, i), f"gc{k}") for i, _ in arrays)
+            arrays = []
+        for i, x in arrays:
+            new = f"c{k}_{i}"
+            unit_of[node, i] = raws.setdefault(id(x), new)
+            if unit_of[node, i] == new:
+                units.append(Unit(new, "constant", x, scopes[node]))
+        for i, x in enumerate(node.inputs):
+            if isinstance(x, Node) and found.before(x, node):
+                unit_of[node, i] = f"s{id(x)}"
+                if not any(unit.content is x for unit in units):
+                    units.append(Unit(unit_of[node, i], "stub", x, scopes[node]))
         unit_of[node] = f"n{k}"
-        plan.append(Unit(unit_of[node], node, scopes[node]))
-    if not groups:
-        return Plan(plan, unit_of, "")
-    singles = len(order) - len(keys)
-    shown = _count(len(groups), "group") + (f" and {_count(singles, 'node')}" if singles else "")
-    note = f"graph has {len(order):,} nodes; showing {shown}; use depth=, around=, or max_nodes="
-    return Plan(plan, unit_of, note)
+        if owner[node] is node:
+            unit_of.update((part, f"n{k}") for part in parts[node])
+            units.append(Unit(f"n{k}", "line", parts[node], scopes[node]))
+    unit_of.update((x, unit_of[node]) for x, node in found.same.items())
+    return Plan(units, order, unit_of, found, _note(len(order) + len(found.same), units, found))
+
+
+def _note(nodes: int, units: Sequence[Unit], found: Repeats) -> str:
+    """What is folded: nothing that is said of lines, since these say it themselves."""
+    groups = sum(unit.kind == "group" for unit in units)
+    if not groups and not found.times:
+        return ""
+    single = sum(unit.kind == "line" for unit in units)
+    shown = [count(groups, "group")] * (groups > 0) + [count(single, "line")] * (single > 0)
+    times = f", one of {found.times:,} equal steps" if found.times else ""
+    return (
+        f"graph has {nodes:,} nodes; showing {' and '.join(shown)}{times}; "
+        "use depth=, around=, or max_nodes="
+    )
 
 
 def _group_ids(
@@ -269,12 +226,12 @@ def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
         return f"{key.path[-1]} ({key.number + 1})" if again else key.path[-1]
     if key.sort == "around":
         return f"{len(nodes):,} nodes {key.word}"
-    if key.sort == "kind":
-        word = key.word if "," in key.word else f"{len(nodes):,} × {key.word}"
-        return _count(len(nodes), "leaf", "leaves") if key.word == "leaf" else word
+    if key.sort == "equal":
+        return ""
     parts = [k for k in groups if k.sort == "part"]
     return f"part {parts.index(key) + 1} of {len(parts)}"
 
 
-def _count(n: int, one: str, many: str = "") -> str:
+def count(n: int, one: str, many: str = "") -> str:
+    """`3 groups`, `1 group`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ..check.marks import MARKS
+from .panes import SHADES
+
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
 VERMILLION, PURPLE, GREY = "#d55e00", "#cc79a7", "#808080"
-STEPS = 4  # of a shade on either side of zero
 
 
 class Look(NamedTuple):
@@ -25,28 +27,15 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "leaf": Look(GREEN, 1.0, ("#00785a", "#2fc79c"), 2.2, 0),
-    "constant": Look(GREY, 0.6, ("#6a717b", "#98a1ac"), 1, 0, dashed=True),
-    "op": Look(SKY, 1.0, ("#2f84b8", "#5cb8ec"), 1.2, 8),
-    "output": Look(ORANGE, 1.15, ("#a86f00", "#f0b230"), 3.2, 8),
-    "group": Look(PURPLE, 1.2, ("#a04d7d", "#dc94bb"), 1.4, 4),
+    "leaf": Look(GREEN, 0.0, ("#00694f", "#4fd1a5"), 2.2, 2),
+    "constant": Look(GREY, 0.0, ("#6a717b", "#98a1ac"), 1, 2, dashed=True),
+    "op": Look(SKY, 0.0, ("#59626d", "#a4aeb9"), 1.2, 8),
+    "output": Look(ORANGE, 0.0, ("#14171b", "#f1f4f7"), 3.2, 8),
+    "group": Look(SKY, 0.6, ("#59626d", "#a4aeb9"), 1.4, 4),
+    "stub": Look(GREY, 0.3, ("#59626d", "#a4aeb9"), 1, 9),
 }
 
 
-class Mark(NamedTuple):
-    """How a verdict of `check` is marked: a sign, a colour in the light theme and in the dark."""
-
-    sign: str
-    strokes: tuple[str, str]
-
-
-MARKS = {
-    "first": Mark("✗", ("#b3261e", "#ff8a80")),
-    "wrong": Mark("✗", ("#b3261e", "#ff8a80")),
-    "unclear": Mark("?", ("#8a5a00", "#f0b230")),
-    "follows": Mark("↳", ("#6a717b", "#98a1ac")),
-    "right": Mark("✓", ("#1a7f37", "#57c785")),
-}  # the worst first
 MARKED = 4.0  # pixels of a marked box's frame
 _TINT = (0.14, 0.22)  # of a hue in the page's colour, light and dark
 _ROLES = {  # what else has a colour, light and dark
@@ -55,22 +44,21 @@ _ROLES = {  # what else has a colour, light and dark
     "muted": ("#41474f", "#ccd3db"),
     "edge": ("#5c646e", "#9aa4b0"),
     "cluster": ("#a2a9b3", "#596370"),
-    "undefined": ("#000000", "#ffffff"),
+    "undefined": ("#b9bec5", "#565e68"),
+    "grid": ("#e3e7eb", "#2b323c"),
+    "control": ("#7b8490", "#7d8894"),
+    "gradient": ("#8a2a6b", "#ee9fd2"),
     "raised": ("#f7f8fa", "#1a1f26"),
     "accent": (BLUE, "#5cb8ec"),
     "warm": ("#c25100", "#f0a13c"),
 }
-_SCALES = {  # light and dark: [below zero,] zero, above
-    "s": ((SKY, "#ffffff", "#f0ab1f"), ("#0b4c78", "#20252c", "#6b4200")),
-    "p": (("#ffffff", "#dc9cc0"), ("#20252c", "#6b3558")),
-    "h": ((BLUE, "#f4f4f2", VERMILLION), ("#4aa8e0", "#2a3038", "#f0863c")),
-}
+_SCALE = (("#74bbe8", "#ffffff", "#f3ab33"), ("#10517f", "#1b2027", "#744700"))  # below 0, 0, above
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of one theme: of roles; of each kind of box; and of numbers by style class, s for
-    scalars' gradients, p for norms (both are backgrounds of text), h for entries in heat maps."""
+    """The colours of one theme: of roles; of each kind of box; and of numbers by style class, n for
+    those below zero and p for those above, from 0 to 12: text stands on them."""
 
     name: str
     roles: Mapping[str, str]
@@ -91,24 +79,19 @@ def _theme(name: str, k: int) -> Theme:
     fill = {kind: mix(page, look.hue, tint * look.share) for kind, look in LOOKS.items()}
     stroke = {kind: look.strokes[k] for kind, look in LOOKS.items()}
     stroke |= {name: mark.strokes[k] for name, mark in MARKS.items()}
-    shades: dict[str, str] = {}
-    for letter, ends in _SCALES.items():
-        *low, zero, high = ends[k]
-        below = [mix(zero, low[0], s / STEPS) for s in range(STEPS, 0, -1)] if low else []
-        colours = below + [mix(zero, high, s / STEPS) for s in range(STEPS + 1)]
-        shades |= {f"{letter}{i}": colour for i, colour in enumerate(colours)}
+    low, zero, high = _SCALE[k]
+    shades = {shade(s): mix(zero, high if s > 0 else low, abs(s) / SHADES)
+              for s in range(-SHADES, SHADES + 1)}  # fmt: skip
     return Theme(name, roles, fill, stroke, shades)
+
+
+def shade(level: int | None) -> str:
+    """The style class of a level from -12 to 12 of a pane."""
+    return "undefined" if level is None else f"{'n' if level < 0 else 'p'}{abs(level)}"
 
 
 LIGHT, DARK = _theme("light", 0), _theme("dark", 1)
 THEMES = {"auto": LIGHT, "light": LIGHT, "dark": DARK}  # "auto" where the reader's is not known
-
-
-def shade(level: float | None, letter: str) -> str:
-    """The style class of a level from -1 to 1 (of norms from 0 to 1) on one of the scales."""
-    if level is None:
-        return "undefined"
-    return f"{letter}{round(level * STEPS) + (0 if letter == 'p' else STEPS)}"
 
 
 def style(theme: str, root: str) -> str:
@@ -125,9 +108,16 @@ def _rules(theme: Theme, root: str) -> str:
         ".page": f"fill:{page}",
         "text": f"fill:{role['text']}",
         ".label,.shape,.note": f"fill:{role['muted']}",
-        ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.3",
+        ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.4",
         ".head": f"fill:{role['edge']}",
+        ".back": f"fill:none;stroke:{role['gradient']};stroke-width:1.8;stroke-dasharray:6 4",
+        ".tip,.symbol,.local": f"fill:{role['gradient']}",
+        ".pill": f"fill:{mix(page, role['gradient'], 0.08)};stroke:{role['gradient']}",
+        ".cell": f"stroke:{role['grid']};stroke-width:1",
+        ".value .rim": f"fill:none;stroke:{role['control']}",
+        ".gradient .rim": f"fill:none;stroke:{role['gradient']}",
         ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
+        ".ground": f"fill:{mix(page, cluster, 0.08)}",
         ".undefined": f"fill:{role['undefined']}",
     }
     for kind, look in LOOKS.items():
@@ -138,6 +128,8 @@ def _rules(theme: Theme, root: str) -> str:
     for name in MARKS:
         stroke = f"stroke:{theme.stroke[name]}"
         rules[f".{name} .frame"] = f"{stroke};stroke-width:{MARKED}"
+        rules[f".{name} .back,.{name} .pill"] = stroke
+        rules[f".{name} .tip,.{name} .local,.{name} .badge"] = f"fill:{theme.stroke[name]}"
     rules |= {f".{name}": f"fill:{colour}" for name, colour in theme.shades.items()}
     return "".join(
         ",".join(f"{root} {part}" for part in selector.split(",")) + f"{{{body}}}"

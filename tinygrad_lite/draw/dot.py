@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..check.marks import MARKS
 from .colours import LOOKS, MARKED, THEMES, Theme
 from .measure import TEXT
 from .scene import LABELLED, Box, Scene
@@ -41,8 +42,8 @@ def digraph(scene: Scene, theme: Theme) -> graphviz.Digraph:
     room = len(scene.edges) <= LABELLED
     for k, edge in enumerate(scene.edges):
         attributes = {"id": f"e{k}"}
-        if edge.local is not None and room:
-            attributes["label"] = f"×{edge.local}"
+        if edge.text and room:
+            attributes["label"] = edge.text
         graph.edge(edge.source, edge.target, **attributes)
     return graph
 
@@ -50,12 +51,10 @@ def digraph(scene: Scene, theme: Theme) -> graphviz.Digraph:
 def _styled(box: Box, theme: Theme) -> dict[str, str]:
     """A table of rows as Graphviz's HTML-like label."""
     rows = f'<TR><TD ALIGN="LEFT"><B>{escape(box.title) or " "}</B></TD></TR>'
-    for row in box.rows:
-        shade = box.shade(row)
-        back = f' BGCOLOR="{theme.shades[shade]}"' if shade else ""
-        colour = theme.roles["text" if shade else "muted"]
-        head = f'<FONT COLOR="{colour}">{row.label}</FONT> ' if row.label else ""
-        rows += f'<TR><TD ALIGN="LEFT"{back}>{head}{escape(row.text) or " "}</TD></TR>'
+    texts = [f"{pane.label}: {pane.text}" for pane in box.panes]
+    texts += [MARKS[box.mark].badge] if box.mark else []
+    for text in (*texts, *box.lines):
+        rows += f'<TR><TD ALIGN="LEFT">{escape(text) or " "}</TD></TR>'
     look = LOOKS[box.kind]
     return {
         "label": f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0">{rows}</TABLE>>',

@@ -135,11 +135,11 @@ def draw(
     E: Node | Sequence[Node] | ScalarProgram,
     *,
     direction: Direction | None = None,
+    steps: bool | None = None,
     depth: int | None = None,
     around: Node | str | None = None,
     max_nodes: int = MAX_NODES,
     show: Collection[str] = SHOW,
-    graph: Literal["forward", "backward"] = "forward",
     theme: Literal["auto", "light", "dark"] = "auto",
     names: Mapping[str, Any] | None = None,
     check: Checked | None = None,
@@ -147,26 +147,25 @@ def draw(
     """A picture of the graph that computed `E`, a Value or Tensor or several of them, or of a graph
     of Values that was compiled.
 
-    Every op is one box with its result: its name, op, shape, data and gradient (a dash before any
-    `backward()`), and on the edges of scalars the local derivative. Leaves are square with a thick
-    border, constants dashed, the output thickest. Notebooks show it; `.save("g.svg")` writes it
-    (its ending says in which of `FORMATS`) and `.show()` opens a browser.
+    A box is a line of the derivation: something with a name, a parameter or the result, with the
+    ops without a name that only it uses inside; its entries and those of its gradient (a dash
+    before any `backward()`), as numbers or as colours. Solid arrows run forward, dashed ones carry
+    the gradient back, with what the line hands on, given its own gradient δ; of scalars with the
+    local derivative. Notebooks show it; `.save("g.svg")` writes it (its ending says in which of
+    `FORMATS`) and `.show()` opens a browser.
 
-    Scopes are clusters. A graph of more than `max_nodes` nodes is folded: by scope, as deep as
-    fits, or by layers and ops; `depth` opens that many levels of scopes, `around` (a node or its
-    name) shows its surroundings. `show` selects from data, grad, shape and local. The "backward"
-    graph follows the gradients from E to the leaves. The picture runs to the right, or down where
-    it is then larger in a notebook's cell, or as `direction` says. Names come from `name=`, from
-    `names` (name -> node or constant array, such as `locals()`), or your variables. `check`, a
-    report of `tg.check` on this graph, marks what is right, wrong, first wrong and what follows.
+    `steps=True` makes every op a box, as is done with few scalars. More than `max_nodes` boxes are
+    folded: a loop is one step of it, a scope its result, as deep as fits; `depth` opens that many
+    levels of scopes, `around` (a node or its name) shows its surroundings. `show` selects from
+    data, grad, shape and local. The picture runs down, or to the right where it is then larger in a
+    notebook's cell, or as `direction` says. Names come from `name=`, from `names` (name -> node or
+    constant array, such as `locals()`), or your variables. `check`, a report of `tg.check` on this
+    graph, marks what is right, wrong, first wrong and what follows, in boxes and at arrows.
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
     roots = _roots(E.graph() if isinstance(E, ScalarProgram) else E)
-    one_of(
-        "draw", direction=(direction, (None, *DIRECTIONS)), graph=(graph, ("forward", "backward"))
-    )
-    one_of("draw", theme=(theme, THEMES))
+    one_of("draw", direction=(direction, (None, *DIRECTIONS)), theme=(theme, THEMES))
     whole("draw", "max_nodes", max_nodes, 1)
     if depth is not None:
         whole("draw", "depth", depth, 0)
@@ -186,8 +185,8 @@ def draw(
         roots,
         known,
         show=show,
-        graph=graph,
         depth=depth,
+        steps=steps,
         around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
         marks={} if check is None else _marks(check, nodes),

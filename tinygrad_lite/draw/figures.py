@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,20 +10,16 @@ import numpy as np
 NONE = "—"  # no value yet: no backward has reached the node
 MINUS = "−"
 PRINTED = 6  # arrays up to this size are printed entry by entry
-ROWS, COLUMNS = 8, 24  # the largest heat map
-
-Heat = tuple[tuple[float | None, ...], ...]  # rows of levels from -1 to 1, None for NaN
 
 
 class Summary(NamedTuple):
-    """An array in one line, its heat map when it is not printed in full, and all in words."""
+    """An array in one line, and in words."""
 
     text: str
-    heat: Heat | None
     words: str
 
 
-def number(x: Any) -> str:
+def number(x: Any, digits: int = 3) -> str:
     """`x` to three digits (four from 1000 on) with a true minus sign: `−0.0988`, `1.2e−7`."""
     x = float(x)
     if math.isnan(x):
@@ -35,7 +30,7 @@ def number(x: Any) -> str:
     elif 999.5 <= size < 9999.5:
         text = f"{size:.0f}"
     else:
-        text, _, exponent = f"{size:.3g}".partition("e")
+        text, _, exponent = f"{size:.{digits}g}".partition("e")
         if exponent:
             text += f"e{MINUS if exponent[0] == '-' else ''}{int(exponent[1:])}"
     return MINUS + text if x < 0 else text
@@ -61,14 +56,14 @@ def entries(a: np.ndarray[Any, Any]) -> str:
 
 
 def summary(value: Any, *, norm: bool = False) -> Summary:
-    """An array as a picture shows it: its entries if few, else its range or norm and a heat map."""
+    """An array as a picture shows it: its entries if few, else its range or norm."""
     if value is None:
-        return Summary(NONE, None, "no gradient yet")
+        return Summary(NONE, "no gradient yet")
     a = plain(value)
     if a.ndim == 0:
-        return Summary(number(a), None, number(a))
+        return Summary(number(a), number(a))
     if a.size == 0:
-        return Summary("empty", None, f"shape {shape_text(a.shape)}, no entries")
+        return Summary("empty", f"shape {shape_text(a.shape)}, no entries")
     finite = _finite(a)
     odd = a.size - finite.size
     note = f", {odd} of {a.size} not finite" if odd else ""
@@ -80,7 +75,7 @@ def summary(value: Any, *, norm: bool = False) -> Summary:
         words += f", from {low} to {high}, mean {mean}, norm {length}"
         text = f"norm {length}" if norm else low if low == high else f"{low} … {high}"
         text += f", {odd} not finite" if odd else ""
-    return Summary(entries(a), None, words) if a.size <= PRINTED else Summary(text, heat(a), words)
+    return Summary(entries(a) if a.size <= PRINTED else text, words)
 
 
 def _finite(a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -103,29 +98,7 @@ def magnitude(value: Any) -> float:
     return _norm(_finite(plain(value)))
 
 
-def joint_norm(values: Iterable[Any]) -> str:
-    """The norm of the finite entries of many gradients together, as text."""
-    sizes = [abs(v) if type(v) is float else magnitude(v) for v in values]
-    finite = np.asarray([v for v in sizes if v < math.inf])
-    return number(_norm(finite)) if finite.size else "NaN"
-
-
-def heat(a: np.ndarray[Any, Any]) -> Heat:
-    """Levels sign(v) * sqrt(|v| / max|v|) of an array as rows; long axes in equal bins' means."""
-    grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])
-    grid = _binned(_binned(grid, ROWS).T, COLUMNS).T
-    top = float(np.abs(grid[np.isfinite(grid)]).max(initial=0.0))
-    return tuple(tuple(None if v != v else level(v, top) for v in row) for row in grid.tolist())
-
-
-def level(v: float, top: float) -> float:
-    """Where v stands from -1 to 1 on a square-root scale, given the largest magnitude."""
-    if math.isinf(v):
-        return math.copysign(1.0, v)
-    return math.copysign(math.sqrt(min(abs(v) / top, 1.0)), v) if top else 0.0
-
-
-def _binned(grid: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
+def binned(grid: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
     """`grid` with at most `limit` rows: the means of equal runs of rows."""
     n = len(grid)
     if n <= limit:

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
-from .measure import TEXT, TITLE, width
-from .scene import Edge, Point, Scene
+from .measure import CAPTION, TITLE, width
+from .routes import along, paths, rising
+from .scene import Point, Scene
 from .scopes import Path, common_scope, prefixes
 
-GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 16.0, 6.0, 44.0, 12.0, 18.0  # pixels
+GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 20.0, 14.0, 44.0, 14.0, 20.0  # pixels
+PAIR = 14.0  # pixels between an arrow and that of its gradient
+ACROSS = 900.0  # of a rank; leaves of a longer one are drawn further up
+_RAISED = 3  # ranks that a leaf may be raised by
 _SWEEPS = 8
 _PAIRS = 400  # pairs of edges that are looked at to exchange two neighbours
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
@@ -40,13 +45,13 @@ def place(scene: Scene) -> Scene:
         return point[::-1] if down else point
 
     sizes: dict[Item, Point] = {b.id: turned((b.width, b.height)) for b in scene.boxes}
-    labels = {k: e.local for k, e in enumerate(scene.edges) if e.local is not None}
-    room = {k: (TEXT if down else width(text, TEXT)) + 10 for k, text in labels.items()}
+    room = {k: (CAPTION if down else width(e.text, CAPTION)) + 10
+            for k, e in enumerate(scene.edges) if e.text}  # fmt: skip
     levels, crossed = _levels(scene)
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
     planes: dict[Path, _Plane] = {}
     for path in sorted(levels, key=len, reverse=True):
-        plane = planes[path] = _Plane(*levels[path], sizes, room)
+        plane = planes[path] = _Plane(*levels[path], sizes, room, ACROSS if down else inf)
         edge, header = (2 * MARGIN, HEADER) if path else (0.0, 0.0)
         title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
@@ -65,27 +70,22 @@ def place(scene: Scene) -> Scene:
         for k, points in planes[path].bends.items():
             bends[path, k] = [(x + px, y + py) for px, py in points]
     routes = [[p for path in paths for p in bends[path, k]] for k, paths in enumerate(crossed)]
-    paths = _paths(scene.edges, corner, sizes, ranks, routes)
+    found = paths(scene.edges, corner, sizes, ranks, routes)
     boxes = [box.at(*turned(corner[box.id])) for box in scene.boxes]
     clusters = []
     for cluster in scene.clusters:
         w, h = turned(sizes[cluster.scope])
         clusters.append(replace(cluster, width=w, height=h).at(*turned(corner[cluster.scope])))
     edges = []
-    for e, line in zip(scene.edges, paths, strict=True):
-        x, y = turned(_along(line[-7:-3], 0.75 if down else 0.6))
-        edges.append(replace(e, points=tuple(map(turned, line)), label_at=(x, y - TEXT / 2)))
+    for e, line in zip(scene.edges, found, strict=True):
+        side = PAIR / 2 if e.gradient else 0.0
+        forth = tuple(turned((x, y - side)) for x, y in line)
+        back = tuple(turned((x, y + side)) for x, y in line[::-1]) if side else ()
+        x, y = turned(along(line[-7:-3], 0.75 if down else 0.6))
+        beside = PAIR / 2 + 8 + width(e.text, CAPTION) / 2 if down else 0.0
+        label = (x + beside, y if down else y - CAPTION)
+        edges.append(replace(e, points=forth, back=back, label_at=label))
     return scene.arranged(boxes, edges, clusters, turned(sizes[()]))
-
-
-def _along(cubic: Sequence[Point], t: float) -> Point:
-    """The point of a cubic segment at t: nearer to its end, arrows into one box are further
-    apart."""
-    weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
-    x, y = (
-        sum(w * z for w, z in zip(weights, side, strict=True)) for side in zip(*cubic, strict=True)
-    )
-    return x, y
 
 
 def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], list[list[Path]]]:
@@ -94,12 +94,12 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
     scope_of = {box.id: box.scope for box in scene.boxes}
     levels: dict[Path, tuple[list[Item], list[Link]]] = {(): ([], [])}
     crossed = []
-    for box in scene.boxes:
-        for inner in prefixes(box.scope):
+    for name in _read(scene):
+        for inner in prefixes(scope_of[name]):
             if inner not in levels:
                 levels[inner] = ([], [])
                 levels[inner[:-1]][0].append(inner)
-        levels[box.scope][0].append(box.id)
+        levels[scope_of[name]][0].append(name)
     for k, edge in enumerate(scene.edges):
         a, b = scope_of[edge.source], scope_of[edge.target]
         common = common_scope(a, b)
@@ -119,14 +119,40 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
     return levels, crossed
 
 
+def _read(scene: Scene) -> list[str]:
+    """The boxes in the order of the formulas: the inputs of each from left to right, then it."""
+    inputs: dict[str, list[tuple[int, str]]] = {box.id: [] for box in scene.boxes}
+    for e in scene.edges:
+        inputs[e.target].append((e.index, e.source))
+    used = {e.source for e in scene.edges}
+    stack = [(box.id, False) for box in reversed(scene.boxes) if box.id not in used]
+    stack = [(box.id, False) for box in reversed(scene.boxes)] + stack  # circles are entered last
+    order: dict[str, None] = {}
+    seen: set[str] = set()
+    while stack:
+        name, done = stack.pop()
+        if done:
+            order[name] = None
+        elif name not in seen:
+            seen.add(name)
+            stack.append((name, True))
+            stack += [(source, False) for _, source in sorted(inputs[name], reverse=True)]
+    return list(order)
+
+
 class _Plane:
     """One scope's items laid out: `at` their top left corners, `ranks` from where to where their
     ranks reach, the `bends` of edges, its `size`."""
 
     def __init__(
-        self, items: Sequence[Item], edges: Sequence[Link], sizes: Points, room: Mapping[int, float]
+        self,
+        items: Sequence[Item],
+        edges: Sequence[Link],
+        sizes: Points,
+        room: Mapping[int, float],
+        across: float,
     ) -> None:
-        rank = _ranks(items, edges)
+        rank = _narrowed(_ranks(items, edges), edges, sizes, across)
         columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
         for item in items:
             columns[rank[item]].append(item)
@@ -149,7 +175,8 @@ class _Plane:
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
         _order(columns, near)
-        centre = _centres(columns, near, size)
+        fed = {b for _, _, b in edges}
+        centre = _centres(columns, near, size, fed)
         self.at: dict[Item, Point] = {}
         self.ranks: dict[Item, Point] = {}
         spans = []
@@ -207,6 +234,29 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
 
 
+def _narrowed(
+    rank: dict[Item, int], edges: Sequence[Link], sizes: Points, across: float
+) -> dict[Item, int]:
+    """The ranks with every other leaf an earlier one, as far as they are else too long."""
+    fed, users = {b for _, _, b in edges}, Counter(a for _, a, _ in edges)
+    columns: defaultdict[int, list[Item]] = defaultdict(list)
+    for item, r in rank.items():
+        if item in sizes:
+            columns[r].append(item)
+    rank = dict(rank)
+    for r in sorted(columns, reverse=True):
+        for _ in range(_RAISED):
+            leaves = [item for item in columns[r] if item not in fed and users[item] == 1]
+            if sum(sizes[item][1] + GAP for item in columns[r]) <= across or len(leaves) < 2:
+                break
+            for item in leaves[1::2]:
+                columns[r].remove(item)
+                columns[r - 1].append(item)
+                rank[item] = r - 1
+    low = min(rank.values(), default=0)
+    return {item: r - low for item, r in rank.items()}
+
+
 def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> None:
     """Sort each rank by the mean place of its items' neighbours, to and fro; neighbours that then
     cross less the other way round change places. The order with the fewest crossings stays."""
@@ -224,7 +274,7 @@ def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> No
                 known = [place[i] for i in near[item] if i in earlier]
                 if known:
                     place[item] = sum(known) / len(known)
-            column.sort(key=place.__getitem__)
+            column.sort(key=lambda item: round(place[item], 6))
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)
@@ -274,9 +324,17 @@ def _exchange(
 
 
 def _centres(
-    columns: Sequence[Sequence[Item]], near: Mapping[Item, Sequence[Item]], size: Points
+    columns: Sequence[Sequence[Item]],
+    near: Mapping[Item, Sequence[Item]],
+    size: Points,
+    fed: Collection[Item],
 ) -> dict[Item, float]:
-    """The height of each item: as near to its neighbours' as the order in its rank allows."""
+    """The height of each item: as near to its neighbours' as the order in its rank allows. Those
+    that are `fed` by others come first, so that the line of a derivation is straight."""
+
+    def weight(a: Item, b: Item) -> float:
+        return 30.0 if a in fed and b in fed else 1.0
+
     centre: dict[Item, float] = {}
     offsets = []
     for column in columns:
@@ -290,58 +348,12 @@ def _centres(
     for sweep in range(_SWEEPS):
         pairs = list(zip(columns, offsets, strict=True))
         for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
-            wanted = []
+            wanted, weights = [], []
             for item, o in zip(column, offset, strict=True):
-                around = [centre[i] for i in near[item] or (item,)]
-                wanted.append(sum(around) / len(around) - o)
-            for item, o, y in zip(column, offset, _rising(wanted), strict=True):
+                around = [(centre[i], weight(item, i)) for i in near[item]] or [(centre[item], 0.1)]
+                total = sum(w for _, w in around)
+                wanted.append(sum(y * w for y, w in around) / total - o)
+                weights.append(total)
+            for item, o, y in zip(column, offset, rising(wanted, weights), strict=True):
                 centre[item] = y + o
     return centre
-
-
-def _rising(wanted: Sequence[float]) -> list[float]:
-    """The rising numbers nearest to `wanted` in least squares (pool adjacent violators)."""
-    pools: list[tuple[float, int]] = []
-    for y in wanted:
-        total, n = y, 1
-        while pools and pools[-1][0] * n >= total * pools[-1][1]:
-            total, n = total + pools[-1][0], n + pools[-1][1]
-            pools.pop()
-        pools.append((total, n))
-    return [total / n for total, n in pools for _ in range(n)]
-
-
-def _paths(
-    edges: Sequence[Edge],
-    corner: Points,
-    sizes: Points,
-    ranks: Points,
-    routes: Sequence[Sequence[Point]],
-) -> list[list[Point]]:
-    """Each edge as cubic segments: level to the end of its box's rank, so that it passes below no
-    wider box, then from bend to bend. Ends are spread over a box's side."""
-    ends: dict[tuple[str, bool], list[tuple[float, int, bool]]] = {}
-    for k, edge in enumerate(edges):
-        (ax, ay), (bx, by) = corner[edge.source], corner[edge.target]
-        back = ax > bx
-        ay, by = ay + sizes[edge.source][1] / 2, by + sizes[edge.target][1] / 2
-        stops = routes[k]
-        ends.setdefault((edge.source, not back), []).append((stops[0][1] if stops else by, k, True))
-        ends.setdefault((edge.target, back), []).append((stops[-1][1] if stops else ay, k, False))
-    attached: dict[tuple[int, bool], Point] = {}
-    for (box, right), found in ends.items():
-        (x, y), (w, h) = corner[box], sizes[box]
-        for place, (_, k, leaves) in enumerate(sorted(found), 1):
-            attached[k, leaves] = (x + w * right, y + h * place / (len(found) + 1))
-    paths = []
-    for k, edge in enumerate(edges):
-        start, end = attached[k, True], attached[k, False]
-        back = corner[edge.source][0] > corner[edge.target][0]
-        out = (ranks[edge.source][not back], start[1])
-        into = (ranks[edge.target][back], end[1])
-        stops = [start, out, *routes[k], into, end]
-        path = [stops[0]]
-        for (x0, y0), (x1, y1) in itertools.pairwise(stops):
-            path += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
-        paths.append(path)
-    return paths

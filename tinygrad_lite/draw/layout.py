@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from . import layered
-from .measure import TEXT, width
-from .scene import LABELLED, Direction, Edge, Point, Scene, overlap
+from .layered import PAIR
+from .measure import CAPTION, width
+from .scene import LABELLED, Box, Direction, Edge, Point, Rectangle, Scene, overlap, sized
 
 CELL = (900.0, float("inf"))  # the room of a notebook's cell, which scrolls down
 BORDER = 16.0  # pixels around the picture
-_QUICK = 300  # boxes: with more, the layout is not tried in both directions
+_WORTH = 1.2  # times as wide a picture may be, to have more numbers
+_QUICK = 300  # boxes: with more, only one layout is tried
+_NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
 
 def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL) -> Scene:
-    """The scene with positions. Without a direction it runs to the right, or down where that stands
-    clearly larger in the `room`, pixels to the right and down."""
-    right = _framed(layered.place(replace(scene, direction=direction or "right")))
-    if direction or len(scene.boxes) > _QUICK or _scale(right, room) >= 1:
-        return right
-    down = _framed(layered.place(replace(scene, direction="down")))
-    return down if _scale(down, room) > 1.3 * _scale(right, room) else right
+    """The scene with positions. Without a direction it runs down, or to the right where that stands
+    clearly larger in the `room`, pixels to the right and down. Where it is too wide, large arrays
+    have colours only."""
+    if len(scene.boxes) > _QUICK:
+        return _placed(scene, direction or "down")
+    found: list[tuple[tuple[Box, ...], Scene]] = []
+    for most in _NUMBERS:
+        boxes = tuple(
+            sized(replace(box, panes=tuple(pane.compact(most) for pane in box.panes)))
+            for box in scene.boxes
+        )
+        if found and boxes == found[-1][0]:
+            continue
+        down = _placed(replace(scene, boxes=boxes), direction or "down")
+        found.append((boxes, down))
+        if _scale(down, room) >= 1:
+            return down
+    least = min(laid.width for _, laid in found)
+    down = next(laid for _, laid in found if laid.width <= _WORTH * least)
+    right = _placed(scene, direction or "right")
+    return right if _scale(right, room) > 1.3 * _scale(down, room) else down
+
+
+def _placed(scene: Scene, direction: Direction) -> Scene:
+    return _framed(layered.place(replace(scene, direction=direction)))
 
 
 def _scale(scene: Scene, room: Point) -> float:
@@ -31,28 +57,73 @@ def _scale(scene: Scene, room: Point) -> float:
 def _framed(scene: Scene) -> Scene:
     """The scene with a border around it, and without labels that lie on a box or another label:
     tooltips have them too."""
-    x0 = min(0.0, *(b.x for b in scene.boxes)) - BORDER
-    y0 = min(0.0, *(b.y for b in scene.boxes)) - BORDER
-    right = max(scene.width, *(b.x + b.width for b in scene.boxes))
-    bottom = max(scene.height, *(b.y + b.height for b in scene.boxes))
-    edges = []
-    room = len(scene.edges) <= LABELLED
     taken = [b.rectangle for b in scene.boxes]
-    for e in scene.edges:
-        label = None
-        if room and e.local is not None and e.label_at is not None:
-            w, h = label_size(e)
-            place = (e.label_at[0] - w / 2, e.label_at[1] - h / 2, w, h)
-            if not any(overlap(place, other) for other in taken):
-                taken.append(place)
-                label = (e.label_at[0] - x0, e.label_at[1] - y0)
-        points = tuple((x - x0, y - y0) for x, y in e.points)
-        edges.append(replace(e, points=points, label_at=label))
+    edges = []
+    told = [k for k, e in enumerate(scene.edges) if e.text and e.label_at] * (
+        len(scene.edges) <= LABELLED
+    )
+    lines = [_points(e) for e in scene.edges] if told else []
+    for k, e in enumerate(scene.edges):
+        label = _free(scene, k, taken, lines) if k in told else None
+        if label is not None:
+            taken.append(_around(e, label))
+        edges.append(replace(e, label_at=label))
+    ends = [p for e in edges for p in (*e.points, *e.back)]
+    x0, y0 = (min(0.0, *(t[k] for t in taken), *(p[k] for p in ends)) - BORDER for k in (0, 1))
+    size = (scene.width, scene.height)
+    right, bottom = (
+        max(size[k], *(t[k] + t[k + 2] for t in taken), *(p[k] for p in ends)) for k in (0, 1)
+    )
+
+    def moved(points: Iterable[Point]) -> tuple[Point, ...]:
+        return tuple((x - x0, y - y0) for x, y in points)
+
+    edges = [
+        replace(e, points=moved(e.points), back=moved(e.back), label_at=at)
+        for e in edges
+        for at in moved([e.label_at] if e.label_at else []) or (None,)
+    ]
     boxes = (b.at(b.x - x0, b.y - y0) for b in scene.boxes)
     clusters = (c.at(c.x - x0, c.y - y0) for c in scene.clusters)
     return scene.arranged(boxes, edges, clusters, (right - x0 + BORDER, bottom - y0 + BORDER))
 
 
+def _free(
+    scene: Scene, k: int, taken: Sequence[Rectangle], lines: Sequence[np.ndarray[Any, Any]]
+) -> Point | None:
+    """Where the label of an edge lies on no box, label or other arrow: on the right of its own or
+    on the left, there or further up."""
+    e = scene.edges[k]
+    assert e.label_at is not None
+    x, y = e.label_at
+    others = np.concatenate([np.empty((0, 2)), *lines[:k], *lines[k + 1 :]])
+    w, h = label_size(e)
+    across = (w + PAIR + 16) * (scene.direction == "down")
+    for place in itertools.product((x, x - across), (y, y - 9, y - 18)):
+        if not any(overlap(_around(e, place), other) for other in taken):
+            beside = np.abs(others - place) < (w / 2, h / 2)
+            if not beside.all(axis=1).any():
+                return place
+    return None
+
+
+def _around(edge: Edge, label: Point) -> Rectangle:
+    w, h = label_size(edge)
+    return (label[0] - w / 2, label[1] - h / 2, w, h)
+
+
+def _points(edge: Edge) -> np.ndarray[Any, Any]:
+    """Points of an edge's arrows, close to each other."""
+    t = np.linspace(0, 1, 12)[:, None]
+    weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
+    found = [
+        sum(w * np.asarray(p) for w, p in zip(weights, line[s : s + 4], strict=True))
+        for line in (edge.points, edge.back)
+        for s in range(0, len(line) - 1, 3)
+    ]
+    return np.concatenate(found)
+
+
 def label_size(edge: Edge) -> tuple[float, float]:
-    """Width and height of the local derivative beside an edge."""
-    return width(f"×{edge.local}", TEXT), TEXT
+    """Width and height of what stands beside an edge."""
+    return width(edge.text, CAPTION) + 8, CAPTION + 5

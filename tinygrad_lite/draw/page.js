@@ -1,465 +1,604 @@
-/* The stepper: it fills in the picture's numbers step by step and says in the panel what happens.
-   It runs in one scope with picture.js. Text is set with textContent only. */
+/* The page: its steps, what the panel says, what may be changed. One scope with the other scripts. */
 
-// --- the timeline: the leaves, each op forward, the seed, each op backward
-
-const steps = [{ kind: "start", boxes: [], changes: [] }];
-for (const f of model.forward) {
-  const change = [f.box, "data", ["—", "pending"], [f.data, ""]];
-  steps.push({ kind: "forward", ...f, boxes: [f.box], changes: [change] });
-}
-if (model.backward.length) {
-  const root = model.root;
-  const none = ["—", "pending"];
-  const grads = new Map([[root, [model.one, ""]]]);
-  steps.push({
-    kind: "seed", box: root, boxes: [root], changes: [[root, "grad", none, grads.get(root)]],
-  });
-  for (const b of model.backward) {
-    const changes = b.shares.map((share) => {
-      const before = grads.get(share.box) ?? none;
-      const after = [share.grad, share.arrived < share.expected ? "partial" : ""];
-      grads.set(share.box, after);
-      return [share.box, "grad", before, after];
+load(model.program);
+const isNumber = (shape) => !shape.length;
+const gradientOf = (node) => model.nodes[node].gradient;
+/** How far the page's own arithmetic is from what was recorded; NaN where Python went elsewhere. */
+function apart() {
+  if (!compute()) return NaN;
+  let worst = 0;
+  for (const [place, data] of model.recorded) {
+    const size = Math.max(1, topOf(Float64Array.from(data, Number)));
+    data.forEach((x, i) => {
+      const [a, b] = [Number(x), live.values[place][i]];
+      if (a !== b && !(a !== a && b !== b)) worst = Math.max(worst, Math.abs(a - b) / size || 1);
     });
-    steps.push({ kind: "backward", ...b, boxes: [b.box], changes });
   }
+  return worst;
 }
-const count = { forward: model.forward.length, backward: model.backward.length };
-let position = 0;
+const error = model.why ? NaN : apart();
+const editable = error < 1e-12;
+if (!editable) for (const [place, data] of model.recorded) live.values[place].set(Float64Array.from(data, Number));
+const recorded = model.program.given.map(([, data]) => Float64Array.from(data, Number));
+
+const S = { step: 0, box: null, entry: null, ask: true, told: new Set(), answers: new Map(), version: 0, note: "" };
+
+// --- the timeline of a view
+
+function planned(v) {
+  if (v.steps) return;
+  opened(v);
+  const lines = v.boxes.filter((box) => box.shares);
+  const passed = [...lines].reverse().filter((box) => box.shares.length);
+  v.steps = [{ kind: "start" }, ...lines.map((box) => ({ kind: "forward", box }))];
+  v.seed = v.steps.length;
+  if (passed.length) v.steps.push({ kind: "seed", box: v.boxOf.get(model.root) }, ...passed.map((box) => ({ kind: "backward", box })));
+  v.value = new Map(); // node -> the step that computes it
+  v.arrivals = new Map(); // node -> [step, parts] of all that hand something to it
+  v.steps.forEach(({ kind, box }, k) => {
+    if (kind === "forward") v.value.set(box.node, k);
+    if (kind === "backward") {
+      for (const share of box.shares) {
+        if (!v.arrivals.has(share.to)) v.arrivals.set(share.to, []);
+        v.arrivals.get(share.to).push([k, share.parts]);
+      }
+    }
+  });
+  v.touched = v.steps.map(({ kind, box }) => (!box ? [] : kind === "backward"
+    ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : [box]));
+}
+const current = () => view.steps[S.step];
+const asked = (box) => box.shares.find((share) => share.answers.length > 1);
+const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
+const reached = () => S.step - (waiting() ? 0.5 : 0);
+const hasValue = (node) => (view.value.get(node) ?? -1) <= S.step;
+function arrived(node) {
+  if (node === model.root) return S.step >= view.seed ? [1, 1, []] : [0, 1, []];
+  const all = view.arrivals.get(node) ?? [], done = all.filter(([k]) => k <= reached());
+  return [done.length, all.length, done.flatMap(([, parts]) => parts)];
+}
+const hasGradient = (node) => {
+  const [done, all] = arrived(node);
+  return all > 0 && done === all;
+};
+const added = (parts) => parts.map((p) => live.values[p]).reduce((a, b) => a.map((x, i) => x + b[i]));
+
+/** What a box shows at this step. */
+function paint(box) {
+  const node = model.nodes[box.node];
+  if (!node || !box.element) return;
+  const { value, gradient } = box.panes;
+  if (value) {
+    value.element.classList.toggle("off", !hasValue(box.node));
+    if (node.value !== null) fill(value, live.values[node.value], node.shape, `${S.version}`);
+  }
+  if (!gradient) return;
+  const [done, all, parts] = arrived(box.node);
+  gradient.element.classList.toggle("off", !done);
+  gradient.element.classList.toggle("partial", done > 0 && done < all);
+  if (node.gradient === null || !done) return;
+  const partial = done < all && !parts.includes(null);
+  const d = partial ? added(parts) : live.values[node.gradient];
+  fill(gradient, d, node.shape, `${S.version} ${partial ? done : "all"}`);
+}
 let marked = [];
-
-/** Write a number into a box; its state is pending (none yet), partial or complete. */
-function write(id, kind, [text, state]) {
-  const { element } = items.get(id);
-  const line = element.querySelector(`.value.${kind}`);
-  if (line) line.textContent = text;
-  for (const name of ["pending", "partial"]) {
-    element.classList.toggle(`${kind}-${name}`, state === name);
-  }
-}
-
 function mark(element, name) {
   if (!element) return;
   element.classList.add(name);
   marked.push([element, name]);
 }
-
-/** Go to a step; only what differs is painted anew. */
-function go(to, quiet) {
-  to = Math.max(0, Math.min(steps.length - 1, to));
-  for (; position < to; position += 1) {
-    for (const [id, kind, , after] of steps[position + 1].changes) write(id, kind, after);
-  }
-  for (; position > to; position -= 1) {
-    const { changes } = steps[position];
-    for (let i = changes.length; i--;) write(changes[i][0], changes[i][1], changes[i][2]);
-  }
-  highlight();
-  describe(quiet);
-  if (!quiet) reveal(concerned(steps[position]));
-  $("scrub").value = position;
-  $("first").disabled = $("back").disabled = position === 0;
-  $("next").disabled = $("last").disabled = position === steps.length - 1;
-}
-
-/** The boxes that a step is about, its op first. */
-function concerned(step) {
-  const ids = step.kind === "backward" ? step.shares.map((s) => s.box) : step.from ?? [];
-  return [...new Set([...step.boxes, ...ids].map(seen))];
-}
-
 function highlight() {
   for (const [element, name] of marked) element.classList.remove(name);
   marked = [];
-  const step = steps[position];
-  svg.dataset.phase = step.kind;
-  if (!step.box) return;
-  mark(items.get(seen(step.box)).element, "active");
-  const others = new Set(step.kind === "backward" ? step.shares.map((s) => s.box) : []);
-  for (const id of others) {
-    if (seen(id) !== seen(step.box)) mark(items.get(seen(id)).element, "touched");
+  const { kind, box } = current();
+  view.svg.dataset.phase = kind;
+  if (S.box) mark(S.box.element, "selected");
+  if (!box) return;
+  mark(box.element, "now");
+  for (const link of view.inputs.get(box.id) ?? []) {
+    if (kind === "forward" || (kind === "backward" && !waiting())) mark(link.element, "used");
   }
-  for (const edge of inputs.get(step.box) ?? []) {
-    if (step.kind === "forward" || others.has(edge.s)) mark(edge.shown, "used");
+  if (kind === "backward" && !waiting()) for (const share of box.shares) mark(view.boxOf.get(share.to)?.element, "gets");
+}
+/** Arrows of the gradient that are drawn once it flows there. */
+function flow() {
+  const passed = new Set(view.steps.slice(0, Math.floor(reached()) + 1).filter((s) => s.kind === "backward").map((s) => s.box.id));
+  for (const link of view.links) {
+    const on = passed.has(link.t);
+    if (link.on !== on) link.element.classList.toggle("dry", !on);
+    link.on = on;
   }
+}
+
+function go(to, quiet) {
+  to = Math.max(0, Math.min(view.steps.length - 1, to));
+  const before = S.step;
+  for (let k = 0; k < to; k += 1) if (view.steps[k].kind === "backward") S.told.add(view.steps[k].box.id);
+  S.step = to;
+  S.box = null;
+  const [a, b] = [Math.min(before, to), Math.max(before, to)];
+  for (const box of new Set(view.touched.slice(a, b + 1).flat())) paint(box);
+  const { kind, box } = current();
+  if (S.entry && !shown(S.entry.place)) S.entry = null;
+  if (kind === "backward" && !waiting() && !quiet) {
+    const part = box.shares.find((share) => live.values[share.parts[0]]?.length && share.to !== null);
+    if (part) S.entry = { place: part.parts[0], i: 0, own: view.boxOf.get(part.to)?.symbol };
+    else S.entry = null;
+  }
+  flow();
+  highlight();
+  describe(quiet);
+  track();
+  if (!quiet && box) reveal([box.id, ...(box.shares ?? []).map((s) => view.boxOf.get(s.to)?.id)]);
+}
+function next() {
+  if (!waiting()) return go(S.step + 1);
+  S.told.add(current().box.id);
+  go(S.step);
+}
+/** Whether a place's numbers are known at this step. */
+function shown(place) {
+  const names = view.names.get(place);
+  return !names || names.some(({ node, role }) => node === null || (role === "value" ? hasValue(node) : hasGradient(node)));
+}
+function open(v) {
+  const at = view.steps ? current() : null;
+  view.svg.setAttribute("hidden", "");
+  view = v;
+  planned(v);
+  v.svg.removeAttribute("hidden");
+  S.step = 0;
+  S.entry = null;
+  for (const box of v.boxes) paint(box);
+  for (const button of $("views").children) button.setAttribute("aria-pressed", String(views[button.dataset.view] === v));
+  resize(scale);
+  const same = at && v.steps.findIndex((s) => s.kind === at.kind && s.box?.node === at.box?.node);
+  go(same > 0 ? same : 0, true);
 }
 
 // --- the panel
 
 const panel = $("panel");
-
-function equation(parent, label, text, name) {
-  if (!text) return;
-  const line = make("div", { class: `line ${name ?? ""}` }, parent);
-  make("span", { class: "label" }, line, label);
-  make("span", { class: "maths" }, line, text);
-}
-
-function heading(kind, text) {
-  const line = make("div", { class: `phase ${kind}` }, panel);
-  make("span", { class: "chip" }, line, text);
-  return line;
-}
-
-/** The scope that an op is in, and the way to open it when it is folded. */
-function whereabouts(step) {
-  if (!step.scope) return;
-  const around = seen(step.box);
-  const note = make("p", { class: "note" }, panel, `in ${step.scope}`);
-  if (around === step.box) return;
-  note.append(", ");
-  const button = make("button", { class: "link" }, note, "unfold");
-  button.addEventListener("click", () => toggle(around));
-}
+const chip = (text, back) => h(`span.chip${back ? ".back" : ""}`, {}, text);
+const quiet = (text) => h("p.quiet", {}, text);
+const title = (text, name = "h2") => h(`${name}.m`, {}, ...maths(text));
+const line = (box) => (box.formula ? `${box.name} = ${box.formula}` : box.name);
+const sayBox = () => h("div.say", { id: "say" });
 
 const tellers = {
-  start() {
-    heading("start", "Start");
-    make("h1", {}, panel, model.heading);
-    const { ops, leaves, constants } = model.counts;
-    make("p", {}, panel, `${ops} operations on ${leaves} leaves and ${constants} constants.`);
-    make("p", {}, panel,
-      "Step forward (→) to compute each result from its inputs, then backward: every operation " +
-      "hands its gradient on to its inputs, by the chain rule, and what arrives there adds up.");
-    if (model.groups.length) {
-      make("p", {}, panel, "Click a scope, or press Enter on it, to fold or unfold it.");
-    }
-    if (model.note) make("p", { class: "note" }, panel, model.note);
-    return `Start. ${model.heading}.`;
-  },
-  forward(step) {
-    heading("forward", `Forward ${position} of ${count.forward}`);
-    make("h1", {}, panel, step.formula);
-    whereabouts(step);
-    equation(panel, "with numbers", step.numbers);
-    equation(panel, "shapes", step.shapes);
-    equation(panel, "result", step.data, "result");
-    return `Forward ${position} of ${count.forward}: ${step.formula}. Result ${step.data}.`;
-  },
-  seed() {
-    heading("seed", "Turn round");
-    make("h1", {}, panel, model.seed);
-    make("p", {}, panel,
-      "All results are known. The backward pass starts here and visits the operations in " +
-      "reverse: each waits until all that use its result have handed on their share.");
-    return `Turn round. ${model.seed}.`;
-  },
-  backward(step) {
-    const at = position - count.forward - 1;
-    heading("backward", `Backward ${at} of ${count.backward}`);
-    make("h1", {}, panel, step.formula);
-    whereabouts(step);
-    equation(panel, "arrives", `${step.symbol} = ${step.arrives}`, "arrives");
-    const said = [`Backward ${at} of ${count.backward}: ${step.formula}.`,
-      `${step.symbol} is ${step.arrives}.`];
-    for (const share of step.shares) said.push(tellShare(step, share));
-    return said.join(" ");
+  start: () => [chip("Start"),
+    h("p", {}, "Step on (→): first the values run down, then the gradients run back up, one line of the derivation at a time. Nothing is shown before it is computed."),
+    h("div.legend.key", {}, [["leaf", "parameter"], ["constant", "constant"], ["op", "line"], ["output", "output"]].map(([kind, word]) => h("span", {}, h(`span.sw.${kind}`), word)), h("span.back", {}, "⇠ gradient, against the arrows")),
+    quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
+      : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
+    view.note ? quiet(view.note) : null, verdicts()],
+  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
+  seed: ({ box }) => [chip("Turn round", true), title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
+    h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
+  backward: ({ box }) => {
+    const head = [chip(`Backward ${S.step - view.seed} of ${view.steps.length - 1 - view.seed}`, true)];
+    if (waiting()) return [...head, title(line(box)), whereabouts(box), h("p", {}, ...maths(box.symbol), " has arrived complete. Now this line hands it on."), question(box)];
+    return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
   },
 };
+const whereabouts = (box) => (box.scope.length ? quiet(`in ${box.scope.join(" / ")}`) : null);
 
-function tellShare(step, share) {
-  const card = make("section", { class: "share" }, panel);
-  const title = make("h2", {}, card, "to ");
-  const link = make("button", { class: "link" }, title, share.name);
-  link.addEventListener("mouseenter", () => hover(share.box));
-  link.addEventListener("mouseleave", () => hover(null));
-  link.addEventListener("click", () => { reveal([seen(share.box)]); });
-  equation(card, "local", share.rule);
-  if (share.rule_numbers) equation(card, "", `= ${share.rule_numbers}`, "numbers");
-  equation(card, "hands on", share.pull);
-  const alone = share.expected === 1;
-  equation(card, "", share.pull_numbers ? `= ${share.pull_numbers} = ${share.value}`
-    : `= ${share.value}`, alone ? "numbers result" : "numbers");
-  if (share.adds) equation(card, "adds up", share.adds, "adds");
-  else if (!alone) equation(card, "so far", `${share.symbol} = ${share.grad}`, "adds");
-  const open = share.expected - share.arrived;
-  make("p", { class: open ? "note" : "note done" }, card, open
-    ? `${share.arrived} of ${share.expected} shares are in`
-    : `✓ ${share.symbol} is complete` + (alone ? "" : `: ${share.expected} shares`));
-  return share.adds ? `${share.name} adds up: ${share.adds}.`
-    : `${share.name} receives ${share.value}.`;
-}
-
-function describe(quiet) {
-  panel.textContent = "";
-  const said = tellers[steps[position].kind](steps[position]);
-  if (position === steps.length - 1 && position) {
-    make("p", { class: "note done" }, panel, "✓ That was the last step: every gradient is complete.");
+function value(box) {
+  const node = model.nodes[box.node];
+  if (node.value === null) return [h("p", {}, node.texts[0])];
+  if (isNumber(node.shape)) {
+    S.entry = { place: node.value, i: 0, own: box.name };
+    return [sayBox(), ...editor()];
   }
-  panel.scrollTop = 0;
-  if (!quiet) $("live").textContent = said;
+  return [equation(node.value, box.name, box.name, "value"), legend(topOf(live.values[node.value]), ""), sayBox(), ...editor()];
+}
+/** What a line hands to one input, and how it adds up there. */
+function handed(share) {
+  const to = view.boxOf.get(share.to), symbol = to?.symbol ?? share.name;
+  const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
+  const several = all.length > 1 || share.parts.length > 1;
+  const head = title(several ? `${symbol} gets ${share.answers[0][0]}` : `${symbol} = ${share.answers[0][0]}`);
+  if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts[1] ?? "")];
+  const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
+    : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
+  const parts = [...before, ...share.parts];
+  if (parts.length > 1) found.push(sumOf(parts, symbol, all));
+  return found;
+}
+/** Accumulation: matrix + matrix = matrix, or numbers. */
+function sumOf(parts, symbol, all) {
+  const so = added(parts), complete = parts.length === all.flatMap(([, p]) => p).length;
+  const after = complete ? symbol : `${symbol} so far`;
+  if (so.length === 1) {
+    const e = { f: "sum", of: parts.map((p) => ({ text: "x", place: p, i: 0, value: live.values[p][0] })), value: so[0] };
+    const [, , ...rest] = saying("", e);
+    return h("div.say.back", {}, "adds up: ", written(e, (leaf, outer) => bracketed(figure(leaf.value, enough(e, 3)), outer)), " = ", h("b", {}, num(so[0], 4)), ` ${after}`, rest);
+  }
+  const place = complete && gradientOf(view.items.get([...view.boxOf.values()].find((b) => b.symbol === symbol)?.id)?.node ?? model.root);
+  return h("div.eqn", {}, parts.flatMap((p, k) => [k ? h("span.o", {}, "+") : null, matrix(p, k === parts.length - 1 ? "this part" : "before", { role: "gradient" })]),
+    h("span.o", {}, "="), complete ? matrix(place, symbol, { role: "gradient" }) : h("span", {}, after));
 }
 
-// --- play
+function question(box) {
+  const share = asked(box), given = S.answers.get(box.id) ?? [];
+  const order = share.answers.map((answer, k) => [answer, k]).sort(([a], [b]) => (a[0] < b[0] ? -1 : 1));
+  const wrong = given.length && given.at(-1) ? share.answers[given.at(-1)][1] : "";
+  return h("section.ask", { "aria-label": "Predict" },
+    h("p.q", {}, `What does ${box.name} hand to ${share.name}? Predict first.`),
+    h("div.opts", {}, order.map(([[text], k]) => h(`button.m${given.includes(k) ? (k ? ".no" : ".yes") : ""}`, { "data-answer": k }, given.includes(k) ? (k ? "✗ " : "✓ ") : "", ...maths(text)))),
+    wrong ? h("p", { role: "status" }, h("b", {}, "Not yet. "), wrong) : null,
+    h("p.quiet", {}, h("button.plain", { id: "tell" }, "Show it"), " or press Enter"));
+}
+function answer(k) {
+  const { box } = current();
+  S.answers.set(box.id, [...(S.answers.get(box.id) ?? []), k]);
+  if (k === 0) return next();
+  describe(true);
+  $("live").textContent = `Not yet. ${asked(box).answers[k][1]}`;
+  document.querySelector(`[data-answer="${k}"]`)?.focus();
+}
+
+function derivation() {
+  if (!model.derivation.length) return null;
+  const rows = model.derivation.map(([node, left, right, why]) => {
+    const box = view.boxOf.get(node), at = view.steps.findIndex((s) => s.kind === "backward" && s.box === box);
+    const on = box && at >= 0 && at <= reached();
+    return h(`tr${on && at === S.step ? ".cur" : ""}`, {}, h("td.m", {}, ...maths(left)),
+      h("td", {}, on ? [h("span.m", {}, ...maths(right)), why ? h("div.quiet", {}, why) : null] : h("span.hid", {}, h("span.aside", {}, "not yet"))));
+  });
+  return h("details", { open: true }, h("summary", {}, "The derivation so far"), h("table.deriv", {}, h("tbody", {}, rows)));
+}
+/** What `check` says, line by line. */
+function verdicts() {
+  const told = view.boxes.filter((box) => box.mark);
+  if (!told.length) return null;
+  const count = (mark) => told.filter((box) => box.mark === mark).length;
+  const words = [["first", "mistake"], ["wrong", "wrong"], ["follows", "follows"], ["right", "right"]].filter(([m]) => count(m)).map(([m, w]) => `${count(m)} ${w}`);
+  return h("div", {}, h("p.sum", {}, words.join("; ")), h("ul.lines", {}, told.map((box) => h("li", {},
+    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, box.mark), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.join(" ")))))));
+}
+
+/** A box that was selected: its numbers, its ways to the result. */
+function about(box) {
+  const node = model.nodes[box.node];
+  const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
+  if (!node) {
+    if (box.given !== null && box.given !== undefined) found.push(matrix(box.given, box.name), ...editor());
+    return [...found, quiet("A constant: it gets no gradient.")];
+  }
+  if (node.value === null) return [...found, h("p", {}, `value: ${node.texts[0]}`), h("p", {}, `gradient: ${hasGradient(box.node) ? node.texts[1] : "not computed yet"}`)];
+  if (hasValue(box.node)) found.push(matrix(node.value, "value"), legend(topOf(live.values[node.value]), "value"));
+  if (node.gradient !== null && hasGradient(box.node)) {
+    found.push(matrix(node.gradient, box.symbol, { role: "gradient" }), legend(topOf(live.values[node.gradient]), box.symbol));
+  } else found.push(quiet(node.gradient === null ? "It gets no gradient." : "Its gradient is not computed yet."));
+  return [...found, sayBox(), ...editor(), hasGradient(box.node) ? paths(box) : null];
+}
+/** The sum over all paths to the result. */
+function paths(box) {
+  const users = new Map();
+  for (const user of view.boxes) for (const share of user.shares ?? []) users.set(share.to, [...(users.get(share.to) ?? []), [user, share]]);
+  const found = [];
+  const walk = (node, way) => {
+    if (found.length > 8) return;
+    if (node === model.root) found.push(way);
+    else for (const [user, share] of users.get(node) ?? []) walk(user.node, [...way, [user, share]]);
+  };
+  walk(box.node, []);
+  if (!found.length || !found[0].length) return null;
+  const rows = found.slice(0, 8).map((way) => {
+    const slopes = way.map(([user, share]) => slope(user, share));
+    const known = slopes.every((s) => s !== null);
+    const product = slopes.reduce((p, s) => p * s, 1);
+    return h("li", {}, h("span.m", {}, ...maths([box.name, ...way.map(([user]) => user.name)].join(" → "))),
+      known ? h("span.maths", {}, `  ${slopes.map((s) => bracketed(num(s, 5), 1)).join(" · ")} = ${num(product, 5)}`) : null);
+  });
+  return h("details", { open: true }, h("summary", {}, "The sum over its paths to the result"), h("ul.paths", {}, rows),
+    found.length > 8 ? quiet("and more") : null);
+}
+/** The derivative along one step of a path between numbers; null for arrays. */
+function slope(user, share) {
+  const g = gradientOf(user.node);
+  if (g === null || live.values[g].length !== 1 || share.parts.some((p) => p === null || live.values[p].length !== 1)) return null;
+  return live.values[g][0] ? share.parts.reduce((s, p) => s + live.values[p][0], 0) / live.values[g][0] : null;
+}
+
+/** Write the panel anew; it stays where it was scrolled to unless the step is another. */
+function describe(silent) {
+  const step = current(), top = silent ? panel.scrollTop : 0;
+  const body = S.box ? about(S.box) : tellers[step.kind](step);
+  panel.replaceChildren(...[...body, S.box || step.kind === "forward" ? null : derivation()].flat(9).filter(Boolean));
+  panel.scrollTop = top;
+  say();
+  if (!silent) $("live").textContent = panel.querySelector("h2, p")?.textContent ?? "";
+}
+
+// --- one entry
+
+/** Frames around an entry and what makes it, and how, in words. */
+function say() {
+  for (const e of document.querySelectorAll(".hot, .src")) {
+    if (e.matches("td")) e.classList.remove("hot", "src");
+    else e.remove();
+  }
+  for (const box of panel.querySelectorAll("[data-say]")) {
+    const place = +box.dataset.say;
+    const i = S.entry?.place === place ? S.entry.i : 0;
+    box.replaceChildren(...saying(box.dataset.own + at(live.shapes[place], i), made(place, i, box.dataset.own)).flat(9));
+  }
+  const box = $("say"), e = S.entry;
+  if (!e) return box?.replaceChildren(h("em", {}, "Point at an entry, or Tab to it and use the arrow keys."));
+  const tree = made(e.place, e.i, e.own);
+  frame(e.place, e.i, "hot");
+  if (!tree.text || e.own) for (const leaf of leavesOf(tree)) frame(leaf.place, leaf.i, "src");
+  if (box) box.replaceChildren(...saying((e.own ?? "") + at(live.shapes[e.place], e.i), tree).flat(9));
+  const result = $("nudge");
+  if (result) result.replaceChildren(...nudge());
+}
+function frame(place, i, name) {
+  for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) e.classList.add(name);
+  for (const { node, role } of view.names.get(place) ?? []) {
+    const box = node === null ? view.boxes.find((b) => b.given === place) : view.boxOf.get(node);
+    const pane = box?.panes?.[role];
+    if (pane && pane.cells.length === live.values[place].length && !pane.element.classList.contains("off")) {
+      const around = pane.cells[i].cloneNode();
+      around.setAttribute("class", name);
+      pane.element.append(around);
+    }
+  }
+}
+function point(element) {
+  const cell = element?.closest?.("[data-e]");
+  if (!cell) return false;
+  const [place, i] = cell.dataset.e.split(".").map(Number);
+  const names = view.names.get(place), own = cell.closest("[data-own]")?.dataset.own ?? names?.[0].text ?? S.entry?.own;
+  S.entry = { place, i, own: partOf(place) ?? own };
+  say();
+  return true;
+}
+/** What a share that is shown is called. */
+function partOf(place) {
+  const { kind, box } = current();
+  const share = kind === "backward" && !S.box && box.shares.find((s) => s.parts.includes(place));
+  return share ? view.boxOf.get(share.to)?.symbol : null;
+}
+/** The place and entry that can be changed: of a leaf or a constant that is given. */
+function target() {
+  if (!editable) return null;
+  const e = S.entry && recorded[S.entry.place]?.length && view.names.has(S.entry.place) ? S.entry : null;
+  if (e) return e;
+  const box = S.box ?? null, place = box && (box.node === undefined ? box.given : model.nodes[box.node].leaf ? model.nodes[box.node].value : null);
+  return place !== null && place !== undefined && recorded[place]?.length ? { place, i: 0, own: box.name } : null;
+}
+const called = (e) => (view.names.get(e.place)?.[0].text ?? "") + at(live.shapes[e.place], e.i);
+function editor() {
+  const e = target();
+  if (!e) return [editable ? quiet("Select an entry of a parameter or a constant to change it: all is computed again, here in the page.") : null];
+  const x = live.values[e.place][e.i], reach = Math.max(3, 2 * Math.abs(recorded[e.place][e.i]));
+  return [h("div.edit", { id: "edit" }, h("label", { for: "field" }, called(e)),
+    h("button.icon", { id: "less", "aria-label": "less", title: "less (−)" }, "−"),
+    h("input", { id: "field", type: "number", step: "any", value: +x.toPrecision(6) }),
+    h("button.icon", { id: "more", "aria-label": "more", title: "more (+)" }, "+"),
+    h("input", { id: "slide", type: "range", min: -reach, max: reach, step: reach / 300, value: x, "aria-label": called(e) }),
+    h("button.icon", { id: "reset", title: `as recorded: ${num(recorded[e.place][e.i], 6)}`, "aria-label": "as recorded" }, "↺")),
+  h("div.say.back", { id: "nudge" })];
+}
+/** A real second run with the entry moved by 0.001, beside what the gradient foretells. */
+function nudge() {
+  const e = target(), node = view.names.get(e.place)?.[0].node;
+  if (S.note) return [S.note];
+  const root = model.nodes[model.root], here = live.values[root.value].reduce((a, b) => a + b, 0);
+  const g = node === null || gradientOf(node) === null ? null : live.values[gradientOf(node)][e.i], x = live.values[e.place][e.i];
+  live.values[e.place][e.i] = x + 0.001;
+  const same = compute(), there = live.values[root.value].reduce((a, b) => a + b, 0);
+  live.values[e.place][e.i] = x;
+  compute();
+  if (!same) return [`${called(e)} + 0.001 would take another branch of the code`];
+  const name = view.boxOf.get(model.root).name + (root.shape.length ? " (the sum of its entries)" : "");
+  const told = [`${called(e)} + 0.001: ${name} ${num(here, 7)} → ${num(there, 7)}, by `, h("b", {}, num(there - here, 4))];
+  return g === null || !hasGradient(node) ? told : [...told, h("br"), `the gradient says ${num(g, 4)} · 0.001 = `, h("b", {}, num(g * 0.001, 4))];
+}
+/** Another number in a place; all is computed anew, and painted. */
+function change(x) {
+  const e = target();
+  if (!e || !Number.isFinite(x)) return;
+  const old = live.values[e.place][e.i];
+  live.values[e.place][e.i] = x;
+  S.note = "";
+  if (!compute()) {
+    live.values[e.place][e.i] = old;
+    compute();
+    S.note = `At ${num(x, 6)} the code would take another branch than it took: ${called(e)} stays ${num(old, 6)}.`;
+  }
+  S.version += 1;
+  for (const box of view.boxes) paint(box);
+  const had = document.activeElement?.id, cell = document.activeElement?.dataset?.e, text = $("field")?.value;
+  S.entry = e;
+  describe(true);
+  if (had === "field" && $("field")) $("field").value = text;
+  ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
+  $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${view.boxOf.get(model.root).name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
+  S.note = "";
+}
+
+// --- the timeline
+
+const LABELLED = 24; // stops of a timeline with names; a longer one is a slider
+function track() {
+  const here = $("track"), n = view.steps.length;
+  if (here.dataset.view !== String(views.indexOf(view))) {
+    here.dataset.view = views.indexOf(view);
+    const words = ({ kind, box }) => ({ start: "Start", seed: "Turn round: 1" })[kind] ?? `${kind} ${box.name}`;
+    here.replaceChildren(n <= LABELLED
+      ? h("ol.track", { "aria-label": "Steps" }, view.steps.map((step, k) => h(`li${k >= view.seed ? ".b" : ""}`, {},
+        h("span.ph", {}, k === 1 ? "forward: values" : k === view.seed ? "backward: gradients" : ""),
+        h("button", { "data-step": k, "aria-label": words(step) }, h("span.m", {}, ...(step.kind === "start" ? ["•"] : step.kind === "seed" ? ["1"] : maths(step.box.name)))))))
+      : h("input", { id: "scrub", type: "range", min: 0, max: n - 1, "aria-label": "Step" }));
+  }
+  [...(here.querySelectorAll("li") ?? [])].forEach((li, k) => {
+    li.classList.toggle("done", k <= S.step);
+    if (k === S.step) li.setAttribute("aria-current", "step");
+    else li.removeAttribute("aria-current");
+  });
+  if ($("scrub")) $("scrub").value = S.step;
+  $("back").disabled = S.step === 0;
+  $("next").disabled = S.step === n - 1 && !waiting();
+}
+
+// --- what the reader does
 
 let timer = 0;
-const pause = () => play(false);
 function play(on) {
   clearInterval(timer);
-  timer = 0;
-  if (on) {
-    if (position === steps.length - 1) go(0);
-    timer = setInterval(() => {
-      go(position + 1);
-      if (position === steps.length - 1) pause();
-    }, 1300 / $("speed").value);
-  }
-  $("play").textContent = timer ? "Pause" : "Play";
-  $("play").setAttribute("aria-label", timer ? "Pause" : "Play");
+  timer = on ? setInterval(() => (S.step === view.steps.length - 1 && !waiting() ? play(false) : next()), 1300) : 0;
 }
-function faster(by) {
-  const select = $("speed");
-  select.selectedIndex = Math.max(0, Math.min(select.length - 1, select.selectedIndex + by));
-  if (timer) play(true);
-}
-
-/** To the next step (or, with -1, the last) that happens in another visible box. */
-function leap(by) {
-  const from = steps[position].box && seen(steps[position].box);
-  let to = position + by;
-  while (steps[to]?.box && seen(steps[to].box) === from) to += by;
-  go(to);
-}
-
-// --- folding
-
-function toggle(id) {
-  const group = items.get(id);
-  const anchor = folded.has(id) ? [group.left + group.w / 2, group.top + group.h / 2] : null;
-  if (folded.has(id)) folded.delete(id);
-  else folded.add(id);
-  rearranged(id, anchor);
-}
-
-/** After folding: what was clicked stays where it was on the screen. */
-function rearranged(id, anchor) {
-  const group = items.get(id);
-  const before = anchor ?? centre(frames.get(id));
-  arrange();
-  highlight();
-  describe(true);
-  label();
-  const after = group.visible ? [group.left + group.w / 2, group.top + group.h / 2]
-    : centre(frames.get(id));
-  view.x += after[0] - before[0];
-  view.y += after[1] - before[1];
-  soon();
-  $("live").textContent = `${group.title} ${folded.has(id) ? "folded" : "unfolded"}.`;
-  (folded.has(id) ? group.element : frames.get(id))?.focus({ preventScroll: true });
-}
-function centre(frame) {
-  const rect = frame.querySelector("rect");
-  const [x, y, w, h] = ["x", "y", "width", "height"].map((a) => +rect.getAttribute(a));
-  return [x + w / 2, y + h / 2];
-}
-function foldAll() {
-  if (folded.size) folded.clear();
-  else for (const group of model.groups) folded.add(group.id);
-  arrange();
-  highlight();
-  describe(true);
-  label();
-  start();
-  $("live").textContent = folded.size ? "All scopes folded." : "All scopes unfolded.";
-}
-function label() {
-  $("fold").textContent = folded.size ? "Unfold all" : "Fold all";
-}
-
-// --- hover: light up what a box was computed from
-
-let lit = [];
-function hover(id) {
-  for (const element of lit) element.classList.remove("lit");
-  lit = [];
-  if (id === null) return;
-  const begin = isGroup(items.get(id))
-    ? model.boxes.filter((b) => b.path.includes(id)).map((b) => b.id) : [id];
-  const stack = [...begin], passed = new Set(begin);
-  const light = (element) => {
-    if (element && !element.classList.contains("lit")) {
-      element.classList.add("lit");
-      lit.push(element);
-    }
-  };
-  while (stack.length) {
-    const at = stack.pop();
-    light(items.get(seen(at)).element);
-    for (const edge of inputs.get(at) ?? []) {
-      light(edge.shown);
-      if (!passed.has(edge.s)) {
-        passed.add(edge.s);
-        stack.push(edge.s);
-      }
-    }
-  }
-}
-
-// --- search
-
-let matches = [], match = -1;
-function search() {
-  for (const id of matches) items.get(id).element.classList.remove("match");
-  const words = $("search").value.trim().toLowerCase();
-  matches = words
-    ? model.boxes.filter((b) => b.find.toLowerCase().includes(words)).map((b) => b.id) : [];
-  for (const id of matches) items.get(id).element.classList.add("match");
-  match = -1;
-  $("found").textContent = words ? `${matches.length} found` : "";
-}
-function nextMatch(by) {
-  if (!matches.length) return;
-  match = (match + by + matches.length) % matches.length;
-  const id = matches[match];
-  const hiding = items.get(id).path.filter((scope) => folded.has(scope));
-  if (hiding.length) {
-    for (const scope of hiding) folded.delete(scope);
-    arrange();
-    highlight();
-    label();
-  }
-  const { left, top, w, h } = items.get(id);
-  const size = room();
-  view.x = left + w / 2 - size.w / view.k / 2;
-  view.y = top + h / 2 - size.h / view.k / 2;
-  soon();
-  hover(id);
-  $("found").textContent = `${match + 1} of ${matches.length}`;
-  $("live").textContent = items.get(id).element.getAttribute("aria-label");
-}
-
-// --- theme, help, keys, buttons
-
-function theme() {
-  const root = document.documentElement;
-  const dark = root.dataset.theme === "auto"
-    ? matchMedia("(prefers-color-scheme: dark)").matches : root.dataset.theme === "dark";
-  root.dataset.theme = dark ? "light" : "dark";
-  $("live").textContent = dark ? "Light." : "Dark.";
-}
-function help(open) {
-  const keys = $("keys");
-  if (open ?? !keys.open) keys.showModal();
-  else keys.close();
-}
-$("keys").addEventListener("close", () => {
-  $("help").setAttribute("aria-expanded", "false");
-  $("help").focus();
-});
-$("keys").addEventListener("toggle", () => {
-  $("help").setAttribute("aria-expanded", String($("keys").open));
-});
-
-/** A click, or Enter, on a box: to the step of its op; on a scope: fold or unfold it. */
-function choose(id) {
-  const item = items.get(id);
-  if (isGroup(item)) return toggle(id);
-  const kind = position > count.forward ? "backward" : "forward";
-  const to = steps.findIndex((step) => step.kind === kind && step.box === id);
-  if (to >= 0) {
-    pause();
-    go(to);
-  }
-}
-const targetOf = (event) => {
-  const box = event.target.closest("[data-id]");
-  if (box) return box.dataset.id;
-  return event.target.closest("[data-group]")?.dataset.group ?? null;
-};
-svg.addEventListener("click", (event) => {
-  const id = targetOf(event);
-  if (id !== null && !moved) choose(id);
-});
-svg.addEventListener("pointerover", (event) => {
-  const box = event.target.closest("[data-id]");
-  if (!moved || !touches.size) hover(box ? box.dataset.id : null);
-});
-svg.addEventListener("pointerleave", () => hover(null));
-svg.addEventListener("focusin", (event) => {
-  const box = event.target.closest("[data-id]");
+function select(box) {
   if (!box) return;
-  hover(box.dataset.id);
-  if (box.matches(":focus-visible")) reveal([box.dataset.id]);
-});
-svg.addEventListener("focusout", () => hover(null));
-
+  S.box = box;
+  S.entry = null;
+  S.entry = target();
+  highlight();
+  describe(false);
+}
+/** A box that was clicked: selected, or, of a line, at its step. */
+function choose(box) {
+  play(false);
+  const kind = S.step >= view.seed ? "backward" : "forward";
+  const k = view.steps.findIndex((step) => step.kind === kind && step.box === box);
+  if (k > 0) go(k);
+  else select(box);
+}
+let found = -1;
+function search(by) {
+  const words = $("search").value.trim().toLowerCase();
+  const matches = words ? view.boxes.filter((box) => `${line(box)} ${box.scope.join("/")}`.toLowerCase().includes(words)) : [];
+  for (const box of view.boxes) box.element?.classList.toggle("match", matches.includes(box));
+  if (!by) return void ($("live").textContent = words ? `${matches.length} found` : "");
+  found = (found + by + matches.length) % matches.length || 0;
+  if (matches[found]) {
+    reveal([matches[found].id]);
+    select(matches[found]);
+  }
+}
+function theme() {
+  const root = document.documentElement, { matches } = matchMedia("(prefers-color-scheme: dark)");
+  root.dataset.theme = (root.dataset.theme === "auto" ? matches : root.dataset.theme === "dark") ? "light" : "dark";
+}
+function asks() {
+  S.ask = !S.ask;
+  $("ask").setAttribute("aria-pressed", String(S.ask));
+  $("ask").textContent = `Predict: ${S.ask ? "on" : "off"}`;
+  go(S.step, true);
+}
+const bump = (sign) => {
+  const e = target();
+  if (e) change(+(live.values[e.place][e.i] + sign * 0.1).toPrecision(12));
+};
 const actions = {
-  ArrowRight: () => go(position + 1), ArrowLeft: () => go(position - 1),
-  Home: () => go(0), End: () => go(steps.length - 1),
-  "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "−": () => zoom(0.8),
-  0: () => fit(true), "/": () => $("search").select(), f: foldAll, t: theme,
-  "?": () => help(), "[": () => faster(-1), "]": () => faster(1),
+  back: () => go(S.step - 1), next, ask: asks, theme, help: () => $("keys").showModal(), close: () => $("keys").close(),
+  out: () => resize(scale * 0.8), in: () => resize(scale * 1.25), fit: () => resize(Math.min(1, whole())),
+  tell: next, tostep: () => { S.box = null; highlight(); describe(true); }, less: () => bump(-1), more: () => bump(1),
+  reset: () => { const e = target(); if (e) change(recorded[e.place][e.i]); },
 };
-const pausing = new Set(["ArrowRight", "ArrowLeft", "Home", "End"]);
+const keys = {
+  ArrowRight: "next", ArrowLeft: "back", "+": "in", "=": "in", "-": "out", "−": "out", 0: "fit", t: "theme", a: "ask", "?": "help",
+};
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) {
+    const { step, view: k, answer: a, select: id } = button.dataset;
+    if (button.id !== "next" && button.id !== "tell") play(false);
+    if (step) return +step === S.step && waiting() ? next() : go(+step);
+    if (k) return open(views[k]);
+    if (a) return answer(+a);
+    if (id) return select(view.items.get(id));
+    return actions[button.id]?.();
+  }
+  if (point(event.target)) return void (target() && describe(true));
+  const box = event.target.closest(".box");
+  if (!box) return;
+  const item = view.items.get(box.dataset.id), cell = event.target.closest(".cell, .entry");
+  if (item.node === undefined || model.nodes[item.node].leaf) select(item);
+  else choose(item);
+  if (cell) hover(cell);
+});
+/** An entry in the picture that is pointed at. */
+function hover(element) {
+  const pane = element.closest?.(".pane"), item = view.items.get(element.closest?.(".box")?.dataset.id);
+  if (!pane || !item || pane.classList.contains("off")) return;
+  const role = pane.classList.contains("value") ? "value" : "gradient", { cells, texts } = item.panes[role] ?? {};
+  const i = Math.max([...(cells ?? [])].indexOf(element), [...(texts ?? [])].indexOf(element));
+  const place = item.node === undefined ? item.given : model.nodes[item.node][role];
+  if (i < 0 || place === null || place === undefined || cells.length !== live.values[place].length) return;
+  S.entry = { place, i, own: role === "value" ? item.name : item.symbol };
+  say();
+}
+document.addEventListener("pointerover", (event) => {
+  if (event.pointerType !== "touch") point(event.target) || hover(event.target);
+});
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("td[data-e]")) point(event.target);
+  if (event.target.matches("td[data-words]")) $("live").textContent = event.target.dataset.words;
+  if (event.target.matches(".box:focus-visible")) reveal([event.target.dataset.id]);
+});
+document.addEventListener("input", (event) => {
+  const { id, dataset, value: x } = event.target;
+  if (id === "field" || id === "slide") change(x === "" ? NaN : +x);
+  if (id === "scrub") go(+x);
+  if (id === "search") search();
+  if (dataset.slice) {
+    slices[dataset.slice] = +x;
+    describe(true);
+    panel.querySelector(`[data-slice="${dataset.slice}"]`)?.focus();
+  }
+});
 document.addEventListener("keydown", (event) => {
+  const { target: t, key } = event;
   if (event.ctrlKey || event.altKey || event.metaKey || $("keys").open) return;
-  const { target, key } = event;
-  if (target === $("search")) {
-    if (key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
-    if (key === "Escape") {
-      target.value = "";
-      search();
-      target.blur();
-    }
+  if (t === $("search")) {
+    if (key === "Enter") search(event.shiftKey ? -1 : 1);
+    if (key === "Escape") { t.value = ""; search(); t.blur(); }
     return;
   }
-  const onControl = target.closest("button, select, input");
-  if (key === " " && !onControl) {
-    event.preventDefault();
-    return play(!timer);
+  if (t.matches("input")) return;
+  const cell = t.closest("td[tabindex]"), done = () => event.preventDefault();
+  if (cell && key.startsWith("Arrow")) {
+    done();
+    const k = cell.cellIndex, row = cell.parentElement;
+    const to = { ArrowLeft: cell.previousElementSibling, ArrowRight: cell.nextElementSibling, ArrowUp: row.previousElementSibling?.cells[k], ArrowDown: row.nextElementSibling?.cells[k] }[key];
+    if (!to) return;
+    cell.tabIndex = -1;
+    to.tabIndex = 0;
+    return to.focus();
   }
-  if (key === "Enter" && !onControl) {
-    const id = targetOf(event);
-    if (id !== null) choose(id);
-    return;
+  if (cell && "+=-−".includes(key) && target()) { done(); return bump("+=".includes(key) ? 1 : -1); }
+  if (key === "Enter" && !t.closest("button, summary")) {
+    const box = t.closest(".box");
+    if (box) return choose(view.items.get(box.dataset.id));
+    if (cell && target()) return describe(true);
+    return waiting() ? next() : undefined;
   }
-  if (key in actions && !(target.matches("select") && key.startsWith("Arrow"))) {
-    event.preventDefault();
-    if (pausing.has(key)) pause();
-    if (event.shiftKey && key === "ArrowRight") leap(1);
-    else if (event.shiftKey && key === "ArrowLeft") leap(-1);
-    else actions[key]();
+  if (key === " " && !t.closest("button, summary")) { done(); return play(!timer); }
+  if (key === "Escape" && S.box) return actions.tostep();
+  if (key === "Home" || key === "End") { done(); go(key === "Home" ? 0 : view.steps.length - 1); if (key === "End" && waiting()) next(); return; }
+  if (key === "v" && views.length > 1) return open(views[(views.indexOf(view) + 1) % views.length]);
+  if (key === "/") { done(); return $("search").select(); }
+  if (key in keys && !(key.startsWith("Arrow") && t.closest("select"))) {
+    done();
+    play(false);
+    actions[keys[key]]();
   }
 });
-const buttons = {
-  first: "Home", back: "ArrowLeft", next: "ArrowRight", last: "End", in: "+", out: "-", fit: "0",
-  fold: "f", theme: "t", help: "?",
-};
-for (const id in buttons) {
-  $(id).addEventListener("click", () => {
-    if (pausing.has(buttons[id])) pause();
-    actions[buttons[id]]();
-  });
-}
-$("play").addEventListener("click", () => play(!timer));
-$("speed").addEventListener("change", () => faster(0));
-$("close").addEventListener("click", () => help(false));
-$("search").addEventListener("input", search);
-$("scrub").max = steps.length - 1;
-$("scrub").addEventListener("input", (event) => {
-  pause();
-  go(+event.target.value);
+addEventListener("beforeprint", () => {
+  S.ask = false;
+  go(view.steps.length - 1, true);
 });
-addEventListener("resize", soon);
 
-// --- begin: the leaves' values, no results, no gradients
+// --- begin
 
-for (const step of steps) {
-  for (const [id, kind] of step.changes) write(id, kind, ["—", "pending"]);
+if (views.length > 1) {
+  $("views").append(...views.map((v, k) => h("button", { "data-view": k, "aria-pressed": "false" }, ["folded", "lines", "ops"][k + 3 - views.length])));
 }
-for (const item of items.values()) item.element.setAttribute("tabindex", "0");
-for (const group of model.groups) {
-  const frame = frames.get(group.id);
-  frame.setAttribute("tabindex", "0");
-  frame.setAttribute("aria-label", `${group.title}, unfolded scope`);
-  for (const element of [frame, group.element]) element.setAttribute("role", "button");
-  group.element.setAttribute("aria-expanded", "false");
-  frame.setAttribute("aria-expanded", "true");
-}
-$("fold").hidden = !model.groups.length;
-arrange();
-label();
-go(0, true);
-start();
-svg.classList.add("ready");
+$("search").hidden = model.views.at(-1).boxes.length < 12;
+$("ask").hidden = !views.some((v) => v.boxes.some((box) => (box.shares ?? []).some((share) => share.answers.length > 1)));
+open(views[0]);
+resize(Math.max(Math.min(1, whole()), 0.85));

@@ -1,43 +1,45 @@
-"""The stepper: one HTML page of a graph, with everything in it, that works from a file."""
+"""The page of a graph: one HTML file, with everything in it, that steps, computes and asks."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path as File
+from time import monotonic
 from typing import Any
 
+import numpy as np
+
+from ..compile.recorder import Held
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
-from .build import MAX_NODES, build_scene
+from .build import build_scene
 from .checks import DIRECTIONS, one_of, whole, writable
 from .collapse import LIMIT
 from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
-from .measure import TEXT, width
-from .scene import LABEL, PAD, Box, Direction, Placed, Scene, sized
-from .scopes import Path, prefixes
-from .steps import Share, Steps, trace
+from .live import ENTRYWISE, Numbers, Run, as_json, program
+from .panes import COLUMNS, ROWS
+from .predict import SECONDS
+from .scene import Box, Direction, Scene
+from .steps import Names, Teller, derivation, heading
 from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names
 
-_ROOM = (880.0, 640.0)  # pixels, of the picture beside the panel
+FINEST = 1200  # nodes of a graph of which the page shows every op too
 
 
 def html(scene: Scene, theme: str) -> str:
-    """The page that steps through a scene's graph, folded as the scene is; of several roots, of a
-    backward graph and of more than 2,000 nodes the picture alone."""
-    if len(scene.roots) == 1 and scene.graph == "forward" and scene.nodes <= LIMIT:
-        groups = [box.path for box in scene.boxes if box.kind == "group"]
-        folded = groups if all(groups) else None
-        down: Direction | None = "down" if scene.direction == "down" else None
-        return page(scene.roots[0], scene.names, direction=down, theme=theme, folded=folded)
+    """The page of a scene's graph, folded as the scene is; of several roots
+    and of more than 2,000 nodes the picture alone."""
+    if len(scene.roots) == 1 and scene.nodes <= LIMIT:
+        return page(scene.roots[0], scene.names, theme=theme, first=scene)
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}</title>'
         f'<body style="margin:0;overflow:auto">{render(scene, theme)}</body></html>'
@@ -50,45 +52,42 @@ def page(
     *,
     direction: Direction | None = None,
     theme: str = "auto",
-    folded: Collection[Path] | None = None,
+    first: Scene | None = None,
 ) -> str:
     """The page of everything that `root` depends on, as HTML.
 
-    `names` is what `names.name_all` gives; without a `direction`, the one that shows more at a
-    readable size is taken. `folded` are the scopes that are folded at first; by default as many as
-    leave at most 30 nodes. Raises `ValueError` for a graph of more than 2,000 nodes.
+    `names` is what `names.name_all` gives; `first` the scene that it opens with. Raises
+    `ValueError` for a graph of more than 2,000 nodes.
     """
-    order = topological_order(root)[::-1]
+    order = topological_order(root)
     if len(order) > LIMIT:
         raise ValueError(
-            f"graph has {len(order):,} nodes; the stepper follows up to {LIMIT:,}: step through a "
+            f"graph has {len(order):,} nodes; the page follows up to {LIMIT:,}: step through a "
             "smaller part (one sample, one layer), or save the picture as .svg"
         )
-    names = complete_names(order, names)
-    steps = trace(root, names)
-    scene, groups, level = _scenes(order, steps)
-    if folded is None:
-        folded = {box.path for box in groups if len(box.path) > level}
-    closed = {box.id for box in groups if any(p in folded for p in prefixes(box.path))}
-    scene = lay_out(scene, direction, _ROOM)
-    groups = _framed(scene, groups)
-    model = json.dumps(_model(scene, steps, groups, closed), separators=(",", ":"))
+    made, instructions, numbers = program(root)
+    scenes = _scenes(root, names, made, direction, first)
+    named = {**names, id(root): complete_names([root], names)[id(root)]}
+    told = {"program": instructions, **_model(scenes, root, named, made, numbers)}
+    model = json.dumps(told, separators=(",", ":"))
     parts = {
         "theme": theme,
-        "title": escape(scene.title),
+        "title": escape(scenes[0].title),
+        "heading": escape(heading(root, named)),
         "css": _colours() + _asset("page.css"),
-        "svg": _svg(scene, groups),
+        "svg": "".join(map(_svg, scenes)),
         "model": re.sub(
             "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
         ),  # no end of script
-        "js": _asset("picture.js") + _asset("page.js"),
+        "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
+        "js": "".join(map(_asset, ("live.js", "picture.js", "panel.js", "page.js"))),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
 
 @dataclass(frozen=True, repr=False)
 class Player:
-    """The stepper in a notebook, as `tg.play` makes it; `save` writes the page to a file."""
+    """The page in a notebook, as `tg.play` makes it; `save` writes it to a file."""
 
     html: str
     title: str
@@ -112,9 +111,10 @@ class Player:
 
 
 def play(
-    root: Node, *, direction: Direction | None = None, theme: str = "auto", height: int = 560
+    root: Node, *, direction: Direction | None = None, theme: str = "auto", height: int = 640
 ) -> Player:
-    """Step through the forward and the backward pass of everything that `root` depends on.
+    """Step through the forward and the backward pass of everything that `root` depends on; change
+    its numbers.
 
     Shows itself in a notebook, `height` pixels high; `.save("E.html")` writes the page. `.grad` is
     neither needed nor touched. Raises `TypeError` for what is not a node, `ValueError` for a graph
@@ -129,117 +129,134 @@ def play(
     return Player(html, f"stepper for {complete_names([root], names)[id(root)]}", height)
 
 
-# --- the scenes: everything open, and the box of every scope that can be folded
+# --- the pictures: folded, every line, every op
 
 
-def _scenes(order: Sequence[Node], steps: Steps) -> tuple[Scene, list[Box], int]:
-    """All boxes; the boxes of scopes; how many levels of scopes fit when open."""
-    shares = [share for b in steps.backward for share in b.shares]
-    grads = {s.node: s.gradient for s in shares} | {steps.root: steps.one}
-    made = partial(build_scene, steps.root, steps.names, max_nodes=LIMIT, grad=grads.get)
-    depths = range(max(len(node.scope) for node in order), -1, -1)
-    scenes = [made(depth=depth) for depth in depths]
-    boxes = [len(scene.boxes) - scene.counts["constant"] for scene in scenes]
-    level = next((d for d, n in zip(depths, boxes, strict=True) if n <= MAX_NODES), 0)
-    groups: dict[str, Box] = {}
-    for box in (box for scene in scenes for box in scene.boxes if box.kind == "group"):
-        rows = tuple(row for row in box.rows if row.label != "grad")
-        groups.setdefault(box.id, sized(replace(box, rows=rows)))
-    place = {f.node: k for k, f in enumerate(steps.forward)}
-    ordered = sorted(groups.values(), key=lambda box: max(place.get(n, -1) for n in box.nodes))
-    return replace(scenes[0], boxes=_roomy(scenes[0].boxes, shares)), ordered, level
-
-
-def _roomy(boxes: Sequence[Box], shares: Sequence[Share]) -> tuple[Box, ...]:
-    """The boxes wide enough for every partial sum that their gradients go through."""
-    widest: dict[Node, float] = {}
-    for s in shares:
-        need = round(LABEL + width(s.grad, TEXT) + 2 * PAD + 0.5)
-        widest[s.node] = max(widest.get(s.node, 0.0), need)
-    needs = (max((widest.get(node, 0.0) for node in box.nodes), default=0.0) for box in boxes)
-    return tuple(replace(b, width=max(b.width, n)) for b, n in zip(boxes, needs, strict=True))
-
-
-def _framed(scene: Scene, groups: list[Box]) -> list[Box]:
-    """The groups in the middle of their scopes' frames."""
-    frames = {cluster.scope: cluster for cluster in scene.clusters}
-    return [
-        box.at(f.x + (f.width - box.width) / 2, f.y + (f.height - box.height) / 2)
-        for box, f in ((box, frames[box.path]) for box in groups)
-    ]
+def _scenes(
+    root: Node, names: Names, made: Run, direction: Direction | None, first: Scene | None
+) -> list[Scene]:
+    """The picture that the page opens with, and finer ones as long as they differ."""
+    gradient = {node: _value(g) for node, g in made.gradient.items()}
+    build = partial(build_scene, root, names, grad=gradient.get)
+    asked = dict(first.options) if first else {}
+    finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
+    options = [asked, finer | {"steps": False}]
+    if len(topological_order(root)) <= FINEST:
+        options.append(finer | {"steps": True})
+    scenes: list[Scene] = []
+    for wanted in options:
+        scene = build(**wanted)
+        if not scenes or len(scene.boxes) > len(scenes[-1].boxes):
+            scenes.append(scene)
+    return [lay_out(scene, direction) for scene in scenes]
 
 
 # --- what the script is told
 
-_SHARE = ("symbol", "name", "rule", "rule_numbers", "pull", "pull_numbers", "value", "adds", "grad",
-          "arrived", "expected")  # fmt: skip
-_COUNTS = {"ops": "op", "leaves": "leaf", "constants": "constant"}
 
-
-def _model(scene: Scene, steps: Steps, groups: list[Box], folded: set[str]) -> dict[str, Any]:
-    id_of = {box.nodes[0]: box.id for box in scene.boxes if box.nodes}
-    group_of = {box.path: box.id for box in groups}
-    frames = {cluster.scope: k for k, cluster in enumerate(scene.clusters)}
-    formulas = {f.node: f.formula for f in steps.forward}
-
-    def about(node: Node) -> dict[str, Any]:
-        return {"box": id_of[node], "formula": formulas[node]}
-
-    def around(scope: Path) -> list[str]:
-        """The groups, outermost first; a scope that holds a single node has none."""
-        return [group_of[path] for path in prefixes(scope) if path in group_of]
-
-    def share(s: Share) -> dict[str, Any]:
-        return {"box": id_of[s.node]} | {key: getattr(s, key) for key in _SHARE}
-
-    def words(box: Box) -> str:
-        ops = " ".join(node.op.name for node in box.nodes if node.op)
-        return f"{box.title} {ops} {'/'.join(box.scope)}"
-
+def _model(
+    scenes: Sequence[Scene], root: Node, names: Names, made: Run, numbers: Numbers
+) -> dict[str, Any]:
+    until = monotonic() + SECONDS
+    recorded = {node: _value(g) for node, g in made.gradient.items()}
+    shown = {box.node: None for scene in scenes for box in scene.boxes if box.nodes}
+    nodes = {
+        node: {
+            "shape": list(node.shape),
+            "value": _place(made.value, node, numbers),
+            "gradient": _place(made.gradient, node, numbers),
+            "texts": [summary(node.data).text, summary(recorded.get(node), norm=True).text],
+            "leaf": node.op is None,
+        }
+        for node in shown
+    }
+    place = {node: k for k, node in enumerate(nodes)}
+    told = derivation(root, names)
+    checked = [] if made.why else [
+        [numbers[id(a)], [as_json(float(f"{x:.14g}")) for x in np.ravel(_value(a)).tolist()]]
+        for node in shown
+        for a in (made.value[node] if node.op else None, made.gradient.get(node))
+        if a is not None
+    ]  # fmt: skip
     return {
-        "heading": scene.title,
-        "direction": scene.direction,
-        "root": id_of[steps.root],
-        "one": summary(steps.one, norm=True).text,
-        "seed": steps.seed,
-        "counts": {word: scene.counts[kind] for word, kind in _COUNTS.items()},
-        "boxes": [
-            {"id": box.id, **_rectangle(box), "path": around(box.scope), "find": words(box)}
-            for box in scene.boxes
-        ],
-        "groups": [
-            {"id": box.id, **_rectangle(box), "title": box.title, "path": around(box.path[:-1])}
-            | {"scope": frames[box.path], "frame": _rectangle(scene.clusters[frames[box.path]])}
-            for box in groups
-        ],
-        "folded": sorted(folded),
-        "forward": [
-            {**about(f.node), "scope": " / ".join(f.node.scope)}
-            | {"numbers": f.numbers, "shapes": f.shapes, "data": summary(f.node.data).text}
-            | {"from": [id_of[x] for x in f.node.parents()]}
-            for f in steps.forward
-        ],
-        "backward": [
-            {**about(b.node), "symbol": b.symbol, "scope": " / ".join(b.node.scope)}
-            | {"arrives": b.arrives, "shares": [share(s) for s in b.shares]}
-            for b in steps.backward
-        ],
+        "root": place[root],
+        "why": made.why,
+        "tiles": [ROWS, COLUMNS],
+        "calls": _calls(made, numbers),
+        "nodes": list(nodes.values()),
+        "recorded": checked,
+        "views": [_view(scene, root, made, numbers, place, until) for scene in scenes],
+        "derivation": [[place.get(node), *row] for node, *row in told],
     }
 
 
-def _rectangle(item: Placed) -> dict[str, float]:
-    return {side: round(pixels, 1) for side, pixels in zip("xywh", item.rectangle, strict=True)}
+def _value(a: Any) -> Any:
+    return a.value if isinstance(a, Held) else a
+
+
+def _place(arrays: Mapping[Any, Any], key: Any, numbers: Numbers) -> int | None:
+    """Where an array is in the page."""
+    return numbers.get(id(arrays[key])) if key in arrays else None
+
+
+def _calls(made: Run, numbers: Numbers) -> list[Any]:
+    """How functions of one entry are written: the place, what stands before the brackets, and the
+    place of the input."""
+    found = []
+    for node, value in made.value.items():
+        head, bracket, _ = (node.op.text if node.op else "").partition("({0}")
+        x = next(node.parents(), None)
+        if node.op and node.op.elementwise and len(node.inputs) == 1 and bracket and x is not None:
+            found.append([numbers.get(id(value)), head, _place(made.value, x, numbers)])
+    return [call for call in found if None not in call]
+
+
+def _view(
+    scene: Scene, root: Node, made: Run, numbers: Numbers, place: Mapping[Node, int],
+    until: float,
+) -> dict[str, Any]:  # fmt: skip
+    """The boxes of a picture in order of execution, and what they hand on."""
+    names = {**scene.names, **{id(box.node): box.name for box in scene.boxes if box.nodes}}
+    teller = Teller(root, names, until)
+    arrays = {names.get(key): value for key, value in made.given.items()}
+
+    def box_of(box: Box) -> dict[str, Any]:
+        told: dict[str, Any] = {key: getattr(box, key) for key in ("id", "kind", "name", "formula")}
+        told |= {"inside": box.inside, "mark": box.mark, "lines": box.lines, "scope": box.scope}
+        if not box.nodes:
+            return told | {"given": _place(arrays, box.name, numbers)}
+        told |= {"node": place[box.node], "symbol": teller.symbol(box.node)}
+        if box.kind in ("op", "output", "group") and box.node.op is not None:
+            told |= {"shapes": teller.shapes(box)}
+            told["shares"] = [
+                {
+                    "to": place.get(share.node),
+                    "name": names.get(id(share.node), "…"),
+                    "answers": [[a.formula, a.words] for a in share.answers],
+                    "parts": [_place(made.share, edge, numbers) for edge in share.edges],
+                }
+                for share in (() if box.node.constant else teller.shares(box))
+            ]
+        return told
+
+    return {
+        "boxes": [box_of(box) for box in scene.boxes],
+        "note": scene.note,
+        "width": scene.width,
+        "height": scene.height,
+    }
 
 
 # --- the parts of the page
 
 
-def _svg(scene: Scene, groups: list[Box]) -> str:
-    """The picture, in layers that the script rearranges."""
+def _svg(scene: Scene) -> str:
+    """One picture; the script shows it and writes into its cells."""
+    w, h = round(scene.width), round(scene.height)
     return (
-        f'<svg class="tgl" role="group" aria-label="{xml(scene.alt)}"><g class="view">'
-        f'<g>{drawn(scene.clusters)}</g><g class="bundles"></g><g>{drawn(scene.edges)}</g>'
-        f"<g>{drawn([*scene.boxes, *groups])}</g></g></svg>"
+        f'<svg class="tgl" hidden width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="group" '
+        f'aria-label="{xml(scene.alt)}">{drawn(scene.clusters)}{drawn(scene.edges)}'
+        f"{drawn(scene.boxes)}</svg>"
     )
 
 
@@ -249,16 +266,18 @@ def _colours() -> str:
     dark = _variables(DARK, chosen) + style("dark", f"{chosen} .tgl")
     auto = dark.replace("data-theme=dark", "data-theme=auto")
     return (
-        f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}{dark}"
-        f"@media(prefers-color-scheme:dark){{{auto}}}"
+        f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}"
+        f"@media screen{{{dark}}}@media screen and (prefers-color-scheme:dark){{{auto}}}"
     )
 
 
 def _variables(theme: Theme, root: str) -> str:
-    shown = {"line": "cluster", "control": "edge"}
-    names = ("page", "text", "muted", "line", "control", "raised", "accent", "warm")
+    shown = {"line": "cluster", "back": "gradient"}
+    names = ("page", "text", "muted", "line", "control", "raised", "accent", "back", "grid")
     body = ";".join(f"--{name}:{theme.roles[shown.get(name, name)]}" for name in names)
-    return f"{root}{{{body};color-scheme:{theme.name}}}"
+    body += f";--neg:{theme.shades['n12']};--zero:{theme.shades['p0']};--pos:{theme.shades['p12']}"
+    marks = ";".join(f"--{mark}:{theme.stroke[mark]}" for mark in ("right", "wrong"))
+    return f"{root}{{{body};{marks};color-scheme:{theme.name}}}"
 
 
 def _asset(name: str) -> str:

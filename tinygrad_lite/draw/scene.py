@@ -1,39 +1,49 @@
 """The scene: what a picture shows, in whatever format it is written.
 
-Boxes (one per op with its result, one per leaf or constant, one per folded group), the edges
-between them and the clusters around them. `build` makes it, `layout` says where everything goes,
-and each format of `drawing` is a function of it.
+A box is a line of the derivation: a node with a name, a parameter, an output, with the ops without
+a name that only it uses folded in. `build` makes the scene, `layout` says where everything goes,
+and each format of `drawing` is a function of it. `record` is the scene for scripts, as JSON can
+hold it; lengths are pixels, `x, y` a top left corner, of a pane within its box, of a slab within
+its pane:
+
+    title, alt, note: texts; direction: "down" or "right"; width, height; roots: ids of boxes
+    boxes: id, kind (one of `colours.LOOKS`), name, formula ("" for a leaf), shape (text),
+        x, y, w, h, scope and path (lists of names), inside (how many ops are folded in), times (of
+        how many equal steps it is one), mark (one of `colours.MARKS`, or ""), lines (of text, at
+        the foot), tooltip, panes
+    panes: role ("value" or "gradient"), label (its symbol), shape (of the array, a list), x, y,
+        w, h, cell (width and height), rows, columns, slabs (x and y of each matrix), levels (one
+        per cell, slab by slab and row by row: -12 to 12, null for NaN), texts (one per cell, or
+        none), tiles (whether a cell stands for several entries; else cell k is entry k of the
+        array), top (the magnitude at the end of the colour scale), note
+    edges: from, to (ids of boxes), index (which input), count (how many edges of the graph), local
+        (a number, or null), rule (text), gradient (whether one flows back), mark, points (a start
+        and then cubic segments of three points each), back (the same for the arrow of the gradient,
+        against it, or []), label (centre of the rule, or null), text (what stands there)
+    clusters: scope, label, times, x, y, w, h
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
+from ..check.marks import MARKS
 from ..graph.node import Node
-from .colours import shade
-from .figures import Heat
-from .measure import TEXT, TITLE, shorten, width
+from .measure import CAPTION, TITLE, shorten, width
+from .panes import Pane
 from .scopes import Path
 
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
 
-PAD, LABEL, ROW, HEAD = 9.0, 34.0, 17.0, 22.0  # pixels: margin, label column, row and title height
-CELL = 4.0  # a heat map's cell
-LABELLED = 200  # edges: with more of them their labels are left to tooltips
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a box: a label (data, grad, or none), a text, and an array's heat map."""
-
-    label: str
-    text: str
-    heat: Heat | None = None
+PAD, HEAD, CAPTIONS, LINE, GAP = 10.0, 24.0, 15.0, 15.0, 10.0  # pixels
+SIDE_BY_SIDE = 400.0  # pixels: wider panes stand one below the other
+MARK = 96.0  # for the badge of `check` in the title's line
+LABELLED = 60  # edges: with more of them their labels, and the gradients' arrows, are left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,41 +66,53 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Box(Placed):
-    """A node, a constant or a group.
+    """A line of the derivation, a leaf, a constant, a folded scope, or a stub of another box.
 
-    `kind` is one of `colours.LOOKS`. `nodes` are what it stands for: one node, several for a group,
-    none for a raw constant; `path` is the scope that a group is. `level` is the gradient for
-    colouring: of scalars from -1 to 1 on a square-root scale, of arrays' norms from 0 to 1, None
-    without a gradient. `mark` is one of `colours.MARKS`, or nothing.
+    `nodes` are what it stands for in order of execution, the shown one last; none for a raw
+    constant. `copies` are, of one of several equal steps, the shown node of each. `scope` is where
+    it lies, `path` the scope that a group is.
     """
 
     id: str
     kind: str
-    title: str
-    rows: tuple[Row, ...] = ()
+    name: str
+    formula: str = ""
+    shape: str = ""
+    panes: tuple[Pane, ...] = ()
+    lines: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
+    copies: tuple[Node, ...] = ()
     scope: Path = ()
     path: Path = ()
-    name: str = ""
     tooltip: str = ""
-    level: float | None = None
     mark: str = ""
 
-    def shade(self, row: Row) -> str | None:
-        """The style class of the colour behind a row: of the gradient's, by its level."""
-        if row.label != "grad" or self.level is None:
-            return None
-        return shade(self.level, "p" if self.nodes[0].shape else "s")
+    @property
+    def title(self) -> str:
+        """`v = W x  (5,)`."""
+        head = f"{self.name} = {self.formula}" if self.formula else self.name
+        return f"{head}  {self.shape}" if self.shape else head
+
+    @property
+    def inside(self) -> int:
+        """How many ops are folded in."""
+        return max(0, sum(node.op is not None for node in self.nodes) - 1)
+
+    @property
+    def node(self) -> Node:
+        """The node whose value and gradient are shown."""
+        return self.nodes[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From the box of an input to the box that uses it (against that in a backward graph).
+    """From the box of an input to the box that uses it.
 
-    `index` says which input it is, `count` how many edges of the graph it stands for, `local` is
-    the local derivative of scalars as a number, `rule` as a formula. `points` is the path once laid
-    out: a start point and then cubic Bezier segments of three points each; `label_at` is the
-    centre of the label.
+    `index` says which input it is, `count` how many edges of the graph it stands for, `slope` is
+    the derivative of one scalar by the other and `local` that as text, `rule` what flows back as a
+    formula. `gradient` says whether it does, `mark` what `check` says of it. `points` is the path
+    once laid out: a start point and then cubic Bezier segments of three points each, `back` that of
+    the gradient's arrow; `label_at` is the centre of the label.
     """
 
     source: str
@@ -98,16 +120,28 @@ class Edge:
     index: int
     count: int = 1
     local: str | None = None
+    slope: float = 0.0
     rule: str = ""
+    gradient: bool = False
+    mark: str = ""
     points: tuple[Point, ...] = ()
+    back: tuple[Point, ...] = ()
     label_at: Point | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands beside the arrow of the gradient: the local derivative, and what `check`
+        says."""
+        sign = MARKS[self.mark].sign if self.mark else ""
+        return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster(Placed):
-    """A scope that is drawn open, with its frame."""
+    """A scope that is drawn open, with its frame; or one of `times` equal steps."""
 
     scope: Path
+    times: int = 1
 
     @property
     def label(self) -> str:
@@ -118,18 +152,18 @@ class Cluster(Placed):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that is drawn of what `roots` depend on, with the `names` that are the user's. `nodes` is
-    the size of the whole graph, `note` says what was left out."""
+    the size of the whole graph, `note` says what was left out, `options` what `build` was asked."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
     clusters: tuple[Cluster, ...]
     roots: tuple[Node, ...]
     names: Mapping[int, str]
-    graph: Literal["forward", "backward"]
     title: str
     note: str
     nodes: int
-    direction: Direction = "right"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    direction: Direction = "down"
     width: float = 0.0
     height: float = 0.0
 
@@ -148,29 +182,81 @@ class Scene:
     @property
     def alt(self) -> str:
         """The picture in a sentence, for those who cannot see it."""
-        words = {"leaf": "leaf node", "constant": "constant", "op": "operation", "group": "group"}
+        words = {"leaf": "leaf node", "constant": "constant", "op": "line", "group": "group"}
         numbers = [(self.counts[kind], word) for kind, word in words.items()]
         parts = ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in numbers if n)
         return f"{self.title}: {parts}." + (f" {self.note}." if self.note else "")
 
 
 def sized(box: Box) -> Box:
-    """The box as wide and high as its texts and heat maps need."""
-    w = width(box.title, TITLE)
-    h = HEAD
-    for row in box.rows:
-        label = LABEL if row.label else 0.0
-        heat_width, heat_height = heat_size(row.heat)
-        w = max(w, label + width(row.text, TEXT) + (heat_width + 8 if row.heat else 0))
-        h += max(ROW, heat_height + 5)
-    return replace(box, width=round(w + 2 * PAD + 0.5), height=h + (5 if box.rows else 2))
-
-
-def heat_size(heat: Heat | None) -> Point:
-    """Width and height of a heat map in pixels."""
-    return (len(heat[0]) * CELL, max(len(heat) * CELL, 8.0)) if heat else (0.0, 0.0)
+    """The box as wide and high as its title, panes and lines need, with its panes in place."""
+    x, y, bottom = PAD, HEAD, HEAD
+    panes: list[Pane] = []
+    for pane in box.panes:
+        if x > PAD and x + pane.width > PAD + SIDE_BY_SIDE:
+            x, y = PAD, bottom + 4
+        panes.append(pane.at(x, y + CAPTIONS))
+        bottom = max(bottom, y + CAPTIONS + pane.height)
+        x += max(pane.width, width(pane.label, CAPTION)) + GAP
+    w = max(
+        [
+            width(box.title, TITLE) + MARK * bool(box.mark),
+            *(pane.x - PAD + max(pane.width, width(pane.label, CAPTION)) for pane in panes),
+            *(width(line, CAPTION) for line in box.lines),
+        ]
+    )
+    h = bottom + LINE * len(box.lines) + (8 if panes or box.lines else 4)
+    return replace(box, panes=tuple(panes), width=round(w + 2 * PAD + 0.5), height=h)
 
 
 def overlap(a: Rectangle, b: Rectangle, by: float = 0.0) -> bool:
     """Whether two rectangles overlap by more than so many pixels."""
     return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) > by for i in (0, 1))
+
+
+def record(scene: Scene) -> dict[str, Any]:
+    """The scene as numbers, texts, lists and dicts: see above."""
+    shown = {id(box.node): box.id for box in reversed(scene.boxes) if box.nodes}
+    return {
+        **{key: getattr(scene, key) for key in ("title", "alt", "note", "direction")},
+        **{key: round(getattr(scene, key), 1) for key in ("width", "height")},
+        "roots": [shown[id(root)] for root in scene.roots],
+        "boxes": [_box(box) for box in scene.boxes],
+        "edges": [
+            {"from": e.source, "to": e.target, "label": e.label_at and _rounded(e.label_at)}
+            | {key: getattr(e, key) for key in _EDGE}
+            | {key: [_rounded(p) for p in getattr(e, key)] for key in ("points", "back")}
+            for e in scene.edges
+        ],
+        "clusters": [
+            {"scope": list(c.scope), "label": c.label, "times": c.times} | rectangle(c)
+            for c in scene.clusters
+        ],
+    }
+
+
+_EDGE = ("index", "count", "local", "rule", "gradient", "mark", "text")
+_BOX = ("id", "kind", "name", "formula", "shape", "inside", "mark", "tooltip")
+_PANE = ("role", "label", "rows", "columns", "tiles", "note")
+
+
+def rectangle(item: Placed | Pane) -> dict[str, float]:
+    """Where something is, as `record` has it."""
+    sides = {"x": item.x, "y": item.y, "w": item.width, "h": item.height}
+    return {side: round(pixels, 1) for side, pixels in sides.items()}
+
+
+def _rounded(point: Point) -> list[float]:
+    return [round(point[0], 1), round(point[1], 1)]
+
+
+def _box(box: Box) -> dict[str, Any]:
+    lists = {key: list(getattr(box, key)) for key in ("scope", "path", "lines")}
+    told = {key: getattr(box, key) for key in _BOX} | {"times": max(1, len(box.copies))}
+    return told | lists | rectangle(box) | {"panes": [_pane(pane) for pane in box.panes]}
+
+
+def _pane(pane: Pane) -> dict[str, Any]:
+    lists = {key: list(getattr(pane, key)) for key in ("shape", "cell", "levels", "texts")}
+    told = {key: getattr(pane, key) for key in _PANE} | {"top": float(f"{pane.top:.4g}")}
+    return told | lists | rectangle(pane) | {"slabs": [_rounded(p) for p in pane.slabs]}

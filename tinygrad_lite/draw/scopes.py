@@ -14,8 +14,7 @@ Path = tuple[str, ...]
 
 class Key(NamedTuple):
     """What the nodes of one group share, by the sort of group: a "scope" and the number of the
-    visit; a "kind" of op (or a circle of them, or leaves) in the layer of a number; the number of a
-    "part"; a side of what is drawn "around" a node."""
+    visit; the number of "equal" lines or of a "part"; a side of what is drawn "around" a node."""
 
     sort: str
     path: Path = ()
@@ -24,17 +23,19 @@ class Key(NamedTuple):
 
 
 Keys = dict[Node, Key]
+Owners = dict[Node, Node]  # each node -> the last node of its line
 
 
-def no_singles(keys: Keys) -> Keys:
-    """A group of one node is that node."""
-    sizes = Counter(keys.values())
+def no_singles(keys: Keys, owner: Owners) -> Keys:
+    """A group of one line is that line."""
+    sizes = Counter(key for node, key in keys.items() if owner[node] is node)
     return {node: key for node, key in keys.items() if sizes[key] > 1}
 
 
-def visible(order: Sequence[Node], keys: Keys) -> int:
+def visible(keys: Keys, owner: Owners) -> int:
     """How many boxes are left."""
-    return len(order) - len(keys) + len(set(keys.values()))
+    alone = sum(line is node and node not in keys for node, line in owner.items())
+    return alone + len(set(keys.values()))
 
 
 def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
@@ -58,25 +59,24 @@ def common_scope(a: Path, b: Path) -> Path:
     return next((path for path in reversed(prefixes(a)) if b[: len(path)] == path), ())
 
 
-def by_scope(
-    order: Sequence[Node], scopes: Mapping[Node, Path], depth: int | None, budget: int
-) -> Keys:
+def by_scope(scopes: Mapping[Node, Path], owner: Owners, depth: int | None, budget: int) -> Keys:
     """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit."""
-    paths = set(scopes.values())
+    paths = {scopes[node] for node in owner}
     keys: Keys = {}
     for level in range(max(map(len, paths)), -1, -1) if depth is None else (depth,):
         folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
-        keys = no_singles({node: folded[scopes[node]] for node in order if scopes[node] in folded})
-        if visible(order, keys) <= budget:
+        held = {node: folded[scopes[node]] for node in owner if scopes[node] in folded}
+        keys = no_singles(held, owner)
+        if visible(keys, owner) <= budget:
             break
     return keys
 
 
-def by_visit(order: Sequence[Node], keys: Keys) -> Keys:
+def by_visit(order: Sequence[Node], keys: Keys, owner: Owners) -> Keys:
     """A scope that is entered again with what came out of it, such as a recurrent cell, is a group
     for each visit, so that arrows between groups do not run in circles."""
     result = dict(keys)
-    for key in _in_circles(order, keys):
+    for key in _in_circles(order, keys, owner):
         visit: dict[Node, int] = {}  # of the nodes inside; elsewhere the last one before
         for node in order:
             inside = keys.get(node) == key
@@ -86,12 +86,12 @@ def by_visit(order: Sequence[Node], keys: Keys) -> Keys:
                 visit[node] = max(before, default=0)
             if inside:
                 result[node] = key._replace(number=visit[node])
-    return no_singles(result)
+    return no_singles(result, owner)
 
 
-def _in_circles(order: Sequence[Node], keys: Keys) -> list[Key]:
+def _in_circles(order: Sequence[Node], keys: Keys, owner: Owners) -> list[Key]:
     """The groups that their own output comes back to (or that lie between two such)."""
-    box = {node: keys.get(node) or id(node) for node in order}
+    box = {node: keys.get(node) or id(owner[node]) for node in order}
     near: dict[Key | int, tuple[set[Key | int], set[Key | int]]]  # inputs, users
     near = {a: (set(), set()) for a in box.values()}
     for node in order:

@@ -1,208 +1,111 @@
-"""Backpropagation taken apart: every step forward and backward, written with the user's names.
-Found by running the chain rule again on the recorded graph, edge by edge; no `.grad` is touched."""
+"""What the lines of a picture compute, and what they hand on: the texts of a page's steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
 
 import numpy as np
 
-from ..backprop.chain import contribution
-from ..backprop.flow import checked, flow, in_debug
-from ..derive.step import local_text, pullback_text, write
-from ..graph.backend import namespace
-from ..graph.node import Node, Scalar, topological_order
-from ..notation.mathematics import ATOM, SUM, Written
-from .figures import MINUS, number, shape_text, summary
+from ..derive import derive
+from ..derive.step import pullback_text, write
+from ..graph.node import Node, topological_order
+from .figures import shape_text
 from .measure import shorten
-from .wording import within
+from .predict import SECONDS, Answer, handed_on
+from .scene import Box
 
 Names = Mapping[int, str]
 LONG = 160  # characters in one line of the panel
+_HEADING = 64  # characters of the formula at the top
+_TOLD = 12  # named results of a graph whose derivation is told
+_NODES = 80  # and its nodes
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """One op computes its result: `formula` is `s = σ(v)`, `numbers` `σ(0.5) = 0.622` (scalars)."""
-
-    node: Node
-    formula: str
-    numbers: str
-    shapes: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Share:
-    """What one op hands to one input, `name`, and how it adds up there: `symbol` is ∂E/∂name.
-
-    `rule` is the local derivative `∂s/∂v = s * (1 - s)` (elementwise ops), `rule_numbers` the same
-    with numbers; `pull` the chain rule `(∂E/∂s) * s * (1 - s)`, `value` its result. `adds` is
-    `−0.0988 + 0.358 → 0.259` from the second arrival on. `grad` is the gradient of the input so
-    far; `arrived` of `expected` contributions are in. `gradient` is that as a number or array.
-    """
+    """What a line hands to one input: `answers` has its formula, and then wrong ones; `edges` are
+    the steps of the chain rule that it goes through last."""
 
     node: Node
-    name: str
-    symbol: str
-    rule: str
-    rule_numbers: str
-    pull: str
-    pull_numbers: str
-    value: str
-    adds: str
-    grad: str
-    arrived: int
-    expected: int
-    gradient: Any
+    answers: list[Answer]
+    edges: list[tuple[Node, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Backward:
-    """One op hands its gradient on: `arrives` is `symbol`, ∂E/∂(its result), complete by now."""
-
-    node: Node
-    symbol: str
-    arrives: str
-    shares: tuple[Share, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """All steps of one graph; names inside a scope are written without it.
-
-    The backward pass starts from `one`, the gradient of the root with respect to itself, which
-    `seed` says in words; with no op to differentiate it is empty.
-    """
+@dataclass(frozen=True)
+class Teller:
+    """Writes steps in the names of one picture; asks as long as the clock is before `until`."""
 
     root: Node
     names: Names
-    forward: tuple[Forward, ...]
-    backward: tuple[Backward, ...]
-    one: Any
-    seed: str
+    until: float
+    known: dict[tuple[Node, ...], list[Share]] = field(default_factory=dict)
+
+    def symbol(self, node: Node) -> str:
+        """∂E/∂W."""
+        return f"∂{self.names[id(self.root)]}/∂{self.names[id(node)]}"
+
+    def shares(self, box: Box) -> list[Share]:
+        """What a box hands to the nodes outside of it, in the order of its inputs."""
+        edges: dict[Node, list[tuple[Node, int]]] = {}
+        inside = set(box.nodes)
+        for node in box.nodes:
+            for index, x in enumerate(node.inputs):
+                if isinstance(x, Node) and not x.constant and x not in inside:
+                    edges.setdefault(x, []).append((node, index))
+        told = {x: [Answer(text)] for x in edges if (text := self._alone(box, edges[x]))}
+        late = monotonic() > self.until + (0 if len(told) == len(edges) else SECONDS)
+        if not late and box.kind != "group" and all(id(x) in self.names for x in edges):
+            one = box.node is self.root and not self.root.shape
+            symbols = {box.node: self.symbol(box.node)}
+            told |= handed_on(box.node, inside, self.names, symbols, one=one, until=self.until)
+        through = Answer(f"what goes through {box.name}")
+        return [Share(x, told.get(x, [through]), found) for x, found in edges.items()]
+
+    def _alone(self, box: Box, edges: list[tuple[Node, int]]) -> str:
+        """The formula of a single step from the box's own result."""
+        node, index = edges[0]
+        if len(edges) > 1 or node is not box.node:
+            return ""
+        return shorten(pullback_text(node, index, self.names, cotangent=self.symbol(node)), LONG)
+
+    def shapes(self, box: Box) -> str:
+        """`(5, 4), (4,) → (5,)`; nothing for numbers."""
+        node = box.node
+        given = [tuple(np.shape(a)) for a in node.operands]
+        if not node.shape and not any(given):
+            return ""
+        made = shape_text(node.shape) if node.shape else "a number"
+        return f"{', '.join(shape_text(s) for s in given if s)} → {made}"
 
 
-def trace(root: Node, names: Names) -> Steps:
-    """The steps of everything that `root` depends on. `names` names every node (see
-    `complete_names`). A root that is not scalar starts from ones: the gradient of its sum."""
+def heading(root: Node, names: Names) -> str:
+    """The result in terms of the leaves, if that is short: E = 1/2 ‖σ(W x) − y‖²."""
     order = topological_order(root)
-    forward = tuple(_forward(node, names) for node in reversed(order) if node.op is not None)
-    seed = f"∂{names[id(root)]}/∂{names[id(root)]} = "
-    if root.shape:
-        seed += f"ones {shape_text(root.shape)}: the gradient of the sum of its entries"
-    else:
-        seed += "1: the result changes exactly as itself"
-    one = namespace(root.data).ones_like(root.data)
-    with np.errstate(all="ignore"):  # an overflow is shown, and was warned of when it was recorded
-        backward = () if root.op is None else tuple(_sweep(root, one, order, names))
-    return Steps(root, names, forward, backward, one, seed)
+    leaves = {id(x): names[id(x)] for n in order for x in (n, *n.inputs)
+              if id(x) in names and (not isinstance(x, Node) or x.op is None)}  # fmt: skip
+    for known in (leaves, names):
+        text = write(root, {k: v for k, v in known.items() if k != id(root)}, depth=12)
+        if root.op is not None and text and len(text) <= _HEADING and "…" not in text:
+            return f"{names[id(root)]} = {text}"
+    return names[id(root)]
 
 
-def _forward(node: Node, names: Names) -> Forward:
-    names = within(node.scope, names, node)
-    formula = shorten(f"{names[id(node)]} = {write(node, names)}", LONG)
-    numbers = shapes = ""
-    if isinstance(node, Scalar):
-        numbers = f"{write(node, _numbers(node), numbers=True)} = {number(node.data)}"
-    else:
-        known = {
-            names.get(id(x), "constant"): np.shape(a)
-            for x, a in zip(node.inputs, node.operands, strict=True)
-        }
-        given = ", ".join(f"{name} {shape_text(shape)}" for name, shape in known.items() if shape)
-        shapes = f"{given or 'scalars'} → {names[id(node)]} {shape_text(node.shape)}"
-    return Forward(node, formula, shorten(numbers, LONG), shapes)
-
-
-def _numbers(node: Node) -> dict[int, Written]:
-    """Like names, with the value in the name's place, for a scalar op and its inputs."""
-    pairs = zip(node.inputs, node.operands, strict=True)  # the values at the time of recording
-    values = {id(x): _number(a) for x, a in pairs if isinstance(x, Node)}
-    return values | {id(node): _number(node.data)}
-
-
-def _number(value: float) -> Written:
-    text = number(value)
-    return Written(text, SUM if text.startswith(MINUS) else ATOM)
-
-
-def _bracketed(value: float) -> str:
-    text = number(value)
-    return f"({text})" if text.startswith(MINUS) else text
-
-
-def _sweep(root: Node, seed: Any, order: list[Node], names: Names) -> Iterator[Backward]:
-    expected = flow(order, {root: 0}, lambda *_: 1)
-    shares: dict[Node, list[Share]] = {node: [] for node in order}
-    last: dict[Node, Share] = {}  # that arrived at a node
-    handed = checked if in_debug(root) else contribution
-    start = f"∂{names[id(root)]}/∂"  # of every symbol
-
-    def step(node: Node, index: int, g: Any) -> Any:
-        x = node.inputs[index]
-        c = handed(node, index, g)
-        last[x] = _share(node, index, start, names, g, c, last.get(x), expected[x])
-        shares[node].append(last[x])
-        return c
-
-    found = flow(order, {root: seed}, step)
-    for node in order:
-        if node.op is not None and node in found:
-            symbol = start + within(node.scope, names, node)[id(node)]
-            arrives = summary(found[node], norm=True).text
-            yield Backward(node, symbol, arrives, tuple(shares[node]))
-
-
-def _share(
-    node: Node, index: int, start: str, names: Names, g: Any, c: Any, before: Share | None, due: int
-) -> Share:
-    x = node.inputs[index]
-    names = within(node.scope, names, node)
-    name, upstream = names[id(x)], start + names[id(node)]
-    rule = rule_numbers = pull_numbers = local = ""
-    if node.op and node.op.elementwise:
-        local = local_text(node, index, names)
-    if local:
-        rule = f"∂{names[id(node)]}/∂{name} = {local}"
-    if isinstance(node, Scalar):
-        slope = contribution(node, index, 1.0)
-        rule_numbers = _evaluated(node, index, local, number(slope))
-        pull_numbers = f"{_bracketed(g)} · {_bracketed(slope)}"
-    pull = pullback_text(node, index, names, cotangent=upstream)
-    pull = pull or f"the rule of {node.op and node.op.name}, given {upstream}"
-    after = c if before is None else before.gradient + c
-    value, total = summary(c, norm=True).text, summary(after, norm=True).text
-    return Share(
-        node=x,
-        name=name,
-        symbol=start + name,
-        rule=shorten(rule, LONG),
-        rule_numbers=shorten(rule_numbers, LONG),
-        pull=shorten(pull, LONG),
-        pull_numbers=pull_numbers,
-        value=value,
-        adds=_sum(before.grad, value, total) if before else "",
-        grad=total,
-        arrived=before.arrived + 1 if before else 1,
-        expected=due,
-        gradient=after,
-    )
-
-
-def _evaluated(node: Node, index: int, local: str, slope: str) -> str:
-    """`3 * (−3)**2 = 27`, or only `27`, or nothing where the rule itself is that number."""
-    if local == slope:
-        return ""
-    text = local_text(node, index, _numbers(node), numbers=True)
-    return slope if text in ("", slope) else f"{text} = {slope}"
-
-
-def _sum(first: str, second: str, total: str) -> str:
-    """`0.4 − 0.1 → 0.3`; of arrays too large to print, the norms."""
-    if first.startswith("norm"):
-        return f"{first} and {second}, added entry by entry → {total}"
-    if second.startswith("−"):
-        return f"{first} − {second[1:]} → {total}"
-    return f"{first} + {second} → {total}"
+def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
+    """The derivation on paper: rows (what is defined, what follows, why) and the node at whose step
+    they are told. Of a long graph none."""
+    order = topological_order(root)
+    wanted = [n for n in order if n.op is None and not n.constant]
+    named = [n for n in order if n.op is not None and id(n) in names]
+    short = len(named) <= _TOLD and len(order) <= _NODES
+    if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):
+        return []
+    everything = [*order, *(a for n in order for a in n.inputs)]
+    known = {names[id(x)]: x for x in everything if id(x) in names}
+    found = derive(root, *wanted, budget=1.0, names=known)
+    if any(len(row.left) > _HEADING for _, rows in found.steps.by_line() for row in rows):
+        return []
+    return [
+        (node, row.left, row.right, row.why) for node, rows in found.steps.by_line() for row in rows
+    ]

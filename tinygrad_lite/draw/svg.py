@@ -5,15 +5,21 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from ..check.marks import MARKS
 from .colours import LOOKS, shade, style
 from .layout import label_size
-from .measure import FONT, TEXT, TITLE, columns, width
-from .scene import CELL, HEAD, LABEL, PAD, ROW, Box, Cluster, Edge, Point, Scene, heat_size
+from .measure import CAPTION, ENTRY, FONT, TITLE, width
+from .panes import SHADES, Pane
+from .scene import HEAD, LINE, MARK, PAD, Box, Cluster, Edge, Point, Scene
 
-_NOTE = 26.0  # pixels for the line that says what is left out
+_NOTE = 20.0  # pixels of a line of the legend
+_ROOM = 420.0  # pixels across for the legend of a small picture
+_WORDS = {"leaf": "parameter", "constant": "constant", "op": "line", "output": "output",
+          "group": "folded", "stub": "drawn elsewhere"}  # fmt: skip
 _ARROW = 7.0
 # Compiled when first used: that takes milliseconds.
 _NOT_XML = "[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -23,10 +29,20 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     root = f"tgl-{theme}"
-    body = drawn(scene.clusters) + drawn(scene.edges) + drawn(scene.boxes)
-    if scene.note:
-        body += _text("note", PAD, h + 10, scene.note)
-        w, h = max(w, width(scene.note, TEXT) + 2 * PAD), h + _NOTE
+    labels = "".join(map(_label, scene.clusters))
+    edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
+    body = drawn(scene.clusters) + drawn(edges) + labels + drawn(scene.boxes)
+    room = max(w, _ROOM) - 2 * PAD
+    x = PAD
+    for item, wide in _legend(scene):
+        x, h = (PAD, h + _NOTE) if x + wide > room else (x, h)
+        body += f'<g class="key" transform="translate({_n(x)} {_n(h)})">{item}</g>'
+        x += wide + 22
+        w = max(w, x - 22 + PAD)
+    h += _NOTE
+    for line in textwrap.wrap(scene.note, int(room / width("m", CAPTION))):
+        body += _text("note", PAD, h + 4, line)
+        h += LINE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" width="{_n(w)}" height="{_n(h)}" '
         f'viewBox="0 0 {_n(w)} {_n(h)}" role="graphics-document document" '
@@ -37,11 +53,38 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     )
 
 
+def _legend(scene: Scene) -> Iterator[tuple[str, float]]:
+    """What the picture's marks mean, as far as they are in it, and how wide each is."""
+    kinds = {box.kind for box in scene.boxes}
+    sample = ' rx="3"'
+    for kind, word in _WORDS.items():
+        if kind in kinds:
+            frame = f'<g class="{kind}">{_rect("frame", _at(0, -9), 16, 11, sample)}</g>'
+            yield frame + _text("note", 22, 0, word), 22 + width(word, CAPTION)
+    if any(edge.back for edge in scene.edges):
+        line = '<path class="back" d="M22 -4H6"/><polygon class="tip" points="0,-4 7,-7 7,-1"/>'
+        word = "gradient; δ is that of the line it leaves"
+        yield line + _text("symbol", 28, 0, word), 28 + width(word, CAPTION)
+    tops = [pane.top for box in scene.boxes for pane in box.panes]
+    if any(tops):
+        bar = "".join(
+            _rect(shade(level), _at(14 + 4 * k, -9), 4, 10)
+            for k, level in enumerate(range(-SHADES, SHADES + 1))
+        )
+        word = "+, each array to its own largest entry"
+        end = 18 + 4 * (2 * SHADES + 1)
+        yield (
+            _text("note", 0, 0, "−") + bar + _text("note", end, 0, word),
+            end + width(word, CAPTION),
+        )
+
+
 def base_style(root: str, font: str = FONT) -> str:
     """Fonts: what both themes share."""
     return (
-        f"{root} text{{font-family:{font};font-size:{TEXT:g}px}}"
-        f"{root} .title{{font-size:{TITLE:g}px}}{root} .name{{font-weight:bold}}"
+        f"{root} text{{font-family:{font};font-size:{CAPTION:g}px}}"
+        f"{root} .title{{font-size:{TITLE:g}px}}{root} .name,{root} .badge{{font-weight:bold}}"
+        f"{root} .entry{{font-size:{ENTRY:g}px;text-anchor:middle}}"
     )
 
 
@@ -79,34 +122,44 @@ def drawn(parts: Iterable[Cluster | Edge | Box]) -> str:
 def _cluster(c: Cluster) -> str:
     """A scope: a frame and its name."""
     frame = _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
-    label = _text("label", c.x + 10, c.y + 15, c.label)
-    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{label}</g>'
+    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{_label(c)}</g>'
+
+
+def _label(c: Cluster) -> str:
+    """What a frame is called, on a ground of its own."""
+    ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
+    return ground + _text("label", c.x + 10, c.y + 15, c.label)
 
 
 def _edge(edge: Edge) -> str:
-    """An arrow, the local derivative beside it, the rule as a tooltip."""
-    shaft, tip = _arrow(edge.points)
-    x0, y0 = shaft[0]
-    path = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in shaft[1:])
-    head = " ".join(f"{_n(x)},{_n(y)}" for x, y in tip)
-    value = f" = {edge.local}" if edge.local is not None else ""
-    words = f"{edge.count:,} edges" if edge.count > 1 else edge.rule and edge.rule + value
+    """An arrow, that of the gradient against it, and what flows back there."""
+    words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
     told = f"<title>{xml(words)}</title>" if words else ""
     bundle = ""
     if edge.count > 1:  # the more edges of the graph, the thicker
-        bundle = f' style="stroke-width:{1.3 + 0.6 * math.log10(edge.count):.1f}"'
-    label = ""
-    if edge.local is not None and edge.label_at is not None:
+        bundle = f' style="stroke-width:{1.4 + 0.6 * math.log10(edge.count):.1f}"'
+    parts = [told, _shaft("edge", "head", edge.points, bundle)]
+    if edge.back:
+        parts.append(_shaft("back", "tip", edge.back))
+    if edge.text and edge.label_at is not None:
         x, y = edge.label_at
         w, h = label_size(edge)
-        label = _rect("page", _at(x - w / 2, y - h / 2), w, h) + _text(
-            "local", x, y + 4, f"×{edge.local}", ' text-anchor="middle"'
-        )
+        parts.append(_rect("page", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
+        if edge.back:
+            parts.append(_rect("pill", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
+        parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
     return (
-        f'<g class="link" data-from="{edge.source}" data-to="{edge.target}" '
-        f'data-input="{edge.index}">{told}<path class="edge" d="{path}"{bundle}/>'
-        f'<polygon class="head" points="{head}"/>{label}</g>'
+        f'<g class="{" ".join(filter(None, ("link", edge.mark)))}" data-from="{edge.source}" '
+        f'data-to="{edge.target}" data-input="{edge.index}">{"".join(parts)}</g>'
     )
+
+
+def _shaft(line: str, head: str, points: Sequence[Point], more: str = "") -> str:
+    shaft, tip = _arrow(points)
+    x0, y0 = shaft[0]
+    path = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in shaft[1:])
+    corners = " ".join(f"{_n(x)},{_n(y)}" for x, y in tip)
+    return f'<path class="{line}" d="{path}"{more}/><polygon class="{head}" points="{corners}"/>'
 
 
 def _arrow(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
@@ -122,50 +175,55 @@ def _arrow(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
 
 
 def _box(box: Box) -> str:
-    """A node, constant or group with its rows."""
+    """A line with its title, panes and what stands below."""
     size = box.width, box.height, f' rx="{LOOKS[box.kind].radius}"'
-    behind = _rect("frame", _at(4, 4), *size) if box.kind == "group" else ""
+    behind = box.kind == "group" or len(box.copies) > 1
     parts = [
         f'<g class="{" ".join(filter(None, ("box", box.kind, box.mark)))}" data-id="{box.id}" '
         f'role="graphics-symbol" aria-label="{xml(box.tooltip)}" '
         f'transform="translate({_n(box.x)} {_n(box.y)})"><title>{xml(box.tooltip)}</title>'
-        f"{behind}{_rect('frame', '', *size)}{_title(box)}"
+        f"{_rect('frame', _at(4, 4), *size) if behind else ''}{_rect('frame', '', *size)}"
+        f"{_title(box)}"
     ]
-    y = HEAD
-    for row in box.rows:
-        map_width, map_height = heat_size(row.heat)
-        height = max(ROW, map_height + 5)
-        at = LABEL if row.label else 0.0
-        middle = y + height / 2
-        back = box.shade(row)
-        if back:
-            place = _at(PAD / 2, y + 1)
-            parts.append(_rect(f"shade {back}", place, box.width - PAD, height - 2, ' rx="3"'))
-        if row.label:
-            parts.append(_text("value" if back else "label", PAD, middle + 4, row.label))
-        parts.append(_text(f"value {row.label}", PAD + at, middle + 4, row.text))
-        if row.heat:
-            parts.append(f'<g class="heat {row.label}">')
-            left, top = box.width - PAD - map_width, middle - map_height / 2
-            cell = map_height / len(row.heat)
-            for i, line in enumerate(row.heat):
-                for j, v in enumerate(line):
-                    place = _at(left + j * CELL, top + i * cell)
-                    parts.append(_rect(shade(v, "h"), place, CELL, cell))
-            parts.append("</g>")
-        y += height
+    parts += [_pane(pane) for pane in box.panes]
+    first = box.height - 8 - LINE * len(box.lines)
+    parts += [
+        _text("note", PAD, first + LINE * (k + 1) - 3, line) for k, line in enumerate(box.lines)
+    ]
     return "".join(parts) + "</g>"
 
 
 def _title(box: Box) -> str:
-    head, _, shape = box.title.partition("  ")
-    rest = f'<tspan class="shape">{_spaced("  " + shape)}</tspan>' if shape else ""
-    formula = box.kind != "group" and head.startswith(f"{box.name} = ")
-    name = box.name if formula else head
-    x = PAD if box.rows else (box.width - columns(box.title) * 0.6 * TITLE) / 2
+    """Name and formula on the left; shape and what `check` says on the right."""
+    y, right = HEAD - 7.0, box.width - PAD
+    text = f'<tspan class="name">{_spaced(box.name)}</tspan>'
+    if box.formula:
+        text += f" = {_spaced(box.formula)}"
+    text = f'<text class="title"{_at(PAD, y)}>{text}</text>'
+    if box.mark:
+        text += _text("badge", right, y, MARKS[box.mark].badge, ' text-anchor="end"')
+        right -= MARK
+    return text + (box.shape and _text("shape", right, y, box.shape, ' text-anchor="end"'))
+
+
+def _pane(pane: Pane) -> str:
+    """An array's cells under the symbol of what it is."""
+    w, h = pane.cell
+    per = pane.rows * pane.columns
+    cells = []
+    for k, level in enumerate(pane.levels):
+        x, y = pane.slabs[k // per]
+        x, y = x + k % pane.columns * w, y + k % per // pane.columns * h
+        cells.append(_rect(f"cell {shade(level)}", _at(x, y), w, h))
+        if pane.texts:
+            cells.append(_text("entry", x + w / 2, y + h / 2 + 3.7, pane.texts[k]))
+    rims = [_rect("rim", _at(x, y), pane.columns * w, pane.rows * h) for x, y in pane.slabs]
+    symbol = "symbol" if pane.role == "gradient" else "label"
+    note = _text("note", 0, pane.height - 3, pane.note) if pane.note else ""
     return (
-        f'<text class="title" x="{_n(x)}" y="{_n(HEAD - 6.5)}">'
-        f'<tspan class="name">{_spaced(name)}</tspan>{_spaced(head[len(name) :])}{rest}</text>'
+        f'<g class="pane {pane.role}" transform="translate({_n(pane.x)} {_n(pane.y)})">'
+        f"{_text(symbol, 0, -4, pane.label)}"
+        f"{''.join(cells + rims)}{note}</g>"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import count
 
 from ..graph.names import name_all
@@ -12,12 +12,12 @@ from .measure import shorten
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def within(scope: tuple[str, ...], names: Mapping[int, str], node: Node) -> Mapping[int, str]:
-    """The names of a node and its inputs, without the scope that they are shown in."""
+def within(scope: tuple[str, ...], names: Mapping[int, str], *nodes: Node) -> Mapping[int, str]:
+    """The names of nodes and their inputs, without the scope that they are shown in."""
     if not scope:
         return names
     prefix = ".".join(scope) + "."
-    shown = (x for x in (node, *node.inputs) if id(x) in names)
+    shown = (x for node in nodes for x in (node, *node.inputs) if id(x) in names)
     return {id(x): names[id(x)].removeprefix(prefix) for x in shown}
 
 
@@ -26,9 +26,11 @@ def known_names(nodes: Sequence[Node]) -> dict[int, str]:
     return name_all([*nodes, *(x for node in nodes for x in node.inputs)])
 
 
-def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int, str]:
-    """`names`, and a short new one for every node and constant array without: t₁, t₂ for results,
-    p₁ for leaves, c₁ for constants."""
+def complete_names(
+    order: Sequence[Node], names: Mapping[int, str], shown: Container[Node] | None = None
+) -> dict[int, str]:
+    """`names`, and a short new one for every node (that is `shown`) and constant array without: t₁,
+    t₂ for results, p₁ for leaves, c₁ for constants."""
     known = {key: shorten(str(name), 24) or "?" for key, name in names.items()}
     taken = set(known.values())
     counts = {letter: count(1) for letter in "tpc"}
@@ -42,6 +44,8 @@ def complete_names(order: Sequence[Node], names: Mapping[int, str]) -> dict[int,
             if id(x) in known:
                 continue
             if isinstance(x, Node):
+                if shown is not None and x not in shown:
+                    continue
                 known[id(x)] = fresh("t" if x.op else "c" if x.constant else "p")
             elif getattr(x, "ndim", 0):
                 known[id(x)] = fresh("c")

@@ -94,11 +94,16 @@ def named_in(known: Mapping[str, Any]) -> dict[int, str]:
     found: dict[int, str] = {}
     for name, value in known.items():
         found.setdefault(id(value), name)
+    for name, value in entries_in(known):
+        found.setdefault(id(value), name)
+    return found
+
+
+def entries_in(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of lists, tuples and dicts among variables: `hs[0]`, `d['k']`."""
     for name, value in known.items():
         if name not in _RESULTS:
-            for place, entry in _entries(value):
-                found.setdefault(id(entry), f"{name}[{place!r}]")
-    return found
+            yield from ((f"{name}[{place!r}]", entry) for place, entry in _entries(value))
 
 
 def _entries(value: Any) -> Iterator[tuple[Any, Any]]:

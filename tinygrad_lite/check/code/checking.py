@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -13,7 +13,8 @@ from ...graph.names import visible
 from ...graph.node import Node, raw
 from ..claims import Allowance, Asked
 from ..findings import listed
-from .derivation import Derivation, Known, Ran
+from .derivation import Derivation, Followed, Known, Ran
+from .fixed import fixed
 from .forms import CannotRecord
 from .lines import Lines
 from .pairs import Pairs
@@ -31,7 +32,7 @@ class Numbers:
     """What a function that cannot be followed claims in the end, and why it cannot."""
 
     claims: Mapping[Node, Any]
-    note: str
+    notes: tuple[str, ...]
 
 
 def check_lines(
@@ -43,32 +44,49 @@ def check_lines(
 ) -> LineReport | Numbers:
     """The report about the lines of a function."""
     known = Known(about.tape, visible() if names is None else names)
-    derivation = Derivation(function, known)
-    stand_for = Pairs(known.nodes, about.tape.user_names.get(id(about.order[0]), "E"))
-    for name, node in (pairs or {}).items():
-        stand_for.given[name] = stand_for.named(node) if node else None
+    return report_on(about, Derivation(function, known), paired(known, pairs), allowance)
+
+
+def paired(known: Known, given: Mapping[str, Node | str | None] | None = None) -> Pairs:
+    """What names stand for, by convention or as given."""
+    tape = known.tape
+    root = next(user for user, twin in tape.twin.items() if twin is tape.root)
+    found = Pairs(known.nodes, tape.user_names.get(id(root), "E"), known.others)
+    for name, node in (given or {}).items():
+        found.given[name] = None if node is None or node == "" else found.named(node)
+    return found
+
+
+def report_on(
+    about: Asked, derivation: Followed, pairs: Pairs, allowance: Allowance
+) -> LineReport | Numbers:
+    """The report about a derivation's lines; where they cannot be followed, its numbers."""
     kept = Untouched(about.order, about.tape.user_names)
     ran = derivation.python()
     changed = kept.put_back()
-    told = f"{function.__name__} writes into {listed(changed)} of the graph; that was undone"
+    told = f"{derivation.name} writes into {listed(changed)} of the graph; that was undone"
     notes = [told] if changed else []
     try:
         trace = derivation.trace()
         if not _agree(trace, ran):
-            if not _alike(ran, derivation.python()):
-                notes.append("it gives other numbers each time; judged as it ran once")
-            else:
+            if _alike(ran, derivation.python()):
                 raise CannotRecord("something that changes in place")
+            notes.append("it gives other numbers each time; judged as it ran once")
     except (NoSource, CannotRecord) as reason:
+        return _by_numbers(derivation.name, pairs, ran, reason, notes)
+    finally:
         kept.put_back()
-        return _by_numbers(function, stand_for, ran, reason)
-    kept.put_back()
     notes += _in_place(derivation, trace)
-    lines = Lines(about, derivation, trace, stand_for, allowance)
+    lines = Lines(about, derivation, trace, pairs, allowance)
     findings = lines.findings()
     if not findings:
-        raise ValueError(_nothing(function, stand_for, lines.unjudged))
-    return LineReport(tuple(findings), notes=tuple(notes), unjudged=lines.unjudged)
+        raise ValueError(_nothing(derivation.name, pairs, lines.unjudged))
+    return LineReport(
+        tuple(findings),
+        notes=tuple(notes),
+        unjudged=lines.unjudged,
+        mending=lambda: fixed(trace, lines.edits),
+    )
 
 
 def _agree(trace: Trace, ran: Ran) -> bool:
@@ -97,9 +115,10 @@ def _equal(a: Any, b: Any) -> bool:
     return a.shape == b.shape and np.allclose(a, b, ROUGH, ROUGH * size, equal_nan=True)
 
 
-def _by_numbers(function: FunctionType, pairs: Pairs, ran: Ran, reason: Exception) -> Numbers:
+def _by_numbers(
+    who: str, pairs: Pairs, ran: Ran, reason: Exception, notes: Sequence[str]
+) -> Numbers:
     """What the names stand for in the end, and the entries of what was returned."""
-    who = function.__name__
     if isinstance(reason, NoSource):
         told = f"the source of {who} cannot be found"
     else:
@@ -114,10 +133,10 @@ def _by_numbers(function: FunctionType, pairs: Pairs, ran: Ran, reason: Exceptio
     if not claims:
         way_out = "pass the numbers, as in {W: dW}, or return them as a dict"
         raise ValueError(f"check: {told}, and nothing that it returns has a node's name; {way_out}")
-    return Numbers(claims, f"{told}: only what it gives in the end was judged")
+    return Numbers(claims, (*notes, f"{told}: only what it gives in the end was judged"))
 
 
-def _in_place(derivation: Derivation, trace: Trace) -> Iterator[str]:
+def _in_place(derivation: Followed, trace: Trace) -> Iterator[str]:
     """What is to be said of parameters that are not what they were."""
     for name in derivation.parameters:
         now, first = trace.names.get(name), trace.arguments[name]
@@ -130,12 +149,10 @@ def _in_place(derivation: Derivation, trace: Trace) -> Iterator[str]:
             yield f"{source!r} changes {name} in place; the lines after it use what it is then"
 
 
-def _nothing(
-    function: FunctionType, pairs: Pairs, unjudged: tuple[tuple[int, str, str], ...]
-) -> str:
+def _nothing(who: str, pairs: Pairs, unjudged: tuple[tuple[int, str, str], ...]) -> str:
     """The error where no line is judged."""
     names = list(dict.fromkeys(name for _, name, _ in unjudged))
-    told = f"check: no line of {function.__name__} gives a gradient"
+    told = f"check: no line of {who} gives a gradient"
     if not names:
         return f"{told}: it assigns nothing like dW, grad_W or dE_dW for a node W"
     nodes = ", ".join(sorted(set(pairs.names.values()))) or "none"

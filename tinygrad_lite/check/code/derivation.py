@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 import sys
@@ -14,12 +15,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...graph.backend import is_array
+from ...graph.names import entries_in
 from ...graph.node import Node, Scalar, raw
 from ...graph.trees import map_tree
 from ..tape import Tape
 from .interpreter import run
 from .trace import Trace
 
+Edits = Mapping[ast.AST, Any]  # what stands at some places of the source
 NUMPY = ("np", "xp", "numpy", "jnp")  # parameters that mean NumPy where nothing else is called so
 
 
@@ -45,6 +48,12 @@ class Known:
         """The graph's nodes that have a name, and it."""
         names = self.tape.user_names
         return {node: names[id(node)] for node in self.tape.twin if id(node) in names}
+
+    @cached_property
+    def others(self) -> list[tuple[str, Node]]:
+        """What nodes are called beside that."""
+        every = [*self.variables.items(), *entries_in(self.variables)]
+        return [(name, x) for name, x in every if isinstance(x, Node) and x in self.tape.twin]
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -83,6 +92,18 @@ class Ran:
     error: Exception | None
 
 
+class Followed(Protocol):
+    """A derivation: what it is called, run by Python, and run with a record of every part, on other
+    data or with edits where given."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameters(self) -> tuple[str, ...]: ...
+    def python(self) -> Ran: ...
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace: ...
+
+
 @dataclass(eq=False)
 class Derivation:
     """A function of the user's, and the graph whose gradients it derives."""
@@ -93,6 +114,11 @@ class Derivation:
 
     def __post_init__(self) -> None:
         self.parameters = tuple(self._parameters())
+
+    @property
+    def name(self) -> str:
+        """What the function is called."""
+        return self.function.__name__
 
     def _parameters(self) -> Iterator[str]:
         for p in inspect.signature(self.function).parameters.values():
@@ -115,7 +141,7 @@ class Derivation:
     def arguments(self, data: Data | None = None) -> dict[str, Any]:
         """The arrays and numbers that the parameters stand for, on other data where given."""
         return {
-            name: map_tree(lambda v: _number(v, data), self.known.value(name))
+            name: map_tree(lambda v: number(v, data), self.known.value(name))
             for name in self.parameters
         }
 
@@ -145,12 +171,12 @@ class Derivation:
         given = [arguments.pop(name) for name in first if name in arguments]
         return self.function(*given, **arguments)
 
-    def trace(self, data: Data | None = None) -> Trace:
-        """Run it with a record of every part, on other data where given."""
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
+        """Run it with a record of every part, on other data or with edits where given."""
         instead: Callable[[Any], Any] = (
             (lambda v: v) if data is None else lambda v: map_tree(lambda x: stand_in(x, data), v)
         )
-        return run(self.function, self.arguments(data), instead)
+        return run(self.function, self.arguments(data), instead, edits)
 
 
 def stand_in(value: Any, data: Data) -> Any:
@@ -160,7 +186,8 @@ def stand_in(value: Any, data: Data) -> Any:
     return data.constants.get(id(value), value)
 
 
-def _number(value: Any, data: Data | None) -> Any:
+def number(value: Any, data: Data | None = None) -> Any:
+    """The array or the number that something stands for, on other data where given."""
     used = raw(value if data is None else stand_in(value, data))
     if isinstance(value, Scalar):
         return float(used)

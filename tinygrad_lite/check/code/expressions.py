@@ -25,13 +25,17 @@ def same(value: Any) -> Any:
 
 
 class Expressions:
-    """Records expressions on a trace. `own` tells whose functions are recorded inside, what
-    is read from outside is put through `instead`."""
+    """Records expressions on a trace. `own` tells whose functions are recorded inside; what
+    is read from outside is put through `instead`; `edits` has what stands at some places."""
 
     def __init__(
-        self, trace: Trace, own: Callable[[FunctionType], bool], instead: Callable[[Any], Any]
+        self,
+        trace: Trace,
+        own: Callable[[FunctionType], bool],
+        instead: Callable[[Any], Any],
+        edits: Mapping[ast.AST, Any],
     ) -> None:
-        self.trace, self.own, self.instead = trace, own, instead
+        self.trace, self.own, self.instead, self.edits = trace, own, instead, edits
         self.live: list[Scope] = []
         self._outside: dict[Any, Record] = {}
         self._kept: list[Any] = []
@@ -39,6 +43,7 @@ class Expressions:
 
     def evaluate(self, e: ast.expr, scope: Scope) -> Record:
         """Run an expression."""
+        e = self.edits.get(e, e)
         special = getattr(self, f"_{type(e).__name__}", None)
         if special is not None:
             return special(e, scope)  # type: ignore[no-any-return]

@@ -1,8 +1,8 @@
 """Run a derivation as Python would, with a record of every sub-expression.
 
 The interpreter changes nothing in place: what Python would change becomes a new value that every
-name for the old one then means. What it cannot run (generators, classes, `try`) raises
-`CannotRecord`.
+name for the old one then means. What it cannot run (generators, classes, errors that are caught)
+raises `CannotRecord`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ast
 import contextlib
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -68,8 +69,9 @@ class Interpreter(Expressions):
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
         """Run some statements."""
-        for statement in body:
-            scope.begin(statement)
+        for written in body:
+            scope.begin(written)
+            statement: Any = self.edits.get(written, written)
             run = getattr(self, f"_{type(statement).__name__}", None)
             if run is None:
                 raise CannotRecord(type(statement).__name__.lower())
@@ -88,8 +90,8 @@ class Interpreter(Expressions):
 
     def _AugAssign(self, s: ast.AugAssign, scope: Scope) -> None:
         old, new = self.evaluate(s.target, scope), self.evaluate(s.value, scope)
-        in_place = IN_PLACE[type(s.op)]
-        record = self.run(lambda a, b: in_place(copied(a), b), [old, new], None, scope)
+        update = partial(updated, IN_PLACE[type(s.op)])
+        record = self.run(update, [old, new], None, scope)
         self.assign(s.target, record, scope)
         if isinstance(old.value, MUTABLE):
             self.rename(old.value, record, scope)
@@ -135,6 +137,16 @@ class Interpreter(Expressions):
                 if item.optional_vars is not None:
                     self.assign(item.optional_vars, self.constant(entered), scope)
             self.block(s.body, scope)
+
+    def _Try(self, s: ast.Try, scope: Scope) -> None:
+        try:
+            self.block([*s.body, *s.orelse], scope)
+        except (Returned, Broken, Continued):
+            self.block(s.finalbody, scope)
+            raise
+        except Exception:
+            raise CannotRecord("an error that is caught") from None
+        self.block(s.finalbody, scope)
 
     def _FunctionDef(self, s: ast.FunctionDef, scope: Scope) -> None:
         if s.decorator_list or yields(s):
@@ -248,6 +260,11 @@ def _chain(scope: Scope | None) -> list[Scope]:
     return found
 
 
+def updated(operation: Callable[[Any, Any], Any], old: Any, new: Any) -> Any:
+    """What an augmented assignment makes of the old value, in a copy."""
+    return operation(copied(old), new)
+
+
 def with_entry(base: Any, key: Any, value: Any) -> Any:
     """A copy of an array or a container with one entry set."""
     new = copied(base)
@@ -256,14 +273,18 @@ def with_entry(base: Any, key: Any, value: Any) -> Any:
 
 
 def run(
-    function: FunctionType, arguments: Mapping[str, Any], instead: Callable[[Any], Any] = same
+    function: FunctionType,
+    arguments: Mapping[str, Any],
+    instead: Callable[[Any], Any] = same,
+    edits: Mapping[ast.AST, Any] | None = None,
 ) -> Trace:
     """Run a function of the user's on some arguments and return what happened.
 
     `instead` gives what stands in the place of what is read from outside: globals, closed-over
-    variables. An error that the function raises is noted. Raises `NoSource` and `CannotRecord`.
+    variables; `edits` what stands at some places of the source. An error that the function raises
+    is noted. Raises `NoSource` and `CannotRecord`.
     """
-    machine = Interpreter(Trace(*_nowhere()), is_own, instead)
+    machine = Interpreter(Trace(*_nowhere()), is_own, instead, edits or {})
     closure = machine.closure(function)
     if closure is None:
         raise NoSource(function.__name__)
@@ -283,15 +304,35 @@ def run_statements(
     statements: Sequence[ast.stmt],
     names: Mapping[str, Any],
     instead: Callable[[Any], Any] = same,
+    edits: Mapping[ast.AST, Any] | None = None,
 ) -> Trace:
     """The same for statements of a file or a cell, which see `names`."""
-    machine = Interpreter(Trace(source, source.tree), is_own, instead)
+    machine = Interpreter(Trace(source, source.tree), is_own, instead, edits or {})
     scope = Scope(source, names, outermost=True)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         machine.block(statements, scope)
     machine.trace.names = scope.names
     return machine.trace
+
+
+def run_expression(
+    source: Source,
+    body: ast.expr,
+    names: Mapping[str, Any],
+    edits: Mapping[ast.AST, Any] | None = None,
+) -> Trace:
+    """The same for an expression that sees nothing but `names`."""
+    trace = Trace(source, source.tree)
+    trace.arguments = {
+        name: trace.add(lambda value=value: value, (), value) for name, value in names.items()
+    }
+    machine = Interpreter(trace, lambda function: False, same, edits or {})
+    scope = Scope(source, {}, names=trace.arguments)
+    scope.begin(body)
+    with np.errstate(all="ignore"):
+        trace.result = machine.evaluate(body, scope)
+    return trace
 
 
 def _nowhere() -> tuple[Source, ast.Module]:

@@ -26,6 +26,19 @@ RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly",
 Equal = Callable[[Node, Any, Vector], bool]  # whether a value is one, up to rounding and shape
 
 
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A step that should be `wanted`, in one run: its record (None where it raised an error), the
+    statement's instance, and the true values of what is wrong above it."""
+
+    trace: Trace
+    record: Record | None
+    instance: Instance
+    node: Node
+    wanted: Vector
+    before: Mapping[Record, Vector]
+
+
 @dataclass(eq=False)
 class Judged:
     """A step, by its place among the steps, and the node whose gradient it stands for. `last` where
@@ -47,6 +60,17 @@ class Judged:
             return truth.gradient(self.node)
         parts = truth.parts(self.node)
         return sum((parts[i] for i in self.parts), np.zeros(np.shape(parts[0])))
+
+    def line(self, trace: Trace, truth: Truth) -> Line | None:
+        """It as it is in a run, on the same data or on other; None where that went another way."""
+        known = steps(trace)
+        if self.node is None or self.index >= len(known):
+            return None
+        step = known[self.index]
+        if step.instance.statement is not self.step.instance.statement:
+            return None
+        before = {known[r.index].record: r.wanted(truth) for r in self.above}
+        return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
 
 
 class Judge:
@@ -213,7 +237,7 @@ class Judge:
 
     def _matched(self, turns: list[list[Judged]], nodes: list[Node]) -> Iterator[list[Judged]]:
         """Give every turn its node: one that it is right for, or else the next."""
-        at = 0
+        at, open_ = 0, len(turns) > len(nodes) + 1 > 2  # which turn is whose cannot be told
         for turn in turns if len(nodes) > 1 else turns[-1:]:
             value = turn[-1].step.value
             right = (
@@ -221,7 +245,9 @@ class Judge:
                 for i in range(at, len(nodes))
                 if self.equal(nodes[i], value, self.truth.gradient(nodes[i]))
             )
-            i = next(right, at) if len(nodes) > 1 else 0
+            i = next(right, None if open_ else at) if len(nodes) > 1 else 0
+            if i is None:
+                continue
             if i >= len(nodes):
                 return
             at = i + 1
@@ -329,29 +355,3 @@ def _likeness(value: Any, base: Vector, part: Vector) -> float:
         return -1.0
     size = float(np.linalg.norm(added) * np.linalg.norm(part)) or 1.0
     return abs(float(added @ np.ravel(part))) / size
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A step that should be `wanted`, in one run: its record (None where it raised an error), the
-    statement's instance, and the true values of what is wrong above it."""
-
-    trace: Trace
-    record: Record | None
-    instance: Instance
-    node: Node
-    wanted: Vector
-    before: Mapping[Record, Vector]
-
-
-def line(row: Judged, trace: Trace, truth: Truth) -> Line | None:
-    """A judged step as it is in a run, on the same data or on other; None where that went another
-    way."""
-    known = steps(trace)
-    if row.node is None or row.index >= len(known):
-        return None
-    step = known[row.index]
-    if step.instance.statement is not row.step.instance.statement:
-        return None
-    before = {known[r.index].record: r.wanted(truth) for r in row.above}
-    return Line(trace, step.record, step.instance, row.node, row.wanted(truth), before)

@@ -1,4 +1,4 @@
-"""A derivation given as a function: every line gets its `Finding`."""
+"""The lines of a derivation: every one gets its `Finding`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim, compare
 from ..diagnosis import Diagnosis
 from ..findings import Finding
+from ..mend import Mend, Mender, told
 from ..rounding import Blur, Rounding, precision
-from .derivation import Derivation
+from .derivation import Followed
 from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
 from .pairs import Pairs
 from .trace import Trace
@@ -80,13 +81,15 @@ class Measure:
 
 @dataclass(eq=False)
 class Lines:
-    """A function's lines, judged."""
+    """The lines of a derivation, judged."""
 
     about: Asked
-    derivation: Derivation
+    derivation: Followed
     trace: Trace
     pairs: Pairs
     allowance: Allowance
+    mends: list[tuple[Judged, Mend]] = field(default_factory=list)
+    causes: list[Finding] = field(default_factory=list)  # lines without a verdict that are wrong
 
     @cached_property
     def truth(self) -> Truth:
@@ -135,18 +138,98 @@ class Lines:
                 found[id(row)] = self._finding(row, claim, diagnosis)
             if claim is not None and claim.fits:
                 diagnosis.usable[claim.node] = claim.value
+        self._mend(found)
         failed = [] if self.trace.error is None else [self._failed()]
-        every = [*(found[id(row)] for row in self.statements), *failed]
-        first = next((f for f in [*found.values(), *failed] if f.verdict == WRONG), None)
+        every = [*found.values(), *self.causes, *failed]
+        every.sort(key=lambda f: (f.cell, f.line))
+        first = next((f for f in every if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]
+
+    def _mend(self, found: dict[int, Finding]) -> None:
+        """Mend what is wrong. Of several mends the one that puts most lines right comes first; what
+        is right with it follows from the first of them."""
+        judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
+        right = [row for row in judged if row.verdict == RIGHT]
+        mender = Mender(self.derivation.trace, self.trace, self.truth, right)
+        wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
+        mends: dict[Mend, Judged] = {}
+        for row in wrong:
+            name, own = row.step.name, row.step.instance.statement
+            closed = {r.step.instance.statement for r in judged if r.step.name != name} - {own}
+            last = next(r for r in reversed(judged) if r.step.name == name)
+            mend = mender.mend(row, closed, last=last)
+            if mend is not None:
+                mends.setdefault(mend, row)
+        rights = {
+            mend: [r for r in wrong if r is row or (len(wrong) > 1 and mender.rights(r, mend))]
+            for mend, row in mends.items()
+        }
+        while rights:
+            best = max(rights, key=lambda mend: len(rights[mend]))
+            first, *others = rights.pop(best)
+            rights = {
+                m: [r for r in rows if r not in (first, *others)] for m, rows in rights.items()
+            }
+            rights = {m: rows for m, rows in rights.items() if rows}
+            self.mends.append((first, best))
+            inside = set(ast.walk(first.step.instance.statement))
+            elsewhere = [place for place in best.places if place not in inside]
+            name = first.step.name
+            cause = self._unjudged_line(elsewhere)
+            if cause is not None:
+                name = self._assigned(cause)
+                self.causes.append(told(self._at(cause, name, found[id(first)]), best))
+                others = [first, *others]
+            else:
+                where = self._where(elsewhere[0]) if elsewhere else ""
+                found[id(first)] = replace(told(found[id(first)], best), mended_at=where)
+            for row in others:
+                follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
+                found[id(row)] = replace(follows, where="", also=())
+
+    def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
+        """The line of the derivation that holds some places, if no verdict was given on it."""
+        judged = {row.step.instance.statement for row in self.statements}
+        lines = [s for s in ast.walk(self.trace.definition) if isinstance(s, ast.stmt)]
+        for statement in reversed(lines):  # the inner ones first
+            if places and set(places) <= set(ast.walk(statement)):
+                own = statement not in judged and statement is not self.trace.definition
+                return statement if own else None
+        return None
+
+    def _at(self, statement: Any, name: str, like: Finding) -> Finding:
+        """What is said of a step, said of the line that is to be changed."""
+        code = self.trace.source.of(statement)
+        if isinstance(getattr(statement, "body", None), list):  # a loop: its first line
+            code = code.split("\n")[0]
+        number, cell = self.number(statement), self.cell(statement)
+        return replace(like, name=name, line=number, cell=cell, code=code, node=None)
+
+    @staticmethod
+    def _assigned(statement: Any) -> str:
+        """The name that a line assigns, or its text."""
+        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+        return ast.unparse(targets[0]) if isinstance(targets[0], ast.expr) else "that line"
+
+    @property
+    def edits(self) -> dict[ast.AST, str]:
+        """All that is to be changed."""
+        return {place: text for _, mend in self.mends for place, text in mend.places.items()}
+
+    def _where(self, place: ast.AST) -> str:
+        """Where a place is: a line of the derivation, or a function that it calls."""
+        if place in set(ast.walk(self.trace.definition)):
+            return f"line {self.number(place)}"
+        sources = dict.fromkeys(r.instance.source for r in self.trace.records if r.instance)
+        functions = (f for source in sources for f in source.definitions if place in ast.walk(f))
+        return getattr(next(functions, None), "name", "another function")
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""
         error, instance = self.trace.error, self.trace.failed
         assert instance is not None
         statement: Any = instance.statement
-        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-        name = targets[0].id if isinstance(targets[0], ast.Name) else ""
+        name = self._assigned(statement)
         return Finding(
             name=name,
             verdict=WRONG,
@@ -154,6 +237,7 @@ class Lines:
             explanation=f"raises {type(error).__name__}: {error}",
             node=self.pairs.node(name),
             line=self.number(statement),
+            cell=self.cell(statement),
             code=self.trace.source.of(statement),
         )
 
@@ -167,6 +251,7 @@ class Lines:
             node=row.found if row.node is None else row.node,
             claimed=row.step.value,
             line=self.number(row.step.instance.statement),
+            cell=self.cell(row.step.instance.statement),
             code=code,
         )
         if row.node is None and row.found is not None:
@@ -184,6 +269,7 @@ class Lines:
             judged,
             name=name,
             line=finding.line,
+            cell=finding.cell,
             code=code,
             node=row.node,
             explanation=claim.note or judged.explanation,
@@ -212,11 +298,13 @@ class Lines:
     def unjudged(self) -> tuple[tuple[int, str, str], ...]:
         """Lines that stand for no gradient that is known here."""
         told = {id(row.step.instance.statement) for row in self.statements}
+        causes = {(cause.cell, cause.line) for cause in self.causes}
         rest = {
-            (self.number(row.step.instance.statement), name, self.pairs.hint(name)): None
+            (self.number(at), name, self.pairs.hint(name)): None
             for row in self.rows
-            for name in (row.step.name,)
-            if name and row.node is None and id(row.step.instance.statement) not in told
+            for name, at in ((row.step.name, row.step.instance.statement),)
+            if name and row.node is None and id(at) not in told
+            if (self.cell(at), self.number(at)) not in causes
         }
         return tuple(rest)
 
@@ -225,9 +313,14 @@ class Lines:
         return "" if node is None else self.pairs.names.get(node, "")
 
     def number(self, place: Any) -> int:
-        """The number of a line, the derivation's own first line being 1."""
-        definition: Any = self.trace.definition
-        return int(place.lineno) - int(getattr(definition, "lineno", 1)) + 1
+        """The number of a line, the first of the function, the file or the cell being 1."""
+        first = getattr(self.trace.definition, "lineno", 1)
+        begins = [at for at in self.trace.source.cells if at <= place.lineno]
+        return int(place.lineno) - int(max(begins, default=first)) + 1
+
+    def cell(self, place: Any) -> int:
+        """In which cell of a notebook a line stands, from 1; 0 where it is none."""
+        return sum(at <= place.lineno for at in self.trace.source.cells)
 
 
 def _rank(row: Judged) -> int:

@@ -36,12 +36,17 @@ class Pairs:
     """The nodes that names of a derivation stand for."""
 
     def __init__(
-        self, names: Mapping[Node, str], loss: str, given: Mapping[str, Node | None] | None = None
+        self, names: Mapping[Node, str], loss: str, others: Iterable[tuple[str, Node]] = ()
     ) -> None:
-        self.names, self.loss, self.given = names, loss or "E", dict(given or {})
+        self.names, self.loss = names, loss or "E"
+        self.given: dict[str, Node | None] = {}
+        self._stems = {(_INDEX.sub("", name), node) for node, name in names.items()}
         self._exact: dict[str, Node] = {}
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
+        for name, node in others:
+            self._exact.setdefault(identifier(name), node)
+            self._stems.add((_INDEX.sub("", name), node))
         self._folded: dict[str, list[Node]] = {}
         for name, node in self._exact.items():
             self._folded.setdefault(name.lower(), []).append(node)
@@ -97,9 +102,7 @@ class Pairs:
         stems = set(wanted_names(name, self.loss)) if found is None else {self.names[found]}
 
         def belongs(x: Node) -> bool:
-            own = self.names.get(x)
-            if own is not None:
-                return x is found or _INDEX.sub("", own) in stems
-            return x in like
+            named = x is found or any((stem, x) in self._stems for stem in stems)
+            return named or (x in like and x not in self.names)
 
         return [x for x in nodes if belongs(x)]

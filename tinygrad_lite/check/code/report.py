@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,22 @@ from ..findings import Line, Report, listed
 @dataclass(frozen=True, eq=False, repr=False)
 class LineReport(Report):
     """The findings of a derivation's lines. `unjudged` are the lines, by number and name, that
-    stand for no gradient of the graph; the third entry says what may have been meant, if so."""
+    stand for no gradient of the graph; the third entry says what may have been meant, if so.
+    `mending` makes the source that has the mends."""
 
     unjudged: tuple[tuple[int, str, str], ...] = ()
+    mending: Callable[[], str] = str
+
+    def fixed(self) -> str:
+        """The whole source of the derivation with every mend in it, the functions that it calls
+        included; what was not mended is as it was."""
+        return self.mending()
 
     @property
     def summary(self) -> str:
         """How many mistakes there are, and in which lines."""
         count = {v: sum(f.verdict == v for f in self) for v in ("right", "follows", "unclear")}
-        at = [str(f.line) for f in self.wrong]
+        at = [f"{f.line} of cell {f.cell}" if f.cell else str(f.line) for f in self.wrong]
         parts = [
             at and f"{_counted(len(at), 'mistake')}, in line{'s' * (len(at) > 1)} {listed(at)}",
             count["follows"]

@@ -19,11 +19,13 @@ class NoSource(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A file or a cell: its text, and the tree that the places belong to."""
+    """A file or a cell: its text, and the tree that the places belong to; of a notebook the lines
+    on which its cells begin."""
 
     path: str
     text: str
     tree: ast.Module
+    cells: tuple[int, ...] = ()
 
     @cached_property
     def starts(self) -> list[int]:
@@ -32,6 +34,11 @@ class Source:
         for line in self.text.encode().split(b"\n"):
             found.append(found[-1] + len(line) + 1)
         return found
+
+    @cached_property
+    def definitions(self) -> list[Definition]:
+        """Every function and lambda."""
+        return [n for n in ast.walk(self.tree) if isinstance(n, (ast.FunctionDef, ast.Lambda))]
 
     def span(self, place: Any) -> tuple[int, int]:
         """Where a place begins and ends in the text, in bytes."""
@@ -92,9 +99,9 @@ def _with(node: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
 
 
 @lru_cache(maxsize=32)  # the same trees for the same text, so that places can be compared
-def parsed(path: str, text: str) -> Source:
+def parsed(path: str, text: str, cells: tuple[int, ...] = ()) -> Source:
     """The source with its tree."""
-    return Source(path, text, ast.parse(text))
+    return Source(path, text, ast.parse(text), cells)
 
 
 def source_of(function: FunctionType) -> tuple[Source, Definition]:

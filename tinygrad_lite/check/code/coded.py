@@ -1,0 +1,94 @@
+"""Single claims that are code: lambdas, functions of one gradient, formulas as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import Node, raw
+from .derivation import Data, Derivation, Edits, Known
+from .formula import Formula
+from .judge import Line
+from .trace import Trace
+from .truth import Truth
+
+COLUMNS = "right if vectors are columns"
+
+
+@dataclass(eq=False)
+class Coded:
+    """One claim that is code: how it is run, the node whose gradient it should give, and what there
+    is to be said of how it was read."""
+
+    name: str
+    node: Node
+    trace: Callable[[Data | None, Edits | None], Trace]
+    formula: Formula | None = None
+    note: str = ""
+
+    def line(self, trace: Trace, truth: Truth) -> Line | None:
+        """The whole of it as a line that should be the gradient."""
+        result = trace.result
+        if result is None or result.instance is None:
+            return None
+        wanted = truth.gradient(self.node)
+        return Line(trace, result, result.instance, self.node, wanted, {})
+
+
+@dataclass(eq=False)
+class Coder:
+    """Runs claims that are code, and keeps what ran."""
+
+    known: Known
+    before: tuple[int, ...] = ()  # a Jacobian's first axes
+    found: dict[Node, Coded] = field(default_factory=dict)
+
+    def __call__(self, node: Node, name: str, code: Any) -> Any:
+        """The numbers that a claim gives."""
+        if isinstance(code, str):
+            return self._formula(node, name, Formula(code, name, self.known))
+        if not isinstance(code, FunctionType):
+            told = f"check: the claim for {name} is a {type(code).__name__}"
+            raise TypeError(f"{told}; pass an array, a plain function or text")
+        derivation = Derivation(code, self.known)
+        ran = derivation.python()
+        if ran.error is not None:
+            told = f"{type(ran.error).__name__}: {ran.error}"
+            raise ValueError(f"check: the claim for {name} raises {told}") from ran.error
+        self.found[node] = Coded(name, node, derivation.trace)
+        return _in_shape(raw(ran.result), self.before + node.shape)
+
+    def _formula(self, node: Node, name: str, formula: Formula) -> Any:
+        """The value of a formula, with vectors as columns where it is right only so."""
+        shape = self.before + node.shape
+        readings: list[tuple[bool, Any]] = []
+        problem: Exception | None = None
+        for columns in (False, True):
+            try:
+                trace = formula.trace(columns=columns)
+            except Exception as error:
+                problem = problem or error
+                continue
+            value = None if trace.result is None else raw(trace.result.value)
+            readings.append((columns, _in_shape(value, shape)))
+        if not readings:
+            told = f"{type(problem).__name__}: {problem}"
+            raise ValueError(f"check: the claim for {name}, {formula.text!r}, raises {told}")
+        fitting = (r for r in readings if np.shape(r[1]) == shape)
+        columns, value = next(fitting, readings[0])
+        run = partial(formula.trace, columns=columns)
+        self.found[node] = Coded(name, node, run, formula, COLUMNS if columns else "")
+        return value
+
+
+def _in_shape(value: Any, shape: tuple[int, ...]) -> Any:
+    """A value in a shape that differs by axes of length 1 only; else as it is."""
+    if not isinstance(value, np.ndarray) or value.shape == shape:
+        return value
+    core = [n for n in value.shape if n != 1]
+    return value.reshape(shape) if core == [n for n in shape if n != 1] else value

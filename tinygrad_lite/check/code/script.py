@@ -1,0 +1,154 @@
+"""The derivation in a file or a cell that has run: the lines that assign gradients, and what they
+use, are recorded and judged."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import Node
+from ...graph.trees import map_tree
+from .derivation import Data, Edits, Known, Ran, stand_in
+from .interpreter import run_statements
+from .pairs import Pairs
+from .source import Source
+from .steps import is_numeric
+from .trace import Trace
+
+
+@dataclass(eq=False)
+class Script:
+    """The derivation in a file or a cell that has run and left its `names` behind."""
+
+    source: Source
+    known: Known
+    pairs: Pairs
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.source.path
+
+    @cached_property
+    def statements(self) -> list[ast.stmt]:
+        """What it is made of."""
+        return derivation_in(self.source, self.known.variables, self.pairs)
+
+    def python(self) -> Ran:
+        """The names as they were left."""
+        made = {name for statement in self.statements for name in assigned(statement)}
+        return Ran({n: v for n, v in self.known.variables.items() if n in made}, None, None)
+
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
+        """Run it with a record of every part: on the data that the graph was recorded with,
+        whatever they are now, or on other, with edits where given."""
+        on: Data = _Recorded(self.known.tape.twin) if data is None else data
+        instead = lambda v: map_tree(lambda x: stand_in(x, on), v)  # noqa: E731
+        return run_statements(self.source, self.statements, self.known.variables, instead, edits)
+
+
+@dataclass
+class _Recorded:
+    twin: Mapping[Node, Node]
+    constants: Mapping[int, Any] = field(default_factory=dict)
+
+
+COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+
+
+def derivation_in(
+    source: Source, names: Mapping[str, Any], pairs: Pairs, body: Iterable[ast.stmt] | None = None
+) -> list[ast.stmt]:
+    """The statements that a derivation is made of, given what the names are in the end: those that
+    assign gradients and, before them, those that compute what these use from the graph.
+
+    What builds the graph, and what uses no part of it, is not among them and is not run again.
+    """
+    statements = list(_flat(source.tree.body if body is None else body, names))
+    wanted: set[str] = set()
+    chosen: list[ast.stmt] = []
+    for statement in reversed(statements):
+        made = set(assigned(statement))
+        if any(isinstance(names.get(name), Node) for name in made):
+            continue
+        gradients = {name for name in made if _is_gradient(name, names, pairs)}
+        if gradients or made & wanted or _changes(statement, wanted, names):
+            chosen.append(statement)
+            wanted |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+    return list(_about(reversed(chosen), names))
+
+
+def _flat(body: Iterable[ast.stmt], names: Mapping[str, Any]) -> Iterator[ast.stmt]:
+    """The statements of a file; of a loop that builds the graph, as training does, those of its
+    last turn."""
+    for statement in body:
+        if isinstance(statement, COMPOUND) and any(
+            isinstance(names.get(name), Node) for name in assigned(statement)
+        ):
+            yield from _flat(statement.body, names)
+        elif not isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+            yield statement
+
+
+def assigned(statement: ast.AST) -> Iterator[str]:
+    """The names that a statement assigns, or sets entries or attributes of."""
+    for node in ast.walk(statement):
+        targets: Sequence[Any] = ()
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.For)):
+            targets = [node.target]
+        for target in targets:
+            for part in ast.walk(target):
+                if isinstance(part, ast.Name) and (
+                    isinstance(part.ctx, ast.Store) or part is _base(target)
+                ):
+                    yield part.id
+
+
+def _base(target: Any) -> Any:
+    while isinstance(target, (ast.Subscript, ast.Attribute)):
+        target = target.value
+    return target
+
+
+def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
+    value: Any = names.get(name)
+    if isinstance(value, Node) or not is_numeric(value):
+        return False
+    return pairs.node(name) is not None or pairs.loosely(name, np.shape(value)) is not None
+
+
+def _changes(statement: ast.stmt, wanted: Container[str], names: Mapping[str, Any]) -> bool:
+    """Whether a call changes a wanted array in place: np.add.at(dC, ix, demb), rows.append(dx)."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    on = [_base(call.func)]
+    if isinstance(on[0], ast.Name) and names.get(on[0].id) is np:
+        on = [_base(x) for x in call.args[:1]]
+    return any(
+        isinstance(x, ast.Name) and x.id in wanted and not isinstance(names.get(x.id), Node)
+        for x in on
+    )
+
+
+def _about(statements: Iterable[ast.stmt], names: Mapping[str, Any]) -> Iterator[ast.stmt]:
+    """Those that use the graph, a name that one of these assigns, or start such a name."""
+    kept = list(statements)
+    used = {name for name, value in names.items() if isinstance(value, Node)}
+    of_graph: list[bool] = []
+    for statement in kept:
+        read = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        of_graph.append(bool(read & used))
+        if of_graph[-1]:
+            used |= set(assigned(statement))
+    for statement, mine in zip(kept, of_graph, strict=True):
+        if mine or set(assigned(statement)) & used:
+            yield statement

@@ -1,0 +1,221 @@
+"""The lines of a derivation, mended: the edit that makes a wrong one right, on fresh data too."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...graph.node import raw
+from ..code.derivation import Data
+from ..code.judge import Line
+from ..code.source import Source
+from ..code.trace import Record, Trace
+from ..code.truth import Truth
+from ..findings import Finding
+from ..kinds import KINDS
+from .known import Known
+from .redraw import Draw, draws
+from .rows import Edit
+from .search import TOLERANCE, Goal, Search, agrees, standing
+from .written import FAILS
+
+BUDGET, TOTAL = 2.0, 4.0  # seconds for one line, and for all lines of a derivation
+SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
+
+
+@dataclass(frozen=True, eq=False)
+class Mend:
+    """How a line is mended: what stands at some places of the source instead; `line` is the line
+    that has them as it should read, and `sentence` says what was wrong."""
+
+    edits: tuple[Edit, ...]
+    line: str
+    sentence: str
+
+    @property
+    def kind(self) -> str:
+        """The kind of mistake, as `KINDS` has it."""
+        return next((e.kind for e in self.edits if e.kind != "other"), "other")
+
+    @property
+    def places(self) -> dict[ast.AST, str]:
+        """What stands at each place, as text."""
+        return {edit.place: written(edit.new) for edit in self.edits}
+
+
+def written(code: ast.AST) -> str:
+    """Code as text."""
+    return ast.unparse(ast.fix_missing_locations(code))
+
+
+class Claimed(Protocol):
+    """What should be a gradient: a step of a derivation, or a claim that is code."""
+
+    def line(self, trace: Trace, truth: Truth) -> Line | None:
+        """It as it is in a run; None where that went another way."""
+
+
+@dataclass(eq=False)
+class Mender:
+    """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
+    right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
+    to stay right on other data."""
+
+    run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
+    trace: Trace
+    truth: Truth
+    right: Sequence[Claimed] = ()
+    left: float = TOTAL
+    found: list[Mend] = field(default_factory=list)
+
+    def mend(
+        self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
+    ) -> Mend | None:
+        """The likeliest edit that makes something right, none of them in the statements `closed`;
+        None where no short one does. An edit that is known need only make the `last` value of the
+        name right."""
+        at = wrong.line(self.trace, self.truth)
+        if at is None or at.record is None:
+            return None
+        either = [wrong] if last is None else [wrong, last]
+        for mend in self.found:
+            if any(self._confirms(claimed, mend.edits) for claimed in either):
+                return mend
+        start = time.thread_time()
+        with np.errstate(all="ignore"):
+            hit = Search(self._goal(wrong, at, at.record, closed)).run()
+        self.left -= time.thread_time() - start
+        if hit is None:
+            return None
+        lines = dict.fromkeys(self._line(edit) for edit in hit.edits)
+        mend = Mend(hit.edits, "; ".join(_mended(*at, hit.edits) for at in lines), _said(hit.edits))
+        self.found.append(mend)
+        return mend
+
+    def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
+        """The line that a place is in, and the source that has it."""
+        if isinstance(edit.place, ast.stmt):
+            return self.trace.source, edit.place
+        instance = next(r.instance for r in self.trace.records if r.site is edit.place)
+        assert instance is not None
+        return instance.source, instance.statement
+
+    def _goal(self, wrong: Claimed, at: Line, record: Record, closed: Container[ast.AST]) -> Goal:
+        return Goal(
+            self.trace,
+            record,
+            _shaped(at.wanted, record.value),
+            lambda edits: self._confirms(wrong, edits),
+            self.known,
+            lambda r: r.instance is not None and r.instance.statement not in closed,
+            at.before,
+            tuple(self._outside),
+            min(BUDGET, self.left),
+        )
+
+    @cached_property
+    def known(self) -> Known:
+        """What the graph knows."""
+        tape = self.truth.tape
+        return Known(tape.order, tape.g)
+
+    @cached_property
+    def _outside(self) -> list[str]:
+        """The names in the derivation's source, which it may read from outside."""
+        tree: Any = self.trace.definition
+        read = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
+        return list(dict.fromkeys(read))
+
+    @cached_property
+    def draws(self) -> list[tuple[Draw, Truth]]:
+        """Fresh data on which the right lines stay right, with the gradients there."""
+        root = next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
+        found = draws(root, self._keeps, seed=self.truth.tape.seed)
+        return [(d, self.truth.on(d)) for d in found]
+
+    def _keeps(self, draw: Draw) -> bool:
+        """Whether what is right on the recorded data is right on a draw's."""
+        trace, truth = self.run(draw, None), self.truth.on(draw)
+        return trace.error is None and all(_is_right(c, trace, truth) for c in self.right)
+
+    def rights(self, claimed: Claimed, mend: Mend) -> bool:
+        """Whether a mend puts something right."""
+        return self._confirms(claimed, mend.edits)
+
+    def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
+        """Whether something is right with some edits, on the recorded data and on all draws."""
+        new = standing(edits)
+        for draw, truth in [(None, self.truth), *self.draws]:
+            try:
+                trace = self.run(draw, new)
+            except FAILS:
+                return False
+            if not _is_right(claimed, trace, truth):
+                return False
+        return True
+
+
+def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:
+    at = claimed.line(trace, truth)
+    return at is not None and at.record is not None and _right(at)
+
+
+def _right(at: Line) -> bool:
+    """Whether a line gives what it should once what is wrong above it is put right."""
+    assert at.record is not None
+    try:
+        value = raw(at.trace.again(at.before, at.record) if at.before else at.record.value)
+    except FAILS:
+        return False
+    tolerance = SINGLE if getattr(value, "dtype", None) == np.float32 else TOLERANCE
+    return agrees(value, _shaped(at.wanted, value), tolerance=tolerance)
+
+
+def _shaped(wanted: Any, value: Any) -> Any:
+    """What is wanted, in the value's shape where they differ by axes of length 1 alone."""
+    wanted, shape = np.asarray(wanted, dtype=float), np.shape(value)
+    core = [n for n in shape if n != 1]
+    return wanted.reshape(shape) if core == [n for n in wanted.shape if n != 1] else wanted
+
+
+def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
+    """The text of a line with the edits that are in it."""
+    inside = set(ast.walk(statement))
+    body = getattr(statement, "body", None)
+    new = source.replaced({e.place: written(e.new) for e in edits if e.place in inside})
+    begin, end = source.span(statement)
+    text = new.encode()
+    line = text[begin : len(text) - len(source.text.encode()) + end].decode()
+    return line.splitlines()[0] if body else line  # of a loop its head
+
+
+def _said(edits: Sequence[Edit]) -> str:
+    """What was wrong, in words."""
+    told = (
+        f"{KINDS[e.kind]}: " * (e.kind != "other")
+        + f"{written(e.new)} should stand for {written(e.place)}"
+        for e in edits
+    )
+    return "; and ".join(told)
+
+
+def told(finding: Finding, mend: Mend | None) -> Finding:
+    """A wrong line's finding with its mend. What is known to mend the line is what was wrong."""
+    if mend is None:
+        return finding
+    kind = mend.kind if mend.kind != "other" else finding.kind
+    return replace(
+        finding,
+        mended=mend.line,
+        by="edit",
+        kind=kind,
+        explanation=mend.sentence,
+        where="",
+        also=(),
+    )

@@ -1,0 +1,160 @@
+"""What may stand in a place: names in scope, what people make of them, parts of the same line.
+
+Values are looked up by what they are, without axes along which they are constant, so that what an
+operand should have been finds the name that has it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..code.trace import Instance
+from .rows import FORMS, FUNCTIONS, formed, is_numeric
+from .written import Written
+
+Vector = Any  # a NumPy array, or a number
+
+NAME, PART, MADE = range(3)  # where an item is from: a name, the line itself, a form of these
+LARGEST = 5_000  # entries of what is looked up
+PARTS = 25  # parts of a line that forms are made of
+SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
+TURNS = 0.3  # a name that a loop binds
+_WEIGHTS = np.random.default_rng(12345).normal(size=2 * LARGEST)
+_SHIFT = 7  # between the weights of two independent sums
+
+
+class Item(NamedTuple):
+    """A value and how it is written."""
+
+    code: ast.expr
+    value: Vector
+    rank: float
+    tier: int
+
+
+class Pool:
+    """All that can be looked up at an instance of a line; `outside` are names beside the local."""
+
+    def __init__(self, instance: Instance, outside: Iterable[str], numpy: str) -> None:
+        self.instance, self.numpy = instance, numpy
+        self.items: list[Item] = []
+        self._seen: set[tuple[Any, bytes]] = set()
+        names = dict([*self._names(outside)][::-1])  # what was set last is likelier
+        turning = _loop_names(instance.source.tree)
+        for name, value in names.items():
+            self._add(Written(_name(name), value, numpy), TURNS * (name in turning), NAME)
+        for name, value in names.items():
+            x = Written(_name(name), np.asarray(value), numpy)
+            if np.ndim(value) >= 2:
+                self._add(x.T, TURNED, NAME)
+            sizes = [(f"{name}.shape[{k}]", n) for k, n in enumerate(np.shape(value))]
+            for text, n in (*sizes, (f"{name}.size", np.size(value))) if sizes else ():
+                code = ast.parse(text, mode="eval").body
+                self._add(Written(code, float(n), numpy), SIZE, NAME)
+        parts = [
+            Written(r.site, r.value, numpy)
+            for r in instance.recorded.values()
+            if r.site is not None and not isinstance(r.site, (ast.Name, ast.Constant))
+            if is_numeric(r.value)
+        ]
+        for part in parts:
+            self._add(part, PIECE, PART)
+        named = [Written(_name(name), value, numpy) for name, value in names.items()]
+        for x in (*named, *parts[:PARTS]):
+            if np.asarray(x.value).dtype.kind == "f":
+                for form in (*FORMS, *FUNCTIONS):
+                    made = formed(form, x)
+                    if made is not None:
+                        self._add(made, form.rank, MADE)
+        self._index()
+
+    def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:
+        for name, record in self.instance.names.items():
+            if is_numeric(record.value):
+                yield name, record.value
+        for name in outside:
+            try:
+                value = self.instance.outside(name)
+            except (KeyError, AttributeError):
+                continue
+            if name not in self.instance.names and is_numeric(value):
+                yield name, value
+
+    def _add(self, x: Written, rank: float, tier: int) -> None:
+        v = np.asarray(x.value)
+        if not 0 < v.size <= LARGEST or (v.dtype.kind == "f" and not np.isfinite(v).all()):
+            return
+        key = (v.shape, v.astype(float).tobytes())
+        if key not in self._seen:
+            self._seen.add(key)
+            self.items.append(Item(x.code, v, rank, tier))
+
+    def _index(self) -> None:
+        """The items by number of entries, with two weighted sums of each."""
+        found: dict[int, list[tuple[float, float, int]]] = {}
+        for j, item in enumerate(self.items):
+            n, one, two = signature(item.value)
+            found.setdefault(n, []).append((one, two, j))
+        self._sums = {
+            n: (np.array([s[:2] for s in sums]), [s[2] for s in sums]) for n, sums in found.items()
+        }
+
+    def find(self, wanted: Vector) -> list[Item]:
+        """The items with a value, up to axes along which it is constant."""
+        n, one, two = signature(wanted)
+        if n not in self._sums or not np.isfinite(one):
+            return []
+        sums, items = self._sums[n]
+        slack = 1e-7 * (abs(one) + abs(two)) + 1e-12
+        near = np.flatnonzero(np.abs(sums - (one, two)).sum(axis=1) <= slack)
+        return [self.items[items[k]] for k in near]
+
+    def multiples(self, wanted: Vector) -> Iterator[tuple[float, Item]]:
+        """(c, item) where c times the item is wanted."""
+        n, one, two = signature(wanted)
+        if n < 2 or n not in self._sums or not np.isfinite(one) or abs(one) < 1e-12:
+            return
+        sums, items = self._sums[n]
+        with np.errstate(all="ignore"):
+            near = np.abs(sums[:, 1] / sums[:, 0] - two / one) <= 1e-8 * abs(two / one)
+        for k in np.flatnonzero(near):
+            item = self.items[items[k]]
+            if item.tier != MADE and item.value.dtype.kind == "f":
+                yield one / sums[k, 0], item
+
+
+@lru_cache(maxsize=32)
+def _loop_names(tree: ast.AST) -> frozenset[str]:
+    """The names that loops bind: they change from turn to turn."""
+    targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
+    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
+def _name(name: str) -> ast.expr:
+    return ast.Name(name, ast.Load())
+
+
+def collapsed(v: Vector) -> Vector:
+    """The array without axes along which it is constant."""
+    v = np.asarray(v, dtype=float)
+    for axis in range(v.ndim)[::-1]:
+        if not v.shape[axis]:
+            return v.ravel()
+        first = v.take([0], axis)
+        if v.shape[axis] == 1 or np.abs(v - first).max() <= 1e-9 * np.abs(v).max():
+            v = first.squeeze(axis)
+    return v
+
+
+def signature(v: Vector) -> tuple[int, float, float]:
+    """The number of entries that differ, and two weighted sums of them."""
+    flat = collapsed(v).ravel()
+    n = flat.size
+    if n > LARGEST:
+        return n, np.nan, np.nan
+    return n, float(flat @ _WEIGHTS[:n]), float(flat @ _WEIGHTS[_SHIFT : n + _SHIFT])

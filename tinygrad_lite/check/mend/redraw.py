@@ -1,0 +1,178 @@
+"""Fresh data for a recorded graph that keeps what the data are, and the gradients there.
+
+Factors near 1 instead of fresh normal numbers: labels stay labels, rows that sum to one still do,
+and signs, symmetry and definiteness are kept, so that no derivation that uses such a fact turns
+wrong. What holds of the recorded numbers alone, by coincidence, does not hold of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...backprop.flow import sweep
+from ...backprop.replay import replay
+from ...graph.backend import is_array
+from ...graph.node import Node, topological_order
+
+Vector = Any  # a float64 NumPy array
+
+WIDTHS = (0.003, 0.0003)  # of the factors' logarithms: so near that hardly a mask changes
+SPREAD = 0.01  # of entries that were all 0
+EXACT = 1e-9  # how nearly a fact must hold to be one
+
+
+class Draw(NamedTuple):
+    """Other data: the graph's nodes there, its arrays by id, the cotangents of nodes."""
+
+    twin: Mapping[Node, Node]
+    constants: Mapping[int, Vector]
+    g: Mapping[Node, Vector]
+
+
+def draws(
+    root: Node, holds: Callable[[Draw], bool], count: int = 3, seed: Any = None
+) -> list[Draw]:
+    """Fresh data on which what is right stays right, as `holds` tells. Constants may be computed
+    from others, and leaves that start out as 0 be written as 0: the first to be held."""
+    leaves, arrays = _given(root)
+    alike = [id(x) for x, a in leaves.items() if np.size(a) and _alike(np.asarray(a))]
+    for held in ((), alike, list(arrays), [*alike, *arrays]):
+        rng = np.random.default_rng(len(held))
+        try:
+            found = [redraw(root, rng, seed, held) for _ in range(count)]
+        except ValueError:
+            continue
+        if all(map(holds, found)):
+            return found
+    return []
+
+
+def redraw(
+    root: Node, rng: np.random.Generator, seed: Any = None, held: Collection[int] = ()
+) -> Draw:
+    """The graph of `root` on fresh data; nodes and arrays whose ids are `held` keep theirs, and so
+    do those of which one is a multiple of another, or its complement: y and 1 - y.
+
+    Raises `ValueError` where no data near the recorded ones give a finite loss and gradients.
+    """
+    leaves, arrays = _given(root)
+    held = {*held, *_related({**{id(x): a for x, a in leaves.items()}, **arrays})}
+    for width in WIDTHS:
+        draw = partial(_near, rng, width)
+        data = {x: draw(a, free=True) for x, a in leaves.items() if id(x) not in held}
+        free = {key: a for key, a in arrays.items() if key not in held}
+        bases = {id(a.base): a.base for a in free.values() if _is_view(a)}
+        new = {key: draw(a, free=False) for key, a in bases.items()}
+        for key, a in free.items():
+            new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, free=False)
+        try:
+            twin = replay(root, data, constants=new, wide=True)
+        except (ValueError, IndexError, np.linalg.LinAlgError):
+            continue
+        y = twin[root]
+        with np.errstate(all="ignore"):
+            found = sweep(y, np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float))
+        g = {old: np.asarray(found[made]) for old, made in twin.items() if made in found}
+        if all(np.isfinite(v).all() for v in (y.data, *g.values())):
+            recorded = {id(old.data): made.data for old, made in twin.items()}
+            return Draw(twin, {**recorded, **new}, g)
+    raise ValueError("check: no data near the recorded ones give finite gradients")
+
+
+def _given(root: Node) -> tuple[dict[Node, Any], dict[int, Any]]:
+    """The leaves with the data that they had, and the arrays that are constants of ops, by id."""
+    leaves: dict[Node, Any] = {}
+    arrays: dict[int, Any] = {}
+    for node in topological_order(root):
+        for x, a in zip(node.inputs, node.operands, strict=True):
+            if isinstance(x, Node):
+                if x.op is None:
+                    leaves[x] = a
+            elif is_array(x):
+                arrays[id(x)] = x
+    return leaves, arrays
+
+
+def _alike(a: Vector) -> bool:
+    """Whether all entries are one number."""
+    return bool((a == a.flat[0]).all())
+
+
+def _is_view(a: Any) -> bool:
+    """Whether an array is part of another, whose other parts may be constants too."""
+    base = getattr(a, "base", None)
+    return isinstance(base, np.ndarray) and base.flags.c_contiguous and base.dtype == a.dtype
+
+
+def _same_view(a: Vector, new: Vector) -> Vector:
+    """The part of `new` that `a` is of its base."""
+    offset = a.__array_interface__["data"][0] - a.base.__array_interface__["data"][0]
+    buffer: Any = np.ascontiguousarray(new)
+    return np.ndarray(a.shape, a.dtype, buffer, offset, a.strides)
+
+
+def _related(arrays: Mapping[int, Any]) -> Iterator[int]:
+    """Those with the entries, up to an affine map, of another."""
+    sorts: dict[int, list[tuple[int, Vector]]] = {}
+    for key, a in arrays.items():
+        v = np.sort(np.ravel(a).astype(float))
+        if v.size > 2 and np.isfinite(v).all() and v[0] < v[-1]:
+            u = (v - v[0]) / (v[-1] - v[0])
+            for other, w in sorts.setdefault(v.size, []):
+                if np.allclose(u, w, 0, EXACT) or np.allclose(1 - u[::-1], w, 0, EXACT):
+                    yield key
+                    yield other
+            sorts[v.size].append((key, u))
+
+
+def _near(rng: np.random.Generator, width: float, x: Any, *, free: bool) -> Vector:
+    """Data like x. Whole numbers are labels and masks, unless they are those of a `free` leaf
+    that starts out as one number, or that are more than 0 and 1."""
+    a = np.asarray(x)
+    if a.dtype.kind not in "f" or not a.size or not np.isfinite(a).all():
+        return a
+    alike = _alike(a)
+    if (a == np.round(a)).all() and not (free and (alike or set(np.unique(a)) - {-1.0, 0.0, 1.0})):
+        return a
+    if not a.any():
+        return rng.normal(0, SPREAD, a.shape)
+    square = a.ndim > 1 and a.shape[-1] == a.shape[-2]
+    if square and np.allclose(np.swapaxes(a, -1, -2) @ a, np.eye(a.shape[-1]), atol=EXACT):
+        return a  # a rotation
+    if square and np.allclose(a, np.swapaxes(a, -1, -2), rtol=EXACT, atol=0):
+        u = np.exp(rng.normal(0, width, a.shape[-1]))
+        R = rng.normal(0, width, a.shape[-2:])
+        return a * (np.outer(u, u) + R @ R.T)  # definite times definite, by entries, is definite
+    factors = np.exp(rng.normal(0, width, a.shape))
+    bounded = not alike and np.abs(a).max() <= 1  # stays in [-1, 1]
+    new = np.sign(a) * np.abs(a) ** factors if bounded else a * factors
+    return next(_restored(a, new), new)
+
+
+def _restored(a: Vector, new: Vector) -> Iterator[Vector]:
+    """What was 1 or 0 along an axis, made so again."""
+    for axis in range(a.ndim)[::-1]:
+        if a.shape[axis] > 1:
+            for measure, value, restore in FACTS:
+                if np.allclose(measure(a, axis), value, rtol=0, atol=EXACT):
+                    yield restore(new, axis)
+
+
+def _total(a: Vector, axis: int) -> Vector:
+    return a.sum(axis=axis, keepdims=True)
+
+
+def _length(a: Vector, axis: int) -> Vector:
+    return np.linalg.norm(a, axis=axis, keepdims=True)
+
+
+# What may be true along an axis: how it is measured, its value, and how it is made true again.
+FACTS: tuple[tuple[Callable[..., Vector], float, Callable[..., Vector]], ...] = (
+    (_total, 1.0, lambda a, axis: a / _total(a, axis)),
+    (_total, 0.0, lambda a, axis: a - a.mean(axis=axis, keepdims=True)),
+    (_length, 1.0, lambda a, axis: a / _length(a, axis)),
+)

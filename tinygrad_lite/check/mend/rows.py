@@ -1,0 +1,358 @@
+"""What may have to stand in a place of the source: slips undone, and what only source has.
+
+A row names the mistake (a kind of `KINDS`), how far-fetched it is, and what stands there instead,
+as a formula that is run on stand-ins. The slips of operations are those of `..slips`: a transpose
+is put right by transposing, a lost factor by the row that loses one in what was written.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, SLIPS, Slip
+from .written import FAILS, Written, negated, number, shifted, turned
+
+ANY, ARRAY, VECTOR, MATRIX = -1, 0, 1, 2  # what a form is of: a number too, arrays, of 1 axis, of 2
+
+
+class Edit(NamedTuple):
+    """Another expression, or statement, at a place of the source; `kind` is the mistake's."""
+
+    place: Any
+    new: Any
+    kind: str
+    rank: float
+
+
+class Form(NamedTuple):
+    """What people make of a value. `axes` is what it is made of."""
+
+    kind: str
+    rank: float
+    how: Callable[[Any], Any]
+    axes: int = ANY
+
+
+SLOPE, POINT = "wrong-activation-derivative", "activation-derivative-at-wrong-point"
+LOST, TWICE, SHAPE = "missing-factor", "extra-factor", "missing-broadcast-sum"
+
+# What may be missing at any value, the likeliest first.
+FORMS: tuple[Form, ...] = (
+    Form("transpose", LIKELY, lambda x: x.T, MATRIX),
+    Form("sign", FAR - NEAR, lambda x: -x),
+    Form("shape", ODD, lambda x: x[:, None], VECTOR),
+    Form("other", FAR, lambda x: x**2),
+    Form("other", FAR, lambda x: 1 - x),
+    Form(SLOPE, FAR, lambda x: x > 0),
+    Form(SLOPE, FARTHEST, lambda x: np.sign(x)),
+    Form("other", FARTHEST, lambda x: 1 / x),
+    Form("other", FARTHEST, lambda x: np.diag(x), VECTOR),
+    Form(SLOPE, FARTHEST + NEAR, lambda x: x * (1 - x)),
+    Form(SLOPE, FARTHEST + NEAR, lambda x: 1 - x**2),
+    Form(SLOPE, FARTHEST + NEAR, lambda x: np.exp(x)),
+    Form(SLOPE, FARTHEST + NEAR, lambda x: np.sqrt(x)),
+    Form(SLOPE, FARTHEST + LIKELY, lambda x: np.log(x)),
+)
+# What a factor or a term may be made of a name by, beside these.
+FUNCTIONS: tuple[Form, ...] = (
+    Form(SLOPE, FARTHEST, lambda x: x < 0),
+    Form(SLOPE, FARTHEST, lambda x: np.tanh(x)),
+    Form(SLOPE, FARTHEST, lambda x: 1 - np.tanh(x) ** 2),
+    Form(SLOPE, FARTHEST, lambda x: np.cos(x)),
+    Form(SLOPE, FARTHEST, lambda x: np.sin(x)),
+    Form(SLOPE, FARTHEST, lambda x: np.abs(x)),
+    Form(SLOPE, FARTHEST, lambda x: 1 / (1 + np.exp(-x))),
+    Form("other", FARTHEST, lambda x: x**3),
+    Form("other", FARTHEST, lambda x: np.sum(x), ARRAY),
+    Form("other", FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
+    Form("other", FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
+    Form("other", FARTHEST, lambda x: np.linalg.inv(x), MATRIX),
+    Form("other", FARTHEST, lambda x: np.outer(x, x), VECTOR),
+)
+# Beside the slips of rules: what only the source of a derivation has.
+SOURCE: Mapping[str, tuple[Slip, ...]] = {
+    "subtract": (Slip("sign", FIRST, lambda a, b: b - a, ""),),
+    "multiply": (
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: np.outer(a, b), ""),
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: np.outer(b, a), ""),
+        Slip("shape", LIKELY, lambda a, b: _vector(a)[:, None] * b, ""),
+        Slip("shape", LIKELY, lambda a, b: a * _vector(b)[:, None], ""),
+        Slip("elementwise-vs-matmul", ODD, lambda a, b: a.T @ b, ""),
+        Slip("other", FAR, lambda a, b: a + b, ""),
+        Slip("sign", FAR, lambda a, b: a - b, ""),
+        Slip("other", FARTHEST, lambda a, b: a**b, ""),
+    ),
+    "matmul": (
+        Slip("transpose", LIKELY, lambda a, b: a.T @ b.T, ""),
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: np.outer(a, b), ""),
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: np.outer(b, a), ""),
+    ),
+    "outer": (
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: a * b, ""),
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: a @ b, ""),
+    ),
+    "add": (Slip("other", FAR, lambda a, b: a * b, ""),),
+    "divide": (Slip("other", ODD, lambda a, b: 1 / b, ""),),
+    "pow": (Slip("other", FAR, lambda a, b: a * b, ""),),
+    "sum": (Slip("mean-vs-sum", FIRST, lambda a: np.mean(a), ""),),
+}
+# What a slip of a rule is called where it undoes one: a factor that is to go is one too many.
+UNDOES: Mapping[str, str] = {LOST: TWICE, TWICE: LOST, "missing-term": "double-count"}
+# Functions that stand for one another.
+PAIRS: tuple[tuple[str, str, str], ...] = (
+    ("mean-vs-sum", "sum", "mean"),
+    (SLOPE, "maximum", "minimum"),
+    (SLOPE, "sin", "cos"),
+    (SLOPE, "sinh", "cosh"),
+    (SLOPE, "sign", "abs"),
+    (SLOPE, "exp", "expm1"),
+    (SLOPE, "log", "log1p"),
+    ("other", "max", "min"),
+    ("other", "argmax", "argmin"),
+    ("other", "max", "sum"),
+    ("other", "zeros_like", "ones_like"),
+    ("other", "zeros", "ones"),
+    ("other", "tril", "triu"),
+    ("other", "cumsum", "cumprod"),
+)
+REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin")
+_NAMES: Mapping[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.MatMult: "matmul",
+    ast.Pow: "pow",
+}
+_CALLED = {"dot": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
+_COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the opposite
+    ast.Gt: ast.LtE,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
+Read = Callable[[ast.expr], Any]  # the value of an expression at the place
+
+
+def _vector(x: Any) -> Any:
+    if np.ndim(x) != 1:
+        raise ValueError("no vector")
+    return x
+
+
+def written(e: ast.expr, read: Read, numpy: str) -> Written | None:
+    """The stand-in of an expression, None for what is no array or number."""
+    value = read(e)
+    return Written(e, value, numpy) if is_numeric(value) else None
+
+
+def is_numeric(v: Any) -> bool:
+    """Whether it is a number or an array of numbers (truth values are read as 0 and 1)."""
+    if isinstance(v, (bool, str)):
+        return False
+    return isinstance(v, (int, float)) or (
+        isinstance(v, (np.ndarray, np.generic)) and v.dtype.kind in "fiub"
+    )
+
+
+def edits(e: ast.expr, read: Read, numpy: str) -> Iterator[Edit]:
+    """What one slip may have changed at a place, undone."""
+    for new, kind, rank in _of_sort(e, read, numpy):
+        yield Edit(e, new, kind, rank)
+    whole = written(e, read, numpy)
+    if whole is not None and not isinstance(e, ast.Constant):
+        for form in FORMS:
+            made = formed(form, whole)
+            if made is not None:
+                yield Edit(e, made.code, form.kind, form.rank)
+        for code, kind, rank in _summed(whole):
+            yield Edit(e, code, kind, rank)
+
+
+def formed(form: Form, x: Written) -> Written | None:
+    """A form of a value; None where it cannot be made, or is one number everywhere: the sign of
+    what is positive is 1 in disguise."""
+    axes = np.ndim(x.value)
+    if form.axes >= 0 and (axes != form.axes if form.axes else not axes):
+        return None
+    made = attempted(form.how, x)
+    if made is None:
+        return None
+    value = np.asarray(made.value)
+    if value.size > 1 and (value == value.flat[0]).all():
+        return None
+    return made
+
+
+def _summed(x: Any) -> Iterator[tuple[ast.expr, str, float]]:
+    """Sums that may be missing."""
+    axes = np.ndim(x.value)
+    for axis in range(axes):
+        yield np.sum(x, axis=axis).code, SHAPE, ODD
+        yield np.sum(x, axis=axis, keepdims=True).code, SHAPE, ODD + NEAR
+        yield np.mean(x, axis=axis, keepdims=True).code, SHAPE, FAR + NEAR
+    if axes:
+        yield np.sum(x).code, SHAPE, ODD + NEAR
+
+
+New = Iterator[tuple[ast.expr, str, float]]
+
+
+def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
+    if isinstance(e, ast.BinOp):
+        yield from _slipped(_NAMES.get(type(e.op), ""), (e.left, e.right), read, numpy)
+        yield from _brackets(e)
+    elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
+        yield e.operand, "sign", FIRST
+    elif isinstance(e, ast.Attribute) and e.attr in ("T", "mT"):
+        yield e.value, "transpose", FIRST
+    elif isinstance(e, ast.Constant):
+        yield from _constants(e)
+    elif isinstance(e, ast.Compare):
+        for sort in _COMPARED if len(e.ops) == 1 else ():
+            if not isinstance(e.ops[0], sort):
+                rank = FIRST if _COMPARED.get(type(e.ops[0])) is sort else NEAR
+                yield ast.Compare(e.left, [sort()], e.comparators), SLOPE, rank
+        yield e.left, SLOPE, FAR
+    elif isinstance(e, ast.Subscript):
+        yield e.value, "off-by-index", ODD
+        yield from _indices(e)
+    elif isinstance(e, ast.Call):
+        yield from _calls(e, read, numpy)
+    if isinstance(e, ast.Name) and isinstance(read(e), int):
+        yield shifted(e, -1), "off-by-index", NEAR
+        yield shifted(e, 1), "off-by-index", NEAR
+
+
+def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
+    """The slips of an operation, in what the user wrote."""
+    stand_ins = [written(x, read, numpy) for x in operands]
+    if not all(stand_ins):
+        return
+    for slip in (*SLIPS.get(name, ()), *SOURCE.get(name, ())):
+        made = attempted(slip.how, *stand_ins)
+        if made is not None:
+            yield made.code, UNDOES.get(slip.kind, slip.kind), slip.rank
+
+
+def attempted(how: Callable[..., Any], *operands: Any) -> Written | None:
+    """A formula run on stand-ins, None where it does not fit their shapes."""
+    try:
+        made = how(*operands)
+    except FAILS:
+        return None
+    return made if isinstance(made, Written) else None
+
+
+def _brackets(e: ast.BinOp) -> New:
+    left, right = e.left, e.right
+    if isinstance(left, ast.BinOp):
+        new = ast.BinOp(left.left, left.op, ast.BinOp(left.right, e.op, right))
+        yield new, "other", NEAR
+    if isinstance(right, ast.BinOp):
+        new = ast.BinOp(ast.BinOp(left, e.op, right.left), right.op, right.right)
+        yield new, "other", NEAR
+    if isinstance(left, ast.UnaryOp):
+        yield negated(ast.BinOp(left.operand, e.op, right)), "sign", LIKELY
+    if isinstance(e.op, ast.Mult) and isinstance(left, ast.Constant) and left.value == 2:
+        yield ast.BinOp(right, ast.Add(), turned(right)), "transpose", ODD
+
+
+def _constants(e: ast.Constant) -> New:
+    v = e.value
+    if isinstance(v, bool) or not isinstance(v, (int, float)):
+        return
+    near = (v + 1, v - 1, 2 * v, v / 2)
+    for c in dict.fromkeys((*near, 0, 1, 2, 3, 4, 0.5, 1 / v if v else 1)):
+        if c != v:
+            likely = c in near and c not in (0, 1)
+            yield number(c), "constant-scale", NEAR if likely else LIKELY + NEAR
+    if v:
+        yield number(-v), "sign", ODD
+
+
+def _indices(e: ast.Subscript) -> New:
+    """Another index: a neighbour, a slice moved by one, two indices exchanged."""
+    several = isinstance(e.slice, ast.Tuple)
+    parts = e.slice.elts if isinstance(e.slice, ast.Tuple) else [e.slice]
+    for k, part in enumerate(parts):
+        for by in (-1, 1):
+            if isinstance(part, ast.Slice):
+                low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
+                new: ast.expr = ast.Slice(low, high, part.step)
+            elif isinstance(part, ast.BinOp):
+                new = shifted(part, by)
+            else:
+                continue
+            whole = [*parts[:k], new, *parts[k + 1 :]]
+            index = ast.Tuple(whole, ast.Load()) if several else new
+            yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
+    if len(parts) == 2:
+        index = ast.Tuple(parts[::-1], ast.Load())
+        yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
+
+
+def _calls(e: ast.Call, read: Read, numpy: str) -> New:
+    function = read(e.func)
+    name = getattr(function, "__name__", "")
+    method = isinstance(e.func, ast.Attribute) and is_numeric(read(e.func.value))
+    operands = ([e.func.value] if method else []) + e.args  # type: ignore[attr-defined]
+    if any(isinstance(x, ast.Starred) for x in operands):
+        return
+    yield from _slipped(_CALLED.get(name, name), tuple(operands), read, numpy)
+    for x in operands:
+        if is_numeric(read(x)):
+            yield x, TWICE, LIKELY
+    if len(e.args) >= 2 and name not in REDUCTIONS:
+        new = ast.Call(e.func, [e.args[1], e.args[0], *e.args[2:]], e.keywords)
+        yield new, "wrong-order", FIRST
+    for kind, one, two in PAIRS:
+        if isinstance(e.func, ast.Attribute) and e.func.attr in (one, two):
+            other = ast.Attribute(e.func.value, two if e.func.attr == one else one, ast.Load())
+            yield ast.Call(other, e.args, e.keywords), kind, NEAR
+    if name in REDUCTIONS and operands:
+        yield from _axes(e, len(np.shape(read(operands[0]))), 0 if method else 1)
+
+
+def _axes(e: ast.Call, axes: int, first: int) -> New:
+    """A reduction with other settings."""
+    rest = [k for k in e.keywords if k.arg not in ("axis", "keepdims")]
+    kept = any(k.arg == "keepdims" for k in e.keywords)
+    for axis in (*range(axes), -1, None):
+        for keep in (False, True):
+            settings = [ast.keyword("axis", number(axis))] if axis is not None else []
+            settings += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
+            new = ast.Call(e.func, e.args[:first], [*rest, *settings])
+            yield new, "wrong-axis", NEAR if keep == kept else LIKELY + NEAR
+
+
+def statements(s: ast.AST) -> Iterator[Edit]:
+    """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
+    if isinstance(s, ast.Assign) and len(s.targets) == 1:
+        (target,) = s.targets
+        if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
+            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
+                yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
+        if isinstance(target, ast.Subscript):
+            yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
+    if isinstance(s, ast.AugAssign):
+        for op in (ast.Add(), ast.Sub()):
+            if not isinstance(s.op, type(op)):
+                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", -ODD)
+        if isinstance(s.target, ast.Subscript):
+            yield Edit(s, _added_at(s.target, s.value), "missing-term", FIRST)
+        yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
+
+
+def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
+    called = ast.parse("np.add.at", mode="eval").body
+    return ast.Expr(ast.Call(called, [target.value, target.slice, value], []))
+
+
+def _mentions(e: ast.expr, target: ast.expr) -> bool:
+    """Whether an expression has what is assigned in it: no `+=` was meant then."""
+    return any(isinstance(n, ast.Name) and n.id == ast.unparse(target) for n in ast.walk(e))

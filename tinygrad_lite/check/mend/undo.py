@@ -1,0 +1,165 @@
+"""What an operand should have been, given what the operation should have given."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...graph.backend import is_array
+from ..code.interpreter import with_entry
+from ..code.trace import Record
+from .written import FAILS
+
+Vector = Any  # a NumPy array, or a number
+Undo = Callable[..., Vector]  # of the wanted result and all operands: the wanted operand
+
+SINGULAR = 1e6  # the condition of a matrix that is not inverted
+ROUNDING = 1e-8  # how nearly an operation must give what it was undone from
+
+
+def _root(w: Vector, a: Vector, p: Vector) -> Vector:
+    if float(p).is_integer() and int(p) % 2:
+        return np.sign(w) * np.abs(w) ** (1 / p)
+    return np.copysign(w ** (1 / p), a)
+
+
+def _left(w: Vector, a: Vector, b: Vector) -> Vector:
+    return w @ _inverse(b.T).T
+
+
+def _right(w: Vector, a: Vector, b: Vector) -> Vector:
+    return _inverse(a) @ w
+
+
+def _inverse(a: Vector) -> Vector:
+    """What undoes a @; `ValueError` where many factors give the same product."""
+    if np.ndim(a) != 2 or a.shape[0] < a.shape[1] or np.linalg.cond(a) > SINGULAR:
+        raise ValueError("many factors give the same product")
+    return np.linalg.pinv(a)
+
+
+_PRODUCT: tuple[Undo, ...] = (_left, _right)
+_QUOTIENT: tuple[Undo, ...] = (lambda w, a, b: w * b, lambda w, a, b: a / w)
+_SHAPED: tuple[Undo, ...] = (lambda w, a, *_: np.reshape(w, np.shape(a)),)
+
+
+def _rest(w: Vector, base: Vector, key: Any, value: Vector) -> Vector:
+    found = np.array(w)
+    found[key] = np.asarray(base)[key]
+    return found
+
+
+_OUTER: tuple[Undo, ...] = (
+    lambda w, a, b: np.reshape(w @ np.ravel(b) / np.vdot(b, b), np.shape(a)),
+    lambda w, a, b: np.reshape(np.ravel(a) @ w / np.vdot(a, a), np.shape(b)),
+)
+# By the operation, one per operand: from what is wanted of it, and its operands as they are.
+UNDO: Mapping[Any, tuple[Undo, ...]] = {
+    "add": (lambda w, a, b: w - b, lambda w, a, b: w - a),
+    "subtract": (lambda w, a, b: w + b, lambda w, a, b: a - w),
+    "multiply": (lambda w, a, b: w / b, lambda w, a, b: w / a),
+    "divide": _QUOTIENT,
+    "pow": (_root,),
+    "matmul": _PRODUCT,
+    "dot": _PRODUCT,
+    "outer": _OUTER,
+    "negative": (lambda w, a: -w,),
+    "T": (lambda w, a: w.T,),
+    "transpose": (lambda w, a: w.T,),
+    "exp": (lambda w, a: np.log(w),),
+    "log": (lambda w, a: np.exp(w),),
+    "sqrt": (lambda w, a: w * w,),
+    "square": (lambda w, a: np.copysign(np.sqrt(w), a),),
+    "tanh": (lambda w, a: np.arctanh(w),),
+    "reshape": _SHAPED,
+    "ravel": _SHAPED,
+    "squeeze": _SHAPED,
+    "copy": _SHAPED,
+    "asarray": _SHAPED,
+    "array": _SHAPED,
+    "diag": (lambda w, a: np.diag(w),),
+    "entry": (_rest, lambda w, *_: None, lambda w, base, key, value: w[key]),
+    "inv": (lambda w, a: np.linalg.inv(w),),
+}
+ALIASES = {"power": "pow", "true_divide": "divide"}
+_OPERATORS = {
+    operator.add: "add",
+    operator.iadd: "add",
+    operator.sub: "subtract",
+    operator.isub: "subtract",
+    operator.mul: "multiply",
+    operator.imul: "multiply",
+    operator.truediv: "divide",
+    operator.itruediv: "divide",
+    operator.matmul: "matmul",
+    operator.imatmul: "matmul",
+    operator.pow: "pow",
+    operator.ipow: "pow",
+    operator.neg: "negative",
+    with_entry: "entry",
+}
+
+
+def operation(record: Record) -> tuple[str, Sequence[Record]]:
+    """What an operation is called, by an operator, a function of NumPy's or a method, and its
+    operands; "" for anything else."""
+    compute = record.compute
+    if isinstance(compute, partial):  # an augmented assignment
+        compute = compute.args[0]
+    name = _OPERATORS.get(compute)
+    if name is not None:
+        return name, record.operands
+    if isinstance(record.site, ast.Attribute) and record.site.attr in ("T", "mT"):
+        return "T", record.operands
+    if not isinstance(record.site, ast.Call) or not record.operands:
+        return "", ()
+    if isinstance(record.site.func, ast.Attribute) and is_array(record.operands[0].value):
+        return record.site.func.attr, record.operands
+    function, *operands = record.operands
+    called = getattr(function.value, "__name__", "")
+    known = isinstance(function.value, np.ufunc) or _of_numpy(function.value)
+    return (ALIASES.get(called, called), operands) if known else ("", ())
+
+
+def _of_numpy(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
+
+
+def undone(record: Record, wanted: Vector, values: Sequence[Vector], index: int) -> Vector | None:
+    """The value of operand `index` that makes the operation give `wanted`, None where there is none
+    or no single one; `values` are its operands' as they are."""
+    name, operands = operation(record)
+    rows = UNDO.get(name, ())
+    values = values[len(values) - len(operands) :]  # a function is not among them
+    index -= len(record.operands) - len(operands)
+    if not 0 <= index < len(rows):
+        return None
+    try:
+        found: Any = np.asarray(rows[index](wanted, *values), dtype=float)
+        found = fitted(found, np.shape(values[index]))
+    except FAILS:
+        return None
+    if found is None or not np.isfinite(found).all():
+        return None
+    return found
+
+
+def fitted(found: Vector, shape: tuple[int, ...]) -> Vector | None:
+    """An array in the shape that was broadcast to its own; as it is where its rows then differ."""
+    if found.shape == shape:
+        return found
+    if np.broadcast_shapes(found.shape, shape) != found.shape:
+        return None
+    lead, whole = found.ndim - len(shape), found
+    for axis in range(found.ndim):
+        if axis < lead or shape[axis - lead] != found.shape[axis]:
+            first = found.take([0], axis)
+            if np.abs(found - first).max() > ROUNDING * np.abs(found).max():
+                return whole
+            found = first
+    return found.reshape(shape)

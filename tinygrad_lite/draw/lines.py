@@ -1,0 +1,74 @@
+"""A line of the derivation: a node with a name, and the ops without one that only it uses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ..backprop.chain import is_constant
+from ..graph.node import Node, Scalar
+from .scopes import Key, Keys, Owners, Path
+
+_EQUAL = 4  # lines; of fewer, each is a box
+
+
+def lines(
+    order: Sequence[Node], kept: Collection[Node], scopes: Mapping[Node, Path], most: int
+) -> Owners:
+    """Each node's line, by its last node, of at most so many ops. `kept` nodes have a line of
+    their own, and so has what several lines use, or what is in another scope than its user. When
+    lines may be of any length, so are numbers without a name that one line uses parts of it."""
+    users: dict[Node, set[Node]] = {}  # by their lines
+    size: Counter[Node] = Counter()
+    owner: Owners = {}
+    for node in reversed(order):
+        using = users.get(node, ())
+        line = next(iter(using)) if len(using) == 1 else node
+        alone = node in kept or node.constant or scopes[node] != scopes[line] or size[line] >= most
+        if alone or (node.op is None and (most < len(order) or not isinstance(node, Scalar))):
+            line = node
+        owner[node] = line
+        size[line] += node.op is not None
+        for x in node.parents():
+            users.setdefault(x, set()).add(line)
+    return owner
+
+
+def bends(node: Node) -> bool:
+    """Whether a node is a function of one input, entry by entry, that is not linear."""
+    op = node.op
+    return op is not None and op.elementwise and op.arity == 1 and not is_constant(op, 0)
+
+
+def equal_lines(order: Sequence[Node], owner: Owners) -> Keys:
+    """Lines with equal ops and the same inputs, such as the neurons of a layer, are one group, and
+    leaves that the same lines use."""
+    users: dict[Node, set[Node]] = {}
+    within: dict[Node, dict[Node, int]] = {}
+    for node in order:
+        inside = within.setdefault(owner[node], {})
+        inside[node] = len(inside)
+        for x in node.parents():
+            users.setdefault(x, set()).add(owner[node])
+    sorts: dict[Any, int] = {}
+    sort: dict[Node, int] = {}
+    for line in order:
+        if owner[line] is not line:
+            continue
+        inside = within[line]
+        said: Any = frozenset(map(id, users.get(line, ())))
+        if line.op is not None:
+            said = tuple(
+                (
+                    node.op,
+                    tuple(
+                        inside[x] if x in inside else -1 - sort[owner[x]] for x in node.parents()
+                    ),
+                )
+                for node in inside
+            )
+        sort[line] = sorts.setdefault((line.op, line.shape, said), len(sorts))
+    count = Counter(sort.values())
+    made = {k: Key("equal", (), k) for k, n in count.items() if n >= _EQUAL}
+    return {node: made[sort[owner[node]]] for node in order if sort[owner[node]] in made}

@@ -1,0 +1,332 @@
+"""The arithmetic of a page: forward and backward as a list of array instructions that its script
+runs, so that a number can be changed there.
+
+Nothing is written down twice: the ops and their rules run once on recording arrays. What computes
+entry by entry has its JavaScript here; what moves or adds up entries, whatever it is called, is its
+matrix, found by running it; where Python looked at a number, the script must find the same answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backprop.chain import contribution
+from ..backprop.flow import Step, flow
+from ..compile.arrays import recorder
+from ..compile.recorder import Held, Instruction, invoke
+from ..graph.backend import namespace
+from ..graph.node import Node, fresh, topological_order
+from ..ops.constants import reduced_axes
+from .figures import plain
+
+
+def _table(text: str) -> dict[str, str]:
+    """`name: code; name: code`."""
+    pairs = (part.partition(": ") for part in " ".join(text.split()).split("; "))
+    return {name: code for name, _, code in pairs}
+
+
+_SAME = "sqrt exp expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh"
+_SAME += " atanh floor ceil trunc cbrt"  # in NumPy and in JavaScript
+ENTRYWISE = {f: f"Math.{f}(a)" for f in _SAME.split()} | _table(  # an instruction, of a, b, c
+    """add: a + b; subtract: a - b; multiply: a * b; divide: a / b; negative: -a; astype: a;
+    absolute: Math.abs(a); sign: Math.sign(a); square: a * a; erf: erf(a);
+    power: a === 1 || b === 0 ? 1 : a ** b; hypot: Math.hypot(a, b); atan2: Math.atan2(a, b);
+    equal: +(a === b); not_equal: +(a !== b); less: +(a < b); less_equal: +(a <= b);
+    greater: +(a > b); greater_equal: +(a >= b); logical_and: +(a && b); logical_or: +(a || b);
+    logical_not: +!a; isnan: +(a !== a); isinf: +(Math.abs(a) === 1 / 0);
+    where: a ? b : c; maximum: Math.max(a, b); minimum: Math.min(a, b)"""
+)
+_SPELLED = {f"arc{f[1:]}": f for f in _SAME.split() if f[0] == "a"} | _table(
+    """sub: subtract; mul: multiply; truediv: divide; neg: negative; abs: absolute; pow: power;
+    eq: equal; ne: not_equal; lt: less; le: less_equal; gt: greater; ge: greater_equal;
+    and_: logical_and; or_: logical_or; invert: logical_not; arctan2: atan2"""
+)  # by Python's operators and NumPy's old names
+_GATHERED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}  # by reduce
+_ASKED = ("any", "all", "has_nan")  # of all entries
+LARGE = 20_000  # entries of all that a page computes
+SHOWN = 4096  # entries of an array whose numbers are in a page that only shows them
+_NUMBERS = (Held, bool, int, float, np.generic, np.ndarray)
+_COLUMNS = 400  # entries of arrays whose matrix is looked for
+
+
+class Unprintable(Exception):
+    """What an op asks for has no JavaScript; says what."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The numbers of a graph, each recording arrays or plain ones: of nodes, of their gradients, of
+    what every step (node, index) hands on, and of constant arrays by id. `why` says why they are
+    not computed in the page."""
+
+    value: Mapping[Node, Any]
+    gradient: Mapping[Node, Any]
+    share: Mapping[tuple[Node, int], Any]
+    given: Mapping[int, Any]
+    guards: Iterable[Instruction] = ()
+    why: str = ""
+
+    def arrays(self) -> Iterable[Any]:
+        """All of them; of those that are only shown, without the large ones."""
+        for found in (self.value, self.gradient, self.share, self.given):
+            yield from (a for a in found.values() if not self.why or _fits(a))
+
+
+Numbers = Mapping[int, int]  # id of an array -> its place in the page
+
+
+def program(root: Node) -> tuple[Run, dict[str, Any], Numbers]:
+    """A graph's arithmetic for a script, and the places of its arrays; where that cannot be
+    printed, the recorded numbers, and why."""
+    try:
+        if sum(math.prod(node.shape) for node in topological_order(root)) > LARGE:
+            raise Unprintable("the arrays are too large to be computed in a page")
+        made = _noted(root)
+        return made, *printed(made.arrays(), made.guards)
+    except Unprintable as error:
+        why = str(error)
+    except Exception:  # an op that works on NumPy's own arrays alone
+        why = "an op computes with NumPy alone"
+    made = _recorded(root, why)
+    return made, *printed(made.arrays(), ())
+
+
+def _noted(root: Node) -> Run:
+    """The graph forward and backward on recording arrays."""
+    made = recorder()
+    twins: dict[Node, Any] = {}
+    given: dict[int, Any] = {}
+
+    def known(x: Any, a: Any) -> Any:
+        if isinstance(x, Node) and x in twins:
+            return twins[x]
+        if not isinstance(x, Node) and not np.ndim(a):
+            return a
+        a = np.asarray(a)
+        held = given.setdefault(id(x), (made.input if a.dtype.kind == "f" else made.fixed)(a))
+        if not isinstance(x, Node):
+            return held
+        twins[x] = fresh(None, held)
+        twins[x]._meta = x._meta
+        return twins[x]
+
+    for node in reversed(topological_order(root)):
+        if node.op is not None:
+            inputs = [known(x, a) for x, a in zip(node.inputs, node.operands, strict=True)]
+            twins[node] = node.op(*inputs, **node.params)
+    top = known(root, root.data)
+    old = {new: node for node, new in twins.items()}
+    one = made.fixed(np.ones(root.shape))
+    gradient, share = _swept(top, one, lambda new: old[new])
+    value = {node: new.data for node, new in twins.items()}
+    guards = [i for i in made.instructions if i.out is None]
+    return Run(value, gradient, share, given, guards)
+
+
+def _recorded(root: Node, why: str) -> Run:
+    """The numbers as they are."""
+    order = topological_order(root)
+    value = {node: plain(node.data) for node in order}
+    given = {
+        id(x): plain(a)
+        for node in order
+        for x, a in zip(node.inputs, node.operands, strict=True)
+        if not isinstance(x, Node) and np.ndim(a)
+    }
+    one = namespace(root.data).ones_like(root.data)
+    gradient, share = _swept(root, one, lambda node: node)
+    plainly = {node: plain(g) for node, g in gradient.items()}
+    return Run(value, plainly, {edge: plain(c) for edge, c in share.items()}, given, (), why)
+
+
+def _fits(a: Any) -> bool:
+    return bool(np.size(a) <= SHOWN)
+
+
+def _swept(
+    root: Node, one: Any, called: Callable[[Node], Node]
+) -> tuple[dict[Node, Any], dict[tuple[Node, int], Any]]:
+    """All cotangents, and what every step hands on."""
+    share: dict[tuple[Node, int], Any] = {}
+
+    def step(node: Node, index: int, g: Any) -> Any:
+        share[called(node), index] = c = contribution(node, index, g)
+        return c
+
+    steps: Step = step
+    with np.errstate(all="ignore"):
+        found = {} if root.constant else flow(topological_order(root), {root: one}, steps)
+    return {called(node): g for node, g in found.items()}, share
+
+
+# --- as the script runs it
+
+
+def printed(arrays: Iterable[Any], guards: Iterable[Instruction]) -> tuple[dict[str, Any], Numbers]:
+    """The instructions that make some arrays, as JSON, and their places there: first what is given,
+    then what is computed. Raises `Unprintable`."""
+    wanted = {id(a): a for a in arrays}
+    guards = list(guards)
+    order = _in_order([*wanted.values(), *(i.args[0] for i in guards)])
+    given: list[Any] = []
+    number: dict[int, int] = {}
+    literals: dict[str, int] = {}
+
+    def constant(value: Any) -> int:
+        array = plain(value)
+        given.append([list(array.shape), [as_json(x) for x in array.ravel().tolist()]])
+        return len(given) - 1
+
+    def literal(value: Any) -> int:
+        key = f"{np.shape(value)} {np.asarray(value).tolist()}"
+        return literals[key] if key in literals else literals.setdefault(key, constant(value))
+
+    written: dict[int, list[Any]] = {}
+    varies: set[int] = set()
+    for held in order:
+        made_by = held.made_by if isinstance(held, Held) else None
+        line = _written(made_by, held, varies) if made_by is not None else None
+        if line is None:
+            number[id(held)] = constant(held.value if isinstance(held, Held) else held)
+            if isinstance(held, Held) and held.made_by is None and not held.fixed:
+                varies.add(id(held))
+            continue
+        varies.add(id(held))
+        written[id(held)] = line
+        for a in line[1]:
+            if not isinstance(a, Held):
+                literal(a)
+    number |= {key: len(given) + k for k, key in enumerate(written)}
+    steps = [
+        [name, [number[id(a)] if isinstance(a, Held) else literal(a) for a in inputs], *rest]
+        for name, inputs, *rest in written.values()
+    ]
+    seen = [[number[id(i.args[0])], int(bool(i.expected))] for i in guards]
+    return {"given": given, "steps": steps, "guards": seen}, number
+
+
+def _in_order(wanted: Iterable[Any]) -> list[Any]:
+    """Arrays and all that they are made of, first what others need."""
+    found: dict[int, Any] = {}
+    stack = [(a, False) for a in wanted]
+    while stack:
+        a, ready = stack.pop()
+        if id(a) in found:
+            continue
+        made_by = a.made_by if isinstance(a, Held) else None
+        if ready or made_by is None:
+            found[id(a)] = a
+        else:
+            stack.append((a, True))
+            stack += [(x, False) for x in made_by.inputs()]
+    return list(found.values())
+
+
+def as_json(x: float) -> float | str:
+    """A number as JSON has it; infinities and NaN as text."""
+    return x if math.isfinite(x) else str(x).replace("inf", "Infinity").replace("nan", "NaN")
+
+
+def _name(call: Any) -> str:
+    if getattr(call, "__name__", "") == "reduce":
+        return _GATHERED.get(call.__self__.__name__, "reduce")
+    name = getattr(call, "__name__", "a function")
+    return _SPELLED.get(name, name)
+
+
+def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any] | None:
+    """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
+    result that does not depend on what can change."""
+    name, y = _name(step.call), held.value
+    inputs = [
+        a for a in step.args if isinstance(a, (Held, bool, int, float, np.generic, np.ndarray))
+    ]
+    if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
+        raise Unprintable(f"a page cannot compute {name}")
+    if not any(id(x) in varies for x in step.inputs()):
+        return None
+    if name in ENTRYWISE:
+        return [name, inputs]
+    shape, x = list(np.shape(y)), _value(inputs[0]) if inputs else None
+    if x is not None and (name in _GATHERED.values() or name in _ASKED):
+        axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
+        return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
+    if name == "matmul":
+        return [name, inputs, shape, *_stacked(*map(_value, inputs))]
+    if name in ("transpose", "matrix_transpose"):
+        axes = step.settings.get("axes", step.args[1] if len(step.args) > 1 else None)
+        last = (*range(y.ndim - 2), y.ndim - 1, y.ndim - 2)
+        turned = last if name[0] == "m" else axes or tuple(range(y.ndim))[::-1]
+        return ["turn", inputs[:1], shape, [a % y.ndim for a in turned]]
+    if name == "broadcast_to":
+        return ["spread", inputs[:1], shape]
+    return _linear(step, shape, varies)
+
+
+def _value(a: Any) -> Any:
+    return np.asarray(a.value if isinstance(a, Held) else a)
+
+
+def _stacked(a: Any, b: Any) -> list[Any]:
+    """Rows, length and columns of a product of matrices, and which matrices of the two stacks."""
+    n, m, k = (a.shape[-2] if a.ndim > 1 else 1), a.shape[-1], (b.shape[-1] if b.ndim > 1 else 1)
+    stacks = [c.shape[:-2] for c in (a, b)]
+    whole = np.broadcast_shapes(*stacks)
+    places = (np.broadcast_to(np.arange(math.prod(s)).reshape(s), whole) for s in stacks)
+    return [[n, m, k], *(p.ravel().tolist() for p in places)]
+
+
+def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> list[Any] | None:
+    """A step whose result is a matrix times the entries of its inputs: found by running it."""
+    moving = list({id(x): x for x in step.inputs() if id(x) in varies}.values())
+    sizes = [np.size(x.value) for x in moving]
+    n, refused = sum(sizes), Unprintable(f"a page cannot compute {_name(step.call)}")
+
+    def at(entries: Any) -> Any:
+        parts = zip(moving, np.split(entries, np.cumsum(sizes)[:-1]), strict=True)
+        moved = {id(x): part.reshape(np.shape(x.value)) for x, part in parts}
+        settings = {key: _with(a, moved) for key, a in step.settings.items()}
+        with np.errstate(all="ignore"):
+            y = invoke(step.call, tuple(_with(a, moved) for a in step.args), settings)
+        return np.asarray(y, float).ravel()
+
+    trial = np.random.default_rng(0).normal(size=n)
+    try:
+        start = at(np.zeros(n))
+        tried = (at(a) for a in (trial, 1.0 + np.arange(n), n - np.arange(n)))
+        truth, first, second = (y - start for y in tried)
+    except (ValueError, TypeError, np.linalg.LinAlgError):
+        raise refused from None
+    if not np.isfinite(start).all():
+        raise refused
+    plus = [start.tolist()] if start.any() else []
+    to = np.flatnonzero(first)
+    picks = np.clip(first[to] - 1, 0, n - 1).astype(int) if np.isfinite(first).all() else to[:0]
+    picked = np.zeros(len(first))
+    if len(picks) == len(to) and n:
+        picked[to] = trial[picks]
+    if n and np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
+        if not plus and len(moving) == 1 and np.array_equal(first, 1.0 + np.arange(n)):
+            return ["reshape", moving, shape]
+        return ["linear", moving, shape, to.tolist(), picks.tolist(), None, *plus]
+    if n > _COLUMNS:
+        raise refused
+    matrix = np.array([at(row) for row in np.eye(n)]).reshape(n, len(truth)) - start
+    if not np.allclose(trial @ matrix, truth, rtol=1e-12, atol=1e-14):
+        raise refused
+    source, to = np.nonzero(matrix)
+    by = None if np.all(matrix[source, to] == 1) else matrix[source, to].tolist()
+    return ["linear", moving, shape, to.tolist(), source.tolist(), by, *plus]
+
+
+def _with(x: Any, moved: Mapping[int, Any]) -> Any:
+    """An argument with other values for some recording arrays."""
+    if isinstance(x, Held):
+        return moved.get(id(x), x.value)
+    return type(x)(_with(a, moved) for a in x) if type(x) in (tuple, list) else x

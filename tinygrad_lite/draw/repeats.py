@@ -1,0 +1,151 @@
+"""Steps that are repeated, as a loop unrolls them: the same ops over and over, each time on what
+came out before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ..graph.node import Node
+from .scopes import Path, common_scope
+
+_FEWEST = 3  # repetitions
+_LONGEST = 2000  # ops in one
+_SHARE = 0.5  # of all ops: the repetitions are more
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """`same` are the nodes of all but the last repetition -> those of the last, and `copies` of
+    these all, first to last. `turn` says in which repetition an op is, `carried` are the nodes that
+    the next one uses, `scopes` those of all nodes, with the frame of the last repetition."""
+
+    scopes: Mapping[Node, Path]
+    times: int = 0
+    frame: Path = ()
+    same: Mapping[Node, Node] = field(default_factory=dict)
+    copies: Mapping[Node, tuple[Node, ...]] = field(default_factory=dict)
+    turn: Mapping[Node, int] = field(default_factory=dict)
+    carried: frozenset[Node] = frozenset()
+
+    def before(self, x: Node, node: Node) -> bool:
+        """Whether a node in a repetition uses x of an earlier one."""
+        return x in self.turn and node in self.turn and self.turn[x] != self.turn[node]
+
+
+def execution(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
+    took most steps first, so that a loop's steps follow each other."""
+    inputs = {node: tuple(node.parents()) for node in nodes}
+    depth: dict[Node, int] = {}
+    for node in reversed(nodes):
+        depth[node] = 1 + max([depth[x] for x in inputs[node]], default=0)
+    used = set(chain.from_iterable(inputs.values()))
+    order: dict[Node, None] = {}
+    stack = [root for root in reversed(nodes) if root not in used]
+    while stack:
+        node = stack[-1]
+        left = [x for x in inputs[node] if x not in order]
+        if left:
+            left.reverse()  # of equally deep ones the first is computed first
+            left.sort(key=depth.__getitem__)
+            stack += left
+            continue
+        stack.pop()
+        order[node] = None
+    return list(order)
+
+
+def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
+    """The repetition that most ops are part of, if there is one."""
+    ops = [node for node in order if node.op is not None]
+    start, period, times = _found(_kinds(ops))
+    last = start + (times - 1) * period
+    turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
+    used = {x for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
+    steps = {turn[x] for x in used}
+    if period * times <= _SHARE * len(ops) or len(steps) < times - 1:
+        return Repeats(scopes)
+    turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+    if first := _first(turns, turn):
+        turns.insert(0, first)
+        turn = {x: k for k, nodes in enumerate(turns) for x in nodes}
+        used |= {x for n in turns[1] for x in n.parents() if x in set(first)}
+        times += 1
+    copies: dict[Node, tuple[Node, ...]] = {}
+    for nodes in zip(*turns, strict=True):
+        copies[nodes[-1]] = nodes
+    outside = {x for node in order if node not in turn for x in node.parents()}
+    for node in turns[-1]:  # leaves that each repetition has its own of
+        given = zip(*(n.inputs for n in copies[node]), strict=True)
+        for xs in given:
+            own = len(set(map(id, xs))) == times and all(isinstance(x, Node) for x in xs)
+            if own and not any(x.op or x in outside for x in xs):
+                copies.setdefault(xs[-1], xs)
+    same = {x: node for node, nodes in copies.items() for x in nodes[:-1]}
+    shared = scopes[ops[last]]
+    for node in turns[-1]:
+        shared = common_scope(shared, scopes[node])
+    frame = (*shared, f"the last of {times:,} equal steps")
+    framed = {x: (*frame, *scopes[x][len(shared) :]) for x in copies}
+    carried = frozenset(same.get(x, x) for x in used)
+    return Repeats({**scopes, **framed}, times, frame, same, copies, turn, carried)
+
+
+def _first(turns: Sequence[Sequence[Node]], turn: Mapping[Node, int]) -> list[Node]:
+    """The repetition before the first of `turns`, if there is one whose ops are in another order:
+    found from what it hands on, input by input."""
+    place = {node: k for k, node in enumerate(turns[0])}
+    found: dict[int, Node] = {}
+    pairs = [
+        (x, y)
+        for node, after in zip(turns[0], turns[1], strict=True)
+        for x, y in zip(node.inputs, after.inputs, strict=True)
+        if isinstance(y, Node) and y in place and not (isinstance(x, Node) and x in place)
+    ]
+    while pairs:
+        x, y = pairs.pop()
+        if not isinstance(x, Node) or x.op is not y.op or x.shape != y.shape:
+            return []
+        if found.setdefault(place[y], x) is not x:
+            return []
+        given = zip(x.inputs, y.inputs, strict=True)
+        pairs += [(a, b) for a, b in given if isinstance(b, Node) and b in place]
+    return [found[k] for k in range(len(place))] if len(found) == len(place) else []
+
+
+def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
+    """A number for what an op is: its function, settings, the shapes of its inputs, and its scope,
+    with blocks.0 and blocks.1 alike."""
+    found: dict[Any, int] = {}
+    kinds = []
+    for node in ops:
+        inputs = tuple([x.shape if isinstance(x, Node) else None for x in node.inputs])
+        settings = repr(dict(node.params)) if node.params else ""
+        scope = tuple(part.rstrip("0123456789") for part in node.scope)
+        kinds.append(found.setdefault((node.op, settings, inputs, scope), len(found)))
+    return np.asarray(kinds)
+
+
+def _found(kinds: np.ndarray[Any, Any]) -> tuple[int, int, int]:
+    """Start, period and number of the repetitions that are most ops in all, the shortest of these;
+    the last of them ends as late as it can."""
+    best = (0, 1, 0)
+    for period in range(1, min(len(kinds) // _FEWEST, _LONGEST) + 1):
+        if best[1] * best[2] >= len(kinds) - period:
+            break
+        equal = np.concatenate([[False], kinds[period:] == kinds[:-period], [False]])
+        edges = np.flatnonzero(equal[1:] != equal[:-1])
+        lengths = edges[1::2] - edges[::2]
+        if not len(lengths):
+            continue
+        longest = int(lengths.argmax())
+        times = int(lengths[longest]) // period + 1
+        if times >= _FEWEST and times * period > best[1] * best[2]:
+            end = int(edges[1::2][longest]) + period
+            best = (end - times * period, period, times)
+    return best
