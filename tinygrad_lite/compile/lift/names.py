@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -135,8 +136,8 @@ def _parts(value: Any) -> Iterator[tuple[Access, Any]]:
         for key, x in value.items():
             yield f"[{key!r}]", x
     elif not isinstance(value, _CLOSED):
-        space = getattr(value, "__dict__", None)
-        if type(space) is dict:
+        with suppress(AttributeError):
+            space = object.__getattribute__(value, "__dict__")  # no code of the object's runs
             for name, x in space.items():
                 yield f".{name}", x
 
