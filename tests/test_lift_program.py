@@ -221,6 +221,8 @@ def test_the_program_as_a_graph():
     svg = tg.draw(tg.compile(total)).svg
     assert "relu" in svg
     assert ">b<" in svg
+    assert ">X<" in svg
+    assert next(graph.parents()).name == "h"
 
 
 def test_numba_is_optional_and_said_to_be(monkeypatch):

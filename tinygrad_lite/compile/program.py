@@ -170,8 +170,13 @@ class ScalarProgram:
             (a, b): Tensor(p[a:b].reshape(shape), name=name)
             for (a, b), (name, shape) in self._text.parts.items()
         }
-        made: Tensor = Context().run(self._lifted, Tensor(p, name="p"), parts)
+        made: Tensor = Context().run(self._lifted, Tensor(p, name="p"), parts, self._text.blocks)
         return made
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The arrays of plain numbers in the program, by the name that it gives them."""
+        return {} if self._text is None else dict(self._text.constants)
 
     def __str__(self) -> str:
         return self.explain() if self._text is None else str(self._text)

@@ -40,6 +40,7 @@ class Names:
     """The names of what `scope` reaches, for nodes among `wanted` (by id) and constant arrays."""
 
     def __init__(self, scope: Mapping[str, Any], wanted: Mapping[int, Any]) -> None:
+        self.taken = set(scope)
         self.paths: dict[int, list[Path]] = {}
         self._numbers: dict[str, Any] = {}
         seen: set[int] = set()
