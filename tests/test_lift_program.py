@@ -14,8 +14,8 @@ from scalar_graphs import STRUCTURED, disagreement, eager, scattered
 import tinygrad_lite as tg
 from tinygrad_lite import Value
 from tinygrad_lite.compile import native
-from tinygrad_lite.graph.node import topological_order
 from tinygrad_lite.compile import program as program_module
+from tinygrad_lite.graph.node import topological_order
 
 
 def layer():
