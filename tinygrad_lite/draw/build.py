@@ -188,7 +188,7 @@ class _Maker:
         panes = (pane("value", "value", value, shape),) * ("data" in self.show)
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
-        box = Box(unit.id, "constant", name, "", self._shape(shape), panes)
+        box = Box(unit.id, "constant", name, "", self._shape(shape), panes, array=value)
         return replace(box, scope=scope, tooltip=tooltip)
 
     def _stub(self, unit: Unit) -> Box:
