@@ -66,9 +66,12 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
     start, period, times = _found(_kinds(ops))
     last = start + (times - 1) * period
     turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
-    used = {x for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
-    steps = {turn[x] for x in used}
-    if times < _FEWEST or len(steps) < times - 1:
+    steps = {turn[x] for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
+    after: set[Node] = set()  # what the last one makes of what came out before
+    for node in ops[last : last + period]:
+        if any(x in after or turn.get(x, last) < times - 1 for x in node.parents()):
+            after.add(node)
+    if times < _FEWEST or len(steps) < times - 1 or len(after) <= period / 2:
         return Repeats(scopes)
     turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
     if first := _first(turns, turn):
