@@ -147,12 +147,12 @@ def _beside(
         needs[key] = {place.get(x) for early, x in zip(before, inputs, strict=True) if not early}
         found.setdefault(key, []).append(node)
     held: dict[Any, tuple[Node, ...]] = {}
-    for key, nodes in found.items():
-        nodes.sort(key=turn.__getitem__)
-        each = [turn[node] for node in nodes]
+    for key, members in found.items():
+        members.sort(key=turn.__getitem__)
+        each = [turn[node] for node in members]
         whole = each in (list(range(times)), list(range(1, times)))
         if whole and all(need in copies or need in held for need in needs[key]):
-            held[key] = tuple(nodes)
+            held[key] = tuple(members)
     return {nodes[-1]: nodes for nodes in held.values()}
 
 
