@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ..check.marks import MARKS
-from ..compile.recorder import Held
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from .build import build_scene
@@ -24,7 +23,7 @@ from .collapse import LIMIT
 from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
-from .live import ENTRYWISE, Numbers, Run, as_json, program
+from .live import ENTRYWISE, Numbers, Run, as_json, program, value_of
 from .panes import COLUMNS, ROWS
 from .predict import Budget
 from .scene import Box, Direction, Scene
@@ -136,7 +135,7 @@ def _scenes(
     root: Node, names: Names, made: Run, direction: Direction | None, first: Scene | None
 ) -> list[Scene]:
     """The picture that the page opens with, and finer ones as long as they differ."""
-    gradient = {node: _value(g) for node, g in made.gradient.items()}
+    gradient = {node: value_of(g) for node, g in made.gradient.items()}
     build = partial(build_scene, root, names, grad=gradient.get)
     asked = dict(first.options) if first else {}
     finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
@@ -158,7 +157,7 @@ def _model(
     scenes: Sequence[Scene], root: Node, names: Names, made: Run, numbers: Numbers
 ) -> dict[str, Any]:
     budget = Budget()
-    recorded = {node: _value(g) for node, g in made.gradient.items()}
+    recorded = {node: value_of(g) for node, g in made.gradient.items()}
     users: dict[Node, set[Node]] = {}
     for node in topological_order(root):
         for x in node.parents():
@@ -178,7 +177,7 @@ def _model(
     place = {node: k for k, node in enumerate(nodes)}
     told = derivation(root, names)
     checked = [] if made.why else [
-        [numbers[id(a)], [as_json(float(f"{x:.16g}")) for x in np.ravel(_value(a)).tolist()]]
+        [numbers[id(a)], [as_json(float(f"{x:.16g}")) for x in np.ravel(value_of(a)).tolist()]]
         for node in shown
         for a in (made.value[node] if node.op else None, made.gradient.get(node))
         if a is not None
@@ -197,10 +196,6 @@ def _model(
         ],
         "derivation": [[place.get(node), *row] for node, *row in told],
     }
-
-
-def _value(a: Any) -> Any:
-    return a.value if isinstance(a, Held) else a
 
 
 def _place(arrays: Mapping[Any, Any], key: Any, numbers: Numbers) -> int | None:
