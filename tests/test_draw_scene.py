@@ -205,6 +205,13 @@ def test_a_loop_whose_losses_add_up_is_one_step_of_it():
     assert set(losses) <= set(shown)
 
 
+def test_a_sum_is_no_loop():
+    x = [tg.Value(float(k)) for k in range(40)]
+    w = [tg.Value(float(k)) for k in range(40)]
+    scene = scene_of(sum(a * b for a, b in zip(w, x, strict=True)).tanh())
+    assert {c.times for c in scene.clusters} <= {1}
+
+
 def test_a_leaf_used_all_over_has_a_stub_at_each_user():
     c, x = tg.Value(2.9, name="c"), tg.Value(0.1, name="x0")
     for k in range(1, 6):

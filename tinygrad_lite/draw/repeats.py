@@ -66,9 +66,12 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
     start, period, times = _found(_kinds(ops))
     last = start + (times - 1) * period
     turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
-    used = {x for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
-    steps = {turn[x] for x in used}
-    if times < _FEWEST or len(steps) < times - 1:
+    steps = {turn[x] for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
+    after: set[Node] = set()  # what the last one makes of what came out before
+    for node in ops[last : last + period]:
+        if any(x in after or turn.get(x, last) < times - 1 for x in node.parents()):
+            after.add(node)
+    if times < _FEWEST or len(steps) < times - 1 or len(after) <= period / 2:
         return Repeats(scopes)
     turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
     if first := _first(turns, turn):
@@ -144,12 +147,12 @@ def _beside(
         needs[key] = {place.get(x) for early, x in zip(before, inputs, strict=True) if not early}
         found.setdefault(key, []).append(node)
     held: dict[Any, tuple[Node, ...]] = {}
-    for key, nodes in found.items():
-        nodes.sort(key=turn.__getitem__)
-        each = [turn[node] for node in nodes]
+    for key, members in found.items():
+        members.sort(key=turn.__getitem__)
+        each = [turn[node] for node in members]
         whole = each in (list(range(times)), list(range(1, times)))
         if whole and all(need in copies or need in held for need in needs[key]):
-            held[key] = tuple(nodes)
+            held[key] = tuple(members)
     return {nodes[-1]: nodes for nodes in held.values()}
 
 
