@@ -100,11 +100,10 @@ def _unary(call: Any) -> Callable[[Any], Any]:
 
 class Traced(Recording):
     """An array, or a `weak` number of Python's, that records what is done with it: `value` is what
-    it holds in this run, `fixed` whether it would hold the same in any run."""
+    it holds in this run."""
 
     __slots__ = ()
 
-    fixed = property(lambda self: self.held is None)
     weak = property(lambda self: type(self.value) in NUMBERS)
     shape = property(lambda self: np.shape(self.value))
     ndim = property(lambda self: np.ndim(self.value))
@@ -312,8 +311,8 @@ class Namespace:
 _MAKERS = {"zeros", "ones", "full", "empty", "arange", "eye", "linspace"}
 
 
-def recorder(*, keep: bool = False) -> Recorder:
-    """A recorder of recording arrays; if it is to `keep`, the list holds all values."""
-    made = Recorder(Traced, keep=keep)
+def recorder(*, kept: bool = True) -> Recorder:
+    """A recorder of recording arrays; `kept`, what it notes keeps its values."""
+    made = Recorder(Traced, kept)
     made.namespace = Namespace(made)
     return made

@@ -62,7 +62,7 @@ class Run:
         numbers: Collection[type] = NUMBERS,
         moving: Collection[Any] = (),
     ) -> None:
-        self._recorder = recorder()
+        self._recorder = recorder(kept=False)
         self._inputs: list[Held] = []
         self._outputs: list[Any] = []
         self._given_out: list[Any] = []
