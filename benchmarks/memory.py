@@ -18,7 +18,7 @@ import timing  # before NumPy: it pins the BLAS threads
 
 # isort: split
 import numpy as np
-from tensor import compiled
+from engines_arrays import compiled
 from workloads import as_written
 
 import tinygrad_lite as tg
