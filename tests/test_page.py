@@ -111,17 +111,17 @@ def test_search_finds_counts_and_goes_there(visit):
     page = visit(mlp())
     press(page, "/")
     page.keyboard.type("RELU")
-    assert page.locator("#live").inner_text() == "5 found"
-    assert page.locator(f"{SHOWN}.match").count() == 5
+    assert page.locator("#live").inner_text() == "4 found"
+    assert page.locator(f"{SHOWN}.match").count() == 4
     press(page, "Enter Enter")
-    assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₃"
+    assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₄"
     press(page, "Shift+Enter")
     assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₁"
     press(page, "Escape")
     assert page.locator("#search").input_value() == ""
     assert page.locator(".match").count() == 0
     press(page, "ArrowRight")
-    assert chip(page) == "Forward 1 of 8"
+    assert chip(page).startswith("Forward 1 of")
 
 
 def test_help_opens_and_closes(visit):
