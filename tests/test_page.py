@@ -111,10 +111,10 @@ def test_search_finds_counts_and_goes_there(visit):
     page = visit(mlp())
     press(page, "/")
     page.keyboard.type("RELU")
-    assert page.locator("#live").inner_text() == "4 found"
-    assert page.locator(f"{SHOWN}.match").count() == 4
+    assert page.locator("#live").inner_text() == "5 found"
+    assert page.locator(f"{SHOWN}.match").count() == 5
     press(page, "Enter Enter")
-    assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₄"
+    assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₃"
     press(page, "Shift+Enter")
     assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₁"
     press(page, "Escape")
