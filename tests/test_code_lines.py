@@ -106,6 +106,8 @@ def test_a_line_that_raises_is_told_beside_those_before_it() -> None:
     report = tg.check(E, raising, names=names)
     assert verdicts(report) == {2: "right", 3: "wrong"}
     assert report[1].explanation.startswith("raises ValueError: matmul")
+    assert report[1].mended == "dx = dv @ W"
+    assert "dx = dv @ W" in report.fixed()
 
 
 def test_a_sum_is_judged_by_its_parts() -> None:
