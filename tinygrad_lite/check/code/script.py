@@ -16,6 +16,7 @@ from ...graph.trees import map_tree
 from .derivation import Data, Edits, Known, Ran, stand_in
 from .interpreter import run_statements
 from .pairs import Pairs
+from .plain import held
 from .source import Source
 from .steps import is_numeric
 from .trace import Trace
@@ -51,7 +52,7 @@ class Script:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
         on: Data = _Recorded(self.known.tape.twin) if data is None else data
-        instead = lambda v: map_tree(lambda x: stand_in(x, on), v)  # noqa: E731
+        instead = lambda v: map_tree(lambda x: held(stand_in(x, on)), v)  # noqa: E731
         return run_statements(self.source, self.statements, self.known.variables, instead, edits)
 
 
