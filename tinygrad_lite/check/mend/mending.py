@@ -20,7 +20,7 @@ from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
 from .known import TOLERANCE, Known, agrees
-from .redraw import Draw, draws
+from .redraw import Draw, ladder
 from .rows import Edit
 from .search import Goal, Search
 from .written import FAILS, shown, standing
@@ -64,16 +64,24 @@ class Claimed(Protocol):
         """It as it is in a run; None where that went another way."""
 
 
+class Running(Claimed, Protocol):
+    """A claim that is run by itself."""
+
+    @property
+    def trace(self) -> Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]: ...
+
+
 @dataclass(eq=False)
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
-    to stay right on other data."""
+    to stay right on other data, `others` what is run by itself."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
     truth: Truth
     right: Sequence[Claimed] = ()
+    others: Sequence[Running] = ()
     left: float = TOTAL
     found: list[Mend] = field(default_factory=list)
 
@@ -143,15 +151,20 @@ class Mender:
         return list(dict.fromkeys(read))
 
     @cached_property
-    def draws(self) -> list[tuple[Draw, Truth]]:
-        """Fresh data on which the right lines stay right, with the gradients there."""
+    def rungs(self) -> list[list[tuple[Draw, Truth]]]:
+        """Fresh data with the gradients there, all of it redrawn first."""
         root = next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
-        found = draws(root, self._keeps, seed=self.truth.tape.seed)
-        return [(d, self.truth.on(d)) for d in found]
+        found = ladder(root, self._keeps, seed=self.truth.tape.seed)
+        return [[(d, self.truth.on(d)) for d in draws] for draws in found]
 
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
-        trace, truth = self.run(draw, None), self.truth.on(draw)
+        truth = self.truth.on(draw)
+        if self.others and not all(_is_right(c, c.trace(draw, None), truth) for c in self.others):
+            return False
+        if not self.right:
+            return True
+        trace = self.run(draw, None)
         return trace.error is None and all(_is_right(c, trace, truth) for c in self.right)
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
@@ -159,16 +172,24 @@ class Mender:
         return self._confirms(claimed, mend.edits)
 
     def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
-        """Whether something is right with some edits, on the recorded data and on all draws."""
+        """Whether something is right with some edits: on the recorded data, and on fresh data of
+        one sort at least, since a constant that is computed from others cannot be redrawn."""
         new = standing(edits)
-        for draw, truth in [(None, self.truth), *self.draws]:
-            try:
-                trace = self.run(draw, new)
-            except FAILS:
-                return False
-            if not _is_right(claimed, trace, truth):
-                return False
-        return True
+        if not self._is_right(claimed, None, self.truth, new):
+            return False
+        rungs = self.rungs
+        return not rungs or any(
+            all(self._is_right(claimed, draw, truth, new) for draw, truth in draws)
+            for draws in rungs
+        )
+
+    def _is_right(
+        self, claimed: Claimed, draw: Draw | None, truth: Truth, new: Mapping[ast.AST, Any]
+    ) -> bool:
+        try:
+            return _is_right(claimed, self.run(draw, new), truth)
+        except FAILS:
+            return False
 
 
 def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -319,8 +320,26 @@ def _calls(e: ast.Call, read: Read, numpy: str) -> New:
         if isinstance(e.func, ast.Attribute) and e.func.attr in (one, two):
             other = ast.Attribute(e.func.value, two if e.func.attr == one else one, ast.Load())
             yield ast.Call(other, e.args, e.keywords), kind, NEAR
+    if name == "einsum" and isinstance(e.args[0], ast.Constant):
+        for letters in _relabelled(str(e.args[0].value)):
+            yield (
+                ast.Call(e.func, [ast.Constant(letters), *e.args[1:]], e.keywords),
+                "transpose",
+                NEAR,
+            )
     if name in REDUCTIONS and operands:
         yield from _axes(e, len(np.shape(read(operands[0]))), 0 if method else 1)
+
+
+def _relabelled(letters: str) -> Iterator[str]:
+    """Two letters of a summation exchanged, in some of its terms."""
+    terms = letters.replace("->", ",").split(",")
+    for a, b in combinations(sorted(set("".join(terms))), 2):
+        swap = str.maketrans(a + b, b + a)
+        for chosen in product((False, True), repeat=len(terms)):
+            new = [t.translate(swap) if c else t for t, c in zip(terms, chosen, strict=True)]
+            if new != terms and "->" in letters:
+                yield f"{','.join(new[:-1])}->{new[-1]}"
 
 
 def _axes(e: ast.Call, axes: int, first: int) -> New:
