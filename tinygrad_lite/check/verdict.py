@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import FunctionType
 from typing import Any
@@ -96,7 +96,10 @@ def _report_of(
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
     truth = Truth(tape, tape.twin, about.seed is not None)
-    findings = tuple(_told(diagnosis.found[c.node], coder.found.get(c.user), truth) for c in found)
+    right = [coder.found[c.user] for c in found if c.right and c.user in coder.found]
+    findings = tuple(
+        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right) for c in found
+    )
     formula = None if E.shape else lambda x: _formula(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
@@ -123,12 +126,13 @@ def _script_report(
         return _report_of(about, derived.claims, allowance, names, derived.notes)
 
 
-def _told(finding: Finding, coded: Coded | None, truth: Truth) -> Finding:
+def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded]) -> Finding:
     """A finding with what there is to be said of the claim's code, mended where it is wrong."""
     if coded is None or finding.verdict not in ("right", "wrong"):
         return finding
     if finding.verdict == "wrong":
-        return told(finding, Mender(coded.trace, coded.trace(None, None), truth).mend(coded))
+        mender = Mender(coded.trace, coded.trace(None, None), truth, others=right)
+        return told(finding, mender.mend(coded))
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
 
 

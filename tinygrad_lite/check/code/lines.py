@@ -152,6 +152,11 @@ class Lines:
         first = next((f for f in every if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]
 
+    def _rights(self, mender: Mender, mend: Mend, row: Judged, judged: list[Judged]) -> bool:
+        """Whether a mend puts a step, or what its name holds in the end, right."""
+        last = next(r for r in reversed(judged) if r.step.name == row.step.name)
+        return any(mender.rights(r, mend) for r in dict.fromkeys((row, last)))
+
     def _mend(self, found: dict[int, Finding]) -> None:
         """Mend what is wrong. Of several mends the one that puts most lines right comes first; what
         is right with it follows from the first of them."""
@@ -169,7 +174,9 @@ class Lines:
                 mends.setdefault(mend, row)
         rights = {
             mend: [
-                r for r in wrong if r is row or (self._feels(r, mend) and mender.rights(r, mend))
+                r
+                for r in wrong
+                if r is row or (self._feels(r, mend) and self._rights(mender, mend, r, judged))
             ]
             for mend, row in mends.items()
         }
