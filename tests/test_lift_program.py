@@ -267,6 +267,21 @@ def test_branches_of_rules():
         assert gradient == pytest.approx(grads)
 
 
+def test_a_gradient_that_differences_do_not_show():
+    """A rule that is wrong leaves the graph to Python, whose gradient is that of eager code."""
+
+    @tg.elementwise("odd({0})")
+    def odd(xp, x):
+        return x * x
+
+    odd.local(lambda xp, y, x: 3 * x)
+    w = [Value(0.5), Value(1.0)]
+    loss = sum(odd(w[0] * a + w[1] * b) for a, b in [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)])
+    program = tg.compile(loss)
+    assert "its gradient is not seen in differences" in program.explain()
+    assert disagreement(loss, w, lambda: run(program, w)) is None
+
+
 def test_what_the_user_turned_off():
     _, _, b, loss, _ = layer()
     with tg.no_grad():
