@@ -90,3 +90,14 @@ def test_an_op_that_cannot_be_compiled_leaves_the_graph_to_python():
     if installed():
         assert "gammaln cannot be written as machine code" in program.explain()
     assert "Python" in repr(program)
+
+
+def test_an_op_of_four_inputs():
+    @tg.elementwise("blend({0}, {1}, {2}, {3})")
+    def blend(xp, a, b, c, d):
+        return a * b + c * d
+
+    blend.local(*(lambda xp, y, *x, k=k: x[(1, 0, 3, 2)[k]] for k in range(4)))
+    y = blend(*(Value(float(i)) for i in range(4)))
+    with pytest.raises(NoNative, match="blend cannot be written"):
+        source(kinds(y))

@@ -1,6 +1,7 @@
 """Programs made of graphs of Values: what the user holds."""
 
 import copy
+import math
 import pickle
 import random
 import subprocess
@@ -279,6 +280,19 @@ def test_a_gradient_that_differences_do_not_show():
     loss = sum(odd(w[0] * a + w[1] * b) for a, b in [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)])
     program = tg.compile(loss)
     assert "its gradient is not seen in differences" in program.explain()
+    assert disagreement(loss, w, lambda: run(program, w)) is None
+
+
+def test_an_op_that_was_written_for_floats():
+    @tg.elementwise("bent({0})")
+    def bent(xp, x):
+        return math.sin(x) if x > 0 else x
+
+    bent.local(lambda xp, y, x: math.cos(x) if x > 0 else 1.0)
+    w = [Value(0.5), Value(-1.0)]
+    loss = sum(bent(w[0] * a + w[1] * b) for a, b in [(1.0, 2.0), (3.0, 1.0), (5.0, 6.0)])
+    program = tg.compile(loss)
+    assert "some op does not take arrays" in program.explain()
     assert disagreement(loss, w, lambda: run(program, w)) is None
 
 

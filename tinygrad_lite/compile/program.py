@@ -63,12 +63,7 @@ class ScalarProgram:
         graph, scope = Scalars(loss), visible()
         self._numbers = len(graph.kinds) - len(graph.leaves)
         self._engine: Arrays | Native | Again
-        self._lifted = self._find_matrices(graph)
-        if self._lifted is not None:
-            self._leaves = Leaves(self._lifted.leaves)
-            self._engine = Arrays(self._lifted, self._leaves.values)
-            if not _follows_differences(self._engine, self._leaves.values):
-                self._lifted, self._why = None, "its gradient is not seen in differences of values"
+        self._lifted = self._arrays(graph)
         if self._lifted is None:
             self._leaves = Leaves(graph.leaves)
             self._engine = self._scalars(graph, self._leaves.values)
@@ -77,19 +72,27 @@ class ScalarProgram:
             names = self._write(self._lifted, graph, scope, loss)
         self._inputs = names.lists(self._leaves.nodes)
 
-    def _find_matrices(self, graph: Scalars) -> Lifted | None:
-        """The graph as a function of arrays, where it is one."""
+    def _arrays(self, graph: Scalars) -> Lifted | None:
+        """The graph as a function of arrays, run and confirmed; else None, and `_why`."""
         try:
             lifted = lift(graph)
+            numbers = len(graph.kinds)
+            if lifted.picked > _DISORDER * numbers and numbers >= _LARGE and installed():
+                self._why = f"{lifted.picked:,} entries of arrays would be looked up one by one"
+                return None
+            self._why = difference(lifted, graph) or ""
+            if self._why:
+                return None
+            self._leaves = Leaves(lifted.leaves)
+            self._engine = Arrays(lifted, self._leaves.values)
+            if _follows_differences(self._engine, self._leaves.values):
+                return lifted
+            self._why = "its gradient is not seen in differences of values"
         except NoMatrices as reason:
             self._why = str(reason)
-            return None
-        numbers = len(graph.kinds)
-        if lifted.picked > _DISORDER * numbers and numbers >= _LARGE and installed():
-            self._why = f"{lifted.picked:,} entries of arrays would be looked up one by one"
-            return None
-        self._why = difference(lifted, graph) or ""
-        return None if self._why else lifted
+        except Exception as error:  # of an op, or a rule, that was written for floats
+            self._why = f"some op does not take arrays: {error}"
+        return None
 
     def _scalars(self, graph: Scalars, p: Any) -> Native | Again:
         """What runs a graph without matrices."""
