@@ -36,6 +36,15 @@ def without_rounding(text):
     return re.sub(r"error \d?(e-1[5-9]|e\+00)", "error tiny", text)
 
 
+def test_figures_are_those_that_were_measured():
+    """Every row of a table under "Speed" stands in what the benchmark wrote."""
+    speed = README[README.index("<!-- performance: begin -->") :]
+    shown = re.findall(r"^\|.*\|$", speed, re.M)
+    measured = (ROOT / "benchmarks" / "results.md").read_text(encoding="utf-8").splitlines()
+    assert len(shown) > 20
+    assert set(shown) <= set(measured)
+
+
 def test_links_lead_to_files():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
