@@ -1,4 +1,4 @@
-"""Graphs of scalars without a pattern as programs: beside eager code, and what it takes to make one.
+"""Graphs of scalars without a pattern as programs, beside eager code; and what making one takes.
 
     python benchmarks/compiled.py [--rounds 5] [--nodes 100000]
 
