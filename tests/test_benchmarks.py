@@ -28,6 +28,15 @@ def printed(script, *args, root=ROOT):
     return done.stdout
 
 
+def test_the_memory_of_programs_is_printed(needs):
+    needs("sklearn")
+    out = printed("memory.py", "--entries", "100000")
+    affine, plain = (float(x) for x in re.findall(r"compiled \d+ MB \((\d\.\d+) x\)", out))
+    assert affine <= 0.25
+    assert plain <= 0.55
+    assert len(re.findall(r"^W4, batch \d+: first call", out, re.MULTILINE)) == 2
+
+
 @pytest.mark.oracle
 def test_the_peers_take_turns(needs):
     """They compute the same numbers, or the driver would raise."""

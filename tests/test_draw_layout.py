@@ -37,7 +37,9 @@ def w_x():
 
 def diamond():
     a, b = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b")
-    return ((a * b) / (a + b**2) * a * a).tanh()
+    e = ((a * b) / (a + b**2) * a * a).tanh()
+    e.backward()
+    return e
 
 
 def recurrent():

@@ -183,6 +183,35 @@ def test_many_arrays_of_one_op_are_one_box():
     assert sorted(edge.count for edge in scene.edges) == [1, 500]
 
 
+def test_a_loop_whose_losses_add_up_is_one_step_of_it():
+    W, h, losses = tg.Tensor(np.eye(3) * 0.5, name="W"), tg.Tensor(np.ones(3), name="h0"), []
+    for _ in range(20):
+        h = tg.tanh(W @ h)
+        losses.append((h**2).sum())
+    E = sum(losses[1:], losses[0])
+    E.backward()
+    scene = scene_of(E, max_nodes=10)
+    boxes = {box.name: box for box in scene.boxes if box.kind != "stub"}
+    assert set(boxes) == {"W", "h0", "h", "losses[19]", "E"}
+    assert boxes["losses[19]"].copies == tuple(losses)
+    assert len(boxes["E"].copies) == 19
+    ids = {box.id: box.name for box in scene.boxes}
+    flow = [(ids[e.source], ids[e.target]) for e in scene.edges]
+    assert ("h", "losses[19]") in flow
+    assert ("losses[19]", "E") in flow
+    shown = [
+        node for box in scene.boxes if box.kind != "stub" for node in (*box.nodes, *box.copies)
+    ]
+    assert set(losses) <= set(shown)
+
+
+def test_a_sum_is_no_loop():
+    x = [tg.Value(float(k)) for k in range(40)]
+    w = [tg.Value(float(k)) for k in range(40)]
+    scene = scene_of(sum(a * b for a, b in zip(w, x, strict=True)).tanh())
+    assert {c.times for c in scene.clusters} <= {1}
+
+
 def test_a_leaf_used_all_over_has_a_stub_at_each_user():
     c, x = tg.Value(2.9, name="c"), tg.Value(0.1, name="x0")
     for k in range(1, 6):

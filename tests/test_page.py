@@ -121,7 +121,7 @@ def test_search_finds_counts_and_goes_there(visit):
     assert page.locator("#search").input_value() == ""
     assert page.locator(".match").count() == 0
     press(page, "ArrowRight")
-    assert chip(page) == "Forward 1 of 6"
+    assert chip(page).startswith("Forward 1 of")
 
 
 def test_help_opens_and_closes(visit):

@@ -37,7 +37,7 @@ class Arrays:
         # A NaN in a derivative is one in the value or, as gradients are passed on linearly, in the
         # gradient, where it is looked for: once, and not at every op.
         calls = [call for call in made.instructions if not _asks_for_nan(call)]
-        return build(Recorded(calls, made.inputs, made.outputs), ["p"], held=[self._p])
+        return build(Recorded(calls, made.inputs, made.outputs), ["p"], held=True)
 
     def _both(self, p: Any) -> list[Any]:
         """Value and gradient; each layer's weights are a leaf of their own, so that gradients are

@@ -10,7 +10,6 @@ from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path as File
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from .figures import summary
 from .layout import lay_out
 from .live import ENTRYWISE, Numbers, Run, as_json, program, value_of
 from .panes import COLUMNS, ROWS
-from .predict import SECONDS
+from .predict import Budget
 from .scene import Box, Direction, Scene
 from .steps import Names, Share, Teller, derivation, heading
 from .svg import base_style, drawn, render, xml
@@ -157,7 +156,7 @@ def _scenes(
 def _model(
     scenes: Sequence[Scene], root: Node, names: Names, made: Run, numbers: Numbers
 ) -> dict[str, Any]:
-    until = monotonic() + SECONDS
+    budget = Budget()
     recorded = {node: value_of(g) for node, g in made.gradient.items()}
     users: dict[Node, set[Node]] = {}
     for node in topological_order(root):
@@ -178,7 +177,7 @@ def _model(
     place = {node: k for k, node in enumerate(nodes)}
     told = derivation(root, names)
     checked = [] if made.why else [
-        [numbers[id(a)], [as_json(float(f"{x:.14g}")) for x in np.ravel(value_of(a)).tolist()]]
+        [numbers[id(a)], [as_json(float(f"{x:.16g}")) for x in np.ravel(value_of(a)).tolist()]]
         for node in shown
         for a in (made.value[node] if node.op else None, made.gradient.get(node))
         if a is not None
@@ -192,7 +191,7 @@ def _model(
         "nodes": list(nodes.values()),
         "recorded": checked,
         "views": [
-            _view(scene, Teller(root, _named(scene), until), told_of, made, numbers, place)
+            _view(scene, Teller(root, _named(scene), budget), told_of, made, numbers, place)
             for scene in scenes
         ],
         "derivation": [[place.get(node), *row] for node, *row in told],
@@ -285,7 +284,8 @@ def _svg(scene: Scene) -> str:
 def _colours() -> str:
     """Both themes; dark when chosen, or when the system is dark and nothing was chosen."""
     chosen = ":root[data-theme=dark]"
-    dark = _variables(DARK, chosen) + style("dark", f"{chosen} .tgl")
+    # Both themes weigh the same, so that what a step marks stands out in either.
+    dark = _variables(DARK, chosen) + style("dark", f":where({chosen}) .tgl")
     auto = dark.replace("data-theme=dark", "data-theme=auto")
     return (
         f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}"

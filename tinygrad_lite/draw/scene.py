@@ -114,8 +114,10 @@ class Edge:
 
     @property
     def text(self) -> str:
-        """What stands beside the arrow of the gradient: the local derivative, and what `check`
-        says."""
+        """What stands beside the arrow of the gradient, if there is one: the local derivative, and
+        what `check` says."""
+        if not self.gradient:
+            return ""
         sign = MARKS[self.mark].sign if self.mark else ""
         return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
 
