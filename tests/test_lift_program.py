@@ -349,6 +349,16 @@ def test_graphs_that_share_nodes():
     assert one() != value
 
 
+def test_steps_past_infinity_do_not_warn():
+    _, _, b, loss, _ = layer()
+    program = tg.compile(loss)
+    b[0].data = math.inf
+    program.step(math.inf)
+    assert not math.isfinite(b[0].data)
+    with pytest.raises(TypeError, match="step"):
+        program.step("0.1")
+
+
 def test_the_graph_is_let_go():
     import weakref
 

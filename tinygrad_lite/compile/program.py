@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.backend import to_float
 from ..graph.names import visible
 from ..graph.node import Scalar
 from ..tensor import Tensor
@@ -136,6 +137,7 @@ class ScalarProgram:
         """One step of gradient descent: the value before it, and every leaf less lr times its
         gradient. The Values are brought up to date when they are looked at, so that a loop of steps
         stays within one array."""
+        lr = to_float(lr, "step")
         with self._lock:
             leaves = self._leaves
             if inputs:
@@ -144,7 +146,8 @@ class ScalarProgram:
             leaves.gather()
             value, gradient = self._engine.run()
             found = float(value)
-            np.subtract(leaves.values, gradient * lr, out=leaves.values)
+            with np.errstate(all="ignore"):  # as Python's floats
+                np.subtract(leaves.values, gradient * lr, out=leaves.values)
             leaves.gradient = gradient
             leaves.lend()
             return found
