@@ -91,15 +91,19 @@ def measure(kind: str, only: str, every: int, show: bool) -> None:
             number += 1
             if number % every:
                 continue
-            found, took = report(case, *slips)
             title = (
                 f"{case.name}: {' & '.join(s.wrong.strip() or 'a line left out' for s in slips)}"
             )
+            count["wrong"] += 1
+            try:
+                found, took = report(case, *slips)
+            except Exception as error:  # counted among those that are not mended
+                print(f"CRASH {title}: {type(error).__name__}: {error}")
+                continue
             seconds.append((took, title))
             wrong = found.wrong
             mended = bool(wrong) and all(f.by == "edit" for f in wrong)
             named = bool(wrong) and all(f.by == "edit" or f.kind != "other" for f in wrong)
-            count["wrong"] += 1
             count["missed"] += not wrong
             count["mended"] += mended
             count["named"] += named

@@ -10,6 +10,7 @@ from . import testing as testing
 from .check import Finding as Finding
 from .check import Report as Report
 from .check import check as check
+from .check import exercise as exercise
 from .check.magic import load_ipython_extension as load_ipython_extension
 from .compile import compile as compile
 from .derive import Derivation as Derivation

@@ -118,13 +118,15 @@ class Finding:
 class Report:
     """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
     was `tried`, and the `reference` that it was held against. `formula` derives what a wrong
-    gradient should have been, in the graph's names."""
+    gradient should have been, in the graph's names; `rule` says which steps of the graph make it,
+    and what each of them hands on."""
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     tried: str = ""
     reference: str = ""
     formula: Callable[[Node], str] | None = None
+    rule: Callable[[Node], str] | None = None
 
     def __bool__(self) -> bool:
         return all(self.findings)
@@ -201,6 +203,14 @@ class Report:
         return table(self.findings, self._above, self._below)
 
     __repr__ = __str__
+
+    def hint(self, level: int = 1) -> str:
+        """Help with the first wrong line, a little more at each level: 1 where it is, 2 the kind of
+        mistake, 3 the step of the graph and its rule, 4 the line as it should read; "" where
+        nothing is wrong."""
+        if level not in range(1, len(HINTS) + 1):
+            raise ValueError(f"hint: level {level!r}; there are 1 to {len(HINTS)}")
+        return HINTS[level - 1](self, self.first) if self.first is not None else ""
 
     def _repr_html_(self) -> str:
         above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
@@ -286,6 +296,29 @@ def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def _where(report: Report, f: Finding) -> str:
+    return f"Look at line {f.line}: {f.code}" if f.line else f"Look at the gradient of {f.name}."
+
+
+def _what(report: Report, f: Finding) -> str:
+    return f"Of this kind is the mistake: {KINDS[f.kind]}." if f.kind else "It is a mistake."
+
+
+def _rule(report: Report, f: Finding) -> str:
+    rule = report.rule(f.node) if report.rule and f.node is not None else ""
+    return rule or (f"Look at the step {f.where}." if f.where else _what(report, f))
+
+
+def _answer(report: Report, f: Finding) -> str:
+    if f.mended is not None:
+        return f"It should read: {f.mended}"
+    right = report.formula(f.node) if report.formula and f.node is not None else ""
+    return f"It should be: {right}" if right else f.message()
+
+
+HINTS = (_where, _what, _rule, _answer)
 
 
 def table(

@@ -38,7 +38,8 @@ class Scales:
         found: dict[int, str] = {}
         tape = self.tape
         values = (x for node in reversed(tape.order) for x in (*node.inputs, node))
-        named = [(tape.names[id(x)], x.shape) for x in values if id(x) in tape.names]
+        arrays = (x for x in values if not isinstance(x, (int, float)))
+        named = [(tape.names[id(x)], x.shape) for x in arrays if id(x) in tape.names]
         for name, shape in named:
             words = ("rows", "columns") if len(shape) == 2 else ("entries",) * len(shape)
             for axis, n in enumerate(shape):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
-from ..derive.step import write
+from ..derive.step import pullback_text, write
 from ..graph.names import name_all
 from ..graph.node import Array, Node, topological_order
 from ..graph.op import Op
@@ -102,6 +102,16 @@ class Tape:
         """The same, for a node without a name too: dE/d(x + y)."""
         root, name = self.names.get(id(self.root)) or "E", self.label(node)
         return f"d{root}/d{name if self.is_named(node) else f'({name})'}"
+
+    def uses(self, user: Node) -> str:
+        """The steps that use one of the user's nodes, and what each of them hands to its gradient:
+        "W is used in v = W x, which hands it dE/dv xᵀ"."""
+        told = []
+        for n, i in self.consumers[self.twin[user]]:
+            handed = pullback_text(n, i, self.names, cotangent=self.cotangent_name(n))
+            told.append(f"in {self.step(n)}" + f", which hands it {handed}" * bool(handed))
+        name = self.label(self.twin[user])
+        return f"{name} is used {'; and '.join(told)}." if told else ""
 
     def is_named(self, node: Node) -> bool:
         """Whether the user has a name for a node."""

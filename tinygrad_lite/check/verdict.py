@@ -92,7 +92,7 @@ def _report_of(
     truth = Truth(tape, tape.twin, about.seed is not None)
     findings = tuple(_told(diagnosis.found[c.node], coder.found.get(c.user), truth) for c in found)
     formula = None if E.shape else lambda x: _formula(E, x, tape)
-    return Report(findings, notes, formula=formula)
+    return Report(findings, notes, formula=formula, rule=tape.uses)
 
 
 def check_text(

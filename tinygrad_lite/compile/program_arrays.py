@@ -25,7 +25,7 @@ class Arrays:
         made = trace(self._both, [p])
         # A gradient is passed on linearly: a NaN anywhere is one at the end, where it is looked at.
         calls = [call for call in made.instructions if not _asks_for_nan(call)]
-        self.executable = build(Recorded(calls, made.inputs, made.outputs), ["p"], held=True)
+        self.executable = build(Recorded(calls, made.inputs, made.outputs), ["p"], held=[p])
 
     def _both(self, p: Any) -> list[Any]:
         """Value and gradient; each layer's weights are a leaf of their own, so that gradients are

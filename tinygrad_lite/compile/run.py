@@ -14,7 +14,7 @@ import numpy as np
 
 from ..graph.node import Array, Node
 from .arrays import recorder
-from .recorder import NUMBERS, Held, refusal
+from .recorder import NUMBERS, Held, Recording, refusal
 from .state import Place, State
 from .trace import Recorded, plain
 
@@ -65,6 +65,7 @@ class Run:
         self._recorder = recorder()
         self._inputs: list[Held] = []
         self._outputs: list[Any] = []
+        self._given_out: list[Any] = []
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
@@ -80,8 +81,7 @@ class Run:
         finally:
             self._recorder.closed = True
             self._put_back()
-        outputs = [plain(y) for y in self._outputs]
-        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+        self.recorded = Recorded(self._recorder.instructions, self._inputs, self._outputs)
 
     @property
     def arguments(self) -> dict[Any, int]:
@@ -141,11 +141,11 @@ class Run:
         if grad is not None:
             node._grad = self._input(node.grad, Source("grad", where), f"{path}_grad")
 
-    def _input(self, array: Any, source: Source, path: str) -> Held:
+    def _input(self, array: Any, source: Source, path: str) -> Any:
         self.sources.append(source)
         self.names.append(_identifier(path, {*self.names}))
-        made: Held = self._recorder.input(array)
-        self._inputs.append(made)
+        made = self._recorder.input(array)
+        self._inputs.append(made.held)
         return made
 
     def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
@@ -173,17 +173,19 @@ class Run:
             return {k: self._template(part) for k, part in x.items()}
         if isinstance(x, Array):
             return x if x in self._held else Output(self._number(x._data), tensor=True)
-        if isinstance(x, (Held, np.ndarray)):
+        if isinstance(x, (Recording, np.ndarray)):
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:
             raise refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
         return x
 
     def _number(self, x: Any) -> int:
-        if id(x) not in self._numbers:
-            self._numbers[id(x)] = len(self._outputs)
-            self._outputs.append(x if isinstance(x, Held) else np.array(x))
-        return self._numbers[id(x)]
+        y = plain(x)
+        if id(y) not in self._numbers:
+            self._numbers[id(y)] = len(self._outputs)
+            self._outputs.append(y if isinstance(y, Held) else np.array(y))
+            self._given_out.append(y)  # whose id counts
+        return self._numbers[id(y)]
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():

@@ -20,7 +20,7 @@ from ..derive.line import Line, line_of
 from ..graph.node import Node, topological_order
 
 WRONG = 3  # wrong answers to a question
-SECONDS = 1.5  # for the questions of a page
+SECONDS = 1.0  # for the questions of a page
 NO_FORMULA = ("off-by-index", "wrong-order")  # kinds of mistakes that are made in code
 _SHORT, LONGEST = 48, 100  # characters of an answer that is asked for, and of one that is shown
 

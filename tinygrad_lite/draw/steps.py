@@ -96,7 +96,7 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     """The derivation on paper: rows (what is defined, what follows, why) and the node at whose step
     they are told. Of a long graph none."""
     order = topological_order(root)
-    wanted = [n for n in order if n.op is None and not n.constant]
+    wanted = [n for n in order if n.op is None and not n.constant and id(n) in names]
     named = [n for n in order if n.op is not None and id(n) in names]
     short = len(named) <= _TOLD and len(order) <= _NODES
     if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):

@@ -84,6 +84,7 @@ def report_on(
     return LineReport(
         tuple(findings),
         notes=tuple(notes),
+        rule=about.tape.uses,
         unjudged=lines.unjudged,
         mending=lambda: fixed(trace, lines.edits),
     )

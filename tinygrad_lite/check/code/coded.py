@@ -13,7 +13,7 @@ import numpy as np
 from ...graph.node import Node, raw
 from .derivation import Data, Derivation, Edits, Known
 from .formula import Formula
-from .judge import Line
+from .judged import Line
 from .trace import Trace
 from .truth import Truth
 

@@ -155,15 +155,17 @@ class Derivation:
                 names.update(frame.f_locals)
 
         arguments = self.arguments()
-        before = sys.getprofile()
-        sys.setprofile(watch)
+        free = sys.getprofile() is None  # else somebody measures: only what is returned is known
+        if free:
+            sys.setprofile(watch)
         try:
             with np.errstate(all="ignore"):
                 return Ran(names, self._called(arguments), None)
         except Exception as error:
             return Ran(names, None, error)
         finally:
-            sys.setprofile(before)
+            if free:
+                sys.setprofile(None)
 
     def _called(self, arguments: dict[str, Any]) -> Any:
         signature = inspect.signature(self.function)

@@ -71,7 +71,11 @@ class Interpreter(Expressions):
         """Run some statements."""
         for written in body:
             scope.begin(written)
-            statement: Any = self.edits.get(written, written)
+            standing: Any = self.edits.get(written, written)
+            if isinstance(standing, list):
+                self.block(standing, scope)
+                continue
+            statement: Any = standing
             run = getattr(self, f"_{type(statement).__name__}", None)
             if run is None:
                 raise CannotRecord(type(statement).__name__.lower())

@@ -17,7 +17,8 @@ from ..findings import Finding
 from ..mend import Mend, Mender, told
 from ..rounding import Blur, Rounding, precision
 from .derivation import Followed
-from .judge import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judge, Judged
+from .judge import Judge
+from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judged
 from .pairs import Pairs
 from .trace import Trace
 from .truth import Truth
@@ -112,14 +113,19 @@ class Lines:
     def statements(self) -> list[Judged]:
         """One step for every line that was judged: of a line that ran many times the first that is
         wrong, or else the last."""
-        chosen: dict[int, Judged] = {}
+        ran: dict[ast.AST, list[Judged]] = {}
         for row in self.rows:
-            if row.verdict == UNJUDGED and row.found is None:
-                continue
-            known = chosen.get(id(row.step.instance.statement))
-            if known is None or _rank(row) < _rank(known) or _rank(row) == _rank(known) > 1:
-                chosen[id(row.step.instance.statement)] = row
-        return sorted(chosen.values(), key=lambda row: row.step.instance.statement.lineno)  # type: ignore[attr-defined]
+            ran.setdefault(row.step.instance.statement, []).append(row)
+        chosen = []
+        for rows in ran.values():
+            judged = [row for row in rows if row.verdict != UNJUDGED]
+            if judged:
+                least = min(map(_rank, judged))
+                worst = [row for row in judged if _rank(row) == least]
+                chosen.append(worst[0] if least < RANKS.index(RIGHT) else worst[-1])
+            elif all(row.found is not None for row in rows):
+                chosen.append(rows[-1])
+        return chosen
 
     def findings(self) -> list[Finding]:
         """What is to be said of every line that was judged."""
@@ -161,7 +167,9 @@ class Lines:
             if mend is not None:
                 mends.setdefault(mend, row)
         rights = {
-            mend: [r for r in wrong if r is row or (len(wrong) > 1 and mender.rights(r, mend))]
+            mend: [
+                r for r in wrong if r is row or (self._feels(r, mend) and mender.rights(r, mend))
+            ]
             for mend, row in mends.items()
         }
         while rights:
@@ -186,6 +194,18 @@ class Lines:
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
+
+    def _feels(self, row: Judged, mend: Mend) -> bool:
+        """Whether a mend can change a step, given that what is wrong above it is put right."""
+        places = mend.places
+        made = [
+            r
+            for r in self.trace.records
+            if r.site in places or (r.instance is not None and r.instance.statement in places)
+        ]
+        known = (other.step.record for other in row.above)
+        below = self.trace.below(made, row.step.record, blocked=known)
+        return row.step.record in below or row.step.record in made
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
@@ -277,6 +297,8 @@ class Lines:
 
     def _part(self, row: Judged, finding: Finding) -> Finding:
         """A step that is not the last of its name."""
+        if row.verdict == RIGHT:
+            return finding
         if row.verdict == PARTLY:
             return replace(finding, explanation="a part of the gradient, so far")
         if row.verdict == FOLLOWS:
@@ -303,7 +325,7 @@ class Lines:
             (self.number(at), name, self.pairs.hint(name)): None
             for row in self.rows
             for name, at in ((row.step.name, row.step.instance.statement),)
-            if name and row.node is None and id(at) not in told
+            if name and row.node is None and id(at) not in told and self.pairs.node(name) is None
             if (self.cell(at), self.number(at)) not in causes
         }
         return tuple(rest)
@@ -324,4 +346,4 @@ class Lines:
 
 
 def _rank(row: Judged) -> int:
-    return RANKS.index(row.verdict) if row.verdict else len(RANKS)
+    return RANKS.index(row.verdict)

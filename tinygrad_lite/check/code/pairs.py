@@ -14,9 +14,9 @@ CONVENTIONS = (
     r"d_?{loss}_?d_?(?P<of>.+)",
     r"∂_?{loss}_?∂_?(?P<of>.+)",
     r"[d∂δ]_?(?P<of>.+)",
-    r"(?:grad|delta|nabla|g|bar|adj|err)_(?P<of>.+)",
+    r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj|delta|g)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj)",
     r"(?P<of>.+)grad",
 )
 LOSSES = ("E", "L", "J", "C", "loss", "Loss", "cost", "error", "err")

@@ -13,6 +13,8 @@ import numpy as np
 from ...graph.node import Node, raw
 from .trace import Instance, Record, Trace
 
+RETURNED = "what is returned"
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -83,14 +85,16 @@ def _adds(statement: ast.AST, name: str) -> bool:
 
 
 def _returned(trace: Trace) -> Iterator[Step]:
-    """What a `return` hands on: the entries of a dict by their keys, or else the whole."""
+    """What a `return` hands on without a name: the entries of a dict have their keys."""
     result = trace.result
     if result is None or result.instance is None or result.value is None:
         return
     site, instance = result.site, result.instance
     if not isinstance(result.value, dict):
-        if isinstance(trace.definition, ast.Lambda) or not isinstance(result.value, tuple):
-            yield Step("", result, instance)
+        for e in site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]:
+            record = instance.recorded.get(id(e))
+            if record is not None and not isinstance(e, ast.Name):
+                yield Step(RETURNED, record, instance)
         return
     literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
     places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)

@@ -13,6 +13,7 @@ from ...graph.node import Node
 from .rows import is_numeric
 
 Vector = Any  # a NumPy array, or a number
+TOLERANCE = 1e-7  # how nearly a gradient is the true one, relative to the largest entry
 EXACT = 1e-9  # how nearly two arrays agree that are the same, relative to the largest entry
 
 
@@ -69,3 +70,26 @@ class Known:
         rows, roles = self._sorted[v.size]
         near = np.abs(rows - v).max(axis=1) <= EXACT * max(np.abs(v).max(initial=0), 1e-300)
         return max((roles[k] for k in np.flatnonzero(near)), default=Role.NOTHING)
+
+
+def agrees(
+    found: Any, truth: Vector, *, broadcast: bool = False, tolerance: float = TOLERANCE
+) -> bool:
+    """Whether an array is the true one, up to rounding; with `broadcast`, once it is repeated."""
+    if not is_numeric(found):
+        return False
+    v = np.asarray(found, dtype=float)
+    if v.shape != truth.shape and not (broadcast and broadcasts(v.shape, truth.shape)):
+        return False
+    if not np.isfinite(v).all():
+        return False
+    largest = np.abs(truth).max(initial=0)
+    return bool(np.abs(v - truth).max(initial=0) <= tolerance * max(largest, 1e-12))
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of one shape is repeated to make another."""
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False

@@ -13,17 +13,17 @@ import numpy as np
 
 from ...graph.node import raw
 from ..code.derivation import Data
-from ..code.judge import Line
+from ..code.judged import Line
 from ..code.source import Source
-from ..code.trace import Record, Trace
+from ..code.trace import Trace
 from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
-from .known import Known
+from .known import TOLERANCE, Known, agrees
 from .redraw import Draw, draws
 from .rows import Edit
-from .search import TOLERANCE, Goal, Search, agrees, standing
-from .written import FAILS
+from .search import Goal, Search
+from .written import FAILS, shown, standing
 
 BUDGET, TOTAL = 2.0, 4.0  # seconds for one line, and for all lines of a derivation
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
@@ -35,6 +35,7 @@ class Mend:
     that has them as it should read, and `sentence` says what was wrong."""
 
     edits: tuple[Edit, ...]
+    source: Source
     line: str
     sentence: str
 
@@ -46,12 +47,14 @@ class Mend:
     @property
     def places(self) -> dict[ast.AST, str]:
         """What stands at each place, as text."""
-        return {edit.place: written(edit.new) for edit in self.edits}
+        return {edit.place: text_at(self.source, edit) for edit in self.edits}
 
 
-def written(code: ast.AST) -> str:
-    """Code as text."""
-    return ast.unparse(ast.fix_missing_locations(code))
+def text_at(source: Source, edit: Edit) -> str:
+    """The text that is to stand at a place."""
+    if isinstance(edit.new, list):  # a line before another
+        return f"{shown(edit.new)}\n{' ' * edit.place.col_offset}{source.of(edit.place)}"
+    return shown(edit.new)
 
 
 class Claimed(Protocol):
@@ -78,23 +81,27 @@ class Mender:
         self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
     ) -> Mend | None:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
-        None where no short one does. An edit that is known need only make the `last` value of the
-        name right."""
-        at = wrong.line(self.trace, self.truth)
-        if at is None or at.record is None:
-            return None
-        either = [wrong] if last is None else [wrong, last]
+        None where no short one does. It makes the `last` value of the name right or, where more is
+        wrong with that, this one."""
+        either = [wrong] if last is None or last is wrong else [last, wrong]
         for mend in self.found:
             if any(self._confirms(claimed, mend.edits) for claimed in either):
                 return mend
         start = time.thread_time()
-        with np.errstate(all="ignore"):
-            hit = Search(self._goal(wrong, at, at.record, closed)).run()
+        hit = None
+        for claimed in either:  # a part of a sum may be none of the graph's
+            goal = self._goal(claimed, closed)
+            if goal is not None and hit is None:
+                with np.errstate(all="ignore"):
+                    hit = Search(goal).run()
         self.left -= time.thread_time() - start
         if hit is None:
             return None
         lines = dict.fromkeys(self._line(edit) for edit in hit.edits)
-        mend = Mend(hit.edits, "; ".join(_mended(*at, hit.edits) for at in lines), _said(hit.edits))
+        source = self._line(hit.edits[0])[0]
+        mend = Mend(
+            hit.edits, source, "; ".join(_mended(*at, hit.edits) for at in lines), _said(hit.edits)
+        )
         self.found.append(mend)
         return mend
 
@@ -106,12 +113,15 @@ class Mender:
         assert instance is not None
         return instance.source, instance.statement
 
-    def _goal(self, wrong: Claimed, at: Line, record: Record, closed: Container[ast.AST]) -> Goal:
+    def _goal(self, claimed: Claimed, closed: Container[ast.AST]) -> Goal | None:
+        at = claimed.line(self.trace, self.truth)
+        if at is None or at.record is None or not np.any(at.wanted):
+            return None  # of what is truly 0 no line can be told from another
         return Goal(
             self.trace,
-            record,
-            _shaped(at.wanted, record.value),
-            lambda edits: self._confirms(wrong, edits),
+            at.record,
+            _shaped(at.wanted, at.record.value),
+            lambda edits: self._confirms(claimed, edits),
             self.known,
             lambda r: r.instance is not None and r.instance.statement not in closed,
             at.before,
@@ -185,10 +195,12 @@ def _shaped(wanted: Any, value: Any) -> Any:
 
 
 def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
-    """The text of a line with the edits that are in it."""
+    """The text of a line with the edits that are in it; of one that is put before it, that one."""
+    if isinstance(edits[0].new, list):
+        return shown(edits[0].new)
     inside = set(ast.walk(statement))
     body = getattr(statement, "body", None)
-    new = source.replaced({e.place: written(e.new) for e in edits if e.place in inside})
+    new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
     begin, end = source.span(statement)
     text = new.encode()
     line = text[begin : len(text) - len(source.text.encode()) + end].decode()
@@ -199,7 +211,8 @@ def _said(edits: Sequence[Edit]) -> str:
     """What was wrong, in words."""
     told = (
         f"{KINDS[e.kind]}: " * (e.kind != "other")
-        + f"{written(e.new)} should stand for {written(e.place)}"
+        + f"{shown(e.new)} should stand {'before' if isinstance(e.new, list) else 'for'} "
+        + shown(e.place)
         for e in edits
     )
     return "; and ".join(told)

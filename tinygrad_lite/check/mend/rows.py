@@ -101,7 +101,12 @@ SOURCE: Mapping[str, tuple[Slip, ...]] = {
     "sum": (Slip("mean-vs-sum", FIRST, lambda a: np.mean(a), ""),),
 }
 # What a slip of a rule is called where it undoes one: a factor that is to go is one too many.
-UNDOES: Mapping[str, str] = {LOST: TWICE, TWICE: LOST, "missing-term": "double-count"}
+UNDOES: Mapping[str, str] = {
+    LOST: TWICE,
+    TWICE: LOST,
+    "missing-term": "double-count",
+    "double-count": "missing-term",
+}
 # Functions that stand for one another.
 PAIRS: tuple[tuple[str, str, str], ...] = (
     ("mean-vs-sum", "sum", "mean"),
@@ -144,7 +149,7 @@ def _vector(x: Any) -> Any:
     return x
 
 
-def written(e: ast.expr, read: Read, numpy: str) -> Written | None:
+def stand_in(e: ast.expr, read: Read, numpy: str) -> Written | None:
     """The stand-in of an expression, None for what is no array or number."""
     value = read(e)
     return Written(e, value, numpy) if is_numeric(value) else None
@@ -163,7 +168,7 @@ def edits(e: ast.expr, read: Read, numpy: str) -> Iterator[Edit]:
     """What one slip may have changed at a place, undone."""
     for new, kind, rank in _of_sort(e, read, numpy):
         yield Edit(e, new, kind, rank)
-    whole = written(e, read, numpy)
+    whole = stand_in(e, read, numpy)
     if whole is not None and not isinstance(e, ast.Constant):
         for form in FORMS:
             made = formed(form, whole)
@@ -230,7 +235,7 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
 
 def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
     """The slips of an operation, in what the user wrote."""
-    stand_ins = [written(x, read, numpy) for x in operands]
+    stand_ins = [stand_in(x, read, numpy) for x in operands]
     if not all(stand_ins):
         return
     for slip in (*SLIPS.get(name, ()), *SOURCE.get(name, ())):
@@ -328,31 +333,3 @@ def _axes(e: ast.Call, axes: int, first: int) -> New:
             settings += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
             new = ast.Call(e.func, e.args[:first], [*rest, *settings])
             yield new, "wrong-axis", NEAR if keep == kept else LIKELY + NEAR
-
-
-def statements(s: ast.AST) -> Iterator[Edit]:
-    """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
-    if isinstance(s, ast.Assign) and len(s.targets) == 1:
-        (target,) = s.targets
-        if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
-            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
-                yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
-        if isinstance(target, ast.Subscript):
-            yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
-    if isinstance(s, ast.AugAssign):
-        for op in (ast.Add(), ast.Sub()):
-            if not isinstance(s.op, type(op)):
-                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", -ODD)
-        if isinstance(s.target, ast.Subscript):
-            yield Edit(s, _added_at(s.target, s.value), "missing-term", FIRST)
-        yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
-
-
-def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
-    called = ast.parse("np.add.at", mode="eval").body
-    return ast.Expr(ast.Call(called, [target.value, target.slice, value], []))
-
-
-def _mentions(e: ast.expr, target: ast.expr) -> bool:
-    """Whether an expression has what is assigned in it: no `+=` was meant then."""
-    return any(isinstance(n, ast.Name) and n.id == ast.unparse(target) for n in ast.walk(e))

@@ -8,7 +8,6 @@ is ranked as a person would put it, and counts only if it is right on fresh data
 from __future__ import annotations
 
 import ast
-import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,23 +20,25 @@ import numpy as np
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
-from .known import Known, Role
-from .looked import Place, broadcasts, everywhere, farther, looked_up, proportional, run_forwards
+from .farther import everywhere, farther, run_forwards
+from .known import Known, Role, agrees
+from .looked import Place, looked_up, proportional
 from .pool import NAME, Pool
-from .rows import Edit, edits, is_numeric, statements
+from .rows import Edit, edits, is_numeric
 from .undo import undone
-from .written import FAILS, replaced
+from .whole import heads, left_out, statements
+from .written import FAILS, shown
 
 Vector = Any  # a NumPy array, or a number
 Values = dict[Record, Any]  # what some records have instead
 Edits = Sequence[Edit]
 
-TOLERANCE = 1e-7  # of the largest entry
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
-ENOUGH = (0.6, 0.6, np.inf)  # what is likelier is not held against what is searched for next
+ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
+GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 LONG = 0.004  # what every token of the place that is replaced costs
 
 
@@ -184,6 +185,8 @@ class Search:
         for r in below:
             if edit is not None and r.site is edit.place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
+                if np.size(new[r]) > GROWS * max(np.size(r.value), self.truth.size):
+                    raise ValueError("so many entries")
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
         return new
@@ -218,7 +221,18 @@ class Search:
         found = self.apply(edit, values)
         inside = (r for r in found if r.instance is record.instance and not self._is_goal(r))
         new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
-        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new]
+        own = self.known.role(self.value(record, found))
+        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
+
+    def _disguised(self, edit: Edit) -> bool:
+        """Whether it is a function that changes nothing here: |x| of what is positive is x."""
+        if not isinstance(edit.new, ast.Call):
+            return False
+        record = self.places[edit.place][0]
+        assert record.instance is not None
+        read = record.instance.value
+        value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
+        return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
 
     def _multiple(self, record: Record, edit: Edit) -> bool:
         """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
@@ -237,6 +251,7 @@ class Search:
         turns = (
             chain(self._statements(), self._near(free, wanted)),
             self._near(rest, wanted),
+            self._whole(),
             self._far(free, wanted),
             self._far(rest, wanted),
             self._two(free),
@@ -244,7 +259,7 @@ class Search:
         found: list[Hit] = []
         for k, hits in enumerate(turns):
             found += hits
-            if min((hit.rank for hit in found), default=np.inf) < ENOUGH[min(k, 2)]:
+            if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
                 hit = self._confirmed(found)
                 if hit is not None:
                     return hit
@@ -253,7 +268,7 @@ class Search:
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on fresh data."""
         for hit in sorted(hits, key=lambda h: h.rank):
-            key = tuple((e.place, ast.dump(e.new)) for e in hit.edits)
+            key = tuple((e.place, shown(e.new)) for e in hit.edits)
             if key not in self.refused and len(self.refused) < CONFIRMED:
                 if self.goal.confirms(hit.edits):
                     return hit
@@ -276,18 +291,29 @@ class Search:
         for edit in sorted(found, key=lambda edit: edit.rank):
             if self.late() or edit.rank - FAVOUR > best:
                 return
-            if self.reaches(edit, self.base, wanted):
+            if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
                 best = min(best, hit.rank)
                 yield hit
 
+    def _confirming(self, found: Iterable[Edit]) -> Iterator[Hit]:
+        """Those of some edits of whole lines that are right; only a run can tell."""
+        for edit in found:
+            if not self.late() and self.goal.confirms((edit,)):
+                yield Hit(edit.rank, (edit,))
+
     def _statements(self) -> Iterator[Hit]:
-        """Assignments that are slips as such; only a run can tell."""
+        """Assignments that are slips as such."""
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        for s in dict.fromkeys(found):
-            for edit in statements(s):
-                if not self.late() and self.goal.confirms((edit,)):
-                    yield Hit(edit.rank, (edit,))
+        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+
+    def _whole(self) -> Iterator[Hit]:
+        """Heads of loops, and lines that are left out."""
+        numpy = next((self.numpy(r.instance) for r in self.above if r.instance), "np")
+        yield from self._confirming(heads(self.trace, numpy))
+        record = self.goal.record
+        found = left_out(self.trace, record, self.truth, self.pool, self.constants)
+        yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
         instance = self._place(e).pool.instance
@@ -349,26 +375,5 @@ class Search:
                         yield Hit(SECOND + rank, (first, second))
 
 
-def agrees(
-    found: Any, truth: Vector, *, broadcast: bool = False, tolerance: float = TOLERANCE
-) -> bool:
-    """Whether an array is the true one, up to rounding; with `broadcast`, once it is repeated."""
-    if not is_numeric(found):
-        return False
-    v = np.asarray(found, dtype=float)
-    if v.shape != truth.shape and not (broadcast and broadcasts(v.shape, truth.shape)):
-        return False
-    if not np.isfinite(v).all():
-        return False
-    largest = np.abs(truth).max(initial=0)
-    return bool(np.abs(v - truth).max(initial=0) <= tolerance * max(largest, 1e-12))
-
-
 def _finite(v: Any) -> bool:
     return is_numeric(v) and bool(np.isfinite(np.asarray(v, dtype=float)).all())
-
-
-def standing(edits: Edits) -> dict[ast.AST, ast.AST]:
-    """What stands at each place; a place inside of what replaces it is a copy, so that it is not
-    replaced again."""
-    return {e.place: replaced(e.new, {e.place: copy.copy(e.place)}) for e in edits}

@@ -7,7 +7,9 @@ a name, is stated once and yields what may stand in a place of the user's source
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,16 @@ COMPARISONS: Mapping[Any, type[ast.cmpop]] = {
     np.less_equal: ast.LtE,
 }
 # What an expression raises that does not fit where it is tried.
-FAILS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, NameError)
+FAILS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    NameError,
+    MemoryError,
+)
+LARGEST = 200_000  # entries of what is tried, unless its operands have as many
 _LOAD = ast.Load()
 _NONE = ast.Constant(0)  # of a term that only broadcasts
 
@@ -44,10 +55,18 @@ class Written(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             return NotImplemented
+        operands = [np.shape(_value(x)) for x in inputs]
+        if ufunc is np.matmul:
+            _refuse_large([s[:-1] for s in operands[:1]] + [s[-1:] for s in operands[1:]], operands)
+        else:
+            _refuse_large([np.broadcast_shapes(*operands)], operands)
         value = ufunc(*[_value(x) for x in inputs])
         return Written(self._applied(ufunc, [_code(x) for x in inputs]), value, self.numpy)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is np.outer:
+            shapes = [np.shape(_value(x)) for x in args]
+            _refuse_large(shapes, shapes)
         value = func(*[_value(x) for x in args], **kwargs)
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
@@ -106,6 +125,13 @@ class Written(NDArrayOperatorsMixin):
         return ast.BinOp(a, OPERATORS[ufunc](), b)
 
 
+def _refuse_large(axes: Sequence[tuple[int, ...]], operands: Sequence[tuple[int, ...]]) -> None:
+    """Raise `ValueError` where a result with all these axes has far more entries than operands."""
+    entries = prod(n for shape in axes for n in shape)
+    if entries > max(LARGEST, 2 * max(map(prod, operands), default=0)):
+        raise ValueError("so many entries")
+
+
 def negated(code: ast.expr) -> ast.expr:
     """-x, x of -x, and b - a of a - b is left to a row of its own."""
     if isinstance(code, ast.UnaryOp) and isinstance(code.op, ast.USub):
@@ -133,8 +159,16 @@ def shifted(code: ast.expr, by: int) -> ast.expr:
     return ast.BinOp(code, ast.Add() if by > 0 else ast.Sub(), number(abs(by)))
 
 
+def shown(code: Any) -> str:
+    """Code as text; of a line that is put before another, that line."""
+    first = code[0] if isinstance(code, list) else code
+    return ast.unparse(ast.fix_missing_locations(first))
+
+
 def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
     """The code with others in the place of some of its parts; the rest of it is shared."""
+    if isinstance(code, list):
+        return _field(code, new)
     if code in new:
         return new[code]
     fields = dict(ast.iter_fields(code))
@@ -185,3 +219,9 @@ def _index(i: Any) -> str:
     if isinstance(i, slice):
         return ":".join("" if p is None else str(p) for p in (i.start, i.stop))
     return "..." if i is Ellipsis else repr(i)
+
+
+def standing(edits: Iterable[Any]) -> dict[ast.AST, Any]:
+    """What stands at each place; a place inside of what replaces it is a copy, so that it is not
+    replaced again."""
+    return {e.place: replaced(e.new, {e.place: copy.copy(e.place)}) for e in edits}

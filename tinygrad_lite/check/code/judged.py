@@ -1,0 +1,82 @@
+"""A step of a derivation with its verdict, and as a line that should have another value."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import Node
+from .steps import Step, steps
+from .trace import Instance, Record, Trace
+from .truth import Truth, Vector
+
+FEW = 10  # parts of a gradient that are tried in every combination
+RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly", ""
+
+Equal = Callable[[Node, Any, Vector], bool]  # whether a value is one, up to rounding and shape
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A step that should be `wanted`, in one run: its record (None where it raised an error), the
+    statement's instance, and the true values of what is wrong above it."""
+
+    trace: Trace
+    record: Record | None
+    instance: Instance
+    node: Node
+    wanted: Vector
+    before: Mapping[Record, Vector]
+
+
+@dataclass(eq=False)
+class Judged:
+    """A step, by its place among the steps, and the node whose gradient it stands for. `last` where
+    the name has its final value; a step before it may be a sum of only some `parts` of it."""
+
+    index: int
+    step: Step
+    node: Node | None = None
+    last: bool = True
+    final: bool = False  # no step of its name comes after it
+    verdict: str = UNJUDGED
+    parts: tuple[int, ...] | None = None
+    found: Node | None = None  # whose gradient it is by its value, where the name says nothing
+    above: list[Judged] = field(default_factory=list)  # what is not right of the steps before it
+
+    def wanted(self, truth: Truth) -> Vector:
+        """What it should be."""
+        assert self.node is not None
+        if self.parts is None:
+            return truth.gradient(self.node)
+        parts = truth.parts(self.node)
+        return sum((parts[i] for i in self.parts), np.zeros(np.shape(parts[0])))
+
+    def line(self, trace: Trace, truth: Truth) -> Line | None:
+        """It as it is in a run, on the same data or on other; None where that went another way. All
+        above it is put right, but not what a final value has been built up from."""
+        known = steps(trace)
+        if self.node is None or self.index >= len(known):
+            return None
+        step = known[self.index]
+        if self.final:  # wherever an edit has put it
+            names = (self.step.name, self.step.key)
+            step = next((s for s in reversed(known) if (s.name, s.key) == names), step)
+        elif step.instance.statement is not self.step.instance.statement:
+            return None
+        above = (r for r in self.above if not self.last or r.step.name != self.step.name)
+        before = {known[r.index].record: r.wanted(truth) for r in above}
+        return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
+
+
+def sums_of(count: int, held: tuple[int, ...] | None) -> list[tuple[int, ...]]:
+    """What a partial sum may be: nothing, what was held and one more part; of few parts any."""
+    found = [(), *((*(held or ()), i) for i in range(count) if i not in (held or ()))]
+    if count <= FEW:
+        sizes = range(2, count)
+        found += itertools.chain(*(itertools.combinations(range(count), k) for k in sizes))
+    return found

@@ -1,0 +1,184 @@
+"""Which node's gradient each step of a derivation stands for: by name, in turn, by value."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import Node
+from .judged import Equal, Judged, sums_of
+from .pairs import Pairs
+from .trace import Record, Trace
+from .truth import Truth
+
+MANY = 10  # turns of a loop whose values are asked what they are
+
+
+class Pairing:
+    """Gives steps their nodes. `guessing` says that a name that is no node's may stand for what its
+    values, or what it is computed from, say."""
+
+    def __init__(
+        self, trace: Trace, truth: Truth, pairs: Pairs, equal: Equal, guessing: bool = False
+    ) -> None:
+        self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
+        self.guessing = guessing
+
+    def paired(self, rows: list[Judged]) -> list[list[Judged]]:
+        """The steps that build one gradient up, each time it is built, given their node."""
+        self._learn_from_keys(rows)
+        groups: dict[tuple[str, Any], list[Judged]] = {}
+        for row in rows:
+            groups.setdefault((row.step.name, row.step.key), []).append(row)
+        chosen = {names: self._nodes(*names, group) for names, group in groups.items()}
+        taken = {node for nodes, _ in chosen.values() for node in nodes}
+        found: list[list[Judged]] = []
+        for (name, key), (nodes, turns) in chosen.items():
+            if not nodes and key is None:
+                loose = self.pairs.loosely(name, np.shape(turns[-1][-1].step.value))
+                nodes = [] if loose is None or loose in taken else [loose]
+            if nodes:
+                found += self._matched(turns, nodes)
+        if self.guessing:
+            known = {row.step.record: row.node for turn in found for row in turn}
+            for turns in [t for (_, key), (_, t) in chosen.items() if key is None]:
+                if all(row.node is None for turn in turns for row in turn):
+                    nodes = self._nameless(turns) if len(turns) > 1 else []
+                    more = self._matched(turns, nodes) if nodes else self._inner(turns, known)
+                    found += more
+        return found
+
+    def _nameless(self, turns: list[list[Judged]]) -> list[Node]:
+        """What a name in a loop stands for by its values: those nodes made alike of which it is the
+        gradient most often, of several the farthest from the loss."""
+        values = [turn[-1].step.value for turn in turns]
+        best: tuple[int, list[Node]] = (0, [])
+        for node in self._order:
+            if any(self.equal(node, v, self.truth.gradient(node)) for v in values[:MANY]):
+                alike = self._alike(node)
+                pairs = zip(alike, values, strict=False)
+                hits = sum(self.equal(n, v, self.truth.gradient(n)) for n, v in pairs)
+                best = max((hits, alike), best, key=lambda f: f[0])
+        return best[1]
+
+    def _inner(
+        self, turns: list[list[Judged]], known: dict[Record, Node | None]
+    ) -> Iterator[list[Judged]]:
+        """The steps of a name for what the node was computed from whose gradient they use: of
+        draw = (1 - h**2) * dh what h is the tanh of."""
+        for turn in turns:
+            instance = turn[0].step.instance
+            read = {n.id for n in ast.walk(instance.statement) if isinstance(n, ast.Name)}
+            used = [known[r] for name, r in instance.names.items() if name in read and r in known]
+            node = used[0] if len(used) == 1 else None
+            shape = np.shape(turn[-1].step.value)
+            inputs = [] if node is None else [x for x in node.inputs if isinstance(x, Node)]
+            fitting = [x for x in inputs if x.shape == shape and x in self.truth.of]
+            if len(fitting) == 1 and fitting[0] not in self.pairs.names:
+                for row in turn:
+                    row.node, row.last = fitting[0], row is turn[-1]
+                yield turn
+
+    def _alike(self, node: Node | None) -> list[Node]:
+        """The nodes that are made as one is: by the same operations, in its shape."""
+
+        def made(x: Node) -> Any:
+            return x.op, x.shape, [p.op if isinstance(p, Node) else None for p in x.inputs]
+
+        if node is None or node.op is None:
+            return []
+        return [x for x in self._order if made(x) == made(node)]
+
+    def _nodes(
+        self, name: str, key: Any, group: list[Judged]
+    ) -> tuple[list[Node], list[list[Judged]]]:
+        """The nodes that a name or a key stands for one after the other, and its steps for each."""
+        if key is None:
+            return self._in_turn(name, group)
+        node = self.pairs.named(key)
+        return ([] if node is None else [node]), [group]
+
+    def _learn_from_keys(self, rows: list[Judged]) -> None:
+        """A name whose value a dict holds under a key stands for what the key names."""
+        named: dict[int, str] = {
+            id(r.step.record.value): r.step.name for r in rows if r.step.key is None
+        }
+        for row in list(rows):
+            node = None if row.step.key is None else self.pairs.named(row.step.key)
+            name = named.get(id(row.step.record.value))
+            if node is not None and name:
+                self.pairs.learn(name, node)
+                rows.remove(row)  # judged where it has that name
+
+    def _in_turn(self, name: str, group: list[Judged]) -> tuple[list[Node], list[list[Judged]]]:
+        """The same for a name: one node, or one for each turn of a loop."""
+        turns: list[list[Judged]] = []
+        for row in group:
+            if not turns or not row.step.builds:
+                turns.append([])
+            turns[-1].append(row)
+        node = self.pairs.node(name)
+        if len(turns) == 1:
+            return ([] if node is None else [node]), turns
+        if len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns):  # a loop
+            family = self.pairs.family(name, self._alike(node), self._order)
+            if len(family) > 1:
+                return family, turns
+        turns = self._overwritten(turns, node)
+        return ([] if node is None else [node]), turns
+
+    def _overwritten(self, turns: list[list[Judged]], node: Node | None) -> list[list[Judged]]:
+        """The turns of a name that stands for one node: those that one overwrites, though they are
+        parts of the gradient, go before it; others are of something else."""
+        if node is None or self.equal(node, turns[-1][-1].step.value, self.truth.gradient(node)):
+            return turns if node is None else turns[-1:]
+        sums = sums_of(len(self.truth.parts(node)), ())[1:]
+        held: list[Judged] = []
+        for turn in turns[:-1]:
+            for row in turn:
+                row.node = node
+                for row.parts in sums:
+                    if self.equal(node, row.step.value, row.wanted(self.truth)):
+                        row.last = False
+                        held.append(row)
+                        break
+                else:
+                    row.node = row.parts = None
+        return [[*held, *turns[-1]]]
+
+    @property
+    def _order(self) -> list[Node]:
+        """The user's nodes, those next to the loss first."""
+        tape = self.truth.tape
+        known = [n for n, twin in self.truth.of.items() if twin in tape.g]
+        return sorted(known, key=lambda n: tape.position[self.truth.of[n]])
+
+    def _matched(self, turns: list[list[Judged]], nodes: list[Node]) -> Iterator[list[Judged]]:
+        """Give every turn its node: one that it is right for, or else the next."""
+        at, open_ = 0, len(turns) > len(nodes) + 1 > 2  # which turn is whose cannot be told
+        for turn in turns if len(nodes) > 1 else turns[-1:]:
+            value = turn[-1].step.value
+            right = (
+                i
+                for i in range(at, len(nodes))
+                if self.equal(nodes[i], value, self.truth.gradient(nodes[i]))
+            )
+            i = next(right, None if open_ else at) if len(nodes) > 1 else 0
+            if i is None:
+                continue
+            if i >= len(nodes):
+                return
+            at = i + 1
+            for row in turn:
+                row.node, row.last = nodes[i], row is turn[-1]
+            yield turn
+
+    def by_value(self, value: Any) -> Node | None:
+        array = np.asarray(value)
+        if array.size < 2 or array.dtype.kind != "f" or np.ptp(array) == 0:
+            return None
+        nodes = (n for n in self._order if not self.truth.jacobians)
+        return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)

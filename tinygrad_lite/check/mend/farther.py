@@ -1,0 +1,197 @@
+"""Edits that are farther-fetched: two items at once, other products, a name at every use; and what
+is to be run because no single value is wanted."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
+from .known import broadcasts
+from .looked import PAIRED, SCALED, How, Place, Vector, terms_lacking
+from .pool import MADE, NAME, PART, Item
+from .rows import LOST, Edit, attempted, is_numeric
+from .written import Written, replaced
+
+MOST = 60  # items that are tried in pairs
+PRODUCTS: tuple[How, ...] = (
+    lambda a, b: a * b,
+    lambda a, b: a @ b,
+    lambda a, b: a @ b.T,
+    lambda a, b: a.T @ b,
+    lambda a, b: np.outer(a, b),
+)
+
+
+def terms(at: Place, wanted: Vector) -> Iterator[Edit]:
+    """The terms that a name may lack."""
+    v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
+    if v.shape == w.shape:
+        yield from terms_lacking(at, v, w)
+        yield from _pairs(at, v, w)
+        yield from _path(at, v, w)
+
+
+def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
+    """The same with two items, other products, and an item at every use of another."""
+    v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
+    yield from _products(at)
+    yield from everywhere(at)
+    yield from _centred(at, w)
+    if v.shape == w.shape and not isinstance(at.e, ast.Constant):
+        yield from _pairs(at, v, w)
+        yield from _path(at, v, w)
+
+
+def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """Two factors, or a term that is a product of two, entry by entry."""
+    x = at.written
+    with np.errstate(all="ignore"):
+        q, d = w / v, w - v
+    items = [i for i in at.pool.items if i.value.dtype.kind == "f" and i.rank <= FAR]
+    for item in items[:MOST]:
+        a = at.item(item)
+        with np.errstate(all="ignore"):
+            try:
+                two, over, term = q / item.value, q * item.value, d / item.value
+                ratio = d * item.value
+            except ValueError:
+                continue
+        rows: tuple[tuple[Vector, How], ...] = (
+            (two, lambda b, a=a: x * a * b),
+            (over, lambda b, a=a: x / a * b),
+            (term, lambda b, a=a: x + a * b),
+            (-term, lambda b, a=a: x - a * b),
+            (ratio, lambda b, a=a: x + b / a),
+            (-ratio, lambda b, a=a: x - b / a),
+        )
+        for k, (value, how) in enumerate(rows):
+            if value.shape != v.shape or not np.isfinite(value).all():
+                continue
+            kind = LOST if k < 2 else "missing-term"
+            for b in at.pool.find(value):
+                rank = PAIRED + NEAR * k + item.rank + b.rank
+                yield from at.made(how, at.item(b), kind=kind, rank=rank)
+        if term.shape == v.shape and np.isfinite(term).all():
+            for c, b in at.pool.multiples(term):
+                product = attempted(np.multiply, a, at.item(b))
+                for made, more in at.times(product, abs(c)) if product is not None else ():
+                    rank = PAIRED + LIKELY + item.rank + b.rank + more
+                    sum_ = np.add if c > 0 else np.subtract
+                    yield from at.made(sum_, x, made, kind="missing-term", rank=rank)
+
+
+def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """A term, or all of it, that is a product of two names."""
+    d, x = w - v, at.written
+    names = [i for i in at.pool.items if i.tier == NAME and i.value.dtype.kind == "f"]
+    names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
+    for a in names:
+        for b in names:
+            for k, how in enumerate(PRODUCTS):
+                made = attempted(how, at.item(a), at.item(b))
+                if made is None or np.shape(made.value) != w.shape:
+                    continue
+                rank = PAIRED + NEAR * k
+                if _near(made.value, d):
+                    yield at.edit(x + made, "missing-term", rank)
+                elif _near(made.value, -d):
+                    yield at.edit(x - made, "missing-term", rank)
+                elif _near(made.value, w):
+                    yield at.edit(made, "other", rank + ODD)
+
+
+def _near(a: Vector, b: Vector) -> bool:
+    return bool(np.abs(a - b).max(initial=0) <= 1e-7 * np.abs(b).max(initial=0))
+
+
+def _products(at: Place) -> Iterator[Edit]:
+    """A part of a product times something else, and the place times a matrix."""
+    parts = [at.e]
+    if isinstance(at.e, ast.BinOp) and isinstance(at.e.op, (ast.Mult, ast.MatMult)):
+        parts += [at.e.left, at.e.right]
+    elif isinstance(at.e, ast.Call) and len(at.e.args) == 2:
+        parts += at.e.args
+    for e in parts:
+        recorded = at.pool.instance.recorded.get(id(e))
+        if recorded is None or not is_numeric(recorded.value):
+            continue
+        x = Written(e, recorded.value, at.pool.numpy)
+        rank = FARTHEST + (NEAR if e is at.e else LIKELY)
+        hows: list[How] = [lambda x, a: x @ a, lambda x, a: a @ x]
+        if e is not at.e:
+            hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T, lambda x, a: x * a]
+            hows += [lambda x, a: np.outer(x, a), lambda x, a: np.outer(a, x)]
+        for item in at.pool.items:
+            if item.tier <= PART and item.value.dtype.kind == "f" and item.value.ndim:
+                for how in hows:
+                    cost = rank + item.rank
+                    yield from at.made(how, x, at.item(item), kind=LOST, rank=cost)
+
+
+def everywhere(at: Place) -> Iterator[Edit]:
+    """Another name or part at every use of one that is used more than once."""
+    if not isinstance(at.e, (ast.BinOp, ast.Call)):
+        return
+    uses: dict[str, list[ast.AST]] = {}
+    for n in ast.walk(at.e):
+        if isinstance(n, (ast.Name, ast.Call, ast.BinOp)):
+            uses.setdefault(ast.dump(n), []).append(n)
+    for same in uses.values():
+        recorded = at.pool.instance.recorded.get(id(same[0]))
+        if len(same) < 2 or recorded is None or not is_numeric(recorded.value):
+            continue
+        v = np.asarray(recorded.value)
+        for item in at.pool.items:
+            if item.value.shape == v.shape and item.tier != MADE and (item.value != v).any():
+                new = replaced(at.e, dict.fromkeys(same, item.code))
+                yield Edit(at.e, new, "other", FAR + item.rank)
+
+
+def _centred(at: Place, w: Vector) -> Iterator[Edit]:
+    """p (g - sum of g p), the Jacobian of a softmax whole, for probabilities p."""
+    items = [i for i in at.pool.items if i.value.shape == w.shape and i.value.dtype.kind == "f"]
+    for p in items:
+        for axis in range(w.ndim):
+            if not ((p.value > 0).all() and np.allclose(p.value.sum(axis=axis), 1)):
+                continue
+            for g in (i for i in items if i.tier <= PART):
+                a, b = at.item(p), at.item(g)
+                made = a * (b - np.sum(b * a, axis=axis, keepdims=True))
+                yield at.edit(made, "missing-term", SCALED + p.rank + g.rank)
+
+
+def run_forwards(at: Place) -> Iterator[Edit]:
+    """Edits where what is wanted is not known: each is to be run."""
+    x, shape = at.written, np.shape(at.value)
+    named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
+    for item in at.pool.items:
+        if named or (item.value.shape == shape and not literal):
+            rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
+            yield at.edit(at.item(item), "other", rank)
+    for item in at.pool.items:
+        if (literal and item.tier != NAME) or np.array_equal(item.value, at.value):
+            continue
+        a, real = at.item(item), item.value.dtype.kind == "f"
+        if broadcasts(item.value.shape, shape):
+            yield at.edit(x * a, LOST, FARTHEST + item.rank)
+            if real:
+                yield at.edit(x / a, LOST, FARTHEST + item.rank)
+            if real and (item.tier != MADE or item.value.ndim == 2):
+                yield at.edit(x + a, "missing-term", FARTHEST + LIKELY + item.rank)
+                yield at.edit(x - a, "missing-term", FARTHEST + LIKELY + item.rank)
+        if item.value.ndim == 2 and shape and item.tier == NAME:
+            for how in (lambda x, a: x @ a, lambda x, a: a @ x):
+                yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
+    if not literal:
+        for c in (2, 0.5, 3, 0.25, 4):
+            yield at.edit(c * x, "constant-scale", FAR)
+        for c in (1, -1):
+            yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
+
+
+def _is_index(at: Place, item: Item) -> bool:
+    """Whether one whole number's name stands for another's."""
+    return isinstance(at.e, ast.Name) and isinstance(at.value, int) and item.value.dtype.kind == "i"

@@ -1,0 +1,97 @@
+"""Edits of whole lines: += for =, a line left out, the head of a loop. Only a run can tell."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..code.trace import Instance, Record, Trace
+from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
+from .farther import terms
+from .looked import Place
+from .pool import Pool
+from .rows import Edit, edits
+
+LEFT_OUT = FAR  # what it costs that a line is left out
+
+
+def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
+    """Slips in what a loop runs over, and in the test of a branch."""
+    seen: set[ast.AST] = set()
+    for record in trace.records:
+        e, instance = record.site, record.instance
+        if e is None or e in seen or instance is None:
+            continue
+        seen.add(e)
+        head = getattr(instance.statement, "iter", getattr(instance.statement, "test", None))
+        if head is not None and e in set(ast.walk(head)):
+            found = (edit for edit in edits(e, instance.value, numpy) if edit.rank <= ODD)
+            yield from found
+
+
+def left_out(
+    trace: Trace,
+    goal: Record,
+    wanted: Any,
+    pool: Callable[[Instance], Pool],
+    constants: frozenset[float],
+) -> Iterator[Edit]:
+    """A term that is never added: a line of its own, before the first that uses the name."""
+    definition: Any = trace.definition
+    body = () if isinstance(definition, ast.Lambda) else definition.body
+    after = (r.instance for r in trace.records[goal.index + 1 :] if r.instance is not None)
+    using = (i for i in _first(trace, goal, after) if i.statement in body)
+    instance = next(using, None)
+    name = None
+    if instance is not None:
+        name = next((n for n, r in instance.names.items() if r is goal), None)
+    if instance is None or name is None:
+        return
+    target = ast.Name(name, ast.Load())
+    at = Place(target, goal.value, pool(instance), constants)
+    for edit in terms(at, wanted):
+        made = edit.new
+        if isinstance(made, ast.BinOp) and made.left is target:
+            added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, made.right)
+            statement = instance.statement
+            yield Edit(statement, [added, statement], "missing-term", LEFT_OUT + edit.rank)
+
+
+def _first(trace: Trace, goal: Record, after: Iterable[Instance]) -> Iterator[Instance]:
+    """The first statement that reads a value, else the last of all."""
+    last = None
+    users = {u.instance for u in goal.users}
+    for last in after:
+        if last in users and last is not goal.instance:
+            yield last
+    if last is not None:
+        yield last
+
+
+def statements(s: ast.AST) -> Iterator[Edit]:
+    """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
+    if isinstance(s, ast.Assign) and len(s.targets) == 1:
+        (target,) = s.targets
+        if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
+            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
+                yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
+        if isinstance(target, ast.Subscript):
+            yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
+    if isinstance(s, ast.AugAssign):
+        for op in (ast.Add(), ast.Sub()):
+            if not isinstance(s.op, type(op)):
+                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", -ODD)
+        if isinstance(s.target, ast.Subscript):
+            yield Edit(s, _added_at(s.target, s.value), "missing-term", FIRST)
+        yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
+
+
+def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
+    called = ast.parse("np.add.at", mode="eval").body
+    return ast.Expr(ast.Call(called, [target.value, target.slice, value], []))
+
+
+def _mentions(e: ast.expr, target: ast.expr) -> bool:
+    """Whether an expression has what is assigned in it: no `+=` was meant then."""
+    return any(isinstance(n, ast.Name) and n.id == ast.unparse(target) for n in ast.walk(e))
