@@ -1,6 +1,6 @@
 """What `tg.compile` takes and saves: memory, and the time until a function is recorded.
 
-    python benchmarks/memory.py
+    python benchmarks/memory.py [--entries 1000000]
 
 A million entries through 30 layers, forward and backward; peaks are those of NumPy's arrays, the
 program's buffers included. Then W4's step: what its first call costs, in eager steps.
@@ -8,6 +8,7 @@ program's buffers included. Then W4's step: what its first call costs, in eager 
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 import tracemalloc
@@ -23,13 +24,13 @@ from workloads import as_written
 
 import tinygrad_lite as tg
 
-ENTRIES, LAYERS = 1_000_000, 30
+LAYERS = 30
 MEGA = 1e6
 
 
-def layers(layer: Callable[..., Any]) -> Callable[[], Any]:
+def layers(layer: Callable[..., Any], entries: int) -> Callable[[], Any]:
     """The sum of a vector after the layers, and its gradient."""
-    x = tg.Tensor(np.random.default_rng(0).normal(size=ENTRIES))
+    x = tg.Tensor(np.random.default_rng(0).normal(size=entries))
     a, b = tg.Tensor(1.1), tg.Tensor(0.1)
 
     def run() -> Any:
@@ -57,12 +58,12 @@ def peak(run: Callable[[], Any]) -> tuple[float, float]:
     return found, seconds
 
 
-def memory() -> None:
+def memory(entries: int) -> None:
     for name, layer in (
         ("tanh(a * y + b)", lambda y, a, b: tg.tanh(a * y + b)),
         ("tanh(y)", lambda y, a, b: tg.tanh(y)),
     ):
-        run = layers(layer)
+        run = layers(layer, entries)
         step = tg.compile(run)
         eager, seconds = peak(run)
         first, _ = peak(step)
@@ -70,7 +71,7 @@ def memory() -> None:
         held = step._last.executable.size / MEGA  # type: ignore[union-attr]
         taken = held + later
         print(
-            f"{LAYERS} layers {name}, {ENTRIES:,} entries: eager {eager:.0f} MB, {seconds:.2f} s; "
+            f"{LAYERS} layers {name}, {entries:,} entries: eager {eager:.0f} MB, {seconds:.2f} s; "
             f"compiled {taken:.0f} MB ({taken / eager:.2f} x), {quick:.2f} s; first {first:.0f} MB"
         )
 
@@ -84,6 +85,9 @@ def preparation() -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    given = parser.parse_args()
     print(timing.machine())
-    memory()
+    memory(given.entries)
     preparation()

@@ -28,6 +28,15 @@ def printed(script, *args, root=ROOT):
     return done.stdout
 
 
+def test_the_memory_of_programs_is_printed(needs):
+    needs("sklearn")
+    out = printed("memory.py", "--entries", "100000")
+    affine, plain = (float(x) for x in re.findall(r"compiled \d+ MB \((\d\.\d+) x\)", out))
+    assert affine <= 0.25
+    assert plain <= 0.55
+    assert len(re.findall(r"^W4, batch \d+: first call", out, re.MULTILINE)) == 2
+
+
 @pytest.mark.oracle
 def test_the_peers_take_turns(needs):
     """They compute the same numbers, or the driver would raise."""
@@ -60,6 +69,11 @@ def test_what_grows_is_measured(needs, tmp_path):
     found = re.search(r"A chain holds (\d+) bytes per node, .*; the collector finds (\d+) ", out)
     assert int(found[1]) <= 130
     assert int(found[2]) == 0
+
+
+def test_the_benchmark_of_programs_runs():
+    out = printed("compiled.py", "--rounds", "1", "--nodes", "1000")
+    assert len(re.findall(r"^\| .*(?:ops|chain).* \| \w+ \| \d+ \|", out, re.MULTILINE)) == 4
 
 
 @pytest.fixture

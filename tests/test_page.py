@@ -109,14 +109,15 @@ def test_size(visit):
 
 def test_search_finds_counts_and_goes_there(visit):
     page = visit(mlp())
+    wanted = [title.split(" ")[0] for title in titles(page) if "relu" in title]
     press(page, "/")
     page.keyboard.type("RELU")
-    assert page.locator("#live").inner_text() == "5 found"
-    assert page.locator(f"{SHOWN}.match").count() == 5
+    assert page.locator("#live").inner_text() == f"{len(wanted)} found"
+    assert page.locator(f"{SHOWN}.match").count() == len(wanted) > 2
     press(page, "Enter Enter")
-    assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₃"
+    assert page.locator(f"{SHOWN}.selected .name").text_content() == wanted[1]
     press(page, "Shift+Enter")
-    assert page.locator(f"{SHOWN}.selected .name").text_content() == "t₁"
+    assert page.locator(f"{SHOWN}.selected .name").text_content() == wanted[0]
     press(page, "Escape")
     assert page.locator("#search").input_value() == ""
     assert page.locator(".match").count() == 0

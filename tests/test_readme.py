@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import linecache
 import os
 import re
 import subprocess
@@ -17,10 +18,11 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```\n(?:^```text\n(.*?)^```\n)?", README
 def readme_outputs():
     """What each block prints, run one after the other in one namespace."""
     namespace = {"__name__": "__main__"}
-    for code, _ in BLOCKS:
-        printed = io.StringIO()
+    for k, (code, _) in enumerate(BLOCKS):
+        printed, name = io.StringIO(), f"<block {k}>"
+        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, "README.md", "exec"), namespace)
+            exec(compile(code, name, "exec"), namespace)
         yield printed.getvalue()
 
 

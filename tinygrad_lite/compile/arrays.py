@@ -100,11 +100,10 @@ def _unary(call: Any) -> Callable[[Any], Any]:
 
 class Traced(Recording):
     """An array, or a `weak` number of Python's, that records what is done with it: `value` is what
-    it holds in this run, `fixed` whether it would hold the same in any run."""
+    it holds in this run."""
 
     __slots__ = ()
 
-    fixed = property(lambda self: self.held is None)
     weak = property(lambda self: type(self.value) in NUMBERS)
     shape = property(lambda self: np.shape(self.value))
     ndim = property(lambda self: np.ndim(self.value))
@@ -122,6 +121,15 @@ class Traced(Recording):
     def __repr__(self) -> str:
         what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
         return f"{what} being recorded"
+
+    def __str__(self) -> str:
+        return _refuse_number(self) if self.weak else repr(self)
+
+    def __format__(self, form: str) -> str:
+        return str(self)
+
+    def __hash__(self) -> int:
+        return _refuse_number(self) if self.weak else id(self)
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
@@ -210,7 +218,6 @@ class Traced(Recording):
     __setitem__ = _refuse_write
     sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
-    __hash__ = object.__hash__
 
     __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
     __sub__, __rsub__ = _binary(operator.sub), _reflected(operator.sub)
@@ -304,8 +311,8 @@ class Namespace:
 _MAKERS = {"zeros", "ones", "full", "empty", "arange", "eye", "linspace"}
 
 
-def recorder(*, keep: bool = False) -> Recorder:
-    """A recorder of recording arrays; if it is to `keep`, the list holds all values."""
-    made = Recorder(Traced, keep=keep)
+def recorder(*, kept: bool = True) -> Recorder:
+    """A recorder of recording arrays; `kept`, what it notes keeps its values."""
+    made = Recorder(Traced, kept)
     made.namespace = Namespace(made)
     return made

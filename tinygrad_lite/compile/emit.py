@@ -8,7 +8,6 @@ evaluation makes, on operands of the same layout, so that the numbers are the sa
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,11 +70,7 @@ class Executable:
 
 
 def build(
-    recorded: Recorded,
-    names: list[str] | None = None,
-    *,
-    own: bool = True,
-    held: Sequence[Any] = (),
+    recorded: Recorded, names: list[str] | None = None, *, own: bool = True, held: bool = False
 ) -> Executable:
     """The program of what was recorded; `names` are those of the inputs. Not `own`, outputs are
     fresh arrays at every call, as far as they are computed by it. `held`, the inputs are no
@@ -86,9 +81,7 @@ def build(
 class _Emitter:
     """Writes the lines of one program."""
 
-    def __init__(
-        self, recorded: Recorded, names: list[str], own: bool, held: Sequence[Any]
-    ) -> None:
+    def __init__(self, recorded: Recorded, names: list[str], own: bool, held: bool) -> None:
         self.recorded, self.own = recorded, own
         self.writer = Writer()
         self.lines: list[str] = []
@@ -100,10 +93,11 @@ class _Emitter:
         self.free: dict[Any, list[tuple[str, Any]]] = {}
         self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
         for x, name in zip(recorded.inputs, self.inputs, strict=True):
-            self.names[id(x)], self.writer.scope[name] = name, None
-        for x, name, value in zip(recorded.inputs, self.inputs, held, strict=False):
-            self.memory[id(x)] = self.writer.scope[name] = value
-            self.writer.definitions.append(f"{name} = {array(value)}")
+            self.names[id(x)] = name
+            self.writer.scope[name] = x.value if held else None
+            if held:
+                self.memory[id(x)] = x.value
+                self.writer.definitions.append(f"{name} = {array(x.value)}")
         self.arguments = [] if held else self.inputs
         self.results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
 
@@ -143,7 +137,8 @@ class _Emitter:
         return live
 
     def _owner(self, x: Held) -> Held:
-        return self.joined.get(id(x)) or x.owner or x
+        whole = x if x.owner is None else x.owner
+        return self.joined.get(id(whole), whole)
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out

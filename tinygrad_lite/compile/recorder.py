@@ -12,32 +12,49 @@ import numpy as np
 Call = Callable[..., Any]
 T = TypeVar("T")
 METHOD = type(np.ndarray.sum)
+# What a number may be used in: its value says nothing of the result's shape.
+_ARITHMETIC = {f for f in vars(operator).values() if callable(f)} - {operator.getitem}
+_ARITHMETIC |= {np.where, np.clip, np.ndarray.clip}
 NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
 
 class Held:
     """A value in the list: an input, or what an instruction made (`made_by`).
 
-    `outline` is a stand-in of its type, shape, dtype and layout, without its numbers: a run of a
-    large model shall not keep all that it computes. (Of a recorder that keeps, the value itself.)
-    `owner` is whose memory it is a view of.
+    `outline` is of its type, shape, dtype and layout, `owner` whose memory it is a view of. `value`
+    is None where it is not kept: a run of a large model shall not hold all that it computes.
     """
 
-    __slots__ = ("made_by", "outline", "owner")
+    __slots__ = ("made_by", "outline", "owner", "value")
 
     def __init__(
-        self, outline: Any, made_by: Instruction | None = None, owner: Held | None = None
+        self, value: Any, made_by: Any = None, owner: Held | None = None, *, kept: bool = True
     ) -> None:
-        self.outline, self.made_by, self.owner = outline, made_by, owner
+        self.made_by, self.owner = made_by, owner
+        self.value: Any = value if kept else None
+        self.outline = value if kept else outline(value)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it holds the same in any run."""
+        return False
 
 
-class Recording:
-    """A value at hand while a function is recorded; `held` is None of a constant."""
+class Recording(Held):
+    """A value at hand while a function is recorded; `held` is what it is in the list, itself where
+    values are kept, None if it is `fixed`, a constant."""
 
-    __slots__ = ("held", "recorder", "value")
+    __slots__ = ("held", "recorder")
 
-    def __init__(self, recorder: Recorder, value: Any, held: Held | None = None) -> None:
-        self.recorder, self.value, self.held = recorder, value, held
+    def __init__(self, recorder: Recorder, value: Any, made_by: Any = None, owner: Any = None):
+        super().__init__(value, made_by, owner)
+        self.recorder = recorder
+        self.held: Held | None = self
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is a constant."""
+        return self.held is None
 
 
 class Instruction:
@@ -58,24 +75,26 @@ class Instruction:
 
 class Recorder:
     """The instructions of one run, in order; equal ones are one. `kind` is the class of what they
-    make: arrays that record in their turn."""
+    make: arrays that record in their turn. Not `kept`, their values go when nobody needs them."""
 
-    def __init__(self, kind: type[Recording], *, keep: bool = False) -> None:
+    def __init__(self, kind: type[Recording], kept: bool) -> None:
         self.instructions: list[Instruction] = []
         self.namespace: Any = None  # of the arrays
         self.closed = False  # once the run is over
-        self._kind, self._keep = kind, keep
+        self._kind, self._kept = kind, kept
         self._known: dict[Any, Held] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy
         self._thread = threading.get_ident()
 
     def input(self, value: Any) -> Any:
         """An array that the program is handed at every call."""
-        return self._kind(self, value, Held(self._outline(value)))
+        return self._kind(self, value)
 
     def fixed(self, value: Any) -> Any:
         """An array that is the same at every call."""
-        return self._kind(self, value)
+        made = self._kind(self, value)
+        made.held = None
+        return made
 
     def record(self, call: Call, *args: Any, **settings: Any) -> Any:
         """The result of a call, noted unless it depends on constants alone."""
@@ -83,17 +102,22 @@ class Recorder:
             raise refusal("another thread used an array while it was being recorded")
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
-        value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
         sources = [*parts_of((*args, *settings.values()), Recording)]
-        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
-            weak = type(value) in NUMBERS and all(type(x.value) in NUMBERS for x in sources)
-            value = value if weak else np.asarray(value)[()]
+        weak = [x for x in sources if type(x.value) in NUMBERS]
+        if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
+            raise refusal("a number that changes from call to call is no shape, place or axis")
+        value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
+        if not isinstance(value, (np.ndarray, np.generic, tuple, list)) and not (
+            type(value) in NUMBERS and len(weak) == len(sources)
+        ):
+            value = np.asarray(value)[()]
         if all(x.held is None for x in sources):
             return self._parts(self.fixed(value))
         for x in sources:
             if _is_same_array(value, x.value):
                 return x  # reshaped to its own shape, say
-        owner = next((x.held for x in sources if x.held and _shares(value, x.value)), None)
+        owners = (x.held for x in sources if not x.fixed and _shares(value, x.value))
+        owner = next(owners, None)
         return self._parts(self.note(call, args, settings, value, owner))
 
     def note(self, call: Call, args: Any, settings: Any, value: Any, owner: Held | None) -> Any:
@@ -103,13 +127,19 @@ class Recorder:
         out = self._known.get(key)
         if out is None:
             made_by = Instruction(call, args, settings)
-            owner = owner and (owner.owner or owner)
-            out = made_by.out = self._known[key] = Held(self._outline(value), made_by, owner)
+            if owner is not None and owner.owner is not None:
+                owner = owner.owner
+            if self._kept:
+                out = self._kind(self, value, made_by, owner)
+            else:
+                out = Held(value, made_by, owner, kept=False)
+            made_by.out = self._known[key] = out
             self.instructions.append(made_by)
-        return self._kind(self, value, out)
-
-    def _outline(self, value: Any) -> Any:
-        return value if self._keep else outline(value)
+        if isinstance(out, Recording):
+            return out
+        made = self._kind(self, value)
+        made.held = out
+        return made
 
     def _parts(self, out: Recording) -> Any:
         """The result, or each of several results."""

@@ -105,7 +105,7 @@ class _Shell:
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(outputs)))}] = program({inputs})")
         for i, (y, new) in enumerate(zip(outputs, self._variant.executable.fresh, strict=True)):
-            if not new and type(getattr(y, "outline", y)) not in NUMBERS:
+            if not new and isinstance(getattr(y, "outline", y), np.ndarray):
                 lines.append(f"y{i} = array(y{i})")
         lines += map(self._set, run.effects)
         lines.append(f"return ({self._expression(run.result)},)")

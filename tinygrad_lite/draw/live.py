@@ -100,7 +100,7 @@ def program(root: Node) -> tuple[Run, dict[str, Any], Numbers]:
 
 def _noted(root: Node) -> Run:
     """The graph forward and backward on recording arrays."""
-    made = recorder(keep=True)
+    made = recorder()
     twins: dict[Node, Any] = {}
     given: dict[int, Any] = {}
 
@@ -247,7 +247,7 @@ def _name(call: Any) -> str:
 def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any] | None:
     """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
     result that does not depend on what can change."""
-    name, y = _name(step.call), held.outline
+    name, y = _name(step.call), held.value
     inputs = [
         a for a in step.args if isinstance(a, (Held, bool, int, float, np.generic, np.ndarray))
     ]
@@ -275,7 +275,7 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
 
 def value_of(a: Any) -> Any:
     """The value of what is held in a list that keeps them, or of a constant."""
-    return a.outline if isinstance(a, Held) else a
+    return a.value if isinstance(a, Held) else a
 
 
 def _stacked(a: Any, b: Any) -> list[Any]:
@@ -290,12 +290,12 @@ def _stacked(a: Any, b: Any) -> list[Any]:
 def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> list[Any] | None:
     """A step whose result is a matrix times the entries of its inputs: found by running it."""
     moving = list({id(x): x for x in step.inputs() if id(x) in varies}.values())
-    sizes = [np.size(x.outline) for x in moving]
+    sizes = [np.size(x.value) for x in moving]
     n, refused = sum(sizes), Unprintable(f"a page cannot compute {_name(step.call)}")
 
     def at(entries: Any) -> Any:
         parts = zip(moving, np.split(entries, np.cumsum(sizes)[:-1]), strict=True)
-        moved = {id(x): part.reshape(np.shape(x.outline)) for x, part in parts}
+        moved = {id(x): part.reshape(np.shape(x.value)) for x, part in parts}
         settings = {key: _with(a, moved) for key, a in step.settings.items()}
         with np.errstate(all="ignore"):
             y = invoke(step.call, tuple(_with(a, moved) for a in step.args), settings)
@@ -333,5 +333,5 @@ def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> lis
 def _with(x: Any, moved: Mapping[int, Any]) -> Any:
     """An argument with other values for some recording arrays."""
     if isinstance(x, Held):
-        return moved.get(id(x), x.outline)
+        return moved.get(id(x), x.value)
     return type(x)(_with(a, moved) for a in x) if type(x) in (tuple, list) else x

@@ -284,7 +284,8 @@ def _svg(scene: Scene) -> str:
 def _colours() -> str:
     """Both themes; dark when chosen, or when the system is dark and nothing was chosen."""
     chosen = ":root[data-theme=dark]"
-    dark = _variables(DARK, chosen) + style("dark", f"{chosen} .tgl")
+    # Both themes weigh the same, so that what a step marks stands out in either.
+    dark = _variables(DARK, chosen) + style("dark", f":where({chosen}) .tgl")
     auto = dark.replace("data-theme=dark", "data-theme=auto")
     return (
         f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}"
