@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import FunctionType
 from typing import Any
@@ -42,17 +42,23 @@ def check(
 ) -> Report:
     """Hold hand-derived gradients of E against the chain rule, and say which step is wrong.
 
-    `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number or a
-    nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it;
-    without one the claims are Jacobians, of shape E.shape + node.shape. The
-    tolerance comes from the coarsest dtype and the computation's own conditioning, as measured;
-    where rounding alone may do as much as a mistake, the verdict is "unclear", never "right".
+    `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number, a
+    nested list, a lambda or a formula as text. Or it is a function whose lines are a derivation:
+    its parameters are names of the graph or of `names`, each line that assigns a gradient (`dW`,
+    `grad_W`, `dE_dW`, a name in `pairs`, or whatever equals one) is judged, and a wrong one mended
+    where a short edit makes it right on redrawn data too.
+
+    A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
+    claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
+    coarsest dtype and the computation's own conditioning, as measured; where rounding alone may do
+    as much as a mistake, the verdict is "unclear", never "right".
     `rtol` (of an entry), `atol` and `digits` (how many decimals, or significant digits, numbers
     were typed with) widen it. `names` holds the variables to take names from, in place of the
     caller's. No node's `.grad` is touched.
 
-    Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged or
-    not finite, `TypeError` for one that is not numeric.
+    Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged,
+    not finite or no formula, and for a function without a line that can be judged; `TypeError` for
+    a claim that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
     return fresh.run(_report, E, claims, cotangent, Allowance(rtol, atol, digits), names, pairs)
@@ -90,7 +96,10 @@ def _report_of(
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
     truth = Truth(tape, tape.twin, about.seed is not None)
-    findings = tuple(_told(diagnosis.found[c.node], coder.found.get(c.user), truth) for c in found)
+    right = [coder.found[c.user] for c in found if c.right and c.user in coder.found]
+    findings = tuple(
+        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right) for c in found
+    )
     formula = None if E.shape else lambda x: _formula(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
@@ -117,12 +126,13 @@ def _script_report(
         return _report_of(about, derived.claims, allowance, names, derived.notes)
 
 
-def _told(finding: Finding, coded: Coded | None, truth: Truth) -> Finding:
+def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded]) -> Finding:
     """A finding with what there is to be said of the claim's code, mended where it is wrong."""
     if coded is None or finding.verdict not in ("right", "wrong"):
         return finding
     if finding.verdict == "wrong":
-        return told(finding, Mender(coded.trace, coded.trace(None, None), truth).mend(coded))
+        mender = Mender(coded.trace, coded.trace(None, None), truth, others=right)
+        return told(finding, mender.mend(coded))
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
 
 

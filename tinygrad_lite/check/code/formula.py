@@ -150,7 +150,8 @@ class Formula:
         self, data: Data | None = None, edits: Edits | None = None, *, columns: bool = False
     ) -> Trace:
         """Compute it with a record of every part."""
-        return run_expression(self.source, self.body, self.names(data, columns=columns), edits)
+        names = self.names(data, columns=columns)
+        return run_expression(self.source, self.body, names, edits, self.functions)
 
 
 def _is_vector(value: Any) -> bool:

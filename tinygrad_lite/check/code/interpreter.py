@@ -325,14 +325,15 @@ def run_expression(
     body: ast.expr,
     names: Mapping[str, Any],
     edits: Mapping[ast.AST, Any] | None = None,
+    functions: Mapping[str, Any] | None = None,
 ) -> Trace:
-    """The same for an expression that sees nothing but `names`."""
+    """The same for an expression that sees nothing but `names` and `functions`."""
     trace = Trace(source, source.tree)
     trace.arguments = {
         name: trace.add(lambda value=value: value, (), value) for name, value in names.items()
     }
     machine = Interpreter(trace, lambda function: False, same, edits or {})
-    scope = Scope(source, {}, names=trace.arguments)
+    scope = Scope(source, functions or {}, names=trace.arguments)
     scope.begin(body)
     with np.errstate(all="ignore"):
         trace.result = machine.evaluate(body, scope)

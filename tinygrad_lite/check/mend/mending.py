@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,17 +16,19 @@ from ...graph.node import raw
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
-from ..code.trace import Trace
+from ..code.trace import Instance, Trace
 from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
 from .known import TOLERANCE, Known, agrees
-from .redraw import Draw, draws
+from .raising import edits_of
+from .redraw import Draw, ladder
 from .rows import Edit
 from .search import Goal, Search
 from .written import FAILS, shown, standing
 
-BUDGET, TOTAL = 2.0, 4.0  # seconds for one line, and for all lines of a derivation
+BUDGET, TOTAL = 1.5, 3.0  # seconds for one line, and for all lines of a derivation
+LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
 
 
@@ -64,16 +67,24 @@ class Claimed(Protocol):
         """It as it is in a run; None where that went another way."""
 
 
+class Running(Claimed, Protocol):
+    """A claim that is run by itself."""
+
+    @property
+    def trace(self) -> Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]: ...
+
+
 @dataclass(eq=False)
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
-    to stay right on other data."""
+    to stay right on other data, `others` what is run by itself."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
     truth: Truth
     right: Sequence[Claimed] = ()
+    others: Sequence[Running] = ()
     left: float = TOTAL
     found: list[Mend] = field(default_factory=list)
 
@@ -87,14 +98,14 @@ class Mender:
         for mend in self.found:
             if any(self._confirms(claimed, mend.edits) for claimed in either):
                 return mend
-        start = time.thread_time()
         hit = None
         for claimed in either:  # a part of a sum may be none of the graph's
             goal = self._goal(claimed, closed)
-            if goal is not None and hit is None:
+            if goal is not None and hit is None and self.left > 0:
+                start = time.thread_time()
                 with np.errstate(all="ignore"):
                     hit = Search(goal).run()
-        self.left -= time.thread_time() - start
+                self.left -= time.thread_time() - start
         if hit is None:
             return None
         lines = dict.fromkeys(self._line(edit) for edit in hit.edits)
@@ -104,6 +115,19 @@ class Mender:
         )
         self.found.append(mend)
         return mend
+
+    def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
+        """The likeliest edit of a line that raised an error that makes it right."""
+        numpy = next((n for n, r in instance.names.items() if r.value is np), "np")
+        until = time.thread_time() + min(BUDGET, self.left)
+        source = self.trace.source
+        for edit in edits_of(instance, numpy):
+            if time.thread_time() > until:
+                return None
+            if self._confirms(claimed, [edit]):
+                text = _mended(source, instance.statement, [edit])
+                return Mend((edit,), source, text, _said([edit]))
+        return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
         """The line that a place is in, and the source that has it."""
@@ -143,32 +167,49 @@ class Mender:
         return list(dict.fromkeys(read))
 
     @cached_property
-    def draws(self) -> list[tuple[Draw, Truth]]:
-        """Fresh data on which the right lines stay right, with the gradients there."""
+    def rungs(self) -> list[list[tuple[Draw, Truth]]]:
+        """Fresh data with the gradients there, all of it redrawn first."""
         root = next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
-        found = draws(root, self._keeps, seed=self.truth.tape.seed)
-        return [(d, self.truth.on(d)) for d in found]
+        found = ladder(root, self._keeps, seed=self.truth.tape.seed)
+        if len(self.trace.records) > LONG:
+            found = islice(found, 1)
+        return [[(d, self.truth.on(d)) for d in draws] for draws in found]
 
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
-        trace, truth = self.run(draw, None), self.truth.on(draw)
-        return trace.error is None and all(_is_right(c, trace, truth) for c in self.right)
+        truth = self.truth.on(draw)
+        if self.others and not all(_is_right(c, c.trace(draw, None), truth) for c in self.others):
+            return False
+        if not self.right:
+            return True
+        trace = self.run(draw, None)
+        return type(trace.error) is type(self.trace.error) and all(
+            _is_right(c, trace, truth) for c in self.right
+        )
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
         """Whether a mend puts something right."""
         return self._confirms(claimed, mend.edits)
 
     def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
-        """Whether something is right with some edits, on the recorded data and on all draws."""
+        """Whether something is right with some edits: on the recorded data, and on fresh data of
+        one sort at least, since a constant that is computed from others cannot be redrawn."""
         new = standing(edits)
-        for draw, truth in [(None, self.truth), *self.draws]:
-            try:
-                trace = self.run(draw, new)
-            except FAILS:
-                return False
-            if not _is_right(claimed, trace, truth):
-                return False
-        return True
+        if not self._is_right(claimed, None, self.truth, new):
+            return False
+        rungs = self.rungs
+        return not rungs or any(
+            all(self._is_right(claimed, draw, truth, new) for draw, truth in draws)
+            for draws in rungs
+        )
+
+    def _is_right(
+        self, claimed: Claimed, draw: Draw | None, truth: Truth, new: Mapping[ast.AST, Any]
+    ) -> bool:
+        try:
+            return _is_right(claimed, self.run(draw, new), truth)
+        except FAILS:
+            return False
 
 
 def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:

@@ -7,7 +7,7 @@ operand should have been finds the name that has it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,12 +15,13 @@ import numpy as np
 
 from ..code.trace import Instance
 from .rows import FORMS, FUNCTIONS, formed, is_numeric
-from .written import Written
+from .written import FAILS, Written
 
 Vector = Any  # a NumPy array, or a number
 
 NAME, PART, MADE = range(3)  # where an item is from: a name, the line itself, a form of these
 LARGEST = 5_000  # entries of what is looked up
+LINES = 60  # expressions of other lines
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
 TURNS = 0.3  # a name that a loop binds
@@ -38,9 +39,16 @@ class Item(NamedTuple):
 
 
 class Pool:
-    """All that can be looked up at an instance of a line; `outside` are names beside the local."""
+    """All that can be looked up at an instance of a line; `outside` are names beside the local,
+    `elsewhere` expressions of other lines."""
 
-    def __init__(self, instance: Instance, outside: Iterable[str], numpy: str) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        outside: Iterable[str],
+        numpy: str,
+        elsewhere: Sequence[ast.expr] = (),
+    ) -> None:
         self.instance, self.numpy = instance, numpy
         self.items: list[Item] = []
         self._seen: set[tuple[Any, bytes]] = set()
@@ -62,7 +70,7 @@ class Pool:
             if r.site is not None and not isinstance(r.site, (ast.Name, ast.Constant))
             if is_numeric(r.value)
         ]
-        for part in parts:
+        for part in (*parts, *self._elsewhere(elsewhere)):
             self._add(part, PIECE, PART)
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
         for x in (*named, *parts[:PARTS]):
@@ -72,6 +80,16 @@ class Pool:
                     if made is not None:
                         self._add(made, form.rank, MADE)
         self._index()
+
+    def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
+        """What other lines use, as it is here."""
+        for e in exprs[:LINES]:
+            try:
+                value = self.instance.value(e)
+            except FAILS:
+                continue
+            if is_numeric(value) and np.ndim(value):
+                yield Written(e, value, self.numpy)
 
     def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:
         for name, record in self.instance.names.items():

@@ -33,22 +33,22 @@ class Draw(NamedTuple):
     g: Mapping[Node, Vector]
 
 
-def draws(
+def ladder(
     root: Node, holds: Callable[[Draw], bool], count: int = 3, seed: Any = None
-) -> list[Draw]:
-    """Fresh data on which what is right stays right, as `holds` tells. Constants may be computed
-    from others, and leaves that start out as 0 be written as 0: the first to be held."""
+) -> Iterator[list[Draw]]:
+    """Fresh data on which what is right stays right, as `holds` tells, all of them first. Constants
+    may be computed from others, and leaves that start out as 0 be written as 0: then these are
+    held."""
     leaves, arrays = _given(root)
     alike = [id(x) for x, a in leaves.items() if np.size(a) and _alike(np.asarray(a))]
-    for held in ((), alike, list(arrays), [*alike, *arrays]):
+    for held in dict.fromkeys(((), tuple(alike), tuple(arrays), (*alike, *arrays))):
         rng = np.random.default_rng(len(held))
         try:
             found = [redraw(root, rng, seed, held) for _ in range(count)]
         except ValueError:
             continue
         if all(map(holds, found)):
-            return found
-    return []
+            yield found
 
 
 def redraw(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +61,7 @@ FORMS: tuple[Form, ...] = (
 # What a factor or a term may be made of a name by, beside these.
 FUNCTIONS: tuple[Form, ...] = (
     Form(SLOPE, FARTHEST, lambda x: x < 0),
+    Form(SLOPE, FARTHEST, lambda x: (x > 0)[:, None], VECTOR),
     Form(SLOPE, FARTHEST, lambda x: np.tanh(x)),
     Form(SLOPE, FARTHEST, lambda x: 1 - np.tanh(x) ** 2),
     Form(SLOPE, FARTHEST, lambda x: np.cos(x)),
@@ -111,8 +113,6 @@ UNDOES: Mapping[str, str] = {
 PAIRS: tuple[tuple[str, str, str], ...] = (
     ("mean-vs-sum", "sum", "mean"),
     (SLOPE, "maximum", "minimum"),
-    (SLOPE, "sin", "cos"),
-    (SLOPE, "sinh", "cosh"),
     (SLOPE, "sign", "abs"),
     (SLOPE, "exp", "expm1"),
     (SLOPE, "log", "log1p"),
@@ -124,6 +124,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("other", "tril", "triu"),
     ("other", "cumsum", "cumprod"),
 )
+ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan")
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin")
 _NAMES: Mapping[type[ast.operator], str] = {
     ast.Add: "add",
@@ -315,12 +316,43 @@ def _calls(e: ast.Call, read: Read, numpy: str) -> New:
     if len(e.args) >= 2 and name not in REDUCTIONS:
         new = ast.Call(e.func, [e.args[1], e.args[0], *e.args[2:]], e.keywords)
         yield new, "wrong-order", FIRST
-    for kind, one, two in PAIRS:
-        if isinstance(e.func, ast.Attribute) and e.func.attr in (one, two):
-            other = ast.Attribute(e.func.value, two if e.func.attr == one else one, ast.Load())
-            yield ast.Call(other, e.args, e.keywords), kind, NEAR
+    for kind, other, rank in _others(e.func):
+        yield ast.Call(other, e.args, e.keywords), kind, rank
+    if name == "einsum" and isinstance(e.args[0], ast.Constant):
+        for letters in _relabelled(str(e.args[0].value)):
+            yield (
+                ast.Call(e.func, [ast.Constant(letters), *e.args[1:]], e.keywords),
+                "transpose",
+                NEAR,
+            )
     if name in REDUCTIONS and operands:
         yield from _axes(e, len(np.shape(read(operands[0]))), 0 if method else 1)
+
+
+def _others(function: ast.expr) -> Iterator[tuple[str, ast.expr, float]]:
+    """Functions that one is taken for."""
+    named = isinstance(function, ast.Name)
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    found = [(k, b if name == a else a, NEAR) for k, a, b in PAIRS if name in (a, b)]
+    if name in ELEMENTARY:
+        found += [(SLOPE, other, LIKELY) for other in ELEMENTARY if other != name]
+    for kind, other, rank in found:
+        if named:
+            yield kind, ast.Name(other, ast.Load()), rank
+        else:
+            of: Any = function
+            yield kind, ast.Attribute(of.value, other, ast.Load()), rank
+
+
+def _relabelled(letters: str) -> Iterator[str]:
+    """Two letters of a summation exchanged, in some of its terms."""
+    terms = letters.replace("->", ",").split(",")
+    for a, b in combinations(sorted(set("".join(terms))), 2):
+        swap = str.maketrans(a + b, b + a)
+        for chosen in product((False, True), repeat=len(terms)):
+            new = [t.translate(swap) if c else t for t, c in zip(terms, chosen, strict=True)]
+            if new != terms and "->" in letters:
+                yield f"{','.join(new[:-1])}->{new[-1]}"
 
 
 def _axes(e: ast.Call, axes: int, first: int) -> New:

@@ -129,8 +129,16 @@ class Search:
         """What can be looked up where a record was made."""
         key = id(instance)
         if key not in self.pools:
-            self.pools[key] = Pool(instance, self.goal.outside, self.numpy(instance))
+            numpy = self.numpy(instance)
+            self.pools[key] = Pool(instance, self.goal.outside, numpy, self._elsewhere)
         return self.pools[key]
+
+    @cached_property
+    def _elsewhere(self) -> list[ast.expr]:
+        """Entries and transposes that the derivation has somewhere."""
+        tree: Any = self.trace.definition
+        found = (n for n in ast.walk(tree) if isinstance(n, (ast.Subscript, ast.Attribute)))
+        return list({ast.dump(e): e for e in found if isinstance(e.ctx, ast.Load)}.values())
 
     def numpy(self, instance: Instance) -> str:
         """What NumPy is called there."""
