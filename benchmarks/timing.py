@@ -11,6 +11,7 @@ import gc
 import os
 import platform
 import random
+import resource
 import statistics
 import sys
 import time
@@ -22,7 +23,7 @@ for variable in THREADS:
 
 Run = Callable[[], object]
 Probe = Callable[[], dict[str, float]]  # runs once and says what it took, by the reading's name
-SECONDS = "s"
+SECONDS, FAULTS = "s", "page faults"
 
 
 def timed(run: Run, unit: str = SECONDS, per: float = 1.0) -> Probe:
@@ -36,10 +37,26 @@ def timed(run: Run, unit: str = SECONDS, per: float = 1.0) -> Probe:
     return probe
 
 
-def alternate(
+def faulted(run: Run, times: int = 1) -> Probe:
+    """A probe of `times` calls in a row: the seconds of one and the pages that it asked for. They
+    are seconds of this process, on all its threads: what others do meanwhile does not count."""
+
+    def probe() -> dict[str, float]:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        start = time.process_time()
+        for _ in range(times):
+            run()
+        seconds = (time.process_time() - start) / times
+        asked = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+        return {SECONDS: seconds, FAULTS: asked / times}
+
+    return probe
+
+
+def turns(
     probes: Mapping[str, Probe], *, repeats: int, collect: bool = True, seed: int = 0
-) -> dict[str, dict[str, float]]:
-    """The median of each reading of each probe, the probes taken in turn.
+) -> dict[str, dict[str, list[float]]]:
+    """The readings of each probe, turn by turn: the probes are taken one after the other.
 
     With `collect`, what one leaves behind is collected, untimed, before the next runs.
     """
@@ -56,9 +73,17 @@ def alternate(
                 gc.collect()
             for reading, number in probes[name]().items():
                 readings[name].setdefault(reading, []).append(number)
+    return readings
+
+
+def alternate(
+    probes: Mapping[str, Probe], *, repeats: int, collect: bool = True, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """The median of each reading of each probe, the probes taken in turn."""
+    found = turns(probes, repeats=repeats, collect=collect, seed=seed)
     return {
-        name: {reading: statistics.median(numbers) for reading, numbers in found.items()}
-        for name, found in readings.items()
+        name: {reading: statistics.median(numbers) for reading, numbers in readings.items()}
+        for name, readings in found.items()
     }
 
 
@@ -75,9 +100,9 @@ def without_collector(run: Run) -> Run:
     return quiet
 
 
-def machine() -> str:
-    """One line about where the figures come from."""
+def machine(told: str = "medians of alternating runs") -> str:
+    """One line about where the figures come from; `told` is what each is."""
     return (
         f"Python {sys.version.split()[0]}, {platform.machine()}, {os.cpu_count()} cores, "
-        "BLAS threads 1, medians of alternating runs"
+        f"BLAS threads 1, {told}"
     )

@@ -102,8 +102,9 @@ def scalars(n: int = 10_000) -> Probes:
 # --- W2: micrograd's demo
 
 
-def moons_step(value: Make, mlp: Any, *, floats: bool) -> Step:
-    """micrograd's demo: make_moons, 100 samples, MLP(2, [16, 16, 1]), max-margin loss, L2."""
+def moons_loss(value: Make, mlp: Any, *, floats: bool) -> tuple[Callable[[], Any], Any]:
+    """micrograd's demo: make_moons, 100 samples, MLP(2, [16, 16, 1]), max-margin loss, L2; what
+    builds the graph of the loss, and the model."""
     from sklearn.datasets import make_moons
 
     random.seed(1337)
@@ -111,13 +112,23 @@ def moons_step(value: Make, mlp: Any, *, floats: bool) -> Step:
     rows, labels = X.tolist(), (y * 2 - 1).tolist()
     model = mlp(2, [16, 16, 1])
 
-    def step() -> float:
+    def loss() -> Any:
         inputs = rows if floats else [list(map(value, row)) for row in rows]
         scores = list(map(model, inputs))
         losses = [(1 + -yi * score).relu() for yi, score in zip(labels, scores, strict=True)]
         data_loss = sum(losses) * (1.0 / len(losses))
         reg_loss = 1e-4 * sum(p * p for p in model.parameters())
-        total = data_loss + reg_loss
+        return data_loss + reg_loss
+
+    return loss, model
+
+
+def moons_step(value: Make, mlp: Any, *, floats: bool) -> Step:
+    """A step of the demo: the graph, its gradients, the descent."""
+    loss, model = moons_loss(value, mlp, floats=floats)
+
+    def step() -> float:
+        total = loss()
         model.zero_grad()
         total.backward()
         for p in model.parameters():

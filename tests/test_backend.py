@@ -165,3 +165,51 @@ def test_torch_without_array_api_compat_says_what_to_install(torch, monkeypatch)
     monkeypatch.setitem(sys.modules, "array_api_compat", None)
     with pytest.raises(TypeError, match=r"pip install 'tinygrad_lite\[backends\]'"):
         tg.Tensor(torch.ones(2))
+
+
+@pytest.fixture
+def jnp(needs):
+    needs("jax").config.update("jax_enable_x64", True)
+    return needs("jax.numpy")
+
+
+@pytest.mark.oracle
+def test_jax_errors_are_ours(jnp):
+    x = tg.Tensor(jnp.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"matmul: x \(2, 3\) @ x \(2, 3\) do not fit"):
+        x @ x
+    with pytest.raises(ValueError, match=r"x \(2, 3\) and .* do not broadcast: 2 against 3"):
+        x + jnp.ones(2)
+
+
+@pytest.mark.oracle
+def test_an_entry_outside_of_a_jax_array_is_no_other_entry(jnp):
+    """JAX itself would return the last one."""
+    x = tg.Tensor(jnp.arange(4.0))
+    for index in (4, -5, np.array([0, 4]), [0, 4], (0, 0)):
+        with pytest.raises(IndexError, match="getitem: x"):
+            x[index]
+    y = x[jnp.array([0, 4, -1])]
+    np.testing.assert_array_equal(y.data, [0, np.nan, 3])
+    y[0].backward()
+    assert x.grad.tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.oracle
+def test_a_negative_step_of_pytorch_says_flip(torch):
+    with pytest.raises(ValueError, match=r"tg\.flip\(x\), not a negative step"):
+        tg.Tensor(torch.ones(3))[::-1]
+
+
+@pytest.mark.oracle
+def test_jax_without_float64_computes_in_float32(needs, jnp):
+    """And labels of another width warn of nothing."""
+    config = needs("jax").config
+    config.update("jax_enable_x64", False)
+    try:
+        x = tg.Tensor(jnp.arange(6).reshape(2, 3))
+        loss = tg.cross_entropy(x, np.array([0, 2], np.uint8))
+        loss.backward()
+        assert x.dtype == loss.dtype == x.grad.dtype == np.float32
+    finally:
+        config.update("jax_enable_x64", True)

@@ -28,27 +28,57 @@ def printed(script, *args, root=ROOT):
     return done.stdout
 
 
+def test_the_memory_of_programs_is_printed(needs):
+    needs("sklearn")
+    out = printed("memory.py", "--entries", "100000")
+    affine, plain = (float(x) for x in re.findall(r"compiled \d+ MB \((\d\.\d+) x\)", out))
+    assert affine <= 0.25
+    assert plain <= 0.55
+    assert len(re.findall(r"^W4, batch \d+: first call", out, re.MULTILINE)) == 2
+
+
 @pytest.mark.oracle
-def test_the_array_benchmark_runs(needs):
-    for tool in ("sklearn", "mygrad", "autograd"):
+def test_the_peers_take_turns(needs):
+    """They compute the same numbers, or the driver would raise."""
+    for tool in ("sklearn", "micrograd", "mygrad", "autograd"):
         needs(tool)
-    out = printed("tensor.py", "--repeats", "1")
-    tables = len(re.findall(r"^digits, ", out, re.MULTILINE))
-    assert tables > 0
-    for engine in ("NumPy by hand", "primitive ops", "as written", "fused ops"):
-        assert len(re.findall(rf"{engine} +\d+ us", out)) == tables
+    workloads = ("demo", "digits-tanh-float64", "digits-relu-float32", "small-tangle")
+    out = printed("peers.py", "--repeats", "0.001", *workloads)
+    assert len(re.findall(r"^### ", out, re.MULTILINE)) == len(workloads)
+    for engine, count in (("tinygrad_lite, as written", 3), ("C by hand", 3), ("autograd", 3)):
+        found = re.search(rf"^\| {engine} \|(.*)\|.*\|$", out, re.MULTILINE)
+        assert len(re.findall(r"[\d.]+ x", found[1])) == count, engine
+    assert "no workload ['painting']; there are demo" in run("peers.py", "painting").stderr
+
+
+def test_engines_that_disagree_are_refused(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import peers
+
+    workload = peers.WORKLOADS["demo"]
+    peers.refuse_disagreement(workload, {workload.references[0]: 1.0, "other": 1.0 + 1e-8})
+    with pytest.raises(AssertionError, match="other computes"):
+        peers.refuse_disagreement(workload, {workload.references[0]: 1.0, "other": 1.001})
+
+
+def test_what_grows_is_measured(needs, tmp_path):
+    needs("sklearn")
+    out = printed("growth.py", "--nodes", "4", "--entries", "3", "--prepared", "3")
+    for n in ("1,000", "10,000"):
+        assert re.search(rf"^\| {n} \| [\d.e+]+ \| ", out, re.MULTILINE)
+    found = re.search(r"A chain holds (\d+) bytes per node, .*; the collector finds (\d+) ", out)
+    assert int(found[1]) <= 130
+    assert int(found[2]) == 0
 
 
 @pytest.mark.oracle
-def test_the_scalar_benchmark_runs(needs):
+def test_the_benchmark_of_programs_runs(needs):
     for tool in ("sklearn", "micrograd"):
         needs(tool)
-    out = printed("scalar.py", "--repeats", "1", "--nodes", "1000")
-    for engine in ("its code on our Value", "tinygrad_lite.nn", "tinygrad_lite.nn, coll. off"):
-        assert re.search(rf"{re.escape(engine)} +\d+\.\d ms", out)
-    per_node = re.search(r"tinygrad_lite +bytes/node: (\d+) .*; the collector finds (\d+)", out)
-    assert int(per_node[1]) <= 150
-    assert int(per_node[2]) == 0
+    out = printed("compiled.py", "--rounds", "1", "--calls", "2", "--nodes", "1000")
+    for name in ("hand, in place", "program.step", r"program\(\)"):
+        assert re.search(rf"^\| {name} \| \d+\.\d \|", out, re.MULTILINE)
+    assert len(re.findall(r"^\| .*(?:ops|chain)", out, re.MULTILINE)) == 4
 
 
 @pytest.fixture

@@ -106,6 +106,8 @@ def test_a_line_that_raises_is_told_beside_those_before_it() -> None:
     report = tg.check(E, raising, names=names)
     assert verdicts(report) == {2: "right", 3: "wrong"}
     assert report[1].explanation.startswith("raises ValueError: matmul")
+    assert report[1].mended == "dx = dv @ W"
+    assert "dx = dv @ W" in report.fixed()
 
 
 def test_a_sum_is_judged_by_its_parts() -> None:
@@ -271,3 +273,19 @@ def test_the_errors_in_makemores_26_lines_are_named_and_mended(slips: tuple[int,
     for slip, finding in zip(made, report.wrong, strict=True):
         assert slip.wrong in finding.code
         assert finding.by == "edit"
+
+
+def test_nodes_that_are_closed_over_are_their_arrays() -> None:
+    E, names = graph()
+    x, s, y = names["x"], names["s"], names["y"]
+
+    def closed() -> Any:
+        ds = y - s
+        dv = ds * s.data * (1 - s)
+        grads = {"v": dv}
+        grads["W"] = np.outer(dv, x)
+        return grads
+
+    report = tg.check(E, closed, names=names)
+    assert verdicts(report) == {2: "wrong", 3: "follows", 5: "follows"}
+    assert report[0].mended == "ds = s - y"

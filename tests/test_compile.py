@@ -166,8 +166,14 @@ def test_scatter_works_in_place_only_where_nobody_reads_the_old():
         y.backward(np.ones(3))
         return [y, t.grad]
 
+    def chained(x):
+        """The last reader sees what was written into, and a view of it."""
+        y = (x * 2).at[1:].add(1.0) if hasattr(x, "at") else x * 2 + (np.arange(4) > 0)
+        z = y * y[::-1]
+        return [z + np.exp(x) - np.sin(x) * np.cos(x), np.tanh(z)]
+
     x = np.arange(4.0) + 0.1
-    for f in (kept, overlapping):
+    for f in (kept, overlapping, chained):
         program = build(trace(f, [x]))
         assert all_same(program(x), plain(f(x)))
         assert all_same(program(-x), plain(f(-x)))

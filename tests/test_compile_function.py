@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import random
 import threading
 
@@ -91,7 +92,7 @@ def test_slices_of_what_is_reached_are_no_constants():
 def test_another_shape_dtype_layout_or_setting_is_recorded_anew():
     step = tg.compile(lambda x, power=2: x**power)
     x = np.arange(6.0).reshape(2, 3)
-    for args in ((x,), (x[:1],), (x.astype(np.float32),), (x.T.copy().T,), (x, 3)):
+    for args in ((x,), (x[:1],), (x.astype(np.float32),), (x.T.copy().T,), (x, True)):
         assert np.array_equal(step(*args), args[0] ** (args[1] if len(args) > 1 else 2))
     assert step.programs == 5
     step(x + 1)
@@ -108,9 +109,34 @@ def test_a_float_is_no_setting():
     assert step.programs == 1
 
 
-def test_a_float_that_only_a_number_will_do_for_is_a_setting():
-    step = tg.compile(lambda x, base: x * [0.0, 1.0, 2.0][int(base)])
-    assert [step(np.ones(1), float(i)).item() for i in (1, 2, 1)] == [1.0, 2.0, 1.0]
+def test_a_count_is_no_setting():
+    step = tg.compile(lambda x, t: x * (1 - 0.9**t))
+    for t in range(1, 9):
+        assert np.array_equal(step(X, t), X * (1 - 0.9**t))
+    assert step.programs == 1
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: x * [0.0, 1.0, 2.0, 3.0, 4.0][int(n)],
+        lambda x, n: x * {1: 2.0, 2: 3.0, 4: 4.0}[n],
+        lambda x, n: x.reshape(n, -1).sum(axis=0),
+        lambda x, n: np.repeat(x, n, axis=0)[:n],
+        lambda x, n: x[n] + x.sum(axis=n - n),
+        lambda x, n: sum((x * k for k in range(n)), 0.0),
+        lambda x, n: x * len(f"{n:03.1f}" * (1 if isinstance(n, float) else n)),
+    ],
+)
+def test_a_number_that_only_a_number_will_do_for_is_a_setting(f):
+    """As an argument, and as what is reached, once it has changed."""
+    of_arguments = tg.compile(f)
+    place = {"n": 1}
+    of_places = tg.compile(lambda x: f(x, place["n"]))
+    for n in (1, 2, 4, 2, 1):
+        place["n"] = n
+        assert np.array_equal(of_arguments(X, n), f(X, n))
+        assert np.array_equal(of_places(X), f(X, n))
 
 
 def test_branches_on_data_are_programs_each():
@@ -167,8 +193,46 @@ def test_an_array_from_nowhere_is_refused():
 
     with pytest.raises(TypeError, match=r"shape \(3,\) that is neither an argument"):
         tg.compile(lambda x: x * load())(np.ones(3))
+    with pytest.raises(TypeError, match="neither an argument"):
+        tg.compile(load)()
     made = tg.compile(lambda x: x * np.arange(3.0) + np.ones((2, 3)) @ np.ones((3, 3)))
     assert np.array_equal(made(np.ones(3)), np.arange(3.0) + 3 + np.zeros((2, 3)))
+
+
+class Result:
+    def __init__(self, loss):
+        self.loss = loss
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: iter([x * 2]), lambda x: Result(x * 2), lambda x: (y for y in [x * 2])]
+)
+def test_what_would_keep_arrays_of_one_run_is_refused(f):
+    with pytest.raises(TypeError, match="of the one run that is recorded"):
+        tg.compile(f)(np.ones(2))
+
+
+def test_numbers_come_back_as_numpy_gives_them():
+    step = tg.compile(lambda x: (x.sum(), x.max() > 1, tg.Tensor(x).sum(), 3, None, "word"))
+    total, larger, node, *others = step(np.ones(3))
+    assert (type(total), type(larger)) == (np.float64, np.bool_)
+    assert type(node.data) is np.ndarray
+    assert others == [3, None, "word"]
+
+
+def test_pythons_own_objects_are_not_searched():
+    logger, lock = logging.getLogger("tinygrad_lite"), threading.Lock()
+
+    def f(x):
+        with lock:
+            logger.debug("step")
+        return x * 2
+
+    step = tg.compile(f)
+    for _ in range(3):
+        logging.getLogger(f"another {step.programs}")
+        assert step(np.ones(1)).item() == 2.0
+    assert step.programs == 1
 
 
 def test_a_changed_argument_is_refused():
@@ -273,6 +337,15 @@ def test_compiled_functions_nest_and_decorate():
     assert net.forward(np.ones(2)).tolist() == [3.0, 3.0]
     net.shift = 2.0
     assert net.forward(np.ones(2)).tolist() == [4.0, 4.0]
+
+
+def test_another_librarys_arrays_are_refused(needs):
+    strict = needs("array_api_strict")
+    W = tg.Tensor(strict.ones(3))
+    step = tg.compile(lambda x: W * 2.0)
+    assert strict.all(tg.compile(lambda w: w * 2.0)(W).data == 2.0)  # it runs as it is
+    with pytest.raises(TypeError, match=r"compile: takes NumPy's arrays"):
+        step(np.ones(3))
 
 
 def test_no_grad_and_debug():

@@ -37,7 +37,9 @@ def w_x():
 
 def diamond():
     a, b = tg.Value(2.0, name="a"), tg.Value(-3.0, name="b")
-    return ((a * b) / (a + b**2) * a * a).tanh()
+    e = ((a * b) / (a + b**2) * a * a).tanh()
+    e.backward()
+    return e
 
 
 def recurrent():
@@ -237,3 +239,16 @@ def test_random_graphs_in_random_scopes(seed):
             assert drawn <= options.get("max_nodes", 30) + 2 * ("around" in options)
         used = {id(e) for e in scene.edges if e.source == e.target}
         assert not used
+
+
+def test_neurons_keep_their_order():
+    random.seed(1)
+    out = tg.nn.MLP(2, [3, 2, 1])([1.0, -2.0])
+    scene = lay_out(build_scene(out, {}), "down")
+    for layer, n in ((0, 3), (1, 2)):
+        xs = {
+            c.scope[1]: c.x
+            for c in scene.clusters
+            if c.scope[:1] == (f"layers.{layer}",) != c.scope
+        }
+        assert sorted(xs, key=xs.get) == [f"neurons.{k}" for k in range(n)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import numpy as np
 import pytest
 from domains import samples
@@ -13,7 +11,7 @@ from pictures import question
 import tinygrad_lite as tg
 from tinygrad_lite.backprop.flow import sweep
 from tinygrad_lite.derive.line import line_of
-from tinygrad_lite.draw.predict import handed_on
+from tinygrad_lite.draw.predict import Budget, handed_on
 from tinygrad_lite.draw.steps import derivation, heading
 from tinygrad_lite.graph.node import Node, raw, topological_order
 from tinygrad_lite.ops import registry
@@ -31,7 +29,7 @@ def known(root):
 
 def asked(root, name, inside, **options):
     names, symbols = known(root)
-    found = handed_on(of(root, name), inside, names, symbols, until=monotonic() + 60, **options)
+    found = handed_on(of(root, name), inside, names, symbols, budget=Budget(), **options)
     return {names[id(x)]: answers for x, answers in found.items()}
 
 

@@ -61,7 +61,10 @@ AFFINE = (((1, 1), (1, 1)), ((0, 3), (2, 3)), ((4, 3), (2, 3)))
 
 GRID: dict[str, Mixed] = {
     **{name: Mixed(EACH) for name in ("add", "subtract", "maximum", "minimum", "logaddexp")},
-    **{name: Mixed(EACH, whole=(1, 120)) for name in ("multiply", "divide", "atan2", "xlogy")},
+    **{
+        name: Mixed(EACH, whole=(1, 120))
+        for name in ("multiply", "divide", "atan2", "xlog1py", "xlogy")
+    },
     **{name: Mixed(EACH) for name in ("copysign", "hypot")},
     **{name: Mixed(EACH) for name in ("floor_divide", "remainder")},
     "pow": Mixed(EACH, whole=(0, 5)),

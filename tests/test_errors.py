@@ -39,7 +39,7 @@ def raises(kind, message):
         (lambda: tg.where(x > 1, W, np.ones(7)), "where: input condition (3,) and W (2, 3)"),
         (lambda: tg.concat([W, x]), "concat: W (2, 3), x (3,), axis=0:"),
         (lambda: W.reshape(7), "reshape: W (2, 3), shape=7:"),
-        (lambda: tg.cholesky(W), "cholesky: W (2, 3): takes square matrices"),
+        (lambda: tg.cholesky(W), "cholesky: W (2, 3), upper=False: takes square matrices"),
         (lambda: W.permute_dims(), "permute_dims: W (2, 3), axes=(): axes don't match"),
         (lambda: x.mT, "mT needs at least 2 axes, got shape (3,)"),
         (lambda: Tensor([[1.0], [1.0, 2.0]]), "Tensor: the rows of the list differ in length"),

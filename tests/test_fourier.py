@@ -40,6 +40,17 @@ CALLS = [
     (lambda x: np.square(F.fft(x) - H[0]), X),
     (lambda x: (np.eye(5)[:2] * 1j) @ F.fft(x), X),
     (lambda x: F.fft(x) @ np.eye(5)[:, :2], A),
+    (lambda x: F.irfft(x[:3] * F.rfft(x), 5), X),
+    (lambda x: x[0] + F.rfft(x) - x[1] / F.rfft(x) - (x[2] - F.rfft(x)), X),
+    (lambda x: np.multiply(x, F.fft(x)) + np.exp(x) * (H[0] * F.fft(x)), X),
+    (lambda x: x @ F.fft(x, axis=0).T + (F.fft(x) @ x.T) * 2j, A),
+    (lambda x: F.rfft(x) ** 3 + F.rfft(x) ** 0.5 - np.sqrt(np.log(F.rfft(x)[0])), X[:3] + 2),
+    (lambda x: F.fft(x) ** -1, X),
+    (lambda x: np.where(X > 0, F.fft(x), 0) + np.where(X > 0, x, F.fft(x)), X),
+    (lambda x: np.dot(x, F.fft(x)) + np.vdot(F.fft(x), H[0] * F.fft(x)), X),
+    (lambda x: np.einsum("ij,kj->ik", x, F.fft(x)) + np.trace(F.fft(x[:, :4])), A),
+    (lambda x: np.linalg.norm(F.fft(x), axis=0) + np.linalg.norm(F.fft(x)), A),
+    (lambda x: F.fft(x).sum(axis=0) + F.fft(x).sum(), A),
     (lambda x: np.sum(F.fft(x), axis=0) + np.concatenate([F.fft(x), A])[1], A),
 ]
 
@@ -55,6 +66,14 @@ def test_values_are_numpys_and_derivatives_those_of_differences(f, x):
         np.testing.assert_allclose(a.data, b, rtol=1e-10, atol=1e-12)
         assert a.shape == b.shape
     assert_gradients(lambda t: parts(f(t)), x)
+
+
+def test_a_number_times_a_spectrum():
+    v, z = tg.Value(2.0), F.rfft(X)
+    y = v * tg.fft.Complex(z.real, z.imag)
+    np.testing.assert_allclose(y.imag.data, 2.0 * z.imag)
+    y.real.sum().backward()
+    assert v.grad == pytest.approx(z.real.sum())
 
 
 def test_float32_stays():
@@ -91,13 +110,14 @@ def test_tg_fft_has_numpys_names():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda z: np.sqrt(z), r"np\.sqrt of a Complex .* z\.real and z\.imag"),
+        (lambda z: np.sin(z), r"np\.sin of a Complex .* z\.real and z\.imag"),
+        (lambda z: np.linalg.norm(z[None], 2), r"norm with ord=2 of a Complex"),
         (lambda z: np.sort(z), r"np\.sort of a Complex"),
         (lambda z: np.asarray(z), r"z\.real\.data \+ 1j"),
         (lambda z: tg.exp(z), r"would lose the gradient"),
         (lambda z: F.rfft(z), "rfft.*: takes real entries; see fft"),
         (lambda z: F.fft(z, out=np.ones(3)), "out"),
-        (lambda z: z**2, "unsupported operand"),
+        (lambda z: Tensor(X) // z, r"floor_divide of a Complex"),
     ],
 )
 def test_what_has_no_derivative_is_refused_with_the_way_out(call, message):

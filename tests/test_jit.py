@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -151,6 +152,19 @@ def test_one_tensor_in_two_places_is_one():
     assert (x.grad.tolist(), y.grad.tolist()) == ([11.0], [3.0])
 
 
+def test_threads_do_not_lose_a_step():
+    w = tg.Tensor([0.0])
+
+    @tg.jit
+    def step():
+        w.data = w.data + 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for call in [pool.submit(step) for _ in range(200)]:
+            call.result()
+    assert w.data.tolist() == [200.0]
+
+
 class Trainer:
     """A user's own class: a parameter, a buffer, and a method that is compiled."""
 
@@ -218,6 +232,13 @@ def test_static_arguments(jax):
         f(x, [0])
     with pytest.raises(ValueError, match="no argument is called axes"):
         tg.jit(lambda x: x, static_argnames=["axes"])
+
+
+@pytest.mark.parametrize("f", [lambda x: x if x.sum() > 0 else -x, lambda x: x.sum().item()])
+def test_entries_that_are_asked_for_are_explained(f, jax):
+    with pytest.raises(jax.errors.JAXTypeError) as found:
+        tg.jit(f)(tg.Tensor([1.0]))
+    assert any("choose with tg.where" in note for note in found.value.__notes__)
 
 
 @pytest.mark.parametrize("donate", [False, True])

@@ -127,6 +127,13 @@ KINKS: dict[str, tuple[Kink, ...]] = {
     "digamma": (kink(0.0, first=inf),),
     "erfinv": (kink(1.0, first=inf), kink(-1.0, first=inf), kink(2.0, first=nan)),
     "log_ndtr": (kink(1000.0, first=0.0), kink(-30.0, first=30.033259667433672)),
+    "ndtri": (kink(0.0, first=inf), kink(1.0, first=inf), kink(-1.0, first=nan)),
+    "xlog1py": (
+        kink(0.0, 1.0, first=(np.log(2.0), 0.0)),
+        kink(0.0, -1.0, first=(-inf, 0.0)),
+        kink(1.0, -1.0, first=(-inf, inf)),
+        kink(1.0, 1e-20, first=(1e-20, 1.0)),
+    ),
     "xlogy": (
         kink(0.0, 2.0, first=(np.log(2.0), 0.0)),
         kink(0.0, 0.0, first=(-inf, 0.0)),

@@ -166,3 +166,20 @@ def test_verification_uses_the_leaves_of_then():
     w[0].data = 7.0
     function, graph = lifted(loss)
     assert difference(function, graph) is None
+
+
+@pytest.mark.oracle
+def test_it_runs_under_jit():
+    jax = pytest.importorskip("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        for name in ("regression", "attention in batches"):
+            function, _ = lifted(STRUCTURED[name](random.Random(0)))
+            p = np.array([leaf.data for leaf in function.leaves])
+            value, gradient = jax.jit(jax.value_and_grad(function))(p)
+            expected, wanted = recorded(function)
+            assert float(value) == pytest.approx(float(expected))
+            np.testing.assert_allclose(gradient, wanted, rtol=1e-9, atol=1e-12)
+    finally:
+        jax.config.update("jax_enable_x64", before)

@@ -15,6 +15,7 @@ import tinygrad_lite as tg
 from tinygrad_lite import Value
 from tinygrad_lite.compile import native
 from tinygrad_lite.compile import program as program_module
+from tinygrad_lite.graph.node import topological_order
 
 
 def layer():
@@ -197,8 +198,7 @@ def test_explanation():
     X, W, _, total, _ = layer()  # noqa: RUF059 - the names are printed
     text = tg.compile(total).explain()
     assert "72 numbers were computed one by one. They are 3 array operations" in text
-    assert "X @ W.T: 4 rows of X meet 2 rows of W" in text
-    assert "8 sums of 3 products" in text
+    assert "X @ W.T: each of the 4 rows of X meets each of the 2 rows of W, 8 sums of 3" in text
 
 
 def test_source_runs_alone(tmp_path):
@@ -216,12 +216,14 @@ def test_source_runs_alone(tmp_path):
 
 
 def test_the_program_as_a_graph():
-    _, W, b, total, _ = layer()  # noqa: RUF059 - the names are printed
+    X, W, b, total, h = layer()  # noqa: RUF059 - the names are printed
     graph = tg.compile(total).graph()
     assert graph.data == pytest.approx(total.data)
     svg = tg.draw(tg.compile(total)).svg
     assert "relu" in svg
     assert ">b<" in svg
+    assert ">X<" in svg
+    assert "h" in {node.name for node in topological_order(graph)}
 
 
 def test_numba_is_optional_and_said_to_be(monkeypatch):
@@ -247,6 +249,43 @@ def test_errors():
         _ = tg.compile(x * x + 1).source
     with pytest.raises(ValueError, match="no matrices to record"):
         tg.compile(x * x + 1).graph()
+
+
+def test_branches_of_rules():
+    """Powers at 0 take another way than elsewhere, as does hypot."""
+    w = [Value(0.5), Value(1.0), Value(2.0)]
+    loss = sum(abs(a * b) ** w[2] + tg.hypot(a, b) for a in w[:2] for b in w[:2])
+    program = tg.compile(loss)
+    assert "NumPy" in repr(program)
+    leaves = program._leaves.nodes
+    for numbers in ((0.5, 1.0, 2.0), (0.0, 1.0, 2.0), (0.0, 0.0, 1.0), (0.5, 1.0, 0.0)):
+        for leaf, number in zip(w, numbers, strict=True):
+            leaf.data = number
+        value, gradient = run(program, leaves)
+        expected, grads = eager(loss, leaves)
+        assert value == pytest.approx(expected)
+        assert gradient == pytest.approx(grads)
+
+
+def test_what_the_user_turned_off():
+    _, _, b, loss, _ = layer()
+    with tg.no_grad():
+        program = tg.compile(loss)
+        value = program()
+        assert b[0].grad is not None
+        assert program.graph().op is not None
+    with tg.scope("elsewhere"):
+        assert tg.compile(loss)() == value
+    assert value == pytest.approx(loss.data)
+
+
+def test_relu_of_nan():
+    w = [Value(0.5), Value(1.0)]
+    loss = sum((w[0] * a + w[1] * b).relu() for a, b in [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)])
+    program = tg.compile(loss)
+    assert "NumPy" in repr(program)
+    w[0].data = float("nan")
+    assert np.isnan([program(), w[0].grad, w[1].grad]).all()
 
 
 def test_nan_and_infinity():

@@ -72,6 +72,23 @@ def test_clip_with_one_bound_and_nan():
     np.testing.assert_array_equal(x.grad, [math.nan, 1.0, 0.0])
 
 
+def test_clip_between_arrays_and_nodes():
+    x, low, high = (tg.Tensor(v) for v in ([[0.0, 2.0], [4.0, -1.0]], [1.0, 2.0], [[3.0], [0.0]]))
+    for clip in (tg.clip, np.clip, tg.Tensor.clip):
+        y = clip(x, low, high)
+        y.backward(np.array([[1.0, 2.0], [4.0, 8.0]]))
+        np.testing.assert_array_equal(y.data, np.clip(x.data, low.data, high.data))
+        np.testing.assert_array_equal(x.grad, [[0.0, 2.0], [0.0, 0.0]])
+        np.testing.assert_array_equal(low.grad, [1.0, 0.0])  # of 8, passed on to the other bound
+        np.testing.assert_array_equal(high.grad, [[0.0], [12.0]])
+        for node in (x, low, high):
+            node.zero_grad()
+    v, top = tg.Value(3.0), tg.Value(2.0)
+    tg.clip(v, max=top).backward()
+    assert (v.grad, top.grad) == (0.0, 1.0)
+    np.testing.assert_array_equal(tg.clip(x, [0.0, 0.0], math.nan).data, np.full((2, 2), math.nan))
+
+
 def test_ties_along_a_diamond_count_once_each():
     x = tg.Value(3.0)
     tg.maximum(x, x).backward()

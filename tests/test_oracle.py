@@ -75,7 +75,11 @@ def formula(name, case, inputs):
 OTHERWISE = {
     "eigvalsh": lambda np, x, UPLO: np.linalg.eigh(mirrored_by(np, x, UPLO))[0],
     "svdvals": lambda np, x: np.linalg.svd(x, full_matrices=False)[1],
-    "cholesky": lambda np, x: np.linalg.cholesky(mirrored_by(np, x)),
+    "cholesky": lambda np, x, upper: (
+        np.linalg.cholesky(mirrored_by(np, x, "U").T).T
+        if upper
+        else np.linalg.cholesky(mirrored_by(np, x))
+    ),
     "broadcast_to": lambda np, x, shape: x + np.zeros(shape),
     "cross_entropy": lambda np, x, y, reduction: soft(np, x, y, reduction),
     "diagonal": lambda np, x, offset: diagonals(np, x, offset),
@@ -90,7 +94,7 @@ OTHERWISE = {
     "vector_norm": lambda np, x, axis, keepdims, ord: lengths(np, x, axis, keepdims, ord),
     "where": lambda np, c, x, y: np.where(c, x + 0 * y, y + 0 * x),
 }
-SPECIAL = {"digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "xlogy"}
+SPECIAL = {"digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "ndtri", "xlog1py", "xlogy"}
 MISSING_IN_AUTOGRAD = {"cbrt", "copysign", "erf", "floor_divide", "gelu", *SPECIAL}
 ROWS = {"dft", "eig_rows", "eigh_rows", "qr_rows", "svd_rows"}  # others give the parts; see PyTorch
 # What autograd gets wrong or refuses, case by case: f(case, inputs).
@@ -258,7 +262,9 @@ TORCH = {
     "astype": lambda t, x, dtype, copy=True: x.to(t.float64),
     "broadcast_to": lambda t, x, shape: t.broadcast_to(x, shape),
     "cbrt": lambda t, x: x.sign() * x.abs() ** (1 / 3),
-    "cholesky": lambda t, x: t.linalg.cholesky(mirrored(t, x)),
+    "cholesky": lambda t, x, upper: t.linalg.cholesky(
+        mirrored(t, x.mT if upper else x), upper=upper
+    ),
     "concat": lambda t, *xs, axis: t.concat(xs, axis),
     "cross_entropy": torch_soft,
     "cumulative_sum": lambda t, x, axis: t.cumsum(x, axis or 0),
@@ -268,6 +274,8 @@ TORCH = {
     "erfc": lambda t, x: t.erfc(x),
     "gammaln": lambda t, x: t.lgamma(x),
     "log_ndtr": lambda t, x: t.special.log_ndtr(x),
+    "ndtri": lambda t, x: t.special.ndtri(x),
+    "xlog1py": lambda t, x, y: t.special.xlog1py(x, y),
     "dft": lambda t, x, axes, inverse: torch_dft(t, t.complex(x[..., 0], x[..., 1]), axes, inverse),
     "diagonal": lambda t, x, offset: t.diagonal(x, offset, dim1=-2, dim2=-1),
     "eig_rows": lambda t, x: turned(t, "eig_rows", x, *map(t.real, t.linalg.eig(x))),

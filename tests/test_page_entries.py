@@ -7,6 +7,7 @@ from pictures import SHOWN, chip, press, printed_numbers, question, squared, val
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.panes import aligned
+from tinygrad_lite.graph.node import topological_order
 
 pytestmark = pytest.mark.browser
 
@@ -176,3 +177,23 @@ def test_an_op_that_cannot_be_printed_leaves_the_numbers_fixed(visit):
     assert values(page, "gradient")["A"] == list(aligned(A.grad.ravel()))
     page.locator(f"{SHOWN}.leaf").click()
     assert page.locator("#field").count() == 0
+
+
+def test_the_jacobian_that_no_step_builds(visit):
+    E = question()
+    node = {n.name: n for n in topological_order(E) if n.name}
+    page = visit(E)
+    press(page, "a End")
+    before = values(page, "gradient")
+    page.locator("summary", has_text="Where is ∂v/∂W?").click()
+    J = node["v"].jacobian(node["W"])
+    assert f"{(J == 0).sum()} of its {J.size} entries are 0" in panel(page)
+    cells = (
+        page.locator(".jac").first.locator("td").evaluate_all("(all) => all.map((t) => t.title)")
+    )
+    assert len(cells) == J.size
+    assert cells[4] == "∂v[0]/∂W[1, 1] = 0"
+    assert cells[1] == "∂v[0]/∂W[0, 1] = −1"
+    assert values(page, "gradient") == before
+    assert page.locator("summary", has_text="Where is ∂v/∂x?").count() == 1
+    assert page.locator("summary", has_text="Where is ∂E").count() == 0

@@ -132,6 +132,26 @@ def test_jacobian_of_nodes_carries_their_names(monkeypatch):
     ax = plot.jacobian(s, v)
     assert ax.get_title().startswith("∂s/∂v   2 × 6, 8.33 % zeros")
     assert np.array_equal(ax.images[0].get_array(), J.reshape(2, 6))
+    assert [t.get_text() for t in ax.get_xticklabels()] == [
+        "0, 0",
+        "0, 1",
+        "0, 2",
+        "1, 0",
+        "1, 1",
+        "1, 2",
+    ]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["0", "1"]
+    assert [line.get_xdata()[0] for line in ax.lines] == [2.5]
+
+
+def test_jacobian_of_a_vector_by_a_matrix_keeps_three_axes(rng):
+    W, x = tg.Tensor(rng.normal(size=(5, 4))), rng.normal(size=4)
+    v = W @ x
+    ax = plot.jacobian(v, W)
+    image = ax.images[0].get_array().reshape(5, 5, 4)
+    assert np.array_equal(image, np.einsum("ik,l->ikl", np.eye(5), x))
+    assert [t.get_text() for t in ax.get_xticklabels()] == [f"{k}, 0" for k in range(5)]
+    assert [line.get_xdata()[0] for line in ax.lines] == [3.5, 7.5, 11.5, 15.5]
 
 
 def test_jacobian_says_what_is_not_finite():
@@ -313,3 +333,17 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ImportError, match=r"pip install 'tinygrad_lite\[plot\]'"):
         plot.history([1.0])
+
+
+def test_gradient_flow_separates_modules_with_parameters_of_one_name(rng):
+    first, second = tg.nn.Linear(3, 4), tg.nn.Linear(4, 2)
+    loss = (second(tg.tanh(first(rng.normal(size=(5, 3))))) ** 2).mean()
+    loss.backward()
+    found = bars(plot.gradient_flow(loss))
+    assert [label for label in found if label[0] in "Wb"] == ["W (1)", "b (1)", "W (2)", "b (2)"]
+    for label, parameter in {"W (1)": first.W, "W (2)": second.W}.items():
+        assert found[label][0] == pytest.approx(np.linalg.norm(parameter.grad))
+    again = bars(plot.gradient_flow([first.W, first.b, second.W, second.b]))
+    assert {label: norm for label, (norm, _) in again.items()} == pytest.approx(
+        {label: found[label][0] for label in again}
+    )

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import linecache
 import os
 import re
 import subprocess
@@ -17,10 +18,11 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```\n(?:^```text\n(.*?)^```\n)?", README
 def readme_outputs():
     """What each block prints, run one after the other in one namespace."""
     namespace = {"__name__": "__main__"}
-    for code, _ in BLOCKS:
-        printed = io.StringIO()
+    for k, (code, _) in enumerate(BLOCKS):
+        printed, name = io.StringIO(), f"<block {k}>"
+        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, "README.md", "exec"), namespace)
+            exec(compile(code, name, "exec"), namespace)
         yield printed.getvalue()
 
 
@@ -34,6 +36,15 @@ def test_code_prints_what_the_readme_says(tmp_path, monkeypatch):
 def without_rounding(text):
     """Errors of the order of 1e-16 differ from machine to machine."""
     return re.sub(r"error \d?(e-1[5-9]|e\+00)", "error tiny", text)
+
+
+def test_figures_are_those_that_were_measured():
+    """Every row of a table under "Speed" stands in what the benchmark wrote."""
+    speed = README[README.index("<!-- performance: begin -->") :]
+    shown = re.findall(r"^\|.*\|$", speed, re.M)
+    measured = (ROOT / "benchmarks" / "results.md").read_text(encoding="utf-8").splitlines()
+    assert len(shown) > 20
+    assert set(shown) <= set(measured)
 
 
 def test_links_lead_to_files():

@@ -56,6 +56,19 @@ def test_code_of_the_standard_is_differentiated():
     assert_gradients(standardised, x)
 
 
+@pytest.mark.parametrize("name", ["sum", "prod", "cumulative_sum", "cumulative_prod", "exp"])
+def test_a_function_of_the_standard_in_another_dtype(name):
+    x = Tensor([1.0, 2.0])
+    y = getattr(tg, name)(x, dtype=tg.float32)
+    assert y.dtype == np.float32
+    y.sum().backward()
+    assert x.grad.dtype == np.float64
+    assert getattr(tg, name)(np.array([1, 2]), dtype=np.float32).dtype == np.float32
+    assert getattr(tg, name)(x, dtype=None).dtype == np.float64
+    with pytest.raises(TypeError, match="only floating dtypes"):
+        getattr(tg, name)(x, dtype=int)
+
+
 def test_plain_data_keeps_its_dtype():
     assert tg.asarray(np.array([True])).dtype == np.bool_
     assert tg.asarray([1, 2]).dtype == np.int64

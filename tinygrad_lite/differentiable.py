@@ -13,7 +13,6 @@ import numpy as np
 from . import ops
 from .backprop.backward import backward
 from .backprop.jacobians import jacobian
-from .functions.entrywise import clip
 from .graph import errors
 from .graph.context import in_rule
 from .graph.meta import NO_META, Meta
@@ -71,7 +70,7 @@ class Differentiable(Habits, Node, metaclass=_Kind):
     def clip(self, min: Any = None, max: Any = None) -> Self:
         """Limited to [min, max]; a bound may be None, an array or a node. The derivative is 1
         inside and at the bounds, else the bound's."""
-        return clip(self, min=min, max=max)  # type: ignore[no-any-return]
+        return ops.clip(self, min=min, max=max)  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -162,6 +161,8 @@ class Differentiable(Habits, Node, metaclass=_Kind):
         return apply_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(hasattr(kind, "of_op") for kind in types):  # complex numbers know what to do
+            return NotImplemented
         return apply_function(function, args, kwargs)
 
     def __dir__(self) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import numpy as np
 from .graph.backend import is_array
 from .graph.context import Context, current_context
 from .graph.meta import NO_META, Meta
+from .graph.names import is_own
 from .graph.node import Array, Scalar, fresh, raw
 from .graph.op import Op
 from .optim import Optimizer
@@ -51,6 +51,9 @@ def jit(f: Any, *, static_argnames: Collection[str] = (), donate: bool = False) 
     return compiled
 
 
+_one_at_a_time = threading.RLock()  # while f is traced, others would find placeholders
+
+
 class _Program:
     """What XLA made of one function. While f is traced its state holds XLA's placeholders."""
 
@@ -65,25 +68,33 @@ class _Program:
         self.signature = inspect.signature(f)
         if unknown := static - self.signature.parameters.keys():
             raise ValueError(f"tg.jit: no argument is called {', '.join(sorted(unknown))}")
-        self.lock = threading.RLock()
         self.now: Any = None  # the state of the call at work, and what calls f
         run, donated = self.traced, (1,) if donate else ()
         self.run = jax.jit(run, static_argnums=0, donate_argnums=donated)
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        with _one_at_a_time:
+            return self.called(args, kwargs)
+
+    def called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         state, data, start = self.arguments(self.signature.bind(*args, **kwargs))
         before = [slot.get() for slot in state.slots]
         if not self.jax.config.jax_enable_x64:
             self.refuse_narrowing(self.jax.tree.leaves((before, data)))
-        with self.lock:
-            outer, self.now = self.now, (state, start)
-            try:
-                after, result = self.run(tuple(state.key), before, data)
-            finally:
-                self.now = outer
-            for slot, value in zip(state.slots, after, strict=True):
-                if slot.written:
-                    slot.put(value)
+        outer, self.now = self.now, (state, start)
+        try:
+            after, result = self.run(tuple(state.key), before, data)
+        except self.jax.errors.JAXTypeError as error:
+            error.add_note(
+                "tg.jit: f asks for the entries of an array, which it has none of while it is "
+                "compiled; compute that outside, or choose with tg.where"
+            )
+            raise
+        finally:
+            self.now = outer
+        for slot, value in zip(state.slots, after, strict=True):
+            if slot.written:
+                slot.put(value)
         kind = self.jax.tree_util.Partial
         return self.jax.tree.map(
             lambda made: made(state.nodes), result, is_leaf=lambda x: isinstance(x, kind)
@@ -217,7 +228,6 @@ class _Same:
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _OPAQUE = (ModuleType, type, Op)
-_LIBRARIES = {"tinygrad_lite", "numpy", "jax", *sys.stdlib_module_names} - {"__main__"}
 
 
 @dataclass
@@ -314,7 +324,7 @@ def _members(x: Any) -> Iterable[Any] | None:
 
 def _referred(f: FunctionType) -> Iterator[Any]:
     yield from (f.__code__, f.__dict__.get("__wrapped__"))
-    if f.__globals__.get("__name__", "").partition(".")[0] in _LIBRARIES:
+    if not is_own(f):
         return
     yield from (f.__defaults__, f.__kwdefaults__)
     for cell in f.__closure__ or ():

@@ -30,6 +30,7 @@ from .functions import (
     statistics,
 )
 from .functions.forms import FORMS
+from .functions.sequences import running
 from .graph.node import Node
 from .graph.op import Op
 from .ops.constants import Axis
@@ -69,7 +70,6 @@ REDUCTIONS = {
     "minimum": ("min", None),
     "logaddexp": ("logsumexp", -inf),
 }
-RUNNING = {"add": sequences.cumsum, "multiply": sequences.cumprod}
 
 _PLAIN = """
 all allclose angle any argmax argmin argpartition argsort argwhere array2string array_equal
@@ -129,8 +129,8 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     given = [x if dtype is None else _cast(x, dtype) for x in inputs]
     if method == "reduce" and name in REDUCTIONS:
         return _reduce(*given, op=name, **{"axis": 0, **kwargs})
-    if method == "accumulate" and name in RUNNING:
-        return RUNNING[name](*given, **{"axis": 0, **settings})
+    if method == "accumulate" and name in REDUCTIONS:
+        return _accumulate(name, *given, **settings)
     if method not in ("__call__", "outer"):
         raise _unsupported(full)
     ours = _ours(f"np.{name}", name)
@@ -159,6 +159,10 @@ def _reduce(
         a = ops.where(where, a, initial if empty is None else empty)
     y = ops.registry[name](a, axis=axis, keepdims=keepdims)
     return y if initial is None else ops.registry[op](y, initial)
+
+
+def _accumulate(op: str, a: Any, axis: int = 0) -> Any:
+    return ops.cumulative_sum(a, axis) if op == "add" else running(ops.registry[op], a, axis)
 
 
 def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -272,7 +276,9 @@ def _is_default(value: Any, default: Any) -> bool:
     return value is default or value is None or (isinstance(value, (int, str)) and value == default)
 
 
-def _pinv(a: Any, rcond: Any = None, *, rtol: Any = 1e-15) -> Any:
+def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = 1e-15) -> Any:
+    if hermitian:  # its lower triangle is read
+        a = ops.tril(a) + arrange.matrix_transpose(ops.tril(a, k=-1))
     return ops.pinv(a, rtol=rtol if rcond is None else rcond)
 
 

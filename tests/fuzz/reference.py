@@ -39,6 +39,7 @@ def tensor(x: Any) -> Tensor:
 
 _acos, _asin, _atan = torch.acos, torch.asin, torch.atan
 _gammaln, _erfcx, _log_ndtr = torch.lgamma, torch.special.erfcx, torch.special.log_ndtr
+_ndtri, _xlog1py = torch.special.ndtri, torch.special.xlog1py
 
 
 def _identity(x: Tensor) -> Tensor:

@@ -137,7 +137,7 @@ def fitted(c: Any, node: Node, index: int, g: Any) -> Any:
     """What a rule made of node's cotangent g, as its input `index` can add it up."""
     x = node.inputs[index]
     data = x._data
-    if (type(c) is _ndarray is type(data) or backend.records(c)) and c.dtype == data.dtype:
+    if (type(c) is _ndarray is type(data) or backend.records(data)) and c.dtype == data.dtype:
         shape, wanted = c.shape, data.shape  # as `fit` would, sooner
         if shape == wanted:
             return c

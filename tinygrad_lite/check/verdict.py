@@ -42,17 +42,23 @@ def check(
 ) -> Report:
     """Hold hand-derived gradients of E against the chain rule, and say which step is wrong.
 
-    `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number or a
-    nested list. A non-scalar E needs `cotangent`, the gradient of the loss with respect to it;
-    without one the claims are Jacobians, of shape E.shape + node.shape. The
-    tolerance comes from the coarsest dtype and the computation's own conditioning, as measured;
-    where rounding alone may do as much as a mistake, the verdict is "unclear", never "right".
+    `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number, a
+    nested list, a lambda or a formula as text. Or it is a function whose lines are a derivation:
+    its parameters are names of the graph or of `names`, each line that assigns a gradient (`dW`,
+    `grad_W`, `dE_dW`, a name in `pairs`, or whatever equals one) is judged, and a wrong one mended
+    where a short edit makes it right on redrawn data too.
+
+    A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
+    claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
+    coarsest dtype and the computation's own conditioning, as measured; where rounding alone may do
+    as much as a mistake, the verdict is "unclear", never "right".
     `rtol` (of an entry), `atol` and `digits` (how many decimals, or significant digits, numbers
     were typed with) widen it. `names` holds the variables to take names from, in place of the
     caller's. No node's `.grad` is touched.
 
-    Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged or
-    not finite, `TypeError` for one that is not numeric.
+    Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged,
+    not finite or no formula, and for a function without a line that can be judged; `TypeError` for
+    a claim that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
     return fresh.run(_report, E, claims, cotangent, Allowance(rtol, atol, digits), names, pairs)

@@ -16,7 +16,7 @@ import numpy as np
 from ..graph.backend import is_basic
 from ..graph.node import Node
 from . import standalone
-from .recorder import NUMBERS, Held, Recorder, refusal, values_of
+from .recorder import NUMBERS, Recorder, Recording, refusal, values_of
 
 # What Python writes as operators, and the ufuncs behind them.
 OPERATORS: dict[Callable[..., Any], np.ufunc] = {
@@ -98,9 +98,9 @@ def _unary(call: Any) -> Callable[[Any], Any]:
     return lambda self: self.recorder.record(call, self)
 
 
-class Traced(Held):
+class Traced(Recording):
     """An array, or a `weak` number of Python's, that records what is done with it: `value` is what
-    it holds in this run, `fixed` whether it would hold the same in any."""
+    it holds in this run."""
 
     __slots__ = ()
 
@@ -121,6 +121,15 @@ class Traced(Held):
     def __repr__(self) -> str:
         what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
         return f"{what} being recorded"
+
+    def __str__(self) -> str:
+        return _refuse_number(self) if self.weak else repr(self)
+
+    def __format__(self, form: str) -> str:
+        return str(self)
+
+    def __hash__(self) -> int:
+        return _refuse_number(self) if self.weak else id(self)
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
@@ -146,7 +155,9 @@ class Traced(Held):
         if function in _LIKE and not settings.get("subok"):
             return self.recorder.fixed(function(*values_of(args), **settings))
         if function is np.any and len(args) == 1 and not settings and _asks_for_nan(args[0]):
-            return self.recorder.record(standalone.has_nan, args[0].made_by.args[0])
+            found = np.any(args[0].value)
+            held = args[0].held.made_by.args[:1]
+            return self.recorder.note(standalone.has_nan, held, {}, found, None)
         if function in _REDUCED and len(args) <= 2 and settings.keys() <= {"axis", "keepdims"}:
             axis = {"axis": args[1] if len(args) == 2 else settings.pop("axis", None)}
             return self.recorder.record(_REDUCED[function].reduce, args[0], **axis, **settings)
@@ -207,7 +218,6 @@ class Traced(Held):
     __setitem__ = _refuse_write
     sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
-    __hash__ = object.__hash__
 
     __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
     __sub__, __rsub__ = _binary(operator.sub), _reflected(operator.sub)
@@ -232,12 +242,12 @@ class Traced(Held):
 
 def _asks_for_nan(mask: Any) -> bool:
     """Whether a mask is x != x, for an array x of floats."""
-    made = mask.made_by
+    made = None if mask.held is None else mask.held.made_by
     return (
         made is not None
         and made.call is operator.ne
         and made.args[0] is made.args[1]
-        and made.args[0].dtype.kind == "f"
+        and made.args[0].outline.dtype.kind == "f"
     )
 
 
@@ -301,8 +311,8 @@ class Namespace:
 _MAKERS = {"zeros", "ones", "full", "empty", "arange", "eye", "linspace"}
 
 
-def recorder() -> Recorder:
-    """A recorder of recording arrays."""
-    made = Recorder(Traced)
+def recorder(*, kept: bool = True) -> Recorder:
+    """A recorder of recording arrays; `kept`, what it notes keeps its values."""
+    made = Recorder(Traced, kept)
     made.namespace = Namespace(made)
     return made

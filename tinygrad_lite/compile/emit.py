@@ -88,7 +88,7 @@ class _Emitter:
         self.size = 0
         self.names: dict[int, str] = {}  # by the id of a held value, as all below
         self.memory: dict[int, Any] = {}  # the buffer, or the view of one, that holds it
-        self.owner: dict[int, Held] = {}  # whose memory it is a view of
+        self.joined: dict[int, Held] = {}  # what was written into the memory of another
         self.last: dict[int, float] = {}  # when the memory that it owns is read last
         self.free: dict[Any, list[tuple[str, Any]]] = {}
         self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
@@ -109,8 +109,7 @@ class _Emitter:
         made = Executable(self.writer, self.arguments, self.lines, outputs)
         made.size = self.size
         owned = [
-            isinstance(y, Held) and y.made_by and id(y) not in self.owner
-            for y in self.recorded.outputs
+            isinstance(y, Held) and y.made_by and self._owner(y) is y for y in self.recorded.outputs
         ]
         made.fresh = [
             bool(mine) and id(y) not in self.memory and outputs.count(text) == 1
@@ -120,11 +119,6 @@ class _Emitter:
 
     def _live(self) -> list[Instruction]:
         """The instructions that an output or a guard depends on, with the lifetimes of memory."""
-        for made in self.recorded.instructions:
-            if made.out is not None:
-                for x in made.inputs():
-                    if _shares(made.out.value, x.value):
-                        self.owner[id(made.out)] = self._owner(x)
         needed = set(self.results)
         live: list[Instruction] = []
         for made in reversed(self.recorded.instructions):
@@ -143,7 +137,8 @@ class _Emitter:
         return live
 
     def _owner(self, x: Held) -> Held:
-        return self.owner.get(id(x), x)
+        whole = x if x.owner is None else x.owner
+        return self.joined.get(id(whole), whole)
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out
@@ -152,7 +147,7 @@ class _Emitter:
             self.writer.function(standalone.Branch)
             self._add(f"if {word}{self._text(made.args[0])}:")
             self._add("    raise Branch")
-        elif id(out) in self.owner:
+        elif out.owner is not None:
             self._view(made, out)
         elif not self._buffered(made, out, when):
             self._plain(made, out)
@@ -191,7 +186,7 @@ class _Emitter:
 
     def _buffered(self, made: Instruction, out: Held, when: int) -> bool:
         """Write the result into a buffer, where the call can; whether it did."""
-        value = out.value
+        value = out.outline
         if not isinstance(value, np.ndarray) or not value.ndim:
             return False
         if (not self.own and id(out) in self.results) or np.empty_like(
@@ -229,7 +224,7 @@ class _Emitter:
         value = self._text(entries)
         if reused:
             self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
-            owner = self.owner[id(out)] = self._owner(x)
+            owner = self.joined[id(out)] = self._owner(x)
             self.last[id(owner)] = self.last[id(out)]
         else:
             start = self._text(x)
@@ -249,7 +244,7 @@ class _Emitter:
 
     def _take(self, out: Held) -> None:
         """A buffer for a result: one that is free, or a new one."""
-        value = out.value
+        value = out.outline
         free = self.free.get((value.shape, value.dtype, value.strides))
         if free:
             name, buffer = free.pop()
@@ -271,7 +266,7 @@ class _Emitter:
 
     def _dies(self, x: Held, when: int) -> bool:
         """Whether the memory of x is its own, and read for the last time."""
-        return id(x) not in self.owner and self.last.get(id(x)) == when and x.made_by is not None
+        return self._owner(x) is x and self.last.get(id(x)) == when and x.made_by is not None
 
     def _release_operands(self, made: Instruction, when: int) -> None:
         """Let an op on entries write over an operand that nobody reads again."""
@@ -327,14 +322,6 @@ class _Emitter:
             start, stop, step = ("" if p is None else str(p) for p in (x.start, x.stop, x.step))
             return f"{start}:{stop}" + (f":{step}" if step else "")
         return self._text(x)
-
-
-def _shares(y: Any, x: Any) -> bool:
-    """Whether a result is a view of an operand, or a part of several results."""
-    if isinstance(x, (tuple, list)):
-        return True
-    arrays = isinstance(y, np.ndarray) and isinstance(x, np.ndarray)
-    return arrays and np.may_share_memory(y, x)
 
 
 def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]]:

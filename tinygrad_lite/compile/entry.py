@@ -19,11 +19,13 @@ def compile(f: Any) -> Any:
     function f as a function that is recorded when it is first called, backward() and the steps of
     optimisers in it included, and run as a list of NumPy calls that allocates nothing twice.
 
-    Arguments are NumPy arrays, Tensors, nested lists, tuples and dicts of them, and settings, which
-    are compared; so is what f reaches by its closure, by globals and in objects: arrays and Tensors
-    found there are read at every call. Another shape, dtype or setting, and another branch taken on
-    the numbers, is recorded as a program of its own. Results are the caller's own arrays; Tensors
-    among them are constants. What f does beside computing (printing, say) is not repeated.
+    Arguments are NumPy arrays, Tensors, numbers, nested lists, tuples and dicts of them, and
+    settings, which are compared; so is what f reaches by its closure, by globals and in objects:
+    arrays and Tensors found there are read at every call. Another shape, dtype or setting, and
+    another branch taken on the numbers, is recorded as a program of its own; a number is a setting
+    only where it must be, as an axis. Results are the caller's own arrays; Tensors among them are
+    constants. What f sets is set at every call; what it does beside (printing, say) is not
+    repeated. For arguments that are differentiated outside, or of another library, f runs as it is.
 
     Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays
     that f reaches in no way that can be seen.

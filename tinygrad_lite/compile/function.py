@@ -13,7 +13,7 @@ import numpy as np
 
 from ..graph.backend import row_of_ones
 from ..graph.context import current_context, latest_context
-from .recorder import refusal
+from .recorder import NUMBERS, refusal
 from .run import Run
 from .signature import Unusual, signature, words
 from .standalone import Branch
@@ -34,11 +34,12 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self._function = function
         self._variants: dict[Any, list[Variant]] = {}
         self._last: Variant | None = None
-        self._moving: set[Any] | None = set()  # places of numbers that change; None: are settings
+        self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
+        self._moving: set[Any] = set()  # places of numbers to compute with
         self._quick: Any = None  # the last program, for arguments that are all arrays
         self._lock = threading.RLock()
 
@@ -66,9 +67,11 @@ class Compiled:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _recording.get():  # as it is, and before the lock, which another thread may hold
+            return self._function(*args, **kwargs)
         with self._lock:
             if self._quick is not None and not kwargs and latest_context() is None:
-                found = None if _recording.get() else _tried(self._quick, args)
+                found = _tried(self._quick, args)
                 if found is not None:
                     return found[0]
             given: list[Any] = []
@@ -87,14 +90,13 @@ class Compiled:
         """What tells programs apart, the arrays and numbers of the arguments going to `given`; None
         where the function is to run as it is."""
         context = current_context()
-        if _recording.get() or (context is not None and context.debug):
+        if context is not None and context.debug:
             return None
         try:
-            key = signature(args, given), signature(kwargs, given)
+            key = [signature(x, given, self._numbers) for x in (args, kwargs)]
         except Unusual:
             return None
-        numbers = () if self._moving is not None else tuple(map(repr, filter(_is_float, given)))
-        return key, numbers, context is None or context.recording
+        return (*key, self._numbers, context is None or context.recording)
 
     def _result(self, key: Any, given: list[Any]) -> Any:
         """What the first program that holds gives, in a tuple."""
@@ -108,15 +110,18 @@ class Compiled:
     def _recorded(self, key: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
         """What a new program gives, in a tuple."""
         known = self._variants.setdefault(key, [])
-        if known and self._moving is not None:  # a counter, a rate: numbers to compute with
+        if known and self._numbers:  # a counter, a rate
             self._moving.update(place.mark for place in known[0].moved())
         try:
             variant = self._run_twice(args, kwargs)
-        except TypeError:
-            if not self._moving and not any(map(_is_float, given)):
+        except Exception:
+            if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
-            self._moving = None  # a number is used where only a number will do
-            return self._recorded(self._key(args, kwargs, []), given, args, kwargs)
+            self._numbers = self._numbers[1:]  # integers are settings, then floats too
+            if not self._numbers:
+                self._moving.clear()
+            given = []
+            return self._recorded(self._key(args, kwargs, given), given, args, kwargs)
         if len(known) == MANY:
             warnings.warn(
                 f"compile: {MANY} programs were made for arguments of one kind, since "
@@ -131,13 +136,15 @@ class Compiled:
     def _run_twice(self, args: Any, kwargs: Any) -> Variant:
         """Record the function, and again, which tells what changes by itself."""
         token = _recording.set(True)
-        run = functools.partial(Run, self._function, args, kwargs, moving=self._moving)
-        names = [*words(self._function, args, kwargs)]
+        names = [*words(self._function, args, kwargs, self._numbers)]
+        run = functools.partial(
+            Run, self._function, args, kwargs, names, self._numbers, {*self._moving}
+        )
         try:
-            one = run(names)
+            one = run()
             first, used = fingerprint(one.recorded), one.constants
             del one  # its numbers take as much memory as those of the other
-            other = run(names)
+            other = run()
         finally:
             _recording.reset(token)
         refuse_difference(first, fingerprint(other.recorded))
@@ -151,10 +158,6 @@ def _tried(program: Any, given: Any) -> Any:
         return program(given)
     except (Branch, *CHANGED):  # a program's own is raised when the function is recorded again
         return None
-
-
-def _is_float(x: Any) -> bool:
-    return isinstance(x, float)
 
 
 def _refuse_unknown(first: list[Any], second: list[Any]) -> None:

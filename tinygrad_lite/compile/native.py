@@ -254,6 +254,10 @@ class Native:
         exec(self.source, space)
         compiled = numba.njit(error_model="numpy")
         self._forward, self._backward = compiled(space["forward"]), compiled(space["backward"])
+        try:
+            self.run()  # which compiles
+        except Exception as error:
+            raise NoNative(f"numba refuses the graph: {str(error).splitlines()[0]}") from None
 
     def run(self) -> tuple[float, Any]:
         """The root's value and the leaves' gradient."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,12 @@ class ScalarProgram:
     `program(X=rows)` first sets the Values that the list or Value X held when it was compiled.
 
     The program is the graph that was recorded: branches that Python took and plain numbers, random
-    ones too, are as they were. `print` shows it as matrix code, `explain()` says what became of the
-    scalars, `tg.draw(program)` draws it; `source` is a module that NumPy alone runs. Where few
-    numbers are computed alike there are no matrices: then numba runs the graph, if it is installed
-    and the graph is large, else Python does, node by node, in place.
+    ones too, are as they were, and so are its leaves, whatever the lists they were in hold by then.
+
+    `print` shows it as matrix code, `explain()` says what became of the scalars, `tg.draw(program)`
+    draws it; `source` is a module that NumPy alone runs. Where few numbers are computed alike there
+    are no matrices: then numba runs the graph, if it is installed and the graph is large, else
+    Python does, node by node, in place.
     """
 
     def __init__(self, loss: Scalar) -> None:
@@ -167,8 +170,13 @@ class ScalarProgram:
             (a, b): Tensor(p[a:b].reshape(shape), name=name)
             for (a, b), (name, shape) in self._text.parts.items()
         }
-        made: Tensor = self._lifted(Tensor(p, name="p"), parts)
+        made: Tensor = Context().run(self._lifted, Tensor(p, name="p"), parts, self._text.blocks)
         return made
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """The arrays of plain numbers in the program, by the name that it gives them."""
+        return {} if self._text is None else dict(self._text.constants)
 
     def __str__(self) -> str:
         return self.explain() if self._text is None else str(self._text)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextvars import Context
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
 from . import standalone
-from .emit import build
+from .emit import Executable, build
 from .lift.function import Lifted
 from .recorder import Instruction
 from .trace import Recorded, trace
+
+_MANY = 16  # branches, such as those of powers at 0, that are recorded
 
 
 class Arrays:
@@ -22,10 +25,19 @@ class Arrays:
 
     def __init__(self, lifted: Lifted, p: Any) -> None:
         self._lifted, self._p = lifted, p
-        made = trace(self._both, [p])
-        # A gradient is passed on linearly: a NaN anywhere is one at the end, where it is looked at.
+        self._branches = [self._recorded()]
+
+    @property
+    def executable(self) -> Executable:
+        """The program that ran last: there is one for every branch that rules take."""
+        return self._branches[0]
+
+    def _recorded(self) -> Executable:
+        made = Context().run(trace, self._both, [self._p])  # whatever the user turned off
+        # A NaN in a derivative is one in the value or, as gradients are passed on linearly, in the
+        # gradient, where it is looked for: once, and not at every op.
         calls = [call for call in made.instructions if not _asks_for_nan(call)]
-        self.executable = build(Recorded(calls, made.inputs, made.outputs), ["p"], held=True)
+        return build(Recorded(calls, made.inputs, made.outputs), ["p"], held=True)
 
     def _both(self, p: Any) -> list[Any]:
         """Value and gradient; each layer's weights are a leaf of their own, so that gradients are
@@ -49,13 +61,25 @@ class Arrays:
 
     def run(self) -> tuple[Any, Any]:
         """The root's value and the leaves' gradient."""
-        value, gradient = self.executable.run()
-        if standalone.has_nan(gradient):  # 0 times infinity is 0 in a gradient: the careful way
-            leaf = Tensor(self._p.copy())
-            loss = self._lifted(leaf)
-            loss.backward()
-            return loss.data, leaf.grad
-        return value, gradient
+        for i, program in enumerate(self._branches):
+            try:
+                value, gradient = program.run()
+            except standalone.Branch:
+                continue
+            if i:
+                self._branches.insert(0, self._branches.pop(i))
+            odd = value != value or standalone.has_nan(gradient)
+            return self._carefully() if odd else (value, gradient)
+        if len(self._branches) == _MANY:
+            return self._carefully()
+        self._branches.insert(0, self._recorded())
+        return self.run()
+
+    def _carefully(self) -> tuple[Any, Any]:
+        """As eager code computes it: there, 0 times infinity is 0 in a gradient."""
+        quiet = np.errstate(all="ignore")
+        loss, gradient = Context().run(quiet(self._both), self._p.copy())
+        return loss.data, gradient
 
 
 def _asks_for_nan(call: Instruction) -> bool:

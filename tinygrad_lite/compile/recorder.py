@@ -5,24 +5,56 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 Call = Callable[..., Any]
+T = TypeVar("T")
 METHOD = type(np.ndarray.sum)
+# What a number may be used in: its value says nothing of the result's shape.
+_ARITHMETIC = {f for f in vars(operator).values() if callable(f)} - {operator.getitem}
+_ARITHMETIC |= {np.where, np.clip, np.ndarray.clip}
 NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
 
 class Held:
-    """A value in the list: an input, a constant (`fixed`), or what an instruction made."""
+    """A value in the list: an input, or what an instruction made (`made_by`).
 
-    __slots__ = ("fixed", "made_by", "recorder", "value")
+    `outline` is of its type, shape, dtype and layout, `owner` whose memory it is a view of. `value`
+    is None where it is not kept: a run of a large model shall not hold all that it computes.
+    """
+
+    __slots__ = ("made_by", "outline", "owner", "value")
 
     def __init__(
-        self, recorder: Recorder, value: Any, made_by: Any = None, *, fixed: bool = False
+        self, value: Any, made_by: Any = None, owner: Held | None = None, *, kept: bool = True
     ) -> None:
-        self.recorder, self.value, self.made_by, self.fixed = recorder, value, made_by, fixed
+        self.made_by, self.owner = made_by, owner
+        self.value: Any = value if kept else None
+        self.outline = value if kept else outline(value)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it holds the same in any run."""
+        return False
+
+
+class Recording(Held):
+    """A value at hand while a function is recorded; `held` is what it is in the list, itself where
+    values are kept, None if it is `fixed`, a constant."""
+
+    __slots__ = ("held", "recorder")
+
+    def __init__(self, recorder: Recorder, value: Any, made_by: Any = None, owner: Any = None):
+        super().__init__(value, made_by, owner)
+        self.recorder = recorder
+        self.held: Held | None = self
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is a constant."""
+        return self.held is None
 
 
 class Instruction:
@@ -38,21 +70,21 @@ class Instruction:
 
     def inputs(self) -> Iterator[Held]:
         """The held values among the arguments, in order, with repetition."""
-        return held_in((*self.args, *self.settings.values()))
+        return parts_of((*self.args, *self.settings.values()), Held)
 
 
 class Recorder:
     """The instructions of one run, in order; equal ones are one. `kind` is the class of what they
-    make: arrays that record in their turn."""
+    make: arrays that record in their turn. Not `kept`, their values go when nobody needs them."""
 
-    def __init__(self, kind: type[Held]) -> None:
+    def __init__(self, kind: type[Recording], kept: bool) -> None:
         self.instructions: list[Instruction] = []
         self.namespace: Any = None  # of the arrays
-        self._kind = kind
+        self.closed = False  # once the run is over
+        self._kind, self._kept = kind, kept
         self._known: dict[Any, Held] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy
         self._thread = threading.get_ident()
-        self.closed = False  # once the run is over
 
     def input(self, value: Any) -> Any:
         """An array that the program is handed at every call."""
@@ -60,7 +92,9 @@ class Recorder:
 
     def fixed(self, value: Any) -> Any:
         """An array that is the same at every call."""
-        return self._kind(self, value, fixed=True)
+        made = self._kind(self, value)
+        made.held = None
+        return made
 
     def record(self, call: Call, *args: Any, **settings: Any) -> Any:
         """The result of a call, noted unless it depends on constants alone."""
@@ -68,26 +102,46 @@ class Recorder:
             raise refusal("another thread used an array while it was being recorded")
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
+        sources = [*parts_of((*args, *settings.values()), Recording)]
+        weak = [x for x in sources if type(x.value) in NUMBERS]
+        if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
+            raise refusal("a number that changes from call to call is no shape, place or axis")
         value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
-        sources = [*held_in((*args, *settings.values()))]
-        if not isinstance(value, (np.ndarray, np.generic, tuple, list)):
-            weak = type(value) in NUMBERS and all(type(x.value) in NUMBERS for x in sources)
-            value = value if weak else np.asarray(value)[()]
-        if all(x.fixed for x in sources):
+        if not isinstance(value, (np.ndarray, np.generic, tuple, list)) and not (
+            type(value) in NUMBERS and len(weak) == len(sources)
+        ):
+            value = np.asarray(value)[()]
+        if all(x.held is None for x in sources):
             return self._parts(self.fixed(value))
         for x in sources:
             if _is_same_array(value, x.value):
                 return x  # reshaped to its own shape, say
+        owners = (x.held for x in sources if not x.fixed and _shares(value, x.value))
+        owner = next(owners, None)
+        return self._parts(self.note(call, args, settings, value, owner))
+
+    def note(self, call: Call, args: Any, settings: Any, value: Any, owner: Held | None) -> Any:
+        """An instruction put down with its result."""
         args, settings = self._owned(args), {k: self._owned(v) for k, v in settings.items()}
         key = (call, _key(args), _key(tuple(sorted(settings.items()))))
         out = self._known.get(key)
         if out is None:
             made_by = Instruction(call, args, settings)
-            out = made_by.out = self._known[key] = self._kind(self, value, made_by)
+            if owner is not None and owner.owner is not None:
+                owner = owner.owner
+            if self._kept:
+                out = self._kind(self, value, made_by, owner)
+            else:
+                out = Held(value, made_by, owner, kept=False)
+            made_by.out = self._known[key] = out
             self.instructions.append(made_by)
-        return self._parts(out)
+        if isinstance(out, Recording):
+            return out
+        made = self._kind(self, value)
+        made.held = out
+        return made
 
-    def _parts(self, out: Held) -> Any:
+    def _parts(self, out: Recording) -> Any:
         """The result, or each of several results."""
         value = out.value
         if not isinstance(value, (tuple, list)):
@@ -96,19 +150,21 @@ class Recorder:
         make = getattr(value, "_make", type(value))
         return make(parts)
 
-    def guard(self, x: Held) -> bool:
+    def guard(self, x: Recording) -> bool:
         """Whether x is true, which it must be, or not, whenever the program runs."""
-        found = bool(x.value)
-        if not x.fixed and (bool, id(x)) not in self._known:
-            self._known[bool, id(x)] = x
-            guard = Instruction(bool, (x,), {})
+        found, held = bool(x.value), x.held
+        if held is not None and (bool, id(held)) not in self._known:
+            self._known[bool, id(held)] = held
+            guard = Instruction(bool, (held,), {})
             guard.expected = found
             self.instructions.append(guard)
         return found
 
     def _owned(self, x: Any) -> Any:
-        """An argument as it is now: a plain array may be written into later."""
-        if isinstance(x, Held) and x.fixed:
+        """An argument for the list: as it is now, since a plain array may be written into later."""
+        if isinstance(x, Recording):
+            if x.held is not None:
+                return x.held
             x = x.value
         if isinstance(x, np.ndarray):
             given, copy = self._constants.get(id(x), (None, None))
@@ -124,6 +180,15 @@ class Recorder:
         return [given for given, _ in self._constants.values()]
 
 
+def outline(value: Any) -> Any:
+    """A stand-in for a value: an array of its shape, dtype and layout takes no memory."""
+    if isinstance(value, np.ndarray) and value.size > 1:
+        return np.lib.stride_tricks.as_strided(
+            np.empty(1, value.dtype), value.shape, value.strides, writeable=False
+        )
+    return () if isinstance(value, (tuple, list)) else value
+
+
 def invoke(call: Call, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     """The call; a method of arrays is looked up, since NumPy's scalars have their own."""
     if type(call) is METHOD:
@@ -131,18 +196,18 @@ def invoke(call: Call, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     return call(*args, **settings)
 
 
-def held_in(x: Any) -> Iterator[Held]:
-    """The held values in nested tuples and lists."""
-    if isinstance(x, Held):
+def parts_of(x: Any, kind: type[T]) -> Iterator[T]:
+    """What is of a kind in nested tuples and lists."""
+    if isinstance(x, kind):
         yield x
     elif isinstance(x, (tuple, list)):
         for part in x:
-            yield from held_in(part)
+            yield from parts_of(part, kind)
 
 
 def values_of(x: Any) -> Any:
-    """x with held values, in nested tuples and lists too, replaced by what they hold."""
-    if isinstance(x, Held):
+    """x with what is being recorded, in nested tuples and lists too, replaced by its value."""
+    if isinstance(x, Recording):
         return x.value
     return type(x)(map(values_of, x)) if type(x) in (tuple, list) else x
 
@@ -163,6 +228,14 @@ def _is_same_array(a: Any, b: Any) -> bool:
         return a is b and isinstance(a, np.ndarray)
     seen = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
     return seen and bool(a.ctypes.data == b.ctypes.data)
+
+
+def _shares(y: Any, x: Any) -> bool:
+    """Whether a result is a view of an operand, or one of several results."""
+    if isinstance(x, (tuple, list)):
+        return True
+    arrays = isinstance(y, np.ndarray) and isinstance(x, np.ndarray)
+    return arrays and np.may_share_memory(y, x)
 
 
 def _key(x: Any) -> Any:

@@ -14,11 +14,10 @@ import numpy as np
 
 from ..graph.node import Array, Node
 from .arrays import recorder
-from .recorder import NUMBERS, Held, refusal
+from .recorder import NUMBERS, Held, Recording, refusal
 from .state import Place, State
 from .trace import Recorded, plain
 
-INPUTS = (np.ndarray, Array, float)  # arguments that a program is handed at every call
 Template = Any  # what a call gives or sets, with an `Output` for every array
 
 
@@ -60,28 +59,30 @@ class Run:
         args: Any,
         kwargs: Any,
         words: Iterable[str],
-        moving: Collection[Any] | None = (),
+        numbers: Collection[type] = NUMBERS,
+        moving: Collection[Any] = (),
     ) -> None:
-        self._recorder = recorder()
+        self._recorder = recorder(kept=False)
         self._inputs: list[Held] = []
         self._outputs: list[Any] = []
+        self._given_out: list[Any] = []
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
         self.names: list[str] = []
-        objects = [x for x in flat((args, kwargs)) if not isinstance(x, INPUTS)]
+        self._types = numbers  # of Python's, that arguments may have to be computed with
+        objects = [x for x in flat((args, kwargs)) if not is_input(x, numbers)]
         self.state = State(function, objects)
         self._given = iter(enumerate(words))
-        self._moving = moving  # marks of places that hold numbers to compute with; None: none does
+        self._moving = moving  # marks of places that hold numbers to compute with
         try:
             self._run(function, (args, kwargs))
         finally:
             self._recorder.closed = True
             self._put_back()
-        outputs = [plain(y) for y in self._outputs]
-        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+        self.recorded = Recorded(self._recorder.instructions, self._inputs, self._outputs)
 
     @property
     def arguments(self) -> dict[Any, int]:
@@ -90,8 +91,8 @@ class Run:
 
     @property
     def constants(self) -> list[Any]:
-        """The plain arrays that were used, as they were given."""
-        return self._recorder.constants
+        """The plain arrays that were used or put out, as they were given."""
+        return [*self._recorder.constants, *(x for x in self._given_out if not _is_held(x))]
 
     def _run(self, function: Callable[..., Any], given: Any) -> None:
         args, kwargs = self._handed(given)
@@ -120,10 +121,8 @@ class Run:
             made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         elif isinstance(x, dict):
             made = {k: self._handed(part) for k, part in x.items()}
-        elif isinstance(x, INPUTS):
+        elif is_input(x, self._types):
             number, word = next(self._given)
-            if isinstance(x, float) and self._moving is None:
-                return x
             if isinstance(x, Array):
                 if x not in self._held:
                     self._swap(x, number, x.name or word)
@@ -136,16 +135,18 @@ class Run:
 
     def _swap(self, node: Any, where: Any, path: str) -> None:
         data, grad = node._data, node._grad
+        if type(data) is not np.ndarray:
+            return  # another library's, which records nothing here
         self._held[node] = where, data, grad
         node._data = self._input(data, Source("data", where), path)
         if grad is not None:
             node._grad = self._input(node.grad, Source("grad", where), f"{path}_grad")
 
-    def _input(self, array: Any, source: Source, path: str) -> Held:
+    def _input(self, array: Any, source: Source, path: str) -> Any:
         self.sources.append(source)
         self.names.append(_identifier(path, {*self.names}))
-        made: Held = self._recorder.input(array)
-        self._inputs.append(made)
+        made = self._recorder.input(array)
+        self._inputs.append(made.held)
         return made
 
     def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
@@ -153,7 +154,7 @@ class Run:
         if type(x) is tuple:
             parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
             return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
-        if type(x) in NUMBERS and self._moving and place.mark in self._moving:
+        if type(x) in NUMBERS and place.mark in self._moving:
             return self._input(x, Source("place", place), path)
         if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
             return x
@@ -172,18 +173,32 @@ class Run:
         if isinstance(x, dict):
             return {k: self._template(part) for k, part in x.items()}
         if isinstance(x, Array):
-            return x if x in self._held else Output(self._number(x._data), tensor=True)
-        if isinstance(x, (Held, np.ndarray)):
+            if x in self._held:
+                return x
+            if not isinstance(x._data, (Recording, np.ndarray)):
+                raise refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
+            return Output(self._number(x._data), tensor=True)
+        if isinstance(x, (Recording, np.ndarray)):
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:
             raise refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
+        held = [*getattr(x, "__dict__", {}).values()]
+        if isinstance(x, Iterator) or any(
+            isinstance(v, Recording) or (isinstance(v, Array) and v not in self._held) for v in held
+        ):
+            raise refusal(
+                f"a {type(x).__name__} keeps arrays of the one run that is recorded; return them, "
+                "in a tuple, a list or a dict"
+            )
         return x
 
     def _number(self, x: Any) -> int:
-        if id(x) not in self._numbers:
-            self._numbers[id(x)] = len(self._outputs)
-            self._outputs.append(x if isinstance(x, Held) else np.array(x))
-        return self._numbers[id(x)]
+        y = plain(x)
+        if id(y) not in self._numbers:
+            self._numbers[id(y)] = len(self._outputs)
+            self._outputs.append(y if isinstance(y, Held) else np.array(y))
+            self._given_out.append(y)  # whose id counts
+        return self._numbers[id(y)]
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
@@ -221,6 +236,15 @@ class Run:
         for place in self.state.places:
             if place.get(place.key) is not place.before:
                 place.set(place.before)
+
+
+def _is_held(x: Any) -> bool:
+    return isinstance(x, Held)
+
+
+def is_input(x: Any, numbers: Collection[type]) -> bool:
+    """Whether an argument is one that a program is handed at every call."""
+    return isinstance(x, (np.ndarray, Array)) or type(x) in numbers
 
 
 def flat(x: Any) -> Iterator[Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..graph.backend import is_array
 from ..graph.node import Array, Node
-from .run import INPUTS
+from .run import is_input
 
 
 class Unusual(Exception):
@@ -32,20 +32,20 @@ class _Same:
         return isinstance(other, _Same) and self.x is other.x
 
 
-def signature(x: Any, given: list[Any]) -> Any:
-    """A key for arguments, to which the numbers in their arrays do not count, nor those of floats;
-    these go to `given`, in order. Raises `Unusual`."""
+def signature(x: Any, given: list[Any], numbers: Collection[type]) -> Any:
+    """A key for arguments, to which the entries of arrays do not count, nor `numbers` of these
+    types; arrays, Tensors and numbers go to `given`, in order. Raises `Unusual`."""
     kind = type(x)
     if kind is np.ndarray and x.dtype.kind in "fiub":
         given.append(x)
         return x.shape, x.dtype, x.strides
-    if kind is float:
+    if kind in numbers:
         given.append(x)
         return kind
     if isinstance(x, (list, tuple)):
-        return (kind, *[signature(part, given) for part in x])
+        return (kind, *[signature(part, given, numbers) for part in x])
     if isinstance(x, dict):
-        return (kind, *[(k, signature(part, given)) for k, part in x.items()])
+        return (kind, *[(k, signature(part, given, numbers)) for k, part in x.items()])
     if isinstance(x, Array):
         data, meta = x._data, x._meta
         if type(data) is not np.ndarray or x.op is not None or (meta and meta.argument):
@@ -54,14 +54,16 @@ def signature(x: Any, given: list[Any]) -> Any:
         given.append(x)
         constant = meta is not None and meta.constant
         return Array, data.shape, data.dtype, data.strides, x._grad is None, first, constant
-    if isinstance(x, (int, str, bytes, np.generic, type(None))):
-        return kind, x
+    if isinstance(x, (int, float, str, bytes, np.generic, type(None))):
+        return kind, repr(x)  # NaN is not NaN
     if isinstance(x, Node) or is_array(x):
         raise Unusual
     return _Same(x)
 
 
-def words(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
+def words(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], numbers: Collection[type]
+) -> Iterator[str]:
     """The names of the inputs among the arguments, in order."""
     try:
         names = [*inspect.signature(f).parameters]
@@ -69,12 +71,12 @@ def words(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
         names = []
     names += [f"x{i + 1}" for i in range(len(names), len(args))]
     for name, x in (*zip(names, args, strict=False), *kwargs.items()):
-        yield from _paths(x, name)
+        yield from _paths(x, name, numbers)
 
 
-def _paths(x: Any, path: str) -> Iterator[str]:
-    if isinstance(x, INPUTS):
+def _paths(x: Any, path: str, numbers: Collection[type]) -> Iterator[str]:
+    if is_input(x, numbers):
         yield path
     elif isinstance(x, (list, tuple, dict)):
         for key, part in x.items() if isinstance(x, dict) else enumerate(x):
-            yield from _paths(part, f"{path}_{key}")
+            yield from _paths(part, f"{path}_{key}", numbers)

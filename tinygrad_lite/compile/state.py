@@ -8,6 +8,7 @@ at every call; all else is compared, since what was computed depends on it.
 from __future__ import annotations
 
 import functools
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
@@ -131,7 +132,7 @@ class State:
             self._class(value, path)
         elif hasattr(value, "__wrapped__") and is_library(type(value).__module__):
             self._ahead.append((value.__wrapped__, path))  # compiled by itself, say
-        elif not isinstance(value, ModuleType):
+        elif not isinstance(value, ModuleType) and not _is_machinery(type(value)):
             self._entries(getattr(value, "__dict__", {}), path, ".{}")
             for name in _slots(type(value)):
                 if hasattr(value, name):
@@ -182,6 +183,12 @@ class State:
             if name[:2] != "__" or isinstance(value, FunctionType):
                 self._place(kind, name, f"{kind.__name__}.{name}")
         self._ahead += [(base, path) for base in kind.__bases__]
+
+
+def _is_machinery(kind: type) -> bool:
+    """Whether a class is Python's own (a logger, a lock, a file), which leads anywhere."""
+    top = kind.__module__.partition(".")[0]
+    return top in sys.stdlib_module_names and top not in ("types", "collections", "__main__")
 
 
 def _cell_is_filled(cell: CellType) -> bool:

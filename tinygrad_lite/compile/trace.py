@@ -10,7 +10,7 @@ import numpy as np
 
 from ..graph.node import raw
 from .arrays import recorder
-from .recorder import Held, Instruction, refusal, same
+from .recorder import Held, Instruction, Recording, refusal, same
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,10 @@ class Recorded:
 
 
 def plain(x: Any) -> Any:
-    """The value of a fixed array; anything else as it is."""
-    return x.value if isinstance(x, Held) and x.fixed else x
+    """What a recording array is in the list, or its value if that is fixed."""
+    if not isinstance(x, Recording):
+        return x
+    return x.value if x.held is None else x.held
 
 
 def trace(f: Callable[..., Sequence[Any]], arrays: Sequence[Any]) -> Recorded:
@@ -37,7 +39,7 @@ def trace(f: Callable[..., Sequence[Any]], arrays: Sequence[Any]) -> Recorded:
     made = recorder()
     inputs = [made.input(a) for a in arrays]
     outputs = [plain(raw(y)) for y in f(*inputs)]
-    return Recorded(made.instructions, inputs, outputs)
+    return Recorded(made.instructions, [x.held for x in inputs], outputs)
 
 
 def fingerprint(recorded: Recorded) -> list[Any]:

@@ -39,7 +39,7 @@ class Variant:
         self.tensors = [
             (n, x if x in run.state.leaves else None, reached) for x, n in arguments.items()
         ]
-        self.outlines = [_outline(x.value) for x in run.recorded.inputs]
+        self.outlines = [_outline(x.outline) for x in run.recorded.inputs]
         self.known: list[Any] = [None] * len(self.outlines)  # the inputs that fitted last
         self.call, self.quick = _Shell(run, self).functions()
 
@@ -105,7 +105,7 @@ class _Shell:
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(outputs)))}] = program({inputs})")
         for i, (y, new) in enumerate(zip(outputs, self._variant.executable.fresh, strict=True)):
-            if not new and type(getattr(y, "value", y)) not in NUMBERS:
+            if not new and isinstance(getattr(y, "outline", y), np.ndarray):
                 lines.append(f"y{i} = array(y{i})")
         lines += map(self._set, run.effects)
         lines.append(f"return ({self._expression(run.result)},)")
@@ -135,7 +135,7 @@ class _Shell:
     def _looks(self) -> list[str]:
         """At the shapes of arguments that are arrays."""
         outlines = {
-            s.where: x.value
+            s.where: x.outline
             for s, x in zip(self._run.sources, self._run.recorded.inputs, strict=True)
             if s.kind == "argument"
         }

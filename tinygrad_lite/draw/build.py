@@ -164,7 +164,7 @@ class _Maker:
     def _formula(self, node: Node, names: Mapping[int, str]) -> str:
         """What is right of the equals sign, written out as far as it stays short."""
         texts = [write(node, names, depth=depth) for depth in _DEPTHS]
-        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 1]
+        short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
         return short[0] if short else shorten(texts[-1])
 
     def _derivative(self, node: Node) -> str:
@@ -188,7 +188,7 @@ class _Maker:
         panes = (pane("value", "value", value, shape),) * ("data" in self.show)
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
-        box = Box(unit.id, "constant", name, "", self._shape(shape), panes)
+        box = Box(unit.id, "constant", name, "", self._shape(shape), panes, array=value)
         return replace(box, scope=scope, tooltip=tooltip)
 
     def _stub(self, unit: Unit) -> Box:
@@ -197,7 +197,8 @@ class _Maker:
         panes = (pane("value", "value", node.data, node.shape),) * ("data" in self.show)
         lines = ("from the step before",)
         box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
-        return replace(box, scope=unit.scope, tooltip=self._told(f"{box.title}, {lines[0]}", node))
+        told = self._told(f"{box.title}, {lines[0]}", node)
+        return replace(box, nodes=(node,), scope=unit.scope, tooltip=told)
 
     def _group(self, unit: Unit) -> Box:
         """A folded scope with what comes out of it; of equal lines, with that of each."""
@@ -261,9 +262,11 @@ class _Maker:
         for e in edges:
             if at[e.source].kind in ("leaf", "constant"):
                 users.setdefault(e.source, []).append(e)
+        inputs: dict[str, list[str]] = {}
+        for e in edges:
+            inputs.setdefault(e.target, []).append(e.source)
         for box in boxes:
-            inputs = [e.source for e in edges if e.target == box.id] if users else []
-            rank[box.id] = max((rank[x] + 1 for x in inputs), default=0)
+            rank[box.id] = max((rank[x] + 1 for x in inputs.get(box.id, ())), default=0)
         far = {x: es for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
         made: dict[str, list[Box]] = {}
         kept = [e for e in edges if e.source not in far]

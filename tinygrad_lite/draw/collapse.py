@@ -95,7 +95,7 @@ def partition(
         fits = visible(visits, short) <= allowed
         return _plan(order, Repeats(scopes), short, visits if fits else keys)
     for bent in ([node for node in order if bends(node)], ()):
-        long = lines(order, {*kept, *bent} - set(weak), scopes, len(order))
+        long = lines(order, {*kept, *bent} - set(weak), scopes, None)
         for equal in ({}, equal_lines(order, long)):
             if visible(equal, long) <= budget:
                 return _plan(order, Repeats(scopes), long, equal)
@@ -180,9 +180,9 @@ def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> P
                 units.append(Unit(new, "constant", x, scopes[node]))
         for i, x in enumerate(node.inputs):
             if isinstance(x, Node) and found.before(x, node):
-                unit_of[node, i] = f"s{id(x)}"
-                if not any(unit.content is x for unit in units):
-                    units.append(Unit(unit_of[node, i], "stub", x, scopes[node]))
+                unit_of[node, i] = raws.setdefault(id(x), f"s{k}_{i}")
+                if unit_of[node, i] == f"s{k}_{i}":
+                    units.append(Unit(f"s{k}_{i}", "stub", x, scopes[node]))
         unit_of[node] = f"n{k}"
         if owner[node] is node:
             unit_of.update((part, f"n{k}") for part in parts[node])

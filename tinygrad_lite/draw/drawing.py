@@ -164,7 +164,9 @@ def draw(
 
     Raises `TypeError` for what is no graph and `ValueError` for a bad option.
     """
-    roots = _roots(E.graph() if isinstance(E, ScalarProgram) else E)
+    if isinstance(E, ScalarProgram):
+        names, E = names or E.constants, E.graph()
+    roots = _roots(E)
     one_of("draw", direction=(direction, (None, *DIRECTIONS)), theme=(theme, THEMES))
     whole("draw", "max_nodes", max_nodes, 1)
     if depth is not None:

@@ -48,10 +48,12 @@ def place(scene: Scene) -> Scene:
     room = {k: (CAPTION if down else width(e.text, CAPTION)) + 10
             for k, e in enumerate(scene.edges) if e.text}  # fmt: skip
     levels, crossed = _levels(scene)
+    numbered = _numbered(scene)
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
     planes: dict[Path, _Plane] = {}
     for path in sorted(levels, key=len, reverse=True):
-        plane = planes[path] = _Plane(*levels[path], sizes, room, ACROSS if down else inf)
+        across = ACROSS if down else inf
+        plane = planes[path] = _Plane(*levels[path], sizes, room, across, numbered)
         edge, header = (2 * MARGIN, HEADER) if path else (0.0, 0.0)
         title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
@@ -151,6 +153,7 @@ class _Plane:
         sizes: Points,
         room: Mapping[int, float],
         across: float,
+        numbered: Mapping[Item, tuple[Path, int]],
     ) -> None:
         rank = _narrowed(_ranks(items, edges), edges, sizes, across)
         columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -175,6 +178,8 @@ class _Plane:
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
         _order(columns, near)
+        for column in columns:
+            _in_order(column, numbered)
         fed = {b for _, _, b in edges}
         centre = _centres(columns, near, size, fed)
         self.at: dict[Item, Point] = {}
@@ -232,6 +237,30 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     last = max((r for item, r in rank.items() if item[1:] != (EXIT,)), default=0) + 1
     ports: dict[Any, int] = {(ENTRY,): low, (EXIT,): last}
     return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
+
+
+def _numbered(scene: Scene) -> dict[Item, tuple[Path, int]]:
+    """Of scopes with a number at their end, open or folded: the rest of the name, and it."""
+    scopes: dict[Item, Path] = {path: path for b in scene.boxes for path in prefixes(b.scope)}
+    scopes |= {box.id: box.path for box in scene.boxes if box.path}
+    found = {}
+    for item, path in scopes.items():
+        stem = path[-1].rstrip("0123456789")
+        if digits := path[-1][len(stem) :]:
+            found[item] = (*path[:-1], stem), int(digits)
+    return found
+
+
+def _in_order(column: list[Item], numbered: Mapping[Item, tuple[Path, int]]) -> None:
+    """Neurons of a layer keep their order, in the places that they have together."""
+    places: defaultdict[Path, list[int]] = defaultdict(list)
+    for k, item in enumerate(column):
+        if item in numbered:
+            places[numbered[item][0]].append(k)
+    for own in places.values():
+        items = sorted((column[k] for k in own), key=lambda item: numbered[item][1])
+        for k, item in zip(own, items, strict=True):
+            column[k] = item
 
 
 def _narrowed(

@@ -14,19 +14,20 @@ _EQUAL = 4  # lines; of fewer, each is a box
 
 
 def lines(
-    order: Sequence[Node], kept: Collection[Node], scopes: Mapping[Node, Path], most: int
+    order: Sequence[Node], kept: Collection[Node], scopes: Mapping[Node, Path], most: int | None
 ) -> Owners:
     """Each node's line, by its last node, of at most so many ops. `kept` nodes have a line of
-    their own, and so has what several lines use, or what is in another scope than its user. When
-    lines may be of any length, so are numbers without a name that one line uses parts of it."""
+    their own, and so has what several lines use, or what is in another scope than its user. Of
+    lines of any length (None), numbers without a name that only one uses are parts too."""
     users: dict[Node, set[Node]] = {}  # by their lines
     size: Counter[Node] = Counter()
     owner: Owners = {}
     for node in reversed(order):
         using = users.get(node, ())
         line = next(iter(using)) if len(using) == 1 else node
-        alone = node in kept or node.constant or scopes[node] != scopes[line] or size[line] >= most
-        if alone or (node.op is None and (most < len(order) or not isinstance(node, Scalar))):
+        full = most is not None and (size[line] >= most or node.op is None)
+        leaf = node.op is None and not isinstance(node, Scalar)
+        if full or leaf or node in kept or node.constant or scopes[node] != scopes[line]:
             line = node
         owner[node] = line
         size[line] += node.op is not None

@@ -19,6 +19,7 @@ from ..backprop.chain import contribution
 from ..backprop.flow import Step, flow
 from ..compile.arrays import recorder
 from ..compile.recorder import Held, Instruction, invoke
+from ..compile.trace import plain as listed
 from ..graph.backend import namespace
 from ..graph.node import Node, fresh, topological_order
 from ..ops.constants import reduced_axes
@@ -61,9 +62,9 @@ class Unprintable(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """The numbers of a graph, each recording arrays or plain ones: of nodes, of their gradients, of
-    what every step (node, index) hands on, and of constant arrays by id. `why` says why they are
-    not computed in the page."""
+    """The numbers of a graph, each held in a list of calls or a plain array: of nodes, of their
+    gradients, of what every step (node, index) hands on, and of constant arrays by id. `why` says
+    why they are not computed in the page."""
 
     value: Mapping[Node, Any]
     gradient: Mapping[Node, Any]
@@ -124,9 +125,12 @@ def _noted(root: Node) -> Run:
     old = {new: node for node, new in twins.items()}
     one = made.fixed(np.ones(root.shape))
     gradient, share = _swept(top, one, lambda new: old[new])
-    value = {node: new.data for node, new in twins.items()}
+    value = {node: listed(new.data) for node, new in twins.items()}
+    gradient = {node: listed(g) for node, g in gradient.items()}
+    share = {edge: listed(c) for edge, c in share.items()}
+    constants = {key: listed(a) for key, a in given.items()}
     guards = [i for i in made.instructions if i.out is None]
-    return Run(value, gradient, share, given, guards)
+    return Run(value, gradient, share, constants, guards)
 
 
 def _recorded(root: Node, why: str) -> Run:
@@ -193,8 +197,8 @@ def printed(arrays: Iterable[Any], guards: Iterable[Instruction]) -> tuple[dict[
         made_by = held.made_by if isinstance(held, Held) else None
         line = _written(made_by, held, varies) if made_by is not None else None
         if line is None:
-            number[id(held)] = constant(held.value if isinstance(held, Held) else held)
-            if isinstance(held, Held) and held.made_by is None and not held.fixed:
+            number[id(held)] = constant(value_of(held))
+            if isinstance(held, Held) and held.made_by is None:
                 varies.add(id(held))
             continue
         varies.add(id(held))
@@ -253,12 +257,12 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
         return None
     if name in ENTRYWISE:
         return [name, inputs]
-    shape, x = list(np.shape(y)), _value(inputs[0]) if inputs else None
+    shape, x = list(np.shape(y)), np.asarray(value_of(inputs[0])) if inputs else None
     if x is not None and (name in _GATHERED.values() or name in _ASKED):
         axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
         return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
     if name == "matmul":
-        return [name, inputs, shape, *_stacked(*map(_value, inputs))]
+        return [name, inputs, shape, *_stacked(*(np.asarray(value_of(a)) for a in inputs))]
     if name in ("transpose", "matrix_transpose"):
         axes = step.settings.get("axes", step.args[1] if len(step.args) > 1 else None)
         last = (*range(y.ndim - 2), y.ndim - 1, y.ndim - 2)
@@ -269,8 +273,9 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     return _linear(step, shape, varies)
 
 
-def _value(a: Any) -> Any:
-    return np.asarray(a.value if isinstance(a, Held) else a)
+def value_of(a: Any) -> Any:
+    """The value of what is held in a list that keeps them, or of a constant."""
+    return a.value if isinstance(a, Held) else a
 
 
 def _stacked(a: Any, b: Any) -> list[Any]:

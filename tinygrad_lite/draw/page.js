@@ -36,7 +36,7 @@ function planned(v) {
   v.value = new Map(); // node -> the step that computes it
   v.arrivals = new Map(); // node -> [step, parts] of all that hand something to it
   v.steps.forEach(({ kind, box }, k) => {
-    if (kind === "forward") v.value.set(box.node, k);
+    if (kind === "forward") for (const node of box.shows) v.value.set(node, k);
     if (kind === "backward") {
       for (const share of box.shares) {
         if (!v.arrivals.has(share.to)) v.arrivals.set(share.to, []);
@@ -44,17 +44,29 @@ function planned(v) {
       }
     }
   });
-  v.touched = v.steps.map(({ kind, box }) => (!box ? [] : kind === "backward"
-    ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : [box]));
+  const last = v.steps.length - 1, stubs = v.boxes.filter((box) => box.kind === "stub");
+  const users = new Map(v.links.map((link) => [link.s, link.t]));
+  v.above = new Map(); // what a gradient is called -> those of the lines that hand it something
+  for (const box of lines) {
+    for (const share of box.shares) {
+      const own = v.boxOf.get(share.to)?.symbol ?? `∂${v.boxOf.get(model.root).name}/∂${share.name}`;
+      v.above.set(own, (v.above.get(own) ?? new Set()).add(box.symbol));
+    }
+  }
+  v.touched = v.steps.map(({ kind, box }, k) => [
+    ...(!box ? [] : kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : [box]),
+    ...stubs.filter((stub) => k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id),
+    ...(k === last || k === last - 1 || k === v.seed || k === v.seed - 1 ? v.boxes.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node))) : [])]);
 }
 const current = () => view.steps[S.step];
 const asked = (box) => box.shares.find((share) => share.answers.length > 1);
 const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
 const reached = () => S.step - (waiting() ? 0.5 : 0);
-const hasValue = (node) => (view.value.get(node) ?? -1) <= S.step;
+const hasValue = (node) => (view.value.get(node) ?? (model.nodes[node].leaf ? -1 : view.seed - 1)) <= S.step;
 function arrived(node) {
   if (node === model.root) return S.step >= view.seed ? [1, 1, []] : [0, 1, []];
-  const all = view.arrivals.get(node) ?? [], done = all.filter(([k]) => k <= reached());
+  const all = view.arrivals.get(node), done = all?.filter(([k]) => k <= reached());
+  if (!all) return [+(reached() >= view.steps.length - 1), 1, []]; // its users are not in this picture
   return [done.length, all.length, done.flatMap(([, parts]) => parts)];
 }
 const hasGradient = (node) => {
@@ -63,23 +75,44 @@ const hasGradient = (node) => {
 };
 const added = (parts) => parts.map((p) => live.values[p]).reduce((a, b) => a.map((x, i) => x + b[i]));
 
+/** All arrays of some nodes, one after the other; null if one is not in the page. */
+function together(shows, role) {
+  const all = shows.map((k) => live.values[model.nodes[k][role]]);
+  return all.includes(undefined) ? null : all.length === 1 ? all[0] : Float64Array.from(all.flatMap((d) => [...d]));
+}
 /** What a box shows at this step. */
 function paint(box) {
-  const node = model.nodes[box.node];
-  if (!node || !box.element) return;
-  const { value, gradient } = box.panes;
+  if (!box.element) return;
+  const { value, gradient } = box.panes, { shows } = box;
+  const stale = S.version > 0; // what is only recorded would be wrong now
+  if (box.kind === "stub" || !shows.length) return paintStub(box, stale);
+  const { shape } = model.nodes[box.node];
   if (value) {
-    value.element.classList.toggle("off", !hasValue(box.node));
-    if (node.value !== null) fill(value, live.values[node.value], node.shape, `${S.version}`);
+    const d = together(shows, "value");
+    value.element.classList.toggle("off", !shows.every(hasValue) || (!d && stale));
+    if (d) fill(value, d, shape, `${S.version}`);
   }
+  for (const [role, pane] of box.others) pane.classList.toggle("off", stale || !shows.every(role === "value" ? hasValue : hasGradient));
   if (!gradient) return;
   const [done, all, parts] = arrived(box.node);
-  gradient.element.classList.toggle("off", !done);
+  const partial = shows.length === 1 && done < all && !parts.includes(null);
+  const d = !done ? null : partial ? added(parts) : together(shows, "gradient");
+  gradient.element.classList.toggle("off", !done || (!d && stale) || (shows.length > 1 && !shows.every(hasGradient)));
   gradient.element.classList.toggle("partial", done > 0 && done < all);
-  if (node.gradient === null || !done) return;
-  const partial = done < all && !parts.includes(null);
-  const d = partial ? added(parts) : live.values[node.gradient];
-  fill(gradient, d, node.shape, `${S.version} ${partial ? done : "all"}`);
+  if (d) fill(gradient, d, shape, `${S.version} ${partial ? done : "all"}`);
+}
+/** A constant; or a leaf once more beside one of its users, with what that hands to it. */
+function paintStub(box, stale) {
+  const { value, gradient } = box.panes;
+  const place = box.given ?? model.nodes[box.node]?.value ?? -1;
+  value?.element.classList.toggle("off", (stale && !live.values[place]) || (box.kind === "stub" && !hasValue(box.node)));
+  if (value && live.values[place]) fill(value, live.values[place], live.shapes[place], `${S.version}`);
+  if (!gradient) return;
+  const user = view.links.find((link) => link.s === box.id)?.t;
+  const share = view.items.get(user)?.shares?.find((s) => s.to === box.node);
+  const on = share && !share.parts.includes(null) && view.steps.findIndex((s) => s.kind === "backward" && s.box.id === user) <= reached();
+  gradient.element.classList.toggle("off", !on);
+  if (on) fill(gradient, added(share.parts), live.shapes[share.parts[0]], `${S.version}`);
 }
 let marked = [];
 function mark(element, name) {
@@ -100,13 +133,12 @@ function highlight() {
   }
   if (kind === "backward" && !waiting()) for (const share of box.shares) mark(view.boxOf.get(share.to)?.element, "gets");
 }
-/** Arrows of the gradient that are drawn once it flows there. */
-function flow() {
-  const passed = new Set(view.steps.slice(0, Math.floor(reached()) + 1).filter((s) => s.kind === "backward").map((s) => s.box.id));
-  for (const link of view.links) {
-    const on = passed.has(link.t);
-    if (link.on !== on) link.element.classList.toggle("dry", !on);
-    link.on = on;
+/** Arrows of the gradient that are drawn once it flows there, of some steps. */
+function flow(from, to) {
+  for (let k = from; k <= to; k += 1) {
+    const { kind, box } = view.steps[k];
+    if (kind !== "backward") continue;
+    for (const link of view.inputs.get(box.id) ?? []) link.element.classList.toggle("dry", k > reached());
   }
 }
 
@@ -122,10 +154,10 @@ function go(to, quiet) {
   if (S.entry && !shown(S.entry.place)) S.entry = null;
   if (kind === "backward" && !waiting() && !quiet) {
     const part = box.shares.find((share) => live.values[share.parts[0]]?.length && share.to !== null);
-    if (part) S.entry = { place: part.parts[0], i: 0, own: view.boxOf.get(part.to)?.symbol };
+    if (part) S.entry = { place: part.parts[0], i: 0, own: symbolOf(part) };
     else S.entry = null;
   }
-  flow();
+  flow(a, b);
   highlight();
   describe(quiet);
   track();
@@ -149,6 +181,7 @@ function open(v) {
   v.svg.removeAttribute("hidden");
   S.step = 0;
   S.entry = null;
+  for (const link of v.links) link.element.classList.add("dry");
   for (const box of v.boxes) paint(box);
   for (const button of $("views").children) button.setAttribute("aria-pressed", String(views[button.dataset.view] === v));
   resize(scale);
@@ -157,150 +190,6 @@ function open(v) {
 }
 
 // --- the panel
-
-const panel = $("panel");
-const chip = (text, back) => h(`span.chip${back ? ".back" : ""}`, {}, text);
-const quiet = (text) => h("p.quiet", {}, text);
-const title = (text, name = "h2") => h(`${name}.m`, {}, ...maths(text));
-const line = (box) => (box.formula ? `${box.name} = ${box.formula}` : box.name);
-const sayBox = () => h("div.say", { id: "say" });
-
-const tellers = {
-  start: () => [chip("Start"),
-    h("p", {}, "Step on (→): first the values run down, then the gradients run back up, one line of the derivation at a time. Nothing is shown before it is computed."),
-    h("div.legend.key", {}, [["leaf", "parameter"], ["constant", "constant"], ["op", "line"], ["output", "output"]].map(([kind, word]) => h("span", {}, h(`span.sw.${kind}`), word)), h("span.back", {}, "⇠ gradient, against the arrows")),
-    quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
-      : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
-    view.note ? quiet(view.note) : null, verdicts()],
-  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
-  seed: ({ box }) => [chip("Turn round", true), title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
-    h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
-  backward: ({ box }) => {
-    const head = [chip(`Backward ${S.step - view.seed} of ${view.steps.length - 1 - view.seed}`, true)];
-    if (waiting()) return [...head, title(line(box)), whereabouts(box), h("p", {}, ...maths(box.symbol), " has arrived complete. Now this line hands it on."), question(box)];
-    return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
-  },
-};
-const whereabouts = (box) => (box.scope.length ? quiet(`in ${box.scope.join(" / ")}`) : null);
-
-function value(box) {
-  const node = model.nodes[box.node];
-  if (node.value === null) return [h("p", {}, node.texts[0])];
-  if (isNumber(node.shape)) {
-    S.entry = { place: node.value, i: 0, own: box.name };
-    return [sayBox(), ...editor()];
-  }
-  return [equation(node.value, box.name, box.name, "value"), legend(topOf(live.values[node.value]), ""), sayBox(), ...editor()];
-}
-/** What a line hands to one input, and how it adds up there. */
-function handed(share) {
-  const to = view.boxOf.get(share.to), symbol = to?.symbol ?? share.name;
-  const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
-  const several = all.length > 1 || share.parts.length > 1;
-  const head = title(several ? `${symbol} gets ${share.answers[0][0]}` : `${symbol} = ${share.answers[0][0]}`);
-  if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts[1] ?? "")];
-  const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
-    : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
-  const parts = [...before, ...share.parts];
-  if (parts.length > 1) found.push(sumOf(parts, symbol, all));
-  return found;
-}
-/** Accumulation: matrix + matrix = matrix, or numbers. */
-function sumOf(parts, symbol, all) {
-  const so = added(parts), complete = parts.length === all.flatMap(([, p]) => p).length;
-  const after = complete ? symbol : `${symbol} so far`;
-  if (so.length === 1) {
-    const e = { f: "sum", of: parts.map((p) => ({ text: "x", place: p, i: 0, value: live.values[p][0] })), value: so[0] };
-    const [, , ...rest] = saying("", e);
-    return h("div.say.back", {}, "adds up: ", written(e, (leaf, outer) => bracketed(figure(leaf.value, enough(e, 3)), outer)), " = ", h("b", {}, num(so[0], 4)), ` ${after}`, rest);
-  }
-  const place = complete && gradientOf(view.items.get([...view.boxOf.values()].find((b) => b.symbol === symbol)?.id)?.node ?? model.root);
-  return h("div.eqn", {}, parts.flatMap((p, k) => [k ? h("span.o", {}, "+") : null, matrix(p, k === parts.length - 1 ? "this part" : "before", { role: "gradient" })]),
-    h("span.o", {}, "="), complete ? matrix(place, symbol, { role: "gradient" }) : h("span", {}, after));
-}
-
-function question(box) {
-  const share = asked(box), given = S.answers.get(box.id) ?? [];
-  const order = share.answers.map((answer, k) => [answer, k]).sort(([a], [b]) => (a[0] < b[0] ? -1 : 1));
-  const wrong = given.length && given.at(-1) ? share.answers[given.at(-1)][1] : "";
-  return h("section.ask", { "aria-label": "Predict" },
-    h("p.q", {}, `What does ${box.name} hand to ${share.name}? Predict first.`),
-    h("div.opts", {}, order.map(([[text], k]) => h(`button.m${given.includes(k) ? (k ? ".no" : ".yes") : ""}`, { "data-answer": k }, given.includes(k) ? (k ? "✗ " : "✓ ") : "", ...maths(text)))),
-    wrong ? h("p", { role: "status" }, h("b", {}, "Not yet. "), wrong) : null,
-    h("p.quiet", {}, h("button.plain", { id: "tell" }, "Show it"), " or press Enter"));
-}
-function answer(k) {
-  const { box } = current();
-  S.answers.set(box.id, [...(S.answers.get(box.id) ?? []), k]);
-  if (k === 0) return next();
-  describe(true);
-  $("live").textContent = `Not yet. ${asked(box).answers[k][1]}`;
-  document.querySelector(`[data-answer="${k}"]`)?.focus();
-}
-
-function derivation() {
-  if (!model.derivation.length) return null;
-  const rows = model.derivation.map(([node, left, right, why]) => {
-    const box = view.boxOf.get(node), at = view.steps.findIndex((s) => s.kind === "backward" && s.box === box);
-    const on = box && at >= 0 && at <= reached();
-    return h(`tr${on && at === S.step ? ".cur" : ""}`, {}, h("td.m", {}, ...maths(left)),
-      h("td", {}, on ? [h("span.m", {}, ...maths(right)), why ? h("div.quiet", {}, why) : null] : h("span.hid", {}, h("span.aside", {}, "not yet"))));
-  });
-  return h("details", { open: true }, h("summary", {}, "The derivation so far"), h("table.deriv", {}, h("tbody", {}, rows)));
-}
-/** What `check` says, line by line. */
-function verdicts() {
-  const told = view.boxes.filter((box) => box.mark);
-  if (!told.length) return null;
-  const count = (mark) => told.filter((box) => box.mark === mark).length;
-  const words = [["first", "mistake"], ["wrong", "wrong"], ["follows", "follows"], ["right", "right"]].filter(([m]) => count(m)).map(([m, w]) => `${count(m)} ${w}`);
-  return h("div", {}, h("p.sum", {}, words.join("; ")), h("ul.lines", {}, told.map((box) => h("li", {},
-    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, box.mark), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.join(" ")))))));
-}
-
-/** A box that was selected: its numbers, its ways to the result. */
-function about(box) {
-  const node = model.nodes[box.node];
-  const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
-  if (!node) {
-    if (box.given !== null && box.given !== undefined) found.push(matrix(box.given, box.name), ...editor());
-    return [...found, quiet("A constant: it gets no gradient.")];
-  }
-  if (node.value === null) return [...found, h("p", {}, `value: ${node.texts[0]}`), h("p", {}, `gradient: ${hasGradient(box.node) ? node.texts[1] : "not computed yet"}`)];
-  if (hasValue(box.node)) found.push(matrix(node.value, "value"), legend(topOf(live.values[node.value]), "value"));
-  if (node.gradient !== null && hasGradient(box.node)) {
-    found.push(matrix(node.gradient, box.symbol, { role: "gradient" }), legend(topOf(live.values[node.gradient]), box.symbol));
-  } else found.push(quiet(node.gradient === null ? "It gets no gradient." : "Its gradient is not computed yet."));
-  return [...found, sayBox(), ...editor(), hasGradient(box.node) ? paths(box) : null];
-}
-/** The sum over all paths to the result. */
-function paths(box) {
-  const users = new Map();
-  for (const user of view.boxes) for (const share of user.shares ?? []) users.set(share.to, [...(users.get(share.to) ?? []), [user, share]]);
-  const found = [];
-  const walk = (node, way) => {
-    if (found.length > 8) return;
-    if (node === model.root) found.push(way);
-    else for (const [user, share] of users.get(node) ?? []) walk(user.node, [...way, [user, share]]);
-  };
-  walk(box.node, []);
-  if (!found.length || !found[0].length) return null;
-  const rows = found.slice(0, 8).map((way) => {
-    const slopes = way.map(([user, share]) => slope(user, share));
-    const known = slopes.every((s) => s !== null);
-    const product = slopes.reduce((p, s) => p * s, 1);
-    return h("li", {}, h("span.m", {}, ...maths([box.name, ...way.map(([user]) => user.name)].join(" → "))),
-      known ? h("span.maths", {}, `  ${slopes.map((s) => bracketed(num(s, 5), 1)).join(" · ")} = ${num(product, 5)}`) : null);
-  });
-  return h("details", { open: true }, h("summary", {}, "The sum over its paths to the result"), h("ul.paths", {}, rows),
-    found.length > 8 ? quiet("and more") : null);
-}
-/** The derivative along one step of a path between numbers; null for arrays. */
-function slope(user, share) {
-  const g = gradientOf(user.node);
-  if (g === null || live.values[g].length !== 1 || share.parts.some((p) => p === null || live.values[p].length !== 1)) return null;
-  return live.values[g][0] ? share.parts.reduce((s, p) => s + live.values[p][0], 0) / live.values[g][0] : null;
-}
 
 /** Write the panel anew; it stays where it was scrolled to unless the step is another. */
 function describe(silent) {
@@ -314,12 +203,14 @@ function describe(silent) {
 
 // --- one entry
 
+let framed = [];
 /** Frames around an entry and what makes it, and how, in words. */
 function say() {
-  for (const e of document.querySelectorAll(".hot, .src")) {
+  for (const e of framed) {
     if (e.matches("td")) e.classList.remove("hot", "src");
     else e.remove();
   }
+  framed = [];
   for (const box of panel.querySelectorAll("[data-say]")) {
     const place = +box.dataset.say;
     const i = S.entry?.place === place ? S.entry.i : 0;
@@ -335,7 +226,10 @@ function say() {
   if (result) result.replaceChildren(...nudge());
 }
 function frame(place, i, name) {
-  for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) e.classList.add(name);
+  for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) {
+    e.classList.add(name);
+    framed.push(e);
+  }
   for (const { node, role } of view.names.get(place) ?? []) {
     const box = node === null ? view.boxes.find((b) => b.given === place) : view.boxOf.get(node);
     const pane = box?.panes?.[role];
@@ -343,6 +237,7 @@ function frame(place, i, name) {
       const around = pane.cells[i].cloneNode();
       around.setAttribute("class", name);
       pane.element.append(around);
+      framed.push(around);
     }
   }
 }
@@ -359,7 +254,7 @@ function point(element) {
 function partOf(place) {
   const { kind, box } = current();
   const share = kind === "backward" && !S.box && box.shares.find((s) => s.parts.includes(place));
-  return share ? view.boxOf.get(share.to)?.symbol : null;
+  return share ? symbolOf(share) : null;
 }
 /** The place and entry that can be changed: of a leaf or a constant that is given. */
 function target() {

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path as File
-from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from ..compile.recorder import Held
+from ..check.marks import MARKS
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from .build import build_scene
@@ -24,11 +23,11 @@ from .collapse import LIMIT
 from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
 from .layout import lay_out
-from .live import ENTRYWISE, Numbers, Run, as_json, program
+from .live import ENTRYWISE, Numbers, Run, as_json, program, value_of
 from .panes import COLUMNS, ROWS
-from .predict import SECONDS
+from .predict import Budget
 from .scene import Box, Direction, Scene
-from .steps import Names, Teller, derivation, heading
+from .steps import Names, Share, Teller, derivation, heading
 from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names
 
@@ -80,7 +79,7 @@ def page(
             "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
         ),  # no end of script
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
-        "js": "".join(map(_asset, ("live.js", "picture.js", "panel.js", "page.js"))),
+        "js": "".join(map(_asset, ("live.js", "picture.js", "entries.js", "panel.js", "page.js"))),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
@@ -136,7 +135,7 @@ def _scenes(
     root: Node, names: Names, made: Run, direction: Direction | None, first: Scene | None
 ) -> list[Scene]:
     """The picture that the page opens with, and finer ones as long as they differ."""
-    gradient = {node: _value(g) for node, g in made.gradient.items()}
+    gradient = {node: value_of(g) for node, g in made.gradient.items()}
     build = partial(build_scene, root, names, grad=gradient.get)
     asked = dict(first.options) if first else {}
     finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
@@ -157,9 +156,14 @@ def _scenes(
 def _model(
     scenes: Sequence[Scene], root: Node, names: Names, made: Run, numbers: Numbers
 ) -> dict[str, Any]:
-    until = monotonic() + SECONDS
-    recorded = {node: _value(g) for node, g in made.gradient.items()}
-    shown = {box.node: None for scene in scenes for box in scene.boxes if box.nodes}
+    budget = Budget()
+    recorded = {node: value_of(g) for node, g in made.gradient.items()}
+    users: dict[Node, set[Node]] = {}
+    for node in topological_order(root):
+        for x in node.parents():
+            users.setdefault(x, set()).add(node)
+    told_of = partial(_told_of, root, users)
+    shown = dict.fromkeys(node for scene in scenes for box in scene.boxes for node in told_of(box))
     nodes = {
         node: {
             "shape": list(node.shape),
@@ -173,7 +177,7 @@ def _model(
     place = {node: k for k, node in enumerate(nodes)}
     told = derivation(root, names)
     checked = [] if made.why else [
-        [numbers[id(a)], [as_json(float(f"{x:.14g}")) for x in np.ravel(_value(a)).tolist()]]
+        [numbers[id(a)], [as_json(float(f"{x:.16g}")) for x in np.ravel(value_of(a)).tolist()]]
         for node in shown
         for a in (made.value[node] if node.op else None, made.gradient.get(node))
         if a is not None
@@ -182,16 +186,16 @@ def _model(
         "root": place[root],
         "why": made.why,
         "tiles": [ROWS, COLUMNS],
+        "marks": {name: mark.badge for name, mark in MARKS.items()},
         "calls": _calls(made, numbers),
         "nodes": list(nodes.values()),
         "recorded": checked,
-        "views": [_view(scene, root, made, numbers, place, until) for scene in scenes],
+        "views": [
+            _view(scene, Teller(root, _named(scene), budget), told_of, made, numbers, place)
+            for scene in scenes
+        ],
         "derivation": [[place.get(node), *row] for node, *row in told],
     }
-
-
-def _value(a: Any) -> Any:
-    return a.value if isinstance(a, Held) else a
 
 
 def _place(arrays: Mapping[Any, Any], key: Any, numbers: Numbers) -> int | None:
@@ -211,32 +215,49 @@ def _calls(made: Run, numbers: Numbers) -> list[Any]:
     return [call for call in found if None not in call]
 
 
+def _told_of(root: Node, users: Mapping[Node, set[Node]], box: Box) -> list[Node]:
+    """The nodes whose numbers a box shows: of a folded scope, what comes out of it."""
+    if box.kind != "group":
+        return [box.node] if box.nodes else []
+    inside = set(box.nodes)
+    out = [node for node in box.nodes if node is root or users.get(node, set()) - inside]
+    return out or [box.node]
+
+
+def _named(scene: Scene) -> Names:
+    """What nodes are called in a picture."""
+    shown = {id(box.node if box.nodes else box.array): box.name for box in scene.boxes}
+    return {**scene.names, **shown}
+
+
 def _view(
-    scene: Scene, root: Node, made: Run, numbers: Numbers, place: Mapping[Node, int],
-    until: float,
-) -> dict[str, Any]:  # fmt: skip
+    scene: Scene,
+    teller: Teller,
+    told_of: Callable[[Box], list[Node]],
+    made: Run,
+    numbers: Numbers,
+    place: Mapping[Node, int],
+) -> dict[str, Any]:
     """The boxes of a picture in order of execution, and what they hand on."""
-    names = {**scene.names, **{id(box.node): box.name for box in scene.boxes if box.nodes}}
-    teller = Teller(root, names, until)
-    arrays = {names.get(key): value for key, value in made.given.items()}
+
+    def share(s: Share) -> dict[str, Any]:
+        return {
+            "to": place.get(s.node),
+            "name": teller.names.get(id(s.node), "…"),
+            "answers": [[a.formula, a.words] for a in s.answers],
+            "parts": [_place(made.share, edge, numbers) for edge in s.edges],
+        }
 
     def box_of(box: Box) -> dict[str, Any]:
         told: dict[str, Any] = {key: getattr(box, key) for key in ("id", "kind", "name", "formula")}
         told |= {"inside": box.inside, "mark": box.mark, "lines": box.lines, "scope": box.scope}
+        told["shows"] = [place[node] for node in told_of(box)]
         if not box.nodes:
-            return told | {"given": _place(arrays, box.name, numbers)}
-        told |= {"node": place[box.node], "symbol": teller.symbol(box.node)}
+            return told | {"given": _place(made.given, id(box.array), numbers)}
+        told |= {"node": told["shows"][-1], "symbol": teller.symbol(box.node)}
         if box.kind in ("op", "output", "group") and box.node.op is not None:
-            told |= {"shapes": teller.shapes(box)}
-            told["shares"] = [
-                {
-                    "to": place.get(share.node),
-                    "name": names.get(id(share.node), "…"),
-                    "answers": [[a.formula, a.words] for a in share.answers],
-                    "parts": [_place(made.share, edge, numbers) for edge in share.edges],
-                }
-                for share in (() if box.node.constant else teller.shares(box))
-            ]
+            shares = () if box.node.constant else teller.shares(box)
+            told |= {"shapes": teller.shapes(box), "shares": [share(s) for s in shares]}
         return told
 
     return {
@@ -263,7 +284,8 @@ def _svg(scene: Scene) -> str:
 def _colours() -> str:
     """Both themes; dark when chosen, or when the system is dark and nothing was chosen."""
     chosen = ":root[data-theme=dark]"
-    dark = _variables(DARK, chosen) + style("dark", f"{chosen} .tgl")
+    # Both themes weigh the same, so that what a step marks stands out in either.
+    dark = _variables(DARK, chosen) + style("dark", f":where({chosen}) .tgl")
     auto = dark.replace("data-theme=dark", "data-theme=auto")
     return (
         f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}"

@@ -1,193 +1,171 @@
-/* What makes an entry, and how it is shown: as an expression, as dashed frames, as matrices. */
+/* The panel: what it says of a step and of a box, what it asks. In one scope with the others. */
 
-const calls = new Map(model.calls.map(([place, head, of]) => [place, [head, of]]));
-const SIGNS = { add: [" + ", 1], subtract: [" − ", 1], multiply: [" · ", 2], divide: [" / ", 2] };
-const WIDEST = 8; // terms of a sum that are written
-const shapeText = (shape) => (shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "a number");
-const indices = (shape, i) => {
-  const own = steps_of(shape);
-  return shape.map((n, a) => Math.floor(i / own[a]) % n);
+const panel = $("panel");
+const chip = (text, back) => h(`span.chip${back ? ".back" : ""}`, {}, text);
+const quiet = (text) => h("p.quiet", {}, text);
+const title = (text, name = "h2") => h(`${name}.m`, {}, ...maths(text));
+const line = (box) => (box.formula ? `${box.name} = ${box.formula}` : box.name);
+const sayBox = () => h("div.say", { id: "say" });
+
+const tellers = {
+  start: () => [chip("Start"),
+    h("p", {}, "Step on (→): first the values run down, then the gradients run back up, one line of the derivation at a time. Nothing is shown before it is computed."),
+    h("div.legend.key", {}, [["leaf", "parameter"], ["constant", "constant"], ["op", "line"], ["output", "output"]].map(([kind, word]) => h("span", {}, h(`span.sw.${kind}`), word)), h("span.back", {}, "⇠ gradient, against the arrows")),
+    quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
+      : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
+    view.note ? quiet(view.note) : null, verdicts()],
+  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
+  seed: ({ box }) => [chip("Turn round", true), title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
+    h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
+  backward: ({ box }) => {
+    const head = [chip(`Backward ${S.step - view.seed} of ${view.steps.length - 1 - view.seed}`, true)];
+    if (waiting()) return [...head, title(line(box)), whereabouts(box), h("p", {}, ...maths(box.symbol), " has arrived complete. Now this line hands it on."), question(box)];
+    return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
+  },
 };
-const at = (shape, i) => (shape.length ? `[${indices(shape, i).join(", ")}]` : "");
-/** Names in italics when they are single letters, as on paper. */
-function maths(text) {
-  return text.split(/(\p{L}[\p{L}\p{M}\d_.]*|[₀-₉]+)/u).map((part) => (
-    /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part) ? h("i", {}, part) : part));
-}
+const whereabouts = (box) => (box.scope.length ? quiet(`in ${box.scope.join(" / ")}`) : null);
 
-let left = 0; // steps that may still be written out
-/** What an entry is made of, down to what has a name in this picture; `own` is what it is called
-    itself. A leaf is {place, i, text}, a number {value}, else {f, of}. */
-function made(place, i, own) {
-  left = 120;
-  const above = new Set(view.boxes.filter((box) => box.shares?.some((s) => view.boxOf.get(s.to)?.symbol === own)).map((box) => box.symbol));
-  return parted(place, i, own, above, true);
-}
-/** The same, of gradients only in terms of those `above`, of the lines that hand something on. */
-function parted(place, i, own, above, top) {
-  const name = view.names.get(place)?.find(({ text, role }) => text !== own && (role === "value" || above.has(text)));
-  const value = live.values[place][i];
-  if (name && !(place === gradientOf(model.root) && !live.shapes[place].length)) {
-    return { place, i, text: name.text + at(live.shapes[place], i), role: name.role, value };
+function value(box) {
+  const node = model.nodes[box.node];
+  if (node.value === null || box.shows.length > 1) return [h("p", {}, node.texts[0])];
+  if (isNumber(node.shape)) {
+    S.entry = { place: node.value, i: 0, own: box.name };
+    return [sayBox(), ...editor()];
   }
-  const call = calls.get(place);
-  if (call) {
-    const j = live.values[call[1]].length === 1 ? 0 : i;
-    return { f: call[0], of: [parted(call[1], j, own, above)], value };
-  }
-  const step = live.steps[place];
-  if (!step || (left -= 1) < 0) return { value };
-  const [f, entries, plus, by] = step.parts(i);
-  if (f === "where") return parted(...entries[live.values[entries[0][0]][entries[0][1]] ? 1 : 2], own, above);
-  if (/equal|less|greater|logical|is/.test(f)) return { value };
-  const below = ([p, j]) => parted(p, j, own, above);
-  if (f === "product") return sum(entries.map((pair) => product(pair.map(below), value)), value);
-  if (f === "" || f === "astype") return below(entries[0]);
-  if (f === "sum") {
-    const terms = entries.map((entry, k) => (by && by[k] !== 1 ? product([{ value: by[k] }, below(entry)], value) : below(entry)));
-    return sum(plus || !terms.length ? [...terms, { value: plus ?? 0 }] : terms, value);
-  }
-  if (f === "multiply") return product(entries.map(below), value);
-  return { f, of: entries.map(below), value };
+  return [equation(node.value, box.name, box.name, "value"), legend(topOf(live.values[node.value]), ""), sayBox(), ...editor()];
 }
-const sum = (of, value) => (of.length === 1 ? of[0] : { f: "sum", of, value });
-/** Factors side by side, their numbers as one; one that is 1 is left out. */
-function product(of, value) {
-  const factors = of.flatMap((e) => (e.f === "multiply" ? e.of : [e]));
-  const named = factors.filter((e) => e.f || e.text);
-  const number = factors.filter((e) => !e.f && !e.text).reduce((p, e) => p * e.value, 1);
-  const all = number === 1 && named.length ? named : [{ value: number }, ...named];
-  return all.length === 1 ? all[0] : { f: "multiply", of: all, value };
-}
-
-const leavesOf = (e) => (e.text ? [e] : (e.of ?? []).flatMap(leavesOf));
-/** The value of an expression whose leaves are rounded to so many decimals. */
-function rounded(e, decimals) {
-  if (!e.of) return e.text ? +e.value.toFixed(decimals) : e.value;
-  const of = e.of.map((x) => rounded(x, decimals));
-  if (e.f === "sum") return of.reduce((a, b) => a + b, 0);
-  if (e.f === "multiply") return of.reduce((a, b) => a * b, 1);
-  return e.f in functions ? functions[e.f](...of) : e.value;
-}
-/** So many decimals that a calculator gets what is printed. */
-function enough(e, least) {
-  for (let d = least; d < 12; d += 1) {
-    if (rounded(e, d).toFixed(least) === e.value.toFixed(least)) return d;
-  }
-  return 12;
-}
-function written(e, leaf, outer = 0) {
-  if (!e.of) return e.text ? leaf(e, outer) : num(e.value, 6);
-  const many = (sign, binds) => {
-    const shown = e.of.length > WIDEST ? [...e.of.slice(0, 3), null, e.of.at(-1)] : e.of;
-    const parts = shown.map((x, k) => (x ? written(x, leaf, binds + (k && sign !== " + " ? 0.5 : 0)) : "…"));
-    const text = parts.reduce((a, b) => (sign === " + " && b.startsWith("−") ? `${a} − ${b.slice(1)}` : a + sign + b));
-    return binds < outer ? `(${text})` : text;
-  };
-  if (e.f === "sum") return many(" + ", 1);
-  if (e.f in SIGNS) return many(...SIGNS[e.f]);
-  if (e.f === "negative") return outer > 1 ? `(−${written(e.of[0], leaf, 3)})` : `−${written(e.of[0], leaf, 2)}`;
-  if (e.f === "power") return `${written(e.of[0], leaf, 5)}^${written(e.of[1], leaf, 5)}`;
-  return `${e.f}(${e.of.map((x) => written(x, leaf)).join(", ")})`;
-}
-/** A number with so many decimals, fewer if that is all of it. */
-const figure = (x, d) => (Number.isFinite(x) ? minus(+x.toFixed(d)) : num(x));
-const bracketed = (text, outer) => (text.startsWith("−") && outer > 0 ? `(${text})` : text);
-
-/** `name = names = numbers = value`. */
-function saying(label, e) {
-  const size = Math.abs(e.value);
-  const least = Number.isFinite(size) && size > 0 ? Math.max(0, Math.min(9, 2 - Math.floor(Math.log10(size)))) : 3;
-  const d = enough(e, least);
-  const names = written(e, (leaf) => leaf.text);
-  const numbers = written(e, (leaf, outer) => bracketed(figure(leaf.value, d), outer));
-  const result = Number.isFinite(size) && size ? minus(e.value.toFixed(least)) : num(e.value);
-  const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
-  return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
-}
-
-// --- matrices
-
-let slices = {}; // place -> the index along all axes but the last two
-
-/** An array as a table: entries with colours, one slice of more than two axes, or tiles. */
-function matrix(place, label, { role = "value", top, turned = false } = {}) {
-  const shape = live.shapes[place], all = live.values[place];
-  const caption = h(`div.cap.${role}`, {}, ...maths(label), " ", h("span.quiet", {}, shapeText(shape)));
-  if (!all.length) return h("div.mat", {}, caption, "empty");
-  const [n, m] = shape.length > 1 ? shape.slice(-2) : [all.length, 1];
-  const slab = shape.length > 2 ? (slices[place] ??= 0) : 0;
-  const start = slab * n * m, d = all.subarray(start, start + n * m), high = top ?? topOf(all);
-  const table = h("table.mx", { "aria-label": label });
-  const sheet = n * m <= 400 && m <= 16 ? null : tiles(d, [n, m]);
-  const cell = (text, x, more) => h(sheet ? "td.tile" : "td", { style: tint(x, high), ...more }, text);
-  const [rows, columns] = sheet ? [sheet.rows, sheet.columns] : turned ? [m, n] : [n, m];
-  const decimals = decimalsOf(all);
-  for (let i = 0; i < rows; i += 1) {
-    const row = h("tr");
-    for (let j = 0; j < columns; j += 1) {
-      const first = i + j ? -1 : 0;
-      if (sheet) {
-        const tile = sheet.found[i * columns + j];
-        const words = `rows ${tile.rows.join("–")}, columns ${tile.columns.join("–")}: mean ${num(tile.mean)}, from ${num(Math.min(...tile.inside))} to ${num(Math.max(...tile.inside))}`;
-        row.append(cell("", tile.mean, { title: words, tabindex: first, "aria-label": words, "data-words": words }));
-      } else {
-        const k = turned ? j * m + i : i * m + j, x = d[k];
-        row.append(cell(entryText(x, decimals, all.length > 1), x, { tabindex: first, "data-e": `${place}.${start + k}`,
-          title: `${label}${at(shape, start + k)} = ${minus(x)}` }));
-      }
-    }
-    table.append(row);
-  }
-  const slabs = all.length / (n * m);
-  const slider = slabs > 1 ? h("label.slice", {}, `slice ${at(shape, start).replace(/, \d+, \d+\]$/, ", :, :]")} `,
-    h("input", { type: "range", min: 0, max: slabs - 1, value: slab, "data-slice": place, "aria-label": `slice of ${label}` })) : null;
-  const about = sheet ? h("div.quiet", {}, `tiles of several entries; from ${num(Math.min(...all))} to ${num(Math.max(...all))}`) : null;
-  return h(`div.mat.${role}`, {}, caption, table, slider, about);
-}
-const tint = (x, top) => (x === x
-  ? `--c:var(--${x < 0 ? "neg" : "pos"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
-const legend = (top, what) => h("div.legend", {}, `−${num(top)}`,
-  h("span.bar", { role: "img", "aria-label": "blue below zero, no colour at zero, orange above" }), num(top), h("span", {}, what));
-
-/** The arrays that some entries of a place are made of: [place, what it is called, role]. */
-function sources(place, own) {
-  const found = new Map(), n = live.values[place].length;
-  for (const i of new Set([0, 1, n >> 1, n - 1].filter((k) => k >= 0 && k < n))) {
-    for (const leaf of leavesOf(made(place, i, own))) {
-      found.set(leaf.place, [leaf.text.slice(0, leaf.text.length - at(live.shapes[leaf.place], leaf.i).length), leaf.role]);
-    }
-  }
+const symbolOf = (share) => view.boxOf.get(share.to)?.symbol ?? `∂${view.boxOf.get(model.root).name}/∂${share.name}`;
+/** What a line hands to one input, and how it adds up there. */
+function handed(share) {
+  const symbol = symbolOf(share);
+  const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
+  const several = share.parts.length !== 1 || (share.to !== null && share.parts[0] !== gradientOf(share.to));
+  const head = title(several ? `${symbol} gets ${share.answers[0][0]}` : `${symbol} = ${share.answers[0][0]}`);
+  if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts[1] ?? "")];
+  const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
+    : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
+  const parts = [...before, ...share.parts];
+  if (parts.length > 1) found.push(sumOf(parts, symbol, all));
+  found.push(jacobian(current().box, share));
   return found;
 }
-
-/** An array beside what makes it. One whose entry (i, j) is made of row i of one array and of
-    column j of another stands between the two, like a multiplication table. */
-function equation(place, label, own, role) {
-  const parts = [...sources(place, own)].filter(([p]) => live.values[p].length);
-  const shape = live.shapes[place];
-  const edges = shape.length === 2 && parts.length === 2 && shape[0] * shape[1] <= 400 && shape[1] <= 16 ? sides(place, own, shape, parts) : null;
-  if (edges) {
-    const [left, above] = edges.map(({ p, text, of, turned }) => matrix(p, text, { role: of, turned }));
-    return h("div.outer", {}, h("div.above", {}, above), h("div.left", {}, left), matrix(place, label, { role }));
-  }
-  const small = parts.filter(([p]) => live.values[p].length <= 400).slice(0, 4);
-  return h("div.eqn", {}, small.map(([p, [text, of]]) => matrix(p, text, { role: of })),
-    small.length ? h("span.o", {}, "→") : null, matrix(place, label, { role }));
+const SLABS = 12, CELLS = 400; // of a Jacobian that is shown
+/** The derivative of a line by one input, which no backward step builds: the step run once for each
+    entry of the result, as slabs. */
+function jacobian(box, share) {
+  const g = gradientOf(box.node), [part] = share.parts, d = live.values[g], n = d?.length, m = live.values[part]?.length;
+  if (!editable || share.parts.length > 1 || box.node === model.root || !(n > 1 && n <= SLABS && m > 1 && n * m <= CELLS)) return null;
+  const slabs = [...d.keys()].map((i) => {
+    d.fill(0);
+    d[i] = 1;
+    for (let p = g + 1; p < live.steps.length; p += 1) live.steps[p]?.run();
+    return live.values[part].slice();
+  });
+  compute();
+  const by = live.shapes[part], top = topOf(slabs.flatMap((s) => [...s])), columns = by.length > 1 ? by.at(-1) : m;
+  const zeros = slabs.reduce((k, s) => k + s.filter((x) => x === 0).length, 0), outer = live.shapes[g];
+  const slab = (s, i) => {
+    const rows = Array.from({ length: m / columns }, (_, r) => h("tr", {}, Array.from({ length: columns }, (_, c) => h("td.tile", {
+      style: tint(s[r * columns + c], top), title: `∂${box.name}${at(outer, i)}/∂${share.name}${at(by, r * columns + c)} = ${num(s[r * columns + c])}` }))));
+    return h("figure", {}, h("table.mx", {}, h("tbody", {}, rows)), h("figcaption", {}, `∂${box.name}${at(outer, i)}`));
+  };
+  return h("details", {}, h("summary", {}, ...maths(`Where is ∂${box.name}/∂${share.name}?`)),
+    quiet(`It has the shape ${shapeText([...outer, ...by])}, a slab for each entry of ${box.name}; ${zeros} of its ${n * m} entries are 0. Not impossible, but the backward step never builds it: it goes from the gradient of ${box.name} to that of ${share.name} at once.`),
+    h("div.jac", {}, slabs.map(slab)));
 }
-function sides(place, own, [n, m], parts) {
-  const uses = (i, p) => leavesOf(made(place, i, own)).filter((leaf) => leaf.place === p).map((leaf) => leaf.i);
-  const probe = m > 1 ? 1 : 0, low = n > 1 ? m : 0, found = [null, null];
-  for (const [p, [text, of]] of parts) {
-    const s = live.shapes[p], [a, b] = s.length > 1 ? s.slice(-2) : [live.values[p].length, 1];
-    if (s.length > 2) return null;
-    const same = (i, j) => String(uses(i, p)) === String(uses(j, p));
-    const k = same(0, probe) && !same(0, low) ? 0 : same(0, low) && !same(0, probe) ? 1 : -1;
-    if (k < 0 || found[k]) return null;
-    const wanted = k ? m : n; // of its rows if it stands on the left, of its columns above
-    if (a !== wanted && b !== wanted) return null;
-    const straight = new Set(uses(0, p).map((i) => Math.floor(i / b))).size === 1; // one row of it
-    found[k] = { p, text, of, turned: k ? straight : !straight };
+/** Accumulation: matrix + matrix = matrix, or numbers. */
+function sumOf(parts, symbol, all) {
+  const so = added(parts), complete = parts.length === all.flatMap(([, p]) => p).length;
+  const after = complete ? symbol : `${symbol} so far`;
+  if (so.length === 1) {
+    const e = { f: "sum", of: parts.map((p) => ({ text: " ", value: live.values[p][0] })), value: so[0] };
+    return h("div.say.back", {}, saying(after, e, true));
   }
-  return found[0] && found[1] ? found : null;
+  const place = complete && gradientOf(view.items.get([...view.boxOf.values()].find((b) => b.symbol === symbol)?.id)?.node ?? model.root);
+  return h("div.eqn", {}, parts.flatMap((p, k) => [k ? h("span.o", {}, "+") : null, matrix(p, k === parts.length - 1 ? "this part" : "before", { role: "gradient" })]),
+    h("span.o", {}, "="), complete ? matrix(place, symbol, { role: "gradient" }) : h("span", {}, after));
+}
+
+function question(box) {
+  const share = asked(box), given = S.answers.get(box.id) ?? [];
+  const order = share.answers.map((answer, k) => [answer, k]).sort(([a], [b]) => (a[0] < b[0] ? -1 : 1));
+  const wrong = given.length && given.at(-1) ? share.answers[given.at(-1)][1] : "";
+  return h("section.ask", { "aria-label": "Predict" },
+    h("p.q", {}, `What does ${box.name} hand to ${share.name}? Predict first.`),
+    h("div.opts", {}, order.map(([[text], k]) => h(`button.m${given.includes(k) ? (k ? ".no" : ".yes") : ""}`, { "data-answer": k }, given.includes(k) ? (k ? "✗ " : "✓ ") : "", ...maths(text)))),
+    wrong ? h("p", { role: "status" }, h("b", {}, "Not yet. "), wrong) : null,
+    h("p.quiet", {}, h("button.plain", { id: "tell" }, "Show it"), " or press Enter"));
+}
+function answer(k) {
+  const { box } = current();
+  S.answers.set(box.id, [...(S.answers.get(box.id) ?? []), k]);
+  if (k === 0) return next();
+  describe(true);
+  $("live").textContent = `Not yet. ${asked(box).answers[k][1]}`;
+  document.querySelector(`[data-answer="${k}"]`)?.focus();
+}
+
+function derivation() {
+  if (!model.derivation.length) return null;
+  const rows = model.derivation.map(([node, left, right, why]) => {
+    const box = view.boxOf.get(node), at = view.steps.findIndex((s) => s.kind === "backward" && s.box === box);
+    const on = box && at >= 0 && at <= reached();
+    return h(`tr${on && at === S.step ? ".cur" : ""}`, {}, h("td.m", {}, ...maths(left)),
+      h("td", {}, on ? [h("span.m", {}, ...maths(right)), why ? h("div.quiet", {}, why) : null] : h("span.hid", {}, h("span.aside", {}, "not yet"))));
+  });
+  return h("details", { open: true }, h("summary", {}, "The derivation so far"), h("table.deriv", {}, h("tbody", {}, rows)));
+}
+/** What `check` says, line by line. */
+function verdicts() {
+  const told = view.boxes.filter((box) => box.mark && box.symbol).reverse();
+  if (!told.length) return null;
+  const count = (mark) => told.filter((box) => box.mark === mark).length;
+  const words = Object.keys(model.marks).filter(count).map((m) => `${count(m)} ${model.marks[m].slice(2)}`);
+  return h("div", {}, h("p.sum", {}, words.join("; ")), h("ul.lines", {}, told.map((box) => h("li", {},
+    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.slice(box.inside ? 1 : 0).join(" ")))))));
+}
+
+/** A box that was selected: its numbers, its ways to the result. */
+function about(box) {
+  const node = model.nodes[box.node];
+  const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
+  if (box.shows.length > 1) return [...found, quiet(box.lines.join(" "))];
+  if (!node) {
+    if (box.given !== null && box.given !== undefined) found.push(matrix(box.given, box.name), ...editor());
+    return [...found, quiet("A constant: it gets no gradient.")];
+  }
+  if (node.value === null) return [...found, h("p", {}, `value: ${node.texts[0]}`), h("p", {}, `gradient: ${hasGradient(box.node) ? node.texts[1] : "not computed yet"}`)];
+  if (hasValue(box.node)) found.push(matrix(node.value, "value"), legend(topOf(live.values[node.value]), "value"));
+  if (node.gradient !== null && hasGradient(box.node)) {
+    found.push(matrix(node.gradient, box.symbol, { role: "gradient" }), legend(topOf(live.values[node.gradient]), box.symbol));
+  } else found.push(quiet(node.gradient === null ? "It gets no gradient." : "Its gradient is not computed yet."));
+  return [...found, sayBox(), ...editor(), hasGradient(box.node) ? paths(box) : null];
+}
+/** The sum over all paths to the result. */
+function paths(box) {
+  const users = new Map();
+  for (const user of view.boxes) for (const share of user.shares ?? []) users.set(share.to, [...(users.get(share.to) ?? []), [user, share]]);
+  const found = [];
+  const walk = (node, way) => {
+    if (found.length > 8) return;
+    if (node === model.root) found.push(way);
+    else for (const [user, share] of users.get(node) ?? []) walk(user.node, [...way, [user, share]]);
+  };
+  walk(box.node, []);
+  if (!found.length || !found[0].length) return null;
+  const rows = found.slice(0, 8).map((way) => {
+    const slopes = way.map(([user, share]) => slope(user, share));
+    const known = slopes.every((s) => s !== null);
+    const product = slopes.reduce((p, s) => p * s, 1);
+    return h("li", {}, h("span.m", {}, ...maths([box.name, ...way.map(([user]) => user.name)].join(" → "))),
+      known ? h("span.maths", {}, `  ${slopes.map((s) => bracketed(num(s, 5), 1)).join(" · ")} = ${num(product, 5)}`) : null);
+  });
+  return h("details", { open: true }, h("summary", {}, "The sum over its paths to the result"), h("ul.paths", {}, rows),
+    found.length > 8 ? quiet("and more") : null);
+}
+/** The derivative along one step of a path between numbers; null for arrays. */
+function slope(user, share) {
+  const g = gradientOf(user.node);
+  if (g === null || live.values[g].length !== 1 || share.parts.some((p) => p === null || live.values[p].length !== 1)) return null;
+  return live.values[g][0] ? share.parts.reduce((s, p) => s + live.values[p][0], 0) / live.values[g][0] : null;
 }

@@ -88,14 +88,14 @@ def _pane(role: str, label: str, value: Any, shape: tuple[int, ...], numbers: in
     top = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
     slabs = math.prod(a.shape[:-2])
     rows, columns = a.shape[-2:] if a.ndim > 1 else _upright(a.size)
-    if a.size <= numbers and columns <= ACROSS:
+    if a.size <= numbers and columns <= ACROSS and rows <= 2 * ACROSS:
         texts = aligned(a.ravel())
         wide = max(SCALAR if not a.ndim else WIDTH, *(width(t, ENTRY) + 5 for t in texts))
         cell = (math.ceil(wide), HEIGHT)
         return _filled(
             role, label, shape, (slabs, rows, columns), cell, _levels(a, top), texts, top
         )
-    if a.size <= CELLS and columns <= 4 * COLUMN:
+    if a.size <= CELLS and max(rows, columns) <= 4 * COLUMN:
         small = (_side(rows, columns),) * 2
         return _filled(role, label, shape, (slabs, rows, columns), small, _levels(a, top), (), top)
     grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])

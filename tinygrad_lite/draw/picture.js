@@ -84,27 +84,31 @@ function opened(v) {
     v.names.get(place).push({ text, node, role });
   };
   for (const box of v.boxes) {
-    const node = model.nodes[box.node];
-    if (!node) name(box.given, box.name, null, "value");
-    else if (!v.boxOf.has(box.node)) {
-      v.boxOf.set(box.node, box);
-      name(node.value, box.name, box.node, "value");
+    if (!box.shows.length) name(box.given, box.name, null, "value");
+    for (const k of box.shows) {
+      if (v.boxOf.has(k) || box.kind === "stub") continue;
+      v.boxOf.set(k, box);
+      if (box.shows.length === 1) name(model.nodes[k].value, box.name, k, "value");
     }
   }
-  for (const [k, box] of v.boxOf) name(model.nodes[k].gradient, box.symbol, k, "gradient");
+  for (const { kind, name: text, shows: [k] } of v.boxes) {
+    if (kind === "stub" && !v.boxOf.has(k)) name(model.nodes[k].value, text, k, "value");
+  }
+  for (const [k, box] of v.boxOf) if (box.shows.length === 1) name(model.nodes[k].gradient, box.symbol, k, "gradient");
   for (const g of v.svg.querySelectorAll(".box")) {
     const box = v.items.get(g.dataset.id);
     box.element = g;
     g.setAttribute("tabindex", "0");
     g.setAttribute("role", "button");
     box.panes = {};
+    box.others = []; // what is shown as it was recorded: the steps of a repetition
     g.removeAttribute("aria-label"); // what is seen names it; its words would tell the gradient
     g.querySelector("title").remove();
     for (const pane of g.querySelectorAll(".pane")) {
       pane.setAttribute("aria-hidden", "true"); // the panel tells its numbers
       const role = pane.classList.contains("value") ? "value" : "gradient";
-      box.panes[role] ??= { element: pane, cells: pane.querySelectorAll(".cell"),
-        texts: pane.querySelectorAll(".entry"), note: pane.querySelector(".note"), shown: "" };
+      if (box.panes[role]) box.others.push([role, pane]);
+      box.panes[role] ??= { element: pane, cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry"), shown: "" };
     }
   }
   v.links = [...v.svg.querySelectorAll(".link")].map((element) => ({
@@ -119,7 +123,7 @@ function fill(pane, d, shape, key) {
   pane.shown = key;
   const { cells, texts } = pane;
   if (!d.length || !cells.length) return;
-  const values = cells.length === d.length || cells.length > d.length ? d : tiles(d, shape).found.map((t) => t.mean);
+  const values = cells.length >= d.length ? d : tiles(d, shape).found.map((t) => t.mean);
   const top = topOf(values), decimals = texts.length ? decimalsOf(d) : 0;
   for (let i = 0; i < values.length; i += 1) {
     const kind = `cell ${levelOf(values[i], top)}`;

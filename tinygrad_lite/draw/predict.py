@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,19 @@ from ..derive.line import Line, line_of
 from ..graph.node import Node, topological_order
 
 WRONG = 3  # wrong answers to a question
-SECONDS = 1.5  # for the questions of a page
+TRIED, READ = 200, 200  # slips that a page tries, and lines that it reads: a second or so each
 NO_FORMULA = ("off-by-index", "wrong-order")  # kinds of mistakes that are made in code
 _SHORT, LONGEST = 48, 100  # characters of an answer that is asked for, and of one that is shown
 
 Names = Mapping[int, str]
+
+
+@dataclass
+class Budget:
+    """How much may still be done for one page."""
+
+    tries: int = TRIED
+    lines: int = READ
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,12 @@ def handed_on(
     cotangents: Mapping[Node, str],
     *,
     one: bool = False,
-    until: float = 0.0,
+    budget: Budget,
 ) -> dict[Node, list[Answer]]:
-    """What a line hands to each of its inputs: the right answer first, and wrong ones as long as
-    the clock is before `until`. Inputs whose share cannot be read are left out."""
-    line = line_of(result, inside, one=one)
+    """What a line hands to each of its inputs: the right answer first, and wrong ones as far as the
+    budget goes. Inputs whose share cannot be read are left out."""
+    budget.lines -= 1
+    line = line_of(result, inside, one=one) if budget.lines >= 0 else None
     if line is None:
         return {}
     inner = {id(line.twin[id(a)]): names.get(id(a), "…") for a in line.inputs}
@@ -74,29 +82,76 @@ def handed_on(
                     continue
                 answers = {right: Answer(right)}
                 if form.matrix and len(right) <= _SHORT:
-                    for answer in _wrong(line, tape, x, handed, names, G):
-                        if len(answers) > WRONG or monotonic() > until:
-                            break
+                    question = _Question(line, tape, x, handed, names, G)
+                    for answer in question.wrong(budget):
                         answers.setdefault(answer.formula, answer)
+                        if len(answers) > WRONG:
+                            break
                 found[x] = list(answers.values())
     return found
 
 
-def _wrong(line: Line, tape: Tape, x: Node, right: Node, names: Names, G: str) -> Iterator[Answer]:
-    """Wrong answers, the likeliest first, each of another kind while there are."""
-    again = []
-    kinds = set()
-    for node, index, fault in sorted(_faults(tape), key=lambda made: made[2].cost):
-        if fault.kind in NO_FORMULA:
-            continue
-        if fault.kind in kinds:
-            again.append((node, index, fault))
-        elif answer := _answered(line, tape, x, right, names, G, node, index, fault):
-            kinds.add(fault.kind)
-            yield answer
-    for made in again:
-        if answer := _answered(line, tape, x, right, names, G, *made):
-            yield answer
+@dataclass(frozen=True)
+class _Question:
+    """What a line hands to x, which is `right`; G is what the gradient that arrives is called."""
+
+    line: Line
+    tape: Tape
+    x: Node
+    right: Node
+    names: Names
+    G: str
+
+    def wrong(self, budget: Budget) -> Iterator[Answer]:
+        """Wrong answers, the likeliest first, each of another kind while there are."""
+        if budget.tries <= 0:
+            return
+        again, kinds = [], set()
+        for made in sorted(_faults(self.tape), key=lambda made: made[2].cost):
+            kind = made[2].kind
+            if kind in kinds:
+                again.append(made)
+            elif kind not in NO_FORMULA and (answer := self.answered(*made, budget)):
+                kinds.add(kind)
+                yield answer
+        for made in again:
+            if answer := self.answered(*made, budget):
+                yield answer
+
+    def answered(self, at: Node, place: int, fault: Fault, budget: Budget) -> Answer | None:
+        """The answer that a fault makes; None if it makes no formula, or the right numbers."""
+        budget.tries -= 1
+        if budget.tries < 0:
+            return None
+
+        def step(node: Node, index: int, g: Any) -> Any:
+            slipped = node is at and index == place
+            return fault.apply(g) if slipped else recorded(node, index, g)
+
+        try:
+            handed = self.line.handed(self.x, step)
+        except Exception:  # a slip need not fit the shapes at hand
+            return None
+        right = self.right
+        if not isinstance(handed, Node) or any(map(_is_number, _constants(handed))):
+            return None
+        if handed.shape == right.shape and np.allclose(handed.data, right.data, equal_nan=True):
+            return None
+        form = self.line.form(self.x, handed)
+        if form is None or not form.matrix:
+            return None
+        text = self.line.text(form, self.names, self.G)
+        if len(text) > _SHORT or "…" in text:
+            return None
+        words = fault.words(self.tape, at, place)
+        if handed.shape != self.x.shape:
+            words += f"; that is of shape {handed.shape}, not {self.x.shape}"
+        return Answer(text, f"{words[0].upper()}{words[1:]}.")
+
+
+def _is_number(a: Any) -> bool:
+    """A number of the data, which has no name."""
+    return isinstance(a, (np.ndarray, np.generic)) and not np.ndim(a)
 
 
 def _constants(root: Node) -> Iterator[Any]:
@@ -108,35 +163,3 @@ def _faults(tape: Tape) -> Iterator[tuple[Node, int, Fault]]:
         for index, x in enumerate(node.inputs):
             if isinstance(x, Node) and not x.constant:
                 yield from ((node, index, fault) for fault in faults(tape, node, index))
-
-
-def _answered(
-    line: Line, tape: Tape, x: Node, right: Node, names: Names, G: str,
-    at: Node, place: int, fault: Fault,
-) -> Answer | None:  # fmt: skip
-    """The answer that a fault makes; None if it makes no formula, or the right numbers."""
-
-    def step(node: Node, index: int, g: Any) -> Any:
-        slipped = node is at and index == place
-        return fault.apply(g) if slipped else recorded(node, index, g)
-
-    try:
-        handed = line.handed(x, step)
-    except Exception:  # a slip need not fit the shapes at hand
-        return None
-    if not isinstance(handed, Node):
-        return None
-    if any(isinstance(a, (np.ndarray, np.generic)) and not np.ndim(a) for a in _constants(handed)):
-        return None  # a number of the data, which has no name
-    if handed.shape == right.shape and np.allclose(handed.data, right.data, equal_nan=True):
-        return None
-    form = line.form(x, handed)
-    if form is None or not form.matrix:
-        return None
-    text = line.text(form, names, G)
-    if len(text) > _SHORT or "…" in text:
-        return None
-    words = fault.words(tape, at, place)
-    if handed.shape != x.shape:
-        words += f"; that is of shape {handed.shape}, not {x.shape}"
-    return Answer(text, f"{words[0].upper()}{words[1:]}.")

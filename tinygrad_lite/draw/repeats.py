@@ -66,29 +66,32 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
     start, period, times = _found(_kinds(ops))
     last = start + (times - 1) * period
     turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
-    used = {x for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
-    steps = {turn[x] for x in used}
-    if period * times <= _SHARE * len(ops) or len(steps) < times - 1:
+    steps = {turn[x] for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
+    after: set[Node] = set()  # what the last one makes of what came out before
+    for node in ops[last : last + period]:
+        if any(x in after or turn.get(x, last) < times - 1 for x in node.parents()):
+            after.add(node)
+    if times < _FEWEST or len(steps) < times - 1 or len(after) <= period / 2:
         return Repeats(scopes)
     turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
     if first := _first(turns, turn):
         turns.insert(0, first)
-        turn = {x: k for k, nodes in enumerate(turns) for x in nodes}
-        used |= {x for n in turns[1] for x in n.parents() if x in set(first)}
         times += 1
-    copies: dict[Node, tuple[Node, ...]] = {}
-    for nodes in zip(*turns, strict=True):
-        copies[nodes[-1]] = nodes
+    copies = {nodes[-1]: nodes for nodes in zip(*turns, strict=True)}
+    copies |= _beside(ops, copies)
+    turn = {x: times - len(nodes) + k for nodes in copies.values() for k, x in enumerate(nodes)}
+    used = {x for n in turn for x in n.parents() if x in turn and turn[x] < turn[n]}
+    if len(turn) <= _SHARE * len(ops):
+        return Repeats(scopes)
     outside = {x for node in order if node not in turn for x in node.parents()}
-    for node in turns[-1]:  # leaves that each repetition has its own of
-        given = zip(*(n.inputs for n in copies[node]), strict=True)
-        for xs in given:
-            own = len(set(map(id, xs))) == times and all(isinstance(x, Node) for x in xs)
+    for nodes in list(copies.values()):  # leaves that each repetition has its own of
+        for xs in zip(*(n.inputs for n in nodes), strict=True):
+            own = len(set(map(id, xs))) == len(nodes) and all(isinstance(x, Node) for x in xs)
             if own and not any(x.op or x in outside for x in xs):
                 copies.setdefault(xs[-1], xs)
     same = {x: node for node, nodes in copies.items() for x in nodes[:-1]}
     shared = scopes[ops[last]]
-    for node in turns[-1]:
+    for node in copies:
         shared = common_scope(shared, scopes[node])
     frame = (*shared, f"the last of {times:,} equal steps")
     framed = {x: (*frame, *scopes[x][len(shared) :]) for x in copies}
@@ -116,6 +119,41 @@ def _first(turns: Sequence[Sequence[Node]], turn: Mapping[Node, int]) -> list[No
         given = zip(x.inputs, y.inputs, strict=True)
         pairs += [(a, b) for a, b in given if isinstance(b, Node) and b in place]
     return [found[k] for k in range(len(place))] if len(found) == len(place) else []
+
+
+def _beside(
+    ops: Sequence[Node], copies: Mapping[Node, tuple[Node, ...]]
+) -> dict[Node, tuple[Node, ...]]:
+    """Further ops that belong to the repetitions, in the shape of `copies`: what each is made into
+    apart from the loop, and what adds that up; the first may do without."""
+    times = len(next(iter(copies.values())))
+    place: dict[Node, Any] = {}
+    turn: dict[Node, int] = {}
+    for last, nodes in copies.items():
+        place |= dict.fromkeys(nodes, last)
+        turn |= {x: k for k, x in enumerate(nodes)}
+    found: dict[Any, list[Node]] = {}
+    needs: dict[Any, set[Any]] = {}
+    for node, kind in zip(ops, _kinds(ops).tolist(), strict=True):
+        inputs = [x for x in node.parents() if x.op is not None]
+        if node in turn or not inputs or not all(x in turn for x in inputs):
+            continue
+        turn[node] = now = max(turn[x] for x in inputs)
+        before = [turn[x] == now - 1 for x in inputs]
+        if not all(early or turn[x] == now for early, x in zip(before, inputs, strict=True)):
+            continue
+        key = kind, *(early or place.get(x) for early, x in zip(before, inputs, strict=True))
+        place[node] = key
+        needs[key] = {place.get(x) for early, x in zip(before, inputs, strict=True) if not early}
+        found.setdefault(key, []).append(node)
+    held: dict[Any, tuple[Node, ...]] = {}
+    for key, members in found.items():
+        members.sort(key=turn.__getitem__)
+        each = [turn[node] for node in members]
+        whole = each in (list(range(times)), list(range(1, times)))
+        if whole and all(need in copies or need in held for need in needs[key]):
+            held[key] = tuple(members)
+    return {nodes[-1]: nodes for nodes in held.values()}
 
 
 def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:

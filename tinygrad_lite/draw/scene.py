@@ -2,25 +2,8 @@
 
 A box is a line of the derivation: a node with a name, a parameter, an output, with the ops without
 a name that only it uses folded in. `build` makes the scene, `layout` says where everything goes,
-and each format of `drawing` is a function of it. `record` is the scene for scripts, as JSON can
-hold it; lengths are pixels, `x, y` a top left corner, of a pane within its box, of a slab within
-its pane:
-
-    title, alt, note: texts; direction: "down" or "right"; width, height; roots: ids of boxes
-    boxes: id, kind (one of `colours.LOOKS`), name, formula ("" for a leaf), shape (text),
-        x, y, w, h, scope and path (lists of names), inside (how many ops are folded in), times (of
-        how many equal steps it is one), mark (one of `colours.MARKS`, or ""), lines (of text, at
-        the foot), tooltip, panes
-    panes: role ("value" or "gradient"), label (its symbol), shape (of the array, a list), x, y,
-        w, h, cell (width and height), rows, columns, slabs (x and y of each matrix), levels (one
-        per cell, slab by slab and row by row: -12 to 12, null for NaN), texts (one per cell, or
-        none), tiles (whether a cell stands for several entries; else cell k is entry k of the
-        array), top (the magnitude at the end of the colour scale), note
-    edges: from, to (ids of boxes), index (which input), count (how many edges of the graph), local
-        (a number, or null), rule (text), gradient (whether one flows back), mark, points (a start
-        and then cubic segments of three points each), back (the same for the arrow of the gradient,
-        against it, or []), label (centre of the rule, or null), text (what stands there)
-    clusters: scope, label, times, x, y, w, h
+and each format of `drawing` is a function of it; lengths are pixels. A page finds what it writes
+into by the classes and data of the SVG.
 """
 
 from __future__ import annotations
@@ -69,8 +52,8 @@ class Box(Placed):
     """A line of the derivation, a leaf, a constant, a folded scope, or a stub of another box.
 
     `nodes` are what it stands for in order of execution, the shown one last; none for a raw
-    constant. `copies` are, of one of several equal steps, the shown node of each. `scope` is where
-    it lies, `path` the scope that a group is.
+    constant, which is its `array`. `copies` are, of one of several equal steps, the shown node of
+    each. `scope` is where it lies, `path` the scope that a group is.
     """
 
     id: str
@@ -82,6 +65,7 @@ class Box(Placed):
     lines: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
     copies: tuple[Node, ...] = ()
+    array: Any = None
     scope: Path = ()
     path: Path = ()
     tooltip: str = ""
@@ -130,8 +114,10 @@ class Edge:
 
     @property
     def text(self) -> str:
-        """What stands beside the arrow of the gradient: the local derivative, and what `check`
-        says."""
+        """What stands beside the arrow of the gradient, if there is one: the local derivative, and
+        what `check` says."""
+        if not self.gradient:
+            return ""
         sign = MARKS[self.mark].sign if self.mark else ""
         return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
 
@@ -212,51 +198,3 @@ def sized(box: Box) -> Box:
 def overlap(a: Rectangle, b: Rectangle, by: float = 0.0) -> bool:
     """Whether two rectangles overlap by more than so many pixels."""
     return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) > by for i in (0, 1))
-
-
-def record(scene: Scene) -> dict[str, Any]:
-    """The scene as numbers, texts, lists and dicts: see above."""
-    shown = {id(box.node): box.id for box in reversed(scene.boxes) if box.nodes}
-    return {
-        **{key: getattr(scene, key) for key in ("title", "alt", "note", "direction")},
-        **{key: round(getattr(scene, key), 1) for key in ("width", "height")},
-        "roots": [shown[id(root)] for root in scene.roots],
-        "boxes": [_box(box) for box in scene.boxes],
-        "edges": [
-            {"from": e.source, "to": e.target, "label": e.label_at and _rounded(e.label_at)}
-            | {key: getattr(e, key) for key in _EDGE}
-            | {key: [_rounded(p) for p in getattr(e, key)] for key in ("points", "back")}
-            for e in scene.edges
-        ],
-        "clusters": [
-            {"scope": list(c.scope), "label": c.label, "times": c.times} | rectangle(c)
-            for c in scene.clusters
-        ],
-    }
-
-
-_EDGE = ("index", "count", "local", "rule", "gradient", "mark", "text")
-_BOX = ("id", "kind", "name", "formula", "shape", "inside", "mark", "tooltip")
-_PANE = ("role", "label", "rows", "columns", "tiles", "note")
-
-
-def rectangle(item: Placed | Pane) -> dict[str, float]:
-    """Where something is, as `record` has it."""
-    sides = {"x": item.x, "y": item.y, "w": item.width, "h": item.height}
-    return {side: round(pixels, 1) for side, pixels in sides.items()}
-
-
-def _rounded(point: Point) -> list[float]:
-    return [round(point[0], 1), round(point[1], 1)]
-
-
-def _box(box: Box) -> dict[str, Any]:
-    lists = {key: list(getattr(box, key)) for key in ("scope", "path", "lines")}
-    told = {key: getattr(box, key) for key in _BOX} | {"times": max(1, len(box.copies))}
-    return told | lists | rectangle(box) | {"panes": [_pane(pane) for pane in box.panes]}
-
-
-def _pane(pane: Pane) -> dict[str, Any]:
-    lists = {key: list(getattr(pane, key)) for key in ("shape", "cell", "levels", "texts")}
-    told = {key: getattr(pane, key) for key in _PANE} | {"top": float(f"{pane.top:.4g}")}
-    return told | lists | rectangle(pane) | {"slabs": [_rounded(p) for p in pane.slabs]}

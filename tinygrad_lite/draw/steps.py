@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from ..derive.step import pullback_text, write
 from ..graph.node import Node, topological_order
 from .figures import shape_text
 from .measure import shorten
-from .predict import SECONDS, Answer, handed_on
+from .predict import Answer, Budget, handed_on
 from .scene import Box
 
 Names = Mapping[int, str]
@@ -35,12 +34,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Teller:
-    """Writes steps in the names of one picture; asks as long as the clock is before `until`."""
+    """Writes steps in the names of one picture; asks as far as the page's budget goes."""
 
     root: Node
     names: Names
-    until: float
-    known: dict[tuple[Node, ...], list[Share]] = field(default_factory=dict)
+    budget: Budget
 
     def symbol(self, node: Node) -> str:
         """∂E/∂W."""
@@ -55,11 +53,11 @@ class Teller:
                 if isinstance(x, Node) and not x.constant and x not in inside:
                     edges.setdefault(x, []).append((node, index))
         told = {x: [Answer(text)] for x in edges if (text := self._alone(box, edges[x]))}
-        late = monotonic() > self.until + (0 if len(told) == len(edges) else SECONDS)
-        if not late and box.kind != "group" and all(id(x) in self.names for x in edges):
+        wanted = self.budget.tries > 0 or len(told) < len(edges)
+        if wanted and box.kind != "group" and all(id(x) in self.names for x in edges):
             one = box.node is self.root and not self.root.shape
             symbols = {box.node: self.symbol(box.node)}
-            told |= handed_on(box.node, inside, self.names, symbols, one=one, until=self.until)
+            told |= handed_on(box.node, inside, self.names, symbols, one=one, budget=self.budget)
         through = Answer(f"what goes through {box.name}")
         return [Share(x, told.get(x, [through]), found) for x, found in edges.items()]
 
@@ -96,7 +94,7 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     """The derivation on paper: rows (what is defined, what follows, why) and the node at whose step
     they are told. Of a long graph none."""
     order = topological_order(root)
-    wanted = [n for n in order if n.op is None and not n.constant]
+    wanted = [n for n in order if n.op is None and not n.constant and id(n) in names]
     named = [n for n in order if n.op is not None and id(n) in names]
     short = len(named) <= _TOLD and len(order) <= _NODES
     if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):

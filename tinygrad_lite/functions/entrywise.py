@@ -41,15 +41,6 @@ def round(a: Any, decimals: int = 0) -> Any:
     return ops.round(a) if decimals == 0 else ops.round(ops.multiply(a, scale)) / scale
 
 
-def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    """x limited to [min, max], numbers, arrays or nodes. At a bound the derivative is x's."""
-    if all(bound is None or isinstance(bound, (int, float)) for bound in (min, max)):
-        return ops.clip(x, min=min, max=max)
-    if min is not None:
-        x = ops.where(raw(x) < raw(min), min, x)
-    return x if max is None else ops.where(raw(x) > raw(max), max, x)
-
-
 def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: float = 2 * pi) -> Any:
     """p plus multiples of the period, so that no step along `axis` is larger than half of it."""
     turns = np.unwrap(raw(asarray(p)), discont, axis, period=period) - raw(p)

@@ -5,6 +5,7 @@ Those outside `__all__` are NumPy's, which np.NAME(t) runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,17 +54,25 @@ def cumprod(a: Any, axis: int | None = None) -> Any:
     return cumulative_prod(flatten(a), 0) if axis is None else cumulative_prod(a, axis)
 
 
-def cumulative_prod(x: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
+def cumulative_prod(
+    x: Any, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False
+) -> Any:
     """Running product along `axis` (which a vector need not name): y_i = x_0 * ... * x_i; the 1
     before them with `include_initial`. Zeros are no exception: nothing is divided by."""
-    x = asarray(x)
+    x = asarray(x) if dtype is None else ops.astype(asarray(x), dtype=dtype)
     if axis is None and len(shape_of(x)) != 1:
         raise ValueError(f"cumulative_prod: axis is needed for {len(shape_of(x))} axes")
-    axis, reach = axis or 0, 1
+    axis = axis or 0
     if include_initial:
         x = ops.concat([_end(constant_like(1.0, x), x, axis), x], axis=axis)
+    return running(ops.multiply, x, axis)
+
+
+def running(op: Callable[..., Any], x: Any, axis: int) -> Any:
+    """y_i = op(... op(x_0, x_1) ..., x_i) along `axis`, of an op that may be done in any order."""
+    x, reach = asarray(x), 1
     while reach < shape_of(x)[axis]:  # after k rounds entry i holds the 2**k entries up to i
-        joined = part(x, axis, reach, None) * part(x, axis, None, -reach)
+        joined = op(part(x, axis, None, -reach), part(x, axis, reach, None))
         x, reach = ops.concat([part(x, axis, None, reach), joined], axis=axis), 2 * reach
     return x
 

@@ -5,7 +5,7 @@ SciPy's own, such as `scipy.special.gammaln(t)`, run these where they are ufuncs
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import inf, log, pi, sqrt
 from typing import Any
 
 from .. import ops
@@ -16,13 +16,16 @@ from .arrange import asarray
 __all__ = [
     "entr",
     "expit",
+    "gamma",
     "log_expit",
     "log_softmax",
     "logit",
     "logsumexp",
+    "multigammaln",
     "ndtr",
     "polygamma",
     "psi",
+    "rel_entr",
     "softmax",
 ]
 
@@ -32,6 +35,27 @@ expit, psi = ops.sigmoid, ops.digamma
 def polygamma(n: int, x: Any) -> Any:
     """The n-th derivative of digamma."""
     return ops.digamma(x, order=n)
+
+
+def gamma(x: Any) -> Any:
+    """The factorial of x - 1, for real numbers: the sign that gammaln leaves out, times its exp."""
+    turns = ops.remainder(ops.floor(raw(x)), 2.0)  # below 0 the sign changes at whole numbers
+    return ops.where(raw(x) < 0, 1.0 - 2.0 * turns, 1.0) * ops.exp(ops.gammaln(x))
+
+
+def multigammaln(a: Any, d: int) -> Any:
+    """Logarithm of the gamma function of d dimensions, that of the Wishart distribution, for
+    a > (d - 1) / 2."""
+    terms = [ops.gammaln(ops.subtract(a, 0.5 * j)) for j in range(d)]
+    return sum(terms) + d * (d - 1) / 4 * log(pi)
+
+
+def rel_entr(x: Any, y: Any) -> Any:
+    """x log(x / y), 0 where x = 0, infinite below: summed, the relative entropy (Kullback and
+    Leibler) of two distributions."""
+    below = raw(ops.minimum(raw(x), raw(y))) < 0
+    inside = ops.xlogy(x, x) - ops.xlogy(x, y)
+    return ops.where(below, inf, inside)
 
 
 def ndtr(x: Any) -> Any:

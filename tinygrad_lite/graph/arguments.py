@@ -11,7 +11,7 @@ import numpy as np
 
 from . import errors
 from .backend import on_floats
-from .dtypes import constant, is_number
+from .dtypes import constant, in_dtype, is_number
 from .node import Node, raw
 from .op import Op
 from .record import FAULTS, library
@@ -20,6 +20,13 @@ from .reflexes import keyword_advice
 
 class Called(Op):
     """An op that tells its inputs from its settings."""
+
+    of_arrays: Callable[..., Any] | None = None  # what a call is whose settings are no numbers
+
+    def holds_arrays(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> bool:
+        """Whether a setting of a call is a node or an array."""
+        settings = (*inputs[self.arity :], *params.values())
+        return any(isinstance(s, Node) or not (s is None or is_number(s)) for s in settings)
 
     def arguments(
         self, inputs: tuple[Any, ...], params: dict[str, Any]
@@ -33,6 +40,8 @@ class Called(Op):
                 raise TypeError(f"{self.name}: needs at least one input")
         elif len(inputs) != self.arity:
             inputs = self._positional_settings(inputs, params)
+        if "dtype" in params and "dtype" not in self.defaults:
+            inputs = in_dtype(self, inputs, params.pop("dtype"))
         return inputs, self._complete(params) if params or self.defaults else params
 
     def _positional_settings(

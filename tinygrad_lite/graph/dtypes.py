@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import is_array, records, to_array
-from .node import Scalar
+from .backend import is_array, namespace, records, to_array
+from .node import Node, Scalar
 from .op import Op
 
 _FLOAT64 = np.dtype(np.float64)
@@ -40,6 +40,23 @@ def constant(op: Op, x: Any) -> Any:
     if is_array(x) and not isinstance(x, np.ndarray):
         return x
     return np.asarray(x)  # integers stay integers: labels, say; np.matrix loses its own *
+
+
+def in_dtype(op: Op, inputs: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+    """The arrays that an op was given in the `dtype` that the call asks for; None: as they are."""
+    if dtype is None:
+        return inputs
+    return tuple(
+        x if i in op.untouched or is_number(x) else _cast(op, x, dtype)
+        for i, x in enumerate(inputs)
+    )
+
+
+def _cast(op: Op, x: Any, dtype: Any) -> Any:
+    if isinstance(x, Node):
+        return x.astype(dtype)  # type: ignore[attr-defined]
+    x = to_array(x, op.name)
+    return namespace(x).astype(x, dtype)
 
 
 def is_mixed(op: Op, operands: Sequence[Any]) -> bool:

@@ -40,6 +40,8 @@ class Primitive(Called):
             method, kind = self._on_scalar, type(inputs[0])
             if method is not None and issubclass(kind, Scalar) and type(inputs[-1]) is kind:
                 return method(*inputs)
+        if self.of_arrays is not None and self.holds_arrays(inputs, params):
+            return self.of_arrays(*inputs, **params)
         inputs, complete = self.arguments(inputs, params)
         scalar = False
         for x in inputs:

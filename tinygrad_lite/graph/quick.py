@@ -68,6 +68,9 @@ def array_method(op: Op) -> Callable[..., Any]:
                 y = np.asarray(y)
             if y.dtype is a.dtype:
                 return _recorded(op, y, (x1, x2), (a, b))
+        for x in (x2, x1):
+            if hasattr(x, "of_op"):  # complex numbers, which nodes do not hold
+                return x.of_op(op.name, x1, x2)
         return record_array(op, (x1, x2), NO_PARAMS)
 
     return unary if op.arity == 1 else binary
@@ -132,7 +135,8 @@ def binary_method(op: Op) -> Callable[[Any, Any], Any]:
         elif isinstance(other, (int, float)):  # np.float64 is a float
             return method(self, to_float(other, op.name))
         else:
-            return op(self, other)
+            of_op = getattr(other, "of_op", None)
+            return op(self, other) if of_op is None else of_op(op.name, self, other)
         try:
             y = forward(floats, a, b)
         except (ArithmeticError, ValueError):

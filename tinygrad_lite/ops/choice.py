@@ -7,7 +7,7 @@ from typing import Any
 from ..graph.backend import anywhere
 from ..graph.op import PRODUCT
 from ..graph.primitive import elementwise
-from .comparison import indicator
+from .comparison import greater, indicator, isnan, less, logical_or
 from .guards import undefined
 
 __all__ = [
@@ -186,12 +186,22 @@ where.local(
 
 
 @elementwise("clip({0}, {min}, {max})", r"\operatorname{{clip}}({0}, {min}, {max})")
-def clip(xp: Any, x: Any, *, min: float | None = None, max: float | None = None) -> Any:
-    """x limited to [min, max]; a bound may be None. dy/dx = 1 inside and at the bounds, else 0;
-    NaN stays NaN."""
+def clip(xp: Any, x: Any, *, min: Any = None, max: Any = None) -> Any:
+    """x limited to [min, max]; a bound may be None, an array or a node. dy/dx = 1 inside and at the
+    bounds, else 0, and the bound's is 1; NaN stays NaN."""
     if min is not None:
         x = xp.maximum(x, min)
     return x if max is None else xp.minimum(x, max)
 
 
 clip.local(lambda xp, y, x, *, min, max: indicator(y == x, x))
+
+
+def _clip_of_arrays(x: Any, min: Any = None, max: Any = None) -> Any:
+    for bound, beyond in ((min, less), (max, greater)):
+        if bound is not None:
+            x = where(logical_or(beyond(x, bound), isnan(bound)), bound, x)
+    return x
+
+
+clip.of_arrays = _clip_of_arrays

@@ -106,23 +106,26 @@ def _shared(xp: Any, g: Any, values: Any) -> Any:
 @primitive(
     "cholesky({0})",
     r"\operatorname{{chol}}({0})",
-    numpy="np.linalg.cholesky({0})",
+    numpy="np.linalg.cholesky({0}, upper={upper})",
     meaning="ii->ii",
 )
-def cholesky(xp: Any, A: Any) -> Any:
+def cholesky(xp: Any, A: Any, *, upper: bool = False) -> Any:
     """The lower triangular L with L L^T = A, for each matrix, which is positive definite, else
-    `ValueError`. As in NumPy, A is what its lower triangle says; the gradient lies there, too.
+    `ValueError`; with `upper` U = L^T. As in NumPy, A is what that triangle says; the gradient lies
+    there, too.
 
     For a symmetric A it is that of L^-T P(L^T G) L^-1, where P takes the lower triangle and halves
     the diagonal (I. Murray, "Differentiation of the Cholesky decomposition", 2016).
     """
-    return xp.linalg.cholesky(_read(xp, A))
+    L = xp.linalg.cholesky(_read(xp, A, "U" if upper else "L"))
+    return L.mT if upper else L
 
 
-def _cholesky_pull(xp: Any, G: Any, L: Any, A: Any) -> Any:
+def _cholesky_pull(xp: Any, G: Any, L: Any, A: Any, *, upper: bool) -> Any:
+    G, L = (G.mT, L.mT) if upper else (G, L)
     n = shape_of(L)[-1]
     P = xp.tril(xp.matmul(L.mT, G)) * (1 - 0.5 * eye(L, n, n))
-    return _folded(xp, solve(L.mT, solve(L.mT, P.mT).mT))
+    return _folded(xp, solve(L.mT, solve(L.mT, P.mT).mT), "U" if upper else "L")
 
 
 cholesky.pull(_cholesky_pull)
@@ -332,8 +335,9 @@ def pinv(xp: Any, A: Any, *, rtol: Any = None) -> Any:
     the longer side times the precision of the dtype) count as 0.
 
     The gradient is that at a constant rank: -P^T G P^T + (I - A P) G^T P P^T + P^T P G^T (I - P A)
-    (G. Golub and V. Pereyra, "The differentiation of pseudo-inverses", 1973). NaN where `rtol` cuts
-    off singular values that are not small.
+    (G. Golub and V. Pereyra, "The differentiation of pseudo-inverses", 1973). Where `rtol` cuts off
+    singular values that are not small it is that of the sum of v_i u_i^T / s_i over the others, by
+    the rule of `svd_rows`: NaN where two of these are equal.
     """
     return xp.linalg.pinv(A, rtol=rtol)
 
@@ -345,13 +349,28 @@ def _pinv_pull(xp: Any, G: Any, P: Any, A: Any, *, rtol: Any) -> Any:
     left, right = xp.matmul(GP, P.mT), xp.matmul(P.mT, PG)
     total = left - xp.matmul(A, xp.matmul(P, left)) + right - xp.matmul(right, xp.matmul(P, A))
     total = total - xp.matmul(P.mT, xp.matmul(G, P.mT))
-    A, P = raw(A), raw(P)
-    library = namespace(A)
-    cut = library.abs(A - library.matmul(A, library.matmul(P, A)))
-    limit = float(library.finfo(A.dtype).eps) ** 0.5 * library.abs(A)
+    if rtol is None:
+        return total
+    plain, known = raw(A), raw(P)
+    library = namespace(plain)
+    rest = library.abs(plain - library.matmul(plain, library.matmul(known, plain)))
+    limit = float(library.finfo(plain.dtype).eps) ** 0.5 * library.abs(plain)
     ends = {"axis": (-2, -1), "keepdims": True}
-    lost = library.max(cut, **ends) > library.max(limit, **ends)
-    return _blank(xp, total, lost, xp.sum(xp.abs(G), **ends))
+    cut = library.max(rest, **ends) > library.max(limit, **ends)
+    return xp.where(cut, _cut_pinv_pull(xp, G, A, rtol), total) if anywhere(cut) else total
+
+
+def _cut_pinv_pull(xp: Any, G: Any, A: Any, rtol: Any) -> Any:
+    y, m = svd_rows(A), shape_of(A)[-2]
+    U, s, V = y[..., :m], y[..., m : m + 1], y[..., m + 1 :]
+    known = raw(s)
+    library = namespace(known)
+    limit = library.asarray(rtol, dtype=known.dtype)[..., None, None] * known[..., :1, :]
+    kept = known > limit
+    share = library.astype(kept, known.dtype) / xp.where(kept, s, xp.ones_like(s))
+    G_U, G_V = share * xp.matmul(V, G), share * xp.matmul(U, G.mT)
+    g = -share * xp.sum(U * G_U, axis=-1, keepdims=True)
+    return _svd_pull(xp, xp.concat([G_U, g, G_V], axis=-1), y, A)
 
 
 pinv.pull(_pinv_pull)

@@ -100,7 +100,7 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
             _refuse_labels(n)
         places = np.arange(0, n * labels.size, n) + labels.reshape(-1).astype(np.intp, copy=False)
         if records(P):
-            P = P.reshape(-1).at[places].add(-1).reshape(P.shape)
+            P = P.reshape(-1).at[places].add(-1.0).reshape(P.shape)
         else:
             P = np.ascontiguousarray(P)  # of transposed logits, else, the next line changes a copy
             P.reshape(-1)[places] -= 1

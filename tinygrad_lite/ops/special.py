@@ -12,7 +12,7 @@ from .comparison import logical_and
 from .elementwise import pow
 from .guards import undefined
 
-__all__ = ["digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "xlogy"]
+__all__ = ["digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "ndtri", "xlog1py", "xlogy"]
 
 
 @elementwise("log|Γ({0})|", r"\log\left|\Gamma({0})\right|", numpy="tg.gammaln({0})")
@@ -74,16 +74,31 @@ def log_ndtr(xp: Any, x: Any) -> Any:
 log_ndtr.local(lambda xp, y, x: _root(2 / pi) * pow(erfcx(x * -_root(0.5)), -1.0))
 
 
+@elementwise("Φ⁻¹({0})", r"\Phi^{{-1}}({0})", numpy="tg.ndtri({0})")
+def ndtri(xp: Any, x: Any) -> Any:
+    """The y of which x is the standard normal distribution function.
+    dy/dx = sqrt(2 pi) exp(y**2 / 2). Infinite at 0 and 1, NaN beyond."""
+    return backend.special(xp, "ndtri", x)
+
+
+ndtri.local(lambda xp, y, x: _root(2 * pi) * xp.exp(0.5 * y * y))
+
+
 @elementwise("{0} log {1}", r"{0} \log {1}", numpy="tg.xlogy({0}, {1})")
 def xlogy(xp: Any, x1: Any, x2: Any) -> Any:
     """x1 log(x2), 0 where x1 = 0 and x2 is not NaN. dy/dx1 = log(x2), dy/dx2 = x1 / x2, at x1 = x2
     = 0 the limit 0 along x1 = 0, where a further derivative is NaN."""
+    return _times_log(xp, x1, x2, xp.log)
+
+
+def _times_log(xp: Any, x1: Any, x2: Any, log: Any) -> Any:
     zero = logical_and(x1 == 0, x2 == x2)
-    product = x1 * xp.log(xp.where(zero, xp.ones_like(x1), x2))  # not of integers: in float16
+    product = x1 * log(xp.where(zero, xp.ones_like(x1), x2))  # not of integers: in float16
     return xp.where(zero, xp.zeros_like(product), product)
 
 
-def _xlogy_second(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
+def _over(xp: Any, x1: Any, x2: Any) -> Any:
+    """x1 / x2, the derivative of x1 log(x2) by x2."""
     both = logical_and(x1 == 0, x2 == 0)
     if not backend.anywhere(both):
         return x1 / x2
@@ -91,4 +106,14 @@ def _xlogy_second(xp: Any, y: Any, x1: Any, x2: Any) -> Any:
     return xp.where(both, unknown, x1 / xp.where(both, xp.ones_like(x2), x2))
 
 
-xlogy.local(lambda xp, y, x1, x2: xp.log(x2), _xlogy_second)
+xlogy.local(lambda xp, y, x1, x2: xp.log(x2), lambda xp, y, x1, x2: _over(xp, x1, x2))
+
+
+@elementwise("{0} log(1 + {1})", r"{0} \log(1 + {1})", numpy="tg.xlog1py({0}, {1})")
+def xlog1py(xp: Any, x1: Any, x2: Any) -> Any:
+    """x1 log(1 + x2), precise near x2 = 0, and 0 where x1 = 0 and x2 is not NaN. dy/dx1 =
+    log1p(x2), dy/dx2 = x1 / (1 + x2), at x1 = 0, x2 = -1 as those of `xlogy`."""
+    return _times_log(xp, x1, x2, xp.log1p)
+
+
+xlog1py.local(lambda xp, y, x1, x2: xp.log1p(x2), lambda xp, y, x1, x2: _over(xp, x1, 1 + x2))

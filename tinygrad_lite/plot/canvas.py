@@ -4,7 +4,7 @@ numbers and parameters."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,14 @@ def numbers(y: Any, what: str) -> np.ndarray[Any, Any]:
         raise TypeError(f"{what}: expected numbers, got {type(y).__name__} ({error})") from None
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """The names, those that occur again as `W (1)`, `W (2)`."""
+    return [
+        f"{name} ({names[: k + 1].count(name)})" if names.count(name) > 1 else name
+        for k, name in enumerate(names)
+    ]
+
+
 def parameters_of(source: Any) -> dict[str, Node]:
     """name -> parameter, of a module, a mapping, a node, or an iterable of nodes."""
     named = source.named_parameters() if hasattr(source, "named_parameters") else source
@@ -57,6 +65,7 @@ def parameters_of(source: Any) -> dict[str, Node]:
         nodes = source.parameters() if hasattr(source, "parameters") else source
         nodes = [nodes] if isinstance(nodes, Node) else nodes
         nodes = list(nodes) if isinstance(nodes, Iterable) else []
-        names = name_all(nodes)
-        named = {names.get(id(p), f"parameter {i}"): p for i, p in enumerate(nodes)}
+        known = name_all(nodes)
+        names = numbered([known.get(id(p), f"parameter {i}") for i, p in enumerate(nodes)])
+        named = dict(zip(names, nodes, strict=True))
     return {str(name): p for name, p in dict(named).items() if isinstance(p, Node)}

@@ -13,7 +13,7 @@ from ..backprop.flow import sweep
 from ..graph.backend import namespace
 from ..graph.names import name_all
 from ..graph.node import Node, topological_order
-from .canvas import COLOURS, axes, beside, numbers, parameters_of
+from .canvas import COLOURS, axes, beside, numbered, numbers, parameters_of
 
 ROWS = 24  # the most bars in one picture; more are grouped by name
 
@@ -107,6 +107,9 @@ def _loss_rows(loss: Node, saturated: float) -> tuple[Rows, dict[str, list[str]]
             name = names.get(id(node))
             found.append((at, name or ".".join(scope), "" if name else node.op.name, node))
     found.sort(key=lambda item: item[0])
+    leaves = [k for k, (*_, node) in enumerate(found) if node.op is None and node.shape]
+    for k, place in zip(leaves, numbered([found[k][1] for k in leaves]), strict=True):
+        found[k] = (found[k][0], place, "", found[k][3])  # two modules each have a W
     groups = _grouped(place for _, place, _, _ in found)
     rows: Rows = {}
     inside: dict[str, dict[Any, list[np.ndarray[Any, Any]]]] = {}  # label, unit: slopes

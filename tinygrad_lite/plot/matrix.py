@@ -15,15 +15,17 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
     """A heat map of the Jacobian dy/dx of node y by node x, or of a matrix; 0 is white.
 
     A Jacobian of shape (*y.shape, *x.shape) is laid out with one row per entry of y and one column
-    per entry of x. The title gives the share of exact zeros; entries that are not finite are grey
+    per entry of x, both called by their indices, with a line where all but the last of several
+    begin anew. The title gives the share of exact zeros; entries that are not finite are grey
     and counted. Small matrices have their numbers printed. Raises `ValueError` on other arrays.
     """
-    label = "Jacobian"
+    label, shapes = "Jacobian", None
     if x is not None:
         if not (isinstance(y, Node) and isinstance(x, Node)):
             raise TypeError("plot.jacobian(y, x) takes two nodes; for an array, pass it alone")
         names = name_all([y, x])
         label = f"∂{names.get(id(y), 'y')}/∂{names.get(id(x), 'x')}"
+        shapes = y.shape, x.shape
         rows = int(np.prod(y.shape, dtype=int))
         matrix = numbers(y.jacobian(x), label).reshape(rows, -1)  # type: ignore[attr-defined]
     else:
@@ -50,6 +52,10 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
         axis.set_major_locator(matplotlib("ticker").MaxNLocator(integer=True))
         if count <= 12:
             axis.set_ticks(range(count))
+    sides = (ax.yaxis, ax.axhline), (ax.xaxis, ax.axvline)
+    for (axis, line), shape in zip(sides, shapes or (), strict=False):
+        if len(shape) > 1:
+            _indexed(axis, line, shape)
     if matrix.size <= 144 and max(matrix.shape) <= 16:
         for (i, j), entry in np.ndenumerate(matrix):
             colour = "#888888" if entry == 0 else "black"
@@ -57,3 +63,19 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
             ax.text(j, i, f"{entry:.2g}".replace("-", "−"), ha="center", va="center", **style)
     ax.figure.colorbar(image, ax=ax)
     return ax
+
+
+def _indexed(axis: Any, line: Any, shape: tuple[int, ...]) -> None:
+    """Call the entries of an array by their indices along an axis, and set apart its last axis."""
+    length, every = int(np.prod(shape)), shape[-1]
+
+    def called(place: float, _: object) -> str:
+        k = round(place)
+        return ", ".join(map(str, np.unravel_index(k, shape))) if 0 <= k < length else ""
+
+    axis.set_major_formatter(matplotlib("ticker").FuncFormatter(called))
+    if length > 12:
+        axis.set_ticks(range(0, length, every * max(1, length // every // 12)))
+    if length // every <= 60:
+        for start in range(every, length, every):
+            line(start - 0.5, color="#808080", linewidth=0.8)

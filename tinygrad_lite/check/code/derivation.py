@@ -6,7 +6,7 @@ import ast
 import difflib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import FunctionType
@@ -20,6 +20,7 @@ from ...graph.node import Node, Scalar, raw
 from ...graph.trees import map_tree
 from ..tape import Tape
 from .interpreter import run
+from .plain import held
 from .trace import Trace
 
 Edits = Mapping[ast.AST, Any]  # what stands at some places of the source
@@ -175,14 +176,14 @@ class Derivation:
 
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part, on other data or with edits where given."""
-        instead: Callable[[Any], Any] = (
-            (lambda v: v) if data is None else lambda v: map_tree(lambda x: stand_in(x, data), v)
-        )
+        instead = lambda v: map_tree(lambda x: held(stand_in(x, data)), v)  # noqa: E731
         return run(self.function, self.arguments(data), instead, edits)
 
 
-def stand_in(value: Any, data: Data) -> Any:
+def stand_in(value: Any, data: Data | None) -> Any:
     """The node or the array that stands for one in other data; anything else as it is."""
+    if data is None:
+        return value
     if isinstance(value, Node):
         return data.twin.get(value, value)
     return data.constants.get(id(value), value)
@@ -190,7 +191,7 @@ def stand_in(value: Any, data: Data) -> Any:
 
 def number(value: Any, data: Data | None = None) -> Any:
     """The array or the number that something stands for, on other data where given."""
-    used = raw(value if data is None else stand_in(value, data))
+    used = raw(stand_in(value, data))
     if isinstance(value, Scalar):
         return float(used)
     return np.array(used) if is_array(used) else used

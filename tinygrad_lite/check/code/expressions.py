@@ -276,7 +276,7 @@ class Expressions:
 
 def copied(value: Any) -> Any:
     """A copy of what can be changed in place."""
-    if type(value) is np.ndarray:
+    if isinstance(value, np.ndarray):
         return value.copy(order="K")  # BLAS rounds by the order
     return type(value)(value) if type(value) in MUTABLE else value
 

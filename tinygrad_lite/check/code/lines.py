@@ -20,7 +20,8 @@ from .derivation import Followed
 from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judged
 from .pairs import Pairs
-from .trace import Trace
+from .steps import Step, steps
+from .trace import Instance, Trace
 from .truth import Truth
 
 RANKS = (WRONG, FOLLOWS, RIGHT, PARTLY)  # of a statement that ran many times, what is told first
@@ -257,16 +258,32 @@ class Lines:
         assert instance is not None
         statement: Any = instance.statement
         name = self._assigned(statement)
+        node = self.pairs.node(name)
+        mend = None if node is None else self._mend_raised(name, node, instance)
         return Finding(
             name=name,
             verdict=WRONG,
             kind="other",
             explanation=f"raises {type(error).__name__}: {error}",
-            node=self.pairs.node(name),
+            node=node,
             line=self.number(statement),
             cell=self.cell(statement),
             code=self.trace.source.of(statement),
+            mended=None if mend is None else mend.line,
+            by="" if mend is None else "edit",
         )
+
+    def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
+        """Mend the line that raised an error, as the step that it would be."""
+        off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
+        step = Step(name, self.trace.records[-1], instance)
+        row = Judged(len(steps(self.trace)), step, node, above=off)
+        right = [r for r in self.rows if r.node is not None and r.verdict == RIGHT]
+        mender = Mender(self.derivation.trace, self.trace, self.truth, right)
+        mend = mender.mend_raised(row, instance)
+        if mend is not None:
+            self.mends.append((row, mend))
+        return mend
 
     def _finding(self, row: Judged, claim: Claim | None, diagnosis: Diagnosis) -> Finding:
         name = row.step.name or self.named(row.node)

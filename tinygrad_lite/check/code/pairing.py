@@ -102,16 +102,18 @@ class Pairing:
         return ([] if node is None else [node]), [group]
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
-        """A name whose value a dict holds under a key stands for what the key names."""
-        named: dict[int, str] = {
-            id(r.step.record.value): r.step.name for r in rows if r.step.key is None
-        }
+        """A name whose value a dict holds under a key stands for what the key names; what a key
+        holds is judged once."""
+        named: dict[int, str] = {}
         for row in list(rows):
-            node = None if row.step.key is None else self.pairs.named(row.step.key)
-            name = named.get(id(row.step.record.value))
-            if node is not None and name:
-                self.pairs.learn(name, node)
+            value, key = id(row.step.record.value), row.step.key
+            name = named.get(value)
+            node = None if key is None else self.pairs.named(key)
+            if node is not None and name is not None:
+                if name:
+                    self.pairs.learn(name, node)
                 rows.remove(row)  # judged where it has that name
+            named.setdefault(value, row.step.name if key is None else "")
 
     def _in_turn(self, name: str, group: list[Judged]) -> tuple[list[Node], list[list[Judged]]]:
         """The same for a name: one node, or one for each turn of a loop."""

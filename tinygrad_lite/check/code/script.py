@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
+from ...graph.node import Node, raw
 from ...graph.trees import map_tree
 from .derivation import Data, Edits, Known, Ran, stand_in
 from .interpreter import run_statements
 from .pairs import Pairs
+from .plain import held
 from .source import Source
 from .steps import is_numeric
 from .trace import Trace
@@ -38,7 +39,9 @@ class Script:
     @cached_property
     def statements(self) -> list[ast.stmt]:
         """What it is made of."""
-        return derivation_in(self.source, self.known.variables, self.pairs)
+        variables, graph = self.known.variables, self.known.tape.twin
+        names = {n: v for n, v in variables.items() if isinstance(v, Node) and v in graph}
+        return derivation_in(self.source, variables, names, self.pairs)
 
     def python(self) -> Ran:
         """The names as they were left."""
@@ -49,7 +52,7 @@ class Script:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
         on: Data = _Recorded(self.known.tape.twin) if data is None else data
-        instead = lambda v: map_tree(lambda x: stand_in(x, on), v)  # noqa: E731
+        instead = lambda v: map_tree(lambda x: held(stand_in(x, on)), v)  # noqa: E731
         return run_statements(self.source, self.statements, self.known.variables, instead, edits)
 
 
@@ -63,35 +66,34 @@ COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 
 
 def derivation_in(
-    source: Source, names: Mapping[str, Any], pairs: Pairs, body: Iterable[ast.stmt] | None = None
+    source: Source, names: Mapping[str, Any], nodes: Container[str], pairs: Pairs
 ) -> list[ast.stmt]:
-    """The statements that a derivation is made of, given what the names are in the end: those that
-    assign gradients and, before them, those that compute what these use from the graph.
+    """The statements that a derivation is made of, given what the names are in the end, and which
+    are `nodes` of the graph: those that assign gradients and, before them, those that compute what
+    these use from the graph.
 
     What builds the graph, and what uses no part of it, is not among them and is not run again.
     """
-    statements = list(_flat(source.tree.body if body is None else body, names))
+    statements = list(_flat(source.tree.body, nodes))
     wanted: set[str] = set()
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
         made = set(assigned(statement))
-        if any(isinstance(names.get(name), Node) for name in made):
+        if any(name in nodes for name in made):
             continue
         gradients = {name for name in made if _is_gradient(name, names, pairs)}
-        if gradients or made & wanted or _changes(statement, wanted, names):
+        if gradients or made & wanted or _changes(statement, wanted, names, nodes):
             chosen.append(statement)
             wanted |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-    return list(_about(reversed(chosen), names))
+    return list(_about(reversed(chosen), nodes))
 
 
-def _flat(body: Iterable[ast.stmt], names: Mapping[str, Any]) -> Iterator[ast.stmt]:
+def _flat(body: Iterable[ast.stmt], nodes: Container[str]) -> Iterator[ast.stmt]:
     """The statements of a file; of a loop that builds the graph, as training does, those of its
     last turn."""
     for statement in body:
-        if isinstance(statement, COMPOUND) and any(
-            isinstance(names.get(name), Node) for name in assigned(statement)
-        ):
-            yield from _flat(statement.body, names)
+        if isinstance(statement, COMPOUND) and any(n in nodes for n in assigned(statement)):
+            yield from _flat(statement.body, nodes)
         elif not isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             yield statement
 
@@ -119,13 +121,15 @@ def _base(target: Any) -> Any:
 
 
 def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
-    value: Any = names.get(name)
-    if isinstance(value, Node) or not is_numeric(value):
+    value: Any = raw(names.get(name))
+    if not is_numeric(value):
         return False
     return pairs.node(name) is not None or pairs.loosely(name, np.shape(value)) is not None
 
 
-def _changes(statement: ast.stmt, wanted: Container[str], names: Mapping[str, Any]) -> bool:
+def _changes(
+    statement: ast.stmt, wanted: Container[str], names: Mapping[str, Any], nodes: Container[str]
+) -> bool:
     """Whether a call changes a wanted array in place: np.add.at(dC, ix, demb), rows.append(dx)."""
     call = statement.value if isinstance(statement, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
@@ -133,22 +137,19 @@ def _changes(statement: ast.stmt, wanted: Container[str], names: Mapping[str, An
     on = [_base(call.func)]
     if isinstance(on[0], ast.Name) and names.get(on[0].id) is np:
         on = [_base(x) for x in call.args[:1]]
-    return any(
-        isinstance(x, ast.Name) and x.id in wanted and not isinstance(names.get(x.id), Node)
-        for x in on
-    )
+    return any(isinstance(x, ast.Name) and x.id in wanted and x.id not in nodes for x in on)
 
 
-def _about(statements: Iterable[ast.stmt], names: Mapping[str, Any]) -> Iterator[ast.stmt]:
+def _about(statements: Iterable[ast.stmt], nodes: Container[str]) -> Iterator[ast.stmt]:
     """Those that use the graph, a name that one of these assigns, or start such a name."""
     kept = list(statements)
-    used = {name for name, value in names.items() if isinstance(value, Node)}
+    made: set[str] = set()
     of_graph: list[bool] = []
     for statement in kept:
         read = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-        of_graph.append(bool(read & used))
+        of_graph.append(any(name in nodes or name in made for name in read))
         if of_graph[-1]:
-            used |= set(assigned(statement))
+            made |= set(assigned(statement))
     for statement, mine in zip(kept, of_graph, strict=True):
-        if mine or set(assigned(statement)) & used:
+        if mine or set(assigned(statement)) & made:
             yield statement

@@ -16,11 +16,12 @@ from ...graph.node import raw
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
-from ..code.trace import Trace
+from ..code.trace import Instance, Trace
 from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
 from .known import TOLERANCE, Known, agrees
+from .raising import edits_of
 from .redraw import Draw, ladder
 from .rows import Edit
 from .search import Goal, Search
@@ -115,6 +116,19 @@ class Mender:
         self.found.append(mend)
         return mend
 
+    def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
+        """The likeliest edit of a line that raised an error that makes it right."""
+        numpy = next((n for n, r in instance.names.items() if r.value is np), "np")
+        until = time.thread_time() + min(BUDGET, self.left)
+        source = self.trace.source
+        for edit in edits_of(instance, numpy):
+            if time.thread_time() > until:
+                return None
+            if self._confirms(claimed, [edit]):
+                text = _mended(source, instance.statement, [edit])
+                return Mend((edit,), source, text, _said([edit]))
+        return None
+
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
         """The line that a place is in, and the source that has it."""
         if isinstance(edit.place, ast.stmt):
@@ -169,7 +183,9 @@ class Mender:
         if not self.right:
             return True
         trace = self.run(draw, None)
-        return trace.error is None and all(_is_right(c, trace, truth) for c in self.right)
+        return type(trace.error) is type(self.trace.error) and all(
+            _is_right(c, trace, truth) for c in self.right
+        )
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
         """Whether a mend puts something right."""

@@ -20,15 +20,11 @@ def _sentence(met: Meeting) -> str:
     total = f"{sums:,} sum{'s' * (sums > 1)} of {met.terms} product{'s' * (met.terms > 1)}"
     if met.rights == met.lefts == 1:
         return f"  {met.code}: {total}."
-    if 1 in (met.rights, met.lefts):
-        many, name, one = (
-            (met.rights, met.right, met.left)
-            if met.lefts == 1
-            else (met.lefts, met.left, met.right)
-        )
-        return f"  {met.code}: {many} rows of {name} meet {one}, which makes {total}."
-    batch = f", {met.times} times" if met.times > 1 else ""
-    return (
-        f"  {met.code}: {met.rights} rows of {met.right} meet {met.lefts} rows of {met.left}, each "
-        f"of the one each of the other{batch}, which makes {total}."
+    one, other = (
+        name if count == 1 else f"each of the {count} rows of {name}"
+        for count, name in ((met.rights, met.right), (met.lefts, met.left))
     )
+    if met.rights == 1:
+        one, other = other, one
+    times = f", {met.times} times" if met.times > 1 else ""
+    return f"  {met.code}: {one} meets {other}{times}, {total}."

@@ -73,11 +73,18 @@ class Lifted:
             and any(isinstance(part, Product) and part.how is MATMUL for part in step.parts)
         ]
 
-    def __call__(self, p: Any, parts: Mapping[Part, Any] | None = None) -> Any:
+    def __call__(
+        self,
+        p: Any,
+        parts: Mapping[Part, Any] | None = None,
+        names: Mapping[int, str] | None = None,
+    ) -> Any:
         values = Values(self.blocks, self.constants, parts)
         values[0] = p
         for step in self.steps:
-            values[step.block] = step.run(values)
+            values[step.block] = y = step.run(values)
+            if names and step.block in names and y.name is None:
+                y.name = names[step.block]
         return values.get(self.root)
 
 

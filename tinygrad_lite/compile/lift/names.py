@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -39,6 +40,7 @@ class Names:
     """The names of what `scope` reaches, for nodes among `wanted` (by id) and constant arrays."""
 
     def __init__(self, scope: Mapping[str, Any], wanted: Mapping[int, Any]) -> None:
+        self.taken = set(scope)
         self.paths: dict[int, list[Path]] = {}
         self._numbers: dict[str, Any] = {}
         seen: set[int] = set()
@@ -135,8 +137,8 @@ def _parts(value: Any) -> Iterator[tuple[Access, Any]]:
         for key, x in value.items():
             yield f"[{key!r}]", x
     elif not isinstance(value, _CLOSED):
-        space = getattr(value, "__dict__", None)
-        if type(space) is dict:
+        with suppress(AttributeError):
+            space = object.__getattribute__(value, "__dict__")  # no code of the object's runs
             for name, x in space.items():
                 yield f".{name}", x
 

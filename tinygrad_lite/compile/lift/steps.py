@@ -139,35 +139,39 @@ def _sum(step: Sum, finder: Finder) -> SumStep:
     parts: list[Product | Total | Term] = []
     if step.products is not None:
         parts += _products(step.products, finder)
-    count = len(step.signs)
-    if count <= FEW:
-        apart = [[k] for k in range(count)]
-    else:  # terms by where they live
-        homes = finder.home(step.rest).reshape(-1, count)
-        uniform = (homes == homes[:1]).all()
-        apart = _together(homes[0].tolist() if uniform else [0] * count)
-    for columns in apart:
-        terms, signs = step.rest[..., columns], [step.signs[k] for k in columns]
-        if len(columns) > FEW:
-            parts.append(_total(terms, signs, finder))
-        else:
-            parts += [Term(sign, finder.find(thin(terms[..., k]))) for k, sign in enumerate(signs)]
+    if step.signs:
+        parts += _rest(step, finder)
     parts.sort(key=lambda part: part.sign < 0)
     return SumStep(step.block, shape, parts)
+
+
+def _rest(step: Sum, finder: Finder) -> Iterator[Total | Term]:
+    """The terms that are no products, by where they live."""
+    count = len(step.signs)
+    homes = finder.home(step.rest).reshape(-1, count)
+    if (homes == homes[:1]).all():
+        apart = _together(homes[0].tolist())
+    else:
+        apart = [[k] for k in range(count)] if count <= FEW else [[*range(count)]]
+    for columns in apart:
+        terms, signs = step.rest[..., columns], [step.signs[k] for k in columns]
+        alike = len(set(signs)) == 1
+        axis = finder.axis(terms) if len(columns) > 2 and alike else None
+        if axis is not None:
+            block = finder.whole(int(finder.home(terms).flat[0]))
+            yield Total(block, axis, signs[0])
+        elif len(columns) <= FEW:
+            for k, sign in enumerate(signs):
+                yield Term(sign, finder.find(thin(terms[..., k])))
+        elif alike:
+            yield Total(finder.find(terms), -1, signs[0])
+        else:
+            yield Total(finder.find(terms), -1, 1, np.array(signs, float))
 
 
 def _together(keys: list[Any]) -> list[list[int]]:
     """The places of equal keys."""
     return [[k for k, known in enumerate(keys) if known == key] for key in dict.fromkeys(keys)]
-
-
-def _total(terms: Index, signs: list[int], finder: Finder) -> Total:
-    if len(set(signs)) > 1:
-        return Total(finder.find(terms), -1, 1, np.array(signs, float))
-    axis = finder.axis(terms)
-    if axis is None:
-        return Total(finder.find(terms), -1, signs[0])
-    return Total(finder.whole(int(finder.home(terms).flat[0])), axis, signs[0])
 
 
 def _products(products: Products, finder: Finder) -> Iterator[Product]:

@@ -54,11 +54,14 @@ class Meeting(NamedTuple):
 @dataclass(slots=True)
 class Text:
     """Lines of a lifted graph: `given`, what the leaves and constants are called, and `lines`.
-    `parts` has the name and shape of leaves that stand side by side."""
+    `parts` has the name and shape of leaves that stand side by side, `blocks` and `constants` the
+    names of others."""
 
     given: list[Line] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     parts: dict[Part, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    blocks: dict[int, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
     meetings: list[Meeting] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -112,6 +115,7 @@ class Writer:
             return
         name = self._new("h" if step.shape else "v") if name is None else self._fresh(name)
         self._written[k] = Written(name)
+        self.text.blocks[k] = name
         self.text.lines.append(Line(name, made.code, step.shape))
 
     def _each(self, step: Any) -> Written:
@@ -220,8 +224,10 @@ class Writer:
         found = self._names.of_constant(values)
         if found is not None:
             code = f"{found.text}.T" if found.turned else found.text
-            return Written(code, UNARY if code.startswith("-") else ATOM)
-        return Written(self._alias("c" if values.ndim < 2 else "C", values, "constants"))
+        else:
+            code = self._alias("c" if values.ndim < 2 else "C", values, "constants")
+        self.text.constants[code] = values
+        return Written(code, UNARY if code.startswith("-") else ATOM)
 
     def _leaves(self, operand: Operand) -> Written:
         found = self._named_leaves(operand)
@@ -276,7 +282,7 @@ class Writer:
         while True:
             self._counts[letter] += 1
             name = f"{letter}{self._counts[letter]}"
-            if name not in self._taken:
+            if name not in self._taken | self._names.taken:
                 return self._fresh(name)
 
     def _fresh(self, name: str) -> str:

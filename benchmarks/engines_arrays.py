@@ -1,31 +1,24 @@
-"""A training step on arrays (W4): handwritten digits, MLP 64-32-10, softmax cross-entropy, SGD.
-
-    python benchmarks/tensor.py [--repeats 200]
-
-Prints each engine's step as a multiple of the same step derived and written by hand in NumPy.
-PyTorch and JAX are measured where they are installed.
-"""
+"""A training step on arrays, as each engine writes it: digits, MLP 64-32-10, cross-entropy, SGD."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from functools import partial
 from typing import Any
 
-import timing  # before NumPy: it pins the BLAS threads
+import timing  # noqa: F401 - before NumPy: it pins the BLAS threads
 
 # isort: split
 import numpy as np
+from engines_demo import compile_
 from workloads import RATE, Step, as_written, fused_ops, images, parameters, primitive_ops
 
-BATCHES = (32, 256, 1797)
+import tinygrad_lite as tg
 
 
-def by_hand(batch: int, activation: str) -> Step:
+def by_hand(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     """Forward, backward and update as a person derives and writes them."""
-    x, _, onehot = images(batch)
-    p = parameters()
+    x, _, onehot = images(batch, dtype)
+    p = parameters(dtype)
 
     def step() -> float:
         w1, b1, w2, b2 = p
@@ -55,12 +48,12 @@ def primitive_loss(np_: Any, p: Any, x: Any, onehot: Any, activation: str) -> An
     return np_.mean(np_.log(np_.sum(np_.exp(z2), 1)) - np_.sum(z2 * onehot, 1))
 
 
-def hips_autograd(batch: int, activation: str) -> Step:
+def hips_autograd(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     import autograd
     import autograd.numpy as anp
 
-    x, _, onehot = images(batch)
-    p = parameters()
+    x, _, onehot = images(batch, dtype)
+    p = parameters(dtype)
     both = autograd.value_and_grad(lambda p: primitive_loss(anp, p, x, onehot, activation))
 
     def step() -> float:
@@ -72,11 +65,11 @@ def hips_autograd(batch: int, activation: str) -> Step:
     return step
 
 
-def mygrad(batch: int, activation: str) -> Step:
+def mygrad(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     import mygrad as mg
 
-    x, _, onehot = images(batch)
-    p = [mg.tensor(a) for a in parameters()]
+    x, _, onehot = images(batch, dtype)
+    p = [mg.tensor(a) for a in parameters(dtype)]
 
     def step() -> float:
         loss = primitive_loss(mg, p, x, onehot, activation)
@@ -88,12 +81,12 @@ def mygrad(batch: int, activation: str) -> Step:
     return step
 
 
-def torch_functional(batch: int, activation: str) -> Step:
+def torch_functional(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     import torch
     from torch.nn import functional
 
-    x, y, _ = (torch.from_numpy(a) for a in images(batch))
-    p = [torch.from_numpy(a).requires_grad_() for a in parameters()]
+    x, y, _ = (torch.from_numpy(a) for a in images(batch, dtype))
+    p = [torch.from_numpy(a).requires_grad_() for a in parameters(dtype)]
     activate = torch.tanh if activation == "tanh" else torch.relu
 
     def step() -> float:
@@ -108,13 +101,14 @@ def torch_functional(batch: int, activation: str) -> Step:
     return step
 
 
-def torch_module(batch: int, activation: str) -> Step:
+def torch_module(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     import torch
 
-    x, y, _ = (torch.from_numpy(a) for a in images(batch))
+    x, y, _ = (torch.from_numpy(a) for a in images(batch, dtype))
     between = torch.nn.Tanh() if activation == "tanh" else torch.nn.ReLU()
-    model = torch.nn.Sequential(torch.nn.Linear(64, 32), between, torch.nn.Linear(32, 10)).double()
-    w1, b1, w2, b2 = (torch.from_numpy(a) for a in parameters())
+    model = torch.nn.Sequential(torch.nn.Linear(64, 32), between, torch.nn.Linear(32, 10))
+    model = model.to(x.dtype)
+    w1, b1, w2, b2 = (torch.from_numpy(a) for a in parameters(dtype))
     with torch.no_grad():
         for target, value in zip(model.parameters(), (w1.T, b1, w2.T, b2), strict=True):
             target.copy_(value)
@@ -131,13 +125,12 @@ def torch_module(batch: int, activation: str) -> Step:
     return step
 
 
-def jax_jit(batch: int, activation: str) -> Step:
+def jax_jit(batch: int, activation: str, dtype: Any = np.float64) -> Step:
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", True)
-    x, _, onehot = (jnp.asarray(a) for a in images(batch))
-    p = [jnp.asarray(a) for a in parameters()]
+    x, _, onehot = (jnp.asarray(a) for a in images(batch, dtype))
+    p = [jnp.asarray(a) for a in parameters(dtype)]
 
     @jax.jit
     def update(p: Any) -> Any:
@@ -151,54 +144,58 @@ def jax_jit(batch: int, activation: str) -> Step:
     return step
 
 
-ENGINES: dict[str, tuple[str, Callable[[int, str], Step]]] = {
+def compiled(batch: int, activation: str, dtype: Any = np.float64, given: bool = False) -> Step:
+    """As written, by `tg.compile`; the batch is an argument, or `given` once for all."""
+    x, y, _ = images(batch, dtype)
+    p = [tg.Tensor(a) for a in parameters(dtype)]
+    activate = tg.tanh if activation == "tanh" else tg.relu
+
+    def update(x: Any, y: Any) -> Any:
+        w1, b1, w2, b2 = p
+        loss = tg.cross_entropy(activate(x @ w1 + b1) @ w2 + b2, y)
+        loss.backward()
+        for w in p:
+            w.data = w.data - RATE * w.grad
+            w.zero_grad()
+        return loss
+
+    step = compile_((lambda: update(x, y)) if given else update)
+    return (lambda: float(step().item())) if given else lambda: float(step(x, y).item())
+
+
+def compiled_by_xla(batch: int, activation: str, dtype: Any = np.float64) -> Step:
+    import jax
+
+    x, y, _ = images(batch, dtype)
+    p = [tg.Tensor(a) for a in parameters(dtype)]
+    x, y = jax.numpy.asarray(x), jax.numpy.asarray(y)
+    activate = tg.tanh if activation == "tanh" else tg.relu
+
+    @tg.jit
+    def update(x: Any, y: Any) -> Any:
+        w1, b1, w2, b2 = p
+        loss = tg.cross_entropy(activate(x @ w1 + b1) @ w2 + b2, y)
+        loss.backward()
+        for w in p:
+            w.data = w.data - RATE * w.grad
+            w.zero_grad()
+        return loss
+
+    return lambda: float(update(x, y).item())
+
+
+# name -> (the package that it needs, the step)
+ENGINES = {
     "NumPy by hand": ("numpy", by_hand),
     "tinygrad_lite, primitive ops": ("numpy", primitive_ops),
     "tinygrad_lite, as written": ("numpy", as_written),
     "tinygrad_lite, fused ops": ("numpy", fused_ops),
+    "tinygrad_lite, tg.compile": ("numpy", compiled),
+    "tinygrad_lite, tg.compile, one batch": ("numpy", partial(compiled, given=True)),
+    "tinygrad_lite, tg.jit": ("jax", compiled_by_xla),
     "PyTorch, functional": ("torch", torch_functional),
     "PyTorch, nn.Module": ("torch", torch_module),
     "autograd": ("autograd", hips_autograd),
     "MyGrad": ("mygrad", mygrad),
     "JAX, jit": ("jax", jax_jit),
 }
-
-
-def table(batch: int, activation: str, repeats: int) -> Iterator[str]:
-    """One row per engine; all must reach the same loss after the same steps."""
-    runs = {
-        name: make(batch, activation)
-        for name, (package, make) in ENGINES.items()
-        if find_spec(package) is not None
-    }
-    probes = {name: timing.timed(run) for name, run in runs.items()}
-    times = timing.alternate(probes, repeats=repeats, collect=False)
-    final = {name: run() for name, run in runs.items()}
-    reference = final["NumPy by hand"]
-    for name, loss in final.items():
-        if abs(loss - reference) > 1e-6 * abs(reference):
-            raise AssertionError(f"{name} reached loss {loss}, by hand {reference}")
-    hand = times["NumPy by hand"][timing.SECONDS]
-    for name, found in times.items():
-        seconds = found[timing.SECONDS]
-        yield f"  {name:<30} {seconds * 1e6:9.0f} us   {seconds / hand:6.2f} x by hand"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=200)
-    repeats = parser.parse_args().repeats
-    if find_spec("torch") is not None:
-        import torch
-
-        torch.set_num_threads(1)
-    print(timing.machine())
-    for activation in ("tanh", "relu"):
-        for batch in BATCHES:
-            print(f"\ndigits, MLP 64-32-10 {activation}, batch {batch}, float64, {repeats} steps")
-            for row in table(batch, activation, repeats):
-                print(row)
-
-
-if __name__ == "__main__":
-    main()
