@@ -26,7 +26,7 @@ from .looked import Place, looked_up, proportional
 from .pool import NAME, Pool
 from .rows import Edit, edits, is_numeric
 from .undo import undone
-from .whole import heads, left_out, statements
+from .whole import heads, left_out, lists, statements
 from .written import FAILS, shown
 
 Vector = Any  # a NumPy array, or a number
@@ -35,6 +35,7 @@ Edits = Sequence[Edit]
 
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
+SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
 ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -265,7 +266,9 @@ class Search:
             self._two(free),
         )
         found: list[Hit] = []
-        for k, hits in enumerate(turns):
+        start = self.until - self.goal.budget
+        for k, (hits, share) in enumerate(zip(turns, SHARES, strict=True)):
+            self.until = start + share * self.goal.budget
             found += hits
             if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
                 hit = self._confirmed(found)
@@ -319,6 +322,7 @@ class Search:
         """Heads of loops, and lines that are left out."""
         numpy = next((self.numpy(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
+        yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
         found = left_out(self.trace, record, self.truth, self.pool, self.constants)
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
