@@ -28,14 +28,16 @@ MARKED = {
 
 
 def needs(tool: str) -> Any:
-    """The module `tool`, or the path of the program "dot", "git" or "browser"; of Node, which finds
-    KaTeX, for "katex".
+    """The module `tool`, or the path of the program "dot", "git" or "browser"; of Node, which
+    finds a package of its own, for "katex", and the script of "axe-core".
 
     A test whose tool is missing is skipped; where the environment has CI=true it fails, so that
     nothing goes unchecked there in silence.
     """
     if tool == "katex":
-        found: Any = _node_with_katex()
+        found: Any = _node("require('katex')")[0]
+    elif tool == "axe-core":
+        found = _node("console.log(require.resolve('axe-core/axe.min.js'))")[1]
     elif tool in PROGRAMS:
         found = next(filter(None, map(shutil.which, PROGRAMS[tool])), None)
     else:
@@ -49,10 +51,13 @@ def needs(tool: str) -> Any:
     return found
 
 
-def _node_with_katex() -> str | None:
+def _node(script: str) -> tuple[str | None, str | None]:
+    """Node, and what a script prints there; nothing where either is missing."""
     node = shutil.which("node")
-    asked = [node or "", "-e", "require('katex')"]
-    return node if node and not subprocess.run(asked, capture_output=True).returncode else None
+    if node is None:
+        return None, None
+    asked = subprocess.run([node, "-e", script], capture_output=True, text=True)
+    return (None, None) if asked.returncode else (node, asked.stdout.strip())
 
 
 @pytest.fixture(name="needs")

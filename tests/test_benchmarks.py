@@ -71,14 +71,9 @@ def test_what_grows_is_measured(needs, tmp_path):
     assert int(found[2]) == 0
 
 
-@pytest.mark.oracle
-def test_the_benchmark_of_programs_runs(needs):
-    for tool in ("sklearn", "micrograd"):
-        needs(tool)
-    out = printed("compiled.py", "--rounds", "1", "--calls", "2", "--nodes", "1000")
-    for name in ("hand, in place", "program.step", r"program\(\)"):
-        assert re.search(rf"^\| {name} \| \d+\.\d \|", out, re.MULTILINE)
-    assert len(re.findall(r"^\| .*(?:ops|chain)", out, re.MULTILINE)) == 4
+def test_the_benchmark_of_programs_runs():
+    out = printed("compiled.py", "--rounds", "1", "--nodes", "1000")
+    assert len(re.findall(r"^\| .*(?:ops|chain).* \| \w+ \| \d+ \|", out, re.MULTILINE)) == 4
 
 
 @pytest.fixture

@@ -184,6 +184,9 @@ def test_lambdas_text_and_jacobians_are_claims() -> None:
     report = tg.check(E, {W: "((s - y) * s * (1 - s)) @ x.T"}, names=names)
     assert report
     assert "vectors are columns" in str(report)
+    told = str(tg.check(E, {v: "(s - y) * s * (1 - y)"}, names=names)).splitlines()
+    at = next(i for i, line in enumerate(told) if line.endswith("(s - y) * s * (1 - y)"))
+    assert told[at + 1].index("^") == told[at].rindex("y)")
     assert tg.check(s, {v: lambda s: np.diag(s * (1 - s))}, names=names)
     assert not tg.check(s, {v: "diag(s * s)"}, names=names)
 

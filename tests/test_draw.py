@@ -274,3 +274,17 @@ def test_a_report_of_check_is_shown_on_the_graph():
         tg.draw(tg.Tensor([1.0]) * 2, check=report)
     with pytest.raises(TypeError, match="check= takes a report"):
         tg.draw(E, check=True)
+
+
+def test_what_check_says_of_a_step_that_is_folded_is_shown():
+    W, h, hs = tg.Tensor(np.eye(3) * 0.5, name="W"), tg.Tensor(np.ones(3), name="h0"), []
+    for _ in range(25):
+        h = tg.tanh(W @ h)
+        hs.append(h)
+    L = (h**2).sum()
+    L.backward()
+    drawing = tg.draw(L, check=tg.check(L, {hs[3]: hs[3].grad, hs[10]: -hs[10].grad}))
+    (box,) = (box for box in drawing.scene.boxes if box.copies)
+    assert box.mark == "first"
+    assert box.lines[1] == "✗ 1 first wrong, 1 right"
+    assert "sign" in " ".join(box.lines[2:])

@@ -50,6 +50,8 @@ CALLS = [
     (lambda x: np.dot(x, F.fft(x)) + np.vdot(F.fft(x), H[0] * F.fft(x)), X),
     (lambda x: np.einsum("ij,kj->ik", x, F.fft(x)) + np.trace(F.fft(x[:, :4])), A),
     (lambda x: np.linalg.norm(F.fft(x), axis=0) + np.linalg.norm(F.fft(x)), A),
+    (lambda x: np.pad(F.fft(x), 1) + np.pad(F.fft(x), ((1, 1), (1, 1)), mode="wrap"), A),
+    (lambda x: np.diff(np.sum(F.fft(x), axis=0, keepdims=True), axis=1), A),
     (lambda x: F.fft(x).sum(axis=0) + F.fft(x).sum(), A),
     (lambda x: np.sum(F.fft(x), axis=0) + np.concatenate([F.fft(x), A])[1], A),
 ]
@@ -112,6 +114,10 @@ def test_tg_fft_has_numpys_names():
     [
         (lambda z: np.sin(z), r"np\.sin of a Complex .* z\.real and z\.imag"),
         (lambda z: np.linalg.norm(z[None], 2), r"norm with ord=2 of a Complex"),
+        (lambda z: np.pad(z, 1, constant_values=2.0), r"np\.pad of a Complex"),
+        (lambda z: np.pad(z, 1, "median"), r"np\.pad of a Complex"),
+        (lambda z: np.diff(z, 1, -1, 1.0), r"np\.diff of a Complex"),
+        (lambda z: np.sum(z, initial=1.0), r"np\.sum of a Complex"),
         (lambda z: np.sort(z), r"np\.sort of a Complex"),
         (lambda z: np.asarray(z), r"z\.real\.data \+ 1j"),
         (lambda z: tg.exp(z), r"would lose the gradient"),

@@ -1,6 +1,7 @@
 """Programs made of graphs of Values: what the user holds."""
 
 import copy
+import math
 import pickle
 import random
 import subprocess
@@ -109,13 +110,16 @@ def test_values_read_right_after_steps(look):
     leaves = [*b, *W[0], *W[1]]
     first, held = tg.compile(loss), [leaf.data for leaf in leaves]
     first()
-    wanted = held[1] - 0.001 * b[1].grad
+    slope = b[1].grad
     program = tg.compile(loss)
+    for leaf in leaves:
+        leaf.zero_grad()
     program.step(0.0005)
     program.step(0.0005)
     seen = LOOKS[look](b[1])  # the first look
     assert type(b[1]) is type(W[0][0]) is Value
-    assert b[1].data == pytest.approx(wanted)  # relu's slope does not change in between
+    assert b[1].data == pytest.approx(held[1] - 0.001 * slope)  # relu's slope stays the same
+    assert b[1].grad == pytest.approx(slope)
     if isinstance(seen, Value):
         assert type(seen) is Value
 
@@ -267,6 +271,34 @@ def test_branches_of_rules():
         assert gradient == pytest.approx(grads)
 
 
+def test_a_gradient_that_differences_do_not_show():
+    """A rule that is wrong leaves the graph to Python, whose gradient is that of eager code."""
+
+    @tg.elementwise("odd({0})")
+    def odd(xp, x):
+        return x * x
+
+    odd.local(lambda xp, y, x: 3 * x)
+    w = [Value(0.5), Value(1.0)]
+    loss = sum(odd(w[0] * a + w[1] * b) for a, b in [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)])
+    program = tg.compile(loss)
+    assert "its gradient is not seen in differences" in program.explain()
+    assert disagreement(loss, w, lambda: run(program, w)) is None
+
+
+def test_an_op_that_was_written_for_floats():
+    @tg.elementwise("bent({0})")
+    def bent(xp, x):
+        return math.sin(x) if x > 0 else x
+
+    bent.local(lambda xp, y, x: math.cos(x) if x > 0 else 1.0)
+    w = [Value(0.5), Value(-1.0)]
+    loss = sum(bent(w[0] * a + w[1] * b) for a, b in [(1.0, 2.0), (3.0, 1.0), (5.0, 6.0)])
+    program = tg.compile(loss)
+    assert "some op does not take arrays" in program.explain()
+    assert disagreement(loss, w, lambda: run(program, w)) is None
+
+
 def test_what_the_user_turned_off():
     _, _, b, loss, _ = layer()
     with tg.no_grad():
@@ -318,6 +350,16 @@ def test_graphs_that_share_nodes():
     leaves = one._leaves.nodes
     assert one() == pytest.approx(eager(loss, leaves)[0])
     assert one() != value
+
+
+def test_steps_past_infinity_do_not_warn():
+    _, _, b, loss, _ = layer()
+    program = tg.compile(loss)
+    b[0].data = math.inf
+    program.step(math.inf)
+    assert not math.isfinite(b[0].data)
+    with pytest.raises(TypeError, match="step"):
+        program.step("0.1")
 
 
 def test_the_graph_is_let_go():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -146,21 +144,10 @@ def test_print_shows_all(visit):
     page.emulate_media(media="screen")
 
 
-def axe():
-    """axe-core's script, where Node finds it."""
-    node = shutil.which("node")
-    found = node and subprocess.run(
-        [node, "-p", "require.resolve('axe-core/axe.min.js')"], capture_output=True, text=True
-    )
-    return Path(found.stdout.strip()) if found and not found.returncode else None
-
-
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", [(1280, 800), (400, 800)])
-def test_axe_finds_nothing(visit, dark, size):
-    script = axe()
-    if script is None:
-        pytest.skip("axe-core is not installed")
+def test_axe_finds_nothing(visit, needs, dark, size):
+    script = Path(needs("axe-core"))
     page = visit(question(), dark=dark, size=size)
     for keys in ("", "ArrowRight", "ArrowRight ArrowRight ArrowRight ArrowRight", "End"):
         press(page, keys)

@@ -41,6 +41,7 @@ class Finding:
     it is wrong `mended` is the line as it should read, None if that was not found, and `by` says
     how it was: "edit" (a short change of the line) or "rule" (the engine's own formula, which is no
     diagnosis); `mended_at` says which where that is another line.
+    Of a formula that was claimed as text, `marked` has it with what is wrong underlined.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Finding:
     code: str = ""
     mended: str | None = None
     mended_at: str = ""
+    marked: tuple[str, ...] = ()
     by: str = ""
 
     def __post_init__(self) -> None:
@@ -335,6 +337,7 @@ def table(
             head = ""
         start = f"{head:<{width}}   {f.told:<{room}}   "
         lines.append((start, f.message()))
+        lines += [(" " * len(start) + marked, "") for marked in f.marked]
         if f.mended is not None:
             lines.append((" " * len(start), f"{f.way_out}  {' '.join(f.mended.split())}"))
     return "\n".join(map(_filled, [*above, *lines, *below]))
@@ -367,6 +370,8 @@ def _row(finding: Finding) -> str:
     else:
         head = code.format(html.escape(finding.name)), plain.format(finding.shape or "")
     text = html.escape(finding.message())
+    if finding.marked:
+        text += f"<pre>{html.escape(chr(10).join(finding.marked))}</pre>"
     if finding.mended is not None:
         text += f"<br>{finding.way_out} {code.format(html.escape(finding.mended))}"
     cells = (

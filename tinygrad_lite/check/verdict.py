@@ -132,7 +132,10 @@ def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[C
         return finding
     if finding.verdict == "wrong":
         mender = Mender(coded.trace, coded.trace(None, None), truth, others=right)
-        return told(finding, mender.mend(coded))
+        mend = mender.mend(coded)
+        if mend is not None and coded.formula is not None:
+            finding = replace(finding, marked=coded.formula.marked(mend.places))
+        return told(finding, mend)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
 
 

@@ -15,9 +15,9 @@ def compile(f: Scalar) -> ScalarProgram: ...
 @overload
 def compile(f: Callable[..., Any]) -> Compiled: ...
 def compile(f: Any) -> Any:
-    """A graph of Values as a `ScalarProgram`, in which sums of products are matrix products; or a
-    function f as a function that is recorded when it is first called, backward() and the steps of
-    optimisers in it included, and run as a list of NumPy calls that allocates nothing twice.
+    """A function as one that is recorded when it is first called, backward() and the steps of
+    optimisers in it included, and run as a list of NumPy calls that allocates nothing twice; or a
+    graph of Values as a `ScalarProgram`, in which sums of products are matrix products.
 
     Arguments are NumPy arrays, Tensors, numbers, nested lists, tuples and dicts of them, and
     settings, which are compared; so is what f reaches by its closure, by globals and in objects:

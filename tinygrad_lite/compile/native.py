@@ -233,22 +233,20 @@ class Native:
         self._p = p
         if not installed():
             raise NoNative(MISSING)
+        kinds = {kind: k for k, kind in enumerate(dict.fromkeys(filter(None, graph.kinds)))}
+        self.source = source(list(kinds))
         count = len(graph.kinds)
-        kinds: dict[Kind, int] = {}
         nothing = count + len(graph.constants)
         columns = []
-        self._kinds = np.full(count, -1)
-        for i, kind in enumerate(graph.kinds):
+        for i in range(count):
             inputs = [z - CONSTANT + count if z >= CONSTANT else z for z in graph.inputs(i)]
-            if kind is not None:
-                self._kinds[i] = kinds.setdefault(kind, len(kinds))
             columns.append(inputs + [nothing] * (len(_NAMES) - len(inputs)))
         self._inputs = [np.array(column) for column in zip(*columns, strict=True)]
+        self._kinds = np.array([NOTHING if kind is None else kinds[kind] for kind in graph.kinds])
         self._leaves = np.flatnonzero(self._kinds == NOTHING)
         self._data = np.zeros(nothing + 1)
         self._data[count:nothing] = graph.constants
         self._grad = np.zeros(nothing + 1)
-        self.source = source(list(kinds))
         numba = import_module("numba")
         space: dict[str, Any] = {"np": np, "math": math}
         exec(self.source, space)

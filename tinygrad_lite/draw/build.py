@@ -99,18 +99,21 @@ class _Maker:
         return [sized(self._marked(box)) for box in made]
 
     def _marked(self, box: Box) -> Box:
-        """The box with the worst that `check` says of its nodes as its mark, and why."""
-        said = [self.marks[node] for node in box.nodes if node in self.marks]
+        """The box with the worst that `check` says of its nodes, in any of equal steps, as its
+        mark, and why."""
+        held = dict.fromkeys((*box.nodes, *box.copies))
+        said = [self.marks[node] for node in held if node in self.marks]
         if not said or box.kind == "stub":
             return box
         found = Counter(mark for mark, _ in said)
         worst = next(mark for mark in MARKS if mark in found)
         lines = box.lines
-        if box.kind == "group":
+        if len(said) > 1:
             words = [f"{found[m]} {MARKS[m].badge[2:]}" for m in MARKS if m in found]
             lines += (f"{MARKS[worst].sign} {', '.join(words)}",)
-        elif worst in ("first", "wrong"):
-            text = said[0][1].removeprefix("[the first wrong line] ")
+        if worst in ("first", "wrong") and box.kind != "group":
+            text = next(text for mark, text in said if mark == worst)
+            text = text.removeprefix("[the first wrong line] ")
             lines += tuple(textwrap.wrap(shorten(text, 4 * _SAID), _SAID))
         tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)

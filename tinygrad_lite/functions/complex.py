@@ -9,6 +9,7 @@ tg.fft.Complex(tg.cos(t), tg.sin(t)) for exp(1j * t).
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import reduce
 from math import pi
@@ -175,7 +176,7 @@ class Complex:
             return FUNCTIONS[name](*args, **kwargs)
         if name in PRODUCTS:
             return _product(function, *args, **kwargs)
-        if name not in LINEAR:
+        if name not in LINEAR or not _is_linear(function, args, kwargs):
             raise _unsupported(name)
         first, *rest = args
         several = isinstance(first, (list, tuple))
@@ -194,6 +195,16 @@ def _product(f: Callable[..., Any], *factors: Any, **settings: Any) -> Complex:
             )
             return Complex(a if d is None else a - d, c if b is None else b + c)
     return f(*factors, **settings)  # type: ignore[no-any-return]
+
+
+def _is_linear(function: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a call adds nothing, which would go to both parts, and compares nothing."""
+    if function.__name__ not in ("diff", "pad", "sum"):
+        return True
+    given = inspect.signature(function).bind(*args, **kwargs).arguments
+    if {"prepend", "append", "initial", "kwargs"} & given.keys():  # the last are values of np.pad
+        return False
+    return given.get("mode") not in ("maximum", "median", "minimum")
 
 
 def _where(condition: Any, x1: Any, x2: Any) -> Complex:

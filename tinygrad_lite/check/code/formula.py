@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Formula:
     wrong underlined."""
 
     def __init__(self, text: str, name: str, known: Known) -> None:
-        self.text, self.name, self.known = text.strip(), name, known
+        self.text, self.name, self.known = " ".join(text.split()), name, known
         self.functions = functions()
         self.source = self._read()
         self.body = self._body()
@@ -129,6 +130,12 @@ class Formula:
     def _underlined(self, told: str, begin: int, end: int) -> str:
         marks = " " * begin + "^" * max(end - begin, 1)
         return f"check: the claim for {self.name}: {told}\n    {self.text}\n    {marks}"
+
+    def marked(self, places: Iterable[ast.AST]) -> tuple[str, str]:
+        """The text, and a line that underlines some places of it."""
+        spans = [self.columns(place) for place in places if hasattr(place, "lineno")]
+        under = (any(b <= i < e for b, e in spans) for i in range(len(self.text)))
+        return self.text, "".join("^" if wrong else " " for wrong in under).rstrip()
 
     def names(self, data: Data | None = None, *, columns: bool = False) -> dict[str, Any]:
         """What the names of the formula stand for; with `columns` vectors are matrices of one."""

@@ -97,7 +97,8 @@ def lift(graph: Scalars) -> Lifted:
         count = len(lifted.steps)
         if _nanoseconds(lifted) < _NUMBER * numbers:
             return lifted
-    raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operations")
+    plural = "s" * (count != 1)
+    raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operation{plural}")
 
 
 def _nanoseconds(lifted: Lifted) -> float:
