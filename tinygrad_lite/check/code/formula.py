@@ -140,9 +140,9 @@ class Formula:
     def names(self, data: Data | None = None, *, columns: bool = False) -> dict[str, Any]:
         """What the names of the formula stand for; with `columns` vectors are matrices of one."""
         found: dict[str, Any] = {}
-        for node in ast.walk(self.body):
-            if isinstance(node, ast.Name) and node.id not in found:
-                found[node.id] = self._value(node.id, data)
+        used = (node.id for node in ast.walk(self.body) if isinstance(node, ast.Name))
+        for name in dict.fromkeys((*used, *self.known.values)):
+            found[name] = self._value(name, data)
         if columns:
             found = {n: v[:, None] if _is_vector(v) else v for n, v in found.items()}
         return found

@@ -119,6 +119,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("other", "max", "min"),
     ("other", "argmax", "argmin"),
     ("other", "max", "sum"),
+    ("other", "sum", "trace"),
     ("other", "zeros_like", "ones_like"),
     ("other", "zeros", "ones"),
     ("other", "tril", "triu"),
@@ -226,7 +227,7 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
         yield e.left, SLOPE, FAR
     elif isinstance(e, ast.Subscript):
         yield e.value, "off-by-index", ODD
-        yield from _indices(e)
+        yield from indices(e)
     elif isinstance(e, ast.Call):
         yield from _calls(e, read, numpy)
     if isinstance(e, ast.Name) and isinstance(read(e), int):
@@ -281,7 +282,7 @@ def _constants(e: ast.Constant) -> New:
         yield number(-v), "sign", ODD
 
 
-def _indices(e: ast.Subscript) -> New:
+def indices(e: ast.Subscript) -> New:
     """Another index: a neighbour, a slice moved by one, two indices exchanged."""
     several = isinstance(e.slice, ast.Tuple)
     parts = e.slice.elts if isinstance(e.slice, ast.Tuple) else [e.slice]

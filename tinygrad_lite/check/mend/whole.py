@@ -11,7 +11,8 @@ from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
 from .looked import Place
 from .pool import Pool
-from .rows import Edit, edits
+from .rows import Edit, edits, indices
+from .written import replaced
 
 LEFT_OUT = FAR  # what it costs that a line is left out
 
@@ -92,6 +93,11 @@ def statements(s: ast.AST) -> Iterator[Edit]:
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
+    target = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
+    if isinstance(s, (ast.Assign, ast.AugAssign)) and isinstance(target, ast.Subscript):
+        for new, kind, rank in indices(target):
+            if isinstance(new, ast.Subscript):
+                yield Edit(s, replaced(s, {target: new}), kind, rank)
     if isinstance(s, ast.AugAssign):
         for op in (ast.Add(), ast.Sub()):
             if not isinstance(s.op, type(op)):
