@@ -354,6 +354,7 @@ def main() -> None:
             wrong += 1
             print(f"graph {seed}: {fault}")
     print(f"{wrong} wrong")
+    raise SystemExit(bool(wrong))
 
 
 if __name__ == "__main__":

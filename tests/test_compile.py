@@ -172,8 +172,16 @@ def test_scatter_works_in_place_only_where_nobody_reads_the_old():
         z = y * y[::-1]
         return [z + np.exp(x) - np.sin(x) * np.cos(x), np.tanh(z)]
 
+    def from_itself(x):
+        y, places = x * 2, np.array([1, 2, 3])
+        if hasattr(y, "at"):
+            return [y.at[places].add(y[:-1])]
+        out = y.copy()
+        np.add.at(out, places, y[:-1])
+        return [out]
+
     x = np.arange(4.0) + 0.1
-    for f in (kept, overlapping, chained):
+    for f in (kept, overlapping, chained, from_itself):
         program = build(trace(f, [x]))
         assert all_same(program(x), plain(f(x)))
         assert all_same(program(-x), plain(f(-x)))

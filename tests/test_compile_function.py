@@ -320,6 +320,16 @@ def test_threads():
     assert not wrong
 
 
+def test_a_compiled_function_within_one_is_part_of_it():
+    W = tg.Tensor([1.0, 2.0])
+    inner = tg.compile(lambda: W * 2)
+    outer = tg.compile(lambda x: (inner() * x).sum())
+    for _ in range(2):
+        assert outer(np.ones(2)).data == 2 * W.data.sum()
+        W.data = W.data + 1
+    assert (inner.programs, outer.programs) == (0, 1)
+
+
 def test_compiled_functions_nest_and_decorate():
     @tg.compile
     def double(x):

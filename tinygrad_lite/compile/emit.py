@@ -41,7 +41,7 @@ _SYMBOLS = {
 }
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
 _OUT = {np.concatenate, np.stack, np.cumsum}
-_CASTS = {np.ndarray.astype, np.ndarray.copy, np.astype}
+_CASTS = {np.ndarray.astype, np.ndarray.copy, getattr(np, "astype", None)}  # from 2.1 on
 _TURNED = {np.transpose: "T", np.matrix_transpose: "mT"}
 _ADDED = {standalone.added_at, standalone.summed_at, standalone.put_at}
 

@@ -154,6 +154,8 @@ def to_array(value: Any, what: str) -> Array:
     if xp.isdtype(value.dtype, "real floating"):
         return value
     if xp.isdtype(value.dtype, ("integral", "bool")):
+        if is_numpy(xp):  # which has that information from 2.1 on
+            return xp.astype(value, xp.float64)
         known = xp.__array_namespace_info__().dtypes(kind="real floating")
         return xp.astype(value, known.get("float64", xp.float32))  # JAX hides what it is not set to
     raise TypeError(f"{what}: dtype {value.dtype} is not supported; real numbers only")

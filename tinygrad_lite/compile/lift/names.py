@@ -134,12 +134,12 @@ def _parts(value: Any) -> Iterator[tuple[Access, Any]]:
         for i, x in enumerate(value):
             yield (i, len(value)), x
     elif isinstance(value, dict):
-        for key, x in value.items():
+        for key, x in list(value.items()):
             yield f"[{key!r}]", x
     elif not isinstance(value, _CLOSED):
         with suppress(AttributeError):
             space = object.__getattribute__(value, "__dict__")  # no code of the object's runs
-            for name, x in space.items():
+            for name, x in list(space.items()):
                 yield f".{name}", x
 
 
