@@ -243,7 +243,10 @@ def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) 
     for slip in (*SLIPS.get(name, ()), *SOURCE.get(name, ())):
         made = attempted(slip.how, *stand_ins)
         if made is not None:
-            yield made.code, UNDOES.get(slip.kind, slip.kind), slip.rank
+            vector = slip.kind == "wrong-order" and any(
+                np.ndim(x.value) == 1 for x in stand_ins if x
+            )
+            yield made.code, UNDOES.get(slip.kind, slip.kind), slip.rank + LIKELY * vector
 
 
 def attempted(how: Callable[..., Any], *operands: Any) -> Written | None:

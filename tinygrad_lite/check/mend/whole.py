@@ -67,7 +67,11 @@ def left_out(
     at = Place(target, goal.value, pool(instance), constants)
     for edit in terms(at, wanted):
         made = edit.new
-        if isinstance(made, ast.BinOp) and made.left is target:
+        if (
+            isinstance(made, ast.BinOp)
+            and made.left is target
+            and not _mentions(made.right, target)
+        ):
             added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, made.right)
             statement = instance.statement
             yield Edit(statement, [added, statement], "missing-term", LEFT_OUT + edit.rank)
