@@ -165,21 +165,20 @@ def test_threads_do_not_lose_a_step():
     assert w.data.tolist() == [200.0]
 
 
-class Trainer:
-    """A user's own class: a parameter, a buffer, and a method that is compiled."""
-
-    def __init__(self):
-        self.w, self.average, self.rate = tg.Tensor([1.0, 2.0]), np.zeros(2), 0.5
-
-    @tg.jit
-    def step(self, target):
-        ((self.w - target) ** 2).sum().backward()
-        self.w.data = self.w.data - self.rate * self.w.grad
-        self.w.zero_grad()
-        self.average = 0.9 * self.average + 0.1 * self.w.data
-
-
 def test_a_method_and_its_attributes():
+    class Trainer:
+        """A user's own class: a parameter, a buffer, and a method that is compiled."""
+
+        def __init__(self):
+            self.w, self.average, self.rate = tg.Tensor([1.0, 2.0]), np.zeros(2), 0.5
+
+        @tg.jit
+        def step(self, target):
+            ((self.w - target) ** 2).sum().backward()
+            self.w.data = self.w.data - self.rate * self.w.grad
+            self.w.zero_grad()
+            self.average = 0.9 * self.average + 0.1 * self.w.data
+
     trainer = Trainer()
     trainer.step(np.array([3.0, 3.0]))
     np.testing.assert_allclose(trainer.w.data, [3.0, 3.0])
