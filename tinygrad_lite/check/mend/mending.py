@@ -27,7 +27,7 @@ from .rows import Edit
 from .search import Goal, Search
 from .written import FAILS, shown, standing
 
-BUDGET, TOTAL = 1.5, 3.0  # seconds for one line, and for all lines of a derivation
+BUDGET, TOTAL = 1.5, 2.5  # seconds for one line, and for all lines of a derivation
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
 
