@@ -314,3 +314,30 @@ def test_what_is_assigned_for_added():
     finding, _ = _mended(corpus_makemore.EMBEDDING, "np.add.at")
     assert finding.mended is not None
     assert "np.add.at(" in finding.mended
+
+
+def classified(h, logits, Y):
+    n = len(Y)
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p = p / p.sum(1, keepdims=True)
+    dlogits = p
+    dlogits[np.arange(n), Y] -= 1
+    return {"W2": h.T @ dlogits}
+
+
+def test_a_factor_that_was_left_out_is_a_line_of_its_own():
+    rng = np.random.default_rng(1)
+    W2, Y = tg.Tensor(rng.normal(size=(5, 4))), rng.integers(0, 4, 8)
+    h = tg.relu(tg.Tensor(rng.normal(size=(8, 5))))
+    logits = h @ W2
+    report = tg.check(tg.cross_entropy(logits, Y), classified)
+    assert [f.mended for f in report if f.mended] == ["dlogits /= n"]
+
+
+def test_the_transpose_of_a_product_is_one_of_transposes():
+    X, W = (tg.Tensor(np.random.default_rng(k).normal(size=(4, 4))) for k in range(2))
+    Z = X @ W
+    dZ = np.cos(Z.data)
+    report = tg.check(tg.sin(Z).sum(), {W: lambda X, Z: np.cos(Z).T @ X})
+    assert report[0].mended == "lambda X, Z: X.T @ np.cos(Z)"
+    np.testing.assert_allclose(X.data.T @ dZ, tg.grad(tg.sin(Z).sum(), W))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
-from .looked import Place
+from .looked import Place, looked_up
 from .pool import Pool
 from .rows import Edit, edits, indices
 from .written import replaced
@@ -52,7 +53,8 @@ def left_out(
     pool: Callable[[Instance], Pool],
     constants: frozenset[float],
 ) -> Iterator[Edit]:
-    """A term that is never added: a line of its own, before the first that uses the name."""
+    """A term that is never added, or a factor: a line of its own, before the first that uses the
+    name."""
     definition: Any = trace.definition
     body = () if isinstance(definition, ast.Lambda) else definition.body
     after = (r.instance for r in trace.records[goal.index + 1 :] if r.instance is not None)
@@ -60,12 +62,12 @@ def left_out(
     instance = next(using, None)
     name = None
     if instance is not None:
-        name = next((n for n, r in instance.names.items() if r is goal), None)
+        name = next((n for n, r in reversed(instance.names.items()) if r is goal), None)
     if instance is None or name is None:
         return
     target = ast.Name(name, ast.Load())
     at = Place(target, goal.value, pool(instance), constants)
-    for edit in terms(at, wanted):
+    for edit in chain(looked_up(at, wanted), terms(at, wanted)):
         made = edit.new
         if (
             isinstance(made, ast.BinOp)
@@ -74,7 +76,7 @@ def left_out(
         ):
             added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, made.right)
             statement = instance.statement
-            yield Edit(statement, [added, statement], "missing-term", LEFT_OUT + edit.rank)
+            yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank)
 
 
 def _first(trace: Trace, goal: Record, after: Iterable[Instance]) -> Iterator[Instance]:

@@ -85,8 +85,13 @@ class Written(NDArrayOperatorsMixin):
 
     @property
     def T(self) -> Written:
-        """The transpose; that of a transpose is what was transposed."""
-        return Written(turned(self.code), np.asarray(self.value).T, self.numpy)
+        """The transpose; that of a transpose is what was transposed, that of A @ B is B.T @ A.T."""
+        code = self.code
+        if isinstance(code, ast.BinOp) and isinstance(code.op, ast.MatMult):
+            code = ast.BinOp(turned(code.right), ast.MatMult(), turned(code.left))
+        else:
+            code = turned(code)
+        return Written(code, np.asarray(self.value).T, self.numpy)
 
     def _called(self, func: Any, args: list[ast.expr], settings: list[ast.keyword]) -> ast.Call:
         function: ast.expr = ast.Name(self.numpy, _LOAD)
