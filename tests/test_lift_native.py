@@ -38,8 +38,8 @@ def test_every_op_but_those_of_scipy_is_written(op):
     assert op.__module__.endswith("special") or "def backward" in written(op)
 
 
-def test_numba_computes_every_op_as_eager_code_does():
-    pytest.importorskip("numba")
+def test_numba_computes_every_op_as_eager_code_does(needs):
+    needs("numba")
     for point in POINTS:
         leaves = [Value(x) for x in point]
         terms = []
@@ -63,8 +63,8 @@ def test_numba_computes_every_op_as_eager_code_does():
             np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14, err_msg=name)
 
 
-def test_a_large_graph_without_a_pattern():
-    pytest.importorskip("numba")
+def test_a_large_graph_without_a_pattern(needs):
+    needs("numba")
     loss = scattered(random.Random(0), 3000)
     program = tg.compile(loss)
     assert "numba" in repr(program)
