@@ -169,8 +169,8 @@ def test_verification_uses_the_leaves_of_then():
 
 
 @pytest.mark.oracle
-def test_it_runs_under_jit():
-    jax = pytest.importorskip("jax")
+def test_it_runs_under_jit(needs):
+    jax = needs("jax")
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     try:
