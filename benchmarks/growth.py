@@ -13,6 +13,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,17 @@ def best(run: Callable[[], Any], times: int = 1) -> float:
     return min(found)
 
 
+def once(graph: Callable[..., Any], n: int) -> None:
+    """A graph of n Values, forward and backward."""
+    graph(tg.Value, n).backward()
+
+
 def nodes(largest: int) -> Iterator[tuple[int, dict[str, float]]]:
     """Forward and backward over graphs of Values, in nanoseconds per node."""
     for n in (10**k for k in range(3, largest + 1)):
         found = {}
         for graph in (chain, wide):
-            run = lambda graph=graph: graph(tg.Value, n).backward()  # noqa: B023, E731
+            run = partial(once, graph, n)
             for ending, each in (("", run), (", collector off", timing.without_collector(run))):
                 found[graph.__name__ + ending] = best(each, max(1, EVEN // n)) / n / NANO
         yield n, found
@@ -77,8 +83,7 @@ def prepared(largest: int) -> Iterator[tuple[int, dict[str, float]]]:
     """`tg.compile` of a graph of Values, in microseconds per node; beside one eager pass."""
     for n in (10**k for k in range(3, largest + 1)):
         loss = wide(tg.Value, n)
-        eager = best(lambda: wide(tg.Value, n).backward())  # noqa: B023
-        prepare = best(lambda: tg.compile(loss))  # noqa: B023
+        eager, prepare = best(partial(once, wide, n)), best(partial(tg.compile, loss))
         yield n, {"prepare": prepare / n / MICRO, "eager": eager / n / MICRO}
 
 

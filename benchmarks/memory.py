@@ -68,7 +68,8 @@ def memory(entries: int) -> None:
         eager, seconds = peak(run)
         first, _ = peak(step)
         later, quick = peak(step)
-        held = step._last.executable.size / MEGA  # type: ignore[union-attr]
+        assert step._last is not None
+        held = step._last.executable.size / MEGA
         taken = held + later
         print(
             f"{LAYERS} layers {name}, {entries:,} entries: eager {eager:.0f} MB, {seconds:.2f} s; "

@@ -120,12 +120,15 @@ def measure(kind: str, only: str, every: int, show: bool) -> None:
     _summary(kind, count, seconds)
 
 
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / max(whole, 1):.0%})"
+
+
 def _summary(kind: str, count: Counter[str], seconds: list[tuple[float, str]]) -> None:
-    share = lambda part, whole: f"{part} of {whole} ({part / max(whole, 1):.0%})"  # noqa: E731
     print(f"{kind}: {count['right']} right derivations, {count['false alarms']} false alarms")
-    print(f"wrong derivations mended {share(count['mended'], count['wrong'])}")
-    print(f"mended or named {share(count['named'], count['wrong'])}, missed {count['missed']}")
-    print(f"edits that undo the slip {share(count['undone'], count['edits'])}")
+    print(f"wrong derivations mended {_share(count['mended'], count['wrong'])}")
+    print(f"mended or named {_share(count['named'], count['wrong'])}, missed {count['missed']}")
+    print(f"edits that undo the slip {_share(count['undone'], count['edits'])}")
     slowest = max(seconds, default=(0.0, ""))
     median = statistics.median(s for s, _ in seconds) if seconds else 0.0
     print(f"seconds of computing: median {median:.2f}, worst {slowest[0]:.1f} ({slowest[1]})")

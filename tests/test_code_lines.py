@@ -292,3 +292,21 @@ def test_nodes_that_are_closed_over_are_their_arrays() -> None:
     report = tg.check(E, closed, names=names)
     assert verdicts(report) == {2: "wrong", 3: "follows", 5: "follows"}
     assert report[0].mended == "ds = s - y"
+
+
+def test_a_pair_that_names_nothing_is_refused():
+    E, names = graph()
+    with pytest.raises(ValueError, match=r"pairs\['dQ'\] is 'nope'; the graph's names are"):
+        tg.check(E, lambda x: x, names=names, pairs={"dQ": "nope"})
+
+
+def test_of_several_lines_a_report_has_the_last_for_a_node():
+    E, names = graph()
+
+    def backward(x, s, y):
+        dW = np.outer(y - s, x)
+        dW = np.outer((s - y) * s * (1 - s), x)
+        return dW
+
+    report = tg.check(E, backward, names=names)
+    assert report[names["W"]].line == 3

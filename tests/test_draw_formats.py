@@ -13,8 +13,8 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite.__main__ import main
 from tinygrad_lite.draw import drawing as drawing_module
-from tinygrad_lite.draw.checks import either
 from tinygrad_lite.draw.drawing import FORMATS, Format
+from tinygrad_lite.graph.options import either
 
 
 @pytest.fixture(params=FORMATS)

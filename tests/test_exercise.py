@@ -44,11 +44,6 @@ def test_every_format_has_every_exercise(ending, tmp_path):
         assert item.wrong in text
 
 
-def test_an_unknown_format_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"no format '.docx'; .ipynb"):
-        tg.exercise(E, W, 1).write(tmp_path / "sheet.docx")
-
-
 def test_hints_lead_from_the_line_to_the_answer():
     report = tg.check(E, {W: "np.outer(x, (s - y) * s * (1 - s))"})
     assert [report.hint(level) for level in range(1, len(HINTS) + 1)] == [
@@ -61,3 +56,17 @@ def test_hints_lead_from_the_line_to_the_answer():
     with pytest.raises(ValueError, match="there are 1 to 4"):
         report.hint(5)
     assert tg.check(E, {s: "s - y"}).hint() == ""
+
+
+def test_what_is_no_exercise_says_so(tmp_path):
+    with pytest.raises(TypeError, match="exercise: a int is no Value or Tensor"):
+        tg.exercise(3, W)
+    with pytest.raises(ValueError, match="n=0; it must be a whole number from 1 on"):
+        tg.exercise(E, W, n=0)
+    made = tg.exercise(E, W)
+    with pytest.raises(ValueError, match="should end in"):
+        made.write(tmp_path / "sheet.doc")
+    with pytest.raises(FileNotFoundError, match="folder"):
+        made.write(tmp_path / "nowhere" / "sheet.txt")
+    first, again = (made.write(tmp_path / f"{k}.ipynb").read_text() for k in "ab")
+    assert first == again

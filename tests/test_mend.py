@@ -13,6 +13,7 @@ from tinygrad_lite.check.mend.redraw import ladder, redraw
 from tinygrad_lite.check.mend.rows import FORMS, FUNCTIONS, PAIRS, SOURCE, edits, stand_in
 from tinygrad_lite.check.mend.undo import UNDO
 from tinygrad_lite.check.mend.written import Written, number, replaced, shifted
+from tinygrad_lite.graph.node import raw
 
 
 def loss(rng=None):
@@ -256,14 +257,19 @@ def test_text_is_mended():
     assert report[names["W"]].mended == "((s - y) * s * (1 - s)) @ x.T"
 
 
-def test_what_no_short_edit_mends_is_not_mended():
+def test_beside_what_no_short_edit_mends_stands_the_rule():
     E, names = loss()
 
     def backward(x, W, s, y):
         dW = np.arange(20.0).reshape(5, 4) ** 2
         return dW, x
 
-    assert tg.check(E, backward, names=names).first.mended is None
+    report = tg.check(E, backward, names=names)
+    assert report.first.by == "rule"
+    space = {**{n: raw(x) for n, x in names.items()}, "np": np}
+    exec(report.first.mended, space)
+    np.testing.assert_allclose(space["dW"], tg.grad(E, names["W"]))
+    assert report.first.mended not in report.fixed()
 
 
 def test_two_mistakes_in_one_line():

@@ -24,9 +24,9 @@ from .check.code.notebook import code_of
 from .check.code.source import Source, parsed
 from .derive import derive
 from .draw import draw
-from .draw.checks import either
 from .draw.drawing import FORMATS
 from .graph.node import Node, topological_order
+from .graph.options import either
 from .graph.public import version
 
 OURS = b'<meta name="generator" content="tinygrad_lite">'  # as draw/page.html has it

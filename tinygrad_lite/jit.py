@@ -7,7 +7,7 @@ import inspect
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .graph.meta import NO_META, Meta
 from .graph.names import is_own
 from .graph.node import Array, Scalar, fresh, raw
 from .graph.op import Op
+from .graph.reach import Same, names_in
 from .optim import Optimizer
 
 
@@ -65,6 +66,8 @@ class _Program:
                 "tg.jit compiles with JAX: pip install 'tinygrad_lite[jit]'"
             ) from None
         self.f, self.static, self.jax = f, static, jax
+        if not callable(f):
+            raise TypeError(f"tg.jit: takes a function, as in tg.jit(step); got {f!r:.60}")
         self.signature = inspect.signature(f)
         if unknown := static - self.signature.parameters.keys():
             raise ValueError(f"tg.jit: no argument is called {', '.join(sorted(unknown))}")
@@ -213,19 +216,6 @@ class _Slot:
     written: bool = True
 
 
-class _Same:
-    """An object as a key: equal to itself alone."""
-
-    def __init__(self, held: Any) -> None:
-        self.held = held
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.held is other.held
-
-    def __hash__(self) -> int:
-        return id(self.held)
-
-
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _OPAQUE = (ModuleType, type, Op)
 
@@ -275,7 +265,7 @@ class _State:
             for part in parts:
                 self.visit(part)
         elif isinstance(x, _OPAQUE) or is_array(x) or not hasattr(x, "__dict__"):
-            self.key.append(_Same(x))
+            self.key.append(Same(x))
         else:
             self.key.append(type(x))
             self._entries(vars(x))
@@ -332,12 +322,5 @@ def _referred(f: FunctionType) -> Iterator[Any]:
             yield cell.cell_contents
         except ValueError:  # not bound yet
             yield None
-    for name in _names(f.__code__):
+    for name in names_in(f.__code__):
         yield f.__globals__.get(name)
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _names(inner)

@@ -30,6 +30,14 @@ class Comparison:
     entry: tuple[int, ...]
 
 
+def in_shape(value: Any, shape: tuple[int, ...]) -> Any:
+    """An array in a shape that differs from its own by axes of length 1 only; else as it is."""
+    if not isinstance(value, np.ndarray) or value.shape == shape:
+        return value
+    core = [n for n in value.shape if n != 1]
+    return value.reshape(shape) if core == [n for n in shape if n != 1] else value
+
+
 def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> Comparison:
     """Hold a claim against the gradient, entry by entry; `tolerance` is absolute, per entry, `size`
     what errors of rounding are measured against if that is larger than the gradient."""

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..derive import derive
+from ..graph.files import write_whole
 from ..graph.names import visible
 from ..graph.node import Node
+from ..graph.options import whole, writable
 from .claims import asked
 from .code.derivation import Known
 from .code.formula import Formula
@@ -71,10 +73,8 @@ class Exercises:
 
     def write(self, path: str | Path) -> Path:
         """Write them to a file, in the format that its ending names."""
-        path = Path(path)
-        if path.suffix not in FORMATS:
-            raise ValueError(f"exercise: no format {path.suffix!r}; {', '.join(FORMATS)} are known")
-        path.write_text(FORMATS[path.suffix](self), encoding="utf-8")
+        path = writable(path, FORMATS)
+        write_whole(path, FORMATS[path.suffix.lower()](self))
         return path
 
 
@@ -94,17 +94,17 @@ def _sheet(exercises: Exercises) -> str:
 
 def _notebook(exercises: Exercises) -> str:
     """A cell for every formula, to be put right."""
-    cells = [_cell("markdown", exercises.title)]
-    for k, item in enumerate(exercises.items, start=1):
-        cells.append(_cell("code", f"answer_{k} = {item.wrong!r}"))
+    texts = [f"answer_{k} = {item.wrong!r}" for k, item in enumerate(exercises.items, start=1)]
     names = ", ".join(f"answer_{k}" for k in range(1, len(exercises) + 1))
-    cells.append(_cell("code", f"exercises.grade([{names}])"))
+    texts.append(f"exercises.grade([{names}])")
+    cells = [_cell("markdown", exercises.title, "title")]
+    cells += [_cell("code", text, f"cell-{k}") for k, text in enumerate(texts, start=1)]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 
 
-def _cell(kind: str, text: str) -> dict[str, Any]:
+def _cell(kind: str, text: str, name: str) -> dict[str, Any]:
     run: dict[str, Any] = {"outputs": [], "execution_count": None} if kind == "code" else {}
-    return {"cell_type": kind, "metadata": {}, "source": text, "id": f"{abs(hash(text)):x}", **run}
+    return {"cell_type": kind, "metadata": {}, "source": text, "id": name, **run}
 
 
 FORMATS: Mapping[str, Callable[[Exercises], str]] = {
@@ -117,9 +117,14 @@ FORMATS: Mapping[str, Callable[[Exercises], str]] = {
 def exercise(E: Node, x: Node, n: int = 5, *, seed: int = 0) -> Exercises:
     """`n` wrong formulas for dE/dx, each with one slip of the table made in the right one.
 
-    Fewer where the formula leaves room for fewer. Raises `ValueError` where the derivative has no
-    formula in one line, or one in which no slip shows.
+    Fewer where the formula leaves room for fewer. Raises `TypeError` for what is no node, and
+    `ValueError` where the derivative has no formula in one line, or one in which no slip shows.
     """
+    whole("exercise", "n", n, 1)
+    for node in (E, x):
+        if not isinstance(node, Node):
+            told = f"exercise: a {type(node).__name__} is no Value or Tensor"
+            raise TypeError(f"{told}; exercise(E, W) is about dE/dW")
     names = visible()
     about = asked(E, None, names)
     right = derive(E, x, names=names).numpy

@@ -6,7 +6,7 @@ import html
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -142,7 +142,7 @@ class Report:
     def __getitem__(self, key: int | str | Node) -> Finding:
         if isinstance(key, int):
             return self.findings[key]
-        for finding in self.findings:
+        for finding in reversed(self.findings):  # of several lines, what the name holds in the end
             if key is finding.node or (isinstance(key, str) and key == finding.name):
                 return finding
         names = ", ".join(f.name for f in self.findings)
@@ -231,7 +231,7 @@ class Report:
     def marks(self) -> dict[Node, tuple[str, str]]:
         """For pictures: the verdict on every node, and the line that says it."""
         return {
-            f.node: ("first" if f is self.first else f.verdict, f.message())
+            f.node: ("first" if f is self.first else f.verdict, replace(f, first=False).message())
             for f in self.findings
             if f.node is not None
         }

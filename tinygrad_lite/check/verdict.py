@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..derive import derive
 from ..graph.names import visible
 from ..graph.node import Node
 from .claims import Allowance, Asked, asked, read
@@ -20,13 +19,11 @@ from .code.derivation import Known
 from .code.script import Script
 from .code.source import Source
 from .code.truth import Truth
+from .derived import as_text
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
 from .mend import Mender, told
 from .rounding import Rounding
-from .tape import Tape
-
-DERIVED, BUDGET = 500, 1.0  # nodes of a graph that formulas are derived of, seconds for one
 
 
 def check(
@@ -100,7 +97,7 @@ def _report_of(
     findings = tuple(
         _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right) for c in found
     )
-    formula = None if E.shape else lambda x: _formula(E, x, tape)
+    formula = None if E.shape else lambda x: as_text(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
 
@@ -137,15 +134,3 @@ def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[C
             finding = replace(finding, marked=coded.formula.marked(mend.places))
         return told(finding, mend)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
-
-
-def _formula(E: Node, x: Node, tape: Tape) -> str:
-    """The derivative that a claim should have been, with what it uses, in one line."""
-    if len(tape.order) > DERIVED:
-        return ""
-    known = tape.user_names
-    values = (v for node in tape.twin for v in (node, *node.inputs))
-    names = {known[id(v)]: v for v in values if id(v) in known}
-    d = derive(E, x, names=names, budget=BUDGET)
-    where = " and ".join(map(str, d.where))
-    return f"{d[x]}{', where ' if where else ''}{where}" if d.numpy else ""

@@ -86,7 +86,7 @@ class _Emitter:
         self.writer = Writer()
         self.lines: list[str] = []
         self.size = 0
-        self.names: dict[int, str] = {}  # by the id of a held value, as all below
+        self.names = self.writer.names  # by the id of a held value, as all below
         self.memory: dict[int, Any] = {}  # the buffer, or the view of one, that holds it
         self.joined: dict[int, Held] = {}  # what was written into the memory of another
         self.last: dict[int, float] = {}  # when the memory that it owns is read last
@@ -105,7 +105,7 @@ class _Emitter:
         live = self._live()
         for when, instruction in enumerate(live):
             self._emit(instruction, when)
-        outputs = [self._text(y) for y in self.recorded.outputs]
+        outputs = [self.writer.text(y) for y in self.recorded.outputs]
         made = Executable(self.writer, self.arguments, self.lines, outputs)
         made.size = self.size
         owned = [
@@ -145,7 +145,7 @@ class _Emitter:
         if out is None:
             word = "not " if made.expected else ""
             self.writer.function(standalone.Branch)
-            self._add(f"if {word}{self._text(made.args[0])}:")
+            self._add(f"if {word}{self.writer.text(made.args[0])}:")
             self._add("    raise Branch")
         elif out.owner is not None:
             self._view(made, out)
@@ -163,7 +163,7 @@ class _Emitter:
     def _plain(self, made: Instruction, out: Held) -> None:
         name = self.names[id(out)] = self.writer.new("t")
         if made.call is standalone.has_nan:
-            x, product = self._text(made.args[0]), self.writer.function(np.vdot)
+            x, product = self.writer.text(made.args[0]), self.writer.function(np.vdot)
             self._add(f"{name} = {product}({x}, {x})")
             self.names[id(out)] = f"({name} != {name})"
         else:
@@ -204,14 +204,14 @@ class _Emitter:
         elif made.call in _OUT or _reduces(made.call):
             call, args = self.writer.function(made.call), made.args
         elif made.call in _CASTS:
-            x = self._text(made.args[0])
+            x = self.writer.text(made.args[0])
             self._take(out)
             copy = self.writer.function(np.copyto)
             self._add(f'{copy}({self.names[id(out)]}, {x}, casting="unsafe")')
             return True
         else:
             return False
-        texts = [self._text(a) for a in args]
+        texts = [self.writer.text(a) for a in args]
         texts += self._words(made)
         self._take(out)
         self._add(f"{call}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
@@ -221,13 +221,13 @@ class _Emitter:
         """Entries added to a copy of an array; to the array itself where nobody reads it again."""
         x, index, entries = made.args
         reused = isinstance(x, Held) and self._in_place(x, made, when)
-        value = self._text(entries)
+        value = self.writer.text(entries)
         if reused:
             self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
             owner = self.joined[id(out)] = self._owner(x)
             self.last[id(owner)] = self.last[id(out)]
         else:
-            start = self._text(x)
+            start = self.writer.text(x)
             self._take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
             name = self.names[id(out)]
@@ -238,7 +238,7 @@ class _Emitter:
             self._add(f"{name}[{self._index(index)}] = {value}")
         elif made.call is standalone.summed_at:
             call = self.writer.function(np.add.at)
-            self._add(f"{call}({name}, {self._text(index)}, {value})")
+            self._add(f"{call}({name}, {self.writer.text(index)}, {value})")
         else:
             self._add(f"{name}[{self._index(index)}] += {value}")
 
@@ -287,8 +287,8 @@ class _Emitter:
     def _expression(self, made: Instruction) -> str:
         call, args = made.call, made.args
         if call is operator.getitem:
-            return f"{self._text(args[0])}[{self._index(args[1])}]"
-        texts = [self._text(a) for a in args]
+            return f"{self.writer.text(args[0])}[{self._index(args[1])}]"
+        texts = [self.writer.text(a) for a in args]
         symbol = _SYMBOLS.get(call)
         if symbol is not None:
             first, *rest = (f"({t})" if t.startswith("-") else t for t in texts)
@@ -303,17 +303,7 @@ class _Emitter:
 
     def _words(self, made: Instruction) -> list[str]:
         settings = {k: v for k, v in made.settings.items() if k != "keepdims" or v is not False}
-        return [f"{k}={self._text(v)}" for k, v in settings.items()]
-
-    def _text(self, x: Any) -> str:
-        if isinstance(x, Held):
-            return self.names[id(x)]
-        if isinstance(x, (tuple, list)):
-            inner = ", ".join(map(self._text, x))
-            if isinstance(x, list):
-                return f"[{inner}]"
-            return f"({inner},)" if len(x) == 1 else f"({inner})"
-        return self.writer.constant(x)
+        return [f"{k}={self.writer.text(v)}" for k, v in settings.items()]
 
     def _index(self, x: Any) -> str:
         if isinstance(x, tuple) and x:
@@ -321,7 +311,7 @@ class _Emitter:
         if isinstance(x, slice):
             start, stop, step = ("" if p is None else str(p) for p in (x.start, x.stop, x.step))
             return f"{start}:{stop}" + (f":{step}" if step else "")
-        return self._text(x)
+        return self.writer.text(x)
 
 
 def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]]:

@@ -10,26 +10,12 @@ import numpy as np
 
 from ..graph.backend import is_array
 from ..graph.node import Array, Node
+from ..graph.reach import Same
 from .run import is_input
 
 
 class Unusual(Exception):
     """An argument that no program takes: of another library, or differentiated outside."""
-
-
-class _Same:
-    """An object in a signature, as itself."""
-
-    __slots__ = ("x",)
-
-    def __init__(self, x: Any) -> None:
-        self.x = x
-
-    def __hash__(self) -> int:
-        return id(self.x)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.x is other.x
 
 
 def signature(x: Any, given: list[Any], numbers: Collection[type]) -> Any:
@@ -58,7 +44,7 @@ def signature(x: Any, given: list[Any], numbers: Collection[type]) -> Any:
         return kind, repr(x)  # NaN is not NaN
     if isinstance(x, Node) or is_array(x):
         raise Unusual
-    return _Same(x)
+    return Same(x)
 
 
 def words(

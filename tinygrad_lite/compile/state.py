@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,22 +20,12 @@ import numpy as np
 from ..graph.names import is_library, is_own
 from ..graph.node import Array, Node
 from ..graph.op import Op
+from ..graph.reach import names_in
 from .recorder import refusal
 
 MANY = 100_000  # places, the comparison of which would take longer than most programs
-_ATOMS: tuple[type, ...] = (
-    type(None),
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    np.generic,
-    np.dtype,
-    Op,
-)
-_ATOMS += (np.dtype, Op, np.random.Generator, np.random.RandomState, range, slice)
+_ATOMS: tuple[type, ...] = (type(None), bool, int, float, complex, str, bytes, range, slice)
+_ATOMS += (np.generic, np.dtype, np.random.Generator, np.random.RandomState, Op)
 _NOTHING = object()
 _cell = attrgetter("cell_contents")
 
@@ -164,7 +154,7 @@ class State:
             if getattr(function, name):
                 self._place(function, name, name)
         self._entries(function.__dict__, function.__name__, ".{}")
-        names = [*_names(code)]
+        names = [*names_in(code)]
         for name in names:
             held = space.get(name, _NOTHING)
             if isinstance(held, ModuleType):
@@ -197,14 +187,6 @@ def _cell_is_filled(cell: CellType) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """The names in a function's code and in that of the functions in it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
 
 
 def _slots(kind: type) -> Iterator[str]:

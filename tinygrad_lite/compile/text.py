@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import standalone
+from .recorder import Held
 
 PLACES = (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft))
 SHORT = 64  # entries of an array that are written as a list
@@ -29,6 +30,7 @@ class Writer:
         self.imports: list[str] = []
         self.helpers: list[str] = []
         self.definitions: list[str] = []
+        self.names: dict[int, str] = {}  # of held values, by their ids
         self._names: dict[Any, str] = {}
         self._kept: list[Any] = []
         self._counts: dict[str, int] = {}
@@ -55,8 +57,10 @@ class Writer:
         self.definitions.append(f"{name} = {text}")
         return name
 
-    def constant(self, x: Any) -> str:
-        """A constant argument as text."""
+    def text(self, x: Any) -> str:
+        """An argument as text: a held value by its name, or a constant."""
+        if isinstance(x, Held):
+            return self.names[id(x)]
         if isinstance(x, (np.ndarray, np.generic)):
             key = id(x) if isinstance(x, np.ndarray) else (x.dtype, repr(x))
             name = self._names.get(key)
@@ -66,7 +70,7 @@ class Writer:
                 self._kept.append(x)
             return name
         if isinstance(x, (tuple, list)):
-            inner = ", ".join(map(self.constant, x))
+            inner = ", ".join(map(self.text, x))
             if isinstance(x, list):
                 return f"[{inner}]"
             return f"({inner},)" if len(x) == 1 else f"({inner})"

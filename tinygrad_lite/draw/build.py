@@ -113,7 +113,6 @@ class _Maker:
             lines += (f"{MARKS[worst].sign} {', '.join(words)}",)
         if worst in ("first", "wrong") and box.kind != "group":
             text = next(text for mark, text in said if mark == worst)
-            text = text.removeprefix("[the first wrong line] ")
             lines += tuple(textwrap.wrap(shorten(text, 4 * _SAID), _SAID))
         tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)

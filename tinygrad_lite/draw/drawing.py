@@ -15,12 +15,12 @@ from typing import Any, Literal, Protocol
 from ..compile.program import ScalarProgram
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
+from ..graph.options import either, one_of, whole, writable
 from . import dot, page
 from .build import MAX_NODES, SHOW, build_scene
-from .checks import DIRECTIONS, either, one_of, whole, writable
 from .colours import THEMES
 from .layout import lay_out
-from .scene import Direction, Scene
+from .scene import DIRECTIONS, Direction, Scene
 from .svg import render, xml
 from .wording import known_names
 
@@ -168,6 +168,7 @@ def draw(
         names, E = names or E.constants, E.graph()
     roots = _roots(E)
     one_of("draw", direction=(direction, (None, *DIRECTIONS)), theme=(theme, THEMES))
+    one_of("draw", steps=(steps, (None, True, False)))
     whole("draw", "max_nodes", max_nodes, 1)
     if depth is not None:
         whole("draw", "depth", depth, 0)

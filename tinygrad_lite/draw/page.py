@@ -17,8 +17,8 @@ import numpy as np
 from ..check.marks import MARKS
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
+from ..graph.options import one_of, whole, writable
 from .build import build_scene
-from .checks import DIRECTIONS, one_of, whole, writable
 from .collapse import LIMIT
 from .colours import DARK, LIGHT, THEMES, Theme, style
 from .figures import summary
@@ -26,7 +26,7 @@ from .layout import lay_out
 from .live import ENTRYWISE, Numbers, Run, as_json, program, value_of
 from .panes import COLUMNS, ROWS
 from .predict import Budget
-from .scene import Box, Direction, Scene
+from .scene import DIRECTIONS, Box, Direction, Scene
 from .steps import Names, Share, Teller, derivation, heading
 from .svg import base_style, drawn, render, xml
 from .wording import complete_names, known_names

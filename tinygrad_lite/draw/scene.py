@@ -22,6 +22,7 @@ from .scopes import Path
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
+DIRECTIONS: tuple[Direction, ...] = ("right", "down")
 
 PAD, HEAD, CAPTIONS, LINE, GAP = 10.0, 24.0, 15.0, 15.0, 10.0  # pixels
 SIDE_BY_SIDE = 400.0  # pixels: wider panes stand one below the other

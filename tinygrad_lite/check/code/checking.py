@@ -20,7 +20,7 @@ from .lines import Lines
 from .pairs import Pairs
 from .report import LineReport
 from .source import NoSource
-from .steps import is_numeric
+from .steps import may_be_gradient
 from .trace import Trace
 from .untouched import Untouched
 
@@ -53,7 +53,11 @@ def paired(known: Known, given: Mapping[str, Node | str | None] | None = None) -
     root = next(user for user, twin in tape.twin.items() if twin is tape.root)
     found = Pairs(known.nodes, tape.user_names.get(id(root), "E"), known.others)
     for name, node in (given or {}).items():
-        found.given[name] = None if node is None or node == "" else found.named(node)
+        of = node if isinstance(node, Node) and node in tape.twin else found.named(node)
+        if of is None and not (node is None or node == ""):
+            every = ", ".join(sorted(set(found.names.values()))) or "none"
+            raise ValueError(f"check: pairs[{name!r}] is {node!r}; the graph's names are {every}")
+        found.given[name] = of
     return found
 
 
@@ -109,7 +113,7 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
     a, b = raw(a), raw(b)
-    if not (is_numeric(a) and is_numeric(b)):
+    if not (may_be_gradient(a) and may_be_gradient(b)):
         return True
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
@@ -127,7 +131,7 @@ def _by_numbers(
     if ran.error is not None:
         error = f"{type(ran.error).__name__}: {ran.error}"
         raise ValueError(f"check: {who} raises {error}") from ran.error
-    found = {pairs.node(name): value for name, value in ran.names.items() if is_numeric(value)}
+    found = {pairs.node(name): value for name, value in ran.names.items() if may_be_gradient(value)}
     if isinstance(ran.result, dict):
         found |= {pairs.named(key): value for key, value in ran.result.items()}
     claims = {node: raw(value) for node, value in found.items() if node is not None}

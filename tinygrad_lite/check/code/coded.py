@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
+from ..claims import in_shape
 from .derivation import Data, Derivation, Edits, Known
 from .formula import Formula
 from .judged import Line
@@ -61,7 +62,7 @@ class Coder:
             told = f"{type(ran.error).__name__}: {ran.error}"
             raise ValueError(f"check: the claim for {name} raises {told}") from ran.error
         self.found[node] = Coded(name, node, derivation.trace)
-        return _in_shape(raw(ran.result), self.before + node.shape)
+        return in_shape(raw(ran.result), self.before + node.shape)
 
     def _formula(self, node: Node, name: str, formula: Formula) -> Any:
         """The value of a formula, with vectors as columns where it is right only so."""
@@ -75,7 +76,7 @@ class Coder:
                 problem = problem or error
                 continue
             value = None if trace.result is None else raw(trace.result.value)
-            readings.append((columns, _in_shape(value, shape)))
+            readings.append((columns, in_shape(value, shape)))
         if not readings:
             told = f"{type(problem).__name__}: {problem}"
             raise ValueError(f"check: the claim for {name}, {formula.text!r}, raises {told}")
@@ -84,11 +85,3 @@ class Coder:
         run = partial(formula.trace, columns=columns)
         self.found[node] = Coded(name, node, run, formula, COLUMNS if columns else "")
         return value
-
-
-def _in_shape(value: Any, shape: tuple[int, ...]) -> Any:
-    """A value in a shape that differs by axes of length 1 only; else as it is."""
-    if not isinstance(value, np.ndarray) or value.shape == shape:
-        return value
-    core = [n for n in value.shape if n != 1]
-    return value.reshape(shape) if core == [n for n in shape if n != 1] else value

@@ -35,20 +35,36 @@ PARTS = (
     ast.Tuple,
     ast.List,
 )  # what a formula is made of
-OF_ARRAYS: tuple[str, ...] = (
-    "T",
-    "mT",
-    "shape",
-    "size",
-    "ndim",
-    "sum",
-    "mean",
-    "dot",
-    "reshape",
-    "ravel",
+OF_ARRAYS = frozenset(
+    [
+        "T",
+        "mT",
+        "shape",
+        "size",
+        "ndim",
+        "sum",
+        "mean",
+        "dot",
+        "reshape",
+        "ravel",
+        "transpose",
+        "max",
+        "min",
+        "std",
+        "var",
+        "prod",
+        "astype",
+        "copy",
+        "clip",
+        "trace",
+        "diagonal",
+        "cumsum",
+        "argmax",
+        "argmin",
+        "squeeze",
+        "swapaxes",
+    ]
 )
-OF_ARRAYS += ("transpose", "max", "min", "std", "var", "prod", "astype", "copy", "clip", "trace")
-OF_ARRAYS += ("diagonal", "cumsum", "argmax", "argmin", "squeeze", "swapaxes")
 MAKERS = ("eye", "ones", "zeros", "full", "arange", "identity", "newaxis")
 TYPED = {"⊙": "*", "·": "*", "×": "*", "−": "-", "ᵀ": ".T", "²": "**2", "^": "**", "½": "0.5"}
 

@@ -15,7 +15,7 @@ from ...graph.node import Node, raw
 from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, sums_of
 from .pairing import Pairing
 from .pairs import Pairs
-from .steps import is_numeric, steps
+from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
 
@@ -49,7 +49,7 @@ class Judge:
         every = [Judged(i, step) for i, step in enumerate(steps(self.trace))]
         for row in {(row.step.name, row.step.key): row for row in every}.values():
             row.final = True
-        numeric = [row for row in every if is_numeric(row.step.value)]
+        numeric = [row for row in every if may_be_gradient(row.step.value)]
         turns = pairing.paired(numeric)
         of = {id(row): turn for turn in turns for row in turn}
         for row in numeric:
@@ -83,7 +83,7 @@ class Judge:
             row.verdict = RIGHT
             if not self.equal(node, value, truth):
                 again = self._again(row)
-                follows = is_numeric(again) and self.equal(node, again, truth)
+                follows = may_be_gradient(again) and self.equal(node, again, truth)
                 row.verdict = FOLLOWS if follows else WRONG
                 self.off.append(row)
             return
@@ -124,7 +124,7 @@ class Judge:
         again = row.step.value if done else self._again(row)
         for value, verdict in ((row.step.value, PARTLY), (again, FOLLOWS)):
             for row.parts in sums:
-                if is_numeric(value) and self.equal(node, value, row.wanted(self.truth)):
+                if may_be_gradient(value) and self.equal(node, value, row.wanted(self.truth)):
                     row.verdict = verdict if row.parts else UNJUDGED
                     if verdict is FOLLOWS:
                         self.off.append(row)

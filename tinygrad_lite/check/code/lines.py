@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node
-from ..claims import Allowance, Asked, Claim, compare
+from ..claims import Allowance, Asked, Claim, compare, in_shape
+from ..derived import as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Mend, Mender, told
@@ -46,16 +47,10 @@ class Measure:
             self._blurs[node, eps] = self._rounding.blur(self.about.tape.twin[node], eps)
         return self._blurs[node, eps]
 
-    def shaped(self, value: Any, shape: tuple[int, ...]) -> Any:
-        """A value as numbers, in a shape that differs by axes of length 1 only; else as it is."""
-        array = np.asarray(value, dtype=float)
-        core = tuple(n for n in array.shape if n != 1)
-        return array.reshape(shape) if core == tuple(n for n in shape if n != 1) else array
-
     def equal(self, node: Node, value: Any, wanted: Any) -> bool:
         """Whether a value is the wanted one."""
         try:
-            array = self.shaped(value, np.shape(wanted))
+            array = in_shape(np.asarray(value, dtype=float), np.shape(wanted))
         except (ValueError, TypeError):
             return False
         if array.shape != np.shape(wanted) or not np.isfinite(array).all():
@@ -70,7 +65,7 @@ class Measure:
     def claim(self, name: str, node: Node, value: Any) -> Claim:
         """The value as a claim, judged."""
         shape = node.shape if self.about.seed is None else self.about.order[0].shape + node.shape
-        array = self.shaped(value, shape)
+        array = in_shape(np.asarray(value, dtype=float), shape)
         if self.about.seed is not None and array.shape != shape:
             array = np.full(shape, np.nan)
         claim = self.about.claim(name, node, array)
@@ -146,11 +141,23 @@ class Lines:
             if claim is not None and claim.fits:
                 diagnosis.usable[claim.node] = claim.value
         self._mend(found)
+        for row in self.rows:
+            if id(row) in found and id(row) in claims:
+                found[id(row)] = self._ruled(found[id(row)])
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*found.values(), *self.causes, *failed]
         every.sort(key=lambda f: (f.cell, f.line))
         first = next((f for f in every if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]
+
+    def _ruled(self, finding: Finding) -> Finding:
+        """With the engine's own line beside one that is wrong and that nothing short mends."""
+        E = self.about.order[0]
+        if finding.verdict != WRONG or finding.mended is not None or E.shape:
+            return finding
+        right = as_code(E, finding.node, self.about.tape) if finding.node is not None else ""
+        name = f"{finding.name} = " if finding.name.isidentifier() else ""
+        return replace(finding, mended=name + right, by="rule") if right else finding
 
     def _rights(self, mender: Mender, mend: Mend, row: Judged, judged: list[Judged]) -> bool:
         """Whether a mend puts a step, or what its name holds in the end, right."""
@@ -260,7 +267,7 @@ class Lines:
         name = self._assigned(statement)
         node = self.pairs.node(name)
         mend = None if node is None else self._mend_raised(name, node, instance)
-        return Finding(
+        finding = Finding(
             name=name,
             verdict=WRONG,
             kind="other",
@@ -272,6 +279,7 @@ class Lines:
             mended=None if mend is None else mend.line,
             by="" if mend is None else "edit",
         )
+        return self._ruled(finding)
 
     def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
         """Mend the line that raised an error, as the step that it would be."""

@@ -18,7 +18,7 @@ from .interpreter import run_statements
 from .pairs import Pairs
 from .plain import held
 from .source import Source
-from .steps import is_numeric
+from .steps import may_be_gradient
 from .trace import Trace
 
 
@@ -122,7 +122,7 @@ def _base(target: Any) -> Any:
 
 def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
     value: Any = raw(names.get(name))
-    if not is_numeric(value):
+    if not may_be_gradient(value):
         return False
     return pairs.node(name) is not None or pairs.loosely(name, np.shape(value)) is not None
 

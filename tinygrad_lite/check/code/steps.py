@@ -34,14 +34,16 @@ class Step:
         return raw(self.record.value)
 
 
-def is_numeric(value: Any) -> bool:
+def may_be_gradient(value: Any) -> bool:
     """Whether something may be a gradient."""
     value = raw(value)
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return True
     if isinstance(value, list):  # of numbers
         return (
-            bool(value) and not any(np.ndim(raw(v)) for v in value) and all(map(is_numeric, value))
+            bool(value)
+            and not any(np.ndim(raw(v)) for v in value)
+            and all(map(may_be_gradient, value))
         )
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
 

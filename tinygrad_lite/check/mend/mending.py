@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...graph.node import raw
+from ..claims import in_shape
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
@@ -144,7 +145,7 @@ class Mender:
         return Goal(
             self.trace,
             at.record,
-            _shaped(at.wanted, at.record.value),
+            in_shape(np.asarray(at.wanted, float), np.shape(at.record.value)),
             lambda edits: self._confirms(claimed, edits),
             self.known,
             lambda r: r.instance is not None and r.instance.statement not in closed,
@@ -225,14 +226,9 @@ def _right(at: Line) -> bool:
     except FAILS:
         return False
     tolerance = SINGLE if getattr(value, "dtype", None) == np.float32 else TOLERANCE
-    return agrees(value, _shaped(at.wanted, value), tolerance=tolerance)
-
-
-def _shaped(wanted: Any, value: Any) -> Any:
-    """What is wanted, in the value's shape where they differ by axes of length 1 alone."""
-    wanted, shape = np.asarray(wanted, dtype=float), np.shape(value)
-    core = [n for n in shape if n != 1]
-    return wanted.reshape(shape) if core == [n for n in wanted.shape if n != 1] else wanted
+    return agrees(
+        value, in_shape(np.asarray(at.wanted, float), np.shape(value)), tolerance=tolerance
+    )
 
 
 def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:

@@ -1,12 +1,10 @@
-"""What `draw`, `play` and `save` refuse, each in one line that names what would do."""
+"""What options and paths are refused, each in one line that names what would do."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
-
-DIRECTIONS = ("right", "down")
 
 
 def either(words: Iterable[str], last: str = "or") -> str:
