@@ -19,14 +19,22 @@ _WIDE = 64  # characters of an expression that may stand within another
 
 
 class Written(NamedTuple):
-    """Code, and how tightly its outermost operation binds."""
+    """Code, how tightly its outermost operation binds, and, of a transpose, what is transposed."""
 
     code: str
     binds: int = ATOM
+    of: str = ""
 
     def within(self, binds: int) -> str:
         """In brackets where it binds less tightly."""
         return self.code if self.binds >= binds else f"({self.code})"
+
+    def turned(self, axes: int) -> Written:
+        """The transpose, of matrices in a stack each."""
+        if self.of:
+            return Written(self.of)
+        code = self.within(ATOM)
+        return Written(code + (".T" if axes == 2 else ".mT"), of=code)
 
 
 @dataclass(slots=True)
@@ -155,10 +163,9 @@ class Writer:
             first, second = (right, left) if not part.right.sources else (left, right)
             code = f"{first.within(PRODUCT)} * {second.within(PRODUCT + 1)}{signs}"
             return Written(code, PRODUCT) if part.how is ENTRIES else Written(f"sum({code}, -1)")
-        b, turn = left.within(ATOM), {2: ".T", 3: ".mT"}.get(len(part.left.shape), "")
-        if turn:
-            b = b.removesuffix(turn) if b.endswith(turn) else b + turn
-        code = f"{right.within(PRODUCT)} @ {b}"
+        axes = len(part.left.shape)
+        b = left.turned(axes) if axes > 1 else left
+        code = f"{right.within(PRODUCT)} @ {b.within(ATOM)}"
         shapes = part.right.shape, part.left.shape
         rights, lefts = (prod(shape[-2:-1]) for shape in shapes)
         self.text.meetings.append(
@@ -202,9 +209,7 @@ class Writer:
             found = Written(f"{found.within(ATOM)}[:, None]")
         elif wanted != shape:
             found = Written(f"{found.within(ATOM)}.reshape({', '.join(map(str, wanted))})")
-        if not operand.turned:
-            return found
-        return Written(found.within(ATOM) + (".T" if len(wanted) == 2 else ".mT"))
+        return found.turned(len(wanted)) if operand.turned else found
 
     def _index(self, operand: Operand) -> str:
         if operand.region is not None:
@@ -223,18 +228,18 @@ class Writer:
             return Written(short, UNARY if values < 0 else ATOM)
         found = self._names.of_constant(values)
         if found is not None:
-            code = f"{found.text}.T" if found.turned else found.text
+            binds = UNARY if found.text.startswith("-") else ATOM
+            made = Written(found.text, binds)
+            made = made.turned(2) if found.turned else made
         else:
-            code = self._alias("c" if values.ndim < 2 else "C", values, "constants")
-        self.text.constants[code] = values
-        return Written(code, UNARY if code.startswith("-") else ATOM)
+            made = Written(self._alias("c" if values.ndim < 2 else "C", values, "constants"))
+        self.text.constants[made.code] = values
+        return made
 
     def _leaves(self, operand: Operand) -> Written:
         found = self._named_leaves(operand)
         if operand.part is not None:
-            code = found.code
-            if operand.turned:
-                code = code.removesuffix(".T") if code.endswith(".T") else f"{code}.T"
+            code = found.turned(2).code if operand.turned else found.code
             self.text.parts[operand.part] = code, operand.stands
         return found
 
@@ -267,7 +272,7 @@ class Writer:
         else:
             name = found.text
             self._taken.add(name)
-        return Written(f"{name}.T" if found.turned else name)
+        return Written(name).turned(2) if found.turned else Written(name)
 
     def _alias(self, letter: str, key: Any, about: str, numbered: bool = True) -> str:
         """A name for what has none, which is said once."""
