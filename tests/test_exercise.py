@@ -48,7 +48,7 @@ def test_hints_lead_from_the_line_to_the_answer():
     report = tg.check(E, {W: "np.outer(x, (s - y) * s * (1 - s))"})
     assert [report.hint(level) for level in range(1, len(HINTS) + 1)] == [
         "Look at the gradient of W.",
-        "Of this kind is the mistake: the factors of a product, or the entries, are in another "
+        "The mistake is of this kind: the factors of a product, or the entries, are in another "
         "order.",
         "W is used in W x, which hands it G xᵀ.",
         "It should read: np.outer((s - y) * s * (1 - s), x)",

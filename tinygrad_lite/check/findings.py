@@ -305,7 +305,7 @@ def _where(report: Report, f: Finding) -> str:
 
 
 def _what(report: Report, f: Finding) -> str:
-    return f"Of this kind is the mistake: {KINDS[f.kind]}." if f.kind else "It is a mistake."
+    return f"The mistake is of this kind: {KINDS[f.kind]}." if f.kind else "It is a mistake."
 
 
 def _rule(report: Report, f: Finding) -> str:

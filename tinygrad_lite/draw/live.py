@@ -248,9 +248,7 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
     result that does not depend on what can change."""
     name, y = _name(step.call), held.value
-    inputs = [
-        a for a in step.args if isinstance(a, (Held, bool, int, float, np.generic, np.ndarray))
-    ]
+    inputs = [a for a in step.args if isinstance(a, _NUMBERS)]
     if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
         raise Unprintable(f"a page cannot compute {name}")
     if not any(id(x) in varies for x in step.inputs()):
