@@ -11,8 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from . import arrays, systematic
-from .faults import LEFT_OUT
+from . import arrays, slips, systematic
 from .scales import SUMS, Meaning, Scales, multiple, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .slips import FIRST, NEAR
@@ -60,12 +59,11 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         moved = search.carry([(x, part)]) - search.expected
         k = 1 + multiple(search.value - search.expected, moved, tol)
         if search.explains(search.expected + (k - 1) * moved):
-            sites = [(x, (k - 1) * part)]
             square = op_name(n) not in SUMS and len({*map(id, n.inputs)}) == len(n.inputs)
             if square and k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
                 text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
                 meanings = [Meaning("constant-scale", FIRST, text)]
-            found = [search.explained(m.kind, m.cost, m.text, n, sites) for m in meanings]
+            found = [search.explained(m.kind, m.cost, m.text, n) for m in meanings]
             turned += [e for e in found if alone and e.kind == "sign"]
             yield from (e for e in found if not (alone and e.kind == "sign"))
     if len(turned) == 1:  # a sign has a place only where just one is possible
@@ -113,23 +111,17 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
     k = multiple(search.value, search.expected, tol)
     if not search.explains(k * search.expected):
         return
-    sites = [(search.target, (k - 1) * search.expected)]
     for m in scales.whole(k, tol):
-        yield Explanation(m.kind, ONE + m.cost, m.text, "", sites)
+        yield Explanation(m.kind, ONE + m.cost, m.text)
     for m in scales.whole(-k, tol):
         if m.kind != "sign":
             text = m.text.replace("yours is ", "yours is -", 1) + FLIPPED
-            yield Explanation(m.kind, TWO + m.cost, text, "", sites, ("sign",))
+            yield Explanation(m.kind, TWO + m.cost, text, "", ("sign",))
 
 
-def steps(search: Search, scales: Scales) -> Iterator[Guess]:
+def steps(search: Search, scales: Scales) -> Iterable[Guess]:
     """One fault of the catalogue at one step."""
-    for guess in search.singles:
-        if guess.made and guess.made[2].text == LEFT_OUT:
-            n = guess.made[0]
-            if n in search.g and _is_number(search.g[n], scales):
-                continue
-        yield guess
+    return search.singles
 
 
 def misread(search: Search, scales: Scales) -> Iterable[Guess]:
@@ -137,10 +129,10 @@ def misread(search: Search, scales: Scales) -> Iterable[Guess]:
     return search.misread
 
 
-def _is_number(g: Vector, scales: Scales) -> bool:
-    """Whether a cotangent is the same number everywhere, one that the graph is known to hold."""
-    c = float(g.flat[0]) if g.size else 0.0
-    return c != 0 and bool(np.all(g == c)) and any(scales.whole(-1 / c, 1e-9))
+def moved(search: Search, scales: Scales) -> Iterator[Guess]:
+    """The entries in other places."""
+    for kind, rank, value, text in slips.moved(search.expected):
+        yield search.guess(search.target, value, kind, rank, f"the entries are {text}")
 
 
 def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -154,8 +146,8 @@ def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
             predicted = search.carry([(guess.x, guess.delta)])
             if search.explains(multiple(search.value, predicted, tol) * predicted):
                 text = f"{PERHAPS}{guess.words()}; and {what}"
-                where = search.tape.step(guess.step) if guess.step is not None else ""
-                yield Explanation(guess.kind, TWO + guess.cost, text, where, (), (kind,))
+                where = search.tape.step(guess.step)
+                yield Explanation(guess.kind, TWO + guess.cost, text, where, (kind,))
                 break
 
 
@@ -196,7 +188,7 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
         whole,
         steps,
         arrays.extra_factors,
-        arrays.rearranged,
+        moved,
     ),
     Tier.VALUE: (misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),

@@ -61,15 +61,14 @@ class Catalogue:
         return self._known[key]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Explanation:
-    """A mistake, or two, that reproduces a claim. `sites` are what it adds, and at which nodes."""
+    """A mistake, or two, that reproduces a claim."""
 
     kind: str
     cost: float
     text: str
     where: str = ""
-    sites: Iterable[Site] = ()
     other_kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -84,17 +83,15 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """A mistake that adds `delta` to the cotangent of `x`; `step` is the node where it is said to
-    be made, None for no step in particular."""
+    """A mistake that adds `delta` to the cotangent of `x`, said to be made at the node `step`."""
 
     kind: str
     cost: float
     words: Callable[[], str]
-    step: Node | None
+    step: Node
     x: Node
     delta: Vector
     projected: float
-    made: tuple[Node, int, Fault] | None = None  # the fault of a step that it is, if it is one
 
 
 class Search:
@@ -179,12 +176,9 @@ class Search:
         size = abs(projected) + abs(self.goal) + abs(self.base)
         return abs(projected - sign * self.goal) <= self.slack + 1e-7 * size
 
-    def explained(
-        self, kind: str, cost: float, text: str, step: Node | None, sites: Iterable[Site] = ()
-    ) -> Explanation:
+    def explained(self, kind: str, cost: float, text: str, step: Node) -> Explanation:
         """One mistake, at a step of the graph."""
-        where = self.tape.step(step) if step is not None else ""
-        return Explanation(kind, ONE + cost, text, where, sites)
+        return Explanation(kind, ONE + cost, text, self.tape.step(step))
 
     def matches(self, predicted: Vector) -> bool:
         """Whether a mistake's gradient is the claim, entry by entry."""
@@ -207,9 +201,8 @@ class Search:
         agreeing = [guess for guess in guesses if self.agrees(guess.projected)]
         agreeing.sort(key=lambda guess: guess.cost)
         for guess in agreeing[:MOST]:
-            sites = [(guess.x, guess.delta)]
-            if self.explains(self.carry(sites)):
-                yield self.explained(guess.kind, guess.cost, guess.words(), guess.step, sites)
+            if self.explains(self.carry([(guess.x, guess.delta)])):
+                yield self.explained(guess.kind, guess.cost, guess.words(), guess.step)
 
     def guess(
         self, x: Node, value: Vector, kind: str, cost: float, text: str, step: Node | None = None
@@ -246,7 +239,7 @@ class Search:
                 delta = c - right
                 words = lambda fault=fault: fault.words(tape, n, i)  # noqa: E731
                 projected = self.base + self.project(x, delta)
-                yield Guess(fault.kind, fault.cost, words, n, x, delta, projected, (n, i, fault))
+                yield Guess(fault.kind, fault.cost, words, n, x, delta, projected)
 
     @cached_property
     def singles(self) -> list[Guess]:
