@@ -12,15 +12,14 @@ from enum import IntEnum
 import numpy as np
 
 from . import arrays, slips, systematic
-from .scales import SUMS, Meaning, Scales, multiple, tolerance_of
+from .scales import SUMS, Meaning, Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .slips import FIRST, NEAR
 from .tape import Vector, op_name
 
 PERHAPS = "perhaps two mistakes: "
-FLIPPED = "; and the sign is flipped"
+FLIPPED = "the sign is flipped"
 SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
-TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
 
 
 def explain(search: Search, scales: Scales) -> list[Explanation]:
@@ -38,11 +37,10 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     return []
 
 
-def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
+def factors(search: Search, scales: Scales) -> Iterator[Guess]:
     """A scalar factor on one step."""
     tape = search.tape
-    trials = TRIALS // len(search.region)
-    turned: list[Explanation] = []
+    turned: list[Guess] = []
     for n, i, x in search.edges:
         same = [j for j, a in enumerate(n.inputs) if a is x]
         if i != same[0]:
@@ -50,22 +48,16 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         part = sum(search.parts[n, j] for j in same)
         k, tol, alone = _read_off(search, search.project(x, part))
         junction = len(tape.consumers[x]) > len(same)
-        meanings = list(scales.step(n, i, k, tol, junction, alone)) if tol else []
-        trials -= bool(meanings)
-        if trials < 0:
-            break
-        if not meanings:
-            continue
-        moved = search.carry([(x, part)]) - search.expected
-        k = 1 + multiple(search.value - search.expected, moved, tol)
-        if search.explains(search.expected + (k - 1) * moved):
+        for m in scales.step(n, i, k, tol, junction, alone) if tol else ():
             square = op_name(n) not in SUMS and len({*map(id, n.inputs)}) == len(n.inputs)
-            if square and k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
+            if square and m.k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
                 text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
-                meanings = [Meaning("constant-scale", FIRST, text)]
-            found = [search.explained(m.kind, m.cost, m.text, n) for m in meanings]
-            turned += [e for e in found if alone and e.kind == "sign"]
-            yield from (e for e in found if not (alone and e.kind == "sign"))
+                m = Meaning("constant-scale", FIRST, text, 0)
+            found = search.guess(x, search.g[x] + (m.k - 1) * part, *m[:3], n)
+            if alone and m.kind == "sign":
+                turned.append(found)
+            else:
+                yield found
     if len(turned) == 1:  # a sign has a place only where just one is possible
         yield from turned
 
@@ -108,14 +100,12 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
         return
     k = search.goal / search.base
     tol = tolerance_of(search.slack, search.base, abs(k))
-    k = multiple(search.value, search.expected, tol)
-    if not search.explains(k * search.expected):
-        return
     for m in scales.whole(k, tol):
-        yield Explanation(m.kind, ONE + m.cost, m.text)
+        if search.explains(m.k * search.expected):
+            yield Explanation(m.kind, ONE + m.cost, m.text)
     for m in scales.whole(-k, tol):
-        if m.kind != "sign":
-            text = m.text.replace("yours is ", "yours is -", 1) + FLIPPED
+        if m.kind != "sign" and search.explains(-m.k * search.expected):
+            text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
             yield Explanation(m.kind, TWO + m.cost, text, "", ("sign",))
 
 
@@ -141,22 +131,13 @@ def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
         if abs(guess.projected) <= VANISHING * abs(search.goal):
             continue
         k = search.goal / guess.projected
-        tol = tolerance_of(search.slack, guess.projected, abs(k))
-        for kind, what in _extra(scales, k, tol):
-            predicted = search.carry([(guess.x, guess.delta)])
-            if search.explains(multiple(search.value, predicted, tol) * predicted):
-                text = f"{PERHAPS}{guess.words()}; and {what}"
+        for m in scales.whole(k, tolerance_of(search.slack, guess.projected, abs(k))):
+            if search.explains(m.k * search.carry([(guess.x, guess.delta)])):
+                besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
+                text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.k == -1 else besides}"
                 where = search.tape.step(guess.step)
-                yield Explanation(guess.kind, TWO + guess.cost, text, where, (kind,))
+                yield Explanation(guess.kind, TWO + guess.cost, text, where, (m.kind,))
                 break
-
-
-def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
-    if abs(k + 1) <= tol:
-        yield "sign", "the sign is flipped"
-        return
-    for m in scales.whole(k, tol):
-        yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
 
 
 def proportional(search: Search, scales: Scales) -> Iterator[Explanation]:

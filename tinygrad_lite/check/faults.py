@@ -133,14 +133,22 @@ def chooses(x: Any) -> bool:
     return chosen and bool(np.all((x.data >= 0) & (x.data <= 1)))
 
 
-def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
-    """Every fault in the rule of one edge."""
+def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iterator[Fault]:
+    """Every fault in the rule of one edge, or another value in a place that it looks at."""
     rule, op = tape.rule(node, index), op_of(node)
     if rule is None or _is_scale(node, index):
         return
     mask, unit = _sort(rule)
     one = len(node.operands) == 1
     function = unit or (one and bends(op))
+    if misread:
+        for place in rule.places:
+            source = node if place is None else node.inputs[place]
+            for kind, cost, v, text, named in _misread(tape, source, function, mask):
+                if v.shape == np.shape(raw(source)):
+                    handed = looking(node, index, place, v)
+                    yield Fault(kind, cost, handed, text, named, (None, source))
+        return
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
     if op in FORMS:
@@ -149,26 +157,10 @@ def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         yield from _functions(node, index, mask or is_activation(op, node.params))
 
 
-def misreadings(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
-    """Another value in a place that the rule of one edge looks at."""
-    rule, op = tape.rule(node, index), op_of(node)
-    if rule is None or _is_scale(node, index):
-        return
-    mask, unit = _sort(rule)
-    function = unit or (len(node.operands) == 1 and bends(op))
-    for place in rule.places:
-        source = node if place is None else node.inputs[place]
-        for kind, cost, v, text, named in _misread(tape, source, function, mask):
-            if v.shape == np.shape(raw(source)):
-                handed = looking(node, index, place, v)
-                yield Fault(kind, cost, handed, text, named, (None, source))
-
-
 def _is_scale(node: Node, index: int) -> bool:
     """Whether a step multiplies by a number: to lose it or have it twice is a scalar factor."""
-    lonely = len(node.operands) == 2 and not isinstance(node.inputs[index - 1], Node)
-    scales = op_name(node) in ("multiply", "divide")
-    return scales and lonely and np.ndim(node.operands[index - 1]) == 0
+    numbers = (not isinstance(x, Node) and np.ndim(x) == 0 for x in node.inputs)
+    return op_of(node) in (ops.multiply, ops.divide) and any(numbers)
 
 
 def _sort(rule: Rule) -> tuple[bool, bool]:
@@ -178,9 +170,7 @@ def _sort(rule: Rule) -> tuple[bool, bool]:
     mask = bends(op) and any(chooses(x) for m in rule.made_by("multiply") for x in m.inputs)
     other = node.operands[rule.index - 1]
     gate = (
-        op.name == "multiply"
-        and node.shape
-        and np.array_equal(other, node.operands[rule.index] > 0)
+        op is ops.multiply and node.shape and np.array_equal(other, node.operands[rule.index] > 0)
     )
     return mask, bool(mask or gate or is_activation(op, node.params))
 

@@ -21,7 +21,7 @@ from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.node import Node
 from .claims import Claim
-from .faults import Fault, faults, misreadings
+from .faults import Fault, faults
 from .kinds import RARITY, known
 from .shadows import Shadow, shadows
 from .tape import Site, Tape, Vector, carried, op_of
@@ -32,6 +32,7 @@ BUDGET = 100_000  # steps that a report may spend on the same mistake at many: a
 COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
 MOST = 60  # guesses of one sort that are verified in full, the simplest first
+TRIALS = 500_000  # steps that this may take: a second in a large graph
 
 
 class Catalogue:
@@ -56,8 +57,8 @@ class Catalogue:
     def __call__(self, node: Node, index: int, *, misread: bool = False) -> list[Fault]:
         key = (id(node), index, misread)
         if key not in self._known:
-            make = misreadings if misread else faults
-            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
+            made = faults(self.tape, node, index, misread=misread)
+            self._known[key] = list(made) if node.data.size else []
         return self._known[key]
 
 
@@ -200,7 +201,7 @@ class Search:
         """Those of some guesses that explain the claim."""
         agreeing = [guess for guess in guesses if self.agrees(guess.projected)]
         agreeing.sort(key=lambda guess: guess.cost)
-        for guess in agreeing[:MOST]:
+        for guess in agreeing[: min(MOST, TRIALS // len(self.region))]:
             if self.explains(self.carry([(guess.x, guess.delta)])):
                 yield self.explained(guess.kind, guess.cost, guess.words(), guess.step)
 

@@ -145,9 +145,7 @@ def slips(m: Node) -> Iterator[Slip]:
     """The slips at an operation: the rows of its sort, and those that its settings give."""
     assert m.op is not None
     yield from (
-        slip
-        for slip in SLIPS.get(m.op, ())
-        if slip.of is None or not is_number(m.inputs[slip.of])
+        slip for slip in SLIPS.get(m.op, ()) if slip.of is None or not is_number(m.inputs[slip.of])
     )
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
