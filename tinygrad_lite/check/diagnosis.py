@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +85,8 @@ class Diagnosis:
         for search in attempts:
             explanations = sort(search, self.scales)
             if explanations:
-                best, also = _ranked(explanations)
+                fair = [e for e in explanations if not self._accuses(e)]
+                best, also = _ranked(fair or explanations)
                 text = f"{best.text} at  {best.where}" if best.where else best.text
                 if sources and search is local:
                     text = f"wrong here as well: {text}"
@@ -94,8 +96,18 @@ class Diagnosis:
             return replace(finding, kind="shape", explanation=misshapen(claim))
         return replace(finding, explanation=unexplained(claim))
 
+    def _accuses(self, e: Explanation) -> bool:
+        """Whether it says of a claim that is right that it is wrong."""
+        for other in self.claims if e.sites else ():
+            if other.right and other.fits:
+                moved = self.tape.carried(e.sites, other.node)
+                slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(other.value), initial=0.0)
+                if (np.abs(moved) > slack).any():
+                    return True
+        return False
 
-def _ranked(explanations: list[Explanation]) -> tuple[Explanation, tuple[str, ...]]:
+
+def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str, ...]]:
     """The simplest explanation, and the other kinds that explain the numbers equally well."""
     best, *rest = sorted(explanations, key=lambda e: e.rank)
     kinds = (*best.other_kinds, *(e.kind for e in rest if e.rank < best.rank + EQUAL))

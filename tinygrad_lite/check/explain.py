@@ -14,7 +14,7 @@ import numpy as np
 from . import arrays, slips, systematic
 from .scales import SUMS, Meaning, Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
-from .slips import FIRST, NEAR
+from .slips import FIRST, LIKELY, NEAR
 from .tape import Vector, op_name
 
 PERHAPS = "perhaps two mistakes: "
@@ -102,11 +102,12 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
     tol = tolerance_of(search.slack, search.base, abs(k))
     for m in scales.whole(k, tol):
         if search.explains(m.k * search.expected):
-            yield Explanation(m.kind, ONE + m.cost, m.text)
+            sites = [(search.target, (m.k - 1) * search.expected)]
+            yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
     for m in scales.whole(-k, tol):
         if m.kind != "sign" and search.explains(-m.k * search.expected):
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
-            yield Explanation(m.kind, TWO + m.cost, text, "", ("sign",))
+            yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
 
 def steps(search: Search, scales: Scales) -> Iterable[Guess]:
@@ -121,8 +122,12 @@ def misread(search: Search, scales: Scales) -> Iterable[Guess]:
 
 def moved(search: Search, scales: Scales) -> Iterator[Guess]:
     """The entries in other places."""
-    for kind, rank, value, text in slips.moved(search.expected):
-        yield search.guess(search.target, value, kind, rank, f"the entries are {text}")
+    x, g = search.target, search.expected
+    if g.ndim == 2 and g.shape == g.T.shape:
+        text = "yours is the transpose of the gradient (numerator layout?)"
+        yield search.guess(x, g.T, "transpose", LIKELY, text)
+    for kind, rank, value, text in slips.moved(g):
+        yield search.guess(x, value, kind, rank, f"the entries are {text}")
 
 
 def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -135,8 +140,8 @@ def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
             if search.explains(m.k * search.carry([(guess.x, guess.delta)])):
                 besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
                 text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.k == -1 else besides}"
-                where = search.tape.step(guess.step)
-                yield Explanation(guess.kind, TWO + guess.cost, text, where, (m.kind,))
+                where, others = search.tape.step(guess.step), (m.kind,)
+                yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
                 break
 
 

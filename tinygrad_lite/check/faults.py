@@ -19,7 +19,7 @@ from ..backprop.activation import is_activation
 from ..backprop.chain import applied, contribution, is_constant, local, slope
 from ..derive.step import local_text
 from ..graph.node import Node, raw
-from ..graph.op import POWER, PRODUCT, Op
+from ..graph.op import Op
 from .kinds import known
 from .rules import Rule, in_form
 from .slips import (
@@ -41,7 +41,8 @@ from .tape import Tape, Vector, op_name, op_of
 
 Handed = Callable[[Vector], Vector]
 
-ARITHMETIC = {ops.multiply, ops.divide, ops.pow, ops.square, ops.sqrt}
+POWERS = {ops.pow, ops.square}
+ARITHMETIC = {*POWERS, ops.multiply, ops.divide, ops.sqrt}  # no function with a name
 MOVES = {ops.getitem, ops.put_at, ops.pad, ops.roll, ops.concat}  # what only moves entries
 SMALL = 64  # entries up to which a Jacobian's diagonal is computed
 
@@ -190,7 +191,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
     if function or (alike and not op.elementwise):
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
-    far = {POWER: LIKELY, PRODUCT: NEAR}.get(op.precedence, FIRST)
+    far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
     if not _moves(rule):
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:

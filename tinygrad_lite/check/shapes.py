@@ -67,7 +67,8 @@ def _steps(search: Search) -> Iterator[Explanation]:
     axes = broadcast_axes(full.shape, search.target.shape)
     right = f"sum over axis {' and '.join(map(str, axes))}"
     for axis, keep in product(range(full.ndim), (False, True)):
-        if (axis,) != axes and search.matches(full.sum(axis=axis, keepdims=keep)):
+        other = full.shape[axis] > 1 and (axis,) != axes
+        if other and search.matches(full.sum(axis=axis, keepdims=keep)):
             text = f"{_said(search)}: you summed over axis {axis}; {right}"
             yield search.explained("wrong-axis", FIRST, text, n)
             return
