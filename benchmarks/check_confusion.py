@@ -23,6 +23,7 @@ from tests.mend_cases import Case as Derivation
 from tests.mend_cases import blind, corpus, gradients, variant
 from tests.mend_cases.corpus_makemore import MAKEMORE
 from tinygrad_lite.check import KINDS, Finding, check
+from tinygrad_lite.check.claims import in_shape
 
 from .check_cases import Case, cases, problems
 
@@ -107,7 +108,9 @@ def derivations(title: str, cases: Iterable[Derivation]) -> None:
     for case in cases:
         for slips in ((), *case.wrongs()):
             loss, names = case.draw()
-            report = check(loss, gradients(case, variant(case, *slips), names), names=names)
+            values = gradients(case, variant(case, *slips), names)
+            claims = {name: in_shape(v, names[name].shape) for name, v in values.items()}
+            report = check(loss, claims, names=names)
             count["alarms"] += not (slips or report)
             count["found"] += bool(slips and report.wrong)
             count["made"] += bool(slips)
