@@ -34,7 +34,9 @@ def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
         g, y, operands, meta, index = found[node], node._data, node.operands, node._meta, -1
         usual, params = type(y) is _ndarray and op.arity is not None, NO_PARAMS
         if meta is not None:
-            usual, params = usual and not meta.mixed and meta.kept is None, meta.params
+            usual, params = usual and not meta.mixed, meta.params
+            if meta.kept is not None:
+                params = {**params, "kept": meta.kept}
         for x in node.inputs:
             index += 1
             if not isinstance(x, Node):
@@ -89,7 +91,7 @@ def _applied(
         for a in operands:
             if c is a:
                 return c.copy()
-        return c
+        return c.copy() if params and c is params.get("kept") else c
     if rule is ONE:
         return g
     if rule is second:
