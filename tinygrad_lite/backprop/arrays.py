@@ -21,6 +21,7 @@ _ndarray = np.ndarray
 _vdot = np.vdot
 
 
+@np.errstate(all="ignore")  # as in `flow`; a decorator takes a third of what a `with` does
 def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
     """The cotangent of every node that root depends on, consumers first."""
     waits = _consumers(root)
@@ -91,7 +92,8 @@ def _applied(
         for a in operands:
             if c is a:
                 return c.copy()
-        return c.copy() if params and c is params.get("kept") else c
+        kept: Any = params.get("kept")
+        return c.copy() if c is kept else c
     if rule is ONE:
         return g
     if rule is second:

@@ -212,6 +212,11 @@ def anywhere(mask: Array, *, traced: bool = True) -> bool:
     return mask if isinstance(mask, bool) else _truth(namespace(mask).any(mask), traced)
 
 
+def is_traced(x: Array) -> bool:
+    """Whether jax.jit traces what is done with x, which has no entries yet."""
+    return anywhere(x == x) and not anywhere(x == x, traced=False)
+
+
 def _truth(answer: Any, traced: bool) -> bool:
     try:
         return bool(answer)
