@@ -163,13 +163,17 @@ function frame(place, all, name) {
   for (const box of view.holds.get(place) ?? []) {
     for (const pane of box.panes) {
       if (pane.strip || (box.kind === "stub" && pane.role === "gradient") || pane.cells.length !== n || placesOf(box, pane.role)[0] !== place || pane.element.classList.contains("off")) continue;
-      const around = document.createElementNS(view.svg.namespaceURI, "path");
-      around.setAttribute("class", name);
-      around.setAttribute("d", all.map((i) => `M${pane.cells[i].getAttribute("x")} ${pane.cells[i].getAttribute("y")}h${pane.w}v${pane.h}h${-pane.w}z`).join(""));
-      pane.element.append(around);
-      framed.push(around);
+      framed.push(outline(pane, all, name));
     }
   }
+}
+/** A frame around some cells of the picture. */
+function outline(pane, all, name) {
+  const around = document.createElementNS(view.svg.namespaceURI, "path");
+  around.setAttribute("class", name);
+  around.setAttribute("d", all.map((i) => `M${pane.cells[i].getAttribute("x")} ${pane.cells[i].getAttribute("y")}h${pane.w}v${pane.h}h${-pane.w}z`).join(""));
+  pane.element.append(around);
+  return around;
 }
 function point(element) {
   const cell = element?.closest?.("[data-e]");

@@ -1,11 +1,13 @@
 /* The page: what may be changed, and what the reader does. One scope with the other scripts. */
 
+let scrolled = 0; // noted, since to ask lays all out
+panel.addEventListener("scroll", () => { scrolled = panel.scrollTop; });
 /** Write the panel anew; it stays where it was scrolled to unless the step is another. */
 function describe(silent) {
-  const step = current(), top = silent ? panel.scrollTop : 0;
+  const step = current(), top = silent ? scrolled : 0;
   const body = S.box ? about(S.box) : tellers[step.kind](step);
   panel.replaceChildren(...[...body, S.box || step.kind === "forward" ? null : derivation()].flat(9).filter(Boolean));
-  panel.scrollTop = top;
+  if (top || scrolled) panel.scrollTop = scrolled = top;
   say();
   if (!silent) $("live").textContent = panel.querySelector("h2, p")?.textContent ?? "";
 }
@@ -44,7 +46,7 @@ function nudge() {
   live.values[e.place][e.i] = x;
   compute(reach(e.place));
   if (!same) return [`${called(e)} + 0.001 would take another branch of the code`];
-  const name = (view.boxOf.get(model.root)?.name ?? "the result") + (root.shape.length ? " (the sum of its entries)" : "");
+  const name = model.name + (root.shape.length ? " (the sum of its entries)" : "");
   const told = [`${called(e)} + 0.001: ${name} ${num(here, 7)} → ${num(there, 7)}, by `, h("b", {}, num(there - here, 4))];
   return g === null || !hasGradient(node) ? told : [...told, h("br"), `the gradient says ${num(g, 4)} · 0.001 = `, h("b", {}, num(g * 0.001, 4))];
 }
@@ -52,6 +54,7 @@ function nudge() {
 function change(x) {
   const e = target();
   if (!e || !Number.isFinite(x)) return;
+  const near = inSight(); // before anything is written
   const old = live.values[e.place][e.i];
   live.values[e.place][e.i] = x;
   S.note = "";
@@ -63,14 +66,14 @@ function change(x) {
   }
   S.edited = true;
   for (const p of [e.place, ...anew]) live.ages[p] += 1;
-  for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
   const had = document.activeElement?.id, cell = document.activeElement?.dataset?.e, text = $("field")?.value;
   S.entry = e;
   describe(true);
   if (had === "field" && $("field")) $("field").value = text;
   ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
-  $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${view.boxOf.get(model.root)?.name ?? "the result"} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
+  $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
+  painted([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []), near);
 }
 
 // --- the timeline

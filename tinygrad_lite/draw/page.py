@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from importlib import resources
 from pathlib import Path as File
@@ -130,7 +129,7 @@ def _scenes(
 ) -> list[Scene]:
     """The picture that the page opens with, and finer ones as long as they differ."""
     gradient = {node: value_of(g) for node, g in made.gradient.items()}
-    build = partial(build_scene, root, names, grad=gradient.get)
+    known = dict(names)
     asked = dict(first.options) if first else {}
     finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
     options = [asked, finer | {"steps": False}]
@@ -138,9 +137,12 @@ def _scenes(
         options.append(finer | {"steps": True})
     scenes: list[Scene] = []
     for wanted in options:
-        scene = build(**wanted)
+        scene = build_scene(root, known, grad=gradient.get, **wanted)
         if not scenes or len(scene.boxes) > len(scenes[-1].boxes):
             scenes.append(scene)
+        for box in scene.boxes if scene is scenes[0] else ():  # called the same in all
+            if box.kind in ("op", "output"):
+                known.setdefault(id(box.node), box.name)
     return [lay_out(scene, direction) for scene in scenes]
 
 

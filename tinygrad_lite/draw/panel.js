@@ -23,7 +23,7 @@ const tellers = {
     return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
   },
 };
-const whereabouts = (box) => [box.scope.length ? quiet(`in ${box.scope.join(" / ")}`) : null, view.of && box.outside ? quiet("not in this part") : null];
+const whereabouts = (box) => [box.scope.length ? quiet(`in ${box.scope.map((part) => view.named?.get(part) ?? part).join(" / ")}`) : null, view.of && box.outside ? quiet("not in this part") : null];
 
 function value(box) {
   const node = model.nodes[box.node];
@@ -167,20 +167,24 @@ function kept(shape, data) {
 function paths(box) {
   const users = new Map();
   for (const user of view.boxes) for (const share of user.shares ?? []) users.set(share.to, [...(users.get(share.to) ?? []), [user, share]]);
-  const found = [];
-  const walk = (node, way) => {
-    if (found.length > 8) return;
-    if (node === model.root) found.push(way);
-    else for (const [user, share] of users.get(node) ?? []) walk(user.node, [...way, [user, share]]);
+  const found = [], way = [];
+  const walk = (node) => {
+    if (node === model.root) found.push([...way]);
+    else for (const step of users.get(node) ?? []) {
+      if (found.length > 8) return;
+      way.push(step);
+      walk(step[0].node);
+      way.pop();
+    }
   };
-  walk(box.node, []);
+  walk(box.node);
   if (!found.length || !found[0].length) return null;
-  const rows = found.slice(0, 8).map((way) => {
-    const slopes = way.map(([user, share]) => slope(user, share));
-    const known = slopes.every((s) => s !== null);
+  const short = (all, sign) => (all.length > 12 ? [...all.slice(0, 4), "…", ...all.slice(-3)] : all).join(sign);
+  const rows = found.slice(0, 8).map((steps) => {
+    const slopes = steps.map(([user, share]) => slope(user, share));
     const product = slopes.reduce((p, s) => p * s, 1);
-    return h("li", {}, h("span.m", {}, ...maths([box.name, ...way.map(([user]) => user.name)].join(" → "))),
-      known ? h("span.maths", {}, `  ${slopes.map((s) => bracketed(num(s, 5), 1)).join(" · ")} = ${num(product, 5)}`) : null);
+    return h("li", {}, h("span.m", {}, ...maths(short([box.name, ...steps.map(([user]) => user.name)], " → "))),
+      slopes.includes(null) ? null : h("span", {}, `  ${short(slopes.map((s) => bracketed(num(s, 5), 1)), " · ")} = ${num(product, 5)}`));
   });
   return h("details", { open: true }, h("summary", {}, "The sum over its paths to the result"), h("ul.paths", {}, rows),
     found.length > 8 ? quiet("and more") : null);

@@ -82,8 +82,7 @@ function unpacked(v) {
   v.links = v.edges.map(([s, t, points, back, mark = "", words = "", count = 1, label = null]) => (
     { s: `${s}`, t: `${t}`, points, back, mark, words, count, label }));
   v.inputs = Map.groupBy(v.links, (link) => link.t);
-  const root = v.boxes.find((box) => box.shows.includes(model.root) && box.kind !== "stub");
-  for (const box of v.boxes) box.symbol = `∂${root?.name ?? "out"}/∂${box.name}`;
+  for (const box of v.boxes) box.symbol = `∂${model.name}/∂${box.name}`;
 }
 
 // --- drawing

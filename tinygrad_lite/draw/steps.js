@@ -74,7 +74,7 @@ function planned(v) {
 }
 const current = () => view.steps[S.step];
 const isNumber = (shape) => !shape.length;
-const symbolOf = (share, v = view) => v.boxOf.get(share.to)?.symbol ?? `∂${v.boxOf.get(model.root)?.name ?? "out"}/∂${share.name}`;
+const symbolOf = (share, v = view) => v.boxOf.get(share.to)?.symbol ?? `∂${model.name}/∂${share.name}`;
 const asked = (box) => box.shares.find((share) => share.answers.length > 1);
 const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
 const reached = () => S.step - (waiting() ? 0.5 : 0);
@@ -131,6 +131,25 @@ function paint(box) {
     pane.element.classList.toggle("partial", Boolean(partial));
     if (d) fill(pane, d, columns ?? (box.shows.length ? model.nodes[box.node].shape.at(-1) : live.shapes[box.given].at(-1)) ?? d.length, `${key}`);
   }
+}
+const AT_ONCE = 200, LATER = 40; // boxes
+let unpainted = [], painter = 0;
+/** Whether a box is in sight, or nearly. */
+function inSight() {
+  const stage = $("stage"), [x, y, w, high] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((z) => z / scale);
+  return (box) => box.x < x + w && box.x + box.size[0] > x && box.y < y + high && box.y + box.size[1] > y;
+}
+/** Paint boxes: of many those that are near, and the others bit by bit. */
+function painted(boxes, near) {
+  const all = new Set([...unpainted, ...boxes]), many = all.size > AT_ONCE;
+  for (const box of all) if (!many || near(box)) paint(box);
+  unpainted = many ? [...all].filter((box) => !near(box)) : [];
+  clearTimeout(painter);
+  const more = () => {
+    for (const box of unpainted.splice(0, LATER)) paint(box);
+    if (unpainted.length) painter = setTimeout(more, 20);
+  };
+  if (many) painter = setTimeout(more, 200);
 }
 let marked = [];
 function mark(element, name) {
@@ -229,8 +248,15 @@ function turn(k) {
     shares.forEach(([to, parts], j) => Object.assign(box.shares[j], { to, parts }));
     for (const pane of box.panes) pane.shown = "";
   }
-  const frame = view.clusters.findIndex((cluster) => cluster[5]);
-  view.svg.querySelectorAll(".scope > .label")[frame].textContent = `step ${k} of ${times}`;
+  const at = view.clusters.findIndex((cluster) => cluster[5]), words = `step ${k} of ${times}`;
+  view.named = new Map([[view.clusters[at][4], words]]);
+  view.svg.querySelectorAll(".scope > .label")[at].textContent = words;
+  for (const box of view.boxes) {
+    for (const pane of box.panes.filter((p) => p.strip && p.columns === times)) {
+      pane.element.querySelector(".chosen")?.remove();
+      outline(pane, [...pane.cells.keys()].filter((i) => i % times === k - 1), "hot chosen");
+    }
+  }
   restart((j) => j === here);
-  $("live").textContent = `step ${k} of ${times}`;
+  $("live").textContent = words;
 }

@@ -25,6 +25,7 @@ from .scene import HEAD, LINE, MARK, PAD, Box, Edge, Point, Scene
 from .steps import Names, Share, Teller, derivation
 
 _INSIDE = 150  # boxes of a part that is a picture of its own
+_AFTER = 3  # boxes that use it, if these are shown too
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Book:
         rows = [(self.nodes.get(node), *row) for node, *row in derivation(self.root, names)]
         return {
             "root": self.place(self.root),
+            "name": names[id(self.root)],
             "why": self.made.why,
             "sizes": [PAD, HEAD, LINE, MARK],
             "radius": {kind: look.radius for kind, look in LOOKS.items()},
@@ -261,7 +263,7 @@ def _told_of(root: Node, scene: Scene, box: Box) -> list[Node]:
 
 def _parts(scenes: Sequence[Scene]) -> list[tuple[Box, Scene, Scene]]:
     """What each box of the first picture holds, as a picture of its own: its boxes in the coarsest
-    one that has several, with all that they use and that uses them."""
+    one that has several, with all that they use and the few that use them."""
     found = []
     for box in scenes[0].boxes:
         held = set(box.nodes)
@@ -269,6 +271,8 @@ def _parts(scenes: Sequence[Scene]) -> list[tuple[Box, Scene, Scene]]:
             inside = {b.id for b in whole.boxes if b.nodes and held.issuperset(b.nodes)}
             if 1 < len(inside) <= _INSIDE:
                 edges = [e for e in whole.edges if {e.source, e.target} & inside]
+                after = {e.target for e in edges} - inside
+                edges = [e for e in edges if e.target in inside or len(after) <= _AFTER]
                 near = inside.union(*((e.source, e.target) for e in edges))
                 boxes = tuple(b for b in whole.boxes if b.id in near)
                 part = replace(whole, boxes=boxes, edges=tuple(edges), clusters=(), note="")
