@@ -296,7 +296,7 @@ class _Maker:
             rank[box.id] = max((rank[x] + 1 for x in inputs[box.id]), default=0)
         far = {x for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
         made: defaultdict[str, list[Box]] = defaultdict(list)
-        kept = []
+        kept: list[Edge] = []
         for e in edges:
             if e.source in far:
                 leaf, target = at[e.source], at[e.target]
