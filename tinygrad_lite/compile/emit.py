@@ -8,6 +8,7 @@ evaluation makes, on operands of the same layout, so that the numbers are the sa
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ _SYMBOLS = {
 }
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
 _OUT = {np.concatenate, np.stack, np.cumsum}
+_EXACT = 1 << 53  # above, floats leave out integers
+_ON_NUMBERS = {*OPERATORS.values(), np.maximum, np.minimum}  # take an integer for a float's
 _CASTS = {np.ndarray.astype, np.ndarray.copy, getattr(np, "astype", None)}  # from 2.1 on
 _TURNED = {np.transpose: "T", np.matrix_transpose: "mT"}
 _ADDED = {standalone.added_at, standalone.summed_at, standalone.put_at}
@@ -51,7 +54,7 @@ class Executable:
 
     They are its own buffers or views of arrays, but for those that are `fresh`, which it allocates
     at every call. `source` is a module that NumPy alone runs, `lines` the calls in it, `size` the
-    number of bytes that its buffers take. Raises `standalone.Branch` where a condition is not as it
+    number of bytes that its buffers take, `bare` the same within np.errstate. Raises `standalone.Branch` where a condition is not as it
     was when the program was recorded. Not for two threads at a time.
     """
 
@@ -64,6 +67,7 @@ class Executable:
         scope = {"np": np, "Branch": standalone.Branch, **writer.scope}
         exec(compile(text, "<program>", "exec"), scope)  # as dataclasses make their methods
         self.run = scope["program"]
+        self.bare = self.run.__wrapped__
 
     def __call__(self, *arrays: Any) -> list[Any]:
         return self.run(*arrays)  # type: ignore[no-any-return]
@@ -88,7 +92,8 @@ class _Emitter:
         self.size = 0
         self.names = self.writer.names  # by the id of a held value, as all below
         self.memory: dict[int, Any] = {}  # the buffer, or the view of one, that holds it
-        self.joined: dict[int, Held] = {}  # what was written into the memory of another
+        self.joined: dict[int, Held] = {}  # what is written into the memory of another
+        self.starts: dict[int, int] = {}  # where it starts there, if it is a piece of that
         self.last: dict[int, float] = {}  # when the memory that it owns is read last
         self.free: dict[Any, list[tuple[str, Any]]] = {}
         self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
@@ -126,6 +131,8 @@ class _Emitter:
                 live.append(made)
                 needed.update(id(x) for x in made.inputs())
         live.reverse()
+        for made in live:
+            self._put_side_by_side(made)
         for when, made in enumerate(live):
             for x in made.inputs():
                 self.last[id(self._owner(x))] = when
@@ -136,9 +143,40 @@ class _Emitter:
                 self.last[id(self._owner(y))] = float("inf")
         return live
 
+    def _put_side_by_side(self, made: Instruction) -> None:
+        """Let the pieces of an array that is joined be computed where they belong."""
+        whole = made.out
+        rows = made.call is np.concatenate and made.settings.get("axis", 0) == 0
+        if not rows or whole is None or not self._keeps(whole):
+            return
+        start = 0
+        for x in made.args[0]:
+            piece = _whole(x) if isinstance(x, Held) else None
+            if (
+                piece is not None
+                and piece.made_by is not None
+                and piece.made_by.call is not np.concatenate
+                and id(piece) not in self.joined
+                and self._keeps(piece)
+                and piece.outline.size == x.outline.size
+                and piece.outline.dtype == whole.outline.dtype
+                and all(z.outline.flags.c_contiguous for z in (x, piece, whole))
+            ):
+                self.joined[id(piece)], self.starts[id(piece)] = whole, start
+            start += _length(x)
+
     def _owner(self, x: Held) -> Held:
-        whole = x if x.owner is None else x.owner
-        return self.joined.get(id(whole), whole)
+        return self.joined.get(id(_whole(x)), _whole(x))
+
+    def _keeps(self, y: Held) -> bool:
+        """Whether a result can be one of the program's buffers."""
+        value = y.outline
+        return (
+            isinstance(value, np.ndarray)
+            and bool(value.ndim)
+            and (self.own or id(y) not in self.results)
+            and np.empty_like(value).strides == value.strides
+        )
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out
@@ -161,6 +199,9 @@ class _Emitter:
         self.lines.append(line)
 
     def _plain(self, made: Instruction, out: Held) -> None:
+        if made.call is np.asarray and isinstance(made.args[0], Held) and not made.settings:
+            self.names[id(out)] = self.writer.text(made.args[0])  # a number: computed with alike
+            return
         name = self.names[id(out)] = self.writer.new("t")
         if made.call is standalone.has_nan:
             x, product = self.writer.text(made.args[0]), self.writer.function(np.vdot)
@@ -186,24 +227,22 @@ class _Emitter:
 
     def _buffered(self, made: Instruction, out: Held, when: int) -> bool:
         """Write the result into a buffer, where the call can; whether it did."""
-        value = out.outline
-        if not isinstance(value, np.ndarray) or not value.ndim:
-            return False
-        if (not self.own and id(out) in self.results) or np.empty_like(
-            value
-        ).strides != value.strides:
+        if not self._keeps(out):
             return False
         if made.call in _ADDED:
             self._scatter(made, out, when)
             return True
-        ufunc, args = _ufunc(made)
-        if ufunc is not None:
-            if ufunc.signature is None:
+        if made.call is np.concatenate and id(out) in self.memory:
+            self._complete(made, out)
+            return True
+        args: Any
+        if (ufunc := _ufunc(made)) is not None:
+            call, args = ufunc
+            if isinstance(call, np.ufunc) and call.signature is None:
                 self._release_operands(made, when)
-            call = self.writer.function(ufunc)
         elif made.call in _OUT or _reduces(made.call):
-            call, args = self.writer.function(made.call), made.args
-        elif made.call in _CASTS:
+            call, args = made.call, made.args
+        elif made.call in _CASTS or (made.call is np.reshape and out.outline.size == 1):
             x = self.writer.text(made.args[0])
             self._take(out)
             copy = self.writer.function(np.copyto)
@@ -211,16 +250,17 @@ class _Emitter:
             return True
         else:
             return False
-        texts = [self.writer.text(a) for a in args]
-        texts += self._words(made)
+        texts = [*map(self.writer.text, args), *self._words(made)]
         self._take(out)
-        self._add(f"{call}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
+        name = self.writer.function(call)
+        self._add(f"{name}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
         return True
 
     def _scatter(self, made: Instruction, out: Held, when: int) -> None:
         """Entries added to a copy of an array; to the array itself where nobody reads it again."""
         x, index, entries = made.args
         reused = isinstance(x, Held) and self._in_place(x, made, when)
+        reused = reused and id(out) not in self.starts
         value = self.writer.text(entries)
         if reused:
             self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
@@ -242,9 +282,28 @@ class _Emitter:
         else:
             self._add(f"{name}[{self._index(index)}] += {value}")
 
+    def _complete(self, made: Instruction, out: Held) -> None:
+        """Copy those pieces of an array that were not computed where they belong."""
+        start, name = 0, self.names[id(out)]
+        for x in made.args[0]:
+            stop = start + _length(x)
+            piece = _whole(x) if isinstance(x, Held) else x
+            if self.starts.get(id(piece)) != start or id(piece) not in self.memory:
+                self._add(f"{name}[{start}:{stop}] = {self.writer.text(x)}")
+            start = stop
+
     def _take(self, out: Held) -> None:
-        """A buffer for a result: one that is free, or a new one."""
+        """A buffer for a result: its place in a larger one, one that is free, or a new one."""
         value = out.outline
+        if id(out) in self.starts:
+            whole, start = self.joined[id(out)], self.starts[id(out)]
+            if id(whole) not in self.memory:
+                self._take(whole)
+            stop = start + len(self.memory[id(whole)]) * value.size // whole.outline.size
+            view = self.memory[id(whole)][start:stop].reshape(value.shape)
+            text = f"{self.names[id(whole)]}[{start}:{stop}].reshape({value.shape})"
+            self.names[id(out)], self.memory[id(out)] = self.writer.define("b", view, text), view
+            return
         free = self.free.get((value.shape, value.dtype, value.strides))
         if free:
             name, buffer = free.pop()
@@ -289,6 +348,8 @@ class _Emitter:
         if call is operator.getitem:
             return f"{self.writer.text(args[0])}[{self._index(args[1])}]"
         texts = [self.writer.text(a) for a in args]
+        if call is operator.matmul and (made_by := _ufunc(made)) is not None:
+            return f"{self.writer.function(made_by[0])}({', '.join(texts)})"
         symbol = _SYMBOLS.get(call)
         if symbol is not None:
             first, *rest = (f"({t})" if t.startswith("-") else t for t in texts)
@@ -314,14 +375,39 @@ class _Emitter:
         return self.writer.text(x)
 
 
-def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]]:
-    """The ufunc with one result that an instruction calls, and its operands; else None."""
-    call, args = made.call, made.args
+def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]] | None:
+    """The ufunc with one result that an instruction calls, or what does the same sooner, and its
+    operands; else None."""
+    call, args = OPERATORS.get(made.call, made.call), made.args
     if call is operator.pow:
         power = _POWERS.get(args[1]) if type(args[1]) in (int, float) else None
         return (np.power, args) if power is None else (power, args[:1])
-    found = OPERATORS.get(call, call)
-    return (found if isinstance(found, np.ufunc) and found.nout == 1 else None), args
+    if not isinstance(call, np.ufunc) or call.nout != 1:
+        return None
+    if call is np.matmul and _are_blas(args):
+        return np.dot, args
+    if call in _ON_NUMBERS and any(_is_float(x) for x in args):
+        args = tuple([float(x) if type(x) is int and abs(x) < _EXACT else x for x in args])
+    return call, args
+
+
+def _is_float(x: Any) -> bool:
+    return isinstance(x, Held) and getattr(x.outline, "dtype", np.dtype(int)).kind == "f"
+
+
+def _are_blas(args: Iterable[Any]) -> bool:
+    """Whether BLAS takes matrices and vectors as they lie."""
+    found = [x.outline if isinstance(x, Held) else x for x in args]
+    alike = {x.dtype.char for x in found} in ({"f"}, {"d"}) and {x.ndim for x in found} <= {1, 2}
+    return alike and all(x.flags.c_contiguous or x.flags.f_contiguous for x in found)
+
+
+def _whole(x: Held) -> Held:
+    return x if x.owner is None else x.owner
+
+
+def _length(x: Any) -> int:
+    return len(x.outline if isinstance(x, Held) else x)
 
 
 def _reduces(call: Any) -> bool:

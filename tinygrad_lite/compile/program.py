@@ -29,6 +29,7 @@ _LARGE = 2000  # numbers in a graph for which machine code is worth the wait
 _STEP = 1e-6  # of the difference that a gradient is held against
 _NEAR, _SAME = 1e-4, 1e-7  # to a difference, and of two programs
 _TRIES = 3
+_quiet = np.errstate(all="ignore")  # as Python's floats
 
 
 class ScalarProgram:
@@ -60,6 +61,7 @@ class ScalarProgram:
             if collects:
                 gc.enable()
 
+    @_quiet
     def _make(self, loss: Scalar) -> None:
         graph, scope = Scalars(loss), visible()
         self._numbers = len(graph.kinds) - len(graph.leaves)
@@ -122,6 +124,7 @@ class ScalarProgram:
         self._text = Writer(lifted, nodes, names, root).text
         return names
 
+    @_quiet
     def __call__(self, **inputs: Any) -> float:
         with self._lock:
             leaves = self._leaves
@@ -143,14 +146,16 @@ class ScalarProgram:
             if inputs:
                 leaves.give_back()
                 self._set(inputs)
-            leaves.gather()
-            value, gradient = self._engine.run()
-            found = float(value)
-            with np.errstate(all="ignore"):  # as Python's floats
-                np.subtract(leaves.values, gradient * lr, out=leaves.values)
-            leaves.gradient = gradient
-            leaves.lend()
-            return found
+            return self._descended(lr)
+
+    @_quiet
+    def _descended(self, lr: float) -> float:
+        leaves = self._leaves
+        leaves.gather()
+        value, leaves.gradient = self._engine.run()
+        np.subtract(leaves.values, np.multiply(leaves.gradient, lr), leaves.values)
+        leaves.lend()
+        return float(value)
 
     def _set(self, inputs: dict[str, Any]) -> None:
         """Put other numbers into the Values of lists of the user's."""
