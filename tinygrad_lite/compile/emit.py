@@ -15,7 +15,7 @@ import numpy as np
 
 from . import standalone
 from .arrays import OPERATORS
-from .recorder import METHOD, Held, Instruction, invoke
+from .recorder import METHOD, NUMBERS, Held, Instruction, invoke
 from .text import Writer, array, empty
 from .trace import Recorded
 
@@ -42,6 +42,7 @@ _SYMBOLS = {
 }
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
 _OUT = {np.concatenate, np.stack, np.cumsum}
+_NAMED = {operator.matmul, operator.pow}  # which have a quicker or a more exact name
 _EXACT = 1 << 53  # above, floats leave out integers
 _ON_NUMBERS = {*OPERATORS.values(), np.maximum, np.minimum}  # take an integer for a float's
 _CASTS = {np.ndarray.astype, np.ndarray.copy, getattr(np, "astype", None)}  # from 2.1 on
@@ -54,8 +55,9 @@ class Executable:
 
     They are its own buffers or views of arrays, but for those that are `fresh`, which it allocates
     at every call. `source` is a module that NumPy alone runs, `lines` the calls in it, `size` the
-    number of bytes that its buffers take, `bare` the same within np.errstate. Raises `standalone.Branch` where a condition is not as it
-    was when the program was recorded. Not for two threads at a time.
+    number of bytes that its buffers take; `bare` is the same for callers within `np.errstate`.
+    Raises `standalone.Branch` where a condition is not as it was when the program was recorded. Not
+    for two threads at a time.
     """
 
     def __init__(self, writer: Writer, inputs: list[str], lines: list[str], outputs: list[str]):
@@ -95,6 +97,7 @@ class _Emitter:
         self.joined: dict[int, Held] = {}  # what is written into the memory of another
         self.starts: dict[int, int] = {}  # where it starts there, if it is a piece of that
         self.last: dict[int, float] = {}  # when the memory that it owns is read last
+        self.numbers: dict[Any, Any] = {}  # as arrays, by what they are written as, and dtype
         self.free: dict[Any, list[tuple[str, Any]]] = {}
         self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
         for x, name in zip(recorded.inputs, self.inputs, strict=True):
@@ -199,8 +202,9 @@ class _Emitter:
         self.lines.append(line)
 
     def _plain(self, made: Instruction, out: Held) -> None:
-        if made.call is np.asarray and isinstance(made.args[0], Held) and not made.settings:
-            self.names[id(out)] = self.writer.text(made.args[0])  # a number: computed with alike
+        if made.call is np.asarray and isinstance(made.args[0].outline, np.generic):
+            self.joined[id(out)] = source = made.args[0]
+            self.names[id(out)] = self.writer.text(source)  # numbers are computed with alike
             return
         name = self.names[id(out)] = self.writer.new("t")
         if made.call is standalone.has_nan:
@@ -240,13 +244,13 @@ class _Emitter:
             call, args = ufunc
             if isinstance(call, np.ufunc) and call.signature is None:
                 self._release_operands(made, when)
+            args = self._as_arrays(args) if call in _ON_NUMBERS else args
         elif made.call in _OUT or _reduces(made.call):
             call, args = made.call, made.args
         elif made.call in _CASTS or (made.call is np.reshape and out.outline.size == 1):
             x = self.writer.text(made.args[0])
             self._take(out)
-            copy = self.writer.function(np.copyto)
-            self._add(f'{copy}({self.names[id(out)]}, {x}, casting="unsafe")')
+            self._add(f"{self.names[id(out)]}[...] = {x}")
             return True
         else:
             return False
@@ -255,6 +259,16 @@ class _Emitter:
         name = self.writer.function(call)
         self._add(f"{name}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
         return True
+
+    def _as_arrays(self, args: tuple[Any, ...]) -> list[Any]:
+        """Numbers among operands as arrays of the others' dtype, which ufuncs take sooner."""
+        found, dtypes = [*args], {x.outline.dtype for x in args if _is_float(x)}
+        for i, x in enumerate(args):
+            if len(dtypes) == 1 and type(x) in (int, float) and not abs(x) > _EXACT:
+                key = repr(float(x)), *dtypes
+                with np.errstate(all="ignore"):
+                    found[i] = self.numbers.setdefault(key, np.array(x, *dtypes))
+        return found
 
     def _scatter(self, made: Instruction, out: Held, when: int) -> None:
         """Entries added to a copy of an array; to the array itself where nobody reads it again."""
@@ -271,8 +285,7 @@ class _Emitter:
             self._take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
             name = self.names[id(out)]
-            copy = self.writer.function(np.copyto)
-            self._add(f"{name}.fill(0)" if zeros else f"{copy}({name}, {start})")
+            self._add(f"{name}.fill(0)" if zeros else f"{name}[...] = {start}")
         name = self.names[id(out)]
         if made.call is standalone.put_at:
             self._add(f"{name}[{self._index(index)}] = {value}")
@@ -348,8 +361,9 @@ class _Emitter:
         if call is operator.getitem:
             return f"{self.writer.text(args[0])}[{self._index(args[1])}]"
         texts = [self.writer.text(a) for a in args]
-        if call is operator.matmul and (made_by := _ufunc(made)) is not None:
-            return f"{self.writer.function(made_by[0])}({', '.join(texts)})"
+        if call in _NAMED and not isinstance(getattr(made.out, "outline", None), NUMBERS):
+            function, args = _ufunc(made) or (call, args)
+            return f"{self.writer.function(function)}({', '.join(map(self.writer.text, args))})"
         symbol = _SYMBOLS.get(call)
         if symbol is not None:
             first, *rest = (f"({t})" if t.startswith("-") else t for t in texts)
@@ -386,8 +400,6 @@ def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]] | None:
         return None
     if call is np.matmul and _are_blas(args):
         return np.dot, args
-    if call in _ON_NUMBERS and any(_is_float(x) for x in args):
-        args = tuple([float(x) if type(x) is int and abs(x) < _EXACT else x for x in args])
     return call, args
 
 

@@ -61,7 +61,6 @@ class ScalarProgram:
             if collects:
                 gc.enable()
 
-    @_quiet
     def _make(self, loss: Scalar) -> None:
         graph, scope = Scalars(loss), visible()
         self._numbers = len(graph.kinds) - len(graph.leaves)
@@ -97,6 +96,7 @@ class ScalarProgram:
             self._why = f"some op does not take arrays: {error}"
         return None
 
+    @_quiet
     def _scalars(self, graph: Scalars, p: Any) -> Native | Again:
         """What runs a graph without matrices."""
         again = Again(graph, p)
@@ -212,6 +212,7 @@ class ScalarProgram:
         return f"There is no pattern: {self._why}\n{self._engine.called} runs the graph."
 
 
+@_quiet
 def _follows_differences(engine: Arrays, p: Any) -> bool:
     """Whether the gradient on other leaves is the difference of values in some direction."""
     rng = np.random.default_rng(0)
