@@ -15,8 +15,9 @@ import numpy as np
 
 from . import standalone
 from .arrays import OPERATORS
+from .memory import Memory, is_joined, places
 from .recorder import METHOD, NUMBERS, Held, Instruction, invoke
-from .text import Writer, array, empty
+from .text import Writer, array
 from .trace import Recorded
 
 _SYMBOLS = {
@@ -88,98 +89,40 @@ class _Emitter:
     """Writes the lines of one program."""
 
     def __init__(self, recorded: Recorded, names: list[str], own: bool, held: bool) -> None:
-        self.recorded, self.own = recorded, own
+        self.recorded = recorded
         self.writer = Writer()
         self.lines: list[str] = []
-        self.size = 0
-        self.names = self.writer.names  # by the id of a held value, as all below
-        self.memory: dict[int, Any] = {}  # the buffer, or the view of one, that holds it
-        self.joined: dict[int, Held] = {}  # what is written into the memory of another
-        self.starts: dict[int, int] = {}  # where it starts there, if it is a piece of that
-        self.last: dict[int, float] = {}  # when the memory that it owns is read last
+        self.names = self.writer.names  # by the id of a held value
         self.numbers: dict[Any, Any] = {}  # as arrays, by what they are written as, and dtype
-        self.free: dict[Any, list[tuple[str, Any]]] = {}
-        self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
-        for x, name in zip(recorded.inputs, self.inputs, strict=True):
+        inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
+        self.arguments = [] if held else inputs
+        results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
+        self.live = _live(recorded.instructions, {*results})
+        self.memory = Memory(self.writer, self.live, set() if own else results)
+        self.memory.stays((*recorded.inputs, *recorded.outputs))
+        for x, name in zip(recorded.inputs, inputs, strict=True):
             self.names[id(x)] = name
             self.writer.scope[name] = x.value if held else None
             if held:
-                self.memory[id(x)] = x.value
+                self.memory.held[id(x)] = x.value
                 self.writer.definitions.append(f"{name} = {array(x.value)}")
-        self.arguments = [] if held else self.inputs
-        self.results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
 
     def finished(self) -> Executable:
-        live = self._live()
-        for when, instruction in enumerate(live):
+        for when, instruction in enumerate(self.live):
             self._emit(instruction, when)
-        outputs = [self.writer.text(y) for y in self.recorded.outputs]
-        made = Executable(self.writer, self.arguments, self.lines, outputs)
-        made.size = self.size
-        owned = [
-            isinstance(y, Held) and y.made_by and self._owner(y) is y for y in self.recorded.outputs
-        ]
+        outputs = self.recorded.outputs
+        texts = [*map(self.writer.text, outputs)]
+        made = Executable(self.writer, self.arguments, self.lines, texts)
+        made.size = self.memory.size
         made.fresh = [
-            bool(mine) and id(y) not in self.memory and outputs.count(text) == 1
-            for mine, y, text in zip(owned, self.recorded.outputs, outputs, strict=True)
+            isinstance(y, Held)
+            and y.made_by is not None
+            and self.memory.owner(y) is y
+            and id(y) not in self.memory.held
+            and texts.count(text) == 1
+            for y, text in zip(outputs, texts, strict=True)
         ]
         return made
-
-    def _live(self) -> list[Instruction]:
-        """The instructions that an output or a guard depends on, with the lifetimes of memory."""
-        needed = set(self.results)
-        live: list[Instruction] = []
-        for made in reversed(self.recorded.instructions):
-            if made.out is None or id(made.out) in needed:
-                live.append(made)
-                needed.update(id(x) for x in made.inputs())
-        live.reverse()
-        for made in live:
-            self._put_side_by_side(made)
-        for when, made in enumerate(live):
-            for x in made.inputs():
-                self.last[id(self._owner(x))] = when
-            if made.out is not None:
-                self.last.setdefault(id(self._owner(made.out)), when)
-        for y in (*self.recorded.inputs, *self.recorded.outputs):
-            if isinstance(y, Held):
-                self.last[id(self._owner(y))] = float("inf")
-        return live
-
-    def _put_side_by_side(self, made: Instruction) -> None:
-        """Let the pieces of an array that is joined be computed where they belong."""
-        whole = made.out
-        rows = made.call is np.concatenate and made.settings.get("axis", 0) == 0
-        if not rows or whole is None or not self._keeps(whole):
-            return
-        start = 0
-        for x in made.args[0]:
-            piece = _whole(x) if isinstance(x, Held) else None
-            if (
-                piece is not None
-                and piece.made_by is not None
-                and piece.made_by.call is not np.concatenate
-                and id(piece) not in self.joined
-                and self._keeps(piece)
-                and piece.outline.size == x.outline.size
-                and piece.outline.dtype == whole.outline.dtype
-                and all(z.outline.flags.c_contiguous for z in (x, piece, whole))
-            ):
-                self.joined[id(piece)], self.starts[id(piece)] = whole, start
-            start += _length(x)
-
-    def _owner(self, x: Held) -> Held:
-        return self.joined.get(id(_whole(x)), _whole(x))
-
-    def _keeps(self, y: Held) -> bool:
-        """Whether a result can be one of the program's buffers."""
-        value = y.outline
-        return (
-            isinstance(value, np.ndarray)
-            and bool(value.ndim)
-            and (self.own or id(y) not in self.results)
-            and np.empty_like(value).strides == value.strides
-        )
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out
@@ -192,19 +135,15 @@ class _Emitter:
             self._view(made, out)
         elif not self._buffered(made, out, when):
             self._plain(made, out)
-        for x in {id(self._owner(x)): self._owner(x) for x in made.inputs()}.values():
-            if self.last[id(x)] == when:
-                self._release(x)
-        if out is not None and self.last[id(self._owner(out))] == when:
-            self._release(self._owner(out))
+        self.memory.release(made, when)
 
     def _add(self, line: str) -> None:
         self.lines.append(line)
 
     def _plain(self, made: Instruction, out: Held) -> None:
         if made.call is np.asarray and isinstance(made.args[0].outline, np.generic):
-            self.joined[id(out)] = source = made.args[0]
-            self.names[id(out)] = self.writer.text(source)  # numbers are computed with alike
+            self.memory.share(out, made.args[0])
+            self.names[id(out)] = self.writer.text(made.args[0])  # numbers are computed with alike
             return
         name = self.names[id(out)] = self.writer.new("t")
         if made.call is standalone.has_nan:
@@ -216,51 +155,47 @@ class _Emitter:
 
     def _view(self, made: Instruction, out: Held) -> None:
         """A view of a buffer is made once, of anything else at every call."""
-        source = made.args[0]
-        known = self.memory.get(id(source)) if isinstance(source, Held) else None
-        text = self._expression(made)
-        if known is None or any(id(x) not in self.memory for x in made.inputs()):
+        text, held = self._expression(made), self.memory.held
+        if not isinstance(made.args[0], Held) or any(id(x) not in held for x in made.inputs()):
             self._plain(made, out)
             return
-        args = [self.memory[id(a)] if isinstance(a, Held) else a for a in made.args]
-        view = invoke(made.call, tuple(args), made.settings)
-        self.memory[id(out)] = view
+        args = [held[id(a)] if isinstance(a, Held) else a for a in made.args]
+        view = held[id(out)] = invoke(made.call, tuple(args), made.settings)
         self.names[id(out)] = self.writer.define("v", view, text)
 
     # --- buffers
 
     def _buffered(self, made: Instruction, out: Held, when: int) -> bool:
         """Write the result into a buffer, where the call can; whether it did."""
-        if not self._keeps(out):
+        memory, args = self.memory, made.args
+        if not memory.takes(out):
             return False
         if made.call in _ADDED:
             self._scatter(made, out, when)
             return True
-        if made.call is np.concatenate and id(out) in self.memory:
-            self._complete(made, out)
+        if is_joined(made) and id(out) in memory.held:
+            for start, stop, x in places(made):
+                if not memory.stands(x, start):
+                    self._add(f"{self.names[id(out)]}[{start}:{stop}] = {self.writer.text(x)}")
             return True
-        args: Any
-        if (ufunc := _ufunc(made)) is not None:
-            call, args = ufunc
+        if made.call in _CASTS or (made.call is np.reshape and out.outline.size == 1):
+            x = self.writer.text(args[0])
+            self._add(f"{memory.take(out)}[...] = {x}")
+            return True
+        call, found = made.call, _ufunc(made)
+        if found is not None:
+            call, args = found
             if isinstance(call, np.ufunc) and call.signature is None:
-                self._release_operands(made, when)
+                memory.release_operands(made, when)
             args = self._as_arrays(args) if call in _ON_NUMBERS else args
-        elif made.call in _OUT or _reduces(made.call):
-            call, args = made.call, made.args
-        elif made.call in _CASTS or (made.call is np.reshape and out.outline.size == 1):
-            x = self.writer.text(made.args[0])
-            self._take(out)
-            self._add(f"{self.names[id(out)]}[...] = {x}")
-            return True
-        else:
+        elif not (call in _OUT or _reduces(call)):
             return False
         texts = [*map(self.writer.text, args), *self._words(made)]
-        self._take(out)
         name = self.writer.function(call)
-        self._add(f"{name}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
+        self._add(f"{name}({', '.join([*texts, f'out={memory.take(out)}'])})")
         return True
 
-    def _as_arrays(self, args: tuple[Any, ...]) -> list[Any]:
+    def _as_arrays(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Numbers among operands as arrays of the others' dtype, which ufuncs take sooner."""
         found, dtypes = [*args], {x.outline.dtype for x in args if _is_float(x)}
         for i, x in enumerate(args):
@@ -268,23 +203,16 @@ class _Emitter:
                 key = repr(float(x)), *dtypes
                 with np.errstate(all="ignore"):
                     found[i] = self.numbers.setdefault(key, np.array(x, *dtypes))
-        return found
+        return tuple(found)
 
     def _scatter(self, made: Instruction, out: Held, when: int) -> None:
         """Entries added to a copy of an array; to the array itself where nobody reads it again."""
         x, index, entries = made.args
-        reused = isinstance(x, Held) and self._in_place(x, made, when)
-        reused = reused and id(out) not in self.starts
         value = self.writer.text(entries)
-        if reused:
-            self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
-            owner = self.joined[id(out)] = self._owner(x)
-            self.last[id(owner)] = self.last[id(out)]
-        else:
+        if not self.memory.take_over(out, x, made, when):
             start = self.writer.text(x)
-            self._take(out)
+            name = self.memory.take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
-            name = self.names[id(out)]
             self._add(f"{name}.fill(0)" if zeros else f"{name}[...] = {start}")
         name = self.names[id(out)]
         if made.call is standalone.put_at:
@@ -294,65 +222,6 @@ class _Emitter:
             self._add(f"{call}({name}, {self.writer.text(index)}, {value})")
         else:
             self._add(f"{name}[{self._index(index)}] += {value}")
-
-    def _complete(self, made: Instruction, out: Held) -> None:
-        """Copy those pieces of an array that were not computed where they belong."""
-        start, name = 0, self.names[id(out)]
-        for x in made.args[0]:
-            stop = start + _length(x)
-            piece = _whole(x) if isinstance(x, Held) else x
-            if self.starts.get(id(piece)) != start or id(piece) not in self.memory:
-                self._add(f"{name}[{start}:{stop}] = {self.writer.text(x)}")
-            start = stop
-
-    def _take(self, out: Held) -> None:
-        """A buffer for a result: its place in a larger one, one that is free, or a new one."""
-        value = out.outline
-        if id(out) in self.starts:
-            whole, start = self.joined[id(out)], self.starts[id(out)]
-            if id(whole) not in self.memory:
-                self._take(whole)
-            stop = start + len(self.memory[id(whole)]) * value.size // whole.outline.size
-            view = self.memory[id(whole)][start:stop].reshape(value.shape)
-            text = f"{self.names[id(whole)]}[{start}:{stop}].reshape({value.shape})"
-            self.names[id(out)], self.memory[id(out)] = self.writer.define("b", view, text), view
-            return
-        free = self.free.get((value.shape, value.dtype, value.strides))
-        if free:
-            name, buffer = free.pop()
-        else:
-            buffer = np.empty_like(value)
-            name = self.writer.define("b", buffer, empty(value))
-            self.size += buffer.nbytes
-        self.names[id(out)], self.memory[id(out)] = name, buffer
-
-    def _in_place(self, x: Held, made: Instruction, when: int) -> bool:
-        """Whether x is all of a buffer that is read for the last time, by this argument."""
-        owner = self._owner(x)
-        return (
-            id(x) in self.memory
-            and self.last[id(owner)] == when
-            and self.memory[id(x)].size == self.memory[id(owner)].size
-            and sum(self._owner(y) is owner for y in made.inputs()) == 1
-        )
-
-    def _dies(self, x: Held, when: int) -> bool:
-        """Whether the memory of x is its own, and read for the last time."""
-        return self._owner(x) is x and self.last.get(id(x)) == when and x.made_by is not None
-
-    def _release_operands(self, made: Instruction, when: int) -> None:
-        """Let an op on entries write over an operand that nobody reads again."""
-        inputs = [*made.inputs()]
-        for x in inputs:
-            alone = all(y is x or self._owner(y) is not x for y in inputs)
-            if alone and self._dies(x, when):
-                self._release(x)
-
-    def _release(self, x: Held) -> None:
-        buffer = self.memory.pop(id(x), None)
-        if buffer is not None:
-            key = (buffer.shape, buffer.dtype, buffer.strides)
-            self.free.setdefault(key, []).append((self.names[id(x)], buffer))
 
     # --- text
 
@@ -414,12 +283,14 @@ def _are_blas(args: Iterable[Any]) -> bool:
     return alike and all(x.flags.c_contiguous or x.flags.f_contiguous for x in found)
 
 
-def _whole(x: Held) -> Held:
-    return x if x.owner is None else x.owner
-
-
-def _length(x: Any) -> int:
-    return len(x.outline if isinstance(x, Held) else x)
+def _live(instructions: list[Instruction], needed: set[int]) -> list[Instruction]:
+    """The instructions that what is needed, or a guard, depends on."""
+    live: list[Instruction] = []
+    for made in reversed(instructions):
+        if made.out is None or id(made.out) in needed:
+            live.append(made)
+            needed.update(id(x) for x in made.inputs())
+    return live[::-1]
 
 
 def _reduces(call: Any) -> bool:
