@@ -14,33 +14,12 @@ from typing import Any
 import numpy as np
 
 from . import standalone
-from .arrays import OPERATORS
+from .arrays import OPERATORS, SIGNS
 from .memory import Memory, is_joined, places
 from .recorder import METHOD, NUMBERS, Held, Instruction, invoke
 from .text import Writer, array
 from .trace import Recorded
 
-_SYMBOLS = {
-    operator.add: "+",
-    operator.sub: "-",
-    operator.mul: "*",
-    operator.truediv: "/",
-    operator.floordiv: "//",
-    operator.mod: "%",
-    operator.pow: "**",
-    operator.matmul: "@",
-    operator.and_: "&",
-    operator.or_: "|",
-    operator.xor: "^",
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
-    operator.eq: "==",
-    operator.ne: "!=",
-    operator.neg: "-",
-    operator.invert: "~",
-}
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
 _OUT = {np.concatenate, np.stack, np.cumsum}
 _NAMED = {operator.matmul, operator.pow}  # which have a quicker or a more exact name
@@ -233,10 +212,10 @@ class _Emitter:
         if call in _NAMED and not isinstance(getattr(made.out, "outline", None), NUMBERS):
             function, args = _ufunc(made) or (call, args)
             return f"{self.writer.function(function)}({', '.join(map(self.writer.text, args))})"
-        symbol = _SYMBOLS.get(call)
-        if symbol is not None:
+        sign = "**" if call is operator.pow else SIGNS.get(OPERATORS.get(call))
+        if sign is not None:
             first, *rest = (f"({t})" if t.startswith("-") else t for t in texts)
-            return f"{first} {symbol} {rest[0]}" if rest else f"{symbol}{first}"
+            return f"{first} {sign} {rest[0]}" if rest else f"{sign}{first}"
         if call in _TURNED and len(args) == 1 and not made.settings:
             return f"{texts[0]}.{_TURNED[call]}"
         words = self._words(made)

@@ -229,7 +229,7 @@ def _is_same_array(a: Any, b: Any) -> bool:
     if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or not a.size:
         return a is b and isinstance(a, np.ndarray)
     seen = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
-    return seen and bool(a.ctypes.data == b.ctypes.data)
+    return seen and bool(a.__array_interface__["data"] == b.__array_interface__["data"])
 
 
 def _shares(y: Any, x: Any) -> bool:
