@@ -10,11 +10,7 @@ const indices = (shape, i) => {
   return shape.map((n, a) => Math.floor(i / own[a]) % n);
 };
 const at = (shape, i) => (shape.length ? `[${indices(shape, i).join(", ")}]` : "");
-/** Names in italics when they are single letters, as on paper. */
-function maths(text) {
-  return text.split(/(\p{L}[\p{L}\p{M}\d_.]*|[₀-₉]+)/u).map((part) => (
-    /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part) ? h("i", {}, part) : part));
-}
+const maths = (words) => pieces(words).map(([part, is]) => (is ? h("i", {}, part) : part));
 
 let left = 0; // steps that may still be written out
 /** What an entry is made of, down to what has a name in this picture; `own` is what it is called

@@ -167,7 +167,7 @@ document.addEventListener("click", (event) => {
     if (step) return +step === S.step && waiting() ? next() : go(+step);
     if (k) return open(views[k]);
     if (a) return answer(+a);
-    if (id) return select(view.boxes[id]);
+    if (id) { select(view.boxes[id]); return reveal([id]); }
     return actions[button.id]?.();
   }
   if (point(event.target)) return void (target() && describe(true));

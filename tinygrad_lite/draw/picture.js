@@ -89,7 +89,10 @@ function unpacked(v) {
 
 const [PAD, HEAD, LINE, MARK] = model.sizes;
 const esc = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replaceAll("  ", "\u00a0\u00a0");
-const text = (kind, x, y, words, more = "") => `<text class="${kind}" x="${x}" y="${y}" ${more}>${esc(words)}</text>`;
+/** Names in italics when they are single letters, as on paper: [piece, whether it is one]. */
+const pieces = (words) => words.split(/(\p{L}[\p{L}\p{M}\d_.]*|[₀-₉]+)/u).filter(Boolean).map((part) => [part, /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part)]);
+const italic = (words) => pieces(words).map(([part, is]) => (is ? `<tspan class="i">${esc(part)}</tspan>` : esc(part))).join("");
+const text = (kind, x, y, words, more = "") => `<text class="${kind}" x="${x}" y="${y}" ${more}>${/title|local|symbol/.test(kind) ? italic(words) : esc(words)}</text>`;
 const rect = (kind, x, y, w, h, r = 0) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}" rx="${r}"/>`;
 
 /** A shaft, and the triangle at its end. */
@@ -128,7 +131,7 @@ function cells(pane, symbol) {
 }
 function drawnBox(box) {
   const { size: [w, high], kind, name, formula, shape, mark, lines } = box, r = model.radius[kind], y = HEAD - 7;
-  const name_ = `<tspan class="name">${esc(name)}</tspan>${formula ? ` = ${esc(formula)}` : ""}`;
+  const name_ = `<tspan class="name">${italic(name)}</tspan>${formula ? ` = ${italic(formula)}` : ""}`;
   const right = w - PAD, end = 'text-anchor="end"';
   return `<g class="box ${kind} ${mark}" data-id="${box.id}" tabindex="0" role="button" transform="translate(${box.x} ${box.y})">`
     + (kind === "group" || box.many ? `<g transform="translate(4 4)">${rect("frame", 0, 0, w, high, r)}</g>` : "") + rect("frame", 0, 0, w, high, r)
