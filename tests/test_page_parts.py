@@ -252,3 +252,15 @@ def test_an_edit_among_1100_boxes_is_quick_and_reaches_all_of_them(visit):
     x = float(page.locator("#field").input_value())
     (wanted,) = aligned(np.array([x * 1.5**1100]))
     page.locator(f"{SHOWN}.output .value .entry", has_text=wanted).wait_for(state="attached")
+
+
+def test_to_point_elsewhere_leaves_the_editor_at_its_entry(visit):
+    page = visit(question())
+    press(page, "a End")
+    page.locator(f"{SHOWN}.leaf").first.click()
+    page.locator("#panel td").nth(1).click()
+    assert page.locator("#edit label").inner_text() == "W[0, 1]"
+    page.locator("#panel td").nth(5).hover()
+    page.locator(SHOWN, has_text="σ(v)").locator(".cell").first.hover()
+    page.locator("#field").fill("0.75")
+    assert values(page, "value")["W"] == ["0.50", "0.75", "2.00", "1.50", "0.25", "−0.50"]
