@@ -137,6 +137,18 @@ def test_a_column_lights_up_wherever_the_index_survives(visit):
     assert ("b", "gradient") not in found, "all of it reads that column"
 
 
+def test_the_residual_stream_is_a_rail(visit):
+    W, x = tg.Tensor(np.eye(3), name="W"), tg.Tensor(np.ones(3), name="x")
+    f = tg.tanh(W @ x)
+    r = x + f
+    E = (r * f).sum()
+    f.name, r.name, E.name = "f", "r", "E"
+    page = visit(E)
+    found = page.locator(".link.rail").evaluate_all("(all) => all.length")
+    assert found == 1, "not that from f to E, which multiplies"
+    assert "as it is" in page.locator(".link.rail title").text_content()
+
+
 # --- equal steps
 
 
