@@ -196,10 +196,10 @@ def _box(box: Box) -> str:
 def _title(box: Box) -> str:
     """Name and formula on the left; shape and what `check` says on the right."""
     y, right = HEAD - 7.0, box.width - PAD
-    text = f'<tspan class="name">{_spaced(box.name)}</tspan>'
-    if box.formula:
-        text += f" = {_spaced(box.formula)}"
+    (first, *more), n = box.rows, len(box.name)
+    text = f'<tspan class="name">{_spaced(first[:n])}</tspan>{_spaced(first[n:])}'
     text = f'<text class="title"{_at(PAD, y)}>{text}</text>'
+    text += "".join(_text("title", PAD, y + LINE * k, row) for k, row in enumerate(more, 1))
     if box.mark:
         text += _text("badge", right, y, MARKS[box.mark].badge, ' text-anchor="end"')
         right -= MARK
