@@ -119,7 +119,8 @@ class Finding:
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
-    was `tried`, and the `reference` that it was held against. `formula` derives what a wrong
+    was `tried`, the `reference` that it was held against, and the report on the `lines` of a
+    backward that is wrong, where they can be followed. `formula` derives what a wrong
     gradient should have been, in the graph's names; `rule` says which steps of the graph make it,
     and what each of them hands on."""
 
@@ -129,6 +130,7 @@ class Report:
     reference: str = ""
     formula: Callable[[Node], str] | None = None
     rule: Callable[[Node], str] | None = None
+    lines: Report | None = None
 
     def __bool__(self) -> bool:
         return all(self.findings)
@@ -202,7 +204,8 @@ class Report:
         return [*right, *(("note: ", note) for note in self.notes), *tried]
 
     def __str__(self) -> str:
-        return table(self.findings, self._above, self._below)
+        lines = f"\n\nin the lines of backward: {self.lines}" if self.lines is not None else ""
+        return table(self.findings, self._above, self._below) + lines
 
     __repr__ = __str__
 
@@ -212,12 +215,14 @@ class Report:
         nothing is wrong."""
         if level not in range(1, len(HINTS) + 1):
             raise ValueError(f"hint: level {level!r}; there are 1 to {len(HINTS)}")
-        return HINTS[level - 1](self, self.first) if self.first is not None else ""
+        told = self if self.lines is None else self.lines
+        return HINTS[level - 1](told, told.first) if told.first is not None else ""
 
     def _repr_html_(self) -> str:
         above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
         rows = [*map(_across, above), *map(_row, self.findings), *map(_across, below)]
-        return f"<table><tbody>{''.join(rows)}</tbody></table>"
+        lines = "" if self.lines is None else self.lines._repr_html_()
+        return f"<table><tbody>{''.join(rows)}</tbody></table>{lines}"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as data that JSON can hold."""
@@ -226,6 +231,7 @@ class Report:
             "summary": self.summary,
             "findings": [f.to_dict() for f in self.findings],
             **{name: _plain(getattr(self, name)) for name in ("notes", "tried", "reference")},
+            **({} if self.lines is None else {"lines": self.lines.to_dict()}),
         }
 
     def marks(self) -> dict[Node, tuple[str, str]]:

@@ -18,6 +18,7 @@ from ..check.rounding import MARGIN, Rounding
 from ..check.tape import Tape
 from ..graph.node import Node
 from ..tensor import Tensor
+from .arrays import in_double
 from .callables import Function
 from .probes import Probe, size_of
 
@@ -120,7 +121,8 @@ class Court:
 
     def outputs(self, probe: Probe) -> list[np.ndarray]:
         """What forward gives on a probe, in the precision of the reference."""
-        return self.function.value(probe.cast(self.function.wide))[0]
+        with in_double(probe.templates):
+            return self.function.value(probe.cast(self.function.wide))[0]
 
 
 class Oracle:

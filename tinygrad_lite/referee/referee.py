@@ -13,9 +13,10 @@ import numpy as np
 from ..check.claims import Allowance
 from ..check.findings import Finding, Report
 from ..check.rounding import EPS
-from .arrays import dtype_of, is_differentiable
+from .arrays import dtype_of, in_double, is_differentiable
 from .callables import Function, understood
 from .hints import explain
+from .lines import lines_of, with_line
 from .oracle import WEAK, Clock, Court, Oracle, Trial
 from .probes import Probe, given_probes, part_of, variations
 
@@ -110,7 +111,8 @@ class _Referee:
             else:
                 self.dtypes.append(dtype)
         try:
-            self.function.value(given.cast("float64"))
+            with in_double(given.templates):
+                self.function.value(given.cast("float64"))
         except Exception:
             self.function.wide = min(self.dtypes, key=EPS.__getitem__)
 
@@ -188,7 +190,7 @@ class _Referee:
 
     def _notice_writing(self, probe: Probe, dys: list[np.ndarray]) -> None:
         """Note when forward or backward write into what they were given."""
-        arguments = probe.cast(self.function.wide)
+        arguments = probe.cast(min(self.dtypes, key=EPS.__getitem__))
         self.function.gradients(arguments, dys)
         for i, v in probe.arrays.items():
             x = arguments[i]
@@ -203,7 +205,12 @@ class _Referee:
         names = dict.fromkeys(t.name for t in self.trials if t.counts)
         findings = [self._finding([t for t in self.trials if t.name == name]) for name in names]
         reference = " and ".join(sorted(self.references))
-        return Report(tuple(findings), tuple(self.notes), ", ".join(self.titles), reference)
+        lines = None
+        if any(f.verdict == "wrong" for f in findings):
+            lines = lines_of(self.court, self.trials, {f.name: f for f in findings})
+            findings = [f if lines is None else with_line(f, lines) for f in findings]
+        tried = ", ".join(self.titles)
+        return Report(tuple(findings), tuple(self.notes), tried, reference, lines=lines)
 
     def _finding(self, trials: list[Trial]) -> Finding:
         counted = [t for t in trials if t.counts]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .forms import CannotRecord, form
+from .library import called, owned
 from .scope import Closure, Scope
 from .source import Definition, NoSource, source_of
 from .trace import Record, Trace
@@ -191,7 +192,8 @@ class Expressions:
             base = self.evaluate(e.func.value, scope)
             if isinstance(base.value, MUTABLE):
                 return self._method(e, e.func, base, scope)
-            function = self.run(operator.attrgetter(e.func.attr), [base], e.func, scope)
+            of = called(operator.attrgetter(e.func.attr))
+            function = self.run(of, [base], e.func, scope)
         else:
             function = self.evaluate(e.func, scope)
         inner = function.value
@@ -231,7 +233,7 @@ class Expressions:
     def _method(self, e: ast.Call, func: ast.Attribute, base: Record, scope: Scope) -> Record:
         compute, exprs = form(e)
         operands = [base, *(self.evaluate(x, scope) for x in exprs[1:])]
-        of = lambda base, *values: compute(getattr(base, func.attr), *values)  # noqa: E731
+        of = lambda base, *values: compute(getattr(owned(base), func.attr), *values)  # noqa: E731
         return self._library(of, operands, [func.value, *exprs[1:]], e, scope)
 
     def _library(

@@ -100,6 +100,7 @@ class Trace:
     result: Record | None = None
     error: Exception | None = None
     failed: Instance | None = None
+    returns: Sequence[Any] = ()
 
     def add(
         self,

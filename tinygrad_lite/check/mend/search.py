@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..code.expressions import same
+from ..code.library import LIBRARY
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .farther import everywhere, farther, run_forwards
@@ -142,13 +143,14 @@ class Search:
         return list({ast.dump(e): e for e in found if isinstance(e.ctx, ast.Load)}.values())
 
     def numpy(self, instance: Instance) -> str:
-        """What NumPy is called there."""
+        """What NumPy is called there, or the library in its place."""
+        module = LIBRARY.get().module
         for name, record in instance.names.items():
-            if record.value is np:
+            if record.value is module:
                 return name
-        for name in ("np", "numpy", "xp"):
+        for name in ("np", "numpy", "xp", "jnp", "torch"):
             try:
-                if instance.outside(name) is np:
+                if instance.outside(name) is module:
                     return name
             except (KeyError, AttributeError):
                 continue
