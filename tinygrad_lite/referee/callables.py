@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +20,14 @@ NO_CACHE = object()
 @dataclass(frozen=True)
 class Written:
     """forward and backward as functions, what the inputs are called, and `extra` inputs that follow
-    the user's, by name: a module's parameters."""
+    the user's, by name: a module's parameters. `body` is forward as its library differentiates it
+    where that is not told how."""
 
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None
     names: tuple[str, ...]
     extra: dict[str, Any] = field(default_factory=dict)
+    body: Callable[..., Any] | None = None
 
 
 def understood(forward: Any, backward: Any) -> Written:
@@ -32,13 +35,23 @@ def understood(forward: Any, backward: Any) -> Written:
     `torch.autograd.Function`, nor a module."""
     owner = forward if isinstance(forward, type) else getattr(forward, "__self__", None)
     if isinstance(owner, type) and hasattr(owner, "apply") and hasattr(owner, "forward"):
-        return Written(owner.apply, backward, _parameters(owner.forward))
+        first = [_Context()] if "ctx" in inspect.signature(owner.forward).parameters else []
+        body = partial(owner.forward, *first)
+        return Written(owner.apply, backward, _parameters(owner.forward), body=body)
     if hasattr(forward, "named_parameters"):
         return _module(forward)
     for what, f in (("forward", forward), ("backward", backward)):
         if not callable(f) and (f is not None or what == "forward"):
             raise TypeError(f"check_function: {what} is a {type(f).__name__}, not a function")
-    return Written(forward, backward, _parameters(forward))
+    body = getattr(forward, "fun", forward) if hasattr(forward, "defvjp") else forward
+    return Written(forward, backward, _parameters(forward), body=body)
+
+
+class _Context:
+    """A ctx that keeps nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *values, **settings: None
 
 
 def _parameters(function: Any) -> tuple[str, ...]:
@@ -81,7 +94,7 @@ class Function:
 
     `tree` is the structure in which the user gives them: a tuple, or a dict by keyword; `heads` are
     the names of its parts, `names` those of all inputs. `wide` is the precision in which the
-    reference is computed; `mended` is what is called in the place of the user's backward, if so.
+    reference is computed; `mended` is what is called in the place of the user's backward.
     """
 
     written: Written
@@ -91,6 +104,7 @@ class Function:
     names: tuple[str, ...]
     wide: str = "float64"
     mended: Callable[..., Any] | None = None
+    told: bool = True  # or rules that the user has told the library are none of its own
 
     def result(self, flat: Sequence[Any]) -> Any:
         """What forward gives for the inputs, as it gives it."""
@@ -159,6 +173,15 @@ class Function:
             return ys, dys, Call(forward.bwd, (*fixed, kept, above), {})
         return ys, dys, None
 
+    def by_library(self) -> Function | None:
+        """The same with the gradients that the library itself has of what forward does; None where
+        it has none."""
+        body = self.written.body
+        if body is None:
+            return None
+        written = replace(self.written, forward=body, backward=None)
+        return replace(self, written=written, told=False)
+
     def _own(self, flat: Sequence[Any], ys: list[Any], dys: list[Any]) -> list[Any]:
         """What the library's own backward gives."""
         at = [i for i, x in enumerate(flat) if is_differentiable(x)]
@@ -170,10 +193,15 @@ class Function:
                 y = self.result([known.get(i, x) for i, x in enumerate(flat)])
                 return list(y[: self.outputs]) if isinstance(y, (tuple, list)) else [y]
 
+            if not self.told:
+                here = [flat[i] for i in at]
+                jax.jvp(outputs, here, here)  # which a jax.custom_vjp refuses
             found = jax.vjp(outputs, *(flat[i] for i in at))[1](dys)
         else:
             import torch
 
+            if not self.told and _custom(ys):
+                raise TypeError("check_function: forward has a torch.autograd.Function in it")
             found = torch.autograd.grad(ys, [flat[i] for i in at], dys, allow_unused=True)
         known = dict(zip(at, found, strict=True))
         return [known.get(i) for i in range(len(flat))]
@@ -200,3 +228,14 @@ class Function:
             gradients = [] if g is None else [g]
             map_tree(lambda _, *d: flattened.append(d[0] if d else None), part, *gradients)
         return flattened
+
+
+def _custom(ys: list[Any]) -> bool:
+    """Whether a torch.autograd.Function of the user's made any of the outputs."""
+    seen, stack = set(), [y.grad_fn for y in ys]
+    while stack:
+        step = stack.pop()
+        if step is not None and step not in seen:
+            seen.add(step)
+            stack += [before for before, _ in step.next_functions]
+    return any(hasattr(step, "_forward_cls") for step in seen)

@@ -35,16 +35,15 @@ from ..graph.trees import rebuild
 from ..tensor import Tensor
 from .arrays import in_double, is_differentiable, to_numpy
 from .callables import Call, Function
-from .oracle import Clock, Court, Oracle, Trial, record
+from .oracle import WIDE, Clock, Court, Oracle, Trial, record
 from .probes import Probe, variations
 
 LARGEST = 200  # entries of the inputs whose gradients differences give, one by one
 NEAR = 1e-6  # how nearly a value is such a gradient, relative to the largest entry
 EXACT = 1e-8  # how precise such a gradient has to be, in the same unit
-FRESH, TRIES = 2, 4  # other inputs on which a mend is confirmed, and how many are tried
+FRESH, TRIES = 3, 6  # other inputs on which a mend is confirmed, and how many are tried
 SAMPLE = 4  # entries, beside a direction, in which what was mended is held against differences
 SHARE = 0.5  # of the time for finding the cause that the lines may take besides
-WIDE = "float64"
 
 Gradients = Mapping[int, np.ndarray]
 
@@ -65,8 +64,9 @@ def lines_of(
 def with_line(finding: Finding, lines: LineReport) -> Finding:
     """What was found about an input, with the line that was mended and makes its gradient right."""
     own = [f for f in lines if f.node is not None and f.node.name == finding.name]
-    roots = {own[-1].name, *own[-1].inherited} if own else set()
-    line = next((f for f in lines if f.mended is not None and f.name in roots), None)
+    roots = {own[-1].name, *own[-1].inherited} if own else {f.name for f in lines.wrong[:1]}
+    known = own or len(lines.wrong) == 1  # of what one line returns one is judged
+    line = next((f for f in lines if f.mended is not None and f.name in roots and known), None)
     if finding.verdict != "wrong" or line is None:
         return finding
     return replace(finding, mended=line.mended, by=line.by, mended_at=f"line {line.line}")
@@ -235,12 +235,12 @@ def _asked(
     """The graph that the lines are about, its leaf of each input, and what else is known where it
     only has the gradients of these."""
     oracle, function = Oracle(court, probe, dys), court.function
-    if oracle.exact is not None:
+    if oracle.graph is not None:
         with watched(function.written.forward) as variables:
             graph = record(function, probe, dys)
         if graph is not None:
             return asked(graph.root, graph.seed, variables), dict(graph.leaves), None
-    gradients = _by_differences(oracle)
+    gradients = _gradients(oracle)
     if gradients is None:
         return None
     leaves, root = _standing_for(function, probe, gradients)
@@ -252,9 +252,11 @@ def _asked(
     return about, leaves, Elsewhere(_equal, fresh, known)
 
 
-def _by_differences(oracle: Oracle) -> Gradients | None:
-    """The gradients of all entries of the inputs; None where that takes long, or one has none."""
+def _gradients(oracle: Oracle) -> Gradients | None:
+    """The gradients of the inputs; None where differences give them, and that takes long."""
     found: dict[int, np.ndarray] = {}
+    if oracle.exact is not None:
+        return oracle.exact
     if _size(oracle.probe) > LARGEST:
         return None
     for i, v in oracle.probe.arrays.items():
@@ -296,7 +298,7 @@ def _fresh(
     for seed in range(TRIES):
         data = redraw(root, np.random.default_rng(seed))
         moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
-        gradients = _by_differences(Oracle(court, moved, dys))
+        gradients = _gradients(Oracle(court, moved, dys))
         if gradients is not None and len(found) < FRESH:
             others, other = _standing_for(court.function, moved, gradients)
             twin = {leaves[i]: x for i, x in others.items()} | {root: other}

@@ -43,8 +43,14 @@ class Expressions:
         self._closures: dict[FunctionType, Closure | None] = {}
 
     def evaluate(self, e: ast.expr, scope: Scope) -> Record:
-        """Run an expression."""
-        e = self.edits.get(e, e)
+        """Run an expression, or what stands in its place."""
+        standing = self.edits.get(e)
+        if standing is None:
+            return self._evaluated(e, scope)
+        record = scope.instance.recorded[id(e)] = self._evaluated(standing, scope)
+        return record
+
+    def _evaluated(self, e: ast.expr, scope: Scope) -> Record:
         special = getattr(self, f"_{type(e).__name__}", None)
         if special is not None:
             return special(e, scope)  # type: ignore[no-any-return]

@@ -126,7 +126,7 @@ class Lines:
 
     def _rights(self, mender: Mender, mend: Mend, row: Judged, judged: list[Judged]) -> bool:
         """Whether a mend puts a step, or what its name holds in the end, right."""
-        last = next(r for r in reversed(judged) if r.step.name == row.step.name)
+        last = next(r for r in reversed(judged) if r.step.of == row.step.of)
         return any(mender.rights(r, mend) for r in dict.fromkeys((row, last)))
 
     def _mend(self, found: dict[int, Finding]) -> None:
@@ -136,11 +136,13 @@ class Lines:
         right = [row for row in judged if row.verdict == RIGHT]
         mender = self._mender(right)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
+        felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
+        wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         mends: dict[Mend, Judged] = {}
         for row in wrong:
-            name, own = row.step.name, row.step.instance.statement
-            closed = {r.step.instance.statement for r in judged if r.step.name != name} - {own}
-            last = next(r for r in reversed(judged) if r.step.name == name)
+            of, own = row.step.of, row.step.instance.statement
+            closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
+            last = next(r for r in reversed(judged) if r.step.of == of)
             mend = mender.mend(row, closed, last=last)
             if mend is not None:
                 mends.setdefault(mend, row)
@@ -174,6 +176,10 @@ class Lines:
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
+
+    def _statements_above(self, row: Judged) -> set[ast.AST]:
+        above = (r.instance for r in self.trace.above(row.step.record))
+        return {instance.statement for instance in above if instance is not None}
 
     def _mender(self, right: Sequence[Judged]) -> Mender:
         fresh = None if self.elsewhere is None else self.elsewhere.fresh

@@ -29,6 +29,11 @@ class Step:
     adds: bool = False
 
     @property
+    def of(self) -> tuple[str, Any]:
+        """What it gives a value."""
+        return self.name, self.key
+
+    @property
     def value(self) -> Any:
         """The value, a plain array or number."""
         return raw(self.record.value)

@@ -72,6 +72,8 @@ FUNCTIONS: tuple[Form, ...] = (
     Form("other", FARTHEST, lambda x: np.sum(x), ARRAY),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
+    Form("other", FARTHEST, lambda x: np.mean(x, axis=0), MATRIX),
+    Form("other", FARTHEST, lambda x: np.mean(x, axis=1, keepdims=True), MATRIX),
     Form("other", FARTHEST, lambda x: np.linalg.inv(x), MATRIX),
     Form("other", FARTHEST, lambda x: np.outer(x, x), VECTOR),
 )

@@ -245,6 +245,18 @@ class Search:
         value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
         return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
 
+    def _idle(self, edit: Edit) -> bool:
+        """Whether it leaves a function around it with nothing to do: it stands for that one."""
+        record = self.places[edit.place][0]
+        found = self.apply(edit, self.base)
+        new = self.value(record, found)
+        calls = (u for u in record.users if isinstance(u.site, ast.Call) and u in found)
+        return np.size(new) > 1 and any(
+            np.size(found[u]) == np.size(new) and np.array_equal(np.ravel(found[u]), np.ravel(new))
+            for u in calls
+            if np.size(u.value) != np.size(record.value)
+        )
+
     def _multiple(self, record: Record, edit: Edit) -> bool:
         """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
         assert record.instance is not None
@@ -304,7 +316,11 @@ class Search:
         for edit in sorted(found, key=lambda edit: edit.rank):
             if self.late() or edit.rank - FAVOUR > best:
                 return
-            if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
+            if (
+                self.reaches(edit, self.base, wanted)
+                and not self._disguised(edit)
+                and not self._idle(edit)
+            ):
                 hit = Hit(self.rank(edit, self.base), (edit,))
                 best = min(best, hit.rank)
                 yield hit
