@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
+from .hints import HINTS
 from .kinds import KINDS, known
 from .marks import MARKS
 
@@ -304,29 +305,6 @@ def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _where(report: Report, f: Finding) -> str:
-    return f"Look at line {f.line}: {f.code}" if f.line else f"Look at the gradient of {f.name}."
-
-
-def _what(report: Report, f: Finding) -> str:
-    return f"The mistake is of this kind: {KINDS[f.kind]}." if f.kind else "It is a mistake."
-
-
-def _rule(report: Report, f: Finding) -> str:
-    rule = report.rule(f.node) if report.rule and f.node is not None else ""
-    return rule or (f"Look at the step {f.where}." if f.where else _what(report, f))
-
-
-def _answer(report: Report, f: Finding) -> str:
-    if f.mended is not None:
-        return f"It should read: {f.mended}"
-    right = report.formula(f.node) if report.formula and f.node is not None else ""
-    return f"It should be: {right}" if right else f.message()
-
-
-HINTS = (_where, _what, _rule, _answer)
 
 
 def table(

@@ -176,7 +176,7 @@ def multiple(a: Any, b: Any, tol: float) -> float:
     """The k for which k b is nearest to a: a whole number or its inverse where it may be."""
     k = float(np.sum(a * b)) / (float(np.sum(b * b)) or 1.0)
     for n in (k, 1 / k if abs(k) > 1e-9 else k):
-        if abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
+        if np.isfinite(n) and abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
             return float(round(n)) if n == k else 1 / round(n)
     return k
 

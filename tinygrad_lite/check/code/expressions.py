@@ -239,7 +239,11 @@ class Expressions:
     def _method(self, e: ast.Call, func: ast.Attribute, base: Record, scope: Scope) -> Record:
         compute, exprs = form(e)
         operands = [base, *(self.evaluate(x, scope) for x in exprs[1:])]
-        of = lambda base, *values: compute(getattr(owned(base), func.attr), *values)  # noqa: E731
+
+        def of(base: Any, *values: Any) -> Any:
+            array = isinstance(base, np.ndarray)  # a list is to stay the one that it is
+            return compute(getattr(owned(base) if array else base, func.attr), *values)
+
         return self._library(of, operands, [func.value, *exprs[1:]], e, scope)
 
     def _library(

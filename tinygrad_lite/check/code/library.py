@@ -27,14 +27,17 @@ LIBRARY: ContextVar[Library] = ContextVar("library", default=NUMPY)
 
 def owned(value: Any) -> Any:
     """A value with the arrays of the library that is at work in the place of NumPy's."""
-    own = LIBRARY.get().own
-    return _mapped(lambda x: own(x) if isinstance(x, (np.ndarray, np.generic)) else x, value)
+    library = LIBRARY.get()
+    if library is NUMPY:
+        return value
+    arrays = (np.ndarray, np.generic)
+    return _mapped(lambda x: library.own(x) if isinstance(x, arrays) else x, value)
 
 
 def called(compute: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the library's, or a method or attribute of its arrays, on NumPy's."""
     library = LIBRARY.get()
-    if library.module is np:
+    if library is NUMPY:
         return compute
     return lambda *values: plain(compute(*map(owned, values)))
 
@@ -50,3 +53,18 @@ def _mapped(f: Callable[[Any], Any], value: Any) -> Any:
     if type(value) is dict:
         return {key: _mapped(f, v) for key, v in value.items()}
     return f(value)
+
+
+def name_in(instance: Any) -> str:
+    """What the library is called where a statement ran."""
+    module = LIBRARY.get().module
+    for name, record in instance.names.items():
+        if record.value is module:
+            return str(name)
+    for name in ("np", "numpy", "xp", "jnp", "torch"):
+        try:
+            if instance.outside(name) is module:
+                return name
+        except (KeyError, AttributeError):
+            continue
+    return "np"
