@@ -27,7 +27,8 @@ class Finding:
     """What is to be said about one gradient.
 
     `verdict` is "right", "wrong", "follows" (wrong, but its own step is right: the error is that of
-    the claims `inherited`) or "unclear" (too weak to tell: rounding alone may do as much). Of a
+    the claims `inherited`), "unclear" (too weak to tell: rounding alone may do as much) or "unseen"
+    (of code: the gradient is 0 on these data, whatever it says; nothing is held against it). Of a
     wrong one `kind` is one of `KINDS`, `explanation` says in a sentence or two what was done,
     `where` is the step of the graph ("" when it is not one step), `also` holds other kinds that
     explain the numbers equally well; `first` marks the first wrong line, walking backwards from the
@@ -76,7 +77,7 @@ class Finding:
                 known(kind)
 
     def __bool__(self) -> bool:
-        return self.verdict == "right"
+        return self.verdict in ("right", "unseen")
 
     def __str__(self) -> str:
         return table([self])
@@ -183,6 +184,7 @@ class Report:
             at and f"{len(at)} mistake{'s' * (len(at) > 1)}, at {names}",
             count["follows"] and f"{lines} from {'it' if len(at) == 1 else 'them'}",
             count["unclear"] and f"{count['unclear']} too weak to tell",
+            count["unseen"] and f"{count['unseen']} not observable",
             count["right"] and f"{count['right']} right",
         ]
         return "; ".join(part for part in parts if part)
@@ -294,7 +296,19 @@ def _unclear(f: Finding) -> Iterator[str]:
     yield f.explanation
 
 
-_WORDS = {"right": _right, "wrong": _wrong, "follows": _follows, "unclear": _unclear}
+def _unseen(f: Finding) -> Iterator[str]:
+    what = f"line {f.line}" if f.line else "the formula"
+    yield f"the gradient is 0 here whatever {what} says: not observable on these data"
+    yield f.explanation
+
+
+_WORDS = {
+    "right": _right,
+    "wrong": _wrong,
+    "follows": _follows,
+    "unclear": _unclear,
+    "unseen": _unseen,
+}
 
 
 def _limits(f: Finding) -> str:

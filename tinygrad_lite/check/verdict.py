@@ -93,10 +93,14 @@ def _report_of(
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
     truth = Truth(tape, tape.twin, about.seed is not None)
-    right = [coder.found[c.user] for c in found if c.right and c.user in coder.found]
+    seen = (c for c in found if c.right and not c.blur.zero)
+    right = [coder.found[c.user] for c in seen if c.user in coder.found]
     findings = tuple(
-        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right) for c in found
+        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right, zero=c.blur.zero)
+        for c in found
     )
+    failed = [coded for coded in coder.found.values() if coded.raised is not None]
+    findings += tuple(_failed(coded, truth, right) for coded in failed)
     formula = None if E.shape else lambda x: as_text(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
@@ -123,7 +127,29 @@ def _script_report(
         return _report_of(about, derived.claims, allowance, names, derived.notes)
 
 
-def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded]) -> Finding:
+def _failed(coded: Coded, truth: Truth, right: Sequence[Coded]) -> Finding:
+    """What is to be said of a claim that raised an error, mended where a short edit does."""
+    trace = coded.raised
+    assert trace is not None
+    assert trace.failed is not None
+    finding = Finding(
+        name=coded.name,
+        verdict="wrong",
+        kind="other",
+        explanation=trace.raised,
+        shape=coded.node.shape,
+        node=coded.node,
+    )
+    mend = Mender(coded.trace, trace, truth, others=right).mend_raised(coded, trace.failed)
+    if mend is not None and coded.formula is not None:
+        finding = replace(finding, marked=coded.formula.marked(mend.places))
+    said = finding.explanation
+    return replace(told(finding, mend), explanation=said) if mend is not None else finding
+
+
+def _told(
+    finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded], *, zero: bool
+) -> Finding:
     """A finding with what there is to be said of the claim's code, mended where it is wrong."""
     if coded is None or finding.verdict not in ("right", "wrong"):
         return finding
@@ -133,4 +159,6 @@ def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[C
         if mend is not None and coded.formula is not None:
             finding = replace(finding, marked=coded.formula.marked(mend.places))
         return told(finding, mend)
+    if zero:
+        return replace(finding, verdict="unseen", explanation=coded.note)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))

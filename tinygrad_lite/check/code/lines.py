@@ -16,16 +16,17 @@ from ..derived import as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Draw, Mend, Mender, told
+from ..rounding import precision
 from .derivation import Data, Edits
 from .judge import Judge
-from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged
+from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
 from .measure import Measure
 from .pairs import Pairs
 from .steps import Step, steps
 from .trace import Instance, Trace
 from .truth import Truth
 
-RANKS = (WRONG, FOLLOWS, RIGHT, PARTLY)  # of a statement that ran many times, what is told first
+RANKS = (WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY)  # what is told first of a line that ran often
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,18 @@ class Lines:
     def rows(self) -> list[Judged]:
         """Every step that is a number or an array."""
         equal = self.measure.equal if self.elsewhere is None else self.elsewhere.equal
-        return Judge(self.trace, self.truth, self.pairs, equal).run()
+        rows = Judge(self.trace, self.truth, self.pairs, equal).run()
+        for row in rows:
+            if row.verdict == RIGHT and row.node is not None and self._is_zero(row):
+                row.verdict = UNSEEN
+        return rows
+
+    def _is_zero(self, row: Judged) -> bool:
+        """Whether what a step stands for is 0, or its terms cancel to 0."""
+        assert row.node is not None
+        if self.elsewhere is not None or self.about.seed is not None:
+            return not np.any(self.truth.gradient(row.node))
+        return self.measure.blur(row.node, precision(row.step.value)).zero
 
     @cached_property
     def statements(self) -> list[Judged]:
@@ -236,7 +248,7 @@ class Lines:
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""
-        error, instance = self.trace.error, self.trace.failed
+        instance = self.trace.failed
         assert instance is not None
         statement: Any = instance.statement
         name = self._assigned(statement)
@@ -246,7 +258,7 @@ class Lines:
             name=name,
             verdict=WRONG,
             kind="other",
-            explanation=f"raises {type(error).__name__}: {error}",
+            explanation=self.trace.raised,
             node=node,
             line=self.number(statement),
             cell=self.cell(statement),
@@ -292,6 +304,8 @@ class Lines:
             return replace(
                 finding, verdict=WRONG, kind=known.kind or "other", explanation=known.explanation
             )
+        if row.verdict == UNSEEN:
+            return replace(finding, verdict=UNSEEN)
         if claim is None and row.last and row.verdict == WRONG:
             told = f"it is not finite, as {row.step.name} has to be"
             return replace(finding, verdict=WRONG, kind="other", explanation=told)
