@@ -122,7 +122,8 @@ class Finding:
 class Report:
     """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
     was `tried`, the `reference` that it was held against, and the report on the `lines` of a
-    backward that is wrong, where they can be followed. `formula` derives what a wrong
+    backward that is wrong, where they can be followed. With `hints` no more is printed of what is
+    wrong than `hint` says up to that level. `formula` derives what a wrong
     gradient should have been, in the graph's names; `rule` says which steps of the graph make it,
     and what each of them hands on."""
 
@@ -133,6 +134,7 @@ class Report:
     formula: Callable[[Node], str] | None = None
     rule: Callable[[Node], str] | None = None
     lines: Report | None = None
+    hints: int | None = None
 
     def __bool__(self) -> bool:
         return all(self.findings)
@@ -207,10 +209,20 @@ class Report:
         return [*right, *(("note: ", note) for note in self.notes), *tried]
 
     def __str__(self) -> str:
+        if self.hinted:
+            return "\n".join(self.hinted)
         lines = f"\n\nin the lines of backward: {self.lines}" if self.lines is not None else ""
         return table(self.findings, self._above, self._below) + lines
 
     __repr__ = __str__
+
+    @property
+    def hinted(self) -> tuple[str, ...]:
+        """The summary and the hints that were asked for; nothing where all is right."""
+        if self.hints is None or self.first is None:
+            return ()
+        levels = dict.fromkeys(map(self.hint, range(1, self.hints + 1)))
+        return self.summary, *filter(None, levels)
 
     def hint(self, level: int = 1) -> str:
         """Help with the first wrong line, a little more at each level: 1 where it is, 2 the kind of
@@ -222,6 +234,8 @@ class Report:
         return HINTS[level - 1](told, told.first) if told.first is not None else ""
 
     def _repr_html_(self) -> str:
+        if self.hinted:
+            return "<br>".join(map(html.escape, self.hinted))
         above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
         rows = [*map(_across, above), *map(_row, self.findings), *map(_across, below)]
         lines = "" if self.lines is None else self.lines._repr_html_()
