@@ -5,15 +5,16 @@ from __future__ import annotations
 import html
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
-from .hints import HINTS
+from .hints import hint, hints
 from .kinds import KINDS, known
 from .marks import MARKS
+from .markup import across, row
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 HEAD = 56  # columns of what a line starts with; where that is longer it stands alone
@@ -209,35 +210,31 @@ class Report:
         return [*right, *(("note: ", note) for note in self.notes), *tried]
 
     def __str__(self) -> str:
-        if self.hinted:
-            return "\n".join(self.hinted)
+        if self._hinted:
+            return "\n".join(self._hinted)
         lines = f"\n\nin the lines of backward: {self.lines}" if self.lines is not None else ""
         return table(self.findings, self._above, self._below) + lines
 
     __repr__ = __str__
 
-    @property
-    def hinted(self) -> tuple[str, ...]:
-        """The summary and the hints that were asked for; nothing where all is right."""
-        if self.hints is None or self.first is None:
-            return ()
-        levels = dict.fromkeys(map(self.hint, range(1, self.hints + 1)))
-        return self.summary, *filter(None, levels)
-
     def hint(self, level: int = 1) -> str:
         """Help with the first wrong line, a little more at each level: 1 where it is, 2 the kind of
         mistake, 3 the step of the graph and its rule, 4 the line as it should read; "" where
         nothing is wrong."""
-        if level not in range(1, len(HINTS) + 1):
-            raise ValueError(f"hint: level {level!r}; there are 1 to {len(HINTS)}")
-        told = self if self.lines is None else self.lines
-        return HINTS[level - 1](told, told.first) if told.first is not None else ""
+        return hint(self if self.lines is None else self.lines, level)
+
+    @property
+    def _hinted(self) -> Sequence[str]:
+        """What is printed in the place of the table, if so."""
+        if self.hints is None or self.first is None:
+            return ()
+        return self.summary, *filter(None, hints(self, self.hints))
 
     def _repr_html_(self) -> str:
-        if self.hinted:
-            return "<br>".join(map(html.escape, self.hinted))
+        if self._hinted:
+            return "<br>".join(map(html.escape, self._hinted))
         above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
-        rows = [*map(_across, above), *map(_row, self.findings), *map(_across, below)]
+        rows = [*map(across, above), *map(row, self.findings), *map(across, below)]
         lines = "" if self.lines is None else self.lines._repr_html_()
         return f"<table><tbody>{''.join(rows)}</tbody></table>{lines}"
 
@@ -371,32 +368,6 @@ def _filled(line: Line) -> str:
         )
         or start.rstrip()
     )
-
-
-def _row(finding: Finding) -> str:
-    mark = MARKS[finding.verdict]
-    plain = '<span style="white-space:nowrap">{}</span>'
-    code = '<code style="white-space:pre">{}</code>'
-    if finding.code:
-        head = plain.format(finding.place), code.format(html.escape(finding.code))
-    else:
-        head = code.format(html.escape(finding.name)), plain.format(finding.shape or "")
-    text = html.escape(finding.message())
-    if finding.marked:
-        text += f"<pre>{html.escape(chr(10).join(finding.marked))}</pre>"
-    if finding.mended is not None:
-        text += f"<br>{finding.way_out} {code.format(html.escape(finding.mended))}"
-    cells = (
-        *head,
-        f'<span style="white-space:nowrap;color:{mark.strokes[0]}">{mark.sign} '
-        f"{finding.verdict}</span>",
-        text,
-    )
-    return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
-
-
-def _across(text: str) -> str:
-    return f'<tr><td colspan="4" style="text-align:left">{text}</td></tr>'
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .kinds import KINDS
@@ -28,3 +29,15 @@ def _answer(report: Any, f: Any) -> str:
 
 
 HINTS = (_where, _what, _rule, _answer)
+
+
+def hint(report: Any, level: int) -> str:
+    """The help of one level; "" where nothing is wrong."""
+    if level not in range(1, len(HINTS) + 1):
+        raise ValueError(f"hint: level {level!r}; there are 1 to {len(HINTS)}")
+    return HINTS[level - 1](report, report.first) if report.first is not None else ""
+
+
+def hints(report: Any, level: int) -> Iterable[str]:
+    """The help up to a level, nothing twice."""
+    return dict.fromkeys(report.hint(k) for k in range(1, level + 1))

@@ -152,9 +152,12 @@ def _script_report(
         known = Known(about.tape, names)
         pairs = paired(known)
         derived = report_on(about, Script(source, known, pairs), pairs, allowance)
-        if not isinstance(derived, Report):
-            derived = _report_of(about, derived.claims, allowance, names, derived.notes)
-        return explained(derived, E, about.tape) if explain else derived
+        report = (
+            derived
+            if isinstance(derived, Report)
+            else _report_of(about, derived.claims, allowance, names, derived.notes)
+        )
+        return explained(report, E, about.tape) if explain else report
 
 
 def _failed(coded: Coded, truth: Truth, right: Sequence[Coded]) -> Finding:

@@ -55,11 +55,16 @@ def check_function(
     a domain, such as positive numbers, pass a function.
 
     The upstream is random and not uniform. The reference is computed in float64: by this engine
-    when `forward` runs on Tensors and differences agree with it, else by extrapolated differences
-    of `forward` with an error estimate, in at most `entries` entries of an input and one random
-    direction (of large inputs that first, then entries for a while). Bounds come from each of
-    `dtypes` (float64, float32 and the inputs' own) and the conditioning; `rtol` and `atol` widen
-    them. Kinks are found and left out. After `seconds` only what the verdict needs is computed.
+    when `forward` runs on Tensors and differences agree with it, by PyTorch's or JAX's own gradient
+    of what forward does where they do with that, else by extrapolated differences of `forward` with
+    an error estimate, in at most `entries` entries of an input and one random direction (of large
+    inputs that first, then entries for a while). Bounds come from each of `dtypes` (float64,
+    float32 and the inputs' own) and the conditioning; `rtol` and `atol` widen them. Kinks are found
+    and left out. After `seconds` only what the verdict needs is computed.
+
+    Of a backward that is wrong the report has the `lines`, as that of `check` on a derivation: what
+    is wrong first, and how it should read, where a short edit makes all gradients right on fresh
+    inputs too. That goes for static methods of a `torch.autograd.Function` and a custom_vjp's bwd.
     """
     __tracebackhide__ = True
     written = understood(forward, backward)
