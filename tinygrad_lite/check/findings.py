@@ -13,7 +13,7 @@ from typing import Any
 from ..graph.node import Node
 from .hints import hint, hints
 from .kinds import KINDS, known
-from .marks import MARKS
+from .marks import MARKS, Said
 from .markup import across, row
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
@@ -248,13 +248,16 @@ class Report:
             **({} if self.lines is None else {"lines": self.lines.to_dict()}),
         }
 
-    def marks(self) -> dict[Node, tuple[str, str]]:
-        """For pictures: the verdict on every node, and the line that says it."""
-        return {
-            f.node: ("first" if f is self.first else f.verdict, replace(f, first=False).message())
-            for f in self.findings
-            if f.node is not None
-        }
+    def marks(self) -> dict[Node, Said]:
+        """For pictures: what is said of every node."""
+        found = {}
+        for f in self.findings:
+            if f.node is not None:
+                mark = "first" if f is self.first else f.verdict
+                words = replace(f, first=False).message()
+                line = f.code or "\n".join(f.marked)
+                found[f.node] = Said(mark, words, f.claimed, line, f.mended or "")
+        return found
 
     def raise_if_wrong(self) -> None:
         """Raise `WrongGradient`, an `AssertionError`, unless every gradient is right; what was too
