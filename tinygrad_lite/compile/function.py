@@ -15,7 +15,7 @@ from ..graph.backend import row_of_ones
 from ..graph.context import current_context, latest_context
 from .recorder import NUMBERS, refusal
 from .run import Run
-from .signature import Unusual, signature, words
+from .signature import Unusual, signature
 from .standalone import Branch
 from .trace import fingerprint, refuse_difference
 from .variant import CHANGED, Variant
@@ -136,10 +136,8 @@ class Compiled:
     def _run_twice(self, args: Any, kwargs: Any) -> Variant:
         """Record the function, and again, which tells what changes by itself."""
         token = _recording.set(True)
-        names = [*words(self._function, args, kwargs, self._numbers)]
-        run = functools.partial(
-            Run, self._function, args, kwargs, names, self._numbers, {*self._moving}
-        )
+        moving = {*self._moving}
+        run = functools.partial(Run, self._function, args, kwargs, self._numbers, moving)
         try:
             one = run()
             first, used = fingerprint(one.recorded), one.constants

@@ -114,7 +114,7 @@ class Memory:
                 and id(y) not in self._whole
                 and self.takes(y)
                 and y.outline.size == x.outline.size
-                and y.outline.dtype == whole.outline.dtype
+                and y.outline.dtype == x.outline.dtype == whole.outline.dtype
                 and all(z.outline.flags.c_contiguous for z in (x, y, whole))
             ):
                 self._whole[id(y)], self._starts[id(y)] = whole, start
