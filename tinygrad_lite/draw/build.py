@@ -17,7 +17,7 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
-from ..check.marks import MARKS
+from ..check.marks import MARKS, Said
 from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
@@ -31,7 +31,7 @@ from .wording import complete_names, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
-NO_MARKS: Mapping[Node, tuple[str, str]] = MappingProxyType({})
+NO_MARKS: Mapping[Node, Said] = MappingProxyType({})
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
 _SYMBOL = 10  # characters of the name of a gradient over its cells
@@ -51,14 +51,14 @@ def build_scene(
     max_nodes: int = MAX_NODES,
     steps: bool | None = None,
     grad: Callable[[Node], Any] = attrgetter("grad"),
-    marks: Mapping[Node, tuple[str, str]] = NO_MARKS,
+    marks: Mapping[Node, Said] = NO_MARKS,
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
     as fit into `max_nodes` boxes); `around` shows that node's surroundings only; `steps` makes
     every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
-    `check` says of nodes: one of `MARKS`, and a line.
+    `check` says of nodes.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
@@ -105,7 +105,7 @@ class _Maker:
     roots: Mapping[Node, None]  # in order, and found by identity
     show: Collection[str]
     grad: Callable[[Node], Any]
-    marks: Mapping[Node, tuple[str, str]]
+    marks: Mapping[Node, Said]
     lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
@@ -120,16 +120,16 @@ class _Maker:
         said = [self.marks[node] for node in held if node in self.marks]
         if not said or box.kind == "stub":
             return box
-        found = Counter(mark for mark, _ in said)
+        found = Counter(each.mark for each in said)
         worst = next(mark for mark in MARKS if mark in found)
         lines = box.lines
         if len(said) > 1:
             words = [f"{found[m]} {MARKS[m].badge[2:]}" for m in MARKS if m in found]
             lines += (f"{MARKS[worst].sign} {', '.join(words)}",)
         if worst in ("first", "wrong") and box.kind != "group":
-            text = next(text for mark, text in said if mark == worst)
+            text = next(each.words for each in said if each.mark == worst)
             lines += tuple(textwrap.wrap(shorten(text, 4 * _SAID), _SAID))
-        tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
+        tooltip = "\n".join([box.tooltip, *(f"check: {each.words}" for each in said[:3])])
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:

@@ -101,6 +101,11 @@ class Box(Placed):
         """The node whose value and gradient are shown."""
         return self.nodes[-1]
 
+    @property
+    def shown(self) -> Any:
+        """That node, or the raw constant."""
+        return self.nodes[-1] if self.nodes else self.array
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:

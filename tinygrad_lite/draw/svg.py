@@ -218,6 +218,8 @@ def _pane(pane: Pane) -> str:
         if pane.texts:
             cells.append(_text("entry", x + w / 2, y + h / 2 + 3.7, pane.texts[k]))
     rims = [_rect("rim", _at(x, y), pane.columns * w, pane.rows * h) for x, y in pane.slabs]
+    pairs = zip(pane.slabs, pane.captions, strict=False)
+    rims += [_text("note", x, y - 3, caption) for (x, y), caption in pairs]
     symbol = "symbol" if pane.role == "gradient" else "label"
     note = _text("note", 0, pane.height - 3, pane.note) if pane.note else ""
     return (
