@@ -176,10 +176,9 @@ class _Maker:
     def _formula(self, box: str, nodes: Sequence[Node], names: Mapping[int, str]) -> str:
         """What is right of the equals sign: the line as a whole, or if that is long or not read,
         written out as far as it stays short."""
-        whole = self._read(box, nodes) if len(nodes) > 1 else None
-        form = whole and whole.definition()
-        text = whole.text(form, names, "") if whole and form else ""
-        if text and "…" not in text and columns(text) <= _FORMULA:
+        line = self._read(box, nodes) if len(nodes) > 1 else None
+        text = line.definition(names) if line else ""
+        if text and columns(text) <= _FORMULA:
             return text
         texts = [write(nodes[-1], names, depth=depth) for depth in _DEPTHS]
         short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
