@@ -109,11 +109,12 @@ for _name in ("add", "sub", "mul", "truediv", "neg"):
 def direct(op: Op) -> Callable[..., Any]:
     """The function of floats that `op` computes by. Most ops are one call (`x1 * x2`,
     `xp.tanh(x)`) of a function in C, which is quicker than one in Python around it."""
-    xs = tuple(_Operand() for _ in op.input_names)
-    with suppress(Exception):  # it computes something
-        f, *given = op.forward(_Names(), *xs)
-        if len(given) == len(xs) and all(map(operator.is_, given, xs)):
-            return f  # type: ignore[no-any-return]
+    if all(hasattr(floats, name) for name in op.forward.__code__.co_names):  # it asks no one else
+        xs = tuple(_Operand() for _ in op.input_names)
+        with suppress(Exception):  # it computes something
+            f, *given = op.forward(_Names(), *xs)
+            if len(given) == len(xs) and all(map(operator.is_, given, xs)):
+                return f  # type: ignore[no-any-return]
     return partial(op.forward, floats)
 
 
