@@ -3,11 +3,13 @@
 import inspect
 import linecache
 import textwrap
+from functools import partial
 from zlib import crc32
 
+import numpy as np
 import pytest
 from referee_blind_cases import BLIND, MISSED
-from referee_cases import CASES
+from referee_cases import CASES, drawn
 
 from tinygrad_lite.referee import WrongGradient, check_function
 
@@ -39,7 +41,8 @@ def said(value):
 
 def settings(inputs):
     """In one precision, which JAX has in single only, and not redrawn: it is a matter of time."""
-    return {"dtypes": [str(inputs[0].dtype).rpartition(".")[2]], "redraw": False}
+    dtype = str(inputs[0].dtype).rpartition(".")[2]
+    return {"dtypes": [dtype], "redraw": False, "seconds": 100}
 
 
 def report_on(function, backward, inputs):
@@ -76,3 +79,74 @@ def test_the_wrong_line_is_mended(slip):
     if not isinstance(back, type):
         again = defined(report.lines.fixed(), back)
         assert check_function(*made(again), inputs, **settings(inputs))
+
+
+class Kernel:
+    """A forward and a backward that share what they were given."""
+
+    def forward(self, x, W):
+        self.W = W
+        return np.asarray(x) @ np.asarray(W)
+
+    def backward(self, dy, x, W):
+        return dy @ self.W.T, -x.T @ dy
+
+
+class Called:
+    """A backward that is an object."""
+
+    def __call__(self, dy, x, W):
+        return dy @ W.T, dy.T @ x
+
+
+def scaled(c, dy, x, W):
+    dW = x.T @ dy
+    return dy @ W.T * c, dW
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "mended"),
+    [
+        ("method", "method", "return dy @ self.W.T, x.T @ dy"),
+        (lambda x, W: x @ W, Called(), "return dy @ W.T, x.T @ dy"),
+        (lambda x, W: x @ W, partial(scaled, 2.0), "return dy @ W.T, dW"),
+        (
+            lambda x, W: (x @ W, [x, W]),
+            lambda dy, kept: (dy @ kept[1].T, -kept[0].T @ dy),
+            "lambda dy, kept: (dy @ kept[1].T, kept[0].T @ dy)",
+        ),
+    ],
+)
+def test_what_is_no_plain_function_is_followed_too(forward, backward, mended):
+    if forward == "method":
+        kernel = Kernel()
+        forward, backward = kernel.forward, kernel.backward
+    report = report_on(forward, backward, drawn((3, 4), (4, 2)))
+    (line,) = report.lines.wrong
+    assert line.mended == mended
+
+
+def test_of_a_backward_without_source_nothing_is_said():
+    names = {}
+    exec("def backward(dy, x):\n    return 2 * dy", names)
+    report = report_on(lambda x: x * 1.0, names["backward"], drawn((3, 2)))
+    assert report.lines is None
+    assert report[0].kind == "constant-scale"
+
+
+def test_what_goes_wrong_while_lines_are_read_is_noted(monkeypatch):
+    def fails(*_, **__):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("tinygrad_lite.referee.lines.Lines", fails)
+    report = report_on(lambda x: x * 1.0, lambda dy, x: 2 * dy, drawn((3, 2)))
+    assert report.notes == ("the lines of backward were not followed: RuntimeError: no",)
+    assert report[0].verdict == "wrong"
+
+
+def test_a_report_with_lines_as_data_as_html_and_in_hints():
+    report = report_on(lambda x, W: x @ W, partial(scaled, 2.0), drawn((3, 4), (4, 2)))
+    assert report.to_dict()["lines"]["summary"] == "1 mistake, in line 3; 1 line right"
+    assert report._repr_html_().count("<table>") == 2
+    assert report.hint(1) == "Look at line 3: return dy @ W.T * c, dW"
+    assert report.hint(4) == "It should read: return dy @ W.T, dW"
