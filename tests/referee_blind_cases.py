@@ -172,4 +172,11 @@ BLIND = (
         ),
     ),
 )
-MISSED = ("[df, di, dg]", "a.t() @ (gy * a) @ m")  # slips that nothing short mends, so far
+# Slips that nothing short mends so far, or not always in the time that there is.
+UNSURE = (
+    "[df, di, dg]",
+    "a.t() @ (gy * a) @ m",
+    "dy * f * (1 - f)",
+    "i * (1 - g)",
+    "(1 - g)",
+)

@@ -66,10 +66,11 @@ def lines_of(
 
 def with_line(finding: Finding, lines: LineReport) -> Finding:
     """What was found about an input, with the line that was mended and makes its gradient right."""
-    own = [f for f in lines if f.node is not None and f.node.name == finding.name]
-    roots = {own[-1].name, *own[-1].inherited} if own else {f.name for f in lines.wrong[:1]}
-    known = own or len(lines.wrong) == 1  # of what one line returns one is judged
-    line = next((f for f in lines if f.mended is not None and f.name in roots and known), None)
+    own = [f for f in lines if f.node is not None and f.node.name == finding.name][-1:]
+    felt = set(own or (lines.wrong if len(lines.wrong) == 1 else ()))  # a line may return several
+    while more := {f for f in lines if any(f.name in g.inherited for g in felt)} - felt:
+        felt |= more
+    line = next((f for f in lines if f.mended is not None and f in felt), None)
     if finding.verdict != "wrong" or line is None:
         return finding
     return replace(finding, mended=line.mended, by=line.by, mended_at=f"line {line.line}")
