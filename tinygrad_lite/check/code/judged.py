@@ -65,8 +65,7 @@ class Judged:
             return None
         step = known[self.index]
         if self.final:  # wherever an edit has put it
-            names = (self.step.name, self.step.key)
-            step = next((s for s in reversed(known) if (s.name, s.key) == names), step)
+            step = next((s for s in reversed(known) if s.of == self.step.of), step)
         elif step.instance.statement is not self.step.instance.statement:
             return None
         above = (r for r in self.above if not self.last or r.step.name != self.step.name)
