@@ -57,15 +57,6 @@ def test_two_layers_name_their_cotangents():
         np.testing.assert_allclose(found, tg.grad(J, variable))
 
 
-def test_adjoints_of_the_steps():
-    W, x, y, v, s, E = one_layer()  # noqa: RUF059 (formulas find the names here)
-    adjoints = tg.derive(E, W).adjoints
-    assert {str(f) for f in adjoints.values()} == {
-        "∂E/∂s = s − y",
-        "∂E/∂v = (s − y) ⊙ s ⊙ (1 − s)",
-    }
-
-
 def softmax_sum():
     Z, labels = tensor(6, 3), rng.integers(0, 3, size=6)
     Y = np.eye(3)[labels]
@@ -283,6 +274,17 @@ def test_a_variable_without_influence_has_the_derivative_0_and_a_reason():
     d = tg.derive(E, W, z)
     assert str(d[z]) == "∂E/∂z = 0"
     assert "z is not in the graph of E" in str(d)
+    assert d.differential == "dE = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ : dW"
+
+
+def test_derivatives_that_are_0_have_their_shape():
+    W, x, y, v, s, E = one_layer()  # noqa: RUF059 (formulas find the names here)
+    z, c = tensor(3), x.detach()
+    d = tg.derive(v, W, z, c)
+    assert [f.shape for f in d.formulas] == [(5, 5, 4), (5, 3), (5, 4)]
+    assert [part.shape for part in d.evaluate()] == [(5, 5, 4), (5, 3), (5, 4)]
+    assert "∂v[i]/∂z[j] = 0   (5, 3)" in str(d)
+    assert tg.derive(E, z, z).evaluate().shape == (3, 3)
 
 
 def test_refusals_name_the_way_out():

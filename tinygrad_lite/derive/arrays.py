@@ -126,4 +126,4 @@ class Entries:
         """An array that an op takes as a whole, of any number of axes: a name or an ellipsis."""
         if body.kind == ATOM and body.ix == tuple(map(slot, range(len(body.ix)))):
             return Tree(tree.NAME, value=tree.Name(*self.matrices.names(body.head)))
-        return Tree(tree.NAME, value=tree.Name("…", "..."))
+        return tree.ELLIPSIS

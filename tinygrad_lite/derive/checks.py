@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .printer import Printer
-from .records import Formula
+from .printer import Formula
 from .terms import Symbol
 from .verify import REDRAWS, Laboratory, Trial, agrees, run
 
@@ -20,14 +19,30 @@ ZEROS = "where no entry is 0"
 POLES = "where no denominator is 0"
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What was executed: at the recorded data, at `redraws` of all leaves, at `sizes` sets of
+    sizes; `where` says what it does not hold for, or "" for nothing that was found."""
+
+    redraws: int
+    sizes: int
+    where: str = ""
+
+    def __str__(self) -> str:
+        sets = f"{self.sizes} set{'s' if self.sizes != 1 else ''} of sizes"
+        limits = f"; {self.where}" if self.where else ""
+        return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
+
+
 class Program:
     """The code of a formula with its definitions, to be run on data."""
 
-    def __init__(self, formula: Formula, where: Sequence[Formula], printer: Printer) -> None:
+    def __init__(self, formula: Formula, where: Sequence[Formula]) -> None:
+        printer = formula.printer
         self.lines = [(w.code, compile(w.numpy, "<where>", "eval")) for w in where]
         self.last = compile(formula.numpy, "<formula>", "eval")
         self.codes = dict(printer.codes)
-        self.callables = printer.matrices.callables | printer.arrays.callables
+        self.callables = printer.callables
 
     def __call__(self, values: Mapping[Symbol, Any]) -> Any:
         names: dict[str, Any] = {}
@@ -72,7 +87,6 @@ class Checks:
         self,
         formula: Formula,
         where: Sequence[Formula],
-        printer: Printer,
         k: int,
         *,
         poles: bool = False,
@@ -82,7 +96,7 @@ class Checks:
         if not all(f.numpy for f in (formula, *where)):
             return None
         try:
-            execute = Program(formula, where, printer)
+            execute = Program(formula, where)
             first, *others = self.trials
             if not self._agrees(execute, first, k):
                 return None

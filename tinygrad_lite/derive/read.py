@@ -53,6 +53,8 @@ class Graph:
 
     def __post_init__(self) -> None:
         self.order = topological_order(self.root)
+        reached = set(self.order)
+        self.order += [x for x in self.variables if x not in reached]
         self.place = {node: k for k, node in enumerate(self.order)}
         self.taken = set(self.names.values())
 

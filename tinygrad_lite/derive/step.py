@@ -337,8 +337,6 @@ class _Reading(Reading):
 
 # --- writing
 
-_ELLIPSIS = Tree(tree.NAME, value=tree.Name("…", "..."))
-
 
 def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     """What a value on paper is written as."""
@@ -352,7 +350,7 @@ def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     for s in reading.symbols.values():
         if s.invented:
             made = reading.defined.get(s)
-            within[s.name] = _ELLIPSIS if made is None else matrices.tree(made.expr)
+            within[s.name] = tree.ELLIPSIS if made is None else matrices.tree(made.expr)
     try:
         if len(axes) > 2 and len(e.free) < len(axes) and e.kind != NUM:
             raise NoMatrix("repeated along more than two axes")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,18 +12,14 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..graph.node import Node
-from ..notation.tree import Tree, along
 from .algebra import atom, delta, multiply, total
-from .arrays import Entries, letters
 from .checks import Program
 from .cotangents import substituted
-from .matrices import NoMatrix
 from .measure import cost
-from .paper import Paper, again, length, named, running
+from .paper import Paper, again, named, running
 from .parts import is_zero, number
-from .printer import Printer, symbols_in
-from .records import Formula
-from .terms import Expr, Ix, Symbol
+from .printer import Formula, symbols_in
+from .terms import Expr, Symbol
 from .verify import agrees
 from .work import Work
 
@@ -41,63 +36,6 @@ SHORT = 2.5  # a cotangent that costs no more is written out where it is used
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An array on paper as it is shown; `tree` is None where it has no matrix form."""
-
-    paper: Paper
-    printer: Printer
-    last: int = 0  # how many axes, the first, are named after the others
-
-    @cached_property
-    def _indices(self) -> Mapping[Ix, str]:
-        axes = [i for i in self.paper.axes if i is not None]
-        named = dict(zip(axes[self.last :] + axes[: self.last], letters(), strict=False))
-        return {i: named[i] for i in axes}
-
-    @cached_property
-    def tree(self) -> Tree | None:
-        axes = [i for i in self.paper.axes if i is not None]
-        try:
-            return along(self.printer.matrices.tree(self.paper.expr), axes)
-        except NoMatrix:
-            return None
-
-    @cached_property
-    def entry(self) -> Tree:
-        """The entry at `indices`."""
-        return Entries(self.printer.matrices, dict(self._indices)).tree(self.paper.expr)
-
-    @property
-    def axes(self) -> tuple[Ix, ...]:
-        """The axes that are not of length 1."""
-        return tuple(i for i in self.paper.axes if i is not None)
-
-    @property
-    def indices(self) -> str:
-        return "".join(self._indices.values())
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(length(i) for i in self.paper.axes)
-
-    @cached_property
-    def formula(self) -> Formula:
-        """The same in every notation, NumPy too."""
-        return written(self.printer, ("", ""), self.paper)
-
-
-def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
-    """An array on paper in every notation."""
-
-    def shape() -> str:
-        sizes = [i.size for i in paper.axes if i is not None]
-        codes = iter([printer.size(size).code for size in sizes if size is not None])
-        return f"({', '.join(['1' if i is None else next(codes) for i in paper.axes])},)"
-
-    return printer.formula(names, paper, shape)
-
-
-@dataclass(frozen=True)
 class Part:
     """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
     adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. All were executed;
@@ -105,9 +43,9 @@ class Part:
 
     x: Node
     name: str
-    differential: Shown
-    pulled: Shown
-    jacobian: Shown
+    differential: Formula
+    pulled: Formula
+    jacobian: Formula
     held: bool
 
 
@@ -118,9 +56,9 @@ class Line:
 
     node: Node
     name: str
-    definition: Shown
-    cotangent: Shown
-    value: Shown | None
+    definition: Formula
+    cotangent: Formula
+    value: Formula | None
     parts: tuple[Part, ...]
 
     def __repr__(self) -> str:
@@ -168,8 +106,8 @@ class Finder:
         cotangent = self._shown(self._cotangent(node))
         return Line(node, self.name(node), self._shown(value), cotangent, known, parts)
 
-    def _shown(self, paper: Paper) -> Shown:
-        return Shown(paper, self.printer)
+    def _shown(self, paper: Paper) -> Formula:
+        return self.printer.formula(("", ""), paper)
 
     def name(self, node: Node) -> str:
         """What a node is called."""
@@ -219,7 +157,8 @@ class Finder:
                     self.unwritten[f"{said} steps: no formula for it passed the check"] = None
                     continue
             differential, pulled = (self.rewrite(paper) for paper in short)
-            jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))
+            both = Paper(J.expr, (*out, *J.axes))
+            jacobian = self.printer.formula(("", ""), both, first=len(over))
             shown = self._shown(differential), self._shown(pulled), jacobian
             yield Part(x, self.name(x), *shown, held)
 
@@ -263,7 +202,7 @@ class Finder:
         values = {**self.work.checks.trials[0].values, **self.known, **more}
         try:
             with np.errstate(all="ignore"):
-                return Program(self._shown(paper).formula, (), self.printer)(values)
+                return Program(self._shown(paper), ())(values)
         except Exception:  # code that raises is no formula
             return None
 

@@ -15,7 +15,7 @@ from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
-from ..graph.node import Node
+from ..graph.node import Node, fresh, raw
 from ..ops.reduce import softmax
 from .constants import Constants
 from .terms import Size, Symbol
@@ -113,6 +113,9 @@ class Laboratory:
         constants = self.constants.redrawn(given)
         settings = None if sizes is None else self._settings(sizes)
         twin = replay(self.y, nodes, constants=constants, wide=True, settings=settings)
+        for x in self.variables:
+            if x not in twin:
+                twin[x] = fresh(None, np.asarray(nodes.get(x, raw(x)), float))
         values = {}
         for s in self.symbols:
             x = self.source[s]

@@ -85,6 +85,9 @@ def number(c: Number) -> Tree:
     return Tree(NUMBER, value=c)
 
 
+ELLIPSIS = Tree(NAME, value=Name("…", "..."))  # what is not written out
+
+
 def decimal(c: Number) -> bool:
     """Whether a number is written 0.1 rather than 1/10."""
     return isinstance(c, float) or (c.denominator > 8 and 10_000 % c.denominator == 0)
