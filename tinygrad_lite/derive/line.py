@@ -17,12 +17,7 @@ from ..backprop.flow import flow, recorded
 from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
-from ..notation import mathematics
-from .paper import Paper, broadcast, named
-from .parts import number
-from .step import FIRST, UNREADABLE_STEP, Form, aside, called, form_of, is_number, reading_of, wide
-from .terms import Symbol
-from .verify import agrees
+from .step import UNREADABLE_STEP, Form, aside, handed_form, is_number, wide
 
 Step = Callable[[Node, int, Any], Any]
 LARGEST = 10_000  # entries of an array of a line that is read
@@ -52,19 +47,13 @@ class Line:
         """That as a formula; None if it cannot be read, or says something else than it computes."""
 
         def read() -> Form | None:
-            twin = self.twin[self.result]
-            reading = reading_of(twin)
-            value, target = reading.values[twin], reading.values[self.twin[x]]
-            G = named(Symbol("G", value.shape, (), FIRST, cotangent=True), value.axes)
-            found = reading.of_rule(handed, {self.G: Paper(number(1)) if self.one else G})
-            if handed.shape == x.shape:
-                found = broadcast(lambda _, e: e, Paper(number(0), target.axes), found)
-            form = form_of(found, reading)
             values = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}
-            got = form.value(values | {"y": twin.data, "G": self.G.data})
-            expected = handed.data
-            return form if agrees(np.squeeze(got), np.squeeze(expected)) else None
+            values |= {"y": twin.data, "G": self.G.data}
+            return handed_form(
+                twin, self.twin[x], self.G, handed, values, handed.data, one=self.one
+            )
 
+        twin = self.twin[self.result]
         try:
             found: Form | None = aside(read)
         except UNREADABLE_STEP:
@@ -73,11 +62,7 @@ class Line:
 
     def text(self, form: Form, names: Mapping[int, Any], cotangent: str) -> str:
         """A formula in the user's names."""
-        known = {f"x{k}": called(a, names, 2) for k, a in enumerate(self.inputs)}
-        binds = mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
-        known["y"] = called(self.result, names, 3)
-        known["G"] = mathematics.Written(cotangent, binds)
-        return form.written(known).body
+        return form.text(self.inputs, self.result, names, cotangent)
 
 
 def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Line | None:

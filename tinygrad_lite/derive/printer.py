@@ -138,6 +138,8 @@ class Formula:
     def _matrix(self) -> Tree | str:
         if not self.known:
             return ELLIPSIS
+        if 0 < len(self.paper.expr.free) < len(self.axes) > 2:
+            return "repeated along more than two axes"
         with self._table:
             try:
                 return along(self.printer.matrices.tree(self.paper.expr), self.axes)
