@@ -19,15 +19,14 @@ from ..notation.mathematics import Mathematics
 from ..notation.names import unicode_name
 from ..notation.style import BRACKETS, LATEX, UNICODE, Style
 from .algebra import atom, multiply, total
-from .checks import Checked, Program
 from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
 from .printer import Formula, derivative
+from .program import Checked, Program, environment, run
 from .steps import Finder, Line, Rewrite, moved, unchanged
 from .teaching import Row, Teacher, latex_of, text_of
 from .terms import Symbol
-from .verify import environment, run
 from .work import Work
 
 LARGEST = 1_000_000  # entries of a Jacobian that is looked at

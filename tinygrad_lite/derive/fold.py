@@ -8,7 +8,7 @@ from itertools import permutations
 
 from .algebra import atom, multiply, opened, rebuilt, rename, total
 from .measure import cost, skeleton
-from .parts import Power, content, number, over
+from .parts import Power, content, factors, number, over
 from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, Symbol, slot
 
 Binding = Mapping[Ix, Ix]
@@ -98,10 +98,10 @@ class Definitions:
         if e.kind not in (MUL, SUM):
             return e
         best = e
-        have = {skeleton(x) for x, _ in _powers(e.args[0] if e.kind == SUM else e)}
+        have = {skeleton(x) for x, _ in factors(e.args[0] if e.kind == SUM else e)[1]}
         for d in self.parts:
             inner = d.pattern.args[0] if d.pattern.kind == SUM else d.pattern
-            needed = _powers(inner)
+            _, needed = factors(inner)
             if d.pattern is e or not {skeleton(x) for x, _ in needed} <= have:
                 continue
             for sign in (1,) if d.pattern.kind == SUM else (1, -1):
@@ -111,19 +111,11 @@ class Definitions:
         return best
 
 
-def _powers(e: Expr) -> list[Power]:
-    if e.kind == MUL:
-        return list(zip(e.args, e.head, strict=True))
-    if e.kind == ADD and len(e.args) == 1:
-        return _powers(e.args[0])
-    return [(e, 1)]
-
-
 def _with_part(e: Expr, d: Definition, needed: list[Power], sign: int) -> Expr | None:
     names, body = opened(e) if e.kind == SUM else ([], e)
     c, body = content(body, single=True)
     private = d.pattern.ix if d.pattern.kind == SUM else ()
-    for rest, binding in _matches(needed, _powers(body), {}, sign, exact=bool(private)):
+    for rest, binding in _matches(needed, factors(body)[1], {}, sign, exact=bool(private)):
         if len(set(binding.values())) < len(binding) or any(s not in binding for s in d.slots):
             continue
         inner = [binding[i] for i in private]

@@ -17,12 +17,11 @@ import numpy as np
 from ..graph.op import Op
 from ..notation import tree
 from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, transposes, turned
-from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
-from .parts import Power, factors, head, is_mask, is_one, terms
+from .parts import EXP, Power, factors, is_mask, is_one, terms
 from .terms import (
     ADD,
     ATOM,
@@ -41,7 +40,6 @@ from .terms import (
     slot,
 )
 
-EXP = head(exp)
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
 Sizes = Callable[[Size], tree.Size]
@@ -319,17 +317,15 @@ class _Reduction:
                 return min((self._begun(n, names) for n in first), key=transposes)
             names = [n for n in names if n is not first[0]]
             self._put(self._eliminated(first[0]))
-        rest = [
-            p for group in (self.edges, self.vectors) for parts in group.values() for p in parts
-        ]
-        return entrywise([*self.numbers, *rest]).tree
+        return entrywise(self._parts()).tree
+
+    def _parts(self) -> list[Factor]:
+        groups = (*self.edges.values(), *self.vectors.values())
+        return [*self.numbers, *(part for group in groups for part in group)]
 
     def _begun(self, n: Ix, names: list[Ix]) -> Tree:
         """What is left if `n` is eliminated first."""
-        parts = [
-            p for group in (self.edges, self.vectors) for found in group.values() for p in found
-        ]
-        other = _Reduction([*self.numbers, *parts])
+        other = _Reduction(self._parts())
         other._put(other._eliminated(n))
         return other.reduced([x for x in names if x is not n])
 

@@ -104,35 +104,29 @@ class Paper:
 
     def __getitem__(self, wanted: Any) -> Paper:
         """Whole axes, new ones and single places; slices and lists of places are unreadable."""
-        keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
-        taken = sum(k is not None and k is not Ellipsis for k in keys)
-        if Ellipsis not in keys:
-            keys.append(Ellipsis)
-        at = keys.index(Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (self.ndim - taken)
         axes: list[Axis] = []
         places: dict[Ix, Ix] = {}
         old = iter(self.axes)
-        for k in keys:
-            if k is None:
-                axes.append(None)
-                continue
-            if not _is_whole(k) and not _is_place(k):
-                raise Unreadable(f"[{k}]")
-            i = next(old)
-            if _is_whole(k):
+        for k in _keys(wanted, self.ndim):
+            i = None if k is None else next(old)
+            if not isinstance(k, int):
                 axes.append(i)
             elif i is not None:
                 places[i] = fixed(k % length(i))
         return Paper(rename(self.expr, places), axes)
 
 
-def _is_whole(key: Any) -> bool:
-    return isinstance(key, slice) and key == slice(None)
-
-
-def _is_place(key: Any) -> bool:
-    return isinstance(key, int) and not isinstance(key, bool)
+def _keys(wanted: Any, ndim: int) -> list[Any]:
+    """An index as a key for every axis, a place or a whole slice, and None for every new one."""
+    keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
+    taken = sum(k is not None and k is not Ellipsis for k in keys)
+    at = keys.index(Ellipsis) if Ellipsis in keys else len(keys)
+    keys[at : at + 1] = [slice(None)] * (ndim - taken)
+    for k in keys:
+        place = isinstance(k, int) and not isinstance(k, bool)
+        if not (k is None or place or (isinstance(k, slice) and k == slice(None))):
+            raise Unreadable(f"[{k}]")
+    return keys
 
 
 def length(i: Axis) -> int:
@@ -322,30 +316,18 @@ class Namespace:
 
     def put_at(self, x: Paper, wanted: Any, shape: Sequence[int]) -> Paper:
         """Single places only: delta with a fixed index."""
-        keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
-        taken = sum(k is not None and k is not Ellipsis for k in keys)
-        if Ellipsis not in keys:
-            keys.append(Ellipsis)
-        at = keys.index(Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (len(shape) - taken)
         axes: list[Axis] = []
         units = []
-        old = iter(x.axes)
-        lengths = iter(shape)
-        for k in keys:
+        old, lengths = iter(x.axes), iter(shape)
+        for k in _keys(wanted, len(shape)):
             if k is None:
                 next(old)
                 continue
-            if not _is_whole(k) and not _is_place(k):
-                raise Unreadable(f"[{k}]")
             n = next(lengths)
-            if _is_whole(k):
-                axes.append(next(old))
-            else:
-                i = None if n == 1 else index(Size(n))
-                axes.append(i)
-                if i is not None:
-                    units.append((delta(i, fixed(k % n)), 1))
+            place = isinstance(k, int)
+            axes.append(next(old) if not place else None if n == 1 else index(Size(n)))
+            if place and axes[-1] is not None:
+                units.append((delta(axes[-1], fixed(k % n)), 1))
         return Paper(multiply([(x.expr, 1), *units]), axes)
 
 

@@ -270,10 +270,7 @@ class Reading:
     def cotangents(self, seed: Paper, toward: Collection[Node], arrived: Any) -> dict[Node, Paper]:
         """The cotangent of every node that leads to one of `toward`. `arrived(node, g)` may put an
         atom in its place before it is handed on."""
-        within = set(toward)
-        for node in reversed(self.graph.order):
-            if not node.constant and any(x in within for x in node.parents()):
-                within.add(node)
+        within = leading_to(self.graph.order, toward)
         put: dict[Node, Paper] = {}
 
         def step(node: Node, at: int, g: Shares) -> Shares:
@@ -284,6 +281,15 @@ class Reading:
         order = [node for node in self.graph.order if node in within]
         found = flow(order, {self.graph.root: Shares([seed])}, step, within=within)
         return {node: found[node].total() for node in toward if node in found}
+
+
+def leading_to(order: Sequence[Node], targets: Collection[Node]) -> set[Node]:
+    """The nodes that depend on a target, the targets too."""
+    found = set(targets)
+    for node in reversed(order):
+        if not node.constant and any(x in found for x in node.parents()):
+            found.add(node)
+    return found
 
 
 class Shares:

@@ -19,16 +19,16 @@ from ..graph.meta import Meta
 from ..graph.node import Node, fresh, raw, topological_order
 from ..notation.names import latex_name, unicode_name
 from .algebra import delta, multiply
-from .checks import SIZES, Checked, Checks
 from .constants import Constants
 from .cotangents import Cotangents
 from .paper import Paper, again, running
 from .parts import number
 from .printer import Formula, Printer, derivative, symbols_in
+from .program import Checked
 from .read import Graph, Reading
 from .simplify import Simplifier
 from .terms import Expr, Ix, Size, Symbol, Table, table
-from .verify import Laboratory
+from .verify import SIZES, Checks
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,10 @@ class Work:
 
     def called(self, node: Node) -> str:
         """The name of a user's node."""
-        twin = self.twin[node]
+        return self.name(self.twin[node])
+
+    def name(self, twin: Node) -> str:
+        """The name of a node."""
         symbol = self.reading.symbols.get(twin)
         if symbol is not None:
             return symbol.name
@@ -273,9 +276,10 @@ class Work:
 
     @cached_property
     def checks(self) -> Checks:
-        """The trials that formulas are put to."""
+        """What formulas are put to."""
         symbols = self.user_symbols
-        laboratory = Laboratory(
+        facts = table().facts
+        return Checks(
             self.request.y,
             self.request.variables,
             symbols,
@@ -283,11 +287,9 @@ class Work:
             self.constants,
             self._sizes,
             self.request.order,
-            frozenset(
-                s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())
-            ),
+            frozenset(s for s in symbols if not facts.keys().isdisjoint(s.observed.values())),
+            self.request.turned and self.scalar,
         )
-        return Checks(laboratory, self.request.turned and self.scalar)
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
         value = self.reading.values.get(self.twin[node])
