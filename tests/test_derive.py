@@ -339,6 +339,37 @@ def test_a_users_op_is_printed_with_its_own_rule():
     np.testing.assert_allclose(d.evaluate(), tg.grad(d.y, x))
 
 
+def test_a_rule_that_cannot_be_recorded_is_an_op_of_its_own():
+    @tg.primitive("mix({0})")
+    def mix(xp, x):
+        """x with the running sums of it."""
+        return x + np.cumsum(x)
+
+    mix.pull(lambda xp, G, y, x: G + np.flip(np.cumsum(np.flip(np.asarray(G, dtype=float)))))
+    x = tensor(4)
+    d = tg.derive((mix(x) ** 2).sum(), x)
+    assert d.formulas[0].text == "pull of mix"
+    np.testing.assert_allclose(d.evaluate(), tg.grad(d.y, x))
+
+
+def test_a_result_without_a_name_is_one_name_throughout():
+    X, w, y = array(7, 3), tensor(3), array(7)
+    d = tg.derive(((X @ w - y) ** 2).sum(), w)
+    assert d.text.startswith("f = ‖X w − y‖²   ()   df = 2 Xᵀ (X w − y) : dw\n∂f/∂w = ")
+
+
+def test_steps_that_are_used_twice_are_looked_at_once():
+    x = tg.Tensor(np.full(3, 0.9))
+
+    def squared(a):
+        for _ in range(40):
+            a = a * a
+        return a
+
+    E = squared(x).sum()
+    assert tg.derive(E, x).text.startswith("E = ")
+
+
 def test_a_size_that_is_a_number_of_the_user_is_told():
     X, w = array(7, 3), tensor(3)
     loss = ((X @ w).reshape((7, 1)) * np.ones((7, 2))).sum()

@@ -211,30 +211,28 @@ def broadcast(f: Callable[..., Expr], *inputs: Any) -> Paper:
     return Paper(f(*(e for e, _ in exprs)), axes)
 
 
-def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequence[int]) -> Paper:
-    """An op that takes arrays as wholes, of the result's `shape`. A signature such as "ij->ji"
-    says which axes are equally long; sizes of others are new."""
+def called(
+    op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequence[int] | None = None
+) -> Paper:
+    """An op that takes arrays as wholes, of the result's `shape`, or of that which its signature
+    says, such as "ij->ji": equal letters are equally long. Sizes of other axes are new."""
     papers = [on_paper(x) for x in inputs]
     signature = op.meaning if isinstance(op.meaning, str) else ""
-    lengths: dict[str, Size] = {}
     before, _, after = signature.partition("->")
-    stacks: list[Axis] = []
-    for x, letters in zip(
-        papers, before.split(",") if signature else [""] * len(papers), strict=True
-    ):
+    lengths: dict[str, Size] = {}
+    axes: list[Axis] = []
+    for x, letters in zip(papers, before.split(",") if signature else [], strict=bool(signature)):
         core = x.axes[x.ndim - len(letters) :]
-        stacks = [*x.axes[: x.ndim - len(letters)]] if signature else []
+        axes = [again(i) for i in x.axes[: x.ndim - len(letters)]]
         for i, letter in zip(core, letters, strict=True):
             if i is not None:
                 lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
-    axes: list[Axis] = [again(i) for i in stacks]
+    if shape is None:
+        shape = [1] * (len(axes) + len(after))
     for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
         size = lengths.get(letter)
         axes.append(index(size or Size(n)) if n != 1 or size else None)
-    bodies = []
-    for x in papers:
-        slots = [slot(k) for k in range(x.ndim)]
-        bodies.append(x.on(slots))
+    bodies = [x.on([slot(k) for k in range(x.ndim)]) for x in papers]
     places = [fixed(0) if i is None else i for i in axes]
     layout = tuple(
         tuple(None if i is None or i.size is None else i.size.root() for i in x.axes)
@@ -339,12 +337,5 @@ def understood(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         f = head(op, **params)
         return broadcast(lambda *entries: apply(f, *entries), *inputs)
     if isinstance(op.meaning, str):
-        letters, _, after = op.meaning.partition("->")
-        core: dict[str, int] = {}
-        stack: tuple[int, ...] = ()
-        for x, own in zip(map(on_paper, inputs), letters.split(","), strict=True):
-            core |= zip(own[::-1], x.shape[::-1], strict=False)
-            stack = x.shape[: x.ndim - len(own)]
-        shape = (*stack, *(core[c] for c in after))
-        return called(op, inputs, params, shape)
+        return called(op, inputs, params)
     raise Unreadable(op.name)

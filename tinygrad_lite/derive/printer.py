@@ -15,7 +15,6 @@ from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
 from ..notation.tree import ELLIPSIS, Tree, along, repeated
 from ..notation.tree import Size as SizeName
-from ..notation.tree import length as symbols
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
@@ -217,11 +216,6 @@ class Formula:
         sizes = [None if i is None else i.size for i in self.paper.axes]
         codes = ["1" if size is None else self.printer.size(size).code for size in sizes]
         return f"({''.join(f'{n}, ' for n in codes)})"
-
-    @property
-    def length(self) -> int:
-        """How many symbols it has."""
-        return symbols(self.shown)
 
     def __str__(self) -> str:
         return f"{self.name} = {self.text}"
