@@ -17,7 +17,8 @@ from ..backprop.flow import flow, recorded
 from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
-from .step import UNREADABLE_STEP, Form, aside, handed_form, is_number, wide
+from .program import agrees
+from .step import Form, aside, form_of, handed_form, is_number, reading_of, wide
 
 Step = Callable[[Node, int, Any], Any]
 LARGEST = 10_000  # entries of an array of a line that is read
@@ -43,21 +44,31 @@ class Line:
             order = topological_order(self.twin[self.result])
             return flow(order, {self.twin[self.result]: self.G}, step).get(target)
 
-    def form(self, x: Node, handed: Node) -> Form | None:
-        """That as a formula; None if it cannot be read, or says something else than it computes."""
+    def definition(self) -> Form | None:
+        """The result as one formula of the inputs, as the code has it; None as for `form`."""
+        twin = self.twin[self.result]
 
         def read() -> Form | None:
-            values = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}
-            values |= {"y": twin.data, "G": self.G.data}
-            return handed_form(
-                twin, self.twin[x], self.G, handed, values, handed.data, one=self.one
-            )
+            reading = reading_of(twin, whole=True)
+            form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
+            return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
 
-        twin = self.twin[self.result]
-        try:
-            found: Form | None = aside(read)
-        except UNREADABLE_STEP:
-            return None
+        found: Form | None = aside(read)
+        return found
+
+    def _values(self) -> dict[str, Any]:
+        twins = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}
+        return twins | {"y": self.twin[self.result].data, "G": self.G.data}
+
+    def form(self, x: Node, handed: Node) -> Form | None:
+        """That as a formula; None if it cannot be read, or says something else than it computes."""
+        y, x = self.twin[self.result], self.twin[x]
+
+        def read() -> Form | None:
+            values, one = self._values(), self.one
+            return handed_form(y, x, self.G, handed, values, handed.data, one=one)
+
+        found: Form | None = aside(read)
         return found
 
     def text(self, form: Form, names: Mapping[int, Any], cotangent: str) -> str:
@@ -88,7 +99,7 @@ def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Lin
                 twin[x] = leaf
         return twin[id(x)]
 
-    def record() -> None:
+    def record() -> bool:
         with enable_grad():
             for node in order:
                 call: Any = node.op
@@ -96,10 +107,9 @@ def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Lin
                     *(given(x, a) for x, a in zip(node.inputs, node.operands, strict=True)),
                     **node.params,
                 )
+        return True
 
-    try:
-        aside(record)
-    except UNREADABLE_STEP:
+    if not aside(record):
         return None
     rng = np.random.default_rng(0)
     G = np.ones(result.shape) if one else rng.normal(size=result.shape)

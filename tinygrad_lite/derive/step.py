@@ -186,11 +186,8 @@ def pulled(node: Node, index: int) -> Form | None:
     assert node.op is not None
     if node.op.elementwise:
         return _remembered(key, lambda: read(twin := _twin(node), recorded_step(twin, index)))
-    try:
-        twin = aside(lambda: _twin(node))
-        rule = aside(lambda: recorded_step(twin, index))
-    except UNREADABLE_STEP:
-        return None
+    twin = aside(lambda: _twin(node))
+    rule = aside(lambda: recorded_step(twin, index)) if twin is not None else None
     parts = [] if rule is None else topological_order(rule[1])  # a rule may look at its data
     branch = tuple((n.op, head(n.op, **n.params).key) for n in parts if n.op is not None)
     return _remembered((*key, branch), lambda: read(twin, rule))
@@ -200,14 +197,15 @@ def pulled(node: Node, index: int) -> Form | None:
 
 
 _found: dict[Any, Form | None] = {}
-UNREADABLE_STEP = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
+_UNREADABLE = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
 
 
 def aside(f: Callable[[], Any]) -> Any:
-    """f outside of the user's scopes and settings; what is run to be read may overflow."""
+    """f outside of the user's scopes and settings, None for what cannot be read; what is run to be
+    read may overflow."""
 
     def run_() -> Any:
-        with Table(), recording_rules(), np.errstate(all="ignore"):
+        with suppress(*_UNREADABLE), Table(), recording_rules(), np.errstate(all="ignore"):
             return f()
 
     return contextvars.Context().run(run_)
@@ -218,10 +216,7 @@ def _remembered(key: Any, read: Callable[[], Form | None]) -> Form | None:
     if key not in _found:
         if len(_found) >= _REMEMBERED:
             _found.clear()
-        try:
-            _found[key] = aside(read)
-        except UNREADABLE_STEP:
-            _found[key] = None
+        _found[key] = aside(read)
     return _found[key]
 
 
@@ -309,17 +304,23 @@ def _values(twin: Array) -> dict[str, Any]:
     return {f"x{k}": np.asarray(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
 
 
-def reading_of(twin: Array) -> Reading:
-    """The twin on paper. No fact about its data is used."""
+def reading_of(twin: Array, *, whole: bool = False) -> Reading:
+    """The twin on paper, as a `whole` without names for parts. No fact about its data is used."""
     leaves = [x for x in topological_order(twin) if x.op is None]
     names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
-    return _Reading(_Graph(twin, names, {twin}, set(leaves)))
+    return _Reading((_Whole if whole else _Graph)(twin, names, {twin}, set(leaves)))
 
 
 class _Graph(Graph):
     """A graph of one op, of which no fact is looked for."""
 
     large = True
+
+
+class _Whole(_Graph):
+    """One whose parts get no names."""
+
+    long = float("inf")
 
 
 class _Reading(Reading):
@@ -354,8 +355,9 @@ def handed_form(
 
 def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     """What a value on paper is written as."""
-    e = _with_lengths(value.expr)
+    e = value.expr
     if shorter:
+        e = _with_lengths(e)
         e = Simplifier(reading.definitions).best(e)
     printer = _Plain(())
     within = {}
