@@ -118,7 +118,7 @@ class Derivation:
     @cached_property
     def _lines(self) -> tuple[tuple[Line, ...], tuple[str, ...]]:
         """The named steps, and what they lack; of a second derivative none."""
-        if self._work.request.order > 1:
+        if self._work.order > 1:
             return (), ()
         with self._work.table:
             finder = Finder(self._work, self._rewrite)
@@ -207,7 +207,7 @@ class Derivation:
     def _explanations(self) -> list[str]:
         """What a Jacobian is made of, and why the chain rule never builds it."""
         work = self._work
-        if work.scalar or work.request.order > 1 or not work.graph.root.shape:
+        if work.scalar or work.order > 1 or not work.graph.root.shape:
             return []
         with work.table:
             return [

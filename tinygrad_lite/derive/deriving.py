@@ -12,7 +12,7 @@ from ..graph.names import arrays, name_all
 from ..graph.node import Node, topological_order
 from .derivation import Derivation
 from .read import SUMS, SYMMETRIC
-from .work import Request, Work
+from .work import Work
 
 Layout = Literal["denominator", "numerator"]
 
@@ -52,20 +52,8 @@ def derive(
     asked = dict.fromkeys(known.get(id(n), "a result") for n in compared)
     if asked:
         notes[f"holds for this branch: the code compared {', '.join(asked)} while it ran"] = None
-    work = Work(
-        Request(
-            y,
-            wanted,
-            order,
-            known,
-            arrays(),
-            keep,
-            _declared(facts, known.values()),
-            inline,
-            layout == "numerator",
-            budget,
-        )
-    )
+    declared, turned = _declared(facts, known.values()), layout == "numerator"
+    work = Work(y, wanted, order, known, arrays(), keep, declared, inline, turned, budget)
     answers = work.answers()
     notes |= work.notes
     if work.simplifier.late:

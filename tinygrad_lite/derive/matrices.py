@@ -24,13 +24,8 @@ from .measure import cost
 from .parts import EXP, Power, factors, is_mask, is_one, terms
 from .terms import (
     ADD,
-    ATOM,
-    CALL,
-    DELTA,
     MAP,
-    MUL,
     NUM,
-    SIZE,
     SUM,
     Expr,
     Head,
@@ -70,19 +65,17 @@ class Matrices:
         """The tree of e, in its free indices; `NoMatrix` if there is none."""
         if len(e.free) > 2:
             raise NoMatrix("an array of more than two axes")
-        writers = {
-            NUM: lambda e: tree.number(e.head),
-            SIZE: lambda e: Tree(tree.SIZE, value=self.sizes(e.head)),
-            ATOM: self._atom,
-            DELTA: self._delta,
-            ADD: self._add,
-            MAP: self._map,
-            CALL: self._call,
-            MUL: lambda e: self._product((), list(zip(e.args, e.head, strict=True))),
-            SUM: self._sum,
-        }
-        found: Tree = writers[e.kind](e)
+        found: Tree = getattr(Matrices, f"_{e.kind}")(self, e)
         return found
+
+    def _number(self, e: Expr) -> Tree:
+        return tree.number(e.head)
+
+    def _size(self, e: Expr) -> Tree:
+        return Tree(tree.SIZE, value=self.sizes(e.head))
+
+    def _multiply(self, e: Expr) -> Tree:
+        return self._product((), list(zip(e.args, e.head, strict=True)))
 
     def name(self, symbol: Symbol, ix: Sequence[Ix]) -> Name:
         """How a symbol is written at indices."""

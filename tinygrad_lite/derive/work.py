@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from time import monotonic
@@ -32,8 +32,19 @@ from .verify import SIZES, Checks
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked for: see `derive`."""
+class Answer:
+    """A formula for one variable with the definitions that it uses, executed; `limits` says where
+    it does not hold."""
+
+    formula: Formula
+    where: tuple[Formula, ...]
+    limits: frozenset[str] = frozenset()
+
+
+@dataclass(eq=False)
+class Work:
+    """One derivation, of what is asked for: see `derive`. The table of its expressions is in use
+    while it works."""
 
     y: Node
     variables: tuple[Node, ...]
@@ -45,60 +56,41 @@ class Request:
     inline: Collection[Any]
     turned: bool
     budget: float
+    table: Table = field(default_factory=Table)
+    notes: dict[str, None] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class Answer:
-    """A formula for one variable with the definitions that it uses, executed; `limits` says where
-    it does not hold."""
-
-    formula: Formula
-    where: tuple[Formula, ...]
-    limits: frozenset[str] = frozenset()
-
-
-class Work:
-    """One derivation. Its table of expressions is in use while it works."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.table = Table()
-        self.names = request.names
-        self.notes: dict[str, None] = {}
-        self.started = monotonic()
+    def __post_init__(self) -> None:
+        self.deadline = monotonic() + self.budget
         with self.table:
             self._read()
 
     # --- the graph
 
     def _read(self) -> None:
-        y, variables = self.request.y, self.request.variables
-        order = topological_order(y)
-        self.constants = Constants(order, self.names, self.request.arrays)
+        y, order = self.y, topological_order(self.y)
+        self.constants = Constants(order, self.names, self.arrays)
         self.twin = replay(y, constants=self.constants.twins, wide=True)
         self.twin |= {
-            x: fresh(None, np.asarray(raw(x), float)) for x in variables if x not in self.twin
+            x: fresh(None, np.asarray(raw(x), float)) for x in self.variables if x not in self.twin
         }
         self.back = {new: old for old, new in self.twin.items()}
         names = {id(n): self.names[id(o)] for o, n in self.twin.items() if id(o) in self.names}
         names = self._distinct(names | self.constants.names)
         root = self.twin[y]
-        self.xs = [self.twin[x] for x in variables]
-        if self.request.order == 2:
+        self.xs = [self.twin[x] for x in self.variables]
+        if self.order == 2:
             root = _gradient(root, self.xs[0])
         named = {new for new in self.back if id(new) in names}
-        inlined = {self.twin[n] for n in order if _chosen(n, self.names, self.request.inline)}
-        self.kept = {self.twin[n] for n in order if _chosen(n, self.names, self.request.keep)}
+        inlined = {self.twin[n] for n in order if _chosen(n, self.names, self.inline)}
+        self.kept = {self.twin[n] for n in order if _chosen(n, self.names, self.keep)}
         atoms = named - inlined
         if prod(y.shape) == 1 and self.twin[y] not in self.kept:
             atoms.discard(self.twin[y])
-        declared = self.request.declared
-        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived, declared)
+        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived, self.declared)
         self.reading = Reading(self.graph)
         self.notes |= self.constants.notes | self.reading.notes
         self.printer = Printer(self.user_symbols)
-        deadline = self.started + self.request.budget
-        self.simplifier = Simplifier(self.reading.definitions, deadline)
+        self.simplifier = Simplifier(self.reading.definitions, self.deadline)
         if self.graph.large:
             self.simplifier = self.simplifier.plain()
             self.notes[
@@ -138,7 +130,7 @@ class Work:
 
     @property
     def scalar(self) -> bool:
-        return prod(self.graph.root.shape) == 1 and self.request.order == 1
+        return prod(self.graph.root.shape) == 1 and self.order == 1
 
     @cached_property
     def _out(self) -> list[Ix | None]:
@@ -218,8 +210,7 @@ class Work:
 
     def _written(self, k: int, g: Paper, cotangents: Cotangents) -> Answer:
         value = Paper(g.expr, (*self._out, *g.axes))
-        x, y = self.request.variables[k], self.request.y
-        turned = self.request.turned and self.scalar and len(value.axes) == 2
+        turned = self.turned and self.scalar and len(value.axes) == 2
 
         if turned:
             value = Paper(value.expr, value.axes[::-1])
@@ -227,12 +218,12 @@ class Work:
         shape = None
         if self.scalar and symbol is not None:
             shape = f"{self.printer.name(symbol)[1]}.shape{'[::-1]' if turned else ''}"
-        formula = self.printer.formula(self._title(y, x), value, shape)
+        formula = self.printer.formula(self._title(self.variables[k]), value, shape)
         return Answer(formula, tuple(self._where(value.expr, cotangents)))
 
-    def _title(self, y: Node, x: Node) -> tuple[str, str]:
-        of, by = self.called(y), self.called(x)
-        if self.request.order == 2:
+    def _title(self, x: Node) -> tuple[str, str]:
+        of, by = self.called(self.y), self.called(x)
+        if self.order == 2:
             by_latex, of_latex = latex_name(by), latex_name(of)
             return (
                 f"∂²{unicode_name(of)}/∂{unicode_name(by)}²",
@@ -280,15 +271,15 @@ class Work:
         symbols = self.user_symbols
         facts = table().facts
         return Checks(
-            self.request.y,
-            self.request.variables,
+            self.y,
+            self.variables,
             symbols,
             {s: self.source(s) for s in symbols},
             self.constants,
             self._sizes,
-            self.request.order,
+            self.order,
             frozenset(s for s in symbols if not facts.keys().isdisjoint(s.observed.values())),
-            self.request.turned and self.scalar,
+            self.turned and self.scalar,
         )
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
