@@ -61,3 +61,20 @@ def test_a_zero_that_stays_one_leaves_second_derivatives_right(length):
 def test_masked_entries_have_no_second_derivative():
     found = tg.hessian(lambda t: tg.where(t.data > 0, tg.sqrt(t), 0.0).sum())(np.array([0.0, 4.0]))
     np.testing.assert_allclose(found, [[0.0, 0.0], [0.0, -1 / 32]])
+
+
+SQUARES: dict[str, Any] = {  # |A|^2, by way of what has a kink where A is 0
+    "svdvals": lambda A: (tg.linalg.svdvals(A) ** 2).sum(),
+    "norms of rows": lambda A: sum(tg.linalg.norm(row) ** 2 for row in A),
+    "spectral norms of rows": lambda A: sum(
+        tg.linalg.norm(A[i : i + 1], ord=2) ** 2 for i in (0, 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_a_square_of_what_has_a_kink_has_no_wrong_second_derivative(name):
+    with np.errstate(all="ignore"):
+        found = tg.hessian(lambda t: SQUARES[name](t.reshape(2, 2)))(np.zeros(4))
+    wrong = np.isfinite(found) & (found != 2 * np.eye(4))
+    assert not wrong.any(), found

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Scalar
+from .standalone import aligned
 
 _DATA: Any = Scalar.__dict__["_data"]  # the slots themselves
 _GRAD: Any = Scalar.__dict__["_grad"]
@@ -26,7 +27,8 @@ class Leaves:
 
     def __init__(self, nodes: Sequence[Scalar]) -> None:
         self.nodes = list(nodes)
-        self.values = np.array([node._data for node in nodes], dtype=np.float64)
+        self.values = aligned((len(self.nodes),), np.float64)
+        self.values[:] = [node._data for node in nodes]
         self.gradient = np.zeros_like(self.values)
         self._pack = Struct(f"{len(self.nodes)}d").pack_into  # sooner than a list is an array
         self._lent = False

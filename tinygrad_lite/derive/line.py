@@ -18,7 +18,7 @@ from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
 from .program import agrees
-from .step import Form, aside, form_of, handed_form, is_number, reading_of, wide
+from .step import Form, aside, form_of, handed_form, is_number, reading_of, wide, worded
 
 Step = Callable[[Node, int, Any], Any]
 LARGEST = 10_000  # entries of an array of a line that is read
@@ -73,7 +73,7 @@ class Line:
 
     def text(self, form: Form, names: Mapping[int, Any], cotangent: str) -> str:
         """A formula in the user's names."""
-        return form.text(self.inputs, self.result, names, cotangent)
+        return form.of(self.inputs, self.result, names, worded(cotangent)).body
 
 
 def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Line | None:

@@ -44,6 +44,7 @@ _DEPTH = 2  # inputs without a name are written out so deep
 _FIRST = 10**6  # the rank of a cotangent in a product: it comes first
 _LAST = 10**5  # of the result; of inputs less, by their place
 _SAMPLES = (0.5, 2.0)  # one of them is in the domain of every function of one variable here
+NOTHING = Written("", mathematics.ATOM)
 _STYLE = replace(UNICODE, name=str)  # names as the user writes them
 
 
@@ -88,15 +89,19 @@ class Form:
             return found
         return Written(f"{found.body} at {self.indices}", mathematics.SUM)
 
-    def text(
-        self, inputs: Sequence[Any], y: Any, names: Names, G: str = "", depth: int = _DEPTH
-    ) -> str:
+    def of(
+        self,
+        inputs: Sequence[Any],
+        y: Any,
+        names: Names,
+        G: Written = NOTHING,
+        depth: int = _DEPTH,
+    ) -> Written:
         """The same in the names of the inputs and the result, given the cotangent's. Inputs without
         a name are written out `depth` deep."""
-        binds = mathematics.ATOM if G.isidentifier() else mathematics.SUM
         known = {f"x{k}": called(x, names, depth) for k, x in enumerate(inputs)}
-        known |= {"y": called(y, names, depth + 1), "G": Written(G, binds)}
-        return self.written(known).body
+        known |= {"y": called(y, names, depth + 1), "G": G}
+        return self.written(known)
 
 
 def write(node: Node, names: Names, *, depth: int = _DEPTH) -> str:
@@ -105,21 +110,32 @@ def write(node: Node, names: Names, *, depth: int = _DEPTH) -> str:
     if node.op is None:
         return called(node, names, 0).body
     form = operation(node)
-    return form.text(node.inputs, node, names, depth=depth) if form is not None else ""
+    return form.of(node.inputs, node, names, depth=depth).body if form is not None else ""
 
 
 def local_text(node: Node, index: int, names: Names) -> str:
     """The local derivative of an elementwise op for one input, as in `s ⊙ (1 − s)`; "" if its rule
     cannot be read."""
     form = slope(node, index)
-    return form.text(node.inputs, node, names) if form is not None else ""
+    return form.of(node.inputs, node, names).body if form is not None else ""
 
 
 def pullback_text(node: Node, index: int, names: Names, *, cotangent: str = "G") -> str:
     """What `node` hands to one input, as in `G xᵀ`, given its own cotangent's name. The sum over
     axes along which the input was broadcast is included. "" if its rule cannot be read."""
+    found = handed(node, index, names, worded(cotangent))
+    return found.body if found is not None else ""
+
+
+def worded(cotangent: str) -> Written:
+    """The words for a cotangent: a name, or a sum for all that is known."""
+    return Written(cotangent, mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM)
+
+
+def handed(node: Node, index: int, names: Names, cotangent: Written) -> Written | None:
+    """The same, given how the cotangent is written; None if the rule cannot be read."""
     form = pulled(node, index)
-    return form.text(node.inputs, node, names, cotangent) if form is not None else ""
+    return form.of(node.inputs, node, names, cotangent) if form is not None else None
 
 
 def called(x: Any, names: Names, depth: int) -> Written:

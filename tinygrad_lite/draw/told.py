@@ -230,10 +230,9 @@ def _filled(**told: Any) -> dict[str, Any]:
 
 def _edge(edge: Edge, at: Mapping[str, int]) -> list[Any]:
     """From which box to which; the forward and the backward path; mark, words and their place."""
-    words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
     told: list[Any] = [at[edge.source], at[edge.target], _flat(edge.points), _flat(edge.back)]
-    if words or edge.mark:
-        told += [edge.mark, words, edge.count]
+    if edge.text or edge.mark or edge.count > 1:
+        told += [edge.mark, edge.text, edge.count]
     if edge.text and edge.label_at is not None:
         told.append([*map(round, (*edge.label_at, *label_size(edge)))])
     return told

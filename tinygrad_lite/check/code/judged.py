@@ -16,6 +16,7 @@ from .truth import Truth, Vector
 
 FEW = 10  # parts of a gradient that are tried in every combination
 RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly", ""
+UNSEEN = "unseen"  # 0, as the gradient is whatever the step says
 
 Equal = Callable[[Node, Any, Vector], bool]  # whether a value is one, up to rounding and shape
 

@@ -73,6 +73,8 @@ FUNCTIONS: tuple[Form, ...] = (
     Form("other", FARTHEST, lambda x: np.sum(x), ARRAY),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
+    Form("other", FARTHEST, lambda x: np.mean(x, axis=0), MATRIX),
+    Form("other", FARTHEST, lambda x: np.mean(x, axis=1, keepdims=True), MATRIX),
     Form("other", FARTHEST, lambda x: np.linalg.inv(x), MATRIX),
     Form("other", FARTHEST, lambda x: np.outer(x, x), VECTOR),
 )
@@ -127,6 +129,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("other", "cumsum", "cumprod"),
 )
 ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan")
+AXIS, KEPT = ("axis", "dim"), ("keepdims", "keepdim")  # as NumPy and PyTorch call them
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin")
 _NAMES: Mapping[type[ast.operator], str] = {
     ast.Add: "add",
@@ -136,7 +139,7 @@ _NAMES: Mapping[type[ast.operator], str] = {
     ast.MatMult: "matmul",
     ast.Pow: "pow",
 }
-_CALLED = {"dot": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
+_CALLED = {"dot": "matmul", "mm": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
 _COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the opposite
     ast.Gt: ast.LtE,
     ast.Lt: ast.GtE,
@@ -363,8 +366,8 @@ def _relabelled(letters: str) -> Iterator[str]:
 
 def _axes(e: ast.Call, axes: int, first: int) -> New:
     """A reduction with other settings."""
-    rest = [k for k in e.keywords if k.arg not in ("axis", "keepdims")]
-    kept = any(k.arg == "keepdims" for k in e.keywords)
+    rest = [k for k in e.keywords if k.arg not in (*AXIS, *KEPT)]
+    kept = any(k.arg in KEPT for k in e.keywords)
     for axis in (*range(axes), -1, None):
         for keep in (False, True):
             settings = [ast.keyword("axis", number(axis))] if axis is not None else []

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..code.expressions import same
+from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .farther import everywhere, farther, run_forwards
@@ -130,7 +131,7 @@ class Search:
         """What can be looked up where a record was made."""
         key = id(instance)
         if key not in self.pools:
-            numpy = self.numpy(instance)
+            numpy = name_in(instance)
             self.pools[key] = Pool(instance, self.goal.outside, numpy, self._elsewhere)
         return self.pools[key]
 
@@ -140,19 +141,6 @@ class Search:
         tree: Any = self.trace.definition
         found = (n for n in ast.walk(tree) if isinstance(n, (ast.Subscript, ast.Attribute)))
         return list({ast.dump(e): e for e in found if isinstance(e.ctx, ast.Load)}.values())
-
-    def numpy(self, instance: Instance) -> str:
-        """What NumPy is called there."""
-        for name, record in instance.names.items():
-            if record.value is np:
-                return name
-        for name in ("np", "numpy", "xp"):
-            try:
-                if instance.outside(name) is np:
-                    return name
-            except (KeyError, AttributeError):
-                continue
-        return "np"
 
     @cached_property
     def constants(self) -> frozenset[float]:
@@ -234,10 +222,15 @@ class Search:
         return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
 
     def _disguised(self, edit: Edit) -> bool:
-        """Whether it is a function that changes nothing here: |x| of what is positive is x."""
+        """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
+        the one around it with nothing to do, which it stands for then."""
+        record = self.places[edit.place][0]
+        found = self.apply(edit, self.base)
+        calls = [u for u in record.users if isinstance(u.site, ast.Call) and u in found]
+        if any(_same(found[u], found[record]) and not _same(u.value, record.value) for u in calls):
+            return True
         if not isinstance(edit.new, ast.Call):
             return False
-        record = self.places[edit.place][0]
         assert record.instance is not None
         read = record.instance.value
         value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
@@ -320,7 +313,7 @@ class Search:
 
     def _whole(self) -> Iterator[Hit]:
         """Heads of loops, and lines that are left out."""
-        numpy = next((self.numpy(r.instance) for r in self.above if r.instance), "np")
+        numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
         yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
@@ -329,7 +322,7 @@ class Search:
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
         instance = self._place(e).pool.instance
-        return edits(e, lambda x: instance.value(x, self.base), self.numpy(instance))
+        return edits(e, lambda x: instance.value(x, self.base), name_in(instance))
 
     def _place(self, e: ast.expr, values: Values | None = None) -> Place:
         record = self.places[e][0]
@@ -385,6 +378,11 @@ class Search:
                     if rank <= DEAREST and self.reaches(second, values, wanted):
                         best = min(best, SECOND + rank)
                         yield Hit(SECOND + rank, (first, second))
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same entries, in any shape."""
+    return np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))
 
 
 def _finite(v: Any) -> bool:
