@@ -17,7 +17,7 @@ class Package(ModuleType):
     """A package in which an imported module hides no function of its name: draw/ is not `draw`."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not isinstance(value, ModuleType):
+        if value is not sys.modules.get(f"{self.__name__}.{name}"):  # as an import sets it
             super().__setattr__(name, value)
 
 
