@@ -41,8 +41,6 @@ class Leaves:
 
     def lend(self) -> None:
         """From here on `values` and `gradient` are the leaves' numbers."""
-        if self._lent:
-            return  # else who gives them back now is done, or waited for
         with self._lock:
             if not self._lent:
                 self._lent = True
@@ -55,11 +53,11 @@ class Leaves:
         """Every leaf has its numbers again."""
         with self._lock:
             if self._lent:
-                self._lent = False
                 pairs = zip(self.values.tolist(), self.gradient.tolist(), strict=True)
                 for node, (value, grad) in zip(self.nodes, pairs, strict=True):
                     node.__class__ = type(node).__base__  # type: ignore[assignment]
                     node._data, node._grad = value, grad
+                self._lent = False
 
 
 @cache

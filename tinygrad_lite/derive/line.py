@@ -44,8 +44,9 @@ class Line:
             order = topological_order(self.twin[self.result])
             return flow(order, {self.twin[self.result]: self.G}, step).get(target)
 
-    def definition(self) -> Form | None:
-        """The result as one formula of the inputs, as the code has it; None as for `form`."""
+    def definition(self, names: Mapping[int, Any]) -> str:
+        """The result as one formula of the inputs, as the code has it; "" if it cannot be read, or
+        says something else than it computes, or has an input without a name."""
         twin = self.twin[self.result]
 
         def read() -> Form | None:
@@ -53,8 +54,9 @@ class Line:
             form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
             return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
 
-        found: Form | None = aside(read)
-        return found
+        form: Form | None = aside(read)
+        text = self.text(form, names, "") if form is not None else ""
+        return "" if "…" in text else text
 
     def _values(self) -> dict[str, Any]:
         twins = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}

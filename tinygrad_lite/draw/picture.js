@@ -130,13 +130,15 @@ function cells(pane, symbol) {
   if (pane.note) told += text("note", 0, Math.max(...slabs.map(([, y]) => y)) + rows * high + 12, pane.note);
   return `<g class="pane ${pane.role}" aria-hidden="true" transform="translate(${pane.x} ${pane.y})">${told}</g>`;
 }
-function drawnBox(box) {
+function drawnBox(told) {
+  const box = told.rows ? { ...told, formula: told.rows[0] } : told;
   const { size: [w, high], kind, name, formula, shape, mark, lines } = box, r = model.radius[kind], y = HEAD - 7;
   const name_ = `<tspan class="name">${italic(name)}</tspan>${formula ? ` = ${italic(formula)}` : ""}`;
   const right = w - PAD, end = 'text-anchor="end"';
   return `<g class="box ${kind} ${mark}" data-id="${box.id}" tabindex="0" role="button" transform="translate(${box.x} ${box.y})">`
     + (kind === "group" || box.many ? `<g transform="translate(4 4)">${rect("frame", 0, 0, w, high, r)}</g>` : "") + rect("frame", 0, 0, w, high, r)
     + `<text class="title" x="${PAD}" y="${y}">${name_}</text>${mark ? text("badge", right, y, model.marks[mark], end) : ""}`
+    + (box.rows ?? []).slice(1).map((row, k) => text("title", PAD, y + LINE * (k + 1), row)).join("")
     + (shape ? text("shape", right - (mark ? MARK : 0), y, shape, end) : "") + box.panes.map((pane) => cells(pane, box.symbol)).join("")
     + lines.map((words, k) => text(box.opens && !k ? "note opens" : "note", PAD, high - 11 - LINE * (lines.length - 1 - k), words)).join("") + "</g>";
 }

@@ -151,6 +151,8 @@ class Book:
         size = [round(box.width), round(box.height)]
         told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size}
         told |= _filled(formula=box.formula, shape=box.shape, inside=box.inside, mark=box.mark)
+        if len(rows := box.rows) > 1:  # the picture has the formula in them
+            told["rows"] = [rows[0].removeprefix(f"{box.name} = "), *rows[1:]]
         told |= _filled(lines=box.lines, scope=box.scope, many=int(len(box.copies) > 1))
         shows = _told_of(self.root, whole, box)
         places = [self.place(node) for node in shows]
