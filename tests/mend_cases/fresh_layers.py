@@ -263,7 +263,6 @@ MIN_CHAR_LSTM = Case(
         Slip("dh = hs[t] - ys[t] + dhnext", "dh = hs[t] - ys[t]", "missing-term"),
         Slip("np.vstack((dzi, dzf, dzo, dzg))", "np.vstack((dzi, dzo, dzf, dzg))", "wrong-order"),
     ),
-    pairs=dict.fromkeys(("dh", "dc", "di", "df", "do", "dg"), ""),
 )
 
 

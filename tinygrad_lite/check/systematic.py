@@ -132,7 +132,8 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
         steps = zip(group, moved, strict=True)
         if _explains(search, {(n, i): _looking(n, i, place, v) for (n, i), v in steps}):
             n = group[0][0]
-            name = tape.label(n if place is None else n.inputs[place])
+            looked = n if place is None else n.inputs[place]
+            name = tape.label(looked) if isinstance(looked, Node) else "it"
             text = f"the value of the neighbouring step stands where {name} and the like belong"
             yield search.explained("off-by-index", FAR, text, n)
             return

@@ -48,6 +48,15 @@ class Judged:
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     above: list[Judged] = field(default_factory=list)  # what is not right of the steps before it
 
+    @property
+    def named(self) -> tuple[str, Any]:
+        """Its name, and the key of an entry."""
+        return self.step.name, self.step.key
+
+    def apart(self) -> list[Judged]:
+        """What is not right above it, but what a final value has been built up from."""
+        return [r for r in self.above if not self.last or r.named != self.named]
+
     def wanted(self, truth: Truth) -> Vector:
         """What it should be."""
         assert self.node is not None
@@ -64,12 +73,10 @@ class Judged:
             return None
         step = known[self.index]
         if self.final:  # wherever an edit has put it
-            names = (self.step.name, self.step.key)
-            step = next((s for s in reversed(known) if (s.name, s.key) == names), step)
+            step = next((s for s in reversed(known) if (s.name, s.key) == self.named), step)
         elif step.instance.statement is not self.step.instance.statement:
             return None
-        above = (r for r in self.above if not self.last or r.step.name != self.step.name)
-        before = {known[r.index].record: r.wanted(truth) for r in above}
+        before = {known[r.index].record: r.wanted(truth) for r in self.apart()}
         return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
 
 

@@ -161,7 +161,7 @@ class Lines:
 
     def _rights(self, mender: Mender, mend: Mend, row: Judged, judged: list[Judged]) -> bool:
         """Whether a mend puts a step, or what its name holds in the end, right."""
-        last = next(r for r in reversed(judged) if r.step.name == row.step.name)
+        last = next(r for r in reversed(judged) if r.named == row.named)
         return any(mender.rights(r, mend) for r in dict.fromkeys((row, last)))
 
     def _mend(self, found: dict[int, Finding]) -> None:
@@ -173,9 +173,9 @@ class Lines:
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         mends: dict[Mend, Judged] = {}
         for row in wrong:
-            name, own = row.step.name, row.step.instance.statement
-            closed = {r.step.instance.statement for r in judged if r.step.name != name} - {own}
-            last = next(r for r in reversed(judged) if r.step.name == name)
+            own = row.step.instance.statement
+            closed = {r.step.instance.statement for r in judged if r.named != row.named} - {own}
+            last = next(r for r in reversed(judged) if r.named == row.named)
             mend = mender.mend(row, closed, last=last)
             if mend is not None:
                 mends.setdefault(mend, row)
@@ -218,7 +218,7 @@ class Lines:
             for r in self.trace.records
             if r.site in places or (r.instance is not None and r.instance.statement in places)
         ]
-        known = (other.step.record for other in row.above)
+        known = (other.step.record for other in row.apart())
         below = self.trace.below(made, row.step.record, blocked=known)
         return row.step.record in below or row.step.record in made
 

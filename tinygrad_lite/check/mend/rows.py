@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -126,6 +127,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("other", "cumsum", "cumprod"),
 )
 ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan")
+MANY = 6  # entries of a list that are exchanged
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin")
 _NAMES: Mapping[type[ast.operator], str] = {
     ast.Add: "add",
@@ -166,9 +168,10 @@ def is_numeric(v: Any) -> bool:
     )
 
 
-def edits(e: ast.expr, read: Read, numpy: str) -> Iterator[Edit]:
-    """What one slip may have changed at a place, undone."""
-    for new, kind, rank in _of_sort(e, read, numpy):
+def edits(e: ast.expr, read: Read, numpy: str, setting: str = "") -> Iterator[Edit]:
+    """What one slip may have changed at a place, undone; `setting` is what `settings` says of it."""
+    found = _of_sort(e, read, numpy) if not setting else _set_otherwise(e, setting)
+    for new, kind, rank in found:
         yield Edit(e, new, kind, rank)
     whole = stand_in(e, read, numpy)
     if whole is not None and not isinstance(e, ast.Constant):
@@ -230,9 +233,14 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
         yield from indices(e)
     elif isinstance(e, ast.Call):
         yield from _calls(e, read, numpy)
-    if isinstance(e, ast.Name) and isinstance(read(e), int):
-        yield shifted(e, -1), "off-by-index", NEAR
-        yield shifted(e, 1), "off-by-index", NEAR
+    if isinstance(e, ast.Name) and type(read(e)) in (int, float) and float(read(e)).is_integer():
+        whole = isinstance(read(e), int)
+        for by in (-1, 1):
+            yield (
+                shifted(e, by),
+                "off-by-index" if whole else "missing-term",
+                NEAR + ODD * (not whole),
+            )
 
 
 def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
@@ -270,6 +278,72 @@ def _brackets(e: ast.BinOp) -> New:
         yield negated(ast.BinOp(left.operand, e.op, right)), "sign", LIKELY
     if isinstance(e.op, ast.Mult) and isinstance(left, ast.Constant) and left.value == 2:
         yield ast.BinOp(right, ast.Add(), turned(right)), "transpose", ODD
+    yield from _products(e)
+
+
+def _products(e: ast.BinOp) -> New:
+    """Several factors at once: those at the end dropped, two of one name as another derivative."""
+    factors: list[tuple[ast.operator, ast.expr]] = []
+    left: ast.expr = e
+    while isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Mult, ast.Div)):
+        factors.insert(0, (left.op, left.right))
+        left = left.left
+        if len(factors) > 1:
+            yield left, TWICE, LIKELY
+    for i, j in combinations(range(len(factors)), 2):
+        (op, a), (other, b) = factors[i], factors[j]
+        mine = {n.id for n in (*ast.walk(a), *ast.walk(b)) if isinstance(n, ast.Name)}
+        if isinstance(op, ast.Mult) and isinstance(other, ast.Mult) and len(mine) == 1:
+            x = Written(ast.Name(*mine, ast.Load()), 0.5)
+            for form in FORMS:
+                if form.kind == SLOPE and form.axes == ANY:
+                    new = [f for k, f in enumerate(factors) if k != j]
+                    new[i] = (ast.Mult(), form.how(x).code)
+                    yield _chained(left, new), SLOPE, LIKELY
+
+
+def _chained(first: ast.expr, factors: list[tuple[ast.operator, ast.expr]]) -> ast.expr:
+    for op, x in factors:
+        first = ast.BinOp(first, op, x)
+    return first
+
+
+@lru_cache(maxsize=32)
+def settings(tree: ast.AST) -> Mapping[ast.AST, str]:
+    """The numbers that are no factors: of an axis, an index, an exponent; and what is written to,
+    the "target"."""
+    found: dict[ast.AST, str] = {}
+    for n in ast.walk(tree):
+        if isinstance(n, ast.Call):
+            method = isinstance(n.func, ast.Attribute) and not isinstance(n.func.value, ast.Name)
+            named = getattr(n.func, "attr", getattr(n.func, "id", ""))
+            if named in REDUCTIONS:
+                given = n.args[:1] if len(n.args) == 1 or method else n.args[1:2]
+                found |= {c: "axis" for x in given for c in _numbers_in(x)}
+            axes = (k.value for k in n.keywords if k.arg in ("axis", "keepdims"))
+            found |= {c: "axis" for x in axes for c in ast.walk(x)}
+        elif isinstance(n, ast.Subscript):
+            found |= dict.fromkeys(_numbers_in(n.slice), "index")
+            if isinstance(n.ctx, ast.Store):
+                found |= dict.fromkeys(ast.walk(n.value), "target")
+        elif isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow):
+            found |= dict.fromkeys(_numbers_in(n.right), "exponent")
+    return found
+
+
+def _set_otherwise(e: ast.expr, setting: str) -> New:
+    """Another number that is an index or an exponent."""
+    if isinstance(e, ast.Constant) and type(e.value) is int:
+        index = setting == "index"
+        for v in (e.value + 1, e.value - 1):
+            if index or v != 1:  # x ** 1 is x
+                yield number(v), "off-by-index" if index else LOST, NEAR
+
+
+def _numbers_in(e: ast.expr) -> list[ast.AST]:
+    """The number that an expression is, with its sign, or those of a tuple or a slice."""
+    inner = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.Slice)
+    return [n for n in ast.walk(e) if isinstance(n, ast.Constant)] if isinstance(e, inner) else []
 
 
 def _constants(e: ast.Constant) -> New:
@@ -317,6 +391,10 @@ def _calls(e: ast.Call, read: Read, numpy: str) -> New:
     for x in operands:
         if is_numeric(read(x)):
             yield x, TWICE, LIKELY
+    for k, x in enumerate(e.args):
+        for turned_ in exchanged(x):
+            new = ast.Call(e.func, [*e.args[:k], turned_, *e.args[k + 1 :]], e.keywords)
+            yield new, "wrong-order", NEAR
     if len(e.args) >= 2 and name not in REDUCTIONS:
         new = ast.Call(e.func, [e.args[1], e.args[0], *e.args[2:]], e.keywords)
         yield new, "wrong-order", FIRST
@@ -331,6 +409,15 @@ def _calls(e: ast.Call, read: Read, numpy: str) -> New:
             )
     if name in REDUCTIONS and operands:
         yield from _axes(e, len(np.shape(read(operands[0]))), 0 if method else 1)
+
+
+def exchanged(e: ast.expr) -> Iterator[ast.expr]:
+    """A list or a tuple with two of its entries exchanged."""
+    if isinstance(e, (ast.List, ast.Tuple)):
+        for i, j in combinations(range(min(len(e.elts), MANY)), 2):
+            new = [*e.elts]
+            new[i], new[j] = new[j], new[i]
+            yield type(e)(new, ast.Load())
 
 
 def _others(function: ast.expr) -> Iterator[tuple[str, ast.expr, float]]:
@@ -363,9 +450,11 @@ def _axes(e: ast.Call, axes: int, first: int) -> New:
     """A reduction with other settings."""
     rest = [k for k in e.keywords if k.arg not in ("axis", "keepdims")]
     kept = any(k.arg == "keepdims" for k in e.keywords)
+    placed = len(e.args) > first  # the axis has no name
     for axis in (*range(axes), -1, None):
         for keep in (False, True):
-            settings = [ast.keyword("axis", number(axis))] if axis is not None else []
-            settings += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
-            new = ast.Call(e.func, e.args[:first], [*rest, *settings])
+            over = [] if axis is None else [number(axis)]
+            named = [] if placed else [ast.keyword("axis", x) for x in over]
+            named += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
+            new = ast.Call(e.func, [*e.args[:first], *over * placed], [*rest, *named])
             yield new, "wrong-axis", NEAR if keep == kept else LIKELY + NEAR

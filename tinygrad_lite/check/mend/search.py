@@ -11,7 +11,7 @@ import ast
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from .farther import everywhere, farther, run_forwards
 from .known import Known, Role, agrees
 from .looked import Place, looked_up, proportional
 from .pool import NAME, Pool
-from .rows import Edit, edits, is_numeric
+from .rows import Edit, edits, is_numeric, settings
 from .undo import undone
 from .whole import heads, left_out, lists, statements
 from .written import FAILS, shown
@@ -99,7 +99,8 @@ class Search:
         found: dict[ast.expr, list[Record]] = {}
         for r in self.above:
             if r.site is not None and self.goal.allowed(r) and is_numeric(r.value):
-                found.setdefault(r.site, []).append(r)
+                if _setting(r) not in ("axis", "target"):
+                    found.setdefault(r.site, []).append(r)
         return found
 
     @cached_property
@@ -108,6 +109,8 @@ class Search:
         found: set[ast.expr] = set()
         for e, records in self.places.items():
             if len(records) != 1 or not isinstance(e, (ast.BinOp, ast.Call)):
+                continue
+            if np.size(records[0].value) < 2:
                 continue
             if self.known.role(self.value(records[0])) and not self._is_goal(records[0]):
                 found.update(x for x in ast.walk(e) if x is not e and isinstance(x, ast.expr))
@@ -219,9 +222,13 @@ class Search:
         """How far-fetched an edit is: one that gives a cotangent is likely, one that breaks what is
         right is not."""
         record = self.places[edit.place][0]
-        cost = edit.rank + LONG * sum(1 for _ in ast.walk(edit.place))
+        kept = {id(n) for n in ast.walk(edit.new)}
+        cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
+        cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
-        if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
+        if edit.kind == "transpose" and isinstance(edit.place, (ast.Name, ast.Attribute)):
+            pass
+        elif isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
             cost += FAR if self._multiple(record, edit) else -LIKELY
         else:
             cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
@@ -232,6 +239,20 @@ class Search:
         new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
         own = self.known.role(self.value(record, found))
         return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
+
+    def _unlikely(self, edit: Edit, record: Record) -> float:
+        """What it costs that something stands where people write it elsewhere: an array made anew
+        of which a part is taken, a number or a term inside of a product."""
+        around, new = _around(record), edit.new
+        if isinstance(around, (ast.Subscript, ast.Attribute)):
+            return 0.0 if isinstance(new, (ast.Name, ast.Subscript, ast.Attribute)) else FAR
+        scaled = isinstance(new, ast.BinOp) and edit.place in (new.left, new.right)
+        if scaled and isinstance(new.op, (ast.Mult, ast.Div)):
+            product = isinstance(around, ast.BinOp) and not isinstance(
+                around.op, (ast.Add, ast.Sub)
+            )
+            return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
+        return 0.0
 
     def _disguised(self, edit: Edit) -> bool:
         """Whether it is a function that changes nothing here: |x| of what is positive is x."""
@@ -278,13 +299,18 @@ class Search:
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on fresh data."""
-        for hit in sorted(hits, key=lambda h: h.rank):
+        for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
             key = tuple((e.place, shown(e.new)) for e in hit.edits)
             if key not in self.refused and len(self.refused) < CONFIRMED:
                 if self.goal.confirms(hit.edits):
                     return hit
                 self.refused.add(key)
         return None
+
+    def _line(self, hit: Hit) -> int:
+        """How far down an edit is: the record of its place."""
+        records = self.places.get(hit.edits[0].place)
+        return records[0].index if records else -1
 
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
@@ -328,8 +354,8 @@ class Search:
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
-        instance = self._place(e).pool.instance
-        return edits(e, lambda x: instance.value(x, self.base), self.numpy(instance))
+        instance, setting = self._place(e).pool.instance, _setting(self.places[e][0])
+        return edits(e, lambda x: instance.value(x, self.base), self.numpy(instance), setting)
 
     def _place(self, e: ast.expr, values: Values | None = None) -> Place:
         record = self.places[e][0]
@@ -385,6 +411,23 @@ class Search:
                     if rank <= DEAREST and self.reaches(second, values, wanted):
                         best = min(best, SECOND + rank)
                         yield Hit(SECOND + rank, (first, second))
+
+
+def _setting(record: Record) -> str:
+    """What sort of number a place is, if it is no factor."""
+    assert record.instance is not None
+    return settings(record.instance.source.tree).get(record.site, "")
+
+
+@lru_cache(maxsize=32)
+def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
+    return {x: n for n in ast.walk(tree) for x in ast.iter_child_nodes(n)}
+
+
+def _around(record: Record) -> ast.AST | None:
+    """What a place is a part of."""
+    assert record.instance is not None
+    return _parents(record.instance.source.tree).get(record.site)
 
 
 def _finite(v: Any) -> bool:

@@ -12,7 +12,7 @@ from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
 from .looked import Place, looked_up
 from .pool import Pool
-from .rows import Edit, edits, indices
+from .rows import Edit, edits, exchanged, indices
 from .written import replaced
 
 LEFT_OUT = FAR  # what it costs that a line is left out
@@ -100,10 +100,17 @@ def statements(s: ast.AST) -> Iterator[Edit]:
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
     target = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
+    if isinstance(s, ast.Assign) and isinstance(target, ast.Tuple):
+        for value in exchanged(s.value):
+            yield Edit(s, ast.Assign(s.targets, value, lineno=0), "wrong-order", NEAR)
     if isinstance(s, (ast.Assign, ast.AugAssign)) and isinstance(target, ast.Subscript):
         for new, kind, rank in indices(target):
             if isinstance(new, ast.Subscript):
                 yield Edit(s, replaced(s, {target: new}), kind, rank)
+        for part in ast.walk(s.value):
+            if isinstance(part, ast.Subscript):
+                new = {target.slice: part.slice, part.slice: target.slice}
+                yield Edit(s, replaced(s, new), "off-by-index", LIKELY)
     if isinstance(s, ast.AugAssign):
         for op in (ast.Add(), ast.Sub()):
             if not isinstance(s.op, type(op)):
