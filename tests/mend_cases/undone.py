@@ -27,6 +27,10 @@ def others(case: Case, slips: Sequence[Slip], report: Any) -> int:
     """How many of the edits that mend a derivation are another formula than the right one."""
     lines = {f.mended for f in report.wrong if f.by == "edit"}
     if case.form == "function":
+        try:
+            ast.parse(report.fixed())
+        except SyntaxError:
+            return len(lines)
         return min(sum(not same for same in _places(case, slips, report.fixed())), len(lines))
     tree: Any = ast.parse(textwrap.dedent(case.source)).body[-1].body[-1].value
     right = {

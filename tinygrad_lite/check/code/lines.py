@@ -172,7 +172,9 @@ class Lines:
         mender = Mender(self.derivation.trace, self.trace, self.truth, right)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         mends: dict[Mend, Judged] = {}
-        for row in wrong:
+        for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
+            if row in mends.values():
+                continue
             own = row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.named != row.named} - {own}
             last = next(r for r in reversed(judged) if r.named == row.named)

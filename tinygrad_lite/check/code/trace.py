@@ -100,6 +100,7 @@ class Trace:
     result: Record | None = None
     error: Exception | None = None
     failed: Instance | None = None
+    steps: Any = None  # made of these when they are first asked for
 
     def add(
         self,

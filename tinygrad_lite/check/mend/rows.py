@@ -292,9 +292,13 @@ def _products(e: ast.BinOp) -> New:
             yield left, TWICE, LIKELY
     for i, j in combinations(range(len(factors)), 2):
         (op, a), (other, b) = factors[i], factors[j]
-        mine = {n.id for n in (*ast.walk(a), *ast.walk(b)) if isinstance(n, ast.Name)}
-        if isinstance(op, ast.Mult) and isinstance(other, ast.Mult) and len(mine) == 1:
-            x = Written(ast.Name(*mine, ast.Load()), 0.5)
+        used = [{n.id: n for n in ast.walk(f) if isinstance(n, ast.Name)} for f in (a, b)]
+        atom = next((f for f in (a, b) if isinstance(f, (ast.Name, ast.Subscript))), None)
+        if atom is None and len(used[0]) == 1:
+            atom = next(iter(used[0].values()))
+        times = isinstance(op, ast.Mult) and isinstance(other, ast.Mult)
+        if times and atom is not None and used[0].keys() == used[1].keys():
+            x = Written(atom, 0.5)
             for form in FORMS:
                 if form.kind == SLOPE and form.axes == ANY:
                     new = [f for k, f in enumerate(factors) if k != j]
@@ -326,6 +330,8 @@ def settings(tree: ast.AST) -> Mapping[ast.AST, str]:
             found |= dict.fromkeys(_numbers_in(n.slice), "index")
             if isinstance(n.ctx, ast.Store):
                 found |= dict.fromkeys(ast.walk(n.value), "target")
+        elif isinstance(n, ast.AugAssign):
+            found[n.target] = "target"
         elif isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow):
             found |= dict.fromkeys(_numbers_in(n.right), "exponent")
     return found
@@ -338,6 +344,9 @@ def _set_otherwise(e: ast.expr, setting: str) -> New:
         for v in (e.value + 1, e.value - 1):
             if index or v != 1:  # x ** 1 is x
                 yield number(v), "off-by-index" if index else LOST, NEAR
+    elif isinstance(e, ast.Constant) and type(e.value) is float:
+        for by in (1, -1):
+            yield number(e.value + by), LOST, NEAR
 
 
 def _numbers_in(e: ast.expr) -> list[ast.AST]:
@@ -365,6 +374,11 @@ def indices(e: ast.Subscript) -> New:
     parts = e.slice.elts if isinstance(e.slice, ast.Tuple) else [e.slice]
     for k, part in enumerate(parts):
         for by in (-1, 1):
+            if isinstance(part, ast.Slice) and by < 0 and bool(part.lower) != bool(part.upper):
+                low, high = part.upper, part.lower  # the rest
+                rest = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
+                index = ast.Tuple(rest, ast.Load()) if several else rest[0]
+                yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", LIKELY
             if isinstance(part, ast.Slice):
                 low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
                 new: ast.expr = ast.Slice(low, high, part.step)

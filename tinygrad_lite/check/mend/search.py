@@ -20,6 +20,7 @@ import numpy as np
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
+from .alike import alike
 from .farther import everywhere, farther, run_forwards
 from .known import Known, Role, agrees
 from .looked import Place, looked_up, proportional
@@ -40,6 +41,7 @@ ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
+SHORT = 5  # parts of an expression of another line that may be a size
 LONG = 0.004  # what every token of the place that is replaced costs
 
 
@@ -139,10 +141,11 @@ class Search:
 
     @cached_property
     def _elsewhere(self) -> list[ast.expr]:
-        """Entries and transposes that the derivation has somewhere."""
+        """Entries, transposes and sizes that the derivation has somewhere."""
         tree: Any = self.trace.definition
-        found = (n for n in ast.walk(tree) if isinstance(n, (ast.Subscript, ast.Attribute)))
-        return list({ast.dump(e): e for e in found if isinstance(e.ctx, ast.Load)}.values())
+        sorts = (ast.Subscript, ast.Attribute, ast.BinOp, ast.Call)
+        found = (n for n in ast.walk(tree) if isinstance(n, sorts))
+        return list({ast.dump(e): e for e in found if _is_read(e)}.values())
 
     def numpy(self, instance: Instance) -> str:
         """What NumPy is called there."""
@@ -314,13 +317,21 @@ class Search:
 
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
-        found = [e for p in places for e in chain(self._slips(p), self._lookups(p, wanted))]
-        self.tried += [edit for edit in found if edit.rank < ODD + FAR]
-        return self._hits(found, wanted)
+        sought = [p for p in places if self._sought(p, wanted) is not None]
+        for some in (sought, [p for p in places if p not in set(sought)]):
+            found = [
+                e
+                for p in some
+                if not self.late()
+                for e in chain(self._slips(p), self._lookups(p, wanted))
+            ]
+            self.tried += [edit for edit in found if edit.rank < ODD + FAR]
+            yield from self._hits(found, wanted)
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
-        return self._hits((edit for p in places for edit in self._farther(p, wanted)), wanted)
+        open_ = (p for p in places if not self.late())
+        return self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
 
     def _hits(self, found: Iterable[Edit], wanted: Values) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
@@ -354,30 +365,35 @@ class Search:
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
-        instance, setting = self._place(e).pool.instance, _setting(self.places[e][0])
+        instance, setting = self._place(e, {}).pool.instance, _setting(self.places[e][0])
         return edits(e, lambda x: instance.value(x, self.base), self.numpy(instance), setting)
 
-    def _place(self, e: ast.expr, values: Values | None = None) -> Place:
-        record = self.places[e][0]
+    def _place(
+        self, e: ast.expr, wanted: Mapping[Record, Any], values: Values | None = None
+    ) -> Place:
+        """A place where what is wanted is known, or else where much is not 0: not a first turn."""
+        records = self.places[e]
+        known = (r for r in reversed(records) if r in wanted)
+        record = next(known, records[len(records) // 2])
         assert record.instance is not None
         value = self.value(record, values)
         return Place(e, value, self.pool(record.instance), self.constants)
 
     def _sought(self, e: ast.expr, wanted: Values) -> Vector | None:
-        """What is wanted of a place that was run once."""
-        records = self.places[e]
-        return wanted.get(records[0]) if len(records) == 1 else None
+        """What is wanted of a place, where it was run last of all turns of which that is known."""
+        return next((wanted[r] for r in reversed(self.places[e]) if r in wanted), None)
 
     def _lookups(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
-        at, w = self._place(e), self._sought(e, wanted)
+        at, w = self._place(e, wanted), self._sought(e, wanted)
         if isinstance(e, ast.Name):  # a name that is wrong beside another slip
             names = (i for i in at.pool.items if i.tier == NAME)
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
+        yield from alike(at, at.pool.instance.source.tree)
         yield from run_forwards(at) if w is None else looked_up(at, w)
 
     def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
-        at, w = self._place(e), self._sought(e, wanted)
+        at, w = self._place(e, wanted), self._sought(e, wanted)
         self.tried += list(everywhere(at))
         if w is not None:
             yield from farther(at, w)
@@ -403,7 +419,7 @@ class Search:
             for e in places:
                 if e in inside[first.place] or first.place in inside[e]:
                     continue
-                at, w = self._place(e, values), self._sought(e, wanted)
+                at, w = self._place(e, wanted, values), self._sought(e, wanted)
                 if w is None or not is_numeric(at.value):
                     continue
                 for second in chain(slips[e], looked_up(at, w)):
@@ -413,9 +429,17 @@ class Search:
                         yield Hit(SECOND + rank, (first, second))
 
 
+def _is_read(e: Any) -> bool:
+    """Whether it is read, and short."""
+    if isinstance(e, (ast.BinOp, ast.Call)):
+        return sum(isinstance(n, ast.expr) for n in ast.walk(e)) <= SHORT
+    return isinstance(e.ctx, ast.Load)
+
+
 def _setting(record: Record) -> str:
     """What sort of number a place is, if it is no factor."""
     assert record.instance is not None
+    assert record.site is not None
     return settings(record.instance.source.tree).get(record.site, "")
 
 
@@ -427,6 +451,7 @@ def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
 def _around(record: Record) -> ast.AST | None:
     """What a place is a part of."""
     assert record.instance is not None
+    assert record.site is not None
     return _parents(record.instance.source.tree).get(record.site)
 
 

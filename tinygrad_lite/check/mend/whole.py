@@ -30,6 +30,10 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
         if head is not None and e in set(ast.walk(head)):
             found = (edit for edit in edits(e, instance.value, numpy) if edit.rank <= ODD)
             yield from found
+            if isinstance(e, ast.Name) and isinstance(record.value, int):
+                for name, other in instance.names.items():
+                    if name != e.id and type(other.value) is int:
+                        yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
 
 
 def lists(records: Iterable[Record]) -> Iterator[Edit]:
@@ -109,8 +113,8 @@ def statements(s: ast.AST) -> Iterator[Edit]:
                 yield Edit(s, replaced(s, {target: new}), kind, rank)
         for part in ast.walk(s.value):
             if isinstance(part, ast.Subscript):
-                new = {target.slice: part.slice, part.slice: target.slice}
-                yield Edit(s, replaced(s, new), "off-by-index", LIKELY)
+                two: dict[ast.AST, ast.AST] = {target.slice: part.slice, part.slice: target.slice}
+                yield Edit(s, replaced(s, two), "off-by-index", LIKELY)
     if isinstance(s, ast.AugAssign):
         for op in (ast.Add(), ast.Sub()):
             if not isinstance(s.op, type(op)):
