@@ -169,7 +169,8 @@ class Lines:
         is right with it follows from the first of them."""
         judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
         right = [row for row in judged if row.verdict == RIGHT]
-        mender = Mender(self.derivation.trace, self.trace, self.truth, right)
+        kept = [row for row in judged if row.verdict in (RIGHT, FOLLOWS)]
+        mender = Mender(self.derivation.trace, self.trace, self.truth, right, kept=kept)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         mends: dict[Mend, Judged] = {}
         for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before

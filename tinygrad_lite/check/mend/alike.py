@@ -39,7 +39,9 @@ def _others(at: Place, likely: Iterable[ast.expr]) -> Iterator[ast.expr]:
     mine, text = set(ast.walk(at.e)), ast.dump(at.e)
     for other in likely:
         names: dict[str, str] = {}
-        if other in mine or not _aligned(other, at.e, names) or at.e in set(ast.walk(other)):
+        if type(other) is not type(at.e) or other in mine or at.e in set(ast.walk(other)):
+            continue
+        if not _aligned(other, at.e, names) or not names:
             continue
         for new in _renamed(at, other, names):
             if ast.dump(new) != text:

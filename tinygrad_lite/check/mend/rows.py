@@ -169,7 +169,7 @@ def is_numeric(v: Any) -> bool:
 
 
 def edits(e: ast.expr, read: Read, numpy: str, setting: str = "") -> Iterator[Edit]:
-    """What one slip may have changed at a place, undone; `setting` is what `settings` says of it."""
+    """What one slip may have changed at a place, undone; `setting` is what `settings` says."""
     found = _of_sort(e, read, numpy) if not setting else _set_otherwise(e, setting)
     for new, kind, rank in found:
         yield Edit(e, new, kind, rank)

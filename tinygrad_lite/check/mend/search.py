@@ -19,7 +19,7 @@ import numpy as np
 
 from ..code.expressions import same
 from ..code.trace import Instance, Record, Trace
-from ..slips import FAR, LIKELY, NEAR, ODD
+from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .alike import alike
 from .farther import everywhere, farther, run_forwards
 from .known import Known, Role, agrees
@@ -100,9 +100,10 @@ class Search:
         """The expressions of the line, and their records."""
         found: dict[ast.expr, list[Record]] = {}
         for r in self.above:
-            if r.site is not None and self.goal.allowed(r) and is_numeric(r.value):
-                if _setting(r) not in ("axis", "target"):
-                    found.setdefault(r.site, []).append(r)
+            if r.site is None or not self.goal.allowed(r) or not is_numeric(r.value):
+                continue
+            if _setting(r) not in ("axis", "target"):
+                found.setdefault(r.site, []).append(r)
         return found
 
     @cached_property
@@ -238,7 +239,9 @@ class Search:
         if whole:
             return cost + (FAR if edit.kind == "other" else 0.0)
         found = self.apply(edit, values)
-        inside = (r for r in found if r.instance is record.instance and not self._is_goal(r))
+        inside = [r for r in found if r.instance is record.instance and not self._is_goal(r)]
+        if edit.kind == "transpose":
+            inside = [r for r in inside if r is not record]
         new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
         own = self.known.role(self.value(record, found))
         return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
@@ -317,16 +320,16 @@ class Search:
 
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
-        sought = [p for p in places if self._sought(p, wanted) is not None]
-        for some in (sought, [p for p in places if p not in set(sought)]):
-            found = [
-                e
-                for p in some
-                if not self.late()
-                for e in chain(self._slips(p), self._lookups(p, wanted))
-            ]
-            self.tried += [edit for edit in found if edit.rank < ODD + FAR]
-            yield from self._hits(found, wanted)
+        open_ = (p for p in places if not self.late())
+        found = [e for p in open_ for e in chain(self._slips(p), self._lookups(p, wanted))]
+        self.tried += [edit for edit in found if edit.rank < ODD + FAR]
+        yield from self._hits(found, wanted)
+        run = {p: self._runs(p, wanted) for p in reversed(places) if not self.late()}
+        likely = [e for made in run.values() for e in made if e.rank < FARTHEST]
+        self.tried += likely
+        yield from self._hits(likely, wanted)
+        for made in run.values():
+            yield from self._hits((e for e in made if e.rank >= FARTHEST), wanted)
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
@@ -390,7 +393,14 @@ class Search:
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
         yield from alike(at, at.pool.instance.source.tree)
-        yield from run_forwards(at) if w is None else looked_up(at, w)
+        if w is not None:
+            yield from looked_up(at, w)
+
+    def _runs(self, e: ast.expr, wanted: Values) -> list[Edit]:
+        """What is to be run: nothing is known to be wanted, or other turns may be wrong too."""
+        if len(self.places[e]) == 1 and self._sought(e, wanted) is not None:
+            return []
+        return list(run_forwards(self._place(e, wanted)))
 
     def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
         at, w = self._place(e, wanted), self._sought(e, wanted)
