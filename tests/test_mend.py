@@ -10,7 +10,8 @@ from tests.mend_cases import corpus_makemore, corpus_networks, corpus_shapes
 from tests.mend_cases.case import variant
 from tinygrad_lite.check.kinds import KINDS
 from tinygrad_lite.check.mend.redraw import ladder, redraw
-from tinygrad_lite.check.mend.rows import FORMS, FUNCTIONS, PAIRS, SOURCE, edits, stand_in
+from tinygrad_lite.check.mend.rows import FORMS, FUNCTIONS, PAIRS, SOURCE, stand_in
+from tinygrad_lite.check.mend.slipped import edits
 from tinygrad_lite.check.mend.undo import UNDO
 from tinygrad_lite.check.mend.written import Written, number, replaced, shifted
 from tinygrad_lite.graph.node import raw

@@ -24,10 +24,11 @@ from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
 from .known import TOLERANCE, Known, agrees
+from .places import Goal
 from .raising import edits_of
 from .redraw import Draw, ladder
 from .rows import Edit
-from .search import Goal, Hit, Search
+from .search import Hit, Search
 from .written import FAILS, shown, standing
 
 BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation

@@ -12,7 +12,8 @@ from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
 from .looked import Place, looked_up
 from .pool import Pool
-from .rows import Edit, edits, exchanged, indices
+from .rows import Edit
+from .slipped import edits, exchanged, indices
 from .written import replaced
 
 LEFT_OUT = FAR  # what it costs that a line is left out
