@@ -2,17 +2,23 @@
 
 Of each graph: boxes, pixels, the smallest text in a notebook's cell of 900 pixels (wider pictures
 scroll), texts outside of their box or on each other, boxes on boxes, labels on
-something, arrows across labels and through boxes, nodes with a name of the user's that have a box,
-and seconds from the graph to the SVG. With `--save DIR` the pictures are written too.
+something, arrows across labels and through boxes, pairs of forward arrows that cross (and in dot's
+own picture of the same boxes, where dot is installed), nodes with a name of the user's that have a
+box, and seconds of processor time from the graph to the SVG. With `--save DIR` the pictures are
+written too.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tinygrad_lite.draw import Drawing
 from tinygrad_lite.graph.node import topological_order
@@ -72,6 +78,41 @@ LOOK = """() => {
 }"""
 
 
+def crossings(arrows: list[np.ndarray[Any, Any]]) -> int:
+    """How many pairs of arrows, given as the points of cubic segments, cross."""
+    t = np.linspace(0, 1, 9)[:, None]
+    weights = np.stack([(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3])
+    lines = []
+    for points in arrows:
+        segments = [points[k : k + 4] for k in range(0, len(points) - 1, 3)]
+        lines.append(np.concatenate([(weights * c[:, None]).sum(axis=0) for c in segments]))
+
+    def sides(p: Any, q: Any) -> Any:
+        """On which side of each piece of p each point of q lies."""
+        d, e = np.diff(p, axis=0)[:, None], q[None] - p[:-1, None]
+        return np.sign(d[..., 0] * e[..., 1] - d[..., 1] * e[..., 0])
+
+    total = 0
+    for p, q in itertools.combinations(lines, 2):
+        one, other = sides(p, q), sides(q, p).T
+        total += bool(np.any((one[:, 1:] * one[:, :-1] < 0) & (other[1:] * other[:-1] < 0)))
+    return total
+
+
+def dots(drawing: Drawing) -> str:
+    """The crossings in Graphviz's picture of the same boxes; a dash where dot is not installed."""
+    if shutil.which("dot") is None:
+        return "-"
+    options = {"input": drawing.source, "capture_output": True, "text": True, "check": True}
+    told = subprocess.run(["dot", "-Tplain"], **options).stdout  # type: ignore[call-overload]
+    arrows = []
+    for line in told.splitlines():
+        if line.startswith("edge "):
+            _, _, _, n, *rest = line.split()
+            arrows.append(np.array(rest[: 2 * int(n)], dtype=float).reshape(-1, 2))
+    return str(crossings(arrows))
+
+
 def named(drawing: Drawing) -> tuple[int, int]:
     """How many nodes with a name of the user's have a box, or a place in one of equal steps."""
     scene = drawing.scene
@@ -100,7 +141,8 @@ def main() -> None:
     program = next(filter(None, map(shutil.which, BROWSERS)))
     print(
         f"{'graph':24} {'boxes':>5} {'pixels':>11} {'text':>5} {'texts':>5} {'boxes':>5} "
-        f"{'labels':>6} {'crossed':>7} {'arrows':>6} {'named':>9} {'seconds':>7}"
+        f"{'labels':>6} {'crossed':>7} {'arrows':>6} {'cross':>5} {'dot':>4} {'named':>9} "
+        f"{'seconds':>7}"
     )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -109,18 +151,20 @@ def main() -> None:
             if options.only and name not in options.only:
                 continue
             draw = make()
-            start = time.perf_counter()
+            start = time.process_time()
             drawing = draw()
             svg = drawing.svg
-            seconds = time.perf_counter() - start
+            seconds = time.process_time() - start
             found = measured(drawing, page)
             shown, of = named(drawing)
             scene = drawing.scene
+            cross = crossings([np.array(e.points) for e in scene.edges])
             size = f"{scene.width:.0f} x {scene.height:.0f}"
             print(
                 f"{name:24} {len(scene.boxes):5} {size:>11} {found['text']:5.1f} "
                 f"{found['texts']:5.0f} {found['boxes']:5.0f} {found['labels']:6.0f} "
-                f"{found['crossed']:7.0f} {found['arrows']:6.0f} {f'{shown} of {of}':>9} "
+                f"{found['crossed']:7.0f} {found['arrows']:6.0f} {cross:5} {dots(drawing):>4} "
+                f"{f'{shown} of {of}':>9} "
                 f"{seconds:7.2f}",
                 flush=True,
             )

@@ -89,4 +89,4 @@ def test_it_prints_its_program_with_the_names_of_the_user():
     text = str(descend)
     assert "descend, 1 program; the last that ran" in text
     assert "def program(x, W):" in text
-    assert "matmul(" in text
+    assert "dot(" in text

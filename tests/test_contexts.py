@@ -234,6 +234,34 @@ def test_a_generator_hands_on_what_is_sent_and_returned():
     assert stop.value.value == ("x", False)
 
 
+def test_a_decorated_generator_in_another_thread():
+    steps, seen = tg.no_grad(generator)(), []
+    assert next(steps) is False
+    thread = threading.Thread(target=lambda: seen.append(next(steps)))
+    thread.start()
+    thread.join()
+    assert seen == [False]
+
+
+def test_what_is_thrown_into_a_decorated_generator():
+    @tg.no_grad
+    def patient():
+        try:
+            yield 1
+        except ValueError:
+            yield records()
+        finally:
+            left.append(records())
+
+    left = []
+    steps = patient()
+    next(steps)
+    assert steps.throw(ValueError) is False
+    steps.close()
+    assert left == [False]
+    assert records()
+
+
 def test_recording_comes_back_inside_no_grad():
     with tg.no_grad():
         assert not records()

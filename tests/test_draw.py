@@ -46,7 +46,7 @@ def test_names_can_be_given():
     E, names = w_x()
     titles = [box.title for box in tg.draw(E, names=names).scene.boxes]
     assert titles[:4] == ["W  (5, 4)", "x  (4,)", "v = W x  (5,)", "s = σ(v)  (5,)"]
-    assert titles[4:] == ["y  (5,)", "E = 1/2 sum((s − y)²)"]
+    assert titles[4:] == ["y  (5,)", "E = 1/2 ‖s − y‖²"]
     steps = [box.title for box in tg.draw(E, names=names, steps=True).scene.boxes]
     assert steps[5:7] == ["t₁ = s − y  (5,)", "t₂ = t₁²  (5,)"]
 
@@ -97,7 +97,7 @@ def test_pictures_write_maths_as_on_paper():
     assert back == {
         ("X", "t₁"): "δ Wᵀ", ("W", "t₁"): "Xᵀ δ", ("t₁", "t₂"): "δᵀ", ("t₂", "L "): "1/15 δ 𝟏 𝟏ᵀ",
     }  # fmt: skip
-    assert [box.title for box in tg.draw(L).scene.boxes][2:] == ["L = mean((X W)ᵀ)"]
+    assert [box.title for box in tg.draw(L).scene.boxes][2:] == ["L = 𝟏ᵀ X W 𝟏 / (3 · 5)"]
 
 
 def test_what_a_line_of_several_ops_hands_back_is_one_formula():

@@ -37,7 +37,7 @@ def test_a_box_is_a_line_of_the_derivation():
     by_name = {box.name: box for box in scene.boxes}
     assert by_name["v"].title == "v = W x  (2,)"
     assert rows(by_name["v"]) == {"value": "[3, 12]", "gradient": "—"}
-    assert by_name["E"].title == "E = sum(v²)"
+    assert by_name["E"].title == "E = ‖v‖²"
     assert by_name["E"].inside == 1
     assert by_name["E"].lines == ("2 steps inside",)
     assert "gradient" not in rows(by_name["x"])
@@ -66,7 +66,7 @@ def test_scopes_fold_and_open():
             with tg.scope(name):
                 for _ in range(20):
                     x = x * 2.0 + 1.0
-    folded = scene_of(x, max_nodes=10)
+    folded = scene_of(x, max_nodes=6)
     assert [b.title for b in folded.boxes if b.kind == "group"] == ["one", "two"]
     assert [c.scope for c in folded.clusters] == [("outer",)]
     assert "81 nodes; showing 2 groups" in folded.note
@@ -227,3 +227,23 @@ def test_a_leaf_used_all_over_has_a_stub_at_each_user():
     assert sum(shares) == pytest.approx(c.grad, abs=2e-3)
     (leaf,) = (box for box in scene.boxes if box.kind == "leaf" and box.name == "c")
     assert leaf.lines == ("used 5 times, see there",)
+
+
+def test_a_layer_norm_is_a_line_without_gaps():
+    """Read as derive reads it, in rows; what was there a step before is called so."""
+    h = tg.Tensor(np.random.default_rng(0).normal(size=(3, 4)), name="h")
+    u = (h - h.mean(axis=-1, keepdims=True)) / tg.sqrt(h.var(axis=-1, keepdims=True) + 1e-5)
+    (box,) = (box for box in scene_of(u).boxes if box.name == "u")
+    assert box.inside == 8
+    assert box.rows == [
+        "u = Diag(1 / √(10⁻⁵ + (h − (h 𝟏 / 4)",
+        "  𝟏ᵀ)² 𝟏 / 4)) (h − (h 𝟏 / 4) 𝟏ᵀ)",
+    ]
+
+
+def test_what_a_loop_had_steps_before_is_called_so():
+    a = b = tg.Value(1.0)
+    for _ in range(20):
+        a, b = b, 0.5 * a + tg.tanh(b)
+    scene = scene_of(b, max_nodes=10)
+    assert {box.name for box in scene.boxes if box.kind == "stub"} == {"a", "b₋₂"}

@@ -113,6 +113,7 @@ class Private:
 
 HIDDEN = {
     "set": (lambda W: {W}, "a is a set that holds a Tensor without a name"),
+    "key of a dict": (lambda W: {W: 1.0}, "a is a dict that holds a Tensor"),
     "frozenset in a list": (lambda W: [frozenset({W})], "a.0 is a frozenset that holds a Tensor"),
     "module in a set": (lambda W: {Holder(W)}, "a is a set that holds a Holder"),
     "items of a dict": (lambda W: {1: [W]}.items(), "a is a dict_items that holds a Tensor"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from domains import samples
@@ -10,8 +12,8 @@ from test_rules import floating, seeded
 import tinygrad_lite as tg
 from tinygrad_lite.graph.backend import add_up, largest
 from tinygrad_lite.graph.meta import NO_META
-from tinygrad_lite.graph.quick import array_method
-from tinygrad_lite.graph.record import record_array
+from tinygrad_lite.graph.quick import array_method, binary_method, unary_method
+from tinygrad_lite.graph.record import record_array, record_scalar
 from tinygrad_lite.ops import registry
 
 WAYS = {
@@ -49,6 +51,29 @@ def test_a_node_of_arrays_is_recorded_as_in_general(name, way):
         assert all(x is z for x, z in zip(y.inputs, expected.inputs, strict=True))
         for a, b in zip(y.operands, expected.operands, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+POINTS = (-np.inf, -2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0, 710.0, np.inf, np.nan)
+
+
+@pytest.mark.parametrize("name", [name for name in SIMPLE if registry[name].elementwise])
+def test_a_node_of_floats_is_recorded_as_in_general(name):
+    op = registry[name]
+    method = (unary_method if op.arity == 1 else binary_method)(op)
+    for point in itertools.product(POINTS, repeat=op.arity):
+        y, expected = (f(*map(tg.Value, map(float, point))) for f in (method, _generally(op)))
+        np.testing.assert_array_equal([y.data, np.signbit(y.data)], _signed(expected.data, y.data))
+        assert type(y.data) is float
+        assert (y.op, y.operands) == (expected.op, expected.operands) or np.isnan(point).any()
+
+
+def _generally(op):
+    return lambda *inputs: record_scalar(op, inputs, {})
+
+
+def _signed(x, other):
+    """x and its sign, where it has one: a NaN's is of no importance."""
+    return [x, np.signbit(other) if np.isnan(x) else np.signbit(x)]
 
 
 def test_an_op_of_arrays_gets_a_number_as_an_array():

@@ -331,6 +331,7 @@ def test_results_do_not_copy():
         (lambda: Value(1.0) * None, "multiply: None is not a number"),
         (lambda: math.sin(Value(1.0)), r"\.item\(\) for the plain number"),
         (lambda: float(Value(1.0)), "the gradient stops"),
+        (lambda: int(Value(1.0)), "the gradient stops"),
     ],
 )
 def test_what_is_not_a_number(make, message):
@@ -368,3 +369,11 @@ def test_numpys_functions_of_arrays_that_hold_values(ufunc):
         assert y.data == pytest.approx(expected, rel=1e-15)
     np.sum(found).backward()
     assert any(x.grad is not None for x in np.ravel(values))
+
+
+def test_python_rounds_a_node():
+    for x, decimals in ((Value(2.75), 1), (Value(2.75), None), (tg.Tensor([2.75, -0.5]), 1)):
+        y = round(x) if decimals is None else round(x, decimals)
+        np.testing.assert_array_equal(y.data, np.round(x.data, decimals or 0))
+        y.backward(np.ones(y.shape) if y.shape else 1.0)
+        np.testing.assert_array_equal(x.grad, np.zeros(x.shape))

@@ -13,6 +13,7 @@ import numpy as np
 from . import ops
 from .backprop.backward import backward
 from .backprop.jacobians import jacobian
+from .functions.entrywise import round as rounded
 from .graph import errors
 from .graph.context import in_rule
 from .graph.meta import NO_META, Meta
@@ -148,6 +149,15 @@ class Differentiable(Habits, Node, metaclass=_Kind):
             "would drop the gradient; use tg.exp and the like, tg.stack or tg.asarray for arrays "
             "of nodes, or .item() for the plain number, where the gradient stops"
         )
+
+    def __int__(self) -> int:
+        raise TypeError(
+            f"int({type(self).__name__}) would drop the gradient; use int(t.item()) for the plain "
+            "number, where the gradient stops, or np.trunc(t), whose derivative is 0"
+        )
+
+    def __round__(self, decimals: int | None = None) -> Self:
+        return rounded(self, decimals or 0)  # type: ignore[no-any-return]
 
     def __format__(self, spec: str) -> str:
         if spec and prod(self.shape) != 1:

@@ -111,8 +111,8 @@ UFUNCS = {
 
 def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `__array_ufunc__` of Value and Tensor returns."""
-    if method == "__call__" and not kwargs and ufunc in UFUNCS:
-        return UFUNCS[ufunc](*inputs)
+    if method == "__call__" and not kwargs and (op := UFUNCS.get(ufunc)) is not None:
+        return op(*inputs)
     name = ufunc.__name__
     full = f"np.{name}" if method == "__call__" else f"np.{name}.{method}"
     if any(out is not None for out in kwargs.pop("out", ())):

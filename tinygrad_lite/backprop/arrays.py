@@ -21,6 +21,7 @@ _ndarray = np.ndarray
 _vdot = np.vdot
 
 
+@np.errstate(all="ignore")  # as in `flow`; a decorator takes a third of what a `with` does
 def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
     """The cotangent of every node that root depends on, consumers first."""
     waits = _consumers(root)
@@ -34,7 +35,9 @@ def sweep_arrays(root: Node, seed: Any) -> dict[Node, Any]:
         g, y, operands, meta, index = found[node], node._data, node.operands, node._meta, -1
         usual, params = type(y) is _ndarray and op.arity is not None, NO_PARAMS
         if meta is not None:
-            usual, params = usual and not meta.mixed and meta.kept is None, meta.params
+            usual, params = usual and not meta.mixed, meta.params
+            if meta.kept is not None:
+                params = {**params, "kept": meta.kept}
         for x in node.inputs:
             index += 1
             if not isinstance(x, Node):
@@ -89,7 +92,8 @@ def _applied(
         for a in operands:
             if c is a:
                 return c.copy()
-        return c
+        kept: Any = params.get("kept")
+        return c.copy() if c is kept else c
     if rule is ONE:
         return g
     if rule is second:

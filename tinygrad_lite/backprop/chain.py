@@ -60,8 +60,7 @@ def applied(
     params: Mapping[str, Any],
 ) -> Any:
     """The op's rule for one input run on `operands` and the result y: g times the local derivative,
-    or the pullback of g, before it is summed to the input's shape. Where g is 0, so is the product,
-    whatever the local derivative."""
+    or the pullback of g, not yet summed to the input's shape; 0 where g is, whatever the slope."""
     rule = op.rules[0 if op.arity is None else index]
     if op.elementwise:
         if rule is ONE:

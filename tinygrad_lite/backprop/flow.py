@@ -15,6 +15,7 @@ import numpy as np
 
 from ..graph import errors
 from ..graph.context import recording_rules
+from ..graph.moved import moved_once
 from ..graph.node import Node, topological_order
 from .chain import contribution
 
@@ -92,7 +93,7 @@ def sweeper(
     if record:
 
         def run(seed: Any) -> dict[Node, Any]:
-            with recording_rules():
+            with recording_rules(), moved_once():
                 return flow(order, {root: seed}, recorded, within=within)
 
         return run
@@ -115,8 +116,7 @@ def checked(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
 
 def in_debug(node: Node) -> bool:
     """Whether a node was recorded under `debug()`."""
-    meta = node._meta
-    return meta is not None and meta.copies is not None
+    return node._meta is not None and node._meta.copies is not None
 
 
 def _leading_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:

@@ -113,28 +113,6 @@ def _at(search: Search, x: Node) -> str:
     return f" in the gradient with respect to {search.tape.label(x)}"
 
 
-def rearranged(search: Search, scales: Scales) -> Iterator[Guess]:
-    """A node's gradient transposed; the claimed one shifted or in reverse."""
-    for x in search.open if worth(search) else ():
-        g = search.g[x]
-        if g.ndim == 2 and g.shape[0] == g.shape[1]:
-            text = f"the gradient with respect to {search.tape.label(x)} is transposed"
-            if x is search.target:
-                text = "yours is the transpose of the gradient (numerator layout?)"
-            yield search.guess(x, g.T, "transpose", LIKELY, text)
-    x, g = search.target, search.expected
-    for axis in range(g.ndim):
-        text = f"the entries are shifted by one along axis {axis}"
-        for by in (1, -1):
-            yield search.guess(x, np.roll(g, by, axis), "off-by-index", ODD, text)
-        if g.shape[axis] > 1:
-            text = f"the entries are in reverse along axis {axis}"
-            yield search.guess(x, np.flip(g, axis), "wrong-order", FAR, text)
-    if g.ndim > 1:
-        text = "the entries are turned round, in reverse along every axis"
-        yield search.guess(x, np.flip(g), "wrong-order", FAR, text)
-
-
 def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
     """Another node's gradient in the place of a node's; in that of the claimed one it may be summed
     or transposed as well, and times a small number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +20,6 @@ from .shapes import explain_shape
 from .tape import Tape, Vector
 
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
-# What it adds to an explanation's cost if it accounts for another claim, if it says of a right one
-# that it is wrong, and if it says of a wrong one what it is not.
-ACCOUNTS, ACCUSES, MISSES = -0.3, 0.6, 0.1
 
 
 class Diagnosis:
@@ -87,7 +85,8 @@ class Diagnosis:
         for search in attempts:
             explanations = sort(search, self.scales)
             if explanations:
-                best, also = self._ranked(claim, explanations)
+                fair = [e for e in explanations if not self._accuses(e)]
+                best, also = _ranked(fair or explanations)
                 text = f"{best.text} at  {best.where}" if best.where else best.text
                 if sources and search is local:
                     text = f"wrong here as well: {text}"
@@ -97,33 +96,22 @@ class Diagnosis:
             return replace(finding, kind="shape", explanation=misshapen(claim))
         return replace(finding, explanation=unexplained(claim))
 
-    def _ranked(
-        self, claim: Claim, explanations: list[Explanation]
-    ) -> tuple[Explanation, tuple[str, ...]]:
-        """The simplest explanation, and the other kinds that explain the numbers equally well.
+    def _accuses(self, e: Explanation) -> bool:
+        """Whether it says of a claim that is right that it is wrong."""
+        for other in self.claims if e.sites else ():
+            if other.right and other.fits:
+                moved = self.tape.carried(e.sites, other.node)
+                slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(other.value), initial=0.0)
+                if (np.abs(moved) > slack).any():
+                    return True
+        return False
 
-        A mistake that also accounts for the other claims is likelier, one that they rule out is
-        not.
-        """
-        for e in explanations:
-            e.cost += self._conflict(claim, e)
-        best, *rest = sorted(explanations, key=lambda e: e.rank)
-        kinds = (*best.other_kinds, *(e.kind for e in rest if e.rank < best.rank + EQUAL))
-        return best, tuple(kind for kind in dict.fromkeys(kinds) if kind != best.kind)
 
-    def _conflict(self, claim: Claim, e: Explanation) -> float:
-        cost = 0.0
-        for other in self.claims:
-            if other is claim or not other.fits or not e.sites:
-                continue
-            moved = self.tape.carried(e.sites, other.node)
-            predicted = other.expected + moved
-            slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(predicted), initial=0.0)
-            if (np.abs(moved) <= slack).all():
-                continue
-            agrees = (np.abs(predicted - other.value) <= slack).all()
-            cost += ACCOUNTS if agrees else ACCUSES if other.right else MISSES
-        return cost
+def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str, ...]]:
+    """The simplest explanation, and the other kinds that explain the numbers equally well."""
+    best, *rest = sorted(explanations, key=lambda e: e.rank)
+    kinds = (*best.other_kinds, *(e.kind for e in rest if e.rank < best.rank + EQUAL))
+    return best, tuple(kind for kind in dict.fromkeys(kinds) if kind != best.kind)
 
 
 def _plain(array: Vector) -> Any:

@@ -11,17 +11,15 @@ from enum import IntEnum
 
 import numpy as np
 
-from . import arrays, systematic
-from .faults import LEFT_OUT
-from .scales import SUMS, Meaning, Scales, multiple, tolerance_of
+from . import arrays, slips, systematic
+from .scales import SUMS, Meaning, Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
-from .slips import FIRST, NEAR
+from .slips import FIRST, LIKELY, NEAR
 from .tape import Vector, op_name
 
 PERHAPS = "perhaps two mistakes: "
-FLIPPED = "; and the sign is flipped"
+FLIPPED = "the sign is flipped"
 SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
-TRIALS = 500_000  # steps spent on trying factors, one after the other: a second in a large graph
 
 
 def explain(search: Search, scales: Scales) -> list[Explanation]:
@@ -39,11 +37,10 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     return []
 
 
-def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
+def factors(search: Search, scales: Scales) -> Iterator[Guess]:
     """A scalar factor on one step."""
     tape = search.tape
-    trials = TRIALS // len(search.region)
-    turned: list[Explanation] = []
+    turned: list[Guess] = []
     for n, i, x in search.edges:
         same = [j for j, a in enumerate(n.inputs) if a is x]
         if i != same[0]:
@@ -51,23 +48,16 @@ def factors(search: Search, scales: Scales) -> Iterator[Explanation]:
         part = sum(search.parts[n, j] for j in same)
         k, tol, alone = _read_off(search, search.project(x, part))
         junction = len(tape.consumers[x]) > len(same)
-        meanings = list(scales.step(n, i, k, tol, junction, alone)) if tol else []
-        trials -= bool(meanings)
-        if trials < 0:
-            break
-        if not meanings:
-            continue
-        moved = search.carry([(x, part)]) - search.expected
-        k = 1 + multiple(search.value - search.expected, moved, tol)
-        if search.explains(search.expected + (k - 1) * moved):
-            sites = [(x, (k - 1) * part)]
+        for m in scales.step(n, i, k, tol, junction, alone) if tol else ():
             square = op_name(n) not in SUMS and len({*map(id, n.inputs)}) == len(n.inputs)
-            if square and k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
+            if square and m.k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
                 text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
-                meanings = [Meaning("constant-scale", FIRST, text)]
-            found = [search.explained(m.kind, m.cost, m.text, n, sites) for m in meanings]
-            turned += [e for e in found if alone and e.kind == "sign"]
-            yield from (e for e in found if not (alone and e.kind == "sign"))
+                m = Meaning("constant-scale", FIRST, text, 0)
+            found = search.guess(x, search.g[x] + (m.k - 1) * part, *m[:3], n)
+            if alone and m.kind == "sign":
+                turned.append(found)
+            else:
+                yield found
     if len(turned) == 1:  # a sign has a place only where just one is possible
         yield from turned
 
@@ -110,26 +100,19 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
         return
     k = search.goal / search.base
     tol = tolerance_of(search.slack, search.base, abs(k))
-    k = multiple(search.value, search.expected, tol)
-    if not search.explains(k * search.expected):
-        return
-    sites = [(search.target, (k - 1) * search.expected)]
     for m in scales.whole(k, tol):
-        yield Explanation(m.kind, ONE + m.cost, m.text, "", sites)
+        if search.explains(m.k * search.expected):
+            sites = [(search.target, (m.k - 1) * search.expected)]
+            yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
     for m in scales.whole(-k, tol):
-        if m.kind != "sign":
-            text = m.text.replace("yours is ", "yours is -", 1) + FLIPPED
-            yield Explanation(m.kind, TWO + m.cost, text, "", sites, ("sign",))
+        if m.kind != "sign" and search.explains(-m.k * search.expected):
+            text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
+            yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
 
-def steps(search: Search, scales: Scales) -> Iterator[Guess]:
+def steps(search: Search, scales: Scales) -> Iterable[Guess]:
     """One fault of the catalogue at one step."""
-    for guess in search.singles:
-        if guess.made and guess.made[2].text == LEFT_OUT:
-            n = guess.made[0]
-            if n in search.g and _is_number(search.g[n], scales):
-                continue
-        yield guess
+    return search.singles
 
 
 def misread(search: Search, scales: Scales) -> Iterable[Guess]:
@@ -137,10 +120,14 @@ def misread(search: Search, scales: Scales) -> Iterable[Guess]:
     return search.misread
 
 
-def _is_number(g: Vector, scales: Scales) -> bool:
-    """Whether a cotangent is the same number everywhere, one that the graph is known to hold."""
-    c = float(g.flat[0]) if g.size else 0.0
-    return c != 0 and bool(np.all(g == c)) and any(scales.whole(-1 / c, 1e-9))
+def moved(search: Search, scales: Scales) -> Iterator[Guess]:
+    """The entries in other places."""
+    x, g = search.target, search.expected
+    if g.ndim == 2 and g.shape == g.T.shape:
+        text = "yours is the transpose of the gradient (numerator layout?)"
+        yield search.guess(x, g.T, "transpose", LIKELY, text)
+    for kind, rank, value, text in slips.moved(g):
+        yield search.guess(x, value, kind, rank, f"the entries are {text}")
 
 
 def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -149,22 +136,13 @@ def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
         if abs(guess.projected) <= VANISHING * abs(search.goal):
             continue
         k = search.goal / guess.projected
-        tol = tolerance_of(search.slack, guess.projected, abs(k))
-        for kind, what in _extra(scales, k, tol):
-            predicted = search.carry([(guess.x, guess.delta)])
-            if search.explains(multiple(search.value, predicted, tol) * predicted):
-                text = f"{PERHAPS}{guess.words()}; and {what}"
-                where = search.tape.step(guess.step) if guess.step is not None else ""
-                yield Explanation(guess.kind, TWO + guess.cost, text, where, (), (kind,))
+        for m in scales.whole(k, tolerance_of(search.slack, guess.projected, abs(k))):
+            if search.explains(m.k * search.carry([(guess.x, guess.delta)])):
+                besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
+                text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.k == -1 else besides}"
+                where, others = search.tape.step(guess.step), (m.kind,)
+                yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
                 break
-
-
-def _extra(scales: Scales, k: float, tol: float) -> Iterator[tuple[str, str]]:
-    if abs(k + 1) <= tol:
-        yield "sign", "the sign is flipped"
-        return
-    for m in scales.whole(k, tol):
-        yield m.kind, m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
 
 
 def proportional(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -196,7 +174,7 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
         whole,
         steps,
         arrays.extra_factors,
-        arrays.rearranged,
+        moved,
     ),
     Tier.VALUE: (misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),

@@ -14,19 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from .. import ops
 from ..backprop.activation import is_activation
 from ..backprop.chain import applied, contribution, is_constant, local, slope
 from ..derive.step import local_text
 from ..graph.node import Node, raw
 from ..graph.op import Op
-from ..ops import registry
 from .kinds import known
 from .rules import Rule, in_form
 from .slips import (
     FAR,
     FARTHEST,
     FIRST,
-    FOLKLORE,
     FORMS,
     LIKELY,
     NEAR,
@@ -34,6 +33,7 @@ from .slips import (
     OTHER,
     POINT,
     Slip,
+    moved,
     slips,
     turned,
 )
@@ -41,15 +41,15 @@ from .tape import Tape, Vector, op_name, op_of
 
 Handed = Callable[[Vector], Vector]
 
-ARITHMETIC = ("multiply", "divide", "pow", "square", "sqrt")  # what is no function with a name
-MOVES = {"getitem", "put_at", "pad", "roll", "concat"}  # what only moves entries
+POWERS = {ops.pow, ops.square}
+ARITHMETIC = {*POWERS, ops.multiply, ops.divide, ops.sqrt}  # no function with a name
+MOVES = {ops.getitem, ops.put_at, ops.pad, ops.roll, ops.concat}  # what only moves entries
 SMALL = 64  # entries up to which a Jacobian's diagonal is computed
-LEFT_OUT = "the upstream gradient, with respect to {y}, is left out"
 
 # Functions whose derivatives are mistaken for one another's.
 CONFUSED = (
-    *("sigmoid", "tanh", "relu", "softplus", "leaky_relu", "elu", "silu", "gelu"),
-    *("sin", "cos", "exp", "log"),
+    *(ops.sigmoid, ops.tanh, ops.relu, ops.softplus, ops.leaky_relu, ops.elu, ops.silu, ops.gelu),
+    *(ops.sin, ops.cos, ops.exp, ops.log),
 )
 
 
@@ -117,7 +117,7 @@ def prime(op: Op, argument: str) -> str:
 def bends(op: Op) -> bool:
     """Whether an op is a curve or has a corner: elementwise, and no arithmetic."""
     varies = op.elementwise and not all(is_constant(op, i) for i in range(op.arity or 0))
-    return varies and op.name not in ARITHMETIC
+    return varies and op not in ARITHMETIC
 
 
 def pulled(node: Node, index: int, g: Vector, operands: Any = ()) -> Vector:
@@ -134,44 +134,34 @@ def chooses(x: Any) -> bool:
     return chosen and bool(np.all((x.data >= 0) & (x.data <= 1)))
 
 
-def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
-    """Every fault in the rule of one edge."""
+def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iterator[Fault]:
+    """Every fault in the rule of one edge, or another value in a place that it looks at."""
     rule, op = tape.rule(node, index), op_of(node)
     if rule is None or _is_scale(node, index):
         return
     mask, unit = _sort(rule)
     one = len(node.operands) == 1
     function = unit or (one and bends(op))
+    if misread:
+        for place in rule.places:
+            source = node if place is None else node.inputs[place]
+            for kind, cost, v, text, named in _misread(tape, source, function, mask):
+                if v.shape == np.shape(raw(source)):
+                    handed = looking(node, index, place, v)
+                    yield Fault(kind, cost, handed, text, named, (None, source))
+        return
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
-    if op.name in FORMS:
-        yield from _slipped(in_form(node, index, FORMS[op.name][index]), function)
+    if op in FORMS:
+        yield from _slipped(in_form(node, index, FORMS[op][index]), function)
     if op.elementwise and not is_constant(op, index) and (one or mask):
         yield from _functions(node, index, mask or is_activation(op, node.params))
-    for kind, wrong, text in FOLKLORE.get(op.name, ()):
-        yield Fault(kind, FIRST, _remembered(wrong, node), text)
-
-
-def misreadings(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
-    """Another value in a place that the rule of one edge looks at."""
-    rule, op = tape.rule(node, index), op_of(node)
-    if rule is None or _is_scale(node, index):
-        return
-    mask, unit = _sort(rule)
-    function = unit or (len(node.operands) == 1 and bends(op))
-    for place in rule.places:
-        source = node if place is None else node.inputs[place]
-        for kind, cost, v, text, named in _misread(tape, source, function, mask):
-            if v.shape == np.shape(raw(source)):
-                handed = looking(node, index, place, v)
-                yield Fault(kind, cost, handed, text, named, (None, source))
 
 
 def _is_scale(node: Node, index: int) -> bool:
     """Whether a step multiplies by a number: to lose it or have it twice is a scalar factor."""
-    lonely = len(node.operands) == 2 and not isinstance(node.inputs[index - 1], Node)
-    scales = op_name(node) in ("multiply", "divide")
-    return scales and lonely and np.ndim(node.operands[index - 1]) == 0
+    numbers = (not isinstance(x, Node) and np.ndim(x) == 0 for x in node.inputs)
+    return op_of(node) in (ops.multiply, ops.divide) and any(numbers)
 
 
 def _sort(rule: Rule) -> tuple[bool, bool]:
@@ -181,22 +171,17 @@ def _sort(rule: Rule) -> tuple[bool, bool]:
     mask = bends(op) and any(chooses(x) for m in rule.made_by("multiply") for x in m.inputs)
     other = node.operands[rule.index - 1]
     gate = (
-        op.name == "multiply"
-        and node.shape
-        and np.array_equal(other, node.operands[rule.index] > 0)
+        op is ops.multiply and node.shape and np.array_equal(other, node.operands[rule.index] > 0)
     )
     return mask, bool(mask or gate or is_activation(op, node.params))
-
-
-def _remembered(wrong: Callable[..., Vector], node: Node) -> Handed:
-    return lambda g: wrong(np, g, node.data, *node.operands, **node.params)
 
 
 def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:
     """The rule not applied, applied to nothing, twice, or its result or cotangent transposed."""
     op, ones = op_of(node), np.ones(node.shape)
     if rule.order:
-        yield Fault("missing-factor", ODD, lambda g: rule.run(np.ones_like(g)), LEFT_OUT)
+        text = "the upstream gradient, with respect to {y}, is left out"
+        yield Fault("missing-factor", FARTHEST, lambda g: rule.run(_ones_for(g)), text)
     if not op.elementwise:
         yield from _whole_arrays(node, index, rule)
     if is_constant(op, index) if op.elementwise else _scales(rule.run(ones)):
@@ -206,7 +191,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
     if function or (alike and not op.elementwise):
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
-    far = LIKELY if op.name in ("square", "pow") else NEAR if op.name == "multiply" else FIRST
+    far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
     if not _moves(rule):
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
@@ -218,8 +203,14 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
             yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
 
 
+def _ones_for(g: Vector) -> Vector:
+    if np.ptp(g) == 0:
+        raise ValueError("a number: to lose it is a scalar factor")
+    return np.ones_like(g)
+
+
 def _moves(rule: Rule) -> bool:
-    return {op_name(m) for m in rule.order} <= MOVES
+    return {m.op for m in rule.order} <= MOVES
 
 
 def _scales(ones: Vector) -> bool:
@@ -240,7 +231,7 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         if np.any(diagonal != 1):
             text = f"only the diagonal of {op_name(node)}'s derivative is used"
             yield Fault("missing-term", FIRST, lambda g: g * diagonal, text)
-    axes = range(max(np.ndim(x), np.ndim(node.data))) if rule.has(*MOVES) else ()
+    axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & {m.op for m in rule.order} else ()
     for axis, by in product(axes, (1, -1)):
         text = f"the index is off by one along axis {axis}"
         after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
@@ -270,10 +261,6 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
             text = f"{slip.text}, and so at every such place"
             handed = _slip(rule, {m for _, m, _ in group}, slip)
             yield Fault(kind, slip.rank + NEAR, handed, text, at=(rule, m))
-    for m in rule.made_by("multiply"):
-        if m.inputs[0] is m.inputs[1] and m not in rule.carries:
-            handed = _slip(rule, {m}, Slip(OTHER, LIKELY, lambda a, b: a, ""))
-            yield Fault(OTHER, LIKELY, handed, "{self} is not squared", at=(rule, m))
 
 
 def _slip(rule: Rule, at: set[Node], slip: Slip) -> Handed:
@@ -312,15 +299,10 @@ def _misread(
                 yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, named
     for other, v in tape.named_arrays(right.shape):
         if v is not raw(source):
-            kind = POINT if function else tape.kind_of_swap(v, raw(source))
+            kind = POINT if function else "other"
             yield kind, FARTHEST, v, "{named} stands where {self} belongs", other
-    for axis, n in enumerate(right.shape):
-        for by in (1, -1) if n > 1 else ():
-            text = f"{{self}} is shifted by one along axis {axis}"
-            yield "off-by-index", ODD, np.roll(right, by, axis), text, ""
-        if n > 2:  # of two entries the reverse is a shift
-            text = f"{{self}} is in reverse along axis {axis}"
-            yield "wrong-order", FAR, np.flip(right, axis), text, ""
+    for kind, rank, v, text in moved(right):
+        yield kind, rank, v, f"{{self}} is {text}", ""
 
 
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
@@ -347,10 +329,9 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
     rows = [
         (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
-        (OTHER, LIKELY, y, f"{{y}} itself {instead}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
     ]
-    for other in (registry[name] for name in CONFUSED if name != op.name):
+    for other in (o for o in CONFUSED if o is not op):
         points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]
         if activation:
             points += [(FARTHEST, a, a), (FARTHEST, other.forward(np, y, **other.defaults), y)]

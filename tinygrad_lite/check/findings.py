@@ -12,7 +12,7 @@ from typing import Any
 
 from ..graph.node import Node
 from .kinds import KINDS, known
-from .marks import MARKS
+from .marks import MARKS, Said
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 HEAD = 56  # columns of what a line starts with; where that is longer it stands alone
@@ -228,13 +228,16 @@ class Report:
             **{name: _plain(getattr(self, name)) for name in ("notes", "tried", "reference")},
         }
 
-    def marks(self) -> dict[Node, tuple[str, str]]:
-        """For pictures: the verdict on every node, and the line that says it."""
-        return {
-            f.node: ("first" if f is self.first else f.verdict, replace(f, first=False).message())
-            for f in self.findings
-            if f.node is not None
-        }
+    def marks(self) -> dict[Node, Said]:
+        """For pictures: what is said of every node."""
+        found = {}
+        for f in self.findings:
+            if f.node is not None:
+                mark = "first" if f is self.first else f.verdict
+                words = replace(f, first=False).message()
+                line = f.code or "\n".join(f.marked)
+                found[f.node] = Said(mark, words, f.claimed, line, f.mended or "")
+        return found
 
     def raise_if_wrong(self) -> None:
         """Raise `WrongGradient`, an `AssertionError`, unless every gradient is right; what was too

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Mark(NamedTuple):
@@ -23,3 +23,14 @@ MARKS = {
     "follows": Mark("↳ follows", ("#6a717b", "#98a1ac")),
     "right": Mark("✓ right", ("#1a7f37", "#57c785")),
 }  # the worst first
+
+
+class Said(NamedTuple):
+    """What `check` says of a node: one of `MARKS`, and in words; what was claimed, the line that
+    did, and as it should read, if they are known."""
+
+    mark: str
+    words: str
+    claim: Any = None
+    line: str = ""
+    mended: str = ""

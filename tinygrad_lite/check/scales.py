@@ -19,11 +19,12 @@ LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
 class Meaning(NamedTuple):
-    """What a factor k is called, how far-fetched that is, and the words for it."""
+    """What a factor is called, how far-fetched that is, the words for it, and its exact value."""
 
     kind: str
     cost: float
     text: str
+    k: float
 
 
 class Scales:
@@ -72,23 +73,24 @@ class Scales:
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
         if close(k, -1, tol):
-            yield Meaning("sign", NEAR, TURNED)
+            yield Meaning("sign", NEAR, TURNED, -1)
             return
         times = f"yours is {k:.6g} x the gradient"
         for n, words in self.sizes.items():
-            many = close(k, n, tol)
-            if many or close(k, 1 / n, tol):
-                slip = "a mean stands where a sum belongs"
-                if many:
-                    slip = f"a sum stands where a mean belongs {LEARNING}"
-                sure = n in self.reductions
-                text = f"{times}, off by exactly {n}, {words}: {slip}"
-                if not sure:
-                    text = f"{times}, which may be a coincidence or {words}: perhaps {slip}"
-                yield Meaning("mean-vs-sum", ODD if sure else FAR, text)
-        for c in self.constants:
-            if close(k, c, tol) or close(k, 1 / c, tol):
-                yield Meaning("constant-scale", ODD + NEAR, f"{times}: a constant factor is off")
+            for exact in (n, 1 / n):
+                if close(k, exact, tol):
+                    slip = "a mean stands where a sum belongs"
+                    if exact == n:
+                        slip = f"a sum stands where a mean belongs {LEARNING}"
+                    sure = n in self.reductions
+                    text = f"{times}, off by exactly {n}, {words}: {slip}"
+                    if not sure:
+                        text = f"{times}, which may be a coincidence or {words}: perhaps {slip}"
+                    yield Meaning("mean-vs-sum", ODD if sure else FAR, text, exact)
+        text = f"{times}: a constant factor is off"
+        for exact in (e for c in self.constants for e in (c, 1 / c)):
+            if close(k, exact, tol):
+                yield Meaning("constant-scale", ODD + NEAR, text, exact)
 
     def step(
         self, node: Node, index: int, k: float, tol: float, junction: bool, alone: bool
@@ -101,9 +103,9 @@ class Scales:
         if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1] and close(k, 0.5, tol):
             text = f"the 2 in the derivative of {result} is left out"
             square = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
-            yield Meaning("constant-scale", FIRST if square else NEAR, text)
+            yield Meaning("constant-scale", FIRST if square else NEAR, text, 0.5)
             text = f"one of the two paths from {source} to {result} is left out"
-            yield Meaning("missing-term", NEAR if square else FIRST, text)
+            yield Meaning("missing-term", NEAR if square else FIRST, text, 0.5)
             return
         due = "the gradient" if alone else "what it should be"
         mine = "yours is" if alone else f"{named} is"
@@ -112,9 +114,9 @@ class Scales:
             minus = rule is not None and rule.has("negative")
             if not alone:
                 text = f"the sign of {named} is flipped"
-                yield Meaning("sign", NEAR if minus else LIKELY, text)
+                yield Meaning("sign", NEAR if minus else LIKELY, text, -1)
             elif minus or op_name(node) == "subtract":
-                yield Meaning("sign", FIRST, TURNED)
+                yield Meaning("sign", FIRST, TURNED, -1)
             return
         if close(k, 0, tol):
             if not alone:
@@ -122,19 +124,19 @@ class Scales:
                 if term and not junction:
                     text = f"{named} is left out"
                 cost = FIRST if term or junction else LIKELY
-                yield Meaning("missing-term", cost, text)
+                yield Meaning("missing-term", cost, text, 0)
             return
         if junction and close(k, 2, tol):
-            yield Meaning("double-count", ODD, f"the path through {result} is counted twice")
+            yield Meaning("double-count", ODD, f"the path through {result} is counted twice", 2)
         yield from self._own(node, index, k, tol, mine, due)
         for m in self.whole(k, tol) if not alone else ():
             text = m.text.replace("yours is", mine, 1).replace("the gradient", due, 1)
-            yield Meaning(m.kind, m.cost + (0.0 if junction else NEAR), text)
+            yield m._replace(cost=m.cost + (0.0 if junction else NEAR), text=text)
         n = terms_of(node) if op_name(node) == "sum" else 0
         if n > 1 and close(k, 1 / n, tol):
             off = f"off by exactly {n}, {self.sizes.get(n, 'the number of terms')}"
             text = f"{mine} 1/{n} of {due}, {off}: a mean stands where the sum is"
-            yield Meaning("mean-vs-sum", NEAR, text)
+            yield Meaning("mean-vs-sum", NEAR, text, 1 / n)
 
     def _own(
         self, node: Node, index: int, k: float, tol: float, mine: str, due: str
@@ -155,14 +157,13 @@ class Scales:
                     size = self.sizes.get(n, f"the {n} terms of the mean")
                     text = f"{mine} {n} x {due}, off by exactly {n}, {size}: the 1/{n} of the mean"
                     text += f" is missing {LEARNING}"
-                yield Meaning(kind, FIRST, text)
+                yield Meaning(kind, FIRST, text, 1 / c)
             elif close(k, 2, tol) and whole and not counts and n > 2 and n % 2 == 0:
-                yield Meaning(
-                    "constant-scale", LIKELY, f"{mine} 2 x {due}: 1/{n} is too large by 2"
-                )
+                text = f"{mine} 2 x {due}: 1/{n} is too large by 2"
+                yield Meaning("constant-scale", LIKELY, text, 2)
             elif close(k, 0.5 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: the factor {2 * c:g}, with the 2 of a square, is"
-                yield Meaning(kind, FARTHEST, f"{text} left out")
+                yield Meaning(kind, FARTHEST, f"{text} left out", 0.5 / c)
 
 
 def close(k: float, value: float, tol: float) -> bool:
@@ -170,15 +171,6 @@ def close(k: float, value: float, tol: float) -> bool:
     return abs(k - value) <= tol * max(1.0, abs(value)) and (
         value == 0 or abs(k / value - 1) < 1e-2
     )
-
-
-def multiple(a: Any, b: Any, tol: float) -> float:
-    """The k for which k b is nearest to a: a whole number or its inverse where it may be."""
-    k = float(np.sum(a * b)) / (float(np.sum(b * b)) or 1.0)
-    for n in (k, 1 / k if abs(k) > 1e-9 else k):
-        if abs(n - round(n)) <= max(1e-6, tol) * max(1.0, abs(n)) and round(n):
-            return float(round(n)) if n == k else 1 / round(n)
-    return k
 
 
 def tolerance_of(slack: float, weight: float, size: Any) -> float:

@@ -9,7 +9,7 @@ agree are carried down in full and compared entry by entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.node import Node
 from .claims import Claim
-from .faults import Fault, faults, misreadings
+from .faults import Fault, faults
 from .kinds import RARITY, known
 from .shadows import Shadow, shadows
 from .tape import Site, Tape, Vector, carried, op_of
@@ -32,6 +32,7 @@ BUDGET = 100_000  # steps that a report may spend on the same mistake at many: a
 COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
 VANISHING = 1e-12  # a part of the gradient so small, relative to the whole, tells nothing
 MOST = 60  # guesses of one sort that are verified in full, the simplest first
+TRIALS = 500_000  # steps that this may take: a second in a large graph
 
 
 class Catalogue:
@@ -56,21 +57,21 @@ class Catalogue:
     def __call__(self, node: Node, index: int, *, misread: bool = False) -> list[Fault]:
         key = (id(node), index, misread)
         if key not in self._known:
-            make = misreadings if misread else faults
-            self._known[key] = list(make(self.tape, node, index)) if node.data.size else []
+            made = faults(self.tape, node, index, misread=misread)
+            self._known[key] = list(made) if node.data.size else []
         return self._known[key]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Explanation:
-    """A mistake, or two, that reproduces a claim. `sites` are what it adds, and at which nodes."""
+    """A mistake, or two, that reproduces a claim. `sites` are what one adds, and at which nodes."""
 
     kind: str
     cost: float
     text: str
     where: str = ""
-    sites: Iterable[Site] = ()
     other_kinds: tuple[str, ...] = ()
+    sites: Sequence[Site] = ()
 
     def __post_init__(self) -> None:
         for kind in (self.kind, *self.other_kinds):
@@ -84,17 +85,15 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """A mistake that adds `delta` to the cotangent of `x`; `step` is the node where it is said to
-    be made, None for no step in particular."""
+    """A mistake that adds `delta` to the cotangent of `x`, said to be made at the node `step`."""
 
     kind: str
     cost: float
     words: Callable[[], str]
-    step: Node | None
+    step: Node
     x: Node
     delta: Vector
     projected: float
-    made: tuple[Node, int, Fault] | None = None  # the fault of a step that it is, if it is one
 
 
 class Search:
@@ -180,11 +179,10 @@ class Search:
         return abs(projected - sign * self.goal) <= self.slack + 1e-7 * size
 
     def explained(
-        self, kind: str, cost: float, text: str, step: Node | None, sites: Iterable[Site] = ()
+        self, kind: str, cost: float, text: str, step: Node, sites: Sequence[Site] = ()
     ) -> Explanation:
         """One mistake, at a step of the graph."""
-        where = self.tape.step(step) if step is not None else ""
-        return Explanation(kind, ONE + cost, text, where, sites)
+        return Explanation(kind, ONE + cost, text, self.tape.step(step), sites=sites)
 
     def matches(self, predicted: Vector) -> bool:
         """Whether a mistake's gradient is the claim, entry by entry."""
@@ -206,7 +204,7 @@ class Search:
         """Those of some guesses that explain the claim."""
         agreeing = [guess for guess in guesses if self.agrees(guess.projected)]
         agreeing.sort(key=lambda guess: guess.cost)
-        for guess in agreeing[:MOST]:
+        for guess in agreeing[: min(MOST, TRIALS // len(self.region))]:
             sites = [(guess.x, guess.delta)]
             if self.explains(self.carry(sites)):
                 yield self.explained(guess.kind, guess.cost, guess.words(), guess.step, sites)
@@ -246,7 +244,7 @@ class Search:
                 delta = c - right
                 words = lambda fault=fault: fault.words(tape, n, i)  # noqa: E731
                 projected = self.base + self.project(x, delta)
-                yield Guess(fault.kind, fault.cost, words, n, x, delta, projected, (n, i, fault))
+                yield Guess(fault.kind, fault.cost, words, n, x, delta, projected)
 
     @cached_property
     def singles(self) -> list[Guess]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backprop.flow import flow
 from ..graph.backend import broadcast_axes
-from ..graph.node import Node
 from .explain import explain
 from .faults import pulled
 from .scales import Scales
 from .search import ONE, TWO, Explanation, Search
+from .slips import FIRST, LIKELY
 from .tape import Vector, op_of
 
 
@@ -50,7 +51,7 @@ def _jacobians(search: Search) -> Iterator[Explanation]:
 
 
 def _steps(search: Search) -> Iterator[Explanation]:
-    """A fault of the only step into the node whose result has the claim's shape."""
+    """What the only step into the node hands on, with a fault or summed over other axes."""
     steps = search.tape.consumers[search.target]
     if len(steps) != 1:
         return
@@ -59,30 +60,18 @@ def _steps(search: Search) -> Iterator[Explanation]:
         c = search.apply(n, i, fault, search.g[n])
         if c is not None and c.shape != search.target.shape and search.matches(c):
             text = f"{_said(search)}: {fault.words(search.tape, n, i)}"
-            yield search.explained(fault.kind, 0.1 + fault.cost, text, n)
-    yield from _unsummed(search, n, i)
-
-
-def _unsummed(search: Search, n: Node, i: int) -> Iterator[Explanation]:
-    target, tape = search.target, search.tape
+            yield search.explained(fault.kind, LIKELY + fault.cost, text, n)
     full = pulled(n, i, search.g[n])
-    if not op_of(n).elementwise or full.shape == target.shape:
+    if not op_of(n).elementwise or full.shape == search.target.shape:
         return
-    axes = broadcast_axes(full.shape, target.shape)
-    words = " and ".join(map(str, axes))
-    if search.matches(full) or search.matches(np.squeeze(full)):
-        name = tape.label(target)
-        text = f"{_said(search)}: sum over axis {words}, along which {name} was broadcast"
-        yield search.explained("missing-broadcast-sum", 0.0, text, n)
-        return
-    for axis in range(full.ndim):
-        for keep in (False, True):
-            for reduce, did, cost in ((np.sum, "summed", 0.0), (np.mean, "averaged", 0.5)):
-                wrong = reduce(full, axis=axis, keepdims=keep)
-                if (axis,) != axes and search.matches(wrong):
-                    text = f"{_said(search)}: you {did} over axis {axis}; sum over axis {words}"
-                    yield search.explained("wrong-axis", cost, text, n)
-                    return
+    axes = broadcast_axes(full.shape, search.target.shape)
+    right = f"sum over axis {' and '.join(map(str, axes))}"
+    for axis, keep in product(range(full.ndim), (False, True)):
+        other = full.shape[axis] > 1 and (axis,) != axes
+        if other and search.matches(full.sum(axis=axis, keepdims=keep)):
+            text = f"{_said(search)}: you summed over axis {axis}; {right}"
+            yield search.explained("wrong-axis", FIRST, text, n)
+            return
 
 
 def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -98,7 +87,7 @@ def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
             kinds = (e.kind, *e.other_kinds)
             first, *others = (*kinds, kind) if kind == "shape" else (kind, *kinds)
             whole = f"{_said(search)}: {text}; besides, {e.text}"
-            yield Explanation(first, TWO + cost + e.cost, whole, e.where, (), tuple(others))
+            yield Explanation(first, TWO + cost + e.cost, whole, e.where, tuple(others))
 
 
 class Reading(NamedTuple):

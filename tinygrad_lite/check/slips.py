@@ -1,7 +1,7 @@
 """The slips of the pen: what people write at one operation in place of it.
 
 A slip is a row: its kind, how far-fetched it is, what is computed of the operands instead, and the
-sentence. Rows are keyed by the sort of operation, wherever it stands: in the recorded rule of any
+sentence. Rows are keyed by the operation, wherever it stands: in the recorded rule of any
 op, a user's too, in what the graph computes an operand by, or in a formula of the user's.
 """
 
@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import ops
 from ..graph.node import Node
+from ..graph.op import Op
 from .rules import Vector, done, is_number
 
 # How far-fetched a slip is; its kind's place in the table of kinds decides between equals.
@@ -64,20 +66,20 @@ _MATRIX = "a matrix product stands where the elementwise one, {self}, belongs"
 _ROWS = "yours is that of the %s of the rows only; over the rows {self} adds up (+=)"
 _TRANSPOSES = "the transpose of {a} is left out"
 
-SLIPS: dict[str, tuple[Slip, ...]] = {
-    "add": (
+SLIPS: dict[Op, tuple[Slip, ...]] = {
+    ops.add: (
         Slip("missing-term", FIRST, lambda a, b: a + 0 * b, _TERM % "b", 0),
         Slip("missing-term", FIRST, lambda a, b: b + 0 * a, _TERM % "a", 1),
         Slip("sign", NEAR, lambda a, b: a - b, "the sign in {self} is flipped"),
     ),
-    "subtract": (
+    ops.subtract: (
         Slip("missing-term", FIRST, lambda a, b: a + 0 * b, _TERM % "b", 0),
         Slip("missing-term", FIRST, lambda a, b: 0 * a - b, _TERM % "a", 1),
         Slip("sign", NEAR, lambda a, b: a + b, "the sign in {self} is flipped"),
         Slip("other", ODD, lambda a, b: b + 0 * a, "{b} stands where {self} belongs"),
     ),
-    "negative": (Slip("sign", LIKELY, lambda a: a, "the minus in {self} is left out"),),
-    "multiply": (
+    ops.negative: (Slip("sign", LIKELY, lambda a: a, "the minus in {self} is left out"),),
+    ops.multiply: (
         Slip("missing-factor", NEAR, lambda a, b: a + 0 * b, _LOST % "b", 1),
         Slip("missing-factor", NEAR, lambda a, b: b + 0 * a, _LOST % "a", 0),
         Slip("extra-factor", LIKELY, lambda a, b: a * b * b, _TWICE % "b", 1),
@@ -93,21 +95,21 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
             )
         ),
     ),
-    "divide": (
+    ops.divide: (
         Slip("missing-factor", LIKELY, lambda a, b: a + 0 * b, "the division by {b} is missing", 1),
         Slip("missing-factor", LIKELY, lambda a, b: 1 / b + 0 * a, "{a} is missing in {self}", 0),
         Slip("extra-factor", FAR, lambda a, b: a / b / b, "the division by {b} is there twice", 1),
         Slip("other", FAR, lambda a, b: a * b, "it is multiplied by {b}, not divided", 1),
         Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
     ),
-    "pow": (
+    ops.pow: (
         Slip(
             "missing-factor", LIKELY, lambda a, p: a ** (p - 1), "the exponent is lowered too far"
         ),
         Slip("extra-factor", LIKELY, lambda a, p: a ** (p + 1), "the exponent is not lowered by 1"),
         Slip("missing-factor", ODD, lambda a, p: a**0 + 0 * p, _LOST % "a", 0),
     ),
-    "matmul": (
+    ops.matmul: (
         Slip("missing-factor", FIRST, lambda a, b: a, _LOST % "b", 1),
         Slip("missing-factor", FIRST, lambda a, b: b, _LOST % "a", 0),
         Slip("missing-factor", LIKELY, lambda a, b: np.ones_like(a) @ b, _NO_PART % "a", 0),
@@ -124,17 +126,16 @@ SLIPS: dict[str, tuple[Slip, ...]] = {
         Slip("missing-term", LIKELY, lambda a, b: a[..., -1:] @ b[-1:], _ROWS % "last"),
         Slip("missing-term", LIKELY, lambda a, b: a[..., :1] @ b[:1], _ROWS % "first"),
     ),
-    "permute_dims": (Slip("transpose", FIRST, lambda a: a, _TRANSPOSES),),
-    "inv": (Slip("other", ODD, lambda a: a, "{a} is not inverted"),),
-    "solve": (
+    ops.permute_dims: (Slip("transpose", FIRST, lambda a: a, _TRANSPOSES),),
+    ops.inv: (Slip("other", ODD, lambda a: a, "{a} is not inverted"),),
+    ops.solve: (
         Slip("transpose", FIRST, lambda a, b: np.linalg.solve(turned(a), b), _TURNED % "a"),
         Slip("missing-factor", LIKELY, lambda a, b: b, "{a} is left out"),
     ),
-    "where": (Slip(OTHER, ODD, lambda c, a, b: np.where(c, b, a), "the two cases are exchanged"),),
-    "flip": (Slip("wrong-order", LIKELY, lambda a: a, "{a} is not turned round"),),
-    "cumulative_sum": (Slip("missing-term", LIKELY, lambda a: a, "{a} is not summed"),),
-    "tril": (Slip("missing-factor", LIKELY, lambda a: a, "{a} is not masked"),),
-    "triu": (Slip("missing-factor", LIKELY, lambda a: a, "{a} is not masked"),),
+    ops.flip: (Slip("wrong-order", LIKELY, lambda a: a, "{a} is not turned round"),),
+    ops.cumulative_sum: (Slip("missing-term", LIKELY, lambda a: a, "{a} is not summed"),),
+    ops.tril: (Slip("missing-factor", LIKELY, lambda a: a, "{a} is not masked"),),
+    ops.triu: (Slip("missing-factor", LIKELY, lambda a: a, "{a} is not masked"),),
 }
 
 _REPEATED = "entries that are used several times are overwritten; their gradients add up"
@@ -144,20 +145,14 @@ def slips(m: Node) -> Iterator[Slip]:
     """The slips at an operation: the rows of its sort, and those that its settings give."""
     assert m.op is not None
     yield from (
-        slip
-        for slip in SLIPS.get(m.op.name, ())
-        if slip.of is None or not is_number(m.inputs[slip.of])
+        slip for slip in SLIPS.get(m.op, ()) if slip.of is None or not is_number(m.inputs[slip.of])
     )
-    name, axis, shape = m.op.name, m.params.get("axis"), np.shape(m.operands[0])
-    if name == "sum":
+    axis, shape = m.params.get("axis"), np.shape(m.operands[0])
+    if m.op is ops.sum:
         yield from _sums(m, shape)
-    if name == "put_at":
+    if m.op is ops.put_at:
         how = lambda a: _assigned(a, m.params["index"], m.shape)  # noqa: E731
         yield Slip("missing-term", FIRST, how, _REPEATED)
-    if name == "reshape" and len(shape) > 1:
-        text = "the entries are put back column by column, not row by row"
-        columns = lambda a: np.reshape(a, m.shape, order="F")  # noqa: E731
-        yield Slip("transpose", ODD, columns, text)
     over: tuple[int, ...] = (axis,) if isinstance(axis, int) else axis or ()
     for other in range(len(shape)) if over and len(shape) > 1 else ():
         if (other,) == tuple(a % len(shape) for a in over):
@@ -195,19 +190,19 @@ def _entry(a: Vector, axis: Any, at: int) -> Vector:
     return np.take(a, [at], axis)
 
 
+def moved(a: Vector) -> Iterator[tuple[str, float, Vector, str]]:
+    """An array with its entries in other places: the kind, the rank, the array, what was done."""
+    for axis, n in enumerate(np.shape(a)):
+        for by in (1, -1) if n > 1 else ():
+            yield "off-by-index", ODD, np.roll(a, by, axis), f"shifted by one along axis {axis}"
+        if n > 2:  # of two entries the reverse is a shift
+            yield "wrong-order", FAR, np.flip(a, axis), f"in reverse along axis {axis}"
+    if np.ndim(a) > 1:
+        yield "wrong-order", FAR, np.flip(a), "turned round, in reverse along every axis"
+
+
 # Local derivatives in the form that people know, where the op's own is another, for its digits.
-FORMS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "logaddexp": (lambda xp, y, a, b: xp.exp(a - y), lambda xp, y, a, b: xp.exp(b - y)),
-    "softplus": (lambda xp, y, x: xp.sigmoid(x),),
-}
-# Wrong rules that people remember, written like right ones: rule(xp, G, y, *inputs, **settings).
-FOLKLORE: dict[str, tuple[tuple[str, Callable[..., Vector], str], ...]] = {
-    "exp": ((OTHER, lambda xp, G, y, x: G * x * xp.exp(x - 1), "the power rule stands there"),),
-    "logabsdet": (
-        (
-            "extra-factor",
-            lambda xp, G, y, A: (G * xp.exp(y))[..., None, None] * np.linalg.inv(A).mT,
-            "the derivative of det stands where that of log det belongs",
-        ),
-    ),
+FORMS: dict[Op, tuple[Callable[..., Any], ...]] = {
+    ops.logaddexp: (lambda xp, y, a, b: xp.exp(a - y), lambda xp, y, a, b: xp.exp(b - y)),
+    ops.softplus: (lambda xp, y, x: xp.sigmoid(x),),
 }

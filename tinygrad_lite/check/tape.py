@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -133,31 +132,6 @@ class Tape:
                     data = x.data if isinstance(x, Node) else x
                     found[id(x)] = name, np.asarray(data, dtype=np.float64)
         return list(found.values())
-
-    @cached_property
-    def _array_names(self) -> dict[int, str]:
-        return {id(v): name for name, v in self._all_named}
-
-    @cached_property
-    def _functions(self) -> set[frozenset[int]]:
-        """The input and output array of every function of one input, by id."""
-        return {
-            frozenset((id(n.data), id(n.operands[0])))
-            for n in self.order
-            if n.op is not None and n.op.elementwise and len(n.operands) == 1
-        }
-
-    def kind_of_swap(self, used: Any, belongs: Any) -> str:
-        """What it is called to take one array for another: the input of an elementwise function for
-        its output, the neighbour in a sequence (h1 for h2), or neither."""
-        names = self._array_names
-        if frozenset((id(used), id(belongs))) in self._functions:
-            return "activation-derivative-at-wrong-point"
-        one, two = (re.fullmatch(r"(.*?)(\d+)(\D*)", names.get(id(v), "")) for v in (used, belongs))
-        alike = one and two and one.group(1, 3) == two.group(1, 3)
-        if one and two and alike and one[1][:1] not in ("W", "w", "b"):
-            return "off-by-index" if abs(int(one[2]) - int(two[2])) == 1 else "other"
-        return "other"
 
     def step(self, node: Node) -> str:
         """A step of the graph: `s = σ(v)`, or the expression alone where the result has no name."""

@@ -12,34 +12,37 @@ from collections.abc import Callable
 from typing import Any, Never
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..graph.backend import is_basic
 from ..graph.node import Node
 from . import standalone
 from .recorder import NUMBERS, Recorder, Recording, refusal, values_of
 
-# What Python writes as operators, and the ufuncs behind them.
-OPERATORS: dict[Callable[..., Any], np.ufunc] = {
-    operator.add: np.add,
-    operator.sub: np.subtract,
-    operator.mul: np.multiply,
-    operator.truediv: np.divide,
-    operator.floordiv: np.floor_divide,
-    operator.mod: np.remainder,
-    operator.matmul: np.matmul,
-    operator.neg: np.negative,
-    operator.abs: np.absolute,
-    operator.invert: np.invert,
-    operator.and_: np.bitwise_and,
-    operator.or_: np.bitwise_or,
-    operator.xor: np.bitwise_xor,
-    operator.lt: np.less,
-    operator.le: np.less_equal,
-    operator.gt: np.greater,
-    operator.ge: np.greater_equal,
-    operator.eq: np.equal,
-    operator.ne: np.not_equal,
-}
+# What Python writes as operators, the ufuncs behind them, and their signs.
+_TABLE: tuple[tuple[Callable[..., Any], np.ufunc, str], ...] = (
+    (operator.add, np.add, "+"),
+    (operator.sub, np.subtract, "-"),
+    (operator.mul, np.multiply, "*"),
+    (operator.truediv, np.divide, "/"),
+    (operator.floordiv, np.floor_divide, "//"),
+    (operator.mod, np.remainder, "%"),
+    (operator.matmul, np.matmul, "@"),
+    (operator.neg, np.negative, "-"),
+    (operator.abs, np.absolute, ""),
+    (operator.invert, np.invert, "~"),
+    (operator.and_, np.bitwise_and, "&"),
+    (operator.or_, np.bitwise_or, "|"),
+    (operator.xor, np.bitwise_xor, "^"),
+    (operator.lt, np.less, "<"),
+    (operator.le, np.less_equal, "<="),
+    (operator.gt, np.greater, ">"),
+    (operator.ge, np.greater_equal, ">="),
+    (operator.eq, np.equal, "=="),
+    (operator.ne, np.not_equal, "!="),
+)
+OPERATORS = {call: ufunc for call, ufunc, _ in _TABLE}
+SIGNS: dict[Any, str] = {ufunc: sign for _, ufunc, sign in _TABLE if sign}
 _WRITTEN = {ufunc: call for call, ufunc in OPERATORS.items()}
 _REDUCED: dict[Any, np.ufunc] = {  # what NumPy's wrappers call, sooner
     np.sum: np.add,
@@ -81,24 +84,7 @@ def _refuse_size(*_: Any) -> Never:
     raise refusal("the shape of the result would depend on the numbers; use np.where, or a weight")
 
 
-def _binary(call: Any) -> Callable[[Any, Any], Any]:
-    def method(self: Traced, other: Any) -> Any:
-        return (
-            NotImplemented if isinstance(other, Node) else self.recorder.record(call, self, other)
-        )
-
-    return method
-
-
-def _reflected(call: Any) -> Callable[[Any, Any], Any]:
-    return lambda self, other: self.recorder.record(call, other, self)
-
-
-def _unary(call: Any) -> Callable[[Any], Any]:
-    return lambda self: self.recorder.record(call, self)
-
-
-class Traced(Recording):
+class Traced(Recording, NDArrayOperatorsMixin):
     """An array, or a `weak` number of Python's, that records what is done with it: `value` is what
     it holds in this run."""
 
@@ -203,13 +189,9 @@ class Traced(Recording):
         """`x.at[index].add(y)`, `.set(y)`: a copy with entries changed."""
         return _At(self)
 
-    @property
-    def real(self) -> Any:
-        """The real parts."""
-        return self.recorder.record(np.real, self)
-
-    T = property(_unary(np.transpose))
-    mT = property(_unary(np.matrix_transpose))
+    real = property(lambda self: self.recorder.record(np.real, self))
+    T = property(lambda self: self.recorder.record(np.transpose, self))
+    mT = property(lambda self: self.recorder.record(np.matrix_transpose, self))
     item = tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
     __iter__ = _refuse_rows
@@ -219,22 +201,15 @@ class Traced(Recording):
     sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
 
-    __add__, __radd__ = _binary(operator.add), _reflected(operator.add)
-    __sub__, __rsub__ = _binary(operator.sub), _reflected(operator.sub)
-    __mul__, __rmul__ = _binary(operator.mul), _reflected(operator.mul)
-    __truediv__, __rtruediv__ = _binary(operator.truediv), _reflected(operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _reflected(operator.floordiv)
-    __mod__, __rmod__ = _binary(operator.mod), _reflected(operator.mod)
-    __pow__, __rpow__ = _binary(operator.pow), _reflected(operator.pow)
-    __matmul__, __rmatmul__ = _binary(operator.matmul), _reflected(operator.matmul)
-    __and__, __rand__ = _binary(operator.and_), _reflected(operator.and_)
-    __or__, __ror__ = _binary(operator.or_), _reflected(operator.or_)
-    __xor__, __rxor__ = _binary(operator.xor), _reflected(operator.xor)
-    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
-    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
-    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
-    __neg__, __abs__ = _unary(operator.neg), _unary(operator.abs)
-    __invert__ = _unary(operator.invert)
+    def __pow__(self, other: Any) -> Any:  # of which np.power is not the same in all digits
+        return (
+            NotImplemented
+            if isinstance(other, Node)
+            else self.recorder.record(operator.pow, self, other)
+        )
+
+    def __rpow__(self, other: Any) -> Any:
+        return self.recorder.record(operator.pow, other, self)
 
     def __pos__(self) -> Traced:
         return self

@@ -8,39 +8,23 @@ evaluation makes, on operands of the same layout, so that the numbers are the sa
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from . import standalone
-from .arrays import OPERATORS
-from .recorder import METHOD, Held, Instruction, invoke
-from .text import Writer, array, empty
+from .arrays import OPERATORS, SIGNS
+from .memory import Memory, is_joined, places
+from .recorder import METHOD, NUMBERS, Held, Instruction, invoke
+from .text import Writer, array
 from .trace import Recorded
 
-_SYMBOLS = {
-    operator.add: "+",
-    operator.sub: "-",
-    operator.mul: "*",
-    operator.truediv: "/",
-    operator.floordiv: "//",
-    operator.mod: "%",
-    operator.pow: "**",
-    operator.matmul: "@",
-    operator.and_: "&",
-    operator.or_: "|",
-    operator.xor: "^",
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
-    operator.eq: "==",
-    operator.ne: "!=",
-    operator.neg: "-",
-    operator.invert: "~",
-}
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
 _OUT = {np.concatenate, np.stack, np.cumsum}
+_NAMED = {operator.matmul, operator.pow}  # which have a quicker or a more exact name
+_EXACT = 1 << 53  # above, floats leave out integers
+_ON_NUMBERS = {*OPERATORS.values(), np.maximum, np.minimum}  # take an integer for a float's
 _CASTS = {np.ndarray.astype, np.ndarray.copy, getattr(np, "astype", None)}  # from 2.1 on
 _TURNED = {np.transpose: "T", np.matrix_transpose: "mT"}
 _ADDED = {standalone.added_at, standalone.summed_at, standalone.put_at}
@@ -51,8 +35,9 @@ class Executable:
 
     They are its own buffers or views of arrays, but for those that are `fresh`, which it allocates
     at every call. `source` is a module that NumPy alone runs, `lines` the calls in it, `size` the
-    number of bytes that its buffers take. Raises `standalone.Branch` where a condition is not as it
-    was when the program was recorded. Not for two threads at a time.
+    number of bytes that its buffers take; `bare` is the same for callers within `np.errstate`.
+    Raises `standalone.Branch` where a condition is not as it was when the program was recorded. Not
+    for two threads at a time.
     """
 
     def __init__(self, writer: Writer, inputs: list[str], lines: list[str], outputs: list[str]):
@@ -64,6 +49,7 @@ class Executable:
         scope = {"np": np, "Branch": standalone.Branch, **writer.scope}
         exec(compile(text, "<program>", "exec"), scope)  # as dataclasses make their methods
         self.run = scope["program"]
+        self.bare = self.run.__wrapped__
 
     def __call__(self, *arrays: Any) -> list[Any]:
         return self.run(*arrays)  # type: ignore[no-any-return]
@@ -82,63 +68,40 @@ class _Emitter:
     """Writes the lines of one program."""
 
     def __init__(self, recorded: Recorded, names: list[str], own: bool, held: bool) -> None:
-        self.recorded, self.own = recorded, own
+        self.recorded = recorded
         self.writer = Writer()
         self.lines: list[str] = []
-        self.size = 0
-        self.names = self.writer.names  # by the id of a held value, as all below
-        self.memory: dict[int, Any] = {}  # the buffer, or the view of one, that holds it
-        self.joined: dict[int, Held] = {}  # what was written into the memory of another
-        self.last: dict[int, float] = {}  # when the memory that it owns is read last
-        self.free: dict[Any, list[tuple[str, Any]]] = {}
-        self.inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
-        for x, name in zip(recorded.inputs, self.inputs, strict=True):
+        self.names = self.writer.names  # by the id of a held value
+        self.numbers: dict[Any, Any] = {}  # as arrays, by what they are written as, and dtype
+        inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
+        self.arguments = [] if held else inputs
+        results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
+        self.live = _live(recorded.instructions, {*results})
+        self.memory = Memory(self.writer, self.live, set() if own else results)
+        self.memory.stays((*recorded.inputs, *recorded.outputs))
+        for x, name in zip(recorded.inputs, inputs, strict=True):
             self.names[id(x)] = name
             self.writer.scope[name] = x.value if held else None
             if held:
-                self.memory[id(x)] = x.value
+                self.memory.held[id(x)] = x.value
                 self.writer.definitions.append(f"{name} = {array(x.value)}")
-        self.arguments = [] if held else self.inputs
-        self.results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
 
     def finished(self) -> Executable:
-        live = self._live()
-        for when, instruction in enumerate(live):
+        for when, instruction in enumerate(self.live):
             self._emit(instruction, when)
-        outputs = [self.writer.text(y) for y in self.recorded.outputs]
-        made = Executable(self.writer, self.arguments, self.lines, outputs)
-        made.size = self.size
-        owned = [
-            isinstance(y, Held) and y.made_by and self._owner(y) is y for y in self.recorded.outputs
-        ]
+        outputs = self.recorded.outputs
+        texts = [*map(self.writer.text, outputs)]
+        made = Executable(self.writer, self.arguments, self.lines, texts)
+        made.size = self.memory.size
         made.fresh = [
-            bool(mine) and id(y) not in self.memory and outputs.count(text) == 1
-            for mine, y, text in zip(owned, self.recorded.outputs, outputs, strict=True)
+            isinstance(y, Held)
+            and y.made_by is not None
+            and self.memory.owner(y) is y
+            and id(y) not in self.memory.held
+            and texts.count(text) == 1
+            for y, text in zip(outputs, texts, strict=True)
         ]
         return made
-
-    def _live(self) -> list[Instruction]:
-        """The instructions that an output or a guard depends on, with the lifetimes of memory."""
-        needed = set(self.results)
-        live: list[Instruction] = []
-        for made in reversed(self.recorded.instructions):
-            if made.out is None or id(made.out) in needed:
-                live.append(made)
-                needed.update(id(x) for x in made.inputs())
-        live.reverse()
-        for when, made in enumerate(live):
-            for x in made.inputs():
-                self.last[id(self._owner(x))] = when
-            if made.out is not None:
-                self.last.setdefault(id(self._owner(made.out)), when)
-        for y in (*self.recorded.inputs, *self.recorded.outputs):
-            if isinstance(y, Held):
-                self.last[id(self._owner(y))] = float("inf")
-        return live
-
-    def _owner(self, x: Held) -> Held:
-        whole = x if x.owner is None else x.owner
-        return self.joined.get(id(whole), whole)
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out
@@ -151,16 +114,16 @@ class _Emitter:
             self._view(made, out)
         elif not self._buffered(made, out, when):
             self._plain(made, out)
-        for x in {id(self._owner(x)): self._owner(x) for x in made.inputs()}.values():
-            if self.last[id(x)] == when:
-                self._release(x)
-        if out is not None and self.last[id(self._owner(out))] == when:
-            self._release(self._owner(out))
+        self.memory.release(made, when)
 
     def _add(self, line: str) -> None:
         self.lines.append(line)
 
     def _plain(self, made: Instruction, out: Held) -> None:
+        if made.call is np.asarray and isinstance(made.args[0].outline, np.generic):
+            self.memory.share(out, made.args[0])
+            self.names[id(out)] = self.writer.text(made.args[0])  # numbers are computed with alike
+            return
         name = self.names[id(out)] = self.writer.new("t")
         if made.call is standalone.has_nan:
             x, product = self.writer.text(made.args[0]), self.writer.function(np.vdot)
@@ -171,68 +134,65 @@ class _Emitter:
 
     def _view(self, made: Instruction, out: Held) -> None:
         """A view of a buffer is made once, of anything else at every call."""
-        source = made.args[0]
-        known = self.memory.get(id(source)) if isinstance(source, Held) else None
-        text = self._expression(made)
-        if known is None or any(id(x) not in self.memory for x in made.inputs()):
+        text, held = self._expression(made), self.memory.held
+        if not isinstance(made.args[0], Held) or any(id(x) not in held for x in made.inputs()):
             self._plain(made, out)
             return
-        args = [self.memory[id(a)] if isinstance(a, Held) else a for a in made.args]
-        view = invoke(made.call, tuple(args), made.settings)
-        self.memory[id(out)] = view
+        args = [held[id(a)] if isinstance(a, Held) else a for a in made.args]
+        view = held[id(out)] = invoke(made.call, tuple(args), made.settings)
         self.names[id(out)] = self.writer.define("v", view, text)
 
     # --- buffers
 
     def _buffered(self, made: Instruction, out: Held, when: int) -> bool:
         """Write the result into a buffer, where the call can; whether it did."""
-        value = out.outline
-        if not isinstance(value, np.ndarray) or not value.ndim:
-            return False
-        if (not self.own and id(out) in self.results) or np.empty_like(
-            value
-        ).strides != value.strides:
+        memory, args = self.memory, made.args
+        if not memory.takes(out):
             return False
         if made.call in _ADDED:
             self._scatter(made, out, when)
             return True
-        ufunc, args = _ufunc(made)
-        if ufunc is not None:
-            if ufunc.signature is None:
-                self._release_operands(made, when)
-            call = self.writer.function(ufunc)
-        elif made.call in _OUT or _reduces(made.call):
-            call, args = self.writer.function(made.call), made.args
-        elif made.call in _CASTS:
-            x = self.writer.text(made.args[0])
-            self._take(out)
-            copy = self.writer.function(np.copyto)
-            self._add(f'{copy}({self.names[id(out)]}, {x}, casting="unsafe")')
+        if is_joined(made) and id(out) in memory.held:
+            for start, stop, x in places(made):
+                if not memory.stands(x, start):
+                    self._add(f"{self.names[id(out)]}[{start}:{stop}] = {self.writer.text(x)}")
             return True
-        else:
+        if made.call in _CASTS or (made.call is np.reshape and out.outline.size == 1):
+            x = self.writer.text(args[0])
+            self._add(f"{memory.take(out)}[...] = {x}")
+            return True
+        call, found = made.call, _ufunc(made)
+        if found is not None:
+            call, args = found
+            if isinstance(call, np.ufunc) and call.signature is None:
+                memory.release_operands(made, when)
+            args = self._as_arrays(args) if call in _ON_NUMBERS else args
+        elif not (call in _OUT or _reduces(call)):
             return False
-        texts = [self.writer.text(a) for a in args]
-        texts += self._words(made)
-        self._take(out)
-        self._add(f"{call}({', '.join([*texts, f'out={self.names[id(out)]}'])})")
+        texts = [*map(self.writer.text, args), *self._words(made)]
+        name = self.writer.function(call)
+        self._add(f"{name}({', '.join([*texts, f'out={memory.take(out)}'])})")
         return True
+
+    def _as_arrays(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Numbers among operands as arrays of the others' dtype, which ufuncs take sooner."""
+        found, dtypes = [*args], {x.outline.dtype for x in args if _is_float(x)}
+        for i, x in enumerate(args):
+            if len(dtypes) == 1 and type(x) in (int, float) and not abs(x) > _EXACT:
+                key = repr(float(x)), *dtypes
+                with np.errstate(all="ignore"):
+                    found[i] = self.numbers.setdefault(key, np.array(x, *dtypes))
+        return tuple(found)
 
     def _scatter(self, made: Instruction, out: Held, when: int) -> None:
         """Entries added to a copy of an array; to the array itself where nobody reads it again."""
         x, index, entries = made.args
-        reused = isinstance(x, Held) and self._in_place(x, made, when)
         value = self.writer.text(entries)
-        if reused:
-            self.memory[id(out)], self.names[id(out)] = self.memory[id(x)], self.names[id(x)]
-            owner = self.joined[id(out)] = self._owner(x)
-            self.last[id(owner)] = self.last[id(out)]
-        else:
+        if not self.memory.take_over(out, x, made, when):
             start = self.writer.text(x)
-            self._take(out)
+            name = self.memory.take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
-            name = self.names[id(out)]
-            copy = self.writer.function(np.copyto)
-            self._add(f"{name}.fill(0)" if zeros else f"{copy}({name}, {start})")
+            self._add(f"{name}.fill(0)" if zeros else f"{name}[...] = {start}")
         name = self.names[id(out)]
         if made.call is standalone.put_at:
             self._add(f"{name}[{self._index(index)}] = {value}")
@@ -242,46 +202,6 @@ class _Emitter:
         else:
             self._add(f"{name}[{self._index(index)}] += {value}")
 
-    def _take(self, out: Held) -> None:
-        """A buffer for a result: one that is free, or a new one."""
-        value = out.outline
-        free = self.free.get((value.shape, value.dtype, value.strides))
-        if free:
-            name, buffer = free.pop()
-        else:
-            buffer = np.empty_like(value)
-            name = self.writer.define("b", buffer, empty(value))
-            self.size += buffer.nbytes
-        self.names[id(out)], self.memory[id(out)] = name, buffer
-
-    def _in_place(self, x: Held, made: Instruction, when: int) -> bool:
-        """Whether x is all of a buffer that is read for the last time, by this argument."""
-        owner = self._owner(x)
-        return (
-            id(x) in self.memory
-            and self.last[id(owner)] == when
-            and self.memory[id(x)].size == self.memory[id(owner)].size
-            and sum(self._owner(y) is owner for y in made.inputs()) == 1
-        )
-
-    def _dies(self, x: Held, when: int) -> bool:
-        """Whether the memory of x is its own, and read for the last time."""
-        return self._owner(x) is x and self.last.get(id(x)) == when and x.made_by is not None
-
-    def _release_operands(self, made: Instruction, when: int) -> None:
-        """Let an op on entries write over an operand that nobody reads again."""
-        inputs = [*made.inputs()]
-        for x in inputs:
-            alone = all(y is x or self._owner(y) is not x for y in inputs)
-            if alone and self._dies(x, when):
-                self._release(x)
-
-    def _release(self, x: Held) -> None:
-        buffer = self.memory.pop(id(x), None)
-        if buffer is not None:
-            key = (buffer.shape, buffer.dtype, buffer.strides)
-            self.free.setdefault(key, []).append((self.names[id(x)], buffer))
-
     # --- text
 
     def _expression(self, made: Instruction) -> str:
@@ -289,10 +209,13 @@ class _Emitter:
         if call is operator.getitem:
             return f"{self.writer.text(args[0])}[{self._index(args[1])}]"
         texts = [self.writer.text(a) for a in args]
-        symbol = _SYMBOLS.get(call)
-        if symbol is not None:
+        if call in _NAMED and not isinstance(getattr(made.out, "outline", None), NUMBERS):
+            function, args = _ufunc(made) or (call, args)
+            return f"{self.writer.function(function)}({', '.join(map(self.writer.text, args))})"
+        sign = "**" if call is operator.pow else SIGNS.get(OPERATORS.get(call))
+        if sign is not None:
             first, *rest = (f"({t})" if t.startswith("-") else t for t in texts)
-            return f"{first} {symbol} {rest[0]}" if rest else f"{symbol}{first}"
+            return f"{first} {sign} {rest[0]}" if rest else f"{sign}{first}"
         if call in _TURNED and len(args) == 1 and not made.settings:
             return f"{texts[0]}.{_TURNED[call]}"
         words = self._words(made)
@@ -314,14 +237,39 @@ class _Emitter:
         return self.writer.text(x)
 
 
-def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]]:
-    """The ufunc with one result that an instruction calls, and its operands; else None."""
-    call, args = made.call, made.args
+def _ufunc(made: Instruction) -> tuple[Any, tuple[Any, ...]] | None:
+    """The ufunc with one result that an instruction calls, or what does the same sooner, and its
+    operands; else None."""
+    call, args = OPERATORS.get(made.call, made.call), made.args
     if call is operator.pow:
         power = _POWERS.get(args[1]) if type(args[1]) in (int, float) else None
         return (np.power, args) if power is None else (power, args[:1])
-    found = OPERATORS.get(call, call)
-    return (found if isinstance(found, np.ufunc) and found.nout == 1 else None), args
+    if not isinstance(call, np.ufunc) or call.nout != 1:
+        return None
+    if call is np.matmul and _are_blas(args):
+        return np.dot, args
+    return call, args
+
+
+def _is_float(x: Any) -> bool:
+    return isinstance(x, Held) and getattr(x.outline, "dtype", np.dtype(int)).kind == "f"
+
+
+def _are_blas(args: Iterable[Any]) -> bool:
+    """Whether BLAS takes matrices and vectors as they lie."""
+    found = [x.outline if isinstance(x, Held) else x for x in args]
+    alike = {x.dtype.char for x in found} in ({"f"}, {"d"}) and {x.ndim for x in found} <= {1, 2}
+    return alike and all(x.flags.c_contiguous or x.flags.f_contiguous for x in found)
+
+
+def _live(instructions: list[Instruction], needed: set[int]) -> list[Instruction]:
+    """The instructions that what is needed, or a guard, depends on."""
+    live: list[Instruction] = []
+    for made in reversed(instructions):
+        if made.out is None or id(made.out) in needed:
+            live.append(made)
+            needed.update(id(x) for x in made.inputs())
+    return live[::-1]
 
 
 def _reduces(call: Any) -> bool:

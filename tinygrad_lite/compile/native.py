@@ -13,9 +13,11 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..backprop.chain import local
 from ..graph.op import ONE
+from .arrays import SIGNS
 from .lift.walk import CONSTANT, NOTHING, Kind, Scalars
 
 MISSING = (
@@ -23,12 +25,17 @@ MISSING = (
     'python -m pip install "tinygrad_lite[native]"'
 )
 _NAMES = "abc"
+_SIGNS = SIGNS | {
+    np.power: "**",
+    np.bitwise_and: "and",
+    np.bitwise_or: "or",
+    np.invert: "not",
+}
 
 
-class Symbol:
+class Symbol(NDArrayOperatorsMixin):
     """Stands for a float, and writes down what is computed with it."""
 
-    __array_ufunc__ = None
     shape: tuple[int, ...] = ()
     ndim = 0
     dtype = np.dtype(float)
@@ -39,89 +46,16 @@ class Symbol:
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return NAMESPACE
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Symbol:
+        sign, codes = _SIGNS.get(ufunc), [*map(_code, inputs)]
+        if sign is None:
+            return Symbol(f"np.{ufunc.__name__}({', '.join(codes)})")
+        return Symbol(f"({sign} {codes[0]})" if ufunc.nin == 1 else f"({f' {sign} '.join(codes)})")
+
     def __bool__(self) -> bool:
         return True  # asked whether some entry is special: the branch that is right for all
 
-    def __add__(self, other: Any) -> Symbol:
-        return _infix(self, "+", other)
-
-    def __radd__(self, other: Any) -> Symbol:
-        return _infix(other, "+", self)
-
-    def __sub__(self, other: Any) -> Symbol:
-        return _infix(self, "-", other)
-
-    def __rsub__(self, other: Any) -> Symbol:
-        return _infix(other, "-", self)
-
-    def __mul__(self, other: Any) -> Symbol:
-        return _infix(self, "*", other)
-
-    def __rmul__(self, other: Any) -> Symbol:
-        return _infix(other, "*", self)
-
-    def __truediv__(self, other: Any) -> Symbol:
-        return _infix(self, "/", other)
-
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return _infix(other, "/", self)
-
-    def __floordiv__(self, other: Any) -> Symbol:
-        return _infix(self, "//", other)
-
-    def __rfloordiv__(self, other: Any) -> Symbol:
-        return _infix(other, "//", self)
-
-    def __mod__(self, other: Any) -> Symbol:
-        return _infix(self, "%", other)
-
-    def __rmod__(self, other: Any) -> Symbol:
-        return _infix(other, "%", self)
-
-    def __pow__(self, other: Any) -> Symbol:
-        return _infix(self, "**", other)
-
-    def __rpow__(self, other: Any) -> Symbol:
-        return _infix(other, "**", self)
-
-    def __gt__(self, other: Any) -> Symbol:
-        return _infix(self, ">", other)
-
-    def __ge__(self, other: Any) -> Symbol:
-        return _infix(self, ">=", other)
-
-    def __lt__(self, other: Any) -> Symbol:
-        return _infix(self, "<", other)
-
-    def __le__(self, other: Any) -> Symbol:
-        return _infix(self, "<=", other)
-
-    def __eq__(self, other: object) -> Any:
-        return _infix(self, "==", other)
-
-    def __ne__(self, other: object) -> Any:
-        return _infix(self, "!=", other)
-
-    def __and__(self, other: Any) -> Symbol:
-        return _infix(self, "and", other)
-
-    def __or__(self, other: Any) -> Symbol:
-        return _infix(self, "or", other)
-
     __hash__ = object.__hash__
-
-    def __invert__(self) -> Symbol:
-        return Symbol(f"(not {self.code})")
-
-    def __neg__(self) -> Symbol:
-        return Symbol(f"(-{self.code})")
-
-    def __abs__(self) -> Symbol:
-        return Symbol(f"abs({self.code})")
-
-
-def _infix(a: Any, sign: str, b: Any) -> Symbol:
-    return Symbol(f"({_code(a)} {sign} {_code(b)})")
 
 
 def _code(x: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..differences import slope
 from ..graph.backend import to_float
 from ..graph.names import visible
 from ..graph.node import Scalar
@@ -26,9 +27,10 @@ from .program_scalars import Again
 
 _DISORDER = 0.25  # of the numbers in a graph are looked up, or there is some pattern
 _LARGE = 2000  # numbers in a graph for which machine code is worth the wait
-_STEP = 1e-6  # of the difference that a gradient is held against
-_NEAR, _SAME = 1e-4, 1e-7  # to a difference, and of two programs
+_NEAR, _SCALE = 0.01, 0.01  # how far off gradients are tried, and over what differences are taken
+_SAME = 1e-7  # what two programs, or a gradient and a difference, may be apart
 _TRIES = 3
+_quiet = np.errstate(all="ignore")  # as Python's floats
 
 
 class ScalarProgram:
@@ -95,6 +97,7 @@ class ScalarProgram:
             self._why = f"some op does not take arrays: {error}"
         return None
 
+    @_quiet
     def _scalars(self, graph: Scalars, p: Any) -> Native | Again:
         """What runs a graph without matrices."""
         again = Again(graph, p)
@@ -122,6 +125,7 @@ class ScalarProgram:
         self._text = Writer(lifted, nodes, names, root).text
         return names
 
+    @_quiet
     def __call__(self, **inputs: Any) -> float:
         with self._lock:
             leaves = self._leaves
@@ -143,14 +147,16 @@ class ScalarProgram:
             if inputs:
                 leaves.give_back()
                 self._set(inputs)
-            leaves.gather()
-            value, gradient = self._engine.run()
-            found = float(value)
-            with np.errstate(all="ignore"):  # as Python's floats
-                np.subtract(leaves.values, gradient * lr, out=leaves.values)
-            leaves.gradient = gradient
-            leaves.lend()
-            return found
+            return self._descended(lr)
+
+    @_quiet
+    def _descended(self, lr: float) -> float:
+        leaves = self._leaves
+        leaves.gather()
+        value, leaves.gradient = self._engine.run()
+        np.subtract(leaves.values, np.multiply(leaves.gradient, lr), leaves.values)
+        leaves.lend()
+        return float(value)
 
     def _set(self, inputs: dict[str, Any]) -> None:
         """Put other numbers into the Values of lists of the user's."""
@@ -207,25 +213,22 @@ class ScalarProgram:
         return f"There is no pattern: {self._why}\n{self._engine.called} runs the graph."
 
 
+@_quiet
 def _follows_differences(engine: Arrays, p: Any) -> bool:
-    """Whether the gradient on other leaves is the difference of values in some direction."""
-    rng = np.random.default_rng(0)
-    at = p.copy()
-    try:
-        for _ in range(_TRIES):
-            direction = rng.normal(size=at.shape)
-            other = at + 0.01 * rng.normal(size=at.shape)
-            values = []
-            for h in (_STEP, -_STEP, 0.0):
-                p[:] = other + h * direction
-                value, gradient = engine.run()
-                values.append(float(value))
-            high, low, middle = values
-            slope = float(gradient @ direction)
-            if not np.isfinite([high, low, slope]).all():
-                return True  # there is no telling
-            if abs((high - low) / (2 * _STEP) - slope) <= _NEAR * (1 + abs(slope) + abs(middle)):
-                return True
-    finally:
+    """Whether the gradient on other leaves is the slope of values in some direction."""
+    rng, at = np.random.default_rng(0), p.copy()
+
+    def value(h: float) -> float:
+        p[:] = other + h * direction
+        return float(engine.run()[0])
+
+    for _ in range(_TRIES):
+        direction, other = rng.normal(size=(2, *at.shape))
+        other = at + _NEAR * other
+        found = slope(value, _SCALE)
+        p[:] = other
+        claim = float(engine.run()[1] @ direction)
         p[:] = at
+        if not found.distance(claim) > _SAME * (1 + abs(claim)):
+            return True  # or there is no telling
     return False

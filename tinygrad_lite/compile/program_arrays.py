@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import Context
 from typing import Any
 
@@ -60,20 +61,26 @@ class Arrays:
         return [loss, gradient]
 
     def run(self) -> tuple[Any, Any]:
-        """The root's value and the leaves' gradient."""
+        """The root's value and the leaves' gradient; within `np.errstate(all="ignore")`."""
+        try:
+            value, gradient = self._branches[0].bare()
+        except standalone.Branch:
+            value, gradient = self._elsewhere()
+        if value != value or standalone.has_nan(gradient):
+            return self._carefully()
+        return value, gradient
+
+    def _elsewhere(self) -> Any:
+        """Where the numbers lead another way than the last ones did."""
         for i, program in enumerate(self._branches):
-            try:
-                value, gradient = program.run()
-            except standalone.Branch:
-                continue
-            if i:
+            with suppress(standalone.Branch):
+                found = program.bare()
                 self._branches.insert(0, self._branches.pop(i))
-            odd = value != value or standalone.has_nan(gradient)
-            return self._carefully() if odd else (value, gradient)
+                return found
         if len(self._branches) == _MANY:
             return self._carefully()
         self._branches.insert(0, self._recorded())
-        return self.run()
+        return self._branches[0].bare()
 
     def _carefully(self) -> tuple[Any, Any]:
         """As eager code computes it: there, 0 times infinity is 0 in a gradient."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cache
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,19 @@ class Leaves:
         self.nodes = list(nodes)
         self.values = np.array([node._data for node in nodes], dtype=np.float64)
         self.gradient = np.zeros_like(self.values)
+        self._pack = Struct(f"{len(self.nodes)}d").pack_into  # sooner than a list is an array
         self._lent = False
         self._lock = threading.RLock()
 
     def gather(self) -> None:
         """Bring `values` up to date."""
         if not self._lent:
-            self.values[:] = [node._data for node in self.nodes]
+            self._pack(self.values.data, 0, *[node._data for node in self.nodes])
 
     def lend(self) -> None:
         """From here on `values` and `gradient` are the leaves' numbers."""
+        if self._lent:
+            return  # else who gives them back now is done, or waited for
         with self._lock:
             if not self._lent:
                 self._lent = True
@@ -49,11 +53,11 @@ class Leaves:
         """Every leaf has its numbers again."""
         with self._lock:
             if self._lent:
+                self._lent = False
                 pairs = zip(self.values.tolist(), self.gradient.tolist(), strict=True)
                 for node, (value, grad) in zip(self.nodes, pairs, strict=True):
                     node.__class__ = type(node).__base__  # type: ignore[assignment]
                     node._data, node._grad = value, grad
-                self._lent = False
 
 
 @cache

@@ -15,6 +15,7 @@ METHOD = type(np.ndarray.sum)
 # What a number may be used in: its value says nothing of the result's shape.
 _ARITHMETIC = {f for f in vars(operator).values() if callable(f)} - {operator.getitem}
 _ARITHMETIC |= {np.where, np.clip, np.ndarray.clip}
+_COMMUTATIVE = {operator.add, operator.mul}
 NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
 
@@ -123,7 +124,8 @@ class Recorder:
     def note(self, call: Call, args: Any, settings: Any, value: Any, owner: Held | None) -> Any:
         """An instruction put down with its result."""
         args, settings = self._owned(args), {k: self._owned(v) for k, v in settings.items()}
-        key = (call, _key(args), _key(tuple(sorted(settings.items()))))
+        given = sorted(map(_key, args), key=hash) if call in _COMMUTATIVE else map(_key, args)
+        key = (call, *given, _key(tuple(sorted(settings.items()))))
         out = self._known.get(key)
         if out is None:
             made_by = Instruction(call, args, settings)
@@ -227,7 +229,7 @@ def _is_same_array(a: Any, b: Any) -> bool:
     if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)) or not a.size:
         return a is b and isinstance(a, np.ndarray)
     seen = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
-    return seen and bool(a.ctypes.data == b.ctypes.data)
+    return seen and bool(a.__array_interface__["data"] == b.__array_interface__["data"])
 
 
 def _shares(y: Any, x: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Array, Node
+from ..graph.trees import leaves
 from .arrays import recorder
 from .recorder import NUMBERS, Held, Recording, refusal
 from .state import Place, State
@@ -73,7 +74,7 @@ class Run:
         self.sources: list[Source] = []
         self.names: list[str] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
-        objects = [x for x in flat((args, kwargs)) if not is_input(x, numbers)]
+        objects = [x for x in leaves((args, kwargs)) if not is_input(x, numbers)]
         self.state = State(function, objects)
         self._given = iter(enumerate(words))
         self._moving = moving  # marks of places that hold numbers to compute with
@@ -245,17 +246,6 @@ def _is_held(x: Any) -> bool:
 def is_input(x: Any, numbers: Collection[type]) -> bool:
     """Whether an argument is one that a program is handed at every call."""
     return isinstance(x, (np.ndarray, Array)) or type(x) in numbers
-
-
-def flat(x: Any) -> Iterator[Any]:
-    """The leaves of nested lists, tuples and dicts, in order."""
-    if isinstance(x, (list, tuple)):
-        for part in x:
-            yield from flat(part)
-    elif isinstance(x, dict):
-        yield from flat([*x.values()])
-    else:
-        yield x
 
 
 def copied(x: Any) -> Any:

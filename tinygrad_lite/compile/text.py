@@ -133,7 +133,7 @@ def literal(x: Any) -> str:
 def array(x: np.ndarray[Any, Any]) -> str:
     """An array as an expression that makes it, with its dtype and its layout."""
     axes = layout(x)
-    turned = np.ascontiguousarray(x.transpose(axes))
+    turned = x.transpose(axes).copy(order="C")
     dtype = literal(x.dtype)
     if x.size and (x == x.flat[0]).all() and not np.signbit(np.real(x.flat[0])):
         text = f"np.full({turned.shape}, {literal(x.flat[0].item())}, {dtype})"

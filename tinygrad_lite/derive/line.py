@@ -48,6 +48,25 @@ class Line:
             order = topological_order(self.twin[self.result])
             return flow(order, {self.twin[self.result]: self.G}, step).get(target)
 
+    def definition(self) -> Form | None:
+        """The result as one formula of the inputs, as the code has it; None as for `form`."""
+
+        def read() -> Form | None:
+            twin = self.twin[self.result]
+            reading = reading_of(twin, whole=True)
+            form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
+            return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
+
+        try:
+            found: Form | None = aside(read)
+        except UNREADABLE_STEP:
+            return None
+        return found
+
+    def _values(self) -> dict[str, Any]:
+        twins = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}
+        return twins | {"y": self.twin[self.result].data, "G": self.G.data}
+
     def form(self, x: Node, handed: Node) -> Form | None:
         """That as a formula; None if it cannot be read, or says something else than it computes."""
 
@@ -60,8 +79,7 @@ class Line:
             if handed.shape == x.shape:
                 found = broadcast(lambda _, e: e, Paper(number(0), target.axes), found)
             form = form_of(found, reading)
-            values = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}
-            got = form.value(values | {"y": twin.data, "G": self.G.data})
+            got = form.value(self._values())
             expected = handed.data
             return form if agrees(np.squeeze(got), np.squeeze(expected)) else None
 

@@ -314,17 +314,23 @@ def _values(twin: Array) -> dict[str, Any]:
     return {f"x{k}": np.asarray(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
 
 
-def reading_of(twin: Array) -> Reading:
-    """The twin on paper. No fact about its data is used."""
+def reading_of(twin: Array, *, whole: bool = False) -> Reading:
+    """The twin on paper, as a `whole` without names for parts. No fact about its data is used."""
     leaves = [x for x in topological_order(twin) if x.op is None]
     names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
-    return _Reading(_Graph(twin, names, {twin}, set(leaves)))
+    return _Reading((_Whole if whole else _Graph)(twin, names, {twin}, set(leaves)))
 
 
 class _Graph(Graph):
     """A graph of one op, of which no fact is looked for."""
 
     large = True
+
+
+class _Whole(_Graph):
+    """One whose parts get no names."""
+
+    long = float("inf")
 
 
 class _Reading(Reading):
@@ -342,8 +348,9 @@ _ELLIPSIS = Tree(tree.NAME, value=tree.Name("…", "..."))
 
 def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     """What a value on paper is written as."""
-    e = _with_lengths(value.expr)
+    e = value.expr
     if shorter:
+        e = _with_lengths(e)
         e = Simplifier(reading.definitions).best(e)
     value = Paper(e, value.axes)
     axes = running(value.axes)

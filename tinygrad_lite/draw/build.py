@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
-from ..check.marks import MARKS
+from ..check.marks import MARKS, Said
 from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
@@ -30,12 +31,14 @@ from .wording import complete_names, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
-NO_MARKS: Mapping[Node, tuple[str, str]] = MappingProxyType({})
+NO_MARKS: Mapping[Node, Said] = MappingProxyType({})
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
+_FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
 _SYMBOL = 10  # characters of the name of a gradient over its cells
 _RULE = 36  # characters of a formula beside an arrow
 _FAR = 4  # ranks of its users, at which a leaf has a stub at each
 _SAID = 44  # characters in a row of what `check` says
+_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def build_scene(
@@ -48,14 +51,14 @@ def build_scene(
     max_nodes: int = MAX_NODES,
     steps: bool | None = None,
     grad: Callable[[Node], Any] = attrgetter("grad"),
-    marks: Mapping[Node, tuple[str, str]] = NO_MARKS,
+    marks: Mapping[Node, Said] = NO_MARKS,
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
     as fit into `max_nodes` boxes); `around` shows that node's surroundings only; `steps` makes
     every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
-    `check` says of nodes: one of `MARKS`, and a line.
+    `check` says of nodes.
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
@@ -64,10 +67,7 @@ def build_scene(
             and not names.get(id(node), "").isidentifier()}  # fmt: skip
     asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
     plan = partition(nodes, kept, weak=weak, steps=steps, **asked)
-    shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
-             if u.kind in ("line", "stub")}  # fmt: skip
-    order = plan.order if len(plan.order) <= LIMIT else list(shown)
-    known = complete_names(order, names, shown)
+    known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
     maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
     boxes = maker.boxes()
@@ -80,6 +80,21 @@ def build_scene(
     return Scene(*parts, roots, names, title, plan.note, len(nodes), asked)
 
 
+def _known(plan: Plan, names: Mapping[int, str]) -> dict[int, str]:
+    """Names of all that is shown: h₋₁ is what h was one step before."""
+    shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
+             if u.kind in ("line", "stub")}  # fmt: skip
+    order = plan.order if len(plan.order) <= LIMIT else list(shown)
+    known = complete_names(order, names, shown)
+    for unit in plan.units:
+        x = unit.content
+        if unit.kind == "stub" and id(x) not in names and x in plan.repeats.same:
+            last = plan.repeats.same[x]
+            back = plan.repeats.turn[last] - plan.repeats.turn[x]
+            known[id(x)] = f"{known[id(last)]}₋{back}".translate(_BELOW)
+    return known
+
+
 @dataclass(frozen=True)
 class _Maker:
     """Makes boxes and edges, given the names and what is to be shown."""
@@ -90,7 +105,7 @@ class _Maker:
     roots: Mapping[Node, None]  # in order, and found by identity
     show: Collection[str]
     grad: Callable[[Node], Any]
-    marks: Mapping[Node, tuple[str, str]]
+    marks: Mapping[Node, Said]
     lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
@@ -105,43 +120,37 @@ class _Maker:
         said = [self.marks[node] for node in held if node in self.marks]
         if not said or box.kind == "stub":
             return box
-        found = Counter(mark for mark, _ in said)
+        found = Counter(each.mark for each in said)
         worst = next(mark for mark in MARKS if mark in found)
         lines = box.lines
         if len(said) > 1:
             words = [f"{found[m]} {MARKS[m].badge[2:]}" for m in MARKS if m in found]
             lines += (f"{MARKS[worst].sign} {', '.join(words)}",)
         if worst in ("first", "wrong") and box.kind != "group":
-            text = next(text for mark, text in said if mark == worst)
+            text = next(each.words for each in said if each.mark == worst)
             lines += tuple(textwrap.wrap(shorten(text, 4 * _SAID), _SAID))
-        tooltip = "\n".join([box.tooltip, *(f"check: {line}" for _, line in said[:3])])
+        tooltip = "\n".join([box.tooltip, *(f"check: {each.words}" for each in said[:3])])
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
         return figures.shape_text(shape) if shape and "shape" in self.show else ""
 
-    def _panes(self, node: Node, data: Any, grad: Any) -> list[Any]:
-        found = []
-        if "data" in self.show:
-            found.append(pane("value", "value", data, tuple(figures.plain(data).shape)))
-        if not node.constant and "grad" in self.show:
-            shape = tuple(figures.plain(data).shape)
+    def _panes(self, node: Node, data: Any, grad: Any) -> tuple[Pane, ...]:
+        shape = tuple(figures.plain(data).shape)
+        found = [pane("value", "value", data, shape)] * ("data" in self.show)
+        if isinstance(node, Node) and not node.constant and "grad" in self.show:
             found.append(pane("gradient", self._derivative(node), grad, shape))
-        return found
+        return tuple(found)
 
     def _line(self, unit: Unit) -> Box:
         nodes = tuple(unit.content)
         node = nodes[-1]
         names = within(unit.scope, self.names, *nodes)
-        name = names[id(node)]
-        formula = self._formula(node, names) if node.op else ""
         panes = self._panes(node, node.data, self.grad(node))
         copies = self.plan.repeats.copies.get(node, ())
         if node in self.plan.repeats.carried:
-            panes += [
-                strip(copies, "value", lambda x: x.data),
-                strip(copies, "gradient", self.grad),
-            ]
+            panes += (strip(copies, "value", attrgetter("data")),)
+            panes += (strip(copies, "gradient", self.grad),)
         kind = "output" if node in self.roots else "op"
         if node.constant or not node.op:
             kind = "constant" if node.constant else "leaf"
@@ -149,10 +158,11 @@ class _Maker:
         held = [count(ops, "step")] * (ops > 1)
         if rest := len(nodes) - max(ops, 1):
             held.append(count(rest, "parameter"))
-        lines = [f"{', '.join(held)} inside"] * bool(held)
-        box = Box(unit.id, kind, name, formula, self._shape(node.shape), tuple(panes), tuple(lines))
-        tooltip = self._told(box.title, node)
-        return replace(box, nodes=nodes, copies=copies, scope=unit.scope, tooltip=tooltip)
+        lines = (f"{', '.join(held)} inside",) * bool(held)
+        formula = self._formula(unit.id, nodes, names) if node.op else ""
+        made = Box(unit.id, kind, names[id(node)], formula, self._shape(node.shape), panes, lines)
+        made = replace(made, nodes=nodes, copies=copies, scope=unit.scope)
+        return replace(made, tooltip=self._told(made.title, node))
 
     def _told(self, title: str, node: Node) -> str:
         """A node in words."""
@@ -163,11 +173,24 @@ class _Maker:
             tooltip += f"\nscope: {' / '.join(map(shorten, node.scope))}"
         return f"{tooltip}\nat {node.line}" if node.line else tooltip
 
-    def _formula(self, node: Node, names: Mapping[int, str]) -> str:
-        """What is right of the equals sign, written out as far as it stays short."""
-        texts = [write(node, names, depth=depth) for depth in _DEPTHS]
+    def _formula(self, box: str, nodes: Sequence[Node], names: Mapping[int, str]) -> str:
+        """What is right of the equals sign: the line as a whole, or if that is long or not read,
+        written out as far as it stays short."""
+        whole = self._read(box, nodes) if len(nodes) > 1 else None
+        form = whole and whole.definition()
+        text = whole.text(form, names, "") if whole and form else ""
+        if text and "…" not in text and columns(text) <= _FORMULA:
+            return text
+        texts = [write(nodes[-1], names, depth=depth) for depth in _DEPTHS]
         short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
         return short[0] if short else shorten(texts[-1])
+
+    def _read(self, box: str, nodes: Sequence[Node]) -> Line | None:
+        """A line of several ops as one, where there is time for that."""
+        if box not in self.lines and len(self.plan.order) <= LIMIT:
+            one = nodes[-1] in self.roots and not nodes[-1].shape
+            self.lines[box] = line_of(nodes[-1], set(nodes), one=one)
+        return self.lines.get(box)
 
     def _derivative(self, node: Node) -> str:
         """∂E/∂W."""
@@ -185,18 +208,17 @@ class _Maker:
             name = f"{len(unit.content):,} constants"
             return Box(unit.id, "constant", name, scope=unit.scope, tooltip=name)
         value = unit.content
-        name = self.names[id(value)]
-        shape = tuple(value.shape)
-        panes = (pane("value", "value", value, shape),) * ("data" in self.show)
+        name, shape = self.names[id(value)], tuple(value.shape)
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
+        panes = self._panes(value, value, None)
         box = Box(unit.id, "constant", name, "", self._shape(shape), panes, array=value)
         return replace(box, scope=scope, tooltip=tooltip)
 
     def _stub(self, unit: Unit) -> Box:
         """A node of the step before: no arrow runs back to it."""
         node = unit.content
-        panes = (pane("value", "value", node.data, node.shape),) * ("data" in self.show)
+        panes = self._panes(node, node.data, None)[: "data" in self.show]
         lines = ("from the step before",)
         box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
         told = self._told(f"{box.title}, {lines[0]}", node)
@@ -205,93 +227,95 @@ class _Maker:
     def _group(self, unit: Unit) -> Box:
         """A folded scope with what comes out of it; of equal lines, with that of each."""
         nodes = tuple(unit.content)
-        used = {x for node in self.plan.order if self.plan.unit_of[node] != unit.id
-                for x in node.parents()}  # fmt: skip
-        out = [node for node in nodes if node in used or node in self.roots]
-        panes: list[Any] = []
+        out = tuple(node for node in nodes if node in self.wires.out or node in self.roots)
+        panes: tuple[Pane, ...] = ()
         shape = ""
-        if len(out) == 1 or (len({x.shape for x in out}) == 1 and unit.title == ""):
+        if len(out) == 1:
             shape = self._shape(out[0].shape)
-            data = [figures.plain(x.data) for x in out]
+            panes = self._panes(out[0], out[0].data, self.grad(out[0]))
+        elif not unit.title and len({x.shape for x in out}) == 1:
+            shape = self._shape(out[0].shape)
             grads = [self.grad(x) for x in out]
-            grad = None if any(g is None for g in grads) else [figures.plain(g) for g in grads]
-            one = len(out) == 1
-            panes = self._panes(out[0], data[0] if one else np.stack(data),
-                                grad and (grad[0] if one else np.stack(grad)))  # fmt: skip
-        held = _inside(nodes)
+            grad = None if any(g is None for g in grads) else np.stack([*map(figures.plain, grads)])
+            panes = self._panes(out[0], np.stack([figures.plain(x.data) for x in out]), grad)
         if unit.title:
             name = shorten(unit.title)
         elif all(id(x) in self.given for x in out):
             name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
         else:
-            name = f"{len(out):,} × {self._formula(out[0], self.names)}"
-        tooltip = f"{name}: {', '.join(held)}"
+            name = f"{len(out):,} × {self._formula(unit.id, out[:1], self.names)}"
         lines = (f"{count(len(nodes), 'node')} inside",)
-        each = () if unit.title else tuple(out)
-        box = Box(unit.id, "group", name, "", shape, tuple(panes), lines, nodes, each)
+        each = () if unit.title else out
+        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, each)
+        tooltip = f"{name}: {', '.join(_inside(nodes))}"
         return replace(box, scope=unit.scope, path=unit.path, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
-        plan, at = self.plan, {box.id: box for box in boxes}
-        found: dict[tuple[str, str], Edge] = {}
-        total: Counter[tuple[str, str]] = Counter()
-        for node in (*plan.order, *plan.repeats.same):
-            target = plan.unit_of[node]
-            for index, x in enumerate(node.inputs):
-                source = plan.unit_of.get((node, index), "")
-                if not source and isinstance(x, Node) and not plan.repeats.before(x, node):
-                    source = plan.unit_of[x]
-                if not source:
-                    continue
-                if source == target:
-                    continue
-                key = source, target
-                total[key] += 1
-                if key not in found:
-                    flows = isinstance(x, Node) and not x.constant and self.grad(x) is not None
-                    mark = at[source].mark if at[source].kind != "group" else ""
-                    found[key] = Edge(source, target, index, gradient=flows, mark=mark)
+        at = {box.id: box for box in boxes}
+        found = []
+        for (source, target), (index, x, number) in self.wires.of.items():
+            flows = isinstance(x, Node) and not x.constant and self.grad(x) is not None
+            mark = at[source].mark if at[source].kind != "group" else ""
+            found.append(Edge(source, target, index, number, gradient=flows, mark=mark))
         if len(found) > LABELLED:
-            return [replace(e, count=total[key], gradient=False) for key, e in found.items()]
-        return [self._labelled(e, at, total[key]) for key, e in found.items()]
+            return [replace(e, gradient=False) for e in found]
+        return [self._labelled(e, at[e.source], at[e.target]) for e in found]
+
+    @cached_property
+    def wires(self) -> _Wires:
+        """What runs between the units, in all of equal steps."""
+        plan, unit_of = self.plan, self.plan.unit_of
+        found: dict[tuple[str, str], tuple[int, Any, int]] = {}
+        out: set[Node] = set()
+        for node in (*plan.order, *plan.repeats.same):
+            target = unit_of[node]
+            for index, x in enumerate(node.inputs):
+                source = unit_of.get((node, index))
+                if isinstance(x, Node):
+                    if not source and not plan.repeats.before(x, node):
+                        source = unit_of[x]
+                    if source != target:
+                        out.add(x)
+                if source and source != target:
+                    first = found.get((source, target), (index, x, 0))
+                    found[source, target] = (*first[:2], first[2] + 1)
+        return _Wires(found, out)
 
     def stubs(self, boxes: Sequence[Box], edges: Sequence[Edge]) -> tuple[list[Box], list[Edge]]:
         """With a stub at each user of a leaf that is used all over the picture, and there its share
         of the gradient, instead of arrows across."""
         at = {box.id: box for box in boxes}
         rank: Counter[str] = Counter()
-        users: dict[str, list[Edge]] = {}
+        inputs: defaultdict[str, list[str]] = defaultdict(list)
+        users: defaultdict[str, list[Edge]] = defaultdict(list)
         for e in edges:
+            inputs[e.target].append(e.source)
             if at[e.source].kind in ("leaf", "constant"):
-                users.setdefault(e.source, []).append(e)
-        inputs: dict[str, list[str]] = {}
-        for e in edges:
-            inputs.setdefault(e.target, []).append(e.source)
+                users[e.source].append(e)
         for box in boxes:
-            rank[box.id] = max((rank[x] + 1 for x in inputs.get(box.id, ())), default=0)
-        far = {x: es for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
-        made: dict[str, list[Box]] = {}
-        kept = [e for e in edges if e.source not in far]
-        for name, es in far.items():
-            leaf = at[name]
-            at[name] = sized(replace(leaf, lines=(*leaf.lines, f"used {len(es)} times, see there")))
-            for k, e in enumerate(es):
-                target = at[e.target]
+            rank[box.id] = max((rank[x] + 1 for x in inputs[box.id]), default=0)
+        far = {x for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
+        made: defaultdict[str, list[Box]] = defaultdict(list)
+        kept: list[Edge] = []
+        for e in edges:
+            if e.source in far:
+                leaf, target = at[e.source], at[e.target]
                 panes: tuple[Pane, ...] = ()
                 if e.local and (g := self.grad(target.node)) is not None:
                     share = e.slope * float(figures.plain(g))
                     panes = (pane("gradient", "share", share, ()),)
-                stub = Box(f"{name}_{k}", "stub", leaf.name, panes=panes, nodes=leaf.nodes)
-                stub = sized(replace(stub, scope=target.scope, tooltip=f"{leaf.title}, used here"))
-                made.setdefault(e.target, []).append(stub)
-                kept.append(replace(e, source=stub.id))
-        placed = [new for box in boxes for new in (*made.get(box.id, ()), at[box.id])]
-        return placed, kept
+                stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
+                stub = replace(stub, nodes=leaf.nodes, scope=target.scope)
+                made[e.target].append(sized(replace(stub, tooltip=f"{leaf.title}, used here")))
+                e = replace(e, source=stub.id)
+            kept.append(e)
+        for x in far:
+            lines = (*at[x].lines, f"used {len(users[x])} times, see there")
+            at[x] = sized(replace(at[x], lines=lines))
+        return [new for box in boxes for new in (*made[box.id], at[box.id])], kept
 
-    def _labelled(self, edge: Edge, at: Mapping[str, Box], count: int) -> Edge:
+    def _labelled(self, edge: Edge, source: Box, target: Box) -> Edge:
         """With what flows back along it, as a number or a formula."""
-        source, target = at[edge.source], at[edge.target]
-        edge = replace(edge, count=count)
         if "group" in (source.kind, target.kind) or not source.nodes or source.node.constant:
             return edge
         node, x = target.node, source.node
@@ -313,13 +337,18 @@ class _Maker:
         """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""
         if not box.inside:
             return pullback_text(box.node, index, self.names, cotangent="δ")
-        if box.id not in self.lines and len(self.plan.order) <= LIMIT:
-            one = box.node in self.roots and not box.node.shape
-            self.lines[box.id] = line_of(box.node, set(box.nodes), one=one)
-        line = self.lines.get(box.id)
+        line = self._read(box.id, box.nodes)
         handed = line.handed(x) if line and x in line.twin else None
         form = line.form(x, handed) if line and handed is not None else None
         return line.text(form, self.names, "δ") if line and form else ""
+
+
+class _Wires(NamedTuple):
+    """By source and target, the first input that is one, its place, and how many there are; `out`
+    are the nodes that another unit uses."""
+
+    of: Mapping[tuple[str, str], tuple[int, Any, int]]
+    out: Collection[Node]
 
 
 def _inside(nodes: Sequence[Node]) -> list[str]:

@@ -30,7 +30,7 @@ from .scopes import (
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
 _CONSTANTS = 8  # arrays of one op; more are folded into one box
 _PARTS = 12  # groups that a graph without any structure is cut into
-_SHORT = 6  # ops in a line that is read at a glance
+_SHORT = 12  # ops in a line that is read as one formula
 
 
 class Unit(NamedTuple):

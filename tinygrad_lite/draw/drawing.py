@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ..check.marks import Said
 from ..compile.program import ScalarProgram
 from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
@@ -53,9 +54,9 @@ FORMATS: Mapping[str, Format] = {  # by the ending of a file's name: a new one i
 
 
 class Checked(Protocol):
-    """A report that says of nodes what `colours.MARKS` has, each with a line of words."""
+    """A report that says something of nodes."""
 
-    def marks(self) -> Mapping[Node, tuple[str, str]]: ...
+    def marks(self) -> Mapping[Node, Said]: ...
 
 
 class Drawing:
@@ -207,11 +208,11 @@ def _roots(E: Any) -> tuple[Node, ...]:
     return roots
 
 
-def _marks(check: Any, nodes: Sequence[Node]) -> Mapping[Node, tuple[str, str]]:
+def _marks(check: Any, nodes: Sequence[Node]) -> Mapping[Node, Said]:
     """What a report says of the nodes of this graph."""
     if not hasattr(check, "marks"):
         raise TypeError(f"draw: check= takes a report of tg.check, got {type(check).__name__}")
-    marks: Mapping[Node, tuple[str, str]] = check.marks()
+    marks: Mapping[Node, Said] = check.marks()
     if marks.keys().isdisjoint(nodes):
         raise ValueError("draw: check= is a report on another graph")
     return marks

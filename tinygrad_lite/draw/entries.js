@@ -3,6 +3,7 @@
 const calls = new Map(model.calls.map(([place, head, of]) => [place, [head, of]]));
 const SIGNS = { add: [" + ", 1], subtract: [" − ", 1], multiply: [" · ", 2], divide: [" / ", 2] };
 const WIDEST = 8; // terms of a sum that are written
+const MOST = [16, 24]; // tiles of a large matrix
 const shapeText = (shape) => (shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "a number");
 const indices = (shape, i) => {
   const own = steps_of(shape);
@@ -20,11 +21,11 @@ let left = 0; // steps that may still be written out
     itself. A leaf is {place, i, text}, a number {value}, else {f, of}. */
 function made(place, i, own) {
   left = 120;
-  return parted(place, i, own, view.above.get(own) ?? new Set());
+  return parted(place, i, own, view.above.get(own) ?? []);
 }
 /** The same, of gradients only in terms of those `above`, of the lines that hand something on. */
 function parted(place, i, own, above) {
-  const name = view.names.get(place)?.find(({ text, role }) => text !== own && (role === "value" || above.has(text)));
+  const name = view.names.get(place)?.find(({ text, role }) => text !== own && (role === "value" || above.includes(text)));
   const value = live.values[place][i];
   if (name && !(place === gradientOf(model.root) && !live.shapes[place].length)) {
     return { place, i, text: name.text + at(live.shapes[place], i), role: name.role, value };
@@ -105,6 +106,104 @@ function saying(label, e, nameless) {
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }
 
+// --- what is read, and what reads
+
+const READS = 300_000; // that are followed
+/** All entries that an entry is made of and that are made of it, by place. */
+function related(place, i) {
+  const above = new Map([[place, new Set([i])]]), below = new Map([[place, new Set([i])]]), stack = [[place, i]];
+  let budget = READS;
+  const reads = (p, j) => {
+    const [f, found] = live.steps[p].parts(j), all = f === "product" ? found.flat() : found;
+    budget -= all.length;
+    return all;
+  };
+  const put = (map, p, j) => (map.get(p) ?? map.set(p, new Set()).get(p)).add(j);
+  while (stack.length && budget > 0) {
+    const [p, j] = stack.pop();
+    if (live.steps[p]) for (const [q, k] of reads(p, j)) if (!above.get(q)?.has(k)) { put(above, q, k); stack.push([q, k]); }
+  }
+  for (const p of reach(place)) {
+    for (let j = 0; j < live.values[p].length && budget > 0; j += 1) if (reads(p, j).some(([q, k]) => below.get(q)?.has(k))) put(below, p, j);
+  }
+  if (budget <= 0) return new Map();
+  for (const [p, all] of below) for (const j of all) put(above, p, j);
+  return above;
+}
+
+let framed = [];
+/** Frames around an entry, around what it is made of at once, and around all that is related, where
+    that is not all of an array; and in words how it is made. */
+function say() {
+  for (const e of framed) {
+    if (e.matches("td")) e.classList.remove("hot", "src", "lit");
+    else e.remove();
+  }
+  framed = [];
+  for (const box of panel.querySelectorAll("[data-say]")) {
+    const place = +box.dataset.say, i = S.entry?.place === place ? S.entry.i : 0;
+    box.replaceChildren(...saying(box.dataset.own + at(live.shapes[place], i), made(place, i, box.dataset.own)).flat(9));
+  }
+  const box = $("say"), e = S.entry;
+  if (!e) return box?.replaceChildren(h("em", {}, "Point at an entry, or Tab to it and use the arrow keys."));
+  const tree = made(e.place, e.i, e.own);
+  if (live.values[e.place].length > 1 && e.seen) for (const [p, all] of related(e.place, e.i)) frame(p, [...all], "lit");
+  if (!tree.text || e.own) for (const leaf of leavesOf(tree)) frame(leaf.place, [leaf.i], "src");
+  frame(e.place, [e.i], "hot");
+  box?.replaceChildren(...saying((e.own ?? "") + at(live.shapes[e.place], e.i), tree).flat(9));
+  $("nudge")?.replaceChildren(...nudge());
+}
+function frame(place, all, name) {
+  const n = live.values[place].length;
+  if (name === "lit" && all.length === n) return;
+  for (const i of all) for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) {
+    e.classList.add(name);
+    framed.push(e);
+  }
+  for (const box of view.holds.get(place) ?? []) {
+    for (const pane of box.panes) {
+      if (pane.strip || (box.kind === "stub" && pane.role === "gradient") || pane.cells.length !== n || placesOf(box, pane.role)[0] !== place || pane.element.classList.contains("off")) continue;
+      framed.push(outline(pane, all, name));
+    }
+  }
+}
+/** A frame around some cells of the picture. */
+function outline(pane, all, name) {
+  const around = document.createElementNS(view.svg.namespaceURI, "path");
+  around.setAttribute("class", name);
+  around.setAttribute("d", all.map((i) => `M${pane.cells[i].getAttribute("x")} ${pane.cells[i].getAttribute("y")}h${pane.w}v${pane.h}h${-pane.w}z`).join(""));
+  pane.element.append(around);
+  return around;
+}
+function point(element) {
+  const cell = element?.closest?.("[data-e]");
+  if (!cell) return false;
+  const [place, i] = cell.dataset.e.split(".").map(Number);
+  const names = view.names.get(place), own = cell.closest("[data-own]")?.dataset.own ?? names?.[0].text ?? S.entry?.own;
+  S.entry = { place, i, own: partOf(place) ?? own, seen: true };
+  say();
+  return true;
+}
+/** What a share that is shown is called. */
+function partOf(place) {
+  const { kind, box } = current();
+  const share = kind === "backward" && !S.box && box.shares.find((s) => s.parts.includes(place));
+  return share ? symbolOf(share) : null;
+}
+/** The box, pane and number of a cell in the picture. */
+function cellOf(element) {
+  const box = view.boxes[element.closest?.(".box")?.dataset.id], pane = box?.panes.find((p) => p.element === element.closest(".pane"));
+  if (!pane || pane.element.classList.contains("off")) return null;
+  return { box, pane, i: Math.max([...pane.cells].indexOf(element), [...pane.texts].indexOf(element)) };
+}
+/** An entry in the picture that is pointed at. */
+function hover(element) {
+  const { box, pane, i } = cellOf(element) ?? {}, place = box && placesOf(box, pane.role)[0];
+  if (!box || i < 0 || pane.strip || box.kind === "stub" || pane.cells.length !== live.values[place]?.length) return;
+  S.entry = { place, i, own: pane.role === "value" ? box.name : box.symbol, seen: true };
+  say();
+}
+
 // --- matrices
 
 let slices = {}; // place -> the index along all axes but the last two
@@ -118,7 +217,7 @@ function matrix(place, label, { role = "value", top, turned = false } = {}) {
   const slab = shape.length > 2 ? (slices[place] ??= 0) : 0;
   const start = slab * n * m, d = all.subarray(start, start + n * m), high = top ?? topOf(all);
   const table = h("table.mx", { "aria-label": label });
-  const sheet = n * m <= 400 && m <= 16 ? null : tiles(d, [n, m]);
+  const sheet = n * m <= 400 && m <= 16 ? null : tiles(d, m, MOST);
   const cell = (text, x, more) => h(sheet ? "td.tile" : "td", { style: tint(x, high), ...more }, text);
   const [rows, columns] = sheet ? [sheet.rows, sheet.columns] : turned ? [m, n] : [n, m];
   const decimals = decimalsOf(all);

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ PAIR = 14.0  # pixels between an arrow and that of its gradient
 ACROSS = 900.0  # of a rank; leaves of a longer one are drawn further up
 _RAISED = 3  # ranks that a leaf may be raised by
 _SWEEPS = 8
+_PIXEL = 1e-5  # places in a rank: from one port of a scope to the next
 _PAIRS = 400  # pairs of edges that are looked at to exchange two neighbours
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
 
@@ -35,6 +37,8 @@ Item = str | Path | tuple[int, int]
 ENTRY, EXIT = -1, -2
 Link = tuple[int, Item, Item]  # edge number, source, target
 Points = Mapping[Item, Point]
+# Neighbours, how far from their middle an edge ends there, and how far from that of the item.
+Near = defaultdict[Item, list[tuple[Item, float, float]]]
 
 
 def place(scene: Scene) -> Scene:
@@ -48,16 +52,19 @@ def place(scene: Scene) -> Scene:
     room = {k: (CAPTION if down else width(e.text, CAPTION)) + 10
             for k, e in enumerate(scene.edges) if e.text}  # fmt: skip
     levels, crossed = _levels(scene)
-    numbered = _numbered(scene)
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
+    folded: dict[Item, Path] = {box.id: box.path for box in scene.boxes if box.path}
     planes: dict[Path, _Plane] = {}
+    shifts: dict[tuple[Any, ...], float] = {}  # of ports, from the middles of their scopes
     for path in sorted(levels, key=len, reverse=True):
         across = ACROSS if down else inf
-        plane = planes[path] = _Plane(*levels[path], sizes, room, across, numbered)
+        plane = planes[path] = _Plane(*levels[path], sizes, room, across, shifts, folded)
         edge, header = (2 * MARGIN, HEADER) if path else (0.0, 0.0)
         title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
         sizes[path] = (w + header, max(h, title)) if down else (max(w, title), h + header)
+        inset = MARGIN + HEADER * (not down) - sizes[path][1] / 2
+        shifts |= {(path, *port): inset + y for port, y in plane.ports.items()}
     corner: dict[Item, Point] = {(): (0.0, 0.0)}
     bends: dict[tuple[Path, int], list[Point]] = {}
     ranks: dict[Item, Point] = {}
@@ -144,7 +151,7 @@ def _read(scene: Scene) -> list[str]:
 
 class _Plane:
     """One scope's items laid out: `at` their top left corners, `ranks` from where to where their
-    ranks reach, the `bends` of edges, its `size`."""
+    ranks reach, the heights of its `ports`, the `bends` of edges, its `size`."""
 
     def __init__(
         self,
@@ -153,15 +160,18 @@ class _Plane:
         sizes: Points,
         room: Mapping[int, float],
         across: float,
-        numbered: Mapping[Item, tuple[Path, int]],
+        shifts: Mapping[tuple[Any, ...], float],
+        folded: Mapping[Item, Path],
     ) -> None:
         rank = _narrowed(_ranks(items, edges), edges, sizes, across)
         columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
         for item in items:
             columns[rank[item]].append(item)
-        gaps = [RANK_GAP] * len(columns)
+        full = [any(item in sizes for item in column) for column in columns]
+        gaps = [RANK_GAP if all(both) else RANK_GAP / 2
+                for both in itertools.pairwise([*full, True])]  # fmt: skip
         chains: dict[int, list[Item]] = {}
-        near: defaultdict[Item, list[Item]] = defaultdict(list)
+        near: Near = defaultdict(list)
         bent = sum(abs(rank[b] - rank[a]) - 1 for _, a, b in edges) <= _BENDS
         for k, a, b in edges:
             step = 1 if rank[a] < rank[b] else -1
@@ -169,41 +179,43 @@ class _Plane:
             for r in between:
                 columns[r].append((k, r))
                 rank[k, r] = r
-            chains[k] = [a, *((k, r) for r in between), b]
-            for item, following in itertools.pairwise(chains[k]):
-                near[item].append(following)
-                near[following].append(item)
+            chain = chains[k] = [a, *((k, r) for r in between), b]
+            at = [shifts.get((a, k, EXIT), 0.0), *(0.0 for _ in between),
+                  shifts.get((b, k, ENTRY), 0.0)]  # fmt: skip
+            for (one, s), (other, t) in itertools.pairwise(zip(chain, at, strict=True)):
+                near[one].append((other, t, s))
+                near[other].append((one, s, t))
             before = rank[b] - (step > 0)
             if isinstance(b, str):
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
         _order(columns, near)
         for column in columns:
-            _in_order(column, numbered)
-        fed = {b for _, _, b in edges}
-        centre = _centres(columns, near, size, fed)
+            _in_order(column, folded)
+        centre = _centres(columns, near, size, {b for _, _, b in edges})
+        top = min((y - size[item][1] / 2 for item, y in centre.items()), default=0.0)
         self.at: dict[Item, Point] = {}
         self.ranks: dict[Item, Point] = {}
+        self.ports: dict[Any, float] = {}
         spans = []
         x = 0.0
         for column, gap in zip(columns, gaps, strict=True):
             w = max(size[item][0] for item in column)
             spans.append((x, x + w))
             for item in column:
+                y = centre[item] = centre[item] - top
                 if item in sizes:
-                    self.at[item] = (x + (w - size[item][0]) / 2, centre[item] - size[item][1] / 2)
+                    self.at[item] = (x + (w - size[item][0]) / 2, y - size[item][1] / 2)
                     self.ranks[item] = (x, x + w)
+                elif item[1] in (ENTRY, EXIT):
+                    self.ports[item] = y
             x += w + gap + min(60.0, len(column))
         self.bends: dict[int, list[Point]] = {}
         for k, a, b in edges:
             step = 1 if rank[a] < rank[b] else -1
             stops = [item for item in chains[k] if item not in sizes]
             self.bends[k] = [(x, centre[stop]) for stop in stops for x in spans[rank[stop]][::step]]
-        tops = [centre[item] - size[item][1] / 2 for column in columns for item in column]
-        top = min(tops, default=0.0)
-        self.at = {item: (x, y - top) for item, (x, y) in self.at.items()}
-        self.bends = {k: [(x, y - top) for x, y in points] for k, points in self.bends.items()}
-        bottom = max((centre[i] + size[i][1] / 2 - top for c in columns for i in c), default=0.0)
+        bottom = max((y + size[item][1] / 2 for item, y in centre.items()), default=0.0)
         self.size = (spans[-1][1] if spans else 0.0, bottom)
 
 
@@ -239,27 +251,16 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
 
 
-def _numbered(scene: Scene) -> dict[Item, tuple[Path, int]]:
-    """Of scopes with a number at their end, open or folded: the rest of the name, and it."""
-    scopes: dict[Item, Path] = {path: path for b in scene.boxes for path in prefixes(b.scope)}
-    scopes |= {box.id: box.path for box in scene.boxes if box.path}
-    found = {}
-    for item, path in scopes.items():
-        stem = path[-1].rstrip("0123456789")
-        if digits := path[-1][len(stem) :]:
-            found[item] = (*path[:-1], stem), int(digits)
-    return found
-
-
-def _in_order(column: list[Item], numbered: Mapping[Item, tuple[Path, int]]) -> None:
-    """Neurons of a layer keep their order, in the places that they have together."""
-    places: defaultdict[Path, list[int]] = defaultdict(list)
+def _in_order(column: list[Item], folded: Mapping[Item, Path]) -> None:
+    """Neurons of a layer, open or folded, keep their order in the places that they have."""
+    found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for k, item in enumerate(column):
-        if item in numbered:
-            places[numbered[item][0]].append(k)
-    for own in places.values():
-        items = sorted((column[k] for k in own), key=lambda item: numbered[item][1])
-        for k, item in zip(own, items, strict=True):
+        name = folded.get(item, item)[-1] if item in folded or isinstance(item, tuple) else ""
+        if isinstance(name, str) and (number := re.search(r"[0-9]+$", name)):
+            found[name[: number.start()]].append((int(number[0]), k))
+    for own in found.values():
+        items = [column[k] for _, k in sorted(own)]
+        for (_, k), item in zip(own, items, strict=True):
             column[k] = item
 
 
@@ -286,7 +287,7 @@ def _narrowed(
     return {item: r - low for item, r in rank.items()}
 
 
-def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> None:
+def _order(columns: list[list[Item]], near: Near) -> None:
     """Sort each rank by the mean place of its items' neighbours, to and fro; neighbours that then
     cross less the other way round change places. The order with the fewest crossings stays."""
     place = {item: float(k) for column in columns for k, item in enumerate(column)}
@@ -300,10 +301,10 @@ def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> No
         earlier: set[Item] = set()
         for column in columns if forward else reversed(columns):
             for item in column:
-                known = [place[i] for i in near[item] if i in earlier]
+                known = [place[i] + _PIXEL * s for i, s, _ in near[item] if i in earlier]
                 if known:
                     place[item] = sum(known) / len(known)
-            column.sort(key=lambda item: round(place[item], 6))
+            column.sort(key=lambda item: round(place[item], 9))
             for k, item in enumerate(column):
                 place[item] = k / max(1, len(column) - 1)
             earlier.update(column)
@@ -317,30 +318,29 @@ def _order(columns: list[list[Item]], near: Mapping[Item, Sequence[Item]]) -> No
 
 def _crossings(
     columns: Sequence[Sequence[Item]],
-    near: Mapping[Item, Sequence[Item]],
+    near: Near,
     rank: Mapping[Item, int],
 ) -> int:
     """How many pairs of edges between neighbouring ranks cross."""
     total = 0
     for r, column in enumerate(columns[:-1]):
         at = {item: k for k, item in enumerate(columns[r + 1])}
-        ends: list[int] = []
+        ends: list[float] = []
         for item in column:
-            mine = sorted(at[i] for i in near[item] if rank[i] == r + 1)
+            mine = sorted(at[i] + _PIXEL * s for i, s, _ in near[item] if rank[i] == r + 1)
             total += sum(len(ends) - bisect.bisect_right(ends, k) for k in mine)
             for k in mine:
                 bisect.insort(ends, k)
     return total
 
 
-def _exchange(
-    columns: Sequence[list[Item]], near: Mapping[Item, Sequence[Item]], rank: Mapping[Item, int]
-) -> None:
+def _exchange(columns: Sequence[list[Item]], near: Near, rank: Mapping[Item, int]) -> None:
     """Exchange neighbours within a rank where their edges then cross less."""
     at = {item: k for column in columns for k, item in enumerate(column)}
 
     def crossed(upper: Item, lower: Item) -> int:
-        return sum(at[a] > at[b] for a in near[upper] for b in near[lower] if rank[a] == rank[b])
+        ends = ([(rank[i], at[i] + _PIXEL * s) for i, s, _ in near[x]] for x in (upper, lower))
+        return sum(r == q and a > b for (r, a), (q, b) in itertools.product(*ends))
 
     for column in columns:
         for k in range(len(column) - 1):
@@ -354,7 +354,7 @@ def _exchange(
 
 def _centres(
     columns: Sequence[Sequence[Item]],
-    near: Mapping[Item, Sequence[Item]],
+    near: Near,
     size: Points,
     fed: Collection[Item],
 ) -> dict[Item, float]:
@@ -379,7 +379,8 @@ def _centres(
         for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
             wanted, weights = [], []
             for item, o in zip(column, offset, strict=True):
-                around = [(centre[i], weight(item, i)) for i in near[item]] or [(centre[item], 0.1)]
+                around = [(centre[i] + s - t, weight(item, i)) for i, s, t in near[item]]
+                around = around or [(centre[item], 0.1)]
                 total = sum(w for _, w in around)
                 wanted.append(sum(y * w for y, w in around) / total - o)
                 weights.append(total)

@@ -1,6 +1,7 @@
 /* The arithmetic of the page: the instructions that Python recorded, run on arrays of fixed shapes.
    `live` has the values of all places; every instruction also says what makes one of its entries. */
 
+const doubles = (text) => new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 const count = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** The error function, by its series of positive terms. */
@@ -35,7 +36,14 @@ const joined = (shapes) => shapes.reduce((a, b) => {
   });
 }, []);
 
-const live = { values: [], shapes: [], steps: [], given: [] };
+const live = {};
+
+/** For each of n entries those of a list that are it. */
+function grouped(list, n) {
+  const found = Array.from({ length: n }, () => []);
+  list.forEach((i, k) => found[i].push(k));
+  return found;
+}
 
 /** What an instruction does: `run` fills its place, `parts(i)` are the function and the entries,
     [place, entry], that make its entry i; no function for an entry that is only moved. */
@@ -70,6 +78,7 @@ const makers = {
       return [ps[k], j - starts[k]];
     };
     const entries = from.map(find);
+    let into;
     return {
       run() {
         if (plus) out.set(plus);
@@ -77,7 +86,7 @@ const makers = {
         entries.forEach(([p, j], n) => { out[to[n]] += by ? by[n] * live.values[p][j] : live.values[p][j]; });
       },
       parts: (i) => {
-        const here = [...to.keys()].filter((n) => to[n] === i);
+        const here = (into ??= grouped(to, out.length))[i];
         return ["sum", here.map((n) => entries[n]), plus?.[i], here.map((n) => by?.[n] ?? 1)];
       },
     };
@@ -103,13 +112,14 @@ for (const [name, [start, f]] of Object.entries(gathered)) {
     const out = live.values[live.steps.length], from = live.shapes[p];
     const kept = from.map((n, a) => (axes.includes(a) ? 1 : n));
     const at = spread(from, kept);
+    let into;
     return {
       run() {
         const x = live.values[p];
         out.fill(start);
         for (let i = 0; i < x.length; i += 1) out[at[i]] = f(out[at[i]], x[i]);
       },
-      parts: (i) => [name, [...at.keys()].filter((j) => at[j] === i).map((j) => [p, j])],
+      parts: (i) => [name, (into ??= grouped(at, out.length))[i].map((j) => [p, j])],
     };
   };
 }
@@ -129,22 +139,34 @@ function entrywise(name, ps, shape) {
 }
 
 function load(program) {
-  for (const [shape, data] of program.given) {
+  Object.assign(live, { values: [], shapes: [], steps: [], ages: [], reach: new Map(), guards: program.guards });
+  const numbers = doubles(program.numbers);
+  let start = 0;
+  for (const shape of program.given) {
     live.shapes.push(shape);
-    live.values.push(Float64Array.from(data, Number));
+    live.values.push(numbers.slice(start, start += count(shape)));
     live.steps.push(null);
   }
-  for (const [name, given, ...rest] of program.steps) {
+  for (const [name, of, ...rest] of program.steps) {
     const own = name in functions;
-    const shape = own ? joined(given.map((p) => live.shapes[p])) : rest[0];
+    const shape = own ? joined(of.map((p) => live.shapes[p])) : rest[0];
     live.shapes.push(shape);
     live.values.push(new Float64Array(count(shape)));
-    live.steps.push(own ? entrywise(name, given, shape) : makers[name](given, ...rest));
+    live.steps.push({ of, ...(own ? entrywise(name, of, shape) : makers[name](of, ...rest)) });
   }
-  live.guards = program.guards;
+  live.ages = live.steps.map(() => 0);
 }
-/** Compute all anew; whether Python's own decisions were the same for these numbers. */
-function compute() {
-  for (const step of live.steps) if (step) step.run();
+/** The places of all instructions that a place goes into, in order. */
+function reach(place) {
+  if (!live.reach.has(place)) {
+    const found = new Set([place]);
+    live.steps.forEach((step, p) => { if (step?.of.some((q) => found.has(q))) found.add(p); });
+    live.reach.set(place, [...found].slice(1));
+  }
+  return live.reach.get(place);
+}
+/** Compute some places anew; whether Python's own decisions are the same for these numbers. */
+function compute(places = live.steps.keys()) {
+  for (const p of places) live.steps[p]?.run();
   return live.guards.every(([p, seen]) => live.values[p][0] === seen);
 }

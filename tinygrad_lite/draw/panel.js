@@ -15,7 +15,7 @@ const tellers = {
       : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
     view.note ? quiet(view.note) : null, verdicts()],
   forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
-  seed: ({ box }) => [chip("Turn round", true), title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
+  seed: ({ box }) => [chip("Turn round", true), !box.shows.includes(model.root) ? title(`${box.symbol} arrives from what is not shown here`) : title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
     h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
   backward: ({ box }) => {
     const head = [chip(`Backward ${S.step - view.seed} of ${view.steps.length - 1 - view.seed}`, true)];
@@ -23,25 +23,24 @@ const tellers = {
     return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
   },
 };
-const whereabouts = (box) => (box.scope.length ? quiet(`in ${box.scope.join(" / ")}`) : null);
+const whereabouts = (box) => [box.scope.length ? quiet(`in ${box.scope.map((part) => view.named?.get(part) ?? part).join(" / ")}`) : null, view.of && box.outside ? quiet("not in this part") : null];
 
 function value(box) {
   const node = model.nodes[box.node];
-  if (node.value === null || box.shows.length > 1) return [h("p", {}, node.texts[0])];
+  if (node.value === null || box.shows.length > 1) return [h("p", {}, node.texts?.[0] ?? box.lines.join(" "))];
   if (isNumber(node.shape)) {
     S.entry = { place: node.value, i: 0, own: box.name };
     return [sayBox(), ...editor()];
   }
   return [equation(node.value, box.name, box.name, "value"), legend(topOf(live.values[node.value]), ""), sayBox(), ...editor()];
 }
-const symbolOf = (share) => view.boxOf.get(share.to)?.symbol ?? `∂${view.boxOf.get(model.root).name}/∂${share.name}`;
 /** What a line hands to one input, and how it adds up there. */
 function handed(share) {
   const symbol = symbolOf(share);
   const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
   const several = share.parts.length !== 1 || (share.to !== null && share.parts[0] !== gradientOf(share.to));
-  const head = title(several ? `${symbol} gets ${share.answers[0][0]}` : `${symbol} = ${share.answers[0][0]}`);
-  if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts[1] ?? "")];
+  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${view.turn || view.clusters.some((c) => c[5]) ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
+  if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts?.[1] ?? "")];
   const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
     : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
   const parts = [...before, ...share.parts];
@@ -58,7 +57,7 @@ function jacobian(box, share) {
   const slabs = [...d.keys()].map((i) => {
     d.fill(0);
     d[i] = 1;
-    for (let p = g + 1; p < live.steps.length; p += 1) live.steps[p]?.run();
+    for (const p of reach(g)) live.steps[p].run();
     return live.values[part].slice();
   });
   compute();
@@ -81,7 +80,7 @@ function sumOf(parts, symbol, all) {
     const e = { f: "sum", of: parts.map((p) => ({ text: " ", value: live.values[p][0] })), value: so[0] };
     return h("div.say.back", {}, saying(after, e, true));
   }
-  const place = complete && gradientOf(view.items.get([...view.boxOf.values()].find((b) => b.symbol === symbol)?.id)?.node ?? model.root);
+  const place = complete && gradientOf([...view.boxOf.values()].find((b) => b.symbol === symbol)?.node ?? model.root);
   return h("div.eqn", {}, parts.flatMap((p, k) => [k ? h("span.o", {}, "+") : null, matrix(p, k === parts.length - 1 ? "this part" : "before", { role: "gradient" })]),
     h("span.o", {}, "="), complete ? matrix(place, symbol, { role: "gradient" }) : h("span", {}, after));
 }
@@ -125,15 +124,17 @@ function verdicts() {
     h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.slice(box.inside ? 1 : 0).join(" ")))))));
 }
 
-/** A box that was selected: its numbers, its ways to the result. */
+/** A box that was selected: what it holds, its numbers, what was claimed, its ways to the result. */
 function about(box) {
   const node = model.nodes[box.node];
   const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
+  if (box.opens) found.push(h("p", {}, h("button.plain", { "data-view": box.opens }, `Open: ${box.lines[0]}`)));
   if (box.shows.length > 1) return [...found, quiet(box.lines.join(" "))];
   if (!node) {
-    if (box.given !== null && box.given !== undefined) found.push(matrix(box.given, box.name), ...editor());
+    if (live.values[box.given]) found.push(matrix(box.given, box.name), ...editor());
     return [...found, quiet("A constant: it gets no gradient.")];
   }
+  if (model.claims[box.node]) found.push(claimed(box, model.claims[box.node]));
   if (node.value === null) return [...found, h("p", {}, `value: ${node.texts[0]}`), h("p", {}, `gradient: ${hasGradient(box.node) ? node.texts[1] : "not computed yet"}`)];
   if (hasValue(box.node)) found.push(matrix(node.value, "value"), legend(topOf(live.values[node.value]), "value"));
   if (node.gradient !== null && hasGradient(box.node)) {
@@ -141,24 +142,49 @@ function about(box) {
   } else found.push(quiet(node.gradient === null ? "It gets no gradient." : "Its gradient is not computed yet."));
   return [...found, sayBox(), ...editor(), hasGradient(box.node) ? paths(box) : null];
 }
+/** A gradient that was claimed beside the right one, on one scale, and how they differ. */
+function claimed(box, claim) {
+  const { words, line: own, mended } = claim, g = gradientOf(box.node), here = live.values[g];
+  const found = [h("p", {}, h(`span.badge.${claim.mark}`, {}, model.marks[claim.mark]), ` ${words}`)];
+  if (own) found.push(h("dl.code", {}, h("dt", {}, "yours"), h("dd", {}, own), mended ? [h("dt", {}, "mended"), h("dd.good", {}, mended)] : null));
+  if (!claim.numbers || !here || S.edited || !hasGradient(box.node)) return h("section.claim", { "aria-label": "Yours" }, ...found, here && S.edited ? quiet("Your numbers belong to those that were recorded.") : null);
+  claim.place ??= kept(claim.shape, doubles(claim.numbers));
+  const mine = live.values[claim.place], same = String(claim.shape) === String(live.shapes[g]);
+  const top = topOf([...mine, ...here]), by = { role: "gradient", top };
+  if (same) claim.apart ??= kept(claim.shape, mine.map((x, i) => x - here[i]));
+  found.push(h("div.eqn", {}, matrix(claim.place, "yours", by), h("span.o", {}, "−"), matrix(g, "backward()", by),
+    same ? [h("span.o", {}, "="), matrix(claim.apart, "difference", by)] : null), legend(top, "the same scale for all"));
+  return h("section.claim", { "aria-label": "Yours" }, ...found);
+}
+/** A further place, of an array that nothing computes. */
+function kept(shape, data) {
+  live.shapes.push(shape);
+  live.ages.push(0);
+  live.steps.push(null);
+  return live.values.push(data) - 1;
+}
 /** The sum over all paths to the result. */
 function paths(box) {
   const users = new Map();
   for (const user of view.boxes) for (const share of user.shares ?? []) users.set(share.to, [...(users.get(share.to) ?? []), [user, share]]);
-  const found = [];
-  const walk = (node, way) => {
-    if (found.length > 8) return;
-    if (node === model.root) found.push(way);
-    else for (const [user, share] of users.get(node) ?? []) walk(user.node, [...way, [user, share]]);
+  const found = [], way = [];
+  const walk = (node) => {
+    if (node === model.root) found.push([...way]);
+    else for (const step of users.get(node) ?? []) {
+      if (found.length > 8) return;
+      way.push(step);
+      walk(step[0].node);
+      way.pop();
+    }
   };
-  walk(box.node, []);
+  walk(box.node);
   if (!found.length || !found[0].length) return null;
-  const rows = found.slice(0, 8).map((way) => {
-    const slopes = way.map(([user, share]) => slope(user, share));
-    const known = slopes.every((s) => s !== null);
+  const short = (all, sign) => (all.length > 12 ? [...all.slice(0, 4), "…", ...all.slice(-3)] : all).join(sign);
+  const rows = found.slice(0, 8).map((steps) => {
+    const slopes = steps.map(([user, share]) => slope(user, share));
     const product = slopes.reduce((p, s) => p * s, 1);
-    return h("li", {}, h("span.m", {}, ...maths([box.name, ...way.map(([user]) => user.name)].join(" → "))),
-      known ? h("span.maths", {}, `  ${slopes.map((s) => bracketed(num(s, 5), 1)).join(" · ")} = ${num(product, 5)}`) : null);
+    return h("li", {}, h("span.m", {}, ...maths(short([box.name, ...steps.map(([user]) => user.name)], " → "))),
+      slopes.includes(null) ? null : h("span", {}, `  ${short(slopes.map((s) => bracketed(num(s, 5), 1)), " · ")} = ${num(product, 5)}`));
   });
   return h("details", { open: true }, h("summary", {}, "The sum over its paths to the result"), h("ul.paths", {}, rows),
     found.length > 8 ? quiet("and more") : null);

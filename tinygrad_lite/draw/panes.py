@@ -28,9 +28,9 @@ Levels = tuple[int | None, ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pane:
     """The cells of one array: `rows` times `columns` in each of the `slabs`, whose corners those
-    are. `levels` are the colours, from -12 to 12 of 12ths of `top` (None: no number), `texts` the
-    numbers if there is room. With `tiles`, a cell is the mean of several entries. `text` is all of
-    it in one line."""
+    are and whose `captions` say which slice. `levels` are the colours, from -12 to 12 of 12ths of
+    `top` (None: no number), `texts` the numbers if there is room. With `tiles`, a cell is the mean
+    of several entries. `text` is all of it in one line."""
 
     role: str
     label: str
@@ -43,6 +43,7 @@ class Pane:
     texts: tuple[str, ...]
     top: float
     tiles: bool = False
+    captions: tuple[str, ...] = ()
     note: str = ""
     text: str = ""
     x: float = 0.0
@@ -57,8 +58,8 @@ class Pane:
         if not self.texts or len(self.texts) <= most:
             return self
         side = _side(self.rows, self.columns)
-        slabs, cell = _corners(len(self.slabs), self.rows, self.columns, (side, side)), (side, side)
-        return replace(self, texts=(), cell=cell, slabs=slabs)
+        slabs = _corners(self.captions, self.rows, self.columns, (side, side))
+        return replace(self, texts=(), cell=(side, side), slabs=slabs)
 
     @property
     def width(self) -> float:
@@ -83,10 +84,10 @@ def pane(
 def _pane(role: str, label: str, value: Any, shape: tuple[int, ...], numbers: int) -> Pane:
     if value is None or 0 in shape:
         text = NONE if value is None else "empty"
-        return _filled(role, label, shape, (1, 1, 1), (SCALAR, HEIGHT), (0,), (text,), 0.0)
+        return _filled(role, label, shape, ((), 1, 1), (SCALAR, HEIGHT), (0,), (text,), 0.0)
     a = plain(value)
     top = float(np.abs(a[np.isfinite(a)]).max(initial=0.0))
-    slabs = math.prod(a.shape[:-2])
+    slabs = a.shape[:-2]
     rows, columns = a.shape[-2:] if a.ndim > 1 else _upright(a.size)
     if a.size <= numbers and columns <= ACROSS and rows <= 2 * ACROSS:
         texts = aligned(a.ravel())
@@ -102,7 +103,7 @@ def _pane(role: str, label: str, value: Any, shape: tuple[int, ...], numbers: in
     grid = binned(binned(grid, ROWS).T, COLUMNS).T
     top = float(np.abs(grid[np.isfinite(grid)]).max(initial=0.0))
     small = (SMALL[0], max(SMALL[0], 24.0 / len(grid)))
-    made = _filled(role, label, shape, (1, *grid.shape), small, _levels(grid, top), (), top)
+    made = _filled(role, label, shape, ((), *grid.shape), small, _levels(grid, top), (), top)
     return replace(made, tiles=True)
 
 
@@ -112,12 +113,15 @@ def _side(rows: int, columns: int) -> float:
 
 
 def _corners(
-    count: int, rows: int, columns: int, cell: tuple[float, float]
+    captions: tuple[str, ...], rows: int, columns: int, cell: tuple[float, float]
 ) -> tuple[tuple[float, float], ...]:
-    """Of matrices side by side."""
-    w, h = columns * cell[0] + SLAB, rows * cell[1] + SLAB
-    across = max(1, min(count, int(ROOM // w)))
-    return tuple((k % across * w, k // across * h) for k in range(count))
+    """Of matrices side by side, below what says which they are."""
+    if not captions:
+        return ((0.0, 0.0),)
+    w = max(columns * cell[0], *(width(text, CAPTION) for text in captions)) + SLAB
+    h = rows * cell[1] + SLAB + CAPTION
+    across = max(1, int(ROOM // w))
+    return tuple((k % across * w, k // across * h + CAPTION + 2) for k in range(len(captions)))
 
 
 def _upright(size: int) -> tuple[int, int]:
@@ -129,14 +133,15 @@ def _upright(size: int) -> tuple[int, int]:
 
 
 def _filled(
-    role: str, label: str, shape: tuple[int, ...], grid: tuple[int, ...],
+    role: str, label: str, shape: tuple[int, ...], grid: tuple[tuple[int, ...], int, int],
     cell: tuple[float, float], levels: Levels, texts: tuple[str, ...], top: float,
 ) -> Pane:  # fmt: skip
-    count, rows, columns = grid
-    slabs = _corners(count, rows, columns, cell)
+    axes, rows, columns = grid
+    captions = tuple(f"[{', '.join(map(str, at))}, …]" for at in np.ndindex(axes)) if axes else ()
+    slabs = _corners(captions, rows, columns, cell)
     return Pane(
         role=role, label=label, shape=shape, rows=rows, columns=columns, cell=cell, slabs=slabs,
-        levels=levels, texts=texts, top=top,
+        levels=levels, texts=texts, top=top, captions=captions,
     )  # fmt: skip
 
 

@@ -1,16 +1,15 @@
-/* The picture: Python draws it, once for every degree of detail; this writes into its cells. */
+/* The picture: drawn where Python laid it out, once for every degree of detail; its cells are live. */
 
 const $ = (id) => document.getElementById(id);
 const model = JSON.parse($("model").textContent);
 
-/** An element: `tag.class`, attributes (functions listen), children. */
+/** An element: `tag.class`, attributes, children. */
 function h(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split(".");
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
   for (const [key, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(key, value);
-    else if (value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
+    if (value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
   }
   element.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== ""));
   return element;
@@ -35,8 +34,7 @@ function decimalsOf(d) {
   const top = topOf(d), power = top ? Math.floor(Math.log10(top)) : 0;
   if (power <= (d.length === 1 ? -4 : -3) || power >= 5) return null;
   let decimals = power >= 0 ? Math.max(0, 3 - power) : d.length > 1 ? 3 : 2 - power;
-  const finite = [...d].filter(Number.isFinite);
-  while (decimals && finite.every((x) => x === +x.toFixed(decimals - 1))) decimals -= 1;
+  while (decimals && d.every((x) => !Number.isFinite(x) || x === +x.toFixed(decimals - 1))) decimals -= 1;
   return decimals;
 }
 function entryText(x, decimals, many) {
@@ -50,9 +48,8 @@ function levelOf(x, top) {
 }
 
 /** The means of equal runs of rows and columns: what the tiles of a large array show. */
-function tiles(d, shape) {
-  const m = shape.at(-1), n = d.length / m;
-  const [rows, columns] = [Math.min(n, model.tiles[0]), Math.min(m, model.tiles[1])];
+function tiles(d, m, most) {
+  const n = d.length / m, [rows, columns] = [Math.min(n, most[0]), Math.min(m, most[1])];
   const starts = (k, all) => Array.from({ length: k + 1 }, (_, i) => Math.floor((i * all) / k));
   const [r, c] = [starts(rows, n), starts(columns, m)];
   const found = [];
@@ -67,70 +64,113 @@ function tiles(d, shape) {
   return { rows, columns, found };
 }
 
-// --- the views: one picture for every degree of detail
+// --- what is told, with all that was left out because it says nothing
 
-const views = model.views.map((view, k) => ({ ...view, svg: document.querySelectorAll("#picture svg")[k] }));
+const views = model.views;
 let view = views[0];
+model.nodes = model.nodes.map(([shape, value, gradient, leaf, texts]) => ({ shape, value, gradient, leaf, texts }));
+model.panes = model.panes.map(({ at: [x, y, w, h, rows, columns, count], ...rest }) => (
+  { x, y, w, h, rows, columns, count, slabs: [[0, 0]], captions: [], note: "", ...rest }));
 
-/** What is looked up in a view, the first time that it is shown. */
-function opened(v) {
-  if (v.items) return;
-  v.items = new Map(v.boxes.map((box) => [box.id, box]));
-  v.boxOf = new Map(); // node -> the box that shows it
-  v.names = new Map(); // place -> what it is called there: {text, node, role}
-  const name = (place, text, node, role) => {
-    if (place === null || place === undefined) return;
-    if (!v.names.has(place)) v.names.set(place, []);
-    v.names.get(place).push({ text, node, role });
-  };
-  for (const box of v.boxes) {
-    if (!box.shows.length) name(box.given, box.name, null, "value");
-    for (const k of box.shows) {
-      if (v.boxOf.has(k) || box.kind === "stub") continue;
-      v.boxOf.set(k, box);
-      if (box.shows.length === 1) name(model.nodes[k].value, box.name, k, "value");
-    }
-  }
-  for (const { kind, name: text, shows: [k] } of v.boxes) {
-    if (kind === "stub" && !v.boxOf.has(k)) name(model.nodes[k].value, text, k, "value");
-  }
-  for (const [k, box] of v.boxOf) if (box.shows.length === 1) name(model.nodes[k].gradient, box.symbol, k, "gradient");
-  for (const g of v.svg.querySelectorAll(".box")) {
-    const box = v.items.get(g.dataset.id);
-    box.element = g;
-    g.setAttribute("tabindex", "0");
-    g.setAttribute("role", "button");
-    box.panes = {};
-    box.others = []; // what is shown as it was recorded: the steps of a repetition
-    g.removeAttribute("aria-label"); // what is seen names it; its words would tell the gradient
-    g.querySelector("title").remove();
-    for (const pane of g.querySelectorAll(".pane")) {
-      pane.setAttribute("aria-hidden", "true"); // the panel tells its numbers
-      const role = pane.classList.contains("value") ? "value" : "gradient";
-      if (box.panes[role]) box.others.push([role, pane]);
-      box.panes[role] ??= { element: pane, cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry"), shown: "" };
-    }
-  }
-  v.links = [...v.svg.querySelectorAll(".link")].map((element) => ({
-    element, s: element.dataset.from, t: element.dataset.to,
-  }));
+function unpacked(v) {
+  v.boxes = v.placed.map(([k, x, y, outside], id) => {
+    const told = { formula: "", shape: "", lines: [], scope: [], mark: "", shows: [], ...model.boxes[k] };
+    const shares = told.shares?.map(([to, name, parts, answers]) => ({ to, name, parts, answers }));
+    return { ...told, id: `${id}`, x, y, node: told.shows.at(-1), shares: outside ? null : shares, outside: Boolean(outside),
+      panes: told.panes.map((p) => ({ ...model.panes[p], shown: "" })) };
+  });
+  v.links = v.edges.map(([s, t, points, back, mark = "", words = "", count = 1, label = null]) => (
+    { s: `${s}`, t: `${t}`, points, back, mark, words, count, label }));
   v.inputs = Map.groupBy(v.links, (link) => link.t);
+  for (const box of v.boxes) box.symbol = `∂${model.name}/∂${box.name}`;
+}
+
+// --- drawing
+
+const [PAD, HEAD, LINE, MARK] = model.sizes;
+const esc = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replaceAll("  ", "\u00a0\u00a0");
+const text = (kind, x, y, words, more = "") => `<text class="${kind}" x="${x}" y="${y}" ${more}>${esc(words)}</text>`;
+const rect = (kind, x, y, w, h, r = 0) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}" rx="${r}"/>`;
+
+/** A shaft, and the triangle at its end. */
+function shaft(line, head, points, more = "") {
+  const p = points.slice(), [x, y] = p.slice(-2);
+  let k = p.length - 4;
+  while (k > 0 && Math.hypot(x - p[k], y - p[k + 1]) <= 1) k -= 2;
+  const size = Math.hypot(x - p[k], y - p[k + 1]) || 1, [u, v] = [(x - p[k]) / size, (y - p[k + 1]) / size];
+  const [a, b] = [x - 7 * u, y - 7 * v];
+  p.splice(-2, 2, a.toFixed(1), b.toFixed(1));
+  return `<path class="${line}" d="M${p.slice(0, 2)}C${p.slice(2)}" ${more}/>`
+    + `<polygon class="${head}" points="${[x, y, a - 3 * v, b + 3 * u, a + 3 * v, b - 3 * u].map((z) => z.toFixed(1))}"/>`;
+}
+function arrow({ points, back, mark, words, count, label }) {
+  const width = count > 1 ? `style="stroke-width:${(1.4 + 0.6 * Math.log10(count)).toFixed(1)}"` : "";
+  let told = shaft("edge", "head", points, width);
+  if (back.length) told += shaft("back", "tip", back);
+  if (label) {
+    const [x, y, w, high] = label;
+    told += ["page", "pill"].slice(0, back.length ? 2 : 1).map((kind) => rect(kind, x - w / 2, y - high / 2, w, high, 7)).join("");
+    told += text("local", x, y + 4, words, 'text-anchor="middle"');
+  }
+  return `<g class="link ${mark} dry">${words ? `<title>${esc(words)}</title>` : ""}${told}</g>`;
+}
+function cells(pane, symbol) {
+  const { rows, columns, w, h: high, slabs, captions, count } = pane, per = rows * columns;
+  let told = text(pane.role === "gradient" ? "symbol" : "label", 0, -4, pane.label ?? symbol);
+  for (let k = 0; k < count; k += 1) {
+    const [a, b] = slabs[Math.floor(k / per)], x = a + (k % columns) * w, y = b + Math.floor((k % per) / columns) * high;
+    told += rect(`cell ${pane.levels ? (pane.levels[k] === null ? "undefined" : levelOf(pane.levels[k], 12)) : "p0"}`, x, y, w, high);
+    if (pane.numbers || pane.texts?.length) told += text("entry", x + w / 2, y + high / 2 + 3.7, pane.texts?.[k] ?? "");
+  }
+  slabs.forEach(([x, y], k) => { told += rect("rim", x, y, columns * w, rows * high) + (captions[k] ? text("note", x, y - 3, captions[k]) : ""); });
+  if (pane.note) told += text("note", 0, Math.max(...slabs.map(([, y]) => y)) + rows * high + 12, pane.note);
+  return `<g class="pane ${pane.role}" aria-hidden="true" transform="translate(${pane.x} ${pane.y})">${told}</g>`;
+}
+function drawnBox(box) {
+  const { size: [w, high], kind, name, formula, shape, mark, lines } = box, r = model.radius[kind], y = HEAD - 7;
+  const name_ = `<tspan class="name">${esc(name)}</tspan>${formula ? ` = ${esc(formula)}` : ""}`;
+  const right = w - PAD, end = 'text-anchor="end"';
+  return `<g class="box ${kind} ${mark}" data-id="${box.id}" tabindex="0" role="button" transform="translate(${box.x} ${box.y})">`
+    + (kind === "group" || box.many ? `<g transform="translate(4 4)">${rect("frame", 0, 0, w, high, r)}</g>` : "") + rect("frame", 0, 0, w, high, r)
+    + `<text class="title" x="${PAD}" y="${y}">${name_}</text>${mark ? text("badge", right, y, model.marks[mark], end) : ""}`
+    + (shape ? text("shape", right - (mark ? MARK : 0), y, shape, end) : "") + box.panes.map((pane) => cells(pane, box.symbol)).join("")
+    + lines.map((words, k) => text(box.opens && !k ? "note opens" : "note", PAD, high - 11 - LINE * (lines.length - 1 - k), words)).join("") + "</g>";
+}
+/** The picture of a view, made when it is first shown. */
+function drawn(v) {
+  if (v.svg) return;
+  unpacked(v);
+  for (const box of v.boxes) {
+    const k = v === views[0] ? views.findIndex(({ of }) => of && box.shows.includes(of[0]) && of[1] === box.name) : 0;
+    box.opens = Math.max(k, 0);
+  }
+  v.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  [v.width, v.height] = v.size;
+  for (const [key, value] of Object.entries({ class: "tgl", viewBox: `0 0 ${v.size.join(" ")}`, role: "group", "aria-label": v.alt })) v.svg.setAttribute(key, value);
+  const frames = v.clusters.map(([x, y, w, high, words]) => `<g class="scope">${rect("cluster", x, y, w, high, 10)}`
+    + `${rect("ground", x + 6, y + 4, 6.7 * words.length + 8, 15)}${text("label", x + 10, y + 15, words)}</g>`);
+  v.svg.innerHTML = frames.join("") + v.links.map(arrow).join("") + v.boxes.map(drawnBox).join("");
+  v.svg.querySelectorAll(".link").forEach((element, k) => { v.links[k].element = element; });
+  v.svg.querySelectorAll(".box").forEach((element, k) => {
+    v.boxes[k].element = element;
+    element.querySelectorAll(".pane").forEach((pane, p) => Object.assign(v.boxes[k].panes[p], {
+      element: pane, cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry") }));
+  });
 }
 
 /** Write an array into a pane, unless `key` says that it is there. */
-function fill(pane, d, shape, key) {
-  if (pane.shown === key) return;
+function fill(pane, d, columns, key) {
+  if (pane.shown === key || !d.length) return;
   pane.shown = key;
-  const { cells, texts } = pane;
-  if (!d.length || !cells.length) return;
-  const values = cells.length >= d.length ? d : tiles(d, shape).found.map((t) => t.mean);
+  const { cells: all, texts } = pane;
+  const values = all.length >= d.length ? d : tiles(d, columns, [pane.rows, pane.columns]).found.map((t) => t.mean);
   const top = topOf(values), decimals = texts.length ? decimalsOf(d) : 0;
   for (let i = 0; i < values.length; i += 1) {
     const kind = `cell ${levelOf(values[i], top)}`;
-    if (cells[i].getAttribute("class") !== kind) cells[i].setAttribute("class", kind);
+    if (all[i].getAttribute("class") !== kind) all[i].setAttribute("class", kind);
     if (texts[i]) {
-      const text = entryText(values[i], decimals, d.length > 1);
-      if (texts[i].textContent !== text) texts[i].textContent = text;
+      const words = entryText(values[i], decimals, d.length > 1);
+      if (texts[i].textContent !== words) texts[i].textContent = words;
     }
   }
 }
@@ -152,7 +192,7 @@ const whole = () => Math.min(($("stage").clientWidth - 24) / view.width, ($("sta
 /** Move as little as brings these boxes into view, the first of them above all. */
 function reveal(ids) {
   const stage = $("stage"), frame = stage.getBoundingClientRect();
-  const rects = ids.map((id) => view.items.get(id)?.element?.getBoundingClientRect()).filter(Boolean);
+  const rects = ids.map((id) => view.boxes[id]?.element.getBoundingClientRect()).filter(Boolean);
   if (!rects.length) return;
   for (const [low, high, size, scroll] of [["left", "right", "width", "scrollLeft"], ["top", "bottom", "height", "scrollTop"]]) {
     let [a, b] = [Math.min(...rects.map((r) => r[low])), Math.max(...rects.map((r) => r[high]))];

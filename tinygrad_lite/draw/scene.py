@@ -8,6 +8,7 @@ into by the classes and data of the SVG.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import Any, Literal, Self
 
 from ..check.marks import MARKS
 from ..graph.node import Node
-from .measure import CAPTION, TITLE, shorten, width
+from .measure import CAPTION, LONGEST, TITLE, shorten, width
 from .panes import Pane
 from .scopes import Path
 
@@ -27,6 +28,8 @@ DIRECTIONS: tuple[Direction, ...] = ("right", "down")
 PAD, HEAD, CAPTIONS, LINE, GAP = 10.0, 24.0, 15.0, 15.0, 10.0  # pixels
 SIDE_BY_SIDE = 400.0  # pixels: wider panes stand one below the other
 MARK = 96.0  # for the badge of `check` in the title's line
+_ROWS: dict[str, Any] = {"subsequent_indent": "  ", "break_long_words": False,
+                         "break_on_hyphens": False}  # fmt: skip
 LABELLED = 60  # edges: with more of them their labels, and the gradients' arrows, are left out
 
 
@@ -79,6 +82,16 @@ class Box(Placed):
         return f"{head}  {self.shape}" if self.shape else head
 
     @property
+    def rows(self) -> list[str]:
+        """The title without its shape, in rows of about the same length."""
+        text = self.title.removesuffix(f"  {self.shape}")
+        found = textwrap.wrap(text, LONGEST, **_ROWS)
+        if len(found) < 2:
+            return found or [""]
+        tried = (textwrap.wrap(text, k, **_ROWS) for k in range(LONGEST // 2, LONGEST))
+        return next((rows for rows in tried if len(rows) == len(found)), found)
+
+    @property
     def inside(self) -> int:
         """How many ops are folded in."""
         return max(0, sum(node.op is not None for node in self.nodes) - 1)
@@ -87,6 +100,11 @@ class Box(Placed):
     def node(self) -> Node:
         """The node whose value and gradient are shown."""
         return self.nodes[-1]
+
+    @property
+    def shown(self) -> Any:
+        """That node, or the raw constant."""
+        return self.nodes[-1] if self.nodes else self.array
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +195,9 @@ class Scene:
 
 def sized(box: Box) -> Box:
     """The box as wide and high as its title, panes and lines need, with its panes in place."""
-    x, y, bottom = PAD, HEAD, HEAD
+    rows = box.rows
+    x, bottom = PAD, HEAD + LINE * (len(rows) - 1)
+    y = bottom
     panes: list[Pane] = []
     for pane in box.panes:
         if x > PAD and x + pane.width > PAD + SIDE_BY_SIDE:
@@ -187,7 +207,8 @@ def sized(box: Box) -> Box:
         x += max(pane.width, width(pane.label, CAPTION)) + GAP
     w = max(
         [
-            width(box.title, TITLE) + MARK * bool(box.mark),
+            width(f"{rows[0]}  {box.shape}", TITLE) + MARK * bool(box.mark),
+            *(width(row, TITLE) for row in rows[1:]),
             *(pane.x - PAD + max(pane.width, width(pane.label, CAPTION)) for pane in panes),
             *(width(line, CAPTION) for line in box.lines),
         ]

@@ -44,14 +44,19 @@ class Teller:
         """∂E/∂W."""
         return f"∂{self.names[id(self.root)]}/∂{self.names[id(node)]}"
 
-    def shares(self, box: Box) -> list[Share]:
-        """What a box hands to the nodes outside of it, in the order of its inputs."""
+    def handed(self, box: Box) -> dict[Node, list[tuple[Node, int]]]:
+        """To which nodes outside of it a box hands something, by which steps of the chain rule."""
         edges: dict[Node, list[tuple[Node, int]]] = {}
         inside = set(box.nodes)
         for node in box.nodes:
             for index, x in enumerate(node.inputs):
                 if isinstance(x, Node) and not x.constant and x not in inside:
                     edges.setdefault(x, []).append((node, index))
+        return edges
+
+    def shares(self, box: Box) -> list[Share]:
+        """What a box hands to the nodes outside of it, in the order of its inputs."""
+        edges, inside = self.handed(box), set(box.nodes)
         told = {x: [Answer(text)] for x in edges if (text := self._alone(box, edges[x]))}
         wanted = self.budget.tries > 0 or len(told) < len(edges)
         if wanted and box.kind != "group" and all(id(x) in self.names for x in edges):

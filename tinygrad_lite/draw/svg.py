@@ -196,10 +196,10 @@ def _box(box: Box) -> str:
 def _title(box: Box) -> str:
     """Name and formula on the left; shape and what `check` says on the right."""
     y, right = HEAD - 7.0, box.width - PAD
-    text = f'<tspan class="name">{_spaced(box.name)}</tspan>'
-    if box.formula:
-        text += f" = {_spaced(box.formula)}"
+    (first, *more), n = box.rows, len(box.name)
+    text = f'<tspan class="name">{_spaced(first[:n])}</tspan>{_spaced(first[n:])}'
     text = f'<text class="title"{_at(PAD, y)}>{text}</text>'
+    text += "".join(_text("title", PAD, y + LINE * k, row) for k, row in enumerate(more, 1))
     if box.mark:
         text += _text("badge", right, y, MARKS[box.mark].badge, ' text-anchor="end"')
         right -= MARK
@@ -218,6 +218,8 @@ def _pane(pane: Pane) -> str:
         if pane.texts:
             cells.append(_text("entry", x + w / 2, y + h / 2 + 3.7, pane.texts[k]))
     rims = [_rect("rim", _at(x, y), pane.columns * w, pane.rows * h) for x, y in pane.slabs]
+    pairs = zip(pane.slabs, pane.captions, strict=False)
+    rims += [_text("note", x, y - 3, caption) for (x, y), caption in pairs]
     symbol = "symbol" if pane.role == "gradient" else "label"
     note = _text("note", 0, pane.height - 3, pane.note) if pane.note else ""
     return (

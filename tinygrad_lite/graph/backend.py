@@ -81,8 +81,9 @@ def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
 
 def is_integral(x: Array) -> bool:
     """Whether the entries are integers; NumPy's own `isdtype` takes longer than a small sum."""
-    xp = namespace(x)
-    return x.dtype.kind in "iu" if xp is np else bool(xp.isdtype(x.dtype, "integral"))
+    if type(x) is np.ndarray or (xp := namespace(x)) is np:
+        return x.dtype.kind in "iu"
+    return bool(xp.isdtype(x.dtype, "integral"))
 
 
 _EXACT = 2**53  # every integer up to here is a float
@@ -209,6 +210,11 @@ def anywhere(mask: Array, *, traced: bool = True) -> bool:
     a check that would raise says False."""
     mask = raw(mask)
     return mask if isinstance(mask, bool) else _truth(namespace(mask).any(mask), traced)
+
+
+def is_traced(x: Array) -> bool:
+    """Whether jax.jit traces what is done with x, which has no entries yet."""
+    return anywhere(x == x) and not anywhere(x == x, traced=False)
 
 
 def _truth(answer: Any, traced: bool) -> bool:

@@ -157,8 +157,18 @@ class _Switch:
 
         @functools.wraps(function)
         def generate(*args: Any, **kwargs: Any) -> Any:
-            with switch:
-                return (yield from function(*args, **kwargs))
+            made = function(*args, **kwargs)
+            resume, sent = made.send, None
+            while True:
+                try:
+                    with switch:  # at each step, whichever thread takes it
+                        item = resume(sent)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume, sent = made.send, (yield item)
+                except BaseException as error:  # GeneratorExit too, when it is closed
+                    resume, sent = made.throw, error
 
         @functools.wraps(function)
         async def wait(*args: Any, **kwargs: Any) -> Any:

@@ -24,7 +24,7 @@ def _libraries() -> tuple[str, ...]:
 
 
 def user_frame() -> FrameType | None:
-    """The innermost frame outside this package."""
+    """The innermost frame outside this package, and outside NumPy, which calls it."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and _inside(frame):
         frame = frame.f_back
@@ -32,7 +32,7 @@ def user_frame() -> FrameType | None:
 
 
 def _inside(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in (_PACKAGE, "numpy")
 
 
 def is_own(function: FunctionType) -> bool:

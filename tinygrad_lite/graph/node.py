@@ -58,18 +58,18 @@ class Node:
 
     @property
     def data(self) -> Any:
-        """The value, a float or an array. A leaf's can be set to another of its shape; recorded
-        graphs keep the old."""
+        """The value. A leaf's can be set to another of its shape; recorded graphs keep the old."""
         return self._data
 
     @data.setter
     def data(self, data: Any) -> None:
         if self.op is not None:
             raise ValueError(
-                f"the data of a node that {self.op.name} computed cannot be set; set it on the "
-                "leaves and compute again"
+                f"what {self.op.name} computed cannot be set; set the leaves, and compute again"
             )
-        if data is self._data and isinstance(data, np.ndarray):
+        if type(data) is type(self._data) is float:
+            self._data = data
+        elif data is self._data and isinstance(data, np.ndarray):
             self._data = data.view()  # a step in place: graphs hold the array itself, see errors
         else:
             self._data = self._convert(data, "data")

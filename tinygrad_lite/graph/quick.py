@@ -6,7 +6,10 @@ is not plain (constants, debug mode, dtypes that differ) goes the general way, w
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,14 +89,43 @@ def _recorded(op: Op, y: Any, inputs: tuple[Any, ...], operands: tuple[Any, ...]
     return node
 
 
+class _Names:
+    """Stands for a namespace: a call of its function is that of `floats`, and its arguments."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        f = getattr(floats, name)
+        return lambda *xs: (f, *xs)
+
+
+class _Operand:
+    """Stands for an operand: an operator of it is Python's function, and its operands."""
+
+
+for _name in ("add", "sub", "mul", "truediv", "neg"):
+    _f = getattr(operator, _name)
+    setattr(_Operand, f"__{_name}__", lambda *xs, f=_f: (f, *xs))
+
+
+def direct(op: Op) -> Callable[..., Any]:
+    """The function of floats that `op` computes by. Most ops are one call (`x1 * x2`,
+    `xp.tanh(x)`) of a function in C, which is quicker than one in Python around it."""
+    if all(hasattr(floats, name) for name in op.forward.__code__.co_names):  # it asks no one else
+        xs = tuple(_Operand() for _ in op.input_names)
+        with suppress(Exception):  # it computes something
+            f, *given = op.forward(_Names(), *xs)
+            if len(given) == len(xs) and all(map(operator.is_, given, xs)):
+                return f  # type: ignore[no-any-return]
+    return partial(op.forward, floats)
+
+
 def unary_method(op: Op) -> Callable[[Any], Any]:
     """`op` as a method of a scalar node."""
-    forward = op.forward
+    forward, on_float = op.forward, direct(op)
 
     def method(self: Scalar) -> Any:
         a = self._data
         try:
-            y = forward(floats, a)
+            y = on_float(a)
         except (ArithmeticError, ValueError):
             y = on_floats(forward, a)
         context = latest_context()
@@ -122,7 +154,7 @@ def unary_method(op: Op) -> Callable[[Any], Any]:
 
 def binary_method(op: Op) -> Callable[[Any, Any], Any]:
     """`op` as an operator of a scalar node with another one or a float."""
-    forward = op.forward
+    forward, on_float = op.forward, direct(op)
 
     def method(self: Scalar, other: Any) -> Any:
         a = self._data
@@ -138,7 +170,7 @@ def binary_method(op: Op) -> Callable[[Any, Any], Any]:
             of_op = getattr(other, "of_op", None)
             return op(self, other) if of_op is None else of_op(op.name, self, other)
         try:
-            y = forward(floats, a, b)
+            y = on_float(a, b)
         except (ArithmeticError, ValueError):
             y = on_floats(forward, a, b)
         context = latest_context()

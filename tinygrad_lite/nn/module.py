@@ -264,7 +264,7 @@ _ATOMS += (type, ModuleType, TracebackType, Op, np.random.Generator)
 
 # (kind, its entries as pairs of key and member, None where no key lasts): the first that fits.
 _LOOKS: tuple[tuple[type, Callable[[Any], Members | None]], ...] = (
-    (Mapping, lambda value: value.items()),
+    (Mapping, lambda value: None if any(isinstance(k, Node) for k in value) else value.items()),
     (np.ndarray, np.ndenumerate),
     (Set, lambda value: None),
     (Collection, enumerate),

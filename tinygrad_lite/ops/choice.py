@@ -8,7 +8,7 @@ from ..graph.backend import anywhere
 from ..graph.op import PRODUCT
 from ..graph.primitive import elementwise
 from .comparison import greater, indicator, isnan, less, logical_or
-from .guards import undefined
+from .guards import zero
 
 __all__ = [
     "cbrt",
@@ -52,14 +52,17 @@ def hypot(xp: Any, x1: Any, x2: Any) -> Any:
     return xp.hypot(x1, x2)
 
 
-def _hypot_local(xp: Any, y: Any, x: Any) -> Any:
+def _hypot_local(xp: Any, y: Any, x: Any, other: Any) -> Any:
     if not anywhere(y == 0):
         return x / y
-    return xp.where(y == 0, undefined(x), x / xp.where(y == 0, xp.ones_like(y), y))
+    origin = y == 0
+    slope = x / xp.where(origin, xp.ones_like(y), y)
+    return xp.where(origin, zero(x + other, origin, y), slope)
 
 
 hypot.local(
-    lambda xp, y, x1, x2: _hypot_local(xp, y, x1), lambda xp, y, x1, x2: _hypot_local(xp, y, x2)
+    lambda xp, y, x1, x2: _hypot_local(xp, y, x1, x2),
+    lambda xp, y, x1, x2: _hypot_local(xp, y, x2, x1),
 )
 
 

@@ -15,7 +15,7 @@ from ..graph.node import raw
 from ..graph.primitive import primitive
 from .comparison import logical_and
 from .constants import eye, shape_of
-from .guards import undefined
+from .guards import zero
 from .linalg import solve
 from .shape import diagonal
 
@@ -64,7 +64,8 @@ def _blank(xp: Any, c: Any, lost: Any, g: Any) -> Any:
     """c, but NaN where it is `lost`; where nothing flows in (g is 0) it is 0 there, once."""
     if not anywhere(lost):
         return c
-    return xp.where(lost, xp.where(g == 0, undefined(c), undefined(c) + nan), c)
+    none = zero(c, lost, g)
+    return xp.where(lost, xp.where(g == 0, none, none + nan), c)
 
 
 def _gaps(values: Any) -> Any:
@@ -97,7 +98,7 @@ def _shared(xp: Any, g: Any, values: Any) -> Any:
     if not anywhere(count > 1):
         return g
     weights = alike / count
-    return xp.matmul(weights, g[..., None])[..., 0] + undefined(values)
+    return xp.matmul(weights, g[..., None])[..., 0] + zero(values, count[..., 0] > 1, g)
 
 
 # --- symmetric matrices, of which the lower triangle is read
@@ -260,7 +261,10 @@ def _svd_pull(xp: Any, G: Any, y: Any, A: Any) -> Any:
 
 def _at_zero(xp: Any, g: Any, s: Any) -> Any:
     """The cotangents of singular values; 0 at 0, where they have a kink, but NaN if infinite."""
-    return _blank(xp, g + undefined(s), s == 0, g - g) if anywhere(s == 0) else g
+    if not anywhere(s == 0):
+        return g
+    none = raw(s) == 0
+    return _blank(xp, g + zero(s, none, g, s), none, g - g)
 
 
 def _over_values(xp: Any, rows: Any, s: Any, G: Any) -> Any:

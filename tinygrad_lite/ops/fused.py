@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import nan, prod
 from typing import Any, Never
 
@@ -96,9 +97,9 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
     """The entry of each row that its label names, and P less 1 there."""
     n = shifted.shape[-1]
     if is_numpy(xp):  # a negative label is a large one without its sign
-        if labels.size and largest(np, labels.view(labels.dtype.str.replace("i", "u"))) >= n:
+        if labels.size and largest(np, labels.view(_unsigned(labels.dtype))) >= n:
             _refuse_labels(n)
-        places = np.arange(0, n * labels.size, n) + labels.reshape(-1).astype(np.intp, copy=False)
+        places = _starts(labels.size, n) + labels.reshape(-1).astype(np.intp, copy=False)
         if records(P):
             P = P.reshape(-1).at[places].add(-1.0).reshape(P.shape)
         else:
@@ -115,6 +116,17 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
         picked = xp.where(wrong, nan, picked)
         P = xp.where(wrong[..., None], nan, P)
     return picked, P
+
+
+@lru_cache(maxsize=16)
+def _starts(rows: int, n: int) -> Any:
+    """Where the rows of a matrix with n columns begin, entry by entry."""
+    return np.arange(0, n * rows, n)
+
+
+@lru_cache
+def _unsigned(dtype: Any) -> Any:
+    return np.dtype(dtype.str.replace("i", "u"))
 
 
 def _refuse_labels(classes: int) -> Never:
@@ -151,10 +163,11 @@ def _per_row(G: Any, logits: Any, reduction: str) -> Any:
 def _logits_pull(
     xp: Any, G: Any, y: Any, logits: Any, labels: Any, *, reduction: str, kept: Any = None
 ) -> Any:
-    scale, P = _per_row(G, logits, reduction), softmax(logits, axis=-1) if kept is None else kept
+    scale = _per_row(G, logits, reduction)
     if len(shape_of(labels)) == len(shape_of(logits)):
+        P = softmax(logits, axis=-1) if kept is None else kept
         return (P * xp.sum(labels, axis=-1, keepdims=True) - labels) * scale
-    return (P if kept is not None else P - one_hot(labels, logits)) * scale
+    return (softmax(logits, axis=-1) - one_hot(labels, logits) if kept is None else kept) * scale
 
 
 cross_entropy.pull(

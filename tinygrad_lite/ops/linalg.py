@@ -13,7 +13,7 @@ from ..graph.primitive import primitive
 from .comparison import logical_or
 from .constants import Axis, eye, ones_like, reduced_axes, shape_of
 from .elementwise import add, divide, multiply, negative, subtract
-from .guards import undefined
+from .guards import zero
 from .reduce import share_extreme, spread
 
 __all__ = [
@@ -151,19 +151,19 @@ def _vector_norm_pull(
     if share is not None:
         return spread(xp, share, x, axis, keepdims) * x
     y, G = spread(xp, y, x, axis, keepdims), spread(xp, G, x, axis, keepdims)
-    length = xp.where(y == 0, xp.ones_like(y), y)
-    slope = _steepness(xp, x, length, ord)
-    return xp.where(y == 0, undefined(x) + undefined(y) + 0 * G, G * slope)
+    none = y == 0
+    slope = _steepness(xp, x, xp.where(none, xp.ones_like(y), y), ord)
+    return xp.where(none, zero(x + y, none, y, G) + 0 * G, G * slope)
 
 
 def _steepness(xp: Any, x: Any, y: Any, ord: float) -> Any:
     """The derivative of a norm y that is not 0; where x is, that of one for ord < 2 has none."""
     if ord == 2:
         return x / y
-    zero = x == 0
-    if 1 < ord < 2 and anywhere(zero):
-        slope = _steepness(xp, xp.where(zero, xp.ones_like(x), x), y, ord)
-        return xp.where(zero, undefined(x), slope)
+    flat = x == 0
+    if 1 < ord < 2 and anywhere(flat):
+        slope = _steepness(xp, xp.where(flat, xp.ones_like(x), x), y, ord)
+        return xp.where(flat, zero(x, flat, x), slope)
     return xp.sign(x) * xp.pow(xp.abs(x) / y, ord - 1)
 
 

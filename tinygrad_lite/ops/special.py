@@ -10,7 +10,7 @@ from ..graph import backend
 from ..graph.primitive import elementwise
 from .comparison import logical_and
 from .elementwise import pow
-from .guards import undefined
+from .guards import zero
 
 __all__ = ["digamma", "erfc", "erfcx", "erfinv", "gammaln", "log_ndtr", "ndtri", "xlog1py", "xlogy"]
 
@@ -102,8 +102,7 @@ def _over(xp: Any, x1: Any, x2: Any) -> Any:
     both = logical_and(x1 == 0, x2 == 0)
     if not backend.anywhere(both):
         return x1 / x2
-    unknown = undefined(x1) + undefined(x2)
-    return xp.where(both, unknown, x1 / xp.where(both, xp.ones_like(x2), x2))
+    return xp.where(both, zero(x1 + x2, both, x1), x1 / xp.where(both, xp.ones_like(x2), x2))
 
 
 xlogy.local(lambda xp, y, x1, x2: xp.log(x2), lambda xp, y, x1, x2: _over(xp, x1, x2))

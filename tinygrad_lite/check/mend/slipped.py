@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ops import registry
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD, SLIPS
 from .rows import (
     ANY,
@@ -113,7 +114,8 @@ def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) 
     stand_ins = [stand_in(x, read, numpy) for x in operands]
     if not all(stand_ins):
         return
-    for slip in (*SLIPS.get(name, ()), *SOURCE.get(name, ())):
+    known = SLIPS.get(registry[name], ()) if name in registry else ()
+    for slip in (*known, *SOURCE.get(name, ())):
         made = attempted(slip.how, *stand_ins)
         if made is not None:
             vector = slip.kind == "wrong-order" and any(

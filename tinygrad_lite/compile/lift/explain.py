@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from .text import Meeting, Text
 
 
@@ -16,15 +18,16 @@ def explained(text: Text, numbers: int, operations: int) -> str:
 
 
 def _sentence(met: Meeting) -> str:
-    sums = met.rights * met.lefts * met.times
+    code, *names = met.codes
+    sums = prod(met.rows) * met.times
     total = f"{sums:,} sum{'s' * (sums > 1)} of {met.terms} product{'s' * (met.terms > 1)}"
-    if met.rights == met.lefts == 1:
-        return f"  {met.code}: {total}."
+    if max(met.rows) == 1:
+        return f"  {code}: {total}."
     one, other = (
         name if count == 1 else f"each of the {count} rows of {name}"
-        for count, name in ((met.rights, met.right), (met.lefts, met.left))
+        for count, name in zip(met.rows, names, strict=True)
     )
-    if met.rights == 1:
+    if met.rows[0] == 1:
         one, other = other, one
     times = f", {met.times} times" if met.times > 1 else ""
-    return f"  {met.code}: {one} meets {other}{times}, {total}."
+    return f"  {code}: {one} meets {other}{times}, {total}."

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...graph.op import ATOM, PRODUCT, SUM, UNARY
+from ...graph.op import ATOM
+from ...notation.code import filled
 from .function import Lifted
 from .names import Found, Names
 from .operands import Operand, Part
-from .steps import ENTRIES, MATMUL, Product, Step, SumStep, Total
+from .steps import ENTRIES, MATMUL, EachStep, Product, Step, SumStep, Total
 
 _WIDE = 64  # characters of an expression that may stand within another
-
-
-class Written(NamedTuple):
-    """Code, how tightly its outermost operation binds, and, of a transpose, what is transposed."""
-
-    code: str
-    binds: int = ATOM
-    of: str = ""
-
-    def within(self, binds: int) -> str:
-        """In brackets where it binds less tightly."""
-        return self.code if self.binds >= binds else f"({self.code})"
-
-    def turned(self, axes: int) -> Written:
-        """The transpose, of matrices in a stack each."""
-        if self.of:
-            return Written(self.of)
-        code = self.within(ATOM)
-        return Written(code + (".T" if axes == 2 else ".mT"), of=code)
+_LONG = 50  # terms that are not written with signs between them
 
 
 @dataclass(slots=True)
@@ -47,14 +32,11 @@ class Line:
 
 
 class Meeting(NamedTuple):
-    """A matrix product: its code, the rows that meet, what they are called, and the number of
-    products in each sum; `times` in a batch."""
+    """A matrix product: the codes of it and of both matrices, how many rows of them meet, and the
+    number of products in each sum; `times` in a batch."""
 
-    code: str
-    rights: int
-    right: str
-    lefts: int
-    left: str
+    codes: Sequence[str]
+    rows: Sequence[int]
     terms: int
     times: int
 
@@ -87,7 +69,7 @@ class Writer:
     def __init__(self, lifted: Lifted, nodes: Any, names: Names, root: str | None) -> None:
         self._lifted, self._nodes, self._names = lifted, nodes, names
         self.text = Text()
-        self._written: dict[int, Written] = {}
+        self._written: dict[int, ast.expr] = {}
         self._aliases: dict[Any, Found] = {}
         self._taken: set[str] = set()
         self._counts: Counter[str] = Counter()
@@ -117,63 +99,49 @@ class Writer:
 
     def _line(self, step: Step) -> None:
         made = self._sum(step) if isinstance(step, SumStep) else self._each(step)
-        k, name = step.block, self._named[step.block]
-        if name is None and self._uses[k] == 1 and len(made.code) <= _WIDE:
+        code, k, name = ast.unparse(made), step.block, self._named[step.block]
+        if name is None and self._uses[k] == 1 and len(code) <= _WIDE:
             self._written[k] = made  # it stands where it is used
             return
         name = self._new("h" if step.shape else "v") if name is None else self._fresh(name)
-        self._written[k] = Written(name)
+        self._written[k] = ast.Name(name)
         self.text.blocks[k] = name
-        self.text.lines.append(Line(name, made.code, step.shape))
+        self.text.lines.append(Line(name, code, step.shape))
 
-    def _each(self, step: Any) -> Written:
-        op = step.kind.op
-        given = [self._operand(z) for z in step.given]
-        if op.precedence == ATOM:
-            settings = [f"{k}={v!r}" for k, v in step.kind.params.items()]
-            return Written(f"{op.name}({', '.join([*(z.code for z in given), *settings])})")
-        holes = [z.within(op.precedence + (i > 0)) for i, z in enumerate(given)]
-        return Written(op.numpy.format(*holes), op.precedence)
+    def _each(self, step: EachStep) -> ast.expr:
+        op, given = step.kind.op, [self._operand(z) for z in step.given]
+        settings = "".join([f", {k}={v!r}" for k, v in step.kind.params.items()])
+        called = op.precedence == ATOM
+        return filled(f"{op.name}({{inputs}}{settings})" if called else op.numpy, *given)
 
-    def _sum(self, step: SumStep) -> Written:
-        code = ""
+    def _sum(self, step: SumStep) -> ast.expr:
+        terms = []
         for part in step.parts:
             if isinstance(part, Product):
                 found = self._product(part)
             elif isinstance(part, Total):
                 axis = "" if len(part.operand.shape) < 2 else f", axis={part.axis}"
-                signs = "" if part.signs is None else " * signs"
-                found = Written(f"sum({self._total(part).code}{signs}{axis})")
+                found = filled(f"sum({{0}}{axis})", _signed(self._total(part), part.signs))
             else:
                 found = self._operand(part.operand)
-            if not code and part.sign < 0:
-                code = f"-{found.within(PRODUCT)}"
-            elif not code:
-                code, binds = found.code, found.binds
-            else:
-                code += f" {'+' if part.sign > 0 else '-'} {found.within(PRODUCT)}"
-        if len(step.parts) > 1:
-            return Written(code, SUM)
-        return Written(code, UNARY if step.parts[0].sign < 0 else binds)
+            terms.append((part.sign, found))
+        return _added(terms)
 
-    def _product(self, part: Product) -> Written:
+    def _product(self, part: Product) -> ast.expr:
         right, left = self._operand(part.right), self._operand(part.left)
-        signs = "" if part.signs is None else " * signs"
         if part.how is not MATMUL:
-            first, second = (right, left) if not part.right.sources else (left, right)
-            code = f"{first.within(PRODUCT)} * {second.within(PRODUCT + 1)}{signs}"
-            return Written(code, PRODUCT) if part.how is ENTRIES else Written(f"sum({code}, -1)")
+            pair = (right, left) if not part.right.sources else (left, right)
+            made = _signed(ast.BinOp(pair[0], ast.Mult(), pair[1]), part.signs)
+            return made if part.how is ENTRIES else filled("sum({0}, -1)", made)
         axes = len(part.left.shape)
-        b = left.turned(axes) if axes > 1 else left
-        code = f"{right.within(PRODUCT)} @ {b.within(ATOM)}"
-        shapes = part.right.shape, part.left.shape
-        rights, lefts = (prod(shape[-2:-1]) for shape in shapes)
-        self.text.meetings.append(
-            Meeting(code, rights, right.code, lefts, left.code, shapes[0][-1], prod(shapes[0][:-2]))
-        )
-        return Written(code + signs, PRODUCT)
+        made = ast.BinOp(right, ast.MatMult(), _turned(left, axes) if axes > 1 else left)
+        names = [ast.unparse(z) for z in (made, right, left)]
+        rows = [prod(z.shape[-2:-1]) for z in (part.right, part.left)]
+        shape = part.right.shape
+        self.text.meetings.append(Meeting(names, rows, shape[-1], prod(shape[:-2])))
+        return _signed(made, part.signs)
 
-    def _total(self, part: Total) -> Written:
+    def _total(self, part: Total) -> ast.expr:
         """What is summed: of a whole block, whatever its shape."""
         z = part.operand
         whole = len(z.sources) == 1 and z.sources != (0,) and len(z.shape) == 1
@@ -183,33 +151,33 @@ class Writer:
 
     # --- operands
 
-    def _operand(self, operand: Operand) -> Written:
+    def _operand(self, operand: Operand) -> ast.expr:
         if not operand.sources:
             return self._constant(operand)
         if operand.sources == (0,) and not operand.mixed:
             return self._leaves(operand)
         if len(operand.sources) == 1 and not operand.mixed:
             return self._entries(operand)
-        parts = ["constants"] * operand.mixed
-        parts += ["leaves" if k == 0 else self._written[k].code for k in operand.sources]
-        return Written(f"concat({', '.join(parts)})[{self._index(operand)}]")
+        parts: list[ast.expr] = [ast.Name("constants")] * operand.mixed
+        parts += [ast.Name("leaves") if k == 0 else self._written[k] for k in operand.sources]
+        return filled(f"concat({{inputs}})[{self._index(operand)}]", *parts)
 
-    def _entries(self, operand: Operand) -> Written:
+    def _entries(self, operand: Operand) -> ast.expr:
         """Of one block: all, or a region, transposed or in another shape, or some entries."""
         found = self._written[operand.sources[0]]
         shape = self._lifted.blocks[operand.sources[0]].shape
         if operand.index is not None:
-            return Written(f"{found.within(ATOM)}[{self._index(operand)}]")
+            return filled(f"{{0}}[{self._index(operand)}]", found)
         if operand.region is not None:
-            found = Written(f"{found.within(ATOM)}[{self._index(operand)}]")
+            found = filled(f"{{0}}[{self._index(operand)}]", found)
             sizes = [len(range(*z.indices(n))) for z, n in zip(operand.region, shape, strict=True)]
             shape = tuple([n for n in sizes if n > 1])
         wanted = operand.stands
         if wanted == (*shape, 1):
-            found = Written(f"{found.within(ATOM)}[:, None]")
+            found = filled("{0}[:, None]", found)
         elif wanted != shape:
-            found = Written(f"{found.within(ATOM)}.reshape({', '.join(map(str, wanted))})")
-        return found.turned(len(wanted)) if operand.turned else found
+            found = filled(f"{{0}}.reshape({', '.join(map(str, wanted))})", found)
+        return _turned(found, len(wanted)) if operand.turned else found
 
     def _index(self, operand: Operand) -> str:
         if operand.region is not None:
@@ -221,29 +189,26 @@ class Writer:
             return str(int(operand.index.flat[0]))
         return self._alias("index", operand.index, f"entries {operand.shape}")
 
-    def _constant(self, operand: Operand) -> Written:
+    def _constant(self, operand: Operand) -> ast.expr:
         values = operand.constant
         if isinstance(values, float):
-            short = f"{values:.12g}"
-            return Written(short, UNARY if values < 0 else ATOM)
+            return filled(f"{values:.12g}")
         found = self._names.of_constant(values)
-        if found is not None:
-            binds = UNARY if found.text.startswith("-") else ATOM
-            made = Written(found.text, binds)
-            made = made.turned(2) if found.turned else made
-        else:
-            made = Written(self._alias("c" if values.ndim < 2 else "C", values, "constants"))
-        self.text.constants[made.code] = values
+        if found is None:
+            found = Found(self._alias("c" if values.ndim < 2 else "C", values, "constants"))
+        made = filled(found.text)
+        made = _turned(made) if found.turned else made
+        self.text.constants[ast.unparse(made)] = values
         return made
 
-    def _leaves(self, operand: Operand) -> Written:
+    def _leaves(self, operand: Operand) -> ast.expr:
         found = self._named_leaves(operand)
         if operand.part is not None:
-            code = found.turned(2).code if operand.turned else found.code
-            self.text.parts[operand.part] = code, operand.stands
+            code = _turned(found) if operand.turned else found
+            self.text.parts[operand.part] = ast.unparse(code), operand.stands
         return found
 
-    def _named_leaves(self, operand: Operand) -> Written:
+    def _named_leaves(self, operand: Operand) -> ast.expr:
         count = len(self._lifted.leaves)
         place: Any = np.arange(count)
         if operand.region is not None:
@@ -255,14 +220,14 @@ class Writer:
         nodes = self._nodes[place.ravel()].reshape(place.shape)
         found = self._names.of_nodes(nodes)
         if found is None and place.size == count and place.ndim == 1:
-            return Written(self._alias("p", place, "all leaves", numbered=False))
+            return ast.Name(self._alias("p", place, "all leaves", numbered=False))
         if found is None:
             own = [node.name for node in nodes.ravel().tolist()]
             about = f"{own[0]} .. {own[-1]}" if own[0] and own[-1] else "leaves"
             if place.size == 1 and own[0]:
-                return Written(own[0])
+                return ast.Name(own[0])
             letter = "W" if place.ndim > 1 else "w" if place.ndim else "v"
-            return Written(self._alias(letter, place, about))
+            return ast.Name(self._alias(letter, place, about))
         if not found.text.isidentifier():
             word = found.text.rpartition(".")[2].partition("[")[0]
             letter = word if word.isidentifier() and "." in found.text else "w"
@@ -272,7 +237,7 @@ class Writer:
         else:
             name = found.text
             self._taken.add(name)
-        return Written(name).turned(2) if found.turned else Written(name)
+        return _turned(ast.Name(name)) if found.turned else ast.Name(name)
 
     def _alias(self, letter: str, key: Any, about: str, numbered: bool = True) -> str:
         """A name for what has none, which is said once."""
@@ -295,6 +260,34 @@ class Writer:
             name += "_"
         self._taken.add(name)
         return name
+
+
+def _turned(e: ast.expr, axes: int = 2) -> ast.expr:
+    """The transpose, of matrices in a stack each."""
+    if isinstance(e, ast.Attribute):
+        return e.value
+    return ast.Attribute(e, "T" if axes == 2 else "mT")
+
+
+def _negated(e: ast.expr) -> ast.expr:
+    """-e, the sign in front of the first factor."""
+    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.MatMult)):
+        return ast.BinOp(_negated(e.left), e.op, e.right)
+    return ast.UnaryOp(ast.USub(), e)
+
+
+def _added(terms: Sequence[tuple[int, ast.expr]]) -> ast.expr:
+    signed = [e if sign > 0 else _negated(e) for sign, e in terms]
+    if len(terms) > _LONG:  # Python's own printer recurses
+        return filled("sum([{inputs}])", *signed)
+    code = signed[0]
+    for sign, e in terms[1:]:
+        code = ast.BinOp(code, ast.Add() if sign > 0 else ast.Sub(), e)
+    return code
+
+
+def _signed(e: ast.expr, signs: Any) -> ast.expr:
+    return e if signs is None else ast.BinOp(e, ast.Mult(), ast.Name("signs"))
 
 
 def _slice(places: slice, length: int) -> str:

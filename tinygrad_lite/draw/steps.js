@@ -1,0 +1,262 @@
+/* The steps of a view: what is computed when, and what the boxes show of it. */
+
+load(model.program);
+const gradientOf = (node) => model.nodes[node].gradient;
+const [places, entries] = [model.recorded[0], doubles(model.recorded[1])];
+/** What was recorded, place by place. */
+function* asRecorded() {
+  let start = 0;
+  for (const place of places) yield [place, entries.subarray(start, start += live.values[place].length)];
+}
+/** How far the page's own arithmetic is from it; NaN where Python went elsewhere. */
+function apart() {
+  if (!compute()) return NaN;
+  let worst = 0;
+  for (const [place, data] of asRecorded()) {
+    const size = Math.max(1, topOf(data));
+    data.forEach((a, i) => {
+      const b = live.values[place][i];
+      if (a !== b && !(a !== a && b !== b)) worst = Math.max(worst, Math.abs(a - b) / size || 1);
+    });
+  }
+  return worst;
+}
+const error = model.why ? NaN : apart();
+const editable = error < 1e-12;
+if (!editable) for (const [place, data] of asRecorded()) live.values[place].set(data);
+const recorded = model.program.given.map((_, place) => live.values[place].slice());
+
+const S = { step: 0, box: null, entry: null, ask: true, told: new Set(), answers: new Map(), edited: false, note: "" };
+
+/** What is looked up in a view: boxes and names by nodes and places, and the timeline. */
+function planned(v) {
+  v.boxOf = new Map(); // node -> the box that shows it
+  v.names = new Map(); // place -> what it is called there: {text, node, role}
+  v.holds = new Map(); // place -> the boxes that show it
+  const put = (map, key, value) => key !== null && key !== undefined && map.set(key, [...(map.get(key) ?? []), value]);
+  const shown = v.boxes.filter((box) => !box.absent);
+  for (const box of shown) {
+    if (!box.shows.length) put(v.names, box.given, { text: box.name, node: null, role: "value" });
+    for (const k of box.shows) if (box.kind !== "stub" && !v.boxOf.has(k)) v.boxOf.set(k, box);
+    for (const p of [box.given, ...box.shows.flatMap((k) => [model.nodes[k].value, gradientOf(k)])]) put(v.holds, p, box);
+  }
+  for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, model.nodes[k].value, { text: box.name, node: k, role: "value" });
+  for (const { kind, name: text, shows: [k] } of shown) {
+    if (kind === "stub" && !v.boxOf.has(k)) put(v.names, model.nodes[k].value, { text, node: k, role: "value" });
+  }
+  for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, gradientOf(k), { text: box.symbol, node: k, role: "gradient" });
+
+  const lines = shown.filter((box) => box.shares), passed = lines.filter((box) => box.shares.length).reverse();
+  v.steps = [{ kind: "start" }, ...lines.map((box) => ({ kind: "forward", box }))];
+  v.seed = v.steps.length;
+  const top = v.boxOf.get(model.root) ?? v.boxOf.get(v.of?.[0]) ?? passed[0];
+  if (passed.length) v.steps.push({ kind: "seed", box: top }, ...passed.map((box) => ({ kind: "backward", box })));
+  v.value = new Map(); // node -> the step that computes it
+  v.arrivals = new Map(); // node -> [step, parts] of all that hand something to it
+  v.starts = new Map(); // node -> the step at which it hands its gradient on
+  v.above = new Map(); // what a gradient is called -> those of the lines that hand it something
+  v.steps.forEach(({ kind, box }, k) => {
+    if (kind === "forward") for (const node of box.shows) v.value.set(node, v.value.get(node) ?? k);
+    if (kind !== "backward") return;
+    for (const node of box.shows) v.starts.set(node, k);
+    for (const share of box.shares) {
+      put(v.arrivals, share.to, [k, share.parts]);
+      put(v.above, symbolOf(share, v), box.symbol);
+    }
+  });
+  const last = v.steps.length - 1, users = new Map(v.links.map((link) => [link.s, link.t]));
+  const ends = [v.seed - 1, v.seed, last - 1, last];
+  const loose = shown.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node)));
+  v.touched = v.steps.map(({ kind, box }, k) => [
+    ...(box ? [box] : []), ...(kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : []),
+    ...shown.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id)),
+    ...(ends.includes(k) ? loose : [])]);
+}
+const current = () => view.steps[S.step];
+const isNumber = (shape) => !shape.length;
+const symbolOf = (share, v = view) => v.boxOf.get(share.to)?.symbol ?? `∂${model.name}/∂${share.name}`;
+const asked = (box) => box.shares.find((share) => share.answers.length > 1);
+const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
+const reached = () => S.step - (waiting() ? 0.5 : 0);
+const hasValue = (node) => (view.value.get(node) ?? (model.nodes[node].leaf || view.of || !view.boxOf.has(node) ? -1 : view.seed - 1)) <= S.step;
+/** Of how many shares of a gradient how many have arrived, and these. */
+function arrived(node) {
+  if (node === model.root) return S.step >= view.seed ? [1, 1, []] : [0, 1, []];
+  const all = view.arrivals.get(node), done = all?.filter(([k]) => k <= reached());
+  if (all) return [done.length, all.length, done.flatMap(([, parts]) => parts)];
+  const start = view.starts.get(node) ?? (view.of ? view.seed : undefined); // its users are not in this picture
+  return [+(start === undefined ? reached() >= view.steps.length - 1 : S.step >= start), 1, []];
+}
+const hasGradient = (node) => {
+  const [done, all] = arrived(node);
+  return all > 0 && done === all;
+};
+const added = (parts) => parts.map((p) => live.values[p]).reduce((a, b) => a.map((x, i) => x + b[i]));
+
+// --- what a box shows
+
+/** All arrays of some places, one after the other; null if one is not in the page. */
+function together(all) {
+  const found = all.map((p) => live.values[p]);
+  return found.includes(undefined) ? null : found.length === 1 ? found[0] : Float64Array.from(found.flatMap((d) => [...d]));
+}
+const placesOf = (box, role) => (box.shows.length ? box.shows.map((k) => model.nodes[k][role]) : [box.given]);
+/** The numbers of a pane, whether they are known, and whether shares are still missing. */
+function content(box, pane) {
+  const all = placesOf(box, pane.role), d = together(all);
+  if (pane.strip) return strip(box, pane.role);
+  if (pane.role === "value") return { d, on: box.shows.every(hasValue), key: all.map((p) => live.ages[p]) };
+  if (box.kind === "stub") {
+    const user = view.links.find((link) => link.s === box.id)?.t, share = view.boxes[user]?.shares?.find((s) => s.to === box.node);
+    const on = share && !share.parts.includes(null) && view.starts.get(view.boxes[user].node) <= reached();
+    return { d: on ? added(share.parts) : null, on, key: on && share.parts.map((p) => live.ages[p]) };
+  }
+  const [done, many, parts] = arrived(box.node), partial = done > 0 && done < many;
+  const sum = partial && box.shows.length === 1 && !parts.includes(null);
+  const on = done > 0 && (box.shows.length === 1 || box.shows.every(hasGradient));
+  return { d: !done ? null : sum ? added(parts) : d, on, partial, key: [...all.map((p) => live.ages[p]), sum ? done : "all"] };
+}
+/** All equal steps side by side, an array in each column. */
+function strip(box, role) {
+  const all = (box.turns ?? []).filter(Boolean).map(([node]) => model.nodes[node][role]), d = all.map((p) => live.values[p]);
+  const on = role === "value" ? box.shows.every(hasValue) : box.shows.every(hasGradient);
+  if (!d.length || d.includes(undefined)) return { d: null, on };
+  const flat = Float64Array.from({ length: d.length * d[0].length }, (_, i) => d[i % d.length][Math.floor(i / d.length)]);
+  return { d: flat, on, columns: d.length, key: all.map((p) => live.ages[p]) };
+}
+function paint(box) {
+  for (const pane of box.panes) {
+    const { d, on, partial, key, columns } = box.absent ? {} : content(box, pane);
+    pane.element.classList.toggle("off", !on || (!d && S.edited)); // what is only recorded would be wrong now
+    pane.element.classList.toggle("partial", Boolean(partial));
+    if (d) fill(pane, d, columns ?? (box.shows.length ? model.nodes[box.node].shape.at(-1) : live.shapes[box.given].at(-1)) ?? d.length, `${key}`);
+  }
+}
+const AT_ONCE = 200, LATER = 40; // boxes
+let unpainted = [], painter = 0;
+/** Whether a box is in sight, or nearly. */
+function inSight() {
+  const stage = $("stage"), [x, y, w, high] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((z) => z / scale);
+  return (box) => box.x < x + w && box.x + box.size[0] > x && box.y < y + high && box.y + box.size[1] > y;
+}
+/** Paint boxes: of many those that are near, and the others bit by bit. */
+function painted(boxes, near) {
+  const all = new Set([...unpainted, ...boxes]), many = all.size > AT_ONCE;
+  for (const box of all) if (!many || near(box)) paint(box);
+  unpainted = many ? [...all].filter((box) => !near(box)) : [];
+  clearTimeout(painter);
+  const more = () => {
+    for (const box of unpainted.splice(0, LATER)) paint(box);
+    if (unpainted.length) painter = setTimeout(more, 20);
+  };
+  if (many) painter = setTimeout(more, 200);
+}
+let marked = [];
+function mark(element, name) {
+  if (!element) return;
+  element.classList.add(name);
+  marked.push([element, name]);
+}
+function highlight() {
+  for (const [element, name] of marked) element.classList.remove(name);
+  marked = [];
+  const { kind, box } = current();
+  view.svg.dataset.phase = kind;
+  if (S.box) mark(S.box.element, "selected");
+  if (!box) return;
+  mark(box.element, "now");
+  for (const link of view.inputs.get(box.id) ?? []) {
+    if (kind === "forward" || (kind === "backward" && !waiting())) mark(link.element, "used");
+  }
+  if (kind === "backward" && !waiting()) for (const share of box.shares) mark(view.boxOf.get(share.to)?.element, "gets");
+}
+/** Arrows of the gradient that are drawn once it flows there, of some steps. */
+function flow(from, to) {
+  for (let k = from; k <= to; k += 1) {
+    const { kind, box } = view.steps[k];
+    const links = kind === "backward" ? view.inputs.get(box.id) ?? [] : kind === "seed" ? view.links.filter((link) => view.boxes[link.t].outside) : [];
+    for (const link of links) link.element.classList.toggle("dry", k > reached());
+  }
+}
+
+// --- from step to step
+
+function go(to, quiet) {
+  to = Math.max(0, Math.min(view.steps.length - 1, to));
+  const before = S.step;
+  for (let k = 0; k < to; k += 1) if (view.steps[k].kind === "backward") S.told.add(view.steps[k].box.id);
+  S.step = to;
+  S.box = null;
+  const [a, b] = [Math.min(before, to), Math.max(before, to)];
+  for (const box of new Set(view.touched.slice(a, b + 1).flat())) paint(box);
+  const { kind, box } = current();
+  if (S.entry && !shown(S.entry.place)) S.entry = null;
+  if (kind === "backward" && !waiting() && !quiet) {
+    const part = box.shares.find((share) => live.values[share.parts[0]]?.length);
+    S.entry = part ? { place: part.parts[0], i: 0, own: symbolOf(part) } : null;
+  }
+  flow(a, b);
+  highlight();
+  describe(quiet);
+  track();
+  if (!quiet && box) reveal([box.id, ...(box.shares ?? []).map((s) => view.boxOf.get(s.to)?.id)]);
+}
+function next() {
+  if (!waiting()) return go(S.step + 1);
+  S.told.add(current().box.id);
+  go(S.step);
+}
+/** Whether a place's numbers are known at this step. */
+function shown(place) {
+  const names = view.names.get(place);
+  return !names || names.some(({ node, role }) => node === null || (role === "value" ? hasValue(node) : hasGradient(node)));
+}
+/** Show a view; at the step where the last one was, if it has that. */
+function open(v) {
+  const at = view.steps ? current() : null;
+  drawn(v);
+  $("picture").replaceChildren(v.svg);
+  view = v;
+  const times = v.clusters.find((cluster) => cluster[5])?.[5] ?? 0;
+  $("turn").parentElement.hidden = !times;
+  Object.assign($("turn"), { max: times, value: v.turn ?? times });
+  S.told.clear();
+  S.answers.clear();
+  restart((k) => at && v.steps[k].kind === at.kind && v.steps[k].box?.node === at.box?.node);
+  for (const button of $("views").children) button.setAttribute("aria-pressed", String(views[button.dataset.view] === v));
+  resize(scale);
+}
+/** Plan and paint a view anew, at the first step that is wanted. */
+function restart(wanted) {
+  S.step = 0;
+  S.entry = null;
+  planned(view);
+  for (const { element } of view.links) element.classList.add("dry");
+  for (const box of view.boxes) paint(box);
+  go(Math.max(0, view.steps.findIndex((_, k) => wanted(k))), true);
+}
+/** Show another one of equal steps where the last one is. */
+function turn(k) {
+  const here = S.step, times = +$("turn").max;
+  view.turn = k = Math.max(1, Math.min(times, k));
+  $("turn").value = k;
+  for (const box of view.boxes.filter((b) => b.turns)) {
+    const [own, ...shares] = box.turns[k - 1] || [];
+    box.absent = own === undefined;
+    if (box.given !== undefined) box.given = own;
+    else { box.shows = box.absent ? [] : [own]; box.node = own; }
+    shares.forEach(([to, parts], j) => Object.assign(box.shares[j], { to, parts }));
+    for (const pane of box.panes) pane.shown = "";
+  }
+  const at = view.clusters.findIndex((cluster) => cluster[5]), words = `step ${k} of ${times}`;
+  view.named = new Map([[view.clusters[at][4], words]]);
+  view.svg.querySelectorAll(".scope > .label")[at].textContent = words;
+  for (const box of view.boxes) {
+    for (const pane of box.panes.filter((p) => p.strip && p.columns === times)) {
+      pane.element.querySelector(".chosen")?.remove();
+      outline(pane, [...pane.cells.keys()].filter((i) => i % times === k - 1), "hot chosen");
+    }
+  }
+  restart((j) => j === here);
+  $("live").textContent = words;
+}
