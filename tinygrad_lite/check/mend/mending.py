@@ -110,7 +110,7 @@ class Mender:
         same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
         if self._turns(wrong):
             either.reverse()
-        for needs in dict.fromkeys((made, ()) if same else ((), made)):
+        for needs in ((made, ()) if same else ((), made))[not made :]:
             hit = self._likeliest(either, end, closed, needs)
             if hit is not None:
                 self.found.append(self._made(hit.edits, needs))
@@ -218,6 +218,11 @@ class Mender:
         return list(dict.fromkeys(read))
 
     @cached_property
+    def _kept(self) -> list[Claimed]:
+        """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
+        return [other for other in self.kept if _is_right(other, self.trace, self.truth)]
+
+    @cached_property
     def rungs(self) -> list[list[tuple[Draw, Truth]]]:
         """Fresh data with the gradients there, all of it redrawn first."""
         root = next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
@@ -247,7 +252,7 @@ class Mender:
         data, and on fresh data of one sort at least, since a constant that is computed from others
         cannot be redrawn."""
         new = standing(edits)
-        if not self._is_right(claimed, None, self.truth, new, self.kept):
+        if not self._is_right(claimed, None, self.truth, new, self._kept):
             return False
         rungs = self.rungs
         return not rungs or any(
