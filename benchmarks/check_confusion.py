@@ -1,12 +1,14 @@
 """What `tg.check` says of hand-derived gradients that people might have written.
 
     python -m benchmarks.check_confusion [--misses] [--problem NAME] [--module NAME ...]
+    python -m benchmarks.check_confusion --derivations
 
 Prints the confusion table (expected kind by reported kind), the share of errors detected and of
 right claims called right, how often the reported kind is the one a teacher would name, the time
 per case, and the time of a long derivation. `--misses` prints the reports that differ;
 `--module scans architectures sciences` are the derivations that were written before `check` had
-seen them.
+seen them. `--derivations` hands it the numbers that the derivations of tests/mend_cases give, and
+counts the lines that are named: found wrong with a cause.
 """
 
 from __future__ import annotations
@@ -14,15 +16,19 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tests.mend_cases import Case as Derivation
+from tests.mend_cases import blind, corpus, gradients, variant
+from tests.mend_cases.corpus_makemore import MAKEMORE
 from tinygrad_lite.check import KINDS, Finding, check
+from tinygrad_lite.check.claims import in_shape
 
 from .check_cases import Case, cases, problems
-from .check_cases.makemore import Block
 
 SAID_RIGHT, INHERITED = "right", "inherited"
+UNNAMED = ("no simple mistake", "wrong here as well: no simple mistake")
 
 
 def reported(finding: Finding) -> str:
@@ -96,6 +102,24 @@ def run(*, show: bool = False, only: str = "", modules: Sequence[str] = ()) -> T
     return tally
 
 
+def derivations(title: str, cases: Iterable[Derivation]) -> None:
+    """Print what `check` says of the numbers that derivations as code give."""
+    count: Counter[str] = Counter()
+    for case in cases:
+        for slips in ((), *case.wrongs()):
+            loss, names = case.draw()
+            values = gradients(case, variant(case, *slips), names)
+            claims = {name: in_shape(v, names[name].shape) for name, v in values.items()}
+            report = check(loss, claims, names=names)
+            count["alarms"] += not (slips or report)
+            count["found"] += bool(slips and report.wrong)
+            count["made"] += bool(slips)
+            count["lines"] += len(report.wrong)
+            count["named"] += sum(not f.explanation.startswith(UNNAMED) for f in report.wrong)
+    print(f"{title}: {count['found']} of {count['made']} found, {count['alarms']} false alarms")
+    print(f"    {count['named']} of {count['lines']} wrong lines named")
+
+
 def print_table(tally: Tally) -> None:
     """The confusion table, without empty rows and columns."""
     order = [SAID_RIGHT, *KINDS, INHERITED]
@@ -116,7 +140,12 @@ def main() -> None:
     parser.add_argument("--misses", action="store_true", help="print the reports that differ")
     parser.add_argument("--problem", default="", help="only problems whose name contains this")
     parser.add_argument("--module", nargs="*", default=(), help="only these of check_cases")
+    parser.add_argument("--derivations", action="store_true", help="numbers of tests/mend_cases")
     args = parser.parse_args()
+    if args.derivations:
+        derivations("corpus", corpus())
+        derivations("blind", blind())
+        return
     tally = run(show=args.misses, only=args.problem, modules=args.module)
     print_table(tally)
     wrong, right = tally.wrong, tally.right
@@ -138,10 +167,10 @@ def main() -> None:
     middle, (slowest, name) = seconds[len(seconds) // 2][0], seconds[-1]
     print(f"time per case          {middle * 1e3:.0f} ms median, {slowest * 1e3:.0f} ms ({name})")
     if not (args.problem or args.module):
-        block = Block(n=32, hidden=64)
-        claims = {block.nodes[k]: c for k, c in block.gradients("bndiff").items()}
+        loss, names = MAKEMORE.draw()
+        claims = gradients(MAKEMORE, variant(MAKEMORE, MAKEMORE.slips[0]), names)
         start = time.perf_counter()
-        check(block.nodes["loss"], claims)
+        check(loss, claims, names=names)
         seconds_taken = time.perf_counter() - start
         print(f"a derivation of {len(claims)} lines, wrong in one: {seconds_taken:.2f} s")
 

@@ -101,6 +101,55 @@ def by_hand() -> Step:
     return step
 
 
+def in_place() -> Step:
+    """The same with all parameters in one vector, and nothing allocated: what NumPy can do."""
+    X, y, start = moons()
+    p = np.concatenate([w.ravel() for w in start])
+    gradient, change = np.empty_like(p), np.empty_like(p)
+    (W1, b1, W2, b2, W3, b3), (G1, g1, G2, g2, G3, g3) = (
+        [v.reshape(w.shape) for v, w in zip(np.split(v, _ends(start)), start, strict=True)]
+        for v in (p, gradient)
+    )
+    h1, h2, d1, d2 = (np.empty((SAMPLES, 16)) for _ in range(4))
+    mask, ones = np.empty((SAMPLES, 16), bool), np.ones(SAMPLES)
+    margin, d3, hit = np.empty(SAMPLES), np.empty(SAMPLES), np.empty(SAMPLES, bool)
+    minus, slope = -y, -y / SAMPLES
+
+    def step() -> float:
+        for x, W, b, h in ((X, W1, b1, h1), (h1, W2, b2, h2)):
+            np.matmul(x, W.T, out=h)
+            np.add(h, b, out=h)
+            np.maximum(h, 0, out=h)
+        np.matmul(h2, W3[0], out=margin)
+        np.add(margin, b3, out=margin)
+        np.multiply(margin, minus, out=margin)
+        np.add(margin, 1, out=margin)
+        np.maximum(margin, 0, out=margin)
+        loss = np.add.reduce(margin) / SAMPLES + DECAY * (p @ p)
+        np.greater(margin, 0, out=hit)
+        np.multiply(slope, hit, out=d3)
+        np.matmul(d3, h2, out=G3[0])
+        np.add.reduce(d3, out=g3, keepdims=True)
+        np.multiply(d3[:, None], W3[0], out=d2)
+        np.multiply(d2, np.greater(h2, 0, out=mask), out=d2)
+        np.matmul(d2, W2, out=d1)
+        np.multiply(d1, np.greater(h1, 0, out=mask), out=d1)
+        for d, x, G, g in ((d2, h1, G2, g2), (d1, X, G1, g1)):
+            np.matmul(d.T, x, out=G)
+            np.matmul(ones, d, out=g)
+        np.multiply(p, 2 * DECAY, out=change)
+        np.add(gradient, change, out=gradient)
+        np.multiply(gradient, MOONS_RATE, out=change)
+        np.subtract(p, change, out=p)
+        return float(loss)
+
+    return step
+
+
+def _ends(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.cumsum([a.size for a in arrays])[:-1]
+
+
 def demo_loss(xp: Any, p: Any, X: Any, y: Any) -> Any:
     """The demo's loss on matrices, in any namespace that has NumPy's names."""
     W1, b1, W2, b2, W3, b3 = p
@@ -239,6 +288,7 @@ DEMO: dict[str, tuple[str, Callable[[], Step]]] = {
     "its code on our Value, tg.compile": ("micrograd", lambda: compiled(synced=False)),
     "tg.compile, our Values read and written": ("micrograd", lambda: compiled(synced=True)),
     "NumPy by hand": ("numpy", by_hand),
+    "NumPy by hand, nothing allocated": ("numpy", in_place),
     "JAX, jit, by matrices": ("jax", demo_jax),
     "CasADi": ("casadi", demo_casadi),
     "C by hand": ("ctypes", demo_c),

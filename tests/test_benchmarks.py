@@ -111,3 +111,15 @@ def test_what_cannot_be_compared_is_named(repository, needs):
         in run("compare.py", "HEAD", "painting", root=repository).stderr
     )
     assert "rev-parse" in run("compare.py", "no-such-commit", root=repository).stderr
+
+
+def test_the_readmes_pictures_are_those_of_its_example(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.pictures import FOLDER, drawn
+
+    found = drawn()
+    assert {path.name for path in FOLDER.iterdir()} == set(found)
+    for name, svg in found.items():
+        written = (FOLDER / name).read_text(encoding="utf-8")
+        assert written == svg, f"{name}: python -m benchmarks.pictures writes it anew"
+        assert f"benchmarks/pictures/{name}" in (ROOT / "README.md").read_text(encoding="utf-8")

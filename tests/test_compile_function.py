@@ -197,6 +197,8 @@ def test_an_array_from_nowhere_is_refused():
         tg.compile(load)()
     made = tg.compile(lambda x: x * np.arange(3.0) + np.ones((2, 3)) @ np.ones((3, 3)))
     assert np.array_equal(made(np.ones(3)), np.arange(3.0) + 3 + np.zeros((2, 3)))
+    load().setflags(write=False)  # nobody changes it
+    assert np.array_equal(tg.compile(lambda x: x * load())(np.arange(3.0)), np.arange(3.0))
 
 
 def test_pythons_own_objects_are_not_searched():

@@ -104,7 +104,7 @@ def between(op, inputs, case):
 def test_the_heading_is_the_whole_formula_if_that_is_short():
     E = question()
     names, _ = known(E)
-    assert heading(E, names) == "E = 1/2 sum((σ(W x) − y)²)"
+    assert heading(E, names) == "E = 1/2 ‖σ(W x) − y‖²"
     for _ in range(40):
         E = tg.sin(E) + E
     assert heading(E, {**names, id(E): "F"}).startswith("F")

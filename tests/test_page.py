@@ -306,7 +306,7 @@ def test_what_check_says_is_listed_and_leads_to_its_line(visit):
     slope = node["s"].data * (1 - node["s"].data)
     report = tg.check(E, {node["s"]: wrong, node["v"]: wrong * slope})
     page = visit(None, html=tg.draw(E, check=report).html)
-    assert page.locator(".sum").inner_text() == "1 first wrong; 1 follows"
+    assert page.locator(".sum").inner_text() == "1 mistake, at ∂E/∂s; 1 line follows from it"
     rows = page.locator(".lines button").all_inner_texts()
     assert rows[0].startswith("✗ first wrong\n∂E/∂s\n")
     assert "the sign is flipped" in rows[0]

@@ -10,6 +10,7 @@ import pytest
 from pictures import chain, contrast, demo, mlp, question
 
 import tinygrad_lite as tg
+from benchmarks.gallery import GALLERY
 from tinygrad_lite.draw.colours import DARK, LIGHT
 from tinygrad_lite.draw.page import Player, _variables, play
 from tinygrad_lite.graph.node import topological_order
@@ -37,6 +38,18 @@ def test_a_small_graph_is_a_small_file(tmp_path, make):
     assert not re.search(
         r"(src|href)=|url\(|@import|fetch\(|XMLHttpRequest", path.read_text("utf-8")
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [("question 2", 130_000), ("4 transformer blocks", 600_000), ("MLP of 341 Values", 600_000)],
+)
+def test_what_several_pictures_show_is_in_the_file_once(name, limit):
+    html = GALLERY[name]()().html
+    assert len(html.encode()) < limit
+    model = told(html)
+    assert len(model["views"]) > 2
+    assert len(model["boxes"]) < sum(len(view["placed"]) for view in model["views"])
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)

@@ -114,3 +114,10 @@ def test_a_forward_that_forgets_to_return_is_refused_on_scalars_too():
 
     with pytest.raises(TypeError, match="forgetful"):
         forgetful(tg.Value(1.0))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "prod", "std", "median", "ptp"])
+def test_axes_may_be_a_list(name):
+    x = tg.Tensor(np.arange(24.0).reshape(2, 3, 4))
+    found, expected = getattr(np, name)(x, axis=[0, 2]), getattr(np, name)(x, axis=(0, 2))
+    np.testing.assert_array_equal(found.data, expected.data)

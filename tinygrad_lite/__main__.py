@@ -170,6 +170,14 @@ def _add_check(commands: Any) -> None:
         help=f"the variable that holds the loss (default: the first of {', '.join(LOSS_NAMES)})",
     )
     command.add_argument("--digits", metavar="N", type=int, help="with how many they were typed")
+    command.add_argument(
+        "--hints",
+        metavar="N",
+        type=int,
+        choices=range(1, 5),
+        help="only help with the first wrong line: 1 where, 2 what kind, 3 the rule, 4 the answer",
+    )
+    command.add_argument("--explain", action="store_true", help="say why what is right is right")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
     command.set_defaults(run=_check)
 
@@ -179,11 +187,12 @@ def _check(args: argparse.Namespace) -> int:
         variables = run_file(args.file)
     loss = find_loss(variables, args.file, args.loss)
     claims = variables.get("claims")
+    told = {"digits": args.digits, "hints": args.hints, "explain": args.explain}
     try:
         if claims is None:
-            report = check_text(loss, source_in(args.file), variables, args.digits)
+            report = check_text(loss, source_in(args.file), variables, **told)
         else:
-            report = check(loss, claims, digits=args.digits, names=variables)
+            report = check(loss, claims, names=variables, **told)
     except (TypeError, ValueError) as error:
         raise CannotRun(f"{args.file}: {error}") from None
     print(json.dumps(report.to_dict()) if args.json else report)

@@ -153,34 +153,6 @@ def logistic_plus_minus():
     )
 
 
-def logistic_plus_minus_mean():
-    """L = mean log(1 + exp(-y X w)) with labels +-1."""
-    rng = np.random.default_rng(16)
-    N = 8
-    X = rng.normal(size=(N, 3))
-    y = np.sign(rng.normal(size=N))
-    w = tg.Tensor(rng.normal(size=3))
-    L = np.log(1 + np.exp(-y * (X @ w))).mean()
-    s = sigmoid(-y * (X @ w.data))
-    yield "right", L, {w: -X.T @ (y * s) / N}, "right"
-    yield (
-        "sigma(ym)",
-        L,
-        {w: -X.T @ (y * (1 - s)) / N},
-        "sign|missing-activation-derivative",
-    )
-    yield "sign", L, {w: X.T @ (y * s) / N}, "sign"
-    yield "no y", L, {w: -X.T @ s / N}, "missing-factor"
-    yield (
-        "sigmoid'",
-        L,
-        {w: -X.T @ (y * s * (1 - s)) / N},
-        "extra-factor|wrong-activation-derivative",
-    )
-    yield "no N", L, {w: -X.T @ (y * s)}, "mean-vs-sum"
-    yield "no X", L, {w: -np.ones((3, N)) @ (y * s) / N}, "missing-factor"
-
-
 def weighted_and_smoothed():
     """Weighted logistic loss; label smoothing; both written out."""
     rng = np.random.default_rng(99)
@@ -198,30 +170,6 @@ def weighted_and_smoothed():
     yield "divided by N", L, {w: X.T @ (c * (q - y)) / 8}, "constant-scale|mean-vs-sum|other"
     yield "y - p", L, {w: X.T @ (c * (y - q)) / c.sum()}, "sign"
     yield "sigma' kept", L, {w: X.T @ (c * (q - y) * q * (1 - q)) / c.sum()}, "extra-factor"
-
-
-def hinge():
-    """cs231n's multiclass SVM: sum of max(0, s_j - s_y + 1) over the wrong classes."""
-    rng = np.random.default_rng(16)
-    N, C = 6, 4
-    X, y = rng.normal(size=(N, 5)), rng.integers(0, C, size=N)
-    W = tg.Tensor(rng.normal(size=(5, C)))
-    S = X @ W
-    wrong = 1 - np.eye(C)[y]
-    margins = tg.maximum(0, S - S[np.arange(N), y].reshape(N, 1) + 1) * wrong
-    L = margins.sum() / N
-
-    mask = (margins.data > 0).astype(float)
-    dS = mask.copy()
-    dS[np.arange(N), y] = -mask.sum(axis=1)
-    yield "the count at the right class", L, {S: dS / N, W: X.T @ dS / N}, "right"
-    yield "right class forgotten", L, {W: X.T @ mask / N}, "missing-term"
-    yield "right class counted positively", L, {S: np.abs(dS) / N}, "sign"
-    once = mask.copy()
-    once[np.arange(N), y] = -1
-    yield "right class counted once", L, {S: once / N}, "missing-broadcast-sum|other"
-    yield "no 1/N", L, {W: X.T @ dS}, "mean-vs-sum"
-    yield "margin values for the mask", L, {W: X.T @ (margins.data * dS) / N}, "extra-factor"
 
 
 def svm():
@@ -254,24 +202,6 @@ def svm():
         {w: w.data - C / N * X.T @ ((m.data < 0) * y)},
         "activation-derivative-at-wrong-point|wrong-activation-derivative|other",
     )
-
-
-def distillation():
-    """KL between softened softmaxes, T^2 sum p_T log(p_T / q_T)."""
-    rng = np.random.default_rng(77)
-    T = 3.0
-    t, z = rng.normal(size=(4, 5)), tg.Tensor(rng.normal(size=(4, 5)))
-    p = np.exp(t / T) / np.exp(t / T).sum(1, keepdims=True)
-    logq = tg.log_softmax(z / T, axis=1)
-    L = T**2 * (p * (np.log(p) - logq)).sum(axis=1).mean()
-
-    q = np.exp(logq.data)
-    yield "T (q - p) / N", L, {z: T * (q - p) / 4}, "right"
-    yield "T^2 (q - p) / N", L, {z: T**2 * (q - p) / 4}, "constant-scale"
-    yield "(q - p) / N", L, {z: (q - p) / 4}, "constant-scale"
-    yield "no 1/N", L, {z: T * (q - p)}, "mean-vs-sum"
-    yield "p - q", L, {z: T * (p - q) / 4}, "sign"
-    yield "p forgotten", L, {z: T * q / 4}, "missing-term"
 
 
 def kl_distill():

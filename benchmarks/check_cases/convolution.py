@@ -3,7 +3,6 @@
 import numpy as np
 
 import tinygrad_lite as tg
-from tinygrad_lite import nn
 
 
 def convolution():
@@ -72,29 +71,6 @@ def im2col():
     yield "first only", L, {k: C[0] * d[0]}, "missing-broadcast-sum|missing-term|other"
 
 
-def convolution_2d():
-    """Y_{ij} = sum_{ab} K_{ab} X_{i+a, j+b} by slices, E = 1/2 |Y - T|^2."""
-    rng = np.random.default_rng(79)
-    X, K = tg.Tensor(rng.normal(size=(5, 6))), tg.Tensor(rng.normal(size=(2, 3)))
-    Y = sum(X[a : a + 4, b : b + 4] * K[a, b] for a in range(2) for b in range(3))
-    T = rng.normal(size=(4, 4))
-    E = 0.5 * ((Y - T) ** 2).sum()
-
-    d, x, k = Y.data - T, X.data, K.data
-    dK = np.array([[(d * x[a : a + 4, b : b + 4]).sum() for b in range(3)] for a in range(2)])
-    dX = np.zeros((5, 6))
-    for a in range(2):
-        for b in range(3):
-            dX[a : a + 4, b : b + 4] += d * k[a, b]
-    yield "K and X", E, {K: dK, X: dX}, "right"
-    yield "overwritten instead of added up", E, {X: _overwritten(d, k)}, "missing-term|other"
-    yield "shifted by a row", E, {X: np.roll(dX, 1, axis=0)}, "off-by-index"
-    yield "the kernel turned round", E, {K: dK[::-1, ::-1]}, "off-by-index|other|wrong-order"
-    yield "averaged over positions", E, {K: dK / 16}, "mean-vs-sum"
-    yield "the target's sign", E, {K: -dK}, "sign"
-    yield "without the image", E, {K: np.full((2, 3), d.sum())}, "missing-factor"
-
-
 def _overwritten(d, k):
     dX = np.zeros((5, 6))
     for a in range(2):
@@ -128,48 +104,6 @@ def max_pooling():
     yield "c left out", E, {x: won.reshape(4, 6)}, "missing-factor"
 
 
-def vision_pool():
-    """Max over windows of 2, a relu layer, the mean of its squares."""
-    rng = np.random.default_rng(43)
-    x = tg.Tensor(rng.normal(size=(2, 6)))
-    w = tg.Tensor(rng.normal(size=(3, 4)))
-    b = tg.Tensor(rng.normal(size=4))
-    p = x.reshape(2, 3, 2).max(axis=2)
-    z = p @ w + b
-    h = np.maximum(z, 0)
-    L = (h**2).mean()
-    dh = 2 * h.data / 8
-    dz = dh * (z.data > 0)
-    dp = dz @ w.data.T
-    X = x.data.reshape(2, 3, 2)
-    M = X.max(2, keepdims=True) == X
-    dx = (M * dp[:, :, None]).reshape(2, 6)
-    yield "right", L, {x: dx, p: dp, b: dz.sum(0)}, "right"
-    yield (
-        "no mask: both get it",
-        L,
-        {x: np.repeat(dp, 2, 1)},
-        "missing-activation-derivative|missing-factor",
-    )
-    yield (
-        "avg-pool",
-        L,
-        {x: np.repeat(dp, 2, 1) / 2},
-        "wrong-activation-derivative|other|missing-activation-derivative",
-    )
-    yield (
-        "min got it",
-        L,
-        {x: (~M * dp[:, :, None]).reshape(2, 6)},
-        "wrong-activation-derivative|off-by-index|other",
-    )
-    yield "b not summed", L, {b: dz}, "missing-broadcast-sum"
-    yield "b averaged", L, {b: dz.mean(0)}, "mean-vs-sum|constant-scale"
-    yield "2 too many", L, {p: (dz @ w.data.T) * 2}, "constant-scale|mean-vs-sum"
-    yield "dh /4", L, {h: 2 * h.data / 4}, "mean-vs-sum|constant-scale"
-    yield "the mask twice", L, {z: dz * (z.data > 0)}, "right"
-
-
 def graph_layer():
     """H = relu(G X W) with a graph matrix G that is not symmetric, E = 1/2 |H - T|^2."""
     rng = np.random.default_rng(75)
@@ -192,32 +126,3 @@ def graph_layer():
         ("missing-activation-derivative"),
     )
     yield "T - H", E, {W: -(G @ X.data).T @ d}, "sign"
-
-
-def gcn():
-    """Z = A leaky_relu(A X W1) W2, cross-entropy; A's rows sum to 1 and it is not symmetric."""
-    rng = np.random.default_rng(38)
-    n = 5
-    Adj = rng.random((n, n))
-    Adj /= Adj.sum(1, keepdims=True)
-    X = rng.normal(size=(n, 3))
-    W1 = tg.Tensor(rng.normal(size=(3, 4)))
-    W2 = tg.Tensor(rng.normal(size=(4, 2)))
-    y = rng.integers(0, 2, n)
-    H = tg.leaky_relu(Adj @ X @ W1)
-    Z = Adj @ H @ W2
-    L = nn.cross_entropy(Z, y)
-    p = np.exp(Z.data - Z.data.max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    d = (p - np.eye(2)[y]) / n
-    k = np.where(H.data > 0, 1, 0.01)
-    dH = Adj.T @ d @ W2.data.T
-    AX = Adj @ X
-    yield "right", L, {W2: (Adj @ H.data).T @ d, H: dH, W1: AX.T @ (dH * k)}, "right"
-    yield "A not T", L, {H: Adj @ d @ W2.data.T}, "transpose"
-    yield "A left out", L, {H: d @ W2.data.T}, "missing-factor"
-    yield "A left out of W2", L, {W2: H.data.T @ d}, "missing-factor"
-    yield "relu'", L, {W1: AX.T @ (dH * (H.data > 0))}, "wrong-activation-derivative"
-    yield "A left out of W1", L, {W1: X.T @ (dH * k)}, "missing-factor"
-    yield "no leaky'", L, {W1: AX.T @ dH}, "missing-activation-derivative"
-    yield "transposed", L, {W1: (AX.T @ (dH * k)).T}, "transpose"

@@ -5,26 +5,6 @@ import numpy as np
 import tinygrad_lite as tg
 
 
-def gaussian_likelihood():
-    """f = 1/2 log det S + 1/2 (x - m)^T S^-1 (x - m)."""
-    rng = np.random.default_rng(25)
-    F = rng.normal(size=(3, 3))
-    S = tg.Tensor(F @ F.T + np.eye(3))
-    m, x = tg.Tensor(rng.normal(size=3)), rng.normal(size=3)
-    d = x - m
-    logdet = tg.log(tg.det(S))
-    f = 0.5 * logdet + 0.5 * (d @ tg.inv(S) @ d)
-
-    P = np.linalg.inv(S.data)
-    u = P @ d.data
-    yield "m and S", f, {m: -u, S: 0.5 * P - 0.5 * np.outer(u, u)}, "right"
-    yield "m's sign", f, {m: u}, "sign"
-    yield "2 forgotten with 1/2 kept", f, {m: -0.5 * u}, "constant-scale|missing-term"
-    yield "log det forgotten", f, {S: -0.5 * np.outer(u, u)}, "missing-term"
-    yield "the quadratic forgotten", f, {S: 0.5 * P}, "missing-term"
-    yield "plus for minus", f, {S: 0.5 * P + 0.5 * np.outer(u, u)}, "sign"
-
-
 def gaussian_precision():
     """1/2 sum d^T Lam d - N/2 log |det Lam|, d = x - mu: the likelihood in the precision."""
     rng = np.random.default_rng(36)
@@ -119,27 +99,6 @@ def mixture():
     yield "not summed", L, {m: -r * (x - m.data) / s**2}, "missing-broadcast-sum|shape"
 
 
-def mixture_with_weights():
-    """-mean log sum_k pi_k exp(-(x - mu_k)^2 / 2), pi = softmax(a)."""
-    rng = np.random.default_rng(18)
-    x = rng.normal(size=(10, 1)) * 2
-    K = 3
-    mu = tg.Tensor(rng.normal(size=K))
-    a = tg.Tensor(rng.normal(size=K))
-    logpi = tg.log_softmax(a, axis=0)
-    lj = logpi - 0.5 * (x - mu) ** 2
-    ll = tg.logsumexp(lj, axis=1)
-    nll = -ll.mean()
-    r = np.exp(lj.data - ll.data[:, None])
-    pi = np.exp(logpi.data)
-    yield "right", nll, {mu: -(r * (x - mu.data)).mean(0), a: pi - r.mean(0)}, "right"
-    yield "no r", nll, {mu: -(x - mu.data).mean(0)}, "missing-factor|missing-activation-derivative"
-    yield "sign", nll, {mu: (r * (x - mu.data)).mean(0)}, "sign"
-    yield "no pi", nll, {a: -r.mean(0)}, "missing-term"
-    yield "r sum", nll, {mu: -(r * (x - mu.data)).sum(0)}, "mean-vs-sum"
-    yield "a reversed", nll, {a: r.mean(0) - pi}, "sign"
-
-
 def kullback_leibler():
     """A variational autoencoder's latent: z = mu + exp(lv / 2) eps, KL and reconstruction."""
     rng = np.random.default_rng(17)
@@ -173,81 +132,4 @@ def kullback_leibler():
         E,
         {lv: dz * eps * 0.5 + 0.5 * (np.exp(lv.data) - 1)},
         "missing-activation-derivative|missing-factor",
-    )
-
-
-def vae_kl():
-    """An autoencoder's z = mu + exp(lv / 2) eps, squared error and KL, per row of the batch."""
-    rng = np.random.default_rng(13)
-    B, Z = 4, 3
-    mu = tg.Tensor(rng.normal(size=(B, Z)))
-    logvar = tg.Tensor(rng.normal(size=(B, Z)))
-    eps = rng.normal(size=(B, Z))
-    W = tg.Tensor(rng.normal(size=(Z, 5)))
-    x = rng.random((B, 5))
-    std = np.exp(0.5 * logvar)
-    z = mu + std * eps
-    xr = tg.sigmoid(z @ W)
-    rec = ((xr - x) ** 2).sum() / B
-    kl = -0.5 * (1 + logvar - mu**2 - np.exp(logvar)).sum() / B
-    L = rec + kl
-    d = 2 * (xr.data - x) / B * xr.data * (1 - xr.data)
-    dz = d @ W.data.T
-    s = std.data
-    dmu = dz + mu.data / B
-    dlv = dz * eps * 0.5 * s + 0.5 * (np.exp(logvar.data) - 1) / B
-    yield "right", L, {mu: dmu, logvar: dlv, W: z.data.T @ d}, "right"
-    yield "no kl", L, {mu: dz}, "missing-term"
-    yield (
-        "no 1/2 std",
-        L,
-        {logvar: dz * eps * s + 0.5 * (np.exp(logvar.data) - 1) / B},
-        "constant-scale",
-    )
-    yield "kl sign", L, {logvar: dz * eps * 0.5 * s - 0.5 * (np.exp(logvar.data) - 1) / B}, "sign"
-    yield (
-        "no eps",
-        L,
-        {logvar: dz * 0.5 * s + 0.5 * (np.exp(logvar.data) - 1) / B},
-        "missing-factor",
-    )
-    yield "no -1", L, {logvar: dz * eps * 0.5 * s + 0.5 * np.exp(logvar.data) / B}, "missing-term"
-    yield "kl not /B", L, {mu: dz + mu.data}, "mean-vs-sum"
-    yield (
-        "no std",
-        L,
-        {logvar: dz * eps * 0.5 + 0.5 * (np.exp(logvar.data) - 1) / B},
-        "missing-factor|missing-activation-derivative",
-    )
-    yield "only kl", L, {logvar: 0.5 * (np.exp(logvar.data) - 1) / B}, "missing-term"
-
-
-def policy_gradient():
-    """J = -mean(R log pi(a | s)) - 0.01 entropy, pi = softmax(S theta)."""
-    rng = np.random.default_rng(37)
-    T, A, D = 6, 3, 4
-    S = rng.normal(size=(T, D))
-    a = rng.integers(0, A, T)
-    R = rng.normal(size=T)
-    th = tg.Tensor(rng.normal(size=(D, A)))
-    logits = S @ th
-    logp = tg.log_softmax(logits, axis=1)
-    J = -(R * logp[np.arange(T), a]).mean()
-    p = np.exp(logp.data)
-    ent = -(np.exp(logp) * logp).sum(axis=1).mean()
-    L = J - 0.01 * ent
-    Y = np.eye(A)[a]
-    H = -(p * logp.data).sum(1, keepdims=True)
-    dl = -(R[:, None] * (Y - p)) / T
-    de = -p * (logp.data + H) / T
-    yield "right", L, {logits: dl - 0.01 * de, th: S.T @ (dl - 0.01 * de)}, "right"
-    yield "no entropy", L, {th: S.T @ dl}, "missing-term"
-    yield "entropy sign", L, {th: S.T @ (dl + 0.01 * de)}, "sign"
-    yield "no return", L, {logits: -(Y - p) / T - 0.01 * de}, "missing-factor"
-    yield "ascent", L, {th: -S.T @ (dl - 0.01 * de)}, "sign"
-    yield (
-        "entropy centred wrongly",
-        L,
-        {logits: dl + 0.01 * p * (logp.data + 1) / T},
-        "missing-term|other",
     )

@@ -170,46 +170,6 @@ def factorisation():
     yield "M forgotten", E, {U: u @ v.T @ v}, "missing-term|other"
 
 
-def matfac():
-    """J = 1/2 |M * (R - U V^T)|^2 + lam/2 (|U|^2 + |V|^2): entries are missing."""
-    rng = np.random.default_rng(15)
-    U = tg.Tensor(rng.normal(size=(5, 2)))
-    V = tg.Tensor(rng.normal(size=(6, 2)))
-    R = rng.normal(size=(5, 6))
-    M = (rng.random((5, 6)) > 0.4) * 1.0
-    lam = 0.3
-    E = M * (R - U @ V.T)
-    J = 0.5 * (E**2).sum() + 0.5 * lam * ((U**2).sum() + (V**2).sum())
-    e = E.data
-    u, v = U.data, V.data
-    yield "right", J, {U: -e @ v + lam * u, V: -e.T @ u + lam * v}, "right"
-    yield "plus", J, {U: e @ v + lam * u}, "sign"
-    yield "no mask", J, {U: -(R - u @ v.T) @ v + lam * u}, "missing-factor"
-    yield "lambda term forgotten", J, {V: -e.T @ u}, "missing-term"
-    yield "2", J, {U: -2 * e @ v + lam * u}, "constant-scale"
-    yield "lam missing", J, {V: -e.T @ u + v}, "constant-scale|missing-factor"
-
-
-def tied_autoencoder():
-    """E = |X W W^T - X|^2: W is used twice."""
-    rng = np.random.default_rng(91)
-    X = rng.normal(size=(8, 5))
-    W = tg.Tensor(rng.normal(size=(5, 3)))
-    H = X @ W
-    R = H @ W.T - X
-    E = (R**2).sum()
-
-    w, h, r = W.data, H.data, R.data
-    encoder, decoder = 2 * X.T @ r @ w, 2 * r.T @ h
-    yield "encoder and decoder", E, {W: encoder + decoder, H: 2 * r @ w}, "right"
-    yield "the decoder forgotten", E, {W: encoder}, "missing-term"
-    yield "the encoder forgotten", E, {W: decoder}, "missing-term"
-    yield "the 2 forgotten", E, {W: (encoder + decoder) / 2}, "constant-scale"
-    yield "subtracted", E, {W: encoder - decoder}, "sign"
-    yield "decoder twice", E, {W: encoder + 2 * decoder}, "double-count|constant-scale"
-    yield "averaged over the data", E, {W: (encoder + decoder) / 8}, "mean-vs-sum"
-
-
 def hadamard():
     """E = sum C * (A * B): elementwise where people write a matrix product."""
     rng = np.random.default_rng(28)

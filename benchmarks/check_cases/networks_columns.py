@@ -157,60 +157,6 @@ def two_layer_sigmoid_columns():
     )
 
 
-def ng_column_net():
-    """Andrew Ng's convention: X (n_x, m), b (n, 1), cost -1/m sum."""
-    rng = np.random.default_rng(1)
-    m = 7
-    X = rng.normal(size=(3, m))
-    Y = (rng.random((1, m)) > 0.5) * 1.0
-    W1 = tg.Tensor(rng.normal(size=(5, 3)) * 0.6)
-    b1 = tg.Tensor(rng.normal(size=(5, 1)) * 0.3)
-    W2 = tg.Tensor(rng.normal(size=(1, 5)) * 0.6)
-    b2 = tg.Tensor(rng.normal(size=(1, 1)))
-    Z1 = np.dot(W1, X) + b1
-    A1 = np.tanh(Z1)
-    Z2 = np.dot(W2, A1) + b2
-    A2 = 1 / (1 + np.exp(-Z2))
-    cost = -(1 / m) * np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2))
-    a1, a2, w2 = A1.data, A2.data, W2.data
-    dZ2 = a2 - Y
-    dW2 = dZ2 @ a1.T / m
-    db2 = dZ2.sum(axis=1, keepdims=True) / m
-    dZ1 = w2.T @ dZ2 * (1 - a1**2)
-    dW1 = dZ1 @ X.T / m
-    db1 = dZ1.sum(1, keepdims=True) / m
-    yield "right", cost, {W1: dW1, b1: db1, W2: dW2, b2: db2}, "right"
-    yield (
-        "no 1/m in dW1",
-        cost,
-        {W1: dW1 * m, b1: db1, W2: dW2, b2: db2},
-        {W1: "mean-vs-sum", b1: "right", W2: "right", b2: "right"},
-    )
-    yield "db1 summed over all", cost, {b1: np.full((5, 1), dZ1.sum() / m)}, "wrong-axis"
-    yield (
-        "1-Z1^2",
-        cost,
-        {W1: w2.T @ dZ2 * (1 - Z1.data**2) @ X.T / m},
-        "activation-derivative-at-wrong-point",
-    )
-    yield (
-        "sigmoid' for tanh'",
-        cost,
-        {W1: w2.T @ dZ2 * (a1 * (1 - a1)) @ X.T / m, W2: dW2},
-        {W1: "wrong-activation-derivative", W2: "right"},
-    )
-    yield "extra sigmoid'", cost, {W2: (dZ2 * a2 * (1 - a2)) @ a1.T / m}, "extra-factor"
-    yield "Y-A2", cost, {W2: -dW2, b2: -db2}, "sign"
-    yield (
-        "no tanh'",
-        cost,
-        {b1: (w2.T @ dZ2).sum(1, keepdims=True) / m},
-        "missing-activation-derivative",
-    )
-    yield "sign and no 1/m", cost, {W2: -dW2 * m}, "sign|mean-vs-sum"
-    yield "dA2 without the second term", cost, {A2: -(Y / a2) / m}, "missing-term"
-
-
 def asked_in_courses():
     """Assignments: cross-entropy over sigmoids, a bias dotted with the data, 1/m twice."""
     rng = np.random.default_rng(81)
@@ -263,41 +209,6 @@ def asked_in_courses():
         {b1: (l1 * squashed).sum(1, keepdims=True) / m},
         ("wrong-activation-derivative"),
     )
-
-
-def one_observation():
-    """W x for a single vector: dE/dW = ((s - y) s (1 - s)) x^T, the project's second question."""
-    rng = np.random.default_rng(5)
-    W, x = tg.Tensor(rng.normal(size=(5, 4))), tg.Tensor(rng.normal(size=4))
-    y = rng.normal(size=5)
-    v = W @ x
-    s = tg.sigmoid(v)
-    E = 0.5 * ((s - y) ** 2).sum()
-
-    o = s.data
-    g = (o - y) * o * (1 - o)
-    yield "W, x and v", E, {W: np.outer(g, x.data), x: W.data.T @ g, v: g}, "right"
-    S = np.diag(o)
-    yield (
-        "(S - S^2)(s x^T - y x^T)",
-        E,
-        {W: (S - S @ S) @ (np.outer(o, x.data) - np.outer(y, x.data))},
-        "right",
-    )
-    yield "y - s", E, {W: np.outer((y - o) * o * (1 - o), x.data)}, "sign"
-    yield "np.outer(x, g)", E, {W: np.outer(x.data, g)}, "transpose|shape"
-    yield "no outer product: only g", E, {W: g}, "missing-factor|shape|elementwise-vs-matmul"
-    yield "sigma' left out", E, {x: W.data.T @ (o - y)}, "missing-activation-derivative"
-    yield (
-        "x left out of the outer product",
-        E,
-        {W: np.outer(g, np.ones(4))},
-        "missing-factor",
-    )
-    yield "the error left out", E, {W: np.outer(o * (1 - o), x.data)}, "missing-factor"
-    yield "s + y", E, {W: np.outer((o + y) * o * (1 - o), x.data)}, "sign|other"
-    yield "W^T left out, padded sum", E, {x: np.full(4, g.sum())}, "missing-factor|other"
-    yield "s for s - y", E, {W: np.outer(o * o * (1 - o), x.data)}, "missing-term|other"
 
 
 def asked_in_public():

@@ -29,62 +29,6 @@ def info_nce():
     yield "sum over the batch", L, {logits: d * n}, "mean-vs-sum"
 
 
-def info_nce_normalised():
-    """InfoNCE with rows of length 1: u = x / |x|, S = u y^T / tau."""
-    rng = np.random.default_rng(46)
-    N, d = 4, 3
-    x = tg.Tensor(rng.normal(size=(N, d)))
-    y = rng.normal(size=(N, d))
-    tau = 0.5
-    n = tg.sqrt((x**2).sum(axis=1, keepdims=True))
-    u = x / n
-    S = u @ y.T / tau
-    L = -(tg.log_softmax(S, axis=1)).diagonal().mean()
-    p = np.exp(S.data)
-    p /= p.sum(1, keepdims=True)
-    dS = (p - np.eye(N)) / N
-    du = dS @ y / tau
-    U = u.data
-    dx = (du - U * (du * U).sum(1, keepdims=True)) / n.data
-    yield "right", L, {S: dS, u: du, x: dx}, "right"
-    yield "norm constant", L, {x: du / n.data}, "missing-term"
-    yield "no norm", L, {x: du - U * (du * U).sum(1, keepdims=True)}, "missing-factor"
-    yield "no tau", L, {u: dS @ y}, "constant-scale"
-    yield "y T", L, {u: dS.T @ y / tau}, "transpose"
-    yield "plus", L, {x: (du + U * (du * U).sum(1, keepdims=True)) / n.data}, "sign"
-    yield "no 1/N", L, {S: dS * N}, "mean-vs-sum"
-    yield (
-        "x for u",
-        L,
-        {x: (du - x.data * (du * x.data).sum(1, keepdims=True)) / n.data},
-        "missing-factor|other",
-    )
-    yield (
-        "columns softmax",
-        L,
-        {S: (np.exp(S.data) / np.exp(S.data).sum(0) - np.eye(N)) / N},
-        "wrong-axis",
-    )
-
-
-def triplet_loss():
-    """mean(relu(|a - p|^2 - |a - n|^2 + 1))."""
-    rng = np.random.default_rng(14)
-    a, p, n = [tg.Tensor(rng.normal(size=(6, 4))) for _ in range(3)]
-    d_ap = ((a - p) ** 2).sum(axis=1)
-    d_an = ((a - n) ** 2).sum(axis=1)
-    viol = d_ap - d_an + 1.0
-    L = tg.relu(viol).mean()
-    act = (viol.data > 0)[:, None] / 6
-    A, P, N = a.data, p.data, n.data
-    yield "right", L, {a: 2 * (N - P) * act, p: 2 * (P - A) * act, n: 2 * (A - N) * act}, "right"
-    yield "p sign", L, {p: 2 * (A - P) * act}, "sign"
-    yield "no 2", L, {n: (A - N) * act}, "constant-scale"
-    yield "a one path", L, {a: 2 * (A - P) * act}, "missing-term"
-    yield "a minus dropped", L, {a: 2 * ((A - P) + (A - N)) * act}, "sign"
-    yield "no mask", L, {n: 2 * (A - N) / 6}, "missing-activation-derivative"
-
-
 def cosine():
     """L = 1 - u . v / (|u| |v|)."""
     rng = np.random.default_rng(19)
@@ -172,47 +116,6 @@ def word2vec():
     yield "the neighbour of the outside word", L, {U: np.roll(dU, 1, axis=0)}, "off-by-index"
 
 
-def negative_sampling():
-    """-log sigma(u . v) - sum log sigma(-u_k . v) with rows of two tables, one drawn twice."""
-    rng = np.random.default_rng(34)
-    V, D = 9, 4
-    Win = tg.Tensor(rng.normal(size=(V, D)))
-    Wout = tg.Tensor(rng.normal(size=(V, D)))
-    c, o = 2, 5
-    neg = [1, 7, 7]
-    v = Win[c]
-    u = Wout[o]
-    un = Wout[neg]
-    L = -tg.log(tg.sigmoid(u @ v)) - tg.log(tg.sigmoid(-(un @ v))).sum()
-    s = sigmoid(u.data @ v.data)
-    sn = sigmoid(un.data @ v.data)
-    dv = (s - 1) * u.data + sn @ un.data
-    dun = sn[:, None] * v.data
-    dW = np.zeros((V, D))
-    dW[o] += (s - 1) * v.data
-    np.add.at(dW, neg, dun)
-    yield "right", L, {v: dv, u: (s - 1) * v.data, un: dun, Wout: dW}, "right"
-    yield "positive only", L, {v: (s - 1) * u.data}, "missing-term"
-    yield "neg sign", L, {v: (s - 1) * u.data - sn @ un.data}, "sign"
-    yield "s for s-1", L, {u: s * v.data}, "missing-term|activation-derivative-at-wrong-point"
-    yield (
-        "1-sn for negatives",
-        L,
-        {un: (1 - sn)[:, None] * v.data},
-        "sign|activation-derivative-at-wrong-point|missing-term|wrong-activation-derivative|other",
-    )
-    b = np.zeros((V, D))
-    b[o] = (s - 1) * v.data
-    b[neg] = dun
-    yield "repeats overwritten", L, {Wout: b}, "missing-term"
-    yield (
-        "sigmoid' not log",
-        L,
-        {u: -s * (1 - s) * v.data},
-        "missing-factor|missing-activation-derivative|extra-factor",
-    )
-
-
 def softmax_word2vec():
     """Naive softmax: p = softmax(U v), L = -log p_o (CS224n, assignment 2)."""
     rng = np.random.default_rng(45)
@@ -230,34 +133,6 @@ def softmax_word2vec():
     yield "only u_o", L, {v: -U.data[o]}, "missing-term"
     yield "only the expectation", L, {v: U.data.T @ p.data}, "missing-term"
     yield "the next word", L, {v: U.data.T @ (p.data - np.eye(5)[o - 1])}, "off-by-index|other"
-
-
-def embedding():
-    """H = tanh(C[ix] W), L = mean of squares; a row of C is used several times."""
-    rng = np.random.default_rng(34)
-    C, W = tg.Tensor(rng.normal(size=(6, 3))), tg.Tensor(rng.normal(size=(3, 4)))
-    ix = np.array([0, 2, 2, 5, 1, 2, 0])
-    T = rng.normal(size=(7, 4))
-    emb = C[ix]
-    H = tg.tanh(emb @ W)
-    L = ((H - T) ** 2).mean()
-
-    dH = 2 * (H.data - T) / T.size
-    demb = (dH * (1 - H.data**2)) @ W.data.T
-    dC = np.zeros((6, 3))
-    for i, row in zip(ix, demb, strict=True):
-        dC[i] += row
-    yield "rows added up", L, {C: dC, emb: demb}, "right"
-    last = np.zeros((6, 3))
-    for i, row in zip(ix, demb, strict=True):
-        last[i] = row
-    yield "rows overwritten", L, {C: last}, "missing-term"
-    counts = np.maximum(np.bincount(ix, minlength=6), 1)[:, None]
-    yield "rows averaged", L, {C: dC / counts}, "mean-vs-sum|other"
-    yield "the next row", L, {C: np.roll(dC, 1, axis=0)}, "off-by-index"
-    yield "demb for dC", L, {C: demb}, "shape|missing-broadcast-sum|missing-term"
-    yield "1/N for 1/(N K)", L, {emb: demb * 4}, "mean-vs-sum"
-    yield "W for W^T, as a row", L, {W: (dH * (1 - H.data**2)).T @ emb.data}, "transpose|shape"
 
 
 def embedding_mean():

@@ -69,10 +69,6 @@ class Forms:
                     continue  # rather that division is missing
                 text = f"there is a factor {prime(op, name)} too many"
                 yield Form("extra-factor", LIKELY, d, text)
-                if np.all((d > 0) & (d < 1)):
-                    name = prime(op, name)
-                    text = f"there is a factor {name} (1 - {name}) too many"
-                    yield Form("extra-factor", FAR, d * (1 - d), text)
             if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
                 p, text = np.exp(n.data), f"exp({tape.label(n)})"
                 for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
@@ -114,20 +110,21 @@ def _at(search: Search, x: Node) -> str:
 
 
 def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
-    """Another node's gradient in the place of a node's; in that of the claimed one it may be summed
-    or transposed as well, and times a small number."""
+    """Another node's gradient in the place of a node's; in that of the claimed one it may be times
+    a small number as well."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing
     for y, right in () if few or not worth(search) else tape.g.items():
         told = f"{tape.cotangent_of(y)}, the gradient with respect to {tape.label(y)}"
         for x in search.open if tape.is_named(y) else ():
             g: Vector = search.g.get(y, right)
+            if x is y or x.shape != g.shape:
+                continue
             if x is search.target:
-                for v, how in _fitted(g, x.shape) if y is not x else ():
-                    for k, scale in ((1, ""), (-1, "-1 x "), (2, "2 x "), (0.5, "1/2 x ")):
-                        kind = _place(search, x, y) if k == 1 and not how else "other"
-                        cost = LIKELY if k == 1 else ODD
-                        yield search.guess(x, k * v, kind, cost, f"yours is {scale}{told}{how}")
-            elif tape.is_named(x) and x.shape == g.shape and x is not y and x.data.size > 2:
+                for k, scale in ((1, ""), (-1, "-1 x "), (2, "2 x "), (0.5, "1/2 x ")):
+                    kind = _place(search, x, y) if k == 1 else "other"
+                    cost = LIKELY if k == 1 else ODD
+                    yield search.guess(x, k * g, kind, cost, f"yours is {scale}{told}")
+            elif tape.is_named(x) and x.data.size > 2:
                 text = f"{tape.cotangent_of(y)} stands where {tape.cotangent_of(x)} belongs"
                 yield search.guess(x, g, _place(search, x, y), ODD, text)
 
@@ -138,14 +135,3 @@ def _place(search: Search, x: Node, y: Node) -> str:
         return "other"
     above = search.tape.position[y] < search.tape.position[x]
     return "missing-factor" if above else "extra-factor"
-
-
-def _fitted(g: Vector, shape: tuple[int, ...]) -> Iterator[tuple[Vector, str]]:
-    """A gradient in some shape: as it is, transposed, summed."""
-    if g.shape == shape:
-        yield g, ""
-    if g.T.shape == shape and g.ndim > 1:
-        yield g.T, ", transposed"
-    for axis in range(g.ndim):
-        if g.sum(axis=axis).shape == shape:
-            yield g.sum(axis=axis), f", summed over axis {axis}"

@@ -20,6 +20,8 @@ from ..graph.trees import map_tree
 from .rounding import Blur, precision
 from .tape import Tape
 
+RAISED = object()  # what a claim that is code gives when it raised an error
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -179,7 +181,8 @@ def asked(root: Node, cotangent: Any, variables: Mapping[str, Any] | None) -> As
 def read(
     about: Asked, claims: Mapping[Any, Any], ran: Callable[[Node, str, Any], Any]
 ) -> list[Claim]:
-    """The claims about a graph, or an error; a claim that is code is `ran`."""
+    """The claims about a graph, or an error; a claim that is code is `ran`, and left out where it
+    raised an error."""
     if not claims:
         raise ValueError("check: no claims; pass what you derived, as in {W: dW}")
     tape, root = about.tape, about.order[0]
@@ -199,6 +202,8 @@ def read(
             )
         if callable(value) or isinstance(value, str):
             value = ran(user, name, value)
+            if value is RAISED:
+                continue
         array = _array(value, name)
         if about.seed is not None and array.shape != root.shape + twin.shape:
             raise ValueError(_not_scalar(root, name, twin))

@@ -139,7 +139,8 @@ def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iter
     rule, op = tape.rule(node, index), op_of(node)
     if rule is None or _is_scale(node, index):
         return
-    mask, unit = _sort(rule)
+    mask = _chooses(rule)
+    unit = mask or is_activation(op, node.params)
     one = len(node.operands) == 1
     function = unit or (one and bends(op))
     if misread:
@@ -164,16 +165,10 @@ def _is_scale(node: Node, index: int) -> bool:
     return op_of(node) in (ops.multiply, ops.divide) and any(numbers)
 
 
-def _sort(rule: Rule) -> tuple[bool, bool]:
-    """Whether a step lets entries through or not, and whether it is a unit: such a mask, the relu
-    written out as x * (x > 0), or an activation."""
-    node, op = rule.node, op_of(rule.node)
-    mask = bends(op) and any(chooses(x) for m in rule.made_by("multiply") for x in m.inputs)
-    other = node.operands[rule.index - 1]
-    gate = (
-        op is ops.multiply and node.shape and np.array_equal(other, node.operands[rule.index] > 0)
-    )
-    return mask, bool(mask or gate or is_activation(op, node.params))
+def _chooses(rule: Rule) -> bool:
+    """Whether a step lets entries through or not: max(0, x) with its mask."""
+    masks = (x for m in rule.made_by("multiply") for x in m.inputs)
+    return bends(op_of(rule.node)) and any(map(chooses, masks))
 
 
 def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
+from .hints import hint, hints
 from .kinds import KINDS, known
 from .marks import MARKS, Said
+from .markup import across, row
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 HEAD = 56  # columns of what a line starts with; where that is longer it stands alone
@@ -26,7 +28,8 @@ class Finding:
     """What is to be said about one gradient.
 
     `verdict` is "right", "wrong", "follows" (wrong, but its own step is right: the error is that of
-    the claims `inherited`) or "unclear" (too weak to tell: rounding alone may do as much). Of a
+    the claims `inherited`), "unclear" (too weak to tell: rounding alone may do as much) or "unseen"
+    (of code: the gradient is 0 on these data, whatever it says; nothing is held against it). Of a
     wrong one `kind` is one of `KINDS`, `explanation` says in a sentence or two what was done,
     `where` is the step of the graph ("" when it is not one step), `also` holds other kinds that
     explain the numbers equally well; `first` marks the first wrong line, walking backwards from the
@@ -75,7 +78,7 @@ class Finding:
                 known(kind)
 
     def __bool__(self) -> bool:
-        return self.verdict == "right"
+        return self.verdict in ("right", "unseen")
 
     def __str__(self) -> str:
         return table([self])
@@ -119,7 +122,9 @@ class Finding:
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """The findings, in order. Truthy when every gradient is right. The referee adds `notes`, what
-    was `tried`, and the `reference` that it was held against. `formula` derives what a wrong
+    was `tried`, the `reference` that it was held against, and the report on the `lines` of a
+    backward that is wrong, where they can be followed. With `hints` no more is printed of what is
+    wrong than `hint` says up to that level. `formula` derives what a wrong
     gradient should have been, in the graph's names; `rule` says which steps of the graph make it,
     and what each of them hands on."""
 
@@ -129,6 +134,8 @@ class Report:
     reference: str = ""
     formula: Callable[[Node], str] | None = None
     rule: Callable[[Node], str] | None = None
+    lines: Report | None = None
+    hints: int | None = None
 
     def __bool__(self) -> bool:
         return all(self.findings)
@@ -180,6 +187,7 @@ class Report:
             at and f"{len(at)} mistake{'s' * (len(at) > 1)}, at {names}",
             count["follows"] and f"{lines} from {'it' if len(at) == 1 else 'them'}",
             count["unclear"] and f"{count['unclear']} too weak to tell",
+            count["unseen"] and f"{count['unseen']} not observable",
             count["right"] and f"{count['right']} right",
         ]
         return "; ".join(part for part in parts if part)
@@ -202,7 +210,10 @@ class Report:
         return [*right, *(("note: ", note) for note in self.notes), *tried]
 
     def __str__(self) -> str:
-        return table(self.findings, self._above, self._below)
+        if self._hinted:
+            return "\n".join(self._hinted)
+        lines = f"\n\nin the lines of backward: {self.lines}" if self.lines is not None else ""
+        return table(self.findings, self._above, self._below) + lines
 
     __repr__ = __str__
 
@@ -210,14 +221,22 @@ class Report:
         """Help with the first wrong line, a little more at each level: 1 where it is, 2 the kind of
         mistake, 3 the step of the graph and its rule, 4 the line as it should read; "" where
         nothing is wrong."""
-        if level not in range(1, len(HINTS) + 1):
-            raise ValueError(f"hint: level {level!r}; there are 1 to {len(HINTS)}")
-        return HINTS[level - 1](self, self.first) if self.first is not None else ""
+        return hint(self if self.lines is None else self.lines, level)
+
+    @property
+    def _hinted(self) -> Sequence[str]:
+        """What is printed in the place of the table, if so."""
+        if self.hints is None or self.first is None:
+            return ()
+        return self.summary, *filter(None, hints(self, self.hints))
 
     def _repr_html_(self) -> str:
+        if self._hinted:
+            return "<br>".join(map(html.escape, self._hinted))
         above, below = ([html.escape(a + b) for a, b in x] for x in (self._above, self._below))
-        rows = [*map(_across, above), *map(_row, self.findings), *map(_across, below)]
-        return f"<table><tbody>{''.join(rows)}</tbody></table>"
+        rows = [*map(across, above), *map(row, self.findings), *map(across, below)]
+        lines = "" if self.lines is None else self.lines._repr_html_()
+        return f"<table><tbody>{''.join(rows)}</tbody></table>{lines}"
 
     def to_dict(self) -> dict[str, Any]:
         """The report as data that JSON can hold."""
@@ -226,6 +245,7 @@ class Report:
             "summary": self.summary,
             "findings": [f.to_dict() for f in self.findings],
             **{name: _plain(getattr(self, name)) for name in ("notes", "tried", "reference")},
+            **({} if self.lines is None else {"lines": self.lines.to_dict()}),
         }
 
     def marks(self) -> dict[Node, Said]:
@@ -290,7 +310,19 @@ def _unclear(f: Finding) -> Iterator[str]:
     yield f.explanation
 
 
-_WORDS = {"right": _right, "wrong": _wrong, "follows": _follows, "unclear": _unclear}
+def _unseen(f: Finding) -> Iterator[str]:
+    what = f"line {f.line}" if f.line else "the formula"
+    yield f"the gradient is 0 here whatever {what} says: not observable on these data"
+    yield f.explanation
+
+
+_WORDS = {
+    "right": _right,
+    "wrong": _wrong,
+    "follows": _follows,
+    "unclear": _unclear,
+    "unseen": _unseen,
+}
 
 
 def _limits(f: Finding) -> str:
@@ -301,29 +333,6 @@ def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _where(report: Report, f: Finding) -> str:
-    return f"Look at line {f.line}: {f.code}" if f.line else f"Look at the gradient of {f.name}."
-
-
-def _what(report: Report, f: Finding) -> str:
-    return f"The mistake is of this kind: {KINDS[f.kind]}." if f.kind else "It is a mistake."
-
-
-def _rule(report: Report, f: Finding) -> str:
-    rule = report.rule(f.node) if report.rule and f.node is not None else ""
-    return rule or (f"Look at the step {f.where}." if f.where else _what(report, f))
-
-
-def _answer(report: Report, f: Finding) -> str:
-    if f.mended is not None:
-        return f"It should read: {f.mended}"
-    right = report.formula(f.node) if report.formula and f.node is not None else ""
-    return f"It should be: {right}" if right else f.message()
-
-
-HINTS = (_where, _what, _rule, _answer)
 
 
 def table(
@@ -362,32 +371,6 @@ def _filled(line: Line) -> str:
         )
         or start.rstrip()
     )
-
-
-def _row(finding: Finding) -> str:
-    mark = MARKS[finding.verdict]
-    plain = '<span style="white-space:nowrap">{}</span>'
-    code = '<code style="white-space:pre">{}</code>'
-    if finding.code:
-        head = plain.format(finding.place), code.format(html.escape(finding.code))
-    else:
-        head = code.format(html.escape(finding.name)), plain.format(finding.shape or "")
-    text = html.escape(finding.message())
-    if finding.marked:
-        text += f"<pre>{html.escape(chr(10).join(finding.marked))}</pre>"
-    if finding.mended is not None:
-        text += f"<br>{finding.way_out} {code.format(html.escape(finding.mended))}"
-    cells = (
-        *head,
-        f'<span style="white-space:nowrap;color:{mark.strokes[0]}">{mark.sign} '
-        f"{finding.verdict}</span>",
-        text,
-    )
-    return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"
-
-
-def _across(text: str) -> str:
-    return f'<tr><td colspan="4" style="text-align:left">{text}</td></tr>'
 
 
 def _plain(value: Any) -> Any:

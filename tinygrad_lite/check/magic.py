@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from ..graph.node import Node
@@ -14,16 +15,31 @@ CELL = "this cell"
 
 def load_ipython_extension(shell: Any) -> None:
     """Add `%%check E` to a notebook: it runs the cell, and prints its lines back with a verdict
-    for each that assigns a gradient of E (dW = ..., grad_W = ..., dE_dW = ...)."""
+    for each that assigns a gradient of E (dW = ..., grad_W = ..., dE_dW = ...). `--explain` and
+    `--hints N` after E are those of `check`."""
 
     def check_cell(line: str, cell: str) -> Report | None:
-        """%%check E: is every gradient right that this cell assigns?"""
-        return _checked(shell, line.strip(), cell)
+        """%%check E [--hints N] [--explain]: is every gradient right that this cell assigns?"""
+        parser = argparse.ArgumentParser(prog="%%check", add_help=False, exit_on_error=False)
+        parser.add_argument("loss", nargs="?", default="")
+        parser.add_argument("--hints", type=int)
+        parser.add_argument("--explain", action="store_true")
+        try:
+            asked, rest = parser.parse_known_args(line.split())
+        except argparse.ArgumentError as error:
+            raise ValueError(f"%%check: {error}") from None
+        if rest:
+            raise ValueError(
+                f"%%check: {' '.join(rest)} says nothing; there are --hints, --explain"
+            )
+        return _checked(shell, asked.loss, cell, hints=asked.hints, explain=asked.explain)
 
     shell.register_magic_function(check_cell, "cell", "check")
 
 
-def _checked(shell: Any, name: str, cell: str) -> Report | None:
+def _checked(
+    shell: Any, name: str, cell: str, *, hints: int | None, explain: bool
+) -> Report | None:
     root = shell.user_ns.get(name)
     if not isinstance(root, Node):
         what = f"{name!r} is a {type(root).__name__}" if name in shell.user_ns else "say which loss"
@@ -31,4 +47,4 @@ def _checked(shell: Any, name: str, cell: str) -> Report | None:
     if not shell.run_cell(cell, store_history=False).success:
         return None  # the error is shown
     public = {n: v for n, v in shell.user_ns.items() if not n.startswith("_")}
-    return check_text(root, parsed(CELL, cell), public)
+    return check_text(root, parsed(CELL, cell), public, hints=hints, explain=explain)

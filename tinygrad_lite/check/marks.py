@@ -21,6 +21,7 @@ MARKS = {
     "wrong": Mark("✗ wrong", ("#b3261e", "#ff8a80")),
     "unclear": Mark("? unclear", ("#8a5a00", "#f0b230")),
     "follows": Mark("↳ follows", ("#6a717b", "#98a1ac")),
+    "unseen": Mark("○ unseen", ("#6a717b", "#98a1ac")),
     "right": Mark("✓ right", ("#1a7f37", "#57c785")),
 }  # the worst first
 

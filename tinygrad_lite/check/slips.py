@@ -132,6 +132,9 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("transpose", FIRST, lambda a, b: np.linalg.solve(turned(a), b), _TURNED % "a"),
         Slip("missing-factor", LIKELY, lambda a, b: b, "{a} is left out"),
     ),
+    ops.where: (
+        Slip(OTHER, ODD, lambda c, a, b: np.where(c, b, a), "the two cases are exchanged"),
+    ),
     ops.flip: (Slip("wrong-order", LIKELY, lambda a: a, "{a} is not turned round"),),
     ops.cumulative_sum: (Slip("missing-term", LIKELY, lambda a: a, "{a} is not summed"),),
     ops.tril: (Slip("missing-factor", LIKELY, lambda a: a, "{a} is not masked"),),

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ..backprop.chain import contribution, fit
+from ..backprop.chain import contribution
 from ..graph.node import Node
 from .faults import Fault, looking, scaled
 from .scales import Scales
 from .search import Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
-from .tape import Vector, op_name, op_of
+from .tape import Vector, op_name
 
 Edge = tuple[Node, int]
-Replacement = Callable[[Vector], "Vector | None"]
 
 
-def resweep(search: Search, replaced: Mapping[Edge, Replacement]) -> Vector | None:
-    """The claimed node's gradient with some steps replaced; None where one has another shape."""
+def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
+    """The claimed node's gradient with faults at some steps; None where one has another shape."""
     # What a function written out in several steps, y of x, is to hand to x in one comes with the
     # last edge into x, which is below y.
     beside: dict[Edge, list[Shadow]] = {}
     for shadow in search.catalogue.shadows:
-        if (shadow.node, 0) in replaced and {shadow.x, shadow.y} <= search.inside:
+        if (shadow.node, 0) in made and {shadow.x, shadow.y} <= search.inside:
             beside.setdefault(search.tape.consumers[shadow.x][-1], []).append(shadow)
     passed: dict[Node, Vector] = {}
 
     def handed(node: Node, index: int, g: Vector) -> Vector:
-        if (node, index) not in replaced:
+        if (node, index) not in made:
             return contribution(node, index, g)
-        c = replaced[node, index](g)
+        c = search.apply(node, index, made[node, index], g)
         if c is None or c.shape != np.shape(node.operands[index]):
             raise _MisfitError
         return c
@@ -71,7 +70,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
         if len(group) < 2 or members in tried:
             continue
         tried.add(members)
-        if _explains(search, {(n, i): _fault(search, n, i, f) for (n, i), f in group.items()}):
+        if _explains(search, group):
             (n, i), fault = next(iter(group.items()))
             uses = (
                 f"every use of {search.tape.label(scope)}"
@@ -94,14 +93,10 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
             yield n, i, fault, alike[fault.text, fault.named]
 
 
-def _fault(search: Search, n: Node, i: int, fault: Fault) -> Replacement:
-    return lambda g: search.apply(n, i, fault, g)
-
-
-def _explains(search: Search, replaced: dict[Edge, Replacement]) -> bool:
+def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
     if not search.catalogue.spend(2 * len(search.region)):
         return False
-    predicted = resweep(search, replaced)
+    predicted = resweep(search, made)
     return predicted is not None and search.explains(predicted)
 
 
@@ -129,16 +124,12 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
     ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
     starts = [[*values[1:], v] for v in (values[-1], 0 * values[0], *known)]
     for moved in (*ends, *starts):
-        steps = zip(group, moved, strict=True)
-        if _explains(search, {(n, i): _looking(n, i, place, v) for (n, i), v in steps}):
+        looked = zip(group, moved, strict=True)
+        faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
+        if _explains(search, dict(faults)):
             n = group[0][0]
-            looked = n if place is None else n.inputs[place]
-            name = tape.label(looked) if isinstance(looked, Node) else "it"
+            at = n if place is None else n.inputs[place]
+            name = tape.label(at) if isinstance(at, Node) else "it"
             text = f"the value of the neighbouring step stands where {name} and the like belong"
             yield search.explained("off-by-index", FAR, text, n)
             return
-
-
-def _looking(n: Node, i: int, place: int | None, value: Vector) -> Replacement:
-    handed = looking(n, i, place, value)
-    return lambda g: fit(np.asarray(handed(g)), n.inputs[i], op_of(n), i)

@@ -23,6 +23,7 @@ from .derived import as_text
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
 from .mend import Mender, told
+from .reasons import explained
 from .rounding import Rounding
 
 
@@ -36,6 +37,8 @@ def check(
     digits: int | None = None,
     names: Mapping[str, Any] | None = None,
     pairs: Mapping[str, Node | str | None] | None = None,
+    hints: int | None = None,
+    explain: bool = False,
 ) -> Report:
     """Hold hand-derived gradients of E against the chain rule, and say which step is wrong.
 
@@ -53,16 +56,36 @@ def check(
     were typed with) widen it. `names` holds the variables to take names from, in place of the
     caller's. No node's `.grad` is touched.
 
+    With `explain` what is right says why: dE/dv = dE/ds ⊙ s ⊙ (1 − s). With `hints` the report
+    gives help with the first wrong line and no more: 1 where it is, 2 the kind of mistake, 3 the
+    step of the graph and its rule, 4 the line as it should read.
+
     Raises `ValueError` for a claim that names no node of the graph or a constant one, is ragged,
     not finite or no formula, and for a function without a line that can be judged; `TypeError` for
     a claim that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
-    return fresh.run(_report, E, claims, cotangent, Allowance(rtol, atol, digits), names, pairs)
+    allowance = Allowance(rtol, atol, digits)
+    report = fresh.run(_report, E, claims, cotangent, allowance, names, pairs, explain)
+    return _hinting(report, hints)
+
+
+def _hinting(report: Report, hints: int | None) -> Report:
+    """The report that prints no more than its hints up to a level."""
+    if hints is None:
+        return report
+    report.hint(hints)  # which refuses a level that is none
+    return replace(report, hints=hints)
 
 
 def _report(
-    E: Node, claims: Any, cotangent: Any, allowance: Allowance, names: Any, pairs: Any
+    E: Node,
+    claims: Any,
+    cotangent: Any,
+    allowance: Allowance,
+    names: Any,
+    pairs: Any,
+    explain: bool,
 ) -> Report:
     with np.errstate(all="ignore"):
         about = asked(E, cotangent, names)
@@ -70,12 +93,13 @@ def _report(
         if isinstance(claims, FunctionType):
             derived = check_lines(about, claims, allowance, names, pairs)
             if isinstance(derived, Report):
-                return derived
+                return explained(derived, E, about.tape) if explain else derived
             claims, notes = derived.claims, derived.notes
         if not isinstance(claims, Mapping):
             told = f"check: claims is a {type(claims).__name__}; pass a function that derives them"
             raise TypeError(f"{told}, or a dict of nodes or names to gradients, as in {{W: dW}}")
-        return _report_of(about, claims, allowance, names, notes)
+        report = _report_of(about, claims, allowance, names, notes)
+        return explained(report, E, about.tape) if explain else report
 
 
 def _report_of(
@@ -93,37 +117,72 @@ def _report_of(
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
     truth = Truth(tape, tape.twin, about.seed is not None)
-    right = [coder.found[c.user] for c in found if c.right and c.user in coder.found]
+    seen = (c for c in found if c.right and not c.blur.zero)
+    right = [coder.found[c.user] for c in seen if c.user in coder.found]
     findings = tuple(
-        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right) for c in found
+        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right, zero=c.blur.zero)
+        for c in found
     )
+    failed = [coded for coded in coder.found.values() if coded.raised is not None]
+    findings += tuple(_failed(coded, truth, right) for coded in failed)
     formula = None if E.shape else lambda x: as_text(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
 
 def check_text(
-    E: Node, source: Source, names: Mapping[str, Any], digits: int | None = None
+    E: Node,
+    source: Source,
+    names: Mapping[str, Any],
+    digits: int | None = None,
+    hints: int | None = None,
+    explain: bool = False,
 ) -> Report:
     """Hold the derivation in a file or a cell that has run, and left `names`, against the chain
     rule: the lines that assign gradients are found by their names (`dW`, `grad_W`, `dE_dW`)."""
     allowance = Allowance(digits=digits)
-    return contextvars.Context().run(_script_report, E, source, names, allowance)
+    fresh = contextvars.Context()
+    return _hinting(fresh.run(_script_report, E, source, names, allowance, explain), hints)
 
 
 def _script_report(
-    E: Node, source: Source, names: Mapping[str, Any], allowance: Allowance
+    E: Node, source: Source, names: Mapping[str, Any], allowance: Allowance, explain: bool
 ) -> Report:
     with np.errstate(all="ignore"):
         about = asked(E, None, names)
         known = Known(about.tape, names)
         pairs = paired(known)
         derived = report_on(about, Script(source, known, pairs), pairs, allowance)
-        if isinstance(derived, Report):
-            return derived
-        return _report_of(about, derived.claims, allowance, names, derived.notes)
+        report = (
+            derived
+            if isinstance(derived, Report)
+            else _report_of(about, derived.claims, allowance, names, derived.notes)
+        )
+        return explained(report, E, about.tape) if explain else report
 
 
-def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded]) -> Finding:
+def _failed(coded: Coded, truth: Truth, right: Sequence[Coded]) -> Finding:
+    """What is to be said of a claim that raised an error, mended where a short edit does."""
+    trace = coded.raised
+    assert trace is not None
+    assert trace.failed is not None
+    finding = Finding(
+        name=coded.name,
+        verdict="wrong",
+        kind="other",
+        explanation=trace.raised,
+        shape=coded.node.shape,
+        node=coded.node,
+    )
+    mend = Mender(coded.trace, trace, truth, others=right).mend_raised(coded, trace.failed)
+    if mend is not None and coded.formula is not None:
+        finding = replace(finding, marked=coded.formula.marked(mend.places))
+    said = finding.explanation
+    return replace(told(finding, mend), explanation=said) if mend is not None else finding
+
+
+def _told(
+    finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded], *, zero: bool
+) -> Finding:
     """A finding with what there is to be said of the claim's code, mended where it is wrong."""
     if coded is None or finding.verdict not in ("right", "wrong"):
         return finding
@@ -133,4 +192,6 @@ def _told(finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[C
         if mend is not None and coded.formula is not None:
             finding = replace(finding, marked=coded.formula.marked(mend.places))
         return told(finding, mend)
+    if zero:
+        return replace(finding, verdict="unseen", explanation=coded.note)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))

@@ -1,8 +1,8 @@
 """A list of NumPy calls as a program that allocates its arrays once.
 
 Instructions that nothing needs are dropped. Results are written into buffers, which are used again
-when their last reader is done; views of buffers are made once. Every call is one that eager
-evaluation makes, on operands of the same layout, so that the numbers are the same bit for bit.
+when their last reader is done; views of buffers are made once. Every call is eager evaluation's, or
+gives the same numbers sooner, on operands of the same layout: all is the same bit for bit.
 """
 
 from __future__ import annotations
@@ -175,13 +175,18 @@ class _Emitter:
         return True
 
     def _as_arrays(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Numbers among operands as arrays of the others' dtype, which ufuncs take sooner."""
+        """Numbers among operands as arrays, which ufuncs take sooner: Python's of the dtype of the
+        other operand."""
         found, dtypes = [*args], {x.outline.dtype for x in args if _is_float(x)}
         for i, x in enumerate(args):
-            if len(dtypes) == 1 and type(x) in (int, float) and not abs(x) > _EXACT:
-                key = repr(float(x)), *dtypes
+            if isinstance(x, np.generic):
+                made = np.array(x)
+            elif len(dtypes) == 1 and type(x) in NUMBERS and not abs(x) > _EXACT:
                 with np.errstate(all="ignore"):
-                    found[i] = self.numbers.setdefault(key, np.array(x, *dtypes))
+                    made = np.array(x, *dtypes)
+            else:
+                continue
+            found[i] = self.numbers.setdefault((repr(made.item()), made.dtype), made)
         return tuple(found)
 
     def _scatter(self, made: Instruction, out: Held, when: int) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import row_of_ones
 from ..graph.context import current_context, latest_context
 from .recorder import NUMBERS, refusal
 from .run import Run
-from .signature import Unusual, signature, words
+from .signature import Unusual, signature
 from .standalone import Branch
 from .trace import fingerprint, refuse_difference
 from .variant import CHANGED, Variant
@@ -136,10 +135,8 @@ class Compiled:
     def _run_twice(self, args: Any, kwargs: Any) -> Variant:
         """Record the function, and again, which tells what changes by itself."""
         token = _recording.set(True)
-        names = [*words(self._function, args, kwargs, self._numbers)]
-        run = functools.partial(
-            Run, self._function, args, kwargs, names, self._numbers, {*self._moving}
-        )
+        moving = {*self._moving}
+        run = functools.partial(Run, self._function, args, kwargs, self._numbers, moving)
         try:
             one = run()
             first, used = fingerprint(one.recorded), one.constants
@@ -162,10 +159,10 @@ def _tried(program: Any, given: Any) -> Any:
 
 def _refuse_unknown(first: list[Any], second: list[Any]) -> None:
     """Raise `TypeError` for an array that two runs used, though neither was seen to reach it: the
-    program could not tell when it changes."""
+    program could not tell when it changes, unless it is one that nobody writes into."""
     known = {id(_whole(x)) for x in first}
     for x in second:
-        if id(_whole(x)) in known and not _is_row_of_ones(x):
+        if id(_whole(x)) in known and _whole(x).flags.writeable:
             raise refusal(
                 f"the function uses an array of shape {x.shape} that is neither an argument nor "
                 "found in its closure, its globals or an object there; hand it over as an argument"
@@ -176,8 +173,3 @@ def _whole(x: Any) -> Any:
     while isinstance(x.base, np.ndarray):
         x = x.base
     return x
-
-
-def _is_row_of_ones(x: Any) -> bool:
-    """Whether an array is one that the engine itself keeps."""
-    return x.ndim == 1 and x.dtype.kind == "f" and x is row_of_ones(len(x), x.dtype)

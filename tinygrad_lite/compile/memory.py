@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .recorder import Held, Instruction
-from .text import Writer, empty
+from .text import Writer
 
 
 class Memory:
@@ -59,12 +59,8 @@ class Memory:
         if id(y) in self._starts:
             return self._piece(y)
         free = self._free.get((value.shape, value.dtype, value.strides))
-        if free:
-            name, buffer = free.pop()
-        else:
-            buffer = np.empty_like(value)
-            name = self.writer.define("b", buffer, empty(value))
-            self.size += buffer.nbytes
+        self.size += 0 if free else value.nbytes
+        name, buffer = free.pop() if free else self.writer.buffer(value)
         self.names[id(y)], self.held[id(y)] = name, buffer
         return name
 
@@ -118,7 +114,7 @@ class Memory:
                 and id(y) not in self._whole
                 and self.takes(y)
                 and y.outline.size == x.outline.size
-                and y.outline.dtype == whole.outline.dtype
+                and y.outline.dtype == x.outline.dtype == whole.outline.dtype
                 and all(z.outline.flags.c_contiguous for z in (x, y, whole))
             ):
                 self._whole[id(y)], self._starts[id(y)] = whole, start

@@ -72,32 +72,18 @@ class _Symbolic:
 
     pi, inf, nan = math.pi, math.inf, math.nan
 
+    any = asarray = staticmethod(lambda x, **settings: x)
+    zeros_like = staticmethod(lambda x: 0.0)
+    ones_like = staticmethod(lambda x: 1.0)
+    full_like = staticmethod(lambda x, value: value)
+    isdtype = staticmethod(lambda dtype, kind: kind == "real floating")
+    erf = staticmethod(lambda x: Symbol(f"math.erf({_code(x)})"))
+
     def where(self, condition: Any, a: Any, b: Any) -> Symbol:
         return Symbol(f"({_code(a)} if {_code(condition)} else {_code(b)})")
 
-    def any(self, x: Any) -> Any:
-        return x
-
-    def zeros_like(self, x: Any) -> float:
-        return 0.0
-
-    def ones_like(self, x: Any) -> float:
-        return 1.0
-
-    def full_like(self, x: Any, value: float) -> float:
-        return value
-
-    def asarray(self, x: Any, **settings: Any) -> Any:
-        return x
-
     def astype(self, x: Any, dtype: Any, **settings: Any) -> Symbol:
         return Symbol(f"(1.0 * {_code(x)})")  # of a comparison too
-
-    def isdtype(self, dtype: Any, kind: Any) -> bool:
-        return bool(kind == "real floating")
-
-    def erf(self, x: Any) -> Symbol:
-        return Symbol(f"math.erf({_code(x)})")
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         if not callable(getattr(np, name, None)):

@@ -14,7 +14,6 @@ from ..graph.backend import to_float
 from ..graph.names import visible
 from ..graph.node import Scalar
 from ..tensor import Tensor
-from .lift.explain import explained
 from .lift.function import Lifted, NoMatrices, lift
 from .lift.names import Names
 from .lift.text import Text, Writer
@@ -209,7 +208,7 @@ class ScalarProgram:
     def explain(self) -> str:
         """What became of the scalars, in sentences."""
         if self._lifted is not None and self._text is not None:
-            return explained(self._text, self._numbers, len(self._lifted.steps))
+            return self._text.explained(self._numbers, len(self._lifted.steps))
         return f"There is no pattern: {self._why}\n{self._engine.called} runs the graph."
 
 

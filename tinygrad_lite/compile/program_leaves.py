@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import Scalar
+from .standalone import aligned
 
 _DATA: Any = Scalar.__dict__["_data"]  # the slots themselves
 _GRAD: Any = Scalar.__dict__["_grad"]
@@ -26,7 +27,8 @@ class Leaves:
 
     def __init__(self, nodes: Sequence[Scalar]) -> None:
         self.nodes = list(nodes)
-        self.values = np.array([node._data for node in nodes], dtype=np.float64)
+        self.values = aligned((len(self.nodes),), np.float64)
+        self.values[:] = [node._data for node in nodes]
         self.gradient = np.zeros_like(self.values)
         self._pack = Struct(f"{len(self.nodes)}d").pack_into  # sooner than a list is an array
         self._lent = False
@@ -39,8 +41,6 @@ class Leaves:
 
     def lend(self) -> None:
         """From here on `values` and `gradient` are the leaves' numbers."""
-        if self._lent:
-            return  # else who gives them back now is done, or waited for
         with self._lock:
             if not self._lent:
                 self._lent = True
@@ -53,11 +53,11 @@ class Leaves:
         """Every leaf has its numbers again."""
         with self._lock:
             if self._lent:
-                self._lent = False
                 pairs = zip(self.values.tolist(), self.gradient.tolist(), strict=True)
                 for node, (value, grad) in zip(self.nodes, pairs, strict=True):
                     node.__class__ = type(node).__base__  # type: ignore[assignment]
                     node._data, node._grad = value, grad
+                self._lent = False
 
 
 @cache

@@ -4,6 +4,7 @@ it changed on the way. Everything is put back afterwards.
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -59,7 +60,6 @@ class Run:
         function: Callable[..., Any],
         args: Any,
         kwargs: Any,
-        words: Iterable[str],
         numbers: Collection[type] = NUMBERS,
         moving: Collection[Any] = (),
     ) -> None:
@@ -76,10 +76,10 @@ class Run:
         self._types = numbers  # of Python's, that arguments may have to be computed with
         objects = [x for x in leaves((args, kwargs)) if not is_input(x, numbers)]
         self.state = State(function, objects)
-        self._given = iter(enumerate(words))
+        self._count = 0  # of the arguments that are inputs
         self._moving = moving  # marks of places that hold numbers to compute with
         try:
-            self._run(function, (args, kwargs))
+            self._run(function, args, kwargs)
         finally:
             self._recorder.closed = True
             self._put_back()
@@ -95,8 +95,11 @@ class Run:
         """The plain arrays that were used or put out, as they were given."""
         return [*self._recorder.constants, *(x for x in self._given_out if not _is_held(x))]
 
-    def _run(self, function: Callable[..., Any], given: Any) -> None:
-        args, kwargs = self._handed(given)
+    def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        names = [*_parameters(function)]
+        names += [f"x{i + 1}" for i in range(len(names), len(args))]
+        args = [self._handed(x, name) for x, name in zip(args, names, strict=False)]
+        kwargs = {name: self._handed(x, name) for name, x in kwargs.items()}
         for node, path in self.state.leaves.items():
             if node not in self._held:
                 self._swap(node, node, path)
@@ -115,20 +118,20 @@ class Run:
 
     # --- before the run: arrays replaced by those that record
 
-    def _handed(self, x: Any) -> Any:
-        """The arguments with arrays that record, in lists and dicts of their own."""
+    def _handed(self, x: Any, path: str) -> Any:
+        """An argument with arrays that record, in lists and dicts of its own."""
         if isinstance(x, (list, tuple)):
-            parts = [self._handed(part) for part in x]
+            parts = [self._handed(part, f"{path}_{i}") for i, part in enumerate(x)]
             made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         elif isinstance(x, dict):
-            made = {k: self._handed(part) for k, part in x.items()}
+            made = {k: self._handed(part, f"{path}_{k}") for k, part in x.items()}
         elif is_input(x, self._types):
-            number, word = next(self._given)
+            number, self._count = self._count, self._count + 1
             if isinstance(x, Array):
                 if x not in self._held:
-                    self._swap(x, number, x.name or word)
+                    self._swap(x, number, x.name or path)
                 return x
-            return self._input(x, Source("argument", number), word)
+            return self._input(x, Source("argument", number), path)
         else:
             return x
         self._made.append((made, copied(made)))
@@ -264,6 +267,13 @@ def differ(x: Any, copy: Any) -> bool:
 
 def _is_not(a: Any, b: Any) -> bool:
     return a is not b
+
+
+def _parameters(function: Callable[..., Any]) -> Iterable[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
 
 
 def _identifier(path: str, taken: Iterable[str]) -> str:

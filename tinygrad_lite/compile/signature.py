@@ -1,9 +1,8 @@
-"""What arguments have in common that one program may serve, and what they are called."""
+"""What arguments have in common that one program may serve."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from ..graph.backend import is_array
 from ..graph.node import Array, Node
 from ..graph.reach import Same
-from .run import is_input
 
 
 class Unusual(Exception):
@@ -45,24 +43,3 @@ def signature(x: Any, given: list[Any], numbers: Collection[type]) -> Any:
     if isinstance(x, Node) or is_array(x):
         raise Unusual
     return Same(x)
-
-
-def words(
-    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], numbers: Collection[type]
-) -> Iterator[str]:
-    """The names of the inputs among the arguments, in order."""
-    try:
-        names = [*inspect.signature(f).parameters]
-    except (TypeError, ValueError):
-        names = []
-    names += [f"x{i + 1}" for i in range(len(names), len(args))]
-    for name, x in (*zip(names, args, strict=False), *kwargs.items()):
-        yield from _paths(x, name, numbers)
-
-
-def _paths(x: Any, path: str, numbers: Collection[type]) -> Iterator[str]:
-    if is_input(x, numbers):
-        yield path
-    elif isinstance(x, (list, tuple, dict)):
-        for key, part in x.items() if isinstance(x, dict) else enumerate(x):
-            yield from _paths(part, f"{path}_{key}", numbers)

@@ -57,6 +57,14 @@ class Writer:
         self.definitions.append(f"{name} = {text}")
         return name
 
+    def buffer(self, like: np.ndarray[Any, Any]) -> tuple[str, Any]:
+        """A new array of that shape, dtype and layout, and its name."""
+        axes = layout(like)
+        shape, places = tuple(like.shape[a] for a in axes), tuple(map(axes.index, range(like.ndim)))
+        text = f"{self.function(standalone.aligned)}({shape}, {literal(like.dtype)}){back(axes)}"
+        made = standalone.aligned(shape, like.dtype).transpose(places)
+        return self.define("b", made, text), made
+
     def text(self, x: Any) -> str:
         """An argument as text: a held value by its name, or a constant."""
         if isinstance(x, Held):
@@ -146,13 +154,6 @@ def array(x: np.ndarray[Any, Any]) -> str:
             f".reshape({turned.shape})"
         )
     return text + back(axes)
-
-
-def empty(x: np.ndarray[Any, Any]) -> str:
-    """An expression that makes an array of x's shape, dtype and layout."""
-    axes = layout(x)
-    shape = tuple(x.shape[a] for a in axes)
-    return f"np.empty({shape}, {literal(x.dtype)})" + back(axes)
 
 
 def layout(x: np.ndarray[Any, Any]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,9 @@ class Line:
             order = topological_order(self.twin[self.result])
             return flow(order, {self.twin[self.result]: self.G}, step).get(target)
 
-    def definition(self) -> Form | None:
-        """The result as one formula of the inputs, as the code has it; None as for `form`."""
+    def definition(self, names: Mapping[int, Any]) -> str:
+        """The result as one formula of the inputs, as the code has it; "" if it cannot be read, or
+        says something else than it computes, or has an input without a name."""
 
         def read() -> Form | None:
             twin = self.twin[self.result]
@@ -57,11 +59,11 @@ class Line:
             form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
             return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
 
-        try:
-            found: Form | None = aside(read)
-        except UNREADABLE_STEP:
-            return None
-        return found
+        with suppress(*UNREADABLE_STEP):
+            form: Form | None = aside(read)
+            text = self.text(form, names, "") if form is not None else ""
+            return "" if "…" in text else text
+        return ""
 
     def _values(self) -> dict[str, Any]:
         twins = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}

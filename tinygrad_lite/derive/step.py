@@ -106,6 +106,15 @@ def pullback_text(node: Node, index: int, names: Names, *, cotangent: str = "G")
     return _written(pulled(node, index), node, names, cotangent, False)
 
 
+def handed(node: Node, index: int, names: Names, cotangent: Written) -> Written | None:
+    """The same, given how the cotangent is written; None if the rule cannot be read."""
+    form = pulled(node, index)
+    if form is None:
+        return None
+    known = _known(node, names, _DEPTH) | {"y": called(node, names, _DEPTH + 1), "G": cotangent}
+    return form.written(known)
+
+
 def _written(
     form: Form | None, node: Node, names: Names, cotangent: str, numbers: bool, depth: int = _DEPTH
 ) -> str:

@@ -34,6 +34,7 @@ MAX_NODES = 30
 NO_MARKS: Mapping[Node, Said] = MappingProxyType({})
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
+_READ = 200  # lines of a picture that are: two seconds
 _SYMBOL = 10  # characters of the name of a gradient over its cells
 _RULE = 36  # characters of a formula beside an arrow
 _FAR = 4  # ranks of its users, at which a leaf has a stub at each
@@ -176,10 +177,9 @@ class _Maker:
     def _formula(self, box: str, nodes: Sequence[Node], names: Mapping[int, str]) -> str:
         """What is right of the equals sign: the line as a whole, or if that is long or not read,
         written out as far as it stays short."""
-        whole = self._read(box, nodes) if len(nodes) > 1 else None
-        form = whole and whole.definition()
-        text = whole.text(form, names, "") if whole and form else ""
-        if text and "…" not in text and columns(text) <= _FORMULA:
+        line = self._read(box, nodes) if len(nodes) > 1 else None
+        text = line.definition(names) if line else ""
+        if text and columns(text) <= _FORMULA:
             return text
         texts = [write(nodes[-1], names, depth=depth) for depth in _DEPTHS]
         short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
@@ -187,7 +187,7 @@ class _Maker:
 
     def _read(self, box: str, nodes: Sequence[Node]) -> Line | None:
         """A line of several ops as one, where there is time for that."""
-        if box not in self.lines and len(self.plan.order) <= LIMIT:
+        if box not in self.lines and len(self.plan.order) <= LIMIT and len(self.lines) < _READ:
             one = nodes[-1] in self.roots and not nodes[-1].shape
             self.lines[box] = line_of(nodes[-1], set(nodes), one=one)
         return self.lines.get(box)

@@ -164,25 +164,20 @@ def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> P
                 unit = Unit(ids[key], "group", groups[key], key.path[:-1], title, key.path)
                 units.append(unit)
             continue
-        arrays = [
-            (i, x)
+        apart = {
+            i: ("stub" if isinstance(x, Node) else "constant", x)
             for i, x in enumerate(node.inputs)
-            if getattr(x, "ndim", 0) and not isinstance(x, Node)
-        ]
-        if len(arrays) > _CONSTANTS:
-            units.append(Unit(f"gc{k}", "constants", [x for _, x in arrays], scopes[node]))
-            unit_of.update(((node, i), f"gc{k}") for i, _ in arrays)
-            arrays = []
-        for i, x in arrays:
-            new = f"c{k}_{i}"
+            if (found.before(x, node) if isinstance(x, Node) else getattr(x, "ndim", 0))
+        }
+        if len(arrays := [i for i in apart if apart[i][0] == "constant"]) > _CONSTANTS:
+            content = [apart.pop(i)[1] for i in arrays]
+            units.append(Unit(f"gc{k}", "constants", content, scopes[node]))
+            unit_of.update(((node, i), f"gc{k}") for i in arrays)
+        for i, (kind, x) in apart.items():
+            new = f"{kind[0]}{k}_{i}"
             unit_of[node, i] = raws.setdefault(id(x), new)
             if unit_of[node, i] == new:
-                units.append(Unit(new, "constant", x, scopes[node]))
-        for i, x in enumerate(node.inputs):
-            if isinstance(x, Node) and found.before(x, node):
-                unit_of[node, i] = raws.setdefault(id(x), f"s{k}_{i}")
-                if unit_of[node, i] == f"s{k}_{i}":
-                    units.append(Unit(f"s{k}_{i}", "stub", x, scopes[node]))
+                units.append(Unit(new, kind, x, scopes[node]))
         unit_of[node] = f"n{k}"
         if owner[node] is node:
             unit_of.update((part, f"n{k}") for part in parts[node])
@@ -221,15 +216,14 @@ def _group_ids(
 
 
 def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
+    """What a group is called; equal lines by what they have in common, which is not known here."""
     if key.sort == "scope":
         again = key.number or key._replace(number=1) in groups
         return f"{key.path[-1]} ({key.number + 1})" if again else key.path[-1]
-    if key.sort == "around":
-        return f"{len(nodes):,} nodes {key.word}"
-    if key.sort == "equal":
-        return ""
     parts = [k for k in groups if k.sort == "part"]
-    return f"part {parts.index(key) + 1} of {len(parts)}"
+    if key in parts:
+        return f"part {parts.index(key) + 1} of {len(parts)}"
+    return f"{len(nodes):,} nodes {key.word}" if key.word else ""
 
 
 def count(n: int, one: str, many: str = "") -> str:

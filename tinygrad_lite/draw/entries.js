@@ -10,11 +10,7 @@ const indices = (shape, i) => {
   return shape.map((n, a) => Math.floor(i / own[a]) % n);
 };
 const at = (shape, i) => (shape.length ? `[${indices(shape, i).join(", ")}]` : "");
-/** Names in italics when they are single letters, as on paper. */
-function maths(text) {
-  return text.split(/(\p{L}[\p{L}\p{M}\d_.]*|[₀-₉]+)/u).map((part) => (
-    /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part) ? h("i", {}, part) : part));
-}
+const maths = (words) => pieces(words).map(([part, is]) => (is ? h("i", {}, part) : part));
 
 let left = 0; // steps that may still be written out
 /** What an entry is made of, down to what has a name in this picture; `own` is what it is called
@@ -265,7 +261,8 @@ function equation(place, label, own, role) {
   const parts = [...sources(place, own)].filter(([p]) => live.values[p].length);
   const shape = live.shapes[place];
   const edges = shape.length === 2 && parts.length === 2 && shape[0] * shape[1] <= 400 && shape[1] <= 16 ? sides(place, own, shape, parts) : null;
-  if (edges) {
+  const room = innerWidth > 840 ? Math.max(400, 0.4 * innerWidth) : innerWidth;
+  if (edges && 50 * (shape[1] + edges[0].wide) < room) {
     const [left, above] = edges.map(({ p, text, of, turned }) => matrix(p, text, { role: of, turned }));
     return h("div.outer", {}, h("div.above", {}, above), h("div.left", {}, left), matrix(place, label, { role }));
   }
@@ -285,7 +282,7 @@ function sides(place, own, [n, m], parts) {
     const wanted = k ? m : n; // of its rows if it stands on the left, of its columns above
     if (a !== wanted && b !== wanted) return null;
     const straight = new Set(uses(0, p).map((i) => Math.floor(i / b))).size === 1; // one row of it
-    found[k] = { p, text, of, turned: k ? straight : !straight };
+    found[k] = { p, text, of, turned: k ? straight : !straight, wide: straight ? b : a };
   }
   return found[0] && found[1] ? found : null;
 }

@@ -19,20 +19,23 @@ def lines(
     """Each node's line, by its last node, of at most so many ops. `kept` nodes have a line of
     their own, and so has what several lines use, or what is in another scope than its user. Of
     lines of any length (None), numbers without a name that only one uses are parts too."""
-    users: dict[Node, set[Node]] = {}  # by their lines
-    size: Counter[Node] = Counter()
+    sole: dict[Node, Node | None] = {}  # the only line that uses a node; None if there are several
+    size: dict[Node, int] = {}
     owner: Owners = {}
     for node in reversed(order):
-        using = users.get(node, ())
-        line = next(iter(using)) if len(using) == 1 else node
-        full = most is not None and (size[line] >= most or node.op is None)
-        leaf = node.op is None and not isinstance(node, Scalar)
-        if full or leaf or node in kept or node.constant or scopes[node] != scopes[line]:
+        line = sole.get(node)
+        if line is None:
             line = node
+        else:
+            full = most is not None and (size[line] >= most or node.op is None)
+            leaf = node.op is None and not isinstance(node, Scalar)
+            if full or leaf or node in kept or node.constant or scopes[node] != scopes[line]:
+                line = node
         owner[node] = line
-        size[line] += node.op is not None
+        size[line] = size.get(line, 0) + (node.op is not None)
         for x in node.parents():
-            users.setdefault(x, set()).add(line)
+            if sole.setdefault(x, line) is not line:
+                sole[x] = None
     return owner
 
 

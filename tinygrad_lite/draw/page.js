@@ -23,8 +23,9 @@ function target() {
   return place !== null && place !== undefined && recorded[place]?.length ? { place, i: 0, own: box.name } : null;
 }
 const called = (e) => (view.names.get(e.place)?.[0].text ?? "") + at(live.shapes[e.place], e.i);
+let subject = null; // of the editor that is shown: to point elsewhere on the way to it changes nothing
 function editor() {
-  const e = target();
+  const e = subject = target();
   if (!e) return [editable ? quiet("Select an entry of a parameter or a constant to change it: all is computed again, here in the page.") : null];
   const x = live.values[e.place][e.i], reach = Math.max(3, 2 * Math.abs(recorded[e.place][e.i]));
   return [h("div.edit", { id: "edit" }, h("label", { for: "field" }, called(e)),
@@ -37,7 +38,7 @@ function editor() {
 }
 /** A real second run with the entry moved by 0.001, beside what the gradient foretells. */
 function nudge() {
-  const e = target(), node = view.names.get(e.place)?.[0].node;
+  const e = subject, node = view.names.get(e.place)?.[0].node;
   if (S.note) return [S.note];
   const root = model.nodes[model.root], here = live.values[root.value].reduce((a, b) => a + b, 0);
   const g = node === null || gradientOf(node) === null ? null : live.values[gradientOf(node)][e.i], x = live.values[e.place][e.i];
@@ -51,8 +52,7 @@ function nudge() {
   return g === null || !hasGradient(node) ? told : [...told, h("br"), `the gradient says ${num(g, 4)} · 0.001 = `, h("b", {}, num(g * 0.001, 4))];
 }
 /** Another number in a place; all is computed anew, and painted. */
-function change(x) {
-  const e = target();
+function change(x, e = subject) {
   if (!e || !Number.isFinite(x)) return;
   const near = inSight(); // before anything is written
   const old = live.values[e.place][e.i];
@@ -146,15 +146,12 @@ function asks() {
   $("ask").textContent = `Predict: ${S.ask ? "on" : "off"}`;
   go(S.step, true);
 }
-const bump = (sign) => {
-  const e = target();
-  if (e) change(+(live.values[e.place][e.i] + sign * 0.1).toPrecision(12));
-};
+const bump = (sign, e = subject) => e && change(+(live.values[e.place][e.i] + sign * 0.1).toPrecision(12), e);
 const actions = {
   back: () => go(S.step - 1), next, ask: asks, theme, help: () => $("keys").showModal(), close: () => $("keys").close(),
   out: () => resize(scale * 0.8), in: () => resize(scale * 1.25), fit: () => resize(Math.min(1, whole())),
   tell: next, tostep: () => { S.box = null; highlight(); describe(true); }, less: () => bump(-1), more: () => bump(1),
-  reset: () => { const e = target(); if (e) change(recorded[e.place][e.i]); },
+  reset: () => change(recorded[subject.place][subject.i]),
 };
 const keys = {
   ArrowRight: "next", ArrowLeft: "back", "+": "in", "=": "in", "-": "out", "−": "out", 0: "fit", t: "theme", a: "ask", "?": "help",
@@ -167,7 +164,7 @@ document.addEventListener("click", (event) => {
     if (step) return +step === S.step && waiting() ? next() : go(+step);
     if (k) return open(views[k]);
     if (a) return answer(+a);
-    if (id) return select(view.boxes[id]);
+    if (id) { select(view.boxes[id]); return reveal([id]); }
     return actions[button.id]?.();
   }
   if (point(event.target)) return void (target() && describe(true));
@@ -219,7 +216,7 @@ document.addEventListener("keydown", (event) => {
     to.tabIndex = 0;
     return to.focus();
   }
-  if (cell && "+=-−".includes(key) && target()) { done(); return bump("+=".includes(key) ? 1 : -1); }
+  if (cell && "+=-−".includes(key) && target()) { done(); return bump("+=".includes(key) ? 1 : -1, target()); }
   if (key === "Enter" && !t.closest("button, summary")) {
     const box = t.closest(".box");
     if (box) return choose(view.boxes[box.dataset.id]);

@@ -8,12 +8,12 @@ const line = (box) => (box.formula ? `${box.name} = ${box.formula}` : box.name);
 const sayBox = () => h("div.say", { id: "say" });
 
 const tellers = {
-  start: () => [chip("Start"),
+  start: () => [chip("Start"), verdicts(),
     h("p", {}, "Step on (→): first the values run down, then the gradients run back up, one line of the derivation at a time. Nothing is shown before it is computed."),
     h("div.legend.key", {}, [["leaf", "parameter"], ["constant", "constant"], ["op", "line"], ["output", "output"]].map(([kind, word]) => h("span", {}, h(`span.sw.${kind}`), word)), h("span.back", {}, "⇠ gradient, against the arrows")),
     quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
       : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
-    view.note ? quiet(view.note) : null, verdicts()],
+    view.note ? quiet(view.note) : null],
   forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
   seed: ({ box }) => [chip("Turn round", true), !box.shows.includes(model.root) ? title(`${box.symbol} arrives from what is not shown here`) : title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
     h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
@@ -23,7 +23,8 @@ const tellers = {
     return [...head, whereabouts(box), ...box.shares.flatMap((share) => handed(share)), ...editor()];
   },
 };
-const whereabouts = (box) => [box.scope.length ? quiet(`in ${box.scope.map((part) => view.named?.get(part) ?? part).join(" / ")}`) : null, view.of && box.outside ? quiet("not in this part") : null];
+const whereabouts = (box) => [box.scope.length ? quiet(`in ${box.scope.map((part) => view.named?.get(part) ?? part).join(" / ")}`) : null, view.of && box.outside ? quiet("not in this part") : null,
+  box.opens ? h("p", {}, h("button.plain", { "data-view": box.opens }, `Open: ${box.lines[0]}`)) : null];
 
 function value(box) {
   const node = model.nodes[box.node];
@@ -116,19 +117,19 @@ function derivation() {
 }
 /** What `check` says, line by line. */
 function verdicts() {
-  const told = view.boxes.filter((box) => box.mark && box.symbol).reverse();
+  const told = view.boxes.filter((box) => box.mark && box.kind !== "stub").reverse();
   if (!told.length) return null;
-  const count = (mark) => told.filter((box) => box.mark === mark).length;
-  const words = Object.keys(model.marks).filter(count).map((m) => `${count(m)} ${model.marks[m].slice(2)}`);
-  return h("div", {}, h("p.sum", {}, words.join("; ")), h("ul.lines", {}, told.map((box) => h("li", {},
-    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, box.lines.slice(box.inside ? 1 : 0).join(" ")))))));
+  const of = (...marks) => told.filter((box) => marks.includes(box.mark)), wrong = of("first", "wrong"), [follow, right, unclear] = ["follows", "right", "unclear"].map((m) => of(m).length);
+  const words = [wrong.length ? [h("b.wrong", {}, `${wrong.length} mistake${wrong.length > 1 ? "s" : ""}`), ", at ", ...maths(wrong.map((box) => box.symbol).join(", "))] : null,
+    follow ? `${follow} line${follow > 1 ? "s follow" : " follows"} from ${wrong.length > 1 ? "them" : "it"}` : null, unclear ? `${unclear} too weak to tell` : null, right ? `${right} right` : null].filter(Boolean);
+  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => h("li", {},
+    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, (model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" "))))))));
 }
 
 /** A box that was selected: what it holds, its numbers, what was claimed, its ways to the result. */
 function about(box) {
   const node = model.nodes[box.node];
   const found = [h("button.plain", { id: "tostep" }, "← back to the step"), title(line(box)), whereabouts(box)];
-  if (box.opens) found.push(h("p", {}, h("button.plain", { "data-view": box.opens }, `Open: ${box.lines[0]}`)));
   if (box.shows.length > 1) return [...found, quiet(box.lines.join(" "))];
   if (!node) {
     if (live.values[box.given]) found.push(matrix(box.given, box.name), ...editor());
@@ -147,13 +148,14 @@ function claimed(box, claim) {
   const { words, line: own, mended } = claim, g = gradientOf(box.node), here = live.values[g];
   const found = [h("p", {}, h(`span.badge.${claim.mark}`, {}, model.marks[claim.mark]), ` ${words}`)];
   if (own) found.push(h("dl.code", {}, h("dt", {}, "yours"), h("dd", {}, own), mended ? [h("dt", {}, "mended"), h("dd.good", {}, mended)] : null));
-  if (!claim.numbers || !here || S.edited || !hasGradient(box.node)) return h("section.claim", { "aria-label": "Yours" }, ...found, here && S.edited ? quiet("Your numbers belong to those that were recorded.") : null);
+  if (!claim.numbers || !here || S.edited) return h("section.claim", { "aria-label": "Yours" }, ...found, here && S.edited ? quiet("Your numbers belong to those that were recorded.") : null);
   claim.place ??= kept(claim.shape, doubles(claim.numbers));
   const mine = live.values[claim.place], same = String(claim.shape) === String(live.shapes[g]);
-  const top = topOf([...mine, ...here]), by = { role: "gradient", top };
   if (same) claim.apart ??= kept(claim.shape, mine.map((x, i) => x - here[i]));
-  found.push(h("div.eqn", {}, matrix(claim.place, "yours", by), h("span.o", {}, "−"), matrix(g, "backward()", by),
-    same ? [h("span.o", {}, "="), matrix(claim.apart, "difference", by)] : null), legend(top, "the same scale for all"));
+  const top = topOf([...mine, ...here, ...(same ? live.values[claim.apart] : [])]);
+  const one = (place, name) => h("div", { "data-own": name }, matrix(place, name, { role: "gradient", top }));
+  found.push(h("div.eqn", {}, one(claim.place, "yours"), h("span.o", {}, "−"), one(g, "backward()"),
+    same ? [h("span.o", {}, "="), one(claim.apart, "difference")] : null), legend(top, "the same scale for all"));
   return h("section.claim", { "aria-label": "Yours" }, ...found);
 }
 /** A further place, of an array that nothing computes. */

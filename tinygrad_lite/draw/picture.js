@@ -89,7 +89,10 @@ function unpacked(v) {
 
 const [PAD, HEAD, LINE, MARK] = model.sizes;
 const esc = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replaceAll("  ", "\u00a0\u00a0");
-const text = (kind, x, y, words, more = "") => `<text class="${kind}" x="${x}" y="${y}" ${more}>${esc(words)}</text>`;
+/** Names in italics when they are single letters, as on paper: [piece, whether it is one]. */
+const pieces = (words) => words.split(/(\p{L}[\p{L}\p{M}\d_.]*|[₀-₉]+)/u).filter(Boolean).map((part) => [part, /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part)]);
+const italic = (words) => pieces(words).map(([part, is]) => (is ? `<tspan class="i">${esc(part)}</tspan>` : esc(part))).join("");
+const text = (kind, x, y, words, more = "") => `<text class="${kind}" x="${x}" y="${y}" ${more}>${/title|local|symbol/.test(kind) ? italic(words) : esc(words)}</text>`;
 const rect = (kind, x, y, w, h, r = 0) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}" rx="${r}"/>`;
 
 /** A shaft, and the triangle at its end. */
@@ -103,7 +106,7 @@ function shaft(line, head, points, more = "") {
   return `<path class="${line}" d="M${p.slice(0, 2)}C${p.slice(2)}" ${more}/>`
     + `<polygon class="${head}" points="${[x, y, a - 3 * v, b + 3 * u, a + 3 * v, b - 3 * u].map((z) => z.toFixed(1))}"/>`;
 }
-function arrow({ points, back, mark, words, count, label }) {
+function arrow({ points, back, mark, words, count, label, rail }) {
   const width = count > 1 ? `style="stroke-width:${(1.4 + 0.6 * Math.log10(count)).toFixed(1)}"` : "";
   let told = shaft("edge", "head", points, width);
   if (back.length) told += shaft("back", "tip", back);
@@ -112,7 +115,8 @@ function arrow({ points, back, mark, words, count, label }) {
     told += ["page", "pill"].slice(0, back.length ? 2 : 1).map((kind) => rect(kind, x - w / 2, y - high / 2, w, high, 7)).join("");
     told += text("local", x, y + 4, words, 'text-anchor="middle"');
   }
-  return `<g class="link ${mark} dry">${words ? `<title>${esc(words)}</title>` : ""}${told}</g>`;
+  const title = rail ? "residual stream: the gradient goes this way as it is" : count > 1 ? `${count} edges` : words;
+  return `<g class="link ${mark}${rail ? " rail" : ""} dry">${title ? `<title>${esc(title)}</title>` : ""}${told}</g>`;
 }
 function cells(pane, symbol) {
   const { rows, columns, w, h: high, slabs, captions, count } = pane, per = rows * columns;
@@ -126,15 +130,29 @@ function cells(pane, symbol) {
   if (pane.note) told += text("note", 0, Math.max(...slabs.map(([, y]) => y)) + rows * high + 12, pane.note);
   return `<g class="pane ${pane.role}" aria-hidden="true" transform="translate(${pane.x} ${pane.y})">${told}</g>`;
 }
-function drawnBox(box) {
+function drawnBox(told) {
+  const box = told.rows ? { ...told, formula: told.rows[0] } : told;
   const { size: [w, high], kind, name, formula, shape, mark, lines } = box, r = model.radius[kind], y = HEAD - 7;
-  const name_ = `<tspan class="name">${esc(name)}</tspan>${formula ? ` = ${esc(formula)}` : ""}`;
+  const name_ = `<tspan class="name">${italic(name)}</tspan>${formula ? ` = ${italic(formula)}` : ""}`;
   const right = w - PAD, end = 'text-anchor="end"';
   return `<g class="box ${kind} ${mark}" data-id="${box.id}" tabindex="0" role="button" transform="translate(${box.x} ${box.y})">`
     + (kind === "group" || box.many ? `<g transform="translate(4 4)">${rect("frame", 0, 0, w, high, r)}</g>` : "") + rect("frame", 0, 0, w, high, r)
     + `<text class="title" x="${PAD}" y="${y}">${name_}</text>${mark ? text("badge", right, y, model.marks[mark], end) : ""}`
+    + (box.rows ?? []).slice(1).map((row, k) => text("title", PAD, y + LINE * (k + 1), row)).join("")
     + (shape ? text("shape", right - (mark ? MARK : 0), y, shape, end) : "") + box.panes.map((pane) => cells(pane, box.symbol)).join("")
     + lines.map((words, k) => text(box.opens && !k ? "note opens" : "note", PAD, high - 11 - LINE * (lines.length - 1 - k), words)).join("") + "</g>";
+}
+const FOLLOWED = 300; // arrows of a picture in which rails are looked for
+/** An arrow along which a gradient goes as it is, beside longer ways: the residual stream. */
+function rails(v) {
+  const after = Map.groupBy(v.links, (link) => link.s);
+  for (const link of v.links.length <= FOLLOWED ? v.links : []) {
+    const { node } = v.boxes[link.s], target = v.boxes[link.t];
+    if (target.shares?.find((share) => share.to === node)?.answers[0][0] !== target.symbol) continue;
+    const seen = new Set(after.get(link.s).map(({ t }) => t).filter((t) => t !== link.t));
+    for (const id of seen) for (const { t } of after.get(id) ?? []) seen.add(t);
+    link.rail = seen.has(link.t);
+  }
 }
 /** The picture of a view, made when it is first shown. */
 function drawn(v) {
@@ -144,6 +162,7 @@ function drawn(v) {
     const k = v === views[0] ? views.findIndex(({ of }) => of && box.shows.includes(of[0]) && of[1] === box.name) : 0;
     box.opens = Math.max(k, 0);
   }
+  rails(v);
   v.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   [v.width, v.height] = v.size;
   for (const [key, value] of Object.entries({ class: "tgl", viewBox: `0 0 ${v.size.join(" ")}`, role: "group", "aria-label": v.alt })) v.svg.setAttribute(key, value);

@@ -2,8 +2,7 @@
 
 A box is a line of the derivation: a node with a name, a parameter, an output, with the ops without
 a name that only it uses folded in. `build` makes the scene, `layout` says where everything goes,
-and each format of `drawing` is a function of it; lengths are pixels. A page finds what it writes
-into by the classes and data of the SVG.
+and each format of `drawing` is a function of it; lengths are pixels.
 """
 
 from __future__ import annotations

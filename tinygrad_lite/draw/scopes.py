@@ -76,9 +76,13 @@ def by_visit(order: Sequence[Node], keys: Keys, owner: Owners) -> Keys:
     """A scope that is entered again with what came out of it, such as a recurrent cell, is a group
     for each visit, so that arrows between groups do not run in circles."""
     result = dict(keys)
-    for key in _in_circles(order, keys, owner):
+    places: dict[Key, list[int]] = {}
+    for k, node in enumerate(order):
+        if node in keys:
+            places.setdefault(keys[node], []).append(k)
+    for key, at in places.items():
         visit: dict[Node, int] = {}  # of the nodes inside; elsewhere the last one before
-        for node in order:
+        for node in order[at[0] : at[-1] + 1]:
             inside = keys.get(node) == key
             before = [visit[x] + (inside and keys.get(x) != key)
                       for x in node.parents() if x in visit]  # fmt: skip
@@ -87,24 +91,3 @@ def by_visit(order: Sequence[Node], keys: Keys, owner: Owners) -> Keys:
             if inside:
                 result[node] = key._replace(number=visit[node])
     return no_singles(result, owner)
-
-
-def _in_circles(order: Sequence[Node], keys: Keys, owner: Owners) -> list[Key]:
-    """The groups that their own output comes back to (or that lie between two such)."""
-    box = {node: keys.get(node) or id(owner[node]) for node in order}
-    near: dict[Key | int, tuple[set[Key | int], set[Key | int]]]  # inputs, users
-    near = {a: (set(), set()) for a in box.values()}
-    for node in order:
-        for x in node.parents():
-            if box[x] != box[node]:
-                near[box[node]][0].add(box[x])
-                near[box[x]][1].add(box[node])
-    for side in (0, 1):
-        ends = [a for a, sides in near.items() if not sides[side]]
-        while ends:
-            a = ends.pop()
-            for b in near.pop(a)[1 - side]:
-                near[b][side].discard(a)
-                if not near[b][side]:
-                    ends.append(b)
-    return [a for a in near if isinstance(a, Key) and a.sort == "scope"]

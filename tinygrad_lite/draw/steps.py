@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..derive import derive
-from ..derive.step import pullback_text, write
+from ..derive.line import line_of
+from ..derive.step import pullback_text
 from ..graph.node import Node, topological_order
 from .figures import shape_text
 from .measure import shorten
@@ -85,12 +86,12 @@ class Teller:
 
 def heading(root: Node, names: Names) -> str:
     """The result in terms of the leaves, if that is short: E = 1/2 ‖σ(W x) − y‖²."""
-    order = topological_order(root)
-    leaves = {id(x): names[id(x)] for n in order for x in (n, *n.inputs)
-              if id(x) in names and (not isinstance(x, Node) or x.op is None)}  # fmt: skip
-    for known in (leaves, names):
-        text = write(root, {k: v for k, v in known.items() if k != id(root)}, depth=12)
-        if root.op is not None and text and len(text) <= _HEADING and "…" not in text:
+    inside = {n for n in topological_order(root) if n.op is not None}
+    unnamed = {n for n in inside if id(n) not in names}
+    for ops in (inside, {root, *unnamed}):
+        line = line_of(root, ops)
+        text = line.definition(names) if line and ops else ""
+        if text and len(text) <= _HEADING:
             return f"{names[id(root)]} = {text}"
     return names[id(root)]
 

@@ -6,8 +6,7 @@ import html
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ..check.marks import MARKS
 from .colours import LOOKS, shade, style
@@ -29,9 +28,10 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     root = f"tgl-{theme}"
-    labels = "".join(map(_label, scene.clusters))
+    rims = (_rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"') for c in scene.clusters)
     edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
-    body = drawn(scene.clusters) + drawn(edges) + labels + drawn(scene.boxes)
+    parts = [*rims, *map(_edge, edges), *map(_label, scene.clusters), *map(_box, scene.boxes)]
+    body = "".join(parts)
     room = max(w, _ROOM) - 2 * PAD
     x = PAD
     for item, wide in _legend(scene):
@@ -114,17 +114,6 @@ def _spaced(text: str) -> str:
     return xml(text).replace("  ", "\u00a0\u00a0")
 
 
-def drawn(parts: Iterable[Cluster | Edge | Box]) -> str:
-    """Parts of a scene, one after the other."""
-    return "".join(_DRAWN[type(part)](part) for part in parts)
-
-
-def _cluster(c: Cluster) -> str:
-    """A scope: a frame and its name."""
-    frame = _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
-    return f'<g class="scope" data-scope="{xml("/".join(c.scope))}">{frame}{_label(c)}</g>'
-
-
 def _label(c: Cluster) -> str:
     """What a frame is called, on a ground of its own."""
     ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
@@ -150,7 +139,7 @@ def _edge(edge: Edge) -> str:
         parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
     return (
         f'<g class="{" ".join(filter(None, ("link", edge.mark)))}" data-from="{edge.source}" '
-        f'data-to="{edge.target}" data-input="{edge.index}">{"".join(parts)}</g>'
+        f'data-to="{edge.target}">{"".join(parts)}</g>'
     )
 
 
@@ -227,6 +216,3 @@ def _pane(pane: Pane) -> str:
         f"{_text(symbol, 0, -4, pane.label)}"
         f"{''.join(cells + rims)}{note}</g>"
     )
-
-
-_DRAWN: dict[type, Callable[[Any], str]] = {Cluster: _cluster, Edge: _edge, Box: _box}

@@ -151,6 +151,8 @@ class Book:
         size = [round(box.width), round(box.height)]
         told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size}
         told |= _filled(formula=box.formula, shape=box.shape, inside=box.inside, mark=box.mark)
+        if len(rows := box.rows) > 1:  # the picture has the formula in them
+            told["rows"] = [rows[0].removeprefix(f"{box.name} = "), *rows[1:]]
         told |= _filled(lines=box.lines, scope=box.scope, many=int(len(box.copies) > 1))
         shows = _told_of(self.root, whole, box)
         places = [self.place(node) for node in shows]
@@ -230,10 +232,9 @@ def _filled(**told: Any) -> dict[str, Any]:
 
 def _edge(edge: Edge, at: Mapping[str, int]) -> list[Any]:
     """From which box to which; the forward and the backward path; mark, words and their place."""
-    words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
     told: list[Any] = [at[edge.source], at[edge.target], _flat(edge.points), _flat(edge.back)]
-    if words or edge.mark:
-        told += [edge.mark, words, edge.count]
+    if edge.text or edge.mark or edge.count > 1:
+        told += [edge.mark, edge.text, edge.count]
     if edge.text and edge.label_at is not None:
         told.append([*map(round, (*edge.label_at, *label_size(edge)))])
     return told

@@ -96,7 +96,7 @@ class Called(Op):
                     f"{self.name}: {key} is a setting, not an input, and has no gradient; for its "
                     f"plain value, at which the gradient stops, pass {key}=x.data"
                 )
-            complete[key] = _owned(value)
+            complete[key] = _owned(tuple(value) if key == "axis" and type(value) is list else value)
         return complete
 
     def compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Never
 
 import numpy as np
 
-from ..graph.backend import add_up, anywhere, is_integral, is_numpy, largest, records
+from ..graph.backend import add_up, anywhere, frozen, is_integral, is_numpy, largest, records
 from ..graph.op import SUM
 from ..graph.primitive import primitive
 from .constants import entries, one_hot, shape_of
@@ -121,7 +121,7 @@ def _at_labels(xp: Any, shifted: Any, P: Any, labels: Any) -> tuple[Any, Any]:
 @lru_cache(maxsize=16)
 def _starts(rows: int, n: int) -> Any:
     """Where the rows of a matrix with n columns begin, entry by entry."""
-    return np.arange(0, n * rows, n)
+    return frozen(np.arange(0, n * rows, n))
 
 
 @lru_cache

@@ -14,6 +14,7 @@ from ..graph.node import Node
 
 # Okabe and Ito's palette, safe for colour-blind readers; markers and dashes repeat the message.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+SIGNED = ("#74bbe8", "#ffffff", "#f3ab33")  # below 0, 0, above, as in pictures of graphs
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":")
 

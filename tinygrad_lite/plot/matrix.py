@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graph.names import name_all
 from ..graph.node import Node
-from .canvas import axes, matplotlib, numbers
+from .canvas import SIGNED, axes, matplotlib, numbers
 
 
 def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
@@ -40,7 +40,8 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
     finite = np.isfinite(matrix)
     bound = float(np.abs(matrix[finite]).max(initial=0.0)) or 1.0
     ax = axes(ax, (5.2, 4.2))
-    colours = matplotlib().get_cmap("PuOr").with_extremes(bad="#9a9a9a")
+    colours = matplotlib("colors").LinearSegmentedColormap.from_list("signed", SIGNED)
+    colours = colours.with_extremes(bad="#9a9a9a")
     shown = np.ma.masked_invalid(matrix)
     image = ax.imshow(shown, cmap=colours, vmin=-bound, vmax=bound, aspect="auto")
     zeros = float(np.mean(matrix == 0))
@@ -59,8 +60,8 @@ def jacobian(y: Any, x: Any = None, *, ax: Any = None) -> Any:
     if matrix.size <= 144 and max(matrix.shape) <= 16:
         for (i, j), entry in np.ndenumerate(matrix):
             colour = "#888888" if entry == 0 else "black"
-            style = {"color": "white" if abs(entry) > 0.6 * bound else colour, "fontsize": 8}
-            ax.text(j, i, f"{entry:.2g}".replace("-", "−"), ha="center", va="center", **style)
+            style = {"color": colour, "fontsize": 8, "ha": "center", "va": "center"}
+            ax.text(j, i, f"{entry:.2g}".replace("-", "−"), **style)
     ax.figure.colorbar(image, ax=ax)
     return ax
 

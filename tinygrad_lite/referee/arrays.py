@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,24 @@ def dtype_of(x: Any) -> str:
 def is_differentiable(x: Any) -> bool:
     """Whether an input is a float or an array of floats; what is not is handed on as it is."""
     return isinstance(x, (float, Node)) or "float" in dtype_of(x)
+
+
+def of_jax(x: Any) -> bool:
+    """Whether it is an array of JAX's."""
+    return type(x).__module__.startswith("jax")
+
+
+def in_double(templates: Iterable[Any]) -> AbstractContextManager[Any]:
+    """Where arrays like these may be of double precision, which JAX has only when it is told."""
+    if not any(map(of_jax, templates)):
+        return nullcontext()
+    import jax
+
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)  # type: ignore[no-any-return]
+    from jax.experimental import enable_x64  # up to 0.7
+
+    return enable_x64()  # type: ignore[no-any-return]
 
 
 def to_numpy(x: Any, what: str) -> np.ndarray:

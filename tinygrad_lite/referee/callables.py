@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..check.rounding import EPS, precision
 from ..graph.trees import leaves, map_tree, rebuild
-from .arrays import is_differentiable, like, to_numpy
+from .arrays import is_differentiable, like, of_jax, to_numpy
 
 NO_CACHE = object()
 
@@ -19,12 +20,14 @@ NO_CACHE = object()
 @dataclass(frozen=True)
 class Written:
     """forward and backward as functions, what the inputs are called, and `extra` inputs that follow
-    the user's, by name: a module's parameters."""
+    the user's, by name: a module's parameters. `body` is forward as its library differentiates it
+    where that is not told how."""
 
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None
     names: tuple[str, ...]
     extra: dict[str, Any] = field(default_factory=dict)
+    body: Callable[..., Any] | None = None
 
 
 def understood(forward: Any, backward: Any) -> Written:
@@ -32,13 +35,23 @@ def understood(forward: Any, backward: Any) -> Written:
     `torch.autograd.Function`, nor a module."""
     owner = forward if isinstance(forward, type) else getattr(forward, "__self__", None)
     if isinstance(owner, type) and hasattr(owner, "apply") and hasattr(owner, "forward"):
-        return Written(owner.apply, backward, _parameters(owner.forward))
+        first = [_Context()] if "ctx" in inspect.signature(owner.forward).parameters else []
+        body = partial(owner.forward, *first)
+        return Written(owner.apply, backward, _parameters(owner.forward), body=body)
     if hasattr(forward, "named_parameters"):
         return _module(forward)
     for what, f in (("forward", forward), ("backward", backward)):
         if not callable(f) and (f is not None or what == "forward"):
             raise TypeError(f"check_function: {what} is a {type(f).__name__}, not a function")
-    return Written(forward, backward, _parameters(forward))
+    body = getattr(forward, "fun", forward) if hasattr(forward, "defvjp") else forward
+    return Written(forward, backward, _parameters(forward), body=body)
+
+
+class _Context:
+    """A ctx that keeps nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *values, **settings: None
 
 
 def _parameters(function: Any) -> tuple[str, ...]:
@@ -67,13 +80,21 @@ def _module(module: Any) -> Written:
     return Written(forward, None, _parameters(module.forward), known)
 
 
+class Call(NamedTuple):
+    """The user's own function of backward, and what it is called with."""
+
+    function: Any
+    given: tuple[Any, ...]
+    named: dict[str, Any]
+
+
 @dataclass
 class Function:
     """forward and backward on flat lists of inputs; NumPy arrays come back.
 
     `tree` is the structure in which the user gives them: a tuple, or a dict by keyword; `heads` are
     the names of its parts, `names` those of all inputs. `wide` is the precision in which the
-    reference is computed.
+    reference is computed; `mended` is what is called in the place of the user's backward.
     """
 
     written: Written
@@ -82,6 +103,8 @@ class Function:
     heads: tuple[str, ...]
     names: tuple[str, ...]
     wide: str = "float64"
+    mended: Callable[..., Any] | None = None
+    told: bool = True  # or rules that the user has told the library are none of its own
 
     def result(self, flat: Sequence[Any]) -> Any:
         """What forward gives for the inputs, as it gives it."""
@@ -96,7 +119,7 @@ class Function:
         for x in filter(is_differentiable, flat) if self.written.backward is None else ():
             if hasattr(x, "requires_grad_"):
                 x.requires_grad_(True)
-            elif not _of_jax(x):
+            elif not of_jax(x):
                 told = "check_function: backward=None needs PyTorch tensors or JAX arrays"
                 raise TypeError(told)
         result = self.result(flat)
@@ -114,25 +137,55 @@ class Function:
     ) -> tuple[list[np.ndarray | None], float]:
         """What backward gives for every input, in the precision of the inputs; and the coarsest
         precision among them."""
-        _, cache, ys = self.value(flat)
-        dys = [like(y, d) for y, d in zip(ys, upstream, strict=True)]
-        backward = self.written.backward
-        if backward is None:
+        ys, dys, call = self.call(flat, upstream)
+        if call is None or (self.written.backward is None and self.mended is None):
             found = self._own(flat, ys, dys)
-        elif cache is NO_CACHE:
-            found = self._flat(self._called(backward, dys, flat), flat)
         else:
-            found = self._flat(backward(*dys, cache), flat)
+            found = self.flat((self.mended or call.function)(*call.given, **call.named), flat)
         arrays = [
             None if g is None else to_numpy(g, f"the gradient of {name}").astype(np.float64)
             for g, name in zip(found, self.names, strict=True)
         ]
         return arrays, max([precision(g) for g in found if g is not None] or [EPS["float64"]])
 
+    def call(
+        self, flat: Sequence[Any], upstream: Sequence[np.ndarray]
+    ) -> tuple[list[Any], list[Any], Call | None]:
+        """The outputs, the upstream as such, and the call of the user's own backward: None where
+        the library's autograd has none of the user's."""
+        _, cache, ys = self.value(flat)
+        dys = [like(y, d) for y, d in zip(ys, upstream, strict=True)]
+        forward: Any = self.written.forward
+        backward = self.written.backward
+        built = rebuild(self.tree, flat)
+        parts, named = ((), built) if isinstance(built, dict) else (tuple(built), {})
+        if backward is not None:
+            if cache is not NO_CACHE:
+                return ys, dys, Call(backward, (*dys, cache), {})
+            return ys, dys, Call(backward, (*dys, *parts), named)
+        context: Any = getattr(ys[0], "grad_fn", None)  # of a torch.autograd.Function its ctx
+        if context is not None and hasattr(context, "_forward_cls"):
+            return ys, dys, Call(type(context)._forward_cls.backward, (context, *dys), {})
+        if hasattr(forward, "bwd") and hasattr(forward, "fwd"):  # a jax.custom_vjp
+            kept = forward.fwd(*parts, **named)[1]
+            fixed = [parts[i] for i in forward.nondiff_argnums]
+            above = dys[0] if self.outputs == 1 else tuple(dys)
+            return ys, dys, Call(forward.bwd, (*fixed, kept, above), {})
+        return ys, dys, None
+
+    def by_library(self) -> Function | None:
+        """The same with the gradients that the library itself has of what forward does; None where
+        it has none."""
+        body = self.written.body
+        if body is None:
+            return None
+        written = replace(self.written, forward=body, backward=None)
+        return replace(self, written=written, told=False)
+
     def _own(self, flat: Sequence[Any], ys: list[Any], dys: list[Any]) -> list[Any]:
         """What the library's own backward gives."""
         at = [i for i, x in enumerate(flat) if is_differentiable(x)]
-        if _of_jax(flat[at[0]]):
+        if of_jax(flat[at[0]]):
             import jax
 
             def outputs(*moving: Any) -> list[Any]:
@@ -140,15 +193,20 @@ class Function:
                 y = self.result([known.get(i, x) for i, x in enumerate(flat)])
                 return list(y[: self.outputs]) if isinstance(y, (tuple, list)) else [y]
 
+            if not self.told:
+                here = [flat[i] for i in at]
+                jax.jvp(outputs, here, here)  # which a jax.custom_vjp refuses
             found = jax.vjp(outputs, *(flat[i] for i in at))[1](dys)
         else:
             import torch
 
+            if not self.told and _custom(ys):
+                raise TypeError("check_function: forward has a torch.autograd.Function in it")
             found = torch.autograd.grad(ys, [flat[i] for i in at], dys, allow_unused=True)
         known = dict(zip(at, found, strict=True))
         return [known.get(i) for i in range(len(flat))]
 
-    def _flat(self, found: Any, flat: Sequence[Any]) -> list[Any]:
+    def flat(self, found: Any, flat: Sequence[Any]) -> list[Any]:
         """The gradients in the order of the inputs, None for a constant."""
         tree = rebuild(self.tree, flat)
         parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
@@ -172,5 +230,12 @@ class Function:
         return flattened
 
 
-def _of_jax(x: Any) -> bool:
-    return type(x).__module__.startswith("jax")
+def _custom(ys: list[Any]) -> bool:
+    """Whether a torch.autograd.Function of the user's made any of the outputs."""
+    seen, stack = set(), [y.grad_fn for y in ys]
+    while stack:
+        step = stack.pop()
+        if step is not None and step not in seen:
+            seen.add(step)
+            stack += [before for before, _ in step.next_functions]
+    return any(hasattr(step, "_forward_cls") for step in seen)

@@ -18,6 +18,7 @@ from ..check.rounding import MARGIN, Rounding
 from ..check.tape import Tape
 from ..graph.node import Node
 from ..tensor import Tensor
+from .arrays import in_double
 from .callables import Function
 from .probes import Probe, size_of
 
@@ -32,6 +33,7 @@ OFTEN = 2.0  # seconds between two words on what is being done
 WEAK = 0.05  # a bound above this part of the largest entry tells nothing
 AVERAGED = 30  # roundings that are believed to be independent
 SHOWN = 6  # entries that tell in which shape a gradient came
+WIDE = "float64"  # the precision of a reference that is exact
 FEWEST = 2  # entries that are judged by differences however long it takes
 # Of the time, for the entries of large inputs: where a direction has told, and where none does.
 SHARE, HALF = 0.2, 0.5
@@ -120,7 +122,8 @@ class Court:
 
     def outputs(self, probe: Probe) -> list[np.ndarray]:
         """What forward gives on a probe, in the precision of the reference."""
-        return self.function.value(probe.cast(self.function.wide))[0]
+        with in_double(probe.templates):
+            return self.function.value(probe.cast(self.function.wide))[0]
 
 
 class Oracle:
@@ -139,11 +142,29 @@ class Oracle:
             self.twins = {i: t for i, t in twins.items() if t is not None and t in tape.g}
             zeros = {i: np.zeros(v.shape) for i, v in probe.arrays.items()}
             self.exact = zeros | {i: tape.g[t] for i, t in self.twins.items()}
-            if self._agrees(self.exact):
+            if self.agrees(self.exact):
                 self.rounding = Rounding(tape, self.twins.values())
             else:
                 self.exact = self.graph = None
-        self.kind = "differences" if self.exact is None else "this engine"
+        self.kind = "this engine"
+        if self.exact is None:
+            self.exact = self._by_library()
+            self.kind = "differences" if self.exact is None else "the library's own gradients"
+
+    def _by_library(self) -> dict[int, np.ndarray] | None:
+        """The gradients that the inputs' library has of what forward does, where differences agree;
+        None where it has none of its own."""
+        own = self.function.by_library()
+        if own is None or self.function.wide != WIDE:
+            return None
+        exact = {i: np.zeros(v.shape) for i, v in self.probe.arrays.items()}
+        try:
+            with in_double(self.probe.templates):
+                found = own.gradients(self.probe.cast(WIDE), self.dys)[0]
+        except Exception:  # NumPy has none, and a forward may be more than a library differentiates
+            return None
+        exact |= {i: g for i in exact if (g := found[i]) is not None}
+        return exact if self.agrees(exact) else None
 
     def along(self, directions: Mapping[int, np.ndarray], *, first: int = 0) -> differences.Slope:
         """The derivative along directions of some inputs, by differences; with smaller steps than
@@ -169,7 +190,7 @@ class Oracle:
                 break
         return best
 
-    def _agrees(self, exact: dict[int, np.ndarray]) -> bool:
+    def agrees(self, exact: dict[int, np.ndarray]) -> bool:
         """Whether differences along a random direction confirm the engine."""
         directions = {
             i: self.rng.normal(size=v.shape) * size_of(v) for i, v in self.probe.arrays.items()
@@ -205,14 +226,16 @@ class Oracle:
             for index in islice(np.ndindex(shape), 0 if self.exact else SHOWN):
                 expected[index] = self.slope(i, index).value
         elif self.exact is not None:
-            self._against_engine(i, trial, eps)
+            self._against_exact(i, trial, eps)
         else:
             self._against_differences(i, trial, eps)
         return trial
 
-    def _against_engine(self, i: int, trial: Trial, eps: float) -> None:
+    def _against_exact(self, i: int, trial: Trial, eps: float) -> None:
         expected, bound = trial.expected, np.zeros(trial.expected.shape)
-        if i in self.twins:
+        if self.graph is None:
+            bound = MARGIN * eps * (np.abs(expected) + self._estimated_spread(i, trial, eps))
+        elif i in self.twins:
             bound = self.rounding.blur(self.twins[i], eps).tolerance
         bound = np.maximum(bound, self.court.allowance.of(expected))
         distance = np.abs(trial.claim - expected)

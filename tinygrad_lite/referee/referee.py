@@ -13,9 +13,10 @@ import numpy as np
 from ..check.claims import Allowance
 from ..check.findings import Finding, Report
 from ..check.rounding import EPS
-from .arrays import dtype_of, is_differentiable
+from .arrays import dtype_of, in_double, is_differentiable
 from .callables import Function, understood
 from .hints import explain
+from .lines import lines_of, with_line
 from .oracle import WEAK, Clock, Court, Oracle, Trial
 from .probes import Probe, given_probes, part_of, variations
 
@@ -54,11 +55,16 @@ def check_function(
     a domain, such as positive numbers, pass a function.
 
     The upstream is random and not uniform. The reference is computed in float64: by this engine
-    when `forward` runs on Tensors and differences agree with it, else by extrapolated differences
-    of `forward` with an error estimate, in at most `entries` entries of an input and one random
-    direction (of large inputs that first, then entries for a while). Bounds come from each of
-    `dtypes` (float64, float32 and the inputs' own) and the conditioning; `rtol` and `atol` widen
-    them. Kinks are found and left out. After `seconds` only what the verdict needs is computed.
+    when `forward` runs on Tensors and differences agree with it, by PyTorch's or JAX's own gradient
+    of what forward does where they do with that, else by extrapolated differences of `forward` with
+    an error estimate, in at most `entries` entries of an input and one random direction (of large
+    inputs that first, then entries for a while). Bounds come from each of `dtypes` (float64,
+    float32 and the inputs' own) and the conditioning; `rtol` and `atol` widen them. Kinks are found
+    and left out. After `seconds` only what the verdict needs is computed.
+
+    Of a backward that is wrong the report has the `lines`, as that of `check` on a derivation: what
+    is wrong first, and how it should read, where a short edit makes all gradients right on fresh
+    inputs too. That goes for static methods of a `torch.autograd.Function` and a custom_vjp's bwd.
     """
     __tracebackhide__ = True
     written = understood(forward, backward)
@@ -110,7 +116,8 @@ class _Referee:
             else:
                 self.dtypes.append(dtype)
         try:
-            self.function.value(given.cast("float64"))
+            with in_double(given.templates):
+                self.function.value(given.cast("float64"))
         except Exception:
             self.function.wide = min(self.dtypes, key=EPS.__getitem__)
 
@@ -188,7 +195,7 @@ class _Referee:
 
     def _notice_writing(self, probe: Probe, dys: list[np.ndarray]) -> None:
         """Note when forward or backward write into what they were given."""
-        arguments = probe.cast(self.function.wide)
+        arguments = probe.cast(min(self.dtypes, key=EPS.__getitem__))
         self.function.gradients(arguments, dys)
         for i, v in probe.arrays.items():
             x = arguments[i]
@@ -203,7 +210,12 @@ class _Referee:
         names = dict.fromkeys(t.name for t in self.trials if t.counts)
         findings = [self._finding([t for t in self.trials if t.name == name]) for name in names]
         reference = " and ".join(sorted(self.references))
-        return Report(tuple(findings), tuple(self.notes), ", ".join(self.titles), reference)
+        lines = None
+        if any(f.verdict == "wrong" for f in findings):
+            lines = lines_of(self.court, self.trials, {f.name: f for f in findings})
+            findings = [f if lines is None else with_line(f, lines) for f in findings]
+        tried = ", ".join(self.titles)
+        return Report(tuple(findings), tuple(self.notes), tried, reference, lines=lines)
 
     def _finding(self, trials: list[Trial]) -> Finding:
         counted = [t for t in trials if t.counts]

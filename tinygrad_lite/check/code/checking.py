@@ -81,7 +81,7 @@ def report_on(
     finally:
         kept.put_back()
     notes += _in_place(derivation, trace)
-    lines = Lines(about, derivation, trace, pairs, allowance)
+    lines = Lines(about, derivation.trace, trace, pairs, allowance)
     findings = lines.findings()
     if not findings:
         raise ValueError(_nothing(derivation.name, pairs, lines.unjudged))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FunctionType
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
-from ..claims import in_shape
+from ..claims import RAISED, in_shape
 from .derivation import Data, Derivation, Edits, Known
+from .forms import CannotRecord
 from .formula import Formula
 from .judged import Line
+from .source import NoSource
 from .trace import Trace
 from .truth import Truth
 
@@ -31,6 +34,7 @@ class Coded:
     trace: Callable[[Data | None, Edits | None], Trace]
     formula: Formula | None = None
     note: str = ""
+    raised: Trace | None = None  # where it raised an error
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """The whole of it as a line that should be the gradient."""
@@ -58,30 +62,33 @@ class Coder:
             raise TypeError(f"{told}; pass an array, a plain function or text")
         derivation = Derivation(code, self.known)
         ran = derivation.python()
-        if ran.error is not None:
-            told = f"{type(ran.error).__name__}: {ran.error}"
-            raise ValueError(f"check: the claim for {name} raises {told}") from ran.error
         self.found[node] = Coded(name, node, derivation.trace)
+        if ran.error is not None:
+            with suppress(NoSource, CannotRecord):
+                self.found[node].raised = derivation.trace()
+            if self.found[node].raised is None:
+                told = f"{type(ran.error).__name__}: {ran.error}"
+                raise ValueError(f"check: the claim for {name} raises {told}") from ran.error
+            return RAISED
         return in_shape(raw(ran.result), self.before + node.shape)
 
     def _formula(self, node: Node, name: str, formula: Formula) -> Any:
         """The value of a formula, with vectors as columns where it is right only so."""
         shape = self.before + node.shape
-        readings: list[tuple[bool, Any]] = []
-        problem: Exception | None = None
-        for columns in (False, True):
-            try:
-                trace = formula.trace(columns=columns)
-            except Exception as error:
-                problem = problem or error
-                continue
-            value = None if trace.result is None else raw(trace.result.value)
-            readings.append((columns, in_shape(value, shape)))
-        if not readings:
-            told = f"{type(problem).__name__}: {problem}"
-            raise ValueError(f"check: the claim for {name}, {formula.text!r}, raises {told}")
+        traces = {columns: formula.trace(columns=columns) for columns in (False, True)}
+        readings = [
+            (columns, in_shape(raw(trace.result.value), shape))
+            for columns, trace in traces.items()
+            if trace.result is not None
+        ]
         fitting = (r for r in readings if np.shape(r[1]) == shape)
-        columns, value = next(fitting, readings[0])
-        run = partial(formula.trace, columns=columns)
-        self.found[node] = Coded(name, node, run, formula, COLUMNS if columns else "")
+        columns, value = next(fitting, (readings or [(False, RAISED)])[0])
+        self.found[node] = Coded(
+            name,
+            node,
+            partial(formula.trace, columns=columns),
+            formula,
+            COLUMNS if columns else "",
+            None if readings else traces[False],
+        )
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import inspect
 import sys
@@ -105,6 +106,26 @@ class Followed(Protocol):
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace: ...
 
 
+@contextlib.contextmanager
+def watched(function: Any) -> Iterator[dict[str, Any]]:
+    """The local names of a function when it has returned; none of what is no function."""
+    code = getattr(function, "__code__", None)
+    names: dict[str, Any] = {}
+
+    def watch(frame: Any, event: str, _: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            names.update(frame.f_locals)
+
+    free = sys.getprofile() is None  # else somebody measures: only what is returned is known
+    if free:
+        sys.setprofile(watch)
+    try:
+        yield names
+    finally:
+        if free:
+            sys.setprofile(None)
+
+
 @dataclass(eq=False)
 class Derivation:
     """A function of the user's, and the graph whose gradients it derives."""
@@ -148,25 +169,12 @@ class Derivation:
 
     def python(self) -> Ran:
         """Run it as Python does, on copies."""
-        code = self.function.__code__
-        names: dict[str, Any] = {}
-
-        def watch(frame: Any, event: str, _: Any) -> None:
-            if event == "return" and frame.f_code is code:
-                names.update(frame.f_locals)
-
         arguments = self.arguments()
-        free = sys.getprofile() is None  # else somebody measures: only what is returned is known
-        if free:
-            sys.setprofile(watch)
-        try:
-            with np.errstate(all="ignore"):
+        with watched(self.function) as names, np.errstate(all="ignore"):
+            try:
                 return Ran(names, self._called(arguments), None)
-        except Exception as error:
-            return Ran(names, None, error)
-        finally:
-            if free:
-                sys.setprofile(None)
+            except Exception as error:
+                return Ran(names, None, error)
 
     def _called(self, arguments: dict[str, Any]) -> Any:
         signature = inspect.signature(self.function)

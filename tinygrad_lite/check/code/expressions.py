@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .forms import CannotRecord, form
+from .library import called, owned
 from .scope import Closure, Scope
 from .source import Definition, NoSource, source_of
 from .trace import Record, Trace
@@ -42,8 +43,14 @@ class Expressions:
         self._closures: dict[FunctionType, Closure | None] = {}
 
     def evaluate(self, e: ast.expr, scope: Scope) -> Record:
-        """Run an expression."""
-        e = self.edits.get(e, e)
+        """Run an expression, or what stands in its place."""
+        standing = self.edits.get(e)
+        if standing is None:
+            return self._evaluated(e, scope)
+        record = scope.instance.recorded[id(e)] = self._evaluated(standing, scope)
+        return record
+
+    def _evaluated(self, e: ast.expr, scope: Scope) -> Record:
         special = getattr(self, f"_{type(e).__name__}", None)
         if special is not None:
             return special(e, scope)  # type: ignore[no-any-return]
@@ -191,7 +198,8 @@ class Expressions:
             base = self.evaluate(e.func.value, scope)
             if isinstance(base.value, MUTABLE):
                 return self._method(e, e.func, base, scope)
-            function = self.run(operator.attrgetter(e.func.attr), [base], e.func, scope)
+            of = called(operator.attrgetter(e.func.attr))
+            function = self.run(of, [base], e.func, scope)
         else:
             function = self.evaluate(e.func, scope)
         inner = function.value
@@ -231,7 +239,11 @@ class Expressions:
     def _method(self, e: ast.Call, func: ast.Attribute, base: Record, scope: Scope) -> Record:
         compute, exprs = form(e)
         operands = [base, *(self.evaluate(x, scope) for x in exprs[1:])]
-        of = lambda base, *values: compute(getattr(base, func.attr), *values)  # noqa: E731
+
+        def of(base: Any, *values: Any) -> Any:
+            array = isinstance(base, np.ndarray)  # a list is to stay the one that it is
+            return compute(getattr(owned(base) if array else base, func.attr), *values)
+
         return self._library(of, operands, [func.value, *exprs[1:]], e, scope)
 
     def _library(

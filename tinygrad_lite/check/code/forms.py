@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .library import called
+
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -126,13 +128,13 @@ def _call(e: ast.Call) -> Form:
     spread, operands = spreading(e.args)
     names = [k.arg for k in e.keywords]
 
-    def called(function: Any, *values: Any) -> Any:
+    def compute(function: Any, *values: Any) -> Any:
         given: dict[str, Any] = {}
         for name, value in zip(names, values[len(operands) :], strict=True):
             given.update({name: value} if name is not None else value)
         return settled(function(*spread(values[: len(operands)]), **given))
 
-    return called, [e.func, *operands, *(k.value for k in e.keywords)]
+    return called(compute), [e.func, *operands, *(k.value for k in e.keywords)]
 
 
 def settled(value: Any) -> Any:
@@ -154,7 +156,7 @@ _FORMS: Mapping[type[ast.expr], Callable[[Any], Form]] = {
     ast.Constant: lambda e: (lambda: e.value, []),
     ast.BinOp: lambda e: (BINARY[type(e.op)], [e.left, e.right]),
     ast.UnaryOp: lambda e: (UNARY[type(e.op)], [e.operand]),
-    ast.Attribute: lambda e: (operator.attrgetter(e.attr), [e.value]),
+    ast.Attribute: lambda e: (called(operator.attrgetter(e.attr)), [e.value]),
     ast.Subscript: _subscript,
     ast.Slice: _slice,
     ast.Tuple: _sequence,

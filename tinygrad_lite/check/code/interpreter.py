@@ -58,6 +58,7 @@ class Interpreter(Expressions):
         except (Broken, Continued, CannotRecord):
             raise
         except Exception as error:
+            self.trace.inside = self.trace.inside or scope.instance
             if not scope.outermost:
                 raise
             self.trace.error, self.trace.failed = error, scope.instance
@@ -336,7 +337,10 @@ def run_expression(
     scope = Scope(source, functions or {}, names=trace.arguments)
     scope.begin(body)
     with np.errstate(all="ignore"):
-        trace.result = machine.evaluate(body, scope)
+        try:
+            trace.result = machine.evaluate(body, scope)
+        except Exception as error:
+            trace.error, trace.failed = error, scope.instance
     return trace
 
 

@@ -47,7 +47,7 @@ class Judge:
         self.off = []
         pairing = Pairing(self.trace, self.truth, self.pairs, self.equal, guessing)
         every = [Judged(i, step) for i, step in enumerate(steps(self.trace))]
-        for row in {row.named: row for row in every}.values():
+        for row in {row.step.of: row for row in every}.values():
             row.final = True
         numeric = [row for row in every if may_be_gradient(row.step.value)]
         turns = pairing.paired(numeric)

@@ -16,6 +16,7 @@ from .truth import Truth, Vector
 
 FEW = 10  # parts of a gradient that are tried in every combination
 RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly", ""
+UNSEEN = "unseen"  # 0, as the gradient is whatever the step says
 
 Equal = Callable[[Node, Any, Vector], bool]  # whether a value is one, up to rounding and shape
 
@@ -48,14 +49,9 @@ class Judged:
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     above: list[Judged] = field(default_factory=list)  # what is not right of the steps before it
 
-    @property
-    def named(self) -> tuple[str, Any]:
-        """Its name, and the key of an entry."""
-        return self.step.name, self.step.key
-
     def apart(self) -> list[Judged]:
         """What is not right above it, but what a final value has been built up from."""
-        return [r for r in self.above if not self.last or r.named != self.named]
+        return [r for r in self.above if not self.last or r.step.of != self.step.of]
 
     def wanted(self, truth: Truth) -> Vector:
         """What it should be."""
@@ -73,7 +69,7 @@ class Judged:
             return None
         step = known[self.index]
         if self.final:  # wherever an edit has put it
-            step = next((s for s in reversed(known) if (s.name, s.key) == self.named), step)
+            step = next((s for s in reversed(known) if s.of == self.step.of), step)
         elif step.instance.statement is not self.step.instance.statement:
             return None
         before = {known[r.index].record: r.wanted(truth) for r in self.apart()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,69 +11,32 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node
-from ..claims import Allowance, Asked, Claim, compare, in_shape
+from ..claims import Allowance, Asked, Claim
 from ..derived import as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
-from ..mend import Mend, Mender, told
-from ..rounding import Blur, Rounding, precision
-from .derivation import Followed
+from ..mend import Draw, Mend, Mender, told
+from ..rounding import precision
+from .derivation import Data, Edits
 from .judge import Judge
-from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Judged
+from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
+from .measure import Measure
 from .pairs import Pairs
 from .steps import Step, steps
 from .trace import Instance, Trace
 from .truth import Truth
 
-RANKS = (WRONG, FOLLOWS, RIGHT, PARTLY)  # of a statement that ran many times, what is told first
+RANKS = (WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY)  # what is told first of a line that ran often
 
 
-@dataclass(eq=False)
-class Measure:
-    """How a value is held against a gradient: up to rounding, and up to axes of length 1."""
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """What is known of gradients whose graph is not: how a value is held against one, other data
+    with the gradients there, and what was found out of what is wrong."""
 
-    about: Asked
-    allowance: Allowance
-    nodes: Sequence[Node]
-    _blurs: dict[tuple[Node, float], Blur] = field(default_factory=dict)
-
-    @cached_property
-    def _rounding(self) -> Rounding:
-        return Rounding(self.about.tape, [self.about.tape.twin[n] for n in self.nodes])
-
-    def blur(self, node: Node, eps: float) -> Blur:
-        """What rounding does to the gradient of a node."""
-        if (node, eps) not in self._blurs:
-            self._blurs[node, eps] = self._rounding.blur(self.about.tape.twin[node], eps)
-        return self._blurs[node, eps]
-
-    def equal(self, node: Node, value: Any, wanted: Any) -> bool:
-        """Whether a value is the wanted one."""
-        try:
-            array = in_shape(np.asarray(value, dtype=float), np.shape(wanted))
-        except (ValueError, TypeError):
-            return False
-        if array.shape != np.shape(wanted) or not np.isfinite(array).all():
-            return False
-        blur = self.blur(node, precision(value))
-        if self.about.seed is not None:
-            axes = np.ndim(self.about.seed)
-            array, wanted = (np.tensordot(self.about.seed, v, axes) for v in (array, wanted))
-        tolerance = np.maximum(blur.tolerance, self.allowance.of(wanted))
-        return compare(array, wanted, tolerance, blur.size).right
-
-    def claim(self, name: str, node: Node, value: Any) -> Claim:
-        """The value as a claim, judged."""
-        shape = node.shape if self.about.seed is None else self.about.order[0].shape + node.shape
-        array = in_shape(np.asarray(value, dtype=float), shape)
-        if self.about.seed is not None and array.shape != shape:
-            array = np.full(shape, np.nan)
-        claim = self.about.claim(name, node, array)
-        claim.eps = precision(value)
-        claim.judge(self.about.tape.g[claim.node], self.blur(node, claim.eps), self.allowance)
-        if np.shape(value) != shape and claim.right:
-            claim.note = f"its shape is {np.shape(value)}, the node's {shape}"
-        return claim
+    equal: Equal
+    fresh: Callable[[], Iterable[list[Draw]]]
+    told: Mapping[Node, Finding]
 
 
 @dataclass(eq=False)
@@ -81,10 +44,11 @@ class Lines:
     """The lines of a derivation, judged."""
 
     about: Asked
-    derivation: Followed
+    run: Callable[[Data | None, Edits | None], Trace]
     trace: Trace
     pairs: Pairs
     allowance: Allowance
+    elsewhere: Elsewhere | None = None
     mends: list[tuple[Judged, Mend]] = field(default_factory=list)
     causes: list[Finding] = field(default_factory=list)  # lines without a verdict that are wrong
 
@@ -103,7 +67,19 @@ class Lines:
     @cached_property
     def rows(self) -> list[Judged]:
         """Every step that is a number or an array."""
-        return Judge(self.trace, self.truth, self.pairs, self.measure.equal).run()
+        equal = self.measure.equal if self.elsewhere is None else self.elsewhere.equal
+        rows = Judge(self.trace, self.truth, self.pairs, equal).run()
+        for row in rows:
+            if row.verdict == RIGHT and row.node is not None and self._is_zero(row):
+                row.verdict = UNSEEN
+        return rows
+
+    def _is_zero(self, row: Judged) -> bool:
+        """Whether what a step stands for is 0, or its terms cancel to 0."""
+        assert row.node is not None
+        if self.elsewhere is not None or self.about.seed is not None:
+            return not np.any(self.truth.gradient(row.node))
+        return self.measure.blur(row.node, precision(row.step.value)).zero
 
     @cached_property
     def statements(self) -> list[Judged]:
@@ -130,6 +106,7 @@ class Lines:
             id(row): self.measure.claim(self.named(row.node), row.node, row.step.value)
             for row in self.rows
             if row.node is not None and row.last and row.verdict != UNJUDGED
+            if self.elsewhere is None and np.isfinite(row.step.value).all()
         }
         diagnosis = Diagnosis(self.about.tape, list(claims.values()))
         diagnosis.usable = {}
@@ -161,7 +138,7 @@ class Lines:
 
     def _rights(self, mender: Mender, mend: Mend, row: Judged, judged: list[Judged]) -> bool:
         """Whether a mend puts a step, or what its name holds in the end, right."""
-        last = next(r for r in reversed(judged) if r.named == row.named)
+        last = next(r for r in reversed(judged) if r.step.of == row.step.of)
         return any(mender.rights(r, mend) for r in dict.fromkeys((row, last)))
 
     def _mend(self, found: dict[int, Finding]) -> None:
@@ -170,15 +147,17 @@ class Lines:
         judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
         right = [row for row in judged if row.verdict == RIGHT]
         kept = [row for row in judged if row.verdict in (RIGHT, FOLLOWS)]
-        mender = Mender(self.derivation.trace, self.trace, self.truth, right, kept=kept)
+        mender = self._mender(right, kept)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
+        felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
+        wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         mends: dict[Mend, Judged] = {}
         for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
             if row in mends.values():
                 continue
-            own = row.step.instance.statement
-            closed = {r.step.instance.statement for r in judged if r.named != row.named} - {own}
-            last = next(r for r in reversed(judged) if r.named == row.named)
+            of, own = row.step.of, row.step.instance.statement
+            closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
+            last = next(r for r in reversed(judged) if r.step.of == of)
             mend = mender.mend(row, closed, last=last)
             if mend is not None:
                 mends.setdefault(mend, row)
@@ -212,6 +191,14 @@ class Lines:
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
+
+    def _statements_above(self, row: Judged) -> set[ast.AST]:
+        above = (r.instance for r in self.trace.above(row.step.record))
+        return {instance.statement for instance in above if instance is not None}
+
+    def _mender(self, right: Sequence[Judged], kept: Sequence[Judged] = ()) -> Mender:
+        fresh = None if self.elsewhere is None else self.elsewhere.fresh
+        return Mender(self.run, self.trace, self.truth, right, kept=kept, fresh=fresh)
 
     def _feels(self, row: Judged, mend: Mend) -> bool:
         """Whether a mend can change a step, given that what is wrong above it is put right."""
@@ -264,7 +251,7 @@ class Lines:
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""
-        error, instance = self.trace.error, self.trace.failed
+        instance = self.trace.failed
         assert instance is not None
         statement: Any = instance.statement
         name = self._assigned(statement)
@@ -274,7 +261,7 @@ class Lines:
             name=name,
             verdict=WRONG,
             kind="other",
-            explanation=f"raises {type(error).__name__}: {error}",
+            explanation=self.trace.raised,
             node=node,
             line=self.number(statement),
             cell=self.cell(statement),
@@ -290,7 +277,7 @@ class Lines:
         step = Step(name, self.trace.records[-1], instance)
         row = Judged(len(steps(self.trace)), step, node, above=off)
         right = [r for r in self.rows if r.node is not None and r.verdict == RIGHT]
-        mender = Mender(self.derivation.trace, self.trace, self.truth, right)
+        mender = self._mender(right)
         mend = mender.mend_raised(row, instance)
         if mend is not None:
             self.mends.append((row, mend))
@@ -314,6 +301,17 @@ class Lines:
             of = of or self.about.tape.label(self.about.tape.twin[row.found])
             said = f"the gradient with respect to {of}"
             return replace(finding, explanation=said)
+        if self.elsewhere is not None and row.last and row.verdict == WRONG:
+            assert row.node is not None
+            known = self.elsewhere.told.get(row.node, finding)
+            return replace(
+                finding, verdict=WRONG, kind=known.kind or "other", explanation=known.explanation
+            )
+        if row.verdict == UNSEEN:
+            return replace(finding, verdict=UNSEEN)
+        if claim is None and row.last and row.verdict == WRONG:
+            told = f"it is not finite, as {row.step.name} has to be"
+            return replace(finding, verdict=WRONG, kind="other", explanation=told)
         if claim is None:
             return self._part(row, finding)
         if row.verdict == FOLLOWS:

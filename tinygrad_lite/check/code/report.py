@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +27,14 @@ class LineReport(Report):
     @property
     def summary(self) -> str:
         """How many mistakes there are, and in which lines."""
-        count = {v: sum(f.verdict == v for f in self) for v in ("right", "follows", "unclear")}
+        count = Counter(f.verdict for f in self)
         at = [f"{f.line} of cell {f.cell}" if f.cell else str(f.line) for f in self.wrong]
         parts = [
             at and f"{_counted(len(at), 'mistake')}, in line{'s' * (len(at) > 1)} {listed(at)}",
             count["follows"]
             and f"{_counted(count['follows'], 'line')} that follow{'s' * (count['follows'] == 1)}",
             count["unclear"] and f"{count['unclear']} too weak to tell",
+            count["unseen"] and f"{count['unseen']} not observable",
             count["right"] and f"{_counted(count['right'], 'line')} right",
         ]
         return "; ".join(part for part in parts if part)

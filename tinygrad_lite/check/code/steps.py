@@ -29,6 +29,11 @@ class Step:
     adds: bool = False
 
     @property
+    def of(self) -> tuple[str, Any]:
+        """What it gives a value."""
+        return self.name, self.key
+
+    @property
     def value(self) -> Any:
         """The value, a plain array or number."""
         return raw(self.record.value)
@@ -99,10 +104,12 @@ def _returned(trace: Trace) -> Iterator[Step]:
         return
     site, instance = result.site, result.instance
     if not isinstance(result.value, dict):
-        for e in site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]:
+        entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
+        for k, e in enumerate(entries):
             record = instance.recorded.get(id(e))
+            key = trace.returns[k] if len(trace.returns) == len(entries) else None
             if record is not None and not isinstance(e, ast.Name):
-                yield Step(RETURNED, record, instance)
+                yield Step(RETURNED, record, instance, key)
         return
     literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
     places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)

@@ -89,7 +89,9 @@ class Assignment:
 @dataclass(eq=False, repr=False)
 class Trace:
     """The records of a run, in order; what was assigned; the record of each argument by name, of
-    what the names stand for in the end, and of what was returned; or the error, and where."""
+    what the names stand for in the end, and of what was returned; or the error, where, and
+    in which line of what is called there. `returns` are the nodes whose gradients the entries of
+    what is returned should be."""
 
     source: Source
     definition: Definition | ast.Module
@@ -100,7 +102,19 @@ class Trace:
     result: Record | None = None
     error: Exception | None = None
     failed: Instance | None = None
+    inside: Instance | None = None
+    returns: Sequence[Any] = ()
     steps: Any = None  # made of these when they are first asked for
+
+    @property
+    def raised(self) -> str:
+        """What is said of the error: of one in a function that is called, with its line."""
+        error, at = self.error, self.inside
+        said = f"raises {type(error).__name__}: {error}"
+        if at is None or at is self.failed:
+            return said
+        line: Any = at.statement
+        return f"{said}; in line {line.lineno} of the file: {at.source.of(line).splitlines()[0]}"
 
     def add(
         self,

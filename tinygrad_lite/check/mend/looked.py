@@ -186,7 +186,7 @@ def terms_lacking(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     if not broadcasts(v.shape, w.shape):
         return
     d, x, rank = w - v, at.written, FARTHEST + LIKELY
-    if np.abs(d).max(initial=0) <= 1e-12:
+    if not np.isfinite(d).all() or np.abs(d).max(initial=0) <= 1e-12:
         return
     c = collapsed(d)
     if not c.ndim and abs(abs(float(c)) - round(abs(float(c)))) < 1e-9:

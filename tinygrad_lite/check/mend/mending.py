@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import time
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -83,7 +83,8 @@ class Running(Claimed, Protocol):
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
-    to be right on other data, `kept` what has to stay right, `others` what is run by itself."""
+    to be right on other data, `kept` what has to stay right, `others` what is run by itself;
+    `fresh` are other data where the graph is not to be replayed."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -92,6 +93,7 @@ class Mender:
     others: Sequence[Running] = ()
     kept: Sequence[Claimed] = ()
     left: float = TOTAL
+    fresh: Callable[[], Iterable[list[Draw]]] | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
 
@@ -226,7 +228,9 @@ class Mender:
     def rungs(self) -> list[list[tuple[Draw, Truth]]]:
         """Fresh data with the gradients there, all of it redrawn first."""
         root = next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
-        found = ladder(root, self._keeps, seed=self.truth.tape.seed)
+        found: Iterable[list[Draw]] = ladder(root, self._keeps, seed=self.truth.tape.seed)
+        if self.fresh is not None:
+            found = (draws for draws in self.fresh() if all(map(self._keeps, draws)))
         if len(self.trace.records) > LONG:
             found = islice(found, 1)
         return [[(d, self.truth.on(d)) for d in draws] for draws in found]

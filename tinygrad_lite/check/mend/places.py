@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..code.expressions import same
+from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .known import Known, Role, agrees
@@ -116,7 +117,7 @@ class Places:
         """What can be looked up where a record was made."""
         key = id(instance)
         if key not in self.pools:
-            numpy = self.numpy(instance)
+            numpy = name_in(instance)
             self.pools[key] = Pool(instance, self.goal.outside, numpy, self._elsewhere)
         return self.pools[key]
 
@@ -127,19 +128,6 @@ class Places:
         sorts = (ast.Subscript, ast.Attribute, ast.BinOp, ast.Call)
         found = (n for n in ast.walk(tree) if isinstance(n, sorts))
         return list({ast.dump(e): e for e in found if _is_read(e)}.values())
-
-    def numpy(self, instance: Instance) -> str:
-        """What NumPy is called there."""
-        for name, record in instance.names.items():
-            if record.value is np:
-                return name
-        for name in ("np", "numpy", "xp"):
-            try:
-                if instance.outside(name) is np:
-                    return name
-            except (KeyError, AttributeError):
-                continue
-        return "np"
 
     @cached_property
     def constants(self) -> frozenset[float]:
@@ -241,10 +229,15 @@ class Places:
         return 0.0
 
     def _disguised(self, edit: Edit) -> bool:
-        """Whether it is a function that changes nothing here: |x| of what is positive is x."""
+        """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
+        the one around it with nothing to do, which it stands for then."""
+        record = self.places[edit.place][0]
+        found = self.apply(edit, self.base)
+        calls = [u for u in record.users if isinstance(u.site, ast.Call) and u in found]
+        if any(_same(found[u], found[record]) and not _same(u.value, record.value) for u in calls):
+            return True
         if not isinstance(edit.new, ast.Call):
             return False
-        record = self.places[edit.place][0]
         assert record.instance is not None
         read = record.instance.value
         value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
@@ -282,3 +275,8 @@ def _around(record: Record) -> ast.AST | None:
     assert record.instance is not None
     assert record.site is not None
     return _parents(record.instance.source.tree).get(record.site)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two arrays have the same entries, in any shape."""
+    return np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..code.forms import CannotRecord
 from ..code.trace import Instance
 from .rows import Edit
 from .slipped import edits
@@ -24,5 +25,5 @@ def edits_of(instance: Instance, numpy: str) -> list[Edit]:
 def _edits(e: ast.expr, instance: Instance, numpy: str) -> Iterator[Edit]:
     try:
         yield from edits(e, instance.value, numpy)
-    except FAILS:  # the place that raised has no value itself
+    except (*FAILS, CannotRecord):  # the place that raised has no value itself
         return

@@ -71,6 +71,8 @@ FUNCTIONS: tuple[Form, ...] = (
     Form("other", FARTHEST, lambda x: np.sum(x), ARRAY),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
     Form("other", FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
+    Form("other", FARTHEST, lambda x: np.mean(x, axis=0), MATRIX),
+    Form("other", FARTHEST, lambda x: np.mean(x, axis=1, keepdims=True), MATRIX),
     Form("other", FARTHEST, lambda x: np.linalg.inv(x), MATRIX),
     Form("other", FARTHEST, lambda x: np.outer(x, x), VECTOR),
 )
@@ -125,6 +127,7 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("other", "cumsum", "cumprod"),
 )
 ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan")
+AXIS, KEPT = ("axis", "dim"), ("keepdims", "keepdim")  # as NumPy and PyTorch call them
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin")
 
 

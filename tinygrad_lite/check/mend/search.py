@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..code.library import name_in
 from ..code.trace import Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike
@@ -125,7 +126,7 @@ class Search(Places):
 
     def _whole(self) -> Iterator[Hit]:
         """Heads of loops, and lines that are left out."""
-        numpy = next((self.numpy(r.instance) for r in self.above if r.instance), "np")
+        numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
         yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
@@ -134,7 +135,7 @@ class Search(Places):
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
         instance, setting = self._place(e, {}).pool.instance, setting_of(self.places[e][0])
-        return edits(e, lambda x: instance.value(x, self.base), self.numpy(instance), setting)
+        return edits(e, lambda x: instance.value(x, self.base), name_in(instance), setting)
 
     def _place(
         self, e: ast.expr, wanted: Mapping[Record, Any], values: Values | None = None

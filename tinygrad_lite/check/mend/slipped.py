@@ -14,8 +14,10 @@ from ...ops import registry
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD, SLIPS
 from .rows import (
     ANY,
+    AXIS,
     ELEMENTARY,
     FORMS,
+    KEPT,
     LOST,
     PAIRS,
     REDUCTIONS,
@@ -41,7 +43,7 @@ _NAMES: Mapping[type[ast.operator], str] = {
     ast.MatMult: "matmul",
     ast.Pow: "pow",
 }
-_CALLED = {"dot": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
+_CALLED = {"dot": "matmul", "mm": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
 _COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the opposite
     ast.Gt: ast.LtE,
     ast.Lt: ast.GtE,
@@ -182,7 +184,7 @@ def settings(tree: ast.AST) -> Mapping[ast.AST, str]:
             if named in REDUCTIONS:
                 given = n.args[:1] if len(n.args) == 1 or method else n.args[1:2]
                 found |= {c: "axis" for x in given for c in _numbers_in(x)}
-            axes = (k.value for k in n.keywords if k.arg in ("axis", "keepdims"))
+            axes = (k.value for k in n.keywords if k.arg in (*AXIS, *KEPT))
             found |= {c: "axis" for x in axes for c in ast.walk(x)}
         elif isinstance(n, ast.Subscript):
             found |= dict.fromkeys(_numbers_in(n.slice), "index")
@@ -320,8 +322,8 @@ def _relabelled(letters: str) -> Iterator[str]:
 
 def _axes(e: ast.Call, axes: int, first: int) -> New:
     """A reduction with other settings."""
-    rest = [k for k in e.keywords if k.arg not in ("axis", "keepdims")]
-    kept = any(k.arg == "keepdims" for k in e.keywords)
+    rest = [k for k in e.keywords if k.arg not in (*AXIS, *KEPT)]
+    kept = any(k.arg in KEPT for k in e.keywords)
     placed = len(e.args) > first  # the axis has no name
     for axis in (*range(axes), -1, None):
         for keep in (False, True):

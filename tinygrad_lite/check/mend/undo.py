@@ -12,6 +12,7 @@ import numpy as np
 
 from ...graph.backend import is_array
 from ..code.interpreter import with_entry
+from ..code.library import LIBRARY
 from ..code.trace import Record
 from .written import FAILS
 
@@ -101,7 +102,7 @@ def _split(w: Vector, parts: Sequence[Vector], axis: int) -> Sequence[Vector]:
     return np.split(w, np.cumsum([np.shape(p)[axis] for p in parts])[:-1], axis)
 
 
-ALIASES = {"power": "pow", "true_divide": "divide"}
+ALIASES = {"power": "pow", "true_divide": "divide", "t": "T", "view": "reshape", "mm": "matmul"}
 _OPERATORS = {
     operator.add: "add",
     operator.iadd: "add",
@@ -136,14 +137,18 @@ def operation(record: Record) -> tuple[str, Sequence[Record]]:
     if not isinstance(record.site, ast.Call) or not record.operands:
         return "", ()
     if isinstance(record.site.func, ast.Attribute) and is_array(record.operands[0].value):
-        return record.site.func.attr, record.operands
+        attr = record.site.func.attr
+        return ALIASES.get(attr, attr), record.operands
     function, *operands = record.operands
     called = getattr(function.value, "__name__", "")
-    known = isinstance(function.value, np.ufunc) or _of_numpy(function.value)
+    known = isinstance(function.value, np.ufunc) or _of_library(function.value)
     return (ALIASES.get(called, called), operands) if known else ("", ())
 
 
-def _of_numpy(function: Any) -> bool:
+def _of_library(function: Any) -> bool:
+    module = LIBRARY.get().module
+    if module is not np:
+        return getattr(module, getattr(function, "__name__", ""), None) is function
     return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
 
 

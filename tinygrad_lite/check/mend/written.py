@@ -38,6 +38,7 @@ FAILS = (
     ArithmeticError,
     NameError,
     MemoryError,
+    RuntimeError,  # PyTorch's
 )
 LARGEST = 200_000  # entries of what is tried, unless its operands have as many
 _LOAD = ast.Load()

@@ -62,6 +62,31 @@ class Text:
         width = min(max((len(code) for code, _ in rows), default=0), 72)
         return "\n".join((code.ljust(width) + note).rstrip() for code, note in rows)
 
+    def explained(self, numbers: int, operations: int) -> str:
+        """What became of the scalars: a sentence for the whole, and one for each matrix product."""
+        count = len(self.meetings)
+        found = (
+            f"{numbers:,} numbers were computed one by one. They are {operations} array "
+            f"operations, with {count} matrix product{'s' * (count != 1)}:"
+        )
+        return "\n".join([found, *map(_sentence, self.meetings)])
+
+
+def _sentence(met: Meeting) -> str:
+    code, *names = met.codes
+    sums = prod(met.rows) * met.times
+    total = f"{sums:,} sum{'s' * (sums > 1)} of {met.terms} product{'s' * (met.terms > 1)}"
+    if max(met.rows) == 1:
+        return f"  {code}: {total}."
+    one, other = (
+        name if count == 1 else f"each of the {count} rows of {name}"
+        for count, name in zip(met.rows, names, strict=True)
+    )
+    if met.rows[0] == 1:
+        one, other = other, one
+    times = f", {met.times} times" if met.times > 1 else ""
+    return f"  {code}: {one} meets {other}{times}, {total}."
+
 
 class Writer:
     """Writes a lifted graph with the user's names. `nodes` are the Values by register."""

@@ -1,0 +1,278 @@
+"""Parts of the page's picture: what was claimed, what is related, equal steps, what a box holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pictures import SHOWN, chain, chip, demo, press, question, titles, values
+
+import tinygrad_lite as tg
+from tinygrad_lite.draw.panes import aligned
+from tinygrad_lite.graph.node import topological_order
+
+pytestmark = pytest.mark.browser
+
+
+def panel(page):
+    return page.locator("#panel").inner_text()
+
+
+def by_name(root):
+    return {node.name: node for node in topological_order(root) if node.name}
+
+
+# --- what was claimed
+
+
+def matrices(page):
+    """What stands in the section of a claim: caption -> entries."""
+    return {
+        mat.locator(".cap").inner_text().split("\n")[0]: mat.locator("td").all_inner_texts()
+        for mat in page.locator(".claim .mat").all()
+    }
+
+
+def test_a_claim_stands_beside_the_right_gradient_and_their_difference(visit):
+    E = question()
+    node = by_name(E)
+    E.backward()
+    claim = np.array([1.0, -2.0])
+    page = visit(None, html=tg.draw(E, check=tg.check(E, {node["v"]: claim})).html)
+    page.locator(".lines button").click()
+    assert page.locator(f"{SHOWN}.selected .name").text_content() == "v"
+    right = node["v"].grad
+    wanted = {"yours": claim, "backward()": right, "difference": claim - right}
+    assert matrices(page) == {f"{name} (2,)": list(aligned(a)) for name, a in wanted.items()}
+    page.locator(".claim td").first.hover()
+    assert page.locator("#say").inner_text() == "yours[0] = 1"
+    page.keyboard.press("Escape")
+    assert page.locator(".claim").count() == 0
+
+
+def test_a_claim_of_another_shape_has_no_difference(visit):
+    E = question()
+    E.backward()
+    W = by_name(E)["W"]
+    page = visit(None, html=tg.draw(E, check=tg.check(E, {W: W.grad.T})).html)
+    page.locator(".lines button").click()
+    assert list(matrices(page)) == ["yours (3, 2)", "backward() (2, 3)"]
+
+
+def test_a_line_of_code_stands_there_with_the_mended_one(visit):
+    E = question()
+    node = by_name(E)
+
+    def backward(x, y, s):
+        ds = y - s
+        dv = ds * s * (1 - s)
+        return np.outer(dv, x)
+
+    report = tg.check(E, backward, names={"x": node["x"], "y": node["y"], "s": node["s"]})
+    page = visit(None, html=tg.draw(E, check=report).html)
+    page.locator(".lines button").first.click()
+    assert page.locator(".code dd").all_inner_texts() == ["ds = y - s", "ds = s - y"]
+    assert page.locator(".claim .mat").count() == 3
+
+
+def test_once_a_number_is_changed_claims_are_no_longer_compared(visit):
+    E = question()
+    E.backward()
+    W = by_name(E)["W"]
+    page = visit(None, html=tg.draw(E, check=tg.check(E, {W: 2 * W.grad})).html)
+    press(page, "a End")
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert page.locator(".claim .mat").count() == 3
+    page.locator("#field").fill("0.75")
+    assert page.locator(".claim .mat").count() == 0
+    assert "belong to those that were recorded" in panel(page)
+
+
+# --- what is related to an entry
+
+
+def columns():
+    """A network on three observations, one in each column."""
+    rng = np.random.default_rng(0)
+    W, b = tg.Tensor(rng.normal(size=(2, 4)), name="W"), tg.Tensor(np.zeros((2, 1)), name="b")
+    X = tg.Tensor(rng.normal(size=(4, 3)), name="X")
+    z = W @ X + b
+    a = tg.tanh(z)
+    E = (a**2).sum()
+    z.name, a.name, E.name = "z", "a", "E"
+    return E
+
+
+def lit(page):
+    """box, role -> the cells that are lit there."""
+    found = page.evaluate(
+        """(boxes) => [...document.querySelectorAll(boxes)].flatMap((g) =>
+          [...g.querySelectorAll(".pane")].map((pane) => {
+            const cells = [...pane.querySelectorAll(".cell")], path = pane.querySelector(".lit");
+            const way = path?.getAttribute("d") ?? "";
+            const on = (e) => way.includes(`M${e.getAttribute("x")} ${e.getAttribute("y")}h`);
+            return [g.querySelector(".name").textContent, pane.classList[1],
+              cells.flatMap((e, i) => on(e) ? [i] : [])];
+          }))""",
+        SHOWN,
+    )
+    return {(name, role): cells for name, role, cells in found if cells}
+
+
+def test_a_column_lights_up_wherever_the_index_survives(visit):
+    page = visit(columns())
+    press(page, "a End")
+    page.locator(SHOWN, has=page.locator(".name", has_text="z")).locator(".cell").nth(1).hover()
+    found = lit(page)
+    assert found["X", "value"] == [1, 4, 7, 10]
+    assert found["z", "value"] == [1]
+    assert found["a", "value"] == [1]
+    assert found["W", "value"] == [0, 1, 2, 3]
+    assert found["b", "value"] == [0]
+    assert found["a", "gradient"] == [1]
+    assert found["X", "gradient"] == [1, 4, 7, 10]
+    assert found["W", "gradient"] == [0, 1, 2, 3]
+    page.locator(SHOWN, has=page.locator(".name", has_text="X")).locator(".cell").nth(2).hover()
+    found = lit(page)
+    assert found["z", "value"] == found["a", "value"] == found["z", "gradient"] == [2, 5]
+    assert ("b", "gradient") not in found, "all of it reads that column"
+
+
+def test_the_residual_stream_is_a_rail(visit):
+    W, x = tg.Tensor(np.eye(3), name="W"), tg.Tensor(np.ones(3), name="x")
+    f = tg.tanh(W @ x)
+    r = x + f
+    E = (r * f).sum()
+    f.name, r.name, E.name = "f", "r", "E"
+    page = visit(E)
+    found = page.locator(".link.rail").evaluate_all("(all) => all.length")
+    assert found == 1, "not that from f to E, which multiplies"
+    assert "as it is" in page.locator(".link.rail title").text_content()
+
+
+# --- equal steps
+
+
+def loop(steps=6):
+    rng = np.random.default_rng(0)
+    W, h = tg.Tensor(0.5 * rng.normal(size=(3, 3)), name="W"), tg.Tensor(np.ones(3), name="h0")
+    states = []
+    for x in rng.normal(size=(steps, 3)):
+        h = tg.tanh(W @ h + x)
+        states.append(h)
+    h.name = "h"
+    E = (h * h).sum()
+    E.name = "E"
+    return E, states
+
+
+def test_a_step_of_a_loop_is_chosen(visit):
+    E, states = loop()
+    page = visit(None, html=tg.draw(E, max_nodes=8).html)
+    press(page, "a End")
+    E.backward()
+    for k in (6, 5, 1):
+        page.locator("#turn").evaluate(
+            "(t, k) => { t.value = k; t.dispatchEvent(new Event('input', {bubbles: true})); }", k
+        )
+        assert values(page, "value")["h"] == list(aligned(states[k - 1].data))
+        assert values(page, "gradient")["h"] == list(aligned(states[k - 1].grad))
+        assert k == 6 or page.locator("#live").inner_text() == f"step {k} of 6"
+    press(page, "] ]")
+    assert page.locator(".scope .label").last.text_content() == "step 3 of 6"
+    assert values(page, "value")["h"] == list(aligned(states[2].data))
+    page.locator(".chosen").first.wait_for(state="attached")
+    page.click("#views button:has-text('ops')")
+    assert page.locator("#turn").is_hidden()
+
+
+def test_every_share_of_a_loop_s_weight_is_told_and_they_add_up(visit):
+    E, _ = loop(4)
+    page = visit(None, html=tg.draw(E, max_nodes=8).html)
+    press(page, "a End")
+    total = 0.0
+    for _ in range(4):
+        said = page.locator("[data-say]", has_text="∂E/∂W[0, 0]").inner_text()
+        total += float(said.rsplit("= ", 1)[1].replace("−", "-"))
+        press(page, "[")
+    E.backward()
+    assert total == pytest.approx(by_name(E)["W"].grad[0, 0], abs=2e-3)
+
+
+# --- what a box holds
+
+
+def test_a_line_is_opened_and_left(visit):
+    E = question()
+    page = visit(E)
+    press(page, "a")
+    page.locator(f"{SHOWN}.output .opens").click()
+    assert [title.split(" ")[0] for title in titles(page)][-1] == "E"
+    assert len(titles(page)) > 3
+    E.backward()
+    assert values(page, "value")["s"] == list(aligned(by_name(E)["s"].data)), "known before"
+    assert values(page, "gradient")["s"] is None
+    press(page, "End")
+    assert chip(page).startswith("Backward")
+    assert values(page, "gradient")["s"] == list(aligned(by_name(E)["s"].grad))
+    page.click("#views button:has-text('lines')")
+    assert len(titles(page)) == 6
+
+
+def test_folded_groups_are_opened_one_by_one_from_the_panel(visit):
+    root = demo()
+    page = visit(None, html=tg.draw(root, max_nodes=5).html)
+    folded = page.locator(f"{SHOWN}").count()
+    box = page.locator(SHOWN, has=page.locator(".opens")).first
+    box.focus()
+    press(page, "Enter")
+    page.locator("#panel button", has_text="Open").click()
+    assert page.locator(f"{SHOWN}").count() > 1
+    press(page, "v")
+    assert page.locator(f"{SHOWN}").count() == folded
+
+
+# --- slices, and speed
+
+
+def test_slabs_say_which_slice_they_are(visit):
+    x = tg.Tensor(np.arange(24.0).reshape(2, 3, 4), name="x")
+    E = (x * x).sum()
+    E.name = "E"
+    page = visit(E)
+    notes = page.locator(f"{SHOWN}.leaf .value .note").all_text_contents()
+    assert notes == ["[0, …]", "[1, …]"]
+    assert "[1, …]" in tg.draw(E).svg
+
+
+def test_an_edit_among_1100_boxes_is_quick_and_reaches_all_of_them(visit):
+    page = visit(chain(1100))
+    page.locator("#views button").last.click()
+    press(page, "a End")
+    page.locator(f"{SHOWN}.leaf").first.click()
+    spent = page.evaluate(
+        """async () => { const all = [];
+            for (let k = 0; k < 5; k += 1) {
+              const slide = document.getElementById("slide"), t = performance.now();
+              slide.value = 1 + k / 10;
+              slide.dispatchEvent(new Event("input", { bubbles: true }));
+              all.push(performance.now() - t);
+              await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            }
+            return all.sort((a, b) => a - b)[2]; }"""
+    )
+    assert spent < 50
+    x = float(page.locator("#field").input_value())
+    (wanted,) = aligned(np.array([x * 1.5**1100]))
+    page.locator(f"{SHOWN}.output .value .entry", has_text=wanted).wait_for(state="attached")
+
+
+def test_to_point_elsewhere_leaves_the_editor_at_its_entry(visit):
+    page = visit(question())
+    press(page, "a End")
+    page.locator(f"{SHOWN}.leaf").first.click()
+    page.locator("#panel td").nth(1).click()
+    assert page.locator("#edit label").inner_text() == "W[0, 1]"
+    page.locator("#panel td").nth(5).hover()
+    page.locator(SHOWN, has_text="σ(v)").locator(".cell").first.hover()
+    page.locator("#field").fill("0.75")
+    assert values(page, "value")["W"] == ["0.50", "0.75", "2.00", "1.50", "0.25", "−0.50"]

@@ -1,0 +1,332 @@
+"""The lines of a backward that is wrong: judged and mended as those of a derivation are.
+
+Where this engine has recorded forward, they are held against all that it knows; else what backward
+returns, and what it is made of, against the gradients of the inputs, which differences give.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from ..check.claims import Allowance, Asked, asked, in_shape
+from ..check.code import CannotRecord, NoSource, Trace, run
+from ..check.code.derivation import Data, Edits, watched
+from ..check.code.expressions import same
+from ..check.code.fixed import fixed
+from ..check.code.library import LIBRARY, Library, plain
+from ..check.code.lines import Elsewhere, Lines
+from ..check.code.pairs import Pairs
+from ..check.code.report import LineReport
+from ..check.findings import Finding
+from ..check.mend import Draw
+from ..check.mend.known import agrees
+from ..check.mend.redraw import redraw
+from ..graph.node import Node
+from ..graph.trees import rebuild
+from ..tensor import Tensor
+from .arrays import in_double, is_differentiable, to_numpy
+from .callables import Call, Function
+from .oracle import WIDE, Clock, Court, Oracle, Trial, record
+from .probes import Probe, variations
+
+LARGEST = 200  # entries of the inputs whose gradients differences give, one by one
+NEAR = 1e-6  # how nearly a value is such a gradient, relative to the largest entry
+EXACT = 1e-8  # how precise such a gradient has to be, in the same unit
+FRESH, TRIES = 3, 6  # other inputs on which a mend is confirmed, and how many are tried
+SAMPLE = 4  # entries, beside a direction, in which what was mended is held against differences
+SHARE = 0.5  # of the time for finding the cause that the lines may take besides
+
+Gradients = Mapping[int, np.ndarray]
+
+
+def lines_of(
+    court: Court, trials: Sequence[Trial], told: Mapping[str, Finding]
+) -> LineReport | None:
+    """What is to be said of the lines of backward, given what was found out about the inputs; None
+    where they cannot be followed, or where it is in none of them that it is wrong."""
+    shown = _telling([t for t in trials if t.wrong])
+    with _at_work(shown.probe):
+        try:
+            return _lines_on(_wide(court), shown.probe, shown.oracle.dys, told)
+        except (NoSource, CannotRecord):
+            return None
+
+
+def with_line(finding: Finding, lines: LineReport) -> Finding:
+    """What was found about an input, with the line that was mended and makes its gradient right."""
+    own = [f for f in lines if f.node is not None and f.node.name == finding.name]
+    roots = {own[-1].name, *own[-1].inherited} if own else {f.name for f in lines.wrong[:1]}
+    known = own or len(lines.wrong) == 1  # of what one line returns one is judged
+    line = next((f for f in lines if f.mended is not None and f.name in roots and known), None)
+    if finding.verdict != "wrong" or line is None:
+        return finding
+    return replace(finding, mended=line.mended, by=line.by, mended_at=f"line {line.line}")
+
+
+def _telling(wrong: Sequence[Trial]) -> Trial:
+    """The trial on whose inputs most is wrong, the user's own first where they are not large."""
+    many = {id(t.probe): sum(u.probe is t.probe for u in wrong) for t in wrong}
+    return min(wrong, key=lambda t: (_size(t.probe) > LARGEST, -many[id(t.probe)]))
+
+
+def _size(probe: Probe) -> int:
+    return sum(v.size for v in probe.arrays.values())
+
+
+@contextlib.contextmanager
+def _at_work(probe: Probe) -> Iterator[None]:
+    """What is run on NumPy's arrays runs on those of the inputs' library, in double precision."""
+    template = next(t for t in probe.templates if is_differentiable(t))
+    kind = type(template).__module__.partition(".")[0]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(in_double([template]))
+        found = None
+        if kind == "torch":
+            import torch
+
+            found = Library(torch, lambda a: torch.as_tensor(_writeable(a)), _plain)
+        elif hasattr(template, "__array_namespace__") and kind != "numpy":
+            xp = template.__array_namespace__()
+            found = Library(xp, lambda a: xp.asarray(np.array(a)), _plain)
+        if found is not None:
+            token = LIBRARY.set(found)
+            stack.callback(LIBRARY.reset, token)
+        yield
+
+
+def _writeable(a: Any) -> Any:
+    """An array that PyTorch takes as it is: what is written into it is written into this."""
+    return a if a.flags.writeable and all(s >= 0 for s in a.strides) else np.array(a)
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, np.ndarray) or not hasattr(x, "__dlpack__"):
+        return x
+    x = x.detach() if hasattr(x, "detach") else x
+    return x.numpy() if hasattr(x, "numpy") else to_numpy(x, "a part of backward")
+
+
+def _wide(court: Court) -> Court:
+    """The same in double precision, with time of its own."""
+    function = replace(court.function, wide=WIDE)
+    clock = Clock(SHARE * court.clock.seconds)
+    return replace(court, function=function, largest={}, clock=clock)
+
+
+def _lines_on(
+    court: Court, probe: Probe, dys: list[np.ndarray], told: Mapping[str, Finding]
+) -> LineReport | None:
+    function = court.function
+    try:
+        single = any(y.dtype != WIDE for y in court.outputs(probe))
+    except Exception:  # forward takes no double precision
+        return None
+    if single or court.clock.past():
+        return None
+    about, leaves, elsewhere = _asked(court, probe, dys, told) or (None, {}, None)
+    if about is None:
+        return None
+    backward = Backward(function, probe, dys, leaves)
+    trace = backward.trace()
+    if not backward.agrees(trace):
+        return None
+    tape = about.tape
+    names = {node: tape.user_names[id(node)] for node in tape.twin if id(node) in tape.user_names}
+    pairs = Pairs(names, "E")
+    pairs.given |= backward.returned(trace)
+    lines = Lines(about, backward.trace, trace, pairs, Allowance(), elsewhere)
+    findings = lines.findings()
+    mending = partial(fixed, trace, lines.edits)
+    wrong = [f for f in findings if f.verdict == "wrong"]
+    if lines.mends and not _proved(court, backward, mending(), probe, dys, wrong):
+        return None
+    return LineReport(tuple(findings), rule=tape.uses, mending=mending) if wrong else None
+
+
+@dataclass(eq=False)
+class Backward:
+    """The user's own backward, to be run with a record of every part."""
+
+    function: Function
+    probe: Probe
+    dys: list[np.ndarray]
+    leaves: Mapping[int, Node]
+
+    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
+        """Run it, on other data or with edits where given."""
+        call = self._call(data)
+        arguments = inspect.signature(call.function).bind(*call.given, **call.named).arguments
+        trace = run(call.function, plain(arguments), same, edits)
+        result = None if trace.result is None else trace.result.value
+        trace.returns = self._places(len(result) if isinstance(result, (tuple, list)) else 1)
+        return trace
+
+    def _call(self, data: Data | None = None) -> Call:
+        """The call of the user's function; raises `NoSource` where there is none."""
+        probe, dys = self.probe, self.dys
+        if data is not None:
+            there = {i: x for i, x in self.leaves.items() if x in data.twin}
+            probe = probe.moved({i: data.twin[x].data for i, x in there.items()})
+            dys = [data.constants.get(id(d), d) for d in dys]
+        call = self.function.call(probe.cast(WIDE), dys)[2]
+        if call is not None and isinstance(call.function, MethodType):
+            bound: Any = call.function
+            call = Call(bound.__func__, (bound.__self__, *call.given), call.named)
+        if call is None or not isinstance(call.function, FunctionType):
+            raise NoSource("backward")
+        return call
+
+    def _places(self, count: int) -> tuple[Node | None, ...]:
+        """The inputs whose gradients so many returned values are."""
+        tree = rebuild(self.function.tree, range(len(self.probe.values)))
+        parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
+        moving = [p for p in parts if not isinstance(p, int) or p in self.leaves]
+        chosen = parts if count == len(parts) else moving if count == len(moving) else []
+        return tuple(self.leaves.get(p) if isinstance(p, int) else None for p in chosen)
+
+    def returned(self, trace: Trace) -> dict[str, Node]:
+        """The names that are returned, and the inputs whose gradients they are."""
+        site: Any = None if trace.result is None else trace.result.site
+        places = getattr(site, "elts", [site])
+        if len(places) != len(trace.returns):
+            return {}
+        named = zip(places, trace.returns, strict=True)
+        return {e.id: node for e, node in named if hasattr(e, "id") and node is not None}
+
+    def agrees(self, trace: Trace) -> bool:
+        """Whether the recorded run gave what backward gives, or raised where that does."""
+        flat = self.probe.cast(WIDE)
+        if trace.error is not None or trace.result is None:
+            return False
+        found = self.function.flat(trace.result.value, flat)
+        claims = self.function.gradients(self.probe.cast(WIDE), self.dys)[0]
+        return all(
+            (a is None) == (b is None)
+            and (b is None or (np.shape(a) == b.shape and np.allclose(a, b, NEAR, equal_nan=True)))
+            for a, b in zip(found, claims, strict=True)
+        )
+
+    def mended(self, text: str) -> Any:
+        """The function that a text defines, in the names that the user's sees."""
+        function = self._call().function
+        names = dict(function.__globals__)
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            with contextlib.suppress(ValueError):  # it is empty
+                names[name] = cell.cell_contents
+        exec(text, names)
+        found = names["mended" if function.__name__ == "<lambda>" else function.__name__]
+        return getattr(found, "__func__", found)
+
+
+def _asked(
+    court: Court, probe: Probe, dys: list[np.ndarray], told: Mapping[str, Finding]
+) -> tuple[Asked, dict[int, Node], Elsewhere | None] | None:
+    """The graph that the lines are about, its leaf of each input, and what else is known where it
+    only has the gradients of these."""
+    oracle, function = Oracle(court, probe, dys), court.function
+    if oracle.graph is not None:
+        with watched(function.written.forward) as variables:
+            graph = record(function, probe, dys)
+        if graph is not None:
+            return asked(graph.root, graph.seed, variables), dict(graph.leaves), None
+    gradients = _gradients(oracle)
+    if gradients is None:
+        return None
+    leaves, root = _standing_for(function, probe, gradients)
+    about = asked(root, None, {})
+    known = {
+        leaf: told[function.names[i]] for i, leaf in leaves.items() if function.names[i] in told
+    }
+    fresh = partial(_fresh, court, probe, dys, leaves, root)
+    return about, leaves, Elsewhere(_equal, fresh, known)
+
+
+def _gradients(oracle: Oracle) -> Gradients | None:
+    """The gradients of the inputs; None where differences give them, and that takes long."""
+    found: dict[int, np.ndarray] = {}
+    if oracle.exact is not None:
+        return oracle.exact
+    if _size(oracle.probe) > LARGEST:
+        return None
+    for i, v in oracle.probe.arrays.items():
+        slopes = []
+        for index in np.ndindex(v.shape):
+            slope = oracle.slope(i, index)
+            if oracle.clock.past() or not (slope.known and slope.smooth):
+                return None
+            slopes.append(slope)
+        size = max((abs(s.value) for s in slopes), default=0.0)
+        if any(s.error > EXACT * max(size, EXACT) for s in slopes):
+            return None
+        found[i] = np.reshape([s.value for s in slopes], v.shape)
+    return found
+
+
+def _standing_for(
+    function: Function, probe: Probe, gradients: Gradients
+) -> tuple[dict[int, Node], Node]:
+    """A graph of the inputs that has their gradients: of the sum of their products with these."""
+    leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
+    first, *rest = [(leaf * gradients[i]).sum() for i, leaf in leaves.items()]
+    return dict(leaves), sum(rest, first)
+
+
+def _equal(node: Node, value: Any, wanted: Any) -> bool:
+    try:
+        array = in_shape(np.asarray(value, dtype=float), np.shape(wanted))
+    except (ValueError, TypeError):
+        return False
+    return agrees(array, wanted, tolerance=NEAR)
+
+
+def _fresh(
+    court: Court, probe: Probe, dys: list[np.ndarray], leaves: Mapping[int, Node], root: Node
+) -> Iterable[list[Draw]]:
+    """Other inputs like these, with their gradients."""
+    found: list[Draw] = []
+    for seed in range(TRIES):
+        data = redraw(root, np.random.default_rng(seed))
+        moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
+        gradients = _gradients(Oracle(court, moved, dys))
+        if gradients is not None and len(found) < FRESH:
+            others, other = _standing_for(court.function, moved, gradients)
+            twin = {leaves[i]: x for i, x in others.items()} | {root: other}
+            found.append(Draw(twin, {}, {leaves[i]: g for i, g in gradients.items()}))
+    return [found] if found else []
+
+
+def _proved(
+    court: Court,
+    backward: Backward,
+    text: str,
+    probe: Probe,
+    dys: list[np.ndarray],
+    wrong: Sequence[Finding],
+) -> bool:
+    """Whether the mended function runs and, where all that is wrong was mended, the referee finds
+    nothing wrong with it, on fresh inputs either."""
+    function = replace(court.function, mended=backward.mended(text))
+    court = replace(court, function=function, entries=SAMPLE)
+    for one in (probe, *islice(variations(probe, (), court.rng), 2)):
+        try:
+            oracle = Oracle(court, one, dys)
+            claims, eps = function.gradients(one.cast(WIDE), dys)
+        except Exception:
+            if one is probe:
+                return False
+            continue  # forward is not made for such inputs
+        judged = (oracle.judge(i, g, eps, WIDE) for i in one.arrays if (g := claims[i]) is not None)
+        if all(f.mended for f in wrong) and any(t.wrong for t in judged):
+            return False
+    return True
