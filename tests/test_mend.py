@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tests.mend_cases import corpus_makemore, corpus_networks, corpus_shapes
+from tests.mend_cases import (
+    corpus_makemore,
+    corpus_networks,
+    corpus_shapes,
+)
 from tests.mend_cases.case import variant
 from tinygrad_lite.check.kinds import KINDS
 from tinygrad_lite.check.mend.redraw import ladder, redraw
-from tinygrad_lite.check.mend.rows import FORMS, FUNCTIONS, PAIRS, SOURCE, edits, stand_in
+from tinygrad_lite.check.mend.rows import FORMS, FUNCTIONS, PAIRS, SOURCE, stand_in
+from tinygrad_lite.check.mend.slipped import edits, settings
 from tinygrad_lite.check.mend.undo import UNDO
 from tinygrad_lite.check.mend.written import Written, number, replaced, shifted
 from tinygrad_lite.graph.node import raw
@@ -97,6 +102,14 @@ def test_no_right_derivation_of_the_corpus_turns_wrong():
         assert report, case.name
 
 
+def test_numbers_that_are_no_factors_are_known():
+    tree = ast.parse("A[0] += np.sum(b, 1) ** 2 + b.mean(axis=3)[4] + np.sum(5 * b)")
+    found = {n.value: sort for n, sort in settings(tree).items() if isinstance(n, ast.Constant)}
+    assert found == {0: "index", 1: "axis", 2: "exponent", 3: "axis", 4: "index"}
+    targets = [n.id for n, sort in settings(tree).items() if isinstance(n, ast.Name)]
+    assert targets == ["A"]
+
+
 # --- the rows
 
 
@@ -128,6 +141,12 @@ EXPRESSIONS = {
     "A": "A.T",
     "a": "-a",
     "2.0": "3",
+    "a * b / a": "a",
+    "a * A[0] * (1 - A[0])": "a * (1 - A[0] ** 2)",
+    "np.vstack((a, b, a * 2))": "np.vstack((b, a, a * 2))",
+    "np.sum(A, 1)": "np.sum(A, 0)",
+    "A[:2]": "A[2:]",
+    "a ** 2": "a",
 }
 
 

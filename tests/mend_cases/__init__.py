@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 
 from .case import KINDS_OF_SLIPS, Case, Slip, gradients, variant
 
-__all__ = ["KINDS_OF_SLIPS", "Case", "Slip", "blind", "corpus", "gradients", "variant"]
+__all__ = ["KINDS_OF_SLIPS", "Case", "Slip", "blind", "corpus", "fresh", "gradients", "variant"]
 
 
 def _cases(prefix: str) -> list[Case]:
@@ -30,3 +30,8 @@ def corpus() -> list[Case]:
 def blind() -> list[Case]:
     """Programs written before looking at what the repair does."""
     return _cases("blind")
+
+
+def fresh() -> list[Case]:
+    """Programs written after that repair was mended, before it was tried on any of them."""
+    return _cases("fresh")

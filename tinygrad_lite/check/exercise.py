@@ -23,7 +23,8 @@ from .code.formula import Formula
 from .findings import Report
 from .kinds import KINDS
 from .mend.known import agrees
-from .mend.rows import UNDOES, edits, is_numeric
+from .mend.rows import UNDOES, is_numeric
+from .mend.slipped import edits
 from .mend.written import FAILS, replaced
 from .slips import LIKELY
 from .verdict import check

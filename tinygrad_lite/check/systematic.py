@@ -128,7 +128,8 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
         faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
         if _explains(search, dict(faults)):
             n = group[0][0]
-            name = tape.label(n if place is None else n.inputs[place])
+            at = n if place is None else n.inputs[place]
+            name = tape.label(at) if isinstance(at, Node) else "it"
             text = f"the value of the neighbouring step stands where {name} and the like belong"
             yield search.explained("off-by-index", FAR, text, n)
             return

@@ -49,6 +49,10 @@ class Judged:
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     above: list[Judged] = field(default_factory=list)  # what is not right of the steps before it
 
+    def apart(self) -> list[Judged]:
+        """What is not right above it, but what a final value has been built up from."""
+        return [r for r in self.above if not self.last or r.step.of != self.step.of]
+
     def wanted(self, truth: Truth) -> Vector:
         """What it should be."""
         assert self.node is not None
@@ -68,8 +72,7 @@ class Judged:
             step = next((s for s in reversed(known) if s.of == self.step.of), step)
         elif step.instance.statement is not self.step.instance.statement:
             return None
-        above = (r for r in self.above if not self.last or r.step.name != self.step.name)
-        before = {known[r.index].record: r.wanted(truth) for r in above}
+        before = {known[r.index].record: r.wanted(truth) for r in self.apart()}
         return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
 
 

@@ -146,12 +146,15 @@ class Lines:
         is right with it follows from the first of them."""
         judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
         right = [row for row in judged if row.verdict == RIGHT]
-        mender = self._mender(right)
+        kept = [row for row in judged if row.verdict in (RIGHT, FOLLOWS)]
+        mender = self._mender(right, kept)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         mends: dict[Mend, Judged] = {}
-        for row in wrong:
+        for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
+            if row in mends.values():
+                continue
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
             last = next(r for r in reversed(judged) if r.step.of == of)
@@ -193,9 +196,9 @@ class Lines:
         above = (r.instance for r in self.trace.above(row.step.record))
         return {instance.statement for instance in above if instance is not None}
 
-    def _mender(self, right: Sequence[Judged]) -> Mender:
+    def _mender(self, right: Sequence[Judged], kept: Sequence[Judged] = ()) -> Mender:
         fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        return Mender(self.run, self.trace, self.truth, right, fresh=fresh)
+        return Mender(self.run, self.trace, self.truth, right, kept=kept, fresh=fresh)
 
     def _feels(self, row: Judged, mend: Mend) -> bool:
         """Whether a mend can change a step, given that what is wrong above it is put right."""
@@ -205,7 +208,7 @@ class Lines:
             for r in self.trace.records
             if r.site in places or (r.instance is not None and r.instance.statement in places)
         ]
-        known = (other.step.record for other in row.above)
+        known = (other.step.record for other in row.apart())
         below = self.trace.below(made, row.step.record, blocked=known)
         return row.step.record in below or row.step.record in made
 

@@ -42,9 +42,11 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
-        if self.guessing:
+        if self.guessing:  # but what a name is said not to mean
             known = {row.step.record: row.node for turn in found for row in turn}
             for turns in [t for (_, key), (_, t) in chosen.items() if key is None]:
+                if turns[0][0].step.name in self.pairs.given:
+                    continue
                 if all(row.node is None for turn in turns for row in turn):
                     nodes = self._nameless(turns) if len(turns) > 1 else []
                     more = self._matched(turns, nodes) if nodes else self._inner(turns, known)
@@ -125,7 +127,8 @@ class Pairing:
         node = self.pairs.node(name)
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
-        if len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns):  # a loop
+        loop = len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns)
+        if loop and (node is not None or name not in self.pairs.given):
             family = self.pairs.family(name, self._alike(node), self._order)
             if len(family) > 1:
                 return family, turns

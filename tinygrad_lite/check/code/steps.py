@@ -55,6 +55,12 @@ def may_be_gradient(value: Any) -> bool:
 
 def steps(trace: Trace) -> list[Step]:
     """The steps in the order in which they ran; the same for other data."""
+    found: list[Step] = _steps(trace) if trace.steps is None else trace.steps
+    trace.steps = found
+    return found
+
+
+def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
         if not a.outermost:

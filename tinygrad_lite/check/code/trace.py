@@ -104,6 +104,7 @@ class Trace:
     failed: Instance | None = None
     inside: Instance | None = None
     returns: Sequence[Any] = ()
+    steps: Any = None  # made of these when they are first asked for
 
     @property
     def raised(self) -> str:

@@ -11,18 +11,11 @@ import numpy as np
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
 from .looked import PAIRED, SCALED, How, Place, Vector, terms_lacking
-from .pool import MADE, NAME, PART, Item
+from .pool import MADE, NAME, PART, PRODUCTS, Item
 from .rows import LOST, Edit, attempted, is_numeric
 from .written import Written, replaced
 
 MOST = 60  # items that are tried in pairs
-PRODUCTS: tuple[How, ...] = (
-    lambda a, b: a * b,
-    lambda a, b: a @ b,
-    lambda a, b: a @ b.T,
-    lambda a, b: a.T @ b,
-    lambda a, b: np.outer(a, b),
-)
 
 
 def terms(at: Place, wanted: Vector) -> Iterator[Edit]:
@@ -85,26 +78,17 @@ def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
 
 def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     """A term, or all of it, that is a product of two names."""
-    d, x = w - v, at.written
-    names = [i for i in at.pool.items if i.tier == NAME and i.value.dtype.kind == "f"]
-    names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
-    for a in names:
-        for b in names:
-            for k, how in enumerate(PRODUCTS):
-                made = attempted(how, at.item(a), at.item(b))
-                if made is None or np.shape(made.value) != w.shape:
-                    continue
-                rank = PAIRED + NEAR * k
-                if _near(made.value, d):
-                    yield at.edit(x + made, "missing-term", rank)
-                elif _near(made.value, -d):
-                    yield at.edit(x - made, "missing-term", rank)
-                elif _near(made.value, w):
-                    yield at.edit(made, "other", rank + ODD)
-
-
-def _near(a: Vector, b: Vector) -> bool:
-    return bool(np.abs(a - b).max(initial=0) <= 1e-7 * np.abs(b).max(initial=0))
+    rows: tuple[tuple[Vector, How, str, float], ...] = (
+        (w - v, lambda x, ab: x + ab, "missing-term", 0.0),
+        (v - w, lambda x, ab: x - ab, "missing-term", 0.0),
+        (w, lambda x, ab: ab, "other", ODD),
+    )
+    for wanted, how, kind, more in rows:
+        for a, b, k in at.pool.products(wanted):
+            made = attempted(PRODUCTS[k], at.item(a), at.item(b))
+            rank = PAIRED + NEAR * k + more
+            if made is not None and np.shape(made.value) == w.shape:
+                yield from at.made(how, at.written, made, kind=kind, rank=rank)
 
 
 def _products(at: Place) -> Iterator[Edit]:

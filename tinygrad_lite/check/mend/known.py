@@ -35,7 +35,7 @@ class Known:
         with np.errstate(all="ignore"):
             for role, value in self._arrays(order, g):
                 v = np.sort(np.ravel(np.asarray(value, dtype=float)))
-                if v.size > 1 or (v.size and abs(v[0]) not in (0.0, 0.5, 1.0, 2.0)):
+                if v.size and (v.size > 1 or float(f"{v[0]:.3g}") != v[0]):  # 0.05 says nothing
                     found.setdefault(v.size, []).append((v, role))
         self._sorted = {
             n: (np.array([v for v, _ in rows]), [r for _, r in rows]) for n, rows in found.items()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -17,18 +18,20 @@ from ..claims import in_shape
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
+from ..code.steps import steps
 from ..code.trace import Instance, Trace
 from ..code.truth import Truth
 from ..findings import Finding
 from ..kinds import KINDS
 from .known import TOLERANCE, Known, agrees
+from .places import Goal
 from .raising import edits_of
 from .redraw import Draw, ladder
 from .rows import Edit
-from .search import Goal, Search
+from .search import Hit, Search
 from .written import FAILS, shown, standing
 
-BUDGET, TOTAL = 1.5, 2.5  # seconds for one line, and for all lines of a derivation
+BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
 
@@ -42,6 +45,7 @@ class Mend:
     source: Source
     line: str
     sentence: str
+    needs: tuple[Edit, ...] = ()  # of other lines, without which this one does not show
 
     @property
     def kind(self) -> str:
@@ -79,17 +83,19 @@ class Running(Claimed, Protocol):
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
-    to stay right on other data, `others` what is run by itself; `fresh` are other data where the
-    graph is not to be replayed."""
+    to be right on other data, `kept` what has to stay right, `others` what is run by itself;
+    `fresh` are other data where the graph is not to be replayed."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
     truth: Truth
     right: Sequence[Claimed] = ()
     others: Sequence[Running] = ()
+    kept: Sequence[Claimed] = ()
     left: float = TOTAL
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
     found: list[Mend] = field(default_factory=list)
+    ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
 
     def mend(
         self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
@@ -97,27 +103,65 @@ class Mender:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
         None where no short one does. It makes the `last` value of the name right or, where more is
         wrong with that, this one."""
-        either = [wrong] if last is None or last is wrong else [last, wrong]
+        end = wrong if last is None else last
+        either = list(dict.fromkeys((end, wrong)))
         for mend in self.found:
-            if any(self._confirms(claimed, mend.edits) for claimed in either):
+            if any(self.rights(claimed, mend) for claimed in either):
                 return mend
-        hit = None
-        for claimed in either:  # a part of a sum may be none of the graph's
-            goal = self._goal(claimed, closed)
-            if goal is not None and hit is None and self.left > 0:
-                start = time.thread_time()
-                with np.errstate(all="ignore"):
-                    hit = Search(goal).run()
-                self.left -= time.thread_time() - start
-        if hit is None:
+        made = tuple(edit for mend in self.found for edit in mend.edits)
+        same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
+        if self._turns(wrong):
+            either.reverse()
+        for needs in ((made, ()) if same else ((), made))[not made :]:
+            hit = self._likeliest(either, end, closed, needs)
+            if hit is not None:
+                self.found.append(self._made(hit.edits, needs))
+                self.ends[self.found[-1]] = end
+                return self.found[-1]
+        return None
+
+    def _likeliest(
+        self,
+        either: Sequence[Claimed],
+        end: Claimed,
+        closed: Container[ast.AST],
+        needs: tuple[Edit, ...],
+    ) -> Hit | None:
+        """What makes the end right, or else one of several: a part of a sum may be none of the
+        graph's, but the first turn of a loop that departs is a straight line."""
+        found = None
+        for claimed in either:
+            hit = self._searched(claimed, closed, needs)
+            if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
+                return hit
+            found = hit or found
+        return found
+
+    def _turns(self, claimed: Claimed) -> bool:
+        """Whether its line ran many times."""
+        at = claimed.line(self.trace, self.truth)
+        statement = None if at is None else at.instance.statement
+        ran = {r.instance for r in self.trace.records if r.instance is not None}
+        return sum(i.statement is statement for i in ran) > 1
+
+    def _searched(
+        self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
+    ) -> Hit | None:
+        """The likeliest edits that make something right where others are made."""
+        goal = self._goal(claimed, closed, needs) if self.left > 0 else None
+        if goal is None:
             return None
-        lines = dict.fromkeys(self._line(edit) for edit in hit.edits)
-        source = self._line(hit.edits[0])[0]
-        mend = Mend(
-            hit.edits, source, "; ".join(_mended(*at, hit.edits) for at in lines), _said(hit.edits)
-        )
-        self.found.append(mend)
-        return mend
+        start = time.thread_time()
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the mean of nothing
+            hit = Search(goal).run()
+        self.left -= time.thread_time() - start
+        return hit
+
+    def _made(self, edits: tuple[Edit, ...], needs: tuple[Edit, ...]) -> Mend:
+        lines = dict.fromkeys(self._line(edit) for edit in edits)
+        text = "; ".join(_mended(*at, edits) for at in lines)
+        return Mend(edits, self._line(edits[0])[0], text, _said(edits), needs)
 
     def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
         """The likeliest edit of a line that raised an error that makes it right."""
@@ -140,17 +184,23 @@ class Mender:
         assert instance is not None
         return instance.source, instance.statement
 
-    def _goal(self, claimed: Claimed, closed: Container[ast.AST]) -> Goal | None:
-        at = claimed.line(self.trace, self.truth)
+    def _goal(
+        self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
+    ) -> Goal | None:
+        trace = self.run(None, standing(needs)) if needs else self.trace
+        new = {n for edit in needs for n in _walked(edit.new)}
+        at = claimed.line(trace, self.truth)
         if at is None or at.record is None or not np.any(at.wanted):
             return None  # of what is truly 0 no line can be told from another
         return Goal(
-            self.trace,
+            trace,
             at.record,
             in_shape(np.asarray(at.wanted, float), np.shape(at.record.value)),
-            lambda edits: self._confirms(claimed, edits),
+            lambda edits: self._confirms(claimed, [*needs, *edits]),
             self.known,
-            lambda r: r.instance is not None and r.instance.statement not in closed,
+            lambda r: (
+                r.instance is not None and r.instance.statement not in closed and r.site not in new
+            ),
             at.before,
             tuple(self._outside),
             min(BUDGET, self.left),
@@ -168,6 +218,11 @@ class Mender:
         tree: Any = self.trace.definition
         read = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
         return list(dict.fromkeys(read))
+
+    @cached_property
+    def _kept(self) -> list[Claimed]:
+        """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
+        return [other for other in self.kept if _is_right(other, self.trace, self.truth)]
 
     @cached_property
     def rungs(self) -> list[list[tuple[Draw, Truth]]]:
@@ -194,13 +249,14 @@ class Mender:
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
         """Whether a mend puts something right."""
-        return self._confirms(claimed, mend.edits)
+        return self._confirms(claimed, [*mend.needs, *mend.edits])
 
     def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
-        """Whether something is right with some edits: on the recorded data, and on fresh data of
-        one sort at least, since a constant that is computed from others cannot be redrawn."""
+        """Whether something is right with some edits, and what was right still is: on the recorded
+        data, and on fresh data of one sort at least, since a constant that is computed from others
+        cannot be redrawn."""
         new = standing(edits)
-        if not self._is_right(claimed, None, self.truth, new):
+        if not self._is_right(claimed, None, self.truth, new, self._kept):
             return False
         rungs = self.rungs
         return not rungs or any(
@@ -209,10 +265,21 @@ class Mender:
         )
 
     def _is_right(
-        self, claimed: Claimed, draw: Draw | None, truth: Truth, new: Mapping[ast.AST, Any]
+        self,
+        claimed: Claimed,
+        draw: Draw | None,
+        truth: Truth,
+        new: Mapping[ast.AST, Any],
+        others: Sequence[Claimed] = (),
     ) -> bool:
         try:
-            return _is_right(claimed, self.run(draw, new), truth)
+            trace = self.run(draw, new)
+            if not _is_right(claimed, trace, truth):
+                return False
+            if len(steps(trace)) != len(steps(self.trace)):  # which is which cannot be told
+                return True
+            lines = (other.line(trace, truth) for other in others)
+            return all(at is None or at.record is None or _right(at) for at in lines)
         except FAILS:
             return False
 
@@ -233,6 +300,11 @@ def _right(at: Line) -> bool:
     return agrees(
         value, in_shape(np.asarray(at.wanted, float), np.shape(value)), tolerance=tolerance
     )
+
+
+def _walked(code: Any) -> Iterator[ast.AST]:
+    for part in code if isinstance(code, list) else [code]:
+        yield from ast.walk(part)
 
 
 def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:

@@ -7,7 +7,8 @@ operand should have been finds the name that has it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -25,6 +26,14 @@ LINES = 60  # expressions of other lines
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
 TURNS = 0.3  # a name that a loop binds
+MOST = 60  # names that are multiplied with each other
+PRODUCTS: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda a, b: a * b,
+    lambda a, b: a @ b,
+    lambda a, b: a @ b.T,
+    lambda a, b: a.T @ b,
+    lambda a, b: np.outer(a, b),
+)
 _WEIGHTS = np.random.default_rng(12345).normal(size=2 * LARGEST)
 _SHIFT = 7  # between the weights of two independent sums
 
@@ -51,7 +60,8 @@ class Pool:
     ) -> None:
         self.instance, self.numpy = instance, numpy
         self.items: list[Item] = []
-        self._seen: set[tuple[Any, bytes]] = set()
+        self._products: dict[int, list[tuple[float, tuple[Item, Item, int]]]] | None = None
+        self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         turning = _loop_names(instance.source.tree)
         for name, value in names.items():
@@ -83,12 +93,17 @@ class Pool:
 
     def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
         """What other lines use, as it is here."""
+        known = self.instance.names
         for e in exprs[:LINES]:
+            sized = isinstance(e, (ast.BinOp, ast.Call))
+            used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
+            if sized and any(r is not None and np.ndim(r.value) for r in used):
+                continue
             try:
                 value = self.instance.value(e)
             except FAILS:
                 continue
-            if is_numeric(value) and np.ndim(value):
+            if is_numeric(value) and bool(np.ndim(value)) != sized:
                 yield Written(e, value, self.numpy)
 
     def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:
@@ -107,7 +122,9 @@ class Pool:
         v = np.asarray(x.value)
         if not 0 < v.size <= LARGEST or (v.dtype.kind == "f" and not np.isfinite(v).all()):
             return
-        key = (v.shape, v.astype(float).tobytes())
+        key: tuple[Any, ...] = (v.shape, v.astype(float).tobytes())
+        if v.dtype.kind == "i" and tier == NAME:  # two indices meet
+            key = (*key, ast.dump(x.code))
         if key not in self._seen:
             self._seen.add(key)
             self.items.append(Item(x.code, v, rank, tier))
@@ -121,6 +138,24 @@ class Pool:
         self._sums = {
             n: (np.array([s[:2] for s in sums]), [s[2] for s in sums]) for n, sums in found.items()
         }
+
+    def products(self, wanted: Vector) -> Iterator[tuple[Item, Item, int]]:
+        """Two names, and which of their products is wanted."""
+        if self._products is None:
+            names = [i for i in self.items if i.tier == NAME and i.value.dtype.kind == "f"]
+            names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
+            self._products = {}
+            for a, b, k in itertools.product(names, names, range(len(PRODUCTS))):
+                try:
+                    value = PRODUCTS[k](a.value, b.value)
+                except FAILS:
+                    continue
+                n, one, _ = signature(value)
+                self._products.setdefault(n, []).append((one, (a, b, k)))
+        n, one, _ = signature(wanted)
+        for found, which in self._products.get(n, ()):
+            if abs(found - one) <= 1e-7 * abs(one):
+                yield which
 
     def find(self, wanted: Vector) -> list[Item]:
         """The items with a value, up to axes along which it is constant."""

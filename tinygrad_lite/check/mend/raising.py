@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from ..code.forms import CannotRecord
 from ..code.trace import Instance
-from .rows import Edit, edits
+from .rows import Edit
+from .slipped import edits
 from .written import FAILS
 
 MOST = 60  # edits that are run, the likeliest first

@@ -8,15 +8,13 @@ is put right by transposing, a lost factor by the row that loses one in what was
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations, product
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ops import registry
-from ..slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, SLIPS, Slip
-from .written import FAILS, Written, negated, number, shifted, turned
+from ..slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, Slip
+from .written import FAILS, Written
 
 ANY, ARRAY, VECTOR, MATRIX = -1, 0, 1, 2  # what a form is of: a number too, arrays, of 1 axis, of 2
 
@@ -134,22 +132,6 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 ELEMENTARY = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan")
 AXIS, KEPT = ("axis", "dim"), ("keepdims", "keepdim")  # as NumPy and PyTorch call them
 REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "argmax", "argmin")
-_NAMES: Mapping[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "subtract",
-    ast.Mult: "multiply",
-    ast.Div: "divide",
-    ast.MatMult: "matmul",
-    ast.Pow: "pow",
-}
-_CALLED = {"dot": "matmul", "mm": "matmul", "cumsum": "cumulative_sum", "transpose": "permute_dims"}
-_COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the opposite
-    ast.Gt: ast.LtE,
-    ast.Lt: ast.GtE,
-    ast.GtE: ast.Lt,
-    ast.LtE: ast.Gt,
-}
-Read = Callable[[ast.expr], Any]  # the value of an expression at the place
 
 
 def _vector(x: Any) -> Any:
@@ -158,7 +140,7 @@ def _vector(x: Any) -> Any:
     return x
 
 
-def stand_in(e: ast.expr, read: Read, numpy: str) -> Written | None:
+def stand_in(e: ast.expr, read: Callable[[ast.expr], Any], numpy: str) -> Written | None:
     """The stand-in of an expression, None for what is no array or number."""
     value = read(e)
     return Written(e, value, numpy) if is_numeric(value) else None
@@ -171,20 +153,6 @@ def is_numeric(v: Any) -> bool:
     return isinstance(v, (int, float)) or (
         isinstance(v, (np.ndarray, np.generic)) and v.dtype.kind in "fiub"
     )
-
-
-def edits(e: ast.expr, read: Read, numpy: str) -> Iterator[Edit]:
-    """What one slip may have changed at a place, undone."""
-    for new, kind, rank in _of_sort(e, read, numpy):
-        yield Edit(e, new, kind, rank)
-    whole = stand_in(e, read, numpy)
-    if whole is not None and not isinstance(e, ast.Constant):
-        for form in FORMS:
-            made = formed(form, whole)
-            if made is not None:
-                yield Edit(e, made.code, form.kind, form.rank)
-        for code, kind, rank in _summed(whole):
-            yield Edit(e, code, kind, rank)
 
 
 def formed(form: Form, x: Written) -> Written | None:
@@ -202,61 +170,6 @@ def formed(form: Form, x: Written) -> Written | None:
     return made
 
 
-def _summed(x: Any) -> Iterator[tuple[ast.expr, str, float]]:
-    """Sums that may be missing."""
-    axes = np.ndim(x.value)
-    for axis in range(axes):
-        yield np.sum(x, axis=axis).code, SHAPE, ODD
-        yield np.sum(x, axis=axis, keepdims=True).code, SHAPE, ODD + NEAR
-        yield np.mean(x, axis=axis, keepdims=True).code, SHAPE, FAR + NEAR
-    if axes:
-        yield np.sum(x).code, SHAPE, ODD + NEAR
-
-
-New = Iterator[tuple[ast.expr, str, float]]
-
-
-def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
-    if isinstance(e, ast.BinOp):
-        yield from _slipped(_NAMES.get(type(e.op), ""), (e.left, e.right), read, numpy)
-        yield from _brackets(e)
-    elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
-        yield e.operand, "sign", FIRST
-    elif isinstance(e, ast.Attribute) and e.attr in ("T", "mT"):
-        yield e.value, "transpose", FIRST
-    elif isinstance(e, ast.Constant):
-        yield from _constants(e)
-    elif isinstance(e, ast.Compare):
-        for sort in _COMPARED if len(e.ops) == 1 else ():
-            if not isinstance(e.ops[0], sort):
-                rank = FIRST if _COMPARED.get(type(e.ops[0])) is sort else NEAR
-                yield ast.Compare(e.left, [sort()], e.comparators), SLOPE, rank
-        yield e.left, SLOPE, FAR
-    elif isinstance(e, ast.Subscript):
-        yield e.value, "off-by-index", ODD
-        yield from indices(e)
-    elif isinstance(e, ast.Call):
-        yield from _calls(e, read, numpy)
-    if isinstance(e, ast.Name) and isinstance(read(e), int):
-        yield shifted(e, -1), "off-by-index", NEAR
-        yield shifted(e, 1), "off-by-index", NEAR
-
-
-def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
-    """The slips of an operation, in what the user wrote."""
-    stand_ins = [stand_in(x, read, numpy) for x in operands]
-    if not all(stand_ins):
-        return
-    known = SLIPS.get(registry[name], ()) if name in registry else ()
-    for slip in (*known, *SOURCE.get(name, ())):
-        made = attempted(slip.how, *stand_ins)
-        if made is not None:
-            vector = slip.kind == "wrong-order" and any(
-                np.ndim(x.value) == 1 for x in stand_ins if x
-            )
-            yield made.code, UNDOES.get(slip.kind, slip.kind), slip.rank + LIKELY * vector
-
-
 def attempted(how: Callable[..., Any], *operands: Any) -> Written | None:
     """A formula run on stand-ins, None where it does not fit their shapes."""
     try:
@@ -264,116 +177,3 @@ def attempted(how: Callable[..., Any], *operands: Any) -> Written | None:
     except FAILS:
         return None
     return made if isinstance(made, Written) else None
-
-
-def _brackets(e: ast.BinOp) -> New:
-    left, right = e.left, e.right
-    if isinstance(left, ast.BinOp):
-        new = ast.BinOp(left.left, left.op, ast.BinOp(left.right, e.op, right))
-        yield new, "other", NEAR
-    if isinstance(right, ast.BinOp):
-        new = ast.BinOp(ast.BinOp(left, e.op, right.left), right.op, right.right)
-        yield new, "other", NEAR
-    if isinstance(left, ast.UnaryOp):
-        yield negated(ast.BinOp(left.operand, e.op, right)), "sign", LIKELY
-    if isinstance(e.op, ast.Mult) and isinstance(left, ast.Constant) and left.value == 2:
-        yield ast.BinOp(right, ast.Add(), turned(right)), "transpose", ODD
-
-
-def _constants(e: ast.Constant) -> New:
-    v = e.value
-    if isinstance(v, bool) or not isinstance(v, (int, float)):
-        return
-    near = (v + 1, v - 1, 2 * v, v / 2)
-    for c in dict.fromkeys((*near, 0, 1, 2, 3, 4, 0.5, 1 / v if v else 1)):
-        if c != v:
-            likely = c in near and c not in (0, 1)
-            yield number(c), "constant-scale", NEAR if likely else LIKELY + NEAR
-    if v:
-        yield number(-v), "sign", ODD
-
-
-def indices(e: ast.Subscript) -> New:
-    """Another index: a neighbour, a slice moved by one, two indices exchanged."""
-    several = isinstance(e.slice, ast.Tuple)
-    parts = e.slice.elts if isinstance(e.slice, ast.Tuple) else [e.slice]
-    for k, part in enumerate(parts):
-        for by in (-1, 1):
-            if isinstance(part, ast.Slice):
-                low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
-                new: ast.expr = ast.Slice(low, high, part.step)
-            elif isinstance(part, ast.BinOp):
-                new = shifted(part, by)
-            else:
-                continue
-            whole = [*parts[:k], new, *parts[k + 1 :]]
-            index = ast.Tuple(whole, ast.Load()) if several else new
-            yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
-    if len(parts) == 2:
-        index = ast.Tuple(parts[::-1], ast.Load())
-        yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
-
-
-def _calls(e: ast.Call, read: Read, numpy: str) -> New:
-    function = read(e.func)
-    name = getattr(function, "__name__", "")
-    method = isinstance(e.func, ast.Attribute) and is_numeric(read(e.func.value))
-    operands = ([e.func.value] if method else []) + e.args  # type: ignore[attr-defined]
-    if any(isinstance(x, ast.Starred) for x in operands):
-        return
-    yield from _slipped(_CALLED.get(name, name), tuple(operands), read, numpy)
-    for x in operands:
-        if is_numeric(read(x)):
-            yield x, TWICE, LIKELY
-    if len(e.args) >= 2 and name not in REDUCTIONS:
-        new = ast.Call(e.func, [e.args[1], e.args[0], *e.args[2:]], e.keywords)
-        yield new, "wrong-order", FIRST
-    for kind, other, rank in _others(e.func):
-        yield ast.Call(other, e.args, e.keywords), kind, rank
-    if name == "einsum" and isinstance(e.args[0], ast.Constant):
-        for letters in _relabelled(str(e.args[0].value)):
-            yield (
-                ast.Call(e.func, [ast.Constant(letters), *e.args[1:]], e.keywords),
-                "transpose",
-                NEAR,
-            )
-    if name in REDUCTIONS and operands:
-        yield from _axes(e, len(np.shape(read(operands[0]))), 0 if method else 1)
-
-
-def _others(function: ast.expr) -> Iterator[tuple[str, ast.expr, float]]:
-    """Functions that one is taken for."""
-    named = isinstance(function, ast.Name)
-    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-    found = [(k, b if name == a else a, NEAR) for k, a, b in PAIRS if name in (a, b)]
-    if name in ELEMENTARY:
-        found += [(SLOPE, other, LIKELY) for other in ELEMENTARY if other != name]
-    for kind, other, rank in found:
-        if named:
-            yield kind, ast.Name(other, ast.Load()), rank
-        else:
-            of: Any = function
-            yield kind, ast.Attribute(of.value, other, ast.Load()), rank
-
-
-def _relabelled(letters: str) -> Iterator[str]:
-    """Two letters of a summation exchanged, in some of its terms."""
-    terms = letters.replace("->", ",").split(",")
-    for a, b in combinations(sorted(set("".join(terms))), 2):
-        swap = str.maketrans(a + b, b + a)
-        for chosen in product((False, True), repeat=len(terms)):
-            new = [t.translate(swap) if c else t for t, c in zip(terms, chosen, strict=True)]
-            if new != terms and "->" in letters:
-                yield f"{','.join(new[:-1])}->{new[-1]}"
-
-
-def _axes(e: ast.Call, axes: int, first: int) -> New:
-    """A reduction with other settings."""
-    rest = [k for k in e.keywords if k.arg not in (*AXIS, *KEPT)]
-    kept = any(k.arg in KEPT for k in e.keywords)
-    for axis in (*range(axes), -1, None):
-        for keep in (False, True):
-            settings = [ast.keyword("axis", number(axis))] if axis is not None else []
-            settings += [ast.keyword("keepdims", ast.Constant(True))] if keep else []
-            new = ast.Call(e.func, e.args[:first], [*rest, *settings])
-            yield new, "wrong-axis", NEAR if keep == kept else LIKELY + NEAR

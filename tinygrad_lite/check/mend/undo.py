@@ -87,6 +87,21 @@ UNDO: Mapping[Any, tuple[Undo, ...]] = {
     "entry": (_rest, lambda w, *_: None, lambda w, base, key, value: w[key]),
     "inv": (lambda w, a: np.linalg.inv(w),),
 }
+# Of arrays that are joined, in a list: what is wanted of each.
+JOINED: Mapping[str, Callable[..., Sequence[Vector]]] = {
+    "concatenate": lambda w, parts, axis=0: _split(w, parts, axis),
+    "vstack": lambda w, parts: _split(w, parts, 0) if np.ndim(parts[0]) > 1 else list(w),
+    "hstack": lambda w, parts: _split(w, parts, min(np.ndim(parts[0]), 2) - 1),
+    "stack": lambda w, parts, axis=0: list(np.moveaxis(w, axis, 0)),
+    "array": lambda w, parts: list(w),
+    "asarray": lambda w, parts: list(w),
+}
+
+
+def _split(w: Vector, parts: Sequence[Vector], axis: int) -> Sequence[Vector]:
+    return np.split(w, np.cumsum([np.shape(p)[axis] for p in parts])[:-1], axis)
+
+
 ALIASES = {"power": "pow", "true_divide": "divide", "t": "T", "view": "reshape", "mm": "matmul"}
 _OPERATORS = {
     operator.add: "add",
@@ -115,6 +130,8 @@ def operation(record: Record) -> tuple[str, Sequence[Record]]:
     name = _OPERATORS.get(compute)
     if name is not None:
         return name, record.operands
+    if isinstance(record.site, (ast.Tuple, ast.List)):
+        return "sequence", record.operands
     if isinstance(record.site, ast.Attribute) and record.site.attr in ("T", "mT"):
         return "T", record.operands
     if not isinstance(record.site, ast.Call) or not record.operands:
@@ -135,13 +152,20 @@ def _of_library(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).partition(".")[0] == "numpy"
 
 
-def undone(record: Record, wanted: Vector, values: Sequence[Vector], index: int) -> Vector | None:
+def undone(record: Record, wanted: Any, values: Sequence[Any], index: int) -> Any:
     """The value of operand `index` that makes the operation give `wanted`, None where there is none
-    or no single one; `values` are its operands' as they are."""
+    or no single one; `values` are its operands' as they are. Of a list of arrays it is a list."""
     name, operands = operation(record)
     rows = UNDO.get(name, ())
+    if name == "sequence":
+        return fitted(np.asarray(wanted[index], dtype=float), np.shape(values[index]))
     values = values[len(values) - len(operands) :]  # a function is not among them
     index -= len(record.operands) - len(operands)
+    if name in JOINED and index == 0 and isinstance(values[0], (list, tuple)):
+        try:
+            return JOINED[name](wanted, *values)
+        except FAILS:
+            return None
     if not 0 <= index < len(rows):
         return None
     try:

@@ -12,7 +12,8 @@ from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
 from .looked import Place, looked_up
 from .pool import Pool
-from .rows import Edit, edits, indices
+from .rows import Edit
+from .slipped import edits, exchanged, indices
 from .written import replaced
 
 LEFT_OUT = FAR  # what it costs that a line is left out
@@ -30,6 +31,10 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
         if head is not None and e in set(ast.walk(head)):
             found = (edit for edit in edits(e, instance.value, numpy) if edit.rank <= ODD)
             yield from found
+            if isinstance(e, ast.Name) and isinstance(record.value, int):
+                for name, other in instance.names.items():
+                    if name != e.id and type(other.value) is int:
+                        yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
 
 
 def lists(records: Iterable[Record]) -> Iterator[Edit]:
@@ -100,10 +105,17 @@ def statements(s: ast.AST) -> Iterator[Edit]:
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
     target = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
+    if isinstance(s, ast.Assign) and isinstance(target, ast.Tuple):
+        for value in exchanged(s.value):
+            yield Edit(s, ast.Assign(s.targets, value, lineno=0), "wrong-order", NEAR)
     if isinstance(s, (ast.Assign, ast.AugAssign)) and isinstance(target, ast.Subscript):
         for new, kind, rank in indices(target):
             if isinstance(new, ast.Subscript):
                 yield Edit(s, replaced(s, {target: new}), kind, rank)
+        for part in ast.walk(s.value):
+            if isinstance(part, ast.Subscript):
+                two: dict[ast.AST, ast.AST] = {target.slice: part.slice, part.slice: target.slice}
+                yield Edit(s, replaced(s, two), "off-by-index", LIKELY)
     if isinstance(s, ast.AugAssign):
         for op in (ast.Add(), ast.Sub()):
             if not isinstance(s.op, type(op)):

@@ -118,7 +118,7 @@ class Written(NDArrayOperatorsMixin):
             return a
         if ufunc in (np.add, np.subtract) and a is _NONE:
             return b if ufunc is np.add else negated(b)
-        if ufunc in (np.multiply, np.divide) and _is(b, 1):
+        if ufunc in (np.multiply, np.divide, np.power) and _is(b, 1):
             return a
         if ufunc is np.multiply and _is(a, 1):
             return b

@@ -1,0 +1,59 @@
+"""Mends of one line in the light of the others."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tests.mend_cases import fresh_layers, fresh_losses, fresh_networks, fresh_sciences
+from tests.mend_cases.case import variant
+from tests.mend_cases.undone import others
+
+
+def two_towers(a, b, u, v, y):
+    r = u @ v - y
+    du = r * v
+    dv = r * u
+    da = du / np.linalg.norm(a)
+    db = (dv - v * (dv @ v)) / np.linalg.norm(b)
+    return da, db
+
+
+def test_a_line_is_mended_by_analogy_with_another():
+    rng = np.random.default_rng(0)
+    a, b, y = tg.Tensor(rng.normal(size=4)), tg.Tensor(rng.normal(size=4)), 0.3
+    u, v = a / tg.sqrt((a * a).sum()), b / tg.sqrt((b * b).sum())
+    E = 0.5 * (u @ v - y) ** 2
+    report = tg.check(E, two_towers)
+    assert report.first.mended == "da = (du - u * (du @ u)) / np.linalg.norm(a)"
+
+
+def test_one_mend_after_another_in_lines_of_one_name():
+    case = fresh_losses.SOFTMAX_NAIVE
+    E, names = case.draw()
+    slips = [case.slips[k] for k in case.together[0]]
+    report = tg.check(E, variant(case, *slips), names=names)
+    assert [f.by for f in report.wrong] == ["edit", "edit"]
+    assert others(case, slips, report) == 0
+
+
+def test_what_is_right_stays_right():
+    """The edit that is nearest at hand would make another line wrong."""
+    case = fresh_layers.XOR
+    E, names = case.draw()
+    slip = next(s for s in case.slips if s.right == "return x * (1 - x)")
+    report = tg.check(E, variant(case, slip), names=names)
+    assert all("layer1 = np.dot" not in (f.mended or "") for f in report)
+
+
+@pytest.mark.parametrize(
+    ("case", "i"), [(fresh_networks.WAVE, 3), (fresh_sciences.LEAST_ACTION, 2)]
+)
+def test_a_mend_is_code_that_runs_and_the_measure_tells_it_from_another(case, i):
+    E, names = case.draw()
+    report = tg.check(E, variant(case, case.slips[i]), names=names)
+    assert others(case, [case.slips[i]], report) == 0
+    other = case.source.replace(case.slips[0].right, case.slips[0].wrong)
+    mended = SimpleNamespace(wrong=report.wrong, fixed=lambda: other)
+    assert others(case, [case.slips[i]], mended) == 1
