@@ -25,7 +25,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("check", "testing", "jit"),
     ("draw", "plot"),
     ("referee",),
-    ("tour",),
+    ("rooms", "tour"),
     ("__main__", "__init__"),
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -132,6 +132,22 @@ def test_a_users_own_op_is_diagnosed_as_well_as_ours() -> None:
             assert (finding.kind or "right") in case.expected[finding.name], case.name
 
 
+def test_what_a_users_op_adds_up_is_called_a_term() -> None:
+    @tg.elementwise("{0} + 2 {1}")
+    def blend(xp: Any, a: Any, b: Any) -> Any:
+        return a + 2 * b
+
+    blend.local(1.0, 2.0)
+    x = tg.Tensor([0.3, -0.7, 1.1])
+    s, c = tg.sin(x), np.array([0.4, 1.3, -0.6])
+    y = blend(s, tg.cos(x))
+    E = (c * y).sum()
+    named(x=x, s=s, y=y, E=E)
+    finding = tg.check(E, {x: c * np.cos(x.data)})[x]
+    assert finding.kind == "missing-term"
+    assert "the term cos(x) of y is left out" in finding.explanation
+
+
 def test_the_claim_is_another_nodes_gradient() -> None:
     n = np.random.default_rng(10).normal
     x, t = n(size=(6, 3)), n(size=(6, 3))

@@ -79,8 +79,6 @@ def named_ops(tree):
             parts = node.args
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "registry":
             parts = [node.slice]
-        elif isinstance(node, ast.Assign):
-            parts = [node.value] if ast.unparse(node.targets[0]) == "SUMS" else []
         strings = {
             part.value
             for root in parts

@@ -208,3 +208,30 @@ def test_several_entries_of_one_dict_are_mended_each_by_itself(network):
     (line,) = report.wrong
     assert "np.outer(dv, x)}" in line.mended
     assert "-np" not in line.mended
+
+
+# --- sums that are built up
+
+
+def test_a_wrong_partial_sum_and_a_wrong_last_line_of_that_name_are_both_mended(rng):
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    W = tg.Tensor(rng.normal(size=(3, 2)))
+    h = tg.tanh(x @ W)
+    o = h * h.sum() + tg.exp(h)
+
+    def backward(x, h, y):
+        do = y
+        dh = do * h.sum() * 2
+        dh += (do * h).sum()
+        dh += do * np.exp(-h)
+        dW = x.T @ (dh * (1 - h**2))
+        return do, dW
+
+    report = tg.check((o * y).sum(), backward, names={"x": x, "y": y, "W": W, "h": h, "o": o})
+    verdicts = {f.line: f.verdict for f in report}
+    assert verdicts[2] == "right"
+    assert verdicts[6] == "follows"
+    assert "wrong" in (verdicts[3], verdicts[5])
+    fixed = report.fixed()
+    assert "dh = do * h.sum()\n" in fixed
+    assert "do * np.exp(h)" in fixed

@@ -124,3 +124,13 @@ def test_a_place_that_is_true_or_false_is_left_to_the_execution(index):
     x = tg.Tensor(0.75)
     d = tg.derive(tg.sum(x[index] ** 2), x)
     np.testing.assert_allclose(d.evaluate(), 1.5)
+
+
+def test_derivatives_that_are_0_have_their_shape():
+    W, x, z = tensor(5, 4), tensor(4), tensor(3)
+    v, c = W @ x, x.detach()
+    d = tg.derive(v, W, z, c)
+    assert [f.shape for f in d.formulas] == [(5, 5, 4), (5, 3), (5, 4)]
+    assert [part.shape for part in d.evaluate()] == [(5, 5, 4), (5, 3), (5, 4)]
+    assert "∂v[i]/∂z[j] = 0   (5, 3)" in str(d)
+    assert tg.derive(v.sum(), z, z).evaluate().shape == (3, 3)

@@ -150,6 +150,25 @@ def test_a_result_used_twice_collects_its_parts():
     assert "the parts of its 2 uses add up" in tg.derive(E, x).text
 
 
+def test_a_result_without_a_name_is_one_name_throughout():
+    rng = np.random.default_rng(2)
+    X, w, y = rng.normal(size=(7, 3)), tg.Tensor(rng.normal(size=3)), rng.normal(size=7)
+    d = tg.derive(((X @ w - y) ** 2).sum(), w)
+    assert d.text.startswith("f = ‖X w − y‖²   ()   df = 2 Xᵀ (X w − y) : dw\n∂f/∂w = ")
+
+
+def test_steps_that_are_used_twice_are_looked_at_once():
+    x = tg.Tensor(np.full(3, 0.9))
+
+    def squared(a):
+        for _ in range(40):
+            a = a * a
+        return a
+
+    E = squared(x).sum()
+    assert tg.derive(E, x).text.startswith("E = ")
+
+
 @pytest.mark.parametrize("case", KNOWN, ids=lambda c: f"{c.name} {c.by}")
 def test_every_step_was_executed(case):
     d = derived(case.build(Draw(0)), case.by)

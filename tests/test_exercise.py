@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.check.exercise import FORMATS
-from tinygrad_lite.check.findings import HINTS
+from tinygrad_lite.check.hints import HINTS
 
 rng = np.random.default_rng(0)
 W, x, y = tg.Tensor(rng.normal(size=(5, 4))), tg.Tensor(rng.normal(size=4)), rng.normal(size=5)

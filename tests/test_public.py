@@ -92,8 +92,26 @@ def test_version_where_nothing_is_installed(monkeypatch):
 
 def test_the_version_costs_nothing_at_import():
     code = "import sys, tinygrad_lite; print('importlib.metadata' in sys.modules)"
+    assert printed(code) == "False"
+
+
+def printed(code):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
+    return run.stdout.strip()
+
+
+def test_rooms_are_loaded_when_a_name_of_theirs_is_asked_for():
+    loaded = (
+        "print(*(r for r in ('check', 'derive', 'draw') if f'tinygrad_lite.{r}' in sys.modules))"
+    )
+    assert printed(f"import sys, tinygrad_lite as tg; tg.tanh; {loaded}") == ""
+    assert printed(f"import sys, tinygrad_lite as tg; tg.derive; {loaded}") == "check derive draw"
+
+
+def test_a_module_that_was_imported_hides_no_function():
+    code = "import tinygrad_lite.derive.step, tinygrad_lite.referee as r, tinygrad_lite as tg; "
+    shown = "print(tg.derive.__name__, tg.check.__name__, tg.referee is r)"
+    assert printed(code + shown) == "derive check True"
 
 
 @pytest.mark.parametrize("kind", [tg.Value, tg.Tensor])

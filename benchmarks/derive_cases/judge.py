@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_lite as tg
+from tinygrad_lite import Derivation, derive
 from tinygrad_lite.graph.node import raw
 
 from .case import Build, Case, Draw, Variables
@@ -169,10 +169,10 @@ def judge(case: Case) -> Verdict:
     return Verdict(case, formula, numpy, ratio, seconds, checked, wrong)
 
 
-def derived(variables: Variables, by: str) -> tg.Derivation:
+def derived(variables: Variables, by: str) -> Derivation:
     """∂E/∂by, derived in a place where the program's variables are what they are called."""
-    space = {"tg": tg, **variables}
-    return eval(f"tg.derive(E, {by})", space)  # type: ignore[no-any-return]
+    space = {"derive": derive, **variables}
+    return eval(f"derive(E, {by})", space)  # type: ignore[no-any-return]
 
 
 def misprints(cases: list[Case]) -> list[str]:

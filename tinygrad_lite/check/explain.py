@@ -12,10 +12,10 @@ from enum import IntEnum
 import numpy as np
 
 from . import arrays, slips, systematic
-from .scales import SUMS, Meaning, Scales, tolerance_of
+from .scales import Meaning, Scales, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .slips import FIRST, LIKELY, NEAR
-from .tape import Vector, op_name
+from .tape import Vector, is_sum
 
 PERHAPS = "perhaps two mistakes: "
 FLIPPED = "the sign is flipped"
@@ -49,7 +49,7 @@ def factors(search: Search, scales: Scales) -> Iterator[Guess]:
         k, tol, alone = _read_off(search, search.project(x, part))
         junction = len(tape.consumers[x]) > len(same)
         for m in scales.step(n, i, k, tol, junction, alone) if tol else ():
-            square = op_name(n) not in SUMS and len({*map(id, n.inputs)}) == len(n.inputs)
+            square = not is_sum(n) and len({*map(id, n.inputs)}) == len(n.inputs)
             if square and m.k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
                 text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
                 m = Meaning("constant-scale", FIRST, text, 0)

@@ -11,9 +11,8 @@ import numpy as np
 
 from ..graph.node import Node
 from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD
-from .tape import Tape, op_name, terms_of
+from .tape import Tape, is_sum, op_name, terms_of
 
-SUMS = ("add", "subtract")
 TURNED = "yours is -1 x the gradient: the sign is flipped"
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
@@ -97,7 +96,7 @@ class Scales:
     ) -> Iterator[Meaning]:
         """What a factor k on one step means. `junction`: its input has other consumers too;
         `alone`: it is the whole of the claimed gradient."""
-        tape, term = self.tape, op_name(node) in SUMS
+        tape, term = self.tape, is_sum(node)
         source, result = tape.label(node.inputs[index]), tape.label(node)
         named = f"the term {source} of {result}" if term else f"the part through {result}"
         if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1] and close(k, 0.5, tol):

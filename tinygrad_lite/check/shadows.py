@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import ops
 from ..backprop.activation import is_activation
 from ..graph.node import Node
 from ..graph.op import Op
 from ..ops import registry, special
 from .faults import bends
-from .tape import Tape, Vector, op_name, op_of
+from .tape import Tape, Vector, op_of
 
 LONGEST = 10  # steps of one written-out function
 ACTIVATIONS = [
@@ -81,15 +82,15 @@ def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object
     for _ in range(LONGEST):
         layer = [n for a in layer for n, _ in tape.consumers[a] if n not in near]
         near.update(layer)
-    if "exp" not in map(op_name, near):
+    if all(n.op is not ops.exp for n in near):
         return
-    for name in ("softmax", "log_softmax"):
+    for op in (ops.softmax, ops.log_softmax):
         for axis in range(np.ndim(x.data)):
-            value = registry[name].forward(np, x.data, axis=axis)
+            value = op.forward(np, x.data, axis=axis)
             for n in near:
-                written = n is not x and n.shape == x.shape and n.op is not registry[name]
+                written = n is not x and n.shape == x.shape and n.op is not op
                 if written and _equal(value, n.data):
-                    yield n, registry[name], {"axis": axis}
+                    yield n, op, {"axis": axis}
 
 
 def _equal(a: Vector, b: Vector) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backprop.chain import is_constant
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
 from ..derive.step import pullback_text, write
@@ -173,6 +174,12 @@ def op_name(x: Any) -> str:
     """The name of the op that made a value, "" for a leaf or a constant."""
     op = x.op if isinstance(x, Node) else None
     return op.name if op else ""
+
+
+def is_sum(node: Node) -> bool:
+    """Whether a step adds up its inputs, entry by entry, each times a number."""
+    op, several = op_of(node), range(len(node.inputs))
+    return op.elementwise and len(several) > 1 and all(is_constant(op, i) for i in several)
 
 
 def terms_of(node: Node) -> int:

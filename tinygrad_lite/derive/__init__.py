@@ -1,6 +1,8 @@
 """Formulas of derivatives, derived from the graph that ran: `tg.derive(E, W)`."""
 
-from .derivation import Derivation, derive
-from .records import Checked, Formula
+from .derivation import Derivation
+from .deriving import derive
+from .printer import Formula
+from .program import Checked
 
 __all__ = ["Checked", "Derivation", "Formula", "derive"]

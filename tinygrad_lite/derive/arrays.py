@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 
 from ..notation import tree
 from ..notation.tree import Tree, signed
 from .algebra import opened
 from .matrices import Matrices, NoMatrix, in_sum, upstream
-from .parts import Power, factors
+from .parts import factors
 from .terms import ADD, ATOM, CALL, DELTA, MAP, MUL, NUM, SIZE, SUM, Expr, Ix, slot
 
 
@@ -18,25 +19,18 @@ class Arrays(Matrices):
 
     def tree(self, e: Expr) -> Tree:
         if len(e.free) <= 2:
-            try:
+            with suppress(NoMatrix):
                 return Matrices.tree(self, e)
-            except NoMatrix:
-                pass
-        if e.kind == ATOM:
-            axes = tuple(i for i in e.ix if i.kind != "fixed")
-            whole = Tree(tree.NAME, (), axes, self.name(e.head, e.ix))
-            once = tuple(dict.fromkeys(axes))
-            return whole if once == axes else Tree(tree.EINSUM, (whole,), once)
-        if e.kind == CALL:
-            return self._entry_of(e)
-        writers = {ADD: self._add, MAP: self._map, DELTA: self._delta}
-        if e.kind in writers:
-            return writers[e.kind](e)
-        if e.kind == SUM:
-            return self._summed(e)
-        return self._spread(list(zip(e.args, e.head, strict=True)))
+        found: Tree = getattr(self, f"_{e.kind}")(e)
+        return found
 
-    def _entry_of(self, e: Expr) -> Tree:
+    def _atom(self, e: Expr) -> Tree:
+        axes = tuple(i for i in e.ix if i.kind != "fixed")
+        whole = Tree(tree.NAME, (), axes, self.name(e.head, e.ix))
+        once = tuple(dict.fromkeys(axes))
+        return whole if once == axes else Tree(tree.EINSUM, (whole,), once)
+
+    def _call(self, e: Expr) -> Tree:
         bodies = tuple(self.bodies(e))
         whole = Tree(tree.APPLY, bodies, e.ix, self.applied(e.head))
         axes = tuple(dict.fromkeys(i for i in e.ix if i.kind != "fixed"))
@@ -45,12 +39,12 @@ class Arrays(Matrices):
         places = tuple(i.place if i.kind == "fixed" else i for i in e.ix)
         return Tree(tree.EINSUM, (Tree(tree.ENTRY, (whole,), places),), axes)
 
-    def _spread(self, powers: Sequence[Power]) -> Tree:
-        parts = [self.tree(b) for b, _ in powers]
+    def _multiply(self, e: Expr) -> Tree:
+        parts = tuple(map(self.tree, e.args))
         axes = tuple(dict.fromkeys(i for t in parts for i in t.axes))
-        return Tree(tree.PRODUCT, tuple(parts), axes, tuple(x for _, x in powers))
+        return Tree(tree.PRODUCT, parts, axes, e.head)
 
-    def _summed(self, e: Expr) -> Tree:
+    def _sum(self, e: Expr) -> Tree:
         names, body = opened(e)
         _, powers = factors(body)
         parts = []
@@ -126,4 +120,4 @@ class Entries:
         """An array that an op takes as a whole, of any number of axes: a name or an ellipsis."""
         if body.kind == ATOM and body.ix == tuple(map(slot, range(len(body.ix)))):
             return Tree(tree.NAME, value=tree.Name(*self.matrices.names(body.head)))
-        return Tree(tree.NAME, value=tree.Name("…", "..."))
+        return tree.ELLIPSIS

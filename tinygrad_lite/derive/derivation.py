@@ -1,31 +1,37 @@
-"""`tg.derive`: the formula of a derivative, in the user's names, from the graph that ran."""
+"""A derivation: formulas, the steps that lead to them, the code, and what was checked."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from itertools import islice
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from ..graph import errors
-from ..graph.names import arrays, name_all
-from ..graph.node import Node, raw, topological_order
+from ..backprop.flow import sweep
+from ..graph.node import Node, raw
 from ..graph.trees import map_tree
-from ..notation.tree import number
-from .checks import Program
+from ..notation.mathematics import Mathematics
+from ..notation.names import unicode_name
+from ..notation.style import BRACKETS, LATEX, UNICODE, Style
+from .algebra import atom, multiply, total
 from .diagonals import with_diagonals
-from .lesson import Lesson, Steps
-from .printer import derivative
-from .read import SUMS, SYMMETRIC
-from .records import Checked, Formula
-from .steps import Rewrite, unchanged
-from .verify import environment, run
-from .work import Answer, Request, Work
+from .paper import Paper
+from .parts import is_zero
+from .printer import Formula, derivative
+from .program import Checked, Program, environment, run
+from .steps import Finder, Line, Rewrite, moved, unchanged
+from .teaching import Row, Teacher, latex_of, text_of
+from .terms import Symbol
+from .work import Work
 
-Layout = Literal["denominator", "numerator"]
+LARGEST = 1_000_000  # entries of a Jacobian that is looked at
+MOST = 60  # steps that are written out
+_GAP = "      "
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,11 +46,11 @@ class Derivation:
     y: Node
     variables: tuple[Node, ...]
     formulas: tuple[Formula, ...]
-    where: tuple[Formula, ...] = ()
-    facts: tuple[str, ...] = ()
-    checked: Checked = Checked(0, 0)  # noqa: RUF009
-    notes: tuple[str, ...] = ()
-    _work: Work | None = field(default=None, repr=False)
+    where: tuple[Formula, ...]
+    facts: tuple[str, ...]
+    checked: Checked
+    notes: tuple[str, ...]
+    _work: Work = field(repr=False)
     _rewrite: Rewrite = field(default=unchanged, repr=False)
 
     def __getitem__(self, x: Node) -> Formula:
@@ -72,47 +78,18 @@ class Derivation:
         """The formulas in index notation, a line each."""
         return "\n".join(f"{_subscripted(f)} = {f.index}" for f in (*self.formulas, *self.where))
 
-    @property
-    def text(self) -> str:
-        """The derivation as a teacher writes it, step by step, in Unicode."""
-        return self._lesson.text()
-
-    @property
-    def latex_text(self) -> str:
-        """The same in LaTeX."""
-        return self._lesson.latex()
-
-    @property
-    def differential(self) -> str:
-        """How y moves with the variables, as in dE = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ : dW."""
-        return self._lesson.differential()
-
-    @property
-    def steps(self) -> Steps:
-        """The named steps, from y down; `steps(values=True)` is their text with numbers."""
-        return Steps(self._lesson)
-
     def diagonals(self) -> Derivation:
         """The same with entrywise factors as diagonal matrices: (S − S²) v for s ⊙ (1 − s) ⊙ v."""
-        if self._work is None:
-            return self
         formulas, where, rewrite = with_diagonals(self._work, self.formulas, self.where)
         return replace(self, formulas=formulas, where=where, _rewrite=rewrite)
 
-    @cached_property
-    def _lesson(self) -> Lesson:
-        said = [f"uses {fact}: holds for this data" for fact in self.facts]
-        told = self.formulas, self.where, self.numpy, [*said, *self.notes], self.checked
-        return Lesson(self._work, *told, self._rewrite)
-
     def evaluate(self) -> Any:
         """What the NumPy code gives at the recorded data: an array, or one per variable."""
-        work = self._work
-        if work is None:
-            return np.zeros(self.variables[0].shape)
-        values = work.checks.trials[0].values
-        found = [Program(f, self.where, work.printer)(values) for f in self.formulas]
+        found = [self._value(f) for f in self.formulas]
         return found[0] if len(found) == 1 else tuple(found)
+
+    def _value(self, f: Formula) -> Any:
+        return Program(f, self.where)(self._work.checks.trials[0].values)
 
     def function(self) -> Callable[..., Any]:
         """The NumPy code as a function of the names that it uses, by keyword."""
@@ -120,7 +97,7 @@ class Derivation:
         pairs = [line.partition(" = ") for line in lines]
         program = [(name, compile(code, "<derive>", "eval")) for name, _, code in pairs]
         final = compile(last, "<derive>", "eval")
-        known = {**environment(), **(_callables(self._work) if self._work else {})}
+        known = {**environment(), **self._work.printer.callables}
         used = {n for _, c in [*program, ("", final)] for n in c.co_names}
         wanted = sorted(
             used - known.keys() - {name for name, _ in program} - _attributes(self.numpy)
@@ -136,20 +113,154 @@ class Derivation:
         evaluated.__doc__ = f"{self.numpy}\n\nof {', '.join(wanted)}, by keyword."
         return evaluated
 
+    # --- the derivation as a teacher writes it
+
     @cached_property
-    def adjoints(self) -> Mapping[Node, Formula]:
-        """The cotangent of every named step in terms of those of the steps that use it."""
-        return self._lesson.adjoints() if self._work is not None else {}
+    def _lines(self) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+        """The named steps, and what they lack; of a second derivative none."""
+        if self._work.order > 1:
+            return (), ()
+        with self._work.table:
+            finder = Finder(self._work, self._rewrite)
+            return tuple(islice(finder.lines(), MOST)), tuple(finder.unwritten)
+
+    @property
+    def steps(self) -> Steps:
+        """The named steps, from y down; `steps(values=True)` is their text with numbers."""
+        return Steps(self)
+
+    def _rows(self, style: Style, *, values: bool = False) -> list[Row]:
+        """The steps in one style, with the numbers on request."""
+        lines, _ = self._lines
+        if not lines:
+            return []
+        root = self._work.graph.root
+        found: dict[Node, Any] = {}
+        if values and self._work.scalar:
+            found = sweep(root, np.ones(root.shape), toward=[line.node for line in lines])
+        with self._work.table:
+            return Teacher(lines, style, found if values else None).rows()
+
+    @property
+    def text(self) -> str:
+        """The derivation step by step, in Unicode."""
+        lines, unwritten = self._lines
+        found = text_of(self._rows(UNICODE))
+        if len(lines) == MOST:
+            found.append("… and more steps, which are not written out")
+        several = len(self.formulas) > 1
+        found += [f"    {w.code} = {w.numpy}" for w in self.where] if several else []
+        for f in self.formulas:
+            index = f"{f.name}{UNICODE.subscript(f.indices)} = {f.index}"
+            closed = [_shaped(f), *([index] if f.indices and f.matrix else [])]
+            found += [_GAP.join(closed), *([f"    {f.numpy}"] if several else [])]
+        found += [f"    where {w}" for w in self._untold()]
+        found += self.numpy.splitlines() if not several else []
+        last = [str(self.checked)] if self.checked.sizes else []
+        last += [] if several else self._jacobians(UNICODE)
+        found += [_GAP.join(last)] if last else []
+        return "\n".join([*found, *unwritten, *self._uses, *self.notes, *self._explanations])
+
+    @property
+    def latex_text(self) -> str:
+        """The steps and the formulas in LaTeX."""
+        rows = self._rows(LATEX)
+        rows += [Row("", "", rf"{f.name_latex} = {f.latex}", f"{f.shape}") for f in self.formulas]
+        rows += [Row("", "", rf"{w.name_latex} = {w.latex}") for w in self._untold()]
+        return latex_of(rows)
+
+    def _untold(self) -> list[Formula]:
+        """The definitions that are not among the steps."""
+        lines, _ = self._lines
+        told = {unicode_name(f"δ_{line.name}") for line in lines if line.value is not None}
+        return [w for w in self.where if w.name not in told]
+
+    @property
+    def _uses(self) -> list[str]:
+        return [f"uses {fact}: holds for this data" for fact in self.facts]
+
+    @property
+    def differential(self) -> str:
+        """How y moves with the variables, as in dE = ((s − y) ⊙ s ⊙ (1 − s)) xᵀ : dW."""
+        lines, _ = self._lines
+        if not lines:
+            return ""
+        work, teacher, terms = self._work, Teacher(lines, UNICODE), []
+        with work.table:
+            out = 0 if work.scalar else len(lines[0].definition.paper.axes)
+            for x, f in zip(self.variables, self.formulas, strict=True):
+                if is_zero(f.paper.expr):
+                    continue
+                name = work.called(x)
+                J = Paper(f.paper.expr, f.paper.axes[out:])
+                if work.scalar:
+                    shown = work.printer.formula(("", ""), J)
+                    terms.append(teacher.product(shown, UNICODE.name(f"d:{name}"), f.shape))
+                else:
+                    along = Paper(work.simplifier.best(moved(J, name)), f.paper.axes[:out])
+                    terms.append(teacher.term(work.printer.formula(("", ""), along)))
+        return f"{UNICODE.name(f'd:{lines[0].name}')} = {teacher.joined(terms or ['0'])}"
+
+    # --- Jacobians
+
+    @cached_property
+    def _explanations(self) -> list[str]:
+        """What a Jacobian is made of, and why the chain rule never builds it."""
+        work = self._work
+        if work.scalar or work.order > 1 or not work.graph.root.shape:
+            return []
+        with work.table:
+            return [
+                line
+                for x, f in zip(self.variables, self.formulas, strict=True)
+                for line in self._explained(work.called(x), f)
+            ]
+
+    def _explained(self, name: str, f: Formula) -> list[str]:
+        work, y = self._work, self._work.called(self.y)
+        out = len(work.reading.values[work.graph.root].axes)
+        over = [i for i in f.paper.axes[:out] if i is not None]
+        of, by = f.indices[: len(over)], f.indices[len(over) :]
+        left = f"∂{y}{BRACKETS.subscript(of)}/∂{name}{BRACKETS.subscript(by) if by else ''}"
+        lines = [f"{left} = {Mathematics(BRACKETS).write(f.entry).body}   {f.shape}"]
+        value = self._value(f) if prod(f.shape) <= LARGEST and f.numpy else np.ones(1)
+        if not np.all(value):
+            zeros = value.size - np.count_nonzero(value)
+            lines.append(f"    {zeros:,} of its {value.size:,} entries are 0")
+        places = tuple(k for k, i in enumerate(f.paper.axes[:out]) if i is not None)
+        upstream = Symbol(f"δ_{y}", work.graph.root.shape, places)
+        pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
+        handed = Paper(work.simplifier.best(pulled), f.paper.axes[out:])
+        shown = work.printer.formula(("", ""), handed)
+        title, *_ = derivative("E", y)
+        lines.append(
+            f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} it "
+            f"makes {Teacher((), UNICODE).term(shown)}   {shown.shape}"
+        )
+        return lines
+
+    def _jacobians(self, style: Style) -> list[str]:
+        """∂v/∂W entry by entry, of the steps that W itself is in."""
+        if not self._work.scalar:
+            return []
+        found = []
+        for line in self._lines[0]:
+            for part in line.parts:
+                if part.x in self._work.xs and line.definition.shape and part.pulled.shape:
+                    J = part.jacobian
+                    of, by = (style.name(name) for name in (line.name, part.name))
+                    rows, columns = J.indices[: J.first], J.indices[J.first :]
+                    name = f"∂{of}{style.subscript(rows)}/∂{by}{style.subscript(columns)}"
+                    found.append(f"{name} = {Mathematics(style).write(J.entry).body}   {J.shape}")
+        return found
 
     def __str__(self) -> str:
-        lines = [f"{f}   {f.shape or ''}".rstrip() for f in self.formulas]
+        lines = [_shaped(f) for f in self.formulas]
         lines += [f"    where {w}" for w in self.where]
-        if not all(f.matrix for f in self.formulas):
-            lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
-        lines += [f"    uses {fact}: holds for this data" for fact in self.facts]
-        lines += [f"    {self.checked}"] if self.checked.sizes else []
-        lines += [f"    {note}" for note in self.notes]
-        return "\n".join([*lines, *self._lesson.explanations()])
+        lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
+        said = [*self._uses, *([str(self.checked)] if self.checked.sizes else []), *self.notes]
+        lines += [f"    {line}" for line in said]
+        return "\n".join([*lines, *self._explanations])
 
     __repr__ = __str__
 
@@ -157,130 +268,47 @@ class Derivation:
         return f"$\\displaystyle {self.latex}$"
 
 
+class Steps(tuple[Line, ...]):
+    """The named steps of a derivation, from the result down."""
+
+    _derivation: Derivation
+
+    def __new__(cls, derivation: Derivation) -> Steps:
+        """The steps of a derivation."""
+        self = super().__new__(cls, derivation._lines[0])
+        self._derivation = derivation
+        return self
+
+    def __call__(self, *, values: bool = False) -> str:
+        """The steps as text, with `values` followed by the recorded numbers and gradients."""
+        return "\n".join(text_of(self._derivation._rows(UNICODE, values=values)))
+
+    def by_line(self) -> list[tuple[Node, list[Row]]]:
+        """The rows that are told where the gradient passes each named step, and the user's node."""
+        back, told = self._derivation._work.back, list[tuple[Node, list[Row]]]()
+        for row in self._derivation._rows(UNICODE):
+            if row.left:
+                told.append((back.get(self[len(told)].node, self._derivation.y), []))
+            if told:
+                told[-1][1].append(row)
+        return told
+
+    def __str__(self) -> str:
+        return self()
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {latex_of(self._derivation._rows(LATEX))}$"
+
+
 def _subscripted(f: Formula) -> str:
     return f"{f.name}[{', '.join(f.indices)}]" if f.indices else f.name
 
 
-def _callables(work: Work) -> Mapping[str, Any]:
-    return work.printer.matrices.callables | work.printer.arrays.callables
+def _shaped(f: Formula) -> str:
+    return f"{f}   {f.shape or ''}".rstrip()
 
 
 def _attributes(code: str) -> set[str]:
     return {n.attr for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Attribute)}
-
-
-def derive(
-    y: Node,
-    *variables: Node,
-    keep: Collection[Any] = (),
-    inline: Collection[Any] = (),
-    layout: Layout = "denominator",
-    facts: Collection[str] = (),
-    budget: float = 4.0,
-    names: Mapping[str, Any] | None = None,
-) -> Derivation:
-    """The derivative of y by each variable as a formula: see `Derivation`.
-
-    `tg.derive(E, W, b)` are gradients, `tg.derive(v, W)` is a Jacobian (axes of v, then of W),
-    `tg.derive(E, x, x)` a Hessian. Named nodes are names in formulas; those in `inline` are written
-    out, the cotangents of those in `keep` never are (nodes or names). `layout="numerator"` gives
-    the transpose of a matrix's gradient. `facts` say what holds for all data of interest:
-    "A = A.T", "Y.sum(axis=1) = 1". After `budget` seconds no shorter form is looked for. `names`
-    holds variables to take names from before the caller's. Every formula is executed before it is
-    shown, see `checked`.
-    """
-    _refuse(y, variables)
-    consumers_first = topological_order(y)
-    reached = set(consumers_first)
-    order = 2 if len(variables) == 2 and variables[0] is variables[1] else 1
-    wanted = variables[:1] if order == 2 else variables
-    live = tuple(x for x in wanted if x in reached and not x.constant)
-    constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
-    known = name_all([*reached, *constants, *variables])
-    for name, value in (names or {}).items():
-        if isinstance(value, (Node, np.ndarray)) and not getattr(value, "name", None):
-            known[id(value)] = name
-    notes: dict[str, None] = {}
-    compared = [n for n in reversed(consumers_first) if n._meta and n._meta.compared]
-    asked = dict.fromkeys(known.get(id(n), "a result") for n in compared)
-    if asked:
-        notes[f"holds for this branch: the code compared {', '.join(asked)} while it ran"] = None
-    answers: dict[Node, Answer] = {}
-    work = None
-    if live:
-        work = Work(
-            Request(
-                y,
-                live,
-                order,
-                known,
-                arrays(),
-                keep,
-                _declared(facts, known.values()),
-                inline,
-                layout == "numerator",
-                budget,
-            )
-        )
-        answers = dict(zip(live, work.answers(), strict=True))
-        notes |= work.notes
-        if work.simplifier.late:
-            notes[f"the time of {budget:g} s ran out: there may be shorter forms"] = None
-    for x in wanted:
-        if x not in answers:
-            answers[x] = _zero(y, x, known)
-            notes[errors.why_unreached(y, x)] = None
-    checked = work.checked([*answers.values()]) if work else Checked(0, 0)
-    where = {w.code: w for a in answers.values() for w in a.where}
-    return Derivation(
-        y,
-        tuple(wanted),
-        tuple(answers[x].formula for x in wanted),
-        tuple(where.values()),
-        tuple(work.table.facts) if work else (),
-        checked,
-        tuple(notes),
-        work,
-    )
-
-
-def _declared(facts: Collection[str], names: Collection[str]) -> dict[str, list[tuple[str, int]]]:
-    """What the user says of arrays: "A = A.T" or "Y.sum(axis=1) = 1"."""
-    found: dict[str, list[tuple[str, int]]] = {}
-    for fact in facts:
-        left, _, right = (side.strip() for side in fact.partition("="))
-        if "sum(axis" in fact:
-            left, _, right = (side.strip() for side in fact.rpartition("="))
-        name = left.partition(".sum")[0]
-        known = {f"{name}.sum(axis={axis})": (SUMS, axis) for axis in (0, 1)}
-        known[f"{name}.sum()"] = (SUMS, 0)
-        if name not in names or not (right == f"{name}.T" if left == name else right == "1"):
-            raise ValueError(
-                f'derive: the fact {fact!r} is not of the form "A = A.T" or "Y.sum(axis=1) = 1" '
-                f"with a name of the graph: {', '.join(sorted(names))}"
-            )
-        found.setdefault(name, []).append(known.get(left, (SYMMETRIC, -1)))
-    return found
-
-
-def _refuse(y: Any, variables: tuple[Any, ...]) -> None:
-    if not isinstance(y, Node):
-        raise TypeError(
-            f"derive: a {type(y).__name__} has no graph; derive(E, W) takes recorded nodes"
-        )
-    if not variables:
-        raise TypeError("derive: by what? derive(E, W) takes the variables after the result")
-    for x in variables:
-        if not isinstance(x, Node):
-            kind = type(x).__name__
-            raise TypeError(
-                f"derive(y, x): differentiate by recorded nodes; a {kind} is a constant"
-            )
-
-
-def _zero(y: Node, x: Node, names: Mapping[int, str]) -> Answer:
-    text = derivative(names.get(id(y), "y"), names.get(id(x), "x"))
-    shape = tuple(x.shape)
-    code = f"np.zeros({shape})" if shape else "0.0"
-    zero = number(0)
-    return Answer(Formula(*text, code, "", shape, zero, lambda: zero), ())

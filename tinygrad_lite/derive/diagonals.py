@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from .algebra import add, atom, delta, multiply, rebuilt, rename, total
 from .paper import Paper
 from .parts import Power, terms
-from .records import Formula
+from .printer import Formula
 from .simplify import expand
-from .steps import written
 from .terms import ADD, ATOM, MUL, NUM, Expr, Ix, Number, Symbol, index
 from .work import Work
 
@@ -24,19 +23,15 @@ def with_diagonals(
         names = {s.name for s in work.reading.symbols.values()}
         diagonals = Diagonals(names)
         new = [
-            f if f.paper is None else _again(work, f, diagonals.rewritten(f.paper))
+            work.printer.formula((f.name, f.name_latex), diagonals.rewritten(f.paper))
             for f in formulas
         ]
         matrices = [work.definition(s, v) for s, v in diagonals.definitions().items()]
         used = (*where, *matrices)
-        limits = [work.checks.limits(f, used, work.printer, k) for k, f in enumerate(new)]
+        limits = [work.checks.limits(f, used, k) for k, f in enumerate(new)]
         held = [found is not None for found in limits]
     kept = tuple(f2 if ok else f for f, f2, ok in zip(formulas, new, held, strict=True))
     return kept, used if any(held) else tuple(where), diagonals.rewritten
-
-
-def _again(work: Work, f: Formula, paper: Paper) -> Formula:
-    return written(work.printer, (f.name, f.name_latex), paper)
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +17,8 @@ from ..backprop.flow import flow, recorded
 from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
-from ..notation import mathematics
-from .paper import Paper, broadcast, named
-from .parts import number
-from .step import FIRST, UNREADABLE_STEP, Form, aside, called, form_of, is_number, reading_of, wide
-from .terms import Symbol
-from .verify import agrees
+from .program import agrees
+from .step import Form, aside, form_of, handed_form, is_number, reading_of, wide, worded
 
 Step = Callable[[Node, int, Any], Any]
 LARGEST = 10_000  # entries of an array of a line that is read
@@ -52,18 +47,16 @@ class Line:
     def definition(self, names: Mapping[int, Any]) -> str:
         """The result as one formula of the inputs, as the code has it; "" if it cannot be read, or
         says something else than it computes, or has an input without a name."""
+        twin = self.twin[self.result]
 
         def read() -> Form | None:
-            twin = self.twin[self.result]
             reading = reading_of(twin, whole=True)
             form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
             return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
 
-        with suppress(*UNREADABLE_STEP):
-            form: Form | None = aside(read)
-            text = self.text(form, names, "") if form is not None else ""
-            return "" if "…" in text else text
-        return ""
+        form: Form | None = aside(read)
+        text = self.text(form, names, "") if form is not None else ""
+        return "" if "…" in text else text
 
     def _values(self) -> dict[str, Any]:
         twins = {f"x{k}": np.asarray(self.twin[id(a)].data) for k, a in enumerate(self.inputs)}
@@ -71,33 +64,18 @@ class Line:
 
     def form(self, x: Node, handed: Node) -> Form | None:
         """That as a formula; None if it cannot be read, or says something else than it computes."""
+        y, x = self.twin[self.result], self.twin[x]
 
         def read() -> Form | None:
-            twin = self.twin[self.result]
-            reading = reading_of(twin)
-            value, target = reading.values[twin], reading.values[self.twin[x]]
-            G = named(Symbol("G", value.shape, (), FIRST, cotangent=True), value.axes)
-            found = reading.of_rule(handed, {self.G: Paper(number(1)) if self.one else G})
-            if handed.shape == x.shape:
-                found = broadcast(lambda _, e: e, Paper(number(0), target.axes), found)
-            form = form_of(found, reading)
-            got = form.value(self._values())
-            expected = handed.data
-            return form if agrees(np.squeeze(got), np.squeeze(expected)) else None
+            values, one = self._values(), self.one
+            return handed_form(y, x, self.G, handed, values, handed.data, one=one)
 
-        try:
-            found: Form | None = aside(read)
-        except UNREADABLE_STEP:
-            return None
+        found: Form | None = aside(read)
         return found
 
     def text(self, form: Form, names: Mapping[int, Any], cotangent: str) -> str:
         """A formula in the user's names."""
-        known = {f"x{k}": called(a, names, 2) for k, a in enumerate(self.inputs)}
-        binds = mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
-        known["y"] = called(self.result, names, 3)
-        known["G"] = mathematics.Written(cotangent, binds)
-        return form.written(known).body
+        return form.of(self.inputs, self.result, names, worded(cotangent)).body
 
 
 def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Line | None:
@@ -123,7 +101,7 @@ def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Lin
                 twin[x] = leaf
         return twin[id(x)]
 
-    def record() -> None:
+    def record() -> bool:
         with enable_grad():
             for node in order:
                 call: Any = node.op
@@ -131,10 +109,9 @@ def line_of(result: Node, inside: Collection[Node], *, one: bool = False) -> Lin
                     *(given(x, a) for x, a in zip(node.inputs, node.operands, strict=True)),
                     **node.params,
                 )
+        return True
 
-    try:
-        aside(record)
-    except UNREADABLE_STEP:
+    if not aside(record):
         return None
     rng = np.random.default_rng(0)
     G = np.ones(result.shape) if one else rng.normal(size=result.shape)

@@ -17,21 +17,15 @@ import numpy as np
 from ..graph.op import Op
 from ..notation import tree
 from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, transposes, turned
-from ..ops.elementwise import exp
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
-from .parts import Power, factors, head, is_mask, is_one, terms
+from .parts import EXP, Power, factors, is_mask, is_one
 from .terms import (
     ADD,
-    ATOM,
-    CALL,
-    DELTA,
     MAP,
-    MUL,
     NUM,
-    SIZE,
     SUM,
     Expr,
     Head,
@@ -41,7 +35,6 @@ from .terms import (
     slot,
 )
 
-EXP = head(exp)
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
 Sizes = Callable[[Size], tree.Size]
@@ -72,19 +65,17 @@ class Matrices:
         """The tree of e, in its free indices; `NoMatrix` if there is none."""
         if len(e.free) > 2:
             raise NoMatrix("an array of more than two axes")
-        writers = {
-            NUM: lambda e: tree.number(e.head),
-            SIZE: lambda e: Tree(tree.SIZE, value=self.sizes(e.head)),
-            ATOM: self._atom,
-            DELTA: self._delta,
-            ADD: self._add,
-            MAP: self._map,
-            CALL: self._call,
-            MUL: lambda e: self._product((), list(zip(e.args, e.head, strict=True))),
-            SUM: self._sum,
-        }
-        found: Tree = writers[e.kind](e)
+        found: Tree = getattr(Matrices, f"_{e.kind}")(self, e)
         return found
+
+    def _number(self, e: Expr) -> Tree:
+        return tree.number(e.head)
+
+    def _size(self, e: Expr) -> Tree:
+        return Tree(tree.SIZE, value=self.sizes(e.head))
+
+    def _multiply(self, e: Expr) -> Tree:
+        return self._product((), list(zip(e.args, e.head, strict=True)))
 
     def name(self, symbol: Symbol, ix: Sequence[Ix]) -> Name:
         """How a symbol is written at indices."""
@@ -240,7 +231,6 @@ def upstream(e: Expr) -> Key:
         place = 1
     else:  # (s − y) s (1 − s)
         place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
-        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
     return (-e.rank, place, e.uid)
 
 
@@ -319,17 +309,15 @@ class _Reduction:
                 return min((self._begun(n, names) for n in first), key=transposes)
             names = [n for n in names if n is not first[0]]
             self._put(self._eliminated(first[0]))
-        rest = [
-            p for group in (self.edges, self.vectors) for parts in group.values() for p in parts
-        ]
-        return entrywise([*self.numbers, *rest]).tree
+        return entrywise(self._parts()).tree
+
+    def _parts(self) -> list[Factor]:
+        groups = (*self.edges.values(), *self.vectors.values())
+        return [*self.numbers, *(part for group in groups for part in group)]
 
     def _begun(self, n: Ix, names: list[Ix]) -> Tree:
         """What is left if `n` is eliminated first."""
-        parts = [
-            p for group in (self.edges, self.vectors) for found in group.values() for p in found
-        ]
-        other = _Reduction([*self.numbers, *parts])
+        other = _Reduction(self._parts())
         other._put(other._eliminated(n))
         return other.reduced([x for x in names if x is not n])
 

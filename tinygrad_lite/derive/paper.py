@@ -104,35 +104,29 @@ class Paper:
 
     def __getitem__(self, wanted: Any) -> Paper:
         """Whole axes, new ones and single places; slices and lists of places are unreadable."""
-        keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
-        taken = sum(k is not None and k is not Ellipsis for k in keys)
-        if Ellipsis not in keys:
-            keys.append(Ellipsis)
-        at = keys.index(Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (self.ndim - taken)
         axes: list[Axis] = []
         places: dict[Ix, Ix] = {}
         old = iter(self.axes)
-        for k in keys:
-            if k is None:
-                axes.append(None)
-                continue
-            if not _is_whole(k) and not _is_place(k):
-                raise Unreadable(f"[{k}]")
-            i = next(old)
-            if _is_whole(k):
+        for k in _keys(wanted, self.ndim):
+            i = None if k is None else next(old)
+            if not isinstance(k, int):
                 axes.append(i)
             elif i is not None:
                 places[i] = fixed(k % length(i))
         return Paper(rename(self.expr, places), axes)
 
 
-def _is_whole(key: Any) -> bool:
-    return isinstance(key, slice) and key == slice(None)
-
-
-def _is_place(key: Any) -> bool:
-    return isinstance(key, int) and not isinstance(key, bool)
+def _keys(wanted: Any, ndim: int) -> list[Any]:
+    """An index as a key for every axis, a place or a whole slice, and None for every new one."""
+    keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
+    taken = sum(k is not None and k is not Ellipsis for k in keys)
+    at = keys.index(Ellipsis) if Ellipsis in keys else len(keys)
+    keys[at : at + 1] = [slice(None)] * (ndim - taken)
+    for k in keys:
+        place = isinstance(k, int) and not isinstance(k, bool)
+        if not (k is None or place or (isinstance(k, slice) and k == slice(None))):
+            raise Unreadable(f"[{k}]")
+    return keys
 
 
 def length(i: Axis) -> int:
@@ -217,30 +211,28 @@ def broadcast(f: Callable[..., Expr], *inputs: Any) -> Paper:
     return Paper(f(*(e for e, _ in exprs)), axes)
 
 
-def called(op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequence[int]) -> Paper:
-    """An op that takes arrays as wholes, of the result's `shape`. A signature such as "ij->ji"
-    says which axes are equally long; sizes of others are new."""
+def called(
+    op: Op, inputs: Sequence[Any], params: dict[str, Any], shape: Sequence[int] | None = None
+) -> Paper:
+    """An op that takes arrays as wholes, of the result's `shape`, or of that which its signature
+    says, such as "ij->ji": equal letters are equally long. Sizes of other axes are new."""
     papers = [on_paper(x) for x in inputs]
     signature = op.meaning if isinstance(op.meaning, str) else ""
-    lengths: dict[str, Size] = {}
     before, _, after = signature.partition("->")
-    stacks: list[Axis] = []
-    for x, letters in zip(
-        papers, before.split(",") if signature else [""] * len(papers), strict=True
-    ):
+    lengths: dict[str, Size] = {}
+    axes: list[Axis] = []
+    for x, letters in zip(papers, before.split(",") if signature else [], strict=bool(signature)):
         core = x.axes[x.ndim - len(letters) :]
-        stacks = [*x.axes[: x.ndim - len(letters)]] if signature else []
+        axes = [again(i) for i in x.axes[: x.ndim - len(letters)]]
         for i, letter in zip(core, letters, strict=True):
             if i is not None:
                 lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
-    axes: list[Axis] = [again(i) for i in stacks]
+    if shape is None:
+        shape = [1] * (len(axes) + len(after))
     for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
         size = lengths.get(letter)
         axes.append(index(size or Size(n)) if n != 1 or size else None)
-    bodies = []
-    for x in papers:
-        slots = [slot(k) for k in range(x.ndim)]
-        bodies.append(x.on(slots))
+    bodies = [x.on([slot(k) for k in range(x.ndim)]) for x in papers]
     places = [fixed(0) if i is None else i for i in axes]
     layout = tuple(
         tuple(None if i is None or i.size is None else i.size.root() for i in x.axes)
@@ -322,30 +314,18 @@ class Namespace:
 
     def put_at(self, x: Paper, wanted: Any, shape: Sequence[int]) -> Paper:
         """Single places only: delta with a fixed index."""
-        keys = list(wanted) if isinstance(wanted, tuple) else [wanted]
-        taken = sum(k is not None and k is not Ellipsis for k in keys)
-        if Ellipsis not in keys:
-            keys.append(Ellipsis)
-        at = keys.index(Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (len(shape) - taken)
         axes: list[Axis] = []
         units = []
-        old = iter(x.axes)
-        lengths = iter(shape)
-        for k in keys:
+        old, lengths = iter(x.axes), iter(shape)
+        for k in _keys(wanted, len(shape)):
             if k is None:
                 next(old)
                 continue
-            if not _is_whole(k) and not _is_place(k):
-                raise Unreadable(f"[{k}]")
             n = next(lengths)
-            if _is_whole(k):
-                axes.append(next(old))
-            else:
-                i = None if n == 1 else index(Size(n))
-                axes.append(i)
-                if i is not None:
-                    units.append((delta(i, fixed(k % n)), 1))
+            place = isinstance(k, int)
+            axes.append(next(old) if not place else None if n == 1 else index(Size(n)))
+            if place and axes[-1] is not None:
+                units.append((delta(axes[-1], fixed(k % n)), 1))
         return Paper(multiply([(x.expr, 1), *units]), axes)
 
 
@@ -357,12 +337,5 @@ def understood(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         f = head(op, **params)
         return broadcast(lambda *entries: apply(f, *entries), *inputs)
     if isinstance(op.meaning, str):
-        letters, _, after = op.meaning.partition("->")
-        core: dict[str, int] = {}
-        stack: tuple[int, ...] = ()
-        for x, own in zip(map(on_paper, inputs), letters.split(","), strict=True):
-            core |= zip(own[::-1], x.shape[::-1], strict=False)
-            stack = x.shape[: x.ndim - len(own)]
-        shape = (*stack, *(core[c] for c in after))
-        return called(op, inputs, params, shape)
+        return called(op, inputs, params)
     raise Unreadable(op.name)

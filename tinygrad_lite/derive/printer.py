@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, count
+from typing import Any
 
+from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
+from ..notation.tree import ELLIPSIS, Tree, along, repeated
 from ..notation.tree import Size as SizeName
-from ..notation.tree import Tree, along, repeated
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
-from .records import Formula
-from .terms import Expr, Size, Symbol, table
+from .terms import Expr, Ix, Size, Symbol, Table, table
 
 RESERVED = {"np", "math", "tg", "softmax", "lambda"}
 
@@ -59,6 +62,11 @@ class Printer:
                 return symbol.name if isinstance(parsed.slice, ast.Constant) else ""
         return ""
 
+    @property
+    def callables(self) -> Mapping[str, Callable[..., Any]]:
+        """The ops in its code that NumPy lacks, by name."""
+        return self.matrices.callables | self.arrays.callables
+
     def size(self, size: Size) -> SizeName:
         """The length of an axis: n, or N for observations."""
         root = size.root()
@@ -90,44 +98,130 @@ class Printer:
     def formula(
         self,
         names: tuple[str, str],
-        value: Paper,
-        shape: Callable[[], str],
-        indices: Sequence[str] = (),
+        paper: Paper,
+        shape_code: str | None = None,
+        first: int = 0,
     ) -> Formula:
         """The formula of an array: `names` is what it is called in Unicode and LaTeX."""
-        e = value.expr
-        axes = [i for i in value.axes if i is not None]
-        supply = (c for c in letters() if c not in indices)
-        given = dict(zip(axes, chain(indices, supply), strict=False))
-        reason = ""
-        try:
-            t: Tree | None = along(self.matrices.tree(e), axes)
-        except NoMatrix as error:
-            t, reason = None, str(error)
-        terms = table()
+        return Formula(*names, paper, self, shape_code=shape_code, first=first)
 
-        def entry() -> Tree:
-            with terms:
-                return Entries(self.matrices, given).tree(e)
 
-        return Formula(
-            name=names[0],
-            name_latex=names[1],
-            numpy=self._code(t, value, shape),
-            indices="".join(given[i] for i in axes),
-            shape=tuple(length(i) for i in value.axes),
-            tree=None if t is None else repeated(t, axes),
-            entry=entry,
-            why=reason,
-            paper=value,
-        )
+@dataclass(frozen=True)
+class Formula:
+    """One expression in every notation, each written when it is asked for. `name` is what it is the
+    value of (∂E/∂W, δ_v, dE), in Unicode and in LaTeX; `code` the identifier that it is assigned
+    to, where it is one of the definitions; `first` axes are named after the others. One that is not
+    `known`, since nothing held, is an ellipsis."""
 
-    def _code(self, t: Tree | None, value: Paper, shape: Callable[[], str]) -> str:
-        try:
-            t = self.arrays.tree(value.expr) if t is None else t
-            return code(t, value.axes, shape)
-        except (NoCode, NoMatrix):
+    name: str
+    name_latex: str
+    paper: Paper = field(repr=False)
+    printer: Printer = field(repr=False)
+    code: str = ""
+    shape_code: str | None = field(default=None, repr=False)
+    first: int = 0
+    known: bool = True
+    _table: Table = field(default_factory=table, repr=False)
+
+    @property
+    def axes(self) -> tuple[Ix, ...]:
+        """The axes that are not of length 1."""
+        return tuple(i for i in self.paper.axes if i is not None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of its value."""
+        return tuple(length(i) for i in self.paper.axes)
+
+    @cached_property
+    def _matrix(self) -> Tree | str:
+        if not self.known:
+            return ELLIPSIS
+        if 0 < len(self.paper.expr.free) < len(self.axes) > 2:
+            return "repeated along more than two axes"
+        with self._table:
+            try:
+                return along(self.printer.matrices.tree(self.paper.expr), self.axes)
+            except NoMatrix as error:
+                return str(error)
+
+    @property
+    def tree(self) -> Tree | None:
+        """The matrix form, if any: it may lack axes along which it is repeated."""
+        return self._matrix if isinstance(self._matrix, Tree) else None
+
+    @property
+    def matrix(self) -> bool:
+        """Whether it has a matrix form; else `text` and `latex` are in index notation."""
+        return self.tree is not None
+
+    @property
+    def why(self) -> str:
+        """Why there is no matrix form."""
+        return self._matrix if isinstance(self._matrix, str) else ""
+
+    @cached_property
+    def _letters(self) -> Mapping[Ix, str]:
+        order = self.axes[self.first :] + self.axes[: self.first]
+        named = dict(zip(order, letters(), strict=False))
+        return {i: named[i] for i in self.axes}
+
+    @property
+    def indices(self) -> str:
+        """The indices of `index`."""
+        return "".join(self._letters.values())
+
+    @cached_property
+    def entry(self) -> Tree:
+        """The entry at `indices`."""
+        with self._table:
+            entries = Entries(self.printer.matrices, self._letters)
+            return entries.tree(self.paper.expr) if self.known else ELLIPSIS
+
+    @property
+    def shown(self) -> Tree:
+        """The matrix form, else the entry."""
+        return self.entry if self.tree is None else repeated(self.tree, self.axes)
+
+    @cached_property
+    def text(self) -> str:
+        """The expression in Unicode."""
+        return mathematics.text(self.shown)
+
+    @cached_property
+    def latex(self) -> str:
+        """The expression in LaTeX."""
+        return mathematics.latex(self.shown)
+
+    @cached_property
+    def index(self) -> str:
+        """The entry at `indices`, in index notation."""
+        return mathematics.text(self.entry)
+
+    @cached_property
+    def numpy(self) -> str:
+        """Code in the user's names; "" where there is none."""
+        if not self.known:
             return ""
+        with self._table:
+            try:
+                t = self.tree or self.printer.arrays.tree(self.paper.expr)
+                return code(t, self.paper.axes, self._shape_code)
+            except (NoCode, NoMatrix):
+                return ""
+
+    def _shape_code(self) -> str:
+        if self.shape_code is not None:
+            return self.shape_code
+        sizes = [None if i is None else i.size for i in self.paper.axes]
+        codes = ["1" if size is None else self.printer.size(size).code for size in sizes]
+        return f"({''.join(f'{n}, ' for n in codes)})"
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.text}"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.name_latex} = {self.latex}$"
 
 
 def derivative(y: str, x: str) -> tuple[str, str]:

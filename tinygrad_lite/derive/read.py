@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from ..backprop.chain import applied
 from ..backprop.flow import flow
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node, raw, topological_order
+from ..graph.op import Op
 from ..notation.names import unicode_name
 from .algebra import add, total
 from .fold import Definitions
 from .measure import cost
 from .paper import Paper, Unreadable, again, broadcast, called, named, running, understood
 from .parts import is_one, is_zero, number
-from .pulled import pull_of
 from .simplify import expand
 from .terms import CALL, Ix, Size, Symbol, index, table
 
@@ -53,6 +54,8 @@ class Graph:
 
     def __post_init__(self) -> None:
         self.order = topological_order(self.root)
+        reached = set(self.order)
+        self.order += [x for x in self.variables if x not in reached]
         self.place = {node: k for k, node in enumerate(self.order)}
         self.taken = set(self.names.values())
 
@@ -229,7 +232,8 @@ class Reading:
         x = node.inputs[at]
         rule = recorded_step(node, at)
         if rule is None:
-            c = pull_of(node, at, g, [self.value(v) for v in node.inputs], self.values[node])
+            inputs = [self.values[node], *map(self.value, node.inputs)]
+            c = called(_pull(node, at), [g, *inputs], {}, x.shape)
         else:
             G, found = rule
             c = self.of_rule(found, {G: g})
@@ -268,10 +272,7 @@ class Reading:
     def cotangents(self, seed: Paper, toward: Collection[Node], arrived: Any) -> dict[Node, Paper]:
         """The cotangent of every node that leads to one of `toward`. `arrived(node, g)` may put an
         atom in its place before it is handed on."""
-        within = set(toward)
-        for node in reversed(self.graph.order):
-            if not node.constant and any(x in within for x in node.parents()):
-                within.add(node)
+        within = leading_to(self.graph.order, toward)
         put: dict[Node, Paper] = {}
 
         def step(node: Node, at: int, g: Shares) -> Shares:
@@ -282,6 +283,29 @@ class Reading:
         order = [node for node in self.graph.order if node in within]
         found = flow(order, {self.graph.root: Shares([seed])}, step, within=within)
         return {node: found[node].total() for node in toward if node in found}
+
+
+def _pull(node: Node, at: int) -> Op:
+    """The rule of a node for one input as an op of G, the result and the inputs: opaque."""
+    op, params = node.op, dict(node.params)
+    assert op is not None
+
+    def forward(xp: Any, G: Any, result: Any, *operands: Any) -> Any:
+        return applied(op, at, np, G, result, operands, params)
+
+    forward.__name__ = f"{op.name}_pull{at}"
+    pull = Op(forward, False, f"pull of {op.name}")
+    pull.arity = None
+    return pull
+
+
+def leading_to(order: Sequence[Node], targets: Collection[Node]) -> set[Node]:
+    """The nodes that depend on a target, the targets too."""
+    found = set(targets)
+    for node in reversed(order):
+        if not node.constant and any(x in found for x in node.parents()):
+            found.add(node)
+    return found
 
 
 class Shares:

@@ -26,109 +26,116 @@ from ..notation import mathematics, tree
 from ..notation.code import NoCode, code
 from ..notation.mathematics import Mathematics, Written
 from ..notation.style import UNICODE
-from ..notation.tree import Tree, along, repeated
+from ..notation.tree import ELLIPSIS, Tree
 from .algebra import rebuilt
-from .arrays import Arrays, Entries, letters
-from .matrices import Matrices, NoMatrix
-from .paper import Paper, Unreadable, broadcast, named, running
+from .matrices import NoMatrix
+from .paper import Paper, Unreadable, broadcast, named
 from .parts import exact, head, number
+from .printer import Formula, Printer
+from .program import agrees, run
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
-from .terms import NUM, SIZE, Expr, Ix, Size, Symbol, Table, table
-from .verify import agrees, run
+from .terms import SIZE, Expr, Size, Symbol, Table
 
 Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
 _REMEMBERED = 4096  # forms; when they are more, all are forgotten
 _LITERAL = (0, 1)  # numbers that arithmetic would leave out of an op's own formula
 _DEPTH = 2  # inputs without a name are written out so deep
-FIRST = 10**6  # the rank of a cotangent in a product: it comes first
+_FIRST = 10**6  # the rank of a cotangent in a product: it comes first
 _LAST = 10**5  # of the result; of inputs less, by their place
 _SAMPLES = (0.5, 2.0)  # one of them is in the domain of every function of one variable here
+NOTHING = Written("", mathematics.ATOM)
 _STYLE = replace(UNICODE, name=str)  # names as the user writes them
-_NUMBERS = replace(_STYLE, times=" · ")
+
+
+class _Plain(Printer):
+    """Writes names as they are, and lengths as numbers."""
+
+    def name(self, symbol: Symbol) -> tuple[str, str]:
+        return symbol.name, symbol.name
+
+    def size(self, size: Size) -> tree.Size:
+        return tree.Size(str(size.root().number), str(size.root().number))
 
 
 @dataclass(frozen=True)
 class Form:
-    """What was found: its tree, in index notation where it has no `matrix` form, with `indices`.
-    `within` are the trees of what has a name of ours in it, such as labels by place."""
+    """What was found, and its tree as it is `shown`: in index notation, with `indices`, where there
+    is no matrix form. `within` are the trees of what has a name of ours, such as labels by place.
+    """
 
-    tree: Tree
-    indices: str
-    paper: Paper
+    formula: Formula
+    shown: Tree
+    indices: str = ""
     within: Mapping[str, Tree] = field(default_factory=dict)
-    matrix: bool = True
-    table: Table = field(default_factory=table)  # that the paper's expressions are in
 
     @property
-    def shown(self) -> Tree:
-        """The tree, repeated along the axes that it lacks."""
-        return repeated(self.tree, running(self.paper.axes)) if self.matrix else self.tree
+    def matrix(self) -> bool:
+        """Whether it has a matrix form."""
+        return self.formula.matrix
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """What it is of arrays x0, x1, ..., y and G."""
-        with self.table:
-            t = self.tree if self.matrix else Arrays(_names, _sized).tree(self.paper.expr)
-        last = code(t, self.paper.axes, lambda: str(self.paper.shape))
         lines = [(name, code(inner, inner.axes, str)) for name, inner in self.within.items()]
         compiled = [(name, compile(text, "<within>", "eval")) for name, text in lines]
-        return run(compiled, compile(last, "<step>", "eval"), values)
+        return run(compiled, compile(self.formula.numpy, "<step>", "eval"), values)
 
-    def written(self, known: Mapping[str, Written], *, numbers: bool = False) -> Written:
+    def written(self, known: Mapping[str, Written]) -> Written:
         """The same in Unicode."""
-        style = _NUMBERS if numbers else _STYLE
-        inner = Mathematics(style, known)
+        inner = Mathematics(_STYLE, known)
         known = {**{name: inner.write(t) for name, t in self.within.items()}, **known}
-        found = Mathematics(style, known).write(self.shown)
+        found = Mathematics(_STYLE, known).write(self.shown)
         if not self.indices:
             return found
         return Written(f"{found.body} at {self.indices}", mathematics.SUM)
 
+    def of(
+        self,
+        inputs: Sequence[Any],
+        y: Any,
+        names: Names,
+        G: Written = NOTHING,
+        depth: int = _DEPTH,
+    ) -> Written:
+        """The same in the names of the inputs and the result, given the cotangent's. Inputs without
+        a name are written out `depth` deep."""
+        known = {f"x{k}": called(x, names, depth) for k, x in enumerate(inputs)}
+        known |= {"y": called(y, names, depth + 1), "G": G}
+        return self.written(known)
 
-def write(node: Node, names: Names, *, depth: int = _DEPTH, numbers: bool = False) -> str:
+
+def write(node: Node, names: Names, *, depth: int = _DEPTH) -> str:
     """The op of `node` with its inputs' names, as in `W x`; functions by their name, with settings.
-    Inputs without a name are written out `depth` deep. With `numbers`, the names are numbers, which
-    are not written side by side. "" for an op that cannot be read."""
+    Inputs without a name are written out `depth` deep. "" for an op that cannot be read."""
     if node.op is None:
         return called(node, names, 0).body
-    return _written(operation(node), node, names, "", numbers, depth)
+    form = operation(node)
+    return form.of(node.inputs, node, names, depth=depth).body if form is not None else ""
 
 
-def local_text(node: Node, index: int, names: Names, *, numbers: bool = False) -> str:
+def local_text(node: Node, index: int, names: Names) -> str:
     """The local derivative of an elementwise op for one input, as in `s ⊙ (1 − s)`; "" if its rule
     cannot be read."""
-    return _written(slope(node, index), node, names, "", numbers)
+    form = slope(node, index)
+    return form.of(node.inputs, node, names).body if form is not None else ""
 
 
 def pullback_text(node: Node, index: int, names: Names, *, cotangent: str = "G") -> str:
     """What `node` hands to one input, as in `G xᵀ`, given its own cotangent's name. The sum over
     axes along which the input was broadcast is included. "" if its rule cannot be read."""
-    return _written(pulled(node, index), node, names, cotangent, False)
+    found = handed(node, index, names, worded(cotangent))
+    return found.body if found is not None else ""
+
+
+def worded(cotangent: str) -> Written:
+    """The words for a cotangent: a name, or a sum for all that is known."""
+    return Written(cotangent, mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM)
 
 
 def handed(node: Node, index: int, names: Names, cotangent: Written) -> Written | None:
     """The same, given how the cotangent is written; None if the rule cannot be read."""
     form = pulled(node, index)
-    if form is None:
-        return None
-    known = _known(node, names, _DEPTH) | {"y": called(node, names, _DEPTH + 1), "G": cotangent}
-    return form.written(known)
-
-
-def _written(
-    form: Form | None, node: Node, names: Names, cotangent: str, numbers: bool, depth: int = _DEPTH
-) -> str:
-    if form is None:
-        return ""
-    known = _known(node, names, depth)
-    binds = mathematics.ATOM if cotangent.isidentifier() else mathematics.SUM
-    known |= {"y": called(node, names, depth + 1), "G": Written(cotangent, binds)}
-    return form.written(known, numbers=numbers).body
-
-
-def _known(node: Node, names: Names, depth: int) -> dict[str, Written]:
-    """What the inputs of a step are written as."""
-    return {f"x{k}": called(x, names, depth) for k, x in enumerate(node.inputs)}
+    return form.of(node.inputs, node, names, cotangent) if form is not None else None
 
 
 def called(x: Any, names: Names, depth: int) -> Written:
@@ -141,7 +148,8 @@ def called(x: Any, names: Names, depth: int) -> Written:
     if isinstance(x, Node) and x.op is not None and depth:
         form = operation(x)
         if form is not None:
-            return form.written(_known(x, names, depth - 1))
+            known = {f"x{k}": called(a, names, depth - 1) for k, a in enumerate(x.inputs)}
+            return form.written(known)
     return Written("…", mathematics.ATOM)
 
 
@@ -152,11 +160,11 @@ def operation(node: Node) -> Form | None:
     def read(twin: Array) -> Form:
         reading = reading_of(twin)
         form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
-        if op.precedence < ATOM or form.tree.kind in (tree.TRANSPOSE, tree.INVERSE):
+        if op.precedence < ATOM or form.shown.kind in (tree.TRANSPOSE, tree.INVERSE):
             return form
         names = [Tree(tree.NAME, value=tree.Name(f"x{k}", "")) for k in range(len(twin.inputs))]
-        applied = Matrices(_names, _sized).applied(head(op, **node.params))
-        return Form(Tree(tree.APPLY, tuple(names), (), applied), "", form.paper, matrix=False)
+        applied = form.formula.printer.matrices.applied(head(op, **node.params))
+        return Form(form.formula, Tree(tree.APPLY, tuple(names), (), applied))
 
     key = "op", *_kind(node, literal=True)
     return _remembered(key, lambda: read(_twin(node, literal=True)))
@@ -186,25 +194,16 @@ def pulled(node: Node, index: int) -> Form | None:
     def read(twin: Array, rule: tuple[Node, Node] | None) -> Form | None:
         if rule is None:
             return None
-        reading = reading_of(twin)
-        value, target = reading.values[twin], reading.values[twin.inputs[index]]
-        G = named(Symbol("G", value.shape, (), FIRST, cotangent=True), value.axes)
-        found = reading.of_rule(rule[1], {rule[0]: G})
-        form = form_of(broadcast(lambda _, e: e, Paper(number(0), target.axes), found), reading)
         values = _values(twin)
         expected = contribution(twin, index, values["G"])
-        got = form.value(values)
-        return form if agrees(np.squeeze(got), np.squeeze(expected)) else None
+        return handed_form(twin, twin.inputs[index], *rule, values, expected)
 
     key = "pull", index, *_kind(node)
     assert node.op is not None
     if node.op.elementwise:
         return _remembered(key, lambda: read(twin := _twin(node), recorded_step(twin, index)))
-    try:
-        twin = aside(lambda: _twin(node))
-        rule = aside(lambda: recorded_step(twin, index))
-    except UNREADABLE_STEP:
-        return None
+    twin = aside(lambda: _twin(node))
+    rule = aside(lambda: recorded_step(twin, index)) if twin is not None else None
     parts = [] if rule is None else topological_order(rule[1])  # a rule may look at its data
     branch = tuple((n.op, head(n.op, **n.params).key) for n in parts if n.op is not None)
     return _remembered((*key, branch), lambda: read(twin, rule))
@@ -214,14 +213,15 @@ def pulled(node: Node, index: int) -> Form | None:
 
 
 _found: dict[Any, Form | None] = {}
-UNREADABLE_STEP = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
+_UNREADABLE = (*UNREADABLE, NoMatrix, NoCode, ArithmeticError, SyntaxError)
 
 
 def aside(f: Callable[[], Any]) -> Any:
-    """f outside of the user's scopes and settings; what is run to be read may overflow."""
+    """f outside of the user's scopes and settings, None for what cannot be read; what is run to be
+    read may overflow."""
 
     def run_() -> Any:
-        with Table(), recording_rules(), np.errstate(all="ignore"):
+        with suppress(*_UNREADABLE), Table(), recording_rules(), np.errstate(all="ignore"):
             return f()
 
     return contextvars.Context().run(run_)
@@ -232,10 +232,7 @@ def _remembered(key: Any, read: Callable[[], Form | None]) -> Form | None:
     if key not in _found:
         if len(_found) >= _REMEMBERED:
             _found.clear()
-        try:
-            _found[key] = aside(read)
-        except UNREADABLE_STEP:
-            _found[key] = None
+        _found[key] = aside(read)
     return _found[key]
 
 
@@ -350,9 +347,26 @@ class _Reading(Reading):
         return super()._symbol(x, name, data, _LAST - place)
 
 
-# --- writing
-
-_ELLIPSIS = Tree(tree.NAME, value=tree.Name("…", "..."))
+def handed_form(
+    y: Array,
+    x: Node,
+    G: Node,
+    handed: Node,
+    values: Mapping[str, Any],
+    expected: Any,
+    *,
+    one: bool = False,
+) -> Form | None:
+    """What is handed to x, recorded with the leaf G as the cotangent of y (with `one`, that is 1);
+    None if it says something else than is `expected` at the arrays `values`."""
+    reading = reading_of(y)
+    value, target = reading.values[y], reading.values[x]
+    seed = named(Symbol("G", value.shape, (), _FIRST, cotangent=True), value.axes)
+    found = reading.of_rule(handed, {G: Paper(number(1)) if one else seed})
+    if np.shape(expected) == x.shape:
+        found = broadcast(lambda _, e: e, Paper(number(0), target.axes), found)
+    form = form_of(found, reading)
+    return form if agrees(np.squeeze(form.value(values)), np.squeeze(expected)) else None
 
 
 def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
@@ -361,24 +375,17 @@ def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
     if shorter:
         e = _with_lengths(e)
         e = Simplifier(reading.definitions).best(e)
-    value = Paper(e, value.axes)
-    axes = running(value.axes)
-    matrices = Matrices(_names, _sized)
+    printer = _Plain(())
     within = {}
     for s in reading.symbols.values():
         if s.invented:
             made = reading.defined.get(s)
-            within[s.name] = _ELLIPSIS if made is None else matrices.tree(made.expr)
-    try:
-        if len(axes) > 2 and len(e.free) < len(axes) and e.kind != NUM:
-            raise NoMatrix("repeated along more than two axes")
-        return Form(along(matrices.tree(e), axes), "", value, within)
-    except NoMatrix:
-        named: dict[Ix, str] = dict(zip(axes, letters(), strict=False))
-        t, indices = Entries(matrices, named).tree(e), "".join(named.values())
-        if t.kind == tree.ENTRY and t.axes == tuple(indices):  # all entries: the array
-            t, indices = t.args[0], ""
-        return Form(t, indices, value, within, matrix=False)
+            within[s.name] = ELLIPSIS if made is None else printer.matrices.tree(made.expr)
+    formula = printer.formula(("", ""), Paper(e, value.axes))
+    shown, indices = formula.shown, "" if formula.matrix else formula.indices
+    if shown.kind == tree.ENTRY and shown.axes == tuple(indices):  # all entries: the array
+        shown, indices = shown.args[0], ""
+    return Form(formula, shown, indices, within)
 
 
 def _with_lengths(e: Expr) -> Expr:
@@ -386,11 +393,3 @@ def _with_lengths(e: Expr) -> Expr:
     if e.kind == SIZE:
         return number(e.head.root().number)
     return rebuilt(e, _with_lengths)
-
-
-def _names(symbol: Symbol) -> tuple[str, str]:
-    return symbol.name, symbol.name
-
-
-def _sized(size: Size) -> tree.Size:
-    return tree.Size(str(size.root().number), str(size.root().number))

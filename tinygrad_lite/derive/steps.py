@@ -3,9 +3,8 @@ inputs, and what it hands to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,15 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, sweep
 from ..graph.node import Node
-from ..notation.tree import Tree, along
 from .algebra import atom, delta, multiply, total
-from .arrays import Entries, letters
-from .checks import Program
 from .cotangents import substituted
-from .matrices import NoMatrix
 from .measure import cost
-from .paper import Paper, again, length, named, running
+from .paper import Paper, again, named, running
 from .parts import is_zero, number
-from .printer import Printer, symbols_in
-from .records import Formula
-from .terms import Expr, Ix, Symbol
-from .verify import agrees
+from .printer import Formula, symbols_in
+from .program import Program, agrees
+from .read import leading_to
+from .terms import Expr, Symbol
 from .work import Work
 
 Rewrite = Callable[[Paper], Paper]
@@ -41,63 +36,6 @@ SHORT = 2.5  # a cotangent that costs no more is written out where it is used
 
 
 @dataclass(frozen=True)
-class Shown:
-    """An array on paper as it is shown; `tree` is None where it has no matrix form."""
-
-    paper: Paper
-    printer: Printer
-    last: int = 0  # how many axes, the first, are named after the others
-
-    @cached_property
-    def _indices(self) -> Mapping[Ix, str]:
-        axes = [i for i in self.paper.axes if i is not None]
-        named = dict(zip(axes[self.last :] + axes[: self.last], letters(), strict=False))
-        return {i: named[i] for i in axes}
-
-    @cached_property
-    def tree(self) -> Tree | None:
-        axes = [i for i in self.paper.axes if i is not None]
-        try:
-            return along(self.printer.matrices.tree(self.paper.expr), axes)
-        except NoMatrix:
-            return None
-
-    @cached_property
-    def entry(self) -> Tree:
-        """The entry at `indices`."""
-        return Entries(self.printer.matrices, dict(self._indices)).tree(self.paper.expr)
-
-    @property
-    def axes(self) -> tuple[Ix, ...]:
-        """The axes that are not of length 1."""
-        return tuple(i for i in self.paper.axes if i is not None)
-
-    @property
-    def indices(self) -> str:
-        return "".join(self._indices.values())
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(length(i) for i in self.paper.axes)
-
-    @cached_property
-    def formula(self) -> Formula:
-        """The same in every notation, NumPy too."""
-        return written(self.printer, ("", ""), self.paper)
-
-
-def written(printer: Printer, names: tuple[str, str], paper: Paper) -> Formula:
-    """An array on paper in every notation."""
-
-    def shape() -> str:
-        sizes = [i.size for i in paper.axes if i is not None]
-        codes = iter([printer.size(size).code for size in sizes if size is not None])
-        return f"({', '.join(['1' if i is None else next(codes) for i in paper.axes])},)"
-
-    return printer.formula(names, paper, shape)
-
-
-@dataclass(frozen=True)
 class Part:
     """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
     adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. All were executed;
@@ -105,9 +43,9 @@ class Part:
 
     x: Node
     name: str
-    differential: Shown
-    pulled: Shown
-    jacobian: Shown
+    differential: Formula
+    pulled: Formula
+    jacobian: Formula
     held: bool
 
 
@@ -118,9 +56,9 @@ class Line:
 
     node: Node
     name: str
-    definition: Shown
-    cotangent: Shown
-    value: Shown | None
+    definition: Formula
+    cotangent: Formula
+    value: Formula | None
     parts: tuple[Part, ...]
 
     def __repr__(self) -> str:
@@ -136,8 +74,7 @@ class Finder:
         self.unwritten: dict[str, None] = {}  # what the lines lack
         self.reading, self.cotangents = work.reading, work.cotangents
         self.graph, self.printer = work.graph, work.printer
-        self.within = _leading_to(self.graph.order, set(work.xs))
-        self.place = {node: k for k, node in enumerate(self.graph.order)}
+        self.within = leading_to(self.graph.order, work.xs)
         values = self.cotangents.values
         self.best = work.simplifier.best
         self.gradients: Mapping[Node, Any] = {}
@@ -166,15 +103,10 @@ class Finder:
         if delta_ is not None and delta_ not in self.inlined:
             known = self._shown(self.rewrite(self._used(self.cotangents.values[delta_])))
         cotangent = self._shown(self._cotangent(node))
-        return Line(node, self.name(node), self._shown(value), cotangent, known, parts)
+        return Line(node, self.work.name(node), self._shown(value), cotangent, known, parts)
 
-    def _shown(self, paper: Paper) -> Shown:
-        return Shown(paper, self.printer)
-
-    def name(self, node: Node) -> str:
-        """What a node is called."""
-        symbol = self.reading.symbols.get(node)
-        return symbol.name if symbol is not None else self.graph.names.get(id(node), "y")
+    def _shown(self, paper: Paper) -> Formula:
+        return self.printer.formula(("", ""), paper)
 
     def _used(self, paper: Paper) -> Paper:
         """The same with short cotangents written out."""
@@ -198,12 +130,14 @@ class Finder:
         unit = Paper(multiply([(delta(o, i), 1) for o, i in pairs]), axes)
         g = self._cotangent(node).on(out)
         over = [o for o in out if o is not None]
-        region = self._region(node)
-        for x, J in self._swept(node, unit, region).items():
-            J = Paper(self.best(J.expr), J.axes)
+        region, inputs = self._region(node)
+        swept = flow(region, {node: unit}, self.reading.handed, within={*region, *inputs})
+        for x in (x for x in inputs if x in swept):
+            J = Paper(self.best(swept[x].expr), swept[x].axes)
             if is_zero(J.expr):
                 continue
-            differential = Paper(moved(J, self.name(x)), out)
+            name = self.work.name(x)
+            differential = Paper(moved(J, name), out)
             pulled = Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes)
             short = [Paper(self.best(paper.expr), paper.axes) for paper in (differential, pulled)]
             held = self._holds(node, x, region, *short)
@@ -212,16 +146,17 @@ class Finder:
                 held = self._holds(node, x, region, *short)
             if not held:  # an op that is known by its pullback only
                 at_node = self._cotangent(node)
-                swept = flow(region, {node: at_node}, self.reading.handed, within={*region, x})
-                short[1] = Paper(self.best(swept[x].expr), swept[x].axes)
+                alone = flow(region, {node: at_node}, self.reading.handed, within={*region, x})[x]
+                short[1] = Paper(self.best(alone.expr), alone.axes)
                 if not self._pulls(node, x, region, short[1]):
-                    said = f"what {self.name(node)} hands to {self.name(x)} is left out of the"
-                    self.unwritten[f"{said} steps: no formula for it passed the check"] = None
+                    said = f"what {self.work.name(node)} hands to {name} is left out of the steps"
+                    self.unwritten[f"{said}: no formula for it passed the check"] = None
                     continue
             differential, pulled = (self.rewrite(paper) for paper in short)
-            jacobian = Shown(Paper(J.expr, (*out, *J.axes)), self.printer, len(over))
+            both = Paper(J.expr, (*out, *J.axes))
+            jacobian = self.printer.formula(("", ""), both, first=len(over))
             shown = self._shown(differential), self._shown(pulled), jacobian
-            yield Part(x, self.name(x), *shown, held)
+            yield Part(x, name, *shown, held)
 
     def _holds(
         self, node: Node, x: Node, region: Sequence[Node], differential: Paper, pulled: Paper
@@ -231,7 +166,7 @@ class Finder:
         g = self._given(node)
         expected = self._expected(node, x, region)
         dx = rng.normal(size=x.shape)
-        d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.name(x)}"}
+        d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.work.name(x)}"}
         dy = self._run(differential, d)
         if np.shape(dy) != tuple(node.shape):
             return False
@@ -263,49 +198,27 @@ class Finder:
         values = {**self.work.checks.trials[0].values, **self.known, **more}
         try:
             with np.errstate(all="ignore"):
-                return Program(self._shown(paper).formula, (), self.printer)(values)
+                return Program(self._shown(paper), ())(values)
         except Exception:  # code that raises is no formula
             return None
 
-    def _region(self, node: Node) -> list[Node]:
-        """A named node and the unnamed ones that it is made of, consumers first."""
-        between, found = [node], {node}
-        for y in between:
-            for x in y.parents():
-                if x in self.within and x not in found and x not in self.reading.symbols:
-                    found.add(x)
-                    between.append(x)
-        return sorted(between, key=self.place.__getitem__)
-
-    def _swept(self, node: Node, seed: Paper, region: Sequence[Node]) -> Mapping[Node, Paper]:
-        """What `node` hands to the named nodes that it is made of, through those without names."""
-        inputs = self._inputs(node)
-        swept = flow(region, {node: seed}, self.reading.handed, within={*region, *inputs})
-        return {x: swept[x] for x in inputs if x in swept}
-
-    def _inputs(self, node: Node) -> list[Node]:
-        """The named nodes that `node` is made of, as they stand in its definition."""
-        found: dict[Node, None] = {}
+    def _region(self, node: Node) -> tuple[list[Node], list[Node]]:
+        """A named node and the unnamed ones that it is made of, consumers first, and the named ones
+        that these are made of, as they stand in its definition."""
+        inside: dict[Node, None] = {}
+        inputs: dict[Node, None] = {}
         stack = [node]
         while stack:
             y = stack.pop()
             if y is not node and y in self.reading.symbols:
-                found[y] = None
-            else:
+                inputs[y] = None
+            elif y not in inside:
+                inside[y] = None
                 stack += [x for x in y.parents() if x in self.within][::-1]
-        return list(found)
+        return sorted(inside, key=self.graph.place.__getitem__), list(inputs)
 
 
 def moved(J: Paper, name: str) -> Expr:
     """J dx, given a Jacobian whose last axes, those on paper, are those of x."""
     dx = named(Symbol(f"d:{name}", J.shape, ()), J.axes)
     return total(running(J.axes), multiply([(J.expr, 1), (dx.expr, 1)]))
-
-
-def _leading_to(order: Collection[Node], targets: set[Node]) -> set[Node]:
-    """The nodes that depend on a target, the targets too."""
-    found: set[Node] = set()
-    for node in reversed(list(order)):
-        if node in targets or (not node.constant and any(x in found for x in node.parents())):
-            found.add(node)
-    return found

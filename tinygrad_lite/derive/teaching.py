@@ -17,8 +17,8 @@ from ..notation.mathematics import CHAIN, ENTRYWISE, Mathematics, Written
 from ..notation.style import UNICODE, Style
 from ..notation.tree import Tree
 from .laws import laws
-from .printer import derivative
-from .steps import Line, Part, Shown
+from .printer import Formula, derivative
+from .steps import Line, Part
 
 
 class Row(NamedTuple):
@@ -117,7 +117,7 @@ class Teacher:
         name = self._entry(self.partial(part.name), "" if matrix else part.pulled.indices)
         body = self._body(part.pulled)
         gets = f"{name} {self._words(' gets ' if self.style is not UNICODE else 'gets')} {body}"
-        return Row("", "", gets, ",   ".join(self._laws(part)))
+        return Row("", "", gets, self._and().join(self._laws(part)))
 
     def _alone(self, part: Part, once: Collection[Node]) -> str:
         """P : dx, by the name of ∂E/∂x where this is all of it."""
@@ -146,40 +146,40 @@ class Teacher:
         """∂E/∂name."""
         return derivative(self.lines[0].name, name)[self.style is not UNICODE]
 
-    def _body(self, shown: Shown) -> str:
-        return self._full(_tree(shown), shown).body
+    def _body(self, shown: Formula) -> str:
+        return self._writer().write(shown.shown).body
 
-    def _equal(self, name: str, shown: Shown) -> str:
+    def _equal(self, name: str, shown: Formula) -> str:
         """name = body, with indices where there is no matrix form."""
         if shown.tree is None:
             name = self._entry(name, shown.indices)
         return f"{name} = {self._body(shown)}"
 
-    def product(self, a: Shown, b: Shown | str, shape: tuple[int, ...]) -> str:
+    def product(self, a: Formula, b: Formula | str, shape: tuple[int, ...]) -> str:
         """a : b, of numbers their product; a minus stands before it."""
         t, c = _unsigned(a)
         if t.kind == tree.NUMBER and not t.value:
             return "0"
         left = self._bracketed(t, a)
-        if isinstance(b, Shown):
+        if isinstance(b, Formula):
             t, d = _unsigned(b)
             b, c = self._bracketed(t, b), c * d
         times = f"{left} {b}" if left != "1" else b
         body = f"{left} : {b}" if shape else times
         return self.style.minus + body if c < 0 else body
 
-    def term(self, shown: Shown) -> str:
+    def term(self, shown: Formula) -> str:
         """One of several that are added up."""
         t, sign = _unsigned(shown)
         body = self._full(t, shown).body
         return self.style.minus + body if sign < 0 else body
 
-    def _full(self, t: Tree, shown: Shown) -> Written:
+    def _full(self, t: Tree, shown: Formula) -> Written:
         """A tree of what is shown, repeated along the axes that it lacks."""
         axes = shown.axes if shown.tree is not None else ()
         return self._writer().write(tree.repeated(t, axes))
 
-    def _bracketed(self, t: Tree, shown: Shown) -> str:
+    def _bracketed(self, t: Tree, shown: Formula) -> str:
         found = self._full(t, shown)
         multiple = t.kind == tree.SUM and len(t.args) == 1 and t.args[0].kind != tree.PRODUCT
         loose = found.binds < CHAIN and not (multiple and found.binds == ENTRYWISE)
@@ -209,18 +209,14 @@ class Teacher:
         return " " * len(given) if self.style is UNICODE else ""
 
 
-def _tree(shown: Shown) -> Tree:
-    return shown.entry if shown.tree is None else shown.tree
-
-
 def _numbers(data: Any) -> str:
     text = np.array2string(np.asarray(data), precision=4, threshold=40, edgeitems=2)
     return " ".join(text.split())
 
 
-def _unsigned(shown: Shown) -> tuple[Tree, int]:
+def _unsigned(shown: Formula) -> tuple[Tree, int]:
     """What is shown without its sign, and the sign."""
-    t = _tree(shown)
+    t = shown.tree or shown.entry
     if t.kind == tree.NUMBER and t.value < 0:
         return tree.number(-t.value), -1
     if t.kind == tree.SUM and all(c < 0 for c in t.value):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,17 @@ from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
-from ..graph.node import Node
-from ..ops.reduce import softmax
+from ..graph.node import Node, fresh, raw
 from .constants import Constants
+from .printer import Formula
+from .program import Program, agrees
 from .terms import Size, Symbol
 
+SIZES = "at these sizes"
+ZEROS = "where no entry is 0"
+POLES = "where no denominator is 0"
 REDRAWS = 3
 _TRIES = 8
-_TOLERANCE = 1e-8  # of the largest entry
 _ROUNDING = 1e-13  # of the largest cotangent
 _ZEROS = 0.3  # the share of entries set to 0, where a formula might divide by them
 
@@ -38,11 +40,12 @@ class Trial:
 
 
 @dataclass
-class Laboratory:
-    """Makes trials of y's derivatives: on other data, and at other sizes.
+class Checks:
+    """Trials of y's derivatives, on other data and at other sizes, made once.
 
     `symbols` are the arrays that formulas may use; `source` the user's node of each, or a
-    constant's id. `order` is 1 for gradients and Jacobians, 2 for Hessians.
+    constant's id. `order` is 1 for gradients and Jacobians, 2 for Hessians; of `turned` ones the
+    formula is of the transpose.
     """
 
     y: Node
@@ -53,16 +56,17 @@ class Laboratory:
     axes: Callable[[Node], Sequence[Size | None]]  # of a node's result
     order: int = 1
     held: frozenset[Symbol] = frozenset()  # facts about these are used, so redraws keep to them
+    turned: bool = False
 
-    def recorded(self) -> Trial:
-        """The data that the graph was recorded with."""
-        return self._trial({}, None)
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """The recorded data, and redraws of it."""
+        rng = np.random.default_rng(0)
+        draws = (self._searched(rng) for _ in range(REDRAWS))
+        return [self._trial({}, None), *(t for t in draws if t is not None)]
 
-    def redrawn(self, rng: np.random.Generator, *, zeros: bool = False) -> Trial | None:
-        """Other data for every leaf and constant."""
-        return self._searched(rng, None, zeros)
-
-    def resized(self, rng: np.random.Generator) -> Trial | None:
+    @cached_property
+    def _resized(self) -> Trial | None:
         """All axes of other lengths, no two the same and none 1; None where the graph does not
         run at them."""
         roots = {size.root() for s in self.symbols for size in s.sizes}
@@ -72,10 +76,60 @@ class Laboratory:
             for shift in range(3, 4 + len(ranked))
         )
         new = next(n for n in shifts if all(k != size.number for size, k in n.items()))
-        return self._searched(rng, new, False)
+        return self._searched(np.random.default_rng(1), new)
+
+    @cached_property
+    def _zeroed(self) -> Trial | None:
+        return self._searched(np.random.default_rng(2), zeros=True)
+
+    def limits(
+        self,
+        formula: Formula,
+        where: Sequence[Formula],
+        k: int,
+        *,
+        poles: bool = False,
+    ) -> frozenset[str] | None:
+        """Where the formula for variable `k` does not hold; None if it is wrong at the recorded
+        data or a redraw. With `poles`, it may be infinite at redraws, which is then a limit."""
+        if not all(f.numpy for f in (formula, *where)):
+            return None
+        try:
+            execute = Program(formula, where)
+            first, *others = self.trials
+            if not self._agrees(execute, first, k):
+                return None
+            if not all(self._agrees(execute, t, k, poles=poles) for t in others):
+                return None
+        except Exception:  # code that raises is no formula
+            return None
+        found = {POLES} if poles else set()
+        for trial, words in ((self._resized, SIZES), (self._zeroed, ZEROS)):
+            try:
+                zeros = words == ZEROS
+                held = trial is None or self._agrees(execute, trial, k, finite=zeros, poles=poles)
+            except Exception:  # the code has a length in it
+                held = False
+            if not held or (trial is None and words == SIZES):
+                found.add(words)
+        return frozenset(found)
+
+    def _agrees(
+        self, execute: Program, trial: Trial, k: int, *, finite: bool = False, poles: bool = False
+    ) -> bool:
+        expected = np.asarray(trial.expected[k])
+        expected = expected.T if self.turned else expected
+        found = np.asarray(execute(trial.values), dtype=float)
+        if poles and found.shape == expected.shape:
+            expected = np.where(np.isfinite(found), expected, found)
+        return agrees(found, expected, trial.noise, finite=finite)
 
     def _searched(
-        self, rng: np.random.Generator, sizes: Mapping[Size, int] | None, zeros: bool
+        self,
+        rng: np.random.Generator,
+        sizes: Mapping[Size, int] | None = None,
+        *,
+        zeros: bool = False,
     ) -> Trial | None:
         for _ in range(_TRIES):
             try:
@@ -113,6 +167,9 @@ class Laboratory:
         constants = self.constants.redrawn(given)
         settings = None if sizes is None else self._settings(sizes)
         twin = replay(self.y, nodes, constants=constants, wide=True, settings=settings)
+        for x in self.variables:
+            if x not in twin:
+                twin[x] = fresh(None, np.asarray(nodes.get(x, raw(x)), float))
         values = {}
         for s in self.symbols:
             x = self.source[s]
@@ -181,31 +238,3 @@ def _values(old: Any, shape: Sequence[int], rng: np.random.Generator) -> Any:
         return rng.uniform(min(0.05, low) if high < 1 else low / 2, top, size=shape)
     scale = float(np.sqrt(np.mean(old * old))) or 1.0
     return rng.normal(size=shape) * scale
-
-
-def environment() -> dict[str, Any]:
-    """What code may use beside the user's names."""
-    return {"np": np, "math": math, "tg": ops, "softmax": softmax}
-
-
-def run(lines: Sequence[tuple[str, CodeType]], last: CodeType, names: Mapping[str, Any]) -> Any:
-    """Assignments, then the value of an expression."""
-    values = {**environment(), **names}
-    with np.errstate(all="ignore"):
-        for target, code in lines:
-            values[target] = eval(code, values)
-        return eval(last, values)
-
-
-def agrees(found: Any, expected: Any, noise: float = 0.0, *, finite: bool = False) -> bool:
-    """Whether an array has the value and the shape that it should. With `finite`, where the
-    expected value is."""
-    found, expected = np.asarray(found, dtype=float), np.asarray(expected)
-    if found.shape != expected.shape:
-        return False
-    if finite:
-        kept = np.isfinite(expected)
-        found, expected = found[kept], expected[kept]
-    scale = np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0)
-    tolerance = max(_TOLERANCE * scale, noise)
-    return bool(np.allclose(found, expected, rtol=0, atol=tolerance, equal_nan=True))

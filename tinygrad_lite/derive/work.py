@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from time import monotonic
@@ -16,38 +16,19 @@ from ..backprop.flow import sweep
 from ..backprop.replay import replay
 from ..graph.context import enable_grad
 from ..graph.meta import Meta
-from ..graph.node import Node, fresh, topological_order
-from ..notation import tree
+from ..graph.node import Node, fresh, raw, topological_order
 from ..notation.names import latex_name, unicode_name
-from ..notation.tree import Tree
 from .algebra import delta, multiply
-from .checks import SIZES, Checks
 from .constants import Constants
 from .cotangents import Cotangents
 from .paper import Paper, again, running
 from .parts import number
-from .printer import Printer, derivative, symbols_in
+from .printer import Formula, Printer, derivative, symbols_in
+from .program import Checked
 from .read import Graph, Reading
-from .records import Checked, Formula
 from .simplify import Simplifier
 from .terms import Expr, Ix, Size, Symbol, Table, table
-from .verify import Laboratory
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for: see `derive`."""
-
-    y: Node
-    variables: tuple[Node, ...]
-    order: int
-    names: Mapping[int, str]
-    arrays: Mapping[str, Any]  # that the user has, by name
-    keep: Collection[Any]
-    declared: Mapping[str, Sequence[tuple[str, int]]]
-    inline: Collection[Any]
-    turned: bool
-    budget: float
+from .verify import SIZES, Checks
 
 
 @dataclass(frozen=True)
@@ -60,45 +41,56 @@ class Answer:
     limits: frozenset[str] = frozenset()
 
 
+@dataclass(eq=False)
 class Work:
-    """One derivation. Its table of expressions is in use while it works."""
+    """One derivation, of what is asked for: see `derive`. The table of its expressions is in use
+    while it works."""
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.table = Table()
-        self.names = request.names
-        self.notes: dict[str, None] = {}
-        self.started = monotonic()
+    y: Node
+    variables: tuple[Node, ...]
+    order: int
+    names: Mapping[int, str]
+    arrays: Mapping[str, Any]  # that the user has, by name
+    keep: Collection[Any]
+    declared: Mapping[str, Sequence[tuple[str, int]]]
+    inline: Collection[Any]
+    turned: bool
+    budget: float
+    table: Table = field(default_factory=Table)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.deadline = monotonic() + self.budget
         with self.table:
             self._read()
 
     # --- the graph
 
     def _read(self) -> None:
-        y, variables = self.request.y, self.request.variables
-        order = topological_order(y)
-        self.constants = Constants(order, self.names, self.request.arrays)
+        y, order = self.y, topological_order(self.y)
+        self.constants = Constants(order, self.names, self.arrays)
         self.twin = replay(y, constants=self.constants.twins, wide=True)
+        self.twin |= {
+            x: fresh(None, np.asarray(raw(x), float)) for x in self.variables if x not in self.twin
+        }
         self.back = {new: old for old, new in self.twin.items()}
         names = {id(n): self.names[id(o)] for o, n in self.twin.items() if id(o) in self.names}
         names = self._distinct(names | self.constants.names)
         root = self.twin[y]
-        self.xs = [self.twin[x] for x in variables]
-        if self.request.order == 2:
+        self.xs = [self.twin[x] for x in self.variables]
+        if self.order == 2:
             root = _gradient(root, self.xs[0])
         named = {new for new in self.back if id(new) in names}
-        inlined = {self.twin[n] for n in order if _chosen(n, self.names, self.request.inline)}
-        self.kept = {self.twin[n] for n in order if _chosen(n, self.names, self.request.keep)}
+        inlined = {self.twin[n] for n in order if _chosen(n, self.names, self.inline)}
+        self.kept = {self.twin[n] for n in order if _chosen(n, self.names, self.keep)}
         atoms = named - inlined
         if prod(y.shape) == 1 and self.twin[y] not in self.kept:
             atoms.discard(self.twin[y])
-        declared = self.request.declared
-        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived, declared)
+        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived, self.declared)
         self.reading = Reading(self.graph)
         self.notes |= self.constants.notes | self.reading.notes
         self.printer = Printer(self.user_symbols)
-        deadline = self.started + self.request.budget
-        self.simplifier = Simplifier(self.reading.definitions, deadline)
+        self.simplifier = Simplifier(self.reading.definitions, self.deadline)
         if self.graph.large:
             self.simplifier = self.simplifier.plain()
             self.notes[
@@ -138,115 +130,100 @@ class Work:
 
     @property
     def scalar(self) -> bool:
-        return prod(self.graph.root.shape) == 1 and self.request.order == 1
+        return prod(self.graph.root.shape) == 1 and self.order == 1
 
-    def _seed(self) -> tuple[Paper, list[Ix]]:
-        """The cotangent to start from: 1, or delta with the indices of the result."""
+    @cached_property
+    def _out(self) -> list[Ix | None]:
+        """The axes of the result that a derivative has: none of a gradient."""
         axes = self.reading.values[self.graph.root].axes
-        if self.scalar:
-            return Paper(number(1), axes), []
-        own = running(axes)
-        out = running([again(i) for i in own])
-        units = [(delta(o, i), 1) for o, i in zip(out, own, strict=True)]
-        return Paper(multiply(units), axes), out
+        return [] if self.scalar else [again(i) for i in axes]
 
-    def _swept(
-        self, simplifier: Simplifier, *, named: bool
-    ) -> tuple[Cotangents, dict[Node, Paper], list[Ix]]:
-        seed, out = self._seed()
+    def _swept(self, simplifier: Simplifier) -> tuple[Cotangents, list[Paper]]:
+        """The cotangents of the variables: of a gradient from 1, else from the identity."""
+        own = self.reading.values[self.graph.root].axes
+        units = [(delta(o, i), 1) for o, i in zip(running(self._out), running(own), strict=False)]
         kept = self.kept if self.scalar else ()
-        cotangents = Cotangents(self.reading, simplifier, named and self.scalar, kept)
-        return cotangents, cotangents.toward(seed, self.xs), out
+        cotangents = Cotangents(self.reading, simplifier, self.scalar, kept)
+        live = [x for x in self.xs if not x.constant]
+        found = cotangents.toward(Paper(multiply(units), own), live)
+        zeros = {x: Paper(number(0), self.reading.values[x].axes) for x in self.xs}
+        return cotangents, [found.get(x, zeros[x]) for x in self.xs]
 
     def answers(self) -> list[Answer]:
         """The formula for every variable: the shortest form that holds, or as the rules gave it, or
         one that divides by 0 somewhere."""
         with self.table:
-            self.cotangents, found, out = self._swept(self.simplifier, named=True)
-            forms = [self._forms(self.cotangents, found[x]) for x in self.xs]
-            answers = [self._first(k, form, out, self.cotangents) for k, form in enumerate(forms)]
+            self.cotangents, found = self._swept(self.simplifier)
+            forms = [self._forms(g) for g in found]
+            answers = [self._first(k, form) for k, form in enumerate(forms)]
             shared = {w.code for a in answers if a is not None for w in a.where}
             for k, answer in enumerate(answers):  # a definition that one needs is used by all
                 if shared and answer is not None and not answer.where:
-                    other = self._written(k, forms[k][-2], out, self.cotangents)
+                    other = self._written(k, forms[k][-2], self.cotangents)
                     if other.where and {w.code for w in other.where} <= shared:
                         answers[k] = self._checked(other, k) or answer
-            if None not in answers:
-                return [a for a in answers if a is not None]
-            printer, self.printer = self.printer, Printer(self.user_symbols)
-            plain, found, _ = self._swept(self.simplifier.plain(), named=True)
-            for k, x in enumerate(self.xs):
-                if answers[k] is None:
-                    answers[k] = self._plainly(k, found[x], out, plain)
-            self.printer, plainer = printer, self.printer
-            done = []
-            for k, answer in enumerate(answers):
-                answer = answer or self._first(k, forms[k], out, self.cotangents, poles=True)
-                done.append(answer or self._none(k, forms[k][0], out))
-            self.printer.codes |= plainer.codes
-            return done
+            return [
+                answer
+                or self._plainly(k)
+                or self._first(k, forms[k], poles=True)
+                or self._none(k, forms[k][0])
+                for k, answer in enumerate(answers)
+            ]
 
-    def _forms(self, cotangents: Cotangents, g: Paper) -> list[Paper]:
+    def _forms(self, g: Paper) -> list[Paper]:
         """Forms to try: written out, with definitions, as it arrived."""
         if self.graph.large:
             return [g, g]
-        e = cotangents.shortened(g.expr)
-        whole = cotangents.whole(e)
+        e = self.cotangents.shortened(g.expr)
+        whole = self.cotangents.whole(e)
         return [Paper(x, g.axes) for x in (e if whole is None else whole, e, g.expr)]
 
-    def _first(
-        self, k: int, forms: Sequence[Paper], out: list[Ix], by: Cotangents, *, poles: bool = False
-    ) -> Answer | None:
+    def _first(self, k: int, forms: Sequence[Paper], *, poles: bool = False) -> Answer | None:
         """The first form that holds."""
         for form in {f.expr: f for f in forms}.values():
-            answer = self._checked(self._written(k, form, out, by), k, poles=poles)
+            answer = self._checked(self._written(k, form, self.cotangents), k, poles=poles)
             if answer is not None:
                 return answer
         return None
 
     def _checked(self, answer: Answer, k: int, *, poles: bool = False) -> Answer | None:
-        limits = self.checks.limits(answer.formula, answer.where, self.printer, k, poles=poles)
+        limits = self.checks.limits(answer.formula, answer.where, k, poles=poles)
         return None if limits is None else replace(answer, limits=limits)
 
-    def _plainly(self, k: int, g: Paper, out: list[Ix], by: Cotangents) -> Answer | None:
-        answer = self._checked(self._written(k, g, out, by), k)
+    @cached_property
+    def _plain(self) -> tuple[Cotangents, list[Paper]]:
+        """As the rules give it."""
+        return self._swept(self.simplifier.plain())
+
+    def _plainly(self, k: int) -> Answer | None:
+        by, found = self._plain
+        answer = self._checked(self._written(k, found[k], by), k)
         if answer is not None:
             said = f"{answer.formula.name}: as the rules gave it; shorter forms failed the check"
             self.notes[said] = None
         return answer
 
-    def _none(self, k: int, g: Paper, out: list[Ix]) -> Answer:
-        formula = self._written(k, g, out, self.cotangents).formula
+    def _none(self, k: int, g: Paper) -> Answer:
+        formula = self._written(k, g, self.cotangents).formula
         self.notes[f"{formula.name}: no formula passed the check"] = None
-        unknown = Tree(tree.NAME, value=tree.Name("…", "..."))
-        return Answer(replace(formula, tree=unknown, entry=lambda: unknown, numpy=""), ())
+        return Answer(replace(formula, known=False), ())
 
-    def _out_axes(self, out: list[Ix]) -> list[Ix | None]:
-        if self.scalar:
-            return []
-        own = iter(out)
-        return [None if i is None else next(own) for i in self.reading.values[self.graph.root].axes]
+    def _written(self, k: int, g: Paper, cotangents: Cotangents) -> Answer:
+        value = Paper(g.expr, (*self._out, *g.axes))
+        turned = self.turned and self.scalar and len(value.axes) == 2
 
-    def _written(self, k: int, g: Paper, out: list[Ix], cotangents: Cotangents) -> Answer:
-        value = Paper(g.expr, (*self._out_axes(out), *g.axes))
-        x, y = self.request.variables[k], self.request.y
-        turned = self.request.turned and self.scalar and len(value.axes) == 2
-
-        def shape() -> str:
-            if not self.scalar:
-                return self._shape(value)
-            code = f"{self._code(self.xs[k])}.shape"
-            return f"{code}[::-1]" if turned else code
-
-        names = self._title(y, x)
         if turned:
             value = Paper(value.expr, value.axes[::-1])
-        formula = self.printer.formula(names, value, shape)
+        symbol = self.reading.symbols.get(self.xs[k])
+        shape = None
+        if self.scalar and symbol is not None:
+            shape = f"{self.printer.name(symbol)[1]}.shape{'[::-1]' if turned else ''}"
+        formula = self.printer.formula(self._title(self.variables[k]), value, shape)
         return Answer(formula, tuple(self._where(value.expr, cotangents)))
 
-    def _title(self, y: Node, x: Node) -> tuple[str, str]:
-        of, by = self.called(y), self.called(x)
-        if self.request.order == 2:
+    def _title(self, x: Node) -> tuple[str, str]:
+        of, by = self.called(self.y), self.called(x)
+        if self.order == 2:
             by_latex, of_latex = latex_name(by), latex_name(of)
             return (
                 f"∂²{unicode_name(of)}/∂{unicode_name(by)}²",
@@ -256,15 +233,14 @@ class Work:
 
     def called(self, node: Node) -> str:
         """The name of a user's node."""
-        twin = self.twin[node]
+        return self.name(self.twin[node])
+
+    def name(self, twin: Node) -> str:
+        """The name of a node."""
         symbol = self.reading.symbols.get(twin)
         if symbol is not None:
             return symbol.name
         return self.graph.names.get(id(twin)) or ("f" if "f" not in self.graph.taken else "out")
-
-    def _code(self, twin: Node) -> str:
-        symbol = self.reading.symbols.get(twin)
-        return self.printer.name(symbol)[1] if symbol is not None else "y"
 
     def _where(self, e: Expr, cotangents: Cotangents) -> list[Formula]:
         """Definitions of the cotangents and invented names that e uses, in order of use."""
@@ -284,37 +260,27 @@ class Work:
     def definition(self, s: Symbol, value: Paper) -> Formula:
         """The formula of what a symbol stands for."""
         text, code = self.printer.name(s)
-        return replace(self.formula(text, value), code=code)
-
-    def formula(self, name: str, value: Paper) -> Formula:
-        """The formula of an array that is called `name`."""
-        names = unicode_name(name), latex_name(name)
-        return self.printer.formula(names, value, lambda: self._shape(value))
-
-    def _shape(self, value: Paper) -> str:
-        """Code for the shape of an array."""
-        sizes = [self.printer.size(i.size).code if i is not None else "1" for i in value.axes]  # type: ignore[arg-type]
-        return f"({''.join(f'{n}, ' for n in sizes)})"
+        names = unicode_name(text), latex_name(text)
+        return replace(self.printer.formula(names, value), code=code)
 
     # --- checks
 
     @cached_property
     def checks(self) -> Checks:
-        """The trials that formulas are put to."""
+        """What formulas are put to."""
         symbols = self.user_symbols
-        laboratory = Laboratory(
-            self.request.y,
-            self.request.variables,
+        facts = table().facts
+        return Checks(
+            self.y,
+            self.variables,
             symbols,
             {s: self.source(s) for s in symbols},
             self.constants,
             self._sizes,
-            self.request.order,
-            frozenset(
-                s for s in symbols if not table().facts.keys().isdisjoint(s.observed.values())
-            ),
+            self.order,
+            frozenset(s for s in symbols if not facts.keys().isdisjoint(s.observed.values())),
+            self.turned and self.scalar,
         )
-        return Checks(laboratory, self.request.turned and self.scalar)
 
     def _sizes(self, node: Node) -> Sequence[Size | None]:
         value = self.reading.values.get(self.twin[node])

@@ -25,7 +25,7 @@ from . import figures
 from .collapse import LIMIT, Plan, Unit, count, partition
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
-from .scene import LABELLED, Box, Cluster, Edge, Scene, sized
+from .scene import LABELLED, SHORT, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, within
 
@@ -337,7 +337,7 @@ class _Maker:
         """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""
         if not box.inside:
             return pullback_text(box.node, index, self.names, cotangent="δ")
-        line = self._read(box.id, box.nodes)
+        line = self._read(box.id, box.nodes) if box.inside < SHORT else None
         handed = line.handed(x) if line and x in line.twin else None
         form = line.form(x, handed) if line and handed is not None else None
         return line.text(form, self.names, "δ") if line and form else ""

@@ -127,10 +127,11 @@ function related(place, i) {
   return above;
 }
 
-let framed = [];
-/** Frames around an entry, around what it is made of at once, and around all that is related, where
-    that is not all of an array; and in words how it is made. */
+let framed = [], resting = 0;
+/** Frames around an entry, around what it is made of at once, and, once the pointer rests, around all
+    that is related, where that is not all of an array; and in words how it is made. */
 function say() {
+  clearTimeout(resting);
   for (const e of framed) {
     if (e.matches("td")) e.classList.remove("hot", "src", "lit");
     else e.remove();
@@ -143,15 +144,20 @@ function say() {
   const box = $("say"), e = S.entry;
   if (!e) return box?.replaceChildren(h("em", {}, "Point at an entry, or Tab to it and use the arrow keys."));
   const tree = made(e.place, e.i, e.own);
-  if (live.values[e.place].length > 1 && e.seen) for (const [p, all] of related(e.place, e.i)) frame(p, [...all], "lit");
-  if (!tree.text || e.own) for (const leaf of leavesOf(tree)) frame(leaf.place, [leaf.i], "src");
+  const near = !tree.text || e.own ? leavesOf(tree) : [];
+  for (const leaf of near) frame(leaf.place, [leaf.i], "src");
   frame(e.place, [e.i], "hot");
+  if (live.values[e.place].length > 1 && e.seen) resting = setTimeout(() => {
+    for (const [p, all] of related(e.place, e.i)) {
+      if (all.size === live.values[p].length) continue;
+      frame(p, [...all].filter((i) => ![e, ...near].some((x) => x.place === p && x.i === i)), "lit");
+    }
+  }, 60);
   box?.replaceChildren(...saying((e.own ?? "") + at(live.shapes[e.place], e.i), tree).flat(9));
   $("nudge")?.replaceChildren(...nudge());
 }
 function frame(place, all, name) {
   const n = live.values[place].length;
-  if (name === "lit" && all.length === n) return;
   for (const i of all) for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) {
     e.classList.add(name);
     framed.push(e);

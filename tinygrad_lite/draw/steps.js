@@ -132,7 +132,7 @@ function paint(box) {
     if (d) fill(pane, d, columns ?? (box.shows.length ? model.nodes[box.node].shape.at(-1) : live.shapes[box.given].at(-1)) ?? d.length, `${key}`);
   }
 }
-const AT_ONCE = 200, LATER = 100; // boxes
+const AT_ONCE = 200, LATER = 300; // boxes
 let unpainted = [], painter = 0;
 /** Whether a box is in sight, or nearly. */
 function inSight() {

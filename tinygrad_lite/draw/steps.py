@@ -14,7 +14,7 @@ from ..graph.node import Node, topological_order
 from .figures import shape_text
 from .measure import shorten
 from .predict import Answer, Budget, handed_on
-from .scene import Box
+from .scene import SHORT, Box
 
 Names = Mapping[int, str]
 LONG = 160  # characters in one line of the panel
@@ -60,7 +60,12 @@ class Teller:
         edges, inside = self.handed(box), set(box.nodes)
         told = {x: [Answer(text)] for x in edges if (text := self._alone(box, edges[x]))}
         wanted = self.budget.tries > 0 or len(told) < len(edges)
-        if wanted and box.kind != "group" and all(id(x) in self.names for x in edges):
+        if (
+            wanted
+            and box.kind != "group"
+            and box.inside < SHORT
+            and all(id(x) in self.names for x in edges)
+        ):
             one = box.node is self.root and not self.root.shape
             symbols = {box.node: self.symbol(box.node)}
             told |= handed_on(box.node, inside, self.names, symbols, one=one, budget=self.budget)

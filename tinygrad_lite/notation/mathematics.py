@@ -137,7 +137,7 @@ class Mathematics:
             return self.at(Tree(tree.PRODUCT, (tree.number(up), below), x.axes, (1, -1)), ENTRYWISE)
         one = self.write(tree.number(c))
         binds = ENTRYWISE if x.kind in (tree.PRODUCT, tree.SIGMA) else CHAIN
-        return f"{one.body}{self.style.times}{self._at(found, binds)}"
+        return f"{one.body} {self._at(found, binds)}"
 
     def _repeated(self, x: Tree, axes: tree.Axes) -> Written:
         """A vector, or a number, as the matrix that repeats it."""
@@ -195,7 +195,7 @@ class Mathematics:
     def _entrywise(self, powers: Sequence[tuple[Tree, Number]]) -> Written:
         ups = [self._powered(x, e) for x, e in powers if e > 0]
         downs = [self._powered(x, -e) for x, e in powers if e < 0]
-        sign = self.style.entrywise if any(x.axes for x, _ in powers) else self.style.times
+        arrays = any(x.axes for x, _ in powers)
         if not ups and not downs:
             return Written("", ATOM)
 
@@ -203,8 +203,8 @@ class Mathematics:
             if len(parts) == 1:
                 return parts[0]
             bodies = [self._at(w, CHAIN) for w in parts]
-            body = sign.join(bodies) if sign != self.style.times else self.style.product(bodies)
-            return Written(body, ENTRYWISE)
+            join = self.style.entrywise.join if arrays else self.style.product
+            return Written(join(bodies), ENTRYWISE)
 
         up = joined(ups) if ups else Written("1", ATOM)
         if not downs:

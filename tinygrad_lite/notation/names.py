@@ -6,43 +6,11 @@ import re
 from functools import lru_cache
 from unicodedata import normalize
 
-_GREEK = dict(
-    zip(
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "zeta",
-            "eta",
-            "theta",
-            "kappa",
-            "lambda",
-            "lam",
-            "mu",
-            "nu",
-            "xi",
-            "rho",
-            "sigma",
-            "tau",
-            "phi",
-            "chi",
-            "psi",
-            "omega",
-            "Gamma",
-            "Delta",
-            "Theta",
-            "Lambda",
-            "Sigma",
-            "Phi",
-            "Psi",
-            "Omega",
-        ],
-        "αβγδεζηθκλλμνξρστφχψωΓΔΘΛΣΦΨΩ",
-        strict=True,
-    )
+_WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda lam mu nu xi rho sigma tau phi chi "
+    "psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega"
 )
+_GREEK = dict(zip(_WORDS.split(), "αβγδεζηθκλλμνξρστφχψωΓΔΘΛΣΦΨΩ", strict=True))
 _ASCII = {letter: name for name, letter in _GREEK.items() if name != "lam"}
 _BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ABOVE = str.maketrans("0123456789-/", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᐟ")

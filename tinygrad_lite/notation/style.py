@@ -35,13 +35,12 @@ class Style:
     mask: str
     latex: bool
     dot: str
-    times: str = " "  # between numbers and what they multiply
 
     def product(self, parts: Sequence[str]) -> str:
         """Factors side by side, with a dot before a number that would be read with its left."""
         found = "".join(parts[:1])
         for part in parts[1:]:
-            found += (self.dot if part[:1] in _DIGITS else self.times) + part
+            found += (self.dot if part[:1] in _DIGITS else " ") + part
         return found
 
 

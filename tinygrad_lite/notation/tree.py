@@ -85,6 +85,9 @@ def number(c: Number) -> Tree:
     return Tree(NUMBER, value=c)
 
 
+ELLIPSIS = Tree(NAME, value=Name("…", "..."))  # what is not written out
+
+
 def decimal(c: Number) -> bool:
     """Whether a number is written 0.1 rather than 1/10."""
     return isinstance(c, float) or (c.denominator > 8 and 10_000 % c.denominator == 0)
@@ -177,10 +180,3 @@ def transposes(t: Tree) -> int:
     """How many transposes are written."""
     own = t.kind == TRANSPOSE or (t.kind == TOTAL and t.args[0].axes[0] == t.value)
     return own + sum(map(transposes, t.args))
-
-
-def length(t: Tree) -> int:
-    """How many names, numbers and functions are written."""
-    own = t.kind in (NUMBER, NAME, SIZE, ONE_AT, APPLY, SOFTMAX, INVERSE, SPREAD)
-    coefficients = sum(abs(c) != 1 for c in t.value) if t.kind in (SUM, PRODUCT) else 0
-    return own + coefficients + sum(map(length, t.args))

@@ -119,7 +119,7 @@ class Function:
         for x in filter(is_differentiable, flat) if self.written.backward is None else ():
             if hasattr(x, "requires_grad_"):
                 x.requires_grad_(True)
-            elif not of_jax(x):
+            elif not of_jax(x) and not isinstance(x, float):
                 told = "check_function: backward=None needs PyTorch tensors or JAX arrays"
                 raise TypeError(told)
         result = self.result(flat)
@@ -184,7 +184,7 @@ class Function:
 
     def _own(self, flat: Sequence[Any], ys: list[Any], dys: list[Any]) -> list[Any]:
         """What the library's own backward gives."""
-        at = [i for i, x in enumerate(flat) if is_differentiable(x)]
+        at = [i for i, x in enumerate(flat) if is_differentiable(x) and not isinstance(x, float)]
         if of_jax(flat[at[0]]):
             import jax
 

@@ -33,7 +33,7 @@ from ..check.mend.redraw import redraw
 from ..graph.node import Node
 from ..graph.trees import rebuild
 from ..tensor import Tensor
-from .arrays import in_double, is_differentiable, to_numpy
+from .arrays import in_double, to_numpy
 from .callables import Call, Function
 from .oracle import WIDE, Clock, Court, Oracle, Trial, record
 from .probes import Probe, variations
@@ -50,23 +50,27 @@ Gradients = Mapping[int, np.ndarray]
 
 def lines_of(
     court: Court, trials: Sequence[Trial], told: Mapping[str, Finding]
-) -> LineReport | None:
-    """What is to be said of the lines of backward, given what was found out about the inputs; None
-    where they cannot be followed, or where it is in none of them that it is wrong."""
+) -> tuple[LineReport | None, str]:
+    """What is to be said of the lines of backward, given what was found out about the inputs: None
+    where they cannot be followed, and why; or where it is in none of them that it is wrong."""
     shown = _telling([t for t in trials if t.wrong])
-    with _at_work(shown.probe):
-        try:
-            return _lines_on(_wide(court), shown.probe, shown.oracle.dys, told)
-        except (NoSource, CannotRecord):
-            return None
+    try:
+        with _at_work(shown.probe):
+            return _lines_on(_wide(court), shown.probe, shown.oracle.dys, told), ""
+    except NoSource:
+        return None, ""
+    except Exception as error:  # the verdict stands, whatever becomes of its explanation
+        reason = "" if isinstance(error, CannotRecord) else f"{type(error).__name__}: "
+        return None, f"the lines of backward were not followed: {reason}{error}"
 
 
 def with_line(finding: Finding, lines: LineReport) -> Finding:
     """What was found about an input, with the line that was mended and makes its gradient right."""
-    own = [f for f in lines if f.node is not None and f.node.name == finding.name]
-    roots = {own[-1].name, *own[-1].inherited} if own else {f.name for f in lines.wrong[:1]}
-    known = own or len(lines.wrong) == 1  # of what one line returns one is judged
-    line = next((f for f in lines if f.mended is not None and f.name in roots and known), None)
+    own = [f for f in lines if f.node is not None and f.node.name == finding.name][-1:]
+    felt = set(own or (lines.wrong if len(lines.wrong) == 1 else ()))  # a line may return several
+    while more := {f for f in lines if any(f.name in g.inherited for g in felt)} - felt:
+        felt |= more
+    line = next((f for f in lines if f.mended is not None and f in felt), None)
     if finding.verdict != "wrong" or line is None:
         return finding
     return replace(finding, mended=line.mended, by=line.by, mended_at=f"line {line.line}")
@@ -85,7 +89,7 @@ def _size(probe: Probe) -> int:
 @contextlib.contextmanager
 def _at_work(probe: Probe) -> Iterator[None]:
     """What is run on NumPy's arrays runs on those of the inputs' library, in double precision."""
-    template = next(t for t in probe.templates if is_differentiable(t))
+    template = next(probe.templates[i] for i in probe.arrays)
     kind = type(template).__module__.partition(".")[0]
     with contextlib.ExitStack() as stack:
         stack.enter_context(in_double([template]))
@@ -142,6 +146,9 @@ def _lines_on(
     tape = about.tape
     names = {node: tape.user_names[id(node)] for node in tape.twin if id(node) in tape.user_names}
     pairs = Pairs(names, "E")
+    for leaf in trace.returns:
+        if leaf is not None:
+            pairs.forget(leaf)
     pairs.given |= backward.returned(trace)
     lines = Lines(about, backward.trace, trace, pairs, Allowance(), elsewhere)
     findings = lines.findings()
@@ -163,7 +170,7 @@ class Backward:
 
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it, on other data or with edits where given."""
-        call = self._call(data)
+        call = _plainly(self._call(data))
         arguments = inspect.signature(call.function).bind(*call.given, **call.named).arguments
         trace = run(call.function, plain(arguments), same, edits)
         result = None if trace.result is None else trace.result.value
@@ -178,10 +185,7 @@ class Backward:
             probe = probe.moved({i: data.twin[x].data for i, x in there.items()})
             dys = [data.constants.get(id(d), d) for d in dys]
         call = self.function.call(probe.cast(WIDE), dys)[2]
-        if call is not None and isinstance(call.function, MethodType):
-            bound: Any = call.function
-            call = Call(bound.__func__, (bound.__self__, *call.given), call.named)
-        if call is None or not isinstance(call.function, FunctionType):
+        if call is None or not isinstance(_plainly(call).function, FunctionType):
             raise NoSource("backward")
         return call
 
@@ -217,7 +221,8 @@ class Backward:
 
     def mended(self, text: str) -> Any:
         """The function that a text defines, in the names that the user's sees."""
-        function = self._call().function
+        call = self._call()
+        function, given, named = _plainly(call)
         names = dict(function.__globals__)
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
@@ -226,7 +231,22 @@ class Backward:
                 names[name] = cell.cell_contents
         exec(text, names)
         found = names["mended" if function.__name__ == "<lambda>" else function.__name__]
-        return getattr(found, "__func__", found)
+        first = len(given) - len(call.given)  # self, and what a partial function has
+        own: Any = getattr(found, "__func__", found)
+        return partial(own, *given[:first], **named)
+
+
+def _plainly(call: Call) -> Call:
+    """The call of the function that is behind a method, an object or a partial one."""
+    function, given, named = call
+    if isinstance(function, partial):
+        inner = Call(function.func, (*function.args, *given), {**function.keywords, **named})
+        return _plainly(inner)
+    if not isinstance(function, (FunctionType, MethodType)):
+        function = getattr(function, "__call__", function)  # noqa: B004
+    if isinstance(function, MethodType):
+        return Call(function.__func__, (function.__self__, *given), named)
+    return Call(function, given, named)
 
 
 def _asked(

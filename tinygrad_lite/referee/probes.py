@@ -82,7 +82,8 @@ def given_probes(
         for n in _names("" if alone and isinstance(part, dict) else head, part)
     ]
     function = Function(written, outputs, tree, tuple(parts), tuple(names))
-    return function, [_probe(title, leaves(one)) for title, one in sets.items()]
+    numbers = written.backward is not None  # which a library does not differentiate by
+    return function, [_probe(title, leaves(one), numbers) for title, one in sets.items()]
 
 
 def _sets(inputs: Any, rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
@@ -119,10 +120,11 @@ def _names(name: str, part: Any) -> Iterator[str]:
         yield name
 
 
-def _probe(title: str, flat: Iterable[Any]) -> Probe:
+def _probe(title: str, flat: Iterable[Any], numbers: bool) -> Probe:
     given = tuple(map(raw, flat))
+    moving = [is_differentiable(x) and (numbers or not isinstance(x, float)) for x in given]
     values = tuple(
-        to_numpy(x, f"input {i}").astype(np.float64) if is_differentiable(x) else None
+        to_numpy(x, f"input {i}").astype(np.float64) if moving[i] else None
         for i, x in enumerate(given)
     )
     made = Probe(title, given, values, own=True)

@@ -212,7 +212,8 @@ class _Referee:
         reference = " and ".join(sorted(self.references))
         lines = None
         if any(f.verdict == "wrong" for f in findings):
-            lines = lines_of(self.court, self.trials, {f.name: f for f in findings})
+            lines, why = lines_of(self.court, self.trials, {f.name: f for f in findings})
+            self.notes |= {why: None} if why else {}
             findings = [f if lines is None else with_line(f, lines) for f in findings]
         tried = ", ".join(self.titles)
         return Report(tuple(findings), tuple(self.notes), tried, reference, lines=lines)

@@ -56,6 +56,12 @@ class Pairs:
         if self.node(name) is None and name not in self.given:
             self.given[name] = node
 
+    def forget(self, node: Node) -> None:
+        """Let no name stand for a node by convention: of what is returned the place tells."""
+        self._exact = {name: x for name, x in self._exact.items() if x is not node}
+        for alike in self._folded.values():
+            alike[:] = [x for x in alike if x is not node]
+
     def node(self, name: str) -> Node | None:
         """The node that a name stands for the gradient of, by convention or as given."""
         if name in self.given:

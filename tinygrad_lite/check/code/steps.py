@@ -30,8 +30,8 @@ class Step:
 
     @property
     def of(self) -> tuple[str, Any]:
-        """What it gives a value."""
-        return self.name, self.key
+        """What it gives a value; of a node its id, since nodes are equal entry by entry."""
+        return self.name, id(self.key) if isinstance(self.key, Node) else self.key
 
     @property
     def value(self) -> Any:

@@ -99,7 +99,10 @@ SOURCE: Mapping[str, tuple[Slip, ...]] = {
         Slip("elementwise-vs-matmul", LIKELY, lambda a, b: a @ b, ""),
     ),
     "add": (Slip("other", FAR, lambda a, b: a * b, ""),),
-    "divide": (Slip("other", ODD, lambda a, b: 1 / b, ""),),
+    "divide": (
+        Slip("other", LIKELY, lambda a, b: a * b, ""),
+        Slip("other", ODD, lambda a, b: 1 / b, ""),
+    ),
     "pow": (Slip("other", FAR, lambda a, b: a * b, ""),),
     "sum": (Slip("mean-vs-sum", FIRST, lambda a: np.mean(a), ""),),
 }
