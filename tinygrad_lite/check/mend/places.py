@@ -30,7 +30,6 @@ Edits = Sequence[Edit]
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 SHORT = 5  # parts of an expression of another line that may be a size
 LONG = 0.004  # what every token costs that is replaced
-WIDE = 0.001  # and every one of the place
 
 
 @dataclass(eq=False)
@@ -195,8 +194,10 @@ class Places:
         """How far-fetched an edit is: one that gives a cotangent is likely, one that breaks what is
         right is not."""
         record = self.places[edit.place][0]
-        kept, place = {id(n) for n in ast.walk(edit.new)}, [*ast.walk(edit.place)]
-        cost = edit.rank + LONG * sum(id(n) not in kept for n in place) + WIDE * len(place)
+        kept = {id(n) for n in ast.walk(edit.new)}
+        if id(edit.place) in kept:  # something is put around all of it
+            kept = set()
+        cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
         cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
         if edit.kind == "transpose" and isinstance(edit.place, (ast.Name, ast.Attribute)):
