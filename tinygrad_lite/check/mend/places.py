@@ -29,7 +29,7 @@ Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 SHORT = 5  # parts of an expression of another line that may be a size
-LONG = 0.004  # what every token of the place that is replaced costs
+LONG = 0.004  # what every token costs that is replaced
 
 
 @dataclass(eq=False)
@@ -195,6 +195,8 @@ class Places:
         right is not."""
         record = self.places[edit.place][0]
         kept = {id(n) for n in ast.walk(edit.new)}
+        if id(edit.place) in kept:  # something is put around all of it
+            kept = set()
         cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
         cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
