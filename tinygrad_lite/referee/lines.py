@@ -263,7 +263,7 @@ def _asked(
     gradients = _gradients(oracle)
     if gradients is None:
         return None
-    leaves, root = _standing_for(function, probe, gradients)
+    leaves, root = _standing_for(function, probe, gradients, court.outputs(probe))
     about = asked(root, None, {})
     known = {
         leaf: told[function.names[i]] for i, leaf in leaves.items() if function.names[i] in told
@@ -294,12 +294,14 @@ def _gradients(oracle: Oracle) -> Gradients | None:
 
 
 def _standing_for(
-    function: Function, probe: Probe, gradients: Gradients
+    function: Function, probe: Probe, gradients: Gradients, outputs: Iterable[Any]
 ) -> tuple[dict[int, Node], Node]:
-    """A graph of the inputs that has their gradients: of the sum of their products with these."""
+    """A graph of the inputs that has their gradients, of the sum of their products with these, and
+    that knows what forward gives: as factors of 0."""
     leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
-    first, *rest = [(leaf * gradients[i]).sum() for i, leaf in leaves.items()]
-    return dict(leaves), sum(rest, first)
+    terms = [(leaf * gradients[i]).sum() for i, leaf in leaves.items()]
+    terms += [(0.0 * terms[0] * np.asarray(y, dtype=float)).sum() for y in outputs]
+    return dict(leaves), sum(terms[1:], terms[0])
 
 
 def _equal(node: Node, value: Any, wanted: Any) -> bool:
@@ -320,7 +322,7 @@ def _fresh(
         moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
         gradients = _gradients(Oracle(court, moved, dys))
         if gradients is not None and len(found) < FRESH:
-            others, other = _standing_for(court.function, moved, gradients)
+            others, other = _standing_for(court.function, moved, gradients, court.outputs(moved))
             twin = {leaves[i]: x for i, x in others.items()} | {root: other}
             found.append(Draw(twin, {}, {leaves[i]: g for i, g in gradients.items()}))
     return [found] if found else []

@@ -212,7 +212,11 @@ class Places:
         inside = [r for r in found if r.instance is record.instance and not self._is_goal(r)]
         if edit.kind == "transpose":
             inside = [r for r in inside if r is not record]
-        new = max((self.known.role(found[r]) for r in inside), default=Role.NOTHING)
+        roles = {r: self.known.role(found[r]) for r in inside}
+        lost = [r for r, role in roles.items() if role is Role.NOTHING and r is not record]
+        if any(self.known.role(self.value(r)) for r in lost):  # a value of the graph, until then
+            cost += LIKELY
+        new = max(roles.values(), default=Role.NOTHING)
         own = self.known.role(self.value(record, found))
         return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
 
