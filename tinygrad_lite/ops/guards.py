@@ -11,6 +11,7 @@ from ..graph.backend import holds_nan, is_traced
 from ..graph.moved import stays_zero
 from ..graph.node import Node, raw
 from ..graph.primitive import elementwise, primitive
+from .comparison import logical_not
 
 __all__: list[str] = []
 
@@ -43,7 +44,7 @@ def zero(x: Any, at: Any, *factors: Any) -> Any:
     traces has no values: NaN where a cotangent arrives.)"""
     if is_traced(raw(x)):
         return undefined(x)
-    return limit(x, reduce(or_, map(stays_zero, factors), raw(at) == 0))
+    return limit(x, reduce(or_, map(stays_zero, factors), logical_not(raw(at))))
 
 
 def times(xp: Any, g: Any, local: Any) -> Any:
