@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tests.mend_cases import fresh_layers, fresh_losses, fresh_networks, fresh_sciences
+from tests.mend_cases import (
+    blind_networks,
+    fresh_layers,
+    fresh_losses,
+    fresh_networks,
+    fresh_sciences,
+)
 from tests.mend_cases.case import variant
 from tests.mend_cases.undone import others
 
@@ -27,6 +33,13 @@ def test_a_line_is_mended_by_analogy_with_another():
     E = 0.5 * (u @ v - y) ** 2
     report = tg.check(E, two_towers)
     assert report.first.mended == "da = (du - u * (du @ u)) / np.linalg.norm(a)"
+
+
+def test_a_list_of_arrays_of_several_shapes_is_no_array():
+    case = blind_networks.NIELSEN
+    E, names = case.draw()
+    report = tg.check(E, variant(case, case.slips[1]), names=names)
+    assert report.first is not None
 
 
 def test_one_mend_after_another_in_lines_of_one_name():

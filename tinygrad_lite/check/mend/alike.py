@@ -13,7 +13,7 @@ import numpy as np
 from ..slips import LIKELY, NEAR
 from .looked import Place
 from .pool import NAME, Item
-from .rows import Edit
+from .rows import Edit, is_numeric
 from .written import replaced
 
 ASSIGNED = (ast.Assign, ast.AugAssign)
@@ -69,7 +69,7 @@ def units(tree: ast.AST) -> Mapping[ast.expr, int]:
 
 
 def _fits(item: Item, value: Any) -> bool:
-    return bool(item.value.shape == np.shape(value))
+    return is_numeric(value) and bool(item.value.shape == np.shape(value))
 
 
 def _aligned(a: ast.AST, b: ast.AST, names: dict[str, str]) -> bool:

@@ -169,7 +169,8 @@ class Places:
         for r in below:
             if edit is not None and r.site is edit.place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
-                if np.size(new[r]) > GROWS * max(np.size(r.value), self.truth.size):
+                before = np.size(r.value) if is_numeric(r.value) else 0
+                if is_numeric(new[r]) and np.size(new[r]) > GROWS * max(before, self.truth.size):
                     raise ValueError("so many entries")
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
@@ -285,4 +286,4 @@ def _around(record: Record) -> ast.AST | None:
 
 def _same(a: Any, b: Any) -> bool:
     """Whether two arrays have the same entries, in any shape."""
-    return np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))
+    return is_numeric(a) and np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))
