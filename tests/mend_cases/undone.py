@@ -10,7 +10,7 @@ import ast
 import copy
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -106,7 +106,7 @@ def _frames(case: Case) -> dict[tuple[str, int], Names]:
             return None
         key = (frame.f_code.co_name, frame.f_lineno)
         if event == "line" and key not in found:
-            found[key] = run.__globals__ | copy.deepcopy(dict(frame.f_locals))
+            found[key] = run.__globals__ | _copied(frame.f_locals)
         return watch
 
     numbers = {n: _number(v) for n, v in case.draw()[1].items()} | {"np": np, "xp": np}
@@ -140,13 +140,18 @@ def _same(known: Names, right: Sequence[ast.stmt], mended: Sequence[ast.stmt]) -
 
 def _run(names: Names, code: Sequence[ast.stmt]) -> Names | None:
     """The names after some statements, None where they do not run."""
-    names = {**names, **copy.deepcopy({n: v for n, v in names.items() if _is_data(v)})}
+    names = _copied(names)
     try:
         with np.errstate(all="ignore"):
             exec(compile(ast.Module([*code], []), "<lines>", "exec"), names)
     except Exception:
         return None
     return {n: v for n, v in names.items() if _is_data(v)}
+
+
+def _copied(names: Mapping[str, Any]) -> Names:
+    """The names, with data that can be changed and leaves these as they are."""
+    return {**names, **copy.deepcopy({n: v for n, v in names.items() if _is_data(v)})}
 
 
 def _is_data(v: Any) -> bool:
