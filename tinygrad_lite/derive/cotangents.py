@@ -16,7 +16,9 @@ from .terms import ATOM, Expr, Symbol
 
 _MORE = 2.5  # what writing a cotangent out in another may add
 _WHOLE = 9.0  # a formula that costs no more has no `where`
+_SHARE = 0.8  # or costs at most this share of what it is put together from
 _TOO_LONG = 24.0
+_MANY = 8  # definitions, of which none is counted any more
 
 
 def substituted(
@@ -108,12 +110,24 @@ class Cotangents:
                 e = again
 
     def whole(self, e: Expr) -> Expr | None:
-        """e with all cotangents written out, if that is short."""
+        """e with all cotangents written out, if that is short, or shorter than its parts: then
+        something cancelled."""
+        most = max(_WHOLE, _SHARE * self._parts(e))
         while True:
             wanted = self.above(e)
             if not wanted:
-                return e if cost(e) <= _WHOLE else None
+                return e if cost(e) <= most else None
             if any(s in self._firm for s in wanted) or cost(e) > _TOO_LONG:
                 return None
             e = substituted(e, {s: self.values[s] for s in wanted})
             e = self.simplifier.best(e) if cost(e) <= _TOO_LONG else e
+
+    def _parts(self, e: Expr) -> float:
+        found: set[Symbol] = set()
+        stack = self.above(e)
+        while stack and len(found) < _MANY:
+            s = stack.pop()
+            if s not in found:
+                found.add(s)
+                stack += self.above(self.values[s].expr)
+        return cost(e) + sum(cost(self.values[s].expr) - 1 for s in found)

@@ -21,7 +21,7 @@ from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
-from .parts import EXP, Power, factors, is_mask, is_one
+from .parts import EXP, Power, factors, is_mask, is_one, terms
 from .terms import (
     ADD,
     MAP,
@@ -231,6 +231,7 @@ def upstream(e: Expr) -> Key:
         place = 1
     else:  # (s − y) s (1 − s)
         place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
+        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
     return (-e.rank, place, e.uid)
 
 

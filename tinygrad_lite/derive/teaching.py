@@ -117,7 +117,7 @@ class Teacher:
         name = self._entry(self.partial(part.name), "" if matrix else part.pulled.indices)
         body = self._body(part.pulled)
         gets = f"{name} {self._words(' gets ' if self.style is not UNICODE else 'gets')} {body}"
-        return Row("", "", gets, self._and().join(self._laws(part)))
+        return Row("", "", gets, ",   ".join(self._laws(part)))
 
     def _alone(self, part: Part, once: Collection[Node]) -> str:
         """P : dx, by the name of ∂E/∂x where this is all of it."""
