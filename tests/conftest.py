@@ -73,6 +73,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mends are looked for as long as it takes, on a slow machine too."""
+    monkeypatch.setattr("tinygrad_lite.check.mend.mending.BUDGET", 60.0)
+    monkeypatch.setattr("tinygrad_lite.check.mend.mending.TOTAL", 60.0)
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 

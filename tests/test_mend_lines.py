@@ -16,6 +16,8 @@ from tests.mend_cases import (
 from tests.mend_cases.case import variant
 from tests.mend_cases.undone import others
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 
 def two_towers(a, b, u, v, y):
     r = u @ v - y

@@ -92,7 +92,7 @@ class Mender:
     right: Sequence[Claimed] = ()
     others: Sequence[Running] = ()
     kept: Sequence[Claimed] = ()
-    left: float = TOTAL
+    left: float = field(default_factory=lambda: TOTAL)
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
