@@ -71,6 +71,11 @@ def start() -> list[float]:
     return [rng.uniform(-0.9, 0.9) for _ in range(LEAVES)]
 
 
+def total(leaves: list[Any]) -> float:
+    """The sum of the gradients; a leaf that the graph does not use has none."""
+    return float(sum(0.0 if x.grad is None else x.grad for x in leaves))
+
+
 def graph_of(make: Any) -> Callable[[Build], Step]:
     """A pass over a graph whose values hold their gradients: `make` wraps a leaf."""
 
@@ -78,7 +83,7 @@ def graph_of(make: Any) -> Callable[[Build], Step]:
         def step() -> float:
             leaves = [make(x) for x in start()]
             build(leaves).backward()
-            return float(sum(0.0 if x.grad is None else x.grad for x in leaves))
+            return total(leaves)
 
         return step
 
@@ -91,7 +96,7 @@ def compiled_graph(build: Build) -> Step:
 
     def step() -> float:
         program()
-        return float(sum(x.grad for x in leaves))
+        return total(leaves)
 
     return step
 

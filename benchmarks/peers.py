@@ -254,7 +254,8 @@ def main() -> None:
         if find_spec(package) is not None:
             set_up()
     lines = [
-        f"Written by `python benchmarks/peers.py --write`. {timing.machine()}. A star: above "
+        f"Written by `python benchmarks/peers.py {' '.join(sys.argv[1:])}`. {timing.machine()}. "
+        "A star: above "
         f"{MANY_FAULTS} page faults a call."
     ]
     found = {}
