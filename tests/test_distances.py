@@ -78,3 +78,19 @@ def test_a_square_of_what_has_a_kink_has_no_wrong_second_derivative(name):
         found = tg.hessian(lambda t: SQUARES[name](t.reshape(2, 2)))(np.zeros(4))
     wrong = np.isfinite(found) & (found != 2 * np.eye(4))
     assert not wrong.any(), found
+
+
+AGAIN: dict[str, Any] = {  # the matrix, from its parts
+    "eigh": lambda A: (lambda w, U: U @ (U.T * w[:, None]))(*tg.linalg.eigh((A + A.T) / 2)),
+    "svd": lambda A: (lambda U, s, Vh: U @ (s[:, None] * Vh))(*tg.linalg.svd(A)),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_vectors_of_equal_values_have_no_second_derivative(name):
+    """Their cotangent is 0 here, but only here."""
+    with np.errstate(all="ignore"):
+        found = tg.hessian(lambda t: ((AGAIN[name](t.reshape(2, 2)) - np.eye(2)) ** 2).sum())(
+            np.eye(2).ravel()
+        )
+    assert np.isnan(found).all()

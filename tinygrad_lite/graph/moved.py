@@ -32,7 +32,7 @@ def moved_once() -> Iterator[None]:
 
 def stays_zero(x: Any) -> Any:
     """Where x is 0 and stays so as the leaves that it was computed from move: booleans in the shape
-    of x. Nowhere, if it cannot be computed there."""
+    of x. Nowhere, if it cannot be computed there; a plain x does not move."""
     here = raw(x) == 0
     if not isinstance(x, Node):
         return here

@@ -100,10 +100,20 @@ class _Names:
 class _Operand:
     """Stands for an operand: an operator of it is Python's function, and its operands."""
 
+    def __add__(self, other: Any) -> Any:
+        return operator.add, self, other
 
-for _name in ("add", "sub", "mul", "truediv", "neg"):
-    _f = getattr(operator, _name)
-    setattr(_Operand, f"__{_name}__", lambda *xs, f=_f: (f, *xs))
+    def __sub__(self, other: Any) -> Any:
+        return operator.sub, self, other
+
+    def __mul__(self, other: Any) -> Any:
+        return operator.mul, self, other
+
+    def __truediv__(self, other: Any) -> Any:
+        return operator.truediv, self, other
+
+    def __neg__(self) -> Any:
+        return operator.neg, self
 
 
 def direct(op: Op) -> Callable[..., Any]:

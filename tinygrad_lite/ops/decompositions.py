@@ -81,10 +81,10 @@ def _over_gaps(xp: Any, M: Any, gap: Any, scale: Any, g: Any, G: Any) -> Any:
     lost = logical_and(_negligible(gap, scale[..., None, :]), raw(identity) == 0)
     if not anywhere(lost):
         return M * (1 - identity) / (gap + identity)
-    gap, g = xp.where(lost, xp.ones_like(gap), gap), raw(g)
-    used = namespace(g).sum(abs(raw(G)), axis=-1)
+    gap = xp.where(lost, xp.ones_like(gap), gap)
+    used = xp.sum(xp.abs(G), axis=-1)
     used = used[..., None, :] + used[..., :, None]
-    differ = namespace(g).where(_negligible(_gaps(g), g[..., None, :]), used, used + 1)
+    differ = xp.where(_negligible(_gaps(g), g[..., None, :]), used, used + 1)
     return _blank(xp, M * (1 - identity) / (gap + identity), lost, differ)
 
 
