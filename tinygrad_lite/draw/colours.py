@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,17 +94,14 @@ LIGHT, DARK = _theme("light", 0), _theme("dark", 1)
 THEMES = {"auto": LIGHT, "light": LIGHT, "dark": DARK}  # "auto" where the reader's is not known
 
 
-def style(theme: str, root: str, used: Container[str] | None = None) -> str:
-    """The style sheet of a picture whose outermost element matches the selector `root`, of the
-    classes that are `used` in it. With theme "auto" the reader's system decides between light and
-    dark."""
-    rules = _rules(THEMES[theme], root, used)
-    if theme == "auto":
-        rules += f"@media(prefers-color-scheme:dark){{{_rules(DARK, root, used)}}}"
-    return rules
+def style(theme: str, root: str) -> str:
+    """The style sheet of a picture whose outermost element matches the selector `root`. With theme
+    "auto" the reader's system decides between light and dark."""
+    dark = f"@media(prefers-color-scheme:dark){{{_rules(DARK, root)}}}" if theme == "auto" else ""
+    return _rules(THEMES[theme], root) + dark
 
 
-def _rules(theme: Theme, root: str, used: Container[str] | None) -> str:
+def _rules(theme: Theme, root: str) -> str:
     role = theme.roles
     page, cluster = role["page"], role["cluster"]
     rules = {
@@ -135,13 +131,7 @@ def _rules(theme: Theme, root: str, used: Container[str] | None) -> str:
         rules[f".{name} .back,.{name} .pill"] = stroke
         rules[f".{name} .tip,.{name} .local,.{name} .badge"] = f"fill:{theme.stroke[name]}"
     rules |= {f".{name}": f"fill:{colour}" for name, colour in theme.shades.items()}
-    found = []
-    for selector, body in rules.items():
-        parts = [
-            part
-            for part in selector.split(",")
-            if used is None or all(name in used for name in re.findall(r"\.(\w+)", part))
-        ]
-        if parts:
-            found.append(f"{','.join(f'{root} {part}' for part in parts)}{{{body}}}")
-    return "".join(found)
+    return "".join(
+        ",".join(f"{root} {part}" for part in selector.split(",")) + f"{{{body}}}"
+        for selector, body in rules.items()
+    )

@@ -43,13 +43,12 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     for line in textwrap.wrap(scene.note, int(room / width("m", CAPTION))):
         body += _text("note", PAD, h + 4, line)
         h += LINE
-    used = {"page", *" ".join(re.findall(r'class="([^"]*)"', body)).split()}
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" width="{_n(w)}" height="{_n(h)}" '
         f'viewBox="0 0 {_n(w)} {_n(h)}" role="graphics-document document" '
         f'aria-roledescription="computation graph" aria-label="{xml(scene.alt)}">'
         f"<title>{xml(scene.alt)}</title><style>{base_style('.' + root, font)}"
-        f"{style(theme, '.' + root, used)}</style>"
+        f"{style(theme, '.' + root)}</style>"
         f'<rect class="page" width="100%" height="100%"/>{body}</svg>'
     )
 
