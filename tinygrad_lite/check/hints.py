@@ -13,7 +13,9 @@ def _where(report: Any, f: Any) -> str:
 
 
 def _what(report: Any, f: Any) -> str:
-    return f"The mistake is of this kind: {KINDS[f.kind]}." if f.kind else "It is a mistake."
+    if f.kind in ("", "other"):
+        return "It is none of the mistakes that are common."
+    return f"The mistake is of this kind: {KINDS[f.kind]}."
 
 
 def _rule(report: Any, f: Any) -> str:
