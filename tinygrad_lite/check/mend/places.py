@@ -201,11 +201,9 @@ class Places:
         cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
         cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
-        if edit.kind == "transpose" and isinstance(edit.place, (ast.Name, ast.Attribute)):
-            pass
-        elif isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
+        if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
             cost += FAR if self._multiple(record, edit) else -LIKELY
-        else:
+        elif edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute)):
             cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
         if whole:
             return cost + (FAR if edit.kind == "other" else 0.0)
