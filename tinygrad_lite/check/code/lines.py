@@ -147,8 +147,8 @@ class Lines:
         judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
         right = [row for row in judged if row.verdict == RIGHT]
         kept = [row for row in judged if row.verdict in (RIGHT, FOLLOWS)]
-        mender = self._mender(right, kept)
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
+        mender = self._mender(right, kept, wrong)
         felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         mends: dict[Mend, Judged] = {}
@@ -159,8 +159,16 @@ class Lines:
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
             last = next(r for r in reversed(judged) if r.step.of == of)
             mend = mender.mend(row, closed, last=last)
+            for other in judged:  # of what the same line assigns
+                beside = other.step.instance is row.step.instance and other.step.of != of
+                if mend is None or not beside or other.verdict != WRONG:
+                    continue
+                if not mender.rights(other, mend):
+                    more = mender.mend(other, closed)
+                    mend = None if more is None else mender.joined(mend, more)
             if mend is not None:
                 mends.setdefault(mend, row)
+        mends = {m: row for m, row in mends.items() if mender.holds(m, mends)}
         rights = {
             mend: [
                 r
@@ -196,9 +204,14 @@ class Lines:
         above = (r.instance for r in self.trace.above(row.step.record))
         return {instance.statement for instance in above if instance is not None}
 
-    def _mender(self, right: Sequence[Judged], kept: Sequence[Judged] = ()) -> Mender:
+    def _mender(
+        self,
+        right: Sequence[Judged],
+        kept: Sequence[Judged] = (),
+        wrong: Sequence[Judged] = (),
+    ) -> Mender:
         fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        return Mender(self.run, self.trace, self.truth, right, kept=kept, fresh=fresh)
+        return Mender(self.run, self.trace, self.truth, right, kept=kept, wrong=wrong, fresh=fresh)
 
     def _feels(self, row: Judged, mend: Mend) -> bool:
         """Whether a mend can change a step, given that what is wrong above it is put right."""

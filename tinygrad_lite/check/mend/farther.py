@@ -10,12 +10,17 @@ import numpy as np
 
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
-from .looked import PAIRED, SCALED, How, Place, Vector, terms_lacking
+from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item
-from .rows import LOST, Edit, attempted, is_numeric
+from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, replaced
 
 MOST = 60  # items that are tried in pairs
+_around: tuple[How, ...] = (
+    lambda x, a: a @ x @ a,
+    lambda x, a: a @ x @ a.T,
+    lambda x, a: a.T @ x @ a,
+)
 
 
 def terms(at: Place, wanted: Vector) -> Iterator[Edit]:
@@ -33,6 +38,7 @@ def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     yield from _products(at)
     yield from everywhere(at)
     yield from _centred(at, w)
+    yield from _compared(at)
     if v.shape == w.shape and not isinstance(at.e, ast.Constant):
         yield from _pairs(at, v, w)
         yield from _path(at, v, w)
@@ -105,12 +111,16 @@ def _products(at: Place) -> Iterator[Edit]:
         x = Written(e, recorded.value, at.pool.numpy)
         rank = FARTHEST + (NEAR if e is at.e else LIKELY)
         hows: list[How] = [lambda x, a: x @ a, lambda x, a: a @ x]
+        if np.ndim(x.value) == 1:
+            hows.reverse()
         if e is not at.e:
-            hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T, lambda x, a: x * a]
+            if not is_symmetric(x.value):
+                hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T]
+            hows += [lambda x, a: x * a]
             hows += [lambda x, a: np.outer(x, a), lambda x, a: np.outer(a, x)]
         for item in at.pool.items:
             if item.tier <= PART and item.value.dtype.kind == "f" and item.value.ndim:
-                for how in hows:
+                for how in (*hows, *(_around if item.value.ndim == 2 else ())):
                     cost = rank + item.rank
                     yield from at.made(how, x, at.item(item), kind=LOST, rank=cost)
 
@@ -145,6 +155,22 @@ def _centred(at: Place, w: Vector) -> Iterator[Edit]:
                 a, b = at.item(p), at.item(g)
                 made = a * (b - np.sum(b * a, axis=axis, keepdims=True))
                 yield at.edit(made, "missing-term", SCALED + p.rank + g.rank)
+    for u in (i for i in items if i.tier <= PART):
+        for axis in range(w.ndim):
+            if np.allclose((u.value**2).sum(axis=axis), 1):  # what was divided by its length
+                a, b = at.item(u), at.written
+                along = a @ b if w.ndim == 1 else np.sum(a * b, axis=axis, keepdims=True)
+                yield at.edit(b - a * along, "missing-term", PAIRED + u.rank)
+
+
+def _compared(at: Place) -> Iterator[Edit]:
+    """A comparison with another name."""
+    if isinstance(at.e, ast.Compare) and len(at.e.ops) == 1:
+        for item in at.pool.items:
+            if item.tier == NAME and item.value.ndim:
+                for op in (ast.Eq(), ast.Gt(), ast.Lt()):
+                    new = ast.Compare(at.e.left, [op], [item.code])
+                    yield Edit(at.e, new, SLOPE, FARTHEST + item.rank)
 
 
 def run_forwards(at: Place) -> Iterator[Edit]:
@@ -163,15 +189,22 @@ def run_forwards(at: Place) -> Iterator[Edit]:
             yield at.edit(x * a, LOST, FARTHEST + item.rank)
             if real:
                 yield at.edit(x / a, LOST, FARTHEST + item.rank)
-            if real and (item.tier != MADE or item.value.ndim == 2):
-                yield at.edit(x + a, "missing-term", FARTHEST + LIKELY + item.rank)
-                yield at.edit(x - a, "missing-term", FARTHEST + LIKELY + item.rank)
+            if real and (item.tier != MADE or item.value.ndim == 2) and not is_size(item.code):
+                rank = FARTHEST + LIKELY + item.rank
+                yield at.edit(x + a, "missing-term", rank)
+                yield at.edit(x - a, "missing-term", rank)
+                if item.tier == NAME:
+                    yield at.edit(a - x, "missing-term", rank)
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
     if not literal:
         for c in (2, 0.5, 3, 0.25, 4):
-            yield at.edit(c * x, "constant-scale", FAR)
+            for made, more in at.times(x, c):
+                yield at.edit(made, "constant-scale", FAR + more)
+        for item in at.pool.items:
+            if item.tier == NAME and item.value.dtype.kind == "i" and item.value.size == 1:
+                yield at.edit(x / at.item(item), "mean-vs-sum", FAR + LIKELY + item.rank)
         for c in (1, -1):
             yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
 

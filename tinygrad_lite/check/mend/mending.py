@@ -83,8 +83,8 @@ class Running(Claimed, Protocol):
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
-    to be right on other data, `kept` what has to stay right, `others` what is run by itself;
-    `fresh` are other data where the graph is not to be replayed."""
+    to be right on other data, `kept` what has to stay right, `wrong` all that is not, `others` what
+    is run by itself; `fresh` are other data where the graph is not to be replayed."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -92,6 +92,7 @@ class Mender:
     right: Sequence[Claimed] = ()
     others: Sequence[Running] = ()
     kept: Sequence[Claimed] = ()
+    wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
     found: list[Mend] = field(default_factory=list)
@@ -131,7 +132,7 @@ class Mender:
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
         for claimed in either:
-            hit = self._searched(claimed, closed, needs)
+            hit = self._searched(claimed, end, closed, needs)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
@@ -145,12 +146,18 @@ class Mender:
         return sum(i.statement is statement for i in ran) > 1
 
     def _searched(
-        self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
+        self,
+        claimed: Claimed,
+        end: Claimed,
+        closed: Container[ast.AST],
+        needs: tuple[Edit, ...],
     ) -> Hit | None:
-        """The likeliest edits that make something right where others are made."""
+        """The likeliest edits that make something right where others are made, and the end too."""
         goal = self._goal(claimed, closed, needs) if self.left > 0 else None
         if goal is None:
             return None
+        if claimed is not end:
+            goal = replace(goal, ends=lambda edits: self._ends(end, [*needs, *edits]))
         start = time.thread_time()
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
@@ -162,6 +169,19 @@ class Mender:
         lines = dict.fromkeys(self._line(edit) for edit in edits)
         text = "; ".join(_mended(*at, edits) for at in lines)
         return Mend(edits, self._line(edits[0])[0], text, _said(edits), needs)
+
+    def holds(self, mend: Mend, others: Iterable[Mend]) -> bool:
+        """Whether what a mend is for is right in the end, with all of the mends if not before."""
+        end = self.ends[mend]
+        every = [edit for m in (mend, *others) for edit in m.edits]
+        return self.rights(end, mend) or self._confirms(end, every)
+
+    def joined(self, one: Mend, other: Mend) -> Mend:
+        """Two mends of what one line assigns."""
+        new = tuple(e for e in other.edits if e not in one.edits)
+        both = self._made((*one.edits, *new), (*one.needs, *other.needs))
+        self.ends[both] = self.ends[one]
+        return both
 
     def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
         """The likeliest edit of a line that raised an error that makes it right."""
@@ -204,7 +224,17 @@ class Mender:
             at.before,
             tuple(self._outside),
             min(BUDGET, self.left),
+            others=lambda edits: self._count(claimed, [*needs, *edits]),
         )
+
+    def _ends(self, end: Claimed, edits: Sequence[Edit]) -> bool:
+        return self._is_right(end, None, self.truth, standing(edits))
+
+    def _count(self, claimed: Claimed, edits: Sequence[Edit]) -> int:
+        """How many other wrong ones some edits put right, on the recorded data."""
+        new = standing(edits)
+        others = (c for c in self.wrong if c is not claimed)
+        return sum(self._is_right(c, None, self.truth, new) for c in others)
 
     @cached_property
     def known(self) -> Known:
@@ -312,7 +342,7 @@ def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
     if isinstance(edits[0].new, list):
         return shown(edits[0].new)
     inside = set(ast.walk(statement))
-    body = getattr(statement, "body", None)
+    body = isinstance(getattr(statement, "body", None), list)
     new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
     begin, end = source.span(statement)
     text = new.encode()

@@ -36,7 +36,9 @@ LONG = 0.004  # what every token costs that is replaced
 class Goal:
     """A line to mend: what it assigns, what that should be, and where edits may be made.
 
-    `confirms(edits)` runs the derivation with them on fresh data. `changed` are earlier records
+    `confirms(edits)` runs the derivation with them on fresh data, and `ends(edits)` tells whether
+    the last value of the name is right then as well; `others(edits)` how many other lines that are
+    wrong. `changed` are earlier records
     that have been set right; `outside` are names that the derivation reads beside its own.
     """
 
@@ -49,6 +51,8 @@ class Goal:
     changed: Mapping[Record, Any] = field(default_factory=dict)
     outside: Sequence[str] = ()
     budget: float = 2.0
+    ends: Callable[[Edits], bool] = lambda edits: True
+    others: Callable[[Edits], int] = lambda edits: 0
 
 
 class Places:
@@ -118,8 +122,17 @@ class Places:
         key = id(instance)
         if key not in self.pools:
             numpy = name_in(instance)
-            self.pools[key] = Pool(instance, self.goal.outside, numpy, self._elsewhere)
+            self.pools[key] = Pool(
+                instance, self.goal.outside, numpy, self._elsewhere, self._unread
+            )
         return self.pools[key]
+
+    @cached_property
+    def _unread(self) -> set[str]:
+        """The arguments that no line reads."""
+        tree: Any = self.trace.definition
+        read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        return {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)} - read
 
     @cached_property
     def _elsewhere(self) -> list[ast.expr]:
@@ -181,8 +194,9 @@ class Places:
         records = self.places[edit.place]
         try:
             if len(records) == 1 and records[0] in wanted and records[0].instance is not None:
-                made = records[0].instance.value(edit.new, values)
-                if not agrees(made, wanted[records[0]], broadcast=True):
+                made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
+                moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped
+                if not moved and not agrees(made, w, broadcast=True):
                     return False
             found = self.apply(edit, values)
             return agrees(self.value(self.goal.record, found), self.truth)
@@ -199,11 +213,15 @@ class Places:
         if id(edit.place) in kept:  # something is put around all of it
             kept = set()
         cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
+        cost += LONG * sum(isinstance(n, ast.expr) for n in ast.walk(edit.new))
+        cost -= LONG * sum(isinstance(n, ast.expr) for n in ast.walk(edit.place))
         cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
             cost += FAR if self._multiple(record, edit) else -LIKELY
-        elif edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute)):
+        elif not _drops_number(edit) and (
+            edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute))
+        ):
             cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
         if whole:
             return cost + (FAR if edit.kind == "other" else 0.0)
@@ -226,11 +244,18 @@ class Places:
         if isinstance(around, (ast.Subscript, ast.Attribute)):
             return 0.0 if isinstance(new, (ast.Name, ast.Subscript, ast.Attribute)) else FAR
         scaled = isinstance(new, ast.BinOp) and edit.place in (new.left, new.right)
+        if scaled and type(self.value(record)) is int:  # a size
+            return ODD
         if scaled and isinstance(new.op, (ast.Mult, ast.Div)):
             product = isinstance(around, ast.BinOp) and not isinstance(
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
+        inner = isinstance(around, ast.BinOp) and not isinstance(around.op, (ast.Add, ast.Sub))
+        if inner and edit.kind == "sign" and edit.place is around.right:
+            return NEAR * (not isinstance(around.op, ast.Mult))
+        if inner and (scaled or edit.kind == "shape"):  # a term in a product
+            return NEAR
         return 0.0
 
     def _disguised(self, edit: Edit) -> bool:
@@ -261,6 +286,19 @@ def _is_read(e: Any) -> bool:
     if isinstance(e, (ast.BinOp, ast.Call)):
         return sum(isinstance(n, ast.expr) for n in ast.walk(e)) <= SHORT
     return isinstance(e.ctx, ast.Load)
+
+
+def _drops_number(edit: Edit) -> bool:
+    """Whether it only leaves out a number by which something was multiplied or divided."""
+    e = edit.place
+    return (
+        isinstance(e, ast.BinOp)
+        and isinstance(e.op, (ast.Mult, ast.Div))
+        and (
+            (isinstance(e.left, ast.Constant) and edit.new is e.right)
+            or (isinstance(e.right, ast.Constant) and edit.new is e.left)
+        )
+    )
 
 
 def setting_of(record: Record) -> str:

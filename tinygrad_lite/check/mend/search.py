@@ -20,7 +20,7 @@ from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike
 from .farther import everywhere, farther, run_forwards
 from .looked import Place, looked_up
-from .places import Places, Values, Vector, setting_of
+from .places import Goal, Places, Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
@@ -45,6 +45,12 @@ class Hit(NamedTuple):
 class Search(Places):
     """The edits that reach a goal, the likeliest first."""
 
+    partly: Hit | None = None  # what is right here, but not in the end
+
+    def __init__(self, goal: Goal) -> None:
+        super().__init__(goal)
+        self._ends: dict[tuple[tuple[ast.AST, str], ...], bool] = {}
+
     def run(self) -> Hit | None:
         """The likeliest edit, first where nothing is right yet; else the likeliest two."""
         free = [e for e in self.places if e not in self.frozen]
@@ -64,20 +70,44 @@ class Search(Places):
             self.until = start + share * self.goal.budget
             found += hits
             if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
-                hit = self._confirmed(found)
+                hit = self._confirmed(found) or (self.partly if k else None)
                 if hit is not None:
                     return hit
-        return self._confirmed(found)
+        return self._confirmed(found) or self.partly
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on fresh data."""
         for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
             key = tuple((e.place, shown(e.new)) for e in hit.edits)
             if key not in self.refused and len(self.refused) < CONFIRMED:
-                if self.goal.confirms(hit.edits):
-                    return hit
+                whole = self.ends(hit)
+                if (whole or self.partly is None) and self.goal.confirms(hit.edits):
+                    if whole:
+                        return self._upstream(hit, hits)
+                    self.partly = hit
                 self.refused.add(key)
         return None
+
+    def ends(self, hit: Hit) -> bool:
+        """Whether all of it is right in the end, on the recorded data."""
+        key = tuple((e.place, shown(e.new)) for e in hit.edits)
+        if key not in self._ends:
+            self._ends[key] = self.goal.ends(hit.edits)
+        return self._ends[key]
+
+    def _upstream(self, found: Hit, hits: Iterable[Hit]) -> Hit:
+        """An edit that puts more lines right, of those that are not much farther-fetched: the cause
+        of them all."""
+        here = self.goal.others(found.edits)
+        own = self.goal.record.instance
+        for hit in sorted(hits, key=lambda h: h.rank):
+            records = self.places.get(hit.edits[0].place, ())
+            inside = any(r.instance is own for r in records) or hit.rank > found.rank + FAR
+            if inside or len(hit.edits) > 1 or self.late():
+                continue
+            if self.goal.others(hit.edits) > here and self.goal.confirms(hit.edits):
+                return hit
+        return found
 
     def _line(self, hit: Hit) -> int:
         """How far down an edit is: the record of its place."""
@@ -110,7 +140,8 @@ class Search(Places):
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
-                best = min(best, hit.rank)
+                if hit.rank < best and self.ends(hit):
+                    best = hit.rank
                 yield hit
 
     def _confirming(self, found: Iterable[Edit]) -> Iterator[Hit]:

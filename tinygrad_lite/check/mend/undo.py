@@ -20,7 +20,14 @@ Vector = Any  # a NumPy array, or a number
 Undo = Callable[..., Vector]  # of the wanted result and all operands: the wanted operand
 
 SINGULAR = 1e6  # the condition of a matrix that is not inverted
+NOTHING = 1e-13  # of two numbers, what their difference is where they are one
 ROUNDING = 1e-8  # how nearly an operation must give what it was undone from
+
+
+def _less(a: Vector, b: Vector) -> Vector:
+    """a - b, where what is but rounding is 0."""
+    d = np.asarray(a - b, dtype=float)
+    return np.where(np.abs(d) <= NOTHING * (np.abs(a) + np.abs(b)), 0.0, d)
 
 
 def _root(w: Vector, a: Vector, p: Vector) -> Vector:
@@ -49,6 +56,14 @@ _QUOTIENT: tuple[Undo, ...] = (lambda w, a, b: w * b, lambda w, a, b: a / w)
 _SHAPED: tuple[Undo, ...] = (lambda w, a, *_: np.reshape(w, np.shape(a)),)
 
 
+def _chosen(w: Vector, where: Vector, a: Vector) -> Vector:
+    """What is wanted of one of two cases: of a number the one number that it is to be there."""
+    if np.ndim(a):
+        return np.where(where, w, a)
+    (only,) = set(np.broadcast_to(w, np.shape(where))[where].tolist())
+    return only
+
+
 def _rest(w: Vector, base: Vector, key: Any, value: Vector) -> Vector:
     found = np.array(w)
     found[key] = np.asarray(base)[key]
@@ -61,8 +76,8 @@ _OUTER: tuple[Undo, ...] = (
 )
 # By the operation, one per operand: from what is wanted of it, and its operands as they are.
 UNDO: Mapping[Any, tuple[Undo, ...]] = {
-    "add": (lambda w, a, b: w - b, lambda w, a, b: w - a),
-    "subtract": (lambda w, a, b: w + b, lambda w, a, b: a - w),
+    "add": (lambda w, a, b: _less(w, b), lambda w, a, b: _less(w, a)),
+    "subtract": (lambda w, a, b: _less(w, -b), lambda w, a, b: _less(a, w)),
     "multiply": (lambda w, a, b: w / b, lambda w, a, b: w / a),
     "divide": _QUOTIENT,
     "pow": (_root,),
@@ -85,6 +100,11 @@ UNDO: Mapping[Any, tuple[Undo, ...]] = {
     "array": _SHAPED,
     "diag": (lambda w, a: np.diag(w),),
     "entry": (_rest, lambda w, *_: None, lambda w, base, key, value: w[key]),
+    "where": (
+        lambda w, *_: None,
+        lambda w, c, a, b: _chosen(w, c, a),
+        lambda w, c, a, b: _chosen(w, np.logical_not(c), b),
+    ),
     "inv": (lambda w, a: np.linalg.inv(w),),
 }
 # Of arrays that are joined, in a list: what is wanted of each.

@@ -100,7 +100,7 @@ def statements(s: ast.AST) -> Iterator[Edit]:
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
         if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
-            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
+            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), FAR)):
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
