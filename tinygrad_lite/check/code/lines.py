@@ -146,7 +146,7 @@ class Lines:
         is right with it follows from the first of them."""
         judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
         right = [row for row in judged if row.verdict == RIGHT]
-        kept = [row for row in judged if row.verdict in (RIGHT, FOLLOWS)]
+        kept = [r for r in judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         mender = self._mender(right, kept, wrong)
         felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]

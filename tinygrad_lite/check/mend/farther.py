@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .known import broadcasts
 from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
-from .written import Written, replaced
+from .written import Written, number, replaced
 
 MOST = 60  # items that are tried in pairs
 _around: tuple[How, ...] = (
@@ -159,8 +160,13 @@ def _centred(at: Place, w: Vector) -> Iterator[Edit]:
         for axis in range(w.ndim):
             if np.allclose((u.value**2).sum(axis=axis), 1):  # what was divided by its length
                 a, b = at.item(u), at.written
-                along = a @ b if w.ndim == 1 else np.sum(a * b, axis=axis, keepdims=True)
-                yield at.edit(b - a * along, "missing-term", PAIRED + u.rank)
+
+                def less(b: Any, a: Any = a, axis: int = axis) -> Any:
+                    one = np.ndim(a.value) == 1
+                    along = a @ b if one else np.sum(a * b, axis=axis, keepdims=True)
+                    return b - a * along
+
+                yield from at.made(less, b, kind="missing-term", rank=PAIRED + u.rank)
 
 
 def _compared(at: Place) -> Iterator[Edit]:
@@ -186,9 +192,10 @@ def run_forwards(at: Place) -> Iterator[Edit]:
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
         if broadcasts(item.value.shape, shape):
-            yield at.edit(x * a, LOST, FARTHEST + item.rank)
+            kind = "mean-vs-sum" if is_size(item.code) else LOST
+            yield at.edit(x * a, kind, FARTHEST + item.rank)
             if real:
-                yield at.edit(x / a, LOST, FARTHEST + item.rank)
+                yield at.edit(x / a, kind, FARTHEST + item.rank)
             if real and (item.tier != MADE or item.value.ndim == 2) and not is_size(item.code):
                 rank = FARTHEST + LIKELY + item.rank
                 yield at.edit(x + a, "missing-term", rank)
@@ -198,7 +205,10 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
-    if not literal:
+    if literal:
+        for c in at.constants:
+            yield Edit(at.e, number(c), "constant-scale", FARTHEST)
+    else:
         for c in (2, 0.5, 3, 0.25, 4):
             for made, more in at.times(x, c):
                 yield at.edit(made, "constant-scale", FAR + more)

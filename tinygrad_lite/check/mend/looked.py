@@ -62,20 +62,19 @@ class Place(NamedTuple):
             if c > 0
             else (-1 * x if np.asarray(x.value).dtype.kind == "b" else -x, NEGATED)
         )
-        named = exact = False
+        named = False
         rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
         for wanted, how in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
-                    named, exact = True, exact or (real and how is np.multiply)
-                    odd = LIKELY * (real and how is np.divide)
+                    named, odd = True, LIKELY * (real and how is np.divide)
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
         if nice is not None and (not named or nice in (2, 0.5)):
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
-            yield made, extra + (LIKELY if exact or nice not in (2, 0.5) else 0.0)
+            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
 
@@ -164,8 +163,10 @@ def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     if not c.ndim and np.isfinite(c):
         for made, more in at.times(x, float(c)):
             if abs(abs(c) - 1) > 1e-8:
-                common = _among(abs(float(c)), (2, 0.5, 3, 4, 0.25))
-                kind = "constant-scale" if common else "mean-vs-sum"
+                size = abs(float(c))
+                whole = any(float(f"{n:.9g}").is_integer() for n in (size, 1 / size))
+                kind = "mean-vs-sum" if whole else LOST
+                kind = "constant-scale" if _among(size, (2, 0.5, 3, 4, 0.25)) else kind
                 yield at.edit(made, kind, LIKELY + NEAR + more)
         return
     rows: tuple[tuple[Vector, How, float], ...] = (

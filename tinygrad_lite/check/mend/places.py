@@ -29,7 +29,7 @@ Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 SHORT = 5  # parts of an expression of another line that may be a size
-LONG = 0.004  # what every token costs that is replaced
+LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that there is more
 
 
 @dataclass(eq=False)
@@ -213,8 +213,7 @@ class Places:
         if id(edit.place) in kept:  # something is put around all of it
             kept = set()
         cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
-        cost += LONG * sum(isinstance(n, ast.expr) for n in ast.walk(edit.new))
-        cost -= LONG * sum(isinstance(n, ast.expr) for n in ast.walk(edit.place))
+        cost += ADDED * max(_parts(edit.new) - _parts(edit.place), 0)
         cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
@@ -222,7 +221,8 @@ class Places:
         elif not _drops_number(edit) and (
             edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute))
         ):
-            cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
+            known = FAR if isinstance(edit.place, ast.Name) and not kept else FAR + LIKELY
+            cost += (0.0, LIKELY, known, known)[self.known.role(self.value(record))]
         if whole:
             return cost + (FAR if edit.kind == "other" else 0.0)
         found = self.apply(edit, values)
@@ -299,6 +299,10 @@ def _drops_number(edit: Edit) -> bool:
             or (isinstance(e.right, ast.Constant) and edit.new is e.left)
         )
     )
+
+
+def _parts(e: ast.AST) -> int:
+    return sum(isinstance(n, ast.expr) for n in ast.walk(e))
 
 
 def setting_of(record: Record) -> str:

@@ -103,8 +103,8 @@ def _alike(a: Vector) -> bool:
 
 
 def _is_start(a: Vector) -> bool:
-    """Whether a leaf has the same whole numbers, or an array's one number, that it began with."""
-    return _alike(a) and (a.size > 1 or bool(a.flat[0] == np.round(a.flat[0])))
+    """Whether a leaf is as it began: one number everywhere, or 0 or 1."""
+    return _alike(a) and (a.size > 1 or a.flat[0] in (0, 1))
 
 
 def _is_view(a: Any) -> bool:

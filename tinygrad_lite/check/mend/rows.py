@@ -160,7 +160,7 @@ def is_numeric(v: Any) -> bool:
 def is_symmetric(v: Any) -> bool:
     """Whether a matrix is its own transpose."""
     a = np.asarray(v)
-    if a.ndim != 2 or a.shape[0] != a.shape[1]:
+    if a.dtype.kind != "f" or a.ndim != 2 or a.shape[0] != a.shape[1]:
         return False
     return bool(np.abs(a - a.T).max(initial=0) <= 1e-9 * np.abs(a).max(initial=0))
 

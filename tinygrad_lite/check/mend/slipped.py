@@ -268,6 +268,11 @@ def indices(e: ast.Subscript) -> New:
                 rest = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
                 index = ast.Tuple(rest, ast.Load()) if several else rest[0]
                 yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", LIKELY
+            if isinstance(part, ast.Slice) and by < 0 and bool(part.lower) != bool(part.upper):
+                low, high = (_opposite(x) for x in (part.upper, part.lower))  # as many, moved
+                moved = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
+                index = ast.Tuple(moved, ast.Load()) if several else moved[0]
+                yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
             if isinstance(part, ast.Slice):
                 low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
                 new: ast.expr = ast.Slice(low, high, part.step)
@@ -281,6 +286,11 @@ def indices(e: ast.Subscript) -> New:
     if len(parts) == 2:
         index = ast.Tuple(parts[::-1], ast.Load())
         yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
+
+
+def _opposite(e: ast.expr | None) -> ast.expr | None:
+    """-k of k, and k of -k; nothing of what is left out."""
+    return None if e is None else negated(e)
 
 
 def _calls(e: ast.Call, read: Read, numpy: str) -> New:
