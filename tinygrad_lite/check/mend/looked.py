@@ -71,10 +71,10 @@ class Place(NamedTuple):
                     named, odd = True, LIKELY * (real and how is np.divide)
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
-        if nice is not None and (not named or nice in (2, 0.5)):
+        if nice is not None:
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
-            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
+            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY + FARTHEST * named)
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
 
@@ -210,8 +210,8 @@ def terms_lacking(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
         yield at.edit(x + n if c > 0 else x - n, "missing-term", rank + ODD)
     elif not c.ndim:
         for term, more in at.times(Written(number(1), 1.0, at.pool.numpy), abs(float(c))):
-            how = np.add if c > 0 else np.subtract
-            yield from at.made(how, x, term, kind="missing-term", rank=rank + more)
+            sum_ = np.add if c > 0 else np.subtract
+            yield from at.made(sum_, x, term, kind="missing-term", rank=rank + more)
     rows: tuple[tuple[Vector, How], ...] = (
         (d, np.add),
         (-d, np.subtract),

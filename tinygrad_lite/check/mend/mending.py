@@ -14,55 +14,32 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...graph.node import raw
-from ..claims import in_shape
+from ..claims import Claim, in_shape
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
 from ..code.steps import steps
 from ..code.trace import Instance, Trace
 from ..code.truth import Truth
-from ..findings import Finding
-from ..kinds import KINDS
+from ..computed import Computed
+from ..diagnosis import Diagnosis, on
+from ..scales import Scales
 from .known import TOLERANCE, Known, agrees
+from .mended import Mend, mended, said
 from .places import Goal
 from .raising import edits_of
 from .redraw import Draw, ladder
+from .resized import resized
 from .rows import Edit
 from .search import Hit, Search
-from .written import FAILS, shown, standing
+from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
+ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
+ONLY_HERE = "this was tried on these data alone"
+WAY_OUT = ": give check the function that computes the loss to try other sizes"
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
-
-
-@dataclass(frozen=True, eq=False)
-class Mend:
-    """How a line is mended: what stands at some places of the source instead; `line` is the line
-    that has them as it should read, and `sentence` says what was wrong."""
-
-    edits: tuple[Edit, ...]
-    source: Source
-    line: str
-    sentence: str
-    needs: tuple[Edit, ...] = ()  # of other lines, without which this one does not show
-
-    @property
-    def kind(self) -> str:
-        """The kind of mistake, as `KINDS` has it."""
-        return next((e.kind for e in self.edits if e.kind != "other"), "other")
-
-    @property
-    def places(self) -> dict[ast.AST, str]:
-        """What stands at each place, as text."""
-        return {edit.place: text_at(self.source, edit) for edit in self.edits}
-
-
-def text_at(source: Source, edit: Edit) -> str:
-    """The text that is to stand at a place."""
-    if isinstance(edit.new, list):  # a line before another
-        return f"{shown(edit.new)}\n{' ' * edit.place.col_offset}{source.of(edit.place)}"
-    return shown(edit.new)
 
 
 class Claimed(Protocol):
@@ -84,7 +61,8 @@ class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
     to be right on other data, `kept` what has to stay right, `wrong` all that is not, `others` what
-    is run by itself; `fresh` are other data where the graph is not to be replayed."""
+    is run by itself; `fresh` are other data where the graph is not to be replayed; what is
+    `computed` by a function has other sizes too."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -95,16 +73,29 @@ class Mender:
     wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
+    computed: Computed | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
 
     def mend(
-        self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
+        self,
+        wrong: Claimed,
+        closed: Container[ast.AST] = (),
+        *,
+        last: Claimed | None = None,
+        beside: Iterable[Claimed] = (),
     ) -> Mend | None:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
         None where no short one does. It makes the `last` value of the name right or, where more is
-        wrong with that, this one."""
-        end = wrong if last is None else last
+        wrong with that, this one; and all that is `beside` it in its line."""
+        mend = self._mend(wrong, closed, wrong if last is None else last)
+        for other in beside:
+            if mend is not None and not self.rights(other, mend):
+                more = self._mend(other, closed, other)
+                mend = None if more is None else self._joined(mend, more)
+        return mend
+
+    def _mend(self, wrong: Claimed, closed: Container[ast.AST], end: Claimed) -> Mend | None:
         either = list(dict.fromkeys((end, wrong)))
         for mend in self.found:
             if any(self.rights(claimed, mend) for claimed in either):
@@ -116,7 +107,7 @@ class Mender:
         for needs in ((made, ()) if same else ((), made))[not made :]:
             hit = self._likeliest(either, end, closed, needs)
             if hit is not None:
-                self.found.append(self._made(hit.edits, needs))
+                self.found.append(self._made(hit, needs))
                 self.ends[self.found[-1]] = end
                 return self.found[-1]
         return None
@@ -165,10 +156,26 @@ class Mender:
         self.left -= time.thread_time() - start
         return hit
 
-    def _made(self, edits: tuple[Edit, ...], needs: tuple[Edit, ...]) -> Mend:
+    def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
+        told = "; ".join((said(hit.edits), *self._doubts(hit)))
+        source = self._line(hit.edits[0])[0]
+        return Mend(hit.edits, source, self._text(hit.edits), told, needs)
+
+    def _text(self, edits: tuple[Edit, ...]) -> str:
+        """The lines that some edits are in, as they should read."""
         lines = dict.fromkeys(self._line(edit) for edit in edits)
-        text = "; ".join(_mended(*at, edits) for at in lines)
-        return Mend(edits, self._line(edits[0])[0], text, _said(edits), needs)
+        return "; ".join(mended(*at, edits) for at in lines)
+
+    def _doubts(self, hit: Hit) -> Iterator[str]:
+        """What no other data could tell."""
+        if not self.rungs:
+            yield ONLY_HERE
+        tried = self.sizes and hit.grade == 0
+        lengths = {} if tried else Scales(self.truth.tape).sizes
+        for edit in hit.edits:
+            old, new = (_numbers(code) for code in (edit.place, edit.new))
+            for n in sorted((new - old) & {*lengths} - {2}):
+                yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
 
     def holds(self, mend: Mend, others: Iterable[Mend]) -> bool:
         """Whether what a mend is for is right in the end, with all of the mends if not before."""
@@ -176,10 +183,12 @@ class Mender:
         every = [edit for m in (mend, *others) for edit in m.edits]
         return self.rights(end, mend) or self._confirms(end, every)
 
-    def joined(self, one: Mend, other: Mend) -> Mend:
+    def _joined(self, one: Mend, other: Mend) -> Mend:
         """Two mends of what one line assigns."""
-        new = tuple(e for e in other.edits if e not in one.edits)
-        both = self._made((*one.edits, *new), (*one.needs, *other.needs))
+        edits = (*one.edits, *(e for e in other.edits if e not in one.edits))
+        told = f"{one.sentence}; and {other.sentence}"
+        needs = (*one.needs, *other.needs)
+        both = Mend(edits, one.source, self._text(edits), told, needs)
         self.ends[both] = self.ends[one]
         return both
 
@@ -192,8 +201,8 @@ class Mender:
             if time.thread_time() > until:
                 return None
             if self._confirms(claimed, [edit]):
-                text = _mended(source, instance.statement, [edit])
-                return Mend((edit,), source, text, _said([edit]))
+                text = mended(source, instance.statement, [edit])
+                return Mend((edit,), source, text, said([edit]))
         return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
@@ -216,7 +225,7 @@ class Mender:
             trace,
             at.record,
             in_shape(np.asarray(at.wanted, float), np.shape(at.record.value)),
-            lambda edits: self._confirms(claimed, [*needs, *edits]),
+            lambda edits: self._grade(claimed, [*needs, *edits]),
             self.known,
             lambda r: (
                 r.instance is not None and r.instance.statement not in closed and r.site not in new
@@ -265,6 +274,25 @@ class Mender:
             found = islice(found, 1)
         return [[(d, self.truth.on(d)) for d in draws] for draws in found]
 
+    @cached_property
+    def sizes(self) -> list[tuple[Draw, Truth]]:
+        """Data of other sizes with the gradients there; none where they cannot be made, or what is
+        right is not right there."""
+        made, tape = self.computed, self.truth.tape
+        if made is None or tape.root.data.size != 1:
+            return []
+        try:
+            draw = resized(made)
+            return [(draw, self.truth.on(draw))] if self._keeps(draw) else []
+        except Exception:  # the function is not made for other sizes
+            return []
+
+    def redrawn(
+        self, claims: Sequence[Claim], values: Callable[[Draw], Sequence[Any]]
+    ) -> list[list[Diagnosis]]:
+        """What the numbers of claims say on fresh data, given their `values` there."""
+        return [[on(truth, claims, values(d)) for d, truth in draws[:ALSO]] for draws in self.rungs]
+
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
         truth = self.truth.on(draw)
@@ -282,17 +310,25 @@ class Mender:
         return self._confirms(claimed, [*mend.needs, *mend.edits])
 
     def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
-        """Whether something is right with some edits, and what was right still is: on the recorded
-        data, and on fresh data of one sort at least, since a constant that is computed from others
-        cannot be redrawn."""
+        return self._grade(claimed, edits) is not None
+
+    def _grade(self, claimed: Claimed, edits: Sequence[Edit]) -> int | None:
+        """The first of the `levels` on which something is right with some edits, where it is and
+        what was right still is on the recorded data; None where on no other."""
         new = standing(edits)
         if not self._is_right(claimed, None, self.truth, new, self._kept):
-            return False
-        rungs = self.rungs
-        return not rungs or any(
-            all(self._is_right(claimed, draw, truth, new) for draw, truth in draws)
-            for draws in rungs
-        )
+            return None
+        for k, draws in enumerate(self.levels):
+            if all(self._is_right(claimed, draw, truth, new) for draw, truth in draws):
+                return k
+        return None
+
+    @cached_property
+    def levels(self) -> list[list[tuple[Draw, Truth]]]:
+        """Other data, what tells most first: a constant that is computed from others cannot be
+        redrawn, and a line may be right at these sizes alone."""
+        first = [[*draws, *self.sizes] for draws in self.rungs[:1] if self.sizes]
+        return [*first, *self.rungs] or [[]]
 
     def _is_right(
         self,
@@ -332,46 +368,10 @@ def _right(at: Line) -> bool:
     )
 
 
+def _numbers(code: Any) -> set[Any]:
+    return {n.value for n in _walked(code) if isinstance(n, ast.Constant)}
+
+
 def _walked(code: Any) -> Iterator[ast.AST]:
     for part in code if isinstance(code, list) else [code]:
         yield from ast.walk(part)
-
-
-def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
-    """The text of a line with the edits that are in it; of one that is put before it, that one."""
-    if isinstance(edits[0].new, list):
-        return shown(edits[0].new)
-    inside = set(ast.walk(statement))
-    body = isinstance(getattr(statement, "body", None), list)
-    new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
-    begin, end = source.span(statement)
-    text = new.encode()
-    line = text[begin : len(text) - len(source.text.encode()) + end].decode()
-    return line.splitlines()[0] if body else line  # of a loop its head
-
-
-def _said(edits: Sequence[Edit]) -> str:
-    """What was wrong, in words."""
-    told = (
-        f"{KINDS[e.kind]}: " * (e.kind != "other")
-        + f"{shown(e.new)} should stand {'before' if isinstance(e.new, list) else 'for'} "
-        + shown(e.place)
-        for e in edits
-    )
-    return "; and ".join(told)
-
-
-def told(finding: Finding, mend: Mend | None) -> Finding:
-    """A wrong line's finding with its mend. What is known to mend the line is what was wrong."""
-    if mend is None:
-        return finding
-    kind = mend.kind if mend.kind != "other" else finding.kind
-    return replace(
-        finding,
-        mended=mend.line,
-        by="edit",
-        kind=kind,
-        explanation=mend.sentence,
-        where="",
-        also=(),
-    )

@@ -36,16 +36,17 @@ LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that th
 class Goal:
     """A line to mend: what it assigns, what that should be, and where edits may be made.
 
-    `confirms(edits)` runs the derivation with them on fresh data, and `ends(edits)` tells whether
-    the last value of the name is right then as well; `others(edits)` how many other lines that are
-    wrong. `changed` are earlier records
-    that have been set right; `outside` are names that the derivation reads beside its own.
+    `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
+    most, more where on data alone that hold more of the recorded ones, None where not on these
+    either. `ends(edits)` tells whether the last value of the name is right then as well,
+    `others(edits)` how many other lines that are wrong. `changed` are earlier records that have
+    been set right; `outside` are names that the derivation reads beside its own.
     """
 
     trace: Trace
     record: Record
     truth: Vector
-    confirms: Callable[[Edits], bool]
+    grade: Callable[[Edits], int | None]
     known: Known
     allowed: Callable[[Record], bool] = lambda record: True
     changed: Mapping[Record, Any] = field(default_factory=dict)
@@ -56,8 +57,7 @@ class Goal:
 
 
 class Places:
-    """The places of a line where edits may be made; `tried` may be the first of two, `refused`
-    is not right on fresh data."""
+    """The places of a line where edits may be made; `tried` may be the first of two."""
 
     def __init__(self, goal: Goal) -> None:
         self.goal, self.trace, self.known = goal, goal.trace, goal.known
@@ -69,7 +69,7 @@ class Places:
         self.within = above
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
-        self.refused: set[tuple[tuple[ast.AST, str], ...]] = set()  # not right on fresh data
+        self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
             self.base = self._rerun(self.trace.below(self.base, goal.record), self.base)
@@ -251,12 +251,11 @@ class Places:
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        inner = isinstance(around, ast.BinOp) and not isinstance(around.op, (ast.Add, ast.Sub))
-        if inner and edit.kind == "sign" and edit.place is around.right:
-            return NEAR * (not isinstance(around.op, ast.Mult))
-        if inner and (scaled or edit.kind == "shape"):  # a term in a product
-            return NEAR
-        return 0.0
+        if not isinstance(around, ast.BinOp) or isinstance(around.op, (ast.Add, ast.Sub)):
+            return 0.0
+        below = edit.place is around.right and not isinstance(around.op, ast.Mult)
+        odd = edit.kind == "sign" and below  # a sign in a denominator
+        return NEAR * (odd or scaled or edit.kind == "shape")
 
     def _disguised(self, edit: Edit) -> bool:
         """Whether it is a function that changes nothing here, |x| of what is positive, or leaves

@@ -20,18 +20,21 @@ from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike
 from .farther import everywhere, farther, run_forwards
 from .looked import Place, looked_up
-from .places import Goal, Places, Values, Vector, setting_of
+from .places import Places, Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
+from .undo import operation
 from .whole import heads, left_out, lists, statements
 from .written import FAILS, shown
 
+PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
 ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
+FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 
 
@@ -40,16 +43,13 @@ class Hit(NamedTuple):
 
     rank: float
     edits: tuple[Edit, ...]
+    grade: int = 0
 
 
 class Search(Places):
     """The edits that reach a goal, the likeliest first."""
 
-    partly: Hit | None = None  # what is right here, but not in the end
-
-    def __init__(self, goal: Goal) -> None:
-        super().__init__(goal)
-        self._ends: dict[tuple[tuple[ast.AST, str], ...], bool] = {}
+    confirmed = 0  # edits that were run on fresh data
 
     def run(self) -> Hit | None:
         """The likeliest edit, first where nothing is right yet; else the likeliest two."""
@@ -70,30 +70,33 @@ class Search(Places):
             self.until = start + share * self.goal.budget
             found += hits
             if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
-                hit = self._confirmed(found) or (self.partly if k else None)
-                if hit is not None:
+                hit = self._confirmed(found)
+                if hit is not None and (hit.grade == 0 or k > 0):
                     return hit
-        return self._confirmed(found) or self.partly
+        return self._confirmed(found)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
-        """The likeliest that is right on fresh data."""
+        """The likeliest that is right on the fresh data that tell most."""
+        graded = []
         for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
-            key = tuple((e.place, shown(e.new)) for e in hit.edits)
-            if key not in self.refused and len(self.refused) < CONFIRMED:
-                whole = self.ends(hit)
-                if (whole or self.partly is None) and self.goal.confirms(hit.edits):
-                    if whole:
-                        return self._upstream(hit, hits)
-                    self.partly = hit
-                self.refused.add(key)
-        return None
+            grade = self._grade(hit)
+            if grade is not None:
+                graded.append(hit._replace(grade=grade))
+            if grade == 0:
+                return self._upstream(graded[-1], hits)
+        return min(graded, key=lambda hit: hit.grade, default=None)
 
-    def ends(self, hit: Hit) -> bool:
-        """Whether all of it is right in the end, on the recorded data."""
+    def _grade(self, hit: Hit) -> int | None:
+        """How much fresh data tell for it; None where they tell against it, and for all but one
+        of those that are right here and not in the end."""
         key = tuple((e.place, shown(e.new)) for e in hit.edits)
-        if key not in self._ends:
-            self._ends[key] = self.goal.ends(hit.edits)
-        return self._ends[key]
+        if key not in self.grades and self.confirmed < CONFIRMED:
+            whole, grade = self.goal.ends(hit.edits), None
+            if whole or PARTLY not in self.grades.values():
+                self.confirmed += 1
+                grade = self.goal.grade(hit.edits)
+            self.grades[key] = grade if whole or grade is None else PARTLY
+        return self.grades.get(key)
 
     def _upstream(self, found: Hit, hits: Iterable[Hit]) -> Hit:
         """An edit that puts more lines right, of those that are not much farther-fetched: the cause
@@ -105,7 +108,7 @@ class Search(Places):
             inside = any(r.instance is own for r in records) or hit.rank > found.rank + FAR
             if inside or len(hit.edits) > 1 or self.late():
                 continue
-            if self.goal.others(hit.edits) > here and self.goal.confirms(hit.edits):
+            if self.goal.others(hit.edits) > here and self._grade(hit) == 0:
                 return hit
         return found
 
@@ -117,7 +120,8 @@ class Search(Places):
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
         open_ = (p for p in places if not self.late())
-        found = [e for p in open_ for e in chain(self._slips(p), self._lookups(p, wanted))]
+        every = (e for p in open_ for e in chain(self._slips(p), self._lookups(p, wanted)))
+        found = [self._ranked(edit) for edit in every]
         self.tried += [edit for edit in found if edit.rank < ODD + FAR]
         yield from self._hits(found, wanted)
         run = {p: self._runs(p, wanted) for p in reversed(places) if not self.late()}
@@ -140,14 +144,14 @@ class Search(Places):
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
-                if hit.rank < best and self.ends(hit):
+                if hit.rank < best and self._grade(hit) == 0:  # a coincidence cuts nothing off
                     best = hit.rank
                 yield hit
 
     def _confirming(self, found: Iterable[Edit]) -> Iterator[Hit]:
         """Those of some edits of whole lines that are right; only a run can tell."""
         for edit in found:
-            if not self.late() and self.goal.confirms((edit,)):
+            if not self.late() and self.goal.grade((edit,)) is not None:
                 yield Hit(edit.rank, (edit,))
 
     def _statements(self) -> Iterator[Hit]:
@@ -167,6 +171,16 @@ class Search(Places):
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
         instance, setting = self._place(e, {}).pool.instance, setting_of(self.places[e][0])
         return edits(e, lambda x: instance.value(x, self.base), name_in(instance), setting)
+
+    def _ranked(self, edit: Edit) -> Edit:
+        """An edit, far-fetched where it is one length for another as a factor: these have names."""
+        numbers: list[Any] = [getattr(e, "value", None) for e in (edit.place, edit.new)]
+        if not all(type(n) in (int, float) and n > LEAST for n in numbers):
+            return edit
+        pool = self._place(edit.place, {}).pool
+        factor = any(operation(r)[0] in FACTORS for r in self.places[edit.place][0].users)
+        lengths = factor and all(pool.find(np.float64(n)) for n in numbers)
+        return edit._replace(rank=edit.rank + FARTHEST) if lengths else edit
 
     def _place(
         self, e: ast.expr, wanted: Mapping[Record, Any], values: Values | None = None

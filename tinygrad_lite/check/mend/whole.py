@@ -74,12 +74,15 @@ def left_out(
     at = Place(target, goal.value, pool(instance), constants)
     for edit in chain(looked_up(at, wanted), terms(at, wanted)):
         made = edit.new
-        if (
-            isinstance(made, ast.BinOp)
-            and made.left is target
-            and not _mentions(made.right, target)
-        ):
-            added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, made.right)
+        if not isinstance(made, ast.BinOp):
+            continue
+        rest = made.right
+        if made.right is target and isinstance(made.op, ast.Mult):
+            rest = made.left
+        elif made.left is not target:
+            continue
+        if not _mentions(rest, target):
+            added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, rest)
             statement = instance.statement
             yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank)
 
