@@ -207,7 +207,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
     if literal:
         for c in at.constants:
-            yield Edit(at.e, number(c), "constant-scale", FARTHEST)
+            yield Edit(at.e, number(c), "constant-scale", FARTHEST + LIKELY)
     else:
         for c in (2, 0.5, 3, 0.25, 4):
             for made, more in at.times(x, c):

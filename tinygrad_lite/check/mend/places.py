@@ -17,7 +17,7 @@ from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .known import Known, Role, agrees
 from .looked import proportional
-from .pool import Pool
+from .pool import Pool, turning
 from .rows import Edit, is_numeric
 from .slipped import settings
 from .undo import undone
@@ -123,16 +123,13 @@ class Places:
         if key not in self.pools:
             numpy = name_in(instance)
             self.pools[key] = Pool(
-                instance, self.goal.outside, numpy, self._elsewhere, self._unread
+                instance, self.goal.outside, numpy, self._elsewhere, self._turning
             )
         return self.pools[key]
 
     @cached_property
-    def _unread(self) -> set[str]:
-        """The arguments that no line reads."""
-        tree: Any = self.trace.definition
-        read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-        return {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)} - read
+    def _turning(self) -> Mapping[str, float]:
+        return turning(self.trace.definition)
 
     @cached_property
     def _elsewhere(self) -> list[ast.expr]:

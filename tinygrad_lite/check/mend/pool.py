@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +50,7 @@ class Item(NamedTuple):
 
 class Pool:
     """All that can be looked up at an instance of a line; `outside` are names beside the local,
-    `elsewhere` expressions of other lines, `unread` arguments that no line reads."""
+    `elsewhere` expressions of other lines, `far` how far-fetched it is that some names lack."""
 
     def __init__(
         self,
@@ -59,17 +58,16 @@ class Pool:
         outside: Iterable[str],
         numpy: str,
         elsewhere: Sequence[ast.expr] = (),
-        unread: Collection[str] = (),
+        far: Mapping[str, float] | None = None,
     ) -> None:
         self.instance, self.numpy = instance, numpy
         self.items: list[Item] = []
         self._products: dict[int, list[tuple[float, tuple[Item, Item, int]]]] | None = None
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
-        turning = _loop_names(instance.source.tree)
+        far = far or {}
         for name, value in names.items():
-            rank = TURNS * (name in turning) - UNREAD * (name in unread)
-            self._add(Written(_name(name), value, numpy), rank, NAME)
+            self._add(Written(_name(name), value, numpy), far.get(name, 0.0), NAME)
         for name, value in names.items():
             x = Written(_name(name), np.asarray(value), numpy)
             if np.ndim(value) >= 2 and not is_symmetric(value):
@@ -216,11 +214,14 @@ class Pool:
                 yield one / sums[k, 0], item
 
 
-@lru_cache(maxsize=32)
-def _loop_names(tree: ast.AST) -> frozenset[str]:
-    """The names that loops bind: they change from turn to turn."""
+def turning(tree: ast.AST) -> Mapping[str, float]:
+    """The names that loops bind, which change from turn to turn, and the arguments that no line
+    reads."""
+    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
-    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+    bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
 
 
 def _without(x: ast.BinOp) -> Iterator[ast.expr]:

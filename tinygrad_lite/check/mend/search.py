@@ -144,7 +144,8 @@ class Search(Places):
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
-                if hit.rank < best and self._grade(hit) == 0:  # a coincidence cuts nothing off
+                whole = hit.rank < best and self.goal.ends(hit.edits)
+                if whole and self._grade(hit) == 0:  # a coincidence cuts nothing off
                     best = hit.rank
                 yield hit
 

@@ -56,14 +56,6 @@ _QUOTIENT: tuple[Undo, ...] = (lambda w, a, b: w * b, lambda w, a, b: a / w)
 _SHAPED: tuple[Undo, ...] = (lambda w, a, *_: np.reshape(w, np.shape(a)),)
 
 
-def _chosen(w: Vector, where: Vector, a: Vector) -> Vector:
-    """What is wanted of one of two cases: of a number the one number that it is to be there."""
-    if np.ndim(a):
-        return np.where(where, w, a)
-    (only,) = set(np.broadcast_to(w, np.shape(where))[where].tolist())
-    return only
-
-
 def _rest(w: Vector, base: Vector, key: Any, value: Vector) -> Vector:
     found = np.array(w)
     found[key] = np.asarray(base)[key]
@@ -100,11 +92,6 @@ UNDO: Mapping[Any, tuple[Undo, ...]] = {
     "array": _SHAPED,
     "diag": (lambda w, a: np.diag(w),),
     "entry": (_rest, lambda w, *_: None, lambda w, base, key, value: w[key]),
-    "where": (
-        lambda w, *_: None,
-        lambda w, c, a, b: _chosen(w, c, a),
-        lambda w, c, a, b: _chosen(w, np.logical_not(c), b),
-    ),
     "inv": (lambda w, a: np.linalg.inv(w),),
 }
 # Of arrays that are joined, in a list: what is wanted of each.
