@@ -23,9 +23,10 @@ def compile(f: Any) -> Any:
     settings, which are compared; so is what f reaches by its closure, by globals and in objects:
     arrays and Tensors found there are read at every call. Another shape, dtype or setting, and
     another branch taken on the numbers, is recorded as a program of its own; a number is a setting
-    only where it must be, as an axis. Results are the caller's own arrays; Tensors among them are
-    constants. What f sets is set at every call; what it does beside (printing, say) is not
-    repeated. For arguments that are differentiated outside, or of another library, f runs as it is.
+    only where it must be, as an axis. Results are the caller's own arrays; Tensors among them that
+    were computed are constants. What f sets is set at every call; what it does beside (printing,
+    say) is not repeated. For arguments that are differentiated outside, or of another library, f
+    runs as it is.
 
     Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays
     that f reaches in no way that can be seen.

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..graph.context import current_context, latest_context
+from .emit import build
 from .recorder import NUMBERS, refusal
-from .run import Run
+from .run import NumPyRun
 from .signature import Unusual, signature
 from .standalone import Branch
 from .trace import fingerprint, refuse_difference
@@ -32,6 +33,8 @@ class Compiled:
     number; `print` shows both.
     """
 
+    called = "compile"  # in errors
+
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function, updated=())
         self._function = function
@@ -39,6 +42,7 @@ class Compiled:
         self._last: Variant | None = None
         self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
         self._moving: set[Any] = set()  # places of numbers to compute with
+        self._renewed: set[Any] = set()  # places of results of the last call
         self._quick: Any = None  # the last program, for arguments that are all arrays
         self._lock = threading.RLock()
 
@@ -51,14 +55,16 @@ class Compiled:
     def source(self) -> str:
         """The program that ran last as a module, which NumPy alone runs."""
         if self._last is None:
-            raise ValueError("compile: a function is recorded when it is called, so call it first")
-        return self._last.executable.source
+            raise ValueError(
+                f"{self.called}: a function is recorded when it is called, so call it first"
+            )
+        return str(self._last.executable.source)
 
     def __repr__(self) -> str:
         name = getattr(self._function, "__qualname__", "function")
         if self._last is None:
             return f"compiled {name}, not recorded yet: call it"
-        body = self.source[self.source.index("@np.errstate") :]
+        body = "".join(self.source.rpartition("@np.errstate")[1:])
         plural = "" if self.programs == 1 else "s"
         return f"compiled {name}, {self.programs} program{plural}; the last that ran:\n\n{body}"
 
@@ -111,8 +117,11 @@ class Compiled:
         known = self._variants.setdefault(key, [])
         if known and self._numbers:  # a counter, a rate
             self._moving.update(place.mark for place in known[0].moved())
+        token = _recording.set(True)
         try:
-            variant = self._run_twice(args, kwargs)
+            variant = self._made(args, kwargs)
+        except Unusual:
+            return self._unusual(args, kwargs)
         except Exception:
             if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
@@ -121,32 +130,35 @@ class Compiled:
                 self._moving.clear()
             given = []
             return self._recorded(self._key(args, kwargs, given), given, args, kwargs)
+        finally:
+            _recording.reset(token)
         if len(known) == MANY:
             warnings.warn(
-                f"compile: {MANY} programs were made for arguments of one kind, since "
+                f"{self.called}: {MANY} programs were made for arguments of one kind, since "
                 f"{known[0].reason()} is another at every call; hand it over as an array",
                 stacklevel=4,
             )
+        self._renewed |= variant.renewed
         known.insert(0, variant)
         del known[MOST:]
         self._last = variant
         return variant.call(given)
 
-    def _run_twice(self, args: Any, kwargs: Any) -> Variant:
-        """Record the function, and again, which tells what changes by itself."""
-        token = _recording.set(True)
-        moving = {*self._moving}
-        run = functools.partial(Run, self._function, args, kwargs, self._numbers, moving)
-        try:
-            one = run()
-            first, used = fingerprint(one.recorded), one.constants
-            del one  # its numbers take as much memory as those of the other
-            other = run()
-        finally:
-            _recording.reset(token)
+    def _unusual(self, args: Any, kwargs: Any) -> Any:
+        """What a call gives that no program is made of, in a tuple."""
+        return (self._function(*args, **kwargs),)
+
+    def _made(self, args: Any, kwargs: Any) -> Variant:
+        """The program of the function: recorded, and again, which tells what changes by itself."""
+        moving = self._moving | self._renewed
+        run = functools.partial(NumPyRun, self._function, args, kwargs, self._numbers, moving)
+        one = run()
+        first, used = fingerprint(one.recorded), one.constants
+        del one  # its numbers take as much memory as those of the other
+        other = run()
         refuse_difference(first, fingerprint(other.recorded))
         _refuse_unknown(used, other.constants)
-        return Variant(other)
+        return Variant(other, build(other.recorded, other.names, own=False))
 
 
 def _tried(program: Any, given: Any) -> Any:
