@@ -32,7 +32,6 @@ class Printer:
         self.codes: dict[Symbol, str] = {}
         self.matrices = Matrices(self.name, self.size)
         self.arrays = Arrays(self.name, self.size)
-        self.unsized = False  # whether a length had to be written as a number
         self._cotangents: dict[str, str] = {}
         self._taken: set[str] = set(RESERVED)
         self._sizes: dict[Size, SizeName] = {}
@@ -88,7 +87,6 @@ class Printer:
                     letters = chain([first], "nmpqdkrlhNMPQDKRLH", (f"n{k}" for k in count(1)))
                     letter = next(c for c in letters if c not in used)
                     return SizeName(letter, text)
-        self.unsized = True
         return SizeName(str(root.number), str(root.number))
 
     def sizes(self) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backprop.chain import applied
-from ..backprop.flow import flow
+from ..backprop.flow import flow, leading_to
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node, raw, topological_order
 from ..graph.op import Op
@@ -297,15 +297,6 @@ def _pull(node: Node, at: int) -> Op:
     pull = Op(forward, False, f"pull of {op.name}")
     pull.arity = None
     return pull
-
-
-def leading_to(order: Sequence[Node], targets: Collection[Node]) -> set[Node]:
-    """The nodes that depend on a target, the targets too."""
-    found = set(targets)
-    for node in reversed(order):
-        if not node.constant and any(x in found for x in node.parents()):
-            found.add(node)
-    return found
 
 
 class Shares:
