@@ -102,6 +102,15 @@ def test_what_is_differentiated_outside_runs_as_it_is_also_where_it_is_found():
     assert tg.grad(f)(np.ones(2)).tolist() == [3.0, 3.0]
 
 
+def test_no_gradient_goes_out_through_what_was_computed_outside():
+    W = tg.Tensor([1.0, 2.0])
+    h = W * 2
+    step = tg.compile(lambda x: (h * x).sum().backward())
+    with pytest.raises(TypeError, match="through what was computed outside"):
+        step(np.ones(2))
+    assert (W.grad, h.grad) == (None, None)
+
+
 def test_what_is_differentiated_outside_runs_as_it_is():
     step = tg.compile(lambda w: (w**2).sum())
     assert tg.grad(step)(np.arange(3.0)).tolist() == [0.0, 2.0, 4.0]

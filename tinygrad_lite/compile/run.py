@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.node import Array, Node, fresh, raw
+from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
 from .arrays import recorder
 from .recorder import NUMBERS, Held, Recording
@@ -96,6 +96,7 @@ class Run:
         self._count = 0  # of the arguments that are inputs
         # Marks of places that hold numbers to compute with, or another result after every call.
         self._moving = moving
+        self._outside: dict[Node, Any] = {}  # nodes of graphs that are reached, and their gradients
         self._results: dict[Any, Any] = {}  # such results, and what stands for their data
 
     def stand_in(self, array: Any) -> Any:
@@ -120,6 +121,8 @@ class Run:
         try:
             args, kwargs = self._prepare()
             before = {x: (x._data, x._grad) for x in self._held}
+            results = (x for x in self.state.reached(Node) if x.op is not None)
+            self._outside = {x: x._grad for x in topological_order(*results) if x not in self._held}
             held = [copied(x) for x, _ in self.state.containers]
             now = [place.get(place.key) for place in self.state.places]
             result = (call or self._function)(*args, **kwargs)
@@ -127,6 +130,12 @@ class Run:
                 raise self._refusal(
                     "the function changes a list or dict that it is given; return it instead"
                 )
+            for x, grad in self._outside.items():
+                if x._grad is not grad:
+                    raise self._refusal(
+                        "the function differentiates through what was computed outside of it; "
+                        "compute that inside, or use it detached, as in h.detach()"
+                    )
             if any(x._data is not data for x, data in self._results.items()):
                 raise self._refusal(
                     "the function sets the data of what it computed; make a new Tensor of it"
@@ -312,6 +321,8 @@ class Run:
     def _put_back(self) -> None:
         for node, (_, data, grad) in self._held.items():
             node._data, node._grad = data, grad
+        for node, grad in self._outside.items():
+            node._grad = grad
         for x, copy in self.state.containers:
             if differ(x, copy):
                 x.clear()

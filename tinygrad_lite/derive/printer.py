@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import chain, count
 from typing import Any
 
+from ..graph.reach import reached
 from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
@@ -18,7 +19,7 @@ from ..notation.tree import Size as SizeName
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
-from .terms import Expr, Ix, Size, Symbol, Table, table
+from .terms import ATOM, Expr, Ix, Size, Symbol, Table, table
 
 RESERVED = {"np", "math", "tg", "softmax", "lambda"}
 
@@ -232,15 +233,5 @@ def derivative(y: str, x: str) -> tuple[str, str]:
 
 def symbols_in(e: Expr) -> dict[Symbol, None]:
     """The symbols of an expression, in no particular order."""
-    found: dict[Symbol, None] = {}
-    seen: set[int] = set()
-    stack = [e]
-    while stack:
-        x = stack.pop()
-        if x.uid in seen:
-            continue
-        seen.add(x.uid)
-        if x.kind == "atom":
-            found[x.head] = None
-        stack.extend(x.args)
-    return found
+    parts = reached([e], lambda x: x.args)
+    return {x.head: None for x in parts if x.kind == ATOM}
