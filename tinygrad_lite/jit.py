@@ -70,11 +70,9 @@ class _Run(Run):
             self._moving = {*self._moving, *((id(holder), key) for holder, key in own)}
 
     def stand_in(self, array: Any) -> Any:
-        """What stands for an array."""
         return self._stand_in(array)
 
     def is_array(self, x: Any) -> bool:
-        """Whether x stands for an array, or is one."""
         return is_array(x) and x.dtype != object
 
 

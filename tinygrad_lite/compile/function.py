@@ -12,18 +12,49 @@ from typing import Any
 import numpy as np
 
 from ..graph.context import current_context, latest_context
+from .arrays import recorder
 from .emit import build
-from .recorder import NUMBERS, refusal
-from .run import NumPyRun
+from .recorder import NUMBERS, Held, Recording, refusal
+from .run import Run
 from .signature import Unusual, signature
 from .standalone import Branch
-from .trace import fingerprint, refuse_difference
+from .trace import Recorded, fingerprint, plain, refuse_difference
 from .variant import CHANGED, Variant
 
 MANY = 16  # programs for arguments of one kind: a sign of something that always changes
 MOST = 64  # of them that are kept
 _recording: ContextVar[bool] = ContextVar("tinygrad_lite_compile", default=False)
 _one_at_a_time = threading.RLock()  # while a run is recorded, arrays that record stand in for all
+
+
+class NumPyRun(Run):
+    """A run on recording arrays: `recorded` is the program."""
+
+    def __init__(self, *called: Any) -> None:
+        super().__init__(*called)
+        self._recorder, self._inputs = recorder(kept=False), list[Held]()
+        try:
+            self.run()
+        finally:
+            self._recorder.closed = True
+        outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
+        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+
+    def stand_in(self, array: Any) -> Any:
+        made = self._recorder.input(array)
+        self._inputs.append(made.held)
+        return made
+
+    def put_out(self, x: Any) -> Any:
+        return plain(x)
+
+    def is_array(self, x: Any) -> bool:
+        return isinstance(x, (Recording, np.ndarray))
+
+    @property
+    def constants(self) -> list[Any]:
+        """The plain arrays that were used or put out, as they were given."""
+        return [*self._recorder.constants, *(y for y in self.outputs if not isinstance(y, Held))]
 
 
 class Compiled:

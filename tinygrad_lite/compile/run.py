@@ -15,11 +15,9 @@ import numpy as np
 
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
-from .arrays import recorder
-from .recorder import NUMBERS, Held, Recording
+from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
 from .state import Place, State
-from .trace import Recorded, plain
 
 # What a call gives or sets, with an `Output` for every array and a `Given` for every Tensor of the
 # arguments.
@@ -82,7 +80,6 @@ class Run:
     ) -> None:
         self._function, self._args, self._kwargs = function, args, kwargs
         self.outputs: list[Any] = []
-        self._given_out: list[Any] = []
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
@@ -102,6 +99,10 @@ class Run:
     def stand_in(self, array: Any) -> Any:
         """What stands for an array."""
         raise NotImplementedError
+
+    def put_out(self, x: Any) -> Any:
+        """What an array that the function gives is in the program."""
+        return x
 
     def is_array(self, x: Any) -> bool:
         """Whether x stands for an array, or is one."""
@@ -281,16 +282,11 @@ class Run:
         return x
 
     def _number(self, x: Any) -> int:
-        y = plain(x)
+        y = self.put_out(x)
         if id(y) not in self._numbers:
             self._numbers[id(y)] = len(self.outputs)
-            self.outputs.append(self._put_out(y))
-            self._given_out.append(y)  # whose id counts
+            self.outputs.append(y)
         return self._numbers[id(y)]
-
-    def _put_out(self, y: Any) -> Any:
-        """What an array that the function gives is in the program."""
-        return y
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
@@ -330,39 +326,6 @@ class Run:
         for place in self.state.places:
             if place.get(place.key) is not place.before:
                 place.set(place.before)
-
-
-class NumPyRun(Run):
-    """A run on recording arrays: `recorded` is the program."""
-
-    def __init__(self, *called: Any) -> None:
-        super().__init__(*called)
-        recording = recorder(kept=False)
-        self._recorder, self._inputs = recording, list[Held]()
-        try:
-            self.run()
-        finally:
-            recording.closed = True
-        self.recorded = Recorded(recording.instructions, self._inputs, self.outputs)
-
-    def stand_in(self, array: Any) -> Any:
-        """What stands for an array."""
-        made = self._recorder.input(array)
-        self._inputs.append(made.held)
-        return made
-
-    def is_array(self, x: Any) -> bool:
-        """Whether x stands for an array, or is one."""
-        return isinstance(x, (Recording, np.ndarray))
-
-    def _put_out(self, y: Any) -> Any:
-        return y if isinstance(y, Held) else np.array(y)
-
-    @property
-    def constants(self) -> list[Any]:
-        """The plain arrays that were used or put out, as they were given."""
-        given = (x for x in self._given_out if not isinstance(x, Held))
-        return [*self._recorder.constants, *given]
 
 
 def copied(x: Any) -> Any:
