@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -339,11 +340,7 @@ def differ(x: Any, copy: Any) -> bool:
         return True
     if isinstance(x, dict):
         return any(k not in x or x[k] is not v for k, v in copy.items())
-    return x != copy if isinstance(x, set) else any(map(_is_not, x, copy))
-
-
-def _is_not(a: Any, b: Any) -> bool:
-    return a is not b
+    return x != copy if isinstance(x, set) else any(map(operator.is_not, x, copy))
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[str]:
