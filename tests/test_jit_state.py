@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -93,6 +95,20 @@ def test_what_is_only_read_is_not_given_up():
     step()
     step()
     assert (w.data.tolist(), fixed.data.tolist()) == ([4.0], [2.0])
+
+
+def test_no_array_is_kept_beyond_its_time():
+    w = tg.Tensor(np.ones(3))
+
+    @tg.jit
+    def step():
+        w.data = w.data * 2
+
+    for _ in range(3):
+        step()
+    old = weakref.ref(w.data)
+    step()
+    assert old() is None
 
 
 def test_a_value_that_is_referred_to_is_refused():
