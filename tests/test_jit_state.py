@@ -122,3 +122,15 @@ def test_a_program_can_be_looked_at():
     f(np.ones(2))
     assert "exp" in f.source
     assert f.programs == 1
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [tg.nn.mse, tg.nn.hinge, tg.nn.binary_cross_entropy_with_logits],
+    ids=lambda f: f.__name__,
+)
+def test_every_loss_takes_labels_that_are_handed_over(loss):
+    W, labels = tg.Tensor(np.ones((4, 1))), np.arange(5)[:, None] % 2
+    x = np.linspace(-1.0, 1.0, 20).reshape(5, 4)
+    found = tg.jit(lambda x, y: loss(x @ W, y))(x, labels)
+    assert found.item() == pytest.approx(loss(x @ W, labels).item(), rel=1e-14)
