@@ -68,9 +68,7 @@ def page(
         "title": escape(scenes[0].title),
         "heading": escape(heading(root, named)),
         "css": _colours() + _asset("page.css"),
-        "model": re.sub(
-            "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
-        ),  # no end of script
+        "model": model.replace("</", r"<\/").replace("<!", r"\u003c!"),  # no end of script
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
         "js": "".join(map(_asset, SCRIPTS)),
     }

@@ -113,9 +113,10 @@ class Edge:
 
     `index` says which input it is, `count` how many edges of the graph it stands for, `slope` is
     the derivative of one scalar by the other and `local` that as text, `rule` what flows back as a
-    formula. `gradient` says whether it does, `mark` what `check` says of it. `points` is the path
-    once laid out: a start point and then cubic Bezier segments of three points each, `back` that of
-    the gradient's arrow; `label_at` is the centre of the label.
+    formula. `gradient` says whether it does, `rail` whether as it is beside longer ways, `mark`
+    what `check` says of it. `points` is the path once laid out: a start point and then cubic Bezier
+    segments of three points each, `back` that of the gradient's arrow; `label_at` is the centre of
+    the label.
     """
 
     source: str
@@ -126,6 +127,7 @@ class Edge:
     slope: float = 0.0
     rule: str = ""
     gradient: bool = False
+    rail: bool = False
     mark: str = ""
     points: tuple[Point, ...] = ()
     back: tuple[Point, ...] = ()
@@ -139,6 +141,11 @@ class Edge:
             return ""
         sign = MARKS[self.mark].sign if self.mark else ""
         return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
+
+    @property
+    def styles(self) -> str:
+        """The style classes of what is particular."""
+        return f"{self.mark}{' rail' * self.rail}".strip()
 
 
 @dataclass(frozen=True, slots=True)
