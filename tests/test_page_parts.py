@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures import SHOWN, by_name, chain, chip, demo, press, question, titles, values
+from pictures import SHOWN, by_name, chain, chip, demo, press, question, settle, titles, values
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.panes import aligned
@@ -275,3 +275,27 @@ def test_bars_say_how_large_each_step_is_and_follow_an_edit(visit):
     page.locator(f"{SHOWN}.leaf").click()
     page.locator("#field").fill("10")
     assert bars("value") == (falls, "norm 1 → 1e−5, log scale")
+
+
+def test_what_is_far_from_sight_is_not_laid_out_until_it_is_near(visit):
+    page = visit(chain(1100))
+    page.locator("#views button").last.click()
+    for words in ("t₅₀₀ =", "t₉₀₀ ="):
+        page.fill("#search", words)
+        press(page, "Enter")
+        settle(page)
+        box = page.locator(f"{SHOWN}.selected")
+        stage, frame = page.locator("#stage").bounding_box(), box.bounding_box()
+        assert stage["y"] <= frame["y"] <= stage["y"] + stage["height"] - frame["height"]
+        laid = page.locator(f"{SHOWN} text").evaluate_all(
+            "(all) => all.filter((t) => t.getBoundingClientRect().width).length"
+        )
+        assert 30 < laid < 600
+    near = page.locator(f"{SHOWN}:not(.far)").count()
+    assert 10 < near < 60
+    assert page.locator(".link:not(.far)").count() >= near
+    page.emulate_media(media="print")
+    assert page.locator(f"{SHOWN} .title").first.is_visible()
+    page.emulate_media(media="screen")
+    page.click("#views button:has-text('folded')")
+    assert page.locator(f"{SHOWN}.far").count() == 0

@@ -58,7 +58,6 @@ function nudge() {
 /** Another number in a place; all is computed anew, and painted. */
 function change(x, e = subject) {
   if (!e || !Number.isFinite(x)) return;
-  const near = inSight(); // before anything is written
   const old = live.values[e.place][e.i];
   live.values[e.place][e.i] = x;
   S.note = "";
@@ -78,7 +77,7 @@ function change(x, e = subject) {
   ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
-  painted([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []), near);
+  painted([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []));
 }
 
 // --- the timeline
@@ -256,6 +255,9 @@ document.addEventListener("keydown", (event) => {
     actions[keys[key]]();
   }
 });
+let moving = 0;
+$("stage").addEventListener("scroll", () => { moving ||= requestAnimationFrame(() => { moving = 0; cull(); }); });
+addEventListener("resize", cull);
 addEventListener("beforeprint", () => {
   S.ask = false;
   go(view.steps.length - 1, true);

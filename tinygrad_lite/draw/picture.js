@@ -188,17 +188,23 @@ function resize(to) {
   view.svg.setAttribute("height", view.height * scale);
   stage.scrollLeft = middle[0] * scale - s.width / 2;
   stage.scrollTop = middle[1] * scale - s.height / 2;
+  cull();
 }
 const whole = () => Math.min(($("stage").clientWidth - 24) / view.width, ($("stage").clientHeight - 24) / view.height);
 
+/** From where to where some boxes reach in the picture. */
+const around = (boxes) => ({ left: Math.min(...boxes.map((b) => b.x)), right: Math.max(...boxes.map((b) => b.x + b.size[0])),
+  top: Math.min(...boxes.map((b) => b.y)), bottom: Math.max(...boxes.map((b) => b.y + b.size[1])) });
 /** Move as little as brings these boxes into view, the first of them above all. */
 function reveal(ids) {
-  const stage = $("stage"), frame = stage.getBoundingClientRect();
-  const rects = ids.map((id) => view.boxes[id]?.element.getBoundingClientRect()).filter(Boolean);
-  if (!rects.length) return;
+  const stage = $("stage"), frame = stage.getBoundingClientRect(), own = view.svg.getBoundingClientRect();
+  const boxes = ids.map((id) => view.boxes[id]).filter(Boolean);
+  if (!boxes.length) return;
+  const [all, one] = [around(boxes), around(boxes.slice(0, 1))];
   for (const [low, high, size, scroll] of [["left", "right", "width", "scrollLeft"], ["top", "bottom", "height", "scrollTop"]]) {
-    let [a, b] = [Math.min(...rects.map((r) => r[low])), Math.max(...rects.map((r) => r[high]))];
-    if (b - a > frame[size] - 24) [a, b] = [rects[0][low], Math.min(rects[0][high], rects[0][low] + frame[size] - 24)];
+    const at = (z) => own[low] + z * scale;
+    let [a, b] = [at(all[low]), at(all[high])];
+    if (b - a > frame[size] - 24) [a, b] = [at(one[low]), Math.min(at(one[high]), at(one[low]) + frame[size] - 24)];
     if (a < frame[low] + 12) stage[scroll] += a - frame[low] - 12;
     else if (b > frame[high] - 12) stage[scroll] += b - frame[high] + 12;
   }

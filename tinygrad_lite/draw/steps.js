@@ -174,16 +174,25 @@ function paint(box) {
 }
 const AT_ONCE = 200, LATER = 300; // boxes
 let unpainted = [], painter = 0;
-/** Whether a box is in sight, or nearly. */
+/** Whether a rectangle of the picture is in sight, or as far from it as the stage is large. */
 function inSight() {
   const stage = $("stage"), [x, y, w, high] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((z) => z / scale);
-  return (box) => box.x < x + w && box.x + box.size[0] > x && box.y < y + high && box.y + box.size[1] > y;
+  return ({ left, top, right, bottom }) => left < x + 2 * w && right > x - w && top < y + 2 * high && bottom > y - high;
+}
+/** Of a large picture, leave what is far from sight out of the browser's layout. */
+function cull() {
+  if (view.boxes.length <= AT_ONCE) return;
+  const near = inSight();
+  for (const item of [...view.boxes, ...view.links]) {
+    const far = !near(around(item.id ? [item] : [view.boxes[item.s], view.boxes[item.t]]));
+    if (far !== item.far) item.element.classList.toggle("far", item.far = far);
+  }
 }
 /** Paint boxes: of many those that are near, and the others bit by bit. */
-function painted(boxes, near) {
+function painted(boxes) {
   const all = new Set([...unpainted, ...boxes]), many = all.size > AT_ONCE;
-  for (const box of all) if (!many || near(box)) paint(box);
-  unpainted = many ? [...all].filter((box) => !near(box)) : [];
+  for (const box of all) if (!many || !box.far) paint(box);
+  unpainted = many ? [...all].filter((box) => box.far) : [];
   clearTimeout(painter);
   const more = () => {
     for (const box of unpainted.splice(0, LATER)) paint(box);
