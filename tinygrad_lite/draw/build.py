@@ -250,7 +250,7 @@ class _Maker:
         each = () if unit.title else out
         box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, each)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
-        return replace(box, scope=unit.scope, path=unit.path, tooltip=tooltip)
+        return replace(box, scope=unit.scope, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
         at = {box.id: box for box in boxes}

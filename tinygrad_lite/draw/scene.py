@@ -57,7 +57,7 @@ class Box(Placed):
 
     `nodes` are what it stands for in order of execution, the shown one last; none for a raw
     constant, which is its `array`. `copies` are, of one of several equal steps, the shown node of
-    each. `scope` is where it lies, `path` the scope that a group is.
+    each. `scope` is where it lies.
     """
 
     id: str
@@ -71,7 +71,6 @@ class Box(Placed):
     copies: tuple[Node, ...] = ()
     array: Any = None
     scope: Path = ()
-    path: Path = ()
     tooltip: str = ""
     mark: str = ""
 
