@@ -61,7 +61,6 @@ def test_fresh_data_differ_where_they_may():
     for name in ("W", "x"):
         assert (draw.twin[names[name]].data != names[name].data).all()
     assert (draw.constants[id(names["y"])] != names["y"]).all()
-    assert draw.g[names["W"]].shape == (5, 4)
 
 
 def test_an_array_and_its_complement_are_held_together():

@@ -8,15 +8,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..backprop.jacobians import jacobian
 from ..graph.backend import is_array, to_array
-from ..graph.names import name_all, named_in
+from ..graph.names import name_all, named_in, visible
 from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
+from .computed import Computed, computed
 from .rounding import Blur, precision
 from .tape import Tape
 
@@ -145,11 +147,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Asked:
-    """The graph that is asked about; a random `seed` where its Jacobians are claimed."""
+    """The graph that is asked about; a random `seed` where its Jacobians are claimed; what names
+    mean; how it was `computed`, where a function was given."""
 
     tape: Tape
     order: list[Node]
     seed: Any
+    variables: Mapping[str, Any]
+    computed: Computed | None = None
 
     def claim(self, name: str, user: Node, value: Any) -> Claim:
         """One claimed gradient, or Jacobian."""
@@ -159,8 +164,12 @@ class Asked:
         return found
 
 
-def asked(root: Node, cotangent: Any, variables: Mapping[str, Any] | None) -> Asked:
-    """The tape of `root`, or an error."""
+def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Asked:
+    """The tape of `root`, a node or the function that computes it, or an error."""
+    made = None
+    if isinstance(root, FunctionType):
+        made = computed(root, visible() if variables is None else variables)
+        root, variables = made.root, made.names
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
     if root.op is None:
@@ -175,7 +184,8 @@ def asked(root: Node, cotangent: Any, variables: Mapping[str, Any] | None) -> As
     draw = np.random.default_rng(5)
     signs = draw.choice([-1.0, 1.0], root.shape)
     seed = signs * draw.uniform(0.5, 1.0, root.shape) if claimed_jacobians else None
-    return Asked(Tape(root, _seed(root, cotangent) if seed is None else seed, names), order, seed)
+    tape = Tape(root, _seed(root, cotangent) if seed is None else seed, names)
+    return Asked(tape, order, seed, visible() if variables is None else variables, made)
 
 
 def read(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..graph.node import Node
-from .claims import Claim
+from .claims import Allowance, Claim, in_shape
+from .code.truth import Truth
 from .explain import explain
 from .findings import Finding
 from .kinks import Kinks
@@ -22,21 +23,34 @@ from .tape import Tape, Vector
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
 
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """What explains a claim, given others above it, and the last digit's `unit` of its numbers?"""
+
+    search: Search
+    blocked: Mapping[Node, Claim]
+    unit: Any
+    again: bool = False  # it goes by others that are wrong
+
+
 class Diagnosis:
     """Claims judged walking backwards from the loss: a wrong one is diagnosed relative to the
-    user's own claims above it."""
+    user's own claims above it. `redrawn` are diagnoses of the same claims on data of other sorts,
+    where they can be computed: what is said of the numbers has to hold on all of one sort."""
 
     def __init__(self, tape: Tape, claims: list[Claim]) -> None:
         self.tape, self.claims = tape, claims
         self.scales, self.catalogue = Scales(tape), Catalogue(tape)
-        self.usable = {c.node: c.value for c in claims if c.fits}
+        self.usable = {c.node: c for c in claims if c.fits}
         self.several = len(claims) > 1 and any(c.node.op is not None for c in claims)
+        self.redrawn: Callable[[], Sequence[Sequence[Diagnosis]]] = tuple
         self.kinks: dict[float, Kinks] = {}
         self.wrong: list[Claim] = []
-        self.found: dict[Node, Finding] = {}
+        self.found: dict[Claim, Finding] = {}
+        self._asked: dict[Claim, list[Asking]] = {}  # what is to be explained yet
 
-    def judge(self, claim: Claim) -> None:
-        """Find what is to be said of a claim, those above it being judged."""
+    def judge(self, claim: Claim) -> Finding:
+        """What is to be said of a claim, those above it being judged, but the explanation."""
         if not claim.right and claim.fits:
             kinks = self.kinks.setdefault(claim.eps, Kinks(self.tape, claim.eps))
             reading = kinks.reading(claim)
@@ -60,41 +74,80 @@ class Diagnosis:
             caught={"": claim.blur.limit} if claim.verdict == "unclear" else {},
         )
         if not claim.right:
-            finding = self._explained(claim, finding)
+            finding = self._looked_at(claim, finding)
             self.wrong.append(claim)
-        self.found[claim.node] = finding
+        self.found[claim] = finding
+        return finding
 
-    def _explained(self, claim: Claim, finding: Finding) -> Finding:
-        local = Search(self.tape, self.catalogue, claim, self.usable)
+    def _looked_at(self, claim: Claim, finding: Finding) -> Finding:
+        """What a wrong claim says by itself: else it is to be explained."""
+        asking = self._asking(claim, dict(self.usable))
+        local = asking.search
         sources = [c for c in self.wrong if c.node in local.inside and c.fits]
         if sources and claim.fits and local.matches(local.expected):
             names = tuple(c.name for c in sources)
-            kind = self.found[sources[-1].node].kind
+            kind = self.explained(sources[-1]).kind
             return replace(finding, verdict="follows", kind=kind, inherited=names)
         if claim.fits and claim.value.size and not claim.value.any():
             return replace(finding, explanation=all_zero(claim), kind="missing-term")
         if claim.fits and (text := rounded(claim)):
             return replace(finding, explanation=text)
-        attempts = [local]
+        self._asked[claim] = [replace(asking, again=bool(sources))]
         if sources:
-            attempts.append(Search(self.tape, self.catalogue, claim, {}))
+            self._asked[claim].append(self._asking(claim, {}))
         unit = typed_unit(claim)
         if unit is not None:
-            attempts.append(Search(self.tape, self.catalogue, claim, self.usable, unit=unit))
-        sort = explain if claim.fits else explain_shape
-        for search in attempts:
-            explanations = sort(search, self.scales)
+            self._asked[claim].append(self._asking(claim, asking.blocked, unit))
+        return finding
+
+    def _asking(self, claim: Claim, blocked: Mapping[Node, Claim], unit: Any = None) -> Asking:
+        values = {node: c.value for node, c in blocked.items()}
+        search = Search(self.tape, self.catalogue, claim, values, unit=unit)
+        return Asking(search, blocked, unit)
+
+    def explained(self, claim: Claim) -> Finding:
+        """What is to be said of a claim that was judged, with its explanation."""
+        finding = self.found[claim]
+        for asking in (asked := self._asked.pop(claim, [])):
+            explanations = self._holding(asking)
             if explanations:
                 fair = [e for e in explanations if not self._accuses(e)]
                 best, also = _ranked(fair or explanations)
                 text = f"{best.text} at  {best.where}" if best.where else best.text
-                if sources and search is local:
+                if asking.again:
                     text = f"wrong here as well: {text}"
                 told = replace(finding, kind=best.kind, explanation=text)
-                return replace(told, where=best.where, also=also)
-        if not claim.fits:
-            return replace(finding, kind="shape", explanation=misshapen(claim))
-        return replace(finding, explanation=unexplained(claim))
+                finding = replace(told, where=best.where, also=also)
+                break
+        else:
+            if asked and not claim.fits:
+                finding = replace(finding, kind="shape", explanation=misshapen(claim))
+            elif asked:
+                finding = replace(finding, explanation=unexplained(claim))
+        self.found[claim] = finding
+        return finding
+
+    def _holding(self, asking: Asking) -> list[Explanation]:
+        """What explains a claim, on other data of one sort too."""
+        found = self._explanations(asking)
+        sorts = self.redrawn() if found else ()
+        for draws in sorts:
+            said = [self._said(other, asking) for other in draws]
+            holding = [e for e in found if all(e.said in there for there in said)]
+            if holding:
+                return holding
+        return [] if sorts else found
+
+    def _said(self, other: Diagnosis, asking: Asking) -> set[tuple[str, str, str]]:
+        """What is said of the same claim on other data."""
+        twin = dict(zip(self.claims, other.claims, strict=True))
+        blocked = {twin[c].node: twin[c] for c in asking.blocked.values()}
+        there = other._asking(twin[asking.search.claim], blocked, asking.unit)
+        return {e.said for e in other._explanations(there)}
+
+    def _explanations(self, asking: Asking) -> list[Explanation]:
+        sort = explain if asking.search.claim.fits else explain_shape
+        return sort(asking.search, self.scales)
 
     def _accuses(self, e: Explanation) -> bool:
         """Whether it says of a claim that is right that it is wrong."""
@@ -105,6 +158,20 @@ class Diagnosis:
                 if (np.abs(moved) > slack).any():
                     return True
         return False
+
+
+def on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]) -> Diagnosis:
+    """The diagnosis of the same claims on other data, given the gradients and the values there."""
+    made = []
+    for claim, value in zip(claims, values, strict=True):
+        found = Claim(claim.name, claim.user, truth.of[claim.user], value)
+        if claim.jacobian is not None:
+            found.contract(truth.tape.seed, truth.gradient(claim.user))
+        elif claim.fits:
+            found.value = found.full = in_shape(found.value, found.node.shape)
+        found.judge(truth.tape.g[found.node], claim.blur, Allowance())
+        made.append(found)
+    return Diagnosis(truth.tape, made)
 
 
 def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str, ...]]:

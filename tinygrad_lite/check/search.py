@@ -78,6 +78,11 @@ class Explanation:
             known(kind)
 
     @property
+    def said(self) -> tuple[str, str, str]:
+        """What it says, on whatever data."""
+        return self.kind, self.text, self.where
+
+    @property
     def rank(self) -> float:
         """What to sort by: of equal costs the commoner kind comes first."""
         return self.cost + RARITY[self.kind]

@@ -39,12 +39,7 @@ class Tape:
         self.position = {node: i for i, node in enumerate(self.order)}
         self.seed = np.ones(self.root.shape) if seed is None else np.asarray(seed, dtype=float)
         self.g: dict[Node, Vector] = sweep(self.root, self.seed)
-        self.names = {id(new): known[id(old)] for old, new in self.twin.items() if id(old) in known}
-        for old, new in self.twin.items():
-            if new.op is old.op:
-                for x, a in zip(old.inputs, new.inputs, strict=True):
-                    if not isinstance(x, Node) and id(x) in known:
-                        self.names[id(a)] = known[id(x)]
+        self.names = names_for(self.twin, known)
         self._rules: dict[tuple[Node, int], Rule | None] = {}
         self._labels: dict[Node, str] = {}
         self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
@@ -147,6 +142,17 @@ class Tape:
         if (node, index) not in self._rules:
             self._rules[node, index] = rule_of(node, index)
         return self._rules[node, index]
+
+
+def names_for(twin: Mapping[Node, Node], names: Mapping[int, str]) -> dict[int, str]:
+    """What the nodes and constants of a graph are called, by id, for those that stand for them."""
+    found = {id(new): names[id(old)] for old, new in twin.items() if id(old) in names}
+    for old, new in twin.items():
+        if new.op is old.op:
+            for x, a in zip(old.inputs, new.inputs, strict=True):
+                if not isinstance(x, Node) and id(x) in names:
+                    found[id(a)] = names[id(x)]
+    return found
 
 
 def carried(

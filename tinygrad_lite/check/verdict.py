@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from ..graph.names import visible
 from ..graph.node import Node
-from .claims import Allowance, Asked, asked, read
+from .claims import Allowance, Asked, Claim, asked, read
 from .code.checking import check_lines, paired, report_on
 from .code.coded import Coded, Coder
 from .code.derivation import Known
@@ -28,7 +28,7 @@ from .rounding import Rounding
 
 
 def check(
-    E: Node,
+    E: Node | Callable[..., Node],
     claims: Mapping[Node | str, Any] | Callable[..., Any],
     *,
     cotangent: Any = None,
@@ -46,7 +46,8 @@ def check(
     nested list, a lambda or a formula as text. Or it is a function whose lines are a derivation:
     its parameters are names of the graph or of `names`, each line that assigns a gradient (`dW`,
     `grad_W`, `dE_dW`, a name in `pairs`, or whatever equals one) is judged, and a wrong one mended
-    where a short edit makes it right on redrawn data too.
+    where a short edit makes it right on redrawn data too. E may be the function that computes the
+    loss from nodes and arrays of the caller's, by their names: then mends are tried at other sizes.
 
     A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
     claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
@@ -79,7 +80,7 @@ def _hinting(report: Report, hints: int | None) -> Report:
 
 
 def _report(
-    E: Node,
+    E: Node | Callable[..., Node],
     claims: Any,
     cotangent: Any,
     allowance: Allowance,
@@ -91,40 +92,41 @@ def _report(
         about = asked(E, cotangent, names)
         notes: tuple[str, ...] = ()
         if isinstance(claims, FunctionType):
-            derived = check_lines(about, claims, allowance, names, pairs)
+            derived = check_lines(about, claims, allowance, pairs)
             if isinstance(derived, Report):
-                return explained(derived, E, about.tape) if explain else derived
+                return _with_reasons(derived, about, explain=explain)
             claims, notes = derived.claims, derived.notes
         if not isinstance(claims, Mapping):
             told = f"check: claims is a {type(claims).__name__}; pass a function that derives them"
             raise TypeError(f"{told}, or a dict of nodes or names to gradients, as in {{W: dW}}")
-        report = _report_of(about, claims, allowance, names, notes)
-        return explained(report, E, about.tape) if explain else report
+        report = _report_of(about, claims, allowance, notes)
+        return _with_reasons(report, about, explain=explain)
 
 
-def _report_of(
-    about: Asked, claims: Mapping[Any, Any], allowance: Allowance, names: Any, notes: Any
-) -> Report:
+def _with_reasons(report: Report, about: Asked, *, explain: bool) -> Report:
+    return explained(report, about.order[0], about.tape) if explain else report
+
+
+def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, notes: Any) -> Report:
     tape, E = about.tape, about.order[0]
-    known = Known(tape, visible() if names is None else names)
+    known = Known(tape, about.variables)
     coder = Coder(known, E.shape if about.seed is not None else ())
     found = read(about, claims, coder)
     rounding = Rounding(tape, [claim.node for claim in found])
     for claim in found:
         blur = rounding.blur(claim.node, claim.eps)
         claim.judge(tape.g[claim.node], blur, allowance)
-    diagnosis = Diagnosis(tape, found)
-    for claim in sorted(found, key=lambda c: tape.position[c.node]):
-        diagnosis.judge(claim)
     truth = Truth(tape, tape.twin, about.seed is not None)
     seen = (c for c in found if c.right and not c.blur.zero)
     right = [coder.found[c.user] for c in seen if c.user in coder.found]
-    findings = tuple(
-        _told(diagnosis.found[c.node], coder.found.get(c.user), truth, right, zero=c.blur.zero)
-        for c in found
-    )
+    diagnosis = Diagnosis(tape, found)
+    make = partial(Mender, truth=truth, others=right, computed=about.computed)
+    diagnosis.redrawn = partial(_redrawn, found, coder, make)
+    for claim in sorted(found, key=lambda c: tape.position[c.node]):
+        diagnosis.judge(claim)
+    findings = tuple(_told(c, diagnosis, coder.found.get(c.user), make) for c in found)
     failed = [coded for coded in coder.found.values() if coded.raised is not None]
-    findings += tuple(_failed(coded, truth, right) for coded in failed)
+    findings += tuple(_failed(coded, make) for coded in failed)
     formula = None if E.shape else lambda x: as_text(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
@@ -155,12 +157,12 @@ def _script_report(
         report = (
             derived
             if isinstance(derived, Report)
-            else _report_of(about, derived.claims, allowance, names, derived.notes)
+            else _report_of(about, derived.claims, allowance, derived.notes)
         )
-        return explained(report, E, about.tape) if explain else report
+        return _with_reasons(report, about, explain=explain)
 
 
-def _failed(coded: Coded, truth: Truth, right: Sequence[Coded]) -> Finding:
+def _failed(coded: Coded, make: Callable[..., Mender]) -> Finding:
     """What is to be said of a claim that raised an error, mended where a short edit does."""
     trace = coded.raised
     assert trace is not None
@@ -173,7 +175,7 @@ def _failed(coded: Coded, truth: Truth, right: Sequence[Coded]) -> Finding:
         shape=coded.node.shape,
         node=coded.node,
     )
-    mend = Mender(coded.trace, trace, truth, others=right).mend_raised(coded, trace.failed)
+    mend = make(coded.trace, trace).mend_raised(coded, trace.failed)
     if mend is not None and coded.formula is not None:
         finding = replace(finding, marked=coded.formula.marked(mend.places))
     said = finding.explanation
@@ -181,17 +183,30 @@ def _failed(coded: Coded, truth: Truth, right: Sequence[Coded]) -> Finding:
 
 
 def _told(
-    finding: Finding, coded: Coded | None, truth: Truth, right: Sequence[Coded], *, zero: bool
+    claim: Claim, diagnosis: Diagnosis, coded: Coded | None, make: Callable[..., Mender]
 ) -> Finding:
-    """A finding with what there is to be said of the claim's code, mended where it is wrong."""
+    """What is to be said of a claim and of its code, mended where it is wrong."""
+    finding = diagnosis.found[claim]
     if coded is None or finding.verdict not in ("right", "wrong"):
-        return finding
+        return diagnosis.explained(claim)
     if finding.verdict == "wrong":
-        mender = Mender(coded.trace, coded.trace(None, None), truth, others=right)
-        mend = mender.mend(coded)
+        mend = make(coded.trace, coded.trace(None, None)).mend(coded)
+        if mend is None or mend.kind == "other":  # then the numbers say what kind of mistake it is
+            finding = diagnosis.explained(claim)
         if mend is not None and coded.formula is not None:
             finding = replace(finding, marked=coded.formula.marked(mend.places))
         return told(finding, mend)
-    if zero:
+    if claim.blur.zero:
         return replace(finding, verdict="unseen", explanation=coded.note)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
+
+
+def _redrawn(
+    claims: Sequence[Claim], coder: Coder, make: Callable[..., Mender]
+) -> list[list[Diagnosis]]:
+    """The same claims on other data, where all of them are code."""
+    coded = [coder.found[c.user] for c in claims if c.user in coder.found]
+    if len(coded) < len(claims):
+        return []
+    mender = make(coded[0].trace, coded[0].trace(None, None))
+    return mender.redrawn(claims, lambda draw: [c.value(draw) for c in coded])

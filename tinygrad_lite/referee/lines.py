@@ -324,7 +324,7 @@ def _fresh(
         if gradients is not None and len(found) < FRESH:
             others, other = _standing_for(court.function, moved, gradients, court.outputs(moved))
             twin = {leaves[i]: x for i, x in others.items()} | {root: other}
-            found.append(Draw(twin, {}, {leaves[i]: g for i, g in gradients.items()}))
+            found.append(Draw(twin, {}))
     return [found] if found else []
 
 

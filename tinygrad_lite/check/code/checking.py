@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.names import visible
 from ...graph.node import Node, raw
 from ..claims import Allowance, Asked
 from ..findings import listed
@@ -39,11 +38,10 @@ def check_lines(
     about: Asked,
     function: FunctionType,
     allowance: Allowance,
-    names: Mapping[str, Any] | None,
     pairs: Mapping[str, Node | str | None] | None,
 ) -> LineReport | Numbers:
     """The report about the lines of a function."""
-    known = Known(about.tape, visible() if names is None else names)
+    known = Known(about.tape, about.variables)
     return report_on(about, Derivation(function, known), paired(known, pairs), allowance)
 
 

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ...backprop.replay import replay
 from ...graph.backend import is_array
 from ...graph.names import entries_in
-from ...graph.node import Node, Scalar, raw
+from ...graph.node import Node, Scalar, raw, topological_order
 from ...graph.trees import map_tree
 from ..tape import Tape
 from .interpreter import run
@@ -30,12 +31,15 @@ NUMPY = ("np", "xp", "numpy", "jnp")  # parameters that mean NumPy where nothing
 
 class Data(Protocol):
     """Other data for a graph: the node that stands for each of its nodes, the array (by the id of
-    the one it stands for) of each constant."""
+    the one it stands for) of each constant; and nodes `beside` the graph, once they are asked for.
+    """
 
     @property
     def twin(self) -> Mapping[Node, Node]: ...
     @property
     def constants(self) -> Mapping[int, Any]: ...
+    @property
+    def beside(self) -> dict[Node, Node]: ...
 
 
 @dataclass(eq=False)
@@ -193,8 +197,18 @@ def stand_in(value: Any, data: Data | None) -> Any:
     if data is None:
         return value
     if isinstance(value, Node):
-        return data.twin.get(value, value)
+        if value not in data.twin and value not in data.beside:
+            data.beside[value] = _beside(value, data)
+        return data.twin[value] if value in data.twin else data.beside[value]
     return data.constants.get(id(value), value)
+
+
+def _beside(node: Node, data: Data) -> Node:
+    """A node that is none of the graph, but is computed from the same leaves, on other data."""
+    leaves = {x: data.twin[x].data for x in topological_order(node) if x in data.twin}
+    if not leaves:
+        return node
+    return replay(node, leaves, constants=data.constants, wide=True)[node]
 
 
 def number(value: Any, data: Data | None = None) -> Any:

@@ -102,30 +102,54 @@ class Lines:
     def findings(self) -> list[Finding]:
         """What is to be said of every line that was judged."""
         chosen = {id(row) for row in self.statements}
-        claims = {
-            id(row): self.measure.claim(self.named(row.node), row.node, row.step.value)
-            for row in self.rows
-            if row.node is not None and row.last and row.verdict != UNJUDGED
-            if self.elsewhere is None and np.isfinite(row.step.value).all()
-        }
-        diagnosis = Diagnosis(self.about.tape, list(claims.values()))
-        diagnosis.usable = {}
+        self.diagnosis.usable = {}
         found: dict[int, Finding] = {}
         for row in self.rows:
-            claim = claims.get(id(row))
+            claim = self.claims.get(row)
             if id(row) in chosen:
-                found[id(row)] = self._finding(row, claim, diagnosis)
+                found[id(row)] = self._finding(row, claim)
             if claim is not None and claim.fits:
-                diagnosis.usable[claim.node] = claim.value
+                self.diagnosis.usable[claim.node] = claim
         self._mend(found)
-        for row in self.rows:
-            if id(row) in found and id(row) in claims:
-                found[id(row)] = self._ruled(found[id(row)])
+        for row in self.claims:
+            if id(row) in found and found[id(row)].mended is None:
+                found[id(row)] = self._ruled(self._explained(row, found[id(row)]))
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*found.values(), *self.causes, *failed]
         every.sort(key=lambda f: (f.cell, f.line))
         first = next((f for f in every if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]
+
+    @cached_property
+    def claims(self) -> dict[Judged, Claim]:
+        """The gradients that are claimed in the end."""
+        return {
+            row: self.measure.claim(self.named(row.node), row.node, row.step.value)
+            for row in self.rows
+            if row.node is not None and row.last and row.verdict != UNJUDGED
+            if self.elsewhere is None and np.isfinite(row.step.value).all()
+        }
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What the numbers of the lines say, on other data too."""
+        made = Diagnosis(self.about.tape, list(self.claims.values()))
+        made.redrawn = lambda: self.mender.redrawn(made.claims, self._values)
+        return made
+
+    def _values(self, draw: Draw) -> list[Any]:
+        """What is claimed on other data."""
+        known = steps(self.run(draw, None))
+        return [known[r.index].value for r in self.claims]
+
+    def _explained(self, row: Judged, finding: Finding) -> Finding:
+        """With what explains its numbers, where it is wrong and there is such a thing."""
+        claim = self.claims.get(row)
+        if claim is None or claim not in self.diagnosis.found or finding.verdict != WRONG:
+            return finding
+        known = self.diagnosis.explained(claim)
+        said = claim.note or known.explanation
+        return replace(finding, kind=known.kind, explanation=said, where=known.where)
 
     def _ruled(self, finding: Finding) -> Finding:
         """With the engine's own line beside one that is wrong and that nothing short mends."""
@@ -144,10 +168,7 @@ class Lines:
     def _mend(self, found: dict[int, Finding]) -> None:
         """Mend what is wrong. Of several mends the one that puts most lines right comes first; what
         is right with it follows from the first of them."""
-        judged = [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
-        right = [row for row in judged if row.verdict == RIGHT]
-        kept = [row for row in judged if row.verdict in (RIGHT, FOLLOWS)]
-        mender = self._mender(right, kept)
+        judged, mender = self._judged, self.mender
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
@@ -179,15 +200,17 @@ class Lines:
             self.mends.append((first, best))
             inside = set(ast.walk(first.step.instance.statement))
             elsewhere = [place for place in best.places if place not in inside]
-            name = first.step.name
+            name, finding = first.step.name, found[id(first)]
+            if best.kind == "other":  # then the numbers say what kind of mistake it is
+                finding = self._explained(first, finding)
             cause = self._unjudged_line(elsewhere)
             if cause is not None:
                 name = self._assigned(cause)
-                self.causes.append(told(self._at(cause, name, found[id(first)]), best))
+                self.causes.append(told(self._at(cause, name, finding), best))
                 others = [first, *others]
             else:
-                where = self._where(elsewhere[0]) if elsewhere else ""
-                found[id(first)] = replace(told(found[id(first)], best), mended_at=where)
+                where = self.trace.where(elsewhere[0]) if elsewhere else ""
+                found[id(first)] = replace(told(finding, best), mended_at=where)
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
@@ -196,9 +219,20 @@ class Lines:
         above = (r.instance for r in self.trace.above(row.step.record))
         return {instance.statement for instance in above if instance is not None}
 
-    def _mender(self, right: Sequence[Judged], kept: Sequence[Judged] = ()) -> Mender:
+    @property
+    def _judged(self) -> list[Judged]:
+        return [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
+
+    @cached_property
+    def mender(self) -> Mender:
+        """What mends them."""
+        right = [row for row in self._judged if row.verdict == RIGHT]
+        kept = [row for row in self._judged if row.verdict in (RIGHT, FOLLOWS)]
         fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        return Mender(self.run, self.trace, self.truth, right, kept=kept, fresh=fresh)
+        made = self.about.computed
+        return Mender(
+            self.run, self.trace, self.truth, right, kept=kept, fresh=fresh, computed=made
+        )
 
     def _feels(self, row: Judged, mend: Mend) -> bool:
         """Whether a mend can change a step, given that what is wrong above it is put right."""
@@ -227,7 +261,7 @@ class Lines:
         code = self.trace.source.of(statement)
         if isinstance(getattr(statement, "body", None), list):  # a loop: its first line
             code = code.split("\n")[0]
-        number, cell = self.number(statement), self.cell(statement)
+        number, cell = self.trace.number(statement), self.trace.cell(statement)
         return replace(like, name=name, line=number, cell=cell, code=code, node=None)
 
     @staticmethod
@@ -240,14 +274,6 @@ class Lines:
     def edits(self) -> dict[ast.AST, str]:
         """All that is to be changed."""
         return {place: text for _, mend in self.mends for place, text in mend.places.items()}
-
-    def _where(self, place: ast.AST) -> str:
-        """Where a place is: a line of the derivation, or a function that it calls."""
-        if place in set(ast.walk(self.trace.definition)):
-            return f"line {self.number(place)}"
-        sources = dict.fromkeys(r.instance.source for r in self.trace.records if r.instance)
-        functions = (f for source in sources for f in source.definitions if place in ast.walk(f))
-        return getattr(next(functions, None), "name", "another function")
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""
@@ -263,8 +289,8 @@ class Lines:
             kind="other",
             explanation=self.trace.raised,
             node=node,
-            line=self.number(statement),
-            cell=self.cell(statement),
+            line=self.trace.number(statement),
+            cell=self.trace.cell(statement),
             code=self.trace.source.of(statement),
             mended=None if mend is None else mend.line,
             by="" if mend is None else "edit",
@@ -276,14 +302,12 @@ class Lines:
         off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
         step = Step(name, self.trace.records[-1], instance)
         row = Judged(len(steps(self.trace)), step, node, above=off)
-        right = [r for r in self.rows if r.node is not None and r.verdict == RIGHT]
-        mender = self._mender(right)
-        mend = mender.mend_raised(row, instance)
+        mend = self.mender.mend_raised(row, instance)
         if mend is not None:
             self.mends.append((row, mend))
         return mend
 
-    def _finding(self, row: Judged, claim: Claim | None, diagnosis: Diagnosis) -> Finding:
+    def _finding(self, row: Judged, claim: Claim | None) -> Finding:
         name = row.step.name or self.named(row.node)
         code = self.trace.source.of(row.step.instance.statement)
         finding = Finding(
@@ -292,8 +316,8 @@ class Lines:
             shape=tuple(np.shape(row.step.value)),
             node=row.found if row.node is None else row.node,
             claimed=row.step.value,
-            line=self.number(row.step.instance.statement),
-            cell=self.cell(row.step.instance.statement),
+            line=self.trace.number(row.step.instance.statement),
+            cell=self.trace.cell(row.step.instance.statement),
             code=code,
         )
         if row.node is None and row.found is not None:
@@ -316,8 +340,7 @@ class Lines:
             return self._part(row, finding)
         if row.verdict == FOLLOWS:
             return replace(finding, verdict=FOLLOWS, inherited=self._sources(row), error=None)
-        diagnosis.judge(claim)
-        judged = diagnosis.found[claim.node]
+        judged = self.diagnosis.judge(claim)
         return replace(
             judged,
             name=name,
@@ -355,27 +378,17 @@ class Lines:
         told = {id(row.step.instance.statement) for row in self.statements}
         causes = {(cause.cell, cause.line) for cause in self.causes}
         rest = {
-            (self.number(at), name, self.pairs.hint(name)): None
+            (self.trace.number(at), name, self.pairs.hint(name)): None
             for row in self.rows
             for name, at in ((row.step.name, row.step.instance.statement),)
             if name and row.node is None and id(at) not in told and self.pairs.node(name) is None
-            if (self.cell(at), self.number(at)) not in causes
+            if (self.trace.cell(at), self.trace.number(at)) not in causes
         }
         return tuple(rest)
 
     def named(self, node: Node | None) -> str:
         """What a node is called."""
         return "" if node is None else self.pairs.names.get(node, "")
-
-    def number(self, place: Any) -> int:
-        """The number of a line, the first of the function, the file or the cell being 1."""
-        first = getattr(self.trace.definition, "lineno", 1)
-        begins = [at for at in self.trace.source.cells if at <= place.lineno]
-        return int(place.lineno) - int(max(begins, default=first)) + 1
-
-    def cell(self, place: Any) -> int:
-        """In which cell of a notebook a line stands, from 1; 0 where it is none."""
-        return sum(at <= place.lineno for at in self.trace.source.cells)
 
 
 def _rank(row: Judged) -> int:

@@ -60,6 +60,7 @@ class Script:
 class _Recorded:
     twin: Mapping[Node, Node]
     constants: Mapping[int, Any] = field(default_factory=dict)
+    beside: dict[Node, Node] = field(default_factory=dict)
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)

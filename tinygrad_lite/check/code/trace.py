@@ -116,6 +116,24 @@ class Trace:
         line: Any = at.statement
         return f"{said}; in line {line.lineno} of the file: {at.source.of(line).splitlines()[0]}"
 
+    def number(self, place: Any) -> int:
+        """The number of a line, the first of the function, the file or the cell being 1."""
+        first = getattr(self.definition, "lineno", 1)
+        begins = [at for at in self.source.cells if at <= place.lineno]
+        return int(place.lineno) - int(max(begins, default=first)) + 1
+
+    def cell(self, place: Any) -> int:
+        """In which cell of a notebook a line stands, from 1; 0 where it is none."""
+        return sum(at <= place.lineno for at in self.source.cells)
+
+    def where(self, place: ast.AST) -> str:
+        """Where a place is: a line of the derivation, or a function that it calls."""
+        if place in set(ast.walk(self.definition)):
+            return f"line {self.number(place)}"
+        sources = dict.fromkeys(r.instance.source for r in self.records if r.instance)
+        functions = (f for source in sources for f in source.definitions if place in ast.walk(f))
+        return getattr(next(functions, None), "name", "another function")
+
     def add(
         self,
         compute: Compute,

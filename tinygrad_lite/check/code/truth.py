@@ -11,7 +11,7 @@ import numpy as np
 from ...backprop.chain import contribution
 from ...backprop.jacobians import jacobian
 from ...graph.node import Node
-from ..tape import Tape
+from ..tape import Tape, names_for
 from .derivation import Data
 
 Vector = Any  # a NumPy array
@@ -45,6 +45,7 @@ class Truth:
     def on(self, data: Data) -> Truth:
         """The same for other data."""
         root = next(user for user, twin in self.of.items() if twin is self.tape.root)
-        tape = Tape(data.twin[root], self.tape.seed, {})
+        names = names_for(data.twin, self.tape.user_names)
+        tape = Tape(data.twin[root], self.tape.seed, names)
         found = {user: tape.twin[data.twin[user]] for user in self.of if user in data.twin}
         return Truth(tape, found, self.jacobians)

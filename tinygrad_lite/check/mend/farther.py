@@ -171,7 +171,8 @@ def run_forwards(at: Place) -> Iterator[Edit]:
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
     if not literal:
         for c in (2, 0.5, 3, 0.25, 4):
-            yield at.edit(c * x, "constant-scale", FAR)
+            for made, more in at.times(x, c):
+                yield at.edit(made, "constant-scale", FAR + more)
         for c in (1, -1):
             yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
 

@@ -70,10 +70,11 @@ class Place(NamedTuple):
                     named, exact = True, exact or (item.value.dtype.kind == "f" and not item.rank)
                     yield how(signed, self.item(item)), extra + NEAR + item.rank
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
-        if nice is not None and (not named or (nice in (2, 0.5) and not exact)):
+        if nice is not None:
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
-            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY)
+            named = named and (nice not in (2, 0.5) or exact)
+            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY) + FARTHEST * named
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
 

@@ -14,25 +14,32 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...graph.node import raw
-from ..claims import in_shape
+from ..claims import Claim, in_shape
 from ..code.derivation import Data
 from ..code.judged import Line
 from ..code.source import Source
 from ..code.steps import steps
 from ..code.trace import Instance, Trace
 from ..code.truth import Truth
+from ..computed import Computed
+from ..diagnosis import Diagnosis, on
 from ..findings import Finding
 from ..kinds import KINDS
+from ..scales import Scales
 from .known import TOLERANCE, Known, agrees
 from .places import Goal
 from .raising import edits_of
 from .redraw import Draw, ladder
+from .resized import resized
 from .rows import Edit
 from .search import Hit, Search
 from .written import FAILS, shown, standing
 
 BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
+ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
+ONLY_HERE = "this was tried on these data alone"
+WAY_OUT = ": give check the function that computes the loss to try other sizes"
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
 
 
@@ -84,7 +91,8 @@ class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
     to be right on other data, `kept` what has to stay right, `others` what is run by itself;
-    `fresh` are other data where the graph is not to be replayed."""
+    `fresh` are other data where the graph is not to be replayed; what is `computed` by a function
+    has other sizes too."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -94,6 +102,7 @@ class Mender:
     kept: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
+    computed: Computed | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
 
@@ -118,6 +127,9 @@ class Mender:
                 self.found.append(self._made(hit.edits, needs))
                 self.ends[self.found[-1]] = end
                 return self.found[-1]
+        if self.sizes:  # something else in the line is right at these sizes alone
+            self.sizes = []
+            return self.mend(wrong, closed, last=last)
         return None
 
     def _likeliest(
@@ -161,7 +173,18 @@ class Mender:
     def _made(self, edits: tuple[Edit, ...], needs: tuple[Edit, ...]) -> Mend:
         lines = dict.fromkeys(self._line(edit) for edit in edits)
         text = "; ".join(_mended(*at, edits) for at in lines)
-        return Mend(edits, self._line(edits[0])[0], text, _said(edits), needs)
+        said = "; ".join((_said(edits), *self._doubts(edits)))
+        return Mend(edits, self._line(edits[0])[0], text, said, needs)
+
+    def _doubts(self, edits: Iterable[Edit]) -> Iterator[str]:
+        """What no other data could tell."""
+        if not self.rungs:
+            yield ONLY_HERE
+        lengths = {} if self.sizes else Scales(self.truth.tape).sizes
+        for edit in edits:
+            old, new = (_numbers(code) for code in (edit.place, edit.new))
+            for n in sorted((new - old) & {*lengths} - {2}):
+                yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
 
     def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
         """The likeliest edit of a line that raised an error that makes it right."""
@@ -235,6 +258,25 @@ class Mender:
             found = islice(found, 1)
         return [[(d, self.truth.on(d)) for d in draws] for draws in found]
 
+    @cached_property
+    def sizes(self) -> list[tuple[Draw, Truth]]:
+        """Data of other sizes with the gradients there; none where they cannot be made, or what is
+        right is not right there."""
+        made, tape = self.computed, self.truth.tape
+        if made is None or tape.root.data.size != 1:
+            return []
+        try:
+            draw = resized(made)
+            return [(draw, self.truth.on(draw))] if self._keeps(draw) else []
+        except Exception:  # the function is not made for other sizes
+            return []
+
+    def redrawn(
+        self, claims: Sequence[Claim], values: Callable[[Draw], Sequence[Any]]
+    ) -> list[list[Diagnosis]]:
+        """What the numbers of claims say on fresh data, given their `values` there."""
+        return [[on(truth, claims, values(d)) for d, truth in draws[:ALSO]] for draws in self.rungs]
+
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
         truth = self.truth.on(draw)
@@ -258,10 +300,9 @@ class Mender:
         new = standing(edits)
         if not self._is_right(claimed, None, self.truth, new, self._kept):
             return False
-        rungs = self.rungs
-        return not rungs or any(
-            all(self._is_right(claimed, draw, truth, new) for draw, truth in draws)
-            for draws in rungs
+        return not self.rungs or any(
+            all(self._is_right(claimed, draw, truth, new) for draw, truth in (*draws, *self.sizes))
+            for draws in self.rungs
         )
 
     def _is_right(
@@ -300,6 +341,10 @@ def _right(at: Line) -> bool:
     return agrees(
         value, in_shape(np.asarray(at.wanted, float), np.shape(value)), tolerance=tolerance
     )
+
+
+def _numbers(code: Any) -> set[Any]:
+    return {n.value for n in _walked(code) if isinstance(n, ast.Constant)}
 
 
 def _walked(code: Any) -> Iterator[ast.AST]:

@@ -8,8 +8,9 @@ wrong. What holds of the recorded numbers alone, by coincidence, does not hold o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,12 +26,13 @@ SPREAD = 0.01  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
 
 
-class Draw(NamedTuple):
-    """Other data: the graph's nodes there, its arrays by id, the cotangents of nodes."""
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """Other data: the graph's nodes there, its arrays by id, and nodes beside the graph."""
 
     twin: Mapping[Node, Node]
     constants: Mapping[int, Vector]
-    g: Mapping[Node, Vector]
+    beside: dict[Node, Node] = field(default_factory=dict)
 
 
 def ladder(
@@ -62,7 +64,7 @@ def redraw(
     leaves, arrays = _given(root)
     held = {*held, *_related({**{id(x): a for x, a in leaves.items()}, **arrays})}
     for width in WIDTHS:
-        draw = partial(_near, rng, width)
+        draw = partial(near, rng, width)
         data = {x: draw(a, free=True) for x, a in leaves.items() if id(x) not in held}
         free = {key: a for key, a in arrays.items() if key not in held}
         bases = {id(a.base): a.base for a in free.values() if _is_view(a)}
@@ -76,10 +78,9 @@ def redraw(
         y = twin[root]
         with np.errstate(all="ignore"):
             found = sweep(y, np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float))
-        g = {old: np.asarray(found[made]) for old, made in twin.items() if made in found}
-        if all(np.isfinite(v).all() for v in (y.data, *g.values())):
+        if all(np.isfinite(v).all() for v in (y.data, *found.values())):
             recorded = {id(old.data): made.data for old, made in twin.items()}
-            return Draw(twin, {**recorded, **new}, g)
+            return Draw(twin, {**recorded, **new})
     raise ValueError("check: no data near the recorded ones give finite gradients")
 
 
@@ -92,7 +93,7 @@ def _given(root: Node) -> tuple[dict[Node, Any], dict[int, Any]]:
             if isinstance(x, Node):
                 if x.op is None:
                     leaves[x] = a
-            elif is_array(x):
+            elif is_array(x) and not isinstance(x, np.generic):  # a number in a formula
                 arrays[id(x)] = x
     return leaves, arrays
 
@@ -129,7 +130,7 @@ def _related(arrays: Mapping[int, Any]) -> Iterator[int]:
             sorts[v.size].append((key, u))
 
 
-def _near(rng: np.random.Generator, width: float, x: Any, *, free: bool) -> Vector:
+def near(rng: np.random.Generator, width: float, x: Any, *, free: bool) -> Vector:
     """Data like x. Whole numbers are labels and masks, unless they are those of a `free` leaf
     that starts out as one number, or that are more than 0 and 1."""
     a = np.asarray(x)

@@ -24,6 +24,7 @@ from .places import Places, Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
+from .undo import operation
 from .whole import heads, left_out, lists, statements
 from .written import FAILS, shown
 
@@ -32,6 +33,7 @@ DEAREST = 1.0  # two edits are not farther-fetched together
 SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
 ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
+FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 
 
@@ -87,7 +89,8 @@ class Search(Places):
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
         open_ = (p for p in places if not self.late())
-        found = [e for p in open_ for e in chain(self._slips(p), self._lookups(p, wanted))]
+        every = (e for p in open_ for e in chain(self._slips(p), self._lookups(p, wanted)))
+        found = [self._ranked(edit) for edit in every]
         self.tried += [edit for edit in found if edit.rank < ODD + FAR]
         yield from self._hits(found, wanted)
         run = {p: self._runs(p, wanted) for p in reversed(places) if not self.late()}
@@ -136,6 +139,16 @@ class Search(Places):
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
         instance, setting = self._place(e, {}).pool.instance, setting_of(self.places[e][0])
         return edits(e, lambda x: instance.value(x, self.base), name_in(instance), setting)
+
+    def _ranked(self, edit: Edit) -> Edit:
+        """An edit, far-fetched where it is one length for another as a factor: these have names."""
+        numbers: list[Any] = [getattr(e, "value", None) for e in (edit.place, edit.new)]
+        if not all(type(n) in (int, float) and n > LEAST for n in numbers):
+            return edit
+        pool = self._place(edit.place, {}).pool
+        factor = any(operation(r)[0] in FACTORS for r in self.places[edit.place][0].users)
+        lengths = factor and all(pool.find(np.float64(n)) for n in numbers)
+        return edit._replace(rank=edit.rank + FARTHEST) if lengths else edit
 
     def _place(
         self, e: ast.expr, wanted: Mapping[Record, Any], values: Values | None = None
