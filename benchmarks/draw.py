@@ -23,6 +23,7 @@ import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw import Drawing
+from tinygrad_lite.draw.routes import along
 from tinygrad_lite.graph.node import topological_order
 
 from .gallery import GALLERY
@@ -117,12 +118,11 @@ def edits(page: Any) -> None:
 
 def crossings(arrows: list[np.ndarray[Any, Any]]) -> int:
     """How many pairs of arrows, given as the points of cubic segments, cross."""
-    t = np.linspace(0, 1, 9)[:, None]
-    weights = np.stack([(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3])
-    lines = []
-    for points in arrows:
-        segments = [points[k : k + 4] for k in range(0, len(points) - 1, 3)]
-        lines.append(np.concatenate([(weights * c[:, None]).sum(axis=0) for c in segments]))
+    t = np.linspace(0, 1, 9)
+    lines = [
+        np.concatenate([along(points[k : k + 4], t) for k in range(0, len(points) - 1, 3)])
+        for points in arrows
+    ]
 
     def sides(p: Any, q: Any) -> Any:
         """On which side of each piece of p each point of q lies."""

@@ -11,7 +11,7 @@ from ..check.marks import MARKS
 from .panes import SHADES
 
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
-VERMILLION, PURPLE, GREY = "#d55e00", "#cc79a7", "#808080"
+GREY = "#808080"
 
 
 class Look(NamedTuple):

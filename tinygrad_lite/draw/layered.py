@@ -80,7 +80,8 @@ def place(scene: Scene) -> Scene:
         side = PAIR / 2 if e.gradient else 0.0
         forth = tuple(turned((x, y - side)) for x, y in line)
         back = tuple(turned((x, y + side)) for x, y in line[::-1]) if side else ()
-        x, y = turned(along(line[-7:-3], 0.75 if down else 0.6))
+        near = 0.75 if down else 0.6  # the end, where arrows into one box are further apart
+        x, y = turned((*along(line[-7:-3], near).tolist(),))
         beside = PAIR / 2 + 8 + width(e.text, CAPTION) / 2 if down else 0.0
         label = (x + beside, y if down else y - CAPTION)
         edges.append(replace(e, points=forth, back=back, label_at=label))

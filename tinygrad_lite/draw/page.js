@@ -77,7 +77,7 @@ function change(x, e = subject) {
   ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
-  painted([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []));
+  for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
 }
 
 // --- the timeline
@@ -260,6 +260,7 @@ $("stage").addEventListener("scroll", () => { moving ||= requestAnimationFrame((
 addEventListener("resize", cull);
 addEventListener("beforeprint", () => {
   S.ask = false;
+  for (const box of view.boxes) { box.far = false; paint(box); }
   go(view.steps.length - 1, true);
 });
 

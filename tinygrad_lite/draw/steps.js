@@ -157,6 +157,8 @@ function strip(box, role) {
   return { d: flat, on, columns: d.length, norms: d.map(norm), key: all.map((p) => live.ages[p]) };
 }
 function paint(box) {
+  box.stale = box.far;
+  if (box.far) return;
   for (const pane of box.panes) {
     const { d, on, partial, key, columns, norms } = box.absent ? {} : content(box, pane);
     pane.element.classList.toggle("off", !on || (!d && S.edited)); // what is only recorded would be wrong now
@@ -172,33 +174,21 @@ function paint(box) {
     });
   }
 }
-const AT_ONCE = 200, LATER = 300; // boxes
-let unpainted = [], painter = 0;
+const AT_ONCE = 200; // boxes
 /** Whether a rectangle of the picture is in sight, or as far from it as the stage is large. */
 function inSight() {
   const stage = $("stage"), [x, y, w, high] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((z) => z / scale);
   return ({ left, top, right, bottom }) => left < x + 2 * w && right > x - w && top < y + 2 * high && bottom > y - high;
 }
-/** Of a large picture, leave what is far from sight out of the browser's layout. */
+/** Of a large picture, leave what is far from sight out of the browser's layout; it is painted once it is near. */
 function cull() {
   if (view.boxes.length <= AT_ONCE) return;
   const near = inSight();
   for (const item of [...view.boxes, ...view.links]) {
     const far = !near(around(item.id ? [item] : [view.boxes[item.s], view.boxes[item.t]]));
     if (far !== item.far) item.element.classList.toggle("far", item.far = far);
+    if (item.stale && !far) paint(item);
   }
-}
-/** Paint boxes: of many those that are near, and the others bit by bit. */
-function painted(boxes) {
-  const all = new Set([...unpainted, ...boxes]), many = all.size > AT_ONCE;
-  for (const box of all) if (!many || !box.far) paint(box);
-  unpainted = many ? [...all].filter((box) => box.far) : [];
-  clearTimeout(painter);
-  const more = () => {
-    for (const box of unpainted.splice(0, LATER)) paint(box);
-    if (unpainted.length) painter = setTimeout(more, 20);
-  };
-  if (many) painter = setTimeout(more, 200);
 }
 let marked = [];
 function mark(element, name) {
