@@ -69,6 +69,8 @@ class Place(NamedTuple):
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
                     named, odd = True, LIKELY * (real and how is np.divide)
+                    if odd and ast.dump(item.code) in self.pool.divisors:
+                        odd = -odd
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
         if nice is not None:

@@ -123,9 +123,15 @@ class Places:
         if key not in self.pools:
             numpy = name_in(instance)
             self.pools[key] = Pool(
-                instance, self.goal.outside, numpy, self._elsewhere, self._turning
+                instance, self.goal.outside, numpy, self._elsewhere, self._turning, self._divisors
             )
         return self.pools[key]
+
+    @cached_property
+    def _divisors(self) -> set[str]:
+        """What the derivation divides by somewhere."""
+        nodes = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.BinOp))
+        return {ast.dump(n.right) for n in nodes if isinstance(n.op, ast.Div)}
 
     @cached_property
     def _turning(self) -> Mapping[str, float]:
@@ -239,7 +245,7 @@ class Places:
         of which a part is taken, a number or a term inside of a product."""
         around, new = _around(record), edit.new
         if isinstance(around, (ast.Subscript, ast.Attribute)):
-            return 0.0 if isinstance(new, (ast.Name, ast.Subscript, ast.Attribute)) else FAR
+            return 0.0 if isinstance(new, (ast.Name, ast.Subscript)) else FAR
         scaled = isinstance(new, ast.BinOp) and edit.place in (new.left, new.right)
         if scaled and type(self.value(record)) is int:  # a size
             return ODD

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +50,8 @@ class Item(NamedTuple):
 
 class Pool:
     """All that can be looked up at an instance of a line; `outside` are names beside the local,
-    `elsewhere` expressions of other lines, `far` how far-fetched it is that some names lack."""
+    `elsewhere` expressions of other lines, `far` how far-fetched it is that some names lack,
+    `divisors` what is divided by somewhere."""
 
     def __init__(
         self,
@@ -59,8 +60,10 @@ class Pool:
         numpy: str,
         elsewhere: Sequence[ast.expr] = (),
         far: Mapping[str, float] | None = None,
+        divisors: Collection[str] = (),
     ) -> None:
         self.instance, self.numpy = instance, numpy
+        self.divisors = divisors
         self.items: list[Item] = []
         self._products: dict[int, list[tuple[float, tuple[Item, Item, int]]]] | None = None
         self._seen: set[tuple[Any, ...]] = set()

@@ -82,6 +82,12 @@ def left_out(
         elif made.left is not target:
             continue
         if not _mentions(rest, target):
+            for copied in body:  # dz = da, and nothing more
+                copies = isinstance(copied, ast.Assign) and isinstance(copied.value, ast.Name)
+                if copies and ast.unparse(copied.targets[0]) == name:
+                    new = ast.BinOp(copied.value, made.op, rest)
+                    whole = ast.Assign(copied.targets, new, lineno=0)
+                    yield Edit(copied, whole, edit.kind, FAR - NEAR + edit.rank)
             added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, rest)
             statement = instance.statement
             yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank)
