@@ -72,6 +72,10 @@ def squared(W, x):
     return E
 
 
+def by_name(root):
+    return {node.name: node for node in topological_order(root) if node.name}
+
+
 def chip(page):
     return page.locator("#panel .chip").inner_text()
 

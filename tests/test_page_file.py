@@ -71,6 +71,15 @@ def test_draw_saves_the_same_page(tmp_path):
     assert path.read_text("utf-8") == play(root).html
 
 
+def test_the_page_runs_where_the_picture_does():
+    root = demo()
+    right = tg.draw(root, direction="right")
+    assert right.html == play(root, direction="right").html
+    wide, high = told(right.html)["views"][0]["size"]
+    assert wide > 2 * high
+    assert right.html != tg.draw(root, direction="down").html
+
+
 def test_the_page_opens_as_the_picture_is_and_goes_down_to_ops():
     root = mlp()
     html = play(root).html

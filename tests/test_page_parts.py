@@ -1,90 +1,19 @@
-"""Parts of the page's picture: what was claimed, what is related, equal steps, what a box holds."""
+"""Parts of the page's picture: what is related, equal steps, what a box holds."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures import SHOWN, chain, chip, demo, press, question, titles, values
+from pictures import SHOWN, by_name, chain, chip, demo, press, question, settle, titles, values
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.panes import aligned
-from tinygrad_lite.graph.node import topological_order
 
 pytestmark = pytest.mark.browser
 
 
 def panel(page):
     return page.locator("#panel").inner_text()
-
-
-def by_name(root):
-    return {node.name: node for node in topological_order(root) if node.name}
-
-
-# --- what was claimed
-
-
-def matrices(page):
-    """What stands in the section of a claim: caption -> entries."""
-    return {
-        mat.locator(".cap").inner_text().split("\n")[0]: mat.locator("td").all_inner_texts()
-        for mat in page.locator(".claim .mat").all()
-    }
-
-
-def test_a_claim_stands_beside_the_right_gradient_and_their_difference(visit):
-    E = question()
-    node = by_name(E)
-    E.backward()
-    claim = np.array([1.0, -2.0])
-    page = visit(None, html=tg.draw(E, check=tg.check(E, {node["v"]: claim})).html)
-    page.locator(".lines button").click()
-    assert page.locator(f"{SHOWN}.selected .name").text_content() == "v"
-    right = node["v"].grad
-    wanted = {"yours": claim, "backward()": right, "difference": claim - right}
-    assert matrices(page) == {f"{name} (2,)": list(aligned(a)) for name, a in wanted.items()}
-    page.locator(".claim td").first.hover()
-    assert page.locator("#say").inner_text() == "yours[0] = 1"
-    page.keyboard.press("Escape")
-    assert page.locator(".claim").count() == 0
-
-
-def test_a_claim_of_another_shape_has_no_difference(visit):
-    E = question()
-    E.backward()
-    W = by_name(E)["W"]
-    page = visit(None, html=tg.draw(E, check=tg.check(E, {W: W.grad.T})).html)
-    page.locator(".lines button").click()
-    assert list(matrices(page)) == ["yours (3, 2)", "backward() (2, 3)"]
-
-
-def test_a_line_of_code_stands_there_with_the_mended_one(visit):
-    E = question()
-    node = by_name(E)
-
-    def backward(x, y, s):
-        ds = y - s
-        dv = ds * s * (1 - s)
-        return np.outer(dv, x)
-
-    report = tg.check(E, backward, names={"x": node["x"], "y": node["y"], "s": node["s"]})
-    page = visit(None, html=tg.draw(E, check=report).html)
-    page.locator(".lines button").first.click()
-    assert page.locator(".code dd").all_inner_texts() == ["ds = y - s", "ds = s - y"]
-    assert page.locator(".claim .mat").count() == 3
-
-
-def test_once_a_number_is_changed_claims_are_no_longer_compared(visit):
-    E = question()
-    E.backward()
-    W = by_name(E)["W"]
-    page = visit(None, html=tg.draw(E, check=tg.check(E, {W: 2 * W.grad})).html)
-    press(page, "a End")
-    page.locator(f"{SHOWN}.leaf").first.click()
-    assert page.locator(".claim .mat").count() == 3
-    page.locator("#field").fill("0.75")
-    assert page.locator(".claim .mat").count() == 0
-    assert "belong to those that were recorded" in panel(page)
 
 
 # --- what is related to an entry
@@ -265,7 +194,8 @@ def test_an_edit_among_1100_boxes_is_quick_and_reaches_all_of_them(visit):
     assert spent < 50
     x = float(page.locator("#field").input_value())
     (wanted,) = aligned(np.array([x * 1.5**1100]))
-    page.locator(f"{SHOWN}.output .value .entry", has_text=wanted).wait_for(state="attached")
+    page.locator("#stage").evaluate("(stage) => { stage.scrollTop = 1e9; }")
+    page.locator(f"{SHOWN}.output .value .entry", has_text=wanted).wait_for()
 
 
 def test_to_point_elsewhere_leaves_the_editor_at_its_entry(visit):
@@ -278,3 +208,95 @@ def test_to_point_elsewhere_leaves_the_editor_at_its_entry(visit):
     page.locator(SHOWN, has_text="σ(v)").locator(".cell").first.hover()
     page.locator("#field").fill("0.75")
     assert values(page, "value")["W"] == ["0.50", "0.75", "2.00", "1.50", "0.25", "−0.50"]
+
+
+# --- what is folded
+
+
+def test_folded_lines_are_listed_with_their_sizes_and_opened(visit):
+    E = question()
+    page = visit(E)
+    row = page.locator(".lines button", has_text="E = 1/2 ‖s − y‖²")
+    assert row.inner_text().split("\n") == ["4 steps", "E = 1/2 ‖s − y‖²"]
+    press(page, "a End")
+    assert row.inner_text().split("\n")[-1] == f"value {E.data:.3g}, gradient 1"
+    row.focus()
+    press(page, "Enter")
+    assert len(titles(page)) == 6
+    page.locator("#panel button", has_text="all of the picture").click()
+    assert row.count() == 1
+
+
+def test_what_the_reader_closes_stays_closed(visit):
+    page = visit(question())
+    press(page, "a End")
+    page.locator("summary", has_text="The derivation so far").click()
+    press(page, "ArrowLeft ArrowLeft")
+    assert not page.locator("details", has_text="The derivation so far").get_attribute("open")
+    assert page.locator("details", has_text="What is folded").get_attribute("open") == ""
+
+
+def test_all_steps_of_a_loop_stand_there_and_are_chosen(visit):
+    E, states = loop()
+    page = visit(None, html=tg.draw(E, max_nodes=8).html)
+    rows = page.locator("[data-turn]")
+    assert rows.all_inner_texts()[0].split("\t") == ["step 1", "", ""]
+    press(page, "a End")
+    E.backward()
+    for k in (1, 6):
+        norms = (np.linalg.norm(a) for a in (states[k - 1].data, states[k - 1].grad))
+        expected = [f"step {k}", *(f"{norm:.3g}" for norm in norms)]
+        assert rows.nth(k - 1).inner_text().split("\t") == expected
+    rows.nth(2).click()
+    assert values(page, "value")["h"] == list(aligned(states[2].data))
+    assert page.locator("[data-turn][aria-current]").inner_text().startswith("step 3")
+    rows.nth(2).locator("button").focus()
+    press(page, "ArrowDown")
+    assert values(page, "value")["h"] == list(aligned(states[3].data))
+    assert page.evaluate("() => document.activeElement.textContent") == "step 4"
+
+
+def test_bars_say_how_large_each_step_is_and_follow_an_edit(visit):
+    y = tg.Value(1.0, name="x")
+    for k in range(6):
+        y = y * 0.1
+        y.name = f"y{k}"
+    page = visit(None, html=tg.draw(y, steps=False, max_nodes=6).html)
+    press(page, "a End")
+
+    def bars(role):
+        found = page.locator(f"{SHOWN} .{role} .bar").evaluate_all(
+            "(all) => all.map((bar) => +bar.getAttribute('height') / 2)"
+        )
+        return found, page.locator(f"{SHOWN} .{role} .note").last.text_content()
+
+    falls = [12, 10, 8, 5, 3, 1]
+    assert bars("value") == (falls, "norm 0.1 → 1e−6, log scale")
+    assert bars("gradient") == (falls[::-1], "norm 1e−5 → 1, log scale")
+    page.locator(f"{SHOWN}.leaf").click()
+    page.locator("#field").fill("10")
+    assert bars("value") == (falls, "norm 1 → 1e−5, log scale")
+
+
+def test_what_is_far_from_sight_is_not_laid_out_until_it_is_near(visit):
+    page = visit(chain(1100))
+    page.locator("#views button").last.click()
+    for words in ("t₅₀₀ =", "t₉₀₀ ="):
+        page.fill("#search", words)
+        press(page, "Enter")
+        settle(page)
+        box = page.locator(f"{SHOWN}.selected")
+        stage, frame = page.locator("#stage").bounding_box(), box.bounding_box()
+        assert stage["y"] <= frame["y"] <= stage["y"] + stage["height"] - frame["height"]
+        laid = page.locator(f"{SHOWN} text").evaluate_all(
+            "(all) => all.filter((t) => t.getBoundingClientRect().width).length"
+        )
+        assert 30 < laid < 600
+    near = page.locator(f"{SHOWN}:not(.far)").count()
+    assert 10 < near < 60
+    assert page.locator(".link:not(.far)").count() >= near
+    page.emulate_media(media="print")
+    assert page.locator(f"{SHOWN} .title").first.is_visible()
+    page.emulate_media(media="screen")
+    page.click("#views button:has-text('folded')")
+    assert page.locator(f"{SHOWN}.far").count() == 0

@@ -25,6 +25,7 @@ from . import figures
 from .collapse import LIMIT, Plan, Unit, count, partition
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
+from .rails import with_rails
 from .scene import LABELLED, SHORT, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, within
@@ -73,6 +74,7 @@ def build_scene(
     maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
     boxes = maker.boxes()
     boxes, edges = maker.stubs(boxes, maker.edges(boxes))
+    edges = with_rails(boxes, edges)
     scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
@@ -248,7 +250,7 @@ class _Maker:
         each = () if unit.title else out
         box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, each)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
-        return replace(box, scope=unit.scope, path=unit.path, tooltip=tooltip)
+        return replace(box, scope=unit.scope, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
         at = {box.id: box for box in boxes}

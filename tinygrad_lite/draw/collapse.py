@@ -36,14 +36,13 @@ _SHORT = 12  # ops in a line that is read as one formula
 class Unit(NamedTuple):
     """One box to come: a "line" or a "group" of nodes, the last of a line its own; a raw "constant"
     or many "constants"; a "stub" of a node of the step before. Its id, and the open scope it is in;
-    of a group its title and the scope that it is."""
+    of a group its title."""
 
     id: str
     kind: str
     content: Any
     scope: Path
     title: str = ""
-    path: Path = ()
 
 
 @dataclass(frozen=True)
@@ -161,8 +160,7 @@ def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> P
             unit_of[node] = ids[key]
             if node is groups[key][-1]:
                 title = _title(key, groups[key], groups)
-                unit = Unit(ids[key], "group", groups[key], key.path[:-1], title, key.path)
-                units.append(unit)
+                units.append(Unit(ids[key], "group", groups[key], key.path[:-1], title))
             continue
         apart = {
             i: ("stub" if isinstance(x, Node) else "constant", x)

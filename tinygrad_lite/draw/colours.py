@@ -11,7 +11,7 @@ from ..check.marks import MARKS
 from .panes import SHADES
 
 BLUE, SKY, GREEN, ORANGE = "#0072b2", "#56b4e9", "#009e73", "#e69f00"
-VERMILLION, PURPLE, GREY = "#d55e00", "#cc79a7", "#808080"
+GREY = "#808080"
 
 
 class Look(NamedTuple):
@@ -110,12 +110,16 @@ def _rules(theme: Theme, root: str) -> str:
         ".label,.shape,.note": f"fill:{role['muted']}",
         ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.4",
         ".head": f"fill:{role['edge']}",
+        ".rail .edge": f"stroke:{role['text']};stroke-width:3.4",
+        ".rail .head": f"fill:{role['text']}",
         ".back": f"fill:none;stroke:{role['gradient']};stroke-width:1.8;stroke-dasharray:6 4",
         ".tip,.symbol,.local": f"fill:{role['gradient']}",
         ".pill": f"fill:{mix(page, role['gradient'], 0.08)};stroke:{role['gradient']}",
         ".cell": f"stroke:{role['grid']};stroke-width:1",
         ".value .rim": f"fill:none;stroke:{role['control']}",
         ".gradient .rim": f"fill:none;stroke:{role['gradient']}",
+        ".value .bar": f"fill:{role['control']};stroke:{page}",
+        ".gradient .bar": f"fill:{role['gradient']};stroke:{page}",
         ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
         ".ground": f"fill:{mix(page, cluster, 0.08)}",
         ".undefined": f"fill:{role['undefined']}",

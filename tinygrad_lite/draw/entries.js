@@ -164,14 +164,14 @@ function frame(place, all, name) {
   }
   for (const box of view.holds.get(place) ?? []) {
     for (const pane of box.panes) {
-      if (pane.strip || (box.kind === "stub" && pane.role === "gradient") || pane.cells.length !== n || placesOf(box, pane.role)[0] !== place || pane.element.classList.contains("off")) continue;
+      if (pane.strip || (box.kind === "stub" && pane.role === "gradient") || pane.cells.length !== n || placesOf(box, pane)[0] !== place || pane.element.classList.contains("off")) continue;
       framed.push(outline(pane, all, name));
     }
   }
 }
 /** A frame around some cells of the picture. */
 function outline(pane, all, name) {
-  const around = document.createElementNS(view.svg.namespaceURI, "path");
+  const around = document.createElementNS(NS, "path");
   around.setAttribute("class", name);
   around.setAttribute("d", all.map((i) => `M${pane.cells[i].getAttribute("x")} ${pane.cells[i].getAttribute("y")}h${pane.w}v${pane.h}h${-pane.w}z`).join(""));
   pane.element.append(around);
@@ -200,9 +200,9 @@ function cellOf(element) {
 }
 /** An entry in the picture that is pointed at. */
 function hover(element) {
-  const { box, pane, i } = cellOf(element) ?? {}, place = box && placesOf(box, pane.role)[0];
+  const { box, pane, i } = cellOf(element) ?? {}, place = box && placesOf(box, pane)[0];
   if (!box || i < 0 || pane.strip || box.kind === "stub" || pane.cells.length !== live.values[place]?.length) return;
-  S.entry = { place, i, own: pane.role === "value" ? box.name : box.symbol, seen: true };
+  S.entry = { place, i, own: pane.role === "value" ? box.name : S.whose === WHOSE[0] ? box.symbol : S.whose, seen: true };
   say();
 }
 

@@ -8,9 +8,7 @@ down the axes are exchanged before and after.
 
 from __future__ import annotations
 
-import bisect
 import itertools
-import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +16,7 @@ from math import inf
 from typing import Any
 
 from .measure import CAPTION, TITLE, width
+from .ordering import SWEEPS, Item, Near, order
 from .routes import along, paths, rising
 from .scene import Point, Scene
 from .scopes import Path, common_scope, prefixes
@@ -26,19 +25,11 @@ GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 20.0, 14.0, 44.0, 14.0, 20.0  # pixels
 PAIR = 14.0  # pixels between an arrow and that of its gradient
 ACROSS = 900.0  # of a rank; leaves of a longer one are drawn further up
 _RAISED = 3  # ranks that a leaf may be raised by
-_SWEEPS = 8
-_PIXEL = 1e-5  # places in a rank: from one port of a scope to the next
-_PAIRS = 400  # pairs of edges that are looked at to exchange two neighbours
 _BENDS = 30_000  # bends of long edges; with more, long edges run straight
 
-# A box's id, a scope, a bend (edge number, rank), or the port (edge number, ENTRY or EXIT) through
-# which an edge crosses the frame of a scope.
-Item = str | Path | tuple[int, int]
 ENTRY, EXIT = -1, -2
 Link = tuple[int, Item, Item]  # edge number, source, target
 Points = Mapping[Item, Point]
-# Neighbours, how far from their middle an edge ends there, and how far from that of the item.
-Near = defaultdict[Item, list[tuple[Item, float, float]]]
 
 
 def place(scene: Scene) -> Scene:
@@ -53,12 +44,11 @@ def place(scene: Scene) -> Scene:
             for k, e in enumerate(scene.edges) if e.text}  # fmt: skip
     levels, crossed = _levels(scene)
     titles = {c.scope: width(c.label, TITLE) for c in scene.clusters}
-    folded: dict[Item, Path] = {box.id: box.path for box in scene.boxes if box.path}
     planes: dict[Path, _Plane] = {}
     shifts: dict[tuple[Any, ...], float] = {}  # of ports, from the middles of their scopes
     for path in sorted(levels, key=len, reverse=True):
         across = ACROSS if down else inf
-        plane = planes[path] = _Plane(*levels[path], sizes, room, across, shifts, folded)
+        plane = planes[path] = _Plane(*levels[path], sizes, room, across, shifts)
         edge, header = (2 * MARGIN, HEADER) if path else (0.0, 0.0)
         title = titles.get(path, 0.0) + edge
         w, h = plane.size[0] + edge, plane.size[1] + edge
@@ -90,7 +80,8 @@ def place(scene: Scene) -> Scene:
         side = PAIR / 2 if e.gradient else 0.0
         forth = tuple(turned((x, y - side)) for x, y in line)
         back = tuple(turned((x, y + side)) for x, y in line[::-1]) if side else ()
-        x, y = turned(along(line[-7:-3], 0.75 if down else 0.6))
+        near = 0.75 if down else 0.6  # the end, where arrows into one box are further apart
+        x, y = turned((*along(line[-7:-3], near).tolist(),))
         beside = PAIR / 2 + 8 + width(e.text, CAPTION) / 2 if down else 0.0
         label = (x + beside, y if down else y - CAPTION)
         edges.append(replace(e, points=forth, back=back, label_at=label))
@@ -130,9 +121,9 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
 
 def _read(scene: Scene) -> list[str]:
     """The boxes in the order of the formulas: the inputs of each from left to right, then it."""
-    inputs: dict[str, list[tuple[int, str]]] = {box.id: [] for box in scene.boxes}
-    for e in scene.edges:
-        inputs[e.target].append((e.index, e.source))
+    inputs: dict[str, list[str]] = {box.id: [] for box in scene.boxes}
+    for e in sorted(scene.edges, key=lambda e: e.index):
+        inputs[e.target].append(e.source)
     used = {e.source for e in scene.edges}
     stack = [(box.id, False) for box in reversed(scene.boxes) if box.id not in used]
     stack = [(box.id, False) for box in reversed(scene.boxes)] + stack  # circles are entered last
@@ -145,7 +136,7 @@ def _read(scene: Scene) -> list[str]:
         elif name not in seen:
             seen.add(name)
             stack.append((name, True))
-            stack += [(source, False) for _, source in sorted(inputs[name], reverse=True)]
+            stack += [(source, False) for source in reversed(inputs[name])]
     return list(order)
 
 
@@ -161,7 +152,6 @@ class _Plane:
         room: Mapping[int, float],
         across: float,
         shifts: Mapping[tuple[Any, ...], float],
-        folded: Mapping[Item, Path],
     ) -> None:
         rank = _narrowed(_ranks(items, edges), edges, sizes, across)
         columns: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -189,9 +179,7 @@ class _Plane:
             if isinstance(b, str):
                 gaps[before] = max(gaps[before], RANK_GAP / 2 + room.get(k, 0.0))
         size = {item: sizes.get(item, (0.0, 0.0)) for column in columns for item in column}
-        _order(columns, near)
-        for column in columns:
-            _in_order(column, folded)
+        order(columns, near)
         centre = _centres(columns, near, size, {b for _, _, b in edges})
         top = min((y - size[item][1] / 2 for item, y in centre.items()), default=0.0)
         self.at: dict[Item, Point] = {}
@@ -251,19 +239,6 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
 
 
-def _in_order(column: list[Item], folded: Mapping[Item, Path]) -> None:
-    """Neurons of a layer, open or folded, keep their order in the places that they have."""
-    found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for k, item in enumerate(column):
-        name = folded.get(item, item)[-1] if item in folded or isinstance(item, tuple) else ""
-        if isinstance(name, str) and (number := re.search(r"[0-9]+$", name)):
-            found[name[: number.start()]].append((int(number[0]), k))
-    for own in found.values():
-        items = [column[k] for _, k in sorted(own)]
-        for (_, k), item in zip(own, items, strict=True):
-            column[k] = item
-
-
 def _narrowed(
     rank: dict[Item, int], edges: Sequence[Link], sizes: Points, across: float
 ) -> dict[Item, int]:
@@ -285,71 +260,6 @@ def _narrowed(
                 rank[item] = r - 1
     low = min(rank.values(), default=0)
     return {item: r - low for item, r in rank.items()}
-
-
-def _order(columns: list[list[Item]], near: Near) -> None:
-    """Sort each rank by the mean place of its items' neighbours, to and fro; neighbours that then
-    cross less the other way round change places. The order with the fewest crossings stays."""
-    place = {item: float(k) for column in columns for k, item in enumerate(column)}
-    rank = {item: r for r, column in enumerate(columns) for item in column}
-    best = [list(column) for column in columns]
-    fewest = _crossings(columns, near, rank)
-    for sweep in range(_SWEEPS):
-        if not fewest:
-            break
-        forward = sweep % 2 == 0
-        earlier: set[Item] = set()
-        for column in columns if forward else reversed(columns):
-            for item in column:
-                known = [place[i] + _PIXEL * s for i, s, _ in near[item] if i in earlier]
-                if known:
-                    place[item] = sum(known) / len(known)
-            column.sort(key=lambda item: round(place[item], 9))
-            for k, item in enumerate(column):
-                place[item] = k / max(1, len(column) - 1)
-            earlier.update(column)
-        _exchange(columns, near, rank)
-        place.update((i, k / max(1, len(c) - 1)) for c in columns for k, i in enumerate(c))
-        crossings = _crossings(columns, near, rank)
-        if crossings < fewest:
-            best, fewest = [list(column) for column in columns], crossings
-    columns[:] = best
-
-
-def _crossings(
-    columns: Sequence[Sequence[Item]],
-    near: Near,
-    rank: Mapping[Item, int],
-) -> int:
-    """How many pairs of edges between neighbouring ranks cross."""
-    total = 0
-    for r, column in enumerate(columns[:-1]):
-        at = {item: k for k, item in enumerate(columns[r + 1])}
-        ends: list[float] = []
-        for item in column:
-            mine = sorted(at[i] + _PIXEL * s for i, s, _ in near[item] if rank[i] == r + 1)
-            total += sum(len(ends) - bisect.bisect_right(ends, k) for k in mine)
-            for k in mine:
-                bisect.insort(ends, k)
-    return total
-
-
-def _exchange(columns: Sequence[list[Item]], near: Near, rank: Mapping[Item, int]) -> None:
-    """Exchange neighbours within a rank where their edges then cross less."""
-    at = {item: k for column in columns for k, item in enumerate(column)}
-
-    def crossed(upper: Item, lower: Item) -> int:
-        ends = ([(rank[i], at[i] + _PIXEL * s) for i, s, _ in near[x]] for x in (upper, lower))
-        return sum(r == q and a > b for (r, a), (q, b) in itertools.product(*ends))
-
-    for column in columns:
-        for k in range(len(column) - 1):
-            upper, lower = column[k], column[k + 1]
-            if len(near[upper]) * len(near[lower]) <= _PAIRS and (
-                crossed(upper, lower) > crossed(lower, upper)
-            ):
-                column[k], column[k + 1] = lower, upper
-                at[upper], at[lower] = k + 1, k
 
 
 def _centres(
@@ -374,7 +284,7 @@ def _centres(
             offset.append(offset[-1] + (size[a][1] + size[b][1]) / 2 + gap)
         offsets.append(offset)
         centre.update((i, o - offset[-1] / 2) for i, o in zip(column, offset, strict=True))
-    for sweep in range(_SWEEPS):
+    for sweep in range(SWEEPS):
         pairs = list(zip(columns, offsets, strict=True))
         for column, offset in pairs if sweep % 2 == 0 else reversed(pairs):
             wanted, weights = [], []

@@ -12,6 +12,7 @@ import numpy as np
 from . import layered
 from .layered import PAIR
 from .measure import CAPTION, width
+from .routes import along
 from .scene import LABELLED, Box, Direction, Edge, Point, Rectangle, Scene, overlap, sized
 
 CELL = (900.0, float("inf"))  # the room of a notebook's cell, which scrolls down
@@ -25,6 +26,7 @@ def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL
     """The scene with positions. Without a direction it runs down, or to the right where that stands
     clearly larger in the `room`, pixels to the right and down. Where it is too wide, large arrays
     have colours only."""
+    scene = replace(scene, options={**scene.options, "direction": direction})
     if len(scene.boxes) > _QUICK:
         return _placed(scene, direction or "down")
     found: list[tuple[tuple[Box, ...], Scene]] = []
@@ -114,14 +116,14 @@ def _around(edge: Edge, label: Point) -> Rectangle:
 
 def _points(edge: Edge) -> np.ndarray[Any, Any]:
     """Points of an edge's arrows, close to each other."""
-    t = np.linspace(0, 1, 12)[:, None]
-    weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2, t**3)
-    found = [
-        sum(w * np.asarray(p) for w, p in zip(weights, line[s : s + 4], strict=True))
-        for line in (edge.points, edge.back)
-        for s in range(0, len(line) - 1, 3)
-    ]
-    return np.concatenate(found)
+    t = np.linspace(0, 1, 12)
+    return np.concatenate(
+        [
+            along(line[k : k + 4], t)
+            for line in (edge.points, edge.back)
+            for k in range(0, len(line) - 1, 3)
+        ]
+    )
 
 
 def label_size(edge: Edge) -> tuple[float, float]:

@@ -2,11 +2,15 @@
 
 let scrolled = 0; // noted, since to ask lays all out
 panel.addEventListener("scroll", () => { scrolled = panel.scrollTop; });
+const opened = new Map(); // what the reader has opened or closed, by its heading
 /** Write the panel anew; it stays where it was scrolled to unless the step is another. */
 function describe(silent) {
   const step = current(), top = silent ? scrolled : 0;
   const body = S.box ? about(S.box) : tellers[step.kind](step);
-  panel.replaceChildren(...[...body, S.box || step.kind === "forward" ? null : derivation()].flat(9).filter(Boolean));
+  const all = () => panel.querySelectorAll("details"), heading = (d) => d.firstChild.textContent;
+  for (const d of all()) opened.set(heading(d), d.open);
+  panel.replaceChildren(...[leave(), ...body, S.box || step.kind === "forward" ? null : derivation(), folded()].flat(9).filter(Boolean));
+  for (const d of all()) d.open = opened.get(heading(d)) ?? d.open;
   if (top || scrolled) panel.scrollTop = scrolled = top;
   say();
   if (!silent) $("live").textContent = panel.querySelector("h2, p")?.textContent ?? "";
@@ -54,7 +58,6 @@ function nudge() {
 /** Another number in a place; all is computed anew, and painted. */
 function change(x, e = subject) {
   if (!e || !Number.isFinite(x)) return;
-  const near = inSight(); // before anything is written
   const old = live.values[e.place][e.i];
   live.values[e.place][e.i] = x;
   S.note = "";
@@ -64,7 +67,8 @@ function change(x, e = subject) {
     compute(anew);
     S.note = `At ${num(x, 6)} the code would take another branch than it took: ${called(e)} stays ${num(old, 6)}.`;
   }
-  S.edited = true;
+  $("whose").hidden = S.edited = true;
+  if (S.whose !== WHOSE[0]) gradients(0);
   for (const p of [e.place, ...anew]) live.ages[p] += 1;
   const had = document.activeElement?.id, cell = document.activeElement?.dataset?.e, text = $("field")?.value;
   S.entry = e;
@@ -73,7 +77,7 @@ function change(x, e = subject) {
   ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
-  painted([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []), near);
+  for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
 }
 
 // --- the timeline
@@ -146,6 +150,14 @@ function asks() {
   $("ask").textContent = `Predict: ${S.ask ? "on" : "off"}`;
   go(S.step, true);
 }
+/** Whose gradients the boxes show, by the number in their list. */
+function gradients(k) {
+  S.whose = WHOSE[k % WHOSE.length];
+  [...$("whose").children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === k % WHOSE.length)));
+  for (const box of view.boxes) paint(box);
+  say();
+  $("live").textContent = `gradients: ${S.whose}`;
+}
 const bump = (sign, e = subject) => e && change(+(live.values[e.place][e.i] + sign * 0.1).toPrecision(12), e);
 const actions = {
   back: () => go(S.step - 1), next, ask: asks, theme, help: () => $("keys").showModal(), close: () => $("keys").close(),
@@ -157,13 +169,15 @@ const keys = {
   ArrowRight: "next", ArrowLeft: "back", "+": "in", "=": "in", "-": "out", "−": "out", 0: "fit", t: "theme", a: "ask", "?": "help",
 };
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
+  const button = event.target.closest("button"), row = event.target.closest("[data-turn]");
+  if (row) return turn(+row.dataset.turn);
   if (button) {
-    const { step, view: k, answer: a, select: id } = button.dataset;
+    const { step, view: k, answer: a, select: id, whose } = button.dataset;
     if (button.id !== "next" && button.id !== "tell") play(false);
     if (step) return +step === S.step && waiting() ? next() : go(+step);
     if (k) return open(views[k]);
     if (a) return answer(+a);
+    if (whose) return gradients(+whose);
     if (id) { select(view.boxes[id]); return reveal([id]); }
     return actions[button.id]?.();
   }
@@ -206,6 +220,11 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (t.matches("input")) return;
+  const row = t.closest("[data-turn]");
+  if (row && (key === "ArrowUp" || key === "ArrowDown")) {
+    event.preventDefault();
+    return turn(+row.dataset.turn + (key === "ArrowUp" ? -1 : 1));
+  }
   const cell = t.closest("td[tabindex]"), done = () => event.preventDefault();
   if (cell && key.startsWith("Arrow")) {
     done();
@@ -227,6 +246,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "Escape" && S.box) return actions.tostep();
   if (key === "Home" || key === "End") { done(); go(key === "Home" ? 0 : view.steps.length - 1); if (key === "End" && waiting()) next(); return; }
   if (key === "v" && wholes.length > 1) return open(wholes[(wholes.indexOf(view) + 1) % wholes.length]);
+  if (key === "y" && $("whose").childElementCount && !S.edited) return gradients(WHOSE.indexOf(S.whose) + 1);
   if ("[]".includes(key) && !$("turn").parentElement.hidden) return turn(+$("turn").value + (key === "[" ? -1 : 1));
   if (key === "/") { done(); return $("search").select(); }
   if (key in keys && !(key.startsWith("Arrow") && t.closest("select"))) {
@@ -235,8 +255,12 @@ document.addEventListener("keydown", (event) => {
     actions[keys[key]]();
   }
 });
+let moving = 0;
+$("stage").addEventListener("scroll", () => { moving ||= requestAnimationFrame(() => { moving = 0; cull(); }); });
+addEventListener("resize", cull);
 addEventListener("beforeprint", () => {
   S.ask = false;
+  for (const box of view.boxes) { box.far = false; paint(box); }
   go(view.steps.length - 1, true);
 });
 
@@ -245,6 +269,9 @@ addEventListener("beforeprint", () => {
 const wholes = views.filter((v) => !v.of);
 if (wholes.length > 1) {
   $("views").append(...wholes.map((v, k) => h("button", { "data-view": k, "aria-pressed": "false" }, ["folded", "lines", "ops"][k + 3 - wholes.length])));
+}
+if (Object.values(model.claims).some((claim) => claim.numbers)) {
+  $("whose").append(...WHOSE.map((whose, k) => h("button", { "data-whose": k, "aria-pressed": String(!k) }, whose)));
 }
 $("search").hidden = wholes.at(-1).placed.length < 12;
 $("ask").hidden = !model.boxes.some((box) => (box.shares ?? []).some(([, , , answers]) => answers.length > 1));

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
@@ -19,7 +18,7 @@ from .colours import DARK, LIGHT, THEMES, Theme, style
 from .layout import lay_out
 from .live import ENTRYWISE, Run, program, value_of
 from .scene import DIRECTIONS, Direction, Scene
-from .steps import Names, heading
+from .steps import heading
 from .svg import base_style, render, xml
 from .told import Book
 from .wording import complete_names, known_names
@@ -31,46 +30,23 @@ FINEST = 1200  # nodes of a graph of which the page shows every op too
 def html(scene: Scene, theme: str) -> str:
     """The page of a scene's graph, folded as the scene is; of several roots
     and of more than 2,000 nodes the picture alone."""
-    if len(scene.roots) == 1 and scene.nodes <= LIMIT:
-        return page(scene.roots[0], scene.names, theme=theme, first=scene)
-    return (
-        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}</title>'
-        f'<body style="margin:0;overflow:auto">{render(scene, theme)}</body></html>'
-    )
-
-
-def page(
-    root: Node,
-    names: Mapping[int, str],
-    *,
-    direction: Direction | None = None,
-    theme: str = "auto",
-    first: Scene | None = None,
-) -> str:
-    """The page of everything that `root` depends on, as HTML.
-
-    `names` is what `names.name_all` gives; `first` the scene that it opens with. Raises
-    `ValueError` for a graph of more than 2,000 nodes.
-    """
-    order = topological_order(root)
-    if len(order) > LIMIT:
-        raise ValueError(
-            f"graph has {len(order):,} nodes; the page follows up to {LIMIT:,}: step through a "
-            "smaller part (one sample, one layer), or save the picture as .svg"
+    root, *others = scene.roots
+    if others or scene.nodes > LIMIT:
+        return (
+            f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{xml(scene.title)}'
+            f'</title><body style="margin:0;overflow:auto">{render(scene, theme)}</body></html>'
         )
     made, instructions, numbers = program(root)
-    scenes = _scenes(root, names, made, direction, first)
-    named = {**names, id(root): complete_names([root], names)[id(root)]}
+    scenes = _scenes(scene, made)
+    named = {**scene.names, id(root): complete_names([root], scene.names)[id(root)]}
     told = {"program": instructions, **Book(root, made, numbers).model(scenes, named)}
     model = json.dumps(told, separators=(",", ":"))
     parts = {
         "theme": theme,
-        "title": escape(scenes[0].title),
+        "title": escape(scene.title),
         "heading": escape(heading(root, named)),
         "css": _colours() + _asset("page.css"),
-        "model": re.sub(
-            "[<>&]", lambda match: f"\\u{ord(match[0]):04x}", model
-        ),  # no end of script
+        "model": model.replace("</", r"<\/").replace("<!", r"\u003c!"),  # no end of script
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
         "js": "".join(map(_asset, SCRIPTS)),
     }
@@ -116,28 +92,30 @@ def play(
         raise TypeError(f"play: expected a Value or Tensor, got {type(root).__name__}")
     one_of("play", theme=(theme, THEMES), direction=(direction, (None, *DIRECTIONS)))
     whole("play", "height", height, 1)
-    names = known_names(topological_order(root))
-    html = page(root, names, direction=direction, theme=theme)
-    return Player(html, f"stepper for {complete_names([root], names)[id(root)]}", height)
+    order = topological_order(root)
+    if len(order) > LIMIT:
+        raise ValueError(
+            f"graph has {len(order):,} nodes; the page follows up to {LIMIT:,}: step through a "
+            "smaller part (one sample, one layer), or save the picture as .svg"
+        )
+    names = known_names(order)
+    page = html(lay_out(build_scene(root, names), direction), theme)
+    return Player(page, f"stepper for {complete_names([root], names)[id(root)]}", height)
 
 
 # --- the pictures: folded, every line, every op
 
 
-def _scenes(
-    root: Node, names: Names, made: Run, direction: Direction | None, first: Scene | None
-) -> list[Scene]:
+def _scenes(first: Scene, made: Run) -> list[Scene]:
     """The picture that the page opens with, and finer ones as long as they differ."""
     gradient = {node: value_of(g) for node, g in made.gradient.items()}
-    known = dict(names)
-    asked = dict(first.options) if first else {}
+    known, asked = dict(first.names), dict(first.options)
+    direction = asked.pop("direction")
     finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
-    options = [asked, finer | {"steps": False}]
-    if len(topological_order(root)) <= FINEST:
-        options.append(finer | {"steps": True})
+    options = [asked, finer | {"steps": False}, finer | {"steps": True}]
     scenes: list[Scene] = []
-    for wanted in options:
-        scene = build_scene(root, known, grad=gradient.get, **wanted)
+    for wanted in options[: 2 if first.nodes > FINEST else 3]:
+        scene = build_scene(first.roots, known, grad=gradient.get, **wanted)
         if not scenes or len(scene.boxes) > len(scenes[-1].boxes):
             scenes.append(scene)
         for box in scene.boxes if scene is scenes[0] else ():  # called the same in all

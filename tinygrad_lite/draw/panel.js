@@ -2,6 +2,7 @@
 
 const panel = $("panel");
 const chip = (text, back) => h(`span.chip${back ? ".back" : ""}`, {}, text);
+const details = (about, ...content) => h("details", { open: true }, h("summary", {}, about), content);
 const quiet = (text) => h("p.quiet", {}, text);
 const title = (text, name = "h2") => h(`${name}.m`, {}, ...maths(text));
 const line = (box) => (box.formula ? `${box.name} = ${box.formula}` : box.name);
@@ -40,7 +41,7 @@ function handed(share) {
   const symbol = symbolOf(share);
   const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
   const several = share.parts.length !== 1 || (share.to !== null && share.parts[0] !== gradientOf(share.to));
-  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${view.turn || view.clusters.some((c) => c[5]) ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
+  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${view.turn || view.clusters.some((c) => c[1]) ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
   if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts?.[1] ?? "")];
   const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
     : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
@@ -113,8 +114,33 @@ function derivation() {
     return h(`tr${on && at === S.step ? ".cur" : ""}`, {}, h("td.m", {}, ...maths(left)),
       h("td", {}, on ? [h("span.m", {}, ...maths(right)), why ? h("div.quiet", {}, why) : null] : h("span.hid", {}, h("span.aside", {}, "not yet"))));
   });
-  return h("details", { open: true }, h("summary", {}, "The derivation so far"), h("table.deriv", {}, h("tbody", {}, rows)));
+  return details("The derivation so far", h("table.deriv", {}, h("tbody", {}, rows)));
 }
+/** Out of a part of the picture. */
+const leave = () => (view.of ? h("p", {}, h("button.plain", { "data-view": 0 }, "← all of the picture"), ...maths(`, of which this is ${view.of[1]}`)) : null);
+/** What is folded in this picture, each to be opened; of equal steps, how large all are, each to be shown. */
+function folded() {
+  const held = view.boxes.filter((box) => box.opens || box.kind === "group"), times = view.times;
+  const short = (box, role) => {
+    const all = box.shows.every(role === "value" ? hasValue : hasGradient) ? together(placesOf(box, { role })) : null;
+    return all?.length ? `${role} ${inShort(all, "gradient")}` : "";
+  };
+  const rows = held.map((box) => h("li", {}, h("button", { [box.opens ? "data-view" : "data-select"]: box.opens || box.id },
+    h("span.badge.unclear", {}, box.lines[0].replace(" inside", "")), h("span.m", {}, ...maths(line(box))), h("span.quiet", {}, [short(box, "value"), short(box, "gradient")].filter(Boolean).join(", ")))));
+  return [rows.length ? details(`What is folded (${rows.length})`, h("ul.lines", {}, rows)) : null, times ? turns(times) : null];
+}
+/** All of several equal steps: how large what each hands on is, and its gradient, as bars on a log scale. */
+function turns(times) {
+  const found = view.boxes.filter((box) => box.panes.some((pane) => pane.strip)).flatMap((box) => ["value", "gradient"].map((role) => {
+    const { on, norms } = strip(box, role), first = times - (norms?.length ?? 0);
+    const bars = on && norms ? barsOf(norms) : [];
+    return { name: `‖${role === "value" ? box.name : box.symbol}‖`, role, cell: (k) => h(`td.size.${role}`, bars.length && k > first ? { style: `--k:${bars[k - first - 1] / 12}` } : {}, bars.length && k > first ? num(norms[k - first - 1]) : "") };
+  }));
+  const rows = Array.from({ length: times }, (_, n) => n + 1).map((k) => h("tr", { "data-turn": k, "aria-current": k === (view.turn ?? times) ? "step" : null },
+    h("th", { scope: "row" }, h("button.plain", { tabindex: k === (view.turn ?? times) ? 0 : -1 }, `step ${k}`)), found.map(({ cell }) => cell(k))));
+  return details(`All ${times} steps: choose one`, h("div.turns", {}, h("table", {}, h("thead", {}, h("tr", {}, h("td"), found.map(({ name }) => h("th.m", { scope: "col" }, ...maths(name))))), h("tbody", {}, rows))));
+}
+
 /** What `check` says, line by line. */
 function verdicts() {
   const told = view.boxes.filter((box) => box.mark && box.kind !== "stub").reverse();
@@ -135,7 +161,7 @@ function about(box) {
     if (live.values[box.given]) found.push(matrix(box.given, box.name), ...editor());
     return [...found, quiet("A constant: it gets no gradient.")];
   }
-  if (model.claims[box.node]) found.push(claimed(box, model.claims[box.node]));
+  if (model.claims[box.node]) found.push(verdict(box));
   if (node.value === null) return [...found, h("p", {}, `value: ${node.texts[0]}`), h("p", {}, `gradient: ${hasGradient(box.node) ? node.texts[1] : "not computed yet"}`)];
   if (hasValue(box.node)) found.push(matrix(node.value, "value"), legend(topOf(live.values[node.value]), "value"));
   if (node.gradient !== null && hasGradient(box.node)) {
@@ -144,26 +170,16 @@ function about(box) {
   return [...found, sayBox(), ...editor(), hasGradient(box.node) ? paths(box) : null];
 }
 /** A gradient that was claimed beside the right one, on one scale, and how they differ. */
-function claimed(box, claim) {
-  const { words, line: own, mended } = claim, g = gradientOf(box.node), here = live.values[g];
-  const found = [h("p", {}, h(`span.badge.${claim.mark}`, {}, model.marks[claim.mark]), ` ${words}`)];
+function verdict(box) {
+  const { words, line: own, mended, numbers, mark } = model.claims[box.node], claim = claimOf(box.node);
+  const found = [h("p", {}, h(`span.badge.${mark}`, {}, model.marks[mark]), ` ${words}`)];
   if (own) found.push(h("dl.code", {}, h("dt", {}, "yours"), h("dd", {}, own), mended ? [h("dt", {}, "mended"), h("dd.good", {}, mended)] : null));
-  if (!claim.numbers || !here || S.edited) return h("section.claim", { "aria-label": "Yours" }, ...found, here && S.edited ? quiet("Your numbers belong to those that were recorded.") : null);
-  claim.place ??= kept(claim.shape, doubles(claim.numbers));
-  const mine = live.values[claim.place], same = String(claim.shape) === String(live.shapes[g]);
-  if (same) claim.apart ??= kept(claim.shape, mine.map((x, i) => x - here[i]));
-  const top = topOf([...mine, ...here, ...(same ? live.values[claim.apart] : [])]);
-  const one = (place, name) => h("div", { "data-own": name }, matrix(place, name, { role: "gradient", top }));
-  found.push(h("div.eqn", {}, one(claim.place, "yours"), h("span.o", {}, "−"), one(g, "backward()"),
-    same ? [h("span.o", {}, "="), one(claim.apart, "difference")] : null), legend(top, "the same scale for all"));
-  return h("section.claim", { "aria-label": "Yours" }, ...found);
-}
-/** A further place, of an array that nothing computes. */
-function kept(shape, data) {
-  live.shapes.push(shape);
-  live.ages.push(0);
-  live.steps.push(null);
-  return live.values.push(data) - 1;
+  if (claim) {
+    const shown = ["yours", WHOSE[0], "error"].slice(0, claim.fits ? 3 : 2), top = Math.max(...shown.map((whose) => topOf(live.values[claim[whose]])));
+    found.push(h("div.eqn", {}, shown.map((whose, k) => [k ? h("span.o", {}, "−="[k - 1]) : null,
+      h("div", { "data-own": whose }, matrix(claim[whose], whose, { role: "gradient", top }))])), legend(top, "the same scale for all"));
+  } else if (numbers && S.edited) found.push(quiet("Your numbers belong to those that were recorded."));
+  return h("section.claim", { "aria-label": "Yours" }, found);
 }
 /** The sum over all paths to the result. */
 function paths(box) {
@@ -188,7 +204,7 @@ function paths(box) {
     return h("li", {}, h("span.m", {}, ...maths(short([box.name, ...steps.map(([user]) => user.name)], " → "))),
       slopes.includes(null) ? null : h("span", {}, `  ${short(slopes.map((s) => bracketed(num(s, 5), 1)), " · ")} = ${num(product, 5)}`));
   });
-  return h("details", { open: true }, h("summary", {}, "The sum over its paths to the result"), h("ul.paths", {}, rows),
+  return details("The sum over its paths to the result", h("ul.paths", {}, rows),
     found.length > 8 ? quiet("and more") : null);
 }
 /** The derivative along one step of a path between numbers; null for arrays. */

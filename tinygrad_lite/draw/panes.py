@@ -21,6 +21,7 @@ WIDTH, HEIGHT, SCALAR = 42.0, 18.0, 56.0  # pixels of an entry with its number
 SMALL = (8.0, 15.0)  # the least and the most of one without
 SLAB = 6.0  # between the matrices of more than two axes
 ROOM = 640.0  # for those side by side
+BARS = 28.0  # below a strip
 
 Levels = tuple[int | None, ...]
 
@@ -30,7 +31,8 @@ class Pane:
     """The cells of one array: `rows` times `columns` in each of the `slabs`, whose corners those
     are and whose `captions` say which slice. `levels` are the colours, from -12 to 12 of 12ths of
     `top` (None: no number), `texts` the numbers if there is room. With `tiles`, a cell is the mean
-    of several entries. `text` is all of it in one line."""
+    of several entries. `bars` say below each column, from 0 to 12, how large it is. `text` is all
+    of it in one line."""
 
     role: str
     label: str
@@ -44,6 +46,7 @@ class Pane:
     top: float
     tiles: bool = False
     captions: tuple[str, ...] = ()
+    bars: tuple[int, ...] = ()
     note: str = ""
     text: str = ""
     x: float = 0.0
@@ -68,8 +71,12 @@ class Pane:
 
     @property
     def height(self) -> float:
-        high = max(y for _, y in self.slabs) + self.rows * self.cell[1]
-        return high + 15 * bool(self.note)
+        return self.foot + BARS * bool(self.bars) + 15 * bool(self.note)
+
+    @property
+    def foot(self) -> float:
+        """Where the cells end."""
+        return max(y for _, y in self.slabs) + self.rows * self.cell[1]
 
 
 def pane(
@@ -181,6 +188,19 @@ def strip(copies: Sequence[Node], role: str, of: Callable[[Node], Any]) -> Pane:
     if any(value is None for value in values):
         return pane(role, label, None, copies[0].shape)
     grid = np.stack([plain(value).ravel() for value in values], axis=1)
-    first, last = (number(magnitude(value)) for value in (values[0], values[-1]))
+    norms = [magnitude(value) for value in values]
     made = pane(role, label, binned(grid, ROWS // 2), grid.shape, numbers=0)
-    return replace(made, note=f"norm {first} at first, {last} at last")
+    note = f"norm {number(norms[0])} → {number(norms[-1])}, log scale"
+    return replace(made, bars=_bars(np.array(norms), made.columns), note=note)
+
+
+def _bars(norms: np.ndarray[Any, Any], columns: int) -> tuple[int, ...]:
+    """The logarithms of sizes between the least and the largest, which are a decade apart at least;
+    0 of no size."""
+    with np.errstate(divide="ignore"):
+        logs = binned(np.log10(norms)[:, None], columns).ravel()
+    known = logs[np.isfinite(logs)]
+    if not known.size:
+        return (0,) * len(logs)
+    high = SHADES - (SHADES - 1) * (known.max() - logs) / max(1.0, np.ptp(known))
+    return tuple(round(x) if math.isfinite(x) else 0 for x in high.tolist())

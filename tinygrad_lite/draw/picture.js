@@ -1,4 +1,4 @@
-/* The picture: drawn where Python laid it out, once for every degree of detail; its cells are live. */
+/* The picture, as Python drew it, once for every degree of detail; its cells are drawn here, and live. */
 
 const $ = (id) => document.getElementById(id);
 const model = JSON.parse($("model").textContent);
@@ -74,50 +74,52 @@ model.panes = model.panes.map(({ at: [x, y, w, h, rows, columns, count], ...rest
 
 function unpacked(v) {
   v.boxes = v.placed.map(([k, x, y, outside], id) => {
-    const told = { formula: "", shape: "", lines: [], scope: [], mark: "", shows: [], ...model.boxes[k] };
+    const told = { formula: "", lines: [], scope: [], mark: "", shows: [], ...model.boxes[k] };
     const shares = told.shares?.map(([to, name, parts, answers]) => ({ to, name, parts, answers }));
     return { ...told, id: `${id}`, x, y, node: told.shows.at(-1), shares: outside ? null : shares, outside: Boolean(outside),
       panes: told.panes.map((p) => ({ ...model.panes[p], shown: "" })) };
   });
-  v.links = v.edges.map(([s, t, points, back, mark = "", words = "", count = 1, label = null]) => (
-    { s: `${s}`, t: `${t}`, points, back, mark, words, count, label }));
+  v.links = v.edges.map(([s, t, styles, arrows]) => ({ s: `${s}`, t: `${t}`, styles, arrows }));
   v.inputs = Map.groupBy(v.links, (link) => link.t);
   for (const box of v.boxes) box.symbol = `∂${model.name}/∂${box.name}`;
 }
 
 // --- drawing
 
-const [PAD, HEAD, LINE, MARK] = model.sizes;
+const NS = "http://www.w3.org/2000/svg";
 const esc = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replaceAll("  ", "\u00a0\u00a0");
 /** Names in italics when they are single letters, as on paper: [piece, whether it is one]. */
 const pieces = (words) => words.split(/(\p{L}[\p{L}\p{M}\d_.]*|[₀-₉]+)/u).filter(Boolean).map((part) => [part, /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part)]);
-const italic = (words) => pieces(words).map(([part, is]) => (is ? `<tspan class="i">${esc(part)}</tspan>` : esc(part))).join("");
-const text = (kind, x, y, words, more = "") => `<text class="${kind}" x="${x}" y="${y}" ${more}>${/title|local|symbol/.test(kind) ? italic(words) : esc(words)}</text>`;
-const rect = (kind, x, y, w, h, r = 0) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}" rx="${r}"/>`;
-
-/** A shaft, and the triangle at its end. */
-function shaft(line, head, points, more = "") {
-  const p = points.slice(), [x, y] = p.slice(-2);
-  let k = p.length - 4;
-  while (k > 0 && Math.hypot(x - p[k], y - p[k + 1]) <= 1) k -= 2;
-  const size = Math.hypot(x - p[k], y - p[k + 1]) || 1, [u, v] = [(x - p[k]) / size, (y - p[k + 1]) / size];
-  const [a, b] = [x - 7 * u, y - 7 * v];
-  p.splice(-2, 2, a.toFixed(1), b.toFixed(1));
-  return `<path class="${line}" d="M${p.slice(0, 2)}C${p.slice(2)}" ${more}/>`
-    + `<polygon class="${head}" points="${[x, y, a - 3 * v, b + 3 * u, a + 3 * v, b - 3 * u].map((z) => z.toFixed(1))}"/>`;
-}
-function arrow({ points, back, mark, words, count, label, rail }) {
-  const width = count > 1 ? `style="stroke-width:${(1.4 + 0.6 * Math.log10(count)).toFixed(1)}"` : "";
-  let told = shaft("edge", "head", points, width);
-  if (back.length) told += shaft("back", "tip", back);
-  if (label) {
-    const [x, y, w, high] = label;
-    told += ["page", "pill"].slice(0, back.length ? 2 : 1).map((kind) => rect(kind, x - w / 2, y - high / 2, w, high, 7)).join("");
-    told += text("local", x, y + 4, words, 'text-anchor="middle"');
+/** The texts in an element of the picture, set that way. */
+function italic(element) {
+  for (const part of [...element.childNodes].filter((child) => child.data)) {
+    part.replaceWith(...pieces(part.data).map(([words, is]) => {
+      if (!is) return words;
+      const name = document.createElementNS(NS, "tspan");
+      name.setAttribute("class", "i");
+      name.textContent = words;
+      return name;
+    }));
   }
-  const title = rail ? "residual stream: the gradient goes this way as it is" : count > 1 ? `${count} edges` : words;
-  return `<g class="link ${mark}${rail ? " rail" : ""} dry">${title ? `<title>${esc(title)}</title>` : ""}${told}</g>`;
 }
+const text = (kind, x, y, words) => `<text class="${kind}" x="${x}" y="${y}">${esc(words)}</text>`;
+const rect = (kind, x, y, w, h) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}"/>`;
+
+const BARS = 28; // pixels below a strip
+/** The logarithms of sizes as heights, as Python has them. */
+function barsOf(norms, columns = norms.length) {
+  const logs = tiles(norms.map(Math.log10), norms.length, [1, columns]).found.map((t) => t.mean), known = logs.filter(Number.isFinite);
+  const top = Math.max(...known), far = Math.max(1, top - Math.min(...known));
+  return logs.map((x) => (Number.isFinite(x) ? 12 - Math.round(11 * (top - x) / far) : 0));
+}
+const norm = (d) => Math.hypot(...d.filter(Number.isFinite));
+/** An array in a few words: a number, the norm of a gradient, or from where to where values go. */
+function inShort(d, role) {
+  const known = d.filter(Number.isFinite);
+  if (d.length === 1) return num(d[0]);
+  return role === "gradient" ? `norm ${num(norm(d))}` : `${num(Math.min(...known))} … ${num(Math.max(...known))}`;
+}
+
 function cells(pane, symbol) {
   const { rows, columns, w, h: high, slabs, captions, count } = pane, per = rows * columns;
   let told = text(pane.role === "gradient" ? "symbol" : "label", 0, -4, pane.label ?? symbol);
@@ -127,33 +129,13 @@ function cells(pane, symbol) {
     if (pane.numbers || pane.texts?.length) told += text("entry", x + w / 2, y + high / 2 + 3.7, pane.texts?.[k] ?? "");
   }
   slabs.forEach(([x, y], k) => { told += rect("rim", x, y, columns * w, rows * high) + (captions[k] ? text("note", x, y - 3, captions[k]) : ""); });
-  if (pane.note) told += text("note", 0, Math.max(...slabs.map(([, y]) => y)) + rows * high + 12, pane.note);
+  const foot = Math.max(...slabs.map(([, y]) => y)) + rows * high, end = pane.bars ? foot + BARS : foot;
+  pane.bars?.forEach((up, k) => { told += rect("bar", k * w, end - 2 * up, w, 2 * up); });
+  if (pane.note) told += text("note", 0, end + 12, pane.note);
   return `<g class="pane ${pane.role}" aria-hidden="true" transform="translate(${pane.x} ${pane.y})">${told}</g>`;
 }
-function drawnBox(told) {
-  const box = told.rows ? { ...told, formula: told.rows[0] } : told;
-  const { size: [w, high], kind, name, formula, shape, mark, lines } = box, r = model.radius[kind], y = HEAD - 7;
-  const name_ = `<tspan class="name">${italic(name)}</tspan>${formula ? ` = ${italic(formula)}` : ""}`;
-  const right = w - PAD, end = 'text-anchor="end"';
-  return `<g class="box ${kind} ${mark}" data-id="${box.id}" tabindex="0" role="button" transform="translate(${box.x} ${box.y})">`
-    + (kind === "group" || box.many ? `<g transform="translate(4 4)">${rect("frame", 0, 0, w, high, r)}</g>` : "") + rect("frame", 0, 0, w, high, r)
-    + `<text class="title" x="${PAD}" y="${y}">${name_}</text>${mark ? text("badge", right, y, model.marks[mark], end) : ""}`
-    + (box.rows ?? []).slice(1).map((row, k) => text("title", PAD, y + LINE * (k + 1), row)).join("")
-    + (shape ? text("shape", right - (mark ? MARK : 0), y, shape, end) : "") + box.panes.map((pane) => cells(pane, box.symbol)).join("")
-    + lines.map((words, k) => text(box.opens && !k ? "note opens" : "note", PAD, high - 11 - LINE * (lines.length - 1 - k), words)).join("") + "</g>";
-}
-const FOLLOWED = 300; // arrows of a picture in which rails are looked for
-/** An arrow along which a gradient goes as it is, beside longer ways: the residual stream. */
-function rails(v) {
-  const after = Map.groupBy(v.links, (link) => link.s);
-  for (const link of v.links.length <= FOLLOWED ? v.links : []) {
-    const { node } = v.boxes[link.s], target = v.boxes[link.t];
-    if (target.shares?.find((share) => share.to === node)?.answers[0][0] !== target.symbol) continue;
-    const seen = new Set(after.get(link.s).map(({ t }) => t).filter((t) => t !== link.t));
-    for (const id of seen) for (const { t } of after.get(id) ?? []) seen.add(t);
-    link.rail = seen.has(link.t);
-  }
-}
+const drawnBox = ({ id, kind, mark, x, y, face, panes, symbol }) => `<g class="box ${kind} ${mark}" data-id="${id}" tabindex="0" role="button" transform="translate(${x} ${y})">`
+  + `${face}${panes.map((pane) => cells(pane, symbol)).join("")}</g>`;
 /** The picture of a view, made when it is first shown. */
 function drawn(v) {
   if (v.svg) return;
@@ -162,28 +144,29 @@ function drawn(v) {
     const k = v === views[0] ? views.findIndex(({ of }) => of && box.shows.includes(of[0]) && of[1] === box.name) : 0;
     box.opens = Math.max(k, 0);
   }
-  rails(v);
-  v.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  v.svg = document.createElementNS(NS, "svg");
   [v.width, v.height] = v.size;
   for (const [key, value] of Object.entries({ class: "tgl", viewBox: `0 0 ${v.size.join(" ")}`, role: "group", "aria-label": v.alt })) v.svg.setAttribute(key, value);
-  const frames = v.clusters.map(([x, y, w, high, words]) => `<g class="scope">${rect("cluster", x, y, w, high, 10)}`
-    + `${rect("ground", x + 6, y + 4, 6.7 * words.length + 8, 15)}${text("label", x + 10, y + 15, words)}</g>`);
-  v.svg.innerHTML = frames.join("") + v.links.map(arrow).join("") + v.boxes.map(drawnBox).join("");
+  const arrow = ({ styles, arrows }) => `<g class="link ${styles} dry">${arrows}</g>`;
+  v.svg.innerHTML = [...v.clusters.map((c) => c[2]), ...v.links.map(arrow), ...v.clusters.map((c) => `<g class="scope">${c[3]}</g>`), ...v.boxes.map(drawnBox)].join("");
+  v.svg.querySelectorAll(".title, .name, .local, .symbol").forEach(italic);
   v.svg.querySelectorAll(".link").forEach((element, k) => { v.links[k].element = element; });
   v.svg.querySelectorAll(".box").forEach((element, k) => {
     v.boxes[k].element = element;
+    if (v.boxes[k].opens) element.querySelector(":scope > .note").classList.add("opens");
     element.querySelectorAll(".pane").forEach((pane, p) => Object.assign(v.boxes[k].panes[p], {
-      element: pane, cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry") }));
+      element: pane, cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry"), drawn: pane.querySelectorAll(".bar") }));
   });
 }
 
-/** Write an array into a pane, unless `key` says that it is there. */
-function fill(pane, d, columns, key) {
+/** Write an array into a pane, unless `key` says that it is there; on one scale with those beside it. */
+function fill(pane, d, columns, key, beside) {
   if (pane.shown === key || !d.length) return;
   pane.shown = key;
   const { cells: all, texts } = pane;
-  const values = all.length >= d.length ? d : tiles(d, columns, [pane.rows, pane.columns]).found.map((t) => t.mean);
-  const top = topOf(values), decimals = texts.length ? decimalsOf(d) : 0;
+  const shown = (a) => (all.length >= a.length ? a : tiles(a, columns, [pane.rows, pane.columns]).found.map((t) => t.mean));
+  const values = shown(d), top = Math.max(...[d, ...beside].map((a) => topOf(shown(a))));
+  const decimals = texts.length ? decimalsOf([d, ...beside].flatMap((a) => [...a])) : 0;
   for (let i = 0; i < values.length; i += 1) {
     const kind = `cell ${levelOf(values[i], top)}`;
     if (all[i].getAttribute("class") !== kind) all[i].setAttribute("class", kind);
@@ -205,17 +188,23 @@ function resize(to) {
   view.svg.setAttribute("height", view.height * scale);
   stage.scrollLeft = middle[0] * scale - s.width / 2;
   stage.scrollTop = middle[1] * scale - s.height / 2;
+  cull();
 }
 const whole = () => Math.min(($("stage").clientWidth - 24) / view.width, ($("stage").clientHeight - 24) / view.height);
 
+/** From where to where some boxes reach in the picture. */
+const around = (boxes) => ({ left: Math.min(...boxes.map((b) => b.x)), right: Math.max(...boxes.map((b) => b.x + b.size[0])),
+  top: Math.min(...boxes.map((b) => b.y)), bottom: Math.max(...boxes.map((b) => b.y + b.size[1])) });
 /** Move as little as brings these boxes into view, the first of them above all. */
 function reveal(ids) {
-  const stage = $("stage"), frame = stage.getBoundingClientRect();
-  const rects = ids.map((id) => view.boxes[id]?.element.getBoundingClientRect()).filter(Boolean);
-  if (!rects.length) return;
+  const stage = $("stage"), frame = stage.getBoundingClientRect(), own = view.svg.getBoundingClientRect();
+  const boxes = ids.map((id) => view.boxes[id]).filter(Boolean);
+  if (!boxes.length) return;
+  const [all, one] = [around(boxes), around(boxes.slice(0, 1))];
   for (const [low, high, size, scroll] of [["left", "right", "width", "scrollLeft"], ["top", "bottom", "height", "scrollTop"]]) {
-    let [a, b] = [Math.min(...rects.map((r) => r[low])), Math.max(...rects.map((r) => r[high]))];
-    if (b - a > frame[size] - 24) [a, b] = [rects[0][low], Math.min(rects[0][high], rects[0][low] + frame[size] - 24)];
+    const at = (z) => own[low] + z * scale;
+    let [a, b] = [at(all[low]), at(all[high])];
+    if (b - a > frame[size] - 24) [a, b] = [at(one[low]), Math.min(at(one[high]), at(one[low]) + frame[size] - 24)];
     if (a < frame[low] + 12) stage[scroll] += a - frame[low] - 12;
     else if (b > frame[high] - 12) stage[scroll] += b - frame[high] + 12;
   }

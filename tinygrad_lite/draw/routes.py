@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .scene import Edge, Point
 
 END = 26.0  # pixels between two ends on a box's side
@@ -24,14 +26,10 @@ def rising(wanted: Sequence[float], weights: Sequence[float] | None = None) -> l
     return [total / w for total, w, n in pools for _ in range(n)]
 
 
-def along(cubic: Sequence[Point], t: float) -> Point:
-    """The point of a cubic segment at t: nearer to its end, arrows into one box are further
-    apart."""
+def along(cubic: Sequence[Point], t: Any) -> np.ndarray[Any, Any]:
+    """The points of a cubic segment at t, from 0 to 1."""
     weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
-    x, y = (
-        sum(w * z for w, z in zip(weights, side, strict=True)) for side in zip(*cubic, strict=True)
-    )
-    return x, y
+    return np.asarray(np.stack(weights, axis=-1) @ cubic)
 
 
 def paths(

@@ -57,7 +57,7 @@ class Box(Placed):
 
     `nodes` are what it stands for in order of execution, the shown one last; none for a raw
     constant, which is its `array`. `copies` are, of one of several equal steps, the shown node of
-    each. `scope` is where it lies, `path` the scope that a group is.
+    each. `scope` is where it lies.
     """
 
     id: str
@@ -71,7 +71,6 @@ class Box(Placed):
     copies: tuple[Node, ...] = ()
     array: Any = None
     scope: Path = ()
-    path: Path = ()
     tooltip: str = ""
     mark: str = ""
 
@@ -113,9 +112,10 @@ class Edge:
 
     `index` says which input it is, `count` how many edges of the graph it stands for, `slope` is
     the derivative of one scalar by the other and `local` that as text, `rule` what flows back as a
-    formula. `gradient` says whether it does, `mark` what `check` says of it. `points` is the path
-    once laid out: a start point and then cubic Bezier segments of three points each, `back` that of
-    the gradient's arrow; `label_at` is the centre of the label.
+    formula. `gradient` says whether it does, `rail` whether as it is beside longer ways, `mark`
+    what `check` says of it. `points` is the path once laid out: a start point and then cubic Bezier
+    segments of three points each, `back` that of the gradient's arrow; `label_at` is the centre of
+    the label.
     """
 
     source: str
@@ -126,6 +126,7 @@ class Edge:
     slope: float = 0.0
     rule: str = ""
     gradient: bool = False
+    rail: bool = False
     mark: str = ""
     points: tuple[Point, ...] = ()
     back: tuple[Point, ...] = ()
@@ -139,6 +140,11 @@ class Edge:
             return ""
         sign = MARKS[self.mark].sign if self.mark else ""
         return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
+
+    @property
+    def styles(self) -> str:
+        """The style classes of what is particular."""
+        return f"{self.mark}{' rail' * self.rail}".strip()
 
 
 @dataclass(frozen=True, slots=True)

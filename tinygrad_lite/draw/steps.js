@@ -26,7 +26,29 @@ const editable = error < 1e-12;
 if (!editable) for (const [place, data] of asRecorded()) live.values[place].set(data);
 const recorded = model.program.given.map((_, place) => live.values[place].slice());
 
-const S = { step: 0, box: null, entry: null, ask: true, told: new Set(), answers: new Map(), edited: false, note: "" };
+const WHOSE = ["backward()", "yours", "error"]; // gradients that the boxes can show
+const S = { step: 0, box: null, entry: null, ask: true, told: new Set(), answers: new Map(), edited: false, note: "", whose: WHOSE[0] };
+
+/** A further place, of an array that nothing computes. */
+function kept(shape, data) {
+  live.shapes.push(shape);
+  live.ages.push(0);
+  live.steps.push(null);
+  return live.values.push(data) - 1;
+}
+/** The places of a node's gradient, of what was claimed of it, and, if that fits, how far it is off; null if
+    nothing was, or numbers were changed since. */
+function claimOf(node) {
+  const claim = model.claims[node], g = gradientOf(node), here = live.values[g];
+  if (!claim?.numbers || !here || S.edited) return null;
+  if (claim.yours === undefined) {
+    const mine = doubles(claim.numbers);
+    Object.assign(claim, { [WHOSE[0]]: g, yours: kept(claim.shape, mine), fits: String(claim.shape) === String(live.shapes[g]) });
+    const least = 1e-12 * topOf(here); // less is rounding
+    if (claim.fits) claim.error = kept(claim.shape, mine.map((x, i) => (Math.abs(x - here[i]) < least ? 0 : x - here[i])));
+  }
+  return claim;
+}
 
 /** What is looked up in a view: boxes and names by nodes and places, and the timeline. */
 function planned(v) {
@@ -38,7 +60,8 @@ function planned(v) {
   for (const box of shown) {
     if (!box.shows.length) put(v.names, box.given, { text: box.name, node: null, role: "value" });
     for (const k of box.shows) if (box.kind !== "stub" && !v.boxOf.has(k)) v.boxOf.set(k, box);
-    for (const p of [box.given, ...box.shows.flatMap((k) => [model.nodes[k].value, gradientOf(k)])]) put(v.holds, p, box);
+    const shares = box.shows.flatMap((k) => [model.nodes[k].value, gradientOf(k), claimOf(k)?.yours, claimOf(k)?.error]);
+    for (const p of [box.given, ...shares]) put(v.holds, p, box);
   }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, model.nodes[k].value, { text: box.name, node: k, role: "value" });
   for (const { kind, name: text, shows: [k] } of shown) {
@@ -100,11 +123,20 @@ function together(all) {
   const found = all.map((p) => live.values[p]);
   return found.includes(undefined) ? null : found.length === 1 ? found[0] : Float64Array.from(found.flatMap((d) => [...d]));
 }
-const placesOf = (box, role) => (box.shows.length ? box.shows.map((k) => model.nodes[k][role]) : [box.given]);
+const claimed = (box, pane) => pane.role === "gradient" && !pane.strip && box.kind !== "stub" && box.shows.length === 1 ? claimOf(box.node) : null;
+/** The places of what a pane shows: of a gradient what was claimed of it, if that is wanted. */
+function placesOf(box, pane) {
+  if (pane.role === "gradient" && S.whose !== WHOSE[0]) return [claimed(box, pane)?.[S.whose]];
+  return box.shows.length ? box.shows.map((k) => model.nodes[k][pane.role]) : [box.given];
+}
 /** The numbers of a pane, whether they are known, and whether shares are still missing. */
 function content(box, pane) {
-  const all = placesOf(box, pane.role), d = together(all);
+  const all = placesOf(box, pane), d = together(all);
   if (pane.strip) return strip(box, pane.role);
+  if (pane.role === "gradient" && S.whose !== WHOSE[0]) {
+    const on = d !== null && claimOf(box.node).fits;
+    return { d: on ? d : null, on, key: all };
+  }
   if (pane.role === "value") return { d, on: box.shows.every(hasValue), key: all.map((p) => live.ages[p]) };
   if (box.kind === "stub") {
     const user = view.links.find((link) => link.s === box.id)?.t, share = view.boxes[user]?.shares?.find((s) => s.to === box.node);
@@ -122,34 +154,41 @@ function strip(box, role) {
   const on = role === "value" ? box.shows.every(hasValue) : box.shows.every(hasGradient);
   if (!d.length || d.includes(undefined)) return { d: null, on };
   const flat = Float64Array.from({ length: d.length * d[0].length }, (_, i) => d[i % d.length][Math.floor(i / d.length)]);
-  return { d: flat, on, columns: d.length, key: all.map((p) => live.ages[p]) };
+  return { d: flat, on, columns: d.length, norms: d.map(norm), key: all.map((p) => live.ages[p]) };
 }
 function paint(box) {
+  box.stale = box.far;
+  if (box.far) return;
   for (const pane of box.panes) {
-    const { d, on, partial, key, columns } = box.absent ? {} : content(box, pane);
+    const { d, on, partial, key, columns, norms } = box.absent ? {} : content(box, pane);
     pane.element.classList.toggle("off", !on || (!d && S.edited)); // what is only recorded would be wrong now
     pane.element.classList.toggle("partial", Boolean(partial));
-    if (d) fill(pane, d, columns ?? (box.shows.length ? model.nodes[box.node].shape.at(-1) : live.shapes[box.given].at(-1)) ?? d.length, `${key}`);
+    const [label] = pane.element.children, words = pane.role === "gradient" && !pane.strip && S.whose !== WHOSE[0] ? S.whose : pane.label ?? box.symbol;
+    if (label.textContent !== words) { label.textContent = words; italic(label); }
+    const claim = claimed(box, pane), all = claim?.fits ? WHOSE.map((whose) => live.values[claim[whose]]) : [];
+    if (d) fill(pane, d, columns ?? (box.shows.length ? model.nodes[box.node].shape.at(-1) : live.shapes[box.given].at(-1)) ?? d.length, `${key}`, all);
+    if (d && pane.note) pane.element.lastChild.textContent = norms ? `norm ${num(norms[0])} → ${num(norms.at(-1))}, log scale` : inShort(d, pane.role);
+    if (d && norms) barsOf(norms, pane.columns).forEach((up, k) => {
+      pane.drawn[k].setAttribute("y", pane.rows * pane.h + BARS - 2 * up);
+      pane.drawn[k].setAttribute("height", 2 * up);
+    });
   }
 }
-const AT_ONCE = 200, LATER = 300; // boxes
-let unpainted = [], painter = 0;
-/** Whether a box is in sight, or nearly. */
+const AT_ONCE = 200; // boxes
+/** Whether a rectangle of the picture is in sight, or as far from it as the stage is large. */
 function inSight() {
   const stage = $("stage"), [x, y, w, high] = [stage.scrollLeft, stage.scrollTop, stage.clientWidth, stage.clientHeight].map((z) => z / scale);
-  return (box) => box.x < x + w && box.x + box.size[0] > x && box.y < y + high && box.y + box.size[1] > y;
+  return ({ left, top, right, bottom }) => left < x + 2 * w && right > x - w && top < y + 2 * high && bottom > y - high;
 }
-/** Paint boxes: of many those that are near, and the others bit by bit. */
-function painted(boxes, near) {
-  const all = new Set([...unpainted, ...boxes]), many = all.size > AT_ONCE;
-  for (const box of all) if (!many || near(box)) paint(box);
-  unpainted = many ? [...all].filter((box) => !near(box)) : [];
-  clearTimeout(painter);
-  const more = () => {
-    for (const box of unpainted.splice(0, LATER)) paint(box);
-    if (unpainted.length) painter = setTimeout(more, 20);
-  };
-  if (many) painter = setTimeout(more, 200);
+/** Of a large picture, leave what is far from sight out of the browser's layout; it is painted once it is near. */
+function cull() {
+  if (view.boxes.length <= AT_ONCE) return;
+  const near = inSight();
+  for (const item of [...view.boxes, ...view.links]) {
+    const far = !near(around(item.id ? [item] : [view.boxes[item.s], view.boxes[item.t]]));
+    if (far !== item.far) item.element.classList.toggle("far", item.far = far);
+    if (item.stale && !far) paint(item);
+  }
 }
 let marked = [];
 function mark(element, name) {
@@ -217,9 +256,9 @@ function open(v) {
   drawn(v);
   $("picture").replaceChildren(v.svg);
   view = v;
-  const times = v.clusters.find((cluster) => cluster[5])?.[5] ?? 0;
-  $("turn").parentElement.hidden = !times;
-  Object.assign($("turn"), { max: times, value: v.turn ?? times });
+  v.times = v.clusters.find((cluster) => cluster[1])?.[1] ?? 0;
+  $("turn").parentElement.hidden = !v.times;
+  Object.assign($("turn"), { max: v.times, value: v.turn ?? v.times });
   S.told.clear();
   S.answers.clear();
   restart((k) => at && v.steps[k].kind === at.kind && v.steps[k].box?.node === at.box?.node);
@@ -237,7 +276,7 @@ function restart(wanted) {
 }
 /** Show another one of equal steps where the last one is. */
 function turn(k) {
-  const here = S.step, times = +$("turn").max;
+  const here = S.step, { times } = view, chosen = document.activeElement?.closest("[data-turn]");
   view.turn = k = Math.max(1, Math.min(times, k));
   $("turn").value = k;
   for (const box of view.boxes.filter((b) => b.turns)) {
@@ -248,8 +287,8 @@ function turn(k) {
     shares.forEach(([to, parts], j) => Object.assign(box.shares[j], { to, parts }));
     for (const pane of box.panes) pane.shown = "";
   }
-  const at = view.clusters.findIndex((cluster) => cluster[5]), words = `step ${k} of ${times}`;
-  view.named = new Map([[view.clusters[at][4], words]]);
+  const at = view.clusters.findIndex((cluster) => cluster[1]), words = `step ${k} of ${times}`;
+  view.named = new Map([[view.clusters[at][0], words]]);
   view.svg.querySelectorAll(".scope > .label")[at].textContent = words;
   for (const box of view.boxes) {
     for (const pane of box.panes.filter((p) => p.strip && p.columns === times)) {
@@ -258,5 +297,6 @@ function turn(k) {
     }
   }
   restart((j) => j === here);
+  if (chosen) panel.querySelector("[data-turn][aria-current] button").focus();
   $("live").textContent = words;
 }

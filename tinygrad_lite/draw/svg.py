@@ -12,7 +12,7 @@ from ..check.marks import MARKS
 from .colours import LOOKS, shade, style
 from .layout import label_size
 from .measure import CAPTION, ENTRY, FONT, TITLE, width
-from .panes import SHADES, Pane
+from .panes import BARS, SHADES, Pane
 from .scene import HEAD, LINE, MARK, PAD, Box, Cluster, Edge, Point, Scene
 
 _NOTE = 20.0  # pixels of a line of the legend
@@ -20,6 +20,7 @@ _ROOM = 420.0  # pixels across for the legend of a small picture
 _WORDS = {"leaf": "parameter", "constant": "constant", "op": "line", "output": "output",
           "group": "folded", "stub": "drawn elsewhere"}  # fmt: skip
 _ARROW = 7.0
+_RAIL = "residual stream"
 # Compiled when first used: that takes milliseconds.
 _NOT_XML = "[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
@@ -28,10 +29,9 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
     w, h = scene.width, scene.height
     root = f"tgl-{theme}"
-    rims = (_rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"') for c in scene.clusters)
     edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
-    parts = [*rims, *map(_edge, edges), *map(_label, scene.clusters), *map(_box, scene.boxes)]
-    body = "".join(parts)
+    parts = [*map(rim, scene.clusters), *map(_edge, edges), *map(label, scene.clusters)]
+    body = "".join([*parts, *map(_box, scene.boxes)])
     room = max(w, _ROOM) - 2 * PAD
     x = PAD
     for item, wide in _legend(scene):
@@ -65,6 +65,9 @@ def _legend(scene: Scene) -> Iterator[tuple[str, float]]:
         line = '<path class="back" d="M22 -4H6"/><polygon class="tip" points="0,-4 7,-7 7,-1"/>'
         word = "gradient; δ is that of the line it leaves"
         yield line + _text("symbol", 28, 0, word), 28 + width(word, CAPTION)
+    if any(edge.rail for edge in scene.edges):
+        line = '<g class="rail"><path class="edge" d="M0 -4H22"/></g>'
+        yield line + _text("note", 28, 0, _RAIL), 28 + width(_RAIL, CAPTION)
     tops = [pane.top for box in scene.boxes for pane in box.panes]
     if any(tops):
         bar = "".join(
@@ -114,15 +117,29 @@ def _spaced(text: str) -> str:
     return xml(text).replace("  ", "\u00a0\u00a0")
 
 
-def _label(c: Cluster) -> str:
+def rim(c: Cluster) -> str:
+    """A scope's frame."""
+    return _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
+
+
+def label(c: Cluster) -> str:
     """What a frame is called, on a ground of its own."""
     ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
     return ground + _text("label", c.x + 10, c.y + 15, c.label)
 
 
 def _edge(edge: Edge) -> str:
+    return (
+        f'<g class="{f"link {edge.styles}".strip()}" data-from="{edge.source}" '
+        f'data-to="{edge.target}">{arrows(edge)}</g>'
+    )
+
+
+def arrows(edge: Edge) -> str:
     """An arrow, that of the gradient against it, and what flows back there."""
     words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
+    if edge.rail:
+        words = f"{_RAIL}: the gradient goes this way as it is"
     told = f"<title>{xml(words)}</title>" if words else ""
     bundle = ""
     if edge.count > 1:  # the more edges of the graph, the thicker
@@ -137,16 +154,15 @@ def _edge(edge: Edge) -> str:
         if edge.back:
             parts.append(_rect("pill", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
         parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
-    return (
-        f'<g class="{" ".join(filter(None, ("link", edge.mark)))}" data-from="{edge.source}" '
-        f'data-to="{edge.target}">{"".join(parts)}</g>'
-    )
+    return "".join(parts)
 
 
 def _shaft(line: str, head: str, points: Sequence[Point], more: str = "") -> str:
     shaft, tip = _arrow(points)
+    pieces = (shaft[k : k + 4] for k in range(0, len(shaft) - 1, 3))
+    curves = (" ".join(f"{_n(x)} {_n(y)}" for x, y in p[1:]) for p in pieces if len(set(p)) > 1)
     x0, y0 = shaft[0]
-    path = f"M{_n(x0)} {_n(y0)}C" + " ".join(f"{_n(x)} {_n(y)}" for x, y in shaft[1:])
+    path = f"M{_n(x0)} {_n(y0)}C{' '.join(curves)}"
     corners = " ".join(f"{_n(x)},{_n(y)}" for x, y in tip)
     return f'<path class="{line}" d="{path}"{more}/><polygon class="{head}" points="{corners}"/>'
 
@@ -164,22 +180,22 @@ def _arrow(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
 
 
 def _box(box: Box) -> str:
-    """A line with its title, panes and what stands below."""
-    size = box.width, box.height, f' rx="{LOOKS[box.kind].radius}"'
-    behind = box.kind == "group" or len(box.copies) > 1
-    parts = [
+    return (
         f'<g class="{" ".join(filter(None, ("box", box.kind, box.mark)))}" data-id="{box.id}" '
         f'role="graphics-symbol" aria-label="{xml(box.tooltip)}" '
         f'transform="translate({_n(box.x)} {_n(box.y)})"><title>{xml(box.tooltip)}</title>'
-        f"{_rect('frame', _at(4, 4), *size) if behind else ''}{_rect('frame', '', *size)}"
-        f"{_title(box)}"
-    ]
-    parts += [_pane(pane) for pane in box.panes]
+        f"{face(box)}{''.join(map(_pane, box.panes))}</g>"
+    )
+
+
+def face(box: Box) -> str:
+    """A box without its panes: its frame, or one behind the other, its title, what stands below."""
+    size = box.width, box.height, f' rx="{LOOKS[box.kind].radius}"'
+    behind = box.kind == "group" or len(box.copies) > 1
     first = box.height - 8 - LINE * len(box.lines)
-    parts += [
-        _text("note", PAD, first + LINE * (k + 1) - 3, line) for k, line in enumerate(box.lines)
-    ]
-    return "".join(parts) + "</g>"
+    notes = (_text("note", PAD, first + LINE * (k + 1) - 3, x) for k, x in enumerate(box.lines))
+    back = _rect("frame", _at(4, 4), *size) if behind else ""
+    return f"{back}{_rect('frame', '', *size)}{_title(box)}{''.join(notes)}"
 
 
 def _title(box: Box) -> str:
@@ -209,6 +225,8 @@ def _pane(pane: Pane) -> str:
     rims = [_rect("rim", _at(x, y), pane.columns * w, pane.rows * h) for x, y in pane.slabs]
     pairs = zip(pane.slabs, pane.captions, strict=False)
     rims += [_text("note", x, y - 3, caption) for (x, y), caption in pairs]
+    for k, high in enumerate(pane.bars):
+        cells.append(_rect("bar", _at(k * w, pane.foot + BARS - 2 * high), w, 2 * high))
     symbol = "symbol" if pane.role == "gradient" else "label"
     note = _text("note", 0, pane.height - 3, pane.note) if pane.note else ""
     return (

@@ -1,7 +1,7 @@
 """What the script of a page is told: pictures, numbers and steps, as JSON has them.
 
 A box and the place of an array's cells are told once, however many pictures have them: a picture is
-a list of boxes with corners, and the points of arrows.
+a list of boxes with corners, and arrows. Only cells are drawn by the script, which fills them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from ..check.marks import MARKS
 from ..graph.node import Node, topological_order
-from .colours import LOOKS
 from .figures import plain, summary
-from .layout import label_size, lay_out
+from .layout import lay_out
 from .live import Numbers, Run, doubles, value_of
 from .panes import Pane
 from .predict import Budget
-from .scene import HEAD, LINE, MARK, PAD, Box, Edge, Point, Scene
+from .scene import Box, Scene
 from .steps import Names, Share, Teller, derivation
+from .svg import arrows, face, label, rim
 
 _INSIDE = 150  # boxes of a part that is a picture of its own
 _AFTER = 3  # boxes that use it, if these are shown too
@@ -55,8 +55,6 @@ class Book:
             "root": self.place(self.root),
             "name": names[id(self.root)],
             "why": self.made.why,
-            "sizes": [PAD, HEAD, LINE, MARK],
-            "radius": {kind: look.radius for kind, look in LOOKS.items()},
             "marks": {name: mark.badge for name, mark in MARKS.items()},
             "calls": self.calls(),
             "nodes": [self.node(node) for node in self.nodes],
@@ -137,9 +135,13 @@ class Book:
             boxes.append(row + [1] * (outside or (of is not None and not box.nodes)))
         told = {
             "placed": boxes,
-            "edges": [_edge(edge, at) for edge in scene.edges],
+            "edges": [
+                [at[e.source], at[e.target], e.styles, _quoted(arrows(e))]
+                for e in sorted(scene.edges, key=lambda e: bool(e.text))
+            ],
             "clusters": [
-                [*map(round, c.rectangle), c.label, c.times if turns else 0] for c in scene.clusters
+                [c.label, c.times if turns else 0, *map(_quoted, (rim(c), label(c)))]
+                for c in scene.clusters
             ],
             "size": [round(scene.width), round(scene.height)],
             "alt": scene.alt,
@@ -150,10 +152,8 @@ class Book:
         """What a box shows, and what is told at its steps."""
         size = [round(box.width), round(box.height)]
         told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size}
-        told |= _filled(formula=box.formula, shape=box.shape, inside=box.inside, mark=box.mark)
-        if len(rows := box.rows) > 1:  # the picture has the formula in them
-            told["rows"] = [rows[0].removeprefix(f"{box.name} = "), *rows[1:]]
-        told |= _filled(lines=box.lines, scope=box.scope, many=int(len(box.copies) > 1))
+        told |= _filled(formula=box.formula, inside=box.inside, mark=box.mark)
+        told |= _filled(lines=box.lines, scope=box.scope) | {"face": _quoted(face(box))}
         shows = _told_of(self.root, whole, box)
         places = [self.place(node) for node in shows]
         symbol = teller.symbol(shows[-1]) if shows else ""
@@ -182,6 +182,7 @@ class Book:
             label=pane.label if pane.label != symbol else "",
             numbers=int(bool(pane.texts)),
             note=pane.note,
+            bars=pane.bars,
             strip=int(strip),
             slabs=[[*map(round, corner)] for corner in pane.slabs] * (len(pane.slabs) > 1),
             captions=pane.captions,
@@ -230,18 +231,9 @@ def _filled(**told: Any) -> dict[str, Any]:
     return {key: value for key, value in told.items() if value}
 
 
-def _edge(edge: Edge, at: Mapping[str, int]) -> list[Any]:
-    """From which box to which; the forward and the backward path; mark, words and their place."""
-    told: list[Any] = [at[edge.source], at[edge.target], _flat(edge.points), _flat(edge.back)]
-    if edge.text or edge.mark or edge.count > 1:
-        told += [edge.mark, edge.text, edge.count]
-    if edge.text and edge.label_at is not None:
-        told.append([*map(round, (*edge.label_at, *label_size(edge)))])
-    return told
-
-
-def _flat(points: Sequence[Point]) -> list[int]:
-    return [round(x) for point in points for x in point]
+def _quoted(svg: str) -> str:
+    """With quotes that JSON has as they are; in texts there are none."""
+    return svg.replace('"', "'")
 
 
 def _named(scene: Scene) -> Names:
