@@ -1,6 +1,6 @@
 """The edit of a user's own line that makes it right."""
 
-from .mended import Mend, told
+from .edited import Mend, told
 from .mending import Mender
 from .redraw import Draw
 

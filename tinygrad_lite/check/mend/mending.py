@@ -16,6 +16,8 @@ import numpy as np
 from ...graph.node import raw
 from ..claims import Claim, in_shape
 from ..code.derivation import Data
+from ..code.expressions import LONGEST
+from ..code.forms import CannotRecord
 from ..code.judged import Line
 from ..code.source import Source
 from ..code.steps import steps
@@ -24,8 +26,8 @@ from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, on
 from ..scales import Scales
+from .edited import Mend, line_with, sentence, walked
 from .known import TOLERANCE, Known, agrees
-from .mended import Mend, mended, said
 from .places import Goal
 from .raising import edits_of
 from .redraw import Draw, ladder
@@ -36,6 +38,7 @@ from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
 ALSO = 2  # draws on which what the numbers say has to hold
+SHORT = 1_000  # records that a trial may have beside four times those of the derivation
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
@@ -157,14 +160,14 @@ class Mender:
         return hit
 
     def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
-        told = "; ".join((said(hit.edits), *self._doubts(hit)))
+        told = "; ".join((sentence(hit.edits), *self._doubts(hit)))
         source = self._line(hit.edits[0])[0]
         return Mend(hit.edits, source, self._text(hit.edits), told, needs)
 
     def _text(self, edits: tuple[Edit, ...]) -> str:
         """The lines that some edits are in, as they should read."""
         lines = dict.fromkeys(self._line(edit) for edit in edits)
-        return "; ".join(mended(*at, edits) for at in lines)
+        return "; ".join(line_with(*at, edits) for at in lines)
 
     def _doubts(self, hit: Hit) -> Iterator[str]:
         """What no other data could tell."""
@@ -201,8 +204,8 @@ class Mender:
             if time.thread_time() > until:
                 return None
             if self._confirms(claimed, [edit]):
-                text = mended(source, instance.statement, [edit])
-                return Mend((edit,), source, text, said([edit]))
+                text = line_with(source, instance.statement, [edit])
+                return Mend((edit,), source, text, sentence([edit]))
         return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
@@ -217,7 +220,7 @@ class Mender:
         self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
     ) -> Goal | None:
         trace = self.run(None, standing(needs)) if needs else self.trace
-        new = {n for edit in needs for n in _walked(edit.new)}
+        new = {n for edit in needs for n in walked(edit.new)}
         at = claimed.line(trace, self.truth)
         if at is None or at.record is None or not np.any(at.wanted):
             return None  # of what is truly 0 no line can be told from another
@@ -338,6 +341,7 @@ class Mender:
         new: Mapping[ast.AST, Any],
         others: Sequence[Claimed] = (),
     ) -> bool:
+        token = LONGEST.set(SHORT + 4 * len(self.trace.records))
         try:
             trace = self.run(draw, new)
             if not _is_right(claimed, trace, truth):
@@ -346,8 +350,10 @@ class Mender:
                 return True
             lines = (other.line(trace, truth) for other in others)
             return all(at is None or at.record is None or _right(at) for at in lines)
-        except FAILS:
+        except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
+        finally:
+            LONGEST.reset(token)
 
 
 def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:
@@ -369,9 +375,4 @@ def _right(at: Line) -> bool:
 
 
 def _numbers(code: Any) -> set[Any]:
-    return {n.value for n in _walked(code) if isinstance(n, ast.Constant)}
-
-
-def _walked(code: Any) -> Iterator[ast.AST]:
-    for part in code if isinstance(code, list) else [code]:
-        yield from ast.walk(part)
+    return {n.value for n in walked(code) if isinstance(n, ast.Constant)}

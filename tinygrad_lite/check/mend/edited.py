@@ -1,9 +1,9 @@
-"""A mend, and what is said of it."""
+"""An edit that mends a line: as text, and in words."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,10 +43,17 @@ def text_at(source: Source, edit: Edit) -> str:
     return shown(edit.new)
 
 
-def mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
+def walked(code: Any) -> Iterator[ast.AST]:
+    """Every part of an expression or of statements."""
+    for part in code if isinstance(code, list) else [code]:
+        yield from ast.walk(part)
+
+
+def line_with(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
     """The text of a line with the edits that are in it; of one that is put before it, that one."""
-    if isinstance(edits[0].new, list):
-        return shown(edits[0].new)
+    for edit in edits:
+        if isinstance(edit.new, list) and edit.place is statement:
+            return shown(edit.new)
     inside = set(ast.walk(statement))
     body = isinstance(getattr(statement, "body", None), list)
     new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
@@ -56,7 +63,7 @@ def mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
     return line.splitlines()[0] if body else line  # of a loop its head
 
 
-def said(edits: Sequence[Edit]) -> str:
+def sentence(edits: Sequence[Edit]) -> str:
     """What was wrong, in words."""
     told = (
         f"{KINDS[e.kind]}: " * (e.kind != "other")
