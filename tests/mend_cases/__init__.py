@@ -50,3 +50,8 @@ def fresh() -> list[Case]:
 def stranger() -> list[Case]:
     """Programs of other subjects and other hands, written before the repair was tried on them."""
     return _cases("stranger")
+
+
+def passing() -> list[Case]:
+    """Programs that are measured and not mended for: what the next hand meets."""
+    return _cases("passing")

@@ -62,13 +62,14 @@ class Place(NamedTuple):
             if c > 0
             else (-1 * x if np.asarray(x.value).dtype.kind == "b" else -x, NEGATED)
         )
-        named = False
+        named = exact = False
         rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
         for wanted, how in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
                     named, odd = True, LIKELY * (real and how is np.divide)
+                    exact = exact or (real and how is np.multiply and not item.rank)
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
@@ -76,7 +77,8 @@ class Place(NamedTuple):
         if nice is not None:
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
-            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY + FARTHEST * named)
+            common = nice in (2, 0.5) and not exact
+            yield made, extra + (0.0 if common else LIKELY + FARTHEST * named)
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
 

@@ -85,12 +85,7 @@ class Pool:
             if r.site is not None and not isinstance(r.site, (ast.Name, ast.Constant))
             if is_numeric(r.value)
         ]
-        for part in (
-            *parts,
-            *self._elsewhere(elsewhere),
-            *self._entries(),
-            *self._called(elsewhere),
-        ):
+        for part in (*parts, *self._elsewhere(elsewhere), *self._entries()):
             self._add(part, PIECE, PART)
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
         for x in (*named, *parts[:PARTS]):
@@ -108,22 +103,6 @@ class Pool:
                 if isinstance(key, str) and is_numeric(value):
                     code = ast.Subscript(_name(name), ast.Constant(key), ast.Load())
                     yield Written(code, value, self.numpy)
-
-    def _called(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
-        """The functions that the derivation calls, of fewer terms than it calls them of."""
-        for e in exprs[:LINES]:
-            if not isinstance(e, ast.Call) or len(e.args) != 1 or e.keywords:
-                continue
-            for x in (n for n in ast.walk(e.args[0]) if isinstance(n, ast.BinOp)):
-                for less in (x.left, x.right, *_without(x)):
-                    made = ast.Call(e.func, [less], [])
-                    try:
-                        known = isinstance(self.instance.value(e.func), np.ufunc)
-                        value = self.instance.value(made) if known else None
-                    except FAILS:
-                        continue
-                    if is_numeric(value):
-                        yield Written(made, value, self.numpy)
 
     def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
         """What other lines use, as it is here."""
@@ -225,14 +204,6 @@ def turning(tree: ast.AST) -> Mapping[str, float]:
     targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
     bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
     return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
-
-
-def _without(x: ast.BinOp) -> Iterator[ast.expr]:
-    """A sum without the last of its left operand's terms."""
-    if isinstance(x.left, ast.BinOp) and isinstance(x.left.op, (ast.Add, ast.Sub)):
-        yield ast.BinOp(x.left.left, x.op, x.right)
-        if isinstance(x.left.op, ast.Add):
-            yield ast.BinOp(x.left.right, x.op, x.right)
 
 
 def _name(name: str) -> ast.expr:
