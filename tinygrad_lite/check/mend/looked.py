@@ -69,7 +69,8 @@ class Place(NamedTuple):
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
                     named, odd = True, LIKELY * (real and how is np.divide)
-                    exact = exact or (real and how is np.multiply and not item.rank)
+                    here = _names(item.code) <= _names(self.pool.instance.statement)
+                    exact = exact or (real and how is np.multiply and here)
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
@@ -123,8 +124,8 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         yield from terms_lacking(at, v, w)
 
 
-def _names(e: ast.expr) -> set[str]:
-    """The names in an expression, NumPy's among them."""
+def _names(e: ast.AST) -> set[str]:
+    """The names in an expression or a statement, but NumPy's."""
     found = {n.id for n in ast.walk(e) if isinstance(n, ast.Name)}
     return found - {"np"}
 
