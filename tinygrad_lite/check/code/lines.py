@@ -26,8 +26,8 @@ from .steps import Step, steps
 from .trace import Instance, Trace
 from .truth import Truth
 
-TOLD = (WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY)  # what is told first of a line that ran often
-RANKS = {verdict: rank for rank, verdict in enumerate(TOLD)}
+# What is told first of a line that ran often.
+RANKS = {v: rank for rank, v in enumerate((WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,10 @@ class Lines:
         is right with it follows from the first of them."""
         judged, mender = self._judged, self.mender
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
-        felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
+        felt = [
+            {r.instance.statement for r in self.trace.above(row.step.record) if r.instance}
+            for row in {row.step.of: row for row in judged}.values()
+        ]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         mender.wrong = wrong
         off = [r for r in judged if r.verdict == WRONG]
@@ -205,9 +208,8 @@ class Lines:
                 if (rest := [r for r in rows if r not in (first, *others)])
             }
             self.mends.append((first, best))
-            own = first.step.instance.statement
+            name, own, finding = first.step.name, first.step.instance.statement, found[id(first)]
             elsewhere = [p for p in best.places if p not in set(ast.walk(own))]
-            name, finding = first.step.name, found[id(first)]
             if best.kind == "other":  # then the numbers say what kind of mistake it is
                 finding = self._explained(first, finding)
             cause = self._unjudged_line(elsewhere)
@@ -222,10 +224,6 @@ class Lines:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
 
-    def _statements_above(self, row: Judged) -> set[ast.AST]:
-        above = (r.instance for r in self.trace.above(row.step.record))
-        return {instance.statement for instance in above if instance is not None}
-
     @property
     def _judged(self) -> list[Judged]:
         return [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
@@ -235,11 +233,10 @@ class Lines:
         """What mends them."""
         right = [row for row in self._judged if row.verdict == RIGHT]
         kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
-        fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        made = self.about.computed
-        return Mender(
-            self.run, self.trace, self.truth, right, kept=kept, fresh=fresh, computed=made
-        )
+        mender = Mender(self.run, self.trace, self.truth, right, kept=kept)
+        mender.fresh = None if self.elsewhere is None else self.elsewhere.fresh
+        mender.computed = self.about.computed
+        return mender
 
     def _feels(self, row: Judged, mend: Mend) -> bool:
         """Whether a mend can change a step, given that what is wrong above it is put right."""
@@ -250,8 +247,7 @@ class Lines:
             if r.site in places or (r.instance is not None and r.instance.statement in places)
         ]
         known = (other.step.record for other in row.apart())
-        below = self.trace.below(made, row.step.record, blocked=known)
-        return row.step.record in below or row.step.record in made
+        return row.step.record in (*made, *self.trace.below(made, row.step.record, blocked=known))
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
@@ -289,7 +285,6 @@ class Lines:
         statement: Any = instance.statement
         name = self._assigned(statement)
         node = self.pairs.node(name)
-        mend = None if node is None else self._mend_raised(name, node, instance)
         finding = Finding(
             name=name,
             verdict=WRONG,
@@ -299,9 +294,14 @@ class Lines:
             line=self.trace.number(statement),
             cell=self.trace.cell(statement),
             code=self.trace.source.of(statement),
-            mended=None if mend is None else mend.line,
-            by="" if mend is None else "edit",
         )
+        with_mends = self.mender.with_mends() if self.mends else self.trace
+        if with_mends.failed is None or with_mends.failed.statement is not statement:
+            causes = tuple(dict.fromkeys(row.step.name for row, _ in self.mends))
+            return replace(finding, verdict=FOLLOWS, inherited=causes, kind="")
+        mend = None if node is None else self._mend_raised(name, node, instance)
+        if mend is not None:
+            finding = replace(finding, mended=mend.line, by="edit")
         return self._ruled(finding)
 
     def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
@@ -309,7 +309,8 @@ class Lines:
         off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
         step = Step(name, self.trace.records[-1], instance)
         row = Judged(len(steps(self.trace)), step, node, above=off)
-        mend = self.mender.mend_raised(row, instance)
+        changed = {r.step.record: r.wanted(self.truth) for r in off}
+        mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:
             self.mends.append((row, mend))
         return mend
