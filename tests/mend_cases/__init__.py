@@ -12,7 +12,17 @@ from pkgutil import iter_modules
 
 from .case import KINDS_OF_SLIPS, Case, Slip, gradients, variant
 
-__all__ = ["KINDS_OF_SLIPS", "Case", "Slip", "blind", "corpus", "fresh", "gradients", "variant"]
+__all__ = [
+    "KINDS_OF_SLIPS",
+    "Case",
+    "Slip",
+    "blind",
+    "corpus",
+    "fresh",
+    "gradients",
+    "stranger",
+    "variant",
+]
 
 
 def _cases(prefix: str) -> list[Case]:
@@ -35,3 +45,8 @@ def blind() -> list[Case]:
 def fresh() -> list[Case]:
     """Programs written after that repair was mended, before it was tried on any of them."""
     return _cases("fresh")
+
+
+def stranger() -> list[Case]:
+    """Programs of other subjects and other hands, written before the repair was tried on them."""
+    return _cases("stranger")

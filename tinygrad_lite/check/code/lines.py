@@ -26,7 +26,8 @@ from .steps import Step, steps
 from .trace import Instance, Trace
 from .truth import Truth
 
-RANKS = (WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY)  # what is told first of a line that ran often
+TOLD = (WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY)  # what is told first of a line that ran often
+RANKS = {verdict: rank for rank, verdict in enumerate(TOLD)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +93,9 @@ class Lines:
         for rows in ran.values():
             judged = [row for row in rows if row.verdict != UNJUDGED]
             if judged:
-                least = min(map(_rank, judged))
-                worst = [row for row in judged if _rank(row) == least]
-                chosen.append(worst[0] if least < RANKS.index(RIGHT) else worst[-1])
+                least = min(RANKS[row.verdict] for row in judged)
+                worst = [row for row in judged if RANKS[row.verdict] == least]
+                chosen.append(worst[0] if least < RANKS[RIGHT] else worst[-1])
             elif all(row.found is not None for row in rows):
                 chosen.append(rows[-1])
         return chosen
@@ -173,6 +174,8 @@ class Lines:
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
         felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
+        mender.wrong = wrong
+        off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
         for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
             if row in mends.values():
@@ -180,7 +183,8 @@ class Lines:
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
             last = next(r for r in reversed(judged) if r.step.of == of)
-            mend = mender.mend(row, closed, last=last)
+            line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
+            mend = mender.mend(row, closed, last=last, beside=line)
             if mend is not None:
                 mends.setdefault(mend, row)
         rights = {
@@ -190,17 +194,19 @@ class Lines:
                 if r is row or (self._feels(r, mend) and self._rights(mender, mend, r, judged))
             ]
             for mend, row in mends.items()
+            if mender.holds(mend, mends)
         }
         while rights:
             best = max(rights, key=lambda mend: len(rights[mend]))
             first, *others = rights.pop(best)
             rights = {
-                m: [r for r in rows if r not in (first, *others)] for m, rows in rights.items()
+                m: rest
+                for m, rows in rights.items()
+                if (rest := [r for r in rows if r not in (first, *others)])
             }
-            rights = {m: rows for m, rows in rights.items() if rows}
             self.mends.append((first, best))
-            inside = set(ast.walk(first.step.instance.statement))
-            elsewhere = [place for place in best.places if place not in inside]
+            own = first.step.instance.statement
+            elsewhere = [p for p in best.places if p not in set(ast.walk(own))]
             name, finding = first.step.name, found[id(first)]
             if best.kind == "other":  # then the numbers say what kind of mistake it is
                 finding = self._explained(first, finding)
@@ -228,7 +234,7 @@ class Lines:
     def mender(self) -> Mender:
         """What mends them."""
         right = [row for row in self._judged if row.verdict == RIGHT]
-        kept = [row for row in self._judged if row.verdict in (RIGHT, FOLLOWS)]
+        kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
         fresh = None if self.elsewhere is None else self.elsewhere.fresh
         made = self.about.computed
         return Mender(
@@ -396,7 +402,3 @@ class Lines:
     def named(self, node: Node | None) -> str:
         """What a node is called."""
         return "" if node is None else self.pairs.names.get(node, "")
-
-
-def _rank(row: Judged) -> int:
-    return RANKS.index(row.verdict)
