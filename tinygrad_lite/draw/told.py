@@ -136,12 +136,11 @@ class Book:
         told = {
             "placed": boxes,
             "edges": [
-                [at[e.source], at[e.target], e.styles, _quoted(arrows(e))]
+                [at[e.source], at[e.target], e.styles, arrows(e)]
                 for e in sorted(scene.edges, key=lambda e: bool(e.text))
             ],
             "clusters": [
-                [c.label, c.times if turns else 0, *map(_quoted, (rim(c), label(c)))]
-                for c in scene.clusters
+                [c.label, c.times if turns else 0, rim(c), label(c)] for c in scene.clusters
             ],
             "size": [round(scene.width), round(scene.height)],
             "alt": scene.alt,
@@ -153,7 +152,7 @@ class Book:
         size = [round(box.width), round(box.height)]
         told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size}
         told |= _filled(formula=box.formula, inside=box.inside, mark=box.mark)
-        told |= _filled(lines=box.lines, scope=box.scope) | {"face": _quoted(face(box))}
+        told |= _filled(lines=box.lines, scope=box.scope) | {"face": face(box)}
         shows = _told_of(self.root, whole, box)
         places = [self.place(node) for node in shows]
         symbol = teller.symbol(shows[-1]) if shows else ""
@@ -229,11 +228,6 @@ class Book:
 def _filled(**told: Any) -> dict[str, Any]:
     """Without what says nothing."""
     return {key: value for key, value in told.items() if value}
-
-
-def _quoted(svg: str) -> str:
-    """With quotes that JSON has as they are; in texts there are none."""
-    return svg.replace('"', "'")
 
 
 def _named(scene: Scene) -> Names:
