@@ -150,9 +150,9 @@ class Book:
     def box(self, box: Box, whole: Scene, teller: Teller, turns: Sequence[Any]) -> dict[str, Any]:
         """What a box shows, and what is told at its steps."""
         size = [round(box.width), round(box.height)]
-        told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size}
-        told |= _filled(formula=box.formula, inside=box.inside, mark=box.mark)
-        told |= _filled(lines=box.lines, scope=box.scope) | {"face": face(box)}
+        told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size, "face": face(box)}
+        words = {"formula": box.formula, "lines": box.lines, "scope": box.scope, "mark": box.mark}
+        told |= _filled(inside=box.inside, **words)
         shows = _told_of(self.root, whole, box)
         places = [self.place(node) for node in shows]
         symbol = teller.symbol(shows[-1]) if shows else ""
