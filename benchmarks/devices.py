@@ -74,6 +74,8 @@ def main() -> None:
     os.environ.setdefault(
         "XLA_FLAGS", f"--xla_force_host_platform_device_count={max(args.devices)}"
     )
+    # Threads of XLA: those of all devices wait for each other in a sum, and one more does the work.
+    os.environ.setdefault("PJRT_NPROC", str(2 * max(args.devices)))
     import jax
 
     jax.config.update("jax_enable_x64", True)

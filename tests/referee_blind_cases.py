@@ -173,10 +173,4 @@ BLIND = (
     ),
 )
 # Slips that nothing short mends so far, or not always in the time that there is.
-UNSURE = (
-    "[df, di, dg]",
-    "a.t() @ (gy * a) @ m",
-    "dy * f * (1 - f)",
-    "i * (1 - g)",
-    "(1 - g)",
-)
+UNSURE = ("a.t() @ (gy * a) @ m",)

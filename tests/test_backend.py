@@ -85,7 +85,7 @@ def test_anywhere():
     assert backend.anywhere(True)
 
 
-@pytest.mark.parametrize("name", floats.__all__)
+@pytest.mark.parametrize("name", [n for n, f in vars(floats).items() if callable(f) or n == "pi"])
 def test_functions_over_floats_are_numpys(name):
     """The same names with the same meaning, so that a rule need not know what it runs on."""
     ours, numpys = getattr(floats, name), getattr(np, name, None)
@@ -99,7 +99,8 @@ def test_functions_over_floats_are_numpys(name):
     }
     one = [(0.5,), (0.9,)]
     two = [(0.5, 2.0), (2.0, 0.5), (0.5, 0.5)]
-    pairs = {"atan2", "copysign", "divide", "hypot", "maximum", "minimum", "pow", "logaddexp"}
+    pairs = {"atan2", "copysign", "divide", "hypot", "maximum", "minimum", "pow"}
+    pairs |= {"logical_and", "logical_or"}
     for args in points.get(name, two if name in pairs else one):
         np.testing.assert_allclose(ours(*args), numpys(*args), rtol=1e-15)
 

@@ -381,3 +381,13 @@ def test_numbers_typed_with_few_digits_are_diagnosed_too() -> None:
             power = np.floor(np.log10(np.abs(claim))) - 3
             typed = np.round(claim / 10**power) * 10**power
             assert tg.check(E, {node: typed})[node].kind == kind, title
+
+
+@pytest.mark.parametrize("samples", [3, 5])
+def test_a_divisor_that_counts_the_terms_of_a_sum_is_that_of_a_mean(samples):
+    """A loss that is added up in a loop, then divided by how many there are."""
+    rng = np.random.default_rng(0)
+    w, xs, ts = tg.Tensor(rng.normal()), rng.normal(size=samples), rng.normal(size=samples)
+    E = sum(((w * x - t) ** 2 for x, t in zip(xs, ts, strict=True)), 0.0) / samples
+    claim = sum(2 * (w.item() * x - t) * x for x, t in zip(xs, ts, strict=True))
+    assert tg.check(E, {w: claim}).first.kind == "mean-vs-sum"

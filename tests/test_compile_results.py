@@ -53,6 +53,64 @@ def test_a_tensor_that_comes_back_is_a_constant():
         loss.backward()
 
 
+def test_a_result_that_is_kept_somewhere_needs_no_program_of_its_own():
+    kept, w = Result(None), tg.Tensor([1.0, 2.0])
+
+    @tg.compile
+    def step(x):
+        before = kept.loss
+        kept.loss = (w * x).sum()
+        return 0.0 if before is None else kept.loss - before
+
+    found = [step(np.full(2, float(i))) for i in range(5)]
+    assert [d.item() for d in found[1:]] == [3.0] * 4
+    assert kept.loss.item() == 12.0
+    assert step.programs == 2
+
+
+def test_the_data_of_a_kept_result_is_not_set():
+    kept = Result(None)
+
+    @tg.compile
+    def step(x):
+        if kept.loss is not None:
+            kept.loss.data = x
+        kept.loss = tg.Tensor(x) * 2
+
+    step(np.ones(2))
+    with pytest.raises(TypeError, match="sets the data of what it computed"):
+        step(np.ones(2))
+
+
+def test_a_tensor_that_is_given_comes_back_itself():
+    step = tg.compile(lambda p: (p["w"], tg.Tensor(p["w"].data * 2)))
+    for w in (tg.Tensor([1.0]), tg.Tensor([2.0])):
+        same, made = step({"w": w})
+        assert same is w
+        assert made.data.tolist() == (w.data * 2).tolist()
+        assert not made.constant  # as eager has it: the caller's new leaf
+
+
+def test_what_is_differentiated_outside_runs_as_it_is_also_where_it_is_found():
+    held = [None]
+    step = tg.compile(lambda: (held[0] * 3).sum())
+
+    def f(w):
+        held[0] = w
+        return step()
+
+    assert tg.grad(f)(np.ones(2)).tolist() == [3.0, 3.0]
+
+
+def test_no_gradient_goes_out_through_what_was_computed_outside():
+    W = tg.Tensor([1.0, 2.0])
+    h = W * 2
+    step = tg.compile(lambda x: (h * x).sum().backward())
+    with pytest.raises(TypeError, match="through what was computed outside"):
+        step(np.ones(2))
+    assert (W.grad, h.grad) == (None, None)
+
+
 def test_what_is_differentiated_outside_runs_as_it_is():
     step = tg.compile(lambda w: (w**2).sum())
     assert tg.grad(step)(np.arange(3.0)).tolist() == [0.0, 2.0, 4.0]

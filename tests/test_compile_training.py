@@ -105,3 +105,16 @@ def test_gradients_add_up_as_in_eager():
     assert v.grad.tolist() == [6.0, 8.0]
     w.grad[0] = -1.0
     assert v.grad.tolist() == [6.0, 8.0]
+
+
+LOSSES = [tg.nn.mse, tg.nn.hinge, tg.nn.binary_cross_entropy_with_logits]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, bool])
+def test_every_loss_is_compiled_with_labels_that_are_handed_over(loss, dtype):
+    W, labels = tg.Tensor(np.ones((4, 1))), (np.arange(5)[:, None] % 2).astype(dtype)
+    x = np.linspace(-1.0, 1.0, 20).reshape(5, 4)
+    step = tg.compile(lambda x, y: loss(x @ W, y))
+    step(x, labels)
+    assert step(2 * x, labels).item() == loss(2 * x @ W, labels).item()

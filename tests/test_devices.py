@@ -27,7 +27,14 @@ def on_devices(needs):
             capture_output=True,
             text=True,
             timeout=300,
-            env={**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)},
+            env={
+                **os.environ,
+                "XLA_FLAGS": flags,
+                # XLA has a thread for each device, and on a loaded machine all of them wait in an
+                # all-reduce for the last, whose work then finds no thread: more than there are.
+                "PJRT_NPROC": str(2 * count),
+                "PYTHONPATH": str(ROOT),
+            },
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -7,14 +7,16 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.build import build_scene
-from tinygrad_lite.graph.names import name_all
-from tinygrad_lite.graph.node import topological_order
+from tinygrad_lite.graph.names import named_in
+from tinygrad_lite.graph.node import Node, topological_order
 
 
 def scene_of(root, **options):
     nodes = topological_order(root)
-    values = [*nodes, *(x for n in nodes for x in n.inputs)]
-    return build_scene(root, name_all(values, sys._getframe(1)), **options)
+    values = {id(x): x for n in nodes for x in (n, *n.inputs)}
+    names = named_in(sys._getframe(1).f_locals)
+    own = {key: x.name for key, x in values.items() if isinstance(x, Node) and x.name}
+    return build_scene(root, {key: names[key] for key in values if key in names} | own, **options)
 
 
 def rows(box):

@@ -309,3 +309,8 @@ def test_a_transformer_block_against_differences(rng):
     along.backward()
     hvp = sum(inner(x.grad, u) for x, u in zip(leaves, U, strict=True))
     close(hvp, slope(along_gradient, inputs, U), rtol=1e-6)
+
+
+def test_an_average_with_weights_of_another_shape_says_its_axis():
+    with pytest.raises(TypeError, match=r"weights \(3,\) for \(2, 3\) say no axis"):
+        np.average(tg.Tensor(np.ones((2, 3))), weights=np.ones(3))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite import Tensor, Value
-from tinygrad_lite.graph.names import name_all, user_frame, variables
+from tinygrad_lite.graph.names import name_all
 
 module_level = Tensor([1.0])
 
@@ -63,17 +63,6 @@ def test_underscores_and_numbers_have_no_name():
     number = 3.0
     assert name_all([_hidden, number]) == {}
     assert number == 3.0
-
-
-def test_a_frame_can_be_given():
-    def inner():
-        x = Value(1.0)
-        return x, user_frame()
-
-    given, frame = inner()
-    assert name_all([given], frame) == {id(given): "x"}
-    assert name_all([given]) == {id(given): "given"}
-    assert variables(frame)[id(given)] == "x"
 
 
 def test_names_seen_from_inside_the_package():

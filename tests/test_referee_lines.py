@@ -154,3 +154,31 @@ def test_a_report_with_lines_as_data_as_html_and_in_hints():
     assert report._repr_html_().count("<table>") == 2
     assert report.hint(1) == "Look at line 3: return dy @ W.T * c, dW"
     assert report.hint(4) == "It should read: return dy @ W.T, dW"
+
+
+def layer(x, W, b):
+    return np.tanh(x @ W + b)
+
+
+def layer_back(dy, x, W, b):
+    t = np.tanh(x @ W + b)
+    dz = dy * (1 - t)
+    return dz @ W.T, x.T @ dz, dz.sum(0)
+
+
+ALIKE = [np.full((2, 3), 0.1), np.ones((3, 3)), np.zeros(3)]
+
+
+def test_inputs_that_are_all_alike_are_redrawn_for_the_lines():
+    with pytest.raises(WrongGradient) as error:
+        check_function(layer, layer_back, ALIKE)
+    (line,) = error.value.report.lines.wrong
+    assert line.mended == "dz = dy * (1 - t ** 2)"
+
+
+def test_lines_that_nothing_mends_are_judged_all_the_same():
+    """Where no inputs tell t from t ** 2, what mends here would not elsewhere."""
+    with pytest.raises(WrongGradient) as error:
+        check_function(layer, layer_back, ALIKE, redraw=False)
+    (line,) = error.value.report.lines.wrong
+    assert (line.line, line.mended) == (4, None)

@@ -14,7 +14,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +131,28 @@ def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = No
     )
 
 
+def _command(
+    commands: Any, run: Callable[..., Any], *, file: str = "", otherwise: str = "", **told: str
+) -> Any:
+    """A command that is called as the function it runs; of a `file`, whose loss is asked for: with
+    what stands for that `otherwise`."""
+    command = commands.add_parser(run.__name__[1:], **told)
+    command.set_defaults(run=run)
+    if file:
+        command.add_argument("file", metavar=file, type=Path)
+        names = ", ".join(LOSS_NAMES)
+        command.add_argument(
+            "--loss",
+            metavar="NAME",
+            help=f"the variable that holds the loss (default: the first of {names}{otherwise})",
+        )
+    return command
+
+
 def _add_tour(commands: Any) -> None:
-    command = commands.add_parser(
-        "tour",
+    command = _command(
+        commands,
+        _tour,
         help="see what the engine does, on real data",
         description="Two networks' gradients beside the formulas derived by hand, handwritten "
         "digits read and fooled, and a computation graph. Exit status: 0 all came out as promised, "
@@ -143,7 +162,6 @@ def _add_tour(commands: Any) -> None:
         "--out", metavar="FOLDER", default="tinygrad_lite_tour", help="for the pictures"
     )
     command.add_argument("--quick", action="store_true", help="train less")
-    command.set_defaults(run=_tour)
 
 
 def _tour(args: argparse.Namespace) -> bool:
@@ -154,20 +172,16 @@ def _tour(args: argparse.Namespace) -> bool:
 
 
 def _add_check(commands: Any) -> None:
-    command = commands.add_parser(
-        "check",
+    command = _command(
+        commands,
+        _check,
+        file="FILE",
         help="hold the hand-derived gradients of a file against the chain rule",
         description="Run FILE.py or FILE.ipynb, which computes a loss, and say of every line that "
         "assigns a gradient (dW = ..., grad_W = ..., dE_dW = ...) whether it is right and, if not, "
         "why, and how it should read; or of every entry of `claims = {node or name: gradient}`, or "
         "every line of a function `claims`, if the file has such. "
         "Exit status: 0 all right, 1 some wrong or unclear, 2 could not run.",
-    )
-    command.add_argument("file", metavar="FILE", type=Path)
-    command.add_argument(
-        "--loss",
-        metavar="NAME",
-        help=f"the variable that holds the loss (default: the first of {', '.join(LOSS_NAMES)})",
     )
     command.add_argument("--digits", metavar="N", type=int, help="with how many they were typed")
     command.add_argument(
@@ -179,7 +193,6 @@ def _add_check(commands: Any) -> None:
     )
     command.add_argument("--explain", action="store_true", help="say why what is right is right")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
-    command.set_defaults(run=_check)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -200,14 +213,15 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _add_derive(commands: Any) -> None:
-    command = commands.add_parser(
-        "derive",
+    command = _command(
+        commands,
+        _derive,
+        file="FILE.py",
         help="derive the gradients of a file's loss, as formulas",
         description="Run FILE.py and print the derivation of the gradients of its loss: step by "
         "step, as a formula, in index notation and as NumPy, each run before it is printed. Exit "
         "status: 0 derived, 2 could not run.",
     )
-    command.add_argument("file", metavar="FILE.py", type=Path)
     command.add_argument(
         "-w",
         "--wrt",
@@ -215,13 +229,7 @@ def _add_derive(commands: Any) -> None:
         action="append",
         help="with respect to what; may be repeated (default: every named input of the loss)",
     )
-    command.add_argument(
-        "--loss",
-        metavar="NAME",
-        help=f"the variable that holds the loss (default: the first of {', '.join(LOSS_NAMES)})",
-    )
     command.add_argument("--latex", action="store_true", help="print LaTeX")
-    command.set_defaults(run=_derive)
 
 
 def _derive(args: argparse.Namespace) -> int:
@@ -248,13 +256,15 @@ def _derive(args: argparse.Namespace) -> int:
 
 
 def _add_draw(commands: Any) -> None:
-    command = commands.add_parser(
-        "draw",
+    command = _command(
+        commands,
+        _draw,
+        file="FILE.py",
+        otherwise=", else the last scalar that was computed",
         help="draw the computation graph of a file's loss",
         description="Run FILE.py and draw the graph of its loss. Exit status: 0 drawn, 2 could "
         "not run.",
     )
-    command.add_argument("file", metavar="FILE.py", type=Path)
     command.add_argument(
         "-o",
         "--out",
@@ -262,18 +272,11 @@ def _add_draw(commands: Any) -> None:
         type=Path,
         help=f"where to: {either(FORMATS)} (default: FILE.html, where no other file has that name)",
     )
-    command.add_argument(
-        "--loss",
-        metavar="NAME",
-        help="the variable that holds the loss (default: the first of "
-        f"{', '.join(LOSS_NAMES)}, else the last scalar that was computed)",
-    )
     command.add_argument("--depth", metavar="N", type=int, help="open N levels of scopes")
     command.add_argument("--around", metavar="NAME", help="show this node's surroundings")
     command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
     command.add_argument("--down", action="store_true", help="from top to bottom")
     command.add_argument("--steps", action="store_true", help="a box for every op")
-    command.set_defaults(run=_draw)
 
 
 def _draw(args: argparse.Namespace) -> int:

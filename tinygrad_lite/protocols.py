@@ -31,8 +31,9 @@ from .functions import (
 )
 from .functions.forms import FORMS
 from .functions.sequences import running
-from .graph.node import Node
+from .graph.node import Node, raw
 from .graph.op import Op
+from .graph.trees import map_tree
 from .ops.constants import Axis
 
 Function = Callable[..., Any]
@@ -121,7 +122,7 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
             "have no gradient; make a new one, as in a = a + t"
         )
     if method == "__call__" and name in PLAIN:
-        return ufunc(*_raw(inputs), **kwargs)
+        return ufunc(*map_tree(raw, inputs), **kwargs)
     dtype = kwargs.pop("dtype", None)
     if kwargs.get("where") is True:
         del kwargs["where"]
@@ -174,7 +175,7 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
         fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
         if name == "full_like" and isinstance(fill, Node):
             raise TypeError(f"{full}: a node would lose its gradient; use tg.broadcast_to")
-        return function(*_raw(args), **_raw(kwargs))
+        return function(*map_tree(raw, args), **map_tree(raw, kwargs))
     if name in moves.MOVED:
         return moves.moved(function, inspect.signature(function).bind(*args, **kwargs))
     ours = ADAPTERS.get(full) or _ours(full, name)
@@ -291,16 +292,3 @@ ADAPTERS: dict[str, Function] = {
     },
     "np.linalg.pinv": _pinv,
 }
-
-
-def _raw(x: Any) -> Any:
-    """x with every node in it replaced by its data."""
-    if isinstance(x, Node):
-        return x.data
-    if isinstance(x, tuple):
-        return tuple(_raw(v) for v in x)
-    if isinstance(x, list):
-        return [_raw(v) for v in x]
-    if isinstance(x, dict):
-        return {k: _raw(v) for k, v in x.items()}
-    return x

@@ -86,7 +86,7 @@ def sweeper(
     order = topological_order(root)
     within = None
     if toward is not None:
-        within = _leading_to(order, set(toward))
+        within = leading_to(order, toward)
         order = [node for node in order if node in within]
         for node in order:  # steps look at the input they hand to; others may be written into too
             errors.refuse_overwritten(node)
@@ -119,10 +119,10 @@ def in_debug(node: Node) -> bool:
     return node._meta is not None and node._meta.copies is not None
 
 
-def _leading_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
-    """The nodes that depend on a target, the targets too."""
-    found: set[Node] = set()
+def leading_to(order: Sequence[Node], targets: Collection[Node]) -> set[Node]:
+    """The nodes of `order`, consumers first, that depend on a target, and the targets."""
+    found = set(targets)
     for node in reversed(order):
-        if node in targets or (not node.constant and any(x in found for x in node.parents())):
+        if not node.constant and any(x in found for x in node.parents()):
             found.add(node)
     return found

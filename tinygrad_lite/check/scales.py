@@ -148,12 +148,15 @@ class Scales:
             whole = n > 1 and abs(abs(1 / c) - n) < 1e-9 * n
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            if counts or (whole and n > 2 and n in self.sizes):
+            terms = terms_in(node.inputs[index])
+            if counts or (whole and n > 2 and (n in self.sizes or 0 <= terms - n <= 1)):
                 kind = "mean-vs-sum"
             if close(k, 1 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: {words} is left out"
                 if kind == "mean-vs-sum":
                     size = self.sizes.get(n, f"the {n} terms of the mean")
+                    if n == terms - 1:
+                        size = f"one less than the {terms} terms"
                     text = f"{mine} {n} x {due}, off by exactly {n}, {size}: the 1/{n} of the mean"
                     text += f" is missing {LEARNING}"
                 yield Meaning(kind, FIRST, text, 1 / c)
@@ -163,6 +166,13 @@ class Scales:
             elif close(k, 0.5 / c, tol):
                 text = f"{mine} {k:.6g} x {due}: the factor {2 * c:g}, with the 2 of a square, is"
                 yield Meaning(kind, FARTHEST, f"{text} left out", 0.5 / c)
+
+
+def terms_in(x: Any) -> int:
+    """How many terms a value adds up, with sum or one by one; 1 where it is none such."""
+    if op_name(x) == "sum":
+        return terms_of(x)
+    return sum(map(terms_in, x.inputs)) if op_name(x) == "add" else 1
 
 
 def close(k: float, value: float, tol: float) -> bool:

@@ -2,6 +2,6 @@
 
 from .emit import Executable as Executable
 from .emit import build as build
-from .entry import compile as compile
+from .function import compile as compile
 from .trace import Recorded as Recorded
 from .trace import trace as trace

@@ -33,11 +33,11 @@ _ADDED = {standalone.added_at, standalone.summed_at, standalone.put_at}
 class Executable:
     """A program: called with arrays for the inputs, it returns its outputs, in a list.
 
-    They are its own buffers or views of arrays, but for those that are `fresh`, which it allocates
-    at every call. `source` is a module that NumPy alone runs, `lines` the calls in it, `size` the
-    number of bytes that its buffers take; `bare` is the same for callers within `np.errstate`.
-    Raises `standalone.Branch` where a condition is not as it was when the program was recorded. Not
-    for two threads at a time.
+    They are its own buffers or views of arrays, which a caller has `copied`, or arrays that it
+    allocates at every call. `source` is a module that NumPy alone runs, `lines` the calls in it,
+    `size` the number of bytes that its buffers take; `bare` is the same for callers within
+    `np.errstate`. Raises `standalone.Branch` where a condition is not as it was when the program
+    was recorded. Not for two threads at a time.
     """
 
     def __init__(self, writer: Writer, inputs: list[str], lines: list[str], outputs: list[str]):
@@ -45,7 +45,7 @@ class Executable:
         text = '@np.errstate(all="ignore")\n' + "\n    ".join(body) + "\n"
         self.lines = lines
         self.source = writer.module(text)
-        self.size, self.fresh = 0, [False] * len(outputs)
+        self.size, self.copied = 0, [False] * len(outputs)
         scope = {"np": np, "Branch": standalone.Branch, **writer.scope}
         exec(compile(text, "<program>", "exec"), scope)  # as dataclasses make their methods
         self.run = scope["program"]
@@ -93,15 +93,17 @@ class _Emitter:
         texts = [*map(self.writer.text, outputs)]
         made = Executable(self.writer, self.arguments, self.lines, texts)
         made.size = self.memory.size
-        made.fresh = [
-            isinstance(y, Held)
-            and y.made_by is not None
-            and self.memory.owner(y) is y
-            and id(y) not in self.memory.held
-            and texts.count(text) == 1
+        made.copied = [
+            isinstance(getattr(y, "outline", y), np.ndarray)
+            and (texts.count(text) > 1 or not self._is_fresh(y))
             for y, text in zip(outputs, texts, strict=True)
         ]
         return made
+
+    def _is_fresh(self, y: Any) -> bool:
+        """Whether an output is an array that is allocated at every call."""
+        own = isinstance(y, Held) and y.made_by is not None and self.memory.owner(y) is y
+        return own and id(y) not in self.memory.held
 
     def _emit(self, made: Instruction, when: int) -> None:
         out = made.out

@@ -7,22 +7,56 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from ..graph.context import current_context, latest_context
-from .recorder import NUMBERS, refusal
+from ..graph.node import Node, Scalar
+from .arrays import recorder
+from .emit import build
+from .program import ScalarProgram
+from .recorder import NUMBERS, Held, Recording, refusal
 from .run import Run
 from .signature import Unusual, signature
 from .standalone import Branch
-from .trace import fingerprint, refuse_difference
+from .trace import Recorded, fingerprint, plain, refuse_difference
 from .variant import CHANGED, Variant
 
 MANY = 16  # programs for arguments of one kind: a sign of something that always changes
 MOST = 64  # of them that are kept
 _recording: ContextVar[bool] = ContextVar("tinygrad_lite_compile", default=False)
 _one_at_a_time = threading.RLock()  # while a run is recorded, arrays that record stand in for all
+
+
+class NumPyRun(Run):
+    """A run on recording arrays: `recorded` is the program."""
+
+    def __init__(self, *called: Any) -> None:
+        super().__init__(*called)
+        self._recorder, self._inputs = recorder(kept=False), list[Held]()
+        try:
+            self.run()
+        finally:
+            self._recorder.closed = True
+        outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
+        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+
+    def stand_in(self, array: Any) -> Any:
+        made = self._recorder.input(array)
+        self._inputs.append(made.held)
+        return made
+
+    def put_out(self, x: Any) -> Any:
+        return plain(x)
+
+    def is_array(self, x: Any) -> bool:
+        return isinstance(x, (Recording, np.ndarray))
+
+    @property
+    def constants(self) -> list[Any]:
+        """The plain arrays that were used or put out, as they were given."""
+        return [*self._recorder.constants, *(y for y in self.outputs if not isinstance(y, Held))]
 
 
 class Compiled:
@@ -32,6 +66,8 @@ class Compiled:
     number; `print` shows both.
     """
 
+    called = "compile"  # in errors
+
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function, updated=())
         self._function = function
@@ -39,6 +75,7 @@ class Compiled:
         self._last: Variant | None = None
         self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
         self._moving: set[Any] = set()  # places of numbers to compute with
+        self._renewed: set[Any] = set()  # places of results of the last call
         self._quick: Any = None  # the last program, for arguments that are all arrays
         self._lock = threading.RLock()
 
@@ -51,14 +88,16 @@ class Compiled:
     def source(self) -> str:
         """The program that ran last as a module, which NumPy alone runs."""
         if self._last is None:
-            raise ValueError("compile: a function is recorded when it is called, so call it first")
-        return self._last.executable.source
+            raise ValueError(
+                f"{self.called}: a function is recorded when it is called, so call it first"
+            )
+        return str(self._last.executable.source)
 
     def __repr__(self) -> str:
         name = getattr(self._function, "__qualname__", "function")
         if self._last is None:
             return f"compiled {name}, not recorded yet: call it"
-        body = self.source[self.source.index("@np.errstate") :]
+        body = "".join(self.source.rpartition("@np.errstate")[1:])
         plural = "" if self.programs == 1 else "s"
         return f"compiled {name}, {self.programs} program{plural}; the last that ran:\n\n{body}"
 
@@ -111,8 +150,11 @@ class Compiled:
         known = self._variants.setdefault(key, [])
         if known and self._numbers:  # a counter, a rate
             self._moving.update(place.mark for place in known[0].moved())
+        token = _recording.set(True)
         try:
-            variant = self._run_twice(args, kwargs)
+            variant = self._made(args, kwargs)
+        except Unusual:
+            return self._unusual(args, kwargs)
         except Exception:
             if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
@@ -121,32 +163,35 @@ class Compiled:
                 self._moving.clear()
             given = []
             return self._recorded(self._key(args, kwargs, given), given, args, kwargs)
+        finally:
+            _recording.reset(token)
         if len(known) == MANY:
             warnings.warn(
-                f"compile: {MANY} programs were made for arguments of one kind, since "
+                f"{self.called}: {MANY} programs were made for arguments of one kind, since "
                 f"{known[0].reason()} is another at every call; hand it over as an array",
                 stacklevel=4,
             )
+        self._renewed |= variant.renewed
         known.insert(0, variant)
         del known[MOST:]
         self._last = variant
         return variant.call(given)
 
-    def _run_twice(self, args: Any, kwargs: Any) -> Variant:
-        """Record the function, and again, which tells what changes by itself."""
-        token = _recording.set(True)
-        moving = {*self._moving}
-        run = functools.partial(Run, self._function, args, kwargs, self._numbers, moving)
-        try:
-            one = run()
-            first, used = fingerprint(one.recorded), one.constants
-            del one  # its numbers take as much memory as those of the other
-            other = run()
-        finally:
-            _recording.reset(token)
+    def _unusual(self, args: Any, kwargs: Any) -> Any:
+        """What a call gives that no program is made of, in a tuple."""
+        return (self._function(*args, **kwargs),)
+
+    def _made(self, args: Any, kwargs: Any) -> Variant:
+        """The program of the function: recorded, and again, which tells what changes by itself."""
+        moving = self._moving | self._renewed
+        run = functools.partial(NumPyRun, self._function, args, kwargs, self._numbers, moving)
+        one = run()
+        first, used = fingerprint(one.recorded), one.constants
+        del one  # its numbers take as much memory as those of the other
+        other = run()
         refuse_difference(first, fingerprint(other.recorded))
         _refuse_unknown(used, other.constants)
-        return Variant(other)
+        return Variant(other, build(other.recorded, other.names, own=False))
 
 
 def _tried(program: Any, given: Any) -> Any:
@@ -173,3 +218,37 @@ def _whole(x: Any) -> Any:
     while isinstance(x.base, np.ndarray):
         x = x.base
     return x
+
+
+@overload
+def compile(f: Scalar) -> ScalarProgram: ...
+@overload
+def compile(f: Callable[..., Any]) -> Compiled: ...
+def compile(f: Any) -> Any:
+    """A function as one that is recorded when it is first called, backward() and the steps of
+    optimisers in it included, and run as a list of NumPy calls that allocates nothing twice; or a
+    graph of Values as a `ScalarProgram`, in which sums of products are matrix products.
+
+    Arguments are NumPy arrays, Tensors, numbers, nested lists, tuples and dicts of them, and
+    settings, which are compared; so is what f reaches by its closure, by globals and in objects:
+    arrays and Tensors found there are read at every call. Another shape, dtype or setting, and
+    another branch taken on the numbers, is recorded as a program of its own; a number is a setting
+    only where it must be, as an axis. Results are the caller's own arrays; Tensors among them that
+    were computed are constants. What f sets is set at every call; what it does beside (printing,
+    say) is not repeated. For arguments that are differentiated outside, or of another library, f
+    runs as it is.
+
+    Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays
+    that f reaches in no way that can be seen.
+    """
+    if isinstance(f, Scalar):
+        return ScalarProgram(f)
+    if isinstance(f, Node):
+        raise TypeError(
+            "compile: takes the function that computes a Tensor, as in tg.compile(step), or a Value"
+        )
+    if not callable(f):
+        raise TypeError(
+            f"compile: takes a function, as in tg.compile(step), or a Value; got {f!r:.60}"
+        )
+    return Compiled(f)

@@ -1,11 +1,12 @@
-"""One run of a function on recording arrays, which stand for all arrays that it can reach, and what
-it changed on the way. Everything is put back afterwards.
+"""One run of a function on stand-ins for all arrays that it can reach, and what it changed on the
+way. Everything is put back afterwards.
 """
 
 from __future__ import annotations
 
 import inspect
 import keyword
+import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,28 +14,37 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.node import Array, Node
+from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
-from .arrays import recorder
-from .recorder import NUMBERS, Held, Recording, refusal
+from .recorder import NUMBERS
+from .signature import Outline, Unusual, outline
 from .state import Place, State
-from .trace import Recorded, plain
 
-Template = Any  # what a call gives or sets, with an `Output` for every array
+# What a call gives or sets, with an `Output` for every array and a `Given` for every Tensor of the
+# arguments.
+Template = Any
 
 
 @dataclass(frozen=True)
 class Output:
-    """The program's result of this number, as an array or as a Tensor."""
+    """The program's result of this number, as an array or as a Tensor, a "constant" or a "leaf"."""
 
     number: int
-    tensor: bool = False
+    tensor: str = ""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The Tensor that is the argument of this number."""
+
+    number: int
 
 
 @dataclass(frozen=True)
 class Source:
     """Where an input comes from: an "argument" of a number, the "data" or "grad" of a Tensor (or of
-    an argument of a number), or a "place", with the way into the tuple that it holds."""
+    an argument of a number), a "place", with the way into the tuple that it holds, or the data of
+    the "Tensor" that is in a place."""
 
     kind: str
     where: Any
@@ -52,8 +62,14 @@ class Effect:
 
 
 class Run:
-    """`recorded` is the program; `sources` say where its inputs come from, `names` what they are
-    called; `result` and `effects` are what the function returned and changed."""
+    """Where the inputs of a program come from (`sources`, called `names` and like `outlines`), and
+    what the function returned and changed (`result`, `effects`), with arrays for `outputs`.
+
+    A subclass says what stands for an array, and what is one.
+    """
+
+    called = "compile"  # in errors
+    outline: Outline = staticmethod(outline)
 
     def __init__(
         self,
@@ -63,58 +79,113 @@ class Run:
         numbers: Collection[type] = NUMBERS,
         moving: Collection[Any] = (),
     ) -> None:
-        self._recorder = recorder(kept=False)
-        self._inputs: list[Held] = []
-        self._outputs: list[Any] = []
-        self._given_out: list[Any] = []
+        self._function, self._args, self._kwargs = function, args, kwargs
+        self.outputs: list[Any] = []
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
         self.names: list[str] = []
+        self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
-        objects = [x for x in leaves((args, kwargs)) if not is_input(x, numbers)]
-        self.state = State(function, objects)
+        objects = [x for x in leaves((args, kwargs)) if not self.is_input(x, numbers)]
+        self.state = State(function, objects, self.called)
         self._count = 0  # of the arguments that are inputs
-        self._moving = moving  # marks of places that hold numbers to compute with
-        try:
-            self._run(function, args, kwargs)
-        finally:
-            self._recorder.closed = True
-            self._put_back()
-        self.recorded = Recorded(self._recorder.instructions, self._inputs, self._outputs)
+        # Marks of places that hold numbers to compute with, or another result after every call.
+        self._moving = moving
+        self._outside: dict[Node, Any] = {}  # nodes of graphs that are reached, and their gradients
+        self._results: dict[Any, Any] = {}  # such results, and what stands for their data
+
+    def stand_in(self, array: Any) -> Any:
+        """What stands for an array."""
+        raise NotImplementedError
+
+    def put_out(self, x: Any) -> Any:
+        """What an array that the function gives is in the program."""
+        return x
+
+    def is_array(self, x: Any) -> bool:
+        """Whether x stands for an array, or is one."""
+        raise NotImplementedError
+
+    def is_input(self, x: Any, numbers: Collection[type]) -> bool:
+        """Whether an argument is one that a program is handed at every call."""
+        return isinstance(x, Array) or type(x) in numbers or self.outline(x) is not None
 
     @property
     def arguments(self) -> dict[Any, int]:
         """The Tensors among the arguments, with their numbers."""
         return {x: where for x, (where, *_) in self._held.items() if isinstance(where, int)}
 
-    @property
-    def constants(self) -> list[Any]:
-        """The plain arrays that were used or put out, as they were given."""
-        return [*self._recorder.constants, *(x for x in self._given_out if not _is_held(x))]
+    def run(self, call: Callable[..., Any] | None = None) -> None:
+        """Run the function, by another `call` of it where one is given."""
+        try:
+            args, kwargs = self._prepare()
+            before = {x: (x._data, x._grad) for x in self._held}
+            results = (x for x in self.state.reached(Node) if x.op is not None)
+            self._outside = {x: x._grad for x in topological_order(*results) if x not in self._held}
+            held = [copied(x) for x, _ in self.state.containers]
+            now = [place.get(place.key) for place in self.state.places]
+            result = (call or self._function)(*args, **kwargs)
+            if any(differ(x, copy) for x, copy in self._made):
+                raise self._refusal(
+                    "the function changes a list or dict that it is given; return it instead"
+                )
+            for x, grad in self._outside.items():
+                if x._grad is not grad:
+                    raise self._refusal(
+                        "the function differentiates through what was computed outside of it; "
+                        "compute that inside, or use it detached, as in h.detach()"
+                    )
+            if any(x._data is not data for x, data in self._results.items()):
+                raise self._refusal(
+                    "the function sets the data of what it computed; make a new Tensor of it"
+                )
+            self.result = self._template(result)
+            self.effects = [*self._of_tensors(before), *self._of_places(now, held)]
+        finally:
+            self._put_back()
 
-    def _run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        names = [*_parameters(function)]
-        names += [f"x{i + 1}" for i in range(len(names), len(args))]
-        args = [self._handed(x, name) for x, name in zip(args, names, strict=False)]
-        kwargs = {name: self._handed(x, name) for name, x in kwargs.items()}
+    @property
+    def overwritten(self) -> dict[Any, Template]:
+        """What the function puts in the place of others, by what that place is marked with."""
+        found = {}
+        for e in self.effects:
+            if e.kind in ("entry", "place"):
+                mark = e.where.mark if e.kind == "place" else (id(e.where[0]), e.where[1])
+                found[mark] = e.template
+            elif e.kind != "more":
+                found[e.kind, e.where] = e.template
+        return found
+
+    def look(self) -> None:
+        """Find the inputs, without a run."""
+        try:
+            self._prepare()
+        finally:
+            self._put_back()
+
+    def _refusal(self, what: str) -> TypeError:
+        return TypeError(f"{self.called}: {what}")
+
+    def _prepare(self) -> tuple[list[Any], dict[str, Any]]:
+        """Put stand-ins everywhere; the arguments with them."""
+        names = [*_parameters(self._function)]
+        names += [f"x{i + 1}" for i in range(len(names), len(self._args))]
+        args = [self._handed(x, name) for x, name in zip(self._args, names, strict=False)]
+        kwargs = {name: self._handed(x, name) for name, x in self._kwargs.items()}
+        renewed = {id(p.before) for p in self.state.places if self._is_renewed(p)}
         for node, path in self.state.leaves.items():
-            if node not in self._held:
+            if node._meta is not None and node._meta.argument:
+                raise Unusual
+            if node not in self._held and id(node) not in renewed:
                 self._swap(node, node, path)
-        before = {x: (x._data, x._grad) for x in self._held}
         for place in self.state.places:
             twin = self._twin(place.before, place, (), place.path)
             if twin is not place.before:
                 place.set(twin)
-        held = [copied(x) for x, _ in self.state.containers]
-        now = [place.get(place.key) for place in self.state.places]
-        result = function(*args, **kwargs)
-        if any(differ(x, copy) for x, copy in self._made):
-            raise refusal("the function changes a list or dict that it is given; return it instead")
-        self.result = self._template(result)
-        self.effects = [*self._of_tensors(before), *self._of_places(now, held)]
+        return args, kwargs
 
     # --- before the run: arrays replaced by those that record
 
@@ -125,7 +196,7 @@ class Run:
             made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         elif isinstance(x, dict):
             made = {k: self._handed(part, f"{path}_{k}") for k, part in x.items()}
-        elif is_input(x, self._types):
+        elif self.is_input(x, self._types):
             number, self._count = self._count, self._count + 1
             if isinstance(x, Array):
                 if x not in self._held:
@@ -139,28 +210,39 @@ class Run:
 
     def _swap(self, node: Any, where: Any, path: str) -> None:
         data, grad = node._data, node._grad
-        if type(data) is not np.ndarray:
+        if self.outline(data) is None:
             return  # another library's, which records nothing here
         self._held[node] = where, data, grad
         node._data = self._input(data, Source("data", where), path)
         if grad is not None:
-            node._grad = self._input(node.grad, Source("grad", where), f"{path}_grad")
+            node._grad = self._input(raw(node.grad), Source("grad", where), f"{path}_grad")
 
     def _input(self, array: Any, source: Source, path: str) -> Any:
         self.sources.append(source)
         self.names.append(_identifier(path, {*self.names}))
-        made = self._recorder.input(array)
-        self._inputs.append(made.held)
-        return made
+        self.outlines.append(self.outline(array) or type(array))
+        return self.stand_in(array)
+
+    def _is_renewed(self, place: Place) -> bool:
+        """Whether a place holds what a call has computed."""
+        x, marked = place.before, place.mark in self._moving
+        return marked and isinstance(x, Array) and x.constant and self.outline(x._data) is not None
 
     def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
         """What stands for the value of a place: for arrays, in tuples too, arrays that record."""
         if type(x) is tuple:
             parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
             return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
-        if type(x) in NUMBERS and place.mark in self._moving:
-            return self._input(x, Source("place", place), path)
-        if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
+        if not part and self._is_renewed(place):
+            data = self._input(x._data, Source("Tensor", place), path)
+            twin = fresh(None, data)
+            twin._meta = x._meta
+            self._results[twin] = data
+            return twin
+        if type(x) in NUMBERS:
+            moves = place.mark in self._moving
+            return self._input(x, Source("place", place), path) if moves else x
+        if self.outline(x) is None:
             return x
         known = self._twins.get(id(x))
         if known is None:
@@ -178,30 +260,33 @@ class Run:
             return {k: self._template(part) for k, part in x.items()}
         if isinstance(x, Array):
             if x in self._held:
-                return x
-            if not isinstance(x._data, (Recording, np.ndarray)):
-                raise refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
-            return Output(self._number(x._data), tensor=True)
-        if isinstance(x, (Recording, np.ndarray)):
+                where = self._held[x][0]
+                return Given(where) if isinstance(where, int) else x
+            if not self.is_array(x._data):
+                raise self._refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
+            kind = "leaf" if x.op is None and not x.constant else "constant"
+            return Output(self._number(x._data), kind)
+        if self.is_array(x):
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:
-            raise refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
+            raise self._refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
         held = [*getattr(x, "__dict__", {}).values()]
         if isinstance(x, Iterator) or any(
-            isinstance(v, Recording) or (isinstance(v, Array) and v not in self._held) for v in held
+            (self.is_array(v) and not isinstance(v, np.ndarray))
+            or (isinstance(v, Array) and v not in self._held)
+            for v in held
         ):
-            raise refusal(
+            raise self._refusal(
                 f"a {type(x).__name__} keeps arrays of the one run that is recorded; return them, "
                 "in a tuple, a list or a dict"
             )
         return x
 
     def _number(self, x: Any) -> int:
-        y = plain(x)
+        y = self.put_out(x)
         if id(y) not in self._numbers:
-            self._numbers[id(y)] = len(self._outputs)
-            self._outputs.append(y if isinstance(y, Held) else np.array(y))
-            self._given_out.append(y)  # whose id counts
+            self._numbers[id(y)] = len(self.outputs)
+            self.outputs.append(y)
         return self._numbers[id(y)]
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
@@ -227,12 +312,14 @@ class Run:
                 yield Effect("more", x, [self._template(v) for v in x[len(copy) :]])
                 changed = [i for i, v in enumerate(copy) if x[i] is not v]
             else:
-                raise refusal(f"the function changes a {type(x).__name__} that it reaches")
+                raise self._refusal(f"the function changes a {type(x).__name__} that it reaches")
             yield from (Effect("entry", (x, key), self._template(x[key])) for key in changed)
 
     def _put_back(self) -> None:
         for node, (_, data, grad) in self._held.items():
             node._data, node._grad = data, grad
+        for node, grad in self._outside.items():
+            node._grad = grad
         for x, copy in self.state.containers:
             if differ(x, copy):
                 x.clear()
@@ -240,15 +327,6 @@ class Run:
         for place in self.state.places:
             if place.get(place.key) is not place.before:
                 place.set(place.before)
-
-
-def _is_held(x: Any) -> bool:
-    return isinstance(x, Held)
-
-
-def is_input(x: Any, numbers: Collection[type]) -> bool:
-    """Whether an argument is one that a program is handed at every call."""
-    return isinstance(x, (np.ndarray, Array)) or type(x) in numbers
 
 
 def copied(x: Any) -> Any:
@@ -262,11 +340,7 @@ def differ(x: Any, copy: Any) -> bool:
         return True
     if isinstance(x, dict):
         return any(k not in x or x[k] is not v for k, v in copy.items())
-    return x != copy if isinstance(x, set) else any(map(_is_not, x, copy))
-
-
-def _is_not(a: Any, b: Any) -> bool:
-    return a is not b
+    return x != copy if isinstance(x, set) else any(map(operator.is_not, x, copy))
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[str]:

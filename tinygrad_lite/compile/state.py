@@ -13,19 +13,20 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from ..graph.backend import is_array
 from ..graph.names import is_library, is_own
 from ..graph.node import Array, Node
 from ..graph.op import Op
 from ..graph.reach import names_in
-from .recorder import refusal
 
+T = TypeVar("T")
 MANY = 100_000  # places, the comparison of which would take longer than most programs
 _ATOMS: tuple[type, ...] = (type(None), bool, int, float, complex, str, bytes, range, slice)
-_ATOMS += (np.generic, np.dtype, np.random.Generator, np.random.RandomState, Op)
+_ATOMS += (np.generic, np.dtype, np.random.RandomState, Op)
 _NOTHING = object()
 _cell = attrgetter("cell_contents")
 
@@ -68,14 +69,13 @@ class Place:
 
 
 class State:
-    """All places that a function, or one of `others`, leads to; the Tensors found there that were
-    not computed (`leaves`, with the way to each), and whether any node was (`computed`)."""
+    """All places that a function, or one of `others`, leads to, and the Tensors found there that
+    were not computed (`leaves`, with the way to each)."""
 
-    def __init__(self, function: Any, others: list[Any]) -> None:
+    def __init__(self, function: Any, others: list[Any], called: str) -> None:
         self.places: list[Place] = []
         self.containers: list[tuple[Any, Any]] = []  # and what they held, in a copy
         self.leaves: dict[Any, str] = {}
-        self.computed = False
         self._seen: dict[int, Any] = {}
         self._ahead: list[tuple[Any, str]] = [(x, "") for x in (*others, function)]
         while self._ahead:
@@ -84,7 +84,12 @@ class State:
                 self._seen[id(value)] = value
                 self._look(value, path)
             if len(self.places) > MANY:
-                raise refusal(f"the function leads to more than {MANY:,} values; pass what it uses")
+                told = f"the function leads to more than {MANY:,} values; pass what it uses"
+                raise TypeError(f"{called}: {told}")
+
+    def reached(self, kind: type[T]) -> list[T]:
+        """What is of a kind there."""
+        return [x for x in self._seen.values() if isinstance(x, kind)]
 
     def _place(self, holder: Any, key: Any, path: str) -> None:
         place = Place(holder, key, path)
@@ -98,6 +103,8 @@ class State:
         elif isinstance(value, np.ndarray):
             if value.dtype == object:
                 self._ahead += [(x, path) for x in value.flat]
+        elif is_array(value) or isinstance(value, np.random.Generator):
+            pass
         elif isinstance(value, (tuple, set, frozenset)):
             self._ahead += [(x, f"{path}[{i}]") for i, x in enumerate(value)]
             if isinstance(value, set):
@@ -135,11 +142,9 @@ class State:
             self._place(held, key, (path + form.format(key)).lstrip("."))
 
     def _node(self, node: Node, path: str) -> None:
-        if node.op is not None:
-            self.computed = True
-        elif isinstance(node, Array):
+        if node.op is None and isinstance(node, Array):
             self.leaves.setdefault(node, node.name or path)
-        else:
+        elif node.op is None:
             self._place(node, "_data", path)
 
     def _function(self, function: FunctionType) -> None:
@@ -190,6 +195,9 @@ def _cell_is_filled(cell: CellType) -> bool:
 
 
 def _slots(kind: type) -> Iterator[str]:
+    """The slots of a class of the user's; those of libraries are their own affair."""
     for base in kind.__mro__:
+        if is_library(base.__module__):
+            continue
         names = vars(base).get("__slots__", ())
         yield from (n for n in ([names] if isinstance(names, str) else names) if n[:2] != "__")

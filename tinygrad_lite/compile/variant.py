@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from ..graph.meta import Meta
-from ..graph.node import Array
-from .emit import build
+from ..graph.node import Array, fresh
 from .recorder import NUMBERS
-from .run import Effect, Output, Run, Source, Template
+from .run import Effect, Given, Output, Run, Source, Template
 from .state import Place
 
 CHANGED = (IndexError, AttributeError, ValueError)  # where there was a place, there is none
@@ -28,9 +28,9 @@ class Variant:
     program is not made for them; nothing has been set then.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.executable = build(run.recorded, run.names, own=False)
-        read = {id(s.where) for s in run.sources if s.kind == "place" and not s.part}
+    def __init__(self, run: Run, executable: Any) -> None:
+        self.executable = executable
+        read = {id(s.where) for s in run.sources if s.kind in ("place", "Tensor") and not s.part}
         self.places = [p for p in run.state.places if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
         arguments = run.arguments
@@ -39,8 +39,10 @@ class Variant:
         self.tensors = [
             (n, x if x in run.state.leaves else None, reached) for x, n in arguments.items()
         ]
-        self.outlines = [_outline(x.outline) for x in run.recorded.inputs]
+        self.outlines, self.outline = run.outlines, run.outline
         self.known: list[Any] = [None] * len(self.outlines)  # the inputs that fitted last
+        kept = run.overwritten.items()
+        self.renewed = {mark for mark, x in kept if isinstance(x, Output) and x.tensor}
         self.call, self.quick = _Shell(run, self).functions()
 
     def holds(self) -> bool:
@@ -61,9 +63,10 @@ class Variant:
 
     def fits(self, x: Any, number: int) -> bool:
         """Whether x is like the input of this number when the run was recorded."""
-        if _outline(x) != self.outlines[number]:
+        if (self.outline(x) or type(x)) != self.outlines[number]:
             return False
-        self.known[number] = x
+        if isinstance(x, (np.ndarray, *NUMBERS)):  # JAX's are others after every call: let them go
+            self.known[number] = x
         return True
 
     def moved(self) -> list[Place]:
@@ -93,20 +96,19 @@ class _Shell:
             "fits": variant.fits,
             "array": np.array,
             "ndarray": np.ndarray,
-            "tensor": _constant,
+            "constant": _constant,
+            "leaf": functools.partial(fresh, None),
         }
 
     def functions(self) -> tuple[Any, Any]:
         """`call` and `quick` of the variant."""
-        run, outputs = self._run, self._run.recorded.outputs
+        run, copied = self._run, self._variant.executable.copied
         lines = [*self._checks()]
         for number, source in enumerate(run.sources):
             lines += self._read(number, source)
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
-        lines.append(f"[{', '.join(f'y{i}' for i in range(len(outputs)))}] = program({inputs})")
-        for i, (y, new) in enumerate(zip(outputs, self._variant.executable.fresh, strict=True)):
-            if not new and isinstance(getattr(y, "outline", y), np.ndarray):
-                lines.append(f"y{i} = array(y{i})")
+        lines.append(f"[{', '.join(f'y{i}' for i in range(len(copied)))}] = program({inputs})")
+        lines += [f"y{i} = array(y{i})" for i, copy in enumerate(copied) if copy]
         lines += map(self._set, run.effects)
         lines.append(f"return ({self._expression(run.result)},)")
         for head, body in (("call(given)", lines), ("quick(args)", [*self._looks()])):
@@ -134,17 +136,14 @@ class _Shell:
 
     def _looks(self) -> list[str]:
         """At the shapes of arguments that are arrays."""
-        outlines = {
-            s.where: x.outline
-            for s, x in zip(self._run.sources, self._run.recorded.inputs, strict=True)
-            if s.kind == "argument"
-        }
+        pairs = zip(self._run.sources, self._run.outlines, strict=True)
+        outlines = {s.where: known for s, known in pairs if s.kind == "argument"}
         names = "".join(f"a{i}, " for i in outlines)
         lines = [f"{names}= args"] if names else []
-        for i, x in outlines.items():
-            if type(x) is not np.ndarray:
+        for i, known in outlines.items():
+            if not isinstance(known, tuple) or known[0] is not np.ndarray:
                 return ["return None"]
-            shape, strides, dtype = map(self._name, (x.shape, x.strides, x.dtype))
+            shape, dtype, strides = map(self._name, known[1:])
             lines.append(
                 f"if type(a{i}) is not ndarray or a{i}.dtype is not {dtype} "
                 f"or a{i}.shape != {shape} or a{i}.strides != {strides}: return None"
@@ -154,10 +153,10 @@ class _Shell:
     def _read(self, number: int, source: Source) -> list[str]:
         if source.kind == "argument":
             return [f"x{number} = given[{source.where}]"]
-        if source.kind == "place":
+        if source.kind in ("place", "Tensor"):
             place = source.where
             read = f"{self._name(place.get)}({self._name(place.key)})"
-            read += "".join(f"[{i}]" for i in source.part)
+            read += "._data" if source.kind == "Tensor" else "".join(f"[{i}]" for i in source.part)
         else:
             read = self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
         return [
@@ -178,7 +177,9 @@ class _Shell:
 
     def _expression(self, x: Template) -> str:
         if isinstance(x, Output):
-            return f"tensor(y{x.number})" if x.tensor else f"y{x.number}"
+            return f"{x.tensor}(y{x.number})" if x.tensor else f"y{x.number}"
+        if isinstance(x, Given):
+            return f"given[{x.number}]"
         if type(x) is dict:
             entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
             return f"{{{', '.join(entries)}}}"
@@ -196,11 +197,6 @@ def _constant(array: Any) -> Any:
     made._data, made._grad, made._meta = array, None, _META
     made.op, made.inputs, made.operands = None, (), ()
     return made
-
-
-def _outline(x: Any) -> tuple[Any, ...]:
-    """What is the same in all inputs that a program takes in one place."""
-    return (type(x), *((x.shape, x.dtype, x.strides) if isinstance(x, np.ndarray) else ()))
 
 
 def _equal(a: Any, b: Any) -> bool:

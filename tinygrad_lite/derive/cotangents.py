@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ..graph.node import Node
+from ..graph.reach import reached
 from .algebra import rebuilt
 from .measure import cost
 from .paper import Paper, again, named
@@ -123,11 +125,5 @@ class Cotangents:
             e = self.simplifier.best(e) if cost(e) <= _TOO_LONG else e
 
     def _parts(self, e: Expr) -> float:
-        found: set[Symbol] = set()
-        stack = self.above(e)
-        while stack and len(found) < _MANY:
-            s = stack.pop()
-            if s not in found:
-                found.add(s)
-                stack += self.above(self.values[s].expr)
-        return cost(e) + sum(cost(self.values[s].expr) - 1 for s in found)
+        definitions = reached(self.above(e), lambda s: self.above(self.values[s].expr))
+        return cost(e) + sum(cost(self.values[s].expr) - 1 for s in islice(definitions, _MANY))

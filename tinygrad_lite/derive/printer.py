@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import chain, count
 from typing import Any
 
+from ..graph.reach import reached
 from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name
@@ -18,7 +19,7 @@ from ..notation.tree import Size as SizeName
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
-from .terms import Expr, Ix, Size, Symbol, Table, table
+from .terms import ATOM, Expr, Ix, Size, Symbol, Table, table
 
 RESERVED = {"np", "math", "tg", "softmax", "lambda"}
 
@@ -32,7 +33,6 @@ class Printer:
         self.codes: dict[Symbol, str] = {}
         self.matrices = Matrices(self.name, self.size)
         self.arrays = Arrays(self.name, self.size)
-        self.unsized = False  # whether a length had to be written as a number
         self._cotangents: dict[str, str] = {}
         self._taken: set[str] = set(RESERVED)
         self._sizes: dict[Size, SizeName] = {}
@@ -88,7 +88,6 @@ class Printer:
                     letters = chain([first], "nmpqdkrlhNMPQDKRLH", (f"n{k}" for k in count(1)))
                     letter = next(c for c in letters if c not in used)
                     return SizeName(letter, text)
-        self.unsized = True
         return SizeName(str(root.number), str(root.number))
 
     def sizes(self) -> Mapping[str, str]:
@@ -234,15 +233,5 @@ def derivative(y: str, x: str) -> tuple[str, str]:
 
 def symbols_in(e: Expr) -> dict[Symbol, None]:
     """The symbols of an expression, in no particular order."""
-    found: dict[Symbol, None] = {}
-    seen: set[int] = set()
-    stack = [e]
-    while stack:
-        x = stack.pop()
-        if x.uid in seen:
-            continue
-        seen.add(x.uid)
-        if x.kind == "atom":
-            found[x.head] = None
-        stack.extend(x.args)
-    return found
+    parts = reached([e], lambda x: x.args)
+    return {x.head: None for x in parts if x.kind == ATOM}

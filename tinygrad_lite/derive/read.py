@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..backprop.chain import applied
-from ..backprop.flow import flow
+from ..backprop.flow import flow, leading_to
 from ..backprop.tangents import recorded_step
 from ..graph.node import Node, raw, topological_order
 from ..graph.op import Op
+from ..graph.reach import filled
 from ..notation.names import unicode_name
 from .algebra import add, total
 from .fold import Definitions
@@ -242,32 +244,18 @@ class Reading:
 
     def of_rule(self, root: Node, known: dict[Node, Paper]) -> Paper:
         """A recorded rule on paper, down to the nodes that are known."""
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if node in known or node in self.values:
-                stack.pop()
-                continue
-            missing = [
-                x
-                for x in node.inputs
-                if isinstance(x, Node) and x not in known and x not in self.values
-            ]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
+        papers = ChainMap(known, self.values)
+
+        def made(node: Node) -> Paper:
             if node.op is None:
-                known[node] = (
-                    Paper(number(float(node.data))) if node.shape == () else self.value(node.data)
-                )
-                continue
-            inputs = [
-                known[x] if isinstance(x, Node) and x in known else self.value(x)
-                for x in node.inputs
-            ]
-            known[node] = self._operated(node, inputs)
-        return known[root] if root in known else self.values[root]
+                number_ = node.shape == ()
+                return Paper(number(float(node.data))) if number_ else self.value(node.data)
+            return self._operated(
+                node, [papers[x] if isinstance(x, Node) else self.value(x) for x in node.inputs]
+            )
+
+        found: Paper = filled(root, papers, made)
+        return found
 
     def cotangents(self, seed: Paper, toward: Collection[Node], arrived: Any) -> dict[Node, Paper]:
         """The cotangent of every node that leads to one of `toward`. `arrived(node, g)` may put an
@@ -297,15 +285,6 @@ def _pull(node: Node, at: int) -> Op:
     pull = Op(forward, False, f"pull of {op.name}")
     pull.arity = None
     return pull
-
-
-def leading_to(order: Sequence[Node], targets: Collection[Node]) -> set[Node]:
-    """The nodes that depend on a target, the targets too."""
-    found = set(targets)
-    for node in reversed(order):
-        if not node.constant and any(x in found for x in node.parents()):
-            found.add(node)
-    return found
 
 
 class Shares:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backprop.chain import contribution
-from ..backprop.flow import flow, sweep
+from ..backprop.flow import flow, leading_to, sweep
 from ..graph.node import Node
 from .algebra import atom, delta, multiply, total
 from .cotangents import substituted
@@ -19,7 +19,6 @@ from .paper import Paper, again, named, running
 from .parts import is_zero, number
 from .printer import Formula, symbols_in
 from .program import Program, agrees
-from .read import leading_to
 from .terms import Expr, Symbol
 from .work import Work
 

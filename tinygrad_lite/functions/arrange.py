@@ -60,6 +60,13 @@ def like(value: Any, x: Any) -> Any:
     return value if isinstance(value, Node) else constant_like(value, x)
 
 
+def at_least(ndim: int, x: Any) -> Any:
+    """x with axes of length 1 before its own."""
+    x = asarray(x)
+    shape = shape_of(x)
+    return ops.reshape(x, (1,) * (ndim - len(shape)) + shape)
+
+
 def part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
     """x from `start` up to and without `stop` along `axis`."""
     before = len(shape_of(x)) + axis if axis < 0 else axis
@@ -178,10 +185,9 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 def tile(x: Any, repetitions: int | tuple[int, ...]) -> Any:
     """x set side by side, `repetitions` times along each axis; new axes come first."""
-    x = asarray(x)
     counts = repetitions if isinstance(repetitions, (tuple, list)) else (repetitions,)
-    ndim = max(len(counts), len(shape_of(x)))
-    x = ops.reshape(x, (1,) * (ndim - len(shape_of(x))) + shape_of(x))
+    x = at_least(len(counts), x)
+    ndim = len(shape_of(x))
     for axis, count in enumerate(counts, ndim - len(counts)):
         x = ops.concat([x] * count, axis=axis) if count else part(x, axis, 0, 0)
     return x

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import ops
 from ..ops.constants import Axis, reduced_axes, shape_of
-from .arrange import asarray
+from .arrange import asarray, part
 from .complex import FUNCTIONS, Complex, both
 
 __all__ = [
@@ -50,7 +50,7 @@ def _fitted(x: Any, n: int, axis: int) -> Any:
         raise ValueError(f"a transform of {n} entries is not defined")
     if n > length:
         return ops.pad(x, [(0, n - length) if i == axis else (0, 0) for i in range(x.ndim)])
-    return x if n == length else x[(slice(None),) * axis + (slice(n),)]
+    return part(x, axis, None, n)
 
 
 def _scale(n: int, norm: str | None, inverse: bool) -> float:
@@ -113,7 +113,7 @@ def rfftn(
     lengths = _lengths(shape_of(a), s, axes)
     z = _transform(a, lengths, norm, False)
     last = lengths[-1][0]
-    return z[(slice(None),) * last + (slice(z.shape[last] // 2 + 1),)]
+    return part(z, last, None, z.shape[last] // 2 + 1)  # type: ignore[no-any-return]
 
 
 def irfftn(

@@ -14,7 +14,7 @@ from ..graph.backend import namespace
 from ..graph.node import raw
 from ..ops.constants import Axis, eye, reduced_axes, shape_of
 from ..ops.guards import undefined
-from .arrange import asarray, moveaxis
+from .arrange import asarray, matrix_transpose, moveaxis
 
 __all__ = [
     "cond",
@@ -134,10 +134,6 @@ class QR(NamedTuple):
     R: Any
 
 
-def _transposed(A: Any) -> Any:
-    return ops.permute_dims(A, (*range(A.ndim - 2), A.ndim - 1, A.ndim - 2))
-
-
 def eigh(A: Any, UPLO: str = "L") -> Eigen:
     """(w, V) of each symmetric matrix, of which the triangle `UPLO` is read ("L" or "U") and gets
     the gradient: eigenvalues w, ascending, and unit eigenvectors, the columns of V.
@@ -145,7 +141,7 @@ def eigh(A: Any, UPLO: str = "L") -> Eigen:
     What uses the vectors of equal eigenvalues gets NaN as its gradient; see `eigvalsh`.
     """
     rows = ops.eigh_rows(A, UPLO=str(UPLO).upper())
-    return Eigen(rows[..., 0], _transposed(rows[..., 1:]))
+    return Eigen(rows[..., 0], matrix_transpose(rows[..., 1:]))
 
 
 def eig(A: Any) -> Eigen:
@@ -155,7 +151,7 @@ def eig(A: Any) -> Eigen:
     NaN.
     """
     rows = ops.eig_rows(A)
-    return Eigen(rows[..., 0], _transposed(rows[..., 1:]))
+    return Eigen(rows[..., 0], matrix_transpose(rows[..., 1:]))
 
 
 def eigvals(A: Any) -> Any:
@@ -175,7 +171,7 @@ def svd(A: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
         return ops.svdvals(A)
     rows = ops.svd_rows(A)
     m, n = shape_of(A)[-2:]
-    U, Vh = _transposed(rows[..., :m]), rows[..., m + 1 :]
+    U, Vh = matrix_transpose(rows[..., :m]), rows[..., m + 1 :]
     if full_matrices and m != n:
         k, plain = min(m, n), namespace(raw(A)).linalg.svd(raw(A), full_matrices=True)
         U = ops.concat([U, _any_basis(plain[0][..., k:], A)], axis=-1)
@@ -201,7 +197,7 @@ def qr(A: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "r", "complete"):
         raise ValueError(f'qr: mode={mode!r} has no derivative; use "reduced", "complete" or "r"')
     rows = ops.qr_rows(A if m >= n else A[..., :m])
-    Q, R = _transposed(rows[..., :m]), rows[..., m:]
+    Q, R = matrix_transpose(rows[..., :m]), rows[..., m:]
     if m < n:
         R = ops.concat([R, ops.matmul(rows[..., :m], A[..., m:])], axis=-1)
     elif m > n and mode == "complete":

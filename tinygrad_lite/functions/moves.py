@@ -17,7 +17,7 @@ from .. import ops
 from ..graph.node import Node, raw
 from ..ops.constants import shape_of
 from ..ops.shape import widths
-from .arrange import asarray, constant_like, flatten, like, moveaxis, part, sort
+from .arrange import asarray, at_least, constant_like, flatten, like, moveaxis, part, sort
 from .statistics import median
 
 __all__: list[str] = []
@@ -96,22 +96,15 @@ def transpose(a: Any, axes: Any = None) -> Any:
 # --- joining
 
 
-def _at_least(ndim: int, x: Any) -> Any:
-    """x with axes of length 1 before its own."""
-    x = asarray(x)
-    shape = shape_of(x)
-    return ops.reshape(x, (1,) * (ndim - len(shape)) + shape)
-
-
 def hstack(tup: Any) -> Any:
     """Arrays side by side: joined along the second axis, vectors along their only one."""
-    arrays = [_at_least(1, x) for x in tup]
+    arrays = [at_least(1, x) for x in tup]
     return ops.concat(arrays, axis=0 if len(shape_of(arrays[0])) == 1 else 1)
 
 
 def vstack(tup: Any) -> Any:
     """Arrays below each other: joined along the first axis, vectors as rows."""
-    return ops.concat([_at_least(2, x) for x in tup], axis=0)
+    return ops.concat([at_least(2, x) for x in tup], axis=0)
 
 
 def concat(arrays: Any, axis: int | None = 0) -> Any:

@@ -83,7 +83,10 @@ def average(
         return (y, constant_like(count, y)) if returned else y
     w = asarray(weights)
     if shape_of(w) != shape_of(a):  # one for each place along the axis
-        assert axis is not None
+        if axis is None:
+            raise TypeError(
+                f"average: weights {shape_of(w)} for {shape_of(a)} say no axis; pass axis="
+            )
         taken = reduced_axes(shape_of(a), axis)
         w = ops.reshape(w, tuple(n if i in taken else 1 for i, n in enumerate(shape_of(a))))
         w = ops.broadcast_to(w, shape=shape_of(a))

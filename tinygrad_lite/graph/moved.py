@@ -15,6 +15,7 @@ import numpy as np
 
 from .backend import namespace, on_floats
 from .node import Node, Scalar, raw
+from .reach import filled
 
 _values: ContextVar[dict[Node, Any] | None] = ContextVar("tinygrad_lite_moved", default=None)
 _STEP = 1e-3
@@ -46,17 +47,11 @@ def stays_zero(x: Any) -> Any:
 
 def _moved(root: Node, known: dict[Node, Any]) -> Any:
     """The value of root where the leaves have moved, those of its graph left in `known`."""
-    stack = [root]
-    while stack:
-        node = stack[-1]
-        unknown = [x for x in node.parents() if x not in known]
-        if unknown and node not in known:
-            stack += unknown
-            continue
-        if node not in known:
-            known[node] = _leaf(node, len(known)) if node.op is None else _computed(node, known)
-        stack.pop()
-    return known[root]
+
+    def made(node: Node) -> Any:
+        return _leaf(node, len(known)) if node.op is None else _computed(node, known)
+
+    return filled(root, known, made)
 
 
 def _leaf(node: Node, seed: int) -> Any:

@@ -64,11 +64,11 @@ def _spaces(frame: FrameType | None) -> Iterator[Mapping[str, Any]]:
     yield from modules
 
 
-def visible(frame: FrameType | None = None) -> dict[str, Any]:
+def visible() -> dict[str, Any]:
     """What the user's frames see, by name, which means what it means in the innermost frame that
     has it. Names with a leading underscore (notebooks keep old results in such) are passed over."""
     found: dict[str, Any] = {}
-    for space in _spaces(frame or user_frame()):
+    for space in _spaces(user_frame()):
         for name, value in list(space.items()):
             if name.isidentifier() and not name.startswith("_"):
                 found.setdefault(name, value)
@@ -78,15 +78,6 @@ def visible(frame: FrameType | None = None) -> dict[str, Any]:
 def arrays() -> dict[str, Any]:
     """The plain arrays that the user's frames see, by name."""
     return {name: value for name, value in visible().items() if is_array(value) and value.ndim}
-
-
-def variables(frame: FrameType | None = None) -> dict[int, str]:
-    """id(object) -> variable name, for what the user's frames see.
-
-    Inner frames win over outer ones, locals over globals, the first binding over later ones, and a
-    variable over an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`.
-    """
-    return named_in(visible(frame))
 
 
 def named_in(known: Mapping[str, Any]) -> dict[int, str]:
@@ -114,12 +105,14 @@ def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from (item for item in value.items() if isinstance(item[0], (str, int)))
 
 
-def name_all(values: Iterable[Any], frame: FrameType | None = None) -> dict[int, str]:
+def name_all(values: Iterable[Any]) -> dict[int, str]:
     """id(value) -> name for those of `values` (nodes, constant arrays) that have one.
 
-    A node's own `name` wins over the caller's variables.
+    A node's own `name` wins over the variables that the user's frames see: of these inner frames
+    win over outer ones, locals over globals, the first binding over later ones, and a variable over
+    an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`.
     """
-    known = variables(frame)
+    known = named_in(visible())
     names: dict[int, str] = {}
     for value in values:
         own = value.name if isinstance(value, Node) else None

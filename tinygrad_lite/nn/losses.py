@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..graph.backend import records
 from ..graph.node import raw
 
 
@@ -49,7 +50,9 @@ def _fitting(loss: str, **inputs: Any) -> Any:
         shown = " and ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{loss}: {shown} must have the same shape")
     x, target = inputs.values()
-    data, plain = raw(x), np.asarray(raw(target))
-    if isinstance(data, (np.ndarray, np.generic)) and plain.dtype.kind in "iub":
-        return plain.astype(data.dtype)
-    return target
+    data, given = raw(x), raw(target)
+    numpys = isinstance(data, (np.ndarray, np.generic)) or records(data)
+    if numpys and not hasattr(given, "dtype"):
+        given = np.asarray(given)
+    whole = numpys and getattr(given.dtype, "kind", "f") in "iub"
+    return given.astype(data.dtype) if whole else target

@@ -39,9 +39,18 @@ class Module:
     copies as a whole, with the state of its random generators.
     """
 
+    # Of its first call, and no part of what it computes; the rest is in a dict as usual.
+    __slots__ = ("__dict__", "__weakref__", "_early", "_scope")
+
     training: bool = True
-    _scope: scope | None = None
-    _early: frozenset[Node] | None = None  # the results that it held when it was first called
+    _scope: scope | None
+    _early: frozenset[Node] | None  # the results that it held when it was first called
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """A module that was not called yet, whatever its class makes of the arguments."""
+        self = super().__new__(cls)
+        self._scope = self._early = None
+        return self
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What a call of the module computes."""

@@ -102,7 +102,7 @@ class MLP(_Listed):
         return x
 
 
-_OWN = {"w", "b", "nonlin", "activation", Layer._list, MLP._list, "training", "_scope", "_early"}
+_OWN = {"w", "b", "nonlin", "activation", Layer._list, MLP._list, "training"}
 
 
 def _name(function: Activation) -> str:

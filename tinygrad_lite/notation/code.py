@@ -290,23 +290,18 @@ def _total(t: Tree) -> Piece:
     return Piece(summed, tuple(i for i in found.axes if i != t.value))
 
 
-def _transpose(t: Tree) -> Piece:
-    found = _piece(t.args[0])
-    return Piece(filled("{0}.T", _as(found, t.args[0].axes)), t.axes)
-
-
 def _diagonal(t: Tree) -> Piece:
     return Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes)
 
 
-def _diagonal_matrix(t: Tree) -> Piece:
-    (x,) = t.args
-    return Piece(filled("np.diag({0})", _as(_piece(x), x.axes)), t.axes)
+def _of_array(template: str) -> Callable[[Tree], Piece]:
+    """What writes a call of one array, its axes in their order."""
 
+    def write(t: Tree) -> Piece:
+        (x,) = t.args
+        return Piece(filled(template, _as(_piece(x), x.axes)), t.axes)
 
-def _inverse(t: Tree) -> Piece:
-    (x,) = t.args
-    return Piece(filled("np.linalg.inv({0})", _as(_piece(x), x.axes)), t.axes)
+    return write
 
 
 def _softmax(t: Tree) -> Piece:
@@ -379,10 +374,10 @@ _WRITERS: dict[str, Any] = {
     tree.OUTER: _outer,
     tree.DOT: _dot,
     tree.TOTAL: _total,
-    tree.TRANSPOSE: _transpose,
+    tree.TRANSPOSE: _of_array("{0}.T"),
     tree.DIAGONAL: _diagonal,
-    tree.SPREAD: _diagonal_matrix,
-    tree.INVERSE: _inverse,
+    tree.SPREAD: _of_array("np.diag({0})"),
+    tree.INVERSE: _of_array("np.linalg.inv({0})"),
     tree.APPLY: _apply,
     tree.SOFTMAX: _softmax,
     tree.EINSUM: _einsum,

@@ -11,7 +11,7 @@ from ..graph.backend import is_numpy, namespace, picked, set_at
 from ..graph.node import raw
 from ..graph.op import FORWARD
 from ..graph.primitive import primitive
-from .constants import eye, reduced_axes, shape_of
+from .constants import Axis, eye, reduced_axes, shape_of
 
 __all__ = [
     "astype",
@@ -31,8 +31,6 @@ __all__ = [
     "tril",
     "triu",
 ]
-
-Axis = int | tuple[int, ...] | None
 
 
 @primitive("{0}", numpy="{0}.astype({dtype})", meaning=lambda xp, x, *, dtype, copy=True: x)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..check.rounding import EPS, precision
+from ..graph.reach import reached
 from ..graph.trees import leaves, map_tree, rebuild
 from .arrays import is_differentiable, like, of_jax, to_numpy
 
@@ -232,10 +233,7 @@ class Function:
 
 def _custom(ys: list[Any]) -> bool:
     """Whether a torch.autograd.Function of the user's made any of the outputs."""
-    seen, stack = set(), [y.grad_fn for y in ys]
-    while stack:
-        step = stack.pop()
-        if step is not None and step not in seen:
-            seen.add(step)
-            stack += [before for before, _ in step.next_functions]
-    return any(hasattr(step, "_forward_cls") for step in seen)
+    steps = reached(
+        (y.grad_fn for y in ys), lambda step: [s for s, _ in getattr(step, "next_functions", ())]
+    )
+    return any(hasattr(step, "_forward_cls") for step in steps)

@@ -77,9 +77,15 @@ def with_line(finding: Finding, lines: LineReport) -> Finding:
 
 
 def _telling(wrong: Sequence[Trial]) -> Trial:
-    """The trial on whose inputs most is wrong, the user's own first where they are not large."""
+    """The trial on whose inputs most is wrong, the user's own first where they are not large and
+    tell entries apart."""
     many = {id(t.probe): sum(u.probe is t.probe for u in wrong) for t in wrong}
-    return min(wrong, key=lambda t: (_size(t.probe) > LARGEST, -many[id(t.probe)]))
+
+    def told(t: Trial) -> tuple[bool, int, int]:
+        alike = sum(v.size > 1 and np.ptp(v) == 0 for v in t.probe.arrays.values())
+        return _size(t.probe) > LARGEST, alike, -many[id(t.probe)]
+
+    return min(wrong, key=told)
 
 
 def _size(probe: Probe) -> int:
@@ -150,12 +156,13 @@ def _lines_on(
         if leaf is not None:
             pairs.forget(leaf)
     pairs.given |= backward.returned(trace)
-    lines = Lines(about, backward.trace, trace, pairs, Allowance(), elsewhere)
-    findings = lines.findings()
-    mending = partial(fixed, trace, lines.edits)
-    wrong = [f for f in findings if f.verdict == "wrong"]
-    if lines.mends and not _proved(court, backward, mending(), probe, dys, wrong):
-        return None
+    for mends in (True, False):
+        lines = Lines(about, backward.trace, trace, pairs, Allowance(), elsewhere)
+        findings = lines.findings(mends=mends)
+        mending = partial(fixed, trace, lines.edits)
+        wrong = [f for f in findings if f.verdict == "wrong"]
+        if not lines.mends or _proved(court, backward, mending(), probe, dys, wrong):
+            break
     return LineReport(tuple(findings), rule=tape.uses, mending=mending) if wrong else None
 
 

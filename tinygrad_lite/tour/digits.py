@@ -75,11 +75,6 @@ class Network:
             return self.scores(X).data.argmax(axis=1)
 
 
-def cross_entropy(scores: Any, labels: Any) -> Any:
-    """Mean of log(sum of exp(scores)) - the label's score, over the rows."""
-    return (ops.logsumexp(scores, axis=1) - scores[np.arange(len(labels)), labels]).mean()
-
-
 def train(digits: Digits, *, epochs: int) -> Network:
     """A network after `epochs` passes over the training images."""
     rng = np.random.default_rng(0)
@@ -93,7 +88,7 @@ def train(digits: Digits, *, epochs: int) -> Network:
         total = 0.0
         for rows in np.array_split(order, len(order) // BATCH):
             noisy = digits.train[rows] + rng.normal(0, NOISE, (len(rows), 64))
-            loss = cross_entropy(network.scores(noisy), digits.train_labels[rows])
+            loss = ops.cross_entropy(network.scores(noisy), digits.train_labels[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -114,7 +109,7 @@ def accuracy(network: Network, images: Any, labels: Any) -> float:
 def input_gradient(network: Network, images: Any, labels: Any) -> Any:
     """dJ/dX of the cross-entropy: for every pixel, what a little more ink does to the loss."""
     X = Tensor(images, name="X")
-    cross_entropy(network.scores(X), labels).backward()
+    ops.cross_entropy(network.scores(X), labels).backward()
     return X.grad
 
 

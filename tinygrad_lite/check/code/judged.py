@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ...graph.node import Node
 from .steps import Step, steps
 from .trace import Instance, Record, Trace
@@ -58,8 +56,7 @@ class Judged:
         assert self.node is not None
         if self.parts is None:
             return truth.gradient(self.node)
-        parts = truth.parts(self.node)
-        return sum((parts[i] for i in self.parts), np.zeros(np.shape(parts[0])))
+        return truth.sum(self.node, self.parts)
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """It as it is in a run, on the same data or on other; None where that went another way. All

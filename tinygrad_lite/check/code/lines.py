@@ -99,8 +99,8 @@ class Lines:
                 chosen.append(rows[-1])
         return chosen
 
-    def findings(self) -> list[Finding]:
-        """What is to be said of every line that was judged."""
+    def findings(self, *, mends: bool = True) -> list[Finding]:
+        """What is to be said of every line that was judged, mended where `mends`."""
         chosen = {id(row) for row in self.statements}
         self.diagnosis.usable = {}
         found: dict[int, Finding] = {}
@@ -110,7 +110,8 @@ class Lines:
                 found[id(row)] = self._finding(row, claim)
             if claim is not None and claim.fits:
                 self.diagnosis.usable[claim.node] = claim
-        self._mend(found)
+        if mends:
+            self._mend(found)
         for row in self.claims:
             if id(row) in found and found[id(row)].mended is None:
                 found[id(row)] = self._ruled(self._explained(row, found[id(row)]))

@@ -26,6 +26,8 @@ class Truth:
     of: Mapping[Node, Node]  # the tape's node for each of the user's
     jacobians: bool = False
     _known: dict[Node, Vector] = field(default_factory=dict)
+    _parts: dict[Node, list[Vector]] = field(default_factory=dict)
+    _sums: dict[tuple[Node, tuple[int, ...]], Vector] = field(default_factory=dict)
 
     def gradient(self, node: Node) -> Vector:
         """The derivative with respect to a node."""
@@ -40,7 +42,18 @@ class Truth:
         tape = self.tape
         if self.jacobians:
             return [self.gradient(node)]
-        return [np.asarray(contribution(n, i, tape.g[n])) for n, i in tape.consumers[self.of[node]]]
+        if node not in self._parts:
+            uses = tape.consumers[self.of[node]]
+            self._parts[node] = [np.asarray(contribution(n, i, tape.g[n])) for n, i in uses]
+        return self._parts[node]
+
+    def sum(self, node: Node, parts: tuple[int, ...]) -> Vector:
+        """What some uses of a node add up to."""
+        if (node, parts) not in self._sums:
+            every = self.parts(node)
+            zero = np.zeros(np.shape(every[0]))
+            self._sums[node, parts] = sum((every[i] for i in parts), zero)
+        return self._sums[node, parts]
 
     def on(self, data: Data) -> Truth:
         """The same for other data."""

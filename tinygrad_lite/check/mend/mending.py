@@ -124,12 +124,9 @@ class Mender:
         for needs in ((made, ()) if same else ((), made))[not made :]:
             hit = self._likeliest(either, end, closed, needs)
             if hit is not None:
-                self.found.append(self._made(hit.edits, needs))
+                self.found.append(self._made(hit, needs))
                 self.ends[self.found[-1]] = end
                 return self.found[-1]
-        if self.sizes:  # something else in the line is right at these sizes alone
-            self.sizes = []
-            return self.mend(wrong, closed, last=last)
         return None
 
     def _likeliest(
@@ -170,18 +167,20 @@ class Mender:
         self.left -= time.thread_time() - start
         return hit
 
-    def _made(self, edits: tuple[Edit, ...], needs: tuple[Edit, ...]) -> Mend:
+    def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
+        edits = hit.edits
         lines = dict.fromkeys(self._line(edit) for edit in edits)
         text = "; ".join(_mended(*at, edits) for at in lines)
-        said = "; ".join((_said(edits), *self._doubts(edits)))
+        said = "; ".join((_said(edits), *self._doubts(hit)))
         return Mend(edits, self._line(edits[0])[0], text, said, needs)
 
-    def _doubts(self, edits: Iterable[Edit]) -> Iterator[str]:
+    def _doubts(self, hit: Hit) -> Iterator[str]:
         """What no other data could tell."""
         if not self.rungs:
             yield ONLY_HERE
-        lengths = {} if self.sizes else Scales(self.truth.tape).sizes
-        for edit in edits:
+        tried = self.sizes and hit.grade == 0
+        lengths = {} if tried else Scales(self.truth.tape).sizes
+        for edit in hit.edits:
             old, new = (_numbers(code) for code in (edit.place, edit.new))
             for n in sorted((new - old) & {*lengths} - {2}):
                 yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
@@ -219,7 +218,7 @@ class Mender:
             trace,
             at.record,
             in_shape(np.asarray(at.wanted, float), np.shape(at.record.value)),
-            lambda edits: self._confirms(claimed, [*needs, *edits]),
+            lambda edits: self._grade(claimed, [*needs, *edits]),
             self.known,
             lambda r: (
                 r.instance is not None and r.instance.statement not in closed and r.site not in new
@@ -294,16 +293,25 @@ class Mender:
         return self._confirms(claimed, [*mend.needs, *mend.edits])
 
     def _confirms(self, claimed: Claimed, edits: Sequence[Edit]) -> bool:
-        """Whether something is right with some edits, and what was right still is: on the recorded
-        data, and on fresh data of one sort at least, since a constant that is computed from others
-        cannot be redrawn."""
+        return self._grade(claimed, edits) is not None
+
+    def _grade(self, claimed: Claimed, edits: Sequence[Edit]) -> int | None:
+        """The first of the `levels` on which something is right with some edits, where it is and
+        what was right still is on the recorded data; None where on no other."""
         new = standing(edits)
         if not self._is_right(claimed, None, self.truth, new, self._kept):
-            return False
-        return not self.rungs or any(
-            all(self._is_right(claimed, draw, truth, new) for draw, truth in (*draws, *self.sizes))
-            for draws in self.rungs
-        )
+            return None
+        for k, draws in enumerate(self.levels):
+            if all(self._is_right(claimed, draw, truth, new) for draw, truth in draws):
+                return k
+        return None
+
+    @cached_property
+    def levels(self) -> list[list[tuple[Draw, Truth]]]:
+        """Other data, what tells most first: a constant that is computed from others cannot be
+        redrawn, and a line may be right at these sizes alone."""
+        first = [[*draws, *self.sizes] for draws in self.rungs[:1] if self.sizes]
+        return [*first, *self.rungs] or [[]]
 
     def _is_right(
         self,

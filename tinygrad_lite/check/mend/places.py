@@ -36,14 +36,16 @@ LONG = 0.004  # what every token costs that is replaced
 class Goal:
     """A line to mend: what it assigns, what that should be, and where edits may be made.
 
-    `confirms(edits)` runs the derivation with them on fresh data. `changed` are earlier records
-    that have been set right; `outside` are names that the derivation reads beside its own.
+    `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
+    most, more where on data alone that hold more of the recorded ones, None where not on these
+    either. `changed` are earlier records that have been set right; `outside` are names that the
+    derivation reads beside its own.
     """
 
     trace: Trace
     record: Record
     truth: Vector
-    confirms: Callable[[Edits], bool]
+    grade: Callable[[Edits], int | None]
     known: Known
     allowed: Callable[[Record], bool] = lambda record: True
     changed: Mapping[Record, Any] = field(default_factory=dict)
@@ -52,8 +54,7 @@ class Goal:
 
 
 class Places:
-    """The places of a line where edits may be made; `tried` may be the first of two, `refused`
-    is not right on fresh data."""
+    """The places of a line where edits may be made; `tried` may be the first of two."""
 
     def __init__(self, goal: Goal) -> None:
         self.goal, self.trace, self.known = goal, goal.trace, goal.known
@@ -65,7 +66,7 @@ class Places:
         self.within = above
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
-        self.refused: set[tuple[tuple[ast.AST, str], ...]] = set()  # not right on fresh data
+        self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
             self.base = self._rerun(self.trace.below(self.base, goal.record), self.base)

@@ -42,6 +42,7 @@ class Hit(NamedTuple):
 
     rank: float
     edits: tuple[Edit, ...]
+    grade: int = 0
 
 
 class Search(Places):
@@ -67,19 +68,27 @@ class Search(Places):
             found += hits
             if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
                 hit = self._confirmed(found)
-                if hit is not None:
+                if hit is not None and (hit.grade == 0 or k > 0):
                     return hit
         return self._confirmed(found)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
-        """The likeliest that is right on fresh data."""
+        """The likeliest that is right on the fresh data that tell most."""
+        graded = []
         for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
-            key = tuple((e.place, shown(e.new)) for e in hit.edits)
-            if key not in self.refused and len(self.refused) < CONFIRMED:
-                if self.goal.confirms(hit.edits):
-                    return hit
-                self.refused.add(key)
-        return None
+            grade = self._grade(hit)
+            if grade is not None:
+                graded.append(hit._replace(grade=grade))
+            if grade == 0:
+                break
+        return min(graded, key=lambda hit: hit.grade, default=None)
+
+    def _grade(self, hit: Hit) -> int | None:
+        """How much fresh data tell for it; None where they tell against it."""
+        key = tuple((e.place, shown(e.new)) for e in hit.edits)
+        if key not in self.grades and len(self.grades) < CONFIRMED:
+            self.grades[key] = self.goal.grade(hit.edits)
+        return self.grades.get(key)
 
     def _line(self, hit: Hit) -> int:
         """How far down an edit is: the record of its place."""
@@ -113,13 +122,14 @@ class Search(Places):
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
-                best = min(best, hit.rank)
+                if hit.rank < best and self._grade(hit) == 0:  # a coincidence cuts nothing off
+                    best = hit.rank
                 yield hit
 
     def _confirming(self, found: Iterable[Edit]) -> Iterator[Hit]:
         """Those of some edits of whole lines that are right; only a run can tell."""
         for edit in found:
-            if not self.late() and self.goal.confirms((edit,)):
+            if not self.late() and self.goal.grade((edit,)) is not None:
                 yield Hit(edit.rank, (edit,))
 
     def _statements(self) -> Iterator[Hit]:

@@ -87,6 +87,8 @@ class Written(NDArrayOperatorsMixin):
     @property
     def T(self) -> Written:
         """The transpose; that of a transpose is what was transposed, that of A @ B is B.T @ A.T."""
+        if np.ndim(self.value) == 1:
+            return self
         code = self.code
         if isinstance(code, ast.BinOp) and isinstance(code.op, ast.MatMult):
             code = ast.BinOp(turned(code.right), ast.MatMult(), turned(code.left))

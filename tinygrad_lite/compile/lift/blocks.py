@@ -100,7 +100,7 @@ class Blocks:
         self._copies: list[tuple[int, int]] = []
         leaves = [i for i, kind in enumerate(graph.kinds) if kind is None]
         self._new((len(leaves),), leaves)
-        for (_, kind), numbers in sorted(levels.groups.items(), key=_level):
+        for (_, kind), numbers in sorted(levels.groups.items(), key=lambda group: group[0][0]):
             if kind is SUM:
                 self._sums(numbers)
             else:
@@ -303,7 +303,3 @@ def _home(starts: Index, registers: Index) -> int:
     """The block that all of the registers are in, -1 for several."""
     low, high = np.searchsorted(starts, [registers.min(), registers.max()], side="right") - 1
     return int(low) if low == high else -1
-
-
-def _level(group: tuple[tuple[int, Kind], list[int]]) -> int:
-    return group[0][0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .blocks import Block, Blocks, Each, Index, Sum
 from .operands import Finder, Operand, Part, Values
-from .steps import MATMUL, Product, Step, SumStep, steps
+from .steps import Product, Step, SumStep, steps
 from .sums import Levels
 from .walk import Scalars
 
@@ -62,16 +62,6 @@ class Lifted:
         """How many entries are looked up one by one: a measure of disorder."""
         operands = [operand for step in self.steps for operand in step.operands()]
         return sum(operand.index.size for operand in operands if operand.index is not None)
-
-    @property
-    def matmuls(self) -> list[SumStep]:
-        """The steps that are matrix products."""
-        return [
-            step
-            for step in self.steps
-            if isinstance(step, SumStep)
-            and any(isinstance(part, Product) and part.how is MATMUL for part in step.parts)
-        ]
 
     def __call__(
         self,
