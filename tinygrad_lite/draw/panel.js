@@ -15,7 +15,7 @@ const tellers = {
     quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
       : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
     view.note ? quiet(view.note) : null],
-  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
+  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), ...value(box)],
   seed: ({ box }) => [chip("Turn round", true), !box.shows.includes(model.root) ? title(`${box.symbol} arrives from what is not shown here`) : title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
     h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
   backward: ({ box }) => {

@@ -101,15 +101,9 @@ class Book:
         found = []
         for node in self.made.value:
             head, bracket, _ = (node.op.text if node.op else "").partition("({0}")
-            x = next(node.parents(), None)
-            if (
-                node.op
-                and node.op.elementwise
-                and len(node.inputs) == 1
-                and bracket
-                and x is not None
-            ):
-                found.append([self.at(self.made.value, node), head, self.at(self.made.value, x)])
+            if node.op and node.op.elementwise and bracket and len(node.inputs) == 1:
+                places = [self.at(self.made.value, x) for x in (node, *node.inputs)]
+                found.append([places[0], head, places[-1]])
         return [call for call in found if None not in call]
 
     def claim(self, said: Any) -> dict[str, Any]:
@@ -199,7 +193,7 @@ class Book:
             shares = (
                 [] if box.node.constant else [self.share(s, teller) for s in teller.shares(box)]
             )
-            self.steps[key] = _filled(shapes=teller.shapes(box)) | {"shares": shares}
+            self.steps[key] = {"shares": shares}
         return self.steps[key]
 
     def share(self, share: Share, teller: Teller) -> list[Any]:
