@@ -309,3 +309,49 @@ def test_of_several_lines_a_report_has_the_last_for_a_node():
 
     report = tg.check(E, backward, names=names)
     assert report[names["W"]].line == 3
+
+
+def per_sample(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
+    dW1, dW2 = np.zeros((4, 3)), np.zeros_like(W2)
+    n = 0
+    while n < len(x):
+        do = 2 * (o[n] - y[n]) / o.size
+        dz = (W2 @ do) * (1 - h[n] ** 2)
+        dW2 += np.outer(h[n], do)
+        dW1 += np.outer(x[n], dz)
+        n += 1
+    return dW1, dW2
+
+
+def batch() -> tuple[Any, dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    W1, W2 = (tg.Tensor(rng.normal(size=size)) for size in ((4, 3), (3, 2)))
+    z = x @ W1
+    h = tg.tanh(z)
+    o = h @ W2
+    E = ((o - y) ** 2).mean()
+    return E, locals()
+
+
+def test_a_name_that_holds_the_gradient_of_one_sample_at_a_time_is_not_wrong() -> None:
+    E, names = batch()
+    report = tg.check(E, per_sample, names=names)
+    assert report
+    assert {f.name for f in report} == {"dW1", "dW2"}
+    assert "n (" not in str(report)
+
+
+def test_a_trial_that_never_ends_is_no_mend() -> None:
+    """Without its last line the loop runs on."""
+
+    def wrong(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
+        dW2, n = np.zeros_like(W2), 0
+        while n < len(x):
+            dW2 += np.outer(h[n], 2 * (y[n] - o[n]) / o.size)
+            n += 1
+        return dW2
+
+    E, names = batch()
+    report = tg.check(E, wrong, names=names)
+    assert report.first.mended.startswith("dW2 -= ")

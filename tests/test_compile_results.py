@@ -148,3 +148,10 @@ def test_it_prints_its_program_with_the_names_of_the_user():
     assert "descend, 1 program; the last that ran" in text
     assert "def program(x, W):" in text
     assert "dot(" in text
+
+
+def test_conditions_on_values_are_recorded():
+    step = tg.compile(f := lambda x: np.piecewise(x, [x > 0], [lambda t: t * t, lambda t: -t]))
+    step(tg.Tensor(-X[:2]))
+    assert np.array_equal(step(tg.Tensor(X[:2])).data, f(tg.Tensor(X[:2])).data)
+    assert step.programs == 1

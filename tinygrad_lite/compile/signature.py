@@ -30,21 +30,25 @@ def signature(
 ) -> Any:
     """A key for arguments, to which the entries of arrays do not count, nor `numbers` of these
     types; arrays, Tensors and numbers go to `given`, in order. Raises `Unusual`."""
-    kind, known = type(x), outline(x)
-    if known is not None or kind in numbers:
+    kind = type(x)
+    if kind in numbers:
         given.append(x)
-        return known or kind
+        return kind
     if isinstance(x, (list, tuple)):
         return (kind, *[signature(part, given, numbers, outline) for part in x])
     if isinstance(x, dict):
         return (kind, *[(k, signature(part, given, numbers, outline)) for k, part in x.items()])
+    known = outline(x._data if isinstance(x, Array) else x)
     if isinstance(x, Array):
-        known, meta = outline(x._data), x._meta
+        meta = x._meta
         if known is None or x.op is not None or (meta and meta.argument):
             raise Unusual
         first = next((i for i, y in enumerate(given) if y is x), len(given))
         given.append(x)
         return Array, known, x._grad is None, first, meta is not None and meta.constant
+    if known is not None:
+        given.append(x)
+        return known
     if isinstance(x, (int, float, str, bytes, np.generic, type(None))):
         return kind, repr(x)  # NaN is not NaN
     if isinstance(x, Node) or is_array(x):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..graph.backend import is_array
 from ..graph.node import raw
 from ..ops.constants import reduced_axes, shape_of
 from .arrange import asarray, constant_like, expand_dims, moveaxis
@@ -48,7 +49,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     """f(x) where its condition, the last that holds, does; 0, or the one more function, elsewhere.
     Functions are called on all of x."""
     x = asarray(x)
-    conditions = [np.asarray(raw(c), dtype=bool) for c in condlist]
+    conditions = [(raw(c) if is_array(raw(c)) else np.asarray(c)) != 0 for c in condlist]
     if np.ndim(condlist[0]) == 0 and shape_of(x):
         conditions = [np.asarray(condlist, dtype=bool)]
     parts = [f(x, *args, **kw) if callable(f) else f for f in funclist]

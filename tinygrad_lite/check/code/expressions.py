@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -17,7 +18,7 @@ from .source import Definition, NoSource, source_of
 from .trace import Record, Trace
 
 MUTABLE = (np.ndarray, list, dict, set)
-LONGEST = 300_000  # records of one derivation
+LONGEST = ContextVar("the most records of one derivation", default=300_000)
 
 
 def same(value: Any) -> Any:
@@ -38,6 +39,7 @@ class Expressions:
     ) -> None:
         self.trace, self.own, self.instead, self.edits = trace, own, instead, edits
         self.live: list[Scope] = []
+        self.longest = LONGEST.get()
         self._outside: dict[Any, Record] = {}
         self._kept: list[Any] = []
         self._closures: dict[FunctionType, Closure | None] = {}
@@ -66,7 +68,7 @@ class Expressions:
     ) -> Record:
         """Run one operation."""
         value = compute(*[x.value for x in operands])
-        if len(self.trace.records) >= LONGEST:
+        if len(self.trace.records) >= self.longest:
             raise CannotRecord("so many steps")
         return self.trace.add(compute, operands, value, site, scope.instance)
 

@@ -383,6 +383,7 @@ class Lines:
             for row in self.rows
             for name, at in ((row.step.name, row.step.instance.statement),)
             if name and row.node is None and id(at) not in told and self.pairs.node(name) is None
+            if not isinstance(row.step.value, int)  # it counts
             if (self.trace.cell(at), self.trace.number(at)) not in causes
         }
         return tuple(rest)

@@ -127,6 +127,8 @@ class Pairing:
         node = self.pairs.node(name)
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
+        if node is not None and all(_is_part(turn[-1].step.value, node) for turn in turns):
+            return [], turns  # its gradient row by row: of one sample at a time
         loop = len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns)
         if loop and (node is not None or name not in self.pairs.given):
             family = self.pairs.family(name, self._alike(node), self._order)
@@ -187,3 +189,9 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
+
+
+def _is_part(value: Any, node: Node) -> bool:
+    """Whether a value has fewer axes than a node, each of them one of the node's, in order."""
+    axes = iter(node.shape)
+    return np.ndim(value) < len(node.shape) and all(n in axes for n in np.shape(value))

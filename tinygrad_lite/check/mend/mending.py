@@ -6,7 +6,7 @@ import ast
 import time
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any, Protocol
@@ -16,6 +16,8 @@ import numpy as np
 from ...graph.node import raw
 from ..claims import Claim, in_shape
 from ..code.derivation import Data
+from ..code.expressions import LONGEST
+from ..code.forms import CannotRecord
 from ..code.judged import Line
 from ..code.source import Source
 from ..code.steps import steps
@@ -23,9 +25,8 @@ from ..code.trace import Instance, Trace
 from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, on
-from ..findings import Finding
-from ..kinds import KINDS
 from ..scales import Scales
+from .edited import Mend, line_with, sentence, walked
 from .known import TOLERANCE, Known, agrees
 from .places import Goal
 from .raising import edits_of
@@ -33,43 +34,15 @@ from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
 from .search import Hit, Search
-from .written import FAILS, shown, standing
+from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
 ALSO = 2  # draws on which what the numbers say has to hold
+SHORT = 1_000  # records that a trial may have beside four times those of the derivation
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
-
-
-@dataclass(frozen=True, eq=False)
-class Mend:
-    """How a line is mended: what stands at some places of the source instead; `line` is the line
-    that has them as it should read, and `sentence` says what was wrong."""
-
-    edits: tuple[Edit, ...]
-    source: Source
-    line: str
-    sentence: str
-    needs: tuple[Edit, ...] = ()  # of other lines, without which this one does not show
-
-    @property
-    def kind(self) -> str:
-        """The kind of mistake, as `KINDS` has it."""
-        return next((e.kind for e in self.edits if e.kind != "other"), "other")
-
-    @property
-    def places(self) -> dict[ast.AST, str]:
-        """What stands at each place, as text."""
-        return {edit.place: text_at(self.source, edit) for edit in self.edits}
-
-
-def text_at(source: Source, edit: Edit) -> str:
-    """The text that is to stand at a place."""
-    if isinstance(edit.new, list):  # a line before another
-        return f"{shown(edit.new)}\n{' ' * edit.place.col_offset}{source.of(edit.place)}"
-    return shown(edit.new)
 
 
 class Claimed(Protocol):
@@ -170,8 +143,8 @@ class Mender:
     def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
         edits = hit.edits
         lines = dict.fromkeys(self._line(edit) for edit in edits)
-        text = "; ".join(_mended(*at, edits) for at in lines)
-        said = "; ".join((_said(edits), *self._doubts(hit)))
+        text = "; ".join(line_with(*at, edits) for at in lines)
+        said = "; ".join((sentence(edits), *self._doubts(hit)))
         return Mend(edits, self._line(edits[0])[0], text, said, needs)
 
     def _doubts(self, hit: Hit) -> Iterator[str]:
@@ -194,8 +167,8 @@ class Mender:
             if time.thread_time() > until:
                 return None
             if self._confirms(claimed, [edit]):
-                text = _mended(source, instance.statement, [edit])
-                return Mend((edit,), source, text, _said([edit]))
+                text = line_with(source, instance.statement, [edit])
+                return Mend((edit,), source, text, sentence([edit]))
         return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
@@ -210,7 +183,7 @@ class Mender:
         self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
     ) -> Goal | None:
         trace = self.run(None, standing(needs)) if needs else self.trace
-        new = {n for edit in needs for n in _walked(edit.new)}
+        new = {n for edit in needs for n in walked(edit.new)}
         at = claimed.line(trace, self.truth)
         if at is None or at.record is None or not np.any(at.wanted):
             return None  # of what is truly 0 no line can be told from another
@@ -321,6 +294,7 @@ class Mender:
         new: Mapping[ast.AST, Any],
         others: Sequence[Claimed] = (),
     ) -> bool:
+        token = LONGEST.set(SHORT + 4 * len(self.trace.records))
         try:
             trace = self.run(draw, new)
             if not _is_right(claimed, trace, truth):
@@ -329,8 +303,10 @@ class Mender:
                 return True
             lines = (other.line(trace, truth) for other in others)
             return all(at is None or at.record is None or _right(at) for at in lines)
-        except FAILS:
+        except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
+        finally:
+            LONGEST.reset(token)
 
 
 def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:
@@ -352,49 +328,4 @@ def _right(at: Line) -> bool:
 
 
 def _numbers(code: Any) -> set[Any]:
-    return {n.value for n in _walked(code) if isinstance(n, ast.Constant)}
-
-
-def _walked(code: Any) -> Iterator[ast.AST]:
-    for part in code if isinstance(code, list) else [code]:
-        yield from ast.walk(part)
-
-
-def _mended(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
-    """The text of a line with the edits that are in it; of one that is put before it, that one."""
-    if isinstance(edits[0].new, list):
-        return shown(edits[0].new)
-    inside = set(ast.walk(statement))
-    body = getattr(statement, "body", None)
-    new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
-    begin, end = source.span(statement)
-    text = new.encode()
-    line = text[begin : len(text) - len(source.text.encode()) + end].decode()
-    return line.splitlines()[0] if body else line  # of a loop its head
-
-
-def _said(edits: Sequence[Edit]) -> str:
-    """What was wrong, in words."""
-    told = (
-        f"{KINDS[e.kind]}: " * (e.kind != "other")
-        + f"{shown(e.new)} should stand {'before' if isinstance(e.new, list) else 'for'} "
-        + shown(e.place)
-        for e in edits
-    )
-    return "; and ".join(told)
-
-
-def told(finding: Finding, mend: Mend | None) -> Finding:
-    """A wrong line's finding with its mend. What is known to mend the line is what was wrong."""
-    if mend is None:
-        return finding
-    kind = mend.kind if mend.kind != "other" else finding.kind
-    return replace(
-        finding,
-        mended=mend.line,
-        by="edit",
-        kind=kind,
-        explanation=mend.sentence,
-        where="",
-        also=(),
-    )
+    return {n.value for n in walked(code) if isinstance(n, ast.Constant)}

@@ -1,0 +1,89 @@
+"""An edit that mends a line: as text, and in words."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..code.source import Source
+from ..findings import Finding
+from ..kinds import KINDS
+from .rows import Edit
+from .written import shown
+
+
+@dataclass(frozen=True, eq=False)
+class Mend:
+    """How a line is mended: what stands at some places of the source instead; `line` is the line
+    that has them as it should read, and `sentence` says what was wrong."""
+
+    edits: tuple[Edit, ...]
+    source: Source
+    line: str
+    sentence: str
+    needs: tuple[Edit, ...] = ()  # of other lines, without which this one does not show
+
+    @property
+    def kind(self) -> str:
+        """The kind of mistake, as `KINDS` has it."""
+        return next((e.kind for e in self.edits if e.kind != "other"), "other")
+
+    @property
+    def places(self) -> dict[ast.AST, str]:
+        """What stands at each place, as text."""
+        return {edit.place: text_at(self.source, edit) for edit in self.edits}
+
+
+def text_at(source: Source, edit: Edit) -> str:
+    """The text that is to stand at a place."""
+    if isinstance(edit.new, list):  # a line before another
+        return f"{shown(edit.new)}\n{' ' * edit.place.col_offset}{source.of(edit.place)}"
+    return shown(edit.new)
+
+
+def walked(code: Any) -> Iterator[ast.AST]:
+    """Every part of an expression or of statements."""
+    for part in code if isinstance(code, list) else [code]:
+        yield from ast.walk(part)
+
+
+def line_with(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
+    """The text of a line with the edits that are in it; of one that is put before it, that one."""
+    if isinstance(edits[0].new, list):
+        return shown(edits[0].new)
+    inside = set(ast.walk(statement))
+    body = getattr(statement, "body", None)
+    new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
+    begin, end = source.span(statement)
+    text = new.encode()
+    line = text[begin : len(text) - len(source.text.encode()) + end].decode()
+    return line.splitlines()[0] if body else line  # of a loop its head
+
+
+def sentence(edits: Sequence[Edit]) -> str:
+    """What was wrong, in words."""
+    told = (
+        f"{KINDS[e.kind]}: " * (e.kind != "other")
+        + f"{shown(e.new)} should stand {'before' if isinstance(e.new, list) else 'for'} "
+        + shown(e.place)
+        for e in edits
+    )
+    return "; and ".join(told)
+
+
+def told(finding: Finding, mend: Mend | None) -> Finding:
+    """A wrong line's finding with its mend. What is known to mend the line is what was wrong."""
+    if mend is None:
+        return finding
+    kind = mend.kind if mend.kind != "other" else finding.kind
+    return replace(
+        finding,
+        mended=mend.line,
+        by="edit",
+        kind=kind,
+        explanation=mend.sentence,
+        where="",
+        also=(),
+    )
