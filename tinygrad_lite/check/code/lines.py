@@ -283,7 +283,6 @@ class Lines:
         statement: Any = instance.statement
         name = self._assigned(statement)
         node = self.pairs.node(name)
-        mend = None if node is None else self._mend_raised(name, node, instance)
         finding = Finding(
             name=name,
             verdict=WRONG,
@@ -293,9 +292,14 @@ class Lines:
             line=self.trace.number(statement),
             cell=self.trace.cell(statement),
             code=self.trace.source.of(statement),
-            mended=None if mend is None else mend.line,
-            by="" if mend is None else "edit",
         )
+        with_mends = self.mender.with_mends() if self.mends else self.trace
+        if with_mends.failed is None or with_mends.failed.statement is not statement:
+            causes = tuple(dict.fromkeys(row.step.name for row, _ in self.mends))
+            return replace(finding, verdict=FOLLOWS, inherited=causes, kind="")
+        mend = None if node is None else self._mend_raised(name, node, instance)
+        if mend is not None:
+            finding = replace(finding, mended=mend.line, by="edit")
         return self._ruled(finding)
 
     def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
@@ -303,7 +307,8 @@ class Lines:
         off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
         step = Step(name, self.trace.records[-1], instance)
         row = Judged(len(steps(self.trace)), step, node, above=off)
-        mend = self.mender.mend_raised(row, instance)
+        changed = {r.step.record: r.wanted(self.truth) for r in off}
+        mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:
             self.mends.append((row, mend))
         return mend

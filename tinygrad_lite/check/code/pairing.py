@@ -105,13 +105,14 @@ class Pairing:
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
         """A name whose value a dict holds under a key stands for what the key names; what a key
-        holds is judged once."""
+        holds is judged once, unless the name says something else."""
         named: dict[int, str] = {}
         for row in list(rows):
             value, key = id(row.step.record.value), row.step.key
             name = named.get(value)
             node = None if key is None else self.pairs.named(key)
-            if node is not None and name is not None:
+            own = self.pairs.node(name or "")
+            if node is not None and name is not None and (own is None or own is node):
                 if name:
                     self.pairs.learn(name, node)
                 rows.remove(row)  # judged where it has that name

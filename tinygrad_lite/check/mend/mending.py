@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...graph.node import raw
+from ...graph.node import Node, raw
 from ..claims import Claim, in_shape
 from ..code.derivation import Data
 from ..code.expressions import LONGEST
@@ -21,7 +21,7 @@ from ..code.forms import CannotRecord
 from ..code.judged import Line
 from ..code.source import Source
 from ..code.steps import steps
-from ..code.trace import Instance, Trace
+from ..code.trace import Instance, Record, Trace
 from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, on
@@ -29,7 +29,7 @@ from ..scales import Scales
 from .edited import Mend, line_with, sentence, walked
 from .known import TOLERANCE, Known, agrees
 from .places import Goal
-from .raising import edits_of
+from .raising import repairs
 from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
@@ -158,17 +158,26 @@ class Mender:
             for n in sorted((new - old) & {*lengths} - {2}):
                 yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
 
-    def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
-        """The likeliest edit of a line that raised an error that makes it right."""
+    def with_mends(self) -> Trace:
+        """The run with all mends."""
+        return self.run(None, standing([e for mend in self.found for e in mend.edits]))
+
+    def mend_raised(
+        self, claimed: Claimed, instance: Instance, node: Node, changed: Mapping[Record, Any]
+    ) -> Mend | None:
+        """The likeliest edits of a line that raised an error that make it a node's gradient, given
+        what some records should be."""
         numpy = next((n for n, r in instance.names.items() if r.value is np), "np")
         until = time.thread_time() + min(BUDGET, self.left)
-        source = self.trace.source
-        for edit in edits_of(instance, numpy):
-            if time.thread_time() > until:
-                return None
-            if self._confirms(claimed, [edit]):
-                text = line_with(source, instance.statement, [edit])
-                return Mend((edit,), source, text, sentence([edit]))
+        source, wanted = self.trace.source, np.asarray(self.truth.gradient(node), float)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for found in repairs(instance, numpy, wanted, changed, until):
+                if time.thread_time() > until:
+                    return None
+                if self._confirms(claimed, found):
+                    text = line_with(source, instance.statement, found)
+                    return Mend(found, source, text, sentence(found))
         return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
