@@ -1,7 +1,8 @@
 """Derivations as code, right and wrong: what lines and repairs are examined on.
 
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
-tried on any of them, half of them of architectures that the corpus lacks.
+tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`
+and `passing_*` are of other hands and subjects, each written after the set before it was mended.
 """
 
 from __future__ import annotations

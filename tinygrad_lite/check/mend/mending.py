@@ -52,6 +52,13 @@ class Claimed(Protocol):
         """It as it is in a run; None where that went another way."""
 
 
+class Kept(Claimed, Protocol):
+    """What has to stay right."""
+
+    def end(self, trace: Trace, truth: Truth) -> Line | None:
+        """What its name has in the end, where that is right by itself."""
+
+
 class Running(Claimed, Protocol):
     """A claim that is run by itself."""
 
@@ -72,7 +79,7 @@ class Mender:
     truth: Truth
     right: Sequence[Claimed] = ()
     others: Sequence[Running] = ()
-    kept: Sequence[Claimed] = ()
+    kept: Sequence[Kept] = ()
     wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
@@ -180,6 +187,10 @@ class Mender:
             for n in sorted((new - old) & {*lengths} - {2}):
                 yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
 
+    def with_mends(self) -> Trace:
+        """The run with all mends."""
+        return self.run(None, standing([e for mend in self.found for e in mend.edits]))
+
     def holds(self, mend: Mend, others: Iterable[Mend]) -> bool:
         """Whether what a mend is for is right in the end, with all of the mends if not before."""
         end = self.ends[mend]
@@ -194,10 +205,6 @@ class Mender:
         both = Mend(edits, one.source, self._text(edits), told, needs)
         self.ends[both] = self.ends[one]
         return both
-
-    def with_mends(self) -> Trace:
-        """The run with all mends."""
-        return self.run(None, standing([e for mend in self.found for e in mend.edits]))
 
     def mend_raised(
         self, claimed: Claimed, instance: Instance, node: Node, changed: Mapping[Record, Any]
@@ -271,7 +278,7 @@ class Mender:
         return list(dict.fromkeys(read))
 
     @cached_property
-    def _kept(self) -> list[Claimed]:
+    def _kept(self) -> list[Kept]:
         """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
         return [other for other in self.kept if _is_right(other, self.trace, self.truth)]
 
@@ -348,16 +355,15 @@ class Mender:
         draw: Draw | None,
         truth: Truth,
         new: Mapping[ast.AST, Any],
-        others: Sequence[Claimed] = (),
+        others: Sequence[Kept] = (),
     ) -> bool:
         token = LONGEST.set(SHORT + 4 * len(self.trace.records))
         try:
             trace = self.run(draw, new)
             if not _is_right(claimed, trace, truth):
                 return False
-            if len(steps(trace)) != len(steps(self.trace)):  # which is which cannot be told
-                return True
-            lines = (other.line(trace, truth) for other in others)
+            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
+            lines = (o.line(trace, truth) if same else o.end(trace, truth) for o in others)
             return all(at is None or at.record is None or _right(at) for at in lines)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False

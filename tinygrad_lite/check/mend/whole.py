@@ -82,15 +82,19 @@ def left_out(
         elif made.left is not target:
             continue
         if not _mentions(rest, target):
-            for copied in body:  # dz = da, and nothing more
-                copies = isinstance(copied, ast.Assign) and isinstance(copied.value, ast.Name)
-                if copies and ast.unparse(copied.targets[0]) == name:
-                    new = ast.BinOp(copied.value, made.op, rest)
-                    whole = ast.Assign(copied.targets, new, lineno=0)
-                    yield Edit(copied, whole, edit.kind, FAR - NEAR + edit.rank)
+            copies = [s for s in body if _copies(s, name)]  # dz = da, and nothing more
+            for copy in copies:
+                whole = ast.Assign(copy.targets, ast.BinOp(copy.value, made.op, rest), lineno=0)
+                yield Edit(copy, whole, edit.kind, FAR - NEAR + edit.rank)
             added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, rest)
             statement = instance.statement
             yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank)
+
+
+def _copies(statement: Any, name: str) -> bool:
+    """Whether a statement gives a name what another has."""
+    copies = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+    return copies and ast.unparse(statement.targets[0]) == name
 
 
 def _first(trace: Trace, goal: Record, after: Iterable[Instance]) -> Iterator[Instance]:
