@@ -22,7 +22,7 @@ from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
 from .measure import Measure
 from .pairs import Pairs
-from .steps import Step, steps
+from .steps import Step, assigned_in, steps
 from .trace import Instance, Trace
 from .truth import Truth
 
@@ -214,7 +214,7 @@ class Lines:
                 finding = self._explained(first, finding)
             cause = self._unjudged_line(elsewhere)
             if cause is not None:
-                name = self._assigned(cause)
+                name = assigned_in(cause)
                 self.causes.append(told(self._at(cause, name, finding), best))
                 others = [first, *others]
             else:
@@ -267,12 +267,6 @@ class Lines:
         number, cell = self.trace.number(statement), self.trace.cell(statement)
         return replace(like, name=name, line=number, cell=cell, code=code, node=None)
 
-    @staticmethod
-    def _assigned(statement: Any) -> str:
-        """The name that a line assigns, or its text."""
-        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-        return ast.unparse(targets[0]) if isinstance(targets[0], ast.expr) else "that line"
-
     @property
     def edits(self) -> dict[ast.AST, str]:
         """All that is to be changed."""
@@ -283,7 +277,7 @@ class Lines:
         instance = self.trace.failed
         assert instance is not None
         statement: Any = instance.statement
-        name = self._assigned(statement)
+        name = assigned_in(statement)
         node = self.pairs.node(name)
         finding = Finding(
             name=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,14 @@ class Pairing:
                     row.node = row.parts = None
         return [[*held, *turns[-1]]]
 
+    @cached_property
+    def _open(self) -> set[str]:
+        """The names that would have been added to after the line that raised an error."""
+        failed: Any = self.trace.failed
+        later = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.AugAssign))
+        targets = (n.target for n in later if failed and n.lineno > failed.statement.lineno)
+        return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+
     @property
     def _order(self) -> list[Node]:
         """The user's nodes, those next to the loss first."""
@@ -181,7 +190,7 @@ class Pairing:
                 return
             at = i + 1
             for row in turn:
-                row.node, row.last = nodes[i], row is turn[-1]
+                row.node, row.last = nodes[i], row is turn[-1] and row.step.name not in self._open
             yield turn
 
     def by_value(self, value: Any) -> Node | None:
