@@ -371,3 +371,18 @@ def test_a_sum_that_an_error_cut_short_is_a_part() -> None:
     report = tg.check(E, wrong, names={**names, "E": E})
     assert [f.verdict for f in report] == ["right", "wrong"]
     assert report[0].explanation == "a part of the gradient, so far"
+
+
+def test_a_name_that_is_used_before_it_has_a_value_is_told_in_its_line() -> None:
+    """The caller's `dz` is not the function's own."""
+    E, names = batch()
+
+    def wrong(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
+        do = 2 * (o - y) / o.size
+        dW1 = x.T @ dz  # noqa: F821
+        dz = (do @ W2.T) * (1 - h**2)
+        return dW1, dz
+
+    report = tg.check(E, wrong, names={**names, "dz": np.ones((6, 3))})
+    assert [f.verdict for f in report] == ["right", "wrong"]
+    assert "before it has a value" in report.first.explanation

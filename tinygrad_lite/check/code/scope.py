@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .source import Definition, Source
@@ -21,6 +22,7 @@ class Scope:
     parent: Scope | None = None
     names: dict[str, Record] = field(default_factory=dict)
     nonlocals: set[str] = field(default_factory=set)
+    assigned: frozenset[str] = frozenset()  # what its function gives a value somewhere
     outermost: bool = False
     instance: Instance = field(init=False)
 
@@ -33,6 +35,8 @@ class Scope:
         while scope is not None:
             if name in scope.names:
                 return scope.names[name]
+            if name in scope.assigned and name not in scope.nonlocals:
+                raise UnboundLocalError(f"local variable {name!r} is used before it has a value")
             scope = scope.parent
         return None
 
@@ -56,6 +60,22 @@ class Scope:
         """Note that a statement begins."""
         self.instance = Instance(self.source, statement, self.flat(), self.outside)
         return self.instance
+
+
+@lru_cache(maxsize=256)
+def assigned_in(definition: Definition) -> frozenset[str]:
+    """The names that a function gives values, but not what is defined in it."""
+    inner: tuple[type[ast.AST], ...] = (ast.FunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp)
+    inner += (ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    found: set[str] = set()
+    stack: list[ast.AST] = list(definition.body) if isinstance(definition.body, list) else []
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        if not isinstance(node, inner):
+            stack += ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 @dataclass(eq=False, repr=False)

@@ -15,7 +15,7 @@ from ..code.forms import CannotRecord
 from ..code.trace import Instance, Record
 from ..slips import NEAR, ODD
 from .known import agrees
-from .rows import Edit
+from .rows import Edit, is_numeric
 from .slipped import edits
 from .written import FAILS, replaced
 
@@ -67,7 +67,7 @@ def _singles(instance: Instance, numpy: str) -> list[Edit]:
 def _edits(e: ast.expr, instance: Instance, numpy: str) -> Iterator[Edit]:
     if isinstance(e, ast.Name):  # another stands there
         for name, record in instance.names.items():
-            if name != e.id and np.ndim(record.value) > 0:
+            if name != e.id and is_numeric(record.value):
                 yield Edit(e, ast.Name(name, ast.Load()), "other", ODD + NEAR)
     try:
         yield from edits(e, instance.value, numpy)
