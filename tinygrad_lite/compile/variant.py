@@ -42,7 +42,7 @@ class Variant:
             (n, x if x in run.state.leaves else None, reached) for x, n in arguments.items()
         ]
         self.outlines, self.outline = run.outlines, run.outline
-        self.known: list[Any] = [None] * len(self.outlines)  # the inputs that fitted last
+        self.known: list[Any] = [...] * len(self.outlines)  # the inputs that fitted last: none yet
         kept = run.overwritten.items()
         self.renewed = {mark for mark, x in kept if isinstance(x, Output) and x.tensor}
         self.call, self.quick = _Shell(run, self).functions()

@@ -141,7 +141,7 @@ class BatchNorm(_Norm):
         self.running_var = np.ones(features, dtype)
 
     def forward(self, x: Any) -> Any:
-        self._refuse(x, x.shape[1:], "N, features")
+        self._refuse(x, x.shape[1 if self.training else -1 :], "N, features")
         if not self.training:
             return self._normalised(x - self.running_mean, self.running_var)
         n = x.shape[0]
