@@ -223,6 +223,11 @@ def test_derivatives_inside(rng):
     np.testing.assert_allclose(compiled(x), np.diag(6 * x))
 
 
+def test_a_second_derivative_where_the_first_is_zero():
+    hessian = tg.hessian(lambda z: (tg.sin(z) ** 2).sum())
+    assert np.asarray(tg.jit(lambda z: hessian(z))(np.zeros(1))).tolist() == [[2.0]]
+
+
 def test_static_arguments(jax):
     f = tg.jit(lambda x, axis: tg.sum(x, axis=axis), static_argnames=["axis"])
     x = tg.Tensor(np.ones((2, 3)))
