@@ -355,3 +355,19 @@ def test_a_trial_that_never_ends_is_no_mend() -> None:
     E, names = batch()
     report = tg.check(E, wrong, names=names)
     assert report.first.mended.startswith("dW2 -= ")
+
+
+def test_a_sum_that_an_error_cut_short_is_a_part() -> None:
+    E, names = batch()
+
+    def wrong(o: Any, y: Any, h: Any, W2: Any) -> Any:
+        do = 2 * o / o.size
+        dW2 = o.T @ W2
+        do += -2 * y / o.size
+        return do, dW2
+
+    o, y = names["o"], names["y"]
+    E = (o * o).mean() - 2 * (o * y).mean()
+    report = tg.check(E, wrong, names={**names, "E": E})
+    assert [f.verdict for f in report] == ["right", "wrong"]
+    assert report[0].explanation == "a part of the gradient, so far"

@@ -146,6 +146,9 @@ EXPRESSIONS = {
     "np.sum(A, 1)": "np.sum(A, 0)",
     "A[:2]": "A[2:]",
     "a ** 2": "a",
+    "-a * b + a / b": "-a * (b + a) / b",
+    "A[1:, 0] ": "A[:-1, 0]",
+    "np.log(b)": "np.log2(b)",
 }
 
 

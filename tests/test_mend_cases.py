@@ -8,9 +8,18 @@ import linecache
 import numpy as np
 import pytest
 
-from tests.mend_cases import KINDS_OF_SLIPS, blind, corpus, fresh, gradients, variant
+from tests.mend_cases import (
+    KINDS_OF_SLIPS,
+    blind,
+    corpus,
+    fresh,
+    gradients,
+    passing,
+    stranger,
+    variant,
+)
 
-ALL = [*corpus(), *blind(), *fresh()]
+ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
 UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
 SEEDS = (0, 1)
@@ -83,7 +92,7 @@ def test_inspect_finds_the_source_of_what_was_changed():
 def test_the_sets_are_as_large_as_they_say():
     made = {
         which: [slips for case in which() for slips in case.wrongs()]
-        for which in (corpus, blind, fresh)
+        for which in (corpus, blind, fresh, stranger, passing)
     }
     lengths = {which: [len(slips) for slips in wrongs] for which, wrongs in made.items()}
     assert len(corpus()) >= 40
@@ -93,6 +102,10 @@ def test_the_sets_are_as_large_as_they_say():
     assert lengths[blind].count(2) >= 15
     assert len(fresh()) >= 20
     assert len(lengths[fresh]) >= 80
+    assert len(lengths[passing]) >= 40
+    assert len(stranger()) >= 40
+    assert lengths[stranger].count(1) >= 180
+    assert lengths[stranger].count(2) >= 30
 
 
 def test_every_kind_of_slip_occurs_and_names_are_unique():

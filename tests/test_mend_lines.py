@@ -72,3 +72,72 @@ def test_a_mend_is_code_that_runs_and_the_measure_tells_it_from_another(case, i)
     other = case.source.replace(case.slips[0].right, case.slips[0].wrong)
     mended = SimpleNamespace(wrong=report.wrong, fixed=lambda: other)
     assert others(case, [case.slips[i]], mended) == 1
+
+
+def batch():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    W1, W2 = tg.Tensor(rng.normal(size=(4, 3))), tg.Tensor(rng.normal(size=(3, 2)))
+    z = x @ W1
+    h = tg.tanh(z)
+    o = h @ W2
+    return ((o - y) ** 2).mean(), locals()
+
+
+def not_turned(h, o, y):
+    do = 2 * (o - y) / o.size
+    dW2 = h @ do
+    return {"W2": dW2}
+
+
+def another(x, o, y):
+    do = 2 * (x - y) / o.size
+    return {"o": do}
+
+
+def both(h, o, y, W2):
+    do = 2 * (o - y) / o.size
+    dz = (W2 @ do) * (1 - h)
+    return {"z": dz}
+
+
+@pytest.mark.parametrize(
+    ("backward", "mended"),
+    [
+        (not_turned, "dW2 = h.T @ do"),
+        (another, "do = 2 * (o - y) / o.size"),
+        (both, "dz = do @ W2.T * (1 - h ** 2)"),
+    ],
+)
+def test_a_line_that_raises_is_mended(backward, mended):
+    E, names = batch()
+    report = tg.check(E, backward, names=names)
+    assert report.first.explanation.startswith("raises ValueError")
+    assert report.first.mended == mended
+
+
+def follows(h, o, y, W2):
+    do = 2 * (o - y) / o.size
+    dh = do @ o.T
+    dz = dh * (1 - h**2)
+    return {"z": dz}
+
+
+def test_a_line_that_raises_for_one_above_it_follows():
+    E, names = batch()
+    report = tg.check(E, follows, names=names)
+    assert [f.verdict for f in report] == ["right", "wrong", "follows"]
+    assert report.first.mended == "dh = do @ W2.T"
+
+
+def exchanged(h, o, y, x, W2):
+    do = 2 * (o - y) / o.size
+    dW2 = h.T @ do
+    dW1 = x.T @ (do @ W2.T * (1 - h**2))
+    return {"W1": dW2, "W2": dW2, "dW1": dW1}
+
+
+def test_a_key_that_a_name_contradicts_is_judged():
+    E, names = batch()
+    report = tg.check(E, exchanged, names=names)
+    assert report.first.mended.startswith('return {"W1": dW1')

@@ -57,7 +57,7 @@ def test_text_stands_out_from_every_background(theme):
     """WCAG's enhanced contrast is 7:1 for text; what only marks (focus, step) needs 3:1."""
     colours = dict(re.findall(r"--(\w+):(#\w+)", _variables(theme, ":root")))
     for background in (colours["page"], colours["raised"]):
-        for text in ("text", "muted", "back"):
+        for text in ("text", "muted", "gradient"):
             assert contrast(colours[text], background) >= 7
         for mark in ("accent", "control", "right", "wrong"):
             assert contrast(colours[mark], background) >= 3

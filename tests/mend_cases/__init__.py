@@ -1,7 +1,8 @@
 """Derivations as code, right and wrong: what lines and repairs are examined on.
 
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
-tried on any of them, half of them of architectures that the corpus lacks.
+tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`
+and `passing_*` are of other hands and subjects, each written after the set before it was mended.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ from pkgutil import iter_modules
 
 from .case import KINDS_OF_SLIPS, Case, Slip, gradients, variant
 
-__all__ = ["KINDS_OF_SLIPS", "Case", "Slip", "blind", "corpus", "fresh", "gradients", "variant"]
+__all__ = [
+    "KINDS_OF_SLIPS",
+    "Case",
+    "Slip",
+    "blind",
+    "corpus",
+    "fresh",
+    "gradients",
+    "stranger",
+    "variant",
+]
 
 
 def _cases(prefix: str) -> list[Case]:
@@ -35,3 +46,13 @@ def blind() -> list[Case]:
 def fresh() -> list[Case]:
     """Programs written after that repair was mended, before it was tried on any of them."""
     return _cases("fresh")
+
+
+def stranger() -> list[Case]:
+    """Programs of other subjects and other hands, written before the repair was tried on them."""
+    return _cases("stranger")
+
+
+def passing() -> list[Case]:
+    """Programs that are measured and not mended for: what the next hand meets."""
+    return _cases("passing")

@@ -119,7 +119,7 @@ def gradients(case: Case, backward: Callable[..., Any], names: Names) -> Names:
     claims = backward()
     if case.form == "lambdas":
         return {name: _called(claim, numbers) for name, claim in claims.items()}
-    known = {**vars(np), "np": np, "__builtins__": {}}
+    known = {**vars(np), "np": np, "len": len, "__builtins__": {}}
     return {name: eval(claim, known, numbers) for name, claim in claims.items()}
 
 

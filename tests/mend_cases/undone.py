@@ -38,7 +38,15 @@ def others(case: Case, slips: Sequence[Slip], report: Any) -> int:
     }
     known = {**vars(np), "np": np, **{n: _number(v) for n, v in case.draw()[1].items()}}
     found = [(right[f.name], f.mended) for f in report.wrong if f.by == "edit"]
-    return sum(not _same(known, [_claim(a)], [_claim(b)]) for a, b in found)
+    return sum(not _is_claim(b) or not _same(known, [_claim(a)], [_claim(b)]) for a, b in found)
+
+
+def _is_claim(text: str) -> bool:
+    try:
+        _claim(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _claim(text: str) -> ast.stmt:

@@ -175,7 +175,7 @@ def _failed(coded: Coded, make: Callable[..., Mender]) -> Finding:
         shape=coded.node.shape,
         node=coded.node,
     )
-    mend = make(coded.trace, trace).mend_raised(coded, trace.failed)
+    mend = make(coded.trace, trace).mend_raised(coded, trace.failed, coded.node, {})
     if mend is not None and coded.formula is not None:
         finding = replace(finding, marked=coded.formula.marked(mend.places))
     said = finding.explanation

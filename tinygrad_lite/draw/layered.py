@@ -70,7 +70,7 @@ def place(scene: Scene) -> Scene:
             bends[path, k] = [(x + px, y + py) for px, py in points]
     routes = [[p for path in paths for p in bends[path, k]] for k, paths in enumerate(crossed)]
     found = paths(scene.edges, corner, sizes, ranks, routes)
-    boxes = [box.at(*turned(corner[box.id])) for box in scene.boxes]
+    boxes = tuple(box.at(*turned(corner[box.id])) for box in scene.boxes)
     clusters = []
     for cluster in scene.clusters:
         w, h = turned(sizes[cluster.scope])
@@ -81,11 +81,13 @@ def place(scene: Scene) -> Scene:
         forth = tuple(turned((x, y - side)) for x, y in line)
         back = tuple(turned((x, y + side)) for x, y in line[::-1]) if side else ()
         near = 0.75 if down else 0.6  # the end, where arrows into one box are further apart
-        x, y = turned((*along(line[-7:-3], near).tolist(),))
+        x, y = turned(tuple(along(line[-7:-3], near).tolist()))
         beside = PAIR / 2 + 8 + width(e.text, CAPTION) / 2 if down else 0.0
         label = (x + beside, y if down else y - CAPTION)
         edges.append(replace(e, points=forth, back=back, label_at=label))
-    return scene.arranged(boxes, edges, clusters, turned(sizes[()]))
+    w, h = turned(sizes[()])
+    laid = replace(scene, boxes=boxes, edges=tuple(edges), clusters=tuple(clusters))
+    return replace(laid, width=w, height=h)
 
 
 def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], list[list[Path]]]:

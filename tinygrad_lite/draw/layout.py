@@ -80,14 +80,18 @@ def _framed(scene: Scene) -> Scene:
     def moved(points: Iterable[Point]) -> tuple[Point, ...]:
         return tuple((x - x0, y - y0) for x, y in points)
 
-    edges = [
-        replace(e, points=moved(e.points), back=moved(e.back), label_at=at)
-        for e in edges
-        for at in moved([e.label_at] if e.label_at else []) or (None,)
-    ]
-    boxes = (b.at(b.x - x0, b.y - y0) for b in scene.boxes)
-    clusters = (c.at(c.x - x0, c.y - y0) for c in scene.clusters)
-    return scene.arranged(boxes, edges, clusters, (right - x0 + BORDER, bottom - y0 + BORDER))
+    return replace(
+        scene,
+        boxes=tuple(b.at(b.x - x0, b.y - y0) for b in scene.boxes),
+        clusters=tuple(c.at(c.x - x0, c.y - y0) for c in scene.clusters),
+        edges=tuple(
+            replace(e, points=moved(e.points), back=moved(e.back), label_at=at)
+            for e in edges
+            for at in moved([e.label_at] if e.label_at else []) or (None,)
+        ),
+        width=right - x0 + BORDER,
+        height=bottom - y0 + BORDER,
+    )
 
 
 def _free(

@@ -48,7 +48,7 @@ def html(scene: Scene, theme: str) -> str:
         "css": _colours() + _asset("page.css"),
         "model": model.replace("</", r"<\/").replace("<!", r"\u003c!"),  # no end of script
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
-        "js": "".join(map(_asset, SCRIPTS)),
+        "js": re.sub(r"(?ms)^ +|^/\*.*?\*/\n", "", "".join(map(_asset, SCRIPTS))),  # uncommented
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
@@ -140,12 +140,10 @@ def _colours() -> str:
 
 
 def _variables(theme: Theme, root: str) -> str:
-    shown = {"line": "cluster", "back": "gradient"}
-    names = ("page", "text", "muted", "line", "control", "raised", "accent", "back", "grid")
-    body = ";".join(f"--{name}:{theme.roles[shown.get(name, name)]}" for name in names)
-    body += f";--neg:{theme.shades['n12']};--zero:{theme.shades['p0']};--pos:{theme.shades['p12']}"
-    marks = ";".join(f"--{mark}:{theme.stroke[mark]}" for mark in ("right", "wrong"))
-    return f"{root}{{{body};{marks};color-scheme:{theme.name}}}"
+    scale = {"neg": theme.shades["n12"], "zero": theme.shades["p0"], "pos": theme.shades["p12"]}
+    colours = {**theme.roles, **theme.stroke, **scale}
+    body = "".join(f"--{name}:{colour};" for name, colour in colours.items())
+    return f"{root}{{{body}color-scheme:{theme.name}}}"
 
 
 def _asset(name: str) -> str:

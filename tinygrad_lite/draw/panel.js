@@ -15,7 +15,7 @@ const tellers = {
     quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
       : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
     view.note ? quiet(view.note) : null],
-  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), box.shapes ? quiet(box.shapes) : null, ...value(box)],
+  forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), ...value(box)],
   seed: ({ box }) => [chip("Turn round", true), !box.shows.includes(model.root) ? title(`${box.symbol} arrives from what is not shown here`) : title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
     h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
   backward: ({ box }) => {
@@ -116,6 +116,8 @@ function derivation() {
   });
   return details("The derivation so far", h("table.deriv", {}, h("tbody", {}, rows)));
 }
+/** A box in a list, which leads there. */
+const row = (leads, kind, badge, name, words) => h("li", {}, h("button", leads, h(`span.badge.${kind}`, {}, badge), h("span.m", {}, ...maths(name)), h("span.quiet", {}, words)));
 /** Out of a part of the picture. */
 const leave = () => (view.of ? h("p", {}, h("button.plain", { "data-view": 0 }, "← all of the picture"), ...maths(`, of which this is ${view.of[1]}`)) : null);
 /** What is folded in this picture, each to be opened; of equal steps, how large all are, each to be shown. */
@@ -125,8 +127,8 @@ function folded() {
     const all = box.shows.every(role === "value" ? hasValue : hasGradient) ? together(placesOf(box, { role })) : null;
     return all?.length ? `${role} ${inShort(all, "gradient")}` : "";
   };
-  const rows = held.map((box) => h("li", {}, h("button", { [box.opens ? "data-view" : "data-select"]: box.opens || box.id },
-    h("span.badge.unclear", {}, box.lines[0].replace(" inside", "")), h("span.m", {}, ...maths(line(box))), h("span.quiet", {}, [short(box, "value"), short(box, "gradient")].filter(Boolean).join(", ")))));
+  const rows = held.map((box) => row({ [box.opens ? "data-view" : "data-select"]: box.opens || box.id }, "unclear", box.lines[0].replace(" inside", ""), line(box),
+    [short(box, "value"), short(box, "gradient")].filter(Boolean).join(", ")));
   return [rows.length ? details(`What is folded (${rows.length})`, h("ul.lines", {}, rows)) : null, times ? turns(times) : null];
 }
 /** All of several equal steps: how large what each hands on is, and its gradient, as bars on a log scale. */
@@ -148,8 +150,8 @@ function verdicts() {
   const of = (...marks) => told.filter((box) => marks.includes(box.mark)), wrong = of("first", "wrong"), [follow, right, unclear] = ["follows", "right", "unclear"].map((m) => of(m).length);
   const words = [wrong.length ? [h("b.wrong", {}, `${wrong.length} mistake${wrong.length > 1 ? "s" : ""}`), ", at ", ...maths(wrong.map((box) => box.symbol).join(", "))] : null,
     follow ? `${follow} line${follow > 1 ? "s follow" : " follows"} from ${wrong.length > 1 ? "them" : "it"}` : null, unclear ? `${unclear} too weak to tell` : null, right ? `${right} right` : null].filter(Boolean);
-  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => h("li", {},
-    h("button", { "data-select": box.id }, h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, (model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" "))))))));
+  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => row({ "data-select": box.id }, box.mark, model.marks[box.mark], box.symbol,
+    model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" ")))));
 }
 
 /** A box that was selected: what it holds, its numbers, what was claimed, its ways to the result. */

@@ -52,10 +52,6 @@ class Pane:
     x: float = 0.0
     y: float = 0.0
 
-    def at(self, x: float, y: float) -> Self:
-        """The same elsewhere in its box."""
-        return replace(self, x=x, y=y)
-
     def compact(self, most: int) -> Self:
         """The same without numbers, if they are more than so many."""
         if not self.texts or len(self.texts) <= most:

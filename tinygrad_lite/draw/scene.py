@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -178,23 +178,12 @@ class Scene:
     width: float = 0.0
     height: float = 0.0
 
-    def arranged(
-        self, boxes: Iterable[Box], edges: Iterable[Edge], clusters: Iterable[Cluster], size: Point
-    ) -> Scene:
-        """The scene with positions."""
-        parts = replace(self, boxes=tuple(boxes), edges=tuple(edges), clusters=tuple(clusters))
-        return replace(parts, width=size[0], height=size[1])
-
-    @property
-    def counts(self) -> Counter[str]:
-        """How many boxes of each kind there are, outputs among the ops."""
-        return Counter("op" if box.kind == "output" else box.kind for box in self.boxes)
-
     @property
     def alt(self) -> str:
         """The picture in a sentence, for those who cannot see it."""
         words = {"leaf": "leaf node", "constant": "constant", "op": "line", "group": "group"}
-        numbers = [(self.counts[kind], word) for kind, word in words.items()]
+        counts = Counter("op" if box.kind == "output" else box.kind for box in self.boxes)
+        numbers = [(counts[kind], word) for kind, word in words.items()]
         parts = ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in numbers if n)
         return f"{self.title}: {parts}." + (f" {self.note}." if self.note else "")
 
@@ -208,7 +197,7 @@ def sized(box: Box) -> Box:
     for pane in box.panes:
         if x > PAD and x + pane.width > PAD + SIDE_BY_SIDE:
             x, y = PAD, bottom + 4
-        panes.append(pane.at(x, y + CAPTIONS))
+        panes.append(replace(pane, x=x, y=y + CAPTIONS))
         bottom = max(bottom, y + CAPTIONS + pane.height)
         x += max(pane.width, width(pane.label, CAPTION)) + GAP
     w = max(

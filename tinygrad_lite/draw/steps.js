@@ -2,28 +2,18 @@
 
 load(model.program);
 const gradientOf = (node) => model.nodes[node].gradient;
-const [places, entries] = [model.recorded[0], doubles(model.recorded[1])];
+const entries = doubles(model.recorded[1]);
+let start = 0;
 /** What was recorded, place by place. */
-function* asRecorded() {
-  let start = 0;
-  for (const place of places) yield [place, entries.subarray(start, start += live.values[place].length)];
-}
+const asRecorded = model.recorded[0].map((place) => [place, entries.subarray(start, start += live.values[place].length)]);
 /** How far the page's own arithmetic is from it; NaN where Python went elsewhere. */
-function apart() {
-  if (!compute()) return NaN;
-  let worst = 0;
-  for (const [place, data] of asRecorded()) {
-    const size = Math.max(1, topOf(data));
-    data.forEach((a, i) => {
-      const b = live.values[place][i];
-      if (a !== b && !(a !== a && b !== b)) worst = Math.max(worst, Math.abs(a - b) / size || 1);
-    });
-  }
-  return worst;
-}
+const apart = () => (compute() ? Math.max(0, ...asRecorded.map(([place, data]) => {
+  const size = Math.max(1, topOf(data)), off = (a, b) => (a === b || (a !== a && b !== b) ? 0 : Math.abs(a - b) / size || 1);
+  return data.reduce((worst, a, i) => Math.max(worst, off(a, live.values[place][i])), 0);
+})) : NaN);
 const error = model.why ? NaN : apart();
 const editable = error < 1e-12;
-if (!editable) for (const [place, data] of asRecorded()) live.values[place].set(data);
+if (!editable) for (const [place, data] of asRecorded) live.values[place].set(data);
 const recorded = model.program.given.map((_, place) => live.values[place].slice());
 
 const WHOSE = ["backward()", "yours", "error"]; // gradients that the boxes can show

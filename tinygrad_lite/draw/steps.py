@@ -11,7 +11,6 @@ from ..derive import derive
 from ..derive.line import line_of
 from ..derive.step import pullback_text
 from ..graph.node import Node, topological_order
-from .figures import shape_text
 from .measure import shorten
 from .predict import Answer, Budget, handed_on
 from .scene import SHORT, Box
@@ -78,15 +77,6 @@ class Teller:
         if len(edges) > 1 or node is not box.node:
             return ""
         return shorten(pullback_text(node, index, self.names, cotangent=self.symbol(node)), LONG)
-
-    def shapes(self, box: Box) -> str:
-        """`(5, 4), (4,) → (5,)`; nothing for numbers."""
-        node = box.node
-        given = [tuple(np.shape(a)) for a in node.operands]
-        if not node.shape and not any(given):
-            return ""
-        made = shape_text(node.shape) if node.shape else "a number"
-        return f"{', '.join(shape_text(s) for s in given if s)} → {made}"
 
 
 def heading(root: Node, names: Names) -> str:

@@ -101,15 +101,9 @@ class Book:
         found = []
         for node in self.made.value:
             head, bracket, _ = (node.op.text if node.op else "").partition("({0}")
-            x = next(node.parents(), None)
-            if (
-                node.op
-                and node.op.elementwise
-                and len(node.inputs) == 1
-                and bracket
-                and x is not None
-            ):
-                found.append([self.at(self.made.value, node), head, self.at(self.made.value, x)])
+            if node.op and node.op.elementwise and bracket and len(node.inputs) == 1:
+                places = [self.at(self.made.value, x) for x in (node, *node.inputs)]
+                found.append([places[0], head, places[-1]])
         return [call for call in found if None not in call]
 
     def claim(self, said: Any) -> dict[str, Any]:
@@ -136,12 +130,11 @@ class Book:
         told = {
             "placed": boxes,
             "edges": [
-                [at[e.source], at[e.target], e.styles, _quoted(arrows(e))]
+                [at[e.source], at[e.target], e.styles, arrows(e)]
                 for e in sorted(scene.edges, key=lambda e: bool(e.text))
             ],
             "clusters": [
-                [c.label, c.times if turns else 0, *map(_quoted, (rim(c), label(c)))]
-                for c in scene.clusters
+                [c.label, c.times if turns else 0, rim(c), label(c)] for c in scene.clusters
             ],
             "size": [round(scene.width), round(scene.height)],
             "alt": scene.alt,
@@ -151,9 +144,9 @@ class Book:
     def box(self, box: Box, whole: Scene, teller: Teller, turns: Sequence[Any]) -> dict[str, Any]:
         """What a box shows, and what is told at its steps."""
         size = [round(box.width), round(box.height)]
-        told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size}
-        told |= _filled(formula=box.formula, inside=box.inside, mark=box.mark)
-        told |= _filled(lines=box.lines, scope=box.scope) | {"face": _quoted(face(box))}
+        told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size, "face": face(box)}
+        words = {"formula": box.formula, "lines": box.lines, "scope": box.scope, "mark": box.mark}
+        told |= _filled(inside=box.inside, **words)
         shows = _told_of(self.root, whole, box)
         places = [self.place(node) for node in shows]
         symbol = teller.symbol(shows[-1]) if shows else ""
@@ -200,7 +193,7 @@ class Book:
             shares = (
                 [] if box.node.constant else [self.share(s, teller) for s in teller.shares(box)]
             )
-            self.steps[key] = _filled(shapes=teller.shapes(box)) | {"shares": shares}
+            self.steps[key] = {"shares": shares}
         return self.steps[key]
 
     def share(self, share: Share, teller: Teller) -> list[Any]:
@@ -229,11 +222,6 @@ class Book:
 def _filled(**told: Any) -> dict[str, Any]:
     """Without what says nothing."""
     return {key: value for key, value in told.items() if value}
-
-
-def _quoted(svg: str) -> str:
-    """With quotes that JSON has as they are; in texts there are none."""
-    return svg.replace('"', "'")
 
 
 def _named(scene: Scene) -> Names:

@@ -65,6 +65,7 @@ OF_ARRAYS = frozenset(
         "swapaxes",
     ]
 )
+BUILT_IN = {"len": len, "float": float, "range": range}
 MAKERS = ("eye", "ones", "zeros", "full", "arange", "identity", "newaxis")
 TYPED = {"⊙": "*", "·": "*", "×": "*", "−": "-", "ᵀ": ".T", "²": "**2", "^": "**", "½": "0.5"}
 
@@ -75,7 +76,7 @@ def functions() -> dict[str, Any]:
     found = {n: f for n, f in ours.items() if callable(f) and not n.startswith("_")}
     known = {*found, *MAKERS}
     plain = {n: f for n, f in vars(np).items() if isinstance(f, np.ufunc) or n in known}
-    return {**found, **plain, "pi": np.pi, "linalg": np.linalg}
+    return {**found, **plain, **BUILT_IN, "pi": np.pi, "linalg": np.linalg}
 
 
 class Formula:

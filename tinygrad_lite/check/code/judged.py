@@ -72,6 +72,13 @@ class Judged:
         before = {known[r.index].record: r.wanted(truth) for r in self.apart()}
         return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
 
+    def end(self, trace: Trace, truth: Truth) -> Line | None:
+        """What its name has in the end of a run, where that is right by itself."""
+        last = next((s for s in reversed(steps(trace)) if s.of == self.step.of), None)
+        if last is None or self.node is None or not (self.final and self.verdict == RIGHT):
+            return None
+        return Line(trace, last.record, last.instance, self.node, self.wanted(truth), {})
+
 
 def sums_of(count: int, held: tuple[int, ...] | None) -> list[tuple[int, ...]]:
     """What a partial sum may be: nothing, what was held and one more part; of few parts any."""

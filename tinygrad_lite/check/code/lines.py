@@ -22,11 +22,12 @@ from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
 from .measure import Measure
 from .pairs import Pairs
-from .steps import Step, steps
+from .steps import Step, assigned_in, steps
 from .trace import Instance, Trace
 from .truth import Truth
 
-RANKS = (WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY)  # what is told first of a line that ran often
+# What is told first of a line that ran often.
+RANKS = {v: rank for rank, v in enumerate((WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +93,9 @@ class Lines:
         for rows in ran.values():
             judged = [row for row in rows if row.verdict != UNJUDGED]
             if judged:
-                least = min(map(_rank, judged))
-                worst = [row for row in judged if _rank(row) == least]
-                chosen.append(worst[0] if least < RANKS.index(RIGHT) else worst[-1])
+                least = min(RANKS[row.verdict] for row in judged)
+                worst = [row for row in judged if RANKS[row.verdict] == least]
+                chosen.append(worst[0] if least < RANKS[RIGHT] else worst[-1])
             elif all(row.found is not None for row in rows):
                 chosen.append(rows[-1])
         return chosen
@@ -171,8 +172,13 @@ class Lines:
         is right with it follows from the first of them."""
         judged, mender = self._judged, self.mender
         wrong = [r for r in self.rows if id(r) in found and found[id(r)].verdict == WRONG]
-        felt = [self._statements_above(r) for r in {r.step.of: r for r in judged}.values()]
+        felt = [
+            {r.instance.statement for r in self.trace.above(row.step.record) if r.instance}
+            for row in {row.step.of: row for row in judged}.values()
+        ]
         wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
+        mender.wrong = wrong
+        off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
         for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
             if row in mends.values():
@@ -180,7 +186,8 @@ class Lines:
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
             last = next(r for r in reversed(judged) if r.step.of == of)
-            mend = mender.mend(row, closed, last=last)
+            line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
+            mend = mender.mend(row, closed, last=last, beside=line)
             if mend is not None:
                 mends.setdefault(mend, row)
         rights = {
@@ -190,23 +197,24 @@ class Lines:
                 if r is row or (self._feels(r, mend) and self._rights(mender, mend, r, judged))
             ]
             for mend, row in mends.items()
+            if mender.holds(mend, mends)
         }
         while rights:
             best = max(rights, key=lambda mend: len(rights[mend]))
             first, *others = rights.pop(best)
             rights = {
-                m: [r for r in rows if r not in (first, *others)] for m, rows in rights.items()
+                m: rest
+                for m, rows in rights.items()
+                if (rest := [r for r in rows if r not in (first, *others)])
             }
-            rights = {m: rows for m, rows in rights.items() if rows}
             self.mends.append((first, best))
-            inside = set(ast.walk(first.step.instance.statement))
-            elsewhere = [place for place in best.places if place not in inside]
-            name, finding = first.step.name, found[id(first)]
+            name, own, finding = first.step.name, first.step.instance.statement, found[id(first)]
+            elsewhere = [p for p in best.places if p not in set(ast.walk(own))]
             if best.kind == "other":  # then the numbers say what kind of mistake it is
                 finding = self._explained(first, finding)
             cause = self._unjudged_line(elsewhere)
             if cause is not None:
-                name = self._assigned(cause)
+                name = assigned_in(cause)
                 self.causes.append(told(self._at(cause, name, finding), best))
                 others = [first, *others]
             else:
@@ -216,10 +224,6 @@ class Lines:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
 
-    def _statements_above(self, row: Judged) -> set[ast.AST]:
-        above = (r.instance for r in self.trace.above(row.step.record))
-        return {instance.statement for instance in above if instance is not None}
-
     @property
     def _judged(self) -> list[Judged]:
         return [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
@@ -228,12 +232,11 @@ class Lines:
     def mender(self) -> Mender:
         """What mends them."""
         right = [row for row in self._judged if row.verdict == RIGHT]
-        kept = [row for row in self._judged if row.verdict in (RIGHT, FOLLOWS)]
-        fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        made = self.about.computed
-        return Mender(
-            self.run, self.trace, self.truth, right, kept=kept, fresh=fresh, computed=made
-        )
+        kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
+        mender = Mender(self.run, self.trace, self.truth, right, kept=kept)
+        mender.fresh = None if self.elsewhere is None else self.elsewhere.fresh
+        mender.computed = self.about.computed
+        return mender
 
     def _feels(self, row: Judged, mend: Mend) -> bool:
         """Whether a mend can change a step, given that what is wrong above it is put right."""
@@ -244,8 +247,7 @@ class Lines:
             if r.site in places or (r.instance is not None and r.instance.statement in places)
         ]
         known = (other.step.record for other in row.apart())
-        below = self.trace.below(made, row.step.record, blocked=known)
-        return row.step.record in below or row.step.record in made
+        return row.step.record in (*made, *self.trace.below(made, row.step.record, blocked=known))
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
@@ -265,12 +267,6 @@ class Lines:
         number, cell = self.trace.number(statement), self.trace.cell(statement)
         return replace(like, name=name, line=number, cell=cell, code=code, node=None)
 
-    @staticmethod
-    def _assigned(statement: Any) -> str:
-        """The name that a line assigns, or its text."""
-        targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-        return ast.unparse(targets[0]) if isinstance(targets[0], ast.expr) else "that line"
-
     @property
     def edits(self) -> dict[ast.AST, str]:
         """All that is to be changed."""
@@ -281,9 +277,8 @@ class Lines:
         instance = self.trace.failed
         assert instance is not None
         statement: Any = instance.statement
-        name = self._assigned(statement)
+        name = assigned_in(statement)
         node = self.pairs.node(name)
-        mend = None if node is None else self._mend_raised(name, node, instance)
         finding = Finding(
             name=name,
             verdict=WRONG,
@@ -293,9 +288,14 @@ class Lines:
             line=self.trace.number(statement),
             cell=self.trace.cell(statement),
             code=self.trace.source.of(statement),
-            mended=None if mend is None else mend.line,
-            by="" if mend is None else "edit",
         )
+        with_mends = self.mender.with_mends() if self.mends else self.trace
+        if with_mends.failed is None or with_mends.failed.statement is not statement:
+            causes = tuple(dict.fromkeys(row.step.name for row, _ in self.mends))
+            return replace(finding, verdict=FOLLOWS, inherited=causes, kind="")
+        mend = None if node is None else self._mend_raised(name, node, instance)
+        if mend is not None:
+            finding = replace(finding, mended=mend.line, by="edit")
         return self._ruled(finding)
 
     def _mend_raised(self, name: str, node: Node, instance: Instance) -> Mend | None:
@@ -303,7 +303,8 @@ class Lines:
         off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
         step = Step(name, self.trace.records[-1], instance)
         row = Judged(len(steps(self.trace)), step, node, above=off)
-        mend = self.mender.mend_raised(row, instance)
+        changed = {r.step.record: r.wanted(self.truth) for r in off}
+        mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:
             self.mends.append((row, mend))
         return mend
@@ -391,7 +392,3 @@ class Lines:
     def named(self, node: Node | None) -> str:
         """What a node is called."""
         return "" if node is None else self.pairs.names.get(node, "")
-
-
-def _rank(row: Judged) -> int:
-    return RANKS.index(row.verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -105,13 +106,14 @@ class Pairing:
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
         """A name whose value a dict holds under a key stands for what the key names; what a key
-        holds is judged once."""
+        holds is judged once, unless the name says something else."""
         named: dict[int, str] = {}
         for row in list(rows):
             value, key = id(row.step.record.value), row.step.key
             name = named.get(value)
             node = None if key is None else self.pairs.named(key)
-            if node is not None and name is not None:
+            own = self.pairs.node(name or "")
+            if node is not None and name is not None and (own is None or own is node):
                 if name:
                     self.pairs.learn(name, node)
                 rows.remove(row)  # judged where it has that name
@@ -156,6 +158,14 @@ class Pairing:
                     row.node = row.parts = None
         return [[*held, *turns[-1]]]
 
+    @cached_property
+    def _open(self) -> set[str]:
+        """The names that would have been added to after the line that raised an error."""
+        failed: Any = self.trace.failed
+        later = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.AugAssign))
+        targets = (n.target for n in later if failed and n.lineno > failed.statement.lineno)
+        return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+
     @property
     def _order(self) -> list[Node]:
         """The user's nodes, those next to the loss first."""
@@ -180,7 +190,7 @@ class Pairing:
                 return
             at = i + 1
             for row in turn:
-                row.node, row.last = nodes[i], row is turn[-1]
+                row.node, row.last = nodes[i], row is turn[-1] and row.step.name not in self._open
             yield turn
 
     def by_value(self, value: Any) -> Node | None:

@@ -51,10 +51,11 @@ def walked(code: Any) -> Iterator[ast.AST]:
 
 def line_with(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
     """The text of a line with the edits that are in it; of one that is put before it, that one."""
-    if isinstance(edits[0].new, list):
-        return shown(edits[0].new)
+    for edit in edits:
+        if isinstance(edit.new, list) and edit.place is statement:
+            return shown(edit.new)
     inside = set(ast.walk(statement))
-    body = getattr(statement, "body", None)
+    body = isinstance(getattr(statement, "body", None), list)
     new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
     begin, end = source.span(statement)
     text = new.encode()

@@ -5,17 +5,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
-from .looked import PAIRED, SCALED, How, Place, Vector, terms_lacking
+from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item
-from .rows import LOST, Edit, attempted, is_numeric
-from .written import Written, replaced
+from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
+from .written import Written, number, replaced
 
 MOST = 60  # items that are tried in pairs
+_around: tuple[How, ...] = (
+    lambda x, a: a @ x @ a,
+    lambda x, a: a @ x @ a.T,
+    lambda x, a: a.T @ x @ a,
+)
 
 
 def terms(at: Place, wanted: Vector) -> Iterator[Edit]:
@@ -33,6 +39,7 @@ def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     yield from _products(at)
     yield from everywhere(at)
     yield from _centred(at, w)
+    yield from _compared(at)
     if v.shape == w.shape and not isinstance(at.e, ast.Constant):
         yield from _pairs(at, v, w)
         yield from _path(at, v, w)
@@ -105,12 +112,16 @@ def _products(at: Place) -> Iterator[Edit]:
         x = Written(e, recorded.value, at.pool.numpy)
         rank = FARTHEST + (NEAR if e is at.e else LIKELY)
         hows: list[How] = [lambda x, a: x @ a, lambda x, a: a @ x]
+        if np.ndim(x.value) == 1:
+            hows.reverse()
         if e is not at.e:
-            hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T, lambda x, a: x * a]
+            if not is_symmetric(x.value):
+                hows += [lambda x, a: x.T @ a, lambda x, a: a @ x.T]
+            hows += [lambda x, a: x * a]
             hows += [lambda x, a: np.outer(x, a), lambda x, a: np.outer(a, x)]
         for item in at.pool.items:
             if item.tier <= PART and item.value.dtype.kind == "f" and item.value.ndim:
-                for how in hows:
+                for how in (*hows, *(_around if item.value.ndim == 2 else ())):
                     cost = rank + item.rank
                     yield from at.made(how, x, at.item(item), kind=LOST, rank=cost)
 
@@ -145,6 +156,27 @@ def _centred(at: Place, w: Vector) -> Iterator[Edit]:
                 a, b = at.item(p), at.item(g)
                 made = a * (b - np.sum(b * a, axis=axis, keepdims=True))
                 yield at.edit(made, "missing-term", SCALED + p.rank + g.rank)
+    for u in (i for i in items if i.tier <= PART):
+        for axis in range(w.ndim):
+            if np.allclose((u.value**2).sum(axis=axis), 1):  # what was divided by its length
+                a, b = at.item(u), at.written
+
+                def less(b: Any, a: Any = a, axis: int = axis) -> Any:
+                    one = np.ndim(a.value) == 1
+                    along = a @ b if one else np.sum(a * b, axis=axis, keepdims=True)
+                    return b - a * along
+
+                yield from at.made(less, b, kind="missing-term", rank=PAIRED + u.rank)
+
+
+def _compared(at: Place) -> Iterator[Edit]:
+    """A comparison with another name."""
+    if isinstance(at.e, ast.Compare) and len(at.e.ops) == 1:
+        for item in at.pool.items:
+            if item.tier == NAME and item.value.ndim:
+                for op in (ast.Eq(), ast.Gt(), ast.Lt()):
+                    new = ast.Compare(at.e.left, [op], [item.code])
+                    yield Edit(at.e, new, SLOPE, FARTHEST + item.rank)
 
 
 def run_forwards(at: Place) -> Iterator[Edit]:
@@ -160,19 +192,29 @@ def run_forwards(at: Place) -> Iterator[Edit]:
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
         if broadcasts(item.value.shape, shape):
-            yield at.edit(x * a, LOST, FARTHEST + item.rank)
+            kind = "mean-vs-sum" if is_size(item.code) else LOST
+            yield at.edit(x * a, kind, FARTHEST + item.rank)
             if real:
-                yield at.edit(x / a, LOST, FARTHEST + item.rank)
-            if real and (item.tier != MADE or item.value.ndim == 2):
-                yield at.edit(x + a, "missing-term", FARTHEST + LIKELY + item.rank)
-                yield at.edit(x - a, "missing-term", FARTHEST + LIKELY + item.rank)
+                yield at.edit(x / a, kind, FARTHEST + item.rank)
+            if real and (item.tier != MADE or item.value.ndim == 2) and not is_size(item.code):
+                rank = FARTHEST + LIKELY + item.rank
+                yield at.edit(x + a, "missing-term", rank)
+                yield at.edit(x - a, "missing-term", rank)
+                if item.tier == NAME:
+                    yield at.edit(a - x, "missing-term", rank)
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
-    if not literal:
+    if literal:
+        for c in at.constants:
+            yield Edit(at.e, number(c), "constant-scale", FARTHEST + LIKELY)
+    else:
         for c in (2, 0.5, 3, 0.25, 4):
             for made, more in at.times(x, c):
                 yield at.edit(made, "constant-scale", FAR + more)
+        for item in at.pool.items:
+            if item.tier == NAME and item.value.dtype.kind == "i" and item.value.size == 1:
+                yield at.edit(x / at.item(item), "mean-vs-sum", FAR + LIKELY + item.rank)
         for c in (1, -1):
             yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
 

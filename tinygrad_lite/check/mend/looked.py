@@ -11,7 +11,7 @@ import numpy as np
 from ..slips import FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
 from .pool import MADE, PART, Item, Pool, collapsed
-from .rows import LOST, SLOPE, Edit, attempted
+from .rows import LOST, SHAPE, Edit, attempted
 from .written import Written, number
 
 Vector = Any  # a NumPy array, or a number
@@ -67,16 +67,30 @@ class Place(NamedTuple):
         for wanted, how in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
-                    named, exact = True, exact or (item.value.dtype.kind == "f" and not item.rank)
-                    yield how(signed, self.item(item)), extra + NEAR + item.rank
+                    real = item.value.dtype.kind == "f" and not is_size(item.code)
+                    named, odd = True, LIKELY * (real and how is np.divide)
+                    here = _names(item.code) <= _names(self.pool.instance.statement)
+                    exact = exact or (real and how is np.multiply and here)
+                    if odd and ast.dump(item.code) in self.pool.divisors:
+                        odd = -odd
+                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
         if nice is not None:
             whole = float(nice).is_integer()
             made = nice * signed if whole else signed / round(1 / nice, 9)
-            named = named and (nice not in (2, 0.5) or exact)
-            yield made, extra + (0.0 if nice in (2, 0.5) else LIKELY) + FARTHEST * named
+            common = nice in (2, 0.5) and not exact
+            yield made, extra + (0.0 if common else LIKELY + FARTHEST * named)
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
+
+
+def is_size(e: ast.AST) -> bool:
+    """Whether it is written as a size: x.size, x.shape[0], len(x), n."""
+    if isinstance(e, ast.Subscript):
+        e = e.value
+    if isinstance(e, ast.Attribute):
+        return e.attr in ("size", "shape")
+    return isinstance(e, ast.Call) and getattr(e.func, "id", "") == "len"
 
 
 def _among(size: float, numbers: Iterable[float]) -> bool:
@@ -90,7 +104,10 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
     mine = _names(at.e)
     for item in at.pool.find(w):
         if item.tier == MADE and _names(item.code) == mine:  # another function of the same
-            yield at.edit(at.item(item), SLOPE, ODD + NEAR)
+            axis = item.kind == SHAPE and isinstance(at.e, ast.Call)
+            yield at.edit(at.item(item), "wrong-axis" if axis else item.kind, ODD + NEAR)
+        elif is_size(at.e) and (is_size(item.code) or item.value.dtype.kind == "i"):
+            yield at.edit(at.item(item), "mean-vs-sum", NEAR + item.rank)
         else:
             yield at.edit(at.item(item), "other", rank + item.rank)
     for item in at.pool.find(-w):
@@ -107,8 +124,8 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         yield from terms_lacking(at, v, w)
 
 
-def _names(e: ast.expr) -> set[str]:
-    """The names in an expression, NumPy's among them."""
+def _names(e: ast.AST) -> set[str]:
+    """The names in an expression or a statement, but NumPy's."""
     found = {n.id for n in ast.walk(e) if isinstance(n, ast.Name)}
     return found - {"np"}
 
@@ -117,7 +134,8 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
     """Another number, or what it is to be multiplied or divided by."""
     c = collapsed(w)
     if not c.ndim:
-        nice = next((n for n in (*NICE, 1) if abs(abs(float(c)) - n) <= 1e-8 * n), None)
+        numbers = (*NICE, 1, *at.constants)
+        nice = next((n for n in numbers if abs(abs(float(c)) - n) <= 1e-8 * n), None)
         if nice is not None:
             code = number(float(np.sign(c)) * nice)
             yield Edit(at.e, code, "constant-scale", LIKELY if nice in COMMON else FARTHEST)
@@ -150,8 +168,10 @@ def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     if not c.ndim and np.isfinite(c):
         for made, more in at.times(x, float(c)):
             if abs(abs(c) - 1) > 1e-8:
-                common = _among(abs(float(c)), (2, 0.5, 3, 4, 0.25))
-                kind = "constant-scale" if common else "mean-vs-sum"
+                size = abs(float(c))
+                whole = any(float(f"{n:.9g}").is_integer() for n in (size, 1 / size))
+                kind = "mean-vs-sum" if whole else LOST
+                kind = "constant-scale" if _among(size, (2, 0.5, 3, 4, 0.25)) else kind
                 yield at.edit(made, kind, LIKELY + NEAR + more)
         return
     rows: tuple[tuple[Vector, How, float], ...] = (
@@ -193,11 +213,20 @@ def terms_lacking(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     if not c.ndim and abs(abs(float(c)) - round(abs(float(c)))) < 1e-9:
         n = round(abs(float(c)))
         yield at.edit(x + n if c > 0 else x - n, "missing-term", rank + ODD)
-    rows: tuple[tuple[Vector, How], ...] = ((d, np.add), (-d, np.subtract))
+    elif not c.ndim:
+        for term, more in at.times(Written(number(1), 1.0, at.pool.numpy), abs(float(c))):
+            sum_ = np.add if c > 0 else np.subtract
+            yield from at.made(sum_, x, term, kind="missing-term", rank=rank + more)
+    rows: tuple[tuple[Vector, How], ...] = (
+        (d, np.add),
+        (-d, np.subtract),
+        (w + v, lambda x, a: a - x),
+    )
     for value, how in rows:
         for item in at.pool.find(value):
-            cost = rank + item.rank
-            yield from at.made(how, x, at.item(item), kind="missing-term", rank=cost)
+            if not is_size(item.code):
+                cost = rank + item.rank
+                yield from at.made(how, x, at.item(item), kind="missing-term", rank=cost)
     for k, item in at.pool.multiples(d) if not proportional(v, d) else ():
         if abs(abs(k) - 1) > 1e-8:
             for term, more in at.times(at.item(item), abs(k)):

@@ -6,14 +6,14 @@ import ast
 import time
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 
-from ...graph.node import raw
+from ...graph.node import Node, raw
 from ..claims import Claim, in_shape
 from ..code.derivation import Data
 from ..code.expressions import LONGEST
@@ -21,7 +21,7 @@ from ..code.forms import CannotRecord
 from ..code.judged import Line
 from ..code.source import Source
 from ..code.steps import steps
-from ..code.trace import Instance, Trace
+from ..code.trace import Instance, Record, Trace
 from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, on
@@ -29,7 +29,7 @@ from ..scales import Scales
 from .edited import Mend, line_with, sentence, walked
 from .known import TOLERANCE, Known, agrees
 from .places import Goal
-from .raising import edits_of
+from .raising import repairs
 from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
@@ -52,6 +52,13 @@ class Claimed(Protocol):
         """It as it is in a run; None where that went another way."""
 
 
+class Kept(Claimed, Protocol):
+    """What has to stay right."""
+
+    def end(self, trace: Trace, truth: Truth) -> Line | None:
+        """What its name has in the end, where that is right by itself."""
+
+
 class Running(Claimed, Protocol):
     """A claim that is run by itself."""
 
@@ -63,16 +70,17 @@ class Running(Claimed, Protocol):
 class Mender:
     """Mends what is wrong in a derivation, one after the other; an edit that has made one thing
     right is tried first for the next. `run` runs it on other data, with edits; `right` is what has
-    to be right on other data, `kept` what has to stay right, `others` what is run by itself;
-    `fresh` are other data where the graph is not to be replayed; what is `computed` by a function
-    has other sizes too."""
+    to be right on other data, `kept` what has to stay right, `wrong` all that is not, `others` what
+    is run by itself; `fresh` are other data where the graph is not to be replayed; what is
+    `computed` by a function has other sizes too."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
     truth: Truth
     right: Sequence[Claimed] = ()
     others: Sequence[Running] = ()
-    kept: Sequence[Claimed] = ()
+    kept: Sequence[Kept] = ()
+    wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)
     fresh: Callable[[], Iterable[list[Draw]]] | None = None
     computed: Computed | None = None
@@ -80,12 +88,24 @@ class Mender:
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
 
     def mend(
-        self, wrong: Claimed, closed: Container[ast.AST] = (), *, last: Claimed | None = None
+        self,
+        wrong: Claimed,
+        closed: Container[ast.AST] = (),
+        *,
+        last: Claimed | None = None,
+        beside: Iterable[Claimed] = (),
     ) -> Mend | None:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
         None where no short one does. It makes the `last` value of the name right or, where more is
-        wrong with that, this one."""
-        end = wrong if last is None else last
+        wrong with that, this one; and all that is `beside` it in its line."""
+        mend = self._mend(wrong, closed, wrong if last is None else last)
+        for other in beside:
+            if mend is not None and not self.rights(other, mend):
+                more = self._mend(other, closed, other)
+                mend = None if more is None else self._joined(mend, more)
+        return mend
+
+    def _mend(self, wrong: Claimed, closed: Container[ast.AST], end: Claimed) -> Mend | None:
         either = list(dict.fromkeys((end, wrong)))
         for mend in self.found:
             if any(self.rights(claimed, mend) for claimed in either):
@@ -113,7 +133,7 @@ class Mender:
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
         for claimed in either:
-            hit = self._searched(claimed, closed, needs)
+            hit = self._searched(claimed, end, closed, needs)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
@@ -127,12 +147,18 @@ class Mender:
         return sum(i.statement is statement for i in ran) > 1
 
     def _searched(
-        self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
+        self,
+        claimed: Claimed,
+        end: Claimed,
+        closed: Container[ast.AST],
+        needs: tuple[Edit, ...],
     ) -> Hit | None:
-        """The likeliest edits that make something right where others are made."""
+        """The likeliest edits that make something right where others are made, and the end too."""
         goal = self._goal(claimed, closed, needs) if self.left > 0 else None
         if goal is None:
             return None
+        if claimed is not end:
+            goal = replace(goal, ends=lambda edits: self._ends(end, [*needs, *edits]))
         start = time.thread_time()
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
@@ -141,11 +167,14 @@ class Mender:
         return hit
 
     def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
-        edits = hit.edits
+        told = "; ".join((sentence(hit.edits), *self._doubts(hit)))
+        source = self._line(hit.edits[0])[0]
+        return Mend(hit.edits, source, self._text(hit.edits), told, needs)
+
+    def _text(self, edits: tuple[Edit, ...]) -> str:
+        """The lines that some edits are in, as they should read."""
         lines = dict.fromkeys(self._line(edit) for edit in edits)
-        text = "; ".join(line_with(*at, edits) for at in lines)
-        said = "; ".join((sentence(edits), *self._doubts(hit)))
-        return Mend(edits, self._line(edits[0])[0], text, said, needs)
+        return "; ".join(line_with(*at, edits) for at in lines)
 
     def _doubts(self, hit: Hit) -> Iterator[str]:
         """What no other data could tell."""
@@ -158,17 +187,41 @@ class Mender:
             for n in sorted((new - old) & {*lengths} - {2}):
                 yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
 
-    def mend_raised(self, claimed: Claimed, instance: Instance) -> Mend | None:
-        """The likeliest edit of a line that raised an error that makes it right."""
+    def with_mends(self) -> Trace:
+        """The run with all mends."""
+        return self.run(None, standing([e for mend in self.found for e in mend.edits]))
+
+    def holds(self, mend: Mend, others: Iterable[Mend]) -> bool:
+        """Whether what a mend is for is right in the end, with all of the mends if not before."""
+        end = self.ends[mend]
+        every = [edit for m in (mend, *others) for edit in m.edits]
+        return self.rights(end, mend) or self._confirms(end, every)
+
+    def _joined(self, one: Mend, other: Mend) -> Mend:
+        """Two mends of what one line assigns."""
+        edits = (*one.edits, *(e for e in other.edits if e not in one.edits))
+        told = f"{one.sentence}; and {other.sentence}"
+        needs = (*one.needs, *other.needs)
+        both = Mend(edits, one.source, self._text(edits), told, needs)
+        self.ends[both] = self.ends[one]
+        return both
+
+    def mend_raised(
+        self, claimed: Claimed, instance: Instance, node: Node, changed: Mapping[Record, Any]
+    ) -> Mend | None:
+        """The likeliest edits of a line that raised an error that make it a node's gradient, given
+        what some records should be."""
         numpy = next((n for n, r in instance.names.items() if r.value is np), "np")
         until = time.thread_time() + min(BUDGET, self.left)
-        source = self.trace.source
-        for edit in edits_of(instance, numpy):
-            if time.thread_time() > until:
-                return None
-            if self._confirms(claimed, [edit]):
-                text = line_with(source, instance.statement, [edit])
-                return Mend((edit,), source, text, sentence([edit]))
+        source, wanted = self.trace.source, np.asarray(self.truth.gradient(node), float)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for found in repairs(instance, numpy, wanted, changed, until):
+                if time.thread_time() > until:
+                    return None
+                if self._confirms(claimed, found):
+                    text = line_with(source, instance.statement, found)
+                    return Mend(found, source, text, sentence(found))
         return None
 
     def _line(self, edit: Edit) -> tuple[Source, ast.AST]:
@@ -199,7 +252,17 @@ class Mender:
             at.before,
             tuple(self._outside),
             min(BUDGET, self.left),
+            others=lambda edits: self._count(claimed, [*needs, *edits]),
         )
+
+    def _ends(self, end: Claimed, edits: Sequence[Edit]) -> bool:
+        return self._is_right(end, None, self.truth, standing(edits))
+
+    def _count(self, claimed: Claimed, edits: Sequence[Edit]) -> int:
+        """How many other wrong ones some edits put right, on the recorded data."""
+        new = standing(edits)
+        others = (c for c in self.wrong if c is not claimed)
+        return sum(self._is_right(c, None, self.truth, new) for c in others)
 
     @cached_property
     def known(self) -> Known:
@@ -215,7 +278,7 @@ class Mender:
         return list(dict.fromkeys(read))
 
     @cached_property
-    def _kept(self) -> list[Claimed]:
+    def _kept(self) -> list[Kept]:
         """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
         return [other for other in self.kept if _is_right(other, self.trace, self.truth)]
 
@@ -292,16 +355,15 @@ class Mender:
         draw: Draw | None,
         truth: Truth,
         new: Mapping[ast.AST, Any],
-        others: Sequence[Claimed] = (),
+        others: Sequence[Kept] = (),
     ) -> bool:
         token = LONGEST.set(SHORT + 4 * len(self.trace.records))
         try:
             trace = self.run(draw, new)
             if not _is_right(claimed, trace, truth):
                 return False
-            if len(steps(trace)) != len(steps(self.trace)):  # which is which cannot be told
-                return True
-            lines = (other.line(trace, truth) for other in others)
+            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
+            lines = (o.line(trace, truth) if same else o.end(trace, truth) for o in others)
             return all(at is None or at.record is None or _right(at) for at in lines)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False

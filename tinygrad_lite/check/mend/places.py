@@ -17,7 +17,7 @@ from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, LIKELY, NEAR, ODD
 from .known import Known, Role, agrees
 from .looked import proportional
-from .pool import Pool
+from .pool import Pool, turning
 from .rows import Edit, is_numeric
 from .slipped import settings
 from .undo import undone
@@ -29,7 +29,7 @@ Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 SHORT = 5  # parts of an expression of another line that may be a size
-LONG = 0.004  # what every token costs that is replaced
+LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that there is more
 
 
 @dataclass(eq=False)
@@ -38,8 +38,9 @@ class Goal:
 
     `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
     most, more where on data alone that hold more of the recorded ones, None where not on these
-    either. `changed` are earlier records that have been set right; `outside` are names that the
-    derivation reads beside its own.
+    either. `ends(edits)` tells whether the last value of the name is right then as well,
+    `others(edits)` how many other lines that are wrong. `changed` are earlier records that have
+    been set right; `outside` are names that the derivation reads beside its own.
     """
 
     trace: Trace
@@ -51,6 +52,8 @@ class Goal:
     changed: Mapping[Record, Any] = field(default_factory=dict)
     outside: Sequence[str] = ()
     budget: float = 2.0
+    ends: Callable[[Edits], bool] = lambda edits: True
+    others: Callable[[Edits], int] = lambda edits: 0
 
 
 class Places:
@@ -119,8 +122,20 @@ class Places:
         key = id(instance)
         if key not in self.pools:
             numpy = name_in(instance)
-            self.pools[key] = Pool(instance, self.goal.outside, numpy, self._elsewhere)
+            self.pools[key] = Pool(
+                instance, self.goal.outside, numpy, self._elsewhere, self._turning, self._divisors
+            )
         return self.pools[key]
+
+    @cached_property
+    def _divisors(self) -> set[str]:
+        """What the derivation divides by somewhere."""
+        nodes = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.BinOp))
+        return {ast.dump(n.right) for n in nodes if isinstance(n.op, ast.Div)}
+
+    @cached_property
+    def _turning(self) -> Mapping[str, float]:
+        return turning(self.trace.definition)
 
     @cached_property
     def _elsewhere(self) -> list[ast.expr]:
@@ -182,8 +197,9 @@ class Places:
         records = self.places[edit.place]
         try:
             if len(records) == 1 and records[0] in wanted and records[0].instance is not None:
-                made = records[0].instance.value(edit.new, values)
-                if not agrees(made, wanted[records[0]], broadcast=True):
+                made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
+                moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped
+                if not moved and not agrees(made, w, broadcast=True):
                     return False
             found = self.apply(edit, values)
             return agrees(self.value(self.goal.record, found), self.truth)
@@ -200,12 +216,16 @@ class Places:
         if id(edit.place) in kept:  # something is put around all of it
             kept = set()
         cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
+        cost += ADDED * max(_parts(edit.new) - _parts(edit.place), 0)
         cost += self._unlikely(edit, record)
         whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
             cost += FAR if self._multiple(record, edit) else -LIKELY
-        elif edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute)):
-            cost += (0.0, LIKELY, FAR + LIKELY, FAR + LIKELY)[self.known.role(self.value(record))]
+        elif not _drops_number(edit) and (
+            edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute))
+        ):
+            known = FAR if isinstance(edit.place, ast.Name) and not kept else FAR + LIKELY
+            cost += (0.0, LIKELY, known, known)[self.known.role(self.value(record))]
         if whole:
             return cost + (FAR if edit.kind == "other" else 0.0)
         found = self.apply(edit, values)
@@ -225,14 +245,20 @@ class Places:
         of which a part is taken, a number or a term inside of a product."""
         around, new = _around(record), edit.new
         if isinstance(around, (ast.Subscript, ast.Attribute)):
-            return 0.0 if isinstance(new, (ast.Name, ast.Subscript, ast.Attribute)) else FAR
+            return 0.0 if isinstance(new, (ast.Name, ast.Subscript)) else FAR
         scaled = isinstance(new, ast.BinOp) and edit.place in (new.left, new.right)
+        if scaled and type(self.value(record)) is int:  # a size
+            return ODD
         if scaled and isinstance(new.op, (ast.Mult, ast.Div)):
             product = isinstance(around, ast.BinOp) and not isinstance(
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        return 0.0
+        if not isinstance(around, ast.BinOp) or isinstance(around.op, (ast.Add, ast.Sub)):
+            return 0.0
+        below = edit.place is around.right and not isinstance(around.op, ast.Mult)
+        odd = edit.kind == "sign" and below  # a sign in a denominator
+        return NEAR * (odd or scaled or edit.kind == "shape")
 
     def _disguised(self, edit: Edit) -> bool:
         """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
@@ -262,6 +288,23 @@ def _is_read(e: Any) -> bool:
     if isinstance(e, (ast.BinOp, ast.Call)):
         return sum(isinstance(n, ast.expr) for n in ast.walk(e)) <= SHORT
     return isinstance(e.ctx, ast.Load)
+
+
+def _drops_number(edit: Edit) -> bool:
+    """Whether it only leaves out a number by which something was multiplied or divided."""
+    e = edit.place
+    return (
+        isinstance(e, ast.BinOp)
+        and isinstance(e.op, (ast.Mult, ast.Div))
+        and (
+            (isinstance(e.left, ast.Constant) and edit.new is e.right)
+            or (isinstance(e.right, ast.Constant) and edit.new is e.left)
+        )
+    )
+
+
+def _parts(e: ast.AST) -> int:
+    return sum(isinstance(n, ast.expr) for n in ast.walk(e))
 
 
 def setting_of(record: Record) -> str:

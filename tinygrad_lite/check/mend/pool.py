@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..code.trace import Instance
-from .rows import FORMS, FUNCTIONS, formed, is_numeric
+from .rows import FORMS, FUNCTIONS, formed, is_numeric, is_symmetric
 from .written import FAILS, Written
 
 Vector = Any  # a NumPy array, or a number
@@ -25,6 +24,7 @@ LARGEST = 5_000  # entries of what is looked up
 LINES = 60  # expressions of other lines
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
+UNREAD = 0.2  # how much likelier an argument is that no line reads
 TURNS = 0.3  # a name that a loop binds
 MOST = 60  # names that are multiplied with each other
 PRODUCTS: tuple[Callable[[Any, Any], Any], ...] = (
@@ -45,11 +45,13 @@ class Item(NamedTuple):
     value: Vector
     rank: float
     tier: int
+    kind: str = "other"  # what is wrong where it lacks
 
 
 class Pool:
     """All that can be looked up at an instance of a line; `outside` are names beside the local,
-    `elsewhere` expressions of other lines."""
+    `elsewhere` expressions of other lines, `far` how far-fetched it is that some names lack,
+    `divisors` what is divided by somewhere."""
 
     def __init__(
         self,
@@ -57,18 +59,21 @@ class Pool:
         outside: Iterable[str],
         numpy: str,
         elsewhere: Sequence[ast.expr] = (),
+        far: Mapping[str, float] | None = None,
+        divisors: Collection[str] = (),
     ) -> None:
         self.instance, self.numpy = instance, numpy
+        self.divisors = divisors
         self.items: list[Item] = []
         self._products: dict[int, list[tuple[float, tuple[Item, Item, int]]]] | None = None
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
-        turning = _loop_names(instance.source.tree)
+        far = far or {}
         for name, value in names.items():
-            self._add(Written(_name(name), value, numpy), TURNS * (name in turning), NAME)
+            self._add(Written(_name(name), value, numpy), far.get(name, 0.0), NAME)
         for name, value in names.items():
             x = Written(_name(name), np.asarray(value), numpy)
-            if np.ndim(value) >= 2:
+            if np.ndim(value) >= 2 and not is_symmetric(value):
                 self._add(x.T, TURNED, NAME)
             sizes = [(f"{name}.shape[{k}]", n) for k, n in enumerate(np.shape(value))]
             for text, n in (*sizes, (f"{name}.size", np.size(value))) if sizes else ():
@@ -80,7 +85,7 @@ class Pool:
             if r.site is not None and not isinstance(r.site, (ast.Name, ast.Constant))
             if is_numeric(r.value)
         ]
-        for part in (*parts, *self._elsewhere(elsewhere)):
+        for part in (*parts, *self._elsewhere(elsewhere), *self._entries()):
             self._add(part, PIECE, PART)
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
         for x in (*named, *parts[:PARTS]):
@@ -88,8 +93,16 @@ class Pool:
                 for form in (*FORMS, *FUNCTIONS):
                     made = formed(form, x)
                     if made is not None:
-                        self._add(made, form.rank, MADE)
+                        self._add(made, form.rank, MADE, form.kind)
         self._index()
+
+    def _entries(self) -> Iterator[Written]:
+        """The entries of dicts."""
+        for name, record in self.instance.names.items():
+            for key, value in record.value.items() if isinstance(record.value, dict) else ():
+                if isinstance(key, str) and is_numeric(value):
+                    code = ast.Subscript(_name(name), ast.Constant(key), ast.Load())
+                    yield Written(code, value, self.numpy)
 
     def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
         """What other lines use, as it is here."""
@@ -107,9 +120,11 @@ class Pool:
                 yield Written(e, value, self.numpy)
 
     def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:
+        held: set[int] = set()  # by another name for the same array
         for name, record in self.instance.names.items():
-            if is_numeric(record.value):
+            if is_numeric(record.value) and id(record.value) not in held:
                 yield name, record.value
+                held |= {id(record.value)} if np.ndim(record.value) else set()
         for name in outside:
             try:
                 value = self.instance.outside(name)
@@ -118,7 +133,7 @@ class Pool:
             if name not in self.instance.names and is_numeric(value):
                 yield name, value
 
-    def _add(self, x: Written, rank: float, tier: int) -> None:
+    def _add(self, x: Written, rank: float, tier: int, kind: str = "other") -> None:
         v = np.asarray(x.value)
         if not 0 < v.size <= LARGEST or (v.dtype.kind == "f" and not np.isfinite(v).all()):
             return
@@ -127,7 +142,7 @@ class Pool:
             key = (*key, ast.dump(x.code))
         if key not in self._seen:
             self._seen.add(key)
-            self.items.append(Item(x.code, v, rank, tier))
+            self.items.append(Item(x.code, v, rank, tier, kind))
 
     def _index(self) -> None:
         """The items by number of entries, with two weighted sums of each."""
@@ -181,11 +196,14 @@ class Pool:
                 yield one / sums[k, 0], item
 
 
-@lru_cache(maxsize=32)
-def _loop_names(tree: ast.AST) -> frozenset[str]:
-    """The names that loops bind: they change from turn to turn."""
+def turning(tree: ast.AST) -> Mapping[str, float]:
+    """The names that loops bind, which change from turn to turn, and the arguments that no line
+    reads."""
+    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
-    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+    bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
 
 
 def _name(name: str) -> ast.expr:

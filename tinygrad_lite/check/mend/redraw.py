@@ -42,7 +42,7 @@ def ladder(
     may be computed from others, and leaves that start out as 0 be written as 0: then these are
     held."""
     leaves, arrays = _given(root)
-    alike = [id(x) for x, a in leaves.items() if np.size(a) and _alike(np.asarray(a))]
+    alike = [id(x) for x, a in leaves.items() if np.size(a) and _is_start(np.asarray(a))]
     for held in dict.fromkeys(((), tuple(alike), tuple(arrays), (*alike, *arrays))):
         rng = np.random.default_rng(len(held))
         try:
@@ -101,6 +101,11 @@ def _given(root: Node) -> tuple[dict[Node, Any], dict[int, Any]]:
 def _alike(a: Vector) -> bool:
     """Whether all entries are one number."""
     return bool((a == a.flat[0]).all())
+
+
+def _is_start(a: Vector) -> bool:
+    """Whether a leaf is as it began: one number everywhere, or 0 or 1."""
+    return _alike(a) and (a.size > 1 or a.flat[0] in (0, 1))
 
 
 def _is_view(a: Any) -> bool:

@@ -45,7 +45,7 @@ FORMS: tuple[Form, ...] = (
     Form("transpose", LIKELY, lambda x: x.T, MATRIX),
     Form("sign", FAR - NEAR, lambda x: -x),
     Form("shape", ODD, lambda x: x[:, None], VECTOR),
-    Form("other", FAR, lambda x: x**2),
+    Form(LOST, FAR, lambda x: x**2),
     Form("other", FAR, lambda x: 1 - x),
     Form(SLOPE, FAR, lambda x: x > 0),
     Form(SLOPE, FARTHEST, lambda x: np.sign(x)),
@@ -67,10 +67,10 @@ FUNCTIONS: tuple[Form, ...] = (
     Form(SLOPE, FARTHEST, lambda x: np.sin(x)),
     Form(SLOPE, FARTHEST, lambda x: np.abs(x)),
     Form(SLOPE, FARTHEST, lambda x: 1 / (1 + np.exp(-x))),
-    Form("other", FARTHEST, lambda x: x**3),
-    Form("other", FARTHEST, lambda x: np.sum(x), ARRAY),
-    Form("other", FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
-    Form("other", FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
+    Form(LOST, FARTHEST, lambda x: x**3),
+    Form(SHAPE, FARTHEST, lambda x: np.sum(x), ARRAY),
+    Form(SHAPE, FARTHEST, lambda x: np.sum(x, axis=0), MATRIX),
+    Form(SHAPE, FARTHEST, lambda x: np.sum(x, axis=1, keepdims=True), MATRIX),
     Form("other", FARTHEST, lambda x: np.mean(x, axis=0), MATRIX),
     Form("other", FARTHEST, lambda x: np.mean(x, axis=1, keepdims=True), MATRIX),
     Form("other", FARTHEST, lambda x: np.linalg.inv(x), MATRIX),
@@ -120,6 +120,8 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     (SLOPE, "sign", "abs"),
     (SLOPE, "exp", "expm1"),
     (SLOPE, "log", "log1p"),
+    ("other", "log", "log2"),
+    ("other", "log", "log10"),
     ("other", "max", "min"),
     ("other", "argmax", "argmin"),
     ("other", "max", "sum"),
@@ -155,6 +157,14 @@ def is_numeric(v: Any) -> bool:
     )
 
 
+def is_symmetric(v: Any) -> bool:
+    """Whether a matrix is its own transpose."""
+    a = np.asarray(v)
+    if a.dtype.kind != "f" or a.ndim != 2 or a.shape[0] != a.shape[1]:
+        return False
+    return bool(np.abs(a - a.T).max(initial=0) <= 1e-9 * np.abs(a).max(initial=0))
+
+
 def formed(form: Form, x: Written) -> Written | None:
     """A form of a value; None where it cannot be made, or is one number everywhere: the sign of
     what is positive is 1 in disguise."""
@@ -166,6 +176,8 @@ def formed(form: Form, x: Written) -> Written | None:
         return None
     value = np.asarray(made.value)
     if value.size > 1 and (value == value.flat[0]).all():
+        return None
+    if form.kind == "transpose" and is_symmetric(x.value):
         return None
     return made
 

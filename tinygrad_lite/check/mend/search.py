@@ -28,6 +28,7 @@ from .undo import operation
 from .whole import heads, left_out, lists, statements
 from .written import FAILS, shown
 
+PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
@@ -47,6 +48,8 @@ class Hit(NamedTuple):
 
 class Search(Places):
     """The edits that reach a goal, the likeliest first."""
+
+    confirmed = 0  # edits that were run on fresh data
 
     def run(self) -> Hit | None:
         """The likeliest edit, first where nothing is right yet; else the likeliest two."""
@@ -80,15 +83,34 @@ class Search(Places):
             if grade is not None:
                 graded.append(hit._replace(grade=grade))
             if grade == 0:
-                break
+                return self._upstream(graded[-1], hits)
         return min(graded, key=lambda hit: hit.grade, default=None)
 
     def _grade(self, hit: Hit) -> int | None:
-        """How much fresh data tell for it; None where they tell against it."""
+        """How much fresh data tell for it; None where they tell against it, and for all but one
+        of those that are right here and not in the end."""
         key = tuple((e.place, shown(e.new)) for e in hit.edits)
-        if key not in self.grades and len(self.grades) < CONFIRMED:
-            self.grades[key] = self.goal.grade(hit.edits)
+        if key not in self.grades and self.confirmed < CONFIRMED:
+            whole, grade = self.goal.ends(hit.edits), None
+            if whole or PARTLY not in self.grades.values():
+                self.confirmed += 1
+                grade = self.goal.grade(hit.edits)
+            self.grades[key] = grade if whole or grade is None else PARTLY
         return self.grades.get(key)
+
+    def _upstream(self, found: Hit, hits: Iterable[Hit]) -> Hit:
+        """An edit that puts more lines right, of those that are not much farther-fetched: the cause
+        of them all."""
+        here = self.goal.others(found.edits)
+        own = self.goal.record.instance
+        for hit in sorted(hits, key=lambda h: h.rank):
+            records = self.places.get(hit.edits[0].place, ())
+            inside = any(r.instance is own for r in records) or hit.rank > found.rank + FAR
+            if inside or len(hit.edits) > 1 or self.late():
+                continue
+            if self.goal.others(hit.edits) > here and self._grade(hit) == 0:
+                return hit
+        return found
 
     def _line(self, hit: Hit) -> int:
         """How far down an edit is: the record of its place."""
@@ -122,7 +144,8 @@ class Search(Places):
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (edit,))
-                if hit.rank < best and self._grade(hit) == 0:  # a coincidence cuts nothing off
+                whole = hit.rank < best and self.goal.ends(hit.edits)
+                if whole and self._grade(hit) == 0:  # a coincidence cuts nothing off
                     best = hit.rank
                 yield hit
 

@@ -138,7 +138,36 @@ def _brackets(e: ast.BinOp) -> New:
         yield negated(ast.BinOp(left.operand, e.op, right)), "sign", LIKELY
     if isinstance(e.op, ast.Mult) and isinstance(left, ast.Constant) and left.value == 2:
         yield ast.BinOp(right, ast.Add(), turned(right)), "transpose", ODD
+    if isinstance(e.op, (ast.Add, ast.Sub)):
+        yield from _bracketed(e)
     yield from _products(e)
+
+
+def _bracketed(e: ast.BinOp) -> New:
+    """a * b + c / d where a * (b + c) / d may be meant."""
+    before, after = _factors(e.left), _factors(e.right)
+    for i in range(len(before)):
+        op = before[i][0]
+        if i and isinstance(op, ast.Div):
+            continue
+        for j in range(1, len(after) + 1):
+            if i or j < len(after):
+                inner = ast.BinOp(
+                    _chained(before[i][1], before[i + 1 :]), e.op, _chained(after[0][1], after[1:j])
+                )
+                new: ast.expr = inner
+                if i:
+                    new = ast.BinOp(_chained(before[0][1], before[1:i]), op, inner)
+                yield _chained(new, after[j:]), "other", NEAR
+
+
+def _factors(e: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
+    """What a product is made of, from left to right, with the operator before each."""
+    found: list[tuple[ast.operator, ast.expr]] = []
+    while isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult)):
+        found.insert(0, (e.op, e.right))
+        e = e.left
+    return [(ast.Mult(), e), *found]
 
 
 def _products(e: ast.BinOp) -> New:
@@ -239,6 +268,11 @@ def indices(e: ast.Subscript) -> New:
                 rest = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
                 index = ast.Tuple(rest, ast.Load()) if several else rest[0]
                 yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", LIKELY
+            if isinstance(part, ast.Slice) and by < 0 and bool(part.lower) != bool(part.upper):
+                low, high = (_opposite(x) for x in (part.upper, part.lower))  # as many, moved
+                moved = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
+                index = ast.Tuple(moved, ast.Load()) if several else moved[0]
+                yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
             if isinstance(part, ast.Slice):
                 low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
                 new: ast.expr = ast.Slice(low, high, part.step)
@@ -252,6 +286,11 @@ def indices(e: ast.Subscript) -> New:
     if len(parts) == 2:
         index = ast.Tuple(parts[::-1], ast.Load())
         yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
+
+
+def _opposite(e: ast.expr | None) -> ast.expr | None:
+    """-k of k, and k of -k; nothing of what is left out."""
+    return None if e is None else negated(e)
 
 
 def _calls(e: ast.Call, read: Read, numpy: str) -> New:

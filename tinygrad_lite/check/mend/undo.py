@@ -20,7 +20,14 @@ Vector = Any  # a NumPy array, or a number
 Undo = Callable[..., Vector]  # of the wanted result and all operands: the wanted operand
 
 SINGULAR = 1e6  # the condition of a matrix that is not inverted
+NOTHING = 1e-13  # of two numbers, what their difference is where they are one
 ROUNDING = 1e-8  # how nearly an operation must give what it was undone from
+
+
+def _less(a: Vector, b: Vector) -> Vector:
+    """a - b, where what is but rounding is 0."""
+    d = np.asarray(a - b, dtype=float)
+    return np.where(np.abs(d) <= NOTHING * (np.abs(a) + np.abs(b)), 0.0, d)
 
 
 def _root(w: Vector, a: Vector, p: Vector) -> Vector:
@@ -61,8 +68,8 @@ _OUTER: tuple[Undo, ...] = (
 )
 # By the operation, one per operand: from what is wanted of it, and its operands as they are.
 UNDO: Mapping[Any, tuple[Undo, ...]] = {
-    "add": (lambda w, a, b: w - b, lambda w, a, b: w - a),
-    "subtract": (lambda w, a, b: w + b, lambda w, a, b: a - w),
+    "add": (lambda w, a, b: _less(w, b), lambda w, a, b: _less(w, a)),
+    "subtract": (lambda w, a, b: _less(w, -b), lambda w, a, b: _less(a, w)),
     "multiply": (lambda w, a, b: w / b, lambda w, a, b: w / a),
     "divide": _QUOTIENT,
     "pow": (_root,),

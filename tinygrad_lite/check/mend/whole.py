@@ -74,14 +74,27 @@ def left_out(
     at = Place(target, goal.value, pool(instance), constants)
     for edit in chain(looked_up(at, wanted), terms(at, wanted)):
         made = edit.new
-        if (
-            isinstance(made, ast.BinOp)
-            and made.left is target
-            and not _mentions(made.right, target)
-        ):
-            added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, made.right)
+        if not isinstance(made, ast.BinOp):
+            continue
+        rest = made.right
+        if made.right is target and isinstance(made.op, ast.Mult):
+            rest = made.left
+        elif made.left is not target:
+            continue
+        if not _mentions(rest, target):
+            copies = [s for s in body if _copies(s, name)]  # dz = da, and nothing more
+            for copy in copies:
+                whole = ast.Assign(copy.targets, ast.BinOp(copy.value, made.op, rest), lineno=0)
+                yield Edit(copy, whole, edit.kind, FAR - NEAR + edit.rank)
+            added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, rest)
             statement = instance.statement
             yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank)
+
+
+def _copies(statement: Any, name: str) -> bool:
+    """Whether a statement gives a name what another has."""
+    copies = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+    return copies and ast.unparse(statement.targets[0]) == name
 
 
 def _first(trace: Trace, goal: Record, after: Iterable[Instance]) -> Iterator[Instance]:
@@ -100,7 +113,7 @@ def statements(s: ast.AST) -> Iterator[Edit]:
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
         if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
-            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), LIKELY)):
+            for op, rank in ((ast.Add(), NEAR), (ast.Sub(), FAR)):
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)

@@ -1,0 +1,82 @@
+"""What many hands write: several names in one line, lambdas of several lines, dicts, recursions."""
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tests.mend_cases import stranger_learning, stranger_likelihoods, stranger_networks
+from tests.mend_cases import stranger_sciences as sciences
+from tests.mend_cases import stranger_series as series
+from tests.mend_cases.case import variant
+from tinygrad_lite.check.mend.redraw import ladder
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+
+def wrong(case, slip):
+    """What is said of a derivation with one of its slips."""
+    loss, names = case.draw()
+    given = variant(case, case.slips[slip])
+    pairs = {name: node or None for name, node in case.pairs.items()}
+    return tg.check(
+        loss, given if case.form == "function" else given(), names=names, pairs=pairs
+    ).wrong
+
+
+@pytest.mark.parametrize(
+    ("case", "slip", "mended"),
+    [
+        (series.CURVE, 4, "db1, db2 = dy @ pente, dy @ bosse"),
+        (sciences.CAMERA, 2, "du, dv = u - seen[:, 0], v - seen[:, 1]"),
+        (stranger_likelihoods.BETA_BINOMIAL, 1, "dla, dlb = da * a, db * b"),
+    ],
+)
+def test_all_that_one_line_assigns_is_mended(case, slip, mended):
+    (finding,) = wrong(case, slip)
+    assert finding.mended.replace("= (", "= ").removesuffix(")") == mended
+
+
+def test_what_is_right_in_the_first_turn_alone_is_no_mend():
+    """The old value is 0 in the turn that departs: leaving it out is right there alone."""
+    (finding,) = wrong(sciences.EPIDEMIC, 0)
+    assert "(li - ls_old)" in finding.mended
+
+
+@pytest.mark.parametrize(
+    ("case", "slip", "part"),
+    [
+        (stranger_networks.FEATURE_ATTENTION, 3, "dk * slope['K']"),  # an entry of a dict
+        (stranger_networks.MAXOUT, 0, "(Z == H) * dH"),
+        (stranger_networks.GRAPH_ATTENTION, 3, "np.where(raw > 0, 1.0, 0.2)"),
+        (stranger_learning.HYPER, 2, "(P - Y) / n"),  # a size for another
+        (stranger_learning.HYPER, 0, "dW.reshape(-1)"),
+        (sciences.CAMERA, 3, "-f * (xc * du + yc * dv) / zc"),
+        (series.ONE_POLE, 0, "y[:-1]"),
+        (sciences.QUATERNION, 2, " - u * (u @ "),
+        (stranger_likelihoods.JENSEN, 0, "np.log2(p / m)"),
+    ],
+)
+def test_a_slip_of_this_sort_is_undone(case, slip, part):
+    (finding,) = wrong(case, slip)
+    assert part in finding.mended
+
+
+def test_a_mended_lambda_of_several_lines_is_whole():
+    (finding,) = wrong(series.PORTFOLIO, 3)
+    loss, names = series.PORTFOLIO.draw()
+    loss.backward()
+    given = {n: v.data if isinstance(v, tg.Tensor) else v for n, v in names.items()}
+    mended = eval(finding.mended, {"np": np})
+    used = mended.__code__.co_varnames[: mended.__code__.co_argcount]
+    np.testing.assert_allclose(mended(**{n: given[n] for n in used}), names["theta"].grad)
+
+
+def test_a_formula_may_ask_for_a_length():
+    w = tg.Tensor(np.arange(1.0, 4.0))
+    assert tg.check((w**2).mean(), {w: "2 * w / len(w)"})
+
+
+def test_a_number_that_is_no_start_is_redrawn():
+    c, w = tg.Tensor(1.2), tg.Tensor(np.arange(1.0, 4.0))
+    for draws in ladder((c * w).sum(), lambda draw: True):
+        assert all(draw.twin[c].data != 1.2 for draw in draws)
