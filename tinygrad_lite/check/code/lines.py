@@ -208,7 +208,8 @@ class Lines:
                 if (rest := [r for r in rows if r not in (first, *others)])
             }
             self.mends.append((first, best))
-            name, own, finding = first.step.name, first.step.instance.statement, found[id(first)]
+            name, own = self._called(first), first.step.instance.statement
+            finding = found[id(first)]
             elsewhere = [p for p in best.places if p not in set(ast.walk(own))]
             if best.kind == "other":  # then the numbers say what kind of mistake it is
                 finding = self._explained(first, finding)
@@ -261,9 +262,7 @@ class Lines:
 
     def _at(self, statement: Any, name: str, like: Finding) -> Finding:
         """What is said of a step, said of the line that is to be changed."""
-        code = self.trace.source.of(statement)
-        if isinstance(getattr(statement, "body", None), list):  # a loop: its first line
-            code = code.split("\n")[0]
+        code = self.trace.text(statement)
         number, cell = self.trace.number(statement), self.trace.cell(statement)
         return replace(like, name=name, line=number, cell=cell, code=code, node=None)
 
@@ -287,7 +286,7 @@ class Lines:
             node=node,
             line=self.trace.number(statement),
             cell=self.trace.cell(statement),
-            code=self.trace.source.of(statement),
+            code=self.trace.text(statement),
         )
         with_mends = self.mender.with_mends() if self.mends else self.trace
         if with_mends.failed is None or with_mends.failed.statement is not statement:
@@ -372,7 +371,11 @@ class Lines:
         """The names of the wrong steps that one is computed from."""
         felt = self.trace.above(row.step.record)
         off = (r for r in row.above if r.verdict == WRONG and r.step.record in felt)
-        return tuple({r.step.name: None for r in off})
+        return tuple({self._called(r): None for r in off})
+
+    def _called(self, row: Judged) -> str:
+        """The name that a step gives a value, or its line."""
+        return row.step.name or f"line {self.trace.number(row.step.instance.statement)}"
 
     @property
     def unjudged(self) -> tuple[tuple[int, str, str], ...]:

@@ -160,11 +160,18 @@ class Pairing:
 
     @cached_property
     def _open(self) -> set[str]:
-        """The names that would have been added to after the line that raised an error."""
-        failed: Any = self.trace.failed
-        later = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.AugAssign))
-        targets = (n.target for n in later if failed and n.lineno > failed.statement.lineno)
-        return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+        """The names that would have been built up after the line that raised an error: further
+        down, or in another turn of its loop."""
+        failed: Any = None if self.trace.failed is None else self.trace.failed.statement
+        nodes: list[Any] = [] if failed is None else [*ast.walk(self.trace.definition)]
+        loops = [n for n in nodes if isinstance(n, (ast.For, ast.While))]
+        first = min((n.lineno for n in loops if failed in ast.walk(n)), default=0)
+        first = first or getattr(failed, "lineno", 0)
+        later = [n for n in nodes if isinstance(n, ast.stmt) and n.lineno >= first]
+        targets = [n.target for n in later if isinstance(n, ast.AugAssign)]
+        entries = (t for n in later if isinstance(n, ast.Assign) for t in n.targets)
+        targets += [t for t in entries if isinstance(t, ast.Subscript)]
+        return {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
 
     @property
     def _order(self) -> list[Node]:

@@ -126,6 +126,11 @@ class Trace:
         """In which cell of a notebook a line stands, from 1; 0 where it is none."""
         return sum(at <= place.lineno for at in self.source.cells)
 
+    def text(self, statement: Any) -> str:
+        """A line's text, of a loop its first."""
+        code = self.source.of(statement)
+        return code.split("\n")[0] if isinstance(getattr(statement, "body", None), list) else code
+
     def where(self, place: ast.AST) -> str:
         """Where a place is: a line of the derivation, or a function that it calls."""
         if place in set(ast.walk(self.definition)):

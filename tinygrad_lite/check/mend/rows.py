@@ -78,7 +78,11 @@ FUNCTIONS: tuple[Form, ...] = (
 )
 # Beside the slips of rules: what only the source of a derivation has.
 SOURCE: Mapping[str, tuple[Slip, ...]] = {
-    "subtract": (Slip("sign", FIRST, lambda a, b: b - a, ""),),
+    "subtract": (
+        Slip("sign", FIRST, lambda a, b: b - a, ""),
+        Slip("other", FAR, lambda a, b: a * b, ""),
+        Slip("other", FARTHEST, lambda a, b: a / b, ""),
+    ),
     "multiply": (
         Slip("elementwise-vs-matmul", LIKELY, lambda a, b: np.outer(a, b), ""),
         Slip("elementwise-vs-matmul", LIKELY, lambda a, b: np.outer(b, a), ""),
@@ -98,10 +102,15 @@ SOURCE: Mapping[str, tuple[Slip, ...]] = {
         Slip("elementwise-vs-matmul", LIKELY, lambda a, b: a * b, ""),
         Slip("elementwise-vs-matmul", LIKELY, lambda a, b: a @ b, ""),
     ),
-    "add": (Slip("other", FAR, lambda a, b: a * b, ""),),
+    "add": (
+        Slip("other", FAR, lambda a, b: a * b, ""),
+        Slip("other", FARTHEST, lambda a, b: a / b, ""),
+    ),
     "divide": (
         Slip("other", LIKELY, lambda a, b: a * b, ""),
         Slip("other", ODD, lambda a, b: 1 / b, ""),
+        Slip("other", FARTHEST, lambda a, b: a + b, ""),
+        Slip("other", FARTHEST, lambda a, b: a - b, ""),
     ),
     "pow": (Slip("other", FAR, lambda a, b: a * b, ""),),
     "sum": (Slip("mean-vs-sum", FIRST, lambda a: np.mean(a), ""),),
