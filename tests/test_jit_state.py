@@ -134,3 +134,25 @@ def test_every_loss_takes_labels_that_are_handed_over(loss):
     x = np.linspace(-1.0, 1.0, 20).reshape(5, 4)
     found = tg.jit(lambda x, y: loss(x @ W, y))(x, labels)
     assert found.item() == pytest.approx(loss(x @ W, labels).item(), rel=1e-14)
+
+
+def test_a_gradient_comes_and_goes():
+    w = tg.Tensor([1.0, 2.0])
+
+    def step(x, last):
+        (w * x).sum().backward()
+        if last:
+            w.zero_grad()
+
+    step = tg.jit(step, static_argnames=("last",))
+    for _ in range(2):
+        step(np.ones(2), last=False)
+        step(np.ones(2), last=False)
+        assert np.asarray(w.grad).tolist() == [2.0, 2.0]
+        step(np.ones(2), last=True)
+        assert w.grad is None
+
+
+def test_a_class_of_arrays_is_none():
+    kind = tg.Tensor
+    assert tg.jit(lambda x: (kind(x) * 2).sum())(np.ones(2)).item() == 4.0

@@ -366,3 +366,11 @@ def test_a_zero_cotangent_contributes_zero():
     ]
     assert len(steep) > 20
     assert not bad
+
+
+def test_a_zero_gradient_beside_an_undefined_slope_has_its_own_derivative():
+    # The root's slope at 0 is infinite and not used; at 1 the gradient is 0, its derivative 1/2.
+    def f(z):
+        return tg.sum((tg.where(np.array([False, True]), tg.sqrt(z), 0.0) - 1) ** 2)
+
+    assert tg.hessian(f)(np.array([0.0, 1.0])).tolist() == [[0.0, 0.0], [0.0, 0.5]]

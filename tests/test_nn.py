@@ -148,9 +148,25 @@ def test_dropout(rng):
     assert abs((y.data == 0).mean() - 0.25) < 0.02
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, y.data)
+    assert set(np.unique(layer(np.ones(99, int)))) == {0, 1 / 0.75}  # whole numbers too
     assert layer.eval()(x) is x
     with pytest.raises(ValueError, match="p is a probability below 1, got 1"):
         nn.Dropout(1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.LayerNorm(1), (4, 3)),
+        (nn.LayerNorm(5), (4, 1)),
+        (nn.BatchNorm(1), (4, 3)),
+        (nn.BatchNorm(5), (4, 5, 5)),
+        (nn.BatchNorm(5), (5,)),
+    ],
+)
+def test_normalisation_broadcasts_nothing(layer, shape):
+    with pytest.raises(ValueError, match=r"takes x of shape \(.*features\), got"):
+        layer(np.ones(shape))
 
 
 def test_layer_norm(rng):

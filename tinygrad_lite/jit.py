@@ -13,7 +13,6 @@ from .compile.function import Compiled
 from .compile.recorder import NUMBERS
 from .compile.run import Run
 from .compile.signature import Unusual, signature
-from .compile.state import State
 from .compile.variant import Variant
 from .graph.backend import is_array
 from .graph.context import Context, current_context
@@ -40,8 +39,8 @@ def jit(f: Any, *, static_argnames: Collection[str] = (), donate: bool = False) 
     is a constant: gradients are taken inside. float64 stays float64. With `donate` XLA may reuse
     the memory of what f replaces.
 
-    Raises `ImportError` without JAX, `TypeError` for a `Value` and for a node whose graph would be
-    cut, `ValueError` where f draws random numbers, which would be the same in every call.
+    Raises `ImportError` without JAX, `TypeError` for a `Value`, for a node whose graph would be
+    cut, and where f draws random numbers, which would be the same in every call.
     """
     return _Jitted(f, frozenset(static_argnames), donate)
 
@@ -161,7 +160,6 @@ class _Jitted(Compiled):
                 "tg.jit: JAX makes float64 arrays float32 unless it is told; once, at the start: "
                 'jax.config.update("jax_enable_x64", True)'
             )
-        drawn = _random(first.state)
 
         def traced(*tracers: Any) -> list[Any]:
             rest = iter(tracers)
@@ -177,11 +175,6 @@ class _Jitted(Compiled):
                 "compiled; compute that outside, or choose with tg.where"
             )
             raise
-        if _random(first.state) != drawn:
-            raise ValueError(
-                "tg.jit: f draws random numbers, which would be the same in every call; draw them "
-                "outside and pass them as an argument (a Dropout: model.eval())"
-            )
         marks = (getattr(s.where, "mark", (s.kind, s.where)) for s in made[-1].sources)
         replaced = made[-1].overwritten if self._donate else ()
         given_up = [i for i, mark in enumerate(marks) if mark in replaced]
@@ -199,10 +192,3 @@ def _refuse(x: Any) -> None:
             f"tg.jit: an argument is the result of {x.op.name}, whose graph would be cut; "
             "compute it inside, or pass .detach()"
         )
-
-
-def _random(state: State) -> list[str]:
-    """Where the generators stand that f can reach, NumPy's own among them."""
-    own = np.random.get_state(legacy=False)
-    generators = state.reached(np.random.Generator)
-    return [repr(s) for s in (own["state"], *(g.bit_generator.state for g in generators))]

@@ -8,6 +8,7 @@ array, where it could only be frozen, is refused in words.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any, Never
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..graph.backend import is_basic
+from ..graph.names import is_ours
 from ..graph.node import Node
 from . import standalone
 from .recorder import NUMBERS, Recorder, Recording, refusal, values_of
@@ -54,7 +56,7 @@ _STATIC = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrea
 _LIKE = {np.ones_like, np.zeros_like, np.full_like, np.empty_like}
 _IN_PLACE = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 _BY_VALUE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress}
-_BY_VALUE |= {np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all}
+_BY_VALUE |= {np.trim_zeros, np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all}
 
 
 def _refuse_number(x: Any, *_: Any) -> Never:
@@ -89,6 +91,11 @@ class Traced(Recording, NDArrayOperatorsMixin):
     it holds in this run."""
 
     __slots__ = ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """For isinstance in the user's code that of what it stands for; the engine sees its own."""
+        return Traced if is_ours(sys._getframe(1)) else type(self.value)
 
     weak = property(lambda self: type(self.value) in NUMBERS)
     shape = property(lambda self: np.shape(self.value))
@@ -210,6 +217,12 @@ class Traced(Recording, NDArrayOperatorsMixin):
 
     def __rpow__(self, other: Any) -> Any:
         return self.recorder.record(operator.pow, other, self)
+
+    def __divmod__(self, other: Any) -> Any:  # of which np.divmod makes NumPy's numbers
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
 
     def __pos__(self) -> Traced:
         return self

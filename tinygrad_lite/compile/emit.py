@@ -23,6 +23,7 @@ from .trace import Recorded
 _POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}  # as NumPy's ** has them
 _OUT = {np.concatenate, np.stack, np.cumsum}
 _NAMED = {operator.matmul, operator.pow}  # which have a quicker or a more exact name
+_DISPATCHED = type(np.bincount)  # the functions of arrays that are no ufuncs
 _EXACT = 1 << 53  # above, floats leave out integers
 _ON_NUMBERS = {*OPERATORS.values(), np.maximum, np.minimum}  # take an integer for a float's
 _CASTS = {np.ndarray.astype, np.ndarray.copy, getattr(np, "astype", None)}  # from 2.1 on
@@ -133,6 +134,10 @@ class _Emitter:
             self.names[id(out)] = f"({name} != {name})"
         else:
             self._add(f"{name} = {self._expression(made)}")
+        if type(made.call) is _DISPATCHED and isinstance(out.outline, np.ndarray):
+            self.writer.function(standalone.Branch)  # some depend on numbers, as of bincount
+            self._add(f"if {name}.shape != {out.outline.shape}:")
+            self._add("    raise Branch")
 
     def _view(self, made: Instruction, out: Held) -> None:
         """A view of a buffer is made once, of anything else at every call."""

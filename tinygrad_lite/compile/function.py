@@ -121,7 +121,8 @@ class Compiled:
                 with _one_at_a_time:
                     found = self._result(key, given) or self._recorded(key, given, args, kwargs)
             arrays = not kwargs and all(type(x) is np.ndarray for x in args)
-            self._quick = self._last.quick if arrays and self._last is not None else None
+            quick = arrays and self._last is not None and latest_context() is None
+            self._quick = self._last.quick if quick and self._last else None
             return found[0]
 
     def _key(self, args: Any, kwargs: Any, given: list[Any]) -> Any:

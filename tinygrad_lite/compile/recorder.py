@@ -104,6 +104,8 @@ class Recorder:
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
         sources = [*parts_of((*args, *settings.values()), Recording)]
+        if any(x.recorder is not self for x in sources):
+            raise refusal("the function keeps an array of one run for the next, as in a cache")
         weak = [x for x in sources if type(x.value) in NUMBERS]
         if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
             raise refusal("a number that changes from call to call is no shape, place or axis")
@@ -242,13 +244,15 @@ def _shares(y: Any, x: Any) -> bool:
 
 def _key(x: Any) -> Any:
     """What equal arguments have in common."""
+    if isinstance(x, Held):
+        return id(x)
     if isinstance(x, (tuple, list)):
         return (type(x), *map(_key, x))
     if isinstance(x, slice):
         return (slice, x.start, x.stop, x.step)
     if isinstance(x, (int, float, np.generic)):
         return (type(x), repr(x))  # -0.0 is not 0.0
-    return id(x) if isinstance(x, (Held, np.ndarray)) else x
+    return id(x) if isinstance(x, np.ndarray) else x
 
 
 def refusal(what: str) -> TypeError:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import inspect
 import keyword
-import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
+from .containers import Unread, copied, differ, is_read_once, updated
 from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
 from .state import Place, State
@@ -127,7 +127,13 @@ class Run:
             self._outside = {x: x._grad for x in topological_order(*results) if x not in self._held}
             held = [copied(x) for x, _ in self.state.containers]
             now = [place.get(place.key) for place in self.state.places]
+            drawn = self.state.drawn()
             result = (call or self._function)(*args, **kwargs)
+            if self.state.drawn() != drawn:
+                raise self._refusal(
+                    "the function draws random numbers, which would be the same in every call; "
+                    "draw them outside and hand them over as an argument (dropout: model.eval())"
+                )
             if any(differ(x, copy) for x, copy in self._made):
                 raise self._refusal(
                     "the function changes a list or dict that it is given; return it instead"
@@ -195,7 +201,7 @@ class Run:
             parts = [self._handed(part, f"{path}_{i}") for i, part in enumerate(x)]
             made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         elif isinstance(x, dict):
-            made = {k: self._handed(part, f"{path}_{k}") for k, part in x.items()}
+            made = updated(x, {k: self._handed(part, f"{path}_{k}") for k, part in x.items()})
         elif self.is_input(x, self._types):
             number, self._count = self._count, self._count + 1
             if isinstance(x, Array):
@@ -204,13 +210,13 @@ class Run:
                 return x
             return self._input(x, Source("argument", number), path)
         else:
-            return x
+            return Unread(x, self.called) if is_read_once(x) else x
         self._made.append((made, copied(made)))
         return made
 
     def _swap(self, node: Any, where: Any, path: str) -> None:
         data, grad = node._data, node._grad
-        if self.outline(data) is None:
+        if not self._is_data(data):
             return  # another library's, which records nothing here
         self._held[node] = where, data, grad
         node._data = self._input(data, Source("data", where), path)
@@ -226,7 +232,11 @@ class Run:
     def _is_renewed(self, place: Place) -> bool:
         """Whether a place holds what a call has computed."""
         x, marked = place.before, place.mark in self._moving
-        return marked and isinstance(x, Array) and x.constant and self.outline(x._data) is not None
+        return marked and isinstance(x, Array) and x.constant and self._is_data(x._data)
+
+    def _is_data(self, x: Any) -> bool:
+        """Whether a program takes a Tensor with these data: NumPy's scalar, if it has no axes."""
+        return self.outline(x) is not None or isinstance(x, np.generic)
 
     def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
         """What stands for the value of a place: for arrays, in tuples too, arrays that record."""
@@ -243,7 +253,7 @@ class Run:
             moves = place.mark in self._moving
             return self._input(x, Source("place", place), path) if moves else x
         if self.outline(x) is None:
-            return x
+            return Unread(x, self.called) if is_read_once(x) else x
         known = self._twins.get(id(x))
         if known is None:
             known = self._twins[id(x)] = x, self._input(x, Source("place", place, part), path)
@@ -257,7 +267,7 @@ class Run:
             parts = [self._template(part) for part in x]
             return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
         if isinstance(x, dict):
-            return {k: self._template(part) for k, part in x.items()}
+            return updated(x, {k: self._template(part) for k, part in x.items()})
         if isinstance(x, Array):
             if x in self._held:
                 where = self._held[x][0]
@@ -327,20 +337,6 @@ class Run:
         for place in self.state.places:
             if place.get(place.key) is not place.before:
                 place.set(place.before)
-
-
-def copied(x: Any) -> Any:
-    """What a list, dict or other container holds, in a copy."""
-    return type(x)(x) if isinstance(x, (dict, set, tuple)) and not hasattr(x, "_make") else [*x]
-
-
-def differ(x: Any, copy: Any) -> bool:
-    """Whether a container holds something else than its copy: another object, in another place."""
-    if len(x) != len(copy):
-        return True
-    if isinstance(x, dict):
-        return any(k not in x or x[k] is not v for k, v in copy.items())
-    return x != copy if isinstance(x, set) else any(map(operator.is_not, x, copy))
 
 
 def _parameters(function: Callable[..., Any]) -> Iterable[str]:

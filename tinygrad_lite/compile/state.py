@@ -7,12 +7,17 @@ at every call; all else is compared, since what was computed depends on it.
 
 from __future__ import annotations
 
+import array
 import functools
+import gc
+import random
 import sys
+import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from operator import attrgetter
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,13 +26,22 @@ from ..graph.backend import is_array
 from ..graph.names import is_library, is_own
 from ..graph.node import Array, Node
 from ..graph.op import Op
-from ..graph.reach import names_in
+from ..graph.reach import names_in, reached
 
 T = TypeVar("T")
 MANY = 100_000  # places, the comparison of which would take longer than most programs
 _ATOMS: tuple[type, ...] = (type(None), bool, int, float, complex, str, bytes, range, slice)
-_ATOMS += (np.generic, np.dtype, np.random.RandomState, Op)
-_NOTHING = object()
+_ATOMS += (np.generic, np.dtype, Op)
+# They hold nothing of their own that changes, and lead to what they are made of.
+_LEADING: tuple[Any, ...] = (
+    tuple,
+    frozenset,
+    functools.partial,
+    functools.cached_property,
+    functools.partialmethod,
+)
+_LEADING += (MethodType, MappingProxyType, staticmethod, classmethod, property)
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 _cell = attrgetter("cell_contents")
 
 
@@ -75,6 +89,7 @@ class State:
     def __init__(self, function: Any, others: list[Any], called: str) -> None:
         self.places: list[Place] = []
         self.containers: list[tuple[Any, Any]] = []  # and what they held, in a copy
+        self.wholes: list[tuple[Callable[[], Any], Any]] = []  # what to call, and what it gave
         self.leaves: dict[Any, str] = {}
         self._seen: dict[int, Any] = {}
         self._ahead: list[tuple[Any, str]] = [(x, "") for x in (*others, function)]
@@ -91,6 +106,13 @@ class State:
         """What is of a kind there."""
         return [x for x in self._seen.values() if isinstance(x, kind)]
 
+    def drawn(self) -> list[Any]:
+        """Where the generators of random numbers stand that are reached, or are anybody's."""
+        found: list[Any] = [x.bit_generator.state for x in self.reached(np.random.Generator)]
+        found += [x.get_state() for x in self.reached(np.random.RandomState)]
+        found += [x.getstate() for x in self.reached(random.Random)]
+        return [*map(repr, (*found, np.random.get_state(), random.getstate()))]
+
     def _place(self, holder: Any, key: Any, path: str) -> None:
         place = Place(holder, key, path)
         self.places.append(place)
@@ -100,31 +122,32 @@ class State:
         """Note the places in a value, and look at what they hold later."""
         if isinstance(value, Node):
             self._node(value, path)
-        elif isinstance(value, np.ndarray):
-            if value.dtype == object:
-                self._ahead += [(x, path) for x in value.flat]
-        elif is_array(value) or isinstance(value, np.random.Generator):
+        elif isinstance(value, (np.ndarray, bytearray, array.array)):
+            if getattr(value, "dtype", np.dtype(object)).kind not in "fiubc":
+                self._whole(value.copy if isinstance(value, bytearray) else value.tolist)
+                self._ahead += [(x, path) for x in getattr(value, "flat", ())]
+        elif is_array(value) or isinstance(value, _GENERATORS):
             pass
-        elif isinstance(value, (tuple, set, frozenset)):
-            self._ahead += [(x, f"{path}[{i}]") for i, x in enumerate(value)]
-            if isinstance(value, set):
-                self.containers.append((value, set(value)))
+        elif isinstance(value, set):
+            self._ahead += [(x, path) for x in value]
+            self.containers.append((value, set(value)))
+            self._whole(value.copy)
         elif isinstance(value, (list, deque)):
             self.containers.append((value, list(value)))
             for i in range(len(value)):
                 self._place(value, i, f"{path}[{i}]")
         elif isinstance(value, dict):
             self._entries(value, path, "[{!r}]")
+            self._whole(functools.partial(list, value))  # its keys, in order
         elif isinstance(value, FunctionType):
             self._function(value)
-        elif isinstance(value, MethodType):
-            self._ahead += [(value.__self__, path), (value.__func__, path)]
-        elif isinstance(value, functools.partial):
-            self._ahead += [(value.func, path), (value.args, path), (value.keywords, path)]
-        elif isinstance(value, (staticmethod, classmethod)):
-            self._ahead.append((value.__func__, path))
-        elif isinstance(value, property):
-            self._ahead.append((value.fget, path))
+        elif isinstance(value, _LEADING):
+            inside = value if isinstance(value, tuple) else gc.get_referents(value)
+            self._ahead += [(x, f"{path}[{i}]") for i, x in enumerate(inside)]
+        elif isinstance(value, (weakref.ref, ContextVar)):
+            get = value if isinstance(value, weakref.ref) else functools.partial(value.get, None)
+            self._whole(get)
+            self._ahead.append((get(), path))
         elif isinstance(value, type):
             self._class(value, path)
         elif hasattr(value, "__wrapped__") and is_library(type(value).__module__):
@@ -135,6 +158,9 @@ class State:
                 if hasattr(value, name):
                     self._place(value, name, f"{path}.{name}")
             self._ahead.append((type(value), type(value).__name__))
+
+    def _whole(self, get: Callable[[], Any]) -> None:
+        self.wholes.append((get, get()))
 
     def _entries(self, held: dict[Any, Any], path: str, form: str) -> None:
         self.containers.append((held, dict(held)))
@@ -151,6 +177,7 @@ class State:
         """Its closure, its defaults, and the globals that its code names."""
         code, space = function.__code__, function.__globals__
         if not is_own(function):
+            self._ahead.append((getattr(function, "__wrapped__", None), function.__name__))
             return
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if _cell_is_filled(cell):
@@ -159,16 +186,20 @@ class State:
             if getattr(function, name):
                 self._place(function, name, name)
         self._entries(function.__dict__, function.__name__, ".{}")
-        names = [*names_in(code)]
+        names = dict.fromkeys(names_in(code))
+        cells = filter(_cell_is_filled, function.__closure__ or ())
+        found = [*map(space.get, names), *map(sys.modules.get, names), *map(_cell, cells)]
         for name in names:
-            held = space.get(name, _NOTHING)
-            if isinstance(held, ModuleType):
-                if not is_library(held.__name__):
-                    for word in names:
-                        if word in vars(held):
-                            self._place(vars(held), word, f"{name}.{word}")
-            elif held is not _NOTHING:
+            if name in space and not isinstance(space[name], ModuleType):
                 self._place(space, name, name)
+
+        def within(module: ModuleType) -> list[ModuleType]:
+            return _users(vars(module).get(name) for name in names)
+
+        for module in reached(_users(found), within):
+            for name in names:
+                if name in vars(module):
+                    self._place(vars(module), name, f"{module.__name__}.{name}")
 
     def _class(self, kind: type, path: str) -> None:
         """What is set on a class of the user's."""
@@ -183,7 +214,15 @@ class State:
 def _is_machinery(kind: type) -> bool:
     """Whether a class is Python's own (a logger, a lock, a file), which leads anywhere."""
     top = kind.__module__.partition(".")[0]
-    return top in sys.stdlib_module_names and top not in ("types", "collections", "__main__")
+    return top in sys.stdlib_module_names and top not in _SEARCHED
+
+
+_SEARCHED = ("types", "collections", "argparse", "functools", "_thread", "__main__")
+
+
+def _users(values: Iterable[Any]) -> list[ModuleType]:
+    """The modules of the user's among values."""
+    return [x for x in values if isinstance(x, ModuleType) and not is_library(x.__name__)]
 
 
 def _cell_is_filled(cell: CellType) -> bool:

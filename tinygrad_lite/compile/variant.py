@@ -9,11 +9,12 @@ import numpy as np
 
 from ..graph.meta import Meta
 from ..graph.node import Array, fresh
+from .containers import updated
 from .recorder import NUMBERS
 from .run import Effect, Given, Output, Run, Source, Template
 from .state import Place
 
-CHANGED = (IndexError, AttributeError, ValueError)  # where there was a place, there is none
+CHANGED = (LookupError, AttributeError, ValueError)  # where there was a place, there is none
 _META = Meta(constant=True)
 _new = object.__new__
 
@@ -33,6 +34,7 @@ class Variant:
         read = {id(s.where) for s in run.sources if s.kind in ("place", "Tensor") and not s.part}
         self.places = [p for p in run.state.places if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
+        self.wholes = run.state.wholes
         arguments = run.arguments
         reached = {x for x in run.state.leaves if x not in arguments}
         self.without = [x for x in reached if x._grad is None]
@@ -40,7 +42,7 @@ class Variant:
             (n, x if x in run.state.leaves else None, reached) for x, n in arguments.items()
         ]
         self.outlines, self.outline = run.outlines, run.outline
-        self.known: list[Any] = [None] * len(self.outlines)  # the inputs that fitted last
+        self.known: list[Any] = [...] * len(self.outlines)  # the inputs that fitted last: none yet
         kept = run.overwritten.items()
         self.renewed = {mark for mark, x in kept if isinstance(x, Output) and x.tensor}
         self.call, self.quick = _Shell(run, self).functions()
@@ -49,6 +51,7 @@ class Variant:
         """Whether all settings that the function reaches are what they were."""
         return (
             all(len(x) == n for x, n in self.sizes)
+            and all(get() == before for get, before in self.wholes)
             and all(_equal(p.get(p.key), p.before) for p in self.places)
             and all(node._grad is None for node in self.without)
         )
@@ -97,6 +100,7 @@ class _Shell:
             "array": np.array,
             "ndarray": np.ndarray,
             "constant": _constant,
+            "updated": updated,
             "leaf": functools.partial(fresh, None),
         }
 
@@ -126,6 +130,7 @@ class _Shell:
     def _checks(self) -> list[str]:
         made = self._variant
         other = [f"len({self._name(x)}) != {n}" for x, n in made.sizes]
+        other += [f"{self._name(get)}() != {self._name(before)}" for get, before in made.wholes]
         other += [
             f"{self._name(p.get)}({self._name(p.key)}) is not {self._name(p.before)}"
             for p in made.places
@@ -167,6 +172,9 @@ class _Shell:
     def _set(self, effect: Effect) -> str:
         kind, where, value = effect.kind, effect.where, self._expression(effect.template)
         if kind in ("data", "grad"):
+            if isinstance(effect.template, Output):
+                made = getattr(self._run.outputs[effect.template.number], "outline", None)
+                value = f"array({value})" if isinstance(made, np.generic) else value
             return f"{self._node(where)}._{kind} = {value}"
         if kind == "place":
             return f"{self._name(where.set)}({value})"
@@ -180,9 +188,10 @@ class _Shell:
             return f"{x.tensor}(y{x.number})" if x.tensor else f"y{x.number}"
         if isinstance(x, Given):
             return f"given[{x.number}]"
-        if type(x) is dict:
+        if isinstance(x, dict):
             entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
-            return f"{{{', '.join(entries)}}}"
+            made = f"{{{', '.join(entries)}}}"
+            return made if type(x) is dict else f"updated({self._name(x)}, {made})"
         if isinstance(x, (list, tuple)):
             parts = "".join(f"{self._expression(part)}, " for part in x)
             if type(x) in (list, tuple):

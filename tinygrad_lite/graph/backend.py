@@ -65,7 +65,7 @@ def is_array(value: Any) -> bool:
     """Whether `value` is an array or an array library's scalar (a Python number is not)."""
     return (
         isinstance(value, (np.ndarray, np.generic))
-        or (hasattr(value, "__array_namespace__") and not isinstance(value, Node))
+        or (hasattr(value, "__array_namespace__") and not isinstance(value, (Node, type)))
         or (type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "dtype"))
     )
 

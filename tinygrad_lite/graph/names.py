@@ -40,10 +40,15 @@ def is_own(function: FunctionType) -> bool:
     return not is_library(function.__module__, function.__code__.co_filename)
 
 
+def is_ours(frame: FrameType) -> bool:
+    """Whether this package's code runs in a frame."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == _PACKAGE
+
+
 @cache
 def is_library(module: str | None, path: str = "") -> bool:
     """Whether the code of a module is Python's, an installed package's or this package's own."""
-    if str(module).partition(".")[0] in (_PACKAGE, "builtins"):
+    if str(module).partition(".")[0] in (_PACKAGE, *sys.builtin_module_names):
         return True
     path = path or getattr(sys.modules.get(str(module)), "__file__", None) or ""
     return path.startswith(_libraries()) or "site-packages" in path

@@ -83,7 +83,8 @@ class Dropout(Module):
             return x
         kept = self._rng.random(x.shape) >= self.p
         data = raw(x)
-        return x * namespace(data).asarray(kept / (1 - self.p), dtype=data.dtype)
+        dtype = None if getattr(data.dtype, "kind", "f") in "iub" else data.dtype
+        return x * namespace(data).asarray(kept / (1 - self.p), dtype=dtype)
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"
@@ -97,6 +98,11 @@ class _Norm(Module):
         self.shift = Tensor(np.zeros(features, dtype))
         self.eps = float(eps)
 
+    def _refuse(self, x: Any, features: tuple[int, ...], wanted: str) -> None:
+        """Raise `ValueError` where x would be broadcast to something else."""
+        if features != self.scale.shape:
+            raise ValueError(f"{self!r}: takes x of shape ({wanted}), got {tuple(x.shape)}")
+
     def _normalised(self, centred: Any, var: Any) -> Any:
         return centred / ops.sqrt(var + self.eps) * self.scale + self.shift
 
@@ -107,10 +113,12 @@ class _Norm(Module):
 class LayerNorm(_Norm):
     """(x - mean) / sqrt(var + eps) * scale + shift, over the last axis of `features` entries.
 
-    scale (features,) starts as 1, shift as 0, both of `dtype`.
+    scale (features,) starts as 1, shift as 0, both of `dtype`. Raises `ValueError` for another last
+    axis.
     """
 
     def forward(self, x: Any) -> Any:
+        self._refuse(x, x.shape[-1:], "..., features")
         centred = x - ops.mean(x, axis=-1, keepdims=True)
         return self._normalised(centred, ops.mean(ops.square(centred), axis=-1, keepdims=True))
 
@@ -120,7 +128,8 @@ class BatchNorm(_Norm):
 
     In training it uses the batch's mean and (biased) variance and moves the running ones towards
     the batch's mean and unbiased variance by `momentum`; in use it applies the running ones, which
-    are saved with the parameters. Raises `ValueError` for one observation in training.
+    are saved with the parameters. Raises `ValueError` for one observation in training, and for
+    another shape.
     """
 
     def __init__(
@@ -132,6 +141,7 @@ class BatchNorm(_Norm):
         self.running_var = np.ones(features, dtype)
 
     def forward(self, x: Any) -> Any:
+        self._refuse(x, x.shape[1 if self.training else -1 :], "N, features")
         if not self.training:
             return self._normalised(x - self.running_mean, self.running_var)
         n = x.shape[0]

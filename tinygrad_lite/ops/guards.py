@@ -11,7 +11,7 @@ from ..graph.backend import holds_nan, is_traced
 from ..graph.moved import stays_zero
 from ..graph.node import Node, raw
 from ..graph.primitive import elementwise, primitive
-from .comparison import logical_not
+from .comparison import logical_and, logical_not
 
 __all__: list[str] = []
 
@@ -59,5 +59,5 @@ def zero_where_unused(xp: Any, g: Any, c: Any) -> Any:
         return 0.0 if c != c and g == 0 else c
     if not holds_nan(c):
         return c
-    unused = g == 0
+    unused = logical_and(g == 0, c != c)
     return xp.where(unused, zero(c, unused, g) if isinstance(c, Node) else xp.zeros_like(c), c)
