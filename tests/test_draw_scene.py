@@ -138,6 +138,24 @@ def test_a_loop_is_one_step_of_it():
     assert h0.shape == (3,)
 
 
+def recurrent(steps):
+    W, x = tg.Tensor(np.eye(3) * 0.5, name="W"), np.ones((steps, 3))
+    h = tg.Tensor(np.zeros(3), name="h0")
+    for t in range(steps):
+        h = tg.tanh(W @ h + x[t])
+    return (h**2).sum()
+
+
+def test_no_line_is_made_of_several_turns_of_a_loop():
+    """States without names of their own end a line each; of many turns one is shown."""
+    (loop,) = scene_of(recurrent(30)).clusters
+    assert loop.times == 30
+    few = scene_of(recurrent(4))
+    assert not few.clusters
+    inside = [box.lines for box in few.boxes if box.kind == "op"]
+    assert inside == [("3 steps inside",)] * 4
+
+
 def test_a_scope_entered_again_is_a_group_per_visit():
     x = tg.Value(1.0)
     for _ in range(3):

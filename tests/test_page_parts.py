@@ -269,6 +269,10 @@ def test_bars_say_how_large_each_step_is_and_follow_an_edit(visit):
         found = page.locator(f"{SHOWN} .{role} .bar").evaluate_all(
             "(all) => all.map((bar) => +bar.getAttribute('height') / 2)"
         )
+        painted = page.locator(f"{SHOWN} .{role} .bar").evaluate_all(
+            "(all) => all.map((bar) => bar.getBBox().height / 2)"  # whatever the style sheets say
+        )
+        assert painted == found
         return found, page.locator(f"{SHOWN} .{role} .note").last.text_content()
 
     falls = [12, 10, 8, 5, 3, 1]

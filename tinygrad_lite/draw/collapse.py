@@ -79,13 +79,14 @@ def partition(
         return _plan(order, Repeats(scopes), every, _surroundings(order, around, budget))
     scalars = all(isinstance(node, Scalar) for node in order)
     few = steps is None and scalars and (len(order) <= budget or depth is not None)
-    short = every if steps or few else lines(order, kept, scopes, _SHORT)
-    if len(set(short.values())) > budget // 2 and depth is None and not (steps or few):
-        found = repeats(order, scopes)
+    found = Repeats(scopes) if steps or few else repeats(order, scopes)
+    turns = {x for node in found.carried for x in found.copies.get(node, ())}  # each ends a line
+    short = every if steps or few else lines(order, {*kept, *turns}, scopes, _SHORT)
+    if len(set(short.values())) > budget // 2 and depth is None and found.times:
         inside = [node for node in order if node not in found.same]
         owner = lines(inside, {*kept, *found.carried}, found.scopes, _SHORT)
-        keys = by_scope(found.scopes, owner, depth, budget) if found.times else {}
-        if found.times and visible(keys, owner) <= budget:
+        keys = by_scope(found.scopes, owner, depth, budget)
+        if visible(keys, owner) <= budget:
             return _plan(inside, found, owner, keys)
     keys = by_scope(scopes, short, depth, budget)
     allowed = budget if depth is None else LIMIT
