@@ -80,7 +80,8 @@ def partition(
     scalars = all(isinstance(node, Scalar) for node in order)
     few = steps is None and scalars and (len(order) <= budget or depth is not None)
     found = Repeats(scopes) if steps or few else repeats(order, scopes)
-    turns = {x for node in found.carried for x in found.copies.get(node, ())}  # each ends a line
+    ends = found.carried if len(found.copies) > 1 else ()  # of a turn of several ops
+    turns = {x for node in ends for x in found.copies.get(node, ())}  # each ends a line
     short = every if steps or few else lines(order, {*kept, *turns}, scopes, _SHORT)
     if len(set(short.values())) > budget // 2 and depth is None and found.times:
         inside = [node for node in order if node not in found.same]
