@@ -386,3 +386,16 @@ def test_a_name_that_is_used_before_it_has_a_value_is_told_in_its_line() -> None
     report = tg.check(E, wrong, names={**names, "dz": np.ones((6, 3))})
     assert [f.verdict for f in report] == ["right", "wrong"]
     assert "before it has a value" in report.first.explanation
+
+
+def test_a_name_that_nothing_has_is_told_in_its_line() -> None:
+    E, names = batch()
+
+    def wrong(h: Any, o: Any, y: Any) -> Any:
+        do = 2 * (o - y) / o.size
+        dW2 = h.T @ d0  # type: ignore[name-defined]  # noqa: F821
+        return do, dW2
+
+    report = tg.check(E, wrong, names=names)
+    assert report.first.explanation == "raises NameError: name 'd0' is not defined"
+    assert report.first.mended == "dW2 = h.T @ do"

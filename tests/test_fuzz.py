@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tests.fuzz import rows_arrays, rows_elementwise, rows_matrices, rows_parts
+from tests.fuzz import derivations, rows_arrays, rows_elementwise, rows_matrices, rows_parts
 from tests.fuzz.program import Leaf, Program, Step, run_step
 from tests.fuzz.rows import TABLE, Row
 from tinygrad_lite import functions, ops
@@ -184,3 +184,15 @@ def test_the_command_counts(needs, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="0"):
         main()
     assert capsys.readouterr().out.splitlines()[-1].startswith("20 graphs, ")
+
+
+def test_random_changes_of_derivations_are_found_and_no_mend_is_wrong():
+    """`python -m tests.fuzz.derivations --count 150` is the longer run."""
+    found = derivations.run(12, seed=3)
+    assert not any(found[how] for how in derivations.BAD)
+    assert found["mended"] >= 5
+
+
+def test_the_fuzzer_of_derivations_can_fail(monkeypatch):
+    monkeypatch.setattr(derivations, "right", lambda case, function, seed=0: seed == 7)
+    assert derivations.run(6, seed=3)["mended and still wrong"]

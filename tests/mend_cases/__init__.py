@@ -21,6 +21,7 @@ __all__ = [
     "corpus",
     "fresh",
     "gradients",
+    "passing",
     "stranger",
     "variant",
 ]

@@ -100,11 +100,12 @@ def variant(case: Case, *slips: Slip) -> Callable[..., Any]:
         count = text.count(slip.right)
         assert count == 1, f"{case.name}: {slip.right!r} stands {count} times in the source"
         text = text.replace(slip.right, slip.wrong)
-    return _loaded(case, text, f"<{case.name} {crc32(text.encode()):08x}>")
+    return loaded(case, text)
 
 
-def _loaded(case: Case, text: str, filename: str) -> FunctionType:
+def loaded(case: Case, text: str) -> FunctionType:
     """The function that the text defines, in the names of the module it comes from."""
+    filename = f"<{case.name} {crc32(text.encode()):08x}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     names = dict(case.backward.__globals__)
     exec(compile(text, filename, "exec"), names)

@@ -65,6 +65,6 @@ def name_in(instance: Any) -> str:
         try:
             if instance.outside(name) is module:
                 return name
-        except (KeyError, AttributeError):
+        except NameError:
             continue
     return "np"

@@ -49,7 +49,11 @@ class Scope:
 
     def outside(self, name: str) -> Any:
         """The value of a name that is not local."""
-        return self.globals[name] if name in self.globals else getattr(builtins, name)
+        if name in self.globals:
+            return self.globals[name]
+        if not hasattr(builtins, name):
+            raise NameError(f"name {name!r} is not defined")
+        return getattr(builtins, name)
 
     def flat(self) -> dict[str, Record]:
         """Every local name in sight."""

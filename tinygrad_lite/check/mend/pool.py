@@ -128,7 +128,7 @@ class Pool:
         for name in outside:
             try:
                 value = self.instance.outside(name)
-            except (KeyError, AttributeError):
+            except NameError:
                 continue
             if name not in self.instance.names and is_numeric(value):
                 yield name, value
