@@ -1,0 +1,99 @@
+"""Derivations as code that run row by row, stop with an error, or never end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import tinygrad_lite as tg
+
+
+def per_sample(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
+    dW1, dW2 = np.zeros((4, 3)), np.zeros_like(W2)
+    n = 0
+    while n < len(x):
+        do = 2 * (o[n] - y[n]) / o.size
+        dz = (W2 @ do) * (1 - h[n] ** 2)
+        dW2 += np.outer(h[n], do)
+        dW1 += np.outer(x[n], dz)
+        n += 1
+    return dW1, dW2
+
+
+def batch() -> tuple[Any, dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    W1, W2 = (tg.Tensor(rng.normal(size=size)) for size in ((4, 3), (3, 2)))
+    z = x @ W1
+    h = tg.tanh(z)
+    o = h @ W2
+    E = ((o - y) ** 2).mean()
+    return E, locals()
+
+
+def test_a_name_that_holds_the_gradient_of_one_sample_at_a_time_is_not_wrong() -> None:
+    E, names = batch()
+    report = tg.check(E, per_sample, names=names)
+    assert report
+    assert {f.name for f in report} == {"dW1", "dW2"}
+    assert "n (" not in str(report)
+
+
+def test_a_trial_that_never_ends_is_no_mend() -> None:
+    """Without its last line the loop runs on."""
+
+    def wrong(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
+        dW2, n = np.zeros_like(W2), 0
+        while n < len(x):
+            dW2 += np.outer(h[n], 2 * (y[n] - o[n]) / o.size)
+            n += 1
+        return dW2
+
+    E, names = batch()
+    report = tg.check(E, wrong, names=names)
+    assert report.first.mended.startswith("dW2 -= ")
+
+
+def test_a_sum_that_an_error_cut_short_is_a_part() -> None:
+    E, names = batch()
+
+    def wrong(o: Any, y: Any, h: Any, W2: Any) -> Any:
+        do = 2 * o / o.size
+        dW2 = o.T @ W2
+        do += -2 * y / o.size
+        return do, dW2
+
+    o, y = names["o"], names["y"]
+    E = (o * o).mean() - 2 * (o * y).mean()
+    report = tg.check(E, wrong, names={**names, "E": E})
+    assert [f.verdict for f in report] == ["right", "wrong"]
+    assert report[0].explanation == "a part of the gradient, so far"
+
+
+def test_a_name_that_is_used_before_it_has_a_value_is_told_in_its_line() -> None:
+    """The caller's `dz` is not the function's own."""
+    E, names = batch()
+
+    def wrong(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
+        do = 2 * (o - y) / o.size
+        dW1 = x.T @ dz  # noqa: F821
+        dz = (do @ W2.T) * (1 - h**2)
+        return dW1, dz
+
+    report = tg.check(E, wrong, names={**names, "dz": np.ones((6, 3))})
+    assert [f.verdict for f in report] == ["right", "wrong"]
+    assert "before it has a value" in report.first.explanation
+
+
+def test_a_name_that_nothing_has_is_told_in_its_line() -> None:
+    E, names = batch()
+
+    def wrong(h: Any, o: Any, y: Any) -> Any:
+        do = 2 * (o - y) / o.size
+        dW2 = h.T @ d0  # type: ignore[name-defined]  # noqa: F821
+        return do, dW2
+
+    report = tg.check(E, wrong, names=names)
+    assert report.first.explanation == "raises NameError: name 'd0' is not defined"
+    assert report.first.mended == "dW2 = h.T @ do"
