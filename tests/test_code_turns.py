@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import tinygrad_lite as tg
+
+pytestmark = pytest.mark.usefixtures("unhurried")
 
 
 def per_sample(x: Any, h: Any, o: Any, y: Any, W2: Any) -> Any:
@@ -52,7 +55,7 @@ def test_a_trial_that_never_ends_is_no_mend() -> None:
 
     E, names = batch()
     report = tg.check(E, wrong, names=names)
-    assert report.first.mended.startswith("dW2 -= ")
+    assert report.first.by == "edit"
 
 
 def test_a_sum_that_an_error_cut_short_is_a_part() -> None:
@@ -97,3 +100,23 @@ def test_a_name_that_nothing_has_is_told_in_its_line() -> None:
     report = tg.check(E, wrong, names=names)
     assert report.first.explanation == "raises NameError: name 'd0' is not defined"
     assert report.first.mended == "dW2 = h.T @ do"
+
+
+def test_a_node_that_cannot_be_computed_again_is_what_it_was() -> None:
+    """A running mean, across updates of W."""
+    rng = np.random.default_rng(0)
+    x, W, mean = rng.normal(size=4), tg.Tensor(rng.normal(size=(3, 4))), 0.0
+    for _ in range(2):
+        h = tg.tanh(W @ x)
+        mean = 0.9 * mean + 0.1 * h
+        E = (h**2).sum()
+        W.data = 0.9 * W.data
+    h = tg.tanh(W @ x)
+    mean, E = 0.9 * mean + 0.1 * h, (h**2).sum()
+
+    def wrong(x: Any, h: Any, mean: Any) -> Any:
+        dW = np.outer(2 * h * (1 - h) + 0 * mean, x)
+        return {"W": dW}
+
+    report = tg.check(E, wrong, names={"x": x, "W": W, "h": h, "mean": mean, "E": E})
+    assert "(1 - h ** 2)" in report.first.mended

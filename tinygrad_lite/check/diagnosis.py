@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Asking:
 
 class Diagnosis:
     """Claims judged walking backwards from the loss: a wrong one is diagnosed relative to the
-    user's own claims above it. `redrawn` are diagnoses of the same claims on data of other sorts,
+    user's own claims above it. `redraw` gives diagnoses of the same claims on data of other sorts,
     where they can be computed: what is said of the numbers has to hold on all of one sort."""
 
     def __init__(self, tape: Tape, claims: list[Claim]) -> None:
@@ -43,7 +44,7 @@ class Diagnosis:
         self.scales, self.catalogue = Scales(tape), Catalogue(tape)
         self.usable = {c.node: c for c in claims if c.fits}
         self.several = len(claims) > 1 and any(c.node.op is not None for c in claims)
-        self.redrawn: Callable[[], Sequence[Sequence[Diagnosis]]] = tuple
+        self.redraw: Callable[[], Sequence[Sequence[Diagnosis]]] = tuple
         self.kinks: dict[float, Kinks] = {}
         self.wrong: list[Claim] = []
         self.found: dict[Claim, Finding] = {}
@@ -130,13 +131,16 @@ class Diagnosis:
     def _holding(self, asking: Asking) -> list[Explanation]:
         """What explains a claim, on other data of one sort too."""
         found = self._explanations(asking)
-        sorts = self.redrawn() if found else ()
-        for draws in sorts:
+        for draws in self._redrawn if found else ():
             said = [self._said(other, asking) for other in draws]
             holding = [e for e in found if all(e.said in there for there in said)]
             if holding:
                 return holding
-        return [] if sorts else found
+        return [] if found and self._redrawn else found
+
+    @cached_property
+    def _redrawn(self) -> Sequence[Sequence[Diagnosis]]:
+        return self.redraw()
 
     def _said(self, other: Diagnosis, asking: Asking) -> set[tuple[str, str, str]]:
         """What is said of the same claim on other data."""
@@ -160,7 +164,7 @@ class Diagnosis:
         return False
 
 
-def on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]) -> Diagnosis:
+def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]) -> Diagnosis:
     """The diagnosis of the same claims on other data, given the gradients and the values there."""
     made = []
     for claim, value in zip(claims, values, strict=True):

@@ -121,7 +121,7 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     right = [coder.found[c.user] for c in seen if c.user in coder.found]
     diagnosis = Diagnosis(tape, found)
     make = partial(Mender, truth=truth, others=right, computed=about.computed)
-    diagnosis.redrawn = partial(_redrawn, found, coder, make)
+    diagnosis.redraw = partial(_redrawn, found, coder, make)
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
     findings = tuple(_told(c, diagnosis, coder.found.get(c.user), make) for c in found)

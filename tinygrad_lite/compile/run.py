@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ class Effect:
     template: Template = None
 
 
-class Run:
+class Run(ABC):
     """Where the inputs of a program come from (`sources`, called `names` and like `outlines`), and
     what the function returned and changed (`result`, `effects`), with arrays for `outputs`.
 
@@ -97,17 +98,17 @@ class Run:
         self._outside: dict[Node, Any] = {}  # nodes of graphs that are reached, and their gradients
         self._results: dict[Any, Any] = {}  # such results, and what stands for their data
 
+    @abstractmethod
     def stand_in(self, array: Any) -> Any:
         """What stands for an array."""
-        raise NotImplementedError
 
     def put_out(self, x: Any) -> Any:
         """What an array that the function gives is in the program."""
         return x
 
+    @abstractmethod
     def is_array(self, x: Any) -> bool:
         """Whether x stands for an array, or is one."""
-        raise NotImplementedError
 
     def is_input(self, x: Any, numbers: Collection[type]) -> bool:
         """Whether an argument is one that a program is handed at every call."""

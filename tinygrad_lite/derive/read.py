@@ -248,8 +248,8 @@ class Reading:
 
         def made(node: Node) -> Paper:
             if node.op is None:
-                number_ = node.shape == ()
-                return Paper(number(float(node.data))) if number_ else self.value(node.data)
+                alone = node.shape == ()
+                return Paper(number(float(node.data))) if alone else self.value(node.data)
             return self._operated(
                 node, [papers[x] if isinstance(x, Node) else self.value(x) for x in node.inputs]
             )

@@ -11,7 +11,7 @@ import itertools
 import unicodedata
 
 FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
-TITLE, TEXT, CAPTION, ENTRY = 13.5, 12.0, 11.0, 10.5  # font sizes in pixels
+TITLE, CAPTION, ENTRY = 13.5, 11.0, 10.5  # font sizes in pixels
 ADVANCE = 0.605
 LONGEST = 44  # characters in a row; a longer text is cut with an ellipsis
 

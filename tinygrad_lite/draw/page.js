@@ -268,7 +268,7 @@ addEventListener("beforeprint", () => {
 
 const wholes = views.filter((v) => !v.of);
 if (wholes.length > 1) {
-  $("views").append(...wholes.map((v, k) => h("button", { "data-view": k, "aria-pressed": "false" }, ["folded", "lines", "ops"][k + 3 - wholes.length])));
+  $("views").append(...wholes.map((v, k) => h("button", { "data-view": k, "aria-pressed": "false" }, model.details[k])));
 }
 if (Object.values(model.claims).some((claim) => claim.numbers)) {
   $("whose").append(...WHOSE.map((whose, k) => h("button", { "data-whose": k, "aria-pressed": String(!k) }, whose)));

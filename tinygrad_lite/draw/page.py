@@ -106,22 +106,28 @@ def play(
 # --- the pictures: folded, every line, every op
 
 
-def _scenes(first: Scene, made: Run) -> list[Scene]:
-    """The picture that the page opens with, and finer ones as long as they differ."""
+def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
+    """The picture that the page opens with, and finer ones as long as they differ, by what a box is
+    in them."""
     gradient = {node: value_of(g) for node, g in made.gradient.items()}
     known, asked = dict(first.names), dict(first.options)
     direction = asked.pop("direction")
     finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
-    options = [asked, finer | {"steps": False}, finer | {"steps": True}]
-    scenes: list[Scene] = []
-    for wanted in options[: 2 if first.nodes > FINEST else 3]:
+    options = {"folded": asked, "lines": finer | {"steps": False}, "ops": finer | {"steps": True}}
+    scenes: dict[str, Scene] = {}
+    for detail, wanted in options.items():
+        if detail == "ops" and first.nodes > FINEST:
+            break
         scene = build_scene(first.roots, known, grad=gradient.get, **wanted)
-        if not scenes or len(scene.boxes) > len(scenes[-1].boxes):
-            scenes.append(scene)
-        for box in scene.boxes if scene is scenes[0] else ():  # called the same in all
+        for box in scene.boxes if not scenes else ():  # called the same in all
             if box.kind in ("op", "output"):
                 known.setdefault(id(box.node), box.name)
-    return [lay_out(scene, direction) for scene in scenes]
+        last = [*scenes.values()][-1:]
+        if last and len(scene.boxes) <= len(last[0].boxes):  # the same picture again
+            scenes.popitem()
+            scene = last[0]
+        scenes[detail] = scene
+    return {detail: lay_out(scene, direction) for detail, scene in scenes.items()}
 
 
 # --- the parts of the page

@@ -42,8 +42,9 @@ class Book:
     panes: dict[str, int] = field(default_factory=dict)
     steps: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
 
-    def model(self, scenes: Sequence[Scene], names: Names) -> dict[str, Any]:
+    def model(self, details: Mapping[str, Scene], names: Names) -> dict[str, Any]:
         """The pictures, the first that opens, and what stands beside them."""
+        scenes = [*details.values()]
         parts = _parts(scenes)
         views = [self.view(scene) for scene in scenes]
         views += [self.view(part, whole, box) for box, whole, part in parts]
@@ -62,6 +63,7 @@ class Book:
             "panes": [json.loads(key) for key in self.panes],
             "boxes": [json.loads(key) for key in self.boxes],
             "views": views,
+            "details": [*details],
             "claims": claims,
             "derivation": rows,
         }

@@ -204,11 +204,12 @@ def stand_in(value: Any, data: Data | None) -> Any:
 
 
 def _beside(node: Node, data: Data) -> Node:
-    """A node that is none of the graph, but is computed from the same leaves, on other data."""
+    """A node that is none of the graph, but is computed from the same leaves, on other data; as it
+    is where it cannot be computed again: from data that were set since, a running mean, say."""
     leaves = {x: data.twin[x].data for x in topological_order(node) if x in data.twin}
-    if not leaves:
-        return node
-    return replay(node, leaves, constants=data.constants, wide=True)[node]
+    with contextlib.suppress(ValueError, RuntimeError):
+        return replay(node, leaves, constants=data.constants, wide=True)[node] if leaves else node
+    return node
 
 
 def number(value: Any, data: Data | None = None) -> Any:

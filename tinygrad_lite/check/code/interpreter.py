@@ -20,7 +20,7 @@ import numpy as np
 from ...graph.names import is_own
 from .expressions import MUTABLE, Expressions, copied, same, yields
 from .forms import IN_PLACE, CannotRecord
-from .scope import Closure, Scope, assigned_in
+from .scope import Closure, Scope, local_names
 from .source import NoSource, Source
 from .trace import Assignment, Record, Trace
 
@@ -47,7 +47,7 @@ class Interpreter(Expressions):
         around, definition = closure.scope, closure.definition
         scope = Scope(around.source, around.globals, around, dict(arguments))
         scope.outermost = definition is self.trace.definition
-        scope.assigned = assigned_in(definition)
+        scope.assigned = local_names(definition)
         self.live.append(scope)
         try:
             if isinstance(definition, ast.Lambda):

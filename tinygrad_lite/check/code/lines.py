@@ -22,7 +22,7 @@ from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
 from .measure import Measure
 from .pairs import Pairs
-from .steps import Step, assigned_in, steps
+from .steps import Step, steps, target_of
 from .trace import Instance, Trace
 from .truth import Truth
 
@@ -136,7 +136,7 @@ class Lines:
     def diagnosis(self) -> Diagnosis:
         """What the numbers of the lines say, on other data too."""
         made = Diagnosis(self.about.tape, list(self.claims.values()))
-        made.redrawn = lambda: self.mender.redrawn(made.claims, self._values)
+        made.redraw = lambda: self.mender.redrawn(made.claims, self._values)
         return made
 
     def _values(self, draw: Draw) -> list[Any]:
@@ -215,7 +215,7 @@ class Lines:
                 finding = self._explained(first, finding)
             cause = self._unjudged_line(elsewhere)
             if cause is not None:
-                name = assigned_in(cause)
+                name = target_of(cause)
                 self.causes.append(told(self._at(cause, name, finding), best))
                 others = [first, *others]
             else:
@@ -276,7 +276,7 @@ class Lines:
         instance = self.trace.failed
         assert instance is not None
         statement: Any = instance.statement
-        name = assigned_in(statement)
+        name = target_of(statement)
         node = self.pairs.node(name)
         finding = Finding(
             name=name,
@@ -288,9 +288,9 @@ class Lines:
             cell=self.trace.cell(statement),
             code=self.trace.text(statement),
         )
-        with_mends = self.mender.with_mends() if self.mends else self.trace
-        if with_mends.failed is None or with_mends.failed.statement is not statement:
-            causes = tuple(dict.fromkeys(row.step.name for row, _ in self.mends))
+        mended = self.mender.with_mends(mend for _, mend in self.mends)
+        if mended.failed is None or mended.failed.statement is not statement:
+            causes = tuple(dict.fromkeys(self._called(row) for row, _ in self.mends))
             return replace(finding, verdict=FOLLOWS, inherited=causes, kind="")
         mend = None if node is None else self._mend_raised(name, node, instance)
         if mend is not None:

@@ -67,7 +67,7 @@ class Scope:
 
 
 @lru_cache(maxsize=256)
-def assigned_in(definition: Definition) -> frozenset[str]:
+def local_names(definition: Definition) -> frozenset[str]:
     """The names that a function gives values, but not what is defined in it."""
     inner: tuple[type[ast.AST], ...] = (ast.FunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp)
     inner += (ast.SetComp, ast.DictComp, ast.GeneratorExp)

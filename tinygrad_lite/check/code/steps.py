@@ -120,7 +120,7 @@ def _returned(trace: Trace) -> Iterator[Step]:
         yield Step(str(key), record, instance, key)
 
 
-def assigned_in(statement: Any) -> str:
+def target_of(statement: Any) -> str:
     """The name that a line assigns, or its text."""
     targets = getattr(statement, "targets", [getattr(statement, "target", None)])
     return ast.unparse(targets[0]) if isinstance(targets[0], ast.expr) else "that line"

@@ -85,7 +85,7 @@ class Place(NamedTuple):
 
 
 def is_size(e: ast.AST) -> bool:
-    """Whether it is written as a size: x.size, x.shape[0], len(x), n."""
+    """Whether it is written as a size: x.size, x.shape[0], len(x)."""
     if isinstance(e, ast.Subscript):
         e = e.value
     if isinstance(e, ast.Attribute):

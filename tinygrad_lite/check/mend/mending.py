@@ -24,7 +24,7 @@ from ..code.steps import steps
 from ..code.trace import Instance, Record, Trace
 from ..code.truth import Truth
 from ..computed import Computed
-from ..diagnosis import Diagnosis, on
+from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .edited import Mend, line_with, sentence, walked
 from .known import TOLERANCE, Known, agrees
@@ -187,9 +187,9 @@ class Mender:
             for n in sorted((new - old) & {*lengths} - {2}):
                 yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
 
-    def with_mends(self) -> Trace:
-        """The run with all mends."""
-        return self.run(None, standing([e for mend in self.found for e in mend.edits]))
+    def with_mends(self, mends: Iterable[Mend]) -> Trace:
+        """The run with some mends."""
+        return self.run(None, standing([edit for mend in mends for edit in mend.edits]))
 
     def holds(self, mend: Mend, others: Iterable[Mend]) -> bool:
         """Whether what a mend is for is right in the end, with all of the mends if not before."""
@@ -310,7 +310,10 @@ class Mender:
         self, claims: Sequence[Claim], values: Callable[[Draw], Sequence[Any]]
     ) -> list[list[Diagnosis]]:
         """What the numbers of claims say on fresh data, given their `values` there."""
-        return [[on(truth, claims, values(d)) for d, truth in draws[:ALSO]] for draws in self.rungs]
+        return [
+            [diagnosis_on(truth, claims, values(draw)) for draw, truth in draws[:ALSO]]
+            for draws in self.rungs
+        ]
 
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""

@@ -145,7 +145,7 @@ def _brackets(e: ast.BinOp) -> New:
 
 def _bracketed(e: ast.BinOp) -> New:
     """a * b + c / d where a * (b + c) / d may be meant."""
-    before, after = _factors(e.left), _factors(e.right)
+    before, after = (_factors(x, (ast.Mult, ast.Div, ast.MatMult)) for x in (e.left, e.right))
     for i in range(len(before)):
         op = before[i][0]
         if i and isinstance(op, ast.Div):
@@ -161,10 +161,12 @@ def _bracketed(e: ast.BinOp) -> New:
                 yield _chained(new, after[j:]), "other", NEAR
 
 
-def _factors(e: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
-    """What a product is made of, from left to right, with the operator before each."""
+def _factors(
+    e: ast.expr, products: tuple[type[ast.operator], ...]
+) -> list[tuple[ast.operator, ast.expr]]:
+    """What a product by such operators is made of, from left to right, with the one before each."""
     found: list[tuple[ast.operator, ast.expr]] = []
-    while isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div, ast.MatMult)):
+    while isinstance(e, ast.BinOp) and isinstance(e.op, products):
         found.insert(0, (e.op, e.right))
         e = e.left
     return [(ast.Mult(), e), *found]
@@ -172,13 +174,11 @@ def _factors(e: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
 
 def _products(e: ast.BinOp) -> New:
     """Several factors at once: those at the end dropped, two of one name as another derivative."""
-    factors: list[tuple[ast.operator, ast.expr]] = []
-    left: ast.expr = e
-    while isinstance(left, ast.BinOp) and isinstance(left.op, (ast.Mult, ast.Div)):
-        factors.insert(0, (left.op, left.right))
-        left = left.left
-        if len(factors) > 1:
-            yield left, TWICE, LIKELY
+    (_, left), *factors = _factors(e, (ast.Mult, ast.Div))
+    shorter: Any = e.left
+    for _ in factors[1:]:
+        shorter = shorter.left
+        yield shorter, TWICE, LIKELY
     for i, j in combinations(range(len(factors)), 2):
         (op, a), (other, b) = factors[i], factors[j]
         used = [{n.id: n for n in ast.walk(f) if isinstance(n, ast.Name)} for f in (a, b)]
