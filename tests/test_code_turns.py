@@ -120,3 +120,16 @@ def test_a_node_that_cannot_be_computed_again_is_what_it_was() -> None:
 
     report = tg.check(E, wrong, names={"x": x, "W": W, "h": h, "mean": mean, "E": E})
     assert "(1 - h ** 2)" in report.first.mended
+
+
+def test_a_gradient_of_what_is_no_single_number_is_told_so() -> None:
+    names = batch()[1]
+    rows = ((names["o"] - names["y"]) ** 2).sum(axis=1)
+
+    def derived(h: Any, o: Any, y: Any) -> Any:
+        dW2 = h.T @ (2 * (o - y))
+        return {"W2": dW2}
+
+    said = tg.check(rows, derived, names=names).first.explanation
+    assert said.startswith("E has shape (6,); reduce it to a scalar")
+    assert "nan" not in said

@@ -216,7 +216,7 @@ def read(
                 continue
         array = _array(value, name)
         if about.seed is not None and array.shape != root.shape + twin.shape:
-            raise ValueError(_not_scalar(root, name, twin))
+            raise ValueError(f"check: {not_scalar(root, name, twin)}")
         found[user] = about.claim(name, user, array)
     return list(found.values())
 
@@ -230,9 +230,10 @@ def _seed(root: Node, cotangent: Any) -> Any:
     return seed
 
 
-def _not_scalar(root: Node, name: str, node: Node) -> str:
+def not_scalar(root: Node, name: str, node: Node) -> str:
+    """What to do about a claim of a node's shape where E is no single number."""
     return (
-        f"check: E has shape {root.shape}; reduce it to a scalar, as in .sum(), or pass "
+        f"E has shape {root.shape}; reduce it to a scalar, as in .sum(), or pass "
         "cotangent=, the gradient of the loss with respect to it; or claim its Jacobian with "
         f"respect to {name}, of shape {root.shape + node.shape}"
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node
-from ..claims import Allowance, Asked, Claim, compare, in_shape
+from ..claims import Allowance, Asked, Claim, compare, in_shape, not_scalar
 from ..rounding import Blur, Rounding, precision
 
 
@@ -52,9 +52,9 @@ class Measure:
         """The value as a claim, judged."""
         shape = node.shape if self.about.seed is None else self.about.order[0].shape + node.shape
         array = in_shape(np.asarray(value, dtype=float), shape)
-        if self.about.seed is not None and array.shape != shape:
-            array = np.full(shape, np.nan)
-        claim = self.about.claim(name, node, array)
+        fits = self.about.seed is None or array.shape == shape
+        claim = self.about.claim(name, node, array if fits else np.full(shape, np.nan))
+        claim.note = "" if fits else not_scalar(self.about.order[0], name, node)
         claim.eps = precision(value)
         claim.judge(self.about.tape.g[claim.node], self.blur(node, claim.eps), self.allowance)
         if np.shape(value) != shape and claim.right:
