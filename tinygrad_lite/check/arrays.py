@@ -94,7 +94,7 @@ def worth(search: Search) -> bool:
 def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node; `sign` is of the
     whole claim."""
-    for x in search.open if worth(search) else ():
+    for x in reversed(search.open) if worth(search) else ():  # the nearest to the claim first
         if x.data.size <= BIG and x.data.size:
             found, rows = forms(search.catalogue).of(x.shape)
             g = search.g[x]

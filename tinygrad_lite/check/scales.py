@@ -69,6 +69,24 @@ class Scales:
                     found.add(abs(float(x)))
         return sorted(found)
 
+    @cached_property
+    def computed(self) -> list[tuple[float, str, str]]:
+        """The numbers that the graph computes, with the words for such a factor too many and for
+        one too few."""
+        found = []
+        below = {n.inputs[1] for n in self.tape.made_by("divide") if isinstance(n.inputs[1], Node)}
+        for n in self.tape.order[1:]:
+            if n.data.size == 1 and n.op is not None and abs(n.data.item()) not in (0, 1):
+                name = self.tape.label(n)
+                many, few = f"a factor {name} too many", f"the factor {name} is missing"
+                if n in below:
+                    many, few = (
+                        f"the division by {name} is missing",
+                        f"a division by {name} too many",
+                    )
+                found.append((n.data.item(), many, few))
+        return found
+
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
         if close(k, -1, tol):

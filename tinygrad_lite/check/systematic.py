@@ -62,7 +62,8 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
     for n, i, fault, nth in _made(search):
         called = (op_name(n), i, fault.text, fault.named, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
-        for scope in (*others, n.inputs[i], None):
+        made_by = tuple(map(op_name, n.inputs))
+        for scope in (*others, n.inputs[i], made_by, None):
             groups.setdefault((called, scope), {})[n, i] = fault
     tried: set[object] = set()
     for (called, scope), group in groups.items():  # type: ignore[misc]
@@ -74,7 +75,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
             (n, i), fault = next(iter(group.items()))
             uses = (
                 f"every use of {search.tape.label(scope)}"
-                if scope is not None
+                if isinstance(scope, Node)
                 else "every step of this sort"
             )
             text = f"{fault.words(search.tape, n, i)}, and so at {uses}"
