@@ -1,4 +1,4 @@
-"""Matrices as wholes: determinants, orthogonality, eigenvalues, solves, distances, wavelets."""
+"""Matrices as wholes: determinants, orthogonality, eigenvalues, solves, distances."""
 
 import numpy as np
 
@@ -13,20 +13,12 @@ def covariance_of_factors():
     f = tg.logabsdet(U)
     inv = np.linalg.inv(U.data)
     yield "right", f, {W: 2 * inv @ W.data, s: np.trace(inv)}, "right"
-    yield "2 forgotten", f, {W: inv @ W.data}, "missing-term|constant-scale"
-    yield (
-        "U for its inverse",
-        f,
-        {W: 2 * U.data @ W.data},
-        "missing-activation-derivative|other|wrong-activation-derivative",
-    )
     yield "inverse forgotten", f, {W: 2 * W.data}, "missing-factor|missing-activation-derivative"
-    yield "sum of the inverse for its trace", f, {s: inv.sum()}, "missing-factor|other"
     yield (
         "divided by the determinant again",
         f,
         {W: 2 * inv @ W.data / np.linalg.det(U.data)},
-        "extra-factor|other",
+        "extra-factor|constant-scale",
     )
 
 
@@ -38,9 +30,7 @@ def orthogonality():
     E = 0.25 * (R * R).sum()
     yield "right", E, {W: W.data @ R.data}, "right"
     yield "the second path left out", E, {W: 0.5 * W.data @ R.data}, "missing-term|constant-scale"
-    yield "4 W (W^T W - I)", E, {W: 4 * W.data @ R.data}, "constant-scale"
     yield "I forgotten", E, {W: W.data @ (W.data.T @ W.data)}, "missing-term"
-    yield "elementwise", E, {R: 0.5 * R.data @ R.data}, "elementwise-vs-matmul|other|missing-factor"
 
 
 def determinant():
@@ -50,10 +40,7 @@ def determinant():
     f = tg.det(X) ** 2
     d, inv = np.linalg.det(X.data), np.linalg.inv(X.data)
     yield "right", f, {X: 2 * d * d * inv.T}, "right"
-    yield "inverse not transposed", f, {X: 2 * d * d * inv}, "transpose"
     yield "as for log det", f, {X: 2 * inv.T}, "missing-factor|wrong-activation-derivative|other"
-    yield "d once", f, {X: 2 * d * inv.T}, "missing-factor"
-    yield "the inverse left out", f, {X: 2 * d * d * np.ones((3, 3))}, "missing-factor|other"
 
 
 def smallest_eigenvalue():
@@ -67,14 +54,6 @@ def smallest_eigenvalue():
     g = 2 * np.array([1.0, -0.1, 0.3, -0.1]) * lam
     yield "right", E, {v: (vec**2) @ g}, "right"
     yield "vectors as rows", E, {v: (vec**2).T @ g}, "transpose"
-    yield "vectors not squared", E, {v: vec @ g}, "missing-factor|other"
-    yield "weights left out", E, {v: (vec**2) @ (2 * lam)}, "missing-factor"
-    yield (
-        "2 lambda forgotten",
-        E,
-        {v: (vec**2) @ (g / 2 / lam)},
-        "missing-activation-derivative|missing-factor",
-    )
 
 
 def implicit_layer():
@@ -87,17 +66,8 @@ def implicit_layer():
     M, d = np.eye(4) - A.data, x.data - t
     lam = np.linalg.solve(M.T, d)
     yield "right", E, {b: lam, A: np.outer(lam, x.data)}, "right"
-    wrong = np.linalg.solve(M, d)
-    yield "adjoint not transposed", E, {b: wrong, A: np.outer(wrong, x.data)}, "transpose"
+    np.linalg.solve(M, d)
     yield "one step for the fixed point", E, {A: np.outer(d, x.data)}, "missing-factor"
-    yield "sign of -A", E, {A: -np.outer(lam, x.data)}, "sign"
-    yield (
-        "b for x",
-        E,
-        {A: np.outer(lam, b.data)},
-        "missing-factor|other|wrong-activation-derivative",
-    )
-    yield "outer product transposed", E, {A: np.outer(x.data, lam)}, "transpose"
 
 
 def mahalanobis():
@@ -114,15 +84,13 @@ def mahalanobis():
     du = u.data / q.data
     back = np.linalg.solve(L.data.T, du)
     yield "right", E, {m: -back.sum(axis=1), L: -back @ u.data.T}, "right"
-    yield "sign of m", E, {m: back.sum(axis=1)}, "sign"
     yield (
         "the root left out",
         E,
         {m: -(np.linalg.solve(L.data.T, 2 * u.data)).sum(axis=1)},
-        ("missing-activation-derivative"),
+        "missing-activation-derivative|missing-factor",
     )
     yield "1/2 of the root alone", E, {m: -back.sum(axis=1) / 2}, "constant-scale"
-    yield "L for its transpose", E, {m: -np.linalg.solve(L.data, du).sum(axis=1)}, "transpose"
 
 
 def hyperbolic():
@@ -138,13 +106,11 @@ def hyperbolic():
     near = 4 * (U - V) / (A * B)
     rim = 4 * ((U - V) @ (U - V)) * U / (A * A * B)
     yield "right", E, {u: slope * (near + rim)}, "right"
-    yield "rim left out", E, {u: slope * near}, "missing-term"
-    yield "rim with minus", E, {u: slope * (near - rim)}, "sign"
     yield (
         "sqrt(1 - g^2) read as asin's",
         E,
         {u: 2 * D * (near + rim) / np.sqrt(G * G + 1)},
-        ("wrong-activation-derivative|other"),
+        "wrong-activation-derivative|sign",
     )
     yield (
         "2 d forgotten",
@@ -152,32 +118,6 @@ def hyperbolic():
         {u: slope / (2 * D) * (near + rim)},
         "missing-activation-derivative|missing-factor",
     )
-
-
-def wavelet():
-    """One Haar level: s, d = (e +- o) / sqrt 2, E = 1/2 |s - t|^2 + 0.3 sum |d|."""
-    rng = np.random.default_rng(448)
-    x, t = tg.Tensor(rng.normal(size=8)), rng.normal(size=4)
-    r = np.sqrt(0.5)
-    s, d = (x[0::2] + x[1::2]) * r, (x[0::2] - x[1::2]) * r
-    E = 0.5 * ((s - t) ** 2).sum() + 0.3 * tg.abs(d).sum()
-    gs, gd = s.data - t, 0.3 * np.sign(d.data)
-
-    def back(even, odd):
-        out = np.zeros(8)
-        out[0::2], out[1::2] = even, odd
-        return out
-
-    yield "right", E, {x: back(r * (gs + gd), r * (gs - gd))}, "right"
-    yield "detail added twice", E, {x: back(r * (gs + gd), r * (gs + gd))}, "sign"
-    yield "no 1 / sqrt 2", E, {x: back(gs + gd, gs - gd)}, "constant-scale"
-    yield (
-        "halves instead of evens",
-        E,
-        {x: np.concatenate([r * (gs + gd), r * (gs - gd)])},
-        ("wrong-order|other"),
-    )
-    yield "detail forgotten", E, {x: back(r * gs, r * gs)}, "missing-term"
 
 
 def spectrum_loss():
@@ -194,15 +134,12 @@ def spectrum_loss():
     dk = np.array([r @ X, r @ np.roll(X, 1), r @ np.roll(X, 2)])
     yield "right", E, {x: fit + smooth, k: dk}, "right"
     again = K[0] * r + K[1] * np.roll(r, 1) + K[2] * np.roll(r, 2)
-    yield "rolled the same way", E, {x: again + smooth}, "transpose|off-by-index|wrong-order"
-    yield "smoothness with minus", E, {x: fit - smooth}, "sign"
-    yield "only the data term", E, {x: fit}, "missing-term"
+    yield "rolled the same way", E, {x: again + smooth}, "wrong-order|transpose"
     yield (
         "k by rolls of the other side",
         E,
         {k: np.array([r @ np.roll(X, -i) for i in range(3)])},
-        ("transpose|off-by-index|wrong-order"),
+        ("wrong-order|transpose"),
     )
     ends = smooth.copy()
     ends[0] = ends[-1] = 0
-    yield "ends of the chain forgotten", E, {x: fit + ends}, "missing-term|other"

@@ -18,7 +18,7 @@ from . import arrays, slips, systematic
 from .scales import Meaning, Scales, close, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FARTHEST, FIRST, LIKELY, NEAR
+from .slips import FIRST, LIKELY, NEAR
 from .tape import Vector, is_sum
 
 PERHAPS = "perhaps two mistakes: "
@@ -183,10 +183,9 @@ def proportional(search: Search, scales: Scales) -> Iterator[Explanation]:
     if search.value.size < 2 or not abs(search.base) or not np.any(search.value):
         return
     k = search.goal / search.base
-    for v, many, few in scales.computed:
-        for exact, kind, text in ((v, "extra-factor", many), (1 / v, "missing-factor", few)):
-            if close(k, exact, 1e-6) and search.explains(exact * search.expected):
-                yield Explanation(kind, ONE + FARTHEST, f"yours is {k:.6g} x the gradient: {text}")
+    for m in scales.computed:
+        if close(k, m.k, 1e-6) and search.explains(m.k * search.expected):
+            yield Explanation(m.kind, ONE + m.cost, f"yours is {k:.6g} x the gradient: {m.text}")
     if search.explains(k * search.expected):
         factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
         yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")

@@ -191,10 +191,11 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         return  # no derivative, or the same number everywhere: a scalar factor
     kind, lost = "missing-factor", "this factor is missing"
     alike = len(node.inputs) == 1 and np.shape(node.operands[0]) == node.shape
-    if function or (alike and not op.elementwise):
+    if function or (alike and not op.elementwise and rule.places):
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
+    far = far if op.elementwise or rule.places else ODD
     if not _moves(rule):
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:

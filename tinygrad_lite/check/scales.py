@@ -70,21 +70,22 @@ class Scales:
         return sorted(found)
 
     @cached_property
-    def computed(self) -> list[tuple[float, str, str]]:
-        """The numbers that the graph computes, with the words for such a factor too many and for
-        one too few."""
+    def computed(self) -> list[Meaning]:
+        """The numbers that the graph computes, as factors of a gradient that were lost or added."""
         found = []
         below = {n.inputs[1] for n in self.tape.made_by("divide") if isinstance(n.inputs[1], Node)}
         for n in self.tape.order[1:]:
             if n.data.size == 1 and n.op is not None and abs(n.data.item()) not in (0, 1):
-                name = self.tape.label(n)
-                many, few = f"a factor {name} too many", f"the factor {name} is missing"
+                name, v = self.tape.label(n), n.data.item()
+                lost, more = (
+                    (f"a factor {name} is missing", 1 / v),
+                    (f"a factor {name} too many", v),
+                )
                 if n in below:
-                    many, few = (
-                        f"the division by {name} is missing",
-                        f"a division by {name} too many",
-                    )
-                found.append((n.data.item(), many, few))
+                    lost = f"the division by {name} is missing", v
+                    more = f"a division by {name} too many", 1 / v
+                found.append(Meaning("missing-factor", FARTHEST, *lost))
+                found.append(Meaning("extra-factor", FARTHEST, *more))
         return found
 
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
