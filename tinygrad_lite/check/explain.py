@@ -106,8 +106,7 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
     tol = tolerance_of(search.slack, search.base, abs(k))
     for m in scales.whole(k, tol):
         if search.explains(m.k * search.expected):
-            sites = [(search.target, (m.k - 1) * search.expected)]
-            yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
+            yield Explanation(m.kind, ONE + m.cost, m.text)
     for m in scales.whole(-k, tol):
         if m.kind != "sign" and search.explains(-m.k * search.expected):
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"

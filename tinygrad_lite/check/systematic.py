@@ -34,7 +34,7 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
             return contribution(node, index, g)
         c = search.apply(node, index, made[node, index], g)
         if c is None or c.shape != np.shape(node.operands[index]):
-            raise _MisfitError
+            raise ValueError("it hands on another shape than its input's")
         return c
 
     def step(node: Node, index: int, g: Vector) -> Vector:
@@ -47,12 +47,8 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
 
     try:
         return search.swept(step)[search.target]
-    except _MisfitError:
+    except ValueError:
         return None
-
-
-class _MisfitError(Exception):
-    """A replaced step hands on another shape than its input's."""
 
 
 def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
