@@ -143,7 +143,7 @@ def test_torch_on_the_left_records_too(torch):
 
 @pytest.mark.oracle
 def test_a_torch_leaf_that_was_written_into(torch):
-    x = Tensor(torch.ones(3))
+    x = tg.Tensor(torch.ones(3))
     y = (x * x).sum()
     x.data -= 1.0
     with pytest.raises(RuntimeError, match="changed in place"):
