@@ -69,6 +69,25 @@ class Scales:
                     found.add(abs(float(x)))
         return sorted(found)
 
+    @cached_property
+    def computed(self) -> list[Meaning]:
+        """The numbers that the graph computes, as factors of a gradient that were lost or added."""
+        found = []
+        below = {n.inputs[1] for n in self.tape.made_by("divide") if isinstance(n.inputs[1], Node)}
+        for n in self.tape.order[1:]:
+            if n.data.size == 1 and n.op is not None and abs(n.data.item()) not in (0, 1):
+                name, v = self.tape.label(n), n.data.item()
+                lost, more = (
+                    (f"a factor {name} is missing", 1 / v),
+                    (f"a factor {name} too many", v),
+                )
+                if n in below:
+                    lost = f"the division by {name} is missing", v
+                    more = f"a division by {name} too many", 1 / v
+                found.append(Meaning("missing-factor", FARTHEST, *lost))
+                found.append(Meaning("extra-factor", FARTHEST, *more))
+        return found
+
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
         if close(k, -1, tol):

@@ -23,7 +23,7 @@ from ..graph.node import Node
 from .claims import Claim
 from .faults import Fault, faults
 from .kinds import RARITY, known
-from .shadows import Shadow, shadows
+from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
 
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
@@ -263,7 +263,7 @@ class Search:
 
     def _at_steps(self, *, misread: bool) -> Iterator[Guess]:
         for n, i, _ in self.edges:
-            known = self.catalogue(n, i, misread=misread)
+            known = () if is_square(n) else self.catalogue(n, i, misread=misread)
             yield from self.guesses(n, i, known, self.g[n], self.parts[n, i])
         for n, x, y in () if self.large else self.catalogue.shadows:
             if {x, y} <= self.inside and x not in self.blocked:

@@ -62,7 +62,8 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
     for n, i, fault, nth in _made(search):
         called = (op_name(n), i, fault.text, fault.named, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
-        for scope in (*others, n.inputs[i], None):
+        made_by = tuple(map(op_name, n.inputs))
+        for scope in (*others, n.inputs[i], made_by, None):
             groups.setdefault((called, scope), {})[n, i] = fault
     tried: set[object] = set()
     for (called, scope), group in groups.items():  # type: ignore[misc]
@@ -74,7 +75,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
             (n, i), fault = next(iter(group.items()))
             uses = (
                 f"every use of {search.tape.label(scope)}"
-                if scope is not None
+                if isinstance(scope, Node)
                 else "every step of this sort"
             )
             text = f"{fault.words(search.tape, n, i)}, and so at {uses}"
@@ -128,8 +129,10 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
         faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
         if _explains(search, dict(faults)):
             n = group[0][0]
-            at = n if place is None else n.inputs[place]
-            name = tape.label(at) if isinstance(at, Node) else "it"
-            text = f"the value of the neighbouring step stands where {name} and the like belong"
-            yield search.explained("off-by-index", FAR, text, n)
+            names = [tape.label_of(n if place is None else n.inputs[place]) for n, _ in group]
+            kind, text = "off-by-index", f"where {names[0]} and the like belong"
+            text = f"the value of the neighbouring step stands {text}"
+            if len(group) == 2 and moved[1] is values[0]:
+                kind, text = "wrong-order", f"{names[0]} and {names[1]} are exchanged"
+            yield search.explained(kind, FAR, text, n)
             return
