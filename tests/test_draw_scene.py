@@ -68,6 +68,7 @@ def test_scopes_fold_and_open():
             with tg.scope(name):
                 for _ in range(20):
                     x = x * 2.0 + 1.0
+                    x.name = "x"
     folded = scene_of(x, max_nodes=6)
     assert [b.title for b in folded.boxes if b.kind == "group"] == ["one", "two"]
     assert [c.scope for c in folded.clusters] == [("outer",)]
@@ -181,7 +182,8 @@ def test_a_scope_used_twice_side_by_side_is_one_group():
         with tg.scope("encoder"):
             out.append((x * 3.0).tanh())
     scene = scene_of(out[0] + out[1], depth=0)
-    assert [len(box.nodes) for box in scene.boxes if box.kind == "group"] == [6]
+    assert [len(box.nodes) for box in scene.boxes if box.kind == "group"] == [4]
+    assert [box.name for box in scene.boxes if box.kind == "leaf"] == ["a", "b"]
 
 
 def test_data_lies_outside_of_the_scope_that_uses_it():

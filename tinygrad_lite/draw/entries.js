@@ -95,8 +95,8 @@ function saying(label, e, nameless) {
   const size = Math.abs(e.value), plainly = size >= 1e-4 && size < 1e6;
   const least = plainly ? Math.max(0, 2 - Math.floor(Math.log10(size))) : 3;
   const d = enough(e, least);
-  const names = nameless ? "" : written(e, (leaf) => leaf.text);
-  const numbers = written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer));
+  const known = e.of || e.text, names = nameless || !known ? "" : written(e, (leaf) => leaf.text);
+  const numbers = known ? written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer)) : "";
   const result = plainly ? figure(e.value, least) : num(e.value);
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];

@@ -124,6 +124,8 @@ def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
                 known.setdefault(id(box.node), box.name)
         last = [*scenes.values()][-1:]
         if last and len(scene.boxes) <= len(last[0].boxes):  # the same picture again
+            if last[0].note:
+                continue
             scenes.popitem()
             scene = last[0]
         scenes[detail] = scene

@@ -15,7 +15,8 @@ from .scopes import Path, common_scope
 
 _FEWEST = 3  # repetitions
 _LONGEST = 2000  # ops in one
-_SHARE = 0.5  # of all ops: the repetitions are more
+_SHARE, _MOST = 0.5, 0.7  # of all ops: the repetitions are more; no others are tried
+_LARGE = 20_000  # nodes: of so many, too, only one order is tried
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Repeats:
         return x in self.turn and node in self.turn and self.turn[x] != self.turn[node]
 
 
-def execution(nodes: Sequence[Node]) -> list[Node]:
+def execution(nodes: Sequence[Node], *, sums: bool = False) -> list[Node]:
     """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
-    took most steps first, so that a loop's steps follow each other."""
+    took most steps first, so that a loop's steps follow each other; or with `sums`, before that,
+    what the same op made, as in a loop that adds something up."""
     inputs = {node: tuple(node.parents()) for node in nodes}
     depth: dict[Node, int] = {}
     for node in reversed(nodes):
@@ -52,7 +54,7 @@ def execution(nodes: Sequence[Node]) -> list[Node]:
         left = [x for x in inputs[node] if x not in order]
         if left:
             left.reverse()  # of equally deep ones the first is computed first
-            left.sort(key=depth.__getitem__)
+            left.sort(key=lambda x: (sums and x.op is node.op, depth[x]))
             stack += left
             continue
         stack.pop()
@@ -60,29 +62,50 @@ def execution(nodes: Sequence[Node]) -> list[Node]:
     return list(order)
 
 
-def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
-    """The repetition that most ops are part of, if there is one."""
-    ops = [node for node in order if node.op is not None]
-    start, period, times = _found(_kinds(ops))
-    last = start + (times - 1) * period
-    turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
+def repeats(nodes: Sequence[Node], order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
+    """The repetition that most of the nodes (consumers first), which are executed in that or
+    another `order`, are part of, if there is one."""
+    best = Repeats(scopes)
+    for sums in (False, True):
+        if len(best.turn) > _MOST * len(nodes) or (sums and len(nodes) > _LARGE):
+            break
+        tried = execution(nodes, sums=True) if sums else order
+        ops = [node for node in tried if node.op is not None]
+        kinds = _kinds(ops)
+        for fewest in (_FEWEST, _FEWEST - 1):  # without one before them that is in another order
+            start, period, times = _found(kinds, fewest)
+            turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+            found = _repeats(turns, ops, tried, scopes) if times else None
+            if found is not None:
+                best = max(best, found, key=lambda each: len(each.turn))
+                break
+    return best
+
+
+def _repeats(
+    turns: list[list[Node]], ops: list[Node], order: Sequence[Node], scopes: Mapping[Node, Path]
+) -> Repeats | None:
+    """What is repeated in these equal `turns`; None if each is not made of the one before."""
+    times, period = len(turns), len(turns[0])
+    turn = {node: k for k, nodes in enumerate(turns) for node in nodes}
     steps = {turn[x] for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
     after: set[Node] = set()  # what the last one makes of what came out before
-    for node in ops[last : last + period]:
-        if any(x in after or turn.get(x, last) < times - 1 for x in node.parents()):
+    for node in turns[-1]:
+        if any(x in after or turn.get(x, times) < times - 1 for x in node.parents()):
             after.add(node)
-    if times < _FEWEST or len(steps) < times - 1 or len(after) <= period / 2:
-        return Repeats(scopes)
-    turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+    if len(steps) < times - 1 or len(after) <= period / 2:
+        return None
     if first := _first(turns, turn):
         turns.insert(0, first)
         times += 1
+    if times < _FEWEST:
+        return None
     copies = {nodes[-1]: nodes for nodes in zip(*turns, strict=True)}
     copies |= _beside(ops, copies)
     turn = {x: times - len(nodes) + k for nodes in copies.values() for k, x in enumerate(nodes)}
     used = {x for n in turn for x in n.parents() if x in turn and turn[x] < turn[n]}
     if len(turn) <= _SHARE * len(ops):
-        return Repeats(scopes)
+        return None
     outside = {x for node in order if node not in turn for x in node.parents()}
     for nodes in list(copies.values()):  # leaves that each repetition has its own of
         for xs in zip(*(n.inputs for n in nodes), strict=True):
@@ -90,7 +113,7 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
             if own and not any(x.op or x in outside for x in xs):
                 copies.setdefault(xs[-1], xs)
     same = {x: node for node, nodes in copies.items() for x in nodes[:-1]}
-    shared = scopes[ops[last]]
+    shared = scopes[turns[-1][0]]
     for node in copies:
         shared = common_scope(shared, scopes[node])
     frame = (*shared, f"the last of {times:,} equal steps")
@@ -169,11 +192,11 @@ def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
     return np.asarray(kinds)
 
 
-def _found(kinds: np.ndarray[Any, Any]) -> tuple[int, int, int]:
+def _found(kinds: np.ndarray[Any, Any], fewest: int) -> tuple[int, int, int]:
     """Start, period and number of the repetitions that are most ops in all, the shortest of these;
     the last of them ends as late as it can."""
     best = (0, 1, 0)
-    for period in range(1, min(len(kinds) // _FEWEST, _LONGEST) + 1):
+    for period in range(1, min(len(kinds) // fewest, _LONGEST) + 1):
         if best[1] * best[2] >= len(kinds) - period:
             break
         equal = np.concatenate([[False], kinds[period:] == kinds[:-period], [False]])
@@ -183,7 +206,7 @@ def _found(kinds: np.ndarray[Any, Any]) -> tuple[int, int, int]:
             continue
         longest = int(lengths.argmax())
         times = int(lengths[longest]) // period + 1
-        if times >= _FEWEST and times * period > best[1] * best[2]:
+        if times >= fewest and times * period > best[1] * best[2]:
             end = int(edges[1::2][longest]) + period
             best = (end - times * period, period, times)
     return best
