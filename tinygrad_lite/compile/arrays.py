@@ -15,7 +15,7 @@ from typing import Any, Never
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..graph.backend import is_basic
+from ..graph.indexing import is_basic
 from ..graph.names import is_ours
 from ..graph.node import Node
 from . import standalone

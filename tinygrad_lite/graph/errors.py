@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import namespace
+from .backend import in_numpy, namespace
 from .meta import NO_META, Meta
 from .names import name_all, user_frame
 from .node import Array, Node, raw, topological_order
@@ -176,7 +176,7 @@ def _refuse_non_finite(
 
 
 def _numpy(a: Any) -> Any:
-    array = np.asarray(a)
+    array = in_numpy(a)
     return array if array.dtype.kind == "f" else array.astype(float)
 
 
@@ -240,7 +240,7 @@ def refuse_written(node: Node) -> None:
     assert meta.copies is not None
     assert node.op is not None
     for index, (now, copy) in enumerate(zip(node.operands, meta.copies, strict=True)):
-        if not np.array_equal(np.asarray(now), np.asarray(copy), equal_nan=True):
+        if not np.array_equal(in_numpy(now), in_numpy(copy), equal_nan=True):
             raise RuntimeError(
                 f"{labels(node.op, node.inputs)[index]} was written into after {node.op.name} had "
                 f"used it, so the gradient would be wrong; make a new array instead\n"
