@@ -272,7 +272,9 @@ class Namespace:
             return function
         return lambda *args, **settings: self._recorder.fixed(function(*args, **settings))
 
-    def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
+    def asarray(
+        self, x: Any, dtype: Any = None, device: None = None, copy: bool | None = None
+    ) -> Any:
         """x as an array; copied only for the layout that a copy has, since recording arrays are not
         written into."""
         if not isinstance(x, Traced):
