@@ -204,18 +204,18 @@ def test_many_arrays_of_one_op_are_one_box():
     assert sorted(edge.count for edge in scene.edges) == [1, 500]
 
 
-def test_a_loop_whose_losses_add_up_is_one_step_of_it():
+@pytest.mark.parametrize("total", [sum, lambda losses: tg.stack(losses).mean()])
+def test_a_loop_whose_losses_are_collected_is_one_step_of_it(total):
     W, h, losses = tg.Tensor(np.eye(3) * 0.5, name="W"), tg.Tensor(np.ones(3), name="h0"), []
     for _ in range(20):
         h = tg.tanh(W @ h)
         losses.append((h**2).sum())
-    E = sum(losses[1:], losses[0])
+    E = total(losses)
     E.backward()
     scene = scene_of(E, max_nodes=10)
     boxes = {box.name: box for box in scene.boxes if box.kind != "stub"}
     assert set(boxes) == {"W", "h0", "h", "losses[19]", "E"}
     assert boxes["losses[19]"].copies == tuple(losses)
-    assert len(boxes["E"].copies) == 19
     ids = {box.id: box.name for box in scene.boxes}
     flow = [(ids[e.source], ids[e.target]) for e in scene.edges]
     assert ("h", "losses[19]") in flow

@@ -15,8 +15,8 @@ from .scopes import Path, common_scope
 
 _FEWEST = 3  # repetitions
 _LONGEST = 2000  # ops in one
-_SHARE, _MOST = 0.5, 0.7  # of all ops: the repetitions are more; no others are tried
-_LARGE = 20_000  # nodes: of so many, too, only one order is tried
+_SHARE = 0.5  # of all ops: the repetitions are more
+_LARGE = 20_000  # nodes: of so many only one order is tried
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Repeats:
         return x in self.turn and node in self.turn and self.turn[x] != self.turn[node]
 
 
-def execution(nodes: Sequence[Node], *, sums: bool = False) -> list[Node]:
+def execution(nodes: Sequence[Node], *, given: bool = False) -> list[Node]:
     """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
-    took most steps first, so that a loop's steps follow each other; or with `sums`, before that,
-    what the same op made, as in a loop that adds something up."""
+    took most steps first, so that a loop's steps follow each other, or as they are `given`, as in a
+    loop that adds up or collects something."""
     inputs = {node: tuple(node.parents()) for node in nodes}
     depth: dict[Node, int] = {}
     for node in reversed(nodes):
@@ -54,7 +54,8 @@ def execution(nodes: Sequence[Node], *, sums: bool = False) -> list[Node]:
         left = [x for x in inputs[node] if x not in order]
         if left:
             left.reverse()  # of equally deep ones the first is computed first
-            left.sort(key=lambda x: (sums and x.op is node.op, depth[x]))
+            if not given:
+                left.sort(key=depth.__getitem__)
             stack += left
             continue
         stack.pop()
@@ -66,10 +67,7 @@ def repeats(nodes: Sequence[Node], order: Sequence[Node], scopes: Mapping[Node, 
     """The repetition that most of the nodes (consumers first), which are executed in that or
     another `order`, are part of, if there is one."""
     best = Repeats(scopes)
-    for sums in (False, True):
-        if len(best.turn) > _MOST * len(nodes) or (sums and len(nodes) > _LARGE):
-            break
-        tried = execution(nodes, sums=True) if sums else order
+    for tried in (order, execution(nodes, given=True))[: 1 + (len(nodes) < _LARGE)]:
         ops = [node for node in tried if node.op is not None]
         kinds = _kinds(ops)
         for fewest in (_FEWEST, _FEWEST - 1):  # without one before them that is in another order
@@ -101,7 +99,6 @@ def _repeats(
     if times < _FEWEST:
         return None
     copies = {nodes[-1]: nodes for nodes in zip(*turns, strict=True)}
-    copies |= _beside(ops, copies)
     turn = {x: times - len(nodes) + k for nodes in copies.values() for k, x in enumerate(nodes)}
     used = {x for n in turn for x in n.parents() if x in turn and turn[x] < turn[n]}
     if len(turn) <= _SHARE * len(ops):
@@ -142,41 +139,6 @@ def _first(turns: Sequence[Sequence[Node]], turn: Mapping[Node, int]) -> list[No
         given = zip(x.inputs, y.inputs, strict=True)
         pairs += [(a, b) for a, b in given if isinstance(b, Node) and b in place]
     return [found[k] for k in range(len(place))] if len(found) == len(place) else []
-
-
-def _beside(
-    ops: Sequence[Node], copies: Mapping[Node, tuple[Node, ...]]
-) -> dict[Node, tuple[Node, ...]]:
-    """Further ops that belong to the repetitions, in the shape of `copies`: what each is made into
-    apart from the loop, and what adds that up; the first may do without."""
-    times = len(next(iter(copies.values())))
-    place: dict[Node, Any] = {}
-    turn: dict[Node, int] = {}
-    for last, nodes in copies.items():
-        place |= dict.fromkeys(nodes, last)
-        turn |= {x: k for k, x in enumerate(nodes)}
-    found: dict[Any, list[Node]] = {}
-    needs: dict[Any, set[Any]] = {}
-    for node, kind in zip(ops, _kinds(ops).tolist(), strict=True):
-        inputs = [x for x in node.parents() if x.op is not None]
-        if node in turn or not inputs or not all(x in turn for x in inputs):
-            continue
-        turn[node] = now = max(turn[x] for x in inputs)
-        before = [turn[x] == now - 1 for x in inputs]
-        if not all(early or turn[x] == now for early, x in zip(before, inputs, strict=True)):
-            continue
-        key = kind, *(early or place.get(x) for early, x in zip(before, inputs, strict=True))
-        place[node] = key
-        needs[key] = {place.get(x) for early, x in zip(before, inputs, strict=True) if not early}
-        found.setdefault(key, []).append(node)
-    held: dict[Any, tuple[Node, ...]] = {}
-    for key, members in found.items():
-        members.sort(key=turn.__getitem__)
-        each = [turn[node] for node in members]
-        whole = each in (list(range(times)), list(range(1, times)))
-        if whole and all(need in copies or need in held for need in needs[key]):
-            held[key] = tuple(members)
-    return {nodes[-1]: nodes for nodes in held.values()}
 
 
 def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
