@@ -246,7 +246,7 @@ function matrix(place, label, { role = "value", top, turned = false } = {}) {
   return h(`div.mat.${role}`, {}, caption, table, slider, about);
 }
 const tint = (x, top) => (x === x
-  ? `--c:var(--${x < 0 ? "neg" : "pos"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
+  ? `--c:var(--${x < 0 ? "n12" : "p12"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
 const legend = (top, what) => h("div.legend", {}, `−${num(top)}`,
   h("span.bar", { role: "img", "aria-label": "blue below zero, no colour at zero, orange above" }), num(top), h("span", {}, what));
 
