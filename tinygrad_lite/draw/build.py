@@ -81,7 +81,11 @@ def build_scene(
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
     asked |= {"steps": steps, "marks": marks, "show": show}
-    return Scene(*parts, roots, names, title, plan.note, len(nodes), asked)
+    turns = plan.repeats.steps()
+    inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
+    if not all(inside <= turn.keys() for turn in turns):
+        turns = []
+    return Scene(*parts, roots, names, title, plan.note, len(nodes), asked, turns)
 
 
 def _known(plan: Plan, names: Mapping[int, str]) -> dict[int, str]:
@@ -249,8 +253,7 @@ class _Maker:
             of = f"× {self._formula(unit.id, out[:1], self.names)}" if out[0].op else "parameters"
             name = f"{len(out):,} {of}"
         lines = (f"{count(len(nodes), 'node')} inside",)
-        each = () if unit.title else out
-        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, each)
+        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, out=out)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
         return replace(box, scope=unit.scope, tooltip=tooltip)
 

@@ -33,6 +33,18 @@ class Repeats:
     turn: Mapping[Node, int] = field(default_factory=dict)
     carried: frozenset[Node] = frozenset()
 
+    def steps(self) -> list[dict[int, Any]]:
+        """Of each repetition what stands where the last has a node or an array, by its id; nothing
+        if several things stand for one."""
+        found: list[dict[int, Any]] = [{} for _ in range(self.times)]
+        for last, nodes in self.copies.items():
+            for step, node in zip(found, nodes, strict=True):
+                pairs = [(last, node), *zip(last.inputs, node.inputs, strict=True)]
+                for x, other in pairs:
+                    if hasattr(x, "shape") and step.setdefault(id(x), other) is not other:
+                        return []
+        return found
+
     def before(self, x: Node, node: Node) -> bool:
         """Whether a node in a repetition uses x of an earlier one."""
         return x in self.turn and node in self.turn and self.turn[x] != self.turn[node]
@@ -99,7 +111,7 @@ def _repeats(
     if times < _FEWEST:
         return None
     copies = {nodes[-1]: nodes for nodes in zip(*turns, strict=True)}
-    turn = {x: times - len(nodes) + k for nodes in copies.values() for k, x in enumerate(nodes)}
+    turn = {node: k for k, nodes in enumerate(turns) for node in nodes}
     used = {x for n in turn for x in n.parents() if x in turn and turn[x] < turn[n]}
     if len(turn) <= _SHARE * len(ops):
         return None
