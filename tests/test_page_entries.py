@@ -50,6 +50,18 @@ def test_printed_numbers_give_the_printed_result(visit):
                 assert f"{shown:.{len(result.partition('.')[2])}f}" == result, said
 
 
+def test_a_gradient_that_is_given_is_no_number_to_change_and_is_said_once(visit):
+    a, b = tg.Tensor(2.0), tg.Tensor(3.0)
+    c, d = tg.exp(a), tg.exp(b)
+    page = visit(c + d)
+    press(page, "a")
+    page.locator("#track [aria-label^='backward']").first.click()
+    assert page.locator("#panel .say.back").first.inner_text().count("=") == 1
+    assert page.locator("#edit").count() == 0
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert page.locator("#edit").count() == 1
+
+
 def test_the_keyboard_moves_in_a_matrix(visit):
     page = visit(question())
     press(page, "a End")

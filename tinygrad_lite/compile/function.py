@@ -34,18 +34,25 @@ class NumPyRun(Run):
 
     def __init__(self, *called: Any) -> None:
         super().__init__(*called)
-        self._recorder, self._inputs = recorder(kept=False), list[Held]()
+        self._recorder = recorder(kept=False)
         try:
             self.run()
         finally:
             self._recorder.closed = True
+        numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
+        self.late = [numbers[id(x)] for x in self._recorder.late]
         outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
-        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+        self.recorded = Recorded(self._recorder.instructions, self._recorder.inputs, outputs)
 
     def stand_in(self, array: Any) -> Any:
-        made = self._recorder.input(array)
-        self._inputs.append(made.held)
-        return made
+        return self._recorder.input(array)
+
+    def written(self) -> dict[int, Any]:
+        numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
+        return {numbers[id(x)]: x for x in self._recorder.written}
+
+    def is_renamed(self, x: Any, old: Any) -> bool:
+        return isinstance(x, Recording) and x.base is old
 
     def put_out(self, x: Any) -> Any:
         return plain(x)
@@ -192,7 +199,7 @@ class Compiled:
         other = run()
         refuse_difference(first, fingerprint(other.recorded))
         _refuse_unknown(used, other.constants)
-        return Variant(other, build(other.recorded, other.names, own=False))
+        return Variant(other, build(other.recorded, other.names, kept=other.kept))
 
 
 def _tried(program: Any, given: Any) -> Any:
@@ -235,8 +242,9 @@ def compile(f: Any) -> Any:
     arrays and Tensors found there are read at every call. Another shape, dtype or setting, and
     another branch taken on the numbers, is recorded as a program of its own; a number is a setting
     only where it must be, as an axis. Results are the caller's own arrays; Tensors among them that
-    were computed are constants. What f sets is set at every call; what it does beside (printing,
-    say) is not repeated. For arguments that are differentiated outside, or of another library, f
+    were computed are constants. What f sets is set at every call, and arrays that it writes into
+    (`p.data -= step`, `x[i] = y`, `out=x`) are written into; what it does beside (printing, say) is
+    not repeated. For arguments that are differentiated outside, or of another library, f
     runs as it is.
 
     Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays

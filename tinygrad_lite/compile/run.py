@@ -55,7 +55,9 @@ class Source:
 @dataclass(frozen=True)
 class Effect:
     """What a run sets beside its result: "data" or "grad" of a Tensor (or of an argument of a
-    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted."""
+    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted.
+    Into an input, whose number this is, something is "written"; a Tensor is to tell that its data,
+    the input of a number, have been: "seen"."""
 
     kind: str
     where: Any
@@ -82,6 +84,9 @@ class Run(ABC):
     ) -> None:
         self._function, self._args, self._kwargs = function, args, kwargs
         self.outputs: list[Any] = []
+        self.kept = 0  # of the outputs, the first are the caller's
+        self.late: list[int] = []  # the numbers of inputs that were read after one was written into
+        self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
@@ -109,6 +114,14 @@ class Run(ABC):
     @abstractmethod
     def is_array(self, x: Any) -> bool:
         """Whether x stands for an array, or is one."""
+
+    def written(self) -> dict[int, Any]:
+        """What stands for the inputs that are written into, by their numbers."""
+        return {}
+
+    def is_renamed(self, x: Any, old: Any) -> bool:
+        """Whether x is another name of what stood for an input."""
+        return False
 
     def is_input(self, x: Any, numbers: Collection[type]) -> bool:
         """Whether an argument is one that a program is handed at every call."""
@@ -145,12 +158,17 @@ class Run(ABC):
                         "the function differentiates through what was computed outside of it; "
                         "compute that inside, or use it detached, as in h.detach()"
                     )
-            if any(x._data is not data for x, data in self._results.items()):
+            written = {id(x) for x in self.written().values()}
+            if any(x._data is not d or id(d) in written for x, d in self._results.items()):
                 raise self._refusal(
                     "the function sets the data of what it computed; make a new Tensor of it"
                 )
             self.result = self._template(result)
             self.effects = [*self._of_tensors(before), *self._of_places(now, held)]
+            self.kept = len(self.outputs)
+            self.effects += [
+                Effect("written", i, Output(self._number(x))) for i, x in self.written().items()
+            ]
         finally:
             self._put_back()
 
@@ -228,7 +246,9 @@ class Run(ABC):
         self.sources.append(source)
         self.names.append(_identifier(path, {*self.names}))
         self.outlines.append(self.outline(array) or type(array))
-        return self.stand_in(array)
+        made = self.stand_in(array)
+        self._inputs[id(made)] = len(self.sources) - 1
+        return made
 
     def _is_renewed(self, place: Place) -> bool:
         """Whether a place holds what a call has computed."""
@@ -303,7 +323,9 @@ class Run(ABC):
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
             where = self._held[node][0]
-            if node._data is not data:
+            if self.is_renamed(node._data, data):
+                yield Effect("seen", where, self._inputs[id(data)])
+            elif node._data is not data:
                 yield Effect("data", where, self._template(node._data))
             if node._grad is not grad:
                 yield Effect("grad", where, self._template(node.grad))

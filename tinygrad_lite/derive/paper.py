@@ -318,14 +318,14 @@ class Namespace:
         """Single places only: delta with a fixed index."""
         axes: list[Axis] = []
         units = []
-        old, lengths = iter(x.axes), iter(shape)
+        old, lengths = [*x.axes], iter(shape)  # too few are a LookupError: not read
         for k in _keys(wanted, len(shape)):
             if k is None:
-                next(old)
+                old.pop(0)
                 continue
             n = next(lengths)
             place = isinstance(k, int)
-            axes.append(next(old) if not place else None if n == 1 else index(Size(n)))
+            axes.append(old.pop(0) if not place else None if n == 1 else index(Size(n)))
             if place and axes[-1] is not None:
                 units.append((delta(axes[-1], fixed(k % n)), 1))
         return Paper(multiply([(x.expr, 1), *units]), axes)

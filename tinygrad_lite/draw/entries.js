@@ -95,8 +95,8 @@ function saying(label, e, nameless) {
   const size = Math.abs(e.value), plainly = size >= 1e-4 && size < 1e6;
   const least = plainly ? Math.max(0, 2 - Math.floor(Math.log10(size))) : 3;
   const d = enough(e, least);
-  const names = nameless ? "" : written(e, (leaf) => leaf.text);
-  const numbers = written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer));
+  const known = e.of || e.text, names = nameless || !known ? "" : written(e, (leaf) => leaf.text);
+  const numbers = known ? written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer)) : "";
   const result = plainly ? figure(e.value, least) : num(e.value);
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
@@ -246,7 +246,7 @@ function matrix(place, label, { role = "value", top, turned = false } = {}) {
   return h(`div.mat.${role}`, {}, caption, table, slider, about);
 }
 const tint = (x, top) => (x === x
-  ? `--c:var(--${x < 0 ? "neg" : "pos"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
+  ? `--c:var(--${x < 0 ? "n12" : "p12"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
 const legend = (top, what) => h("div.legend", {}, `−${num(top)}`,
   h("span.bar", { role: "img", "aria-label": "blue below zero, no colour at zero, orange above" }), num(top), h("span", {}, what));
 

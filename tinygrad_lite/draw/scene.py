@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -57,7 +57,7 @@ class Box(Placed):
 
     `nodes` are what it stands for in order of execution, the shown one last; none for a raw
     constant, which is its `array`. `copies` are, of one of several equal steps, the shown node of
-    each. `scope` is where it lies.
+    each. `out` are the nodes whose numbers a folded scope shows. `scope` is where it lies.
     """
 
     id: str
@@ -69,6 +69,7 @@ class Box(Placed):
     lines: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
     copies: tuple[Node, ...] = ()
+    out: tuple[Node, ...] = ()
     array: Any = None
     scope: Path = ()
     tooltip: str = ""
@@ -163,7 +164,8 @@ class Cluster(Placed):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that is drawn of what `roots` depend on, with the `names` that are the user's. `nodes` is
-    the size of the whole graph, `note` says what was left out, `options` what `build` was asked."""
+    the size of the whole graph, `note` says what was left out, `options` what `build` was asked.
+    `turns` are, of each of several equal steps, what stands where the picture has the last one."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
@@ -174,6 +176,7 @@ class Scene:
     note: str
     nodes: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    turns: Sequence[Mapping[int, Any]] = ()
     direction: Direction = "down"
     width: float = 0.0
     height: float = 0.0

@@ -33,10 +33,10 @@ def namespace(*values: Any) -> Namespace:
 def _foreign(value: Any) -> Namespace:
     if isinstance(value, np.ndarray):
         return np
+    if _is_wrapped(value):
+        return _compat().array_namespace(value)
     if hasattr(value, "__array_namespace__") and not isinstance(value, Node):
         return value.__array_namespace__()
-    if type(value).__module__.partition(".")[0] == "torch":
-        return _compat().array_namespace(value)
     raise TypeError(f"{type(value).__name__} is neither a number nor an array")
 
 
@@ -45,7 +45,7 @@ def _compat() -> Any:
         import array_api_compat
     except ImportError:
         raise TypeError(
-            "PyTorch arrays need the array-api-compat package: "
+            "arrays of PyTorch and CuPy need the array-api-compat package: "
             "pip install 'tinygrad_lite[backends]'"
         ) from None
     return array_api_compat
@@ -66,8 +66,14 @@ def is_array(value: Any) -> bool:
     return (
         isinstance(value, (np.ndarray, np.generic))
         or (hasattr(value, "__array_namespace__") and not isinstance(value, (Node, type)))
-        or (type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "dtype"))
+        or _is_wrapped(value)
     )
+
+
+def _is_wrapped(value: Any) -> bool:
+    """Whether it is an array of a library whose standard form is a package of its own."""
+    library = type(value).__module__.partition(".")[0]
+    return library in ("torch", "cupy") and hasattr(value, "dtype")
 
 
 def device_of(x: Array) -> Any:
@@ -96,6 +102,14 @@ def in_numpy(x: Any) -> Any:
     if hasattr(x, "get"):  # CuPy
         return x.get()
     return np.asarray(x.to_device(namespace(x).__array_namespace_info__().default_device()))
+
+
+def memory_of(x: Array) -> int:
+    """What tells the memory of arrays apart: where it starts (PyTorch), or whose it is."""
+    if hasattr(x, "data_ptr"):
+        return int(x.data_ptr()) or id(x)
+    base = getattr(x, "base", None)
+    return id(x if base is None else base)
 
 
 def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
@@ -279,7 +293,11 @@ def extreme(x: Array) -> bool:
 
 
 # Where an array library keeps its special functions, under SciPy's names.
-_SPECIAL = {"jax.numpy": "jax.scipy.special", "array_api_compat.torch": "torch.special"}
+_SPECIAL = {
+    "jax.numpy": "jax.scipy.special",
+    "array_api_compat.torch": "torch.special",
+    "array_api_compat.cupy": "cupyx.scipy.special",
+}
 
 
 def special(xp: Namespace, name: str, x: Array, before: tuple[Any, ...] = ()) -> Array:

@@ -20,9 +20,11 @@ def picked(x: Array, index: Any) -> Array:
         if not any(hasattr(part, "at") for part in parts):
             np.broadcast_to(False, x.shape)[parts]
         return x.at[parts].get(mode="fill")
-    xp, device = namespace(x), device_of(x)
+    if any(map(is_array, parts)):
+        xp, device = namespace(x), device_of(x)
+        parts = tuple(xp.asarray(p, device=device) if is_array(p) else p for p in parts)
     try:
-        return x[tuple(xp.asarray(p, device=device) if is_array(p) else p for p in parts)]
+        return x[parts]
     except ValueError as error:  # PyTorch
         back = any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts)
         raise ValueError("tg.flip(x), not a negative step" if back else str(error)) from None

@@ -175,9 +175,8 @@ class Oracle:
         def phi(t: float) -> float:
             there = {i: self.probe.values[i] + t * d for i, d in directions.items()}
             ys = self.court.outputs(self.probe.moved(there))
-            self.precision = max(
-                float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
-            )
+            known = (float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys)
+            self.precision = max(self.function.grain, *known)
             return float(sum(np.sum(d * y) for d, y in zip(self.dys, ys, strict=True)))
 
         plain = abs(phi(0.0))
