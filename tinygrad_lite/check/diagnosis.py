@@ -112,7 +112,8 @@ class Diagnosis:
         for asking in (asked := self._asked.pop(claim, [])):
             explanations = self._holding(asking)
             if explanations:
-                best, also = _ranked(explanations)
+                fair = [e for e in explanations if not self._accuses(e)]
+                best, also = _ranked(fair or explanations)
                 text = f"{best.text} at  {best.where}" if best.where else best.text
                 if asking.again:
                     text = f"wrong here as well: {text}"
@@ -151,6 +152,16 @@ class Diagnosis:
     def _explanations(self, asking: Asking) -> list[Explanation]:
         sort = explain if asking.search.claim.fits else explain_shape
         return sort(asking.search, self.scales)
+
+    def _accuses(self, e: Explanation) -> bool:
+        """Whether it says of a claim that is right that it is wrong."""
+        for other in self.claims if e.sites else ():
+            if other.right and other.fits:
+                moved = self.tape.carried(e.sites, other.node)
+                slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(other.value), initial=0.0)
+                if (np.abs(moved) > slack).any():
+                    return True
+        return False
 
 
 def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]) -> Diagnosis:

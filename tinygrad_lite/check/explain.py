@@ -106,7 +106,8 @@ def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
     tol = tolerance_of(search.slack, search.base, abs(k))
     for m in scales.whole(k, tol):
         if search.explains(m.k * search.expected):
-            yield Explanation(m.kind, ONE + m.cost, m.text)
+            sites = [(search.target, (m.k - 1) * search.expected)]
+            yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
     for m in scales.whole(-k, tol):
         if m.kind != "sign" and search.explains(-m.k * search.expected):
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"

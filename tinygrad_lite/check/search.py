@@ -9,7 +9,7 @@ agree are carried down in full and compared entry by entry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -65,13 +65,14 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A mistake, or two, that reproduces a claim."""
+    """A mistake, or two, that reproduces a claim. `sites` are what one adds, and at which nodes."""
 
     kind: str
     cost: float
     text: str
     where: str = ""
     other_kinds: tuple[str, ...] = ()
+    sites: Sequence[Site] = ()
 
     def __post_init__(self) -> None:
         for kind in (self.kind, *self.other_kinds):
@@ -183,9 +184,11 @@ class Search:
         size = abs(projected) + abs(self.goal) + abs(self.base)
         return abs(projected - sign * self.goal) <= self.slack + 1e-7 * size
 
-    def explained(self, kind: str, cost: float, text: str, step: Node) -> Explanation:
+    def explained(
+        self, kind: str, cost: float, text: str, step: Node, sites: Sequence[Site] = ()
+    ) -> Explanation:
         """One mistake, at a step of the graph."""
-        return Explanation(kind, ONE + cost, text, self.tape.step(step))
+        return Explanation(kind, ONE + cost, text, self.tape.step(step), sites=sites)
 
     def matches(self, predicted: Vector) -> bool:
         """Whether a mistake's gradient is the claim, entry by entry."""
@@ -208,8 +211,9 @@ class Search:
         agreeing = [guess for guess in guesses if self.agrees(guess.projected)]
         agreeing.sort(key=lambda guess: guess.cost)
         for guess in agreeing[: min(MOST, TRIALS // len(self.region))]:
-            if self.explains(self.carry([(guess.x, guess.delta)])):
-                yield self.explained(guess.kind, guess.cost, guess.words(), guess.step)
+            sites = [(guess.x, guess.delta)]
+            if self.explains(self.carry(sites)):
+                yield self.explained(guess.kind, guess.cost, guess.words(), guess.step, sites)
 
     def guess(
         self, x: Node, value: Vector, kind: str, cost: float, text: str, step: Node | None = None

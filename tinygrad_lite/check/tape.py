@@ -62,6 +62,11 @@ class Tape:
                         stack.append(node)
         return sorted(found, key=self.position.__getitem__)
 
+    def carried(self, sites: Iterable[Site], target: Node) -> Vector:
+        """What deltas at some nodes add to the gradient of `target`."""
+        above = self.above(target)
+        return carried(sites, above, set(above)).get(target, np.zeros(target.shape))
+
     def made_by(self, *names: str) -> Iterator[Node]:
         """The results of some ops, consumers first."""
         return (n for n in self.order if op_name(n) in names)
