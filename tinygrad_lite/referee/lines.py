@@ -77,7 +77,9 @@ def with_line(finding: Finding, lines: LineReport) -> Finding:
     line = next((f for f in lines if f.mended is not None and f in felt), None)
     if finding.verdict != "wrong" or line is None:
         return finding
-    return replace(finding, mended=line.mended, by=line.by, mended_at=line.mended_at or f"line {line.line}")
+    return replace(
+        finding, mended=line.mended, by=line.by, mended_at=line.mended_at or f"line {line.line}"
+    )
 
 
 def _telling(wrong: Sequence[Trial]) -> Trial:
