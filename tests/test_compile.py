@@ -214,7 +214,7 @@ def test_a_slope_that_is_infinite_where_nothing_flows_in():
 @pytest.mark.parametrize(
     ("use", "words"),
     [
-        (lambda x: x.sum().item(), "a number taken out"),
+        (lambda x: f"{x.sum().item():.3f}", "a number taken out"),
         (lambda x: float(x[0, 0]), "a number taken out"),
         (lambda x: int(x.sum()), "a number taken out"),
         (lambda x: [0, 1, 2][x.astype(int)[0, 0]], "a number taken out"),

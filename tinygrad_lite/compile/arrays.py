@@ -61,8 +61,8 @@ _BY_VALUE |= {np.trim_zeros, np.unique_values, np.unique_counts, np.unique_inver
 
 def _refuse_number(x: Any, *_: Any) -> Never:
     raise refusal(
-        "a number taken out of an array (by item, float, int, tolist) would be the same for ever; "
-        "keep it an array, or return it"
+        "a number taken out of an array (by float, int, tolist, or as text) would be the same for "
+        "ever; keep it an array or .item(), or return it"
     )
 
 
@@ -225,6 +225,10 @@ class Traced(Recording, NDArrayOperatorsMixin):
             return self.__array_function__(function, (), (self, *args), settings)
         return self.recorder.record(getattr(np.ndarray, name), self, *args, **settings)
 
+    def item(self, *place: Any) -> Any:
+        """The only entry, or that at a place, as a number of Python's."""
+        return self.recorder.record(np.ndarray.item, self, *place)
+
     def reshape(self, *shape: Any, **settings: Any) -> Any:
         """The entries in another shape, given as lengths or as one tuple."""
         wanted = tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape
@@ -248,7 +252,7 @@ class Traced(Recording, NDArrayOperatorsMixin):
     real = property(lambda self: self.recorder.record(np.real, self))
     T = property(lambda self: self.recorder.record(np.transpose, self))
     mT = property(lambda self: self.recorder.record(np.matrix_transpose, self))
-    item = tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
+    tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
     __iter__ = _refuse_rows
     __iadd__, __isub__ = _augmented(operator.add), _augmented(operator.sub)

@@ -149,8 +149,9 @@ class Recorder:
         if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
             raise refusal("a number that changes from call to call is no shape, place or axis")
         value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
+        weakly = len(weak) == len(sources) or call is np.ndarray.item
         if not isinstance(value, (np.ndarray, np.generic, tuple, list)) and not (
-            type(value) in NUMBERS and len(weak) == len(sources)
+            type(value) in NUMBERS and weakly
         ):
             value = np.asarray(value)[()]
         for x in sources:
