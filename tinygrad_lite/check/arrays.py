@@ -12,11 +12,10 @@ from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
 from .faults import prime
 from .scales import Scales
-from .search import Catalogue, Guess, Search
+from .search import MANY, Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD
 from .tape import Vector
 
-MANY = 300  # nodes above which no foreign factors are looked for
 BIG = 20_000  # entries above which the same holds
 
 

@@ -216,6 +216,6 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
     Tier.VALUE: (misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
     Tier.ELSEWHERE: (arrays.other_gradients,),
-    Tier.PARTS: (in_parts,),
+    Tier.PARTS: (in_parts, systematic.left_out),
     Tier.TWO: (with_factor, proportional),
 }

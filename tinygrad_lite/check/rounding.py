@@ -168,9 +168,10 @@ class Rounding:
         """A rule on moved inputs, and whether its masks and indices stayed what they were: then it
         has not jumped, whatever it gives."""
         node, same = rule.node, True
-        moved = {x: twin[x].data for x in node.parents()}
-        given = zip(node.inputs, node.operands, strict=True)
-        moved[node] = done(node, *(moved[x] if isinstance(x, Node) else a for x, a in given))
+        moved = {x: twin[x].data for x in (node, *node.parents())}
+        if shake is None or not op_of(node).elementwise:  # else its result is rounded by itself
+            given = zip(node.inputs, node.operands, strict=True)
+            moved[node] = done(node, *(moved[x] if isinstance(x, Node) else a for x, a in given))
 
         def watched(m: Node, value: Vector) -> Vector:
             nonlocal same

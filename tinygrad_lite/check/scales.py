@@ -54,10 +54,17 @@ class Scales:
     @cached_property
     def reductions(self) -> set[int]:
         """How many terms the sums and means of the graph have, and the lengths of their axes."""
-        found = {terms_of(node) for node in self.tape.made_by("sum", "mean")}
-        for node in self.tape.made_by("sum", "mean", "matmul"):
-            found.update(node.operands[0].shape)
-        return found
+        return self._lengths("sum", "mean", "matmul")
+
+    @cached_property
+    def averaged(self) -> set[int]:
+        """The same of the means alone."""
+        return self._lengths("mean")
+
+    def _lengths(self, *names: str) -> set[int]:
+        nodes = [*self.tape.made_by(*names)]
+        terms = {terms_of(node) for node in nodes if op_name(node) != "matmul"}
+        return terms.union(*(node.operands[0].shape for node in nodes))
 
     @cached_property
     def constants(self) -> list[float]:
@@ -100,7 +107,7 @@ class Scales:
                     slip = "a mean stands where a sum belongs"
                     if exact == n:
                         slip = f"a sum stands where a mean belongs {LEARNING}"
-                    sure = n in self.reductions
+                    sure = n in (self.reductions if n > 2 else self.averaged)  # 2 may be any 2
                     text = f"{times}, off by exactly {n}, {words}: {slip}"
                     if not sure:
                         text = f"{times}, which may be a coincidence or {words}: perhaps {slip}"

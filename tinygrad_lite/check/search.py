@@ -26,6 +26,7 @@ from .kinds import RARITY, known
 from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
 
+MANY = 300  # nodes above which nothing foreign is looked for
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 BUDGET = 100_000  # steps that a report may spend on the same mistake at many: about a second
