@@ -97,7 +97,8 @@ function saying(label, e, nameless) {
   const d = enough(e, least);
   const known = e.of || e.text, names = nameless || !known ? "" : written(e, (leaf) => leaf.text);
   const numbers = known ? written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer)) : "";
-  const result = plainly ? figure(e.value, least) : num(e.value);
+  const rest = size < 1e-13 * topOf(leavesOf(e).map((leaf) => leaf.value)); // what rounding left
+  const result = plainly ? figure(e.value, least) : size && rest ? "≈ 0" : num(e.value);
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }
