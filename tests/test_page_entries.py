@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pictures import SHOWN, chip, press, printed_numbers, question, squared, values
 
@@ -60,6 +62,27 @@ def test_a_gradient_that_is_given_is_no_number_to_change_and_is_said_once(visit)
     assert page.locator("#edit").count() == 0
     page.locator(f"{SHOWN}.leaf").first.click()
     assert page.locator("#edit").count() == 1
+
+
+def test_printed_numbers_give_small_results_and_those_of_functions_of_the_user_too(visit):
+    b, w, x = tg.Value(0.12345), tg.Value(-0.58402), tg.Value(1.9949)
+    a = tg.relu(b - w * x)
+    t = tg.tanh(tg.Value(3.9, name="u"))
+    y = 1e-3 * a * (1 - t * t)
+    page = visit(y)
+    press(page, "a")
+    known = {"relu": lambda x: max(x, 0.0), "tanh": math.tanh}
+    said = set()
+    for _ in range(8):
+        press(page, "ArrowRight")
+        said |= set(page.locator("#panel .say").all_inner_texts())
+    told = [text.split(" = ") for text in said if text.count(" = ") > 1]
+    assert len(told) >= 5
+    for *_, numbers, result in told:
+        value, printed = (
+            eval(t.replace("−", "-").replace("·", "*"), known) for t in (numbers, result)
+        )
+        assert f"{value:.2e}" == f"{printed:.2e}", (numbers, result)
 
 
 def test_the_keyboard_moves_in_a_matrix(visit):

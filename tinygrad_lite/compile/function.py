@@ -14,6 +14,7 @@ import numpy as np
 from ..graph.context import current_context, latest_context
 from ..graph.node import Node, Scalar
 from .arrays import recorder
+from .containers import Read
 from .emit import build
 from .program import ScalarProgram
 from .recorder import NUMBERS, Held, Recording, refusal
@@ -83,6 +84,8 @@ class Compiled:
         self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
         self._moving: set[Any] = set()  # places of numbers to compute with
         self._renewed: set[Any] = set()  # places of results of the last call
+        self._growing: dict[int, Any] = {}  # lists that are longer after every call, by id
+        self._read: dict[int, Any] = {}  # and those of them that are read, too
         self._quick: Any = None  # the last program, for arguments that are all arrays
         self._lock = threading.RLock()
 
@@ -158,11 +161,18 @@ class Compiled:
         known = self._variants.setdefault(key, [])
         if known and self._numbers:  # a counter, a rate
             self._moving.update(place.mark for place in known[0].moved())
+        for x in known[0].grown() if known else ():
+            if id(x) not in self._read:
+                self._growing[id(x)] = x
         token = _recording.set(True)
         try:
             variant = self._made(args, kwargs)
         except Unusual:
             return self._unusual(args, kwargs)
+        except Read:
+            self._read |= self._growing
+            self._growing.clear()
+            return self._recorded(key, given, args, kwargs)
         except Exception:
             if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
@@ -192,7 +202,8 @@ class Compiled:
     def _made(self, args: Any, kwargs: Any) -> Variant:
         """The program of the function: recorded, and again, which tells what changes by itself."""
         moving = self._moving | self._renewed
-        run = functools.partial(NumPyRun, self._function, args, kwargs, self._numbers, moving)
+        called = self._function, args, kwargs, self._numbers, moving, self._growing
+        run = functools.partial(NumPyRun, *called)
         one = run()
         first, used = fingerprint(one.recorded), one.constants
         del one  # its numbers take as much memory as those of the other

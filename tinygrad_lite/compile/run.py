@@ -16,7 +16,7 @@ import numpy as np
 
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
-from .containers import Unread, copied, differ, is_read_once, updated
+from .containers import Log, Unread, copied, differ, is_read_once, updated
 from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
 from .state import Place, State
@@ -81,6 +81,7 @@ class Run(ABC):
         kwargs: Any,
         numbers: Collection[type] = NUMBERS,
         moving: Collection[Any] = (),
+        growing: Collection[int] = (),
     ) -> None:
         self._function, self._args, self._kwargs = function, args, kwargs
         self.outputs: list[Any] = []
@@ -96,7 +97,8 @@ class Run(ABC):
         self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
         objects = [x for x in leaves((args, kwargs)) if not self.is_input(x, numbers)]
-        self.state = State(function, objects, self.called)
+        self.state = State(function, objects, self.called, growing)
+        self._logs = {key: Log() for key in self.state.logs}
         self._count = 0  # of the arguments that are inputs
         # Marks of places that hold numbers to compute with, or another result after every call.
         self._moving = moving
@@ -207,6 +209,9 @@ class Run(ABC):
             if node not in self._held and id(node) not in renewed:
                 self._swap(node, node, path)
         for place in self.state.places:
+            if id(place.before) in self._logs:
+                place.set(self._logs[id(place.before)])
+                continue
             twin = self._twin(place.before, place, (), place.path)
             if twin is not place.before:
                 place.set(twin)
@@ -331,6 +336,9 @@ class Run(ABC):
                 yield Effect("grad", where, self._template(node.grad))
 
     def _of_places(self, now: list[Any], held: list[Any]) -> Iterator[Effect]:
+        for key, log in self._logs.items():
+            if parts := [self._template(v) for v in list.__iter__(log)]:
+                yield Effect("more", self.state.logs[key], parts)
         known = {id(x) for x, _ in self.state.containers}
         for place, value in zip(self.state.places, now, strict=True):
             if id(place.holder) not in known and (found := place.get(place.key)) is not value:

@@ -78,6 +78,10 @@ class Variant:
         kinds = [(p, type(p.before), type(_held(p))) for p in self._changed()]
         return [p for p, before, now in kinds if before is now and before in NUMBERS]
 
+    def grown(self) -> list[Any]:
+        """The lists that are longer than they were."""
+        return [x for x, n in self.sizes if type(x) is list and len(x) > n]
+
     def reason(self) -> str:
         """What is not as it was, in words."""
         return next((p.path for p in self._changed()), "the size of a list, or a branch,")

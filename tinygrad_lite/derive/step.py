@@ -32,7 +32,7 @@ from .algebra import rebuilt
 from .matrices import NoMatrix
 from .paper import Paper, Unreadable, broadcast, named
 from .parts import exact, head, number
-from .printer import Formula, Printer
+from .printer import Formula, Printer, symbols_in
 from .program import agrees, run
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
@@ -377,11 +377,13 @@ def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
         e = _with_lengths(e)
         e = Simplifier(reading.definitions).best(e)
     printer = _Plain(())
-    within = {}
-    for s in reading.symbols.values():
-        if s.invented:
+    used, within = symbols_in(e), {}
+    for s in reversed(reading.symbols.values()):
+        if s.invented and s in used:
             made = reading.defined.get(s)
             within[s.name] = ELLIPSIS if made is None else printer.matrices.tree(made.expr)
+            used |= symbols_in(made.expr) if made is not None else {}
+    within = dict(reversed(within.items()))
     formula = printer.formula(("", ""), Paper(e, value.axes))
     shown, indices = formula.shown, "" if formula.matrix else formula.indices
     if shown.kind == tree.ENTRY and shown.axes == tuple(indices):  # all entries: the array

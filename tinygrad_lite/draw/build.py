@@ -312,7 +312,7 @@ class _Maker:
                     share = e.slope * float(figures.plain(g))
                     panes = (pane("gradient", "share", share, ()),)
                 stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
-                stub = replace(stub, nodes=leaf.nodes, scope=target.scope)
+                stub = replace(stub, nodes=leaf.nodes, array=leaf.array, scope=target.scope)
                 made[e.target].append(sized(replace(stub, tooltip=f"{leaf.title}, used here")))
                 e = replace(e, source=stub.id)
             kept.append(e)

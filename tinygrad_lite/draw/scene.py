@@ -30,7 +30,7 @@ MARK = 96.0  # for the badge of `check` in the title's line
 _ROWS: dict[str, Any] = {"subsequent_indent": "  ", "break_long_words": False,
                          "break_on_hyphens": False}  # fmt: skip
 LABELLED = 60  # edges: with more of them their labels, and the gradients' arrows, are left out
-SHORT = 6  # ops of a line of which it is read what it hands on: for longer ones that takes seconds
+SHORT = 9  # ops of a line of which it is read what it hands on: for longer ones that takes seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,7 @@ function planned(v) {
   }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, model.nodes[k].value, { text: box.name, node: k, role: "value" });
   for (const { kind, name: text, shows: [k] } of v.boxes) {
-    if (kind === "stub" && !v.boxOf.has(k)) put(v.names, model.nodes[k].value, { text, node: k, role: "value" });
+    if (kind === "stub" && k !== undefined && !v.boxOf.has(k)) put(v.names, model.nodes[k].value, { text, node: k, role: "value" });
   }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, gradientOf(k), { text: box.symbol, node: k, role: "gradient" });
 

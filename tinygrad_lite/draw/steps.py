@@ -77,7 +77,8 @@ class Teller:
         node, index = edges[0]
         if len(edges) > 1 or node is not box.node:
             return ""
-        return shorten(pullback_text(node, index, self.names, cotangent=self.symbol(node)), LONG)
+        text = pullback_text(node, index, self.names, cotangent=self.symbol(node))
+        return "" if "…" in text else shorten(text, LONG)
 
 
 def heading(root: Node, names: Names) -> str:
