@@ -153,7 +153,7 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
     later = [n.data for n in tape.order[: first + 1] if n.shape == shape]
     known = [v for _, v in tape.named_arrays(shape)]
     ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
-    starts = [[*values[1:], v] for v in (values[-1], 0 * values[0], *known)]
+    starts = [[*values[1:], v] for v in (values[-1], values[0], 0 * values[0], *known)]
     for moved in (*ends, *starts):
         looked = zip(group, moved, strict=True)
         faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
