@@ -189,8 +189,9 @@ class _Maker:
         if text and columns(text) <= _FORMULA:
             return text
         texts = [write(nodes[-1], names, depth=depth) for depth in _DEPTHS]
+        whole = [text for text in texts if columns(text) <= _FORMULA and "…" not in text]
         short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
-        return short[0] if short else shorten(texts[-1])
+        return next(iter(whole + short), shorten(texts[-1]))
 
     def _read(self, box: str, nodes: Sequence[Node]) -> Line | None:
         """A line of several ops as one, where there is time for that."""
