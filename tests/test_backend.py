@@ -142,6 +142,14 @@ def test_torch_on_the_left_records_too(torch):
 
 
 @pytest.mark.oracle
+def test_a_torch_leaf_that_was_written_into(torch):
+    x = tg.Tensor(torch.ones(3))
+    y = (x * x).sum()
+    x.data -= 1.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
 def test_torch_errors_are_ours(torch):
     x = tg.Tensor(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"matmul: x \(2, 3\) @ x \(2, 3\) do not fit"):

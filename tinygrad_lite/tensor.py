@@ -131,7 +131,7 @@ class Tensor(Differentiable, Array):
 
     def item(self) -> float:
         """The single entry as a Python float."""
-        return float(self._plain.item())
+        return self._plain.item()  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         return len(self._data) if hasattr(self._data, "__len__") else self.shape[0]

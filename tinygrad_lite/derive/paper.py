@@ -221,7 +221,8 @@ def called(
     before, _, after = signature.partition("->")
     lengths: dict[str, Size] = {}
     axes: list[Axis] = []
-    for x, letters in zip(papers, before.split(",") if signature else [], strict=bool(signature)):
+    for x, names in zip(papers, before.split(",") if signature else [], strict=bool(signature)):
+        letters = names[max(len(names) - x.ndim, 0) :]  # of one row the rows' letter is none
         core = x.axes[x.ndim - len(letters) :]
         axes = [again(i) for i in x.axes[: x.ndim - len(letters)]]
         for i, letter in zip(core, letters, strict=True):
@@ -229,6 +230,7 @@ def called(
                 lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
     if shape is None:
         shape = [1] * (len(axes) + len(after))
+    after = after[max(len(after) - len(shape), 0) :]
     for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
         size = lengths.get(letter)
         axes.append(index(size or Size(n)) if n != 1 or size else None)

@@ -104,6 +104,14 @@ def in_numpy(x: Any) -> Any:
     return np.asarray(x.to_device(namespace(x).__array_namespace_info__().default_device()))
 
 
+def memory_of(x: Array) -> int:
+    """What tells the memory of arrays apart: where it starts (PyTorch), or whose it is."""
+    if hasattr(x, "data_ptr"):
+        return int(x.data_ptr()) or id(x)
+    base = getattr(x, "base", None)
+    return id(x if base is None else base)
+
+
 def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
     """`rule(floats, ...)`; where `math` raises, the same rule on NumPy scalars under IEEE 754."""
     try:
