@@ -99,7 +99,7 @@ function saying(label, e, nameless) {
   const numbers = known ? written(e, (leaf, outer) => bracketed(figure(leaf.value), outer)) : "";
   const rest = size && size < 1e-13 * topOf(leavesOf(e).map((leaf) => leaf.value)); // what rounding left
   const result = plainly ? minus(round(e.value, least)) : rest ? "≈ 0" : num(e.value);
-  if (names.length > LONG) return [label, h("em", {}, ` is made of ${leavesOf(e).length} entries, those in dashed frames: `), h("b", {}, result)];
+  if (names.length > LONG) return [label, h("em", {}, ` is made of ${new Set(leavesOf(e).map((leaf) => leaf.text)).size} entries, those in dashed frames: `), h("b", {}, result)];
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }
