@@ -22,7 +22,7 @@ from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
-from .collapse import LIMIT, Plan, Unit, count, partition
+from .collapse import LIMIT, Plan, Unit, count, folded, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
@@ -69,7 +69,7 @@ def build_scene(
     own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
     weak = {node for node in leaves - own if isinstance(node, Scalar)}
     asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
-    plan = partition(nodes, kept, names, own=own, weak=weak, steps=steps, **asked)
+    plan = planned(*folded(nodes, kept, own=own, weak=weak, steps=steps, **asked), names)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
     maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
