@@ -91,3 +91,27 @@ def test_a_list_in_a_tuple_is_looked_into():
         return x * len(both[0])
 
     assert [step(np.ones(1)).item() for _ in range(4)] == [1, 2, 3, 4]
+
+
+def test_rows_are_iterated_over():
+    """Observation by observation, as in a first version of a loop."""
+
+    def calls(made):
+        W = tg.Tensor(np.eye(4, 3))
+
+        @made
+        def step(X, labels):
+            W.zero_grad()
+            losses = [tg.cross_entropy(x @ W, y) for x, y in zip(X, labels, strict=True)]
+            loss = sum(losses[1:], losses[0])
+            loss.backward()
+            W.data -= 0.1 * W.grad
+            first, *_, last = X[:, 0]
+            return loss.item(), first - last, 2 in labels, max(X[0])
+
+        draws = map(np.random.default_rng, range(4))
+        return [step(rng.normal(size=(5, 4)), rng.integers(0, 3, 5)) for rng in draws]
+
+    np.testing.assert_array_equal(calls(tg.compile), calls(lambda f: f))
+    with pytest.raises(TypeError, match="unsized"):
+        tg.compile(lambda x: [*x])(np.array(1.0))

@@ -83,9 +83,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
 
 def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     """Every fault at every step, and which it is of those of the step that are called the same."""
-    edges = [(n, i) for n, i, _ in search.edges]
-    edges += [(s.node, 0) for s in search.catalogue.shadows if {s.x, s.y} <= search.inside]
-    for n, i in edges:
+    for n, i, _ in search.steps:
         alike: Counter[object] = Counter()
         known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
         for fault in (*known, *scaled(search.tape, n, i)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Never
 
 import numpy as np
@@ -106,10 +106,6 @@ def _refuse_write(*_: Any) -> Never:
     )
 
 
-def _refuse_rows(x: Any) -> Never:
-    raise refusal("an array is not iterated over; use operations on the whole, or x[i] by range")
-
-
 def _refuse_size(*_: Any) -> Never:
     raise refusal("the shape of the result would depend on the numbers; use np.where, or a weight")
 
@@ -138,6 +134,12 @@ class Traced(Recording, NDArrayOperatorsMixin):
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, entry: Any) -> bool:
+        return bool((self == entry).any())
 
     def __repr__(self) -> str:
         what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
@@ -254,7 +256,6 @@ class Traced(Recording, NDArrayOperatorsMixin):
     mT = property(lambda self: self.recorder.record(np.matrix_transpose, self))
     tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
-    __iter__ = _refuse_rows
     __iadd__, __isub__ = _augmented(operator.add), _augmented(operator.sub)
     __imul__, __itruediv__ = _augmented(operator.mul), _augmented(operator.truediv)
     __ifloordiv__, __imod__ = _augmented(operator.floordiv), _augmented(operator.mod)
