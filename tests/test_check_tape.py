@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from domains import samples
 
 import tinygrad_lite as tg
+from tinygrad_lite.backprop.chain import contribution
+from tinygrad_lite.backprop.flow import flow
+from tinygrad_lite.graph.node import topological_order
 from tinygrad_lite.ops import registry
 
 
@@ -125,3 +129,27 @@ def test_a_gradient_is_as_precise_as_what_it_flows_through() -> None:
     assert not tg.check(E, {x: x.grad * 1.001})
     own = tg.check(tg.tanh(x), {x: (1 - np.tanh(0.3) ** 2) * (1 + 1e-9)})
     assert not own, "a graph of float64 is judged as before"
+
+
+@pytest.mark.parametrize(
+    "slip", [lambda g, c, n: g, lambda g, c, n: -c, lambda g, c, n: g * n.data]
+)
+def test_steps_of_a_long_graph_that_are_alike_are_tried_at_once(slip, monkeypatch):
+    """What is found so is what is found step by step."""
+    x = tg.Value(0.3, name="x")
+    y = wrong = x
+    for k in range(300):
+        y = tg.tanh(y * (1.1 + 0.1 * (k % 2))) + x * 0.1
+        wrong = y.inputs[0] if k == 290 else wrong
+
+    def step(node, index, g):
+        c = contribution(node, index, g)
+        return slip(g, c, node) if node is wrong else c
+
+    claim = flow(topological_order(y), {y: 1.0}, step)[x]
+    found = str(tg.check(y, {x: claim}))
+    assert "no simple mistake" not in found
+    search = importlib.import_module("tinygrad_lite.check.search")
+    assert len(topological_order(y)) > search.LARGE
+    monkeypatch.setattr(search.Search, "_promising", lambda self: self.steps)
+    assert str(tg.check(y, {x: claim})) == found

@@ -64,7 +64,8 @@ class Fault:
 
     In `text` {x} and {y} stand for the step's input and its result, {local} for the local
     derivative, {named} for `named`, which is something else in the graph; {a}, {b} and {self} for
-    the operands and the whole of the operation `at`, of a rule or (None) of the graph.
+    the operands and the whole of the operation `at`, of a rule or (None) of the graph, {slope} for
+    its derivative.
     """
 
     kind: str
@@ -97,6 +98,9 @@ class _Words(dict[str, str]):
             if rule is not None and isinstance(part, Node):
                 return rule.written(part, tape.label, tape.cotangent_name(node))
             return tape.label_of(part)
+        if key == "slope":
+            m = self.fault.at[1]
+            return prime(op_of(m), tape.label_of(m.inputs[0]))
         if key == "local":
             return _derivative(tape, node, self.index)
         return tape.label_of(node if key == "y" else node.inputs[self.index])
@@ -323,9 +327,8 @@ def _misread(
             text = "{a} stands where {self} belongs"
             yield POINT if op.elementwise else "other", ODD, inner, text, ""
             if op.elementwise and not is_constant(op, 0):
-                named = prime(op, tape.label_of(source.inputs[0]))
-                text = "{named} stands where {self} itself belongs"
-                yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, named
+                text = "{slope} stands where {self} itself belongs"
+                yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, ""
     if right.size and np.all((right > 0) & (right < 1)):
         yield "other", FAR, 1 - right, "1 − {self} stands where {self} belongs", ""
     for other, v in tape.named_arrays(right.shape):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ import numpy as np
 from ..backprop.chain import contribution, fit
 from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
-from ..graph.node import Node
+from ..graph.context import enable_grad
+from ..graph.node import Node, fresh, raw
 from .claims import Claim
 from .faults import Fault, faults
 from .kinds import RARITY, known
@@ -262,9 +264,45 @@ class Search:
     @cached_property
     def singles(self) -> list[Guess]:
         """Every applicable fault of the rule at every step."""
-        return [guess for step in self.steps for guess in self.guesses(*step)]
+        steps = self._promising() if self.large else self.steps
+        return [guess for step in steps for guess in self.guesses(*step)]
+
+    def _promising(self) -> Iterator[tuple[Node, int, Vector]]:
+        """Of a large graph's steps those at which a mistake may explain the claim."""
+        sorts: dict[Any, list[tuple[Node, int, Vector]]] = {}
+        for n, i, g in self.steps:
+            sorts.setdefault(_sort(n, i), []).append((n, i, g))
+        for sort, alike in sorts.items():
+            yield from alike if sort is None else compress(alike, self._may_explain(alike))
+
+    def _may_explain(self, alike: Sequence[tuple[Node, int, Vector]]) -> Vector:
+        """At which of some steps from numbers to a number, which differ in the numbers alone, a
+        mistake may explain the claim: they are one step, of arrays of those numbers."""
+        n, i, _ = alike[0]
+        columns = zip(*(m.operands for m, _, _ in alike), strict=True)
+        held = [fresh(None, np.array(column, dtype=float)) for column in columns]
+        inputs = [held[n.inputs.index(x)] if isinstance(x, Node) else x for x in n.inputs]
+        g = np.array([g for *_, g in alike], dtype=float)
+        down = np.array([self.tangents[m.inputs[i]] for m, _, _ in alike], dtype=float)
+        with enable_grad():
+            twin = op_of(n)(*inputs, **n.params)
+        right, found = contribution(twin, i, g), np.zeros(len(alike), dtype=bool)
+        for fault in faults(self.tape, twin, i):
+            c = self.apply(twin, i, fault, g)
+            if c is not None and c.shape == g.shape:
+                found |= np.isfinite(c) & self.agrees(self.base + down * (c - right))
+        return found
 
     @cached_property
     def misread(self) -> list[Guess]:
         """The same with another value in the rule."""
         return [guess for step in self.steps for guess in self.guesses(*step, misread=True)]
+
+
+def _sort(n: Node, i: int) -> Any:
+    """What steps from numbers to a number have in common that differ in the numbers alone; None of
+    others."""
+    if n.shape or not op_of(n).elementwise or any(np.ndim(a) for a in n.operands):
+        return None
+    inputs = (n.inputs.index(x) if isinstance(x, Node) else repr(raw(x)) for x in n.inputs)
+    return n.op, i, repr(n.params), *inputs
