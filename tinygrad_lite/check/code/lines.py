@@ -16,6 +16,7 @@ from ..derived import as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Draw, Mend, Mender, told
+from ..mend.search import NEAR_BY, SHARES
 from ..rounding import precision
 from .derivation import Data, Edits
 from .judge import Judge
@@ -180,14 +181,15 @@ class Lines:
         mender.wrong = wrong
         off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
-        for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
+        every = [(turns, row) for turns in (NEAR_BY, NEAR_BY, len(SHARES)) for row in wrong]
+        for turns, row in every:  # what is mended later may show what was wrong before
             if row in mends.values():
                 continue
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
             last = next(r for r in reversed(judged) if r.step.of == of)
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
-            mend = mender.mend(row, closed, last=last, beside=line)
+            mend = mender.mend(row, closed, last=last, beside=line, turns=turns)
             if mend is not None:
                 mends.setdefault(mend, row)
         rights = {
@@ -301,7 +303,7 @@ class Lines:
         """Mend the line that raised an error, as the step that it would be."""
         off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
         step = Step(name, self.trace.records[-1], instance)
-        row = Judged(len(steps(self.trace)), step, node, above=off)
+        row = Judged(len(steps(self.trace)), step, node, off=off)
         changed = {r.step.record: r.wanted(self.truth) for r in off}
         mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:

@@ -92,7 +92,7 @@ def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     )
     for wanted, how, kind, more in rows:
         for a, b, k in at.pool.products(wanted):
-            made = attempted(PRODUCTS[k], at.item(a), at.item(b))
+            made = attempted(PRODUCTS[k][0], at.item(a), at.item(b))
             rank = PAIRED + NEAR * k + more
             if made is not None and np.shape(made.value) == w.shape:
                 yield from at.made(how, at.written, made, kind=kind, rank=rank)
@@ -180,21 +180,26 @@ def _compared(at: Place) -> Iterator[Edit]:
 
 
 def run_forwards(at: Place) -> Iterator[Edit]:
-    """Edits where what is wanted is not known: each is to be run."""
+    """Edits where what is wanted is not known: each is to be run. Of an index another whole number
+    may be meant, of what is 0 no multiple."""
     x, shape = at.written, np.shape(at.value)
     named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
-    for item in at.pool.items:
+    items, zero = at.pool.items, not np.any(at.value)
+    if named and isinstance(at.value, int):
+        items = [i for i in items if i.value.dtype.kind == "i" or i.value.size == 1]
+    for item in items:
         if named or (item.value.shape == shape and not literal):
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
-    for item in at.pool.items:
+    for item in items:
         if (literal and item.tier != NAME) or np.array_equal(item.value, at.value):
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
         if broadcasts(item.value.shape, shape):
             kind = "mean-vs-sum" if is_size(item.code) else LOST
-            yield at.edit(x * a, kind, FARTHEST + item.rank)
-            if real:
+            if not zero:
+                yield at.edit(x * a, kind, FARTHEST + item.rank)
+            if real and not zero:
                 yield at.edit(x / a, kind, FARTHEST + item.rank)
             if real and (item.tier != MADE or item.value.ndim == 2) and not is_size(item.code):
                 rank = FARTHEST + LIKELY + item.rank
@@ -212,7 +217,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         for c in (2, 0.5, 3, 0.25, 4):
             for made, more in at.times(x, c):
                 yield at.edit(made, "constant-scale", FAR + more)
-        for item in at.pool.items:
+        for item in items:
             if item.tier == NAME and item.value.dtype.kind == "i" and item.value.size == 1:
                 yield at.edit(x / at.item(item), "mean-vs-sum", FAR + LIKELY + item.rank)
         for c in (1, -1):

@@ -33,12 +33,13 @@ from .raising import repairs
 from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
-from .search import Hit, Search
+from .search import SHARES, Hit, Search
 from .written import FAILS, standing
 
-BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
+BUDGET, TOTAL = 1.2, 2.0  # seconds for one line, and for all lines of a derivation
 ALSO = 2  # draws on which what the numbers say has to hold
 SHORT = 1_000  # records that a trial may have beside four times those of the derivation
+RUNS = 24  # that are kept
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
@@ -86,6 +87,9 @@ class Mender:
     computed: Computed | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
+    runs: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # the last ones that were made
+    searches: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # to be gone on with
+    _at: dict[Claimed, int] = field(default_factory=dict)
 
     def mend(
         self,
@@ -94,33 +98,42 @@ class Mender:
         *,
         last: Claimed | None = None,
         beside: Iterable[Claimed] = (),
+        turns: int = len(SHARES),
     ) -> Mend | None:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
         None where no short one does. It makes the `last` value of the name right or, where more is
         wrong with that, this one; and all that is `beside` it in its line."""
-        mend = self._mend(wrong, closed, wrong if last is None else last)
+        mend = self._mend(wrong, closed, wrong if last is None else last, turns)
         for other in beside:
             if mend is not None and not self.rights(other, mend):
-                more = self._mend(other, closed, other)
+                more = self._mend(other, closed, other, turns)
                 mend = None if more is None else self._joined(mend, more)
         return mend
 
-    def _mend(self, wrong: Claimed, closed: Container[ast.AST], end: Claimed) -> Mend | None:
+    def _mend(
+        self, wrong: Claimed, closed: Container[ast.AST], end: Claimed, turns: int
+    ) -> Mend | None:
         either = list(dict.fromkeys((end, wrong)))
         for mend in self.found:
             if any(self.rights(claimed, mend) for claimed in either):
                 return mend
-        made = tuple(edit for mend in self.found for edit in mend.edits)
+        made = tuple(e for m in self.found if not self._is_above(m, wrong) for e in m.edits)
         same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
         if self._turns(wrong):
             either.reverse()
         for needs in ((made, ()) if same else ((), made))[not made :]:
-            hit = self._likeliest(either, end, closed, needs)
+            hit = self._likeliest(either, end, closed, needs, turns)
             if hit is not None:
                 self.found.append(self._made(hit, needs))
                 self.ends[self.found[-1]] = end
                 return self.found[-1]
         return None
+
+    def _is_above(self, mend: Mend, claimed: Claimed) -> bool:
+        """Whether what a mend puts right is taken to be right where something is held against what
+        it should be."""
+        at, end = (c.line(self.trace, self.truth) for c in (claimed, self.ends[mend]))
+        return at is not None and end is not None and end.record in at.before
 
     def _likeliest(
         self,
@@ -128,12 +141,13 @@ class Mender:
         end: Claimed,
         closed: Container[ast.AST],
         needs: tuple[Edit, ...],
+        turns: int,
     ) -> Hit | None:
         """What makes the end right, or else one of several: a part of a sum may be none of the
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
         for claimed in either:
-            hit = self._searched(claimed, end, closed, needs)
+            hit = self._searched(claimed, end, closed, needs, turns)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
@@ -152,19 +166,37 @@ class Mender:
         end: Claimed,
         closed: Container[ast.AST],
         needs: tuple[Edit, ...],
+        turns: int,
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
-        goal = self._goal(claimed, closed, needs) if self.left > 0 else None
-        if goal is None:
+        if self.left <= 0:
             return None
-        if claimed is not end:
-            goal = replace(goal, ends=lambda edits: self._ends(end, [*needs, *edits]))
         start = time.thread_time()
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
-            hit = Search(goal).run()
+            key = (claimed, end, *map(id, needs))
+            if key not in self.searches:
+                self.searches[key] = self._search(claimed, end, closed, needs), needs
+            search = self.searches[key][0]
+            hit = None if search is None else search.run(turns, min(BUDGET, self.left))
         self.left -= time.thread_time() - start
         return hit
+
+    def _search(
+        self,
+        claimed: Claimed,
+        end: Claimed,
+        closed: Container[ast.AST],
+        needs: tuple[Edit, ...],
+    ) -> Search | None:
+        goal = self._goal(claimed, closed, needs)
+        if goal is None:
+            return None
+        ends = goal.ends
+        if claimed is not end:
+            ends = lambda edits: self._ends(end, [*needs, *edits])  # noqa: E731
+        after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
+        return Search(replace(goal, ends=ends, after=after))
 
     def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
         told = "; ".join((sentence(hit.edits), *self._doubts(hit)))
@@ -236,7 +268,8 @@ class Mender:
         self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
     ) -> Goal | None:
         trace = self.run(None, standing(needs)) if needs else self.trace
-        new = {n for edit in needs for n in walked(edit.new)}
+        old = {n for edit in needs for n in ast.walk(edit.place)}
+        new = {n for edit in needs for n in walked(edit.new)} - old
         at = claimed.line(trace, self.truth)
         if at is None or at.record is None or not np.any(at.wanted):
             return None  # of what is truly 0 no line can be told from another
@@ -251,18 +284,16 @@ class Mender:
             ),
             at.before,
             tuple(self._outside),
-            min(BUDGET, self.left),
             others=lambda edits: self._count(claimed, [*needs, *edits]),
         )
 
     def _ends(self, end: Claimed, edits: Sequence[Edit]) -> bool:
-        return self._is_right(end, None, self.truth, standing(edits))
+        return self._is_right(end, None, self.truth, edits)
 
     def _count(self, claimed: Claimed, edits: Sequence[Edit]) -> int:
         """How many other wrong ones some edits put right, on the recorded data."""
-        new = standing(edits)
         others = (c for c in self.wrong if c is not claimed)
-        return sum(self._is_right(c, None, self.truth, new) for c in others)
+        return sum(self._is_right(c, None, self.truth, edits) for c in others)
 
     @cached_property
     def known(self) -> Known:
@@ -337,11 +368,12 @@ class Mender:
     def _grade(self, claimed: Claimed, edits: Sequence[Edit]) -> int | None:
         """The first of the `levels` on which something is right with some edits, where it is and
         what was right still is on the recorded data; None where on no other."""
-        new = standing(edits)
-        if not self._is_right(claimed, None, self.truth, new, self._kept):
+        if not self._is_right(claimed, None, self.truth, edits):
+            return None
+        if self._kept and not self._keeps_right(edits):
             return None
         for k, draws in enumerate(self.levels):
-            if all(self._is_right(claimed, draw, truth, new) for draw, truth in draws):
+            if all(self._is_right(claimed, draw, truth, edits) for draw, truth in draws):
                 return k
         return None
 
@@ -353,25 +385,65 @@ class Mender:
         return [*first, *self.rungs] or [[]]
 
     def _is_right(
-        self,
-        claimed: Claimed,
-        draw: Draw | None,
-        truth: Truth,
-        new: Mapping[ast.AST, Any],
-        others: Sequence[Kept] = (),
+        self, claimed: Claimed, draw: Draw | None, truth: Truth, edits: Sequence[Edit]
     ) -> bool:
-        token = LONGEST.set(SHORT + 4 * len(self.trace.records))
         try:
-            trace = self.run(draw, new)
-            if not _is_right(claimed, trace, truth):
-                return False
-            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
-            lines = (o.line(trace, truth) if same else o.end(trace, truth) for o in others)
-            return all(at is None or at.record is None or _right(at) for at in lines)
+            return _is_right(claimed, self._run(draw, edits, claimed), truth)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
+
+    def _keeps_right(self, edits: Sequence[Edit]) -> bool:
+        """Whether what has to stay right does with some edits, on the recorded data."""
+        try:
+            trace = self._run(None, edits)
+            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
+            lines = (
+                o.line(trace, self.truth) if same else o.end(trace, self.truth) for o in self._kept
+            )
+            return all(at is None or at.record is None or _right(at) for at in lines)
+        except (*FAILS, CannotRecord):
+            return False
+
+    def _run(
+        self, draw: Draw | None, edits: Sequence[Edit], claimed: Claimed | None = None
+    ) -> Trace:
+        """The run with some edits, up to the last line that something is in; one that was just made
+        is not made again."""
+        ended = self._ended(claimed, edits)
+        key = (id(draw), id(ended), *((id(e.place), id(e.new)) for e in edits))
+        if key in self.runs:
+            return self.runs[key][0]
+        token = LONGEST.set(SHORT + 4 * len(self.trace.records))
+        try:
+            end = {} if ended is None else {ended: ast.Return(None)}
+            made = self.run(draw, {**standing(edits), **end})
         finally:
             LONGEST.reset(token)
+        self.runs[key] = made, draw, edits
+        if len(self.runs) > RUNS:
+            del self.runs[next(iter(self.runs))]
+        return made
+
+    def _ended(self, claimed: Claimed | None, edits: Sequence[Edit]) -> ast.stmt | None:
+        """The statement of the derivation before which a run may end: neither the edits nor what is
+        claimed are in it or in a later one."""
+        at = None if claimed is None else self._at.get(claimed)
+        if at is None and claimed is not None:
+            line = claimed.line(self.trace, self.truth)
+            at = -1 if line is None else self._lines.get(line.instance.statement, -1)
+            self._at[claimed] = at
+        if at is None or at < 0:
+            return None
+        at = max((at, *(self._lines.get(e.place, at) for e in edits)))
+        body = self.trace.definition.body
+        return body[at + 1] if at + 1 < len(body) else None
+
+    @cached_property
+    def _lines(self) -> dict[ast.AST, int]:
+        """In which statement of the derivation's body each of its parts is."""
+        definition = self.trace.definition
+        body = definition.body if isinstance(definition, ast.FunctionDef) else ()
+        return {part: k for k, s in enumerate(body) for part in ast.walk(s)}
 
 
 def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:

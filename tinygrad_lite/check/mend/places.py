@@ -39,7 +39,8 @@ class Goal:
     `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
     most, more where on data alone that hold more of the recorded ones, None where not on these
     either. `ends(edits)` tells whether the last value of the name is right then as well,
-    `others(edits)` how many other lines that are wrong. `changed` are earlier records that have
+    `others(edits)` how many other lines that are wrong; `after(edit)` is the search for what is
+    still wrong with one edit. `changed` are earlier records that have
     been set right; `outside` are names that the derivation reads beside its own.
     """
 
@@ -51,9 +52,9 @@ class Goal:
     allowed: Callable[[Record], bool] = lambda record: True
     changed: Mapping[Record, Any] = field(default_factory=dict)
     outside: Sequence[str] = ()
-    budget: float = 2.0
     ends: Callable[[Edits], bool] = lambda edits: True
     others: Callable[[Edits], int] = lambda edits: 0
+    after: Callable[[Edit], Any] = lambda edit: None
 
 
 class Places:
@@ -63,7 +64,7 @@ class Places:
         self.goal, self.trace, self.known = goal, goal.trace, goal.known
         self.truth = np.asarray(goal.truth, dtype=float)
         self.base: Values = dict(goal.changed)
-        self.until = time.thread_time() + goal.budget
+        self.until = np.inf
         above = self.trace.above(goal.record)
         self.above = sorted(above, key=lambda r: r.index)
         self.within = above
@@ -123,7 +124,14 @@ class Places:
         if key not in self.pools:
             numpy = name_in(instance)
             self.pools[key] = Pool(
-                instance, self.goal.outside, numpy, self._elsewhere, self._turning, self._divisors
+                instance,
+                self.base,
+                self.goal.outside,
+                numpy,
+                self._elsewhere,
+                self._turning,
+                self._divisors,
+                self.known.made,
             )
         return self.pools[key]
 

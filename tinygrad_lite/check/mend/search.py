@@ -8,7 +8,9 @@ is ranked as a person would put it, and counts only if it is right on fresh data
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -26,11 +28,12 @@ from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
 from .whole import heads, left_out, lists, statements
-from .written import FAILS, shown
+from .written import FAILS, replaced, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
+NEAR_BY = 3  # turns after which little is left
 SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
 ENOUGH = 0.6  # what is likelier is not held against what is searched for next
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
@@ -50,30 +53,42 @@ class Search(Places):
     """The edits that reach a goal, the likeliest first."""
 
     confirmed = 0  # edits that were run on fresh data
+    turn, spent = 0, 0.0  # how far it got, and the seconds that it took
 
-    def run(self) -> Hit | None:
-        """The likeliest edit, first where nothing is right yet; else the likeliest two."""
+    def run(self, turns: int, budget: float) -> Hit | None:
+        """The likeliest edit, first where nothing is right yet; else the likeliest two. What was
+        not searched for in so many turns is searched for when it is run again."""
+        start = time.thread_time() - self.spent
+        for k in range(self.turn, turns):
+            self.turn = k + 1
+            self.until = start + SHARES[k] * budget
+            self.found += self._turns[k]
+            if min((hit.rank for hit in self.found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
+                hit = self._confirmed(self.found)
+                if hit is not None and (hit.grade == 0 or k > 0):
+                    return hit
+        self.spent = time.thread_time() - start
+        return self._confirmed(self.found)
+
+    @cached_property
+    def found(self) -> list[Hit]:
+        """What makes the line right on the recorded data, so far."""
+        return []
+
+    @cached_property
+    def _turns(self) -> Sequence[Iterator[Hit]]:
+        """What is searched for, the likeliest first."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
         wanted = self.wanted(self.base)
-        turns = (
+        return (
             chain(self._statements(), self._near(free, wanted)),
             self._near(rest, wanted),
             self._whole(),
             self._far(free, wanted),
             self._far(rest, wanted),
-            self._two(free),
+            chain(self._after(), self._two(free)),
         )
-        found: list[Hit] = []
-        start = self.until - self.goal.budget
-        for k, (hits, share) in enumerate(zip(turns, SHARES, strict=True)):
-            self.until = start + share * self.goal.budget
-            found += hits
-            if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
-                hit = self._confirmed(found)
-                if hit is not None and (hit.grade == 0 or k > 0):
-                    return hit
-        return self._confirmed(found)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on the fresh data that tell most."""
@@ -157,8 +172,22 @@ class Search(Places):
 
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
+        return self._confirming(self._assignments())
+
+    def _assignments(self) -> Iterator[Edit]:
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+        return (edit for s in dict.fromkeys(found) for edit in statements(s))
+
+    def _after(self) -> Iterator[Hit]:
+        """Such a slip, and one more in what is left without it."""
+        own = self.goal.record.instance
+        likely = lambda edit: (own is None or edit.place is not own.statement, edit.rank)  # noqa: E731
+        for first in sorted(self._assignments(), key=likely):
+            other = self.goal.after(first) if not self.late() else None
+            hit = None if other is None else other.run(2, self.until - time.thread_time())
+            if hit is not None and len(hit.edits) == 1:
+                yield Hit(SECOND + first.rank + hit.rank, _both(first, *hit.edits))
+                return
 
     def _whole(self) -> Iterator[Hit]:
         """Heads of loops, and lines that are left out."""
@@ -166,7 +195,8 @@ class Search(Places):
         yield from self._confirming(heads(self.trace, numpy))
         yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
-        found = left_out(self.trace, record, self.truth, self.pool, self.constants)
+        value = self.value(record)
+        found = left_out(self.trace, record, value, self.truth, self.pool, self.constants)
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
@@ -249,6 +279,13 @@ class Search(Places):
                     if rank <= DEAREST and self.reaches(second, values, wanted):
                         best = min(best, SECOND + rank)
                         yield Hit(SECOND + rank, (first, second))
+
+
+def _both(first: Edit, second: Edit) -> tuple[Edit, ...]:
+    """Two edits, of which the second may be in what the first has made."""
+    if second.place in set(ast.walk(first.new)):
+        return (first._replace(new=replaced(first.new, {second.place: second.new})),)
+    return first, second
 
 
 def _finite(v: Any) -> bool:
