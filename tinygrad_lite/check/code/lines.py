@@ -196,7 +196,7 @@ class Lines:
             mend: [
                 r
                 for r in wrong
-                if r is row or (self._feels(r, mend) and self._rights(mender, mend, r, judged))
+                if r is row or (mender.feels(r, mend) and self._rights(mender, mend, r, judged))
             ]
             for mend, row in mends.items()
             if mender.holds(mend, mends)
@@ -240,17 +240,6 @@ class Lines:
         mender.fresh = None if self.elsewhere is None else self.elsewhere.fresh
         mender.computed = self.about.computed
         return mender
-
-    def _feels(self, row: Judged, mend: Mend) -> bool:
-        """Whether a mend can change a step, given that what is wrong above it is put right."""
-        places = mend.places
-        made = [
-            r
-            for r in self.trace.records
-            if r.site in places or (r.instance is not None and r.instance.statement in places)
-        ]
-        known = (other.step.record for other in row.apart())
-        return row.step.record in (*made, *self.trace.below(made, row.step.record, blocked=known))
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""

@@ -117,7 +117,8 @@ class Mender:
         for mend in self.found:
             if any(self.rights(claimed, mend) for claimed in either):
                 return mend
-        made = tuple(e for m in self.found if not self._is_above(m, wrong) for e in m.edits)
+        felt = (m for m in self.found if any(self.feels(claimed, m) for claimed in either))
+        made = tuple(edit for mend in felt for edit in mend.edits)
         same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
         if self._turns(wrong):
             either.reverse()
@@ -129,11 +130,17 @@ class Mender:
                 return self.found[-1]
         return None
 
-    def _is_above(self, mend: Mend, claimed: Claimed) -> bool:
-        """Whether what a mend puts right is taken to be right where something is held against what
-        it should be."""
-        at, end = (c.line(self.trace, self.truth) for c in (claimed, self.ends[mend]))
-        return at is not None and end is not None and end.record in at.before
+    def feels(self, claimed: Claimed, mend: Mend) -> bool:
+        """Whether a mend can change something, given that what else is wrong is put right."""
+        at, places = claimed.line(self.trace, self.truth), mend.places
+        made = [
+            r
+            for r in self.trace.records
+            if r.site in places or (r.instance is not None and r.instance.statement in places)
+        ]
+        if at is None or at.record is None:
+            return False
+        return at.record in (*made, *self.trace.below(made, at.record, blocked=at.before))
 
     def _likeliest(
         self,

@@ -34,8 +34,9 @@ PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns after which little is left
-SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
-ENOUGH = 0.6  # what is likelier is not held against what is searched for next
+SHARES = (0.4, 0.5, 0.6, 0.7, 0.85, 0.9, 1.0)  # of the time, by the end of each turn of the search
+# What is likelier is not held against what is searched for next.
+ENOUGH = (0.6, 0.6, 0.6, 0.6, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -63,12 +64,12 @@ class Search(Places):
             self.turn = k + 1
             self.until = start + SHARES[k] * budget
             self.found += self._turns[k]
-            if min((hit.rank for hit in self.found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
+            if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
                 if hit is not None and (hit.grade == 0 or k > 0):
                     return hit
         self.spent = time.thread_time() - start
-        return self._confirmed(self.found)
+        return self._confirmed(self.found) if self.turn == len(SHARES) else None
 
     @cached_property
     def found(self) -> list[Hit]:
@@ -85,9 +86,10 @@ class Search(Places):
             chain(self._statements(), self._near(free, wanted)),
             self._near(rest, wanted),
             self._whole(),
+            self._after(),
             self._far(free, wanted),
             self._far(rest, wanted),
-            chain(self._after(), self._two(free)),
+            self._two(free),
         )
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
@@ -139,17 +141,18 @@ class Search(Places):
         found = [self._ranked(edit) for edit in every]
         self.tried += [edit for edit in found if edit.rank < ODD + FAR]
         yield from self._hits(found, wanted)
-        run = {p: self._runs(p, wanted) for p in reversed(places) if not self.late()}
-        likely = [e for made in run.values() for e in made if e.rank < FARTHEST]
+        run = (self._runs(p, wanted) for p in reversed(places) if not self.late())
+        likely = [edit for made in run for edit in made if edit.rank < FARTHEST]
         self.tried += likely
         yield from self._hits(likely, wanted)
-        for made in run.values():
-            yield from self._hits((e for e in made if e.rank >= FARTHEST), wanted)
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
+        for p in reversed(places):
+            far = [e for e in self._runs(p, wanted) if e.rank >= FARTHEST] if not self.late() else ()
+            yield from self._hits(far, wanted)
         open_ = (p for p in places if not self.late())
-        return self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
+        yield from self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
 
     def _hits(self, found: Iterable[Edit], wanted: Values) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
