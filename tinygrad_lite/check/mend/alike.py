@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import islice, product
+from itertools import combinations, islice, product
 from typing import Any
 
 import numpy as np
 
-from ..slips import LIKELY, NEAR
+from ..slips import LIKELY, NEAR, ODD
 from .looked import Place
 from .pool import NAME, Item
 from .rows import Edit, is_numeric
@@ -33,6 +33,20 @@ def alike(at: Place, tree: ast.AST) -> Iterator[Edit]:
         likely = (e for e in found if found[e] >= LEAST and e is not at.e)
         for new in islice(_others(at, likely), MOST):
             yield Edit(at.e, new, "other", LIKELY + NEAR)
+
+
+def exchanged_names(at: Place) -> Iterator[Edit]:
+    """Two names of one shape, each where the other stands."""
+    names: dict[str, list[ast.AST]] = {}
+    for n in ast.walk(at.e):
+        if isinstance(n, ast.Name) and n.id in at.pool.instance.names:
+            names.setdefault(n.id, []).append(n)
+    shapes = {n: np.shape(at.pool.instance.names[n].value) for n in names}
+    for a, b in combinations(names, 2):
+        if shapes[a] == shapes[b]:
+            one, other = (ast.Name(n, ast.Load()) for n in (a, b))
+            new = {**dict.fromkeys(names[a], other), **dict.fromkeys(names[b], one)}
+            yield Edit(at.e, replaced(at.e, new), "other", ODD)
 
 
 def _others(at: Place, likely: Iterable[ast.expr]) -> Iterator[ast.expr]:

@@ -185,7 +185,7 @@ def run_forwards(at: Place) -> Iterator[Edit]:
     x, shape = at.written, np.shape(at.value)
     named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
     items, zero = at.pool.items, not np.any(at.value)
-    if named and isinstance(at.value, int):
+    if named and _is_whole(at.value):
         items = [i for i in items if i.value.dtype.kind == "i" or i.value.size == 1]
     for item in items:
         if named or (item.value.shape == shape and not literal):
@@ -226,4 +226,8 @@ def run_forwards(at: Place) -> Iterator[Edit]:
 
 def _is_index(at: Place, item: Item) -> bool:
     """Whether one whole number's name stands for another's."""
-    return isinstance(at.e, ast.Name) and isinstance(at.value, int) and item.value.dtype.kind == "i"
+    return isinstance(at.e, ast.Name) and _is_whole(at.value) and item.value.dtype.kind == "i"
+
+
+def _is_whole(v: Any) -> bool:
+    return isinstance(v, (int, np.integer))

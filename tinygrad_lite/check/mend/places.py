@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,9 @@ class Places:
         for r in reversed(self.above):
             if r not in found:
                 continue
+            entry = _entry_of(r)
+            if entry is not None:
+                found.setdefault(entry, found[r])
             operands = [self.value(x, values) for x in r.operands]
             for k, x in enumerate(r.operands):
                 if x in found or (not x.operands and x.site is None):
@@ -289,6 +293,16 @@ class Places:
         a = np.asarray(self.value(record), dtype=float)
         b = np.asarray(record.instance.value(edit.new), dtype=float)
         return a.size > 1 and proportional(a, b)
+
+
+def _entry_of(record: Record) -> Record | None:
+    """The part of a tuple that was written out which a record is, once that was unpacked."""
+    if not isinstance(record.compute, itemgetter):
+        return None
+    (entries,), (k,) = record.operands, record.compute.__reduce__()[1]
+    whole = entries.operands[0] if entries.compute is list else entries
+    written = isinstance(whole.site, (ast.Tuple, ast.List)) and type(k) is int
+    return whole.operands[k] if written and len(whole.operands) > k else None
 
 
 def _is_read(e: Any) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from ..code.library import name_in
 from ..code.trace import Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
-from .alike import alike
+from .alike import alike, exchanged_names
 from .farther import everywhere, farther, run_forwards
 from .looked import Place, looked_up
 from .places import Places, Values, Vector, setting_of
@@ -238,6 +238,8 @@ class Search(Places):
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
         yield from alike(at, at.pool.instance.source.tree)
+        if self._is_goal(self.places[e][-1]):
+            yield from exchanged_names(at)
         if w is not None:
             yield from looked_up(at, w)
 
