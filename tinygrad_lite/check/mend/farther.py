@@ -181,17 +181,23 @@ def _compared(at: Place) -> Iterator[Edit]:
 
 def run_forwards(at: Place) -> Iterator[Edit]:
     """Edits where what is wanted is not known: each is to be run. Of an index another whole number
-    may be meant, of what is 0 no multiple."""
+    may be meant."""
     x, shape = at.written, np.shape(at.value)
     named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
-    items, zero = at.pool.items, not np.any(at.value)
-    if named and _is_whole(at.value):
-        items = [i for i in items if i.value.dtype.kind == "i" or i.value.size == 1]
-    for item in items:
+    for item in _fitting(at):
         if named or (item.value.shape == shape and not literal):
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
-    for item in items:
+    for c in (2, 0.5, 3, 0.25, 4) if not literal else ():
+        for made, more in at.times(x, c):
+            yield at.edit(made, "constant-scale", FAR + more)
+
+
+def run_farther(at: Place) -> Iterator[Edit]:
+    """The same, farther-fetched: factors, but of what is 0, and terms."""
+    x, shape = at.written, np.shape(at.value)
+    literal, zero = isinstance(at.e, ast.Constant), not np.any(at.value)
+    for item in _fitting(at):
         if (literal and item.tier != NAME) or np.array_equal(item.value, at.value):
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
@@ -210,18 +216,21 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
+        if not literal and item.tier == NAME and item.value.dtype.kind == "i" and not item.value.ndim:
+            yield at.edit(x / a, "mean-vs-sum", FAR + LIKELY + item.rank)
     if literal:
         for c in at.constants:
             yield Edit(at.e, number(c), "constant-scale", FARTHEST + LIKELY)
     else:
-        for c in (2, 0.5, 3, 0.25, 4):
-            for made, more in at.times(x, c):
-                yield at.edit(made, "constant-scale", FAR + more)
-        for item in items:
-            if item.tier == NAME and item.value.dtype.kind == "i" and item.value.size == 1:
-                yield at.edit(x / at.item(item), "mean-vs-sum", FAR + LIKELY + item.rank)
-        for c in (1, -1):
-            yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
+        yield at.edit(x + 1, "missing-term", FARTHEST)
+        yield at.edit(x - 1, "missing-term", FARTHEST)
+
+
+def _fitting(at: Place) -> list[Item]:
+    """What may stand there: for an index whole numbers."""
+    if isinstance(at.e, ast.Name) and _is_whole(at.value):
+        return [i for i in at.pool.items if i.value.dtype.kind == "i" or i.value.size == 1]
+    return at.pool.items
 
 
 def _is_index(at: Place, item: Item) -> bool:

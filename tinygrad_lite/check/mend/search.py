@@ -20,7 +20,7 @@ from ..code.library import name_in
 from ..code.trace import Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike, exchanged_names
-from .farther import everywhere, farther, run_forwards
+from .farther import everywhere, farther, run_farther, run_forwards
 from .looked import Place, looked_up
 from .places import Places, Values, Vector, setting_of
 from .pool import NAME
@@ -141,16 +141,19 @@ class Search(Places):
         found = [self._ranked(edit) for edit in every]
         self.tried += [edit for edit in found if edit.rank < ODD + FAR]
         yield from self._hits(found, wanted)
-        run = (self._runs(p, wanted) for p in reversed(places) if not self.late())
-        likely = [edit for made in run for edit in made if edit.rank < FARTHEST]
+        open_ = (p for p in reversed(places) if not self.late() and self._is_run(p, wanted))
+        run = (edit for p in open_ for edit in run_forwards(self._place(p, wanted)))
+        likely = [edit for edit in run if edit.rank < FARTHEST]
         self.tried += likely
         yield from self._hits(likely, wanted)
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
         for p in reversed(places):
-            far = [e for e in self._runs(p, wanted) if e.rank >= FARTHEST] if not self.late() else ()
-            yield from self._hits(far, wanted)
+            if not self.late() and self._is_run(p, wanted):
+                at = self._place(p, wanted)
+                far = (edit for edit in run_forwards(at) if edit.rank >= FARTHEST)
+                yield from self._hits(chain(far, run_farther(at)), wanted)
         open_ = (p for p in places if not self.late())
         yield from self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
 
@@ -243,11 +246,10 @@ class Search(Places):
         if w is not None:
             yield from looked_up(at, w)
 
-    def _runs(self, e: ast.expr, wanted: Values) -> list[Edit]:
-        """What is to be run: nothing is known to be wanted, or other turns may be wrong too."""
-        if len(self.places[e]) == 1 and self._sought(e, wanted) is not None:
-            return []
-        return list(run_forwards(self._place(e, wanted)))
+    def _is_run(self, e: ast.expr, wanted: Values) -> bool:
+        """Whether edits are to be run: nothing is known to be wanted, or other turns may be wrong
+        too."""
+        return len(self.places[e]) > 1 or self._sought(e, wanted) is None
 
     def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
         at, w = self._place(e, wanted), self._sought(e, wanted)
