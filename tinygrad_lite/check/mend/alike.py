@@ -37,15 +37,17 @@ def alike(at: Place, tree: ast.AST) -> Iterator[Edit]:
 
 def exchanged_names(at: Place) -> Iterator[Edit]:
     """Two names of one shape, each where the other stands."""
-    names: dict[str, list[ast.AST]] = {}
+    uses: dict[str, list[ast.AST]] = {}
     for n in ast.walk(at.e):
-        if isinstance(n, ast.Name) and n.id in at.pool.instance.names:
-            names.setdefault(n.id, []).append(n)
-    shapes = {n: np.shape(at.pool.instance.names[n].value) for n in names}
-    for a, b in combinations(names, 2):
+        if isinstance(n, ast.Name) and is_numeric(at.pool.instance.recorded[id(n)].value):
+            uses.setdefault(n.id, []).append(n)
+        elif isinstance(n, ast.expr) and type(n) not in PLAIN:
+            return
+    shapes = {name: np.shape(at.pool.instance.value(n[0])) for name, n in uses.items()}
+    for a, b in combinations(uses, 2):
         if shapes[a] == shapes[b]:
             one, other = (ast.Name(n, ast.Load()) for n in (a, b))
-            new = {**dict.fromkeys(names[a], other), **dict.fromkeys(names[b], one)}
+            new = {**dict.fromkeys(uses[a], other), **dict.fromkeys(uses[b], one)}
             yield Edit(at.e, replaced(at.e, new), "other", ODD)
 
 

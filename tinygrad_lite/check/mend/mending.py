@@ -33,7 +33,7 @@ from .raising import repairs
 from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
-from .search import SHARES, Hit, Search
+from .search import NEAR_BY, SHARES, Hit, Search
 from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.2, 2.0  # seconds for one line, and for all lines of a derivation
@@ -153,7 +153,7 @@ class Mender:
         """What makes the end right, or else one of several: a part of a sum may be none of the
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
-        for claimed in either:
+        for claimed in either[: 1 if turns <= NEAR_BY else None]:
             hit = self._searched(claimed, end, closed, needs, turns)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
@@ -203,7 +203,7 @@ class Mender:
         if claimed is not end:
             ends = lambda edits: self._ends(end, [*needs, *edits])  # noqa: E731
         after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
-        return Search(replace(goal, ends=ends, after=after))
+        return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
 
     def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
         told = "; ".join((sentence(hit.edits), *self._doubts(hit)))

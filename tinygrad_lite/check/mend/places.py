@@ -41,7 +41,7 @@ class Goal:
     most, more where on data alone that hold more of the recorded ones, None where not on these
     either. `ends(edits)` tells whether the last value of the name is right then as well,
     `others(edits)` how many other lines that are wrong; `after(edit)` is the search for what is
-    still wrong with one edit. `changed` are earlier records that have
+    still wrong with one edit; `several` where more lines than this one are wrong. `changed` are earlier records that have
     been set right; `outside` are names that the derivation reads beside its own.
     """
 
@@ -56,6 +56,7 @@ class Goal:
     ends: Callable[[Edits], bool] = lambda edits: True
     others: Callable[[Edits], int] = lambda edits: 0
     after: Callable[[Edit], Any] = lambda edit: None
+    several: bool = False
 
 
 class Places:

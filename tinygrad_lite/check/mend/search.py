@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..code.library import name_in
-from ..code.trace import Record
+from ..code.trace import Instance, Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike, exchanged_names
 from .farther import everywhere, farther, run_farther, run_forwards
@@ -33,10 +33,10 @@ from .written import FAILS, replaced, shown
 PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
-NEAR_BY = 3  # turns after which little is left
-SHARES = (0.4, 0.5, 0.6, 0.7, 0.85, 0.9, 1.0)  # of the time, by the end of each turn of the search
-# What is likelier is not held against what is searched for next.
-ENOUGH = (0.6, 0.6, 0.6, 0.6, np.inf, np.inf, np.inf)
+NEAR_BY = 3  # turns of the search that are quick
+SHARES = (0.35, 0.4, 0.45, 0.7, 0.85, 0.9, 0.95, 1.0)  # of the time, by the end of each turn
+# What is likelier is not held against what is searched for in the next turns.
+ENOUGH = (FAR, FAR, FAR, FAR, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -67,7 +67,7 @@ class Search(Places):
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
                 if hit is not None and (hit.grade == 0 or k > 0):
-                    return hit
+                    return hit if k > NEAR_BY else self._or_above(hit)
         self.spent = time.thread_time() - start
         return self._confirmed(self.found) if self.turn == len(SHARES) else None
 
@@ -87,10 +87,25 @@ class Search(Places):
             self._near(rest, wanted),
             self._whole(),
             self._after(),
+            chain(self._run(free, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
             self._far(rest, wanted),
             self._two(free),
         )
+
+    def _or_above(self, found: Hit) -> Hit:
+        """An edit of the line, or one further up that puts more of what is wrong right."""
+        own = self.goal.record.instance
+        if self.goal.several and all(self._is_in(e, own) for e in found.edits):
+            above = [e for e in self.places if not self._is_in(e, own)]
+            self.found += self._run(above, self.wanted(self.base))
+            return self._confirmed(self.found) or found
+        return found
+
+    def _is_in(self, edit: Any, instance: Instance | None) -> bool:
+        """Whether an edit, or a place, is in the line that an instance is of."""
+        records = self.places.get(getattr(edit, "place", edit), ())
+        return not records or any(r.instance is instance for r in records)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on the fresh data that tell most."""
@@ -121,8 +136,7 @@ class Search(Places):
         here = self.goal.others(found.edits)
         own = self.goal.record.instance
         for hit in sorted(hits, key=lambda h: h.rank):
-            records = self.places.get(hit.edits[0].place, ())
-            inside = any(r.instance is own for r in records) or hit.rank > found.rank + FAR
+            inside = self._is_in(hit.edits[0], own) or hit.rank > found.rank + FAR
             if inside or len(hit.edits) > 1 or self.late():
                 continue
             if self.goal.others(hit.edits) > here and self._grade(hit) == 0:
@@ -147,15 +161,18 @@ class Search(Places):
         self.tried += likely
         yield from self._hits(likely, wanted)
 
-    def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
-        """What is farther-fetched."""
+    def _run(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
+        """What is farther-fetched, and is to be run."""
         for p in reversed(places):
             if not self.late() and self._is_run(p, wanted):
                 at = self._place(p, wanted)
                 far = (edit for edit in run_forwards(at) if edit.rank >= FARTHEST)
                 yield from self._hits(chain(far, run_farther(at)), wanted)
+
+    def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
+        """What is farther-fetched."""
         open_ = (p for p in places if not self.late())
-        yield from self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
+        return self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
 
     def _hits(self, found: Iterable[Edit], wanted: Values) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
