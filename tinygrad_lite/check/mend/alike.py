@@ -37,7 +37,7 @@ def alike(at: Place, tree: ast.AST) -> Iterator[Edit]:
 
 def exchanged_names(at: Place) -> Iterator[Edit]:
     """Two names of one shape, each where the other stands."""
-    uses: dict[str, list[ast.AST]] = {}
+    uses: dict[str, list[ast.expr]] = {}
     for n in ast.walk(at.e):
         if isinstance(n, ast.Name) and is_numeric(at.pool.instance.recorded[id(n)].value):
             uses.setdefault(n.id, []).append(n)
@@ -46,8 +46,8 @@ def exchanged_names(at: Place) -> Iterator[Edit]:
     shapes = {name: np.shape(at.pool.instance.value(n[0])) for name, n in uses.items()}
     for a, b in combinations(uses, 2):
         if shapes[a] == shapes[b]:
-            one, other = (ast.Name(n, ast.Load()) for n in (a, b))
-            new = {**dict.fromkeys(uses[a], other), **dict.fromkeys(uses[b], one)}
+            new: dict[ast.AST, ast.AST] = dict.fromkeys(uses[a], ast.Name(b, ast.Load()))
+            new |= dict.fromkeys(uses[b], ast.Name(a, ast.Load()))
             yield Edit(at.e, replaced(at.e, new), "other", ODD)
 
 

@@ -216,7 +216,12 @@ def run_farther(at: Place) -> Iterator[Edit]:
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
-        if not literal and item.tier == NAME and item.value.dtype.kind == "i" and not item.value.ndim:
+        if (
+            not literal
+            and item.tier == NAME
+            and item.value.dtype.kind == "i"
+            and not item.value.ndim
+        ):
             yield at.edit(x / a, "mean-vs-sum", FAR + LIKELY + item.rank)
     if literal:
         for c in at.constants:

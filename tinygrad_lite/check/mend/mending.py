@@ -9,14 +9,13 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node, raw
+from ...graph.node import Node
 from ..claims import Claim, in_shape
 from ..code.derivation import Data
-from ..code.expressions import LONGEST
 from ..code.forms import CannotRecord
 from ..code.judged import Line
 from ..code.source import Source
@@ -26,45 +25,23 @@ from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
+from .claimed import Claimed, Kept, Running, is_right, line_is_right
 from .edited import Mend, line_with, sentence, walked
-from .known import TOLERANCE, Known, agrees
+from .known import Known
 from .places import Goal
 from .raising import repairs
 from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
+from .runs import Runs
 from .search import NEAR_BY, SHARES, Hit, Search
 from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.2, 2.0  # seconds for one line, and for all lines of a derivation
 ALSO = 2  # draws on which what the numbers say has to hold
-SHORT = 1_000  # records that a trial may have beside four times those of the derivation
-RUNS = 24  # that are kept
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
-SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
-
-
-class Claimed(Protocol):
-    """What should be a gradient: a step of a derivation, or a claim that is code."""
-
-    def line(self, trace: Trace, truth: Truth) -> Line | None:
-        """It as it is in a run; None where that went another way."""
-
-
-class Kept(Claimed, Protocol):
-    """What has to stay right."""
-
-    def end(self, trace: Trace, truth: Truth) -> Line | None:
-        """What its name has in the end, where that is right by itself."""
-
-
-class Running(Claimed, Protocol):
-    """A claim that is run by itself."""
-
-    @property
-    def trace(self) -> Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]: ...
 
 
 @dataclass(eq=False)
@@ -87,9 +64,8 @@ class Mender:
     computed: Computed | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
-    runs: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # the last ones that were made
     searches: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # to be gone on with
-    _at: dict[Claimed, int] = field(default_factory=dict)
+    at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
 
     def mend(
         self,
@@ -318,7 +294,7 @@ class Mender:
     @cached_property
     def _kept(self) -> list[Kept]:
         """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
-        return [other for other in self.kept if _is_right(other, self.trace, self.truth)]
+        return [other for other in self.kept if is_right(other, self.trace, self.truth)]
 
     @cached_property
     def rungs(self) -> list[list[tuple[Draw, Truth]]]:
@@ -356,13 +332,13 @@ class Mender:
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
         truth = self.truth.on(draw)
-        if self.others and not all(_is_right(c, c.trace(draw, None), truth) for c in self.others):
+        if self.others and not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
             return False
         if not self.right:
             return True
         trace = self.run(draw, None)
         return type(trace.error) is type(self.trace.error) and all(
-            _is_right(c, trace, truth) for c in self.right
+            is_right(c, trace, truth) for c in self.right
         )
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
@@ -395,80 +371,29 @@ class Mender:
         self, claimed: Claimed, draw: Draw | None, truth: Truth, edits: Sequence[Edit]
     ) -> bool:
         try:
-            return _is_right(claimed, self._run(draw, edits, claimed), truth)
+            if claimed not in self.at:
+                self.at[claimed] = claimed.line(self.trace, self.truth)
+            at = self.at[claimed]
+            statement = None if at is None else at.instance.statement
+            return is_right(claimed, self._runs(draw, edits, statement), truth)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
 
     def _keeps_right(self, edits: Sequence[Edit]) -> bool:
         """Whether what has to stay right does with some edits, on the recorded data."""
         try:
-            trace = self._run(None, edits)
+            trace = self._runs(None, edits)
             same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
             lines = (
                 o.line(trace, self.truth) if same else o.end(trace, self.truth) for o in self._kept
             )
-            return all(at is None or at.record is None or _right(at) for at in lines)
+            return all(at is None or at.record is None or line_is_right(at) for at in lines)
         except (*FAILS, CannotRecord):
             return False
 
-    def _run(
-        self, draw: Draw | None, edits: Sequence[Edit], claimed: Claimed | None = None
-    ) -> Trace:
-        """The run with some edits, up to the last line that something is in; one that was just made
-        is not made again."""
-        ended = self._ended(claimed, edits)
-        key = (id(draw), id(ended), *((id(e.place), id(e.new)) for e in edits))
-        if key in self.runs:
-            return self.runs[key][0]
-        token = LONGEST.set(SHORT + 4 * len(self.trace.records))
-        try:
-            end = {} if ended is None else {ended: ast.Return(None)}
-            made = self.run(draw, {**standing(edits), **end})
-        finally:
-            LONGEST.reset(token)
-        self.runs[key] = made, draw, edits
-        if len(self.runs) > RUNS:
-            del self.runs[next(iter(self.runs))]
-        return made
-
-    def _ended(self, claimed: Claimed | None, edits: Sequence[Edit]) -> ast.stmt | None:
-        """The statement of the derivation before which a run may end: neither the edits nor what is
-        claimed are in it or in a later one."""
-        at = None if claimed is None else self._at.get(claimed)
-        if at is None and claimed is not None:
-            line = claimed.line(self.trace, self.truth)
-            at = -1 if line is None else self._lines.get(line.instance.statement, -1)
-            self._at[claimed] = at
-        if at is None or at < 0:
-            return None
-        at = max((at, *(self._lines.get(e.place, at) for e in edits)))
-        body = self.trace.definition.body
-        return body[at + 1] if at + 1 < len(body) else None
-
     @cached_property
-    def _lines(self) -> dict[ast.AST, int]:
-        """In which statement of the derivation's body each of its parts is."""
-        definition = self.trace.definition
-        body = definition.body if isinstance(definition, ast.FunctionDef) else ()
-        return {part: k for k, s in enumerate(body) for part in ast.walk(s)}
-
-
-def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:
-    at = claimed.line(trace, truth)
-    return at is not None and at.record is not None and _right(at)
-
-
-def _right(at: Line) -> bool:
-    """Whether a line gives what it should once what is wrong above it is put right."""
-    assert at.record is not None
-    try:
-        value = raw(at.trace.again(at.before, at.record) if at.before else at.record.value)
-    except FAILS:
-        return False
-    tolerance = SINGLE if getattr(value, "dtype", None) == np.float32 else TOLERANCE
-    return agrees(
-        value, in_shape(np.asarray(at.wanted, float), np.shape(value)), tolerance=tolerance
-    )
+    def _runs(self) -> Runs:
+        return Runs(self.run, self.trace)
 
 
 def _numbers(code: Any) -> set[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,8 +41,9 @@ class Goal:
     most, more where on data alone that hold more of the recorded ones, None where not on these
     either. `ends(edits)` tells whether the last value of the name is right then as well,
     `others(edits)` how many other lines that are wrong; `after(edit)` is the search for what is
-    still wrong with one edit; `several` where more lines than this one are wrong. `changed` are earlier records that have
-    been set right; `outside` are names that the derivation reads beside its own.
+    still wrong with one edit; `several` where more lines than this one are wrong. `changed` are
+    other records that have been set right; `outside` are names that the derivation reads beside
+    its own.
     """
 
     trace: Trace
@@ -300,7 +301,7 @@ def _entry_of(record: Record) -> Record | None:
     """The part of a tuple that was written out which a record is, once that was unpacked."""
     if not isinstance(record.compute, itemgetter):
         return None
-    (entries,), (k,) = record.operands, record.compute.__reduce__()[1]
+    (entries,), k = record.operands, cast(Any, record.compute.__reduce__())[1][0]
     whole = entries.operands[0] if entries.compute is list else entries
     written = isinstance(whole.site, (ast.Tuple, ast.List)) and type(k) is int
     return whole.operands[k] if written and len(whole.operands) > k else None

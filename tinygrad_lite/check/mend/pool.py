@@ -164,7 +164,7 @@ class Pool:
 
     def products(self, wanted: Vector) -> Iterator[tuple[Item, Item, int]]:
         """Two names, and which of their products is wanted."""
-        n, one, _ = signature(wanted)
+        _, one, _ = signature(wanted)
         shape = np.shape(wanted)
         if shape not in self._products:
             self._products[shape] = [(signature(v)[1], made) for v, made in self._of(shape)]

@@ -33,10 +33,10 @@ from .written import FAILS, replaced, shown
 PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
-NEAR_BY = 3  # turns of the search that are quick
-SHARES = (0.35, 0.4, 0.45, 0.7, 0.85, 0.9, 0.95, 1.0)  # of the time, by the end of each turn
+NEAR_BY = 2  # turns of the search that are quick
+SHARES = (0.35, 0.4, 0.65, 0.75, 0.8, 0.9, 0.95, 1.0)  # of the time, by the end of each turn
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (FAR, FAR, FAR, FAR, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -84,10 +84,10 @@ class Search(Places):
         wanted = self.wanted(self.base)
         return (
             chain(self._statements(), self._near(free, wanted)),
-            self._near(rest, wanted),
             self._whole(),
             self._after(),
-            chain(self._run(free, wanted), self._run(rest, wanted)),
+            self._run(free, wanted),
+            chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
             self._far(rest, wanted),
             self._two(free),
@@ -207,7 +207,8 @@ class Search(Places):
         likely = lambda edit: (own is None or edit.place is not own.statement, edit.rank)  # noqa: E731
         for first in sorted(self._assignments(), key=likely):
             other = self.goal.after(first) if not self.late() else None
-            hit = None if other is None else other.run(2, self.until - time.thread_time())
+            left = (self.until - time.thread_time()) / SHARES[0]
+            hit = None if other is None else other.run(1, left)
             if hit is not None and len(hit.edits) == 1:
                 yield Hit(SECOND + first.rank + hit.rank, _both(first, *hit.edits))
                 return
