@@ -6,7 +6,7 @@ from ..derive import Derivation, derive
 from ..graph.node import Node
 from .tape import Tape
 
-LARGEST, BUDGET = 500, 1.0  # nodes of a graph that formulas are derived of, seconds for one
+LARGEST, BUDGET = 500, 0.5  # nodes of a graph that formulas are derived of, seconds for one
 
 
 def derived(E: Node, x: Node, tape: Tape) -> Derivation | None:

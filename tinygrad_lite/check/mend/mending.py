@@ -37,7 +37,7 @@ from .runs import Runs
 from .search import NEAR_BY, SHARES, Hit, Search
 from .written import FAILS, standing
 
-BUDGET, TOTAL = 1.2, 2.0  # seconds for one line, and for all lines of a derivation
+BUDGET, TOTAL = 1.6, 2.0  # seconds for one line, and for all lines of a derivation
 ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
@@ -129,12 +129,13 @@ class Mender:
         """What makes the end right, or else one of several: a part of a sum may be none of the
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
-        for claimed in either[: 1 if turns <= NEAR_BY else None]:
+        near = turns <= NEAR_BY
+        for claimed in either[: 1 if near else None]:
             hit = self._searched(claimed, end, closed, needs, turns)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
-        return found
+        return None if near else found
 
     def _turns(self, claimed: Claimed) -> bool:
         """Whether its line ran many times."""

@@ -268,8 +268,10 @@ class Places:
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        if not isinstance(around, ast.BinOp) or isinstance(around.op, (ast.Add, ast.Sub)):
+        if not isinstance(around, ast.BinOp):
             return 0.0
+        if isinstance(around.op, (ast.Add, ast.Sub)):  # a - -b
+            return FAR * (edit.kind == "sign" and edit.place is around.right)
         below = edit.place is around.right and not isinstance(around.op, ast.Mult)
         odd = edit.kind == "sign" and below  # a sign in a denominator
         return NEAR * (odd or scaled or edit.kind == "shape")

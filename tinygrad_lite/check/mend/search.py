@@ -34,7 +34,7 @@ PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 2  # turns of the search that are quick
-SHARES = (0.35, 0.4, 0.65, 0.75, 0.8, 0.9, 0.95, 1.0)  # of the time, by the end of each turn
+SHARES = (0.5, 0.53, 0.7, 0.8, 0.85, 0.92, 0.96, 1.0)  # of the time, by the end of each turn
 # What is likelier is not held against what is searched for in the next turns.
 ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
