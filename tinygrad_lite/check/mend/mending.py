@@ -27,7 +27,7 @@ from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, Kept, Running, is_right, line_is_right
 from .edited import Mend, line_with, sentence, walked
-from .known import Known
+from .known import LEAST, Known
 from .places import Goal
 from .raising import repairs
 from .redraw import Draw, ladder
@@ -129,13 +129,12 @@ class Mender:
         """What makes the end right, or else one of several: a part of a sum may be none of the
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
-        near = turns <= NEAR_BY
-        for claimed in either[: 1 if near else None]:
+        for claimed in either:
             hit = self._searched(claimed, end, closed, needs, turns)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
-        return None if near else found
+        return found if turns > NEAR_BY else None
 
     def _turns(self, claimed: Claimed) -> bool:
         """Whether its line ran many times."""
@@ -255,7 +254,7 @@ class Mender:
         old = {n for edit in needs for n in ast.walk(edit.place)}
         new = {n for edit in needs for n in walked(edit.new)} - old
         at = claimed.line(trace, self.truth)
-        if at is None or at.record is None or not np.any(at.wanted):
+        if at is None or at.record is None or np.abs(at.wanted).max(initial=0) <= LEAST:
             return None  # of what is truly 0 no line can be told from another
         return Goal(
             trace,
