@@ -14,7 +14,6 @@ from .rows import is_numeric
 
 Vector = Any  # a NumPy array, or a number
 TOLERANCE = 1e-7  # how nearly a gradient is the true one, relative to the largest entry
-LEAST = 1e-12  # the largest entry of what is not 0
 EXACT = 1e-9  # how nearly two arrays agree that are the same, relative to the largest entry
 
 
@@ -86,7 +85,7 @@ def agrees(
     if not np.isfinite(v).all():
         return False
     largest = np.abs(truth).max(initial=0)
-    return bool(np.abs(v - truth).max(initial=0) <= tolerance * max(largest, LEAST))
+    return bool(np.abs(v - truth).max(initial=0) <= tolerance * max(largest, 1e-12))
 
 
 def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -27,7 +27,7 @@ from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, Kept, Running, is_right, line_is_right
 from .edited import Mend, line_with, sentence, walked
-from .known import LEAST, Known
+from .known import Known
 from .places import Goal
 from .raising import repairs
 from .redraw import Draw, ladder
@@ -64,7 +64,9 @@ class Mender:
     computed: Computed | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
-    searches: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # to be gone on with
+    searches: dict[tuple[Any, ...], tuple[Search | None, Any]] = field(
+        default_factory=dict
+    )  # to be gone on with
     at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
 
     def mend(
@@ -160,8 +162,9 @@ class Mender:
             key = (claimed, end, *map(id, needs))
             if key not in self.searches:
                 self.searches[key] = self._search(claimed, end, closed, needs), needs
-            search = self.searches[key][0]
-            hit = None if search is None else search.run(turns, min(BUDGET, self.left))
+            search, hit = self.searches[key][0], None
+            if search is not None:
+                hit = search.run(turns, min(BUDGET, search.spent + self.left))
         self.left -= time.thread_time() - start
         return hit
 
@@ -254,7 +257,7 @@ class Mender:
         old = {n for edit in needs for n in ast.walk(edit.place)}
         new = {n for edit in needs for n in walked(edit.new)} - old
         at = claimed.line(trace, self.truth)
-        if at is None or at.record is None or np.abs(at.wanted).max(initial=0) <= LEAST:
+        if at is None or at.record is None or not np.any(at.wanted):
             return None  # of what is truly 0 no line can be told from another
         return Goal(
             trace,

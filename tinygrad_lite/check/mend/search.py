@@ -195,17 +195,14 @@ class Search(Places):
 
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
-        return self._confirming(self._assignments())
-
-    def _assignments(self) -> Iterator[Edit]:
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        return (edit for s in dict.fromkeys(found) for edit in statements(s))
+        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
 
     def _after(self) -> Iterator[Hit]:
-        """Such a slip, and one more in what is left without it."""
+        """The line's assignment as such a slip, and one more in what is left without it."""
         own = self.goal.record.instance
-        likely = lambda edit: (own is None or edit.place is not own.statement, edit.rank)  # noqa: E731
-        for first in sorted(self._assignments(), key=likely):
+        found = statements(own.statement) if own is not None else ()
+        for first in sorted(found, key=lambda edit: edit.rank):
             other = self.goal.after(first) if not self.late() else None
             left = (self.until - time.thread_time()) / SHARES[0]
             hit = None if other is None else other.run(1, left)
