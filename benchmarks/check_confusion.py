@@ -52,7 +52,7 @@ class Tally:
     def add(self, case: Case, *, show: bool = False) -> None:
         """Check one case and count every claim of it."""
         start = time.process_time()
-        report = check(case.loss, case.claims)
+        report = check(case.loss, case.claims, names=case.names)
         self.seconds.append((time.process_time() - start, case.name))
         for finding in report:
             expected = case.expected[str(finding.node.name)]

@@ -60,6 +60,7 @@ class Domain:
 
 
 STRICT, TORCH = ("array_api_strict",), ("array_api_compat.torch",)
+CUPY = ("array_api_compat.cupy",)
 
 
 def on(*shapes: Shape, beyond: tuple[str, ...] = (), **settings: Any) -> Case:
@@ -126,7 +127,12 @@ SPECTRA = (
     on((2, 4, 2), axes=(0, 1)),
     on((0, 3, 2), axes=(1,)),
 )
-SYSTEMS = (on((3, 3), (3,)), on((3, 3), (3, 2)), on((2, 3, 3), (2, 3, 1)), on((2, 3, 3), (3, 2)))
+SYSTEMS = (
+    on((3, 3), (3,)),
+    on((3, 3), (3, 2)),
+    on((2, 3, 3), (2, 3, 1)),
+    on((2, 3, 3), (3, 2), beyond=CUPY),
+)
 ROWS = tuple(
     on(s, s[:-1], reduction=r) for s in [(4, 3), (3,), (2, 2, 3)] for r in ("mean", "none")
 )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.graph import backend, floats
+from tinygrad_lite.graph import backend, floats, indexing
 
 
 def test_namespaces(needs):
@@ -74,7 +74,7 @@ def test_set_at_leaves_its_input_alone(library, index, add, needs):
     else:
         expected[index] = entries
     x = xp.asarray(start.copy())
-    y = backend.set_at(xp, x, index, xp.asarray(entries), add=add)
+    y = indexing.set_at(xp, x, index, xp.asarray(entries), add=add)
     np.testing.assert_array_equal(np.asarray(y), expected)
     np.testing.assert_array_equal(np.asarray(x), start)
 
@@ -142,6 +142,14 @@ def test_torch_on_the_left_records_too(torch):
 
 
 @pytest.mark.oracle
+def test_a_torch_leaf_that_was_written_into(torch):
+    x = tg.Tensor(torch.ones(3))
+    y = (x * x).sum()
+    x.data -= 1.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
 def test_torch_errors_are_ours(torch):
     x = tg.Tensor(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"matmul: x \(2, 3\) @ x \(2, 3\) do not fit"):

@@ -157,3 +157,18 @@ def test_the_claim_is_another_nodes_gradient() -> None:
     E.backward()
     assert "yours is dE/dB" in tg.check(E, {A: B.grad})[A].explanation
     assert "yours is -1 x dE/dB" in tg.check(E, {A: -B.grad})[A].explanation
+
+
+def test_a_slope_whose_terms_cancel_in_single_precision_is_right() -> None:
+    """gelu'(-4) is 1 + erf(...), 1e-5, and a product as small."""
+    x = tg.Tensor(np.linspace(-4.5, -3, 40, dtype=np.float32), name="x")
+    E = tg.gelu(x).sum()
+    E.backward()
+    assert tg.check(E, {x: x.grad})[0].verdict in ("right", "unclear")
+    assert tg.check(E, {x: x.grad * np.float32(1.01)})[0].verdict != "right"
+
+
+def test_the_report_on_the_logits_of_a_single_row_can_be_printed() -> None:
+    z = tg.Tensor(np.array([0.3, -1.2, 0.4]), name="z")
+    E = tg.cross_entropy(z, 1)
+    assert "softmax(z)" in str(tg.check(E, {z: np.array([0.5, 0.2, 0.1])}))

@@ -14,7 +14,9 @@ A, B = np.random.default_rng(0).normal(size=(2, 3, 3))
 
 
 def program_of(f, *arrays, own=True):
-    return build(trace(f, arrays), own=own)
+    """The program of f; not `own`, its outputs are fresh arrays."""
+    recorded = trace(f, arrays)
+    return build(recorded, kept=0 if own else len(recorded.outputs))
 
 
 def joined(x, y):

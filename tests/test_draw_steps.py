@@ -41,6 +41,20 @@ def test_a_line_of_several_ops_is_one_formula():
     assert answers[0].words == ""
 
 
+def test_a_line_of_arrays_of_three_axes_is_read():
+    rng = np.random.default_rng(0)
+    P, V = (tg.Tensor(rng.normal(size=(2, 3, k)), name=name) for k, name in ((3, "P"), (4, "V")))
+    out = tg.einsum("bij,bjd->bid", P, V)
+    E = (out**2).sum()
+    out.name, E.name = "out", "E"
+    ops = {n for n in topological_order(E) if n.op is not None and n is not out}
+    inside = {n for n in ops if out in topological_order(n)}
+    (answers,) = asked(E, "E", inside, one=True).values()
+    assert answers[0].formula == "2 outᵢⱼₖ at ijk"
+    answers = asked(E, "out", {*(ops - inside), out})["V"]
+    assert answers[0].formula == "Σₗ (∂E/∂out)ᵢₗₖ Pᵢₗⱼ at ijk"
+
+
 def test_wrong_answers_are_told_in_check_s_words():
     E = question()
     found = asked(E, "s", {of(E, "s")})["v"]

@@ -12,8 +12,8 @@ from pictures import contrast
 import tinygrad_lite as tg
 from benchmarks.draw import LOOK
 from benchmarks.gallery import GALLERY
-from tinygrad_lite.draw import colours
-from tinygrad_lite.draw.colours import DARK, LIGHT
+from tinygrad_lite.check.marks import MARKS
+from tinygrad_lite.draw.colours import DARK, LIGHT, LOOKS
 from tinygrad_lite.draw.measure import columns
 from tinygrad_lite.draw.panes import SHADES
 
@@ -134,20 +134,18 @@ def test_kinds_differ_in_more_than_colour():
     assert corners == {"leaf": "2", "op": "8", "output": "8"}
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_text_contrast_is_at_least_seven(theme):
-    page, cluster = theme.roles["page"], theme.roles["cluster"]
-    grounds = [page, colours.mix(page, cluster, 0.08), *theme.fill.values()]
+    fills = [colour for name, colour in theme.items() if name.endswith("-fill")]
+    shades = [colour for name, colour in theme.items() if re.fullmatch(r"[np]\d+", name)]
+    assert len(shades) == 2 * SHADES + 1
     worst = {
-        (text, ground): contrast(text, ground)
-        for text in (theme.roles["text"], theme.roles["muted"])
-        for ground in grounds
+        (theme[text], ground): contrast(theme[text], ground)
+        for text, grounds in (("text", shades), ("muted", ()))
+        for ground in (theme["page"], theme["ground"], *fills, *grounds)
     }
-    assert len(theme.shades) == 2 * SHADES + 1
-    text = theme.roles["text"]
-    worst |= {(text, shade): contrast(text, shade) for shade in theme.shades.values()}
     assert {pair: ratio for pair, ratio in worst.items() if ratio < 7} == {}
-    frames = {kind: contrast(theme.stroke[kind], page) for kind in theme.stroke}
+    frames = {name: contrast(theme[name], theme["page"]) for name in (*LOOKS, *MARKS)}
     assert {kind: ratio for kind, ratio in frames.items() if ratio < 3} == {}
 
 
@@ -161,11 +159,11 @@ def test_themes():
     light, dark, auto = (tg.draw(E, theme=theme).svg for theme in ("light", "dark", "auto"))
     pages = [re.findall(r"\.page\{fill:(#\w+)", svg) for svg in (light, dark, auto)]
     assert pages == [
-        [LIGHT.roles["page"]],
-        [DARK.roles["page"]],
-        [LIGHT.roles["page"], DARK.roles["page"]],
+        [LIGHT["page"]],
+        [DARK["page"]],
+        [LIGHT["page"], DARK["page"]],
     ]
-    assert auto.index("prefers-color-scheme:dark") < auto.index(DARK.roles["page"])
+    assert auto.index("prefers-color-scheme:dark") < auto.index(DARK["page"])
 
 
 @pytest.fixture(scope="module")

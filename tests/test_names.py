@@ -53,6 +53,20 @@ def test_entries_of_containers_have_names():
     assert names[id(first)] == "first"
 
 
+def test_what_is_in_objects_and_in_nested_containers_has_a_name():
+    class Layer:
+        def __init__(self):
+            self.W, self._hidden = Tensor([1.0]), Tensor([2.0])
+
+    class Net:
+        def __init__(self):
+            self.layers, self.me = [Layer(), Layer()], self
+
+    net, experts = Net(), [(Tensor([3.0]), Tensor([4.0]))]
+    found = name_all([net.layers[1].W, net.layers[0]._hidden, *experts[0]])
+    assert list(found.values()) == ["net.layers[1].W", "experts[0][0]", "experts[0][1]"]
+
+
 def test_old_results_of_a_notebook_name_nothing():
     Out, In = {1: Tensor([1.0])}, [Tensor([2.0])]
     assert name_all([*Out.values(), *In]) == {}

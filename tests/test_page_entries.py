@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pictures import SHOWN, chip, press, printed_numbers, question, squared, values
 
@@ -48,6 +50,39 @@ def test_printed_numbers_give_the_printed_result(visit):
                 *_, numbers, result = said.replace("−", "-").split(" = ")
                 shown = eval(numbers.replace("·", "*"))
                 assert f"{shown:.{len(result.partition('.')[2])}f}" == result, said
+
+
+def test_a_gradient_that_is_given_is_no_number_to_change_and_is_said_once(visit):
+    a, b = tg.Tensor(2.0), tg.Tensor(3.0)
+    c, d = tg.exp(a), tg.exp(b)
+    page = visit(c + d)
+    press(page, "a")
+    page.locator("#track [aria-label^='backward']").first.click()
+    assert page.locator("#panel .say.back").first.inner_text().count("=") == 1
+    assert page.locator("#edit").count() == 0
+    page.locator(f"{SHOWN}.leaf").first.click()
+    assert page.locator("#edit").count() == 1
+
+
+def test_printed_numbers_give_small_results_and_those_of_functions_of_the_user_too(visit):
+    b, w, x = tg.Value(0.12345), tg.Value(-0.58402), tg.Value(1.9949)
+    a = tg.relu(b - w * x)
+    t = tg.tanh(tg.Value(3.9, name="u"))
+    y = 1e-3 * a * (1 - t * t)
+    page = visit(y)
+    press(page, "a")
+    known = {"relu": lambda x: max(x, 0.0), "tanh": math.tanh}
+    said = set()
+    for _ in range(8):
+        press(page, "ArrowRight")
+        said |= set(page.locator("#panel .say").all_inner_texts())
+    told = [text.split(" = ") for text in said if text.count(" = ") > 1]
+    assert len(told) >= 5
+    for *_, numbers, result in told:
+        value, printed = (
+            eval(t.replace("−", "-").replace("·", "*"), known) for t in (numbers, result)
+        )
+        assert f"{value:.2e}" == f"{printed:.2e}", (numbers, result)
 
 
 def test_the_keyboard_moves_in_a_matrix(visit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,27 @@ def test_a_narrow_screen(visit, width, make):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width + 0.5
         assert box["y"] + box["height"] <= 800
+
+
+def test_names_on_the_timeline_are_whole_and_apart_and_the_step_is_in_sight(visit):
+    mass, speed, height = (tg.Tensor(v) for v in (2.0, 3.0, 5.0))
+    momentum = mass * speed
+    kinetic_energy = 0.5 * momentum * speed
+    potential_energy = 9.81 * mass * height
+    total_energy = kinetic_energy + potential_energy
+    page = visit(total_energy, size=(400, 800))
+    for _ in range(9):
+        press(page, "ArrowRight")
+        stops = page.locator("#track button span").evaluate_all(
+            """(all) => all.map((e) => { const { left, right } = e.getBoundingClientRect();
+            const whole = e.scrollWidth <= e.clientWidth + 1;
+            return [left, right, whole, Boolean(e.closest("[aria-current]"))]; })"""
+        )
+        assert all(whole for _, _, whole, _ in stops)
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(stops))
+        track = page.locator("#track").bounding_box()
+        ((left, right, *_),) = [stop for stop in stops if stop[3]]
+        assert track["x"] <= left < right <= track["x"] + track["width"]
 
 
 def test_touch(offline, tmp_path):

@@ -80,6 +80,20 @@ def test_the_residual_stream_is_a_rail(visit):
     assert "as it is" in page.locator(".link.rail title").text_content()
 
 
+def test_a_constant_that_is_used_all_over_has_stubs_too(visit):
+    A, x = np.array([[0.5, 1.0], [1.0, 0.5]]), tg.Tensor([1.0, 2.0])
+    x1 = tg.tanh(A @ x)
+    x2 = tg.tanh(A @ x1)
+    x3 = tg.tanh(A @ x2)
+    x4 = tg.tanh(A @ x3)
+    page = visit(x4)
+    assert page.locator(f"{SHOWN}.stub").count() == 4
+    page.locator(f"{SHOWN}.stub").first.click()
+    assert page.locator("#panel table.mx td").count() == 4
+    press(page, "a End")
+    assert page.locator("#panel .say").count() > 0
+
+
 # --- equal steps
 
 

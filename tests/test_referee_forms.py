@@ -243,6 +243,48 @@ def test_bfloat16(needs):
 
 
 @pytest.mark.oracle
+def rms_norm(dtype):
+    """Root-mean-square norm, as models have it: computed in `dtype` whatever it is given."""
+
+    def scaled(x):
+        h = x.astype(dtype)
+        return h, 1 / np.sqrt((h * h).mean(-1, keepdims=True) + dtype(1e-6))
+
+    def forward(x, w):
+        h, r = scaled(x)
+        return (h * r).astype(x.dtype) * w
+
+    def backward(dy, x, w, factor=1):
+        h, r = scaled(x)
+        g = (dy * w).astype(dtype)
+        dx = r * g - dtype(factor) * h * r**3 * (g * h).mean(-1, keepdims=True)
+        return dx.astype(x.dtype), (dy * (h * r).astype(x.dtype)).sum(0)
+
+    return forward, backward
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, opaque])
+@pytest.mark.parametrize(("dtype", "caught_from"), [(np.float32, 1e-3), (np.float64, 1e-9)])
+def test_a_kernel_that_computes_in_a_narrower_dtype(wrap, dtype, caught_from, rng):
+    forward, backward = rms_norm(dtype)
+    inputs = (rng.normal(size=(6, 8)), rng.normal(size=8))
+    report = check_function(wrap(forward), backward, inputs)
+    narrow = any("in a narrower dtype inside" in note for note in report.notes)
+    assert narrow == (dtype is np.float32)
+    assert max(f.caught["float64"] for f in report) < caught_from
+    wrong = lambda dy, x, w: backward(dy, x, w, 1 + 30 * caught_from)  # noqa: E731
+    caught(wrap(forward), wrong, inputs)
+
+
+def test_half_precision_inside(needs):
+    torch = needs("torch")
+    x = torch.linspace(-2, 3, 12, dtype=torch.float64).reshape(3, 4)
+    forward = lambda x: torch.exp(x.half()).to(x.dtype)  # noqa: E731
+    right = lambda dy, x: dy * forward(x)  # noqa: E731
+    assert any("narrower" in note for note in check_function(forward, right, x).notes)
+    caught(forward, lambda dy, x: 1.3 * right(dy, x), x)
+
+
 def test_jax_custom_vjp(needs, rng):
     jax = needs("jax")
 

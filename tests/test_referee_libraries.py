@@ -58,3 +58,20 @@ def test_a_tensor_as_the_result_of_forward(rng):
     x = rng.normal(size=(3, 2))
     assert check_function(lambda x: tg.Tensor(x) * 2, lambda dy, x: dy * 2, x)
     caught(lambda x: tg.Tensor(x) * 2, lambda dy, x: dy * 3, x)
+
+
+def test_a_function_that_a_library_approximates_is_right_as_it_is_named(needs):
+    """PyTorch's softplus is x beyond 20, off by 2e-9."""
+    torch = needs("torch")
+
+    class Softplus(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.nn.functional.softplus(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * torch.sigmoid(ctx.saved_tensors[0])
+
+    assert check_function(Softplus, None, (torch.linspace(18, 24, 9),)).ok

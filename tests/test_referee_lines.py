@@ -182,3 +182,56 @@ def test_lines_that_nothing_mends_are_judged_all_the_same():
         check_function(layer, layer_back, ALIKE, redraw=False)
     (line,) = error.value.report.lines.wrong
     assert (line.line, line.mended) == (4, None)
+
+
+def gated(x, h, p):
+    z = 1 / (1 + np.exp(-(x @ p["Wz"])))
+    c = np.tanh(x @ p["Wc"])
+    return (1 - z) * h + z * c
+
+
+def gated_back(dy, x, h, p):
+    z = 1 / (1 + np.exp(-(x @ p["Wz"])))
+    c = np.tanh(x @ p["Wc"])
+    dz = dy * (c - h) * z * (1 - z)
+    dc = dy * z * (1 - c * c)
+    dx = dz @ p["Wz"].T + dc @ p["Wc"].T
+    dh = dy * (1 - z)
+    return dx, dh, {"Wz": x.T @ dz, "Wc": x.T @ dc}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "lines", "mended"),
+    [
+        ("(c - h) * z * (1 - z)", "(c - h) * z", 1, "line 4"),  # found by what dx is made of
+        ("dh = dy * (1 - z)", "dh = dy * (1 + z)", 1, "line 7"),
+        ('"Wc": x.T @ dc', '"Wc": x.T @ dy', 0, ""),  # in no line that can be judged
+    ],
+)
+def test_a_gradient_of_what_a_name_is_computed_from_is_accused_of_nothing(
+    right, wrong, lines, mended
+):
+    """dz and dc are those of the arguments, whatever forward calls z and c."""
+    x, h, Wz, Wc = drawn((4, 3), (4, 2), (3, 2), (3, 2))
+    back = changed(gated_back, right, wrong)
+    with pytest.raises(WrongGradient) as error:
+        check_function(gated, back, (x, h, {"Wz": Wz, "Wc": Wc}))
+    report = error.value.report
+    assert (report.lines is None) == (lines == 0)
+    assert lines == 0 or len(report.lines.wrong) == lines
+    assert {f.mended_at for f in report.wrong} == {mended}
+
+
+def spread(x, t):
+    return np.clip(np.asarray(x) - np.asarray(t), -1, 1).sum(axis=1)
+
+
+def spread_back(dy, x, t):
+    dx = dy[:, None] * (np.abs(x - t) < 1)
+    return dx, dx
+
+
+def test_what_is_returned_for_two_inputs_is_held_against_neither():
+    report = report_on(spread, spread_back, drawn((4, 3), (4, 3)))
+    assert [f.name for f in report.wrong] == ["t"]
+    assert report.lines is None or all(f for f in report.lines if "dx =" in f.code)

@@ -5,6 +5,7 @@ The inputs come from the domain table; an op without a line in it fails here.
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from domains import DOMAINS, samples
 from draws import signs
+from places import LIBRARIES, devices, placed
 
 import tinygrad_lite as tg
+from tinygrad_lite.graph.backend import in_numpy
 from tinygrad_lite.notation.code import op_code
 from tinygrad_lite.ops import registry
 
@@ -285,17 +288,6 @@ def test_rules_write_into_nothing(name):
                 rule(np, G, y, *(() if op.arity else (i,)), *inputs, **settings)
 
 
-LIBRARIES = [
-    "array_api_strict",  # refuses whatever is not in the Array API standard
-    pytest.param("array_api_compat.torch", marks=pytest.mark.oracle),
-    pytest.param("jax.numpy", marks=pytest.mark.oracle),
-]
-
-
-def wrapped_in(xp, inputs):
-    return [xp.asarray(np.array(x)) for x in inputs]
-
-
 def settings_in(xp, case):
     return {k: xp.float64 if k == "dtype" else v for k, v in case.settings.items()}
 
@@ -303,6 +295,7 @@ def settings_in(xp, case):
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", OPS)
 def test_another_array_library_agrees(name, library, needs):
+    """On all kinds of devices that the library has here: what a rule makes must lie beside x."""
     xp = needs(library)
     if library == "jax.numpy":
         needs("jax").config.update("jax_enable_x64", True)
@@ -311,21 +304,22 @@ def test_another_array_library_agrees(name, library, needs):
     if library == "jax.numpy":  # takes 0.1 s a case; all are traced below
         cases = cases[-1:]
     assert cases
-    for dom, case in cases:
+    for (dom, case), device in itertools.product(cases, devices(xp)):
         inputs = dom.inputs(case, rng)
         G = rng.normal(size=value(op, inputs, case).shape)
         y, grads = gradients(op, inputs, case, G)
-        wrapped = wrapped_in(xp, inputs)
+        wrapped = [placed(xp, x, device) for x in inputs]
         leaves = [tg.Tensor(w) if floating(x) else w for x, w in zip(inputs, wrapped, strict=True)]
         z = op(*leaves, **settings_in(xp, case))
         assert type(z.data) is type(wrapped[0])
-        turned = signs(name, case, np.asarray(z.data), y.data)
-        close(np.asarray(z.data) * turned, y.data, rtol=1e-12, atol=1e-13)
-        z.backward(xp.asarray(G * turned))
+        turned = signs(name, case, in_numpy(z), y.data)
+        close(in_numpy(z) * turned, y.data, rtol=1e-12, atol=1e-13)
+        z.backward(placed(xp, G * turned, device))
         for x, g in zip(leaves, grads, strict=True):
             if isinstance(x, tg.Tensor) and x.grad is not None:
                 assert type(x.grad) is type(wrapped[0])
-                close(np.asarray(x.grad), g, rtol=1e-11, atol=1e-12)
+                assert x.grad.device == x.data.device
+                close(in_numpy(x.grad), g, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.oracle
@@ -350,7 +344,7 @@ def test_traced_by_jax_it_agrees(name, needs):
             results.append((y.data, [x.grad for x in tensors]))
         return results
 
-    data = [wrapped_in(xp, inputs) for _, inputs in drawn]
+    data = [[placed(xp, x) for x in inputs] for _, inputs in drawn]
     turned = [
         signs(name, case, np.asarray(z), value(op, inputs, case))
         for (case, inputs), (z, _) in zip(drawn, program(data, Gs), strict=True)

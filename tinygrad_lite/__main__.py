@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import tour
-from .check import check, check_text
+from .check import check
 from .check.code.notebook import code_of
 from .check.code.source import Source, parsed
 from .derive import derive
@@ -202,10 +202,8 @@ def _check(args: argparse.Namespace) -> int:
     claims = variables.get("claims")
     told = {"digits": args.digits, "hints": args.hints, "explain": args.explain}
     try:
-        if claims is None:
-            report = check_text(loss, source_in(args.file), variables, **told)
-        else:
-            report = check(loss, claims, names=variables, **told)
+        derived = source_in(args.file) if claims is None else claims
+        report = check(loss, derived, names=variables, **told)
     except (TypeError, ValueError) as error:
         raise CannotRun(f"{args.file}: {error}") from None
     print(json.dumps(report.to_dict()) if args.json else report)

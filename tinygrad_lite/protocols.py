@@ -31,6 +31,7 @@ from .functions import (
 )
 from .functions.forms import FORMS
 from .functions.sequences import running
+from .graph.backend import in_numpy, is_array
 from .graph.node import Node, raw
 from .graph.op import Op
 from .graph.trees import map_tree
@@ -175,7 +176,7 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
         fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
         if name == "full_like" and isinstance(fill, Node):
             raise TypeError(f"{full}: a node would lose its gradient; use tg.broadcast_to")
-        return function(*map_tree(raw, args), **map_tree(raw, kwargs))
+        return function(*map_tree(_read, args), **map_tree(_read, kwargs))
     if name in moves.MOVED:
         return moves.moved(function, inspect.signature(function).bind(*args, **kwargs))
     ours = ADAPTERS.get(full) or _ours(full, name)
@@ -185,6 +186,12 @@ def apply_function(function: Function, args: tuple[Any, ...], kwargs: dict[str, 
     if isinstance(inputs[0], Node):
         return ours(_cast(inputs[0], dtype), *inputs[1:], **settings)
     return _cast(ours(*inputs, **settings), dtype)
+
+
+def _read(x: Any) -> Any:
+    """A node's array as NumPy's functions can read it, fetched from where they cannot."""
+    x = raw(x)
+    return x if hasattr(x, "__array_function__") or not is_array(x) else in_numpy(x)
 
 
 def _cast(x: Any, dtype: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from . import functions, ops
 from .differentiable import Differentiable, dress, refuse_arguments
 from .functions.entrywise import round as rounded
-from .graph.backend import namespace, to_array
+from .graph.backend import in_numpy, namespace, to_array
 from .graph.meta import Meta
 from .graph.node import Array, Node, raw
 from .graph.primitive import Primitive
@@ -124,17 +124,22 @@ class Tensor(Differentiable, Array):
             raise ValueError(f"a Tensor stays where its array is, on {self.device}, not {device}")
         return self
 
+    @property
+    def _plain(self) -> Any:
+        """The array, as NumPy's where it lacks what all but the standard have."""
+        return self._data if hasattr(self._data, "item") else in_numpy(self._data)
+
     def item(self) -> float:
         """The single entry as a Python float."""
-        return float(self._data.item())
+        return self._plain.item()  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._data) if hasattr(self._data, "__len__") else self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
             raise TypeError("a 0-d Tensor cannot be iterated over")
-        return (self[i] for i in range(len(self)))
+        return (self[i, ...] for i in range(len(self)))
 
     def __contains__(self, entry: Any) -> bool:
         return bool((self._data == raw(entry)).any())
@@ -247,7 +252,7 @@ class Tensor(Differentiable, Array):
 
     def tolist(self) -> Any:
         """The entries as nested lists of plain numbers, where the gradient stops."""
-        return self._data.tolist()
+        return self._plain.tolist()
 
     @property
     def real(self) -> Tensor:

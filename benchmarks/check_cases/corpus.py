@@ -6,7 +6,7 @@ yields one case after the other: a title, the loss, the claims, and what the rep
 name and the others explain the numbers as well; a dict gives one per claim. "inherited" marks a
 line that is right by itself but computed from a wrong one, "wrong" any verdict of wrong.
 
-The nodes are named by the problem's variables, as they are when a user calls `check`. Every
+Nodes and constants are named by the problem's variables, as when a user calls `check`. Every
 public generator of a module beside this one is a problem: there is no list to keep.
 """
 
@@ -35,6 +35,7 @@ class Case:
     loss: Node
     claims: dict[Node, Any]
     expected: dict[str, tuple[str, ...]]
+    names: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -45,7 +46,8 @@ def cases(problem: Problem) -> Iterator[Case]:
     """The cases of one problem."""
     generator = problem()
     for title, loss, claims, expected in generator:
-        for name, value in generator.gi_frame.f_locals.items():  # type: ignore[attr-defined]
+        names = dict(generator.gi_frame.f_locals)  # type: ignore[attr-defined]
+        for name, value in names.items():
             if isinstance(value, Node) and value.name is None:
                 value.name = name
         if isinstance(expected, str):
@@ -56,6 +58,7 @@ def cases(problem: Problem) -> Iterator[Case]:
             loss,
             claims,
             {str(node.name): tuple(text.split("|")) for node, text in expected.items()},
+            names,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import namespace, to_array, to_float
+from ..graph.backend import beside, namespace, to_array, to_float
 from ..graph.node import Borrowed, Node, Scalar
 from .arrays import sweep_arrays
 from .flow import in_debug, sweep
@@ -52,7 +52,7 @@ def _seed(root: Node, cotangent: Any, record: bool) -> Any:
                 ".sum()"
             )
         return xp.ones_like(root._data)
-    seed = xp.asarray(to_array(cotangent, "backward()"), dtype=root._data.dtype, copy=True)
+    seed = beside(root._data, to_array(cotangent, "backward()"), copy=True)
     if seed.shape != root.shape:
         raise ValueError(f"backward(): the gradient has shape {seed.shape}, the node {root.shape}")
     return seed

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import ops
 from ..graph import errors
-from ..graph.backend import namespace
+from ..graph.backend import device_of, namespace
 from ..graph.context import enable_grad
 from ..graph.node import Array, Node, Scalar, topological_order
 from .flow import sweep, sweeper
@@ -100,7 +100,7 @@ def jacobians(y: Node, xs: Sequence[Node], *, record: bool = False) -> list[Any]
         return pull(y, xs, 1.0, record=record)
     n = prod(y.shape)
     xp = namespace(y.data)
-    units = xp.reshape(xp.eye(n, dtype=y.data.dtype), (n, *y.shape))
+    units = xp.reshape(xp.eye(n, dtype=y.data.dtype, device=device_of(y.data)), (n, *y.shape))
     pulled = puller(y, xs, record=record)
     rows = [pulled(units[i, ...]) for i in range(n)]
     found = []
@@ -112,5 +112,5 @@ def jacobians(y: Node, xs: Sequence[Node], *, record: bool = False) -> list[Any]
         elif n:
             found.append(xp.reshape(xp.stack([xp.asarray(g) for g in column]), shape))
         else:
-            found.append(xp.zeros(shape, dtype=y.data.dtype))
+            found.append(xp.zeros(shape, dtype=y.data.dtype, device=device_of(y.data)))
     return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import errors
-from ..graph.backend import is_array
+from ..graph.backend import in_numpy, is_array
 from ..graph.context import recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Array, Node, topological_order
@@ -86,7 +86,7 @@ def recorded(order: list[Node]) -> dict[Node, Any]:
                 continue
             errors.refuse_overwritten(node)
             known = values.setdefault(x, a)
-            if known is not a and not np.array_equal(np.asarray(known), np.asarray(a)):
+            if known is not a and not np.array_equal(in_numpy(known), in_numpy(a)):
                 raise ValueError(
                     f"replay: the data of {x.name or 'a leaf'} was set between two uses in one "
                     "graph; record the graph anew"
@@ -98,9 +98,9 @@ def _constant(value: Any, wide: bool, untouched: bool) -> Any:
     """A constant as it is or, wide, a float64 array; masks and indices keep their dtype."""
     if not wide or not is_array(value):
         return value
-    array = np.asarray(value)
+    array = in_numpy(value)
     return array if untouched and array.dtype.kind in "iub" else _widened(array)
 
 
 def _widened(value: Any) -> Any:
-    return np.asarray(value, dtype=np.float64)
+    return np.asarray(in_numpy(value), dtype=np.float64)

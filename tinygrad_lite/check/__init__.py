@@ -3,7 +3,7 @@
 from .exercise import Exercises, exercise
 from .findings import Finding, Report, WrongGradient
 from .kinds import KINDS
-from .verdict import check, check_text
+from .verdict import check
 
 __all__ = [
     "KINDS",
@@ -12,6 +12,5 @@ __all__ = [
     "Report",
     "WrongGradient",
     "check",
-    "check_text",
     "exercise",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +12,10 @@ from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
 from .faults import prime
 from .scales import Scales
-from .search import Catalogue, Guess, Search
+from .search import MANY, Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD
 from .tape import Vector
 
-MANY = 300  # nodes above which no foreign factors are looked for
 BIG = 20_000  # entries above which the same holds
 
 
@@ -58,6 +57,8 @@ class Forms:
                 else:
                     yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
                     yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
+        with np.errstate(divide="ignore"):
+            inverses = [1 / v for _, v in tape.named_arrays(shape)]
         for n in (*(shadow.node for shadow in self.shadows), *tape.order):
             op = n.op
             if op is None or n.shape != shape or len(n.operands) != 1:
@@ -65,10 +66,10 @@ class Forms:
             name = tape.label_of(n.inputs[0])
             if op.elementwise and not is_constant(op, 0):
                 d = np.asarray(slope(n, 0))
-                if any(d.shape == v.shape and np.array_equal(d, v) for v in divisors.values()):
-                    continue  # rather that division is missing
-                text = f"there is a factor {prime(op, name)} too many"
-                yield Form("extra-factor", LIKELY, d, text)
+                # Rather the division by that is missing, or the factor that it is divided by.
+                if not any(map(partial(np.array_equal, d), (*divisors.values(), *inverses))):
+                    text = f"there is a factor {prime(op, name)} too many"
+                    yield Form("extra-factor", LIKELY, d, text)
             if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
                 p, text = np.exp(n.data), f"exp({tape.label(n)})"
                 for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
@@ -94,7 +95,7 @@ def worth(search: Search) -> bool:
 def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node; `sign` is of the
     whole claim."""
-    for x in search.open if worth(search) else ():
+    for x in reversed(search.open) if worth(search) else ():  # the nearest to the claim first
         if x.data.size <= BIG and x.data.size:
             found, rows = forms(search.catalogue).of(x.shape)
             g = search.g[x]

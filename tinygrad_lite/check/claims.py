@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backprop.jacobians import jacobian
-from ..graph.backend import is_array, to_array
+from ..graph.backend import in_numpy, is_array, to_array
 from ..graph.names import name_all, named_in, visible
 from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
@@ -296,8 +296,7 @@ def _array(value: Any, name: str) -> Any:
     if isinstance(value, (list, tuple)):
         value = _nested(value, name)
     array = to_array(value, f"check: the claim for {name}")
-    if not isinstance(array, np.ndarray):
-        array = np.asarray(array)
+    array = in_numpy(array)
     for bad, what in ((np.isnan(array), "NaN"), (np.isinf(array), "infinite")):
         if bad.any():
             at = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -311,7 +310,7 @@ def _array(value: Any, name: str) -> Any:
 def _nested(value: Any, name: str) -> Any:
     """A nested list with its nodes and arrays as plain data."""
 
-    value = map_tree(lambda v: np.asarray(raw(v)).tolist() if is_array(raw(v)) else raw(v), value)
+    value = map_tree(lambda v: in_numpy(v).tolist() if is_array(raw(v)) else raw(v), value)
     try:
         array = np.asarray(value)
     except ValueError:

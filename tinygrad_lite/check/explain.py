@@ -7,13 +7,17 @@ asked only where no earlier one explains the claim.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 
+from ..backprop.chain import contribution
+from ..graph.node import Node
 from . import arrays, slips, systematic
-from .scales import Meaning, Scales, tolerance_of
+from .scales import Meaning, Scales, close, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
+from .shadows import is_square
 from .slips import FIRST, LIKELY, NEAR
 from .tape import Vector, is_sum
 
@@ -145,11 +149,43 @@ def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
                 break
 
 
+def in_parts(search: Search, scales: Scales) -> Iterator[Guess]:
+    """One fault at a step in what comes from one of its uses, or from all others; or in what goes
+    on from there to one of several inputs."""
+    tape = search.tape
+    if not arrays.worth(search):
+        return
+    for n, i, _ in search.edges:
+        uses = tape.consumers[n] if n in search.inside and n not in search.blocked else ()
+        for use in uses if len(uses) > 1 and not is_square(n) else ():
+            part, name = search.parts[use], tape.label(use[0])
+            for g, which in ((part, "only in"), (search.g[n] - part, "except in"))[: len(uses) - 1]:
+                known = search.catalogue(n, i)
+                for guess in search.guesses(n, i, known, g, contribution(n, i, g)):
+                    yield _only(guess, f"{which} what comes through {name}")
+    for guess in search.singles:
+        x = guess.x
+        into = [j for j, a in enumerate(x.inputs) if isinstance(a, Node) and a in search.tangents]
+        for j in into if len(into) > 1 and not is_square(x) else ():
+            a, delta = x.inputs[j], contribution(x, j, guess.delta)
+            projected = search.base + search.project(a, delta)
+            words = f"only on the way to {tape.label(a)}"
+            yield replace(_only(guess, words), x=a, delta=delta, projected=projected)
+
+
+def _only(guess: Guess, where: str) -> Guess:
+    words = lambda: f"{guess.words()}, {where}"  # noqa: E731
+    return replace(guess, cost=guess.cost + LIKELY, words=words)
+
+
 def proportional(search: Search, scales: Scales) -> Iterator[Explanation]:
-    """A factor that is no number of this graph, on an array that it fits exactly."""
+    """A factor that is a number which the graph computes; else one that is none of its numbers."""
     if search.value.size < 2 or not abs(search.base) or not np.any(search.value):
         return
     k = search.goal / search.base
+    for m in scales.computed:
+        if close(k, m.k, 1e-6) and search.explains(m.k * search.expected):
+            yield Explanation(m.kind, ONE + m.cost, f"yours is {k:.6g} x the gradient: {m.text}")
     if search.explains(k * search.expected):
         factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
         yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")
@@ -162,7 +198,8 @@ class Tier(IntEnum):
     VALUE = 2  # another value in it
     ALIKE = 3  # the same at several steps
     ELSEWHERE = 4  # another gradient
-    TWO = 5  # two mistakes
+    PARTS = 5  # a mistake in a part of what a step is handed
+    TWO = 6  # two mistakes
 
 
 Pass = Callable[[Search, Scales], Iterable[Explanation | Guess]]
@@ -179,5 +216,6 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
     Tier.VALUE: (misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
     Tier.ELSEWHERE: (arrays.other_gradients,),
+    Tier.PARTS: (in_parts, systematic.left_out),
     Tier.TWO: (with_factor, proportional),
 }

@@ -7,6 +7,7 @@ in the place of one that it looks at, or another function's derivative.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -21,7 +22,7 @@ from ..derive.step import local_text
 from ..graph.node import Node, raw
 from ..graph.op import Op
 from .kinds import known
-from .rules import Rule, in_form
+from .rules import Rule, done, in_form
 from .slips import (
     FAR,
     FARTHEST,
@@ -44,6 +45,7 @@ Handed = Callable[[Vector], Vector]
 POWERS = {ops.pow, ops.square}
 ARITHMETIC = {*POWERS, ops.multiply, ops.divide, ops.sqrt}  # no function with a name
 MOVES = {ops.getitem, ops.put_at, ops.pad, ops.roll, ops.concat}  # what only moves entries
+SHUFFLES = {ops.getitem, ops.roll, ops.permute_dims}  # what may put entries in another order
 SMALL = 64  # entries up to which a Jacobian's diagonal is computed
 
 # Functions whose derivatives are mistaken for one another's.
@@ -189,10 +191,11 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         return  # no derivative, or the same number everywhere: a scalar factor
     kind, lost = "missing-factor", "this factor is missing"
     alike = len(node.inputs) == 1 and np.shape(node.operands[0]) == node.shape
-    if function or (alike and not op.elementwise):
+    if function or (alike and not op.elementwise and rule.places):
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
+    far = far if op.elementwise or rule.places else ODD
     if not _moves(rule):
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
@@ -232,12 +235,27 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         if np.any(diagonal != 1):
             text = f"only the diagonal of {op_name(node)}'s derivative is used"
             yield Fault("missing-term", FIRST, lambda g: g * diagonal, text)
+    if op_of(node) in SHUFFLES:
+        text = "the entries are moved as in {y}, not back to where they were"
+        yield Fault("wrong-order", FIRST, lambda g: done(node, g), text)
+        text = "the entries of the gradient with respect to {y} are not moved back"
+        yield Fault("wrong-order", LIKELY, lambda g: np.reshape(g, np.shape(x)), text)
+    for m in _matrices(rule):
+        text = "{self} is transposed at each of its places"
+        flipped = lambda g, m=m: rule.run(g, swapped={m: turned(m.data)})  # noqa: E731
+        yield Fault("transpose", LIKELY, flipped, text, at=(rule, m))
     axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & {m.op for m in rule.order} else ()
     for axis, by in product(axes, (1, -1)):
         text = f"the index is off by one along axis {axis}"
         after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
         before = lambda g, by=by, axis=axis: rule.run(np.roll(g, by, axis))  # noqa: E731
         yield from (Fault("off-by-index", FIRST, moved, text) for moved in (after, before))
+
+
+def _matrices(rule: Rule) -> Iterator[Node]:
+    """The square matrices that a rule looks at more than once."""
+    used = Counter(x for m in rule.order for x in m.parents() if x not in rule.carries)
+    return (x for x, n in used.items() if n > 1 and len(x.shape) > 1 and len({*x.shape[-2:]}) == 1)
 
 
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
@@ -286,18 +304,30 @@ def _misread(
     right = np.asarray(raw(source), dtype=np.float64)
     op = source.op if isinstance(source, Node) else None
     if op is not None:
-        for slip in slips(source):
+        for slip in slips(source, numbers=True):
             v = computed(slip.how, source.operands)
             if v is not None:
                 yield POINT if mask else slip.kind, ODD, v, slip.text, ""
         if len(source.operands) == 1:
             inner = np.asarray(source.operands[0], dtype=np.float64)
+            if op in SHUFFLES:
+                back = computed(lambda x: contribution(source, 0, x), (inner,))
+                if back is not None:
+                    yield (
+                        "wrong-order",
+                        ODD,
+                        back,
+                        "the entries of {self} are moved the other way",
+                        "",
+                    )
             text = "{a} stands where {self} belongs"
             yield POINT if op.elementwise else "other", ODD, inner, text, ""
             if op.elementwise and not is_constant(op, 0):
                 named = prime(op, tape.label_of(source.inputs[0]))
                 text = "{named} stands where {self} itself belongs"
                 yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, named
+    if right.size and np.all((right > 0) & (right < 1)):
+        yield "other", FAR, 1 - right, "1 − {self} stands where {self} belongs", ""
     for other, v in tape.named_arrays(right.shape):
         if v is not raw(source):
             kind = POINT if function else "other"
@@ -331,6 +361,7 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
         (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
+        (OTHER, ODD, y, f"{{y}} itself {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
         points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]
@@ -338,7 +369,7 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
             points += [(FARTHEST, a, a), (FARTHEST, other.forward(np, y, **other.defaults), y)]
         for far, of, x in points:
             factor = local(other, 0, np, of, (x,), other.defaults)
-            if np.any(factor != 1):  # else it is as good as left out, which is simpler
+            if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
                 rows.append((OTHER, far, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:
         yield Fault(kind, cost, _times(factor), text)

@@ -8,7 +8,7 @@ from typing import Any
 from ..graph.node import Node
 from .code.source import parsed
 from .findings import Report
-from .verdict import check_text
+from .verdict import check
 
 CELL = "this cell"
 
@@ -47,4 +47,4 @@ def _checked(
     if not shell.run_cell(cell, store_history=False).success:
         return None  # the error is shown
     public = {n: v for n, v in shell.user_ns.items() if not n.startswith("_")}
-    return check_text(root, parsed(CELL, cell), public, hints=hints, explain=explain)
+    return check(root, parsed(CELL, cell), names=public, hints=hints, explain=explain)

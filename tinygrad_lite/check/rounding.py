@@ -69,7 +69,7 @@ class Rounding:
     def __init__(self, tape: Tape, targets: Iterable[Node]) -> None:
         self.tape, self.targets = tape, list(targets)
         self._precise = self._precisions()
-        coarse = {eps for eps in self._precise.values() if eps > FINEST}
+        self._coarse = coarse = {eps for eps in self._precise.values() if eps > FINEST}
         self._spread = {0.0: self._measured(tape.g)}
         for eps in coarse:
             moved = {n for n in tape.g if self._precise[n] == eps}
@@ -136,7 +136,8 @@ class Rounding:
 
         def shaken(node: Node, index: int, g: Vector) -> Vector:
             calm, c = contribution(node, index, g), contribution(twin[node], index, g)
-            rule = None if op_of(node).elementwise else self.tape.rule(node, index)
+            plain = op_of(node).elementwise and not self._coarse
+            rule = None if plain else self.tape.rule(node, index)
             if rule is not None and node in moved and rule.has("add", "subtract"):
                 c = self._replayed(rule, g, twin, shake)[1]  # differences of its own lose digits
             size = _size(node, g, calm)
@@ -167,9 +168,10 @@ class Rounding:
         """A rule on moved inputs, and whether its masks and indices stayed what they were: then it
         has not jumped, whatever it gives."""
         node, same = rule.node, True
-        moved = {x: twin[x].data for x in node.parents()}
-        given = zip(node.inputs, node.operands, strict=True)
-        moved[node] = done(node, *(moved[x] if isinstance(x, Node) else a for x, a in given))
+        moved = {x: twin[x].data for x in (node, *node.parents())}
+        if shake is None or not op_of(node).elementwise:  # else its result is rounded by itself
+            given = zip(node.inputs, node.operands, strict=True)
+            moved[node] = done(node, *(moved[x] if isinstance(x, Node) else a for x, a in given))
 
         def watched(m: Node, value: Vector) -> Vector:
             nonlocal same

@@ -54,10 +54,17 @@ class Scales:
     @cached_property
     def reductions(self) -> set[int]:
         """How many terms the sums and means of the graph have, and the lengths of their axes."""
-        found = {terms_of(node) for node in self.tape.made_by("sum", "mean")}
-        for node in self.tape.made_by("sum", "mean", "matmul"):
-            found.update(node.operands[0].shape)
-        return found
+        return self._lengths("sum", "mean", "matmul")
+
+    @cached_property
+    def averaged(self) -> set[int]:
+        """The same of the means alone."""
+        return self._lengths("mean")
+
+    def _lengths(self, *names: str) -> set[int]:
+        nodes = [*self.tape.made_by(*names)]
+        terms = {terms_of(node) for node in nodes if op_name(node) != "matmul"}
+        return terms.union(*(node.operands[0].shape for node in nodes))
 
     @cached_property
     def constants(self) -> list[float]:
@@ -68,6 +75,25 @@ class Scales:
                 if not isinstance(x, Node) and np.ndim(x) == 0 and float(x) not in (0, 1, -1):
                     found.add(abs(float(x)))
         return sorted(found)
+
+    @cached_property
+    def computed(self) -> list[Meaning]:
+        """The numbers that the graph computes, as factors of a gradient that were lost or added."""
+        found = []
+        below = {n.inputs[1] for n in self.tape.made_by("divide") if isinstance(n.inputs[1], Node)}
+        for n in self.tape.order[1:]:
+            if n.data.size == 1 and n.op is not None and abs(n.data.item()) not in (0, 1):
+                name, v = self.tape.label(n), n.data.item()
+                lost, more = (
+                    (f"a factor {name} is missing", 1 / v),
+                    (f"a factor {name} too many", v),
+                )
+                if n in below:
+                    lost = f"the division by {name} is missing", v
+                    more = f"a division by {name} too many", 1 / v
+                found.append(Meaning("missing-factor", FARTHEST, *lost))
+                found.append(Meaning("extra-factor", FARTHEST, *more))
+        return found
 
     def whole(self, k: float, tol: float) -> Iterator[Meaning]:
         """What a factor k on a whole gradient means, at no step in particular."""
@@ -81,7 +107,7 @@ class Scales:
                     slip = "a mean stands where a sum belongs"
                     if exact == n:
                         slip = f"a sum stands where a mean belongs {LEARNING}"
-                    sure = n in self.reductions
+                    sure = n in (self.reductions if n > 2 else self.averaged)  # 2 may be any 2
                     text = f"{times}, off by exactly {n}, {words}: {slip}"
                     if not sure:
                         text = f"{times}, which may be a coincidence or {words}: perhaps {slip}"

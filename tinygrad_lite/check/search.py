@@ -23,9 +23,10 @@ from ..graph.node import Node
 from .claims import Claim
 from .faults import Fault, faults
 from .kinds import RARITY, known
-from .shadows import Shadow, shadows
+from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
 
+MANY = 300  # nodes above which nothing foreign is looked for
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 BUDGET = 100_000  # steps that a report may spend on the same mistake at many: about a second
@@ -263,7 +264,7 @@ class Search:
 
     def _at_steps(self, *, misread: bool) -> Iterator[Guess]:
         for n, i, _ in self.edges:
-            known = self.catalogue(n, i, misread=misread)
+            known = () if is_square(n) else self.catalogue(n, i, misread=misread)
             yield from self.guesses(n, i, known, self.g[n], self.parts[n, i])
         for n, x, y in () if self.large else self.catalogue.shadows:
             if {x, y} <= self.inside and x not in self.blocked:

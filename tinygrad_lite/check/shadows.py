@@ -40,11 +40,23 @@ def shadows(tape: Tape) -> list[Shadow]:
     found = []
     for x in tape.order:
         if x in tape.g and x.data.size > (x.op is None):
-            for y, op, params in (*_activations(tape, x), *_softmaxes(tape, x)):
+            for y, op, params in (*_squares(tape, x), *_activations(tape, x), *_softmaxes(tape, x)):
                 node = op(x, **params)
-                tape.names[id(node)] = tape.label(y)
+                if op is not ops.square or tape.is_named(y):
+                    tape.names[id(node)] = tape.label(y)
                 found.append(Shadow(node, x, y))
     return found
+
+
+def is_square(n: Node) -> bool:
+    """Whether a node is x * x: one step, of which people know the derivative, 2 x."""
+    return n.op is ops.multiply and n.inputs[0] is n.inputs[1]
+
+
+def _squares(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
+    for n in dict.fromkeys(n for n, _ in tape.consumers[x]):
+        if is_square(n):
+            yield n, ops.square, {}
 
 
 def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:

@@ -20,7 +20,8 @@ from .tape import Vector, op_of
 
 def explain_shape(search: Search, scales: Scales) -> list[Explanation]:
     """The explanations of a claim that does not have its node's shape."""
-    return [*_jacobians(search)] or [*_steps(search), *_rearranged(search, scales)]
+    found = [*_rearranged(search)] or [*_jacobians(search)]
+    return found or [*_steps(search), *_rearranged(search, scales)]
 
 
 def _said(search: Search) -> str:
@@ -74,14 +75,15 @@ def _steps(search: Search) -> Iterator[Explanation]:
             return
 
 
-def _rearranged(search: Search, scales: Scales) -> Iterator[Explanation]:
-    """The claim transposed, flattened, squeezed or summed, if that is right or explicable."""
+def _rearranged(search: Search, scales: Scales | None = None) -> Iterator[Explanation]:
+    """The claim transposed, flattened, squeezed or summed, if that is right or, given the scales,
+    explicable."""
     for kind, cost, value, text in readings(search.value, search.target.shape):
         again = Search(search.tape, search.catalogue, search.claim, search.blocked, value)
         if again.matches(again.expected):
             yield Explanation(kind, ONE + cost, f"{_said(search)}: {text}")
             return
-        if search.target.data.size == 1:
+        if scales is None or search.target.data.size == 1:
             continue  # one number has too many explanations
         for e in explain(again, scales)[:4]:
             kinds = (e.kind, *e.other_kinds)

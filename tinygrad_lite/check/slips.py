@@ -127,7 +127,10 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("missing-term", LIKELY, lambda a, b: a[..., :1] @ b[:1], _ROWS % "first"),
     ),
     ops.permute_dims: (Slip("transpose", FIRST, lambda a: a, _TRANSPOSES),),
-    ops.inv: (Slip("other", ODD, lambda a: a, "{a} is not inverted"),),
+    ops.inv: (
+        Slip("other", ODD, lambda a: a, "{a} is not inverted"),
+        Slip("missing-factor", ODD, lambda a: np.eye(len(a)), _LOST % "self"),
+    ),
     ops.solve: (
         Slip("transpose", FIRST, lambda a, b: np.linalg.solve(turned(a), b), _TURNED % "a"),
         Slip("missing-factor", LIKELY, lambda a, b: b, "{a} is left out"),
@@ -144,12 +147,13 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
 _REPEATED = "entries that are used several times are overwritten; their gradients add up"
 
 
-def slips(m: Node) -> Iterator[Slip]:
-    """The slips at an operation: the rows of its sort, and those that its settings give."""
+def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
+    """The slips at an operation: the rows of its sort, those about `numbers` too if so, and those
+    that its settings give."""
     assert m.op is not None
-    yield from (
-        slip for slip in SLIPS.get(m.op, ()) if slip.of is None or not is_number(m.inputs[slip.of])
-    )
+    for slip in SLIPS.get(m.op, ()):
+        if numbers or slip.of is None or not is_number(m.inputs[slip.of]):
+            yield slip
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
         yield from _sums(m, shape)

@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ..backprop.chain import contribution
+from ..backprop.replay import replay
 from ..graph.node import Node
 from .faults import Fault, looking, scaled
 from .scales import Scales
-from .search import Explanation, Search
+from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
-from .tape import Vector, op_name
+from .tape import Vector, is_sum, op_name
+
+COSTLY = 5  # steps that recording a node again is worth
 
 Edge = tuple[Node, int]
 
@@ -34,7 +37,7 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
             return contribution(node, index, g)
         c = search.apply(node, index, made[node, index], g)
         if c is None or c.shape != np.shape(node.operands[index]):
-            raise _MisfitError
+            raise ValueError("it hands on another shape than its input's")
         return c
 
     def step(node: Node, index: int, g: Vector) -> Vector:
@@ -47,12 +50,8 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
 
     try:
         return search.swept(step)[search.target]
-    except _MisfitError:
+    except ValueError:
         return None
-
-
-class _MisfitError(Exception):
-    """A replaced step hands on another shape than its input's."""
 
 
 def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -62,7 +61,8 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
     for n, i, fault, nth in _made(search):
         called = (op_name(n), i, fault.text, fault.named, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
-        for scope in (*others, n.inputs[i], None):
+        made_by = tuple(map(op_name, n.inputs))
+        for scope in (*others, n.inputs[i], made_by, None):
             groups.setdefault((called, scope), {})[n, i] = fault
     tried: set[object] = set()
     for (called, scope), group in groups.items():  # type: ignore[misc]
@@ -74,7 +74,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
             (n, i), fault = next(iter(group.items()))
             uses = (
                 f"every use of {search.tape.label(scope)}"
-                if scope is not None
+                if isinstance(scope, Node)
                 else "every step of this sort"
             )
             text = f"{fault.words(search.tape, n, i)}, and so at {uses}"
@@ -98,6 +98,39 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
         return False
     predicted = resweep(search, made)
     return predicted is not None and search.explains(predicted)
+
+
+def left_out(search: Search, scales: Scales) -> Iterator[Explanation]:
+    """The gradient of another loss: one in which an operation is left out, forwards too."""
+    tape = search.tape
+    for n in tape.order if len(tape.order) <= MANY else ():
+        for j, a in enumerate(n.operands) if len(n.inputs) < 3 else ():
+            found = _without(search, n, j) if np.shape(a) == n.shape else None
+            if found is None or not search.explains(found):
+                continue
+            told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
+            for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
+                told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
+            kind = "missing-term" if is_sum(n) else "missing-factor"
+            yield search.explained(kind, ODD, f"{told}, in its value too", n)
+
+
+def _without(search: Search, n: Node, kept: int) -> Vector | None:
+    """The claimed node's gradient where a step hands on one of its operands as it is."""
+    if not search.catalogue.spend(COSTLY * len(search.tape.order)):
+        return None
+    a = np.asarray(n.operands[kept], dtype=float)
+    try:
+        twin = replay(search.tape.root, adjust=lambda old, value: a if old is n else value)
+    except (ValueError, np.linalg.LinAlgError):  # a matrix that is singular without it
+        return None
+
+    def step(node: Node, index: int, g: Vector) -> Vector | None:
+        if node is not n:
+            return contribution(twin[node], index, g)
+        return g if index == kept else None
+
+    return search.swept(step).get(search.target)
 
 
 def in_sequence(search: Search, scales: Scales) -> Iterator[Explanation]:
@@ -128,8 +161,10 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
         faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
         if _explains(search, dict(faults)):
             n = group[0][0]
-            at = n if place is None else n.inputs[place]
-            name = tape.label(at) if isinstance(at, Node) else "it"
-            text = f"the value of the neighbouring step stands where {name} and the like belong"
-            yield search.explained("off-by-index", FAR, text, n)
+            names = [tape.label_of(n if place is None else n.inputs[place]) for n, _ in group]
+            kind, text = "off-by-index", f"where {names[0]} and the like belong"
+            text = f"the value of the neighbouring step stands {text}"
+            if len(group) == 2 and moved[1] is values[0]:
+                kind, text = "wrong-order", f"{names[0]} and {names[1]} are exchanged"
+            yield search.explained(kind, FAR, text, n)
             return

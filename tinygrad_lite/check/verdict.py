@@ -13,10 +13,9 @@ import numpy as np
 
 from ..graph.node import Node
 from .claims import Allowance, Asked, Claim, asked, read
-from .code.checking import check_lines, paired, report_on
+from .code.checking import check_lines
 from .code.coded import Coded, Coder
 from .code.derivation import Known
-from .code.script import Script
 from .code.source import Source
 from .code.truth import Truth
 from .derived import as_text
@@ -29,7 +28,7 @@ from .rounding import Rounding
 
 def check(
     E: Node | Callable[..., Node],
-    claims: Mapping[Node | str, Any] | Callable[..., Any],
+    claims: Mapping[Node | str, Any] | Callable[..., Any] | Source,
     *,
     cotangent: Any = None,
     rtol: float | None = None,
@@ -48,6 +47,7 @@ def check(
     `grad_W`, `dE_dW`, a name in `pairs`, or whatever equals one) is judged, and a wrong one mended
     where a short edit makes it right on redrawn data too. E may be the function that computes the
     loss from nodes and arrays of the caller's, by their names: then mends are tried at other sizes.
+    The source of a file or a cell that has run, and left `names`, is a derivation too.
 
     A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
     claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
@@ -67,16 +67,7 @@ def check(
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
     allowance = Allowance(rtol, atol, digits)
-    report = fresh.run(_report, E, claims, cotangent, allowance, names, pairs, explain)
-    return _hinting(report, hints)
-
-
-def _hinting(report: Report, hints: int | None) -> Report:
-    """The report that prints no more than its hints up to a level."""
-    if hints is None:
-        return report
-    report.hint(hints)  # which refuses a level that is none
-    return replace(report, hints=hints)
+    return fresh.run(_report, E, claims, cotangent, allowance, names, pairs, hints, explain)
 
 
 def _report(
@@ -86,25 +77,31 @@ def _report(
     allowance: Allowance,
     names: Any,
     pairs: Any,
+    hints: int | None,
     explain: bool,
 ) -> Report:
     with np.errstate(all="ignore"):
         about = asked(E, cotangent, names)
-        notes: tuple[str, ...] = ()
-        if isinstance(claims, FunctionType):
-            derived = check_lines(about, claims, allowance, pairs)
-            if isinstance(derived, Report):
-                return _with_reasons(derived, about, explain=explain)
-            claims, notes = derived.claims, derived.notes
-        if not isinstance(claims, Mapping):
-            told = f"check: claims is a {type(claims).__name__}; pass a function that derives them"
-            raise TypeError(f"{told}, or a dict of nodes or names to gradients, as in {{W: dW}}")
-        report = _report_of(about, claims, allowance, notes)
-        return _with_reasons(report, about, explain=explain)
+        report = _judged(about, claims, allowance, pairs)
+        if explain:
+            report = explained(report, about.order[0], about.tape)
+    if hints is not None:
+        report.hint(hints)  # which refuses a level that is none
+        report = replace(report, hints=hints)
+    return report
 
 
-def _with_reasons(report: Report, about: Asked, *, explain: bool) -> Report:
-    return explained(report, about.order[0], about.tape) if explain else report
+def _judged(about: Asked, claims: Any, allowance: Allowance, pairs: Any) -> Report:
+    notes: tuple[str, ...] = ()
+    if isinstance(claims, (FunctionType, Source)):
+        derived = check_lines(about, claims, allowance, pairs)
+        if isinstance(derived, Report):
+            return derived
+        claims, notes = derived.claims, derived.notes
+    if not isinstance(claims, Mapping):
+        told = f"check: claims is a {type(claims).__name__}; pass a function that derives them"
+        raise TypeError(f"{told}, or a dict of nodes or names to gradients, as in {{W: dW}}")
+    return _report_of(about, claims, allowance, notes)
 
 
 def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, notes: Any) -> Report:
@@ -129,37 +126,6 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     findings += tuple(_failed(coded, make) for coded in failed)
     formula = None if E.shape else lambda x: as_text(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
-
-
-def check_text(
-    E: Node,
-    source: Source,
-    names: Mapping[str, Any],
-    digits: int | None = None,
-    hints: int | None = None,
-    explain: bool = False,
-) -> Report:
-    """Hold the derivation in a file or a cell that has run, and left `names`, against the chain
-    rule: the lines that assign gradients are found by their names (`dW`, `grad_W`, `dE_dW`)."""
-    allowance = Allowance(digits=digits)
-    fresh = contextvars.Context()
-    return _hinting(fresh.run(_script_report, E, source, names, allowance, explain), hints)
-
-
-def _script_report(
-    E: Node, source: Source, names: Mapping[str, Any], allowance: Allowance, explain: bool
-) -> Report:
-    with np.errstate(all="ignore"):
-        about = asked(E, None, names)
-        known = Known(about.tape, names)
-        pairs = paired(known)
-        derived = report_on(about, Script(source, known, pairs), pairs, allowance)
-        report = (
-            derived
-            if isinstance(derived, Report)
-            else _report_of(about, derived.claims, allowance, derived.notes)
-        )
-        return _with_reasons(report, about, explain=explain)
 
 
 def _failed(coded: Coded, make: Callable[..., Mender]) -> Finding:

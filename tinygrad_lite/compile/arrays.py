@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Never
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..graph.backend import is_basic
+from ..graph.indexing import is_basic
 from ..graph.names import is_ours
 from ..graph.node import Node
 from . import standalone
@@ -61,25 +61,49 @@ _BY_VALUE |= {np.trim_zeros, np.unique_values, np.unique_counts, np.unique_inver
 
 def _refuse_number(x: Any, *_: Any) -> Never:
     raise refusal(
-        "a number taken out of an array (by item, float, int, tolist) would be the same for ever; "
-        "keep it an array, or return it"
+        "a number taken out of an array (by float, int, tolist, or as text) would be the same for "
+        "ever; keep it an array or .item(), or return it"
     )
 
 
-def _augmented(x: Traced, _: Any) -> Any:
-    """x += y: of a number the same as x = x + y, which Python computes then."""
-    return NotImplemented if x.weak else _refuse_write(x)
+def _augmented(call: Any) -> Any:
+    """x += y, say: of a number the same as x = x + y, which Python computes then."""
+
+    def augmented(x: Traced, y: Any) -> Any:
+        if not isinstance(x.value, np.ndarray):
+            return NotImplemented
+        return _written(x, OPERATORS.get(call, np.power), x, y)
+
+    return augmented
 
 
-def _refuse_write(x: Any, *_: Any) -> Never:
+def _written(x: Any, ufunc: np.ufunc, *inputs: Any, **settings: Any) -> Any:
+    """x, into which the result of a ufunc has been written, as NumPy does it."""
+    if not isinstance(x, Traced) or "where" in settings or any(isinstance(y, Node) for y in inputs):
+        _refuse_write()
+    _refuse_locked(x)
+    ufunc(*values_of(inputs), out=np.empty_like(x.value), **settings)  # or its own error
+    call = operator.pow if ufunc is np.power else _WRITTEN.get(ufunc, ufunc)
+    new = x.recorder.record(call, *inputs, **settings)
+    new = new if new.dtype == x.dtype else new.astype(x.dtype)
+    if new.strides != x.strides:  # what lies in another way is summed in another order
+        new = x.at[...].set(new)
+    x.recorder.write(x, new)
+    return x
+
+
+def _refuse_locked(x: Traced) -> None:
+    if not x.recorder.writes:
+        _refuse_write()
+    if not x.flags.writeable:
+        raise ValueError("assignment destination is read-only")
+
+
+def _refuse_write(*_: Any) -> Never:
     raise refusal(
-        "arrays are not written into while a function is recorded; write x = x + y for x += y, "
-        "tg.where(mask, new, x) for x[mask] = new"
+        "arrays are not written into in this way while a function is recorded; x += y, x[i] = y, "
+        "np.add.at(x, i, y) and out= are known, and x = x + y always works"
     )
-
-
-def _refuse_rows(x: Any) -> Never:
-    raise refusal("an array is not iterated over; use operations on the whole, or x[i] by range")
 
 
 def _refuse_size(*_: Any) -> Never:
@@ -111,6 +135,12 @@ class Traced(Recording, NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.value)
 
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, entry: Any) -> bool:
+        return bool((self == entry).any())
+
     def __repr__(self) -> str:
         what = "number" if self.weak else f"array of shape {self.shape}, {self.dtype},"
         return f"{what} being recorded"
@@ -130,8 +160,13 @@ class Traced(Recording, NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         if any(isinstance(x, Node) for x in inputs):
             return NotImplemented
-        if method == "at" or settings.get("out") is not None:
-            _refuse_write(self)
+        if method == "at":
+            return _scattered(ufunc, *inputs)
+        out = settings.pop("out", None)
+        if out is not None and (method != "__call__" or len(out) != 1):
+            _refuse_write()
+        if out is not None:
+            return _written(out[0], ufunc, *inputs, **settings)
         if method == "__call__":
             return self.recorder.record(_WRITTEN.get(ufunc, ufunc), *inputs, **settings)
         return self.recorder.record(getattr(ufunc, method), *inputs, **settings)
@@ -139,8 +174,11 @@ class Traced(Recording, NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
         if any(issubclass(kind, Node) for kind in types):
             return NotImplemented
+        if function is np.copyto and self is args[0] and len(args) == 2 and not settings:
+            args[0][...] = args[1]
+            return None
         if function in _IN_PLACE or settings.get("out") is not None:
-            _refuse_write(self)
+            _refuse_write()
         if function in _BY_VALUE or (function is np.where and len(args) == 1):
             _refuse_size()
         if function in _STATIC:
@@ -163,14 +201,17 @@ class Traced(Recording, NDArrayOperatorsMixin):
         if self.fixed:
             return np.array(self.value, dtype)
         raise refusal(
-            "NumPy was handed an array that is being recorded, in a list or by np.asarray, and "
-            "would take its numbers for constants; use np.stack, np.concatenate, or the array"
+            "NumPy was handed an array that is being recorded, in a list, by np.asarray or as an "
+            "index, and would take its numbers for constants; use np.stack, np.concatenate, "
+            "np.take(a, i, axis=0) for a[i], or the array"
         )
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(p, Traced) and not p.fixed and p.dtype == bool for p in parts):
             _refuse_size()
+        if index is ...:
+            return self.recorder.renamed(self, copy=False)
         return self.recorder.record(operator.getitem, self, index)
 
     def __getattr__(self, name: str) -> Any:
@@ -180,16 +221,30 @@ class Traced(Recording, NDArrayOperatorsMixin):
 
     def _method(self, name: str, args: Any, settings: Any) -> Any:
         if settings.get("out") is not None:
-            _refuse_write(self)
+            _refuse_write()
         function = getattr(np, name, None)
         if function in _REDUCED:
             return self.__array_function__(function, (), (self, *args), settings)
         return self.recorder.record(getattr(np.ndarray, name), self, *args, **settings)
 
+    def item(self, *place: Any) -> Any:
+        """The only entry, or that at a place, as a number of Python's."""
+        return self.recorder.record(np.ndarray.item, self, *place)
+
     def reshape(self, *shape: Any, **settings: Any) -> Any:
         """The entries in another shape, given as lengths or as one tuple."""
         wanted = tuple(shape[0]) if isinstance(shape[0], (tuple, list)) else shape
         return self.recorder.record(np.ndarray.reshape, self, wanted, **settings)
+
+    def __setitem__(self, index: Any, entries: Any) -> None:
+        if isinstance(entries, Node):
+            _refuse_write()
+        _refuse_locked(self)
+        self.recorder.write(self, self.at[index].set(entries))
+
+    def fill(self, value: Any) -> None:
+        """Write a number into all entries."""
+        self[...] = value
 
     @property
     def at(self) -> _At:
@@ -199,13 +254,14 @@ class Traced(Recording, NDArrayOperatorsMixin):
     real = property(lambda self: self.recorder.record(np.real, self))
     T = property(lambda self: self.recorder.record(np.transpose, self))
     mT = property(lambda self: self.recorder.record(np.matrix_transpose, self))
-    item = tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
+    tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
-    __iter__ = _refuse_rows
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = _augmented
-    __ipow__ = __imatmul__ = __iand__ = __ior__ = __ixor__ = _augmented
-    __setitem__ = _refuse_write
-    sort = fill = put = partition = resize = setflags = setfield = byteswap = _refuse_write
+    __iadd__, __isub__ = _augmented(operator.add), _augmented(operator.sub)
+    __imul__, __itruediv__ = _augmented(operator.mul), _augmented(operator.truediv)
+    __ifloordiv__, __imod__ = _augmented(operator.floordiv), _augmented(operator.mod)
+    __ipow__, __imatmul__ = _augmented(operator.pow), _augmented(operator.matmul)
+    __iand__, __ior__, __ixor__ = map(_augmented, (operator.and_, operator.or_, operator.xor))
+    sort = put = partition = resize = setflags = setfield = byteswap = _refuse_write
     nonzero = compress = _refuse_size
 
     def __pow__(self, other: Any) -> Any:  # of which np.power is not the same in all digits
@@ -226,6 +282,16 @@ class Traced(Recording, NDArrayOperatorsMixin):
 
     def __pos__(self) -> Traced:
         return self
+
+
+def _scattered(ufunc: Any, x: Any, index: Any, *entries: Any) -> None:
+    """np.add.at(x, index, entries), and np.subtract's."""
+    if ufunc not in (np.add, np.subtract) or not isinstance(x, Traced):
+        _refuse_write()
+    _refuse_locked(x)
+    (y,) = entries
+    y = y if ufunc is np.add else -y
+    x.recorder.write(x, x.recorder.record(standalone.summed_at, x, index, y))
 
 
 def _asks_for_nan(mask: Any) -> bool:
@@ -272,16 +338,19 @@ class Namespace:
             return function
         return lambda *args, **settings: self._recorder.fixed(function(*args, **settings))
 
-    def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
-        """x as an array; copied only for the layout that a copy has, since recording arrays are not
-        written into."""
+    def asarray(
+        self, x: Any, dtype: Any = None, device: None = None, copy: bool | None = None
+    ) -> Any:
+        """x as an array; a copy is made for the layout that it has, else it is another name."""
         if not isinstance(x, Traced):
             return self._recorder.fixed(np.array(x, dtype))
         if dtype is not None and np.dtype(dtype) != x.dtype:
             return x.astype(dtype)
         if not isinstance(x.value, np.ndarray):
             return self._recorder.record(np.asarray, x)
-        return x.copy() if copy and not x.value.flags.c_contiguous else x
+        if not copy:
+            return x
+        return self._recorder.renamed(x, copy=True) if x.value.flags.c_contiguous else x.copy()
 
     def astype(self, x: Any, dtype: Any, copy: bool = True) -> Any:
         """x in another dtype."""

@@ -29,6 +29,24 @@ class Unread:
         )
 
 
+class Log(list[Any]):
+    """Stands for a list that grows from call to call while a function is recorded which, as it
+    seems, does no more than append to it: whatever else is done raises `Read`."""
+
+
+class Read(BaseException):  # which no "except Exception" of the user's takes
+    """A list that grows is read, too."""
+
+
+def _read(*_: Any, **__: Any) -> Never:
+    raise Read
+
+
+_READ = {*dir(list)} - {*dir(object), "append", "extend", "__iadd__", "__class_getitem__"}
+for _name in _READ | {"__eq__", "__ne__", "__repr__", "__reduce_ex__"}:
+    setattr(Log, _name, _read)
+
+
 def is_read_once(x: Any) -> bool:
     """Whether x is an iterator of Python's or of a library, whose state is not seen."""
     return isinstance(x, Iterator) and is_library(type(x).__module__)

@@ -57,18 +57,18 @@ class Executable:
 
 
 def build(
-    recorded: Recorded, names: list[str] | None = None, *, own: bool = True, held: bool = False
+    recorded: Recorded, names: list[str] | None = None, *, kept: int = 0, held: bool = False
 ) -> Executable:
-    """The program of what was recorded; `names` are those of the inputs. Not `own`, outputs are
-    fresh arrays at every call, as far as they are computed by it. `held`, the inputs are no
+    """The program of what was recorded; `names` are those of the inputs. The first `kept` outputs
+    are fresh arrays at every call, as far as they are computed by it. `held`, the inputs are no
     arguments but the very arrays that it was recorded with, as they are at a call."""
-    return _Emitter(recorded, names or [], own, held).finished()
+    return _Emitter(recorded, names or [], kept, held).finished()
 
 
 class _Emitter:
     """Writes the lines of one program."""
 
-    def __init__(self, recorded: Recorded, names: list[str], own: bool, held: bool) -> None:
+    def __init__(self, recorded: Recorded, names: list[str], kept: int, held: bool) -> None:
         self.recorded = recorded
         self.writer = Writer()
         self.lines: list[str] = []
@@ -78,7 +78,8 @@ class _Emitter:
         self.arguments = [] if held else inputs
         results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
         self.live = _live(recorded.instructions, {*results})
-        self.memory = Memory(self.writer, self.live, set() if own else results)
+        fresh = {id(y) for y in recorded.outputs[:kept] if isinstance(y, Held)}
+        self.memory = Memory(self.writer, self.live, fresh)
         self.memory.stays((*recorded.inputs, *recorded.outputs))
         for x, name in zip(recorded.inputs, inputs, strict=True):
             self.names[id(x)] = name

@@ -14,6 +14,7 @@ import numpy as np
 from ..graph.context import current_context, latest_context
 from ..graph.node import Node, Scalar
 from .arrays import recorder
+from .containers import Read
 from .emit import build
 from .program import ScalarProgram
 from .recorder import NUMBERS, Held, Recording, refusal
@@ -34,18 +35,25 @@ class NumPyRun(Run):
 
     def __init__(self, *called: Any) -> None:
         super().__init__(*called)
-        self._recorder, self._inputs = recorder(kept=False), list[Held]()
+        self._recorder = recorder(kept=False)
         try:
             self.run()
         finally:
             self._recorder.closed = True
+        numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
+        self.late = [numbers[id(x)] for x in self._recorder.late]
         outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
-        self.recorded = Recorded(self._recorder.instructions, self._inputs, outputs)
+        self.recorded = Recorded(self._recorder.instructions, self._recorder.inputs, outputs)
 
     def stand_in(self, array: Any) -> Any:
-        made = self._recorder.input(array)
-        self._inputs.append(made.held)
-        return made
+        return self._recorder.input(array)
+
+    def written(self) -> dict[int, Any]:
+        numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
+        return {numbers[id(x)]: x for x in self._recorder.written}
+
+    def is_renamed(self, x: Any, old: Any) -> bool:
+        return isinstance(x, Recording) and x.base is old
 
     def put_out(self, x: Any) -> Any:
         return plain(x)
@@ -76,6 +84,8 @@ class Compiled:
         self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
         self._moving: set[Any] = set()  # places of numbers to compute with
         self._renewed: set[Any] = set()  # places of results of the last call
+        self._growing: dict[int, Any] = {}  # lists that are longer after every call, by id
+        self._read: dict[int, Any] = {}  # and those of them that are read, too
         self._quick: Any = None  # the last program, for arguments that are all arrays
         self._lock = threading.RLock()
 
@@ -151,11 +161,18 @@ class Compiled:
         known = self._variants.setdefault(key, [])
         if known and self._numbers:  # a counter, a rate
             self._moving.update(place.mark for place in known[0].moved())
+        for x in known[0].grown() if known else ():
+            if id(x) not in self._read:
+                self._growing[id(x)] = x
         token = _recording.set(True)
         try:
             variant = self._made(args, kwargs)
         except Unusual:
             return self._unusual(args, kwargs)
+        except Read:
+            self._read |= self._growing
+            self._growing.clear()
+            return self._recorded(key, given, args, kwargs)
         except Exception:
             if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
@@ -185,14 +202,15 @@ class Compiled:
     def _made(self, args: Any, kwargs: Any) -> Variant:
         """The program of the function: recorded, and again, which tells what changes by itself."""
         moving = self._moving | self._renewed
-        run = functools.partial(NumPyRun, self._function, args, kwargs, self._numbers, moving)
+        called = self._function, args, kwargs, self._numbers, moving, self._growing
+        run = functools.partial(NumPyRun, *called)
         one = run()
         first, used = fingerprint(one.recorded), one.constants
         del one  # its numbers take as much memory as those of the other
         other = run()
         refuse_difference(first, fingerprint(other.recorded))
         _refuse_unknown(used, other.constants)
-        return Variant(other, build(other.recorded, other.names, own=False))
+        return Variant(other, build(other.recorded, other.names, kept=other.kept))
 
 
 def _tried(program: Any, given: Any) -> Any:
@@ -235,8 +253,9 @@ def compile(f: Any) -> Any:
     arrays and Tensors found there are read at every call. Another shape, dtype or setting, and
     another branch taken on the numbers, is recorded as a program of its own; a number is a setting
     only where it must be, as an axis. Results are the caller's own arrays; Tensors among them that
-    were computed are constants. What f sets is set at every call; what it does beside (printing,
-    say) is not repeated. For arguments that are differentiated outside, or of another library, f
+    were computed are constants. What f sets is set at every call, and arrays that it writes into
+    (`p.data -= step`, `x[i] = y`, `out=x`) are written into; what it does beside (printing, say) is
+    not repeated. For arguments that are differentiated outside, or of another library, f
     runs as it is.
 
     Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -43,14 +44,29 @@ class Held:
 
 class Recording(Held):
     """A value at hand while a function is recorded; `held` is what it is in the list, itself where
-    values are kept, None if it is `fixed`, a constant."""
+    values are kept, None if it is `fixed`, a constant.
 
-    __slots__ = ("held", "recorder")
+    Written into, it is another value of the list from then on. What shares its `memory` is `stale`
+    then, but for the array that it is a `part` of, known with the function that puts it back there.
+    """
+
+    __slots__ = ("__weakref__", "held", "memory", "part", "recorder", "stale")
 
     def __init__(self, recorder: Recorder, value: Any, made_by: Any = None, owner: Any = None):
         super().__init__(value, made_by, owner)
         self.recorder = recorder
         self.held: Held | None = self
+        self.memory: list[weakref.ref[Recording]] = [weakref.ref(self)]
+        self.part: tuple[Recording, Callable[[Any], Any] | None] | None = None
+        self.stale = False
+
+    @property
+    def base(self) -> Recording | None:
+        """The array that it is another name of, all of it."""
+        if self.part is None or self.part[1] is not None:
+            return None
+        whole = self.part[0]
+        return whole if whole.base is None else whole.base
 
     @property
     def fixed(self) -> bool:
@@ -82,6 +98,9 @@ class Recorder:
         self.instructions: list[Instruction] = []
         self.namespace: Any = None  # of the arrays
         self.closed = False  # once the run is over
+        self.inputs: list[Any] = []
+        self.written: list[Any] = []  # of the inputs
+        self.late: list[Any] = []  # inputs that were read after one had been written into
         self._kind, self._kept = kind, kept
         self._known: dict[Any, Held] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy
@@ -89,12 +108,30 @@ class Recorder:
 
     def input(self, value: Any) -> Any:
         """An array that the program is handed at every call."""
-        return self._kind(self, value)
+        self.inputs.append(self._kind(self, value))
+        return self.inputs[-1]
 
     def fixed(self, value: Any) -> Any:
         """An array that is the same at every call."""
         made = self._kind(self, value)
         made.held = None
+        return made
+
+    @property
+    def writes(self) -> bool:
+        """Whether arrays can be written into: not where what is put down keeps its values."""
+        return not self._kept
+
+    def renamed(self, x: Recording, *, copy: bool) -> Any:
+        """Another name of x, or what it holds as a copy, which is written into by itself."""
+        if not self.writes:
+            return x
+        self.read(x)
+        made = self._kind(self, x.value)
+        made.held = x.held
+        if not copy:
+            x.memory.append(weakref.ref(made))
+            made.memory, made.part = x.memory, (x, None)
         return made
 
     def record(self, call: Call, *args: Any, **settings: Any) -> Any:
@@ -104,24 +141,66 @@ class Recorder:
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
         sources = [*parts_of((*args, *settings.values()), Recording)]
+        for x in sources:
+            self.read(x)
         if any(x.recorder is not self for x in sources):
             raise refusal("the function keeps an array of one run for the next, as in a cache")
         weak = [x for x in sources if type(x.value) in NUMBERS]
         if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
             raise refusal("a number that changes from call to call is no shape, place or axis")
         value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
+        weakly = len(weak) == len(sources) or call is np.ndarray.item
         if not isinstance(value, (np.ndarray, np.generic, tuple, list)) and not (
-            type(value) in NUMBERS and len(weak) == len(sources)
+            type(value) in NUMBERS and weakly
         ):
             value = np.asarray(value)[()]
-        if all(x.held is None for x in sources):
-            return self._parts(self.fixed(value))
         for x in sources:
             if _is_same_array(value, x.value):
                 return x  # reshaped to its own shape, say
-        owners = (x.held for x in sources if not x.fixed and _shares(value, x.value))
-        owner = next(owners, None)
-        return self._parts(self.note(call, args, settings, value, owner))
+        if all(x.held is None for x in sources):
+            made = self.fixed(value)
+        else:
+            owners = (x.held for x in sources if not x.fixed and _shares(value, x.value))
+            made = self.note(call, args, settings, value, next(owners, None))
+        for x in sources:
+            if isinstance(x.value, np.ndarray) and _shares(value, x.value):
+                x.memory.append(weakref.ref(made))
+                made.memory = x.memory
+                put_back = _put_back(call, args, settings)
+                made.part = None if put_back is None else (x, put_back)
+        return self._parts(made)
+
+    def read(self, x: Recording) -> None:
+        """Refuse what is not what it was: an array a view of which was written into, say."""
+        if x.stale:
+            raise refusal(
+                "an array is read after another that shares its memory was written into; read it "
+                "again from that one, or write into a copy"
+            )
+        if self.written and any(x is y for y in self.inputs) and isinstance(x.value, np.ndarray):
+            self.late.append(x)
+
+    def write(self, x: Recording, new: Recording) -> None:
+        """Let x be what `new` is from now on."""
+        made: list[tuple[Any, Recording]] = [(x, new)]
+        while (part := made[-1][0].part) is not None:
+            whole, put_back = part
+            made.append((whole, made[-1][1] if put_back is None else put_back(made[-1][1])))
+        sharing = [other for reference in x.memory if (other := reference()) is not None]
+        known = {id(y) for y, _ in made}
+        if any(y is other and id(y) not in known for y in self.inputs for other in sharing):
+            raise refusal(
+                "a view of an array from outside is written into in a way that cannot be followed; "
+                "write into the array itself, into x[i] or x.T"
+            )
+        for y in self.inputs:
+            if id(y) in known and y.held is y:
+                self.written.append(y)
+                sharing += [z for z in self.inputs if z is not y and _shares(z.value, y.value)]
+        for other in sharing:
+            other.stale = True
+        for x, new in made:
+            x.held, x.value, x.stale = new.held, new.value, False
 
     def note(self, call: Call, args: Any, settings: Any, value: Any, owner: Held | None) -> Any:
         """An instruction put down with its result."""
@@ -156,6 +235,7 @@ class Recorder:
 
     def guard(self, x: Recording) -> bool:
         """Whether x is true, which it must be, or not, whenever the program runs."""
+        self.read(x)
         found, held = bool(x.value), x.held
         if held is not None and (bool, id(held)) not in self._known:
             self._known[bool, id(held)] = held
@@ -182,6 +262,18 @@ class Recorder:
     def constants(self) -> list[Any]:
         """The plain arrays that were used, as they were given."""
         return [given for given, _ in self._constants.values()]
+
+
+def _put_back(call: Call, args: Any, settings: Any) -> Callable[[Any], Any] | None:
+    """How to put what a view is to hold into the array that it is a view of; None: not known."""
+    x: Any = args[0]
+    if call is operator.getitem:
+        return lambda new: x.at[args[1]].set(new)
+    if call in (np.transpose, np.matrix_transpose) and len(args) == 1 and not settings:
+        return lambda new: x.at[...].set(call(new))
+    if call in (np.reshape, np.ravel) or getattr(call, "__name__", "") in ("reshape", "ravel"):
+        return lambda new: x.at[...].set(new.reshape(x.shape))
+    return None
 
 
 def outline(value: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
-from .containers import Unread, copied, differ, is_read_once, updated
+from .containers import Log, Unread, copied, differ, is_read_once, updated
 from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
 from .state import Place, State
@@ -55,7 +55,9 @@ class Source:
 @dataclass(frozen=True)
 class Effect:
     """What a run sets beside its result: "data" or "grad" of a Tensor (or of an argument of a
-    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted."""
+    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted.
+    Into an input, whose number this is, something is "written"; a Tensor is to tell that its data,
+    the input of a number, have been: "seen"."""
 
     kind: str
     where: Any
@@ -79,9 +81,13 @@ class Run(ABC):
         kwargs: Any,
         numbers: Collection[type] = NUMBERS,
         moving: Collection[Any] = (),
+        growing: Collection[int] = (),
     ) -> None:
         self._function, self._args, self._kwargs = function, args, kwargs
         self.outputs: list[Any] = []
+        self.kept = 0  # of the outputs, the first are the caller's
+        self.late: list[int] = []  # the numbers of inputs that were read after one was written into
+        self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
@@ -91,7 +97,8 @@ class Run(ABC):
         self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
         objects = [x for x in leaves((args, kwargs)) if not self.is_input(x, numbers)]
-        self.state = State(function, objects, self.called)
+        self.state = State(function, objects, self.called, growing)
+        self._logs = {key: Log() for key in self.state.logs}
         self._count = 0  # of the arguments that are inputs
         # Marks of places that hold numbers to compute with, or another result after every call.
         self._moving = moving
@@ -109,6 +116,14 @@ class Run(ABC):
     @abstractmethod
     def is_array(self, x: Any) -> bool:
         """Whether x stands for an array, or is one."""
+
+    def written(self) -> dict[int, Any]:
+        """What stands for the inputs that are written into, by their numbers."""
+        return {}
+
+    def is_renamed(self, x: Any, old: Any) -> bool:
+        """Whether x is another name of what stood for an input."""
+        return False
 
     def is_input(self, x: Any, numbers: Collection[type]) -> bool:
         """Whether an argument is one that a program is handed at every call."""
@@ -145,12 +160,17 @@ class Run(ABC):
                         "the function differentiates through what was computed outside of it; "
                         "compute that inside, or use it detached, as in h.detach()"
                     )
-            if any(x._data is not data for x, data in self._results.items()):
+            written = {id(x) for x in self.written().values()}
+            if any(x._data is not d or id(d) in written for x, d in self._results.items()):
                 raise self._refusal(
                     "the function sets the data of what it computed; make a new Tensor of it"
                 )
             self.result = self._template(result)
             self.effects = [*self._of_tensors(before), *self._of_places(now, held)]
+            self.kept = len(self.outputs)
+            self.effects += [
+                Effect("written", i, Output(self._number(x))) for i, x in self.written().items()
+            ]
         finally:
             self._put_back()
 
@@ -189,6 +209,9 @@ class Run(ABC):
             if node not in self._held and id(node) not in renewed:
                 self._swap(node, node, path)
         for place in self.state.places:
+            if id(place.before) in self._logs:
+                place.set(self._logs[id(place.before)])
+                continue
             twin = self._twin(place.before, place, (), place.path)
             if twin is not place.before:
                 place.set(twin)
@@ -228,7 +251,9 @@ class Run(ABC):
         self.sources.append(source)
         self.names.append(_identifier(path, {*self.names}))
         self.outlines.append(self.outline(array) or type(array))
-        return self.stand_in(array)
+        made = self.stand_in(array)
+        self._inputs[id(made)] = len(self.sources) - 1
+        return made
 
     def _is_renewed(self, place: Place) -> bool:
         """Whether a place holds what a call has computed."""
@@ -303,12 +328,17 @@ class Run(ABC):
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
             where = self._held[node][0]
-            if node._data is not data:
+            if self.is_renamed(node._data, data):
+                yield Effect("seen", where, self._inputs[id(data)])
+            elif node._data is not data:
                 yield Effect("data", where, self._template(node._data))
             if node._grad is not grad:
                 yield Effect("grad", where, self._template(node.grad))
 
     def _of_places(self, now: list[Any], held: list[Any]) -> Iterator[Effect]:
+        for key, log in self._logs.items():
+            if parts := [self._template(v) for v in list.__iter__(log)]:
+                yield Effect("more", self.state.logs[key], parts)
         known = {id(x) for x, _ in self.state.containers}
         for place, value in zip(self.state.places, now, strict=True):
             if id(place.holder) not in known and (found := place.get(place.key)) is not value:

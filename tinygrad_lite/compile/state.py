@@ -14,7 +14,7 @@ import random
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import ContextVar
 from operator import attrgetter
 from types import CellType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -86,11 +86,15 @@ class State:
     """All places that a function, or one of `others`, leads to, and the Tensors found there that
     were not computed (`leaves`, with the way to each)."""
 
-    def __init__(self, function: Any, others: list[Any], called: str) -> None:
+    def __init__(
+        self, function: Any, others: list[Any], called: str, growing: Collection[int] = ()
+    ) -> None:
         self.places: list[Place] = []
         self.containers: list[tuple[Any, Any]] = []  # and what they held, in a copy
         self.wholes: list[tuple[Callable[[], Any], Any]] = []  # what to call, and what it gave
         self.leaves: dict[Any, str] = {}
+        self.logs: dict[int, list[Any]] = {}  # lists whose ids are `growing`, not looked into
+        self._growing, self._within = growing, set[int]()
         self._seen: dict[int, Any] = {}
         self._ahead: list[tuple[Any, str]] = [(x, "") for x in (*others, function)]
         while self._ahead:
@@ -101,6 +105,8 @@ class State:
             if len(self.places) > MANY:
                 told = f"the function leads to more than {MANY:,} values; pass what it uses"
                 raise TypeError(f"{called}: {told}")
+        if found := self._within & self.logs.keys():  # nothing can stand for a list in a tuple
+            self.__init__(function, others, called, {*growing} - found)  # type: ignore[misc]
 
     def reached(self, kind: type[T]) -> list[T]:
         """What is of a kind there."""
@@ -132,6 +138,8 @@ class State:
             self._ahead += [(x, path) for x in value]
             self.containers.append((value, set(value)))
             self._whole(value.copy)
+        elif id(value) in self._growing:
+            self.logs[id(value)] = value
         elif isinstance(value, (list, deque)):
             self.containers.append((value, list(value)))
             for i in range(len(value)):
@@ -144,6 +152,7 @@ class State:
         elif isinstance(value, _LEADING):
             inside = value if isinstance(value, tuple) else gc.get_referents(value)
             self._ahead += [(x, f"{path}[{i}]") for i, x in enumerate(inside)]
+            self._within.update(map(id, inside))
         elif isinstance(value, (weakref.ref, ContextVar)):
             get = value if isinstance(value, weakref.ref) else functools.partial(value.get, None)
             self._whole(get)

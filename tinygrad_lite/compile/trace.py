@@ -27,6 +27,7 @@ def plain(x: Any) -> Any:
     """What a recording array is in the list, or its value if that is fixed."""
     if not isinstance(x, Recording):
         return x
+    x.recorder.read(x)
     return x.value if x.held is None else x.held
 
 

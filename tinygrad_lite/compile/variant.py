@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Never
 
 import numpy as np
 
 from ..graph.meta import Meta
 from ..graph.node import Array, fresh
 from .containers import updated
-from .recorder import NUMBERS
+from .recorder import NUMBERS, refusal
 from .run import Effect, Given, Output, Run, Source, Template
 from .state import Place
 
@@ -77,6 +78,10 @@ class Variant:
         kinds = [(p, type(p.before), type(_held(p))) for p in self._changed()]
         return [p for p, before, now in kinds if before is now and before in NUMBERS]
 
+    def grown(self) -> list[Any]:
+        """The lists that are longer than they were."""
+        return [x for x, n in self.sizes if type(x) is list and len(x) > n]
+
     def reason(self) -> str:
         """What is not as it was, in words."""
         return next((p.path for p in self._changed()), "the size of a list, or a branch,")
@@ -98,6 +103,9 @@ class _Shell:
             "known": variant.known,
             "fits": variant.fits,
             "array": np.array,
+            "copyto": np.copyto,
+            "share": np.may_share_memory,
+            "refuse": _refuse_shared,
             "ndarray": np.ndarray,
             "constant": _constant,
             "updated": updated,
@@ -110,9 +118,10 @@ class _Shell:
         lines = [*self._checks()]
         for number, source in enumerate(run.sources):
             lines += self._read(number, source)
+        lines += self._apart()
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(copied)))}] = program({inputs})")
-        lines += [f"y{i} = array(y{i})" for i, copy in enumerate(copied) if copy]
+        lines += [f"y{i} = array(y{i})" for i, copy in enumerate(copied[: run.kept]) if copy]
         lines += map(self._set, run.effects)
         lines.append(f"return ({self._expression(run.result)},)")
         for head, body in (("call(given)", lines), ("quick(args)", [*self._looks()])):
@@ -169,8 +178,25 @@ class _Shell:
             f"if x{number} is not known[{number}] and not fits(x{number}, {number}): return None",
         ]
 
+    def _apart(self) -> Iterator[str]:
+        """That an argument which is written into, or read after something was, shares no memory
+        with what is."""
+        run = self._run
+        written = [e.where for e in run.effects if e.kind == "written"]
+        arguments = {i for i, source in enumerate(run.sources) if source.kind == "argument"}
+        for i in written:
+            for k in dict.fromkeys((*written, *run.late)):
+                if k != i and {i, k} & arguments:
+                    yield f"if share(x{i}, x{k}): refuse()"
+
     def _set(self, effect: Effect) -> str:
         kind, where, value = effect.kind, effect.where, self._expression(effect.template)
+        if kind == "seen":
+            return (
+                f"{self._node(where)}._data = known[{effect.template}] = x{effect.template}.view()"
+            )
+        if kind == "written":
+            return f"copyto(x{where}, {value})"
         if kind in ("data", "grad"):
             if isinstance(effect.template, Output):
                 made = getattr(self._run.outputs[effect.template.number], "outline", None)
@@ -198,6 +224,12 @@ class _Shell:
                 return f"[{parts}]" if type(x) is list else f"({parts})"
             return f"{self._name(getattr(x, '_make', type(x)))}([{parts}])"
         return "None" if x is None else self._name(x)
+
+
+def _refuse_shared() -> Never:
+    raise refusal(
+        "an argument shares memory with an array that the function writes into; pass a copy"
+    )
 
 
 def _constant(array: Any) -> Any:

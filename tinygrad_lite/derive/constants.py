@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import is_array
+from ..graph.backend import in_numpy, is_array
 from ..graph.meta import Meta
 from ..graph.node import Array, Node, fresh
 
@@ -44,8 +44,8 @@ class Constants:
                 if isinstance(x, Node) or not is_array(x) or id(x) in self.twins:
                     continue
                 untouched = node.op is not None and k in node.op.untouched
-                self._put(id(x), np.asarray(a), untouched, names.get(id(x)))
-        known = {name: np.asarray(a) for name, a in arrays.items()}
+                self._put(id(x), in_numpy(a), untouched, names.get(id(x)))
+        known = {name: in_numpy(a) for name, a in arrays.items()}
         for key, twin in list(self.twins.items()):
             if isinstance(twin, Node) and id(twin) not in self.names and twin.shape:
                 self._recognise(key, twin, known, arrays)

@@ -221,7 +221,8 @@ def called(
     before, _, after = signature.partition("->")
     lengths: dict[str, Size] = {}
     axes: list[Axis] = []
-    for x, letters in zip(papers, before.split(",") if signature else [], strict=bool(signature)):
+    for x, names in zip(papers, before.split(",") if signature else [], strict=bool(signature)):
+        letters = names[max(len(names) - x.ndim, 0) :]  # of one row the rows' letter is none
         core = x.axes[x.ndim - len(letters) :]
         axes = [again(i) for i in x.axes[: x.ndim - len(letters)]]
         for i, letter in zip(core, letters, strict=True):
@@ -229,6 +230,7 @@ def called(
                 lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
     if shape is None:
         shape = [1] * (len(axes) + len(after))
+    after = after[max(len(after) - len(shape), 0) :]
     for letter, n in zip(after or " " * (len(shape) - len(axes)), shape[len(axes) :], strict=True):
         size = lengths.get(letter)
         axes.append(index(size or Size(n)) if n != 1 or size else None)
@@ -316,14 +318,14 @@ class Namespace:
         """Single places only: delta with a fixed index."""
         axes: list[Axis] = []
         units = []
-        old, lengths = iter(x.axes), iter(shape)
+        old, lengths = [*x.axes], iter(shape)  # too few are a LookupError: not read
         for k in _keys(wanted, len(shape)):
             if k is None:
-                next(old)
+                old.pop(0)
                 continue
             n = next(lengths)
             place = isinstance(k, int)
-            axes.append(next(old) if not place else None if n == 1 else index(Size(n)))
+            axes.append(old.pop(0) if not place else None if n == 1 else index(Size(n)))
             if place and axes[-1] is not None:
                 units.append((delta(axes[-1], fixed(k % n)), 1))
         return Paper(multiply([(x.expr, 1), *units]), axes)

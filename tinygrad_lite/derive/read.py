@@ -14,7 +14,8 @@ import numpy as np
 from ..backprop.chain import applied
 from ..backprop.flow import flow, leading_to
 from ..backprop.tangents import recorded_step
-from ..graph.node import Node, raw, topological_order
+from ..graph.backend import in_numpy
+from ..graph.node import Node, topological_order
 from ..graph.op import Op
 from ..graph.reach import filled
 from ..notation.names import unicode_name
@@ -147,7 +148,7 @@ class Reading:
         name = known.upper() if known.islower() and len(known) == 1 else "Y"
         symbol = self._symbol(node, self.graph.invent(name), node.data, 0)
         symbol.invented = True
-        _look(symbol, np.asarray(node.data))
+        _look(symbol, in_numpy(node))
         symbol.observed.clear()  # by definition, for any labels
         self.defined[symbol] = value
         return named(symbol, [again(i) for i in value.axes])
@@ -171,7 +172,7 @@ class Reading:
         return found
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
-        data = np.asarray(raw(x))
+        data = in_numpy(x)
         if name is None and letter == "c" and data.size and (data == data.flat[0]).all():
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
@@ -215,7 +216,7 @@ class Reading:
                 return value
             name = self.graph.invent("t")
         assert name is not None
-        symbol = self._symbol(node, name, np.asarray(node.data), depth)
+        symbol = self._symbol(node, name, in_numpy(node), depth)
         symbol.invented = not wanted
         axes = [again(i) for i in value.axes]
         self.defined[symbol] = Paper(value.on(axes), axes)

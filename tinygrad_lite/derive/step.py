@@ -18,9 +18,10 @@ from .. import ops
 from ..backprop.chain import contribution, local
 from ..backprop.chain import slope as slope_of
 from ..backprop.tangents import recorded_step
+from ..graph.backend import in_numpy
 from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
-from ..graph.node import Array, Node, fresh, raw, topological_order
+from ..graph.node import Array, Node, fresh, topological_order
 from ..graph.op import ATOM, SUM
 from ..notation import mathematics, tree
 from ..notation.code import NoCode, code
@@ -31,7 +32,7 @@ from .algebra import rebuilt
 from .matrices import NoMatrix
 from .paper import Paper, Unreadable, broadcast, named
 from .parts import exact, head, number
-from .printer import Formula, Printer
+from .printer import Formula, Printer, symbols_in
 from .program import agrees, run
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
@@ -298,7 +299,7 @@ def _run(node: Node, data: Sequence[Any], literal: bool) -> Any:
 
 def wide(a: Any) -> Any:
     """An array to be read at: finite, in float64."""
-    a = np.asarray(raw(a))
+    a = in_numpy(a)
     return np.where(np.isfinite(a), a, _SAMPLES[0]).astype(float) if a.dtype.kind == "f" else a
 
 
@@ -317,7 +318,7 @@ def _merged(arrays: Sequence[Any]) -> list[Any]:
 def _values(twin: Array) -> dict[str, Any]:
     """The arrays of a twin by their names, and a cotangent."""
     G = np.random.default_rng(0).normal(size=twin.shape)
-    return {f"x{k}": np.asarray(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
+    return {f"x{k}": in_numpy(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
 
 
 def reading_of(twin: Array, *, whole: bool = False) -> Reading:
@@ -376,11 +377,13 @@ def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
         e = _with_lengths(e)
         e = Simplifier(reading.definitions).best(e)
     printer = _Plain(())
-    within = {}
-    for s in reading.symbols.values():
-        if s.invented:
+    used, within = symbols_in(e), {}
+    for s in reversed(reading.symbols.values()):
+        if s.invented and s in used:
             made = reading.defined.get(s)
             within[s.name] = ELLIPSIS if made is None else printer.matrices.tree(made.expr)
+            used |= symbols_in(made.expr) if made is not None else {}
+    within = dict(reversed(within.items()))
     formula = printer.formula(("", ""), Paper(e, value.axes))
     shown, indices = formula.shown, "" if formula.matrix else formula.indices
     if shown.kind == tree.ENTRY and shown.axes == tuple(indices):  # all entries: the array

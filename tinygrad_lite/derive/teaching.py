@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.backend import in_numpy
 from ..graph.node import Node
 from ..notation import tree
 from ..notation.mathematics import CHAIN, ENTRYWISE, Mathematics, Written
@@ -210,7 +211,7 @@ class Teacher:
 
 
 def _numbers(data: Any) -> str:
-    text = np.array2string(np.asarray(data), precision=4, threshold=40, edgeitems=2)
+    text = np.array2string(in_numpy(data), precision=4, threshold=40, edgeitems=2)
     return " ".join(text.split())
 
 

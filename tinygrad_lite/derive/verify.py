@@ -14,7 +14,8 @@ from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
-from ..graph.node import Node, fresh, raw
+from ..graph.backend import in_numpy
+from ..graph.node import Node, fresh
 from .constants import Constants
 from .printer import Formula
 from .program import Program, agrees
@@ -169,7 +170,7 @@ class Checks:
         twin = replay(self.y, nodes, constants=constants, wide=True, settings=settings)
         for x in self.variables:
             if x not in twin:
-                twin[x] = fresh(None, np.asarray(nodes.get(x, raw(x)), float))
+                twin[x] = fresh(None, in_numpy(nodes.get(x, x)).astype(float))
         values = {}
         for s in self.symbols:
             x = self.source[s]

@@ -14,9 +14,10 @@ import numpy as np
 from .. import ops
 from ..backprop.flow import sweep
 from ..backprop.replay import replay
+from ..graph.backend import in_numpy
 from ..graph.context import enable_grad
 from ..graph.meta import Meta
-from ..graph.node import Node, fresh, raw, topological_order
+from ..graph.node import Node, fresh, topological_order
 from ..notation.names import latex_name, unicode_name
 from .algebra import delta, multiply
 from .constants import Constants
@@ -71,7 +72,7 @@ class Work:
         self.constants = Constants(order, self.names, self.arrays)
         self.twin = replay(y, constants=self.constants.twins, wide=True)
         self.twin |= {
-            x: fresh(None, np.asarray(raw(x), float)) for x in self.variables if x not in self.twin
+            x: fresh(None, in_numpy(x).astype(float)) for x in self.variables if x not in self.twin
         }
         self.back = {new: old for old, new in self.twin.items()}
         names = {id(n): self.names[id(o)] for o, n in self.twin.items() if id(o) in self.names}

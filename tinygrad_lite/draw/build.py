@@ -65,10 +65,11 @@ def build_scene(
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
-    weak = {node for node in kept if isinstance(node, Scalar) and node.op is None
-            and not names.get(id(node), "").isidentifier()}  # fmt: skip
+    leaves = {node for node in kept if node.op is None}
+    own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
+    weak = {node for node in leaves - own if isinstance(node, Scalar)}
     asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
-    plan = partition(nodes, kept, weak=weak, steps=steps, **asked)
+    plan = partition(nodes, kept, names, own=own, weak=weak, steps=steps, **asked)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
     maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
@@ -80,7 +81,11 @@ def build_scene(
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
     asked |= {"steps": steps, "marks": marks, "show": show}
-    return Scene(*parts, roots, names, title, plan.note, len(nodes), asked)
+    turns = plan.repeats.steps()
+    inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
+    if not all(inside <= turn.keys() for turn in turns):
+        turns = []
+    return Scene(*parts, roots, names, title, plan.note, len(nodes), asked, turns)
 
 
 def _known(plan: Plan, names: Mapping[int, str]) -> dict[int, str]:
@@ -245,10 +250,10 @@ class _Maker:
         elif all(id(x) in self.given for x in out):
             name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
         else:
-            name = f"{len(out):,} × {self._formula(unit.id, out[:1], self.names)}"
+            of = f"× {self._formula(unit.id, out[:1], self.names)}" if out[0].op else "parameters"
+            name = f"{len(out):,} {of}"
         lines = (f"{count(len(nodes), 'node')} inside",)
-        each = () if unit.title else out
-        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, each)
+        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, out=out)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
         return replace(box, scope=unit.scope, tooltip=tooltip)
 
@@ -307,7 +312,7 @@ class _Maker:
                     share = e.slope * float(figures.plain(g))
                     panes = (pane("gradient", "share", share, ()),)
                 stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
-                stub = replace(stub, nodes=leaf.nodes, scope=target.scope)
+                stub = replace(stub, nodes=leaf.nodes, array=leaf.array, scope=target.scope)
                 made[e.target].append(sized(replace(stub, tooltip=f"{leaf.title}, used here")))
                 e = replace(e, source=stub.id)
             kept.append(e)
@@ -333,7 +338,8 @@ class _Maker:
                 edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
             return edge
         text = self._handed(target, edge.index, x)
-        return edge if text == "δ" or columns(text) > _RULE else replace(edge, rule=text)
+        told = text != "δ" and "…" not in text and columns(text) <= _RULE
+        return replace(edge, rule=text) if told else edge
 
     def _handed(self, box: Box, index: int, x: Node) -> str:
         """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""

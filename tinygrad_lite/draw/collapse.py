@@ -7,12 +7,12 @@ second.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..graph.node import Node, Scalar
-from .lines import bends, equal_lines, lines
+from .lines import SHORT, bends, equal_lines, lines, read_lines
 from .repeats import Repeats, execution, repeats
 from .scopes import (
     Key,
@@ -28,9 +28,8 @@ from .scopes import (
 )  # fmt: skip
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
-_CONSTANTS = 8  # arrays of one op; more are folded into one box
+_CONSTANTS = 6  # arrays without a name of one line; more are folded into one box
 _PARTS = 12  # groups that a graph without any structure is cut into
-_SHORT = 12  # ops in a line that is read as one formula
 
 
 class Unit(NamedTuple):
@@ -59,48 +58,60 @@ class Plan:
 
 
 def partition(
+    nodes: Sequence[Node], kept: Collection[Node], names: Container[int], **options: Any
+) -> Plan:
+    """Fold the nodes (consumers first) as `_folded` says. Constant arrays with one of the `names`
+    are boxes of their own."""
+    order, found, owner, keys = _folded(nodes, kept, **options)
+    return _plan(order, found, owner, keys, names)
+
+
+def _folded(
     nodes: Sequence[Node],
     kept: Collection[Node],
     *,
+    own: Collection[Node],
     weak: Collection[Node],
     depth: int | None,
     around: Node | None,
     max_nodes: int,
     steps: bool | None,
-) -> Plan:
-    """Fold the nodes (consumers first) until at most `max_nodes` boxes are left; those that are
-    `kept`, having a name, as late as possible, and `weak` ones earlier. `steps` makes every op a
-    box, None does so for scalars that fit."""
+) -> tuple[list[Node], Repeats, Owners, Keys]:
+    """The nodes to draw in order of execution, what is repeated, lines, and groups: folded until at
+    most `max_nodes` boxes are left; those that are `kept`, having a name, as late as possible, with
+    `weak` ones earlier, and `own` leaves the last. `steps` makes every op a box, None does so for
+    scalars that fit."""
     order = execution(nodes)
     scopes = scopes_of(order)
     budget = min(max_nodes, LIMIT)
     every = {node: node for node in order}
     if around is not None:
-        return _plan(order, Repeats(scopes), every, _surroundings(order, around, budget))
+        return order, Repeats(scopes), every, _surroundings(order, around, budget)
     scalars = all(isinstance(node, Scalar) for node in order)
     few = steps is None and scalars and (len(order) <= budget or depth is not None)
-    found = Repeats(scopes) if steps or few else repeats(order, scopes)
-    ends = found.carried if len(found.copies) > 1 else ()  # of a turn of several ops
+    found = Repeats(scopes) if steps or few else repeats(nodes, order, scopes)
+    many = len(found.copies) > 1 or found.times > SHORT  # else all turns are one line
+    ends = found.carried if many else ()
     turns = {x for node in ends for x in found.copies.get(node, ())}  # each ends a line
-    short = every if steps or few else lines(order, {*kept, *turns}, scopes, _SHORT)
+    short = every if steps or few else read_lines(order, {*kept, *turns}, scopes)
     if len(set(short.values())) > budget // 2 and depth is None and found.times:
         inside = [node for node in order if node not in found.same]
-        owner = lines(inside, {*kept, *found.carried}, found.scopes, _SHORT)
-        keys = by_scope(found.scopes, owner, depth, budget)
+        owner = read_lines(inside, {*kept, *found.carried}, found.scopes)
+        keys = by_scope(found.scopes, owner, own, depth, budget)
         if visible(keys, owner) <= budget:
-            return _plan(inside, found, owner, keys)
-    keys = by_scope(scopes, short, depth, budget)
+            return inside, found, owner, keys
+    keys = by_scope(scopes, short, own, depth, budget)
     allowed = budget if depth is None else LIMIT
     if visible(keys, short) <= allowed:
         visits = by_visit(order, keys, short)
         fits = visible(visits, short) <= allowed
-        return _plan(order, Repeats(scopes), short, visits if fits else keys)
+        return order, Repeats(scopes), short, visits if fits else keys
     for bent in ([node for node in order if bends(node)], ()):
-        long = lines(order, {*kept, *bent} - set(weak), scopes, None)
+        long = lines(order, {*kept, *bent} - set(weak), scopes, weights=True)
         for equal in ({}, equal_lines(order, long)):
             if visible(equal, long) <= budget:
-                return _plan(order, Repeats(scopes), long, equal)
-    return _plan(order, Repeats(scopes), every, _equal_parts(order, max(1, min(_PARTS, budget))))
+                return order, Repeats(scopes), long, equal
+    return order, Repeats(scopes), every, _equal_parts(order, max(1, min(_PARTS, budget)))
 
 
 def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
@@ -144,7 +155,9 @@ def _equal_parts(nodes: Sequence[Node], parts: int) -> Keys:
     return no_singles(place, {node: node for node in nodes})
 
 
-def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> Plan:
+def _plan(
+    order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys, names: Container[int]
+) -> Plan:
     scopes = found.scopes
     units: list[Unit] = []
     unit_of: dict[Any, str] = {}
@@ -156,7 +169,10 @@ def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> P
         else:
             parts.setdefault(owner[node], []).append(node)
     ids = _group_ids(order, scopes, groups)
+    folded = {key.path for key in groups if key.sort == "scope"}
     raws: dict[int, str] = {}
+    many = {line: _unnamed(inside, names) for line, inside in parts.items()}
+    many = {line: arrays for line, arrays in many.items() if len(arrays) > _CONSTANTS}
     for k, node in enumerate(order):
         if key := keys.get(node):
             unit_of[node] = ids[key]
@@ -169,21 +185,27 @@ def _plan(order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys) -> P
             for i, x in enumerate(node.inputs)
             if (found.before(x, node) if isinstance(x, Node) else getattr(x, "ndim", 0))
         }
-        if len(arrays := [i for i in apart if apart[i][0] == "constant"]) > _CONSTANTS:
-            content = [apart.pop(i)[1] for i in arrays]
-            units.append(Unit(f"gc{k}", "constants", content, scopes[node]))
-            unit_of.update(((node, i), f"gc{k}") for i in arrays)
         for i, (kind, x) in apart.items():
-            new = f"{kind[0]}{k}_{i}"
-            unit_of[node, i] = raws.setdefault(id(x), new)
+            arrays = many.get(owner[node], {})
+            if id(x) in arrays:
+                kind, x = "constants", list(arrays.values())
+            new = f"{'g' * (kind == 'constants')}{kind[0]}{k}_{i}"
+            unit_of[node, i] = raws.setdefault(id(x[0] if kind == "constants" else x), new)
             if unit_of[node, i] == new:
                 units.append(Unit(new, kind, x, scopes[node]))
         unit_of[node] = f"n{k}"
         if owner[node] is node:
             unit_of.update((part, f"n{k}") for part in parts[node])
-            units.append(Unit(f"n{k}", "line", parts[node], scopes[node]))
+            held = (path[:-1] for path in prefixes(scopes[node]) if path in folded)
+            units.append(Unit(f"n{k}", "line", parts[node], next(held, scopes[node])))
     unit_of.update((x, unit_of[node]) for x, node in found.same.items())
     return Plan(units, order, unit_of, found, _note(len(order) + len(found.same), units, found))
+
+
+def _unnamed(nodes: Sequence[Node], names: Container[int]) -> dict[int, Any]:
+    """The constant arrays of some ops that have no name, by id."""
+    arrays = (x for n in nodes for x in n.inputs if getattr(x, "ndim", 0) and id(x) not in names)
+    return {id(x): x for x in arrays if not isinstance(x, Node)}
 
 
 def _note(nodes: int, units: Sequence[Unit], found: Repeats) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..check.marks import MARKS
@@ -50,21 +49,13 @@ _ROLES = {  # what else has a colour, light and dark
     "gradient": ("#8a2a6b", "#ee9fd2"),
     "raised": ("#f7f8fa", "#1a1f26"),
     "accent": (BLUE, "#5cb8ec"),
-    "warm": ("#c25100", "#f0a13c"),
 }
 _SCALE = (("#74bbe8", "#ffffff", "#f3ab33"), ("#10517f", "#1b2027", "#744700"))  # below 0, 0, above
 
 
-@dataclass(frozen=True)
-class Theme:
-    """The colours of one theme: of roles; of each kind of box; and of numbers by style class, n for
-    those below zero and p for those above, from 0 to 12: text stands on them."""
-
-    name: str
-    roles: Mapping[str, str]
-    fill: Mapping[str, str]
-    stroke: Mapping[str, str]
-    shades: Mapping[str, str]
+Theme = Mapping[
+    str, str
+]  # the colours of roles; frames by kind and mark, fills as "leaf-fill"; shades
 
 
 def mix(a: str, b: str, share: float) -> str:
@@ -73,16 +64,19 @@ def mix(a: str, b: str, share: float) -> str:
     return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in pairs)
 
 
-def _theme(name: str, k: int) -> Theme:
-    roles = {role: pair[k] for role, pair in _ROLES.items()}
-    tint, page = _TINT[k], roles["page"]
-    fill = {kind: mix(page, look.hue, tint * look.share) for kind, look in LOOKS.items()}
-    stroke = {kind: look.strokes[k] for kind, look in LOOKS.items()}
-    stroke |= {name: mark.strokes[k] for name, mark in MARKS.items()}
+def _theme(k: int) -> Theme:
+    found = {role: pair[k] for role, pair in _ROLES.items()}
+    page = found["page"]
+    for kind, look in LOOKS.items():
+        found[kind] = look.strokes[k]
+        found[f"{kind}-fill"] = mix(page, look.hue, _TINT[k] * look.share)
+    found |= {name: mark.strokes[k] for name, mark in MARKS.items()}
+    found["ground"] = mix(page, found["cluster"], 0.08)
+    found["pill"] = mix(page, found["gradient"], 0.08)
     low, zero, high = _SCALE[k]
-    shades = {shade(s): mix(zero, high if s > 0 else low, abs(s) / SHADES)
-              for s in range(-SHADES, SHADES + 1)}  # fmt: skip
-    return Theme(name, roles, fill, stroke, shades)
+    for s in range(-SHADES, SHADES + 1):
+        found[shade(s)] = mix(zero, high if s > 0 else low, abs(s) / SHADES)
+    return found
 
 
 def shade(level: int | None) -> str:
@@ -90,52 +84,52 @@ def shade(level: int | None) -> str:
     return "undefined" if level is None else f"{'n' if level < 0 else 'p'}{abs(level)}"
 
 
-LIGHT, DARK = _theme("light", 0), _theme("dark", 1)
+LIGHT, DARK = _theme(0), _theme(1)
 THEMES = {"auto": LIGHT, "light": LIGHT, "dark": DARK}  # "auto" where the reader's is not known
+NAMED = {name: f"var(--{name})" for name in LIGHT}  # in a page, which knows them by name
 
 
 def style(theme: str, root: str) -> str:
     """The style sheet of a picture whose outermost element matches the selector `root`. With theme
     "auto" the reader's system decides between light and dark."""
-    dark = f"@media(prefers-color-scheme:dark){{{_rules(DARK, root)}}}" if theme == "auto" else ""
-    return _rules(THEMES[theme], root) + dark
+    dark = f"@media(prefers-color-scheme:dark){{{rules(DARK, root)}}}" if theme == "auto" else ""
+    return rules(THEMES[theme], root) + dark
 
 
-def _rules(theme: Theme, root: str) -> str:
-    role = theme.roles
-    page, cluster = role["page"], role["cluster"]
-    rules = {
-        ".page": f"fill:{page}",
-        "text": f"fill:{role['text']}",
-        ".label,.shape,.note": f"fill:{role['muted']}",
-        ".edge": f"fill:none;stroke:{role['edge']};stroke-width:1.4",
-        ".head": f"fill:{role['edge']}",
-        ".rail .edge": f"stroke:{role['text']};stroke-width:3.4",
-        ".rail .head": f"fill:{role['text']}",
-        ".back": f"fill:none;stroke:{role['gradient']};stroke-width:1.8;stroke-dasharray:6 4",
-        ".tip,.symbol,.local": f"fill:{role['gradient']}",
-        ".pill": f"fill:{mix(page, role['gradient'], 0.08)};stroke:{role['gradient']}",
-        ".cell": f"stroke:{role['grid']};stroke-width:1",
-        ".value .rim": f"fill:none;stroke:{role['control']}",
-        ".gradient .rim": f"fill:none;stroke:{role['gradient']}",
-        ".value .bar": f"fill:{role['control']};stroke:{page}",
-        ".gradient .bar": f"fill:{role['gradient']};stroke:{page}",
-        ".cluster": f"fill:{mix(page, cluster, 0.08)};stroke:{cluster}",
-        ".ground": f"fill:{mix(page, cluster, 0.08)}",
-        ".undefined": f"fill:{role['undefined']}",
+def rules(theme: Theme, root: str) -> str:
+    """The style sheet of one theme."""
+    found = {
+        ".page": f"fill:{theme['page']}",
+        "text": f"fill:{theme['text']}",
+        ".label,.shape,.note": f"fill:{theme['muted']}",
+        ".edge": f"fill:none;stroke:{theme['edge']};stroke-width:1.4",
+        ".head": f"fill:{theme['edge']}",
+        ".rail .edge": f"stroke:{theme['text']};stroke-width:3.4",
+        ".rail .head": f"fill:{theme['text']}",
+        ".back": f"fill:none;stroke:{theme['gradient']};stroke-width:1.8;stroke-dasharray:6 4",
+        ".tip,.symbol,.local": f"fill:{theme['gradient']}",
+        ".pill": f"fill:{theme['pill']};stroke:{theme['gradient']}",
+        ".cell": f"stroke:{theme['grid']};stroke-width:1",
+        ".value .rim": f"fill:none;stroke:{theme['control']}",
+        ".gradient .rim": f"fill:none;stroke:{theme['gradient']}",
+        ".value .bar": f"fill:{theme['control']};stroke:{theme['page']}",
+        ".gradient .bar": f"fill:{theme['gradient']};stroke:{theme['page']}",
+        ".cluster": f"fill:{theme['ground']};stroke:{theme['cluster']}",
+        ".ground": f"fill:{theme['ground']}",
+        ".undefined": f"fill:{theme['undefined']}",
     }
     for kind, look in LOOKS.items():
         dashes = ";stroke-dasharray:4 3" if look.dashed else ""
-        rules[f".{kind} .frame"] = (
-            f"fill:{theme.fill[kind]};stroke:{theme.stroke[kind]};stroke-width:{look.width}{dashes}"
+        found[f".{kind} .frame"] = (
+            f"fill:{theme[f'{kind}-fill']};stroke:{theme[kind]};stroke-width:{look.width}{dashes}"
         )
     for name in MARKS:
-        stroke = f"stroke:{theme.stroke[name]}"
-        rules[f".{name} .frame"] = f"{stroke};stroke-width:{MARKED}"
-        rules[f".{name} .back,.{name} .pill"] = stroke
-        rules[f".{name} .tip,.{name} .local,.{name} .badge"] = f"fill:{theme.stroke[name]}"
-    rules |= {f".{name}": f"fill:{colour}" for name, colour in theme.shades.items()}
+        found[f".{name} .frame"] = f"stroke:{theme[name]};stroke-width:{MARKED}"
+        found[f".{name} .back,.{name} .pill"] = f"stroke:{theme[name]}"
+        found[f".{name} .tip,.{name} .local,.{name} .badge"] = f"fill:{theme[name]}"
+    for level in range(-SHADES, SHADES + 1):
+        found[f".{shade(level)}"] = f"fill:{theme[shade(level)]}"
     return "".join(
         ",".join(f"{root} {part}" for part in selector.split(",")) + f"{{{body}}}"
-        for selector, body in rules.items()
+        for selector, body in found.items()
     )

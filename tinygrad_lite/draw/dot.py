@@ -19,16 +19,16 @@ def digraph(scene: Scene, theme: Theme) -> graphviz.Digraph:
     """The scene as an object of the graphviz package."""
     import graphviz  # else a fifth of the time that it takes to import this one
 
-    escape, role = graphviz.escape, theme.roles
+    escape = graphviz.escape
     rankdir = "LR" if scene.direction == "right" else "TB"
     graph = graphviz.Digraph("graph")
-    graph.attr(rankdir=rankdir, bgcolor=role["page"], fontcolor=role["muted"], **_FONT)
-    graph.attr("node", shape="box", fontcolor=role["text"], **_FONT)
-    graph.attr("edge", color=role["edge"], fontcolor=role["text"], arrowsize="0.7", **_FONT)
+    graph.attr(rankdir=rankdir, bgcolor=theme["page"], fontcolor=theme["muted"], **_FONT)
+    graph.attr("node", shape="box", fontcolor=theme["text"], **_FONT)
+    graph.attr("edge", color=theme["edge"], fontcolor=theme["text"], arrowsize="0.7", **_FONT)
     parts: dict[Path, Any] = {(): graph}
     for cluster in scene.clusters:
         part = parts[cluster.scope] = graphviz.Digraph(f"cluster_{len(parts)}")
-        part.attr(label=escape(cluster.label), style="rounded", color=role["cluster"])
+        part.attr(label=escape(cluster.label), style="rounded", color=theme["cluster"])
     for box in scene.boxes:
         look = LOOKS[box.kind]
         rows = [box.title, *(f"{pane.label}: {pane.text}" for pane in box.panes)]
@@ -38,8 +38,8 @@ def digraph(scene: Scene, theme: Theme) -> graphviz.Digraph:
             "".join(f"{escape(row)}\\l" for row in rows),  # each on the left
             tooltip=escape(box.tooltip),
             style="filled" + ",dashed" * look.dashed + ",rounded" * (look.radius > 0),
-            fillcolor=theme.fill[box.kind],
-            color=theme.stroke[box.mark or box.kind],
+            fillcolor=theme[f"{box.kind}-fill"],
+            color=theme[box.mark or box.kind],
             penwidth=f"{MARKED if box.mark else look.width:.0f}",
         )
     for path, part in reversed(parts.items()):

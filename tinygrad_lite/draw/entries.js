@@ -57,20 +57,19 @@ function product(of, value) {
 }
 
 const leavesOf = (e) => (e.text ? [e] : (e.of ?? []).flatMap(leavesOf));
-/** The value of an expression whose leaves are rounded to so many decimals. */
-function rounded(e, decimals) {
-  if (!e.of) return e.text ? +e.value.toFixed(decimals) : e.value;
-  const of = e.of.map((x) => rounded(x, decimals));
+/** The value of an expression whose leaves are rounded; of a function that is not known here as if
+    its slope were 1. */
+function rounded(e, round) {
+  if (!e.of) return e.text ? round(e.value) : e.value;
+  const of = e.of.map((x) => rounded(x, round));
   if (e.f === "sum") return of.reduce((a, b) => a + b, 0);
   if (e.f === "multiply") return of.reduce((a, b) => a * b, 1);
-  return e.f in functions ? functions[e.f](...of) : e.value;
+  return e.f in functions ? functions[e.f](...of) : e.value + of[0] - e.of[0].value;
 }
-/** So many decimals that a calculator gets what is printed. */
-function enough(e, least) {
-  for (let d = least; d < 12; d += 1) {
-    if (rounded(e, d).toFixed(least) === e.value.toFixed(least)) return d;
-  }
-  return 12;
+/** So many digits that a calculator gets what is printed. */
+function enough(e, least, round, shown) {
+  for (let d = least; d < 15; d += 1) if (shown(rounded(e, (x) => round(x, d))) === shown(e.value)) return d;
+  return 15;
 }
 function written(e, leaf, outer = 0) {
   if (!e.of) return e.text ? leaf(e, outer) : num(e.value, 6);
@@ -86,18 +85,19 @@ function written(e, leaf, outer = 0) {
   if (e.f === "power") return `${written(e.of[0], leaf, 5)}^${written(e.of[1], leaf, 5)}`;
   return `${e.f}(${e.of.map((x) => written(x, leaf)).join(", ")})`;
 }
-/** A number with so many decimals, fewer if that is all of it. */
-const figure = (x, d) => (Number.isFinite(x) ? minus(+x.toFixed(d)) : num(x));
 const bracketed = (text, outer) => (text.startsWith("−") && outer > 0 ? `(${text})` : text);
 
-/** `name = names = numbers = value`. */
+/** `name = names = numbers = value`: with so many decimals, or of tiny and huge numbers digits. */
 function saying(label, e, nameless) {
   const size = Math.abs(e.value), plainly = size >= 1e-4 && size < 1e6;
-  const least = plainly ? Math.max(0, 2 - Math.floor(Math.log10(size))) : 3;
-  const d = enough(e, least);
-  const names = nameless ? "" : written(e, (leaf) => leaf.text);
-  const numbers = written(e, (leaf, outer) => bracketed(plainly ? figure(leaf.value, d) : num(leaf.value, 4), outer));
-  const result = plainly ? figure(e.value, least) : num(e.value);
+  const least = plainly ? Math.max(0, 2 - Math.floor(Math.log10(size))) : 4;
+  const round = (x, d) => +(plainly ? x.toFixed(d) : x.toPrecision(d)), shown = (x) => (plainly ? x.toFixed(least) : num(x));
+  const d = enough(e, least, round, shown), known = e.of || e.text;
+  const figure = (x) => (Number.isFinite(x) ? minus(round(x, d)) : num(x));
+  const names = nameless || !known ? "" : written(e, (leaf) => leaf.text);
+  const numbers = known ? written(e, (leaf, outer) => bracketed(figure(leaf.value), outer)) : "";
+  const rest = size && size < 1e-13 * topOf(leavesOf(e).map((leaf) => leaf.value)); // what rounding left
+  const result = plainly ? minus(round(e.value, least)) : rest ? "≈ 0" : num(e.value);
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }
@@ -246,7 +246,7 @@ function matrix(place, label, { role = "value", top, turned = false } = {}) {
   return h(`div.mat.${role}`, {}, caption, table, slider, about);
 }
 const tint = (x, top) => (x === x
-  ? `--c:var(--${x < 0 ? "neg" : "pos"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
+  ? `--c:var(--${x < 0 ? "n12" : "p12"});--k:${(top ? Math.min(1, Math.abs(x) / top) : 0).toFixed(3)}` : "--c:var(--muted);--k:.5");
 const legend = (top, what) => h("div.legend", {}, `−${num(top)}`,
   h("span.bar", { role: "img", "aria-label": "blue below zero, no colour at zero, orange above" }), num(top), h("span", {}, what));
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.backend import in_numpy
+
 NONE = "—"  # no value yet: no backward has reached the node
 MINUS = "−"
 PRINTED = 6  # arrays up to this size are printed entry by entry
@@ -38,11 +40,7 @@ def number(x: Any, digits: int = 3) -> str:
 
 def plain(value: Any) -> np.ndarray[Any, Any]:
     """Data or a gradient (which may itself be a node) as a NumPy array of floats."""
-    value = getattr(value, "_data", value)
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError, RuntimeError):
-        return np.asarray(np.from_dlpack(value), dtype=float)
+    return np.asarray(in_numpy(value), dtype=float)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -210,8 +210,9 @@ class _Plane:
 
 
 def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
-    """The longest path to each item, an item without inputs just before its first consumer. A
-    circle (of scopes that are entered again) is cut where the order of items closes it."""
+    """The longest path to each item, an item without inputs just before its first consumer, one
+    without any before all others. A circle (of scopes that are entered again) is cut where the
+    order of items closes it."""
     out: dict[Item, list[Item]] = {item: [] for item in items}
     waits = dict.fromkeys(items, 0)
     for _, a, b in edges:
@@ -234,7 +235,7 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
                 if not waits[b]:
                     ready.append(b)
     for item in sources:
-        rank[item] = min((rank[b] for b in out[item]), default=1) - 1
+        rank[item] = min((rank[b] for b in out[item]), default=0) - 1
     low = min(rank.values(), default=0)
     last = max((r for item, r in rank.items() if item[1:] != (EXIT,)), default=0) + 1
     ports: dict[Any, int] = {(ENTRY,): low, (EXIT,): last}

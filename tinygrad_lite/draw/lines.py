@@ -10,32 +10,54 @@ from ..backprop.chain import is_constant
 from ..graph.node import Node, Scalar
 from .scopes import Key, Keys, Owners, Path
 
+SHORT = 12  # ops in a line that is read as one formula
+_FEW = 2  # ops that a function has a line of its own with
 _EQUAL = 4  # lines; of fewer, each is a box
 
 
 def lines(
-    order: Sequence[Node], kept: Collection[Node], scopes: Mapping[Node, Path], most: int | None
+    order: Sequence[Node],
+    kept: Collection[Node],
+    scopes: Mapping[Node, Path],
+    *,
+    weights: bool = False,
 ) -> Owners:
-    """Each node's line, by its last node, of at most so many ops. `kept` nodes have a line of
-    their own, and so has what several lines use, or what is in another scope than its user. Of
-    lines of any length (None), numbers without a name that only one uses are parts too."""
+    """Each node's line, by its last node. `kept` nodes have a line of their own, and so has what
+    several lines use, or what is in another scope than its user. With `weights`, numbers without a
+    name that only one line uses are parts of it too."""
     sole: dict[Node, Node | None] = {}  # the only line that uses a node; None if there are several
-    size: dict[Node, int] = {}
     owner: Owners = {}
     for node in reversed(order):
         line = sole.get(node)
-        if line is None:
+        leaf = node.op is None and not (weights and isinstance(node, Scalar))
+        apart = line is None or leaf or node in kept or node.constant
+        if line is None or apart or scopes[node] != scopes[line]:
             line = node
-        else:
-            full = most is not None and (size[line] >= most or node.op is None)
-            leaf = node.op is None and not isinstance(node, Scalar)
-            if full or leaf or node in kept or node.constant or scopes[node] != scopes[line]:
-                line = node
         owner[node] = line
-        size[line] = size.get(line, 0) + (node.op is not None)
         for x in node.parents():
             if sole.setdefault(x, line) is not line:
                 sole[x] = None
+    return owner
+
+
+def read_lines(
+    order: Sequence[Node], kept: Collection[Node], scopes: Mapping[Node, Path]
+) -> Owners:
+    """Lines that end, too, where those of many ops come apart on paper: at what is used more than
+    once, and if they are still too long at functions of a few ops."""
+    ends = set(kept)
+    uses = Counter(x for node in order for x in node.parents())
+    owner = lines(order, ends, scopes)
+    for parted in (lambda node: uses[node] > 1, bends):
+        sizes = Counter(owner[node] for node in order if node.op is not None)
+        held: dict[Node, int] = {}  # ops of a line that are above a node, from the last end on
+        for node in order:
+            held[node] = sum(held[x] for x in node.parents() if owner.get(x) is owner[node])
+            held[node] += node.op is not None
+            if sizes[owner[node]] > SHORT and held[node] >= _FEW and parted(node):
+                ends.add(node)
+                held[node] = 0
+        owner = lines(order, ends, scopes)
     return owner
 
 

@@ -21,7 +21,7 @@ from ..backprop.flow import Step, flow
 from ..compile.arrays import recorder
 from ..compile.recorder import Held, Instruction, invoke
 from ..compile.trace import plain as listed
-from ..graph.backend import namespace
+from ..graph.backend import in_numpy, namespace
 from ..graph.node import Node, fresh, topological_order
 from ..ops.constants import reduced_axes
 from .figures import plain
@@ -110,7 +110,7 @@ def _noted(root: Node) -> Run:
             return twins[x]
         if not isinstance(x, Node) and not np.ndim(a):
             return a
-        a = np.asarray(a)
+        a = in_numpy(a)
         held = given.setdefault(id(x), (made.input if a.dtype.kind == "f" else made.fixed)(a))
         if not isinstance(x, Node):
             return held

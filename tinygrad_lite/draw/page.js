@@ -21,7 +21,7 @@ function describe(silent) {
 /** The place and entry that can be changed: of a leaf or a constant that is given. */
 function target() {
   if (!editable) return null;
-  const e = S.entry && recorded[S.entry.place]?.length && view.names.has(S.entry.place) ? S.entry : null;
+  const e = S.entry && recorded[S.entry.place]?.length && view.names.get(S.entry.place)?.[0].role === "value" ? S.entry : null;
   if (e) return e;
   const box = S.box ?? null, place = box && (box.node === undefined ? box.given : model.nodes[box.node].leaf ? model.nodes[box.node].value : null);
   return place !== null && place !== undefined && recorded[place]?.length ? { place, i: 0, own: box.name } : null;
@@ -97,8 +97,10 @@ function track() {
   }
   [...(here.querySelectorAll("li") ?? [])].forEach((li, k) => {
     li.classList.toggle("done", k <= S.step);
-    if (k === S.step) li.setAttribute("aria-current", "step");
-    else li.removeAttribute("aria-current");
+    if (k === S.step) {
+      li.setAttribute("aria-current", "step");
+      here.scrollLeft = li.offsetLeft - here.offsetLeft - (here.clientWidth - li.clientWidth) / 2;
+    } else li.removeAttribute("aria-current");
   });
   if ($("scrub")) $("scrub").value = S.step;
   $("back").disabled = S.step === 0;

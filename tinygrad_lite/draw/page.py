@@ -14,7 +14,7 @@ from ..graph.node import Node, topological_order
 from ..graph.options import one_of, whole, writable
 from .build import build_scene
 from .collapse import LIMIT
-from .colours import DARK, LIGHT, THEMES, Theme, style
+from .colours import DARK, LIGHT, NAMED, THEMES, Theme, rules
 from .layout import lay_out
 from .live import ENTRYWISE, Run, program, value_of
 from .scene import DIRECTIONS, Direction, Scene
@@ -124,6 +124,8 @@ def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
                 known.setdefault(id(box.node), box.name)
         last = [*scenes.values()][-1:]
         if last and len(scene.boxes) <= len(last[0].boxes):  # the same picture again
+            if last[0].note:
+                continue
             scenes.popitem()
             scene = last[0]
         scenes[detail] = scene
@@ -135,21 +137,17 @@ def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
 
 def _colours() -> str:
     """Both themes; dark when chosen, or when the system is dark and nothing was chosen."""
-    chosen = ":root[data-theme=dark]"
-    # Both themes weigh the same, so that what a step marks stands out in either.
-    dark = _variables(DARK, chosen) + style("dark", f":where({chosen}) .tgl")
+    dark = _variables(DARK, ":root[data-theme=dark]", "dark")
     auto = dark.replace("data-theme=dark", "data-theme=auto")
     return (
-        f"{base_style('.tgl')}{_variables(LIGHT, ':root')}{style('light', '.tgl')}"
+        f"{base_style('.tgl')}{rules(NAMED, '.tgl')}{_variables(LIGHT, ':root', 'light')}"
         f"@media screen{{{dark}}}@media screen and (prefers-color-scheme:dark){{{auto}}}"
     )
 
 
-def _variables(theme: Theme, root: str) -> str:
-    scale = {"neg": theme.shades["n12"], "zero": theme.shades["p0"], "pos": theme.shades["p12"]}
-    colours = {**theme.roles, **theme.stroke, **scale}
-    body = "".join(f"--{name}:{colour};" for name, colour in colours.items())
-    return f"{root}{{{body}color-scheme:{theme.name}}}"
+def _variables(theme: Theme, root: str, scheme: str) -> str:
+    body = "".join(f"--{name}:{colour};" for name, colour in theme.items())
+    return f"{root}{{{body}color-scheme:{scheme}}}"
 
 
 def _asset(name: str) -> str:

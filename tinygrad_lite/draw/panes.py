@@ -62,7 +62,8 @@ class Pane:
 
     @property
     def width(self) -> float:
-        wide = max(x for x, _ in self.slabs) + self.columns * self.cell[0]
+        words = max((width(text, CAPTION) for text in self.captions), default=0.0)
+        wide = max(x for x, _ in self.slabs) + max(self.columns * self.cell[0], words)
         return max(wide, width(self.note, CAPTION))
 
     @property

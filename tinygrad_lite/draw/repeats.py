@@ -16,6 +16,7 @@ from .scopes import Path, common_scope
 _FEWEST = 3  # repetitions
 _LONGEST = 2000  # ops in one
 _SHARE = 0.5  # of all ops: the repetitions are more
+_LARGE = 20_000  # nodes: of so many only one order is tried
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,27 @@ class Repeats:
     turn: Mapping[Node, int] = field(default_factory=dict)
     carried: frozenset[Node] = frozenset()
 
+    def steps(self) -> list[dict[int, Any]]:
+        """Of each repetition what stands where the last has a node or an array, by its id; nothing
+        if several things stand for one."""
+        found: list[dict[int, Any]] = [{} for _ in range(self.times)]
+        for last, nodes in self.copies.items():
+            for step, node in zip(found, nodes, strict=True):
+                pairs = [(last, node), *zip(last.inputs, node.inputs, strict=True)]
+                for x, other in pairs:
+                    if hasattr(x, "shape") and step.setdefault(id(x), other) is not other:
+                        return []
+        return found
+
     def before(self, x: Node, node: Node) -> bool:
         """Whether a node in a repetition uses x of an earlier one."""
         return x in self.turn and node in self.turn and self.turn[x] != self.turn[node]
 
 
-def execution(nodes: Sequence[Node]) -> list[Node]:
+def execution(nodes: Sequence[Node], *, given: bool = False) -> list[Node]:
     """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
-    took most steps first, so that a loop's steps follow each other."""
+    took most steps first, so that a loop's steps follow each other, or as they are `given`, as in a
+    loop that adds up or collects something."""
     inputs = {node: tuple(node.parents()) for node in nodes}
     depth: dict[Node, int] = {}
     for node in reversed(nodes):
@@ -52,7 +66,8 @@ def execution(nodes: Sequence[Node]) -> list[Node]:
         left = [x for x in inputs[node] if x not in order]
         if left:
             left.reverse()  # of equally deep ones the first is computed first
-            left.sort(key=depth.__getitem__)
+            if not given:
+                left.sort(key=depth.__getitem__)
             stack += left
             continue
         stack.pop()
@@ -60,29 +75,46 @@ def execution(nodes: Sequence[Node]) -> list[Node]:
     return list(order)
 
 
-def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
-    """The repetition that most ops are part of, if there is one."""
-    ops = [node for node in order if node.op is not None]
-    start, period, times = _found(_kinds(ops))
-    last = start + (times - 1) * period
-    turn = {node: (k - start) // period for k, node in enumerate(ops) if start <= k < last + period}
+def repeats(nodes: Sequence[Node], order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
+    """The repetition that most of the nodes (consumers first), which are executed in that or
+    another `order`, are part of, if there is one."""
+    best = Repeats(scopes)
+    for tried in (order, execution(nodes, given=True))[: 1 + (len(nodes) < _LARGE)]:
+        ops = [node for node in tried if node.op is not None]
+        kinds = _kinds(ops)
+        for fewest in (_FEWEST, _FEWEST - 1):  # without one before them that is in another order
+            start, period, times = _found(kinds, fewest)
+            turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+            found = _repeats(turns, ops, tried, scopes) if times else None
+            if found is not None:
+                best = max(best, found, key=lambda each: len(each.turn))
+                break
+    return best
+
+
+def _repeats(
+    turns: list[list[Node]], ops: list[Node], order: Sequence[Node], scopes: Mapping[Node, Path]
+) -> Repeats | None:
+    """What is repeated in these equal `turns`; None if each is not made of the one before."""
+    times, period = len(turns), len(turns[0])
+    turn = {node: k for k, nodes in enumerate(turns) for node in nodes}
     steps = {turn[x] for n in turn for x in n.parents() if x in turn and turn[x] == turn[n] - 1}
     after: set[Node] = set()  # what the last one makes of what came out before
-    for node in ops[last : last + period]:
-        if any(x in after or turn.get(x, last) < times - 1 for x in node.parents()):
+    for node in turns[-1]:
+        if any(x in after or turn.get(x, times) < times - 1 for x in node.parents()):
             after.add(node)
-    if times < _FEWEST or len(steps) < times - 1 or len(after) <= period / 2:
-        return Repeats(scopes)
-    turns = [ops[start + j * period : start + (j + 1) * period] for j in range(times)]
+    if len(steps) < times - 1 or len(after) <= period / 2:
+        return None
     if first := _first(turns, turn):
         turns.insert(0, first)
         times += 1
+    if times < _FEWEST:
+        return None
     copies = {nodes[-1]: nodes for nodes in zip(*turns, strict=True)}
-    copies |= _beside(ops, copies)
-    turn = {x: times - len(nodes) + k for nodes in copies.values() for k, x in enumerate(nodes)}
+    turn = {node: k for k, nodes in enumerate(turns) for node in nodes}
     used = {x for n in turn for x in n.parents() if x in turn and turn[x] < turn[n]}
     if len(turn) <= _SHARE * len(ops):
-        return Repeats(scopes)
+        return None
     outside = {x for node in order if node not in turn for x in node.parents()}
     for nodes in list(copies.values()):  # leaves that each repetition has its own of
         for xs in zip(*(n.inputs for n in nodes), strict=True):
@@ -90,7 +122,7 @@ def repeats(order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:
             if own and not any(x.op or x in outside for x in xs):
                 copies.setdefault(xs[-1], xs)
     same = {x: node for node, nodes in copies.items() for x in nodes[:-1]}
-    shared = scopes[ops[last]]
+    shared = scopes[turns[-1][0]]
     for node in copies:
         shared = common_scope(shared, scopes[node])
     frame = (*shared, f"the last of {times:,} equal steps")
@@ -121,41 +153,6 @@ def _first(turns: Sequence[Sequence[Node]], turn: Mapping[Node, int]) -> list[No
     return [found[k] for k in range(len(place))] if len(found) == len(place) else []
 
 
-def _beside(
-    ops: Sequence[Node], copies: Mapping[Node, tuple[Node, ...]]
-) -> dict[Node, tuple[Node, ...]]:
-    """Further ops that belong to the repetitions, in the shape of `copies`: what each is made into
-    apart from the loop, and what adds that up; the first may do without."""
-    times = len(next(iter(copies.values())))
-    place: dict[Node, Any] = {}
-    turn: dict[Node, int] = {}
-    for last, nodes in copies.items():
-        place |= dict.fromkeys(nodes, last)
-        turn |= {x: k for k, x in enumerate(nodes)}
-    found: dict[Any, list[Node]] = {}
-    needs: dict[Any, set[Any]] = {}
-    for node, kind in zip(ops, _kinds(ops).tolist(), strict=True):
-        inputs = [x for x in node.parents() if x.op is not None]
-        if node in turn or not inputs or not all(x in turn for x in inputs):
-            continue
-        turn[node] = now = max(turn[x] for x in inputs)
-        before = [turn[x] == now - 1 for x in inputs]
-        if not all(early or turn[x] == now for early, x in zip(before, inputs, strict=True)):
-            continue
-        key = kind, *(early or place.get(x) for early, x in zip(before, inputs, strict=True))
-        place[node] = key
-        needs[key] = {place.get(x) for early, x in zip(before, inputs, strict=True) if not early}
-        found.setdefault(key, []).append(node)
-    held: dict[Any, tuple[Node, ...]] = {}
-    for key, members in found.items():
-        members.sort(key=turn.__getitem__)
-        each = [turn[node] for node in members]
-        whole = each in (list(range(times)), list(range(1, times)))
-        if whole and all(need in copies or need in held for need in needs[key]):
-            held[key] = tuple(members)
-    return {nodes[-1]: nodes for nodes in held.values()}
-
-
 def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
     """A number for what an op is: its function, settings, the shapes of its inputs, and its scope,
     with blocks.0 and blocks.1 alike."""
@@ -169,11 +166,11 @@ def _kinds(ops: Sequence[Node]) -> np.ndarray[Any, Any]:
     return np.asarray(kinds)
 
 
-def _found(kinds: np.ndarray[Any, Any]) -> tuple[int, int, int]:
+def _found(kinds: np.ndarray[Any, Any], fewest: int) -> tuple[int, int, int]:
     """Start, period and number of the repetitions that are most ops in all, the shortest of these;
     the last of them ends as late as it can."""
     best = (0, 1, 0)
-    for period in range(1, min(len(kinds) // _FEWEST, _LONGEST) + 1):
+    for period in range(1, min(len(kinds) // fewest, _LONGEST) + 1):
         if best[1] * best[2] >= len(kinds) - period:
             break
         equal = np.concatenate([[False], kinds[period:] == kinds[:-period], [False]])
@@ -183,7 +180,7 @@ def _found(kinds: np.ndarray[Any, Any]) -> tuple[int, int, int]:
             continue
         longest = int(lengths.argmax())
         times = int(lengths[longest]) // period + 1
-        if times >= _FEWEST and times * period > best[1] * best[2]:
+        if times >= fewest and times * period > best[1] * best[2]:
             end = int(edges[1::2][longest]) + period
             best = (end - times * period, period, times)
     return best

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -30,7 +30,7 @@ MARK = 96.0  # for the badge of `check` in the title's line
 _ROWS: dict[str, Any] = {"subsequent_indent": "  ", "break_long_words": False,
                          "break_on_hyphens": False}  # fmt: skip
 LABELLED = 60  # edges: with more of them their labels, and the gradients' arrows, are left out
-SHORT = 6  # ops of a line of which it is read what it hands on: for longer ones that takes seconds
+SHORT = 9  # ops of a line of which it is read what it hands on: for longer ones that takes seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Box(Placed):
 
     `nodes` are what it stands for in order of execution, the shown one last; none for a raw
     constant, which is its `array`. `copies` are, of one of several equal steps, the shown node of
-    each. `scope` is where it lies.
+    each. `out` are the nodes whose numbers a folded scope shows. `scope` is where it lies.
     """
 
     id: str
@@ -69,6 +69,7 @@ class Box(Placed):
     lines: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
     copies: tuple[Node, ...] = ()
+    out: tuple[Node, ...] = ()
     array: Any = None
     scope: Path = ()
     tooltip: str = ""
@@ -163,7 +164,8 @@ class Cluster(Placed):
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All that is drawn of what `roots` depend on, with the `names` that are the user's. `nodes` is
-    the size of the whole graph, `note` says what was left out, `options` what `build` was asked."""
+    the size of the whole graph, `note` says what was left out, `options` what `build` was asked.
+    `turns` are, of each of several equal steps, what stands where the picture has the last one."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
@@ -174,6 +176,7 @@ class Scene:
     note: str
     nodes: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    turns: Sequence[Mapping[int, Any]] = ()
     direction: Direction = "down"
     width: float = 0.0
     height: float = 0.0

@@ -3,8 +3,9 @@ of them; nodes without a key are drawn one by one."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ..graph.node import Node
@@ -59,13 +60,21 @@ def common_scope(a: Path, b: Path) -> Path:
     return next((path for path in reversed(prefixes(a)) if b[: len(path)] == path), ())
 
 
-def by_scope(scopes: Mapping[Node, Path], owner: Owners, depth: int | None, budget: int) -> Keys:
-    """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit."""
+def by_scope(
+    scopes: Mapping[Node, Path],
+    owner: Owners,
+    own: Collection[Node],
+    depth: int | None,
+    budget: int,
+) -> Keys:
+    """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit, with leaves
+    that the user calls their `own` name not folded if they fit too."""
     paths = {scopes[node] for node in owner}
+    levels = range(max(map(len, paths)), -1, -1) if depth is None else (depth,)
     keys: Keys = {}
-    for level in range(max(map(len, paths)), -1, -1) if depth is None else (depth,):
+    for apart, level in itertools.product((own, ()), levels):
         folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
-        held = {node: folded[scopes[node]] for node in owner if scopes[node] in folded}
+        held = {n: folded[scopes[n]] for n in owner if scopes[n] in folded and n not in apart}
         keys = no_singles(held, owner)
         if visible(keys, owner) <= budget:
             break

@@ -46,20 +46,19 @@ function planned(v) {
   v.names = new Map(); // place -> what it is called there: {text, node, role}
   v.holds = new Map(); // place -> the boxes that show it
   const put = (map, key, value) => key !== null && key !== undefined && map.set(key, [...(map.get(key) ?? []), value]);
-  const shown = v.boxes.filter((box) => !box.absent);
-  for (const box of shown) {
+  for (const box of v.boxes) {
     if (!box.shows.length) put(v.names, box.given, { text: box.name, node: null, role: "value" });
     for (const k of box.shows) if (box.kind !== "stub" && !v.boxOf.has(k)) v.boxOf.set(k, box);
     const shares = box.shows.flatMap((k) => [model.nodes[k].value, gradientOf(k), claimOf(k)?.yours, claimOf(k)?.error]);
     for (const p of [box.given, ...shares]) put(v.holds, p, box);
   }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, model.nodes[k].value, { text: box.name, node: k, role: "value" });
-  for (const { kind, name: text, shows: [k] } of shown) {
-    if (kind === "stub" && !v.boxOf.has(k)) put(v.names, model.nodes[k].value, { text, node: k, role: "value" });
+  for (const { kind, name: text, shows: [k] } of v.boxes) {
+    if (kind === "stub" && k !== undefined && !v.boxOf.has(k)) put(v.names, model.nodes[k].value, { text, node: k, role: "value" });
   }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, gradientOf(k), { text: box.symbol, node: k, role: "gradient" });
 
-  const lines = shown.filter((box) => box.shares), passed = lines.filter((box) => box.shares.length).reverse();
+  const lines = v.boxes.filter((box) => box.shares), passed = lines.filter((box) => box.shares.length).reverse();
   v.steps = [{ kind: "start" }, ...lines.map((box) => ({ kind: "forward", box }))];
   v.seed = v.steps.length;
   const top = v.boxOf.get(model.root) ?? v.boxOf.get(v.of?.[0]) ?? passed[0];
@@ -79,10 +78,10 @@ function planned(v) {
   });
   const last = v.steps.length - 1, users = new Map(v.links.map((link) => [link.s, link.t]));
   const ends = [v.seed - 1, v.seed, last - 1, last];
-  const loose = shown.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node)));
+  const loose = v.boxes.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node)));
   v.touched = v.steps.map(({ kind, box }, k) => [
     ...(box ? [box] : []), ...(kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : []),
-    ...shown.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id)),
+    ...v.boxes.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id)),
     ...(ends.includes(k) ? loose : [])]);
 }
 const current = () => view.steps[S.step];
@@ -140,7 +139,7 @@ function content(box, pane) {
 }
 /** All equal steps side by side, an array in each column. */
 function strip(box, role) {
-  const all = (box.turns ?? []).filter(Boolean).map(([node]) => model.nodes[node][role]), d = all.map((p) => live.values[p]);
+  const all = (box.turns ?? []).map(([node]) => model.nodes[node][role]), d = all.map((p) => live.values[p]);
   const on = role === "value" ? box.shows.every(hasValue) : box.shows.every(hasGradient);
   if (!d.length || d.includes(undefined)) return { d: null, on };
   const flat = Float64Array.from({ length: d.length * d[0].length }, (_, i) => d[i % d.length][Math.floor(i / d.length)]);
@@ -150,7 +149,7 @@ function paint(box) {
   box.stale = box.far;
   if (box.far) return;
   for (const pane of box.panes) {
-    const { d, on, partial, key, columns, norms } = box.absent ? {} : content(box, pane);
+    const { d, on, partial, key, columns, norms } = content(box, pane);
     pane.element.classList.toggle("off", !on || (!d && S.edited)); // what is only recorded would be wrong now
     pane.element.classList.toggle("partial", Boolean(partial));
     const [label] = pane.element.children, words = pane.role === "gradient" && !pane.strip && S.whose !== WHOSE[0] ? S.whose : pane.label ?? box.symbol;
@@ -270,10 +269,9 @@ function turn(k) {
   view.turn = k = Math.max(1, Math.min(times, k));
   $("turn").value = k;
   for (const box of view.boxes.filter((b) => b.turns)) {
-    const [own, ...shares] = box.turns[k - 1] || [];
-    box.absent = own === undefined;
+    const [own, ...shares] = box.turns[k - 1];
     if (box.given !== undefined) box.given = own;
-    else { box.shows = box.absent ? [] : [own]; box.node = own; }
+    else { box.shows = [own]; box.node = own; }
     shares.forEach(([to, parts], j) => Object.assign(box.shares[j], { to, parts }));
     for (const pane of box.panes) pane.shown = "";
   }

@@ -10,6 +10,7 @@ import numpy as np
 from ..derive import derive
 from ..derive.line import line_of
 from ..derive.step import pullback_text
+from ..graph.backend import in_numpy
 from ..graph.node import Node, topological_order
 from .measure import shorten
 from .predict import Answer, Budget, handed_on
@@ -76,7 +77,8 @@ class Teller:
         node, index = edges[0]
         if len(edges) > 1 or node is not box.node:
             return ""
-        return shorten(pullback_text(node, index, self.names, cotangent=self.symbol(node)), LONG)
+        text = pullback_text(node, index, self.names, cotangent=self.symbol(node))
+        return "" if "…" in text else shorten(text, LONG)
 
 
 def heading(root: Node, names: Names) -> str:
@@ -98,7 +100,12 @@ def derivation(root: Node, names: Names) -> list[tuple[Node, str, str, str]]:
     wanted = [n for n in order if n.op is None and not n.constant and id(n) in names]
     named = [n for n in order if n.op is not None and id(n) in names]
     short = len(named) <= _TOLD and len(order) <= _NODES
-    if root.shape or not wanted or not short or not all(np.isfinite(n.data).all() for n in order):
+    if (
+        root.shape
+        or not wanted
+        or not short
+        or not all(np.isfinite(in_numpy(n)).all() for n in order)
+    ):
         return []
     everything = [*order, *(a for n in order for a in n.inputs)]
     known = {names[id(x)]: x for x in everything if id(x) in names}

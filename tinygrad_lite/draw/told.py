@@ -7,14 +7,14 @@ a list of boxes with corners, and arrows. Only cells are drawn by the script, wh
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..check.marks import MARKS
-from ..graph.node import Node, topological_order
+from ..graph.node import Node
 from .figures import plain, summary
 from .layout import lay_out
 from .live import Numbers, Run, doubles, value_of
@@ -121,7 +121,7 @@ class Book:
         """A picture; or the part of a `whole` one that a box holds, whose steps are all it has."""
         whole = whole or scene
         teller = Teller(self.root, _named(whole), self.budget)
-        turns = [] if of else _turns(scene)
+        turns = () if of else scene.turns
         at = {box.id: k for k, box in enumerate(scene.boxes)}
         boxes = []
         for box in scene.boxes:
@@ -149,7 +149,7 @@ class Book:
         told: dict[str, Any] = {"kind": box.kind, "name": box.name, "size": size, "face": face(box)}
         words = {"formula": box.formula, "lines": box.lines, "scope": box.scope, "mark": box.mark}
         told |= _filled(inside=box.inside, **words)
-        shows = _told_of(self.root, whole, box)
+        shows = [*(box.out or box.nodes[-1:])]
         places = [self.place(node) for node in shows]
         symbol = teller.symbol(shows[-1]) if shows else ""
         seen: list[str] = []
@@ -205,10 +205,8 @@ class Book:
         return [self.place(share.node), teller.names.get(id(share.node), "…"), parts, answers]
 
     def turn(self, box: Box, turn: Mapping[int, Any], whole: Scene, teller: Teller) -> Any:
-        """What a box shows and hands on in one of equal steps: 0 if nothing."""
-        other = turn.get(id(box.shown))
-        if other is None:
-            return 0
+        """What a box shows and hands on in one of equal steps."""
+        other = turn[id(box.shown)]
         if not box.nodes:
             return [self.at(self.made.given, id(other))]
         shares = teller.handed(box) if "shares" in self.step(box, whole, teller) else {}
@@ -232,16 +230,7 @@ def _named(scene: Scene) -> Names:
     return {**scene.names, **shown}
 
 
-def _told_of(root: Node, scene: Scene, box: Box) -> list[Node]:
-    """The nodes whose numbers a box shows: of a folded scope, what comes out of it."""
-    if box.kind != "group":
-        return [box.node] if box.nodes else []
-    inside = set(box.nodes)
-    used = {x for n in topological_order(root) if n not in inside for x in n.parents()}
-    return [node for node in box.nodes if node is root or node in used] or [box.node]
-
-
-# --- parts of a picture, and equal steps
+# --- parts of a picture
 
 
 def _parts(scenes: Sequence[Scene]) -> list[tuple[Box, Scene, Scene]]:
@@ -262,35 +251,3 @@ def _parts(scenes: Sequence[Scene]) -> list[tuple[Box, Scene, Scene]]:
                 found.append((box, whole, lay_out(part)))
                 break
     return found
-
-
-def _turns(scene: Scene) -> list[Mapping[int, Any]]:
-    """Of each of several equal steps, what stands where a picture has the last one, by its id;
-    nothing if that is not known of every box in the frame."""
-    frame = next((c for c in scene.clusters if c.times > 1), None)
-    if frame is None:
-        return []
-    turns: list[dict[int, Any]] = [{} for _ in range(frame.times)]
-    inside = [box for box in scene.boxes if box.scope[: len(frame.scope)] == frame.scope]
-    lines = [box for box in inside if len(box.copies) > 1]
-    for box in lines:
-        held = set(box.nodes)
-        for turn, copy in zip(turns[len(turns) - len(box.copies) :], box.copies, strict=True):
-            if not _paired(box.node, copy, held, turn):
-                return []
-    known = (id(box.shown) in turns[-2] for box in inside)
-    return list(turns) if all(known) else []
-
-
-def _paired(node: Node, copy: Node, held: Collection[Node], turn: dict[int, Any]) -> bool:
-    """Write down what stands for a line's nodes and their inputs, unless something else does."""
-    pairs: list[tuple[Any, Any]] = [(node, copy)]
-    while pairs:
-        a, b = pairs.pop()
-        if turn.setdefault(id(a), b) is not b:
-            return False
-        if isinstance(a, Node) and a in held:
-            pairs += [
-                (x, y) for x, y in zip(a.inputs, b.inputs, strict=True) if hasattr(x, "shape")
-            ]
-    return True

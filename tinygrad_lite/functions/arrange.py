@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph.backend import is_array, is_numpy, namespace, to_array
+from ..graph.backend import beside, device_of, is_array, is_numpy, namespace, to_array
 from ..graph.errors import holds_nodes
 from ..graph.node import Node, raw
 from ..ops.constants import shape_of
@@ -52,7 +52,7 @@ def asarray(x: Any) -> Any:
 def constant_like(values: Any, x: Any) -> Any:
     """Plain values in the dtype and the library of x."""
     x = raw(asarray(x))
-    return values if isinstance(x, float) else namespace(x).asarray(values, dtype=x.dtype)
+    return values if isinstance(x, float) else beside(x, values)
 
 
 def like(value: Any, x: Any) -> Any:
@@ -154,7 +154,10 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
         )
     xp = namespace(indices)
     places = [
-        xp.reshape(xp.arange(n), tuple(n if j == i else 1 for j in range(len(shape))))
+        xp.reshape(
+            xp.arange(n, device=device_of(indices)),
+            tuple(n if j == i else 1 for j in range(len(shape))),
+        )
         for i, n in enumerate(shape)
     ]
     places[axis] = indices

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph.backend import anywhere
+from ..graph.backend import anywhere, in_numpy
 from ..graph.node import raw
 from .arrange import asarray, constant_like, expand_dims
 
@@ -64,7 +64,7 @@ def i0(x: Any) -> Any:
     """The modified Bessel function of order 0, the mean of exp(x cos(t)) over the circle: equal
     steps converge as exp(-n**2 / 2 |x|) (Trefethen and Weideman, 2014)."""
     x = asarray(x)
-    largest = float(np.max(np.abs(np.asarray(raw(x))), initial=0.0))
+    largest = float(np.max(np.abs(in_numpy(x)), initial=0.0))
     count = 40 + int(12 * largest**0.5)
     circle = constant_like(np.cos(2 * pi * (np.arange(count) + 0.5) / count), x)
     return ops.mean(ops.exp(ops.multiply(expand_dims(x, -1), circle)), axis=-1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..graph.backend import is_array, namespace
 from ..graph.node import Node, raw
 from ..ops.constants import shape_of
 from ..ops.shape import widths
@@ -147,10 +148,10 @@ def _cut(cut: Callable[..., Any], x: Any, at: Any, axis: int) -> list[Any]:
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
     """The slices of a at `indices` along `axis`; None: entries in row-major order."""
     a = flatten(a) if axis is None else asarray(a)
-    at = np.asarray(indices)
+    at = indices if is_array(indices) else np.asarray(indices)
     if mode != "raise":
         n = shape_of(a)[axis or 0]
-        at = at % n if mode == "wrap" else np.clip(at, 0, n - 1)
+        at = at % n if mode == "wrap" else namespace(at).clip(at, 0, n - 1)
     return ops.take(a, at, axis=axis or 0)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph.node import raw
+from ..graph.backend import in_numpy
 from ..ops.constants import shape_of
 from .arrange import asarray, constant_like, flatten, like, part
 from .linalg import lstsq
@@ -141,7 +141,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None) -> Any
     """The line through the points (xp, fp), which increase in xp, at x; `left` and `right` outside
     of them. At a point the slope is that to its right."""
     x, xp, fp = asarray(x), asarray(xp), asarray(fp)
-    known, at = np.asarray(raw(xp)), np.asarray(raw(x))
+    known, at = in_numpy(xp), in_numpy(x)
     n = len(known)
     k = np.clip(np.searchsorted(known, at, side="right") - 1, 0, max(n - 2, 0))
     above = np.minimum(k + 1, n - 1)

@@ -161,7 +161,7 @@ def quantile(
         y = y + (ops.multiply(q, n - 1.0) - constant_like(low, q)) * (above - y)
     elif share.any():
         w = constant_like(share, x)
-        y = ops.where(w == 0, y, y + w * (above - y))
+        y = ops.where(w == 0, y, y + (above - y) * w)
     lost = ops.isnan(raw(rows)[..., -1:])
     if lost.any():
         y = ops.where(lost.reshape(lengths + (1,) * at.ndim), nan, y)

@@ -33,10 +33,10 @@ def namespace(*values: Any) -> Namespace:
 def _foreign(value: Any) -> Namespace:
     if isinstance(value, np.ndarray):
         return np
+    if _is_wrapped(value):
+        return _compat().array_namespace(value)
     if hasattr(value, "__array_namespace__") and not isinstance(value, Node):
         return value.__array_namespace__()
-    if type(value).__module__.partition(".")[0] == "torch":
-        return _compat().array_namespace(value)
     raise TypeError(f"{type(value).__name__} is neither a number nor an array")
 
 
@@ -45,7 +45,7 @@ def _compat() -> Any:
         import array_api_compat
     except ImportError:
         raise TypeError(
-            "PyTorch arrays need the array-api-compat package: "
+            "arrays of PyTorch and CuPy need the array-api-compat package: "
             "pip install 'tinygrad_lite[backends]'"
         ) from None
     return array_api_compat
@@ -66,8 +66,50 @@ def is_array(value: Any) -> bool:
     return (
         isinstance(value, (np.ndarray, np.generic))
         or (hasattr(value, "__array_namespace__") and not isinstance(value, (Node, type)))
-        or (type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "dtype"))
+        or _is_wrapped(value)
     )
+
+
+def _is_wrapped(value: Any) -> bool:
+    """Whether it is an array of a library whose standard form is a package of its own."""
+    library = type(value).__module__.partition(".")[0]
+    return library in ("torch", "cupy") and hasattr(value, "dtype")
+
+
+def device_of(x: Array) -> Any:
+    """Where an array must lie to be computed with beside x; None where there is no choice (NumPy)
+    and where the library moves what nobody placed (JAX)."""
+    return None if isinstance(x, np.ndarray) or hasattr(x, "at") else getattr(x, "device", None)
+
+
+def beside(x: Array, values: Any, *, copy: bool | None = None) -> Array:
+    """Plain values as an array of x's library and dtype, on its device."""
+    return namespace(x).asarray(values, dtype=x.dtype, device=device_of(x), copy=copy)
+
+
+def in_numpy(x: Any) -> Any:
+    """The entries of a node, a number or an array of any library, on whatever device, as NumPy's
+    array, which may share its memory."""
+    x = raw(x)
+    try:
+        return np.asarray(x)
+    except (TypeError, RuntimeError, ValueError):
+        if not is_array(x) or isinstance(x, (np.ndarray, np.generic)):
+            raise
+    if hasattr(x, "cpu"):  # PyTorch; NumPy has no bfloat16
+        x = x.cpu()
+        return np.asarray(x.float() if "bfloat16" in str(x.dtype) else x)
+    if hasattr(x, "get"):  # CuPy
+        return x.get()
+    return np.asarray(x.to_device(namespace(x).__array_namespace_info__().default_device()))
+
+
+def memory_of(x: Array) -> int:
+    """What tells the memory of arrays apart: where it starts (PyTorch), or whose it is."""
+    if hasattr(x, "data_ptr"):
+        return int(x.data_ptr()) or id(x)
+    base = getattr(x, "base", None)
+    return id(x if base is None else base)
 
 
 def on_floats(rule: Callable[..., Any], *operands: Any, **params: Any) -> Any:
@@ -251,7 +293,11 @@ def extreme(x: Array) -> bool:
 
 
 # Where an array library keeps its special functions, under SciPy's names.
-_SPECIAL = {"jax.numpy": "jax.scipy.special", "array_api_compat.torch": "torch.special"}
+_SPECIAL = {
+    "jax.numpy": "jax.scipy.special",
+    "array_api_compat.torch": "torch.special",
+    "array_api_compat.cupy": "cupyx.scipy.special",
+}
 
 
 def special(xp: Namespace, name: str, x: Array, before: tuple[Any, ...] = ()) -> Array:
@@ -268,8 +314,8 @@ def special(xp: Namespace, name: str, x: Array, before: tuple[Any, ...] = ()) ->
     function = getattr(functions, name)
     if records(x):
         return xp.asarray(xp.call(function, *before, x), dtype=x.dtype)
-    result = function(*before, np.asarray(x))
-    return float(result) if xp is floats else xp.asarray(result, dtype=x.dtype)
+    result = function(*before, in_numpy(x))
+    return float(result) if xp is floats else beside(x, result)
 
 
 def broadcast_axes(full: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -287,8 +333,7 @@ def erf(xp: Namespace, x: Array) -> Array:
         return xp.erf(x)
     if getattr(xp, "__name__", "") in _SPECIAL:
         return special(xp, "erf", x)
-    result = np.asarray(_erf(np.asarray(x)), dtype=np.float64)
-    return xp.asarray(result, dtype=x.dtype)
+    return beside(x, np.asarray(_erf(in_numpy(x)), dtype=np.float64))
 
 
 def repeat(xp: Namespace, x: Array, shape: tuple[int, ...]) -> Array:
@@ -300,61 +345,3 @@ def repeat(xp: Namespace, x: Array, shape: tuple[int, ...]) -> Array:
     out = np.empty(shape, x.dtype)
     out[...] = x
     return out
-
-
-def picked(x: Array, index: Any) -> Array:
-    """x[index]. Of an entry outside of x, for which JAX returns another, it raises, or is NaN where
-    the index is an array of JAX's."""
-    if isinstance(x, np.ndarray) or records(x):
-        return x[index]
-    parts = _parts(index)
-    if hasattr(x, "at"):
-        if not any(hasattr(part, "at") for part in parts):
-            np.broadcast_to(False, x.shape)[parts]
-        return x.at[parts].get(mode="fill")
-    try:
-        return x[parts]
-    except ValueError as error:  # PyTorch
-        back = any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts)
-        raise ValueError("tg.flip(x), not a negative step" if back else str(error)) from None
-
-
-def _parts(index: Any) -> tuple[Any, ...]:
-    """The parts of an index, lists as arrays: JAX takes no lists."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return tuple(np.asarray(p, None if p else int) if isinstance(p, list) else p for p in parts)
-
-
-def set_at(xp: Namespace, x: Array, index: Any, value: Array, *, add: bool) -> Array:
-    """A copy of `x` in which `value` is added at (or, without `add`, put at) `index`.
-
-    An entry that an integer array names twice receives both values when adding.
-    """
-    if hasattr(x, "at"):
-        place = x.at[_parts(index)]
-        return place.add(value) if add else place.set(value)
-    if xp is np:
-        out = np.array(x)
-        if not add:
-            out[index] = value
-        elif is_basic(index):
-            out[index] += value
-        else:
-            np.add.at(out, index, value)
-        return out
-    out = xp.asarray(x, copy=True)
-    parts = index if isinstance(index, tuple) else (index,)
-    if add and (not is_basic(index) or any(part is None for part in parts)):  # not in the standard
-        flat = np.zeros(x.shape)
-        np.add.at(flat, index, np.asarray(value))
-        return out + xp.asarray(flat, dtype=x.dtype)
-    out[index] = out[index] + value if add else value
-    return out
-
-
-def is_basic(index: Any) -> bool:
-    """Whether `index` is NumPy's basic indexing, which names every entry at most once."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(isinstance(part, (int, slice, type(None), type(...))) for part in parts) and not any(
-        isinstance(part, bool) for part in parts
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import namespace
+from .backend import in_numpy, memory_of, namespace
 from .meta import NO_META, Meta
 from .names import name_all, user_frame
 from .node import Array, Node, raw, topological_order
@@ -176,7 +176,7 @@ def _refuse_non_finite(
 
 
 def _numpy(a: Any) -> Any:
-    array = np.asarray(a)
+    array = in_numpy(a)
     return array if array.dtype.kind == "f" else array.astype(float)
 
 
@@ -202,12 +202,16 @@ def refuse_bad_gradient(node: Node, index: int, g: Any, c: Any) -> None:
 
 def refuse_overwritten(node: Node, *, rebound: bool = False) -> None:
     """Raise `RuntimeError` if a leaf that `node` used was changed in place since then; given
-    `rebound`, `ValueError` also if its data was set: rules that run on nodes read the current."""
+    `rebound`, `ValueError` also if its data was set: rules that run on nodes read the current.
+
+    `x.data -= step` writes into the array and sets `x.data` to it, of which the setter then keeps a
+    view: another object on the same memory.
+    """
     op = node.op
     for index, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
         if not isinstance(x, Node) or x._data is a or op is None:
             continue
-        if _written(x._data, a):
+        if memory_of(x._data) == memory_of(a):
             raise RuntimeError(
                 f"{labels(op, node.inputs)[index]} was changed in place (as by .data -= ...) after "
                 f"{op.name} had used it, so its graph mixes old and new values; compute the result "
@@ -220,19 +224,6 @@ def refuse_overwritten(node: Node, *, rebound: bool = False) -> None:
             )
 
 
-def _written(now: Any, recorded: Any) -> bool:
-    """Whether the array that a graph holds of a leaf was changed in place after it was used.
-
-    `x.data -= step` writes into it and sets `x.data` to the same array, of which the setter then
-    keeps a view: another object on the same memory.
-    """
-    if not isinstance(now, np.ndarray):
-        return False
-    return (now if now.base is None else now.base) is (
-        recorded if recorded.base is None else recorded.base
-    )
-
-
 def refuse_written(node: Node) -> None:
     """Raise `RuntimeError` if an operand of `node` differs from the copy made in debug mode."""
     meta = node._meta
@@ -240,7 +231,7 @@ def refuse_written(node: Node) -> None:
     assert meta.copies is not None
     assert node.op is not None
     for index, (now, copy) in enumerate(zip(node.operands, meta.copies, strict=True)):
-        if not np.array_equal(np.asarray(now), np.asarray(copy), equal_nan=True):
+        if not np.array_equal(in_numpy(now), in_numpy(copy), equal_nan=True):
             raise RuntimeError(
                 f"{labels(node.op, node.inputs)[index]} was written into after {node.op.name} had "
                 f"used it, so the gradient would be wrong; make a new array instead\n"

@@ -14,7 +14,8 @@ from .node import Node
 
 _PACKAGE = __name__.partition(".")[0]
 _FRAMES = 30  # looked through, from the innermost outwards
-_ENTRIES = 1000  # of a list, tuple or dict
+_ENTRIES = 1000  # of a list, tuple, dict or object; and of these on one level
+_LEVELS = 4  # that containers and objects are entered
 _RESULTS = frozenset(("In", "Out"))  # where notebooks keep what was typed and shown
 
 
@@ -86,11 +87,11 @@ def arrays() -> dict[str, Any]:
 
 
 def named_in(known: Mapping[str, Any]) -> dict[int, str]:
-    """id(object) -> name, for variables and the entries of lists, tuples and dicts among them."""
+    """id(object) -> name, for variables and what is in the containers and objects among them."""
     found: dict[int, str] = {}
     for name, value in known.items():
         found.setdefault(id(value), name)
-    for name, value in entries_in(known):
+    for name, value in _inside_of(known):
         found.setdefault(id(value), name)
     return found
 
@@ -100,6 +101,25 @@ def entries_in(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in known.items():
         if name not in _RESULTS:
             yield from ((f"{name}[{place!r}]", entry) for place, entry in _entries(value))
+
+
+def _inside_of(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is in containers and in the users' objects among variables, and in those, so far:
+    `layers[0].W`. The nearest come first, and each is entered once."""
+    level, seen = {name: value for name, value in known.items() if name not in _RESULTS}, set()
+    for _ in range(_LEVELS):
+        entered = [(name, x) for name, x in level.items() if id(x) not in seen][:_ENTRIES]
+        seen |= {id(x) for _, x in entered}
+        level = {**dict(entries_in(dict(entered))), **dict(_attributes(entered))}
+        yield from level.items()
+
+
+def _attributes(known: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The public attributes of objects whose classes are the users': `cell.W`."""
+    for name, value in known:
+        if hasattr(value, "__dict__") and not is_library(type(value).__module__):
+            attributes = list(vars(value).items())[:_ENTRIES]
+            yield from ((f"{name}.{key}", x) for key, x in attributes if key[:1] != "_")
 
 
 def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -115,7 +135,7 @@ def name_all(values: Iterable[Any]) -> dict[int, str]:
 
     A node's own `name` wins over the variables that the user's frames see: of these inner frames
     win over outer ones, locals over globals, the first binding over later ones, and a variable over
-    an entry of a list, tuple or dict, which is called `ws[0]` or `d['k']`.
+    what is in a container or an object, which is called `ws[0]`, `d['k']` or `cell.W`.
     """
     known = named_in(visible())
     names: dict[int, str] = {}

@@ -15,8 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
 from .meta import NO_META, Meta
 from .op import Op
 
@@ -69,8 +67,8 @@ class Node:
             )
         if type(data) is type(self._data) is float:
             self._data = data
-        elif data is self._data and isinstance(data, np.ndarray):
-            self._data = data.view()  # a step in place: graphs hold the array itself, see errors
+        elif data is self._data and not isinstance(data, float):
+            self._data = data[...]  # a step in place: graphs hold the array itself, see errors
         else:
             self._data = self._convert(data, "data")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, namespace
+from .backend import Array, beside, in_numpy, namespace
 
 _SHOWN = 5
 
@@ -29,9 +29,9 @@ def like(value: Any, old: Array, what: str) -> Array:
     if isinstance(old, float):
         return float(value)
     xp = namespace(old)
-    if xp is np and not np.can_cast(np.asarray(value).dtype, old.dtype, "same_kind"):
-        raise TypeError(f"{what}: {np.asarray(value).dtype} in the state, {old.dtype} here")
-    return xp.asarray(value, dtype=old.dtype, copy=True)
+    if xp is np and not np.can_cast(in_numpy(value).dtype, old.dtype, "same_kind"):
+        raise TypeError(f"{what}: {in_numpy(value).dtype} in the state, {old.dtype} here")
+    return beside(old, value, copy=True)
 
 
 def fit(what: str, expected: Collection[str], state: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..graph.backend import namespace
+from ..graph.backend import beside, is_numpy, namespace, to_array
 from ..graph.node import raw
 from ..tensor import Tensor
 from . import init
@@ -82,9 +82,7 @@ class Dropout(Module):
         if not self.training or not self.p:
             return x
         kept = self._rng.random(x.shape) >= self.p
-        data = raw(x)
-        dtype = None if getattr(data.dtype, "kind", "f") in "iub" else data.dtype
-        return x * namespace(data).asarray(kept / (1 - self.p), dtype=dtype)
+        return x * beside(to_array(raw(x), "Dropout"), kept / (1 - self.p))
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"
@@ -143,7 +141,8 @@ class BatchNorm(_Norm):
     def forward(self, x: Any) -> Any:
         self._refuse(x, x.shape[1 if self.training else -1 :], "N, features")
         if not self.training:
-            return self._normalised(x - self.running_mean, self.running_var)
+            mean, var = (self._here(a, raw(x)) for a in (self.running_mean, self.running_var))
+            return self._normalised(x - mean, var)
         n = x.shape[0]
         if n < 2:
             raise ValueError("BatchNorm: training needs at least 2 observations")
@@ -154,7 +153,14 @@ class BatchNorm(_Norm):
         self.running_var = self._moved(self.running_var, n / (n - 1) * raw(var))
         return self._normalised(centred, var)
 
+    @staticmethod
+    def _here(old: Any, x: Any) -> Any:
+        """A running statistic in the library of x, to which the parameters were moved."""
+        moved = is_numpy(namespace(old)) and not is_numpy(namespace(x))
+        return beside(x, old) if moved else old
+
     def _moved(self, old: Any, new: Any) -> Any:
         """A running statistic after a batch, in its own dtype."""
+        old = self._here(old, new)
         moved = (1 - self.momentum) * old + self.momentum * new
         return namespace(moved).asarray(moved, dtype=old.dtype)

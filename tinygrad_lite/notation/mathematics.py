@@ -16,6 +16,7 @@ from .tree import Applied, Name, Number, Tree, decimal, turned
 
 # How tightly what is written binds.
 SUM, ENTRYWISE, CHAIN, POWER, ATOM = 1, 2, 3, 4, 5
+_DIGITS = "₀₁₂₃₄₅₆₇₈₉"
 
 
 class Written(NamedTuple):
@@ -86,7 +87,7 @@ class Mathematics:
         body = self._at(found, ATOM)
         if self.style.latex:
             body = f"{{{body}}}"
-        if ":" in places and not self.style.latex:
+        if not self.style.latex and (":" in places or body[-1] in _DIGITS):  # x₁[0] is not x₁₀
             return Written(f"{body}[{', '.join(places)}]", ATOM)
         return Written(body + self.style.subscript(",".join(places)), ATOM)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.backend import beside, device_of
 from ..graph.context import in_rule
 from ..graph.primitive import plain
 
@@ -47,7 +48,7 @@ def zeros_like(xp: Any, x: Any, *, dtype: Any = None) -> Any:
 )
 def eye(xp: Any, x: Any, *, rows: int, columns: int, offset: int = 0) -> Any:
     """The identity in the dtype of x: ones on the diagonal `offset`."""
-    return xp.eye(rows, columns, k=offset, dtype=x.dtype)
+    return xp.eye(rows, columns, k=offset, dtype=x.dtype, device=device_of(x))
 
 
 @plain(
@@ -60,8 +61,9 @@ def eye(xp: Any, x: Any, *, rows: int, columns: int, offset: int = 0) -> Any:
 def one_hot(xp: Any, labels: Any, logits: Any) -> Any:
     """Rows with a single 1, in the dtype of the logits and of their last axis' length, where the
     integer `labels` say."""
-    classes = xp.arange(logits.shape[-1])
-    return xp.astype(xp.asarray(labels)[..., None] == classes, logits.dtype)
+    device = device_of(logits)
+    labels, classes = xp.asarray(labels, device=device), xp.arange(logits.shape[-1], device=device)
+    return xp.astype(labels[..., None] == classes, logits.dtype)
 
 
 @plain(
@@ -72,7 +74,7 @@ def one_hot(xp: Any, labels: Any, logits: Any) -> Any:
 )
 def _entries(xp: Any, x: Any, *, axis: Axis) -> Any:
     """How many entries each result of a reduction of x is made of."""
-    return xp.asarray(entries_of(x.shape, axis), dtype=x.dtype)
+    return beside(x, entries_of(x.shape, axis))
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

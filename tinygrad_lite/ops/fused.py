@@ -8,7 +8,16 @@ from typing import Any, Never
 
 import numpy as np
 
-from ..graph.backend import add_up, anywhere, frozen, is_integral, is_numpy, largest, records
+from ..graph.backend import (
+    add_up,
+    anywhere,
+    device_of,
+    frozen,
+    is_integral,
+    is_numpy,
+    largest,
+    records,
+)
 from ..graph.op import SUM
 from ..graph.primitive import primitive
 from .constants import entries, one_hot, shape_of
@@ -71,7 +80,7 @@ def _losses(xp: Any, logits: Any, labels: Any, *, reduction: str) -> tuple[Any, 
     probabilities."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError('reduction must be "mean", "sum" or "none"')
-    rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels)
+    rows, labels = tuple(logits.shape[:-1]), xp.asarray(labels, device=device_of(logits))
     if reduction == "mean" and not prod(rows):
         raise ValueError("the mean of no losses is not defined")
     shifted = logits - largest(xp, logits, -1, keepdims=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.backend import is_numpy, namespace, picked, set_at
+from ..graph.backend import device_of, is_numpy, namespace
+from ..graph.indexing import picked, set_at
 from ..graph.node import raw
 from ..graph.op import FORWARD
 from ..graph.primitive import primitive
@@ -136,7 +137,7 @@ def getitem(xp: Any, x: Any, *, index: Any) -> Any:
 )
 def put_at(xp: Any, x: Any, *, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with x added at `index`: the transpose of `getitem`."""
-    return set_at(xp, xp.zeros(shape, dtype=x.dtype), index, x, add=True)
+    return set_at(xp, xp.zeros(shape, dtype=x.dtype, device=device_of(x)), index, x, add=True)
 
 
 put_at.pull(lambda xp, G, y, x, *, index, shape: getitem(G, index=index))
@@ -156,18 +157,19 @@ def take(xp: Any, x: Any, *, indices: Any, axis: int | None = None) -> Any:
     """
     if axis is None and x.ndim != 1:
         raise ValueError(f"axis is needed for {x.ndim} axes")
-    return xp.take(x, _places(xp, indices), axis=0 if axis is None else axis)
+    return xp.take(x, _places(x, indices), axis=0 if axis is None else axis)
 
 
-def _places(xp: Any, indices: Any) -> Any:
-    """Integer indices as an array; booleans count as 0 and 1, as in NumPy's take."""
-    places = xp.asarray(indices)
+def _places(x: Any, indices: Any) -> Any:
+    """Integer indices as an array beside x; booleans count as 0 and 1, as in NumPy's take."""
+    xp = namespace(x)
+    places = xp.asarray(indices, device=device_of(x))
     return xp.astype(places, xp.arange(0).dtype) if xp.isdtype(places.dtype, "bool") else places
 
 
 def _take_pull(xp: Any, G: Any, y: Any, x: Any, *, indices: Any, axis: int | None) -> Any:
     before = (axis or 0) % len(shape_of(x))
-    places = _places(namespace(raw(G)), indices)
+    places = _places(raw(G), indices)
     return put_at(G, index=(slice(None),) * before + (places,), shape=shape_of(x))
 
 
@@ -325,7 +327,7 @@ def pad(xp: Any, x: Any, *, pad_width: Any, constant_values: float = 0.0) -> Any
     shape = tuple(n + before + after for n, (before, after) in zip(x.shape, pairs, strict=True))
     return set_at(
         xp,
-        xp.full(shape, constant_values, dtype=x.dtype),
+        xp.full(shape, constant_values, dtype=x.dtype, device=device_of(x)),
         _inner(x.shape, pad_width),
         x,
         add=False,

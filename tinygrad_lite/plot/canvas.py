@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.backend import in_numpy
 from ..graph.names import name_all
 from ..graph.node import Node
 
@@ -41,12 +42,10 @@ def beside(ax: Any, text: str, point: Any, gap: int, **style: Any) -> None:
 
 def numbers(y: Any, what: str) -> np.ndarray[Any, Any]:
     """The numbers of a node, an array, or a list of them, as one NumPy array."""
-    if isinstance(y, Node):
-        y = y.data
     if isinstance(y, (list, tuple)):
         y = [numbers(item, what) for item in y]
     try:
-        return np.asarray(y, dtype=float)
+        return np.asarray(in_numpy(y), dtype=float)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{what}: expected numbers, got {type(y).__name__} ({error})") from None
 

@@ -1,4 +1,4 @@
-"""Arrays of NumPy, PyTorch, JAX or any library that speaks DLPack and the Array API, as NumPy's."""
+"""Arrays of NumPy, PyTorch, JAX or any library of the Array API, as NumPy's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.backend import device_of, in_numpy, namespace
 from ..graph.node import Node, raw
 
 
@@ -42,15 +43,11 @@ def in_double(templates: Iterable[Any]) -> AbstractContextManager[Any]:
 def to_numpy(x: Any, what: str) -> np.ndarray:
     """An array of any library, a number or a node, as a NumPy array of its own memory."""
     x = raw(x)
-    if hasattr(x, "detach"):  # a PyTorch tensor, which DLPack refuses while it requires a gradient
-        x = x.detach().cpu()
-    try:
-        if dtype_of(x) == "bfloat16":  # NumPy has none
-            x = x.float() if hasattr(x, "float") else np.asarray(x).astype(np.float32)
-        if not isinstance(x, (np.ndarray, np.generic)) and hasattr(x, "__dlpack__"):
-            return np.array(np.from_dlpack(x))
-        array = np.array(x)
-    except (TypeError, ValueError, RuntimeError, BufferError) as error:
+    try:  # a PyTorch tensor that requires a gradient is refused else
+        array = np.array(in_numpy(x.detach() if hasattr(x, "detach") else x))
+        if dtype_of(array) == "bfloat16":  # JAX's, which is no float to NumPy
+            array = array.astype(np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"check_function: {what} is a {type(x).__name__}: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"check_function: {what} is a {type(x).__name__}, not real numbers")
@@ -70,8 +67,9 @@ def like(template: Any, array: np.ndarray, dtype: str = "") -> Any:
         import torch
 
         return torch.tensor(array, device=template.device).to(getattr(torch, dtype))
-    xp = template.__array_namespace__()
-    made = xp.asarray(array.copy(), dtype=getattr(xp, dtype, dtype))
+    xp = namespace(template)
+    device = device_of(template)
+    made = xp.asarray(array.copy(), dtype=getattr(xp, dtype, dtype), device=device)
     if dtype_of(made) != dtype:
         raise TypeError(f"check_function: this library holds no {dtype}")
     return made

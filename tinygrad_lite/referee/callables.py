@@ -104,6 +104,7 @@ class Function:
     heads: tuple[str, ...]
     names: tuple[str, ...]
     wide: str = "float64"
+    grain: float = 0.0  # the relative precision that forward and backward have, at best
     mended: Callable[..., Any] | None = None
     told: bool = True  # or rules that the user has told the library are none of its own
 

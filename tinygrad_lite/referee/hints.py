@@ -175,7 +175,7 @@ def _number(wrong: list[Trial], _: Trial) -> Iterator[Cause]:
     ):
         wanted = [times * float(t.probe.rows) ** power for t in wrong]
         if all(
-            r.size and np.allclose(r, c, rtol=_near(t), atol=1e-9)
+            r.size == t.off.sum() and np.allclose(r, c, rtol=_near(t), atol=1e-9)
             for (r, t), c in zip(ratios, wanted, strict=True)
         ):
             yield kind, text
@@ -200,10 +200,10 @@ def _factor(_: list[Trial], trial: Trial) -> Iterator[Cause]:
     """One number, or an input, output or upstream, that is there besides or that is missing."""
     ratio = _ratio(trial)
     known = ~np.isnan(ratio)
-    if not known.any():
+    if known.sum() < max(trial.off.sum(), 2):  # one number has too many explanations
         return
     c = float(np.median(ratio[known]))
-    if np.ptp(ratio[known]) <= _near(trial) * abs(c):
+    if np.ptp(ratio[known]) <= _near(trial) * abs(c) < abs(c - 1):
         yield "constant-scale", f"It is {c:.4g} times the gradient"
     arrays = {trial.function.names[i]: v for i, v in trial.probe.arrays.items()}
     for stem, many in (("y", trial.oracle.court.outputs(trial.probe)), ("dy", trial.oracle.dys)):

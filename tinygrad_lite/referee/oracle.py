@@ -27,6 +27,7 @@ NUDGE = 4.0  # the relative size of those draws, in units of the precision
 RESTLESS = 1000  # times the gradient: no more is believed of the conditioning
 SETTLED = 1e-3  # of a slope: one so precise needs no smaller steps
 DIGITS = 1e-9  # how closely differences have to agree with the engine
+LIBRARY = 1e-8  # how closely a library's functions are the ones named: softplus is x beyond 20
 FIRST_STEPS = tuple(differences.FIRST_STEP * s for s in (1.0, 0.3, 1e-3, 1e-6))
 SUSPECTS = 40  # entries that are off and surely looked into: whether they are kinks
 OFTEN = 2.0  # seconds between two words on what is being done
@@ -174,9 +175,8 @@ class Oracle:
         def phi(t: float) -> float:
             there = {i: self.probe.values[i] + t * d for i, d in directions.items()}
             ys = self.court.outputs(self.probe.moved(there))
-            self.precision = max(
-                float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys
-            )
+            known = (float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0 for y in ys)
+            self.precision = max(self.function.grain, *known)
             return float(sum(np.sum(d * y) for d, y in zip(self.dys, ys, strict=True)))
 
         plain = abs(phi(0.0))
@@ -234,7 +234,8 @@ class Oracle:
     def _against_exact(self, i: int, trial: Trial, eps: float) -> None:
         expected, bound = trial.expected, np.zeros(trial.expected.shape)
         if self.graph is None:
-            bound = MARGIN * eps * (np.abs(expected) + self._estimated_spread(i, trial, eps))
+            spread = self._estimated_spread(i, trial, eps)
+            bound = max(MARGIN * eps, LIBRARY) * (np.abs(expected) + spread)
         elif i in self.twins:
             bound = self.rounding.blur(self.twins[i], eps).tolerance
         bound = np.maximum(bound, self.court.allowance.of(expected))

@@ -15,6 +15,7 @@ from ..check.findings import Finding, Report
 from ..check.rounding import EPS
 from .arrays import dtype_of, in_double, is_differentiable
 from .callables import Function, understood
+from .grain import grain
 from .hints import explain
 from .lines import lines_of, with_line
 from .oracle import WEAK, Clock, Court, Oracle, Trial
@@ -120,6 +121,13 @@ class _Referee:
                 self.function.value(given.cast("float64"))
         except Exception:
             self.function.wide = min(self.dtypes, key=EPS.__getitem__)
+            return
+        backward = "float64" in self.dtypes
+        found = grain(self.function, given, backward=backward, rng=np.random.default_rng(0))
+        if found:
+            told = f"forward or backward is precise to {found:.0e} only, in float64 too"
+            self.notes[f"{told}: computed in a narrower dtype inside"] = None
+            self.function.grain = found
 
     def judge(self, probe: Probe, counts: bool = True) -> bool:
         """Compare backward with the reference on one set of inputs, in every dtype; whether forward
@@ -168,6 +176,7 @@ class _Referee:
 
     def _compare(self, oracle: Oracle, dtype: str, counts: bool) -> Iterator[Trial]:
         claims, eps = self.function.gradients(oracle.probe.cast(dtype), oracle.dys)
+        eps = max(eps, self.function.grain)
         for i in oracle.probe.arrays:
             claim = claims[i]
             if claim is None:

@@ -18,7 +18,8 @@ from .forms import CannotRecord
 from .lines import Lines
 from .pairs import Pairs
 from .report import LineReport
-from .source import NoSource
+from .script import Script
+from .source import NoSource, Source
 from .steps import may_be_gradient
 from .trace import Trace
 from .untouched import Untouched
@@ -36,13 +37,16 @@ class Numbers:
 
 def check_lines(
     about: Asked,
-    function: FunctionType,
+    derivation: FunctionType | Source,
     allowance: Allowance,
     pairs: Mapping[str, Node | str | None] | None,
 ) -> LineReport | Numbers:
-    """The report about the lines of a function."""
+    """The report about the lines of a function, or of a script that has run."""
     known = Known(about.tape, about.variables)
-    return report_on(about, Derivation(function, known), paired(known, pairs), allowance)
+    found = paired(known, pairs)
+    if isinstance(derivation, Source):
+        return report_on(about, Script(derivation, known, found), found, allowance)
+    return report_on(about, Derivation(derivation, known), found, allowance)
 
 
 def paired(known: Known, given: Mapping[str, Node | str | None] | None = None) -> Pairs:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...backprop.replay import replay
-from ...graph.backend import is_array
+from ...graph.backend import in_numpy, is_array
 from ...graph.names import entries_in
 from ...graph.node import Node, Scalar, raw, topological_order
 from ...graph.trees import map_tree
@@ -217,4 +217,4 @@ def number(value: Any, data: Data | None = None) -> Any:
     used = raw(stand_in(value, data))
     if isinstance(value, Scalar):
         return float(used)
-    return np.array(used) if is_array(used) else used
+    return np.array(in_numpy(used)) if is_array(used) else used

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...backprop.flow import sweep
 from ...backprop.replay import replay
-from ...graph.backend import is_array
+from ...graph.backend import in_numpy, is_array
 from ...graph.node import Node, topological_order
 
 Vector = Any  # a float64 NumPy array
@@ -42,7 +42,7 @@ def ladder(
     may be computed from others, and leaves that start out as 0 be written as 0: then these are
     held."""
     leaves, arrays = _given(root)
-    alike = [id(x) for x, a in leaves.items() if np.size(a) and _is_start(np.asarray(a))]
+    alike = [id(x) for x, a in leaves.items() if np.size(a) and _is_start(a)]
     for held in dict.fromkeys(((), tuple(alike), tuple(arrays), (*alike, *arrays))):
         rng = np.random.default_rng(len(held))
         try:
@@ -92,9 +92,9 @@ def _given(root: Node) -> tuple[dict[Node, Any], dict[int, Any]]:
         for x, a in zip(node.inputs, node.operands, strict=True):
             if isinstance(x, Node):
                 if x.op is None:
-                    leaves[x] = a
+                    leaves[x] = in_numpy(a)
             elif is_array(x) and not isinstance(x, np.generic):  # a number in a formula
-                arrays[id(x)] = x
+                arrays[id(x)] = in_numpy(x)
     return leaves, arrays
 
 
