@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 
 from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim
-from ..derived import as_code
+from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Draw, Mend, Mender, told
@@ -52,6 +53,7 @@ class Lines:
     allowance: Allowance
     elsewhere: Elsewhere | None = None
     mends: list[tuple[Judged, Mend]] = field(default_factory=list)
+    left: float = BUDGET  # seconds for the engine's own lines
     causes: list[Finding] = field(default_factory=list)  # lines without a verdict that are wrong
 
     @cached_property
@@ -159,7 +161,11 @@ class Lines:
         E = self.about.order[0]
         if finding.verdict != WRONG or finding.mended is not None or E.shape:
             return finding
-        right = as_code(E, finding.node, self.about.tape) if finding.node is not None else ""
+        if finding.node is None:
+            return finding
+        start = time.thread_time()
+        right = as_code(E, finding.node, self.about.tape, max(self.left, 0.0))
+        self.left -= time.thread_time() - start
         name = f"{finding.name} = " if finding.name.isidentifier() else ""
         return replace(finding, mended=name + right, by="rule") if right else finding
 

@@ -136,7 +136,8 @@ class Mender:
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
-        return found if turns > NEAR_BY else None
+        lines = {at.instance.statement for c in either if (at := c.line(self.trace, self.truth))}
+        return found if turns > NEAR_BY or len(lines) > 1 else None
 
     def _turns(self, claimed: Claimed) -> bool:
         """Whether its line ran many times."""
@@ -180,7 +181,7 @@ class Mender:
             return None
         ends = goal.ends
         if claimed is not end:
-            ends = lambda edits: self._ends(end, [*needs, *edits])  # noqa: E731
+            ends = lambda made: self._is_right(end, None, self.truth, [*needs, *made])  # noqa: E731
         after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
         return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
 
@@ -272,9 +273,6 @@ class Mender:
             tuple(self._outside),
             others=lambda edits: self._count(claimed, [*needs, *edits]),
         )
-
-    def _ends(self, end: Claimed, edits: Sequence[Edit]) -> bool:
-        return self._is_right(end, None, self.truth, edits)
 
     def _count(self, claimed: Claimed, edits: Sequence[Edit]) -> int:
         """How many other wrong ones some edits put right, on the recorded data."""
@@ -374,9 +372,7 @@ class Mender:
         self, claimed: Claimed, draw: Draw | None, truth: Truth, edits: Sequence[Edit]
     ) -> bool:
         try:
-            if claimed not in self.at:
-                self.at[claimed] = claimed.line(self.trace, self.truth)
-            at = self.at[claimed]
+            at = self.at.setdefault(claimed, claimed.line(self.trace, self.truth))
             statement = None if at is None else at.instance.statement
             return is_right(claimed, self._runs(draw, edits, statement), truth)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends

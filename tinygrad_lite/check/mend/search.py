@@ -34,9 +34,9 @@ PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 2  # turns of the search that are quick
-SHARES = (0.5, 0.53, 0.7, 0.8, 0.85, 0.92, 0.96, 1.0)  # of the time, by the end of each turn
+SHARES = (0.45, 0.48, 0.72, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -85,8 +85,8 @@ class Search(Places):
         return (
             chain(self._statements(), self._near(free, wanted)),
             self._whole(),
-            self._after(),
             self._run(free, wanted),
+            self._after(),
             chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
             self._far(rest, wanted),
