@@ -151,9 +151,10 @@ def dots(drawing: Drawing) -> str:
 
 
 def named(drawing: Drawing) -> tuple[int, int]:
-    """How many nodes with a name of the user's have a box, or a place in one of equal steps."""
+    """How many nodes with a name of the user's have a box, or a place in one, of equal ones."""
     scene = drawing.scene
-    shown = {id(node) for box in scene.boxes for node in (*box.nodes[-1:], *box.copies)}
+    boxes = ((*box.nodes[-1:], *box.copies, *(box.out if box.panes else ())) for box in scene.boxes)
+    shown = {id(node) for nodes in boxes for node in nodes}
     nodes = [node for node in topological_order(*scene.roots) if id(node) in scene.names]
     return sum(id(node) in shown for node in nodes), len(nodes)
 

@@ -123,6 +123,47 @@ def recurrent() -> Picture:
     return partial(tg.draw, L, names=locals())
 
 
+class Gated:
+    """A gated recurrent unit, as a class of the user's."""
+
+    def __init__(self) -> None:
+        self.Wz, self.Wr, self.Wh = (tensor(4, 3) for _ in range(3))
+        self.Uz, self.Ur, self.Uh = (tensor(4, 4) for _ in range(3))
+
+    def __call__(self, x: np.ndarray, h: tg.Tensor) -> tg.Tensor:
+        z = tg.sigmoid(self.Wz @ x + self.Uz @ h)
+        r = tg.sigmoid(self.Wr @ x + self.Ur @ h)
+        return (1 - z) * h + z * tg.tanh(self.Wh @ x + self.Uh @ (r * h))
+
+
+def gated() -> Picture:
+    cell, h, xs = Gated(), tg.Tensor(np.zeros(4), name="h0"), rng.normal(size=(3, 3))
+    for x in xs:
+        h = cell(x, h)
+    L = (h**2).sum()
+    L.backward()
+
+    def picture() -> Drawing:
+        assert cell.Wz.grad is not None  # the cell is seen from here, with its names
+        return tg.draw(L)
+
+    return picture
+
+
+def kalman() -> Picture:
+    A, H = np.array([[1, 0.1], [0, 1]]), np.array([1.0, 0.0])
+    q, r = tg.Tensor(0.1), tg.Tensor(0.3)
+    m, P, ll = tg.Tensor(np.zeros(2), name="m0"), tg.Tensor(np.eye(2), name="P0"), 0.0
+    for z in rng.normal(size=8):
+        m, P = A @ m, A @ P @ A.T + q * np.eye(2)
+        v, S = z - H @ m, H @ P @ H + r
+        K = P @ H / S
+        m, P = m + K * v, P - S * tg.outer(K, K)
+        ll = ll - 0.5 * (v**2 / S + tg.log(S))
+    ll.backward()
+    return partial(tg.draw, ll, names=locals())
+
+
 def lstm() -> Picture:
     x, h, c = rng.normal(size=3), tensor(4), tensor(4)
     Wi, Wf, Wo, Wg = (tensor(4, 7) for _ in range(4))
@@ -239,6 +280,8 @@ GALLERY: dict[str, Callable[[], Picture]] = {
     "VAE": autoencoder,
     "Hessian": hessian,
     "Gaussian log-likelihood": gaussian,
+    "gated cell, 3 steps": gated,
+    "Kalman filter, 8 steps": kalman,
     "logistic map, 5 steps": logistic,
     "chain of 100,000 ops": chain,
     "34,000 Values": wide,

@@ -69,7 +69,7 @@ def test_printed_numbers_give_small_results_and_those_of_functions_of_the_user_t
     a = tg.relu(b - w * x)
     t = tg.tanh(tg.Value(3.9, name="u"))
     y = 1e-3 * a * (1 - t * t)
-    page = visit(y)
+    page = visit(y, html=tg.draw(y, steps=False).html)
     press(page, "a")
     known = {"relu": lambda x: max(x, 0.0), "tanh": math.tanh}
     said = set()
@@ -77,7 +77,7 @@ def test_printed_numbers_give_small_results_and_those_of_functions_of_the_user_t
         press(page, "ArrowRight")
         said |= set(page.locator("#panel .say").all_inner_texts())
     told = [text.split(" = ") for text in said if text.count(" = ") > 1]
-    assert len(told) >= 5
+    assert len(told) >= 4
     for *_, numbers, result in told:
         value, printed = (
             eval(t.replace("−", "-").replace("·", "*"), known) for t in (numbers, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -28,63 +28,46 @@ class Form(NamedTuple):
     text: str
 
 
-class Forms:
-    """The factors that a graph has for its nodes' gradients, by shape."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.tape, self.shadows = catalogue.tape, catalogue.shadows
-        self._known: dict[tuple[int, ...], tuple[list[Form], Vector]] = {}
-
-    def of(self, shape: tuple[int, ...]) -> tuple[list[Form], Vector]:
-        """The forms of a shape, and their values as the rows of a matrix."""
-        if shape not in self._known:
-            forms = [f for f in self._made(shape) if np.isfinite(f.value).all()]
-            forms = [f for f in forms if np.ptp(f.value) or f.value.flat[0] != 1]
-            rows = [np.broadcast_to(f.value, shape).ravel() for f in forms]
-            self._known[shape] = forms, np.array(rows).reshape(len(forms), int(np.prod(shape)))
-        return self._known[shape]
-
-    def _made(self, shape: tuple[int, ...]) -> Iterator[Form]:
-        tape, divisors = self.tape, self._divisors()
-        wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
-        for s in dict.fromkeys((shape, *wider)):
-            for name, v in tape.named_arrays(s):
-                if id(v) in divisors:
-                    yield Form("missing-factor", ODD, v, f"the division by {name} is missing")
-                    yield Form(
-                        "extra-factor", FAR, 1 / v, f"there is a division by {name} too many"
-                    )
-                else:
-                    yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
-                    yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
-        with np.errstate(divide="ignore"):
-            inverses = [1 / v for _, v in tape.named_arrays(shape)]
-        for n in (*(shadow.node for shadow in self.shadows), *tape.order):
-            op = n.op
-            if op is None or n.shape != shape or len(n.operands) != 1:
-                continue
-            name = tape.label_of(n.inputs[0])
-            if op.elementwise and not is_constant(op, 0):
-                d = np.asarray(slope(n, 0))
-                # Rather the division by that is missing, or the factor that it is divided by.
-                if not any(map(partial(np.array_equal, d), (*divisors.values(), *inverses))):
-                    text = f"there is a factor {prime(op, name)} too many"
-                    yield Form("extra-factor", LIKELY, d, text)
-            if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
-                p, text = np.exp(n.data), f"exp({tape.label(n)})"
-                for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
-                    yield Form("extra-factor", FAR, v, f"there is a factor {factor} too many")
-
-    def _divisors(self) -> dict[int, Vector]:
-        """The arrays (by id) that something is divided by, and their factors."""
-        by = (n.operands[1] for n in self.tape.made_by("divide"))
-        return {id(v): np.asarray(v) for v in by}
+def forms(catalogue: Catalogue, shape: tuple[int, ...]) -> tuple[list[Form], Vector]:
+    """The factors that a graph has for gradients of a shape, and their values, a row each."""
+    if shape not in catalogue.kept:
+        found = [f for f in _forms(catalogue, shape) if np.isfinite(f.value).all()]
+        found = [f for f in found if np.ptp(f.value) or f.value.flat[0] != 1]
+        rows = [np.broadcast_to(f.value, shape).ravel() for f in found]
+        catalogue.kept[shape] = found, np.array(rows).reshape(len(found), int(np.prod(shape)))
+    return catalogue.kept[shape]  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=4)
-def forms(catalogue: Catalogue) -> Forms:
-    """The forms of a tape."""
-    return Forms(catalogue)
+def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Form]:
+    tape = catalogue.tape
+    by = (n.operands[1] for n in tape.made_by("divide"))
+    divisors = {id(v): np.asarray(v) for v in by}
+    wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
+    for s in dict.fromkeys((shape, *wider)):
+        for name, v in tape.named_arrays(s):
+            if id(v) in divisors:
+                yield Form("missing-factor", ODD, v, f"the division by {name} is missing")
+                yield Form("extra-factor", FAR, 1 / v, f"there is a division by {name} too many")
+            else:
+                yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
+                yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
+    with np.errstate(divide="ignore"):
+        inverses = [1 / v for _, v in tape.named_arrays(shape)]
+    for n in (*(shadow.node for shadow in catalogue.shadows), *tape.order):
+        op = n.op
+        if op is None or n.shape != shape or len(n.operands) != 1:
+            continue
+        name = tape.label_of(n.inputs[0])
+        if op.elementwise and not is_constant(op, 0):
+            d = np.asarray(slope(n, 0))
+            # Rather the division by that is missing, or the factor that it is divided by.
+            if not any(map(partial(np.array_equal, d), (*divisors.values(), *inverses))):
+                text = f"there is a factor {prime(op, name)} too many"
+                yield Form("extra-factor", LIKELY, d, text)
+        if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
+            p, text = np.exp(n.data), f"exp({tape.label(n)})"
+            for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
+                yield Form("extra-factor", FAR, v, f"there is a factor {factor} too many")
 
 
 def worth(search: Search) -> bool:
@@ -97,17 +80,14 @@ def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator
     whole claim."""
     for x in reversed(search.open) if worth(search) else ():  # the nearest to the claim first
         if x.data.size <= BIG and x.data.size:
-            found, rows = forms(search.catalogue).of(x.shape)
+            found, rows = forms(search.catalogue, x.shape)
             g = search.g[x]
             offset = search.base - search.project(x, g)
             projected = offset + rows @ np.ravel(search.tangents[x] * g)
             for k in np.flatnonzero(search.agrees(projected, sign)):
                 f = found[k]
-                yield search.guess(x, g * f.value, f.kind, f.rank, f.text + _at(search, x))
-
-
-def _at(search: Search, x: Node) -> str:
-    return f" in the gradient with respect to {search.tape.label(x)}"
+                at = f" in the gradient with respect to {search.tape.label(x)}"
+                yield search.guess(x, g * f.value, f.kind, f.rank, f.text + at)
 
 
 def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -131,16 +130,13 @@ class Diagnosis:
     def _holding(self, asking: Asking) -> list[Explanation]:
         """What explains a claim, on other data of one sort too."""
         found = self._explanations(asking)
-        for draws in self._redrawn if found else ():
+        redrawn = self.redraw() if found else ()
+        for draws in redrawn:
             said = [self._said(other, asking) for other in draws]
             holding = [e for e in found if all(e.said in there for there in said)]
             if holding:
                 return holding
-        return [] if found and self._redrawn else found
-
-    @cached_property
-    def _redrawn(self) -> Sequence[Sequence[Diagnosis]]:
-        return self.redraw()
+        return [] if redrawn else found
 
     def _said(self, other: Diagnosis, asking: Asking) -> set[tuple[str, str, str]]:
         """What is said of the same claim on other data."""

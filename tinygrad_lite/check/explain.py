@@ -160,8 +160,7 @@ def in_parts(search: Search, scales: Scales) -> Iterator[Guess]:
         for use in uses if len(uses) > 1 and not is_square(n) else ():
             part, name = search.parts[use], tape.label(use[0])
             for g, which in ((part, "only in"), (search.g[n] - part, "except in"))[: len(uses) - 1]:
-                known = search.catalogue(n, i)
-                for guess in search.guesses(n, i, known, g, contribution(n, i, g)):
+                for guess in search.guesses(n, i, g):
                     yield _only(guess, f"{which} what comes through {name}")
     for guess in search.singles:
         x = guess.x

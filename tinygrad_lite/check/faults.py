@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -187,7 +189,9 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         yield Fault("missing-factor", FARTHEST, lambda g: rule.run(_ones_for(g)), text)
     if not op.elementwise:
         yield from _whole_arrays(node, index, rule)
-    if is_constant(op, index) if op.elementwise else _scales(rule.run(ones)):
+    passed = rule.run(ones)
+    same = passed.size and np.ptp(passed) == 0 and passed.flat[0] != 0
+    if is_constant(op, index) if op.elementwise else same:
         return  # no derivative, or the same number everywhere: a scalar factor
     kind, lost = "missing-factor", "this factor is missing"
     alike = len(node.inputs) == 1 and np.shape(node.operands[0]) == node.shape
@@ -215,10 +219,6 @@ def _ones_for(g: Vector) -> Vector:
 
 def _moves(rule: Rule) -> bool:
     return {m.op for m in rule.order} <= MOVES
-
-
-def _scales(ones: Vector) -> bool:
-    return bool(ones.size and np.ptp(ones) == 0 and ones.flat[0] != 0)
 
 
 def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
@@ -372,11 +372,7 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
             if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
                 rows.append((OTHER, far, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:
-        yield Fault(kind, cost, _times(factor), text)
-
-
-def _times(factor: Vector) -> Handed:
-    return lambda g: g * factor
+        yield Fault(kind, cost, partial(mul, factor), text)
 
 
 def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
@@ -390,8 +386,8 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
         options.append((1 / c, FIRST, kind, "the number in {local} is left out"))
     for k, cost, kind, text in options:
-        yield Fault(kind, cost, _part(node, index, k), text)
+        yield Fault(kind, cost, partial(_part, node, index, k), text)
 
 
-def _part(node: Node, index: int, k: float) -> Handed:
-    return lambda g: k * contribution(node, index, g)
+def _part(node: Node, index: int, k: float, g: Vector) -> Vector:
+    return k * contribution(node, index, g)

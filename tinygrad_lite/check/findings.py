@@ -13,8 +13,7 @@ from typing import Any
 from ..graph.node import Node
 from .hints import hint, hints
 from .kinds import KINDS, known
-from .marks import MARKS, Said
-from .markup import across, row
+from .marks import MARKS, Said, across, row
 
 WIDTH, LEAST = 100, 40  # columns of a line, and at least so many for the text in it
 HEAD = 56  # columns of what a line starts with; where that is longer it stands alone

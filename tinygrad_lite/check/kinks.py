@@ -9,7 +9,6 @@ import numpy as np
 
 from ..backprop.chain import fit
 from ..graph.node import Node
-from ..graph.op import Op
 from .claims import Claim, Comparison, compare
 from .faults import bends, pulled
 from .tape import Site, Tape, Vector, carried, op_of
@@ -29,7 +28,8 @@ class Kinks:
     @cached_property
     def sides(self) -> list[tuple[Node, list[Sites]]]:
         """Every kinked op's result, with what each side of the corner adds to its inputs."""
-        nodes = (n for n in self.tape.order if n in self.tape.g and n.op and _may_bend(n.op))
+        made = (n for n in self.tape.order if n in self.tape.g and n.op)
+        nodes = (n for n in made if bends(op_of(n)) or not op_of(n).elementwise)
         found = ((n, self._options(n)) for n in nodes)
         return [(node, options) for node, options in found if options]
 
@@ -94,11 +94,6 @@ class Kinks:
                 what = "a valid one-sided derivative" if abs(share - 1) <= SLACK else between
                 return compared, f"{what} at the kink of  {where}"
         return None
-
-
-def _may_bend(op: Op) -> bool:
-    """Whether an op may have a corner: of the elementwise ones all that are no arithmetic."""
-    return bends(op) or not op.elementwise
 
 
 def _largest(a: Vector) -> float:

@@ -70,15 +70,12 @@ class Rounding:
         self.tape, self.targets = tape, list(targets)
         self._precise = self._precisions()
         self._coarse = coarse = {eps for eps in self._precise.values() if eps > FINEST}
-        self._spread = {0.0: self._measured(tape.g)}
+        self._all = self._measured(tape.g)
+        self._spread = {0.0: self._all}
         for eps in coarse:
             moved = {n for n in tape.g if self._precise[n] == eps}
             self._spread[eps] = self._measured(moved) if len(moved) < len(tape.g) else self._all
         self._terms = self._sizes_of_terms()
-
-    @property
-    def _all(self) -> dict[Node, Vector]:
-        return self._spread[0.0]
 
     def blur(self, node: Node, eps: float) -> Blur:
         """That of the gradient of `node` against a claim of precision `eps`."""

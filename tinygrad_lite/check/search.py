@@ -43,6 +43,7 @@ class Catalogue:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self._budget = BUDGET
+        self.kept: dict[tuple[int, ...], Any] = {}  # what others find out for a shape
         self._known: dict[tuple[int, int, bool], list[Fault]] = {}
 
     @cached_property
@@ -238,13 +239,10 @@ class Search:
         except ValueError:
             return c
 
-    def guesses(
-        self, n: Node, i: int, faults: Iterable[Fault], g: Vector, right: Vector
-    ) -> Iterator[Guess]:
-        """Those of some faults that can be made at a step, given the step's cotangent and what it
-        rightly hands on."""
-        x, tape = n.inputs[i], self.tape
-        for fault in faults:
+    def guesses(self, n: Node, i: int, g: Vector, *, misread: bool = False) -> Iterator[Guess]:
+        """The faults that can be made at a step, given its cotangent."""
+        x, tape, right = n.inputs[i], self.tape, contribution(n, i, g)
+        for fault in self.catalogue(n, i, misread=misread):
             c = self.apply(n, i, fault, g)
             if c is not None and c.shape == x.shape and np.isfinite(c).all():
                 delta = c - right
@@ -253,20 +251,20 @@ class Search:
                 yield Guess(fault.kind, fault.cost, words, n, x, delta, projected)
 
     @cached_property
+    def steps(self) -> list[tuple[Node, int, Vector]]:
+        """Where a mistake can be made, with the cotangents there; a function that was written out
+        in several steps, such as x * x, is one."""
+        found = [(n, i, self.g[n]) for n, i, _ in self.edges if self.large or not is_square(n)]
+        written = () if self.large else self.catalogue.shadows
+        inside = (s for s in written if {s.x, s.y} <= self.inside and s.x not in self.blocked)
+        return found + [(s.node, 0, self.g[s.y]) for s in inside]
+
+    @cached_property
     def singles(self) -> list[Guess]:
-        """Every applicable fault of the rule at every step, functions written out included."""
-        return list(self._at_steps(misread=False))
+        """Every applicable fault of the rule at every step."""
+        return [guess for step in self.steps for guess in self.guesses(*step)]
 
     @cached_property
     def misread(self) -> list[Guess]:
         """The same with another value in the rule."""
-        return list(self._at_steps(misread=True))
-
-    def _at_steps(self, *, misread: bool) -> Iterator[Guess]:
-        for n, i, _ in self.edges:
-            known = () if is_square(n) else self.catalogue(n, i, misread=misread)
-            yield from self.guesses(n, i, known, self.g[n], self.parts[n, i])
-        for n, x, y in () if self.large else self.catalogue.shadows:
-            if {x, y} <= self.inside and x not in self.blocked:
-                g, known = self.g[y], self.catalogue(n, 0, misread=misread)
-                yield from self.guesses(n, 0, known, g, contribution(n, 0, g))
+        return [guess for step in self.steps for guess in self.guesses(*step, misread=True)]

@@ -83,9 +83,7 @@ def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
 
 def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     """Every fault at every step, and which it is of those of the step that are called the same."""
-    edges = [(n, i) for n, i, _ in search.edges]
-    edges += [(s.node, 0) for s in search.catalogue.shadows if {s.x, s.y} <= search.inside]
-    for n, i in edges:
+    for n, i, _ in search.steps:
         alike: Counter[object] = Counter()
         known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
         for fault in (*known, *scaled(search.tape, n, i)):
@@ -155,7 +153,7 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
     later = [n.data for n in tape.order[: first + 1] if n.shape == shape]
     known = [v for _, v in tape.named_arrays(shape)]
     ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
-    starts = [[*values[1:], v] for v in (values[-1], 0 * values[0], *known)]
+    starts = [[*values[1:], v] for v in (values[-1], values[0], 0 * values[0], *known)]
     for moved in (*ends, *starts):
         looked = zip(group, moved, strict=True)
         faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from types import FunctionType
 from typing import Any
 
@@ -118,7 +118,7 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     right = [coder.found[c.user] for c in seen if c.user in coder.found]
     diagnosis = Diagnosis(tape, found)
     make = partial(Mender, truth=truth, others=right, computed=about.computed)
-    diagnosis.redraw = partial(_redrawn, found, coder, make)
+    diagnosis.redraw = cache(partial(_redrawn, found, coder, make))
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
     findings = tuple(_told(c, diagnosis, coder.found.get(c.user), make) for c in found)

@@ -22,7 +22,7 @@ from ..derive.line import Line, line_of
 from ..derive.step import local_text, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
-from .collapse import LIMIT, Plan, Unit, count, partition
+from .collapse import LIMIT, Plan, Unit, count, folded, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
@@ -69,7 +69,7 @@ def build_scene(
     own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
     weak = {node for node in leaves - own if isinstance(node, Scalar)}
     asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
-    plan = partition(nodes, kept, names, own=own, weak=weak, steps=steps, **asked)
+    plan = planned(*folded(nodes, kept, own=own, weak=weak, steps=steps, **asked), names)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
     maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
@@ -189,8 +189,9 @@ class _Maker:
         if text and columns(text) <= _FORMULA:
             return text
         texts = [write(nodes[-1], names, depth=depth) for depth in _DEPTHS]
+        whole = [text for text in texts if columns(text) <= _FORMULA and "…" not in text]
         short = [text for text in texts if columns(text) <= LONGEST and text.count("…") <= 2]
-        return short[0] if short else shorten(texts[-1])
+        return next(iter(whole + short), shorten(texts[-1]))
 
     def _read(self, box: str, nodes: Sequence[Node]) -> Line | None:
         """A line of several ops as one, where there is time for that."""

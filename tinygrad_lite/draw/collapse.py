@@ -57,16 +57,7 @@ class Plan:
     note: str
 
 
-def partition(
-    nodes: Sequence[Node], kept: Collection[Node], names: Container[int], **options: Any
-) -> Plan:
-    """Fold the nodes (consumers first) as `_folded` says. Constant arrays with one of the `names`
-    are boxes of their own."""
-    order, found, owner, keys = _folded(nodes, kept, **options)
-    return _plan(order, found, owner, keys, names)
-
-
-def _folded(
+def folded(
     nodes: Sequence[Node],
     kept: Collection[Node],
     *,
@@ -155,9 +146,10 @@ def _equal_parts(nodes: Sequence[Node], parts: int) -> Keys:
     return no_singles(place, {node: node for node in nodes})
 
 
-def _plan(
+def planned(
     order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys, names: Container[int]
 ) -> Plan:
+    """What `folded` gives as units; constant arrays with one of the `names` are never together."""
     scopes = found.scopes
     units: list[Unit] = []
     unit_of: dict[Any, str] = {}
@@ -169,7 +161,7 @@ def _plan(
         else:
             parts.setdefault(owner[node], []).append(node)
     ids = _group_ids(order, scopes, groups)
-    folded = {key.path for key in groups if key.sort == "scope"}
+    closed = {key.path for key in groups if key.sort == "scope"}
     raws: dict[int, str] = {}
     many = {line: _unnamed(inside, names) for line, inside in parts.items()}
     many = {line: arrays for line, arrays in many.items() if len(arrays) > _CONSTANTS}
@@ -196,7 +188,7 @@ def _plan(
         unit_of[node] = f"n{k}"
         if owner[node] is node:
             unit_of.update((part, f"n{k}") for part in parts[node])
-            held = (path[:-1] for path in prefixes(scopes[node]) if path in folded)
+            held = (path[:-1] for path in prefixes(scopes[node]) if path in closed)
             units.append(Unit(f"n{k}", "line", parts[node], next(held, scopes[node])))
     unit_of.update((x, unit_of[node]) for x, node in found.same.items())
     return Plan(units, order, unit_of, found, _note(len(order) + len(found.same), units, found))

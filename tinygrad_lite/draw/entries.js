@@ -3,6 +3,7 @@
 const calls = new Map(model.calls.map(([place, head, of]) => [place, [head, of]]));
 const SIGNS = { add: [" + ", 1], subtract: [" − ", 1], multiply: [" · ", 2], divide: [" / ", 2] };
 const WIDEST = 8; // terms of a sum that are written
+const LONG = 280; // characters of an expression that is still read
 const MOST = [16, 24]; // tiles of a large matrix
 const shapeText = (shape) => (shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "a number");
 const indices = (shape, i) => {
@@ -98,6 +99,7 @@ function saying(label, e, nameless) {
   const numbers = known ? written(e, (leaf, outer) => bracketed(figure(leaf.value), outer)) : "";
   const rest = size && size < 1e-13 * topOf(leavesOf(e).map((leaf) => leaf.value)); // what rounding left
   const result = plainly ? minus(round(e.value, least)) : rest ? "≈ 0" : num(e.value);
+  if (names.length > LONG) return [label, h("em", {}, ` is made of ${new Set(leavesOf(e).map((leaf) => leaf.text)).size} entries, those in dashed frames: `), h("b", {}, result)];
   const parts = [label, names, numbers].filter((part, k, all) => part && part !== all[k - 1] && part !== result);
   return [parts.flatMap((part) => [part, h("em", {}, " = ")]), h("b", {}, result)];
 }

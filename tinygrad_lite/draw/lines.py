@@ -50,6 +50,8 @@ def read_lines(
     owner = lines(order, ends, scopes)
     for parted in (lambda node: uses[node] > 1, bends):
         sizes = Counter(owner[node] for node in order if node.op is not None)
+        if max(sizes.values(), default=0) <= SHORT:
+            break
         held: dict[Node, int] = {}  # ops of a line that are above a node, from the last end on
         for node in order:
             held[node] = sum(held[x] for x in node.parents() if owner.get(x) is owner[node])

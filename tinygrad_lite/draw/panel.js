@@ -4,7 +4,7 @@ const panel = $("panel");
 const chip = (text, back) => h(`span.chip${back ? ".back" : ""}`, {}, text);
 const details = (about, ...content) => h("details", { open: true }, h("summary", {}, about), content);
 const quiet = (text) => h("p.quiet", {}, text);
-const title = (text, name = "h2") => h(`${name}.m`, {}, ...maths(text));
+const title = (text) => h("h2.m", {}, ...maths(text));
 const line = (box) => (box.formula ? `${box.name} = ${box.formula}` : box.name);
 const sayBox = () => h("div.say", { id: "say" });
 

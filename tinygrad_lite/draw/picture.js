@@ -89,7 +89,7 @@ function unpacked(v) {
 const NS = "http://www.w3.org/2000/svg";
 const esc = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replaceAll("  ", "\u00a0\u00a0");
 /** Names in italics when they are single letters, as on paper: [piece, whether it is one]. */
-const pieces = (words) => words.split(/((?!\p{Lm})\p{L}(?:(?!\p{Lm})[\p{L}\p{M}\d_.])*|[₀-₉]+)/u).filter(Boolean).map((part) => [part, /^\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part)]);
+const pieces = (words) => words.split(/((?!\p{Lm})\p{L}(?:(?!\p{Lm})[\p{L}\p{M}\d_.])*|[₀-₉]+)/u).filter(Boolean).map((part) => [part, /^(?!\p{Lm})\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part)]);
 /** The texts in an element of the picture, set that way. */
 function italic(element) {
   for (const part of [...element.childNodes].filter((child) => child.data)) {

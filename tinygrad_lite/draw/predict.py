@@ -78,7 +78,7 @@ def handed_on(
             form = None if handed is None else line.form(x, handed)
             if handed is not None and form is not None:
                 right = line.text(form, names, G)
-                if len(right) > LONGEST:
+                if len(right) > LONGEST or "…" in right:
                     continue
                 answers = {right: Answer(right)}
                 if form.matrix and len(right) <= _SHORT:

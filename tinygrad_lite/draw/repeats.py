@@ -79,7 +79,8 @@ def repeats(nodes: Sequence[Node], order: Sequence[Node], scopes: Mapping[Node, 
     """The repetition that most of the nodes (consumers first), which are executed in that or
     another `order`, are part of, if there is one."""
     best = Repeats(scopes)
-    for tried in (order, execution(nodes, given=True))[: 1 + (len(nodes) < _LARGE)]:
+    for given in (False, True) if len(nodes) < _LARGE else (False,):
+        tried = execution(nodes, given=True) if given else order
         ops = [node for node in tried if node.op is not None]
         kinds = _kinds(ops)
         for fewest in (_FEWEST, _FEWEST - 1):  # without one before them that is in another order

@@ -86,7 +86,10 @@ function planned(v) {
 }
 const current = () => view.steps[S.step];
 const isNumber = (shape) => !shape.length;
-const symbolOf = (share, v = view) => v.boxOf.get(share.to)?.symbol ?? `∂${model.name}/∂${share.name}`;
+const symbolOf = (share, v = view) => {
+  const { shows, symbol } = v.boxOf.get(share.to) ?? { shows: [], symbol: `∂${model.name}/∂${share.name}` };
+  return shows.length > 1 ? `${symbol}[${shows.indexOf(share.to)}]` : symbol;
+};
 const asked = (box) => box.shares.find((share) => share.answers.length > 1);
 const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
 const reached = () => S.step - (waiting() ? 0.5 : 0);

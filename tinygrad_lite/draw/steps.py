@@ -43,7 +43,7 @@ class Teller:
 
     def symbol(self, node: Node) -> str:
         """∂E/∂W."""
-        return f"∂{self.names[id(self.root)]}/∂{self.names[id(node)]}"
+        return f"∂{self.names[id(self.root)]}/∂{self.names.get(id(node), '…')}"
 
     def handed(self, box: Box) -> dict[Node, list[tuple[Node, int]]]:
         """To which nodes outside of it a box hands something, by which steps of the chain rule."""

@@ -151,7 +151,7 @@ class Book:
         told |= _filled(inside=box.inside, **words)
         shows = [*(box.out or box.nodes[-1:])]
         places = [self.place(node) for node in shows]
-        symbol = teller.symbol(shows[-1]) if shows else ""
+        symbol = teller.symbol(shows[-1]) if len(shows) == 1 else ""
         seen: list[str] = []
         told["panes"] = []
         for pane in box.panes:
@@ -226,7 +226,7 @@ def _filled(**told: Any) -> dict[str, Any]:
 
 def _named(scene: Scene) -> Names:
     """What nodes are called in a picture."""
-    shown = {id(box.shown): box.name for box in scene.boxes}
+    shown = {id(box.shown): box.name for box in scene.boxes if len(box.out) < 2}
     return {**scene.names, **shown}
 
 

@@ -60,7 +60,10 @@ def lines_of(
     shown = _telling([t for t in trials if t.wrong])
     try:
         with _at_work(shown.probe):
-            return _lines_on(_wide(court), shown.probe, shown.oracle.dys, told), ""
+            clock = Clock(SHARE * court.clock.seconds)
+            function = replace(court.function, wide=WIDE)
+            own = replace(court, function=function, largest={}, clock=clock)
+            return _lines_on(own, shown.probe, shown.oracle.dys, told), ""
     except NoSource:
         return None, ""
     except Exception as error:  # the verdict stands, whatever becomes of its explanation
@@ -129,13 +132,6 @@ def _plain(x: Any) -> Any:
         return x
     x = x.detach() if hasattr(x, "detach") else x
     return x.numpy() if hasattr(x, "numpy") else to_numpy(x, "a part of backward")
-
-
-def _wide(court: Court) -> Court:
-    """The same in double precision, with time of its own."""
-    function = replace(court.function, wide=WIDE)
-    clock = Clock(SHARE * court.clock.seconds)
-    return replace(court, function=function, largest={}, clock=clock)
 
 
 def _lines_on(
