@@ -16,6 +16,8 @@ from tests.mend_cases import (
 )
 from tests.mend_cases.case import variant
 from tests.mend_cases.undone import others
+from tinygrad_lite.check.code.derivation import Derivation, Known
+from tinygrad_lite.check.tape import Tape
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -176,3 +178,16 @@ def test_two_names_exchanged_are_exchanged_back():
 
     report = tg.check(E, backward, names={"x": x, "W": W, "V": V, "a": a, "b": b})
     assert report.first.mended in ("dx = da @ W.T + db @ V.T", "dx = db @ V.T + da @ W.T")
+
+
+def test_what_does_not_fit_is_refused_before_it_is_added():
+    """NumPy ends the process at `add.at` of an empty array that does not fit."""
+
+    def backward(W, i):
+        dW = np.zeros_like(W)
+        np.add.at(dW, (slice(None), 0), np.ones((i, 5, 3)))
+        return dW
+
+    W = tg.Tensor(np.ones((3, 4)))
+    trace = Derivation(backward, Known(Tape((2 * W).sum()), {"W": W, "i": 0})).trace()
+    assert isinstance(trace.error, ValueError)
