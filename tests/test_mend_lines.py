@@ -8,6 +8,7 @@ import pytest
 import tinygrad_lite as tg
 from tests.mend_cases import (
     blind_networks,
+    corpus_makemore,
     fresh_layers,
     fresh_losses,
     fresh_networks,
@@ -15,6 +16,8 @@ from tests.mend_cases import (
 )
 from tests.mend_cases.case import variant
 from tests.mend_cases.undone import others
+from tinygrad_lite.check.code.derivation import Derivation, Known
+from tinygrad_lite.check.tape import Tape
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -141,3 +144,50 @@ def test_a_key_that_a_name_contradicts_is_judged():
     E, names = batch()
     report = tg.check(E, exchanged, names=names)
     assert report.first.mended.startswith('return {"W1": dW1')
+
+
+def test_a_slip_of_an_assignment_and_one_more_in_its_loop():
+    case = corpus_makemore.MAKEMORE
+    E, names = case.draw()
+    slips = [s for s in case.slips if s.wrong in ("dC[ix] = demb[k, j]", "ix = Xb[k, j - 1]")]
+    report = tg.check(E, variant(case, *slips), names=names)
+    assert [f.by for f in report.wrong] == ["edit"]
+    assert "dC[ix] += " in report.first.mended
+
+
+def test_a_line_is_left_out_above_which_others_are_wrong():
+    """What is lacking is made of a name that is wrong too, further down than the line with none."""
+    case = corpus_makemore.MAKEMORE
+    E, names = case.draw()
+    wrong = ("dbnraw = dhpreact", "(1.0/n)*np.ones", "")
+    report = tg.check(E, variant(case, *(s for s in case.slips if s.wrong in wrong)), names=names)
+    assert [f.by for f in report.wrong] == ["edit"] * 3
+    assert report.wrong[1].mended.startswith("dbndiff += 2 * ")
+
+
+def test_two_names_exchanged_are_exchanged_back():
+    rng = np.random.default_rng(0)
+    x, W, V = (tg.Tensor(rng.normal(size=(3, 3))) for _ in range(3))
+    a, b = x @ W, x @ V
+    E = (tg.tanh(a) * b).sum()
+
+    def backward(W, V, a, b):
+        da, db = (1 - np.tanh(a) ** 2) * b, np.tanh(a)
+        dx = da @ V.T + db @ W.T
+        return {"a": da, "b": db, "x": dx}
+
+    report = tg.check(E, backward, names={"x": x, "W": W, "V": V, "a": a, "b": b})
+    assert report.first.mended in ("dx = da @ W.T + db @ V.T", "dx = db @ V.T + da @ W.T")
+
+
+def test_what_does_not_fit_is_refused_before_it_is_added():
+    """NumPy ends the process at `add.at` of an empty array that does not fit."""
+
+    def backward(W, i):
+        dW = np.zeros_like(W)
+        np.add.at(dW, (slice(None), 0), np.ones((i, 5, 3)))
+        return dW
+
+    W = tg.Tensor(np.ones((3, 4)))
+    trace = Derivation(backward, Known(Tape((2 * W).sum()), {"W": W, "i": 0})).trace()
+    assert isinstance(trace.error, ValueError)

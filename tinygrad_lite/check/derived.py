@@ -6,17 +6,18 @@ from ..derive import Derivation, derive
 from ..graph.node import Node
 from .tape import Tape
 
-LARGEST, BUDGET = 500, 1.0  # nodes of a graph that formulas are derived of, seconds for one
+LARGEST, BUDGET = 500, 0.5  # nodes of a graph that formulas are derived of, seconds for one
 
 
-def derived(E: Node, x: Node, tape: Tape) -> Derivation | None:
-    """The derivation of dE/dx; None for a graph that is too large, or where no formula is found."""
+def derived(E: Node, x: Node, tape: Tape, budget: float = BUDGET) -> Derivation | None:
+    """The derivation of dE/dx, in so many seconds; None where no formula is found, or the graph is
+    too large."""
     if len(tape.order) > LARGEST:
         return None
     known = tape.user_names
     values = (v for node in tape.twin for v in (node, *node.inputs))
     names = {known[id(v)]: v for v in values if id(v) in known}
-    found = derive(E, x, names=names, budget=BUDGET)
+    found = derive(E, x, names=names, budget=budget)
     return found if found.numpy else None
 
 
@@ -29,7 +30,7 @@ def as_text(E: Node, x: Node, tape: Tape) -> str:
     return f"{d[x]}{', where ' if where else ''}{where}"
 
 
-def as_code(E: Node, x: Node, tape: Tape) -> str:
+def as_code(E: Node, x: Node, tape: Tape, budget: float = BUDGET) -> str:
     """The formula as one line of code; "" where there is none."""
-    d = derived(E, x, tape)
+    d = derived(E, x, tape, budget)
     return d.numpy if d is not None and "\n" not in d.numpy else ""

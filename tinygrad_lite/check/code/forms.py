@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from .library import called
 
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -132,9 +134,18 @@ def _call(e: ast.Call) -> Form:
         given: dict[str, Any] = {}
         for name, value in zip(names, values[len(operands) :], strict=True):
             given.update({name: value} if name is not None else value)
+        _refuse_crash(function, values)
         return settled(function(*spread(values[: len(operands)]), **given))
 
     return called(compute), [e.func, *operands, *(k.value for k in e.keywords)]
+
+
+def _refuse_crash(function: Any, values: tuple[Any, ...]) -> None:
+    """Raise `ValueError` where NumPy may end the process: `add.at` of what does not fit there."""
+    of = getattr(function, "__self__", None)
+    if isinstance(of, np.ufunc) and function.__name__ == "at" and len(values) == 3:
+        array, index, new = values
+        np.broadcast_to(new, np.shape(np.asarray(array)[index]))
 
 
 def settled(value: Any) -> Any:

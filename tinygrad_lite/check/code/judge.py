@@ -76,7 +76,7 @@ class Judge:
     def _judge(self, row: Judged, turn: list[Judged]) -> None:
         assert row.node is not None
         value = row.step.value
-        row.above = list(self.off)
+        row.off = self.off
         node = self._moved_on(row, turn)
         if row.last:
             truth = self.truth.gradient(node)

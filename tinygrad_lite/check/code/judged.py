@@ -45,11 +45,19 @@ class Judged:
     verdict: str = UNJUDGED
     parts: tuple[int, ...] | None = None
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
-    above: list[Judged] = field(default_factory=list)  # what is not right of the steps before it
+    off: list[Judged] = field(default_factory=list)  # what is not right, of all steps
+
+    @property
+    def above(self) -> list[Judged]:
+        """What is not right of the steps before it."""
+        return [r for r in self.off if r.index < self.index]
 
     def apart(self) -> list[Judged]:
-        """What is not right above it, but what a final value has been built up from."""
-        return [r for r in self.above if not self.last or r.step.of != self.step.of]
+        """The same, but what a final value has been built up from."""
+        return [r for r in self.above if self._is_apart(r)]
+
+    def _is_apart(self, row: Judged) -> bool:
+        return not self.last or row.step.of != self.step.of
 
     def wanted(self, truth: Truth) -> Vector:
         """What it should be."""
@@ -60,7 +68,8 @@ class Judged:
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """It as it is in a run, on the same data or on other; None where that went another way. All
-        above it is put right, but not what a final value has been built up from."""
+        else is put right, but not what a final value has been built up from: a line that is left
+        out may have to stand further down."""
         known = steps(trace)
         if self.node is None or self.index >= len(known):
             return None
@@ -69,7 +78,12 @@ class Judged:
             step = next((s for s in reversed(known) if s.of == self.step.of), step)
         elif step.instance.statement is not self.step.instance.statement:
             return None
-        before = {known[r.index].record: r.wanted(truth) for r in self.apart()}
+        before = {
+            known[r.index].record: r.wanted(truth)
+            for r in self.off
+            if r is not self and self._is_apart(r) and r.index < len(known)
+            if known[r.index].of == r.step.of and known[r.index].record is not step.record
+        }
         return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
 
     def end(self, trace: Trace, truth: Truth) -> Line | None:

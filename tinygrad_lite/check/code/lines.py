@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,10 +13,11 @@ import numpy as np
 
 from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim
-from ..derived import as_code
+from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
 from ..mend import Draw, Mend, Mender, told
+from ..mend.search import NEAR_BY, SHARES
 from ..rounding import precision
 from .derivation import Data, Edits
 from .judge import Judge
@@ -51,6 +53,7 @@ class Lines:
     allowance: Allowance
     elsewhere: Elsewhere | None = None
     mends: list[tuple[Judged, Mend]] = field(default_factory=list)
+    left: float = BUDGET  # seconds for the engine's own lines
     causes: list[Finding] = field(default_factory=list)  # lines without a verdict that are wrong
 
     @cached_property
@@ -158,7 +161,11 @@ class Lines:
         E = self.about.order[0]
         if finding.verdict != WRONG or finding.mended is not None or E.shape:
             return finding
-        right = as_code(E, finding.node, self.about.tape) if finding.node is not None else ""
+        if finding.node is None:
+            return finding
+        start = time.thread_time()
+        right = as_code(E, finding.node, self.about.tape, max(self.left, 0.0))
+        self.left -= time.thread_time() - start
         name = f"{finding.name} = " if finding.name.isidentifier() else ""
         return replace(finding, mended=name + right, by="rule") if right else finding
 
@@ -180,21 +187,22 @@ class Lines:
         mender.wrong = wrong
         off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
-        for row in [*wrong, *wrong]:  # what is mended later may show what was wrong before
+        every = [(turns, row) for turns in (NEAR_BY, NEAR_BY, len(SHARES)) for row in wrong]
+        for turns, row in every:  # what is mended later may show what was wrong before
             if row in mends.values():
                 continue
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
             last = next(r for r in reversed(judged) if r.step.of == of)
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
-            mend = mender.mend(row, closed, last=last, beside=line)
+            mend = mender.mend(row, closed, last=last, beside=line, turns=turns)
             if mend is not None:
                 mends.setdefault(mend, row)
         rights = {
             mend: [
                 r
                 for r in wrong
-                if r is row or (self._feels(r, mend) and self._rights(mender, mend, r, judged))
+                if r is row or (mender.feels(r, mend) and self._rights(mender, mend, r, judged))
             ]
             for mend, row in mends.items()
             if mender.holds(mend, mends)
@@ -238,17 +246,6 @@ class Lines:
         mender.fresh = None if self.elsewhere is None else self.elsewhere.fresh
         mender.computed = self.about.computed
         return mender
-
-    def _feels(self, row: Judged, mend: Mend) -> bool:
-        """Whether a mend can change a step, given that what is wrong above it is put right."""
-        places = mend.places
-        made = [
-            r
-            for r in self.trace.records
-            if r.site in places or (r.instance is not None and r.instance.statement in places)
-        ]
-        known = (other.step.record for other in row.apart())
-        return row.step.record in (*made, *self.trace.below(made, row.step.record, blocked=known))
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
@@ -301,7 +298,7 @@ class Lines:
         """Mend the line that raised an error, as the step that it would be."""
         off = [row for row in self.rows if row.verdict in (WRONG, FOLLOWS)]
         step = Step(name, self.trace.records[-1], instance)
-        row = Judged(len(steps(self.trace)), step, node, above=off)
+        row = Judged(len(steps(self.trace)), step, node, off=off)
         changed = {r.step.record: r.wanted(self.truth) for r in off}
         mend = self.mender.mend_raised(row, instance, node, changed)
         if mend is not None:

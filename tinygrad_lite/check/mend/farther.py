@@ -92,7 +92,7 @@ def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     )
     for wanted, how, kind, more in rows:
         for a, b, k in at.pool.products(wanted):
-            made = attempted(PRODUCTS[k], at.item(a), at.item(b))
+            made = attempted(PRODUCTS[k][0], at.item(a), at.item(b))
             rank = PAIRED + NEAR * k + more
             if made is not None and np.shape(made.value) == w.shape:
                 yield from at.made(how, at.written, made, kind=kind, rank=rank)
@@ -180,21 +180,32 @@ def _compared(at: Place) -> Iterator[Edit]:
 
 
 def run_forwards(at: Place) -> Iterator[Edit]:
-    """Edits where what is wanted is not known: each is to be run."""
+    """Edits where what is wanted is not known: each is to be run. Of an index another whole number
+    may be meant."""
     x, shape = at.written, np.shape(at.value)
     named, literal = isinstance(at.e, ast.Name), isinstance(at.e, ast.Constant)
-    for item in at.pool.items:
+    for item in _fitting(at):
         if named or (item.value.shape == shape and not literal):
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
-    for item in at.pool.items:
+    for c in (2, 0.5, 3, 0.25, 4) if not literal else ():
+        for made, more in at.times(x, c):
+            yield at.edit(made, "constant-scale", FAR + more)
+
+
+def run_farther(at: Place) -> Iterator[Edit]:
+    """The same, farther-fetched: factors, but of what is 0, and terms."""
+    x, shape = at.written, np.shape(at.value)
+    literal, zero = isinstance(at.e, ast.Constant), not np.any(at.value)
+    for item in _fitting(at):
         if (literal and item.tier != NAME) or np.array_equal(item.value, at.value):
             continue
         a, real = at.item(item), item.value.dtype.kind == "f"
         if broadcasts(item.value.shape, shape):
             kind = "mean-vs-sum" if is_size(item.code) else LOST
-            yield at.edit(x * a, kind, FARTHEST + item.rank)
-            if real:
+            if not zero:
+                yield at.edit(x * a, kind, FARTHEST + item.rank)
+            if real and not zero:
                 yield at.edit(x / a, kind, FARTHEST + item.rank)
             if real and (item.tier != MADE or item.value.ndim == 2) and not is_size(item.code):
                 rank = FARTHEST + LIKELY + item.rank
@@ -205,20 +216,32 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         if item.value.ndim == 2 and shape and item.tier == NAME:
             for how in (lambda x, a: x @ a, lambda x, a: a @ x):
                 yield from at.made(how, x, a, kind=LOST, rank=FARTHEST + NEAR + item.rank)
+        if (
+            not literal
+            and item.tier == NAME
+            and item.value.dtype.kind == "i"
+            and not item.value.ndim
+        ):
+            yield at.edit(x / a, "mean-vs-sum", FAR + LIKELY + item.rank)
     if literal:
         for c in at.constants:
             yield Edit(at.e, number(c), "constant-scale", FARTHEST + LIKELY)
     else:
-        for c in (2, 0.5, 3, 0.25, 4):
-            for made, more in at.times(x, c):
-                yield at.edit(made, "constant-scale", FAR + more)
-        for item in at.pool.items:
-            if item.tier == NAME and item.value.dtype.kind == "i" and item.value.size == 1:
-                yield at.edit(x / at.item(item), "mean-vs-sum", FAR + LIKELY + item.rank)
-        for c in (1, -1):
-            yield at.edit(x + 1 if c > 0 else x - 1, "missing-term", FARTHEST)
+        yield at.edit(x + 1, "missing-term", FARTHEST)
+        yield at.edit(x - 1, "missing-term", FARTHEST)
+
+
+def _fitting(at: Place) -> list[Item]:
+    """What may stand there: for an index whole numbers."""
+    if isinstance(at.e, ast.Name) and _is_whole(at.value):
+        return [i for i in at.pool.items if i.value.dtype.kind == "i" or i.value.size == 1]
+    return at.pool.items
 
 
 def _is_index(at: Place, item: Item) -> bool:
     """Whether one whole number's name stands for another's."""
-    return isinstance(at.e, ast.Name) and isinstance(at.value, int) and item.value.dtype.kind == "i"
+    return isinstance(at.e, ast.Name) and _is_whole(at.value) and item.value.dtype.kind == "i"
+
+
+def _is_whole(v: Any) -> bool:
+    return isinstance(v, (int, np.integer))

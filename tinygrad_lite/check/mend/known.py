@@ -31,6 +31,7 @@ class Known:
 
     def __init__(self, order: Iterable[Node], g: Mapping[Node, Any]) -> None:
         self.constants: set[float] = set()
+        self.made: dict[Any, Any] = {}  # what people make of the values of a derivation
         found: dict[int, list[tuple[Vector, Role]]] = {}
         with np.errstate(all="ignore"):
             for role, value in self._arrays(order, g):

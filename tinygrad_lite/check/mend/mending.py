@@ -9,14 +9,13 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node, raw
+from ...graph.node import Node
 from ..claims import Claim, in_shape
 from ..code.derivation import Data
-from ..code.expressions import LONGEST
 from ..code.forms import CannotRecord
 from ..code.judged import Line
 from ..code.source import Source
@@ -26,44 +25,23 @@ from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
+from .claimed import Claimed, Kept, Running, is_right, line_is_right
 from .edited import Mend, line_with, sentence, walked
-from .known import TOLERANCE, Known, agrees
+from .known import Known
 from .places import Goal
 from .raising import repairs
 from .redraw import Draw, ladder
 from .resized import resized
 from .rows import Edit
-from .search import Hit, Search
+from .runs import Runs
+from .search import NEAR_BY, SHARES, Hit, Search
 from .written import FAILS, standing
 
-BUDGET, TOTAL = 1.6, 3.2  # seconds for one line, and for all lines of a derivation
+BUDGET, TOTAL = 1.6, 2.0  # seconds for one line, and for all lines of a derivation
 ALSO = 2  # draws on which what the numbers say has to hold
-SHORT = 1_000  # records that a trial may have beside four times those of the derivation
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
-SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
-
-
-class Claimed(Protocol):
-    """What should be a gradient: a step of a derivation, or a claim that is code."""
-
-    def line(self, trace: Trace, truth: Truth) -> Line | None:
-        """It as it is in a run; None where that went another way."""
-
-
-class Kept(Claimed, Protocol):
-    """What has to stay right."""
-
-    def end(self, trace: Trace, truth: Truth) -> Line | None:
-        """What its name has in the end, where that is right by itself."""
-
-
-class Running(Claimed, Protocol):
-    """A claim that is run by itself."""
-
-    @property
-    def trace(self) -> Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]: ...
 
 
 @dataclass(eq=False)
@@ -86,6 +64,10 @@ class Mender:
     computed: Computed | None = None
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
+    searches: dict[tuple[Any, ...], tuple[Search | None, Any]] = field(
+        default_factory=dict
+    )  # to be gone on with
+    at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
 
     def mend(
         self,
@@ -94,33 +76,49 @@ class Mender:
         *,
         last: Claimed | None = None,
         beside: Iterable[Claimed] = (),
+        turns: int = len(SHARES),
     ) -> Mend | None:
         """The likeliest edit that makes something right, none of them in the statements `closed`;
         None where no short one does. It makes the `last` value of the name right or, where more is
         wrong with that, this one; and all that is `beside` it in its line."""
-        mend = self._mend(wrong, closed, wrong if last is None else last)
+        mend = self._mend(wrong, closed, wrong if last is None else last, turns)
         for other in beside:
             if mend is not None and not self.rights(other, mend):
-                more = self._mend(other, closed, other)
+                more = self._mend(other, closed, other, turns)
                 mend = None if more is None else self._joined(mend, more)
         return mend
 
-    def _mend(self, wrong: Claimed, closed: Container[ast.AST], end: Claimed) -> Mend | None:
+    def _mend(
+        self, wrong: Claimed, closed: Container[ast.AST], end: Claimed, turns: int
+    ) -> Mend | None:
         either = list(dict.fromkeys((end, wrong)))
         for mend in self.found:
             if any(self.rights(claimed, mend) for claimed in either):
                 return mend
-        made = tuple(edit for mend in self.found for edit in mend.edits)
+        felt = (m for m in self.found if any(self.feels(claimed, m) for claimed in either))
+        made = tuple(edit for mend in felt for edit in mend.edits)
         same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
         if self._turns(wrong):
             either.reverse()
         for needs in ((made, ()) if same else ((), made))[not made :]:
-            hit = self._likeliest(either, end, closed, needs)
+            hit = self._likeliest(either, end, closed, needs, turns)
             if hit is not None:
                 self.found.append(self._made(hit, needs))
                 self.ends[self.found[-1]] = end
                 return self.found[-1]
         return None
+
+    def feels(self, claimed: Claimed, mend: Mend) -> bool:
+        """Whether a mend can change something, given that what else is wrong is put right."""
+        at, places = claimed.line(self.trace, self.truth), mend.places
+        made = [
+            r
+            for r in self.trace.records
+            if r.site in places or (r.instance is not None and r.instance.statement in places)
+        ]
+        if at is None or at.record is None:
+            return False
+        return at.record in (*made, *self.trace.below(made, at.record, blocked=at.before))
 
     def _likeliest(
         self,
@@ -128,16 +126,18 @@ class Mender:
         end: Claimed,
         closed: Container[ast.AST],
         needs: tuple[Edit, ...],
+        turns: int,
     ) -> Hit | None:
         """What makes the end right, or else one of several: a part of a sum may be none of the
         graph's, but the first turn of a loop that departs is a straight line."""
         found = None
         for claimed in either:
-            hit = self._searched(claimed, end, closed, needs)
+            hit = self._searched(claimed, end, closed, needs, turns)
             if hit is not None and (claimed is end or self._confirms(end, [*needs, *hit.edits])):
                 return hit
             found = hit or found
-        return found
+        lines = {at.instance.statement for c in either if (at := c.line(self.trace, self.truth))}
+        return found if turns > NEAR_BY or len(lines) > 1 else None
 
     def _turns(self, claimed: Claimed) -> bool:
         """Whether its line ran many times."""
@@ -152,19 +152,38 @@ class Mender:
         end: Claimed,
         closed: Container[ast.AST],
         needs: tuple[Edit, ...],
+        turns: int,
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
-        goal = self._goal(claimed, closed, needs) if self.left > 0 else None
-        if goal is None:
+        if self.left <= 0:
             return None
-        if claimed is not end:
-            goal = replace(goal, ends=lambda edits: self._ends(end, [*needs, *edits]))
         start = time.thread_time()
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
-            hit = Search(goal).run()
+            key = (claimed, end, *map(id, needs))
+            if key not in self.searches:
+                self.searches[key] = self._search(claimed, end, closed, needs), needs
+            search, hit = self.searches[key][0], None
+            if search is not None:
+                hit = search.run(turns, min(BUDGET, search.spent + self.left))
         self.left -= time.thread_time() - start
         return hit
+
+    def _search(
+        self,
+        claimed: Claimed,
+        end: Claimed,
+        closed: Container[ast.AST],
+        needs: tuple[Edit, ...],
+    ) -> Search | None:
+        goal = self._goal(claimed, closed, needs)
+        if goal is None:
+            return None
+        ends = goal.ends
+        if claimed is not end:
+            ends = lambda made: self._is_right(end, None, self.truth, [*needs, *made])  # noqa: E731
+        after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
+        return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
 
     def _made(self, hit: Hit, needs: tuple[Edit, ...]) -> Mend:
         told = "; ".join((sentence(hit.edits), *self._doubts(hit)))
@@ -236,7 +255,8 @@ class Mender:
         self, claimed: Claimed, closed: Container[ast.AST], needs: tuple[Edit, ...]
     ) -> Goal | None:
         trace = self.run(None, standing(needs)) if needs else self.trace
-        new = {n for edit in needs for n in walked(edit.new)}
+        old = {n for edit in needs for n in ast.walk(edit.place)}
+        new = {n for edit in needs for n in walked(edit.new)} - old
         at = claimed.line(trace, self.truth)
         if at is None or at.record is None or not np.any(at.wanted):
             return None  # of what is truly 0 no line can be told from another
@@ -251,18 +271,13 @@ class Mender:
             ),
             at.before,
             tuple(self._outside),
-            min(BUDGET, self.left),
             others=lambda edits: self._count(claimed, [*needs, *edits]),
         )
 
-    def _ends(self, end: Claimed, edits: Sequence[Edit]) -> bool:
-        return self._is_right(end, None, self.truth, standing(edits))
-
     def _count(self, claimed: Claimed, edits: Sequence[Edit]) -> int:
         """How many other wrong ones some edits put right, on the recorded data."""
-        new = standing(edits)
         others = (c for c in self.wrong if c is not claimed)
-        return sum(self._is_right(c, None, self.truth, new) for c in others)
+        return sum(self._is_right(c, None, self.truth, edits) for c in others)
 
     @cached_property
     def known(self) -> Known:
@@ -280,7 +295,7 @@ class Mender:
     @cached_property
     def _kept(self) -> list[Kept]:
         """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
-        return [other for other in self.kept if _is_right(other, self.trace, self.truth)]
+        return [other for other in self.kept if is_right(other, self.trace, self.truth)]
 
     @cached_property
     def rungs(self) -> list[list[tuple[Draw, Truth]]]:
@@ -318,13 +333,13 @@ class Mender:
     def _keeps(self, draw: Draw) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
         truth = self.truth.on(draw)
-        if self.others and not all(_is_right(c, c.trace(draw, None), truth) for c in self.others):
+        if self.others and not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
             return False
         if not self.right:
             return True
         trace = self.run(draw, None)
         return type(trace.error) is type(self.trace.error) and all(
-            _is_right(c, trace, truth) for c in self.right
+            is_right(c, trace, truth) for c in self.right
         )
 
     def rights(self, claimed: Claimed, mend: Mend) -> bool:
@@ -337,11 +352,12 @@ class Mender:
     def _grade(self, claimed: Claimed, edits: Sequence[Edit]) -> int | None:
         """The first of the `levels` on which something is right with some edits, where it is and
         what was right still is on the recorded data; None where on no other."""
-        new = standing(edits)
-        if not self._is_right(claimed, None, self.truth, new, self._kept):
+        if not self._is_right(claimed, None, self.truth, edits):
+            return None
+        if self._kept and not self._keeps_right(edits):
             return None
         for k, draws in enumerate(self.levels):
-            if all(self._is_right(claimed, draw, truth, new) for draw, truth in draws):
+            if all(self._is_right(claimed, draw, truth, edits) for draw, truth in draws):
                 return k
         return None
 
@@ -353,43 +369,30 @@ class Mender:
         return [*first, *self.rungs] or [[]]
 
     def _is_right(
-        self,
-        claimed: Claimed,
-        draw: Draw | None,
-        truth: Truth,
-        new: Mapping[ast.AST, Any],
-        others: Sequence[Kept] = (),
+        self, claimed: Claimed, draw: Draw | None, truth: Truth, edits: Sequence[Edit]
     ) -> bool:
-        token = LONGEST.set(SHORT + 4 * len(self.trace.records))
         try:
-            trace = self.run(draw, new)
-            if not _is_right(claimed, trace, truth):
-                return False
-            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
-            lines = (o.line(trace, truth) if same else o.end(trace, truth) for o in others)
-            return all(at is None or at.record is None or _right(at) for at in lines)
+            at = self.at.setdefault(claimed, claimed.line(self.trace, self.truth))
+            statement = None if at is None else at.instance.statement
+            return is_right(claimed, self._runs(draw, edits, statement), truth)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
-        finally:
-            LONGEST.reset(token)
 
+    def _keeps_right(self, edits: Sequence[Edit]) -> bool:
+        """Whether what has to stay right does with some edits, on the recorded data."""
+        try:
+            trace = self._runs(None, edits)
+            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
+            lines = (
+                o.line(trace, self.truth) if same else o.end(trace, self.truth) for o in self._kept
+            )
+            return all(at is None or at.record is None or line_is_right(at) for at in lines)
+        except (*FAILS, CannotRecord):
+            return False
 
-def _is_right(claimed: Claimed, trace: Trace, truth: Truth) -> bool:
-    at = claimed.line(trace, truth)
-    return at is not None and at.record is not None and _right(at)
-
-
-def _right(at: Line) -> bool:
-    """Whether a line gives what it should once what is wrong above it is put right."""
-    assert at.record is not None
-    try:
-        value = raw(at.trace.again(at.before, at.record) if at.before else at.record.value)
-    except FAILS:
-        return False
-    tolerance = SINGLE if getattr(value, "dtype", None) == np.float32 else TOLERANCE
-    return agrees(
-        value, in_shape(np.asarray(at.wanted, float), np.shape(value)), tolerance=tolerance
-    )
+    @cached_property
+    def _runs(self) -> Runs:
+        return Runs(self.run, self.trace)
 
 
 def _numbers(code: Any) -> set[Any]:

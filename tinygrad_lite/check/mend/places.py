@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from operator import itemgetter
+from typing import Any, cast
 
 import numpy as np
 
@@ -39,8 +40,10 @@ class Goal:
     `grade(edits)` runs the derivation with them on fresh data: 0 where it is right on what tells
     most, more where on data alone that hold more of the recorded ones, None where not on these
     either. `ends(edits)` tells whether the last value of the name is right then as well,
-    `others(edits)` how many other lines that are wrong. `changed` are earlier records that have
-    been set right; `outside` are names that the derivation reads beside its own.
+    `others(edits)` how many other lines that are wrong; `after(edit)` is the search for what is
+    still wrong with one edit; `several` where more lines than this one are wrong. `changed` are
+    other records that have been set right; `outside` are names that the derivation reads beside
+    its own.
     """
 
     trace: Trace
@@ -51,9 +54,10 @@ class Goal:
     allowed: Callable[[Record], bool] = lambda record: True
     changed: Mapping[Record, Any] = field(default_factory=dict)
     outside: Sequence[str] = ()
-    budget: float = 2.0
     ends: Callable[[Edits], bool] = lambda edits: True
     others: Callable[[Edits], int] = lambda edits: 0
+    after: Callable[[Edit], Any] = lambda edit: None
+    several: bool = False
 
 
 class Places:
@@ -63,7 +67,7 @@ class Places:
         self.goal, self.trace, self.known = goal, goal.trace, goal.known
         self.truth = np.asarray(goal.truth, dtype=float)
         self.base: Values = dict(goal.changed)
-        self.until = time.thread_time() + goal.budget
+        self.until = np.inf
         above = self.trace.above(goal.record)
         self.above = sorted(above, key=lambda r: r.index)
         self.within = above
@@ -123,7 +127,14 @@ class Places:
         if key not in self.pools:
             numpy = name_in(instance)
             self.pools[key] = Pool(
-                instance, self.goal.outside, numpy, self._elsewhere, self._turning, self._divisors
+                instance,
+                self.base,
+                self.goal.outside,
+                numpy,
+                self._elsewhere,
+                self._turning,
+                self._divisors,
+                self.known.made,
             )
         return self.pools[key]
 
@@ -162,6 +173,9 @@ class Places:
         for r in reversed(self.above):
             if r not in found:
                 continue
+            entry = _entry_of(r)
+            if entry is not None:
+                found.setdefault(entry, found[r])
             operands = [self.value(x, values) for x in r.operands]
             for k, x in enumerate(r.operands):
                 if x in found or (not x.operands and x.site is None):
@@ -254,8 +268,10 @@ class Places:
                 around.op, (ast.Add, ast.Sub)
             )
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        if not isinstance(around, ast.BinOp) or isinstance(around.op, (ast.Add, ast.Sub)):
+        if not isinstance(around, ast.BinOp):
             return 0.0
+        if isinstance(around.op, (ast.Add, ast.Sub)):  # a - -b
+            return FAR * (edit.kind == "sign" and edit.place is around.right)
         below = edit.place is around.right and not isinstance(around.op, ast.Mult)
         odd = edit.kind == "sign" and below  # a sign in a denominator
         return NEAR * (odd or scaled or edit.kind == "shape")
@@ -281,6 +297,16 @@ class Places:
         a = np.asarray(self.value(record), dtype=float)
         b = np.asarray(record.instance.value(edit.new), dtype=float)
         return a.size > 1 and proportional(a, b)
+
+
+def _entry_of(record: Record) -> Record | None:
+    """The part of a tuple that was written out which a record is, once that was unpacked."""
+    if not isinstance(record.compute, itemgetter):
+        return None
+    (entries,), k = record.operands, cast(Any, record.compute.__reduce__())[1][0]
+    whole = entries.operands[0] if entries.compute is list else entries
+    written = isinstance(whole.site, (ast.Tuple, ast.List)) and type(k) is int
+    return whole.operands[k] if written and len(whole.operands) > k else None
 
 
 def _is_read(e: Any) -> bool:

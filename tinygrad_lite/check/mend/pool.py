@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..code.trace import Instance
+from ..code.trace import Instance, Record
 from .rows import FORMS, FUNCTIONS, formed, is_numeric, is_symmetric
 from .written import FAILS, Written
 
@@ -27,82 +29,94 @@ SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is
 UNREAD = 0.2  # how much likelier an argument is that no line reads
 TURNS = 0.3  # a name that a loop binds
 MOST = 60  # names that are multiplied with each other
-PRODUCTS: tuple[Callable[[Any, Any], Any], ...] = (
-    lambda a, b: a * b,
-    lambda a, b: a @ b,
-    lambda a, b: a @ b.T,
-    lambda a, b: a.T @ b,
-    lambda a, b: np.outer(a, b),
+Shape = tuple[int, ...]
+# Products, and whether they may have a shape, given those of their factors.
+PRODUCTS: tuple[tuple[Callable[[Any, Any], Any], Callable[[Shape, Shape, Shape], bool]], ...] = (
+    (lambda a, b: a * b, lambda a, b, s: len(s) == max(len(a), len(b))),
+    (lambda a, b: a @ b, lambda a, b, s: a[-1] == b[-2:][0] and _ends(s, a[:-1], b[1:])),
+    (lambda a, b: a @ b.T, lambda a, b, s: a[-1] == b[-1] and _ends(s, a[:-1], b[:-1])),
+    (lambda a, b: a.T @ b, lambda a, b, s: a[0] == b[0] and _ends(s, a[1:], b[1:])),
+    (lambda a, b: np.outer(a, b), lambda a, b, s: s == (prod(a), prod(b))),
 )
 _WEIGHTS = np.random.default_rng(12345).normal(size=2 * LARGEST)
 _SHIFT = 7  # between the weights of two independent sums
 
 
 class Item(NamedTuple):
-    """A value and how it is written."""
+    """A value and how it is written; `key` is one for what is equal, `sums` what it is found by."""
 
     code: ast.expr
     value: Vector
     rank: float
     tier: int
-    kind: str = "other"  # what is wrong where it lacks
+    kind: str
+    key: tuple[Any, ...]
+    sums: tuple[int, float, float]
+
+
+Made = dict[tuple[str, int], tuple[Any, list[Item]]]  # by how a value is written, and its id
 
 
 class Pool:
-    """All that can be looked up at an instance of a line; `outside` are names beside the local,
-    `elsewhere` expressions of other lines, `far` how far-fetched it is that some names lack,
-    `divisors` what is divided by somewhere."""
+    """All that can be looked up at an instance of a line; `changed` are the values that some
+    records should have had, `outside` names beside the local, `elsewhere` expressions of other
+    lines, `far` how far-fetched it is that some names lack, `divisors` what is divided by
+    somewhere, `made` what was made of values at other instances."""
 
     def __init__(
         self,
         instance: Instance,
+        changed: Mapping[Record, Any],
         outside: Iterable[str],
         numpy: str,
-        elsewhere: Sequence[ast.expr] = (),
-        far: Mapping[str, float] | None = None,
-        divisors: Collection[str] = (),
+        elsewhere: Sequence[ast.expr],
+        far: Mapping[str, float],
+        divisors: Collection[str],
+        made: Made,
     ) -> None:
-        self.instance, self.numpy = instance, numpy
-        self.divisors = divisors
+        self.instance, self.changed, self.numpy = instance, changed, numpy
+        self.divisors, self.made = divisors, made
         self.items: list[Item] = []
-        self._products: dict[int, list[tuple[float, tuple[Item, Item, int]]]] | None = None
+        self._products: dict[tuple[int, ...], list[tuple[float, tuple[Item, Item, int]]]] = {}
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
-        far = far or {}
-        for name, value in names.items():
-            self._add(Written(_name(name), value, numpy), far.get(name, 0.0), NAME)
-        for name, value in names.items():
-            x = Written(_name(name), np.asarray(value), numpy)
-            if np.ndim(value) >= 2 and not is_symmetric(value):
-                self._add(x.T, TURNED, NAME)
-            sizes = [(f"{name}.shape[{k}]", n) for k, n in enumerate(np.shape(value))]
-            for text, n in (*sizes, (f"{name}.size", np.size(value))) if sizes else ():
-                code = ast.parse(text, mode="eval").body
-                self._add(Written(code, float(n), numpy), SIZE, NAME)
+        named = [Written(_name(name), value, numpy) for name, value in names.items()]
+        for x, name in zip(named, names, strict=True):
+            self._add(_item(x, far.get(name, 0.0), NAME))
+        for x in named:
+            for item in self._made(x, _parts_of):
+                self._add(item)
         parts = [
-            Written(r.site, r.value, numpy)
+            Written(r.site, changed.get(r, r.value), numpy)
             for r in instance.recorded.values()
             if r.site is not None and not isinstance(r.site, (ast.Name, ast.Constant))
             if is_numeric(r.value)
         ]
         for part in (*parts, *self._elsewhere(elsewhere), *self._entries()):
-            self._add(part, PIECE, PART)
-        named = [Written(_name(name), value, numpy) for name, value in names.items()]
+            self._add(_item(part, PIECE, PART))
         for x in (*named, *parts[:PARTS]):
-            if np.asarray(x.value).dtype.kind == "f":
-                for form in (*FORMS, *FUNCTIONS):
-                    made = formed(form, x)
-                    if made is not None:
-                        self._add(made, form.rank, MADE, form.kind)
+            for item in self._made(x, _forms_of):
+                self._add(item)
         self._index()
+
+    def _made(self, x: Written, how: Callable[[Written], Iterator[Item | None]]) -> list[Item]:
+        """What is made of a value, once for all lines that have it."""
+        key = (f"{how.__name__} {ast.dump(x.code)}", id(x.value))
+        if key not in self.made:
+            self.made[key] = x.value, [item for item in how(x) if item is not None]
+        return self.made[key][1]
 
     def _entries(self) -> Iterator[Written]:
         """The entries of dicts."""
         for name, record in self.instance.names.items():
-            for key, value in record.value.items() if isinstance(record.value, dict) else ():
+            held = self._value(record)
+            for key, value in held.items() if isinstance(held, dict) else ():
                 if isinstance(key, str) and is_numeric(value):
                     code = ast.Subscript(_name(name), ast.Constant(key), ast.Load())
                     yield Written(code, value, self.numpy)
+
+    def _value(self, record: Record) -> Any:
+        return self.changed.get(record, record.value)
 
     def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
         """What other lines use, as it is here."""
@@ -113,7 +127,7 @@ class Pool:
             if sized and any(r is not None and np.ndim(r.value) for r in used):
                 continue
             try:
-                value = self.instance.value(e)
+                value = self.instance.value(e, self.changed)
             except FAILS:
                 continue
             if is_numeric(value) and bool(np.ndim(value)) != sized:
@@ -123,7 +137,7 @@ class Pool:
         held: set[int] = set()  # by another name for the same array
         for name, record in self.instance.names.items():
             if is_numeric(record.value) and id(record.value) not in held:
-                yield name, record.value
+                yield name, self._value(record)
                 held |= {id(record.value)} if np.ndim(record.value) else set()
         for name in outside:
             try:
@@ -133,22 +147,16 @@ class Pool:
             if name not in self.instance.names and is_numeric(value):
                 yield name, value
 
-    def _add(self, x: Written, rank: float, tier: int, kind: str = "other") -> None:
-        v = np.asarray(x.value)
-        if not 0 < v.size <= LARGEST or (v.dtype.kind == "f" and not np.isfinite(v).all()):
-            return
-        key: tuple[Any, ...] = (v.shape, v.astype(float).tobytes())
-        if v.dtype.kind == "i" and tier == NAME:  # two indices meet
-            key = (*key, ast.dump(x.code))
-        if key not in self._seen:
-            self._seen.add(key)
-            self.items.append(Item(x.code, v, rank, tier, kind))
+    def _add(self, item: Item | None) -> None:
+        if item is not None and item.key not in self._seen:
+            self._seen.add(item.key)
+            self.items.append(item)
 
     def _index(self) -> None:
         """The items by number of entries, with two weighted sums of each."""
         found: dict[int, list[tuple[float, float, int]]] = {}
         for j, item in enumerate(self.items):
-            n, one, two = signature(item.value)
+            n, one, two = item.sums
             found.setdefault(n, []).append((one, two, j))
         self._sums = {
             n: (np.array([s[:2] for s in sums]), [s[2] for s in sums]) for n, sums in found.items()
@@ -156,21 +164,25 @@ class Pool:
 
     def products(self, wanted: Vector) -> Iterator[tuple[Item, Item, int]]:
         """Two names, and which of their products is wanted."""
-        if self._products is None:
-            names = [i for i in self.items if i.tier == NAME and i.value.dtype.kind == "f"]
-            names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
-            self._products = {}
-            for a, b, k in itertools.product(names, names, range(len(PRODUCTS))):
-                try:
-                    value = PRODUCTS[k](a.value, b.value)
-                except FAILS:
-                    continue
-                n, one, _ = signature(value)
-                self._products.setdefault(n, []).append((one, (a, b, k)))
-        n, one, _ = signature(wanted)
-        for found, which in self._products.get(n, ()):
+        _, one, _ = signature(wanted)
+        shape = np.shape(wanted)
+        if shape not in self._products:
+            self._products[shape] = [(signature(v)[1], made) for v, made in self._of(shape)]
+        for found, which in self._products[shape]:
             if abs(found - one) <= 1e-7 * abs(one):
                 yield which
+
+    def _of(self, shape: tuple[int, ...]) -> Iterator[tuple[Vector, tuple[Item, Item, int]]]:
+        """The products of two names that have a shape."""
+        names = [i for i in self.items if i.tier == NAME and i.value.dtype.kind == "f"]
+        names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
+        for a, b in itertools.product(names, names):
+            for k, (how, fits) in enumerate(PRODUCTS):
+                if fits(a.value.shape, b.value.shape, shape):
+                    with suppress(*FAILS):
+                        value = how(a.value, b.value)
+                        if np.shape(value) == shape:
+                            yield value, (a, b, k)
 
     def find(self, wanted: Vector) -> list[Item]:
         """The items with a value, up to axes along which it is constant."""
@@ -204,6 +216,45 @@ def turning(tree: ast.AST) -> Mapping[str, float]:
     targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
     bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
     return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
+
+
+def _item(x: Written, rank: float, tier: int, kind: str = "other") -> Item | None:
+    """An item; none of what has many entries, or one that is no number."""
+    v = np.asarray(x.value)
+    if not 0 < v.size <= LARGEST or (v.dtype.kind == "f" and not np.isfinite(v).all()):
+        return None
+    key: tuple[Any, ...] = (v.shape, v.astype(float).tobytes())
+    if v.dtype.kind == "i" and tier == NAME:  # two indices meet
+        key = (*key, ast.dump(x.code))
+    return Item(x.code, v, rank, tier, kind, key, signature(v))
+
+
+def _parts_of(x: Written) -> Iterator[Item | None]:
+    """A name's transpose and sizes."""
+    value, numpy = x.value, x.numpy
+    if np.ndim(value) >= 2 and not is_symmetric(value):
+        yield _item(Written(x.code, np.asarray(value), numpy).T, TURNED, NAME)
+    lengths: list[tuple[Any, int]] = [(k, n) for k, n in enumerate(np.shape(value))]
+    of = ast.Attribute(x.code, "shape", ast.Load())
+    for k, n in lengths:
+        code = ast.Subscript(of, ast.Constant(k), ast.Load())
+        yield _item(Written(code, float(n), numpy), SIZE, NAME)
+    if lengths:
+        code_ = ast.Attribute(x.code, "size", ast.Load())
+        yield _item(Written(code_, float(np.size(value)), numpy), SIZE, NAME)
+
+
+def _forms_of(x: Written) -> Iterator[Item | None]:
+    """What people make of a value."""
+    if np.asarray(x.value).dtype.kind == "f":
+        for form in (*FORMS, *FUNCTIONS):
+            made = formed(form, x)
+            if made is not None:
+                yield _item(made, form.rank, MADE, form.kind)
+
+
+def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
+    return shape == (*a, *b)
 
 
 def _name(name: str) -> ast.expr:

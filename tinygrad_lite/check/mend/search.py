@@ -8,17 +8,19 @@ is ranked as a person would put it, and counts only if it is right on fresh data
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..code.library import name_in
-from ..code.trace import Record
+from ..code.trace import Instance, Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
-from .alike import alike
-from .farther import everywhere, farther, run_forwards
+from .alike import alike, exchanged_names
+from .farther import everywhere, farther, run_farther, run_forwards
 from .looked import Place, looked_up
 from .places import Places, Values, Vector, setting_of
 from .pool import NAME
@@ -26,13 +28,15 @@ from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
 from .whole import heads, left_out, lists, statements
-from .written import FAILS, shown
+from .written import FAILS, replaced, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
-SHARES = (0.5, 0.6, 0.8, 0.9, 0.9, 1.0)  # of the time, by the end of each turn of the search
-ENOUGH = 0.6  # what is likelier is not held against what is searched for next
+NEAR_BY = 2  # turns of the search that are quick
+SHARES = (0.45, 0.48, 0.72, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
+# What is likelier is not held against what is searched for in the next turns.
+ENOUGH = (FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -50,30 +54,58 @@ class Search(Places):
     """The edits that reach a goal, the likeliest first."""
 
     confirmed = 0  # edits that were run on fresh data
+    turn, spent = 0, 0.0  # how far it got, and the seconds that it took
 
-    def run(self) -> Hit | None:
-        """The likeliest edit, first where nothing is right yet; else the likeliest two."""
+    def run(self, turns: int, budget: float) -> Hit | None:
+        """The likeliest edit, first where nothing is right yet; else the likeliest two. What was
+        not searched for in so many turns is searched for when it is run again."""
+        start = time.thread_time() - self.spent
+        for k in range(self.turn, turns):
+            self.turn = k + 1
+            self.until = start + SHARES[k] * budget
+            self.found += self._turns[k]
+            if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
+                hit = self._confirmed(self.found)
+                if hit is not None and (hit.grade == 0 or k > 0):
+                    return hit if k > NEAR_BY else self._or_above(hit)
+        self.spent = time.thread_time() - start
+        return self._confirmed(self.found) if self.turn == len(SHARES) else None
+
+    @cached_property
+    def found(self) -> list[Hit]:
+        """What makes the line right on the recorded data, so far."""
+        return []
+
+    @cached_property
+    def _turns(self) -> Sequence[Iterator[Hit]]:
+        """What is searched for, the likeliest first."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
         wanted = self.wanted(self.base)
-        turns = (
+        return (
             chain(self._statements(), self._near(free, wanted)),
-            self._near(rest, wanted),
             self._whole(),
+            self._run(free, wanted),
+            self._after(),
+            chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
             self._far(rest, wanted),
             self._two(free),
         )
-        found: list[Hit] = []
-        start = self.until - self.goal.budget
-        for k, (hits, share) in enumerate(zip(turns, SHARES, strict=True)):
-            self.until = start + share * self.goal.budget
-            found += hits
-            if min((hit.rank for hit in found), default=np.inf) < (ENOUGH if k < 2 else np.inf):
-                hit = self._confirmed(found)
-                if hit is not None and (hit.grade == 0 or k > 0):
-                    return hit
-        return self._confirmed(found)
+
+    def _or_above(self, found: Hit) -> Hit:
+        """An edit of the line, or one further up that puts more of what is wrong right."""
+        own = self.goal.record.instance
+        if self.goal.several and all(self._is_in(e, own) for e in found.edits):
+            above = [e for e in self.places if not self._is_in(e, own)]
+            self.found += self._run(above, self.wanted(self.base))
+            return self._confirmed(self.found) or found
+        return found
+
+    def _is_in(self, edit: Any, instance: Instance | None) -> bool:
+        """Whether an edit, or a place, is in the line that an instance is of."""
+        records = self.places.get(getattr(edit, "place", edit), ())
+        return not records or any(r.instance is instance for r in records)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
         """The likeliest that is right on the fresh data that tell most."""
@@ -104,8 +136,7 @@ class Search(Places):
         here = self.goal.others(found.edits)
         own = self.goal.record.instance
         for hit in sorted(hits, key=lambda h: h.rank):
-            records = self.places.get(hit.edits[0].place, ())
-            inside = any(r.instance is own for r in records) or hit.rank > found.rank + FAR
+            inside = self._is_in(hit.edits[0], own) or hit.rank > found.rank + FAR
             if inside or len(hit.edits) > 1 or self.late():
                 continue
             if self.goal.others(hit.edits) > here and self._grade(hit) == 0:
@@ -124,12 +155,19 @@ class Search(Places):
         found = [self._ranked(edit) for edit in every]
         self.tried += [edit for edit in found if edit.rank < ODD + FAR]
         yield from self._hits(found, wanted)
-        run = {p: self._runs(p, wanted) for p in reversed(places) if not self.late()}
-        likely = [e for made in run.values() for e in made if e.rank < FARTHEST]
+        open_ = (p for p in reversed(places) if not self.late() and self._is_run(p, wanted))
+        run = (edit for p in open_ for edit in run_forwards(self._place(p, wanted)))
+        likely = [edit for edit in run if edit.rank < FARTHEST]
         self.tried += likely
         yield from self._hits(likely, wanted)
-        for made in run.values():
-            yield from self._hits((e for e in made if e.rank >= FARTHEST), wanted)
+
+    def _run(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
+        """What is farther-fetched, and is to be run."""
+        for p in reversed(places):
+            if not self.late() and self._is_run(p, wanted):
+                at = self._place(p, wanted)
+                far = (edit for edit in run_forwards(at) if edit.rank >= FARTHEST)
+                yield from self._hits(chain(far, run_farther(at)), wanted)
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
@@ -160,13 +198,26 @@ class Search(Places):
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
         return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
 
+    def _after(self) -> Iterator[Hit]:
+        """The line's assignment as such a slip, and one more in what is left without it."""
+        own = self.goal.record.instance
+        found = statements(own.statement) if own is not None else ()
+        for first in sorted(found, key=lambda edit: edit.rank):
+            other = self.goal.after(first) if not self.late() else None
+            left = (self.until - time.thread_time()) / SHARES[0]
+            hit = None if other is None else other.run(1, left)
+            if hit is not None and len(hit.edits) == 1:
+                yield Hit(SECOND + first.rank + hit.rank, _both(first, *hit.edits))
+                return
+
     def _whole(self) -> Iterator[Hit]:
         """Heads of loops, and lines that are left out."""
         numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
         yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
-        found = left_out(self.trace, record, self.truth, self.pool, self.constants)
+        value = self.value(record)
+        found = left_out(self.trace, record, value, self.truth, self.pool, self.constants)
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
 
     def _slips(self, e: ast.expr) -> Iterator[Edit]:
@@ -205,14 +256,15 @@ class Search(Places):
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
         yield from alike(at, at.pool.instance.source.tree)
+        if self._is_goal(self.places[e][-1]):
+            yield from exchanged_names(at)
         if w is not None:
             yield from looked_up(at, w)
 
-    def _runs(self, e: ast.expr, wanted: Values) -> list[Edit]:
-        """What is to be run: nothing is known to be wanted, or other turns may be wrong too."""
-        if len(self.places[e]) == 1 and self._sought(e, wanted) is not None:
-            return []
-        return list(run_forwards(self._place(e, wanted)))
+    def _is_run(self, e: ast.expr, wanted: Values) -> bool:
+        """Whether edits are to be run: nothing is known to be wanted, or other turns may be wrong
+        too."""
+        return len(self.places[e]) > 1 or self._sought(e, wanted) is None
 
     def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
         at, w = self._place(e, wanted), self._sought(e, wanted)
@@ -249,6 +301,13 @@ class Search(Places):
                     if rank <= DEAREST and self.reaches(second, values, wanted):
                         best = min(best, SECOND + rank)
                         yield Hit(SECOND + rank, (first, second))
+
+
+def _both(first: Edit, second: Edit) -> tuple[Edit, ...]:
+    """Two edits, of which the second may be in what the first has made."""
+    if second.place in set(ast.walk(first.new)):
+        return (first._replace(new=replaced(first.new, {second.place: second.new})),)
+    return first, second
 
 
 def _finite(v: Any) -> bool:

@@ -54,12 +54,13 @@ def lists(records: Iterable[Record]) -> Iterator[Edit]:
 def left_out(
     trace: Trace,
     goal: Record,
+    value: Any,
     wanted: Any,
     pool: Callable[[Instance], Pool],
     constants: frozenset[float],
 ) -> Iterator[Edit]:
-    """A term that is never added, or a factor: a line of its own, before the first that uses the
-    name."""
+    """A term that is never added to a value, or a factor: a line of its own, before the first that
+    uses the name."""
     definition: Any = trace.definition
     body = () if isinstance(definition, ast.Lambda) else definition.body
     after = (r.instance for r in trace.records[goal.index + 1 :] if r.instance is not None)
@@ -71,7 +72,7 @@ def left_out(
     if instance is None or name is None:
         return
     target = ast.Name(name, ast.Load())
-    at = Place(target, goal.value, pool(instance), constants)
+    at = Place(target, value, pool(instance), constants)
     for edit in chain(looked_up(at, wanted), terms(at, wanted)):
         made = edit.new
         if not isinstance(made, ast.BinOp):
