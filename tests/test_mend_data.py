@@ -84,6 +84,27 @@ def test_a_line_that_is_right_at_these_sizes_alone_is_mended_all_the_same():
     assert "4 is also the number of rows of X" in found.explanation
 
 
+def test_a_number_that_a_name_may_stand_for_is_doubted():
+    """On no other data is a number that the caller has another."""
+    X, _, W = data()
+    P, m = X @ W, len(X)
+    E = (P**2).sum() / m
+
+    def halved(X, P, m):
+        dP = P
+        return X.T @ dP
+
+    found = tg.check(E, halved).first
+    assert found.mended == "dP = P / 2"
+    assert "2 is also m / 2" in found.explanation
+
+    def unnamed(X, P):
+        dP = P
+        return X.T @ dP
+
+    assert "also" not in tg.check(E, unnamed).first.explanation
+
+
 def at_one_size(X, y, W):
     assert X.shape == (4, 3)
     return squares(X, y, W)

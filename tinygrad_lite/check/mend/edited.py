@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..code.source import Source
+from ..code.trace import Trace
 from ..findings import Finding
 from ..kinds import KINDS
 from .rows import Edit
@@ -88,3 +89,27 @@ def told(finding: Finding, mend: Mend | None) -> Finding:
         where="",
         also=(),
     )
+
+
+def new_numbers(edit: Edit) -> list[float]:
+    """The numbers that an edit brings into a line, in order."""
+    old, new = (
+        {n.value for n in walked(code) if isinstance(n, ast.Constant)}
+        for code in (edit.place, edit.new)
+    )
+    return sorted(n for n in new - old if isinstance(n, (int, float)))
+
+
+def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, str]:
+    """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
+    how it is written."""
+    near = (r.instance for r in trace.records if r.instance is not None)
+    place = edit.place
+    at = next((i for i in near if i.statement is place or id(place) in i.recorded), None)
+    found: dict[float, str] = {}
+    for name, r in at.names.items() if at is not None else ():
+        v = r.value
+        if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
+            made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}
+            found = {value: text for value, text in made.items() if value != 1} | found
+    return found

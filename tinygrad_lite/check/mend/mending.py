@@ -26,7 +26,7 @@ from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, Kept, Running, is_right, line_is_right
-from .edited import Mend, line_with, sentence, walked
+from .edited import Mend, line_with, named_numbers, new_numbers, sentence, walked
 from .known import Known
 from .places import Goal
 from .raising import repairs
@@ -202,9 +202,12 @@ class Mender:
         tried = self.sizes and hit.grade == 0
         lengths = {} if tried else Scales(self.truth.tape).sizes
         for edit in hit.edits:
-            old, new = (_numbers(code) for code in (edit.place, edit.new))
-            for n in sorted((new - old) & {*lengths} - {2}):
-                yield f"{n:g} is also {lengths[n]}{WAY_OUT if self.computed is None else ''}"
+            named = named_numbers(edit, self.trace, whole=not tried)
+            for n in new_numbers(edit):
+                if (size := lengths.get(int(n))) and n == int(n) != 2:
+                    yield f"{n:g} is also {size}{WAY_OUT if self.computed is None else ''}"
+                elif n in named:
+                    yield f"{n:g} is also {named[n]}"
 
     def with_mends(self, mends: Iterable[Mend]) -> Trace:
         """The run with some mends."""
@@ -393,7 +396,3 @@ class Mender:
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.run, self.trace)
-
-
-def _numbers(code: Any) -> set[Any]:
-    return {n.value for n in walked(code) if isinstance(n, ast.Constant)}
