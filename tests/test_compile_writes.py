@@ -40,6 +40,7 @@ def by_rows(p):
 
 def shuffled(p):
     np.subtract.at(p.data, np.array([0, 1, 0]), 0.1 * p.grad[:3])
+    np.subtract.at(p.data, [0], [0.5])
 
 
 @pytest.mark.parametrize(

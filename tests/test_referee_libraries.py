@@ -75,3 +75,9 @@ def test_a_function_that_a_library_approximates_is_right_as_it_is_named(needs):
             return g * torch.sigmoid(ctx.saved_tensors[0])
 
     assert check_function(Softplus, None, (torch.linspace(18, 24, 9),)).ok
+
+
+def test_what_is_off_everywhere_is_wrong_however_little(needs, rng):
+    torch = needs("torch")
+    x = torch.tensor(rng.normal(size=(3, 4)))
+    caught(torch.sin, lambda dy, x: (1 + 1e-10) * dy * torch.cos(x), x)

@@ -131,7 +131,8 @@ class Tensor(Differentiable, Array):
 
     def item(self) -> float:
         """The single entry as a Python float."""
-        return self._plain.item()  # type: ignore[no-any-return]
+        found: float = self._plain.item()
+        return found
 
     def __len__(self) -> int:
         return len(self._data) if hasattr(self._data, "__len__") else self.shape[0]

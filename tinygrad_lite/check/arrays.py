@@ -35,7 +35,8 @@ def forms(catalogue: Catalogue, shape: tuple[int, ...]) -> tuple[list[Form], Vec
         found = [f for f in found if np.ptp(f.value) or f.value.flat[0] != 1]
         rows = [np.broadcast_to(f.value, shape).ravel() for f in found]
         catalogue.kept[shape] = found, np.array(rows).reshape(len(found), int(np.prod(shape)))
-    return catalogue.kept[shape]  # type: ignore[no-any-return]
+    known: tuple[list[Form], Vector] = catalogue.kept[shape]
+    return known
 
 
 def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Form]:

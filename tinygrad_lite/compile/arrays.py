@@ -290,7 +290,7 @@ def _scattered(ufunc: Any, x: Any, index: Any, *entries: Any) -> None:
         _refuse_write()
     _refuse_locked(x)
     (y,) = entries
-    y = y if ufunc is np.add else -y
+    y = y if ufunc is np.add else np.negative(y)
     x.recorder.write(x, x.recorder.record(standalone.summed_at, x, index, y))
 
 

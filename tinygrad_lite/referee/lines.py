@@ -47,9 +47,6 @@ SAMPLE = 4  # entries, beside a direction, in which what was mended is held agai
 SHARE = 0.5  # of the time for finding the cause that the lines may take besides
 
 Gradients = Mapping[int, np.ndarray]
-Reading = tuple[
-    Mapping[Node, str], Mapping[str, Node]
-]  # what nodes are called, and what is returned
 
 
 def lines_of(
