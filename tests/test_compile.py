@@ -215,6 +215,8 @@ def test_a_slope_that_is_infinite_where_nothing_flows_in():
     ("use", "words"),
     [
         (lambda x: f"{x.sum().item():.3f}", "a number taken out"),
+        (lambda x: f"{x.sum():.3f}", "a number taken out"),
+        (lambda x: str(x[0, 0]), "a number taken out"),
         (lambda x: float(x[0, 0]), "a number taken out"),
         (lambda x: int(x.sum()), "a number taken out"),
         (lambda x: [0, 1, 2][x.astype(int)[0, 0]], "a number taken out"),

@@ -146,10 +146,10 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return f"{what} being recorded"
 
     def __str__(self) -> str:
-        return _refuse_number(self) if self.weak else repr(self)
+        return repr(self) if isinstance(self.value, np.ndarray) else _refuse_number(self)
 
     def __format__(self, form: str) -> str:
-        return str(self)
+        return _refuse_number(self) if form else str(self)
 
     def __hash__(self) -> int:
         return _refuse_number(self) if self.weak else id(self)
