@@ -23,10 +23,10 @@ from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
 from .printer import Formula, derivative
-from .program import Checked, Program, environment, run
 from .steps import Finder, Line, Rewrite, moved, unchanged
 from .teaching import Row, Teacher, latex_of, text_of
 from .terms import Symbol
+from .verify import Checked, Program, environment, run
 from .work import Work
 
 LARGEST = 1_000_000  # entries of a Jacobian that is looked at

@@ -33,10 +33,10 @@ from .matrices import NoMatrix
 from .paper import Paper, Unreadable, broadcast, named
 from .parts import exact, head, number
 from .printer import Formula, Printer, symbols_in
-from .program import agrees, run
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
 from .terms import SIZE, Expr, Size, Symbol, Table
+from .verify import agrees, run
 
 Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
 _REMEMBERED = 4096  # forms; when they are more, all are forgotten

@@ -18,8 +18,8 @@ from .measure import cost
 from .paper import Paper, again, named, running
 from .parts import is_zero, number
 from .printer import Formula, symbols_in
-from .program import Program, agrees
 from .terms import Expr, Symbol
+from .verify import Program, agrees
 from .work import Work
 
 Rewrite = Callable[[Paper], Paper]

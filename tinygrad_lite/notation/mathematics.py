@@ -232,9 +232,8 @@ class Mathematics:
         if e == 1:
             return self.write(x)
         if e == Fraction(1, 2):
-            inner = _squared(x)
-            if inner is not None:
-                return Written(self.style.length(self.write(inner).body), ATOM)
+            if x.kind == tree.DOT and x.args[0] == x.args[1]:
+                return Written(self.style.length(self.write(x.args[0]).body), ATOM)
             return Written(self.style.root(self.write(x).body), ATOM)
         return Written(self.style.power(self.at(x, ATOM), number_text(e)), POWER)
 
@@ -343,10 +342,3 @@ class Mathematics:
         if self.style.latex:
             body = f"{{{body}}}"  # a name may have a subscript of its own
         return Written(body + (self.style.subscript(joined) if joined else ""), ATOM)
-
-
-def _squared(t: Tree) -> Tree | None:
-    """x of ‖x‖², or of the sums of its squares along an axis."""
-    if t.kind == tree.DOT and t.args[0] == t.args[1]:
-        return t.args[0]
-    return None
