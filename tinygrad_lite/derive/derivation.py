@@ -195,7 +195,7 @@ class Derivation:
                     shown = Formula(J, work.printer)
                     terms.append(teacher.product(shown, UNICODE.name(f"d:{name}"), f.shape))
                 else:
-                    along = Paper(work.simplifier.best(moved(J, name)), f.paper.axes[:out])
+                    along = work.simplifier.shortest(Paper(moved(J, name), f.paper.axes[:out]))
                     terms.append(teacher.term(Formula(along, work.printer)))
         return f"{UNICODE.name(f'd:{lines[0].name}')} = {teacher.joined(terms or ['0'])}"
 
@@ -228,7 +228,7 @@ class Derivation:
         places = tuple(k for k, i in enumerate(f.paper.axes[:out]) if i is not None)
         upstream = Symbol(f"δ_{y}", work.graph.root.shape, places)
         pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
-        handed = Paper(work.simplifier.best(pulled), f.paper.axes[out:])
+        handed = work.simplifier.shortest(Paper(pulled, f.paper.axes[out:]))
         shown = Formula(handed, work.printer)
         title, *_ = derivative("E", y)
         lines.append(

@@ -158,7 +158,10 @@ def unified(p: Expr, e: Expr, binding: Binding) -> Iterator[Binding]:
     elif p.head != e.head:
         return
     elif p.kind == MAP:
-        yield from _unified_in_order(p.args, e.args, binding)
+        found = [binding]
+        for q, x in zip(p.args, e.args, strict=True):
+            found = [more for known in found for more in unified(q, x, known)]
+        yield from found
     else:
         orders = [e.ix]
         turns = p.kind == DELTA or (p.kind == ATOM and p.head.symmetric)
@@ -176,16 +179,6 @@ def _bind(pattern: Sequence[Ix], ix: Sequence[Ix], binding: Binding) -> dict[Ix,
         if (i is not j) if i.kind == "fixed" else (found.setdefault(i, j) is not j):
             return None
     return found
-
-
-def _unified_in_order(
-    ps: Sequence[Expr], es: Sequence[Expr], binding: Binding
-) -> Iterator[Binding]:
-    if not ps:
-        yield binding
-        return
-    for found in unified(ps[0], es[0], binding):
-        yield from _unified_in_order(ps[1:], es[1:], found)
 
 
 def _unified_parts(

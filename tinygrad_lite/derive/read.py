@@ -60,7 +60,7 @@ class Graph:
         reached = set(self.order)
         self.order += [x for x in self.variables if x not in reached]
         self.place = {node: k for k, node in enumerate(self.order)}
-        self.taken = set(self.names.values())
+        self.restart()
 
     @property
     def large(self) -> bool:

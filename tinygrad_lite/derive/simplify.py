@@ -10,6 +10,7 @@ from time import monotonic
 from .algebra import add, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
+from .paper import Paper
 from .parts import Power, content, factors, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
 
@@ -43,6 +44,10 @@ class Simplifier:
         if found is None:
             found = self._best[e] = self._search(e)
         return found
+
+    def shortest(self, array: Paper) -> Paper:
+        """The same array, its entry in that form."""
+        return Paper(self.best(array.expr), array.axes)
 
     def _search(self, e: Expr) -> Expr:
         fold = self.definitions

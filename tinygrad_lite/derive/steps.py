@@ -75,7 +75,7 @@ class Finder:
         self.graph, self.printer = work.graph, work.printer
         self.within = leading_to(self.graph.order, work.xs)
         values = self.cotangents.values
-        self.best = work.simplifier.best
+        self.shortest = work.simplifier.shortest
         self.gradients: Mapping[Node, Any] = {}
         if work.scalar:
             self.gradients = sweep(self.graph.root, np.ones(self.graph.root.shape))
@@ -109,8 +109,7 @@ class Finder:
 
     def _used(self, paper: Paper) -> Paper:
         """The same with short cotangents written out."""
-        found = substituted(paper.expr, self.inlined)
-        return Paper(self.best(found), paper.axes)
+        return self.shortest(Paper(substituted(paper.expr, self.inlined), paper.axes))
 
     def _cotangent(self, node: Node) -> Paper:
         """∂E/∂y as it is used: 1 at the root."""
@@ -131,7 +130,7 @@ class Finder:
         region, inputs = self._region(node)
         swept = flow(region, {node: unit}, self.reading.handed, within={*region, *inputs})
         for x in (x for x in inputs if x in swept):
-            J = Paper(self.best(swept[x].expr), swept[x].axes)
+            J = self.shortest(swept[x])
             if is_zero(J.expr):
                 continue
             name = self.work.name(x)
@@ -139,7 +138,7 @@ class Finder:
                 Paper(moved(J, name), out),
                 Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes),
             ]
-            short = [Paper(self.best(paper.expr), paper.axes) for paper in plain]
+            short = [*map(self.shortest, plain)]
             held = self._holds(node, x, region, *short)
             if not held:
                 short = plain
@@ -147,7 +146,7 @@ class Finder:
             if not held:  # an op that is known by its pullback only
                 at_node = self._cotangent(node)
                 alone = flow(region, {node: at_node}, self.reading.handed, within={*region, x})[x]
-                short[1] = Paper(self.best(alone.expr), alone.axes)
+                short[1] = self.shortest(alone)
                 if not self._pulls(node, x, region, short[1]):
                     said = f"what {self.work.name(node)} hands to {name} is left out of the steps"
                     self.unwritten[f"{said}: no formula for it passed the check"] = None

@@ -131,11 +131,15 @@ def _piece(t: Tree) -> Piece:
 
 def _name(t: Tree) -> Piece:
     name: Name = t.value
-    found: ast.expr = _parsed(name.code)
-    if any(isinstance(p, int) for p in name.places):
-        places = ", ".join(str(p) if isinstance(p, int) else ":" for p in name.places)
-        found = filled(f"{{0}}[{places}]", found)
-    return Piece(found, tuple(p for p in name.places if not isinstance(p, int)))
+    return _at(_parsed(name.code), name.places)
+
+
+def _at(found: ast.expr, places: Sequence[Axis]) -> Piece:
+    """Some entries of an array: `places` has integers where it is at a place."""
+    if any(isinstance(p, int) for p in places):
+        keys = ", ".join(str(p) if isinstance(p, int) else ":" for p in places)
+        found = filled(f"{{0}}[{keys}]", found)
+    return Piece(found, tuple(p for p in places if not isinstance(p, int)))
 
 
 def _size(t: Tree) -> Piece:
@@ -324,32 +328,21 @@ def _einsum(t: Tree) -> Piece:
     )
 
 
-def _entry(t: Tree) -> Piece:
-    """Some entries of a result: `axes` has integers where it is at a place."""
-    places = ", ".join(str(i) if isinstance(i, int) else ":" for i in t.axes)
-    found = filled(f"{{0}}[{places}]", _piece(t.args[0]).code)
-    return Piece(found, tuple(i for i in t.axes if not isinstance(i, int)))
-
-
 def _apply(t: Tree) -> Piece:
     op: Applied = t.value
     if op.elementwise:
         codes, axes = _common([_piece(x) for x in t.args], t.axes)
-        return Piece(filled(_with(op), *codes), axes)
+        return Piece(filled(_with(op.numpy, dict(op.settings)), *codes), axes)
     codes = []
     for x, layout in zip(t.args, op.layouts, strict=True):
         wanted = tuple(None if axis is None else axis[0] for axis in layout)
         sizes = "".join("1, " if axis is None else f"{axis[1].code}, " for axis in layout)
         codes.append(_filling(x, wanted, lambda sizes=sizes: f"({sizes})"))  # type: ignore[misc]
-    return Piece(filled(_with(op), *codes), t.axes)
+    return Piece(filled(_with(op.numpy, dict(op.settings)), *codes), t.axes)
 
 
-def _with(op: Applied) -> str:
-    """The op's template with its settings filled in."""
-    return _with_settings(op.numpy, dict(op.settings))
-
-
-def _with_settings(template: str, settings: Mapping[str, Any]) -> str:
+def _with(template: str, settings: Mapping[str, Any]) -> str:
+    """An op's template with its settings filled in."""
     texts = {key: setting(value) for key, value in settings.items()}
     try:
         holes = [f"{{{k}}}" for k in range(32)]
@@ -360,7 +353,7 @@ def _with_settings(template: str, settings: Mapping[str, Any]) -> str:
 
 def op_code(op: Any, inputs: Sequence[str], settings: Mapping[str, Any]) -> str:
     """An op's own NumPy notation, of inputs that are code."""
-    return ast.unparse(filled(_with_settings(op.numpy, settings), *map(_parsed, inputs)))
+    return ast.unparse(filled(_with(op.numpy, settings), *map(_parsed, inputs)))
 
 
 _WRITERS: dict[str, Any] = {
@@ -381,5 +374,5 @@ _WRITERS: dict[str, Any] = {
     tree.APPLY: _apply,
     tree.SOFTMAX: _softmax,
     tree.EINSUM: _einsum,
-    tree.ENTRY: _entry,
+    tree.ENTRY: lambda t: _at(_piece(t.args[0]).code, t.axes),
 }
