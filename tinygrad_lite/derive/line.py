@@ -50,7 +50,7 @@ class Line:
         twin = self.twin[self.result]
 
         def read() -> Form | None:
-            reading = reading_of(twin, whole=True)
+            reading = reading_of(twin)
             form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
             return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
 

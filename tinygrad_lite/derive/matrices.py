@@ -22,18 +22,7 @@ from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
 from .parts import EXP, Power, factors, is_mask, is_one, terms
-from .terms import (
-    ADD,
-    MAP,
-    NUM,
-    SUM,
-    Expr,
-    Head,
-    Ix,
-    Size,
-    Symbol,
-    slot,
-)
+from .terms import ADD, MAP, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
 
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code

@@ -157,12 +157,7 @@ class Checks:
         return self._searched(np.random.default_rng(2), zeros=True)
 
     def limits(
-        self,
-        formula: Formula,
-        where: Sequence[Formula],
-        k: int,
-        *,
-        poles: bool = False,
+        self, formula: Formula, where: Sequence[Formula], k: int, *, poles: bool = False
     ) -> frozenset[str] | None:
         """Where the formula for variable `k` does not hold; None if it is wrong at the recorded
         data or a redraw. With `poles`, it may be infinite at redraws, which is then a limit."""
