@@ -24,7 +24,7 @@ from .paper import Paper
 from .parts import is_zero
 from .printer import Formula, derivative
 from .steps import Finder, Line, Rewrite, moved, unchanged
-from .teaching import Row, Teacher, latex_of, text_of
+from .teaching import Row, Teacher, aligned, latex_of, text_of
 from .terms import Symbol
 from .verify import Checked, Program, environment, run
 from .work import Work
@@ -61,9 +61,7 @@ class Derivation:
     def latex(self) -> str:
         """The formulas in LaTeX, one a line in `aligned` where there are several."""
         lines = [f"{f.name_latex} &= {f.latex}" for f in (*self.formulas, *self.where)]
-        if len(lines) == 1:
-            return lines[0].replace(" &= ", " = ", 1)
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
 
     @property
     def numpy(self) -> str:

@@ -120,12 +120,9 @@ class Reading:
                 made, base = self.graph.derived[node]
                 self.values[node] = made(self.values[base])
                 continue
-            self.values[node] = self._named(node, self._value(node), depth + 1)
-
-    def _value(self, node: Node) -> Paper | None:
-        if node.op is None:
-            return None
-        return self._operated(node, [self.value(x) for x in node.inputs])
+            inputs = [self.value(x) for x in node.inputs]
+            value = None if node.op is None else self._operated(node, inputs)
+            self.values[node] = self._named(node, value, depth + 1)
 
     def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
         assert node.op is not None

@@ -12,6 +12,7 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, leading_to, sweep
 from ..graph.node import Node
+from ..graph.reach import reached
 from .algebra import atom, delta, multiply, total
 from .cotangents import substituted
 from .measure import cost
@@ -202,17 +203,14 @@ class Finder:
     def _region(self, node: Node) -> tuple[list[Node], list[Node]]:
         """A named node and the unnamed ones that it is made of, consumers first, and the named ones
         that these are made of, as they stand in its definition."""
-        inside: dict[Node, None] = {}
-        inputs: dict[Node, None] = {}
-        stack = [node]
-        while stack:
-            y = stack.pop()
-            if y is not node and y in self.reading.symbols:
-                inputs[y] = None
-            elif y not in inside:
-                inside[y] = None
-                stack += [x for x in y.parents() if x in self.within][::-1]
-        return sorted(inside, key=self.graph.place.__getitem__), list(inputs)
+        named = self.reading.symbols.keys() - {node}
+
+        def ahead(y: Node) -> list[Node]:
+            return [x for x in y.parents() if x in self.within][::-1] if y not in named else []
+
+        found = list(reached([node], ahead))
+        inside = sorted(set(found) - named, key=self.graph.place.__getitem__)
+        return inside, [x for x in found if x in named]
 
 
 def moved(J: Paper, name: str) -> Expr:
