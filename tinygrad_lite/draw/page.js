@@ -138,7 +138,7 @@ function search(by) {
   if (!by) return void ($("live").textContent = words ? `${matches.length} found` : "");
   found = (found + by + matches.length) % matches.length || 0;
   if (matches[found]) {
-    reveal([matches[found].id]);
+    reveal([matches[found]]);
     select(matches[found]);
   }
 }
@@ -180,17 +180,16 @@ document.addEventListener("click", (event) => {
     if (k) return open(views[k]);
     if (a) return answer(+a);
     if (whose) return gradients(+whose);
-    if (id) { select(view.boxes[id]); return reveal([id]); }
+    if (id) { select(view.boxes[id]); return reveal([view.boxes[id]]); }
     return actions[button.id]?.();
   }
   if (point(event.target)) return void (target() && describe(true));
-  const box = event.target.closest(".box");
+  const box = boxAt(event.target), cell = cellOf(event.target);
   if (!box) return;
-  const item = view.boxes[box.dataset.id], cell = cellOf(event.target);
-  if (event.target.matches(".opens")) return open(views[item.opens]);
+  if (event.target.matches(".opens")) return open(views[box.opens]);
   if (cell?.pane.strip && cell.i >= 0 && cell.pane.columns === +$("turn").max) return turn(1 + cell.i % cell.pane.columns);
-  if (item.mark || item.node === undefined || model.nodes[item.node].leaf) select(item);
-  else choose(item);
+  if (box.mark || box.node === undefined || model.nodes[box.node].leaf) select(box);
+  else choose(box);
   hover(event.target);
 });
 document.addEventListener("pointerover", (event) => {
@@ -199,7 +198,7 @@ document.addEventListener("pointerover", (event) => {
 document.addEventListener("focusin", (event) => {
   if (event.target.matches("td[data-e]")) point(event.target);
   if (event.target.matches("td[data-words]")) $("live").textContent = event.target.dataset.words;
-  if (event.target.matches(".box:focus-visible")) reveal([event.target.dataset.id]);
+  if (event.target.matches(".box:focus-visible")) reveal([boxAt(event.target)]);
 });
 document.addEventListener("input", (event) => {
   const { id, dataset, value: x } = event.target;
@@ -239,8 +238,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (cell && "+=-−".includes(key) && target()) { done(); return bump("+=".includes(key) ? 1 : -1, target()); }
   if (key === "Enter" && !t.closest("button, summary")) {
-    const box = t.closest(".box");
-    if (box) return choose(view.boxes[box.dataset.id]);
+    if (boxAt(t)) return choose(boxAt(t));
     if (cell && target()) return describe(true);
     return waiting() ? next() : undefined;
   }
@@ -275,7 +273,7 @@ if (wholes.length > 1) {
 if (Object.values(model.claims).some((claim) => claim.numbers)) {
   $("whose").append(...WHOSE.map((whose, k) => h("button", { "data-whose": k, "aria-pressed": String(!k) }, whose)));
 }
-$("search").hidden = wholes.at(-1).placed.length < 12;
-$("ask").hidden = !model.boxes.some((box) => (box.shares ?? []).some(([, , , answers]) => answers.length > 1));
+$("search").hidden = wholes.at(-1).boxes.length < 12;
+$("ask").hidden = !views.some((v) => v.boxes.some((box) => box.shares?.some(({ answers }) => answers.length > 1)));
 open(views[0]);
-resize(Math.max(Math.min(1, whole()), 0.85));
+resize(Math.max(Math.min(1, whole()), 0.96)); // no text under 10 pixels: the stage scrolls
