@@ -224,23 +224,6 @@ def test_to_point_elsewhere_leaves_the_editor_at_its_entry(visit):
     assert values(page, "value")["W"] == ["0.50", "0.75", "2.00", "1.50", "0.25", "−0.50"]
 
 
-# --- what is folded
-
-
-def test_folded_lines_are_listed_with_their_sizes_and_opened(visit):
-    E = question()
-    page = visit(E)
-    row = page.locator(".lines button", has_text="E = 1/2 ‖s − y‖²")
-    assert row.inner_text().split("\n") == ["4 steps", "E = 1/2 ‖s − y‖²"]
-    press(page, "a End")
-    assert row.inner_text().split("\n")[-1] == f"value {E.data:.3g}, gradient 1"
-    row.focus()
-    press(page, "Enter")
-    assert len(titles(page)) == 6
-    page.locator("#panel button", has_text="all of the picture").click()
-    assert row.count() == 1
-
-
 def test_what_the_reader_closes_stays_closed(visit):
     page = visit(question())
     press(page, "a End")
@@ -248,27 +231,9 @@ def test_what_the_reader_closes_stays_closed(visit):
     press(page, "ArrowLeft ArrowLeft")
     derivation = page.locator("details", has_text="The derivation so far")
     assert derivation.get_attribute("open") is None
-    assert page.locator("details", has_text="What is folded").get_attribute("open") == ""
-
-
-def test_all_steps_of_a_loop_stand_there_and_are_chosen(visit):
-    E, states = loop()
-    page = visit(None, html=tg.draw(E, max_nodes=8).html)
-    rows = page.locator("[data-turn]")
-    assert rows.all_inner_texts()[0].split("\t") == ["step 1", "", ""]
-    press(page, "a End")
-    E.backward()
-    for k in (1, 6):
-        norms = (np.linalg.norm(a) for a in (states[k - 1].data, states[k - 1].grad))
-        expected = [f"step {k}", *(f"{norm:.3g}" for norm in norms)]
-        assert rows.nth(k - 1).inner_text().split("\t") == expected
-    rows.nth(2).click()
-    assert values(page, "value")["h"] == list(aligned(states[2].data))
-    assert page.locator("[data-turn][aria-current]").inner_text().startswith("step 3")
-    rows.nth(2).locator("button").focus()
-    press(page, "ArrowDown")
-    assert values(page, "value")["h"] == list(aligned(states[3].data))
-    assert page.evaluate("() => document.activeElement.textContent") == "step 4"
+    page.locator("summary", has_text="The derivation so far").click()
+    press(page, "ArrowRight")
+    assert derivation.get_attribute("open") == ""
 
 
 def test_bars_say_how_large_each_step_is_and_follow_an_edit(visit):

@@ -19,7 +19,7 @@ from ..backprop.chain import contribution
 from ..backprop.flow import flow
 from ..check.marks import MARKS, Said
 from ..derive.line import Line, line_of
-from ..derive.step import local_text, pullback_text, write
+from ..derive.step import pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, folded, planned
@@ -205,11 +205,8 @@ class _Maker:
         root = next(iter(self.roots))
         if id(node) not in self.names:
             return "gradient"
-        label = self._symbol(root, node)
+        label = f"∂{self.names.get(id(root), 'out')}/∂{self.names[id(node)]}"
         return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
-
-    def _symbol(self, y: Node | None, x: Node) -> str:
-        return f"∂{self.names.get(id(y), 'out')}/∂{self.names.get(id(x), '…')}"
 
     def _constant(self, unit: Unit) -> Box:
         if unit.kind == "constants":
@@ -309,7 +306,7 @@ class _Maker:
             if e.source in far:
                 leaf, target = at[e.source], at[e.target]
                 panes: tuple[Pane, ...] = ()
-                if e.local and (g := self.grad(target.node)) is not None:
+                if e.slope is not None and (g := self.grad(target.node)) is not None:
                     share = e.slope * float(figures.plain(g))
                     panes = (pane("gradient", "share", share, ()),)
                 stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
@@ -334,9 +331,7 @@ class _Maker:
             with suppress(Exception):  # a user's op may have no rule
                 slope = flow(order, {node: 1.0}, contribution, within={*order, x}).get(x)
                 if slope is not None:
-                    edge = replace(edge, local=figures.number(slope), slope=float(slope))
-            if not target.inside and (text := local_text(node, edge.index, self.names)):
-                edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
+                    edge = replace(edge, rule=f"×{figures.number(slope)}", slope=float(slope))
             return edge
         text = self._handed(target, edge.index, x)
         told = text != "δ" and "…" not in text and columns(text) <= _RULE

@@ -9,7 +9,7 @@ function describe(silent) {
   const body = S.box ? about(S.box) : tellers[step.kind](step);
   const all = () => panel.querySelectorAll("details"), heading = (d) => d.firstChild.textContent;
   for (const d of all()) opened.set(heading(d), d.open);
-  panel.replaceChildren(...[leave(), ...body, S.box || step.kind === "forward" ? null : derivation(), folded()].flat(9).filter(Boolean));
+  panel.replaceChildren(...[leave(), ...body, S.box || step.kind === "forward" ? null : derivation()].flat(9).filter(Boolean));
   for (const d of all()) d.open = opened.get(heading(d)) ?? d.open;
   if (top || scrolled) panel.scrollTop = scrolled = top;
   say();
@@ -171,8 +171,7 @@ const keys = {
   ArrowRight: "next", ArrowLeft: "back", "+": "in", "=": "in", "-": "out", "−": "out", 0: "fit", t: "theme", a: "ask", "?": "help",
 };
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button"), row = event.target.closest("[data-turn]");
-  if (row) return turn(+row.dataset.turn);
+  const button = event.target.closest("button");
   if (button) {
     const { step, view: k, answer: a, select: id, whose } = button.dataset;
     if (button.id !== "next" && button.id !== "tell") play(false);
@@ -221,11 +220,6 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (t.matches("input")) return;
-  const row = t.closest("[data-turn]");
-  if (row && (key === "ArrowUp" || key === "ArrowDown")) {
-    event.preventDefault();
-    return turn(+row.dataset.turn + (key === "ArrowUp" ? -1 : 1));
-  }
   const cell = t.closest("td[tabindex]"), done = () => event.preventDefault();
   if (cell && key.startsWith("Arrow")) {
     done();

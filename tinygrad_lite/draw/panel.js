@@ -114,33 +114,8 @@ function derivation() {
   });
   return details("The derivation so far", h("table.deriv", {}, h("tbody", {}, rows)));
 }
-/** A box in a list, which leads there. */
-const row = (leads, kind, badge, name, words) => h("li", {}, h("button", leads, h(`span.badge.${kind}`, {}, badge), h("span.m", {}, ...maths(name)), h("span.quiet", {}, words)));
 /** Out of a part of the picture. */
 const leave = () => (view.of ? h("p", {}, h("button.plain", { "data-view": 0 }, "← all of the picture"), ...maths(`, of which this is ${view.of}`)) : null);
-/** What is folded in this picture, each to be opened; of equal steps, how large all are, each to be shown. */
-function folded() {
-  const held = view.boxes.filter((box) => box.opens || box.kind === "group"), times = view.times;
-  const short = (box, role) => {
-    const all = box.shows.every(role === "value" ? hasValue : hasGradient) ? together(placesOf(box, { role })) : null;
-    return all?.length ? `${role} ${inShort(all, "gradient")}` : "";
-  };
-  const rows = held.map((box) => row({ [box.opens ? "data-view" : "data-select"]: box.opens || box.id }, "unclear", box.lines[0].replace(" inside", ""), line(box),
-    [short(box, "value"), short(box, "gradient")].filter(Boolean).join(", ")));
-  return [rows.length ? details(`What is folded (${rows.length})`, h("ul.lines", {}, rows)) : null, times ? turns(times) : null];
-}
-/** All of several equal steps: how large what each hands on is, and its gradient, as bars on a log scale. */
-function turns(times) {
-  const found = view.boxes.filter((box) => box.panes.some((pane) => pane.strip)).flatMap((box) => ["value", "gradient"].map((role) => {
-    const { on, norms } = strip(box, role), first = times - (norms?.length ?? 0);
-    const bars = on && norms ? barsOf(norms) : [];
-    return { name: `‖${role === "value" ? box.name : box.symbol}‖`, role, cell: (k) => h(`td.size.${role}`, bars.length && k > first ? { style: `--k:${bars[k - first - 1] / 12}` } : {}, bars.length && k > first ? num(norms[k - first - 1]) : "") };
-  }));
-  const rows = Array.from({ length: times }, (_, n) => n + 1).map((k) => h("tr", { "data-turn": k, "aria-current": k === (view.turn ?? times) ? "step" : null },
-    h("th", { scope: "row" }, h("button.plain", { tabindex: k === (view.turn ?? times) ? 0 : -1 }, `step ${k}`)), found.map(({ cell }) => cell(k))));
-  return details(`All ${times} steps: choose one`, h("div.turns", {}, h("table", {}, h("thead", {}, h("tr", {}, h("td"), found.map(({ name }) => h("th.m", { scope: "col" }, ...maths(name))))), h("tbody", {}, rows))));
-}
-
 /** What `check` says, line by line. */
 function verdicts() {
   const told = view.boxes.filter((box) => box.mark && box.kind !== "stub").reverse();
@@ -148,8 +123,8 @@ function verdicts() {
   const of = (...marks) => told.filter((box) => marks.includes(box.mark)), wrong = of("first", "wrong"), [follow, right, unclear] = ["follows", "right", "unclear"].map((m) => of(m).length);
   const words = [wrong.length ? [h("b.wrong", {}, `${wrong.length} mistake${wrong.length > 1 ? "s" : ""}`), ", at ", ...maths(wrong.map((box) => box.symbol).join(", "))] : null,
     follow ? `${follow} line${follow > 1 ? "s follow" : " follows"} from ${wrong.length > 1 ? "them" : "it"}` : null, unclear ? `${unclear} too weak to tell` : null, right ? `${right} right` : null].filter(Boolean);
-  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => row({ "data-select": box.id }, box.mark, model.marks[box.mark], box.symbol,
-    model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" ")))));
+  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => h("li", {}, h("button", { "data-select": box.id },
+    h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" ")))))));
 }
 
 /** A box that was selected: what it holds, its numbers, what was claimed, its ways to the result. */

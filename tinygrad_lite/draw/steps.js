@@ -268,7 +268,7 @@ function restart(wanted) {
 }
 /** Show another one of equal steps where the last one is. */
 function turn(k) {
-  const here = S.step, { times } = view, chosen = document.activeElement?.closest("[data-turn]");
+  const here = S.step, { times } = view;
   view.turn = k = Math.max(1, Math.min(times, k));
   $("turn").value = k;
   for (const box of view.boxes.filter((b) => b.turns.length)) {
@@ -289,6 +289,5 @@ function turn(k) {
     }
   }
   restart((j) => j === here);
-  if (chosen) panel.querySelector("[data-turn][aria-current] button").focus();
   $("live").textContent = words;
 }
