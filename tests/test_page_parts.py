@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from pictures import SHOWN, by_name, chain, chip, demo, press, question, settle, titles, values
 
 import tinygrad_lite as tg
+from tinygrad_lite.draw.figures import number
 from tinygrad_lite.draw.panes import aligned
 
 pytestmark = pytest.mark.browser
@@ -128,6 +131,31 @@ def test_a_step_of_a_loop_is_chosen(visit):
     page.locator(".chosen").first.wait_for(state="attached")
     page.click("#views button:has-text('ops')")
     assert page.locator("#turn").is_hidden()
+
+
+def test_a_loop_whose_losses_are_added_begins_with_a_number(visit):
+    w, v, h, losses = tg.Value(0.5, name="w"), tg.Value(1.2, name="v"), tg.Value(1.0), []
+    for x in (1.0, -1.0, 0.5, 2.0):
+        h = tg.tanh(w * h + x)
+        losses.append((v * h - x) ** 2)
+    total = sum(losses)
+    total.name = "total"
+    page = visit(None, html=tg.draw(total, max_nodes=12).html)
+    press(page, "a End")
+    for k in (1, 2):
+        page.locator("#turn").evaluate(
+            "(t, k) => { t.value = k; t.dispatchEvent(new Event('input', {bubbles: true})); }", k
+        )
+        shown = values(page, "value")
+        so_far = sum(loss.data for loss in losses[:k])
+        assert shown["total"] == list(aligned(np.array([so_far])))
+        before = None if k == 1 else list(aligned(np.array([losses[0].data])))
+        assert shown["total₋₁"] == before, "no number of another step"
+        slope = 2 * (1.2 * math.tanh(0.5 + 1.0) - 1.0) * 1.2
+        labels = page.locator("#picture .local").all_text_contents()
+        assert k > 1 or f"×{number(slope)}" in labels, labels
+    notes = page.locator(f"{SHOWN} > .note").all_text_contents()
+    assert notes.count("numbers: of the last step") == 2, "x in h and in the loss"
 
 
 def test_every_share_of_a_loop_s_weight_is_told_and_they_add_up(visit):

@@ -19,7 +19,7 @@ from ..backprop.chain import contribution
 from ..backprop.flow import flow
 from ..check.marks import MARKS, Said
 from ..derive.line import Line, line_of
-from ..derive.step import pullback_text, write
+from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, folded, planned
@@ -167,10 +167,17 @@ class _Maker:
         if rest := len(nodes) - max(ops, 1):
             held.append(count(rest, "parameter"))
         lines = (f"{', '.join(held)} inside",) * bool(held)
+        lines += ("numbers: of the last step",) * any(map(self._differs, nodes))
         formula = self._formula(unit.id, nodes, names) if node.op else ""
         made = Box(unit.id, kind, names[id(node)], formula, self._shape(node.shape), panes, lines)
         made = replace(made, nodes=nodes, copies=copies, scope=unit.scope)
         return replace(made, tooltip=self._told(made.title, node))
+
+    def _differs(self, node: Node) -> bool:
+        """Whether a plain number in it is another one in others of several equal steps."""
+        copies = self.plan.repeats.copies.get(node, ())
+        pairs = [pair for copy in copies for pair in zip(node.inputs, copy.inputs, strict=True)]
+        return any(is_number(a) and is_number(b) and a != b for a, b in pairs)
 
     def _told(self, title: str, node: Node) -> str:
         """A node in words."""

@@ -77,6 +77,7 @@ function change(x, e = subject) {
   ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
+  relabel();
   for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
 }
 

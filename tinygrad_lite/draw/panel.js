@@ -182,7 +182,7 @@ function paths(box) {
   return details("The sum over its paths to the result", h("ul.paths", {}, rows),
     found.length > 8 ? quiet("and more") : null);
 }
-/** The derivative along one step of a path between numbers; null for arrays. */
+/** The derivative along one step of a path between numbers; null for arrays, and where no gradient comes to tell. */
 function slope(user, share) {
   const g = gradientOf(user.node);
   if (g === null || live.values[g].length !== 1 || share.parts.some((p) => p === null || live.values[p].length !== 1)) return null;

@@ -153,7 +153,7 @@ function paint(box) {
   if (box.far) return;
   for (const pane of box.panes) {
     const { d, on, partial, key, columns, norms } = content(box, pane);
-    pane.element.classList.toggle("off", !on || (!d && S.edited)); // what is only recorded would be wrong now
+    pane.element.classList.toggle("off", !on || (!d && (S.edited || view.turn))); // what is only recorded would be wrong now
     pane.element.classList.toggle("partial", Boolean(partial));
     const [label] = pane.element.children, words = pane.role === "gradient" && !pane.strip && S.whose !== WHOSE[0] ? S.whose : pane.label;
     if (label.textContent !== words) { label.textContent = words; italic(label); }
@@ -208,6 +208,16 @@ function flow(from, to) {
     const { kind, box } = view.steps[k];
     const links = kind === "backward" ? view.inputs.get(box) ?? [] : kind === "seed" ? view.links.filter((link) => link.to.outside) : [];
     for (const link of links) link.element.classList.toggle("dry", k > reached());
+  }
+}
+
+/** The local derivatives beside arrows, of the numbers that are here now. */
+function relabel() {
+  for (const { element, from, to } of view.links) {
+    const words = element.querySelector(".local"), share = to.shares?.find((s) => s.to === from.node);
+    if (!share || !words?.textContent.includes("×")) continue;
+    const along = slope(to, share);
+    words.textContent = words.textContent.replace(/×.*/, `×${along === null ? "—" : num(along)}`);
   }
 }
 
@@ -273,8 +283,7 @@ function turn(k) {
   $("turn").value = k;
   for (const box of view.boxes.filter((b) => b.turns.length)) {
     const [own, ...shares] = box.turns[k - 1];
-    if (box.given !== null) box.given = own;
-    else { box.shows = [own]; box.node = own; }
+    if (box.shows.length) { box.shows = [own]; box.node = own; } else box.given = own;
     shares.forEach(([to, parts], j) => Object.assign(box.shares[j], { to, parts }));
     for (const pane of box.panes) pane.shown = "";
   }
@@ -288,6 +297,7 @@ function turn(k) {
       outline(pane, [...pane.cells.keys()].filter((i) => i % times === k - 1), "hot chosen");
     }
   }
+  relabel();
   restart((j) => j === here);
   $("live").textContent = words;
 }

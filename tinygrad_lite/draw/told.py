@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..check.marks import MARKS
-from ..graph.node import Node
+from ..graph.node import Node, fresh
 from .figures import plain, summary
 from .layout import lay_out
 from .live import Numbers, Run, doubles, value_of
@@ -64,8 +64,9 @@ class Book:
             "derivation": rows,
         }
 
-    def place(self, node: Node) -> int:
-        """Where a node is in the table of nodes."""
+    def place(self, node: Any) -> int:
+        """Where a node is in the table of nodes; a number, as a loop begins with, is a new one."""
+        node = node if isinstance(node, Node) else fresh(None, plain(node))
         return self.nodes.setdefault(node, len(self.nodes))
 
     def at(self, arrays: Mapping[Any, Any], key: Any) -> int | None:
