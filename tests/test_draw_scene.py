@@ -135,7 +135,8 @@ def test_a_loop_is_one_step_of_it():
     assert boxes["hs[18]"].kind == "stub"
     ids = {box.id: box.name for box in scene.boxes}
     flow = {(ids[e.source], ids[e.target]) for e in scene.edges}
-    assert {("W", "h"), ("h0", "h"), ("h", "L")} <= flow
+    assert {("W", "h"), ("h0", "hs[18]"), ("h", "L")} <= flow
+    assert ("h0", "h") not in flow, "the last step does not use it"
     assert h0.shape == (3,)
 
 

@@ -117,6 +117,8 @@ def test_a_step_of_a_loop_is_chosen(visit):
     E, states = loop()
     page = visit(None, html=tg.draw(E, max_nodes=8).html)
     press(page, "a End")
+    assert page.locator(".link .back").count() == 4
+    assert page.locator(".link.dry .back").count() == 0, "nor that to what the loop begins with"
     E.backward()
     for k in (6, 5, 1):
         page.locator("#turn").evaluate(

@@ -280,12 +280,14 @@ class _Maker:
         found: dict[tuple[str, str], tuple[int, Any, int]] = {}
         out: set[Node] = set()
         for node in (*plan.order, *plan.repeats.same):
-            target = unit_of[node]
+            last = plan.repeats.same.get(node, node)
             for index, x in enumerate(node.inputs):
-                source = unit_of.get((node, index))
+                source, target = unit_of.get((node, index)), unit_of[node]
                 if isinstance(x, Node):
                     if not source and not plan.repeats.before(x, node):
                         source = unit_of[x]
+                        if plan.repeats.before(last.inputs[index], last):
+                            target = unit_of[last, index]  # what a loop begins with
                     if source != target:
                         out.add(x)
                 if source and source != target:
@@ -328,7 +330,8 @@ class _Maker:
 
     def _labelled(self, edge: Edge, source: Box, target: Box) -> Edge:
         """With what flows back along it, as a number or a formula."""
-        if "group" in (source.kind, target.kind) or not source.nodes or source.node.constant:
+        told = source.kind != "group" and target.kind not in ("group", "stub")
+        if not told or not source.nodes or source.node.constant:
             return edge
         node, x = target.node, source.node
         if isinstance(node, Scalar) and isinstance(x, Scalar):
@@ -341,8 +344,8 @@ class _Maker:
                     edge = replace(edge, rule=f"×{figures.number(slope)}", slope=float(slope))
             return edge
         text = self._handed(target, edge.index, x)
-        told = text != "δ" and "…" not in text and columns(text) <= _RULE
-        return replace(edge, rule=text) if told else edge
+        short = text != "δ" and "…" not in text and columns(text) <= _RULE
+        return replace(edge, rule=text) if short else edge
 
     def _handed(self, box: Box, index: int, x: Node) -> str:
         """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""

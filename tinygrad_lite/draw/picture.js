@@ -116,7 +116,8 @@ function drawn(v) {
       cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry"), bars: pane.querySelectorAll(".bar") }));
   });
   v.links = [...v.element.querySelectorAll(".link")].map((element) => ({ element, from: of.get(element.dataset.from), to: of.get(element.dataset.to) }));
-  v.inputs = Map.groupBy(v.links, (link) => link.to);
+  v.users = new Map(v.links.map(({ from, to }) => [from, to]));
+  v.inputs = Map.groupBy(v.links, ({ to }) => (to.kind === "stub" ? v.users.get(to) : to)); // of a loop's first step too
 }
 /** The box that an element of the picture is in. */
 const boxAt = (element) => view.boxes[element?.closest?.(".box")?.dataset.id];

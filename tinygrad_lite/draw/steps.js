@@ -76,12 +76,12 @@ function planned(v) {
       put(v.above, symbolOf(share, v), box.symbol);
     }
   });
-  const last = v.steps.length - 1, users = new Map(v.links.map(({ from, to }) => [from, to]));
+  const last = v.steps.length - 1;
   const ends = [v.seed - 1, v.seed, last - 1, last];
   const loose = v.boxes.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node)));
   v.touched = v.steps.map(({ kind, box }, k) => [
     ...(box ? [box] : []), ...(kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : []),
-    ...v.boxes.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || users.get(stub) === box)),
+    ...v.boxes.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || v.users.get(stub) === box)),
     ...(ends.includes(k) ? loose : [])]);
 }
 const current = () => view.steps[S.step];
