@@ -19,7 +19,7 @@ from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
-from .parts import EXP, Power, factors, is_mask, is_one, terms
+from .parts import EXP, Power, factors, is_mask, is_one
 from .terms import ADD, MAP, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
 
 _BRANCHING = 4  # of so many sums all orders are tried
@@ -209,7 +209,6 @@ def upstream(e: Expr) -> Key:
         place = 1
     else:  # (s − y) s (1 − s)
         place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
-        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
     return (-e.rank, place, e.uid)
 
 

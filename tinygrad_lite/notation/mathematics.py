@@ -218,14 +218,13 @@ class Mathematics:
         self, vectors: Sequence[tuple[Tree, Number]], matrix: Written, axes: tree.Axes
     ) -> Written:
         """Diag(u) A Diag(v) scales the rows of A by u and its columns by v."""
-        own = [[(x, e) for x, e in vectors if x.axes[0] == axis] for axis in axes]
-        left, right = (
-            [self._function(self.style.diagonal, self._entrywise(powers).body).body]
-            if powers
-            else []
-            for powers in own
-        )
-        return Written(" ".join([*left, self._at(matrix, CHAIN), *right]), CHAIN)
+        body = self._at(matrix, CHAIN)
+        for k, axis in enumerate(axes):
+            own = [(x, e) for x, e in vectors if x.axes[0] == axis]
+            if own:
+                scale = self._function(self.style.diagonal, self._entrywise(own).body).body
+                body = f"{body} {scale}" if k else f"{scale} {body}"
+        return Written(body, CHAIN)
 
     def _powered(self, x: Tree, e: Number) -> Written:
         if e == 1:
