@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...graph.node import Node
+import numpy as np
+
+from ...graph.node import Node, raw
 from .steps import Step, steps
 from .trace import Instance, Record, Trace
 from .truth import Truth, Vector
 
+NEARLY = 1e-6  # relative: float32 in another order of summation
 FEW = 10  # parts of a gradient that are tried in every combination
 RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly", ""
 UNSEEN = "unseen"  # 0, as the gradient is whatever the step says
@@ -35,7 +38,9 @@ class Line:
 @dataclass(eq=False)
 class Judged:
     """A step, by its place among the steps, and the node whose gradient it stands for. `last` where
-    the name has its final value; a step before it may be a sum of only some `parts` of it."""
+    the name has its final value; a step before it may be a sum of only some `parts` of it. What
+    stands for `scale` times the gradient, as dz = p - y does where dW = X.T @ dz / m, is `taken` up
+    by another step."""
 
     index: int
     step: Step
@@ -44,6 +49,8 @@ class Judged:
     final: bool = False  # no step of its name comes after it
     verdict: str = UNJUDGED
     parts: tuple[int, ...] | None = None
+    scale: float = 1.0
+    taken: Judged | None = None
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     off: list[Judged] = field(default_factory=list)  # what is not right, of all steps
 
@@ -59,12 +66,35 @@ class Judged:
     def _is_apart(self, row: Judged) -> bool:
         return not self.last or row.step.of != self.step.of
 
-    def wanted(self, truth: Truth) -> Vector:
-        """What it should be."""
+    def wanted(self, truth: Truth, trace: Trace | None = None) -> Vector:
+        """What it should be, in a run on other data where that is given."""
         assert self.node is not None
-        if self.parts is None:
-            return truth.gradient(self.node)
-        return truth.sum(self.node, self.parts)
+        if self.parts is not None:
+            return truth.sum(self.node, self.parts)
+        whole = truth.gradient(self.node)
+        if self.taken is None:
+            return whole
+        return whole * (self.scale if trace is None else self._scale_in(trace, truth))
+
+    def unscaled(self, value: Any) -> Any:
+        """What a value of it says of the gradient itself."""
+        return value if self.taken is None else np.asarray(value) / self.scale
+
+    @property
+    def taken_up(self) -> str:
+        """What is said of a multiple of the gradient; "" of the gradient."""
+        if self.taken is None:
+            return ""
+        by = f"{self.taken.step.name} is computed" if self.taken.step.name else "that is used"
+        return f"{self.scale:.6g} x the gradient, a factor that is taken up where {by}"
+
+    def _scale_in(self, trace: Trace, truth: Truth) -> float:
+        """The scale in another run: it may be the number of rows, and that another."""
+        known, taken = steps(trace), self.taken
+        if taken is None or taken.index >= len(known):
+            return self.scale
+        found = factor(self, taken, known[self.index].record, known[taken.index], trace, truth, {})
+        return self.scale if found is None else found
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """It as it is in a run, on the same data or on other; None where that went another way. All
@@ -79,19 +109,45 @@ class Judged:
         elif step.instance.statement is not self.step.instance.statement:
             return None
         before = {
-            known[r.index].record: r.wanted(truth)
+            known[r.index].record: r.wanted(truth, trace)
             for r in self.off
             if r is not self and self._is_apart(r) and r.index < len(known)
             if known[r.index].of == r.step.of and known[r.index].record is not step.record
         }
-        return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
+        return Line(trace, step.record, step.instance, self.node, self.wanted(truth, trace), before)
 
     def end(self, trace: Trace, truth: Truth) -> Line | None:
         """What its name has in the end of a run, where that is right by itself."""
         last = next((s for s in reversed(steps(trace)) if s.of == self.step.of), None)
         if last is None or self.node is None or not (self.final and self.verdict == RIGHT):
             return None
-        return Line(trace, last.record, last.instance, self.node, self.wanted(truth), {})
+        return Line(trace, last.record, last.instance, self.node, self.wanted(truth, trace), {})
+
+
+def factor(
+    row: Judged,
+    other: Judged,
+    record: Record,
+    step: Step,
+    trace: Trace,
+    truth: Truth,
+    before: Mapping[Record, Vector],
+) -> float | None:
+    """How many times the gradient a step has to be for another, computed from it, to be right;
+    None where no multiple is."""
+    assert row.node is not None
+    try:
+        with np.errstate(all="ignore"):
+            made = raw(trace.again({**before, record: truth.gradient(row.node)}, step.record))
+            v, w = (np.ravel(np.asarray(x, dtype=float)) for x in (made, other.wanted(truth)))
+            found = float(w @ w / (w @ v))
+    except Exception:  # the gradient does not fit what follows
+        return None
+    near = v.shape == w.shape and np.abs(found * v - w).max() <= NEARLY * np.abs(w).max()
+    if not near or not found:
+        return None
+    exact = float(round(found)) if abs(found) > 1 else 1 / (round(1 / found))
+    return exact if abs(exact - found) <= NEARLY * abs(found) else None  # a number of rows, a sign
 
 
 def sums_of(count: int, held: tuple[int, ...] | None) -> list[tuple[int, ...]]:
