@@ -132,10 +132,6 @@ class Expr:
     cost: float | None
     skeleton: int | None
 
-    def __repr__(self) -> str:
-        name = self.head.name if self.kind == ATOM else self.head.op.name if self.op else self.head
-        return f"{self.kind}<{name}>{list(self.ix) or ''}{list(self.args) or ''}"
-
     @property
     def op(self) -> Op | None:
         """The op of a map or call."""

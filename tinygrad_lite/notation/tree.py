@@ -162,15 +162,11 @@ def repeated(t: Tree, axes: Sequence[Hashable]) -> Tree:
     ones = Tree(ONES, (), tuple(axes[:1]))
     if len(axes) == 2:
         ones = Tree(OUTER, (ones, Tree(ONES, (), tuple(axes[1:]))), tuple(axes))
-    if t.kind == NUMBER:
-        return (
-            ones
-            if t.value == 1
-            else t
-            if not t.value
-            else Tree(SUM, (ones,), ones.axes, (t.value,))
-        )
-    return Tree(PRODUCT, (t, ones), ones.axes, (1, 1))
+    if t.kind != NUMBER:
+        return Tree(PRODUCT, (t, ones), ones.axes, (1, 1))
+    if not t.value:
+        return t
+    return ones if t.value == 1 else Tree(SUM, (ones,), ones.axes, (t.value,))
 
 
 def along(t: Tree, axes: Sequence[Hashable]) -> Tree:
