@@ -349,7 +349,7 @@ def _bound(own: set[Ix], body: Expr) -> Expr:
     one whose body was first met, so that equal sums are one."""
     names = tuple(sorted(own, key=lambda i: i.place))
     levels = tuple(bound(body.level + 1 + k) for k in range(len(names)))
-    sizes = tuple(i.size.root() for i in names if i.size is not None)
+    sizes = tuple(i.size.root() for i in names)
     return _canonical(body, names, sizes, levels)
 
 

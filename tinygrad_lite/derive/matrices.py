@@ -20,7 +20,7 @@ from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
 from .parts import EXP, Power, factors, is_mask, is_one
-from .terms import ADD, MAP, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
+from .terms import ADD, MAP, NOWHERE, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
 
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
@@ -83,7 +83,8 @@ class Matrices:
 
     def _delta(self, e: Expr) -> Tree:
         i, j = e.ix
-        size = next((s for s in (i.size, j.size, *map(self._slots.get, e.ix)) if s), None)
+        sizes = (i.size, j.size, *map(self._slots.get, e.ix))
+        size = next((s for s in sizes if s not in (None, NOWHERE)), None)
         if size is None:
             raise NoMatrix("an identity inside a sum")
         if i.kind == "fixed" or j.kind == "fixed":

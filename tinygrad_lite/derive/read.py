@@ -133,7 +133,7 @@ class Reading:
             found = called(node.op, inputs, dict(node.params), node.shape)
         if found.expr.kind == CALL:
             for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
-                if i is not None and i.size is not None:
+                if i is not None:
                     self._sizes.setdefault((id(node), k), i.size).join(i.size)
             if node.op.plain:
                 return self._filled(node, found)
