@@ -43,15 +43,13 @@ def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Form]:
     tape = catalogue.tape
     by = (n.operands[1] for n in tape.made_by("divide"))
     divisors = {id(v): np.asarray(v) for v in by}
-    wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
-    for s in dict.fromkeys((shape, *wider)):
-        for name, v in tape.named_arrays(s):
-            if id(v) in divisors:
-                yield Form("missing-factor", ODD, v, f"the division by {name} is missing")
-                yield Form("extra-factor", FAR, 1 / v, f"there is a division by {name} too many")
-            else:
-                yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
-                yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
+    for name, v in tape.named_along(shape):
+        if id(v) in divisors:
+            yield Form("missing-factor", ODD, v, f"the division by {name} is missing")
+            yield Form("extra-factor", FAR, 1 / v, f"there is a division by {name} too many")
+        else:
+            yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
+            yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
     with np.errstate(divide="ignore"):
         inverses = [1 / v for _, v in tape.named_arrays(shape)]
     for n in (*(shadow.node for shadow in catalogue.shadows), *tape.order):
@@ -65,6 +63,9 @@ def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Form]:
             if not any(map(partial(np.array_equal, d), (*divisors.values(), *inverses))):
                 text = f"there is a factor {prime(op, name)} too many"
                 yield Form("extra-factor", LIKELY, d, text)
+            if np.all((d > 0) & (d < 1)):  # σ, where softplus is written
+                text = f"there is a factor p (1 − p) too many, p = {prime(op, name)}"
+                yield Form("extra-factor", FAR, d * (1 - d), text)
         if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
             p, text = np.exp(n.data), f"exp({tape.label(n)})"
             for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):

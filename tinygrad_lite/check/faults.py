@@ -331,10 +331,10 @@ def _misread(
                 yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, ""
     if right.size and np.all((right > 0) & (right < 1)):
         yield "other", FAR, 1 - right, "1 − {self} stands where {self} belongs", ""
-    for other, v in tape.named_arrays(right.shape):
+    for other, v in tape.named_along(right.shape):
         if v is not raw(source):
-            kind = POINT if function else "other"
-            yield kind, FARTHEST, v, "{named} stands where {self} belongs", other
+            kind, told = POINT if function else "other", "{named} stands where {self} belongs"
+            yield kind, FARTHEST, np.broadcast_to(v, right.shape), told, other
     for kind, rank, v, text in moved(right):
         yield kind, rank, v, f"{{self}} is {text}", ""
 
@@ -342,7 +342,8 @@ def _misread(
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
     """What is computed of some operands; None where it cannot be."""
     try:
-        return np.asarray(how(*operands))
+        with np.errstate(all="ignore"):
+            return np.asarray(how(*operands))
     except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
         return None
 
@@ -365,6 +366,7 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
+        (OTHER, FAR, a * op.forward(np, *operands(a - 1), **node.params), f"the power rule {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
         points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]

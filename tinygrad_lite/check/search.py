@@ -23,7 +23,7 @@ from ..backprop.tangents import tangents
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, raw
 from .claims import Claim
-from .faults import Fault, faults
+from .faults import Fault, computed, faults
 from .kinds import RARITY, known
 from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
@@ -228,13 +228,8 @@ class Search:
 
     def apply(self, node: Node, index: int, fault: Fault, g: Vector) -> Vector | None:
         """What a fault hands on, in whatever shape; None where it cannot be computed."""
-        try:
-            with np.errstate(all="ignore"):
-                c = np.asarray(fault.apply(g))
-        except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
-            return None
-        x, op = node.inputs[index], op_of(node)
-        if c.shape == x.shape:
+        c, x, op = computed(fault.apply, (g,)), node.inputs[index], op_of(node)
+        if c is None or c.shape == x.shape:
             return c
         try:
             return fit(c, x, op, index) if op.elementwise else np.broadcast_to(c, x.shape)

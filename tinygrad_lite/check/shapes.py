@@ -11,7 +11,7 @@ import numpy as np
 from ..backprop.flow import flow
 from ..graph.backend import broadcast_axes
 from .explain import explain
-from .faults import pulled
+from .faults import computed, pulled
 from .scales import Scales
 from .search import ONE, TWO, Explanation, Search
 from .slips import FIRST, LIKELY
@@ -58,7 +58,7 @@ def _steps(search: Search) -> Iterator[Explanation]:
         return
     ((n, i),) = steps
     for fault in search.catalogue(n, i):
-        c = search.apply(n, i, fault, search.g[n])
+        c = computed(fault.apply, (search.g[n],))
         if c is not None and c.shape != search.target.shape and search.matches(c):
             text = f"{_said(search)}: {fault.words(search.tape, n, i)}"
             yield search.explained(fault.kind, LIKELY + fault.cost, text, n)

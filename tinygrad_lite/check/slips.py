@@ -49,6 +49,13 @@ def _matrix(a: Vector) -> Vector:
     return a
 
 
+def _entries(a: Vector, b: Vector) -> Vector:
+    """The product of vectors of which an outer product is taken, entry by entry."""
+    if np.ndim(a) != 2 or a.size == 1 or a.size * b.size != np.broadcast(a, b).size:
+        raise ValueError("no outer product")
+    return np.ravel(a) * np.ravel(b)
+
+
 def _assigned(x: Vector, index: Any, shape: tuple[int, ...]) -> Vector:
     out = np.zeros(shape)
     out[index] = x
@@ -61,7 +68,7 @@ _TWICE = "the factor {%s} is there twice"
 _NO_PART = "the entries of {%s} have no part in it"
 _TURNED = "the wrong one of {%s} and its transpose stands there: it is {self}"
 _ORDER = "the factors are in the wrong order: it is {self}"
-_ENTRIES = "an elementwise product stands where the matrix product {self} belongs"
+_ENTRIES = "an elementwise product stands where the matrix or outer product {self} belongs"
 _MATRIX = "a matrix product stands where the elementwise one, {self}, belongs"
 _ROWS = "yours is that of the %s of the rows only; over the rows {self} adds up (+=)"
 _TRANSPOSES = "the transpose of {a} is left out"
@@ -84,6 +91,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("missing-factor", NEAR, lambda a, b: b + 0 * a, _LOST % "a", 0),
         Slip("extra-factor", LIKELY, lambda a, b: a * b * b, _TWICE % "b", 1),
         Slip("extra-factor", LIKELY, lambda a, b: a * a * b, _TWICE % "a", 0),
+        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: _entries(a, b), _ENTRIES),
         Slip("other", FARTHEST, lambda a, b: a / b, "it is divided by {b}, not multiplied", 1),
         *(
             Slip("elementwise-vs-matmul", LIKELY, how, _MATRIX)
@@ -98,6 +106,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
     ops.divide: (
         Slip("missing-factor", LIKELY, lambda a, b: a + 0 * b, "the division by {b} is missing", 1),
         Slip("missing-factor", LIKELY, lambda a, b: 1 / b + 0 * a, "{a} is missing in {self}", 0),
+        Slip("missing-factor", FAR, lambda a, b: a / np.sqrt(b), "the root of {b} stands for {b}", 1),
         Slip("extra-factor", FAR, lambda a, b: a / b / b, "the division by {b} is there twice", 1),
         Slip("other", FAR, lambda a, b: a * b, "it is multiplied by {b}, not divided", 1),
         Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
