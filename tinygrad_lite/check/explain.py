@@ -6,9 +6,11 @@ asked only where no earlier one explains the claim.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import IntEnum
+from itertools import combinations
 
 import numpy as np
 
@@ -18,11 +20,12 @@ from . import arrays, slips, systematic
 from .scales import Meaning, Scales, close, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FIRST, LIKELY, NEAR
-from .tape import Vector, is_sum
+from .slips import FAR, FIRST, LIKELY, NEAR
+from .tape import Vector, is_sum, op_of
 
 PERHAPS = "perhaps two mistakes: "
 FLIPPED = "the sign is flipped"
+FEW = 6  # uses of a node, any two of which may be exchanged
 SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 
@@ -72,10 +75,22 @@ def junctions(search: Search, scales: Scales) -> Iterator[Guess]:
     for x in search.open:
         uses = tape.consumers[x]
         parts = [search.parts[edge] for edge in uses]
+        for part, times in Counter(p.tobytes() for p in parts).most_common(1):
+            if not 1 < times < len(parts):
+                continue  # 1 stands for the n terms that add 1 each
+            value = search.g[x] - (times - 1) * np.frombuffer(part).reshape(x.shape)
+            text = f"only one of the {times} equal terms from {tape.label(x)} is counted"
+            yield search.guess(x, value, "mean-vs-sum", LIKELY, text)
         for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
             text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
             text += "gradient adds up over all of them (+=)"
             yield search.guess(x, part, "missing-term", NEAR, text, n[0])
+        for (a, i), (b, j) in combinations(uses, 2) if len(uses) <= FEW else ():
+            if a.shape == b.shape and op_of(a) is op_of(b):
+                part = contribution(a, i, search.g[b]) + contribution(b, j, search.g[a])
+                value = search.g[x] + part - search.parts[a, i] - search.parts[b, j]
+                text = f"the gradients of {tape.label(a)} and {tape.label(b)} are exchanged"
+                yield search.guess(x, value, "wrong-order", FAR, text)
         for order in (parts, parts[::-1]) if len(uses) > 1 else ():
             text = f"the gradients of parts of {tape.label(x)} overwrite each other; they add up"
             yield search.guess(x, _overwritten(order), "missing-term", NEAR, text)
