@@ -335,8 +335,8 @@ def _misread(
         if v is not raw(source):
             kind, told = POINT if function else "other", "{named} stands where {self} belongs"
             yield kind, FARTHEST, np.broadcast_to(v, right.shape), told, other
-    for kind, rank, v, text in moved(right):
-        yield kind, rank, v, f"{{self}} is {text}", ""
+    for m in moved(right):
+        yield m.kind, m.cost, m.value, f"{{self}} is {m.text}", ""
 
 
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
@@ -366,7 +366,12 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
-        (OTHER, FAR, a * op.forward(np, *operands(a - 1), **node.params), f"the power rule {instead}"),
+        (
+            OTHER,
+            FAR,
+            a * op.forward(np, *operands(a - 1), **node.params),
+            f"the power rule {instead}",
+        ),
     ]
     for other in (o for o in CONFUSED if o is not op):
         points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]

@@ -25,6 +25,7 @@ from ..graph.node import Node, fresh, raw
 from .claims import Claim
 from .faults import Fault, computed, faults
 from .kinds import RARITY, known
+from .scales import Scales
 from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
 
@@ -47,6 +48,11 @@ class Catalogue:
         self._budget = BUDGET
         self.kept: dict[tuple[int, ...], Any] = {}  # what others find out for a shape
         self._known: dict[tuple[int, int, bool], list[Fault]] = {}
+
+    @cached_property
+    def scales(self) -> Scales:
+        """The numbers that may be factors."""
+        return Scales(self.tape)
 
     @cached_property
     def shadows(self) -> list[Shadow]:

@@ -11,7 +11,6 @@ from ..backprop.chain import contribution
 from ..backprop.replay import replay
 from ..graph.node import Node
 from .faults import Fault, looking, scaled
-from .scales import Scales
 from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
@@ -54,7 +53,7 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
         return None
 
 
-def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
+def alike(search: Search) -> Iterator[Explanation]:
     """Faults that give the claim when they are made at every step of a sort, at every product with
     one operand, or at every use of one array."""
     groups: dict[object, dict[Edge, Fault]] = {}
@@ -98,7 +97,7 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
     return predicted is not None and search.explains(predicted)
 
 
-def left_out(search: Search, scales: Scales) -> Iterator[Explanation]:
+def left_out(search: Search) -> Iterator[Explanation]:
     """The gradient of another loss: one in which an operation is left out, forwards too."""
     tape = search.tape
     for n in tape.order if len(tape.order) <= MANY else ():
@@ -131,7 +130,7 @@ def _without(search: Search, n: Node, kept: int) -> Vector | None:
     return search.swept(step).get(search.target)
 
 
-def in_sequence(search: Search, scales: Scales) -> Iterator[Explanation]:
+def in_sequence(search: Search) -> Iterator[Explanation]:
     """Steps of one sort that look at their neighbour's value, as with h[t] for h[t - 1]."""
     groups: dict[object, list[Edge]] = {}
     for n, i, x in search.edges:
