@@ -12,7 +12,6 @@ from ..backprop.replay import replay
 from ..graph.node import Node
 from .faults import Fault, looking, scaled
 from .search import MANY, Explanation, Search
-from .shadows import Shadow
 from .slips import FAR, ODD
 from .tape import Vector, is_sum, op_name
 
@@ -23,28 +22,13 @@ Edge = tuple[Node, int]
 
 def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
     """The claimed node's gradient with faults at some steps; None where one has another shape."""
-    # What a function written out in several steps, y of x, is to hand to x in one comes with the
-    # last edge into x, which is below y.
-    beside: dict[Edge, list[Shadow]] = {}
-    for shadow in search.catalogue.shadows:
-        if (shadow.node, 0) in made and {shadow.x, shadow.y} <= search.inside:
-            beside.setdefault(search.tape.consumers[shadow.x][-1], []).append(shadow)
-    passed: dict[Node, Vector] = {}
 
-    def handed(node: Node, index: int, g: Vector) -> Vector:
+    def step(node: Node, index: int, g: Vector) -> Vector:
         if (node, index) not in made:
             return contribution(node, index, g)
         c = search.apply(node, index, made[node, index], g)
         if c is None or c.shape != np.shape(node.operands[index]):
             raise ValueError("it hands on another shape than its input's")
-        return c
-
-    def step(node: Node, index: int, g: Vector) -> Vector:
-        passed[node] = g
-        c = handed(node, index, g)
-        for shadow in beside.get((node, index), ()):
-            of_y = passed[shadow.y]
-            c = c + handed(shadow.node, 0, of_y) - contribution(shadow.node, 0, of_y)
         return c
 
     try:
@@ -82,7 +66,7 @@ def alike(search: Search) -> Iterator[Explanation]:
 
 def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     """Every fault at every step, and which it is of those of the step that are called the same."""
-    for n, i, _ in search.steps:
+    for n, i, _ in search.edges:
         alike: Counter[object] = Counter()
         known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
         for fault in (*known, *scaled(search.tape, n, i)):
