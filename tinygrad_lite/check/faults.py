@@ -35,6 +35,7 @@ from .slips import (
     ODD,
     OTHER,
     POINT,
+    Instead,
     Slip,
     moved,
     slips,
@@ -63,16 +64,14 @@ class Fault:
     given the step's cotangent, and the words for it.
 
     In `text` {x} and {y} stand for the step's input and its result, {local} for the local
-    derivative, {named} for `named`, which is something else in the graph; {a}, {b} and {self} for
-    the operands and the whole of the operation `at`, of a rule or (None) of the graph, {slope} for
-    its derivative.
+    derivative; {a}, {b} and {self} for the operands and the whole of the operation `at`, of a rule
+    or (None) of the graph, {slope} for its derivative.
     """
 
     kind: str
     cost: float
     apply: Handed
     text: str
-    named: str = ""
     at: tuple[Rule | None, Any] = (None, None)
 
     def __post_init__(self) -> None:
@@ -87,7 +86,7 @@ class _Words(dict[str, str]):
     """The fields of a fault's text, written when they are asked for."""
 
     def __init__(self, fault: Fault, tape: Tape, node: Node, index: int) -> None:
-        super().__init__(named=fault.named)
+        super().__init__()
         self.fault, self.tape, self.node, self.index = fault, tape, node, index
 
     def __missing__(self, key: str) -> str:
@@ -154,10 +153,10 @@ def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iter
     if misread:
         for place in rule.places:
             source = node if place is None else node.inputs[place]
-            for kind, cost, v, text, named in _misread(tape, source, function, mask):
-                if v.shape == np.shape(raw(source)):
-                    handed = looking(node, index, place, v)
-                    yield Fault(kind, cost, handed, text, named, (None, source))
+            for m in _misread(tape, source, function, mask):
+                if m.value.shape == np.shape(raw(source)):
+                    handed = looking(node, index, place, m.value)
+                    yield Fault(m.kind, m.cost, handed, m.text, (None, source))
         return
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
@@ -300,43 +299,36 @@ def looking(node: Node, index: int, place: int | None, value: Vector) -> Handed:
     return lambda g: applied(op_of(node), index, np, g, y, operands, node.params)
 
 
-def _misread(
-    tape: Tape, source: Any, function: bool, mask: bool
-) -> Iterator[tuple[str, float, Vector, str, str]]:
-    """The values that may be taken for another: computed with a slip, of the same shape and with a
-    name, a neighbour's."""
+def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[Instead]:
+    """The values that may be taken for another: computed with a slip, what it is computed of, of
+    the same shape and with a name, a neighbour's."""
     right = np.asarray(raw(source), dtype=np.float64)
     op = source.op if isinstance(source, Node) else None
     if op is not None:
         for slip in slips(source, numbers=True):
             v = computed(slip.how, source.operands)
             if v is not None:
-                yield POINT if mask else slip.kind, ODD, v, slip.text, ""
-        if len(source.operands) == 1:
-            inner = np.asarray(source.operands[0], dtype=np.float64)
-            if op in SHUFFLES:
-                back = computed(lambda x: contribution(source, 0, x), (inner,))
-                if back is not None:
-                    yield (
-                        "wrong-order",
-                        ODD,
-                        back,
-                        "the entries of {self} are moved the other way",
-                        "",
-                    )
-            text = "{a} stands where {self} belongs"
-            yield POINT if op.elementwise else "other", ODD, inner, text, ""
-            if op.elementwise and not is_constant(op, 0):
-                text = "{slope} stands where {self} itself belongs"
-                yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, ""
+                yield Instead(POINT if mask else slip.kind, ODD, v, slip.text)
+    if op is not None and len(source.operands) == 1:
+        inner = np.asarray(source.operands[0], dtype=np.float64)
+        back = computed(lambda x: contribution(source, 0, x), (inner,)) if op in SHUFFLES else None
+        if back is not None:
+            text = "the entries of {self} are moved the other way"
+            yield Instead("wrong-order", ODD, back, text)
+        kind = POINT if op.elementwise else "other"
+        yield Instead(kind, ODD, inner, "{a} stands where {self} belongs")
+        if op.elementwise and not is_constant(op, 0):
+            text = "{slope} stands where {self} itself belongs"
+            yield Instead("extra-factor", ODD, np.asarray(slope(source, 0)), text)
     if right.size and np.all((right > 0) & (right < 1)):
-        yield "other", FAR, 1 - right, "1 − {self} stands where {self} belongs", ""
-    for other, v in tape.named_along(right.shape):
+        yield Instead("other", FAR, 1 - right, "1 − {self} stands where {self} belongs")
+    for name, v in tape.named_along(right.shape):
         if v is not raw(source):
-            kind, told = POINT if function else "other", "{named} stands where {self} belongs"
-            yield kind, FARTHEST, np.broadcast_to(v, right.shape), told, other
+            name = name.replace("{", "{{").replace("}", "}}")
+            v, kind = np.broadcast_to(v, right.shape), POINT if function else "other"
+            yield Instead(kind, FARTHEST, v, name + " stands where {self} belongs")
     for m in moved(right):
-        yield m.kind, m.cost, m.value, f"{{self}} is {m.text}", ""
+        yield m._replace(text=f"{{self}} is {m.text}")
 
 
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:

@@ -42,7 +42,7 @@ def alike(search: Search) -> Iterator[Explanation]:
     one operand, or at every use of one array."""
     groups: dict[object, dict[Edge, Fault]] = {}
     for n, i, fault, nth in _made(search):
-        called = (op_name(n), i, fault.text, fault.named, nth)
+        called = (op_name(n), i, fault.text, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
         made_by = tuple(map(op_name, n.inputs))
         for scope in (*others, n.inputs[i], made_by, None):
@@ -70,8 +70,8 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
         alike: Counter[object] = Counter()
         known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
         for fault in (*known, *scaled(search.tape, n, i)):
-            alike[fault.text, fault.named] += 1
-            yield n, i, fault, alike[fault.text, fault.named]
+            alike[fault.text] += 1
+            yield n, i, fault, alike[fault.text]
 
 
 def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
