@@ -147,7 +147,7 @@ def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iter
     if rule is None or _is_scale(node, index):
         return
     mask = _chooses(rule)
-    unit = mask or _gates(node, index) or is_activation(op, node.params)
+    unit = mask or is_activation(op, node.params)
     one = len(node.operands) == 1
     function = unit or (one and bends(op))
     if misread:
@@ -176,12 +176,6 @@ def _chooses(rule: Rule) -> bool:
     """Whether a step lets entries through or not: max(0, x) with its mask."""
     masks = (x for m in rule.made_by("multiply") for x in m.inputs)
     return bends(op_of(rule.node)) and any(map(chooses, masks))
-
-
-def _gates(node: Node, index: int) -> bool:
-    """Whether a step is the relu written out: x * (x > 0)."""
-    gates = op_of(node) is ops.multiply and node.shape
-    return bool(gates and np.array_equal(node.operands[index - 1], node.operands[index] > 0))
 
 
 def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:

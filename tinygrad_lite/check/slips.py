@@ -61,7 +61,7 @@ def _matrix(a: Vector) -> Vector:
 
 def _entries(a: Vector, b: Vector) -> Vector:
     """The product of vectors of which an outer product is taken, entry by entry."""
-    if np.ndim(a) != 2 or a.size == 1 or a.size * b.size != np.broadcast(a, b).size:
+    if np.ndim(a) != 2 or a.size == 1 or a.size * np.size(b) != np.broadcast(a, b).size:
         raise ValueError("no outer product")
     return np.ravel(a) * np.ravel(b)
 
@@ -101,7 +101,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("missing-factor", NEAR, lambda a, b: b + 0 * a, _LOST % "a", 0),
         Slip("extra-factor", LIKELY, lambda a, b: a * b * b, _TWICE % "b", 1),
         Slip("extra-factor", LIKELY, lambda a, b: a * a * b, _TWICE % "a", 0),
-        Slip("elementwise-vs-matmul", LIKELY, lambda a, b: _entries(a, b), _ENTRIES),
+        Slip("elementwise-vs-matmul", LIKELY, _entries, _ENTRIES),
         Slip("other", FARTHEST, lambda a, b: a / b, "it is divided by {b}, not multiplied", 1),
         *(
             Slip("elementwise-vs-matmul", LIKELY, how, _MATRIX)

@@ -12,6 +12,7 @@ from ..backprop.replay import replay
 from ..graph.node import Node
 from .faults import Fault, looking, scaled
 from .search import MANY, Explanation, Search
+from .shadows import Shadow
 from .slips import FAR, ODD
 from .tape import Vector, is_sum, op_name
 
@@ -22,13 +23,26 @@ Edge = tuple[Node, int]
 
 def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
     """The claimed node's gradient with faults at some steps; None where one has another shape."""
+    # What a function written out in several steps, y of x, is to hand to x in one comes with the
+    # last edge into x, which is below y.
+    beside: dict[Edge, list[Shadow]] = {}
+    for s in search.catalogue.shadows:
+        if (s.node, 0) in made and {s.x, s.y} <= search.inside:
+            beside.setdefault(search.tape.consumers[s.x][-1], []).append(s)
+    passed: dict[Node, Vector] = {}
 
-    def step(node: Node, index: int, g: Vector) -> Vector:
+    def handed(node: Node, index: int, g: Vector) -> Vector:
         if (node, index) not in made:
             return contribution(node, index, g)
         c = search.apply(node, index, made[node, index], g)
         if c is None or c.shape != np.shape(node.operands[index]):
             raise ValueError("it hands on another shape than its input's")
+        return c
+
+    def step(node: Node, index: int, g: Vector) -> Vector:
+        passed[node], c = g, handed(node, index, g)
+        for s in beside.get((node, index), ()):
+            c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
         return c
 
     try:
@@ -66,7 +80,7 @@ def alike(search: Search) -> Iterator[Explanation]:
 
 def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     """Every fault at every step, and which it is of those of the step that are called the same."""
-    for n, i, _ in search.edges:
+    for n, i, _ in search.steps:
         alike: Counter[object] = Counter()
         known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
         for fault in (*known, *scaled(search.tape, n, i)):
