@@ -147,7 +147,10 @@ def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iter
     if rule is None or _is_scale(node, index):
         return
     mask = _chooses(rule)
-    unit = mask or is_activation(op, node.params)
+    gates = op is ops.multiply and np.array_equal(
+        node.operands[index - 1], node.operands[index] > 0
+    )
+    unit = mask or gates or is_activation(op, node.params)
     one = len(node.operands) == 1
     function = unit or (one and bends(op))
     if misread:

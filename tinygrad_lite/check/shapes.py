@@ -76,19 +76,16 @@ def _steps(search: Search) -> Iterator[Explanation]:
 
 def _rearranged(search: Search, *, besides: bool = False) -> Iterator[Explanation]:
     """The claim transposed, flattened, squeezed or summed, if that is right or, with what is wrong
-    besides, explicable."""
+    `besides`, explicable."""
     for kind, cost, value, text in readings(search.value, search.target.shape):
         again = Search(search.tape, search.catalogue, search.claim, search.blocked, value)
+        told = f"{_said(search)}: {text}"
         if again.matches(again.expected):
-            yield Explanation(kind, ONE + cost, f"{_said(search)}: {text}")
+            yield Explanation(kind, ONE + cost, told)
             return
-        if not besides or search.target.data.size == 1:
-            continue  # one number has too many explanations
-        for e in explain(again)[:4]:
-            kinds = (e.kind, *e.other_kinds)
-            first, *others = (*kinds, kind) if kind == "shape" else (kind, *kinds)
-            whole = f"{_said(search)}: {text}; besides, {e.text}"
-            yield Explanation(first, TWO + cost + e.cost, whole, e.where, tuple(others))
+        for e in explain(again) if besides and value.size > 1 else ():
+            kinds, whole = (e.kind, *e.other_kinds), f"{told}; besides, {e.text}"
+            yield Explanation(kind, TWO + cost + e.cost, whole, e.where, kinds)
 
 
 def readings(value: Vector, shape: tuple[int, ...]) -> Iterator[Instead]:
@@ -107,7 +104,3 @@ def readings(value: Vector, shape: tuple[int, ...]) -> Iterator[Instead]:
         if summed.size == size:
             text = f"sum over axis {' and '.join(map(str, axes))}"
             yield Instead(unsummed, 0.1, summed.reshape(shape), text)
-    if value.ndim == 2 and len(shape) == 1:
-        for axis in (0, 1):
-            if value.shape[1 - axis] == shape[0]:
-                yield Instead(unsummed, 0.1, value.sum(axis=axis), f"sum over axis {axis}")
