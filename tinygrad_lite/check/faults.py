@@ -7,7 +7,6 @@ in the place of one that it looks at, or another function's derivative.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -240,22 +239,12 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         yield Fault("wrong-order", FIRST, lambda g: done(node, g), text)
         text = "the entries of the gradient with respect to {y} are not moved back"
         yield Fault("wrong-order", LIKELY, lambda g: np.reshape(g, np.shape(x)), text)
-    for m in _matrices(rule):
-        text = "{self} is transposed at each of its places"
-        flipped = lambda g, m=m: rule.run(g, swapped={m: turned(m.data)})  # noqa: E731
-        yield Fault("transpose", LIKELY, flipped, text, at=(rule, m))
     axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & {m.op for m in rule.order} else ()
     for axis, by in product(axes, (1, -1)):
         text = f"the index is off by one along axis {axis}"
         after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
         before = lambda g, by=by, axis=axis: rule.run(np.roll(g, by, axis))  # noqa: E731
         yield from (Fault("off-by-index", FIRST, moved, text) for moved in (after, before))
-
-
-def _matrices(rule: Rule) -> Iterator[Node]:
-    """The square matrices that a rule looks at more than once."""
-    used = Counter(x for m in rule.order for x in m.parents() if x not in rule.carries)
-    return (x for x, n in used.items() if n > 1 and len(x.shape) > 1 and len({*x.shape[-2:]}) == 1)
 
 
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:

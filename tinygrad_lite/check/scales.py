@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph.node import Node
 from .rules import is_number
-from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, ODD, Instead
+from .slips import FAR, FIRST, LIKELY, NEAR, ODD, Instead
 from .tape import Tape, Vector, is_sum, op_name, terms_of
 
 MINE, DUE = "yours is", "the gradient"  # of a part it reads otherwise
@@ -119,11 +119,6 @@ class Scales:
         rows += self._own(node, index)
         for m in near(self.whole, k, tol) if not alone else ():
             rows += [m._replace(cost=m.cost + (0.0 if junction else NEAR))] * (m.value != -1)
-        n = terms_of(node) if op_name(node) == "sum" else 1
-        if n > 1:
-            off = f"off by exactly {n}, {self.sizes.get(n, 'the number of terms')}"
-            text = f"{YOURS.format(k=1 / n)}, {off}: a mean stands where the sum is"
-            rows.append(Instead("mean-vs-sum", NEAR, 1 / n, text))
         mine, due = (MINE, DUE) if alone else (f"{named} is", "what it should be")
         return [
             m._replace(text=m.text.replace(MINE, mine, 1).replace(DUE, due, 1))
@@ -151,8 +146,6 @@ class Scales:
             if whole and not counts and n > 2 and n % 2 == 0:
                 text = f"{YOURS.format(k=2)}: 1/{n} is too large by 2"
                 yield Instead("constant-scale", LIKELY, 2.0, text)
-            both = f"the factor {2 * c:g}, with the 2 of a square, is left out"
-            yield Instead(kind, FARTHEST, 0.5 / c, f"{YOURS.format(k=0.5 / c)}: {both}")
 
 
 def factor(name: str, v: Vector, *, divides: bool) -> tuple[Instead, Instead]:
