@@ -80,8 +80,8 @@ def test_show_selects():
     for show, labels in ((("data",), {"value"}), ("grad", {"gradient"}), ((), set())):
         scene = tg.draw(e, show=show).scene
         assert {pane.role for box in scene.boxes for pane in box.panes} == labels
-        assert all(edge.local is None for edge in scene.edges)
-    assert any(edge.local for edge in tg.draw(e, show="local").scene.edges)
+        assert all(edge.slope is None for edge in scene.edges)
+    assert any(edge.slope for edge in tg.draw(e, show="local").scene.edges)
     E, _ = w_x()
     assert "(5, 4)" not in " ".join(b.title for b in tg.draw(E, show=("data",)).scene.boxes)
 
@@ -221,7 +221,7 @@ def test_an_op_of_the_users_with_a_rule_for_numbers_only():
     half.local(lambda xp, y, x: float(x) * 0 + 0.5)
     a = tg.Value(3.0)
     b = half(a)
-    assert [edge.local for edge in tg.draw(b).scene.edges] == ["0.5"]
+    assert [edge.rule for edge in tg.draw(b).scene.edges] == ["×0.5"]
 
 
 def test_an_op_of_the_users_without_rules():
@@ -231,7 +231,7 @@ def test_an_op_of_the_users_without_rules():
 
     a = tg.Value(3.0)
     b = half(a)
-    assert [edge.local for edge in tg.draw(b).scene.edges] == [None]
+    assert [edge.rule for edge in tg.draw(b).scene.edges] == [""]
 
 
 def test_the_command_line_draws(tmp_path):

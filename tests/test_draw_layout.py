@@ -194,7 +194,7 @@ def test_a_picture_runs_to_the_right_where_it_is_then_larger_in_a_cell():
 
 def test_most_labels_are_kept():
     scene = lay_out(build_scene(diamond(), {}))
-    labels = [e for e in scene.edges if e.local is not None]
+    labels = [e for e in scene.edges if e.slope is not None]
     assert sum(e.label_at is not None for e in labels) >= 0.8 * len(labels)
 
 

@@ -169,6 +169,20 @@ def test_an_entry_is_changed_and_all_is_computed_anew(visit):
     assert values(page, "value")["E"] == printed_numbers(edited(-1.0), False)["E"]
 
 
+def test_local_derivatives_beside_arrows_follow_an_edit(visit):
+    a, b = tg.Value(2.0, name="a"), tg.Value(3.0, name="b")
+    e = tg.relu(a * b)
+    page = visit(e)
+    press(page, "a End")
+    labels = page.locator("#picture .local")
+    assert sorted(labels.all_text_contents()) == ["×1", "×2", "×3"]
+    page.locator(f"{SHOWN}.leaf").first.click()
+    page.locator("#field").fill("5")
+    assert sorted(labels.all_text_contents()) == ["×1", "×3", "×5"]
+    page.locator("#field").fill("-5")
+    assert sorted(labels.all_text_contents()) == ["×0", "×—", "×—"], "nothing comes to tell by"
+
+
 def test_a_nudge_is_compared_with_the_gradient(visit):
     page = visit(question())
     press(page, "End")

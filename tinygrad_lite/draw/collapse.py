@@ -102,7 +102,9 @@ def folded(
         for equal in ({}, equal_lines(order, long)):
             if visible(equal, long) <= budget:
                 return order, Repeats(scopes), long, equal
-    return order, Repeats(scopes), every, _equal_parts(order, max(1, min(_PARTS, budget)))
+    parts = max(1, min(_PARTS, budget))  # of about equal size
+    keys = {node: Key("part", (), k * parts // len(order)) for k, node in enumerate(order)}
+    return order, Repeats(scopes), every, no_singles(keys, every)
 
 
 def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
@@ -127,23 +129,6 @@ def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
     rest = [node for node in order if node not in near]
     keys = {node: Key("around", word=sides.get(node, "beside")) for node in rest}
     return no_singles(keys, {node: node for node in order})
-
-
-def _equal_parts(nodes: Sequence[Node], parts: int) -> Keys:
-    """Consecutive parts of about equal size, of the ranks of the longest path."""
-    ranks: dict[Node, int] = {}
-    for node in nodes:
-        ranks[node] = max((ranks[x] + 1 for x in node.parents()), default=0)
-    for node in reversed(nodes):  # a leaf is where it is first used
-        for x in node.parents():
-            if x.op is None:
-                ranks[x] = min(ranks[node], ranks[x] or ranks[node])
-    made = [Key("part", (), k) for k in range(parts)]
-    place: Keys = {}
-    start: dict[int, Key] = {}  # a rank is not torn apart: it goes where it begins
-    for k, node in enumerate(sorted(nodes, key=ranks.__getitem__)):
-        place[node] = start.setdefault(ranks[node], made[k * parts // len(nodes)])
-    return no_singles(place, {node: node for node in nodes})
 
 
 def planned(

@@ -1,7 +1,8 @@
 /* The arithmetic of the page: the instructions that Python recorded, run on arrays of fixed shapes.
    `live` has the values of all places; every instruction also says what makes one of its entries. */
 
-const doubles = (text) => new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const doubles = (text) => new Float64Array(bytes(text).buffer);
 const count = (shape) => shape.reduce((a, b) => a * b, 1);
 
 /** The error function, by its series of positive terms. */

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
@@ -40,13 +42,12 @@ def html(scene: Scene, theme: str) -> str:
     scenes = _scenes(scene, made)
     named = {**scene.names, id(root): complete_names([root], scene.names)[id(root)]}
     told = {"program": instructions, **Book(root, made, numbers).model(scenes, named)}
-    model = json.dumps(told, separators=(",", ":"))
     parts = {
         "theme": theme,
         "title": escape(scene.title),
         "heading": escape(heading(root, named)),
         "css": _colours() + _asset("page.css"),
-        "model": model.replace("</", r"<\/").replace("<!", r"\u003c!"),  # no end of script
+        "model": base64.b64encode(zlib.compress(json.dumps(told).encode(), 9)).decode(),
         "functions": ",".join(f"{name}:(a,b,c)=>{code}" for name, code in ENTRYWISE.items()),
         "js": re.sub(r"(?ms)^ +|^/\*.*?\*/\n", "", "".join(map(_asset, SCRIPTS))),  # uncommented
     }
