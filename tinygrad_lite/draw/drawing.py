@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,6 +20,7 @@ from ..graph.node import Node, topological_order
 from ..graph.options import either, one_of, whole, writable
 from . import dot, page
 from .build import MAX_NODES, SHOW, build_scene
+from .collapse import LIMIT
 from .colours import THEMES
 from .layout import lay_out
 from .scene import DIRECTIONS, Direction, Scene
@@ -132,6 +134,23 @@ class Drawing:
         return f"<{self.alt}>"
 
 
+class Player(Drawing):
+    """A picture that a notebook shows as the page that steps through it, as `tg.play` makes it."""
+
+    _repr_svg_ = None  # type: ignore[assignment]
+
+    def __init__(self, scene: Scene, theme: str, height: int) -> None:
+        super().__init__(scene, theme)
+        self.height = height
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" width="100%" '
+            f'height="{self.height}" style="border:1px solid #888;border-radius:6px" '
+            f'title="{escape(self.scene.title)}"></iframe>'
+        )
+
+
 def draw(
     E: Node | Sequence[Node] | ScalarProgram,
     *,
@@ -196,6 +215,32 @@ def draw(
         marks={} if check is None else _marks(check, nodes),
     )
     return Drawing(lay_out(scene, direction), theme)
+
+
+def play(
+    root: Node,
+    *,
+    direction: Direction | None = None,
+    theme: Literal["auto", "light", "dark"] = "auto",
+    height: int = 640,
+) -> Player:
+    """Step through the forward and the backward pass of everything that `root` depends on; change
+    its numbers.
+
+    Shows itself in a notebook, `height` pixels high; `.save("E.html")` writes the page. `.grad` is
+    neither needed nor touched. Raises `TypeError` for what is not a node, `ValueError` for a graph
+    of more than 2,000 nodes and for a bad option.
+    """
+    if not isinstance(root, Node):
+        raise TypeError(f"play: expected a Value or Tensor, got {type(root).__name__}")
+    one_of("play", theme=(theme, THEMES), direction=(direction, (None, *DIRECTIONS)))
+    whole("play", "height", height, 1)
+    if (nodes := len(topological_order(root))) > LIMIT:
+        raise ValueError(
+            f"graph has {nodes:,} nodes; the page follows up to {LIMIT:,}: step through a "
+            "smaller part (one sample, one layer), or save the picture as .svg"
+        )
+    return Player(draw(root, direction=direction, theme=theme).scene, theme, height)
 
 
 def _roots(E: Any) -> tuple[Node, ...]:
