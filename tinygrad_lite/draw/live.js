@@ -49,12 +49,6 @@ function grouped(list, n) {
 /** What an instruction does: `run` fills its place, `parts(i)` are the function and the entries,
     [place, entry], that make its entry i; no function for an entry that is only moved. */
 const makers = {
-  reshape: ([p]) => moved(p, null),
-  spread: ([p], shape) => moved(p, spread(shape, live.shapes[p])),
-  turn: ([p], shape, axes) => {
-    const own = steps_of(live.shapes[p]);
-    return moved(p, strided(shape, axes.map((a) => own[a])));
-  },
   matmul([p, q], shape, [n, m, k], left, right) { // stacks of n x m times m x k
     const out = live.values[live.steps.length];
     const a = (i) => left[Math.floor(i / (n * k))] * n * m + Math.floor(i % (n * k) / k) * m;
@@ -93,17 +87,6 @@ const makers = {
     };
   },
 };
-function moved(p, at) {
-  const out = live.values[live.steps.length];
-  return {
-    run() {
-      const from = live.values[p];
-      if (at) for (let i = 0; i < out.length; i += 1) out[i] = from[at[i]];
-      else out.set(from);
-    },
-    parts: (i) => ["", [[p, at ? at[i] : i]]],
-  };
-}
 const gathered = {
   sum: [0, (a, b) => a + b], prod: [1, (a, b) => a * b], any: [0, (a, b) => +(a || b)],
   all: [1, (a, b) => +(a && b)], has_nan: [0, (a, b) => +(a || b !== b)], max: [-Infinity, Math.max], min: [Infinity, Math.min],

@@ -244,13 +244,6 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
         return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
     if name == "matmul":
         return [name, inputs, shape, *_stacked(*(np.asarray(value_of(a)) for a in inputs))]
-    if name in ("transpose", "matrix_transpose"):
-        axes = step.settings.get("axes", step.args[1] if len(step.args) > 1 else None)
-        last = (*range(y.ndim - 2), y.ndim - 1, y.ndim - 2)
-        turned = last if name[0] == "m" else axes or tuple(range(y.ndim))[::-1]
-        return ["turn", inputs[:1], shape, [a % y.ndim for a in turned]]
-    if name == "broadcast_to":
-        return ["spread", inputs[:1], shape]
     return _linear(step, shape, varies)
 
 
@@ -298,8 +291,6 @@ def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> lis
     if len(picks) == len(to) and n:
         picked[to] = trial[picks]
     if n and np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
-        if not plus and len(moving) == 1 and np.array_equal(first, 1.0 + np.arange(n)):
-            return ["reshape", moving, shape]
         return ["linear", moving, shape, to.tolist(), picks.tolist(), None, *plus]
     if n > _COLUMNS:
         raise refused

@@ -78,7 +78,7 @@ function change(x, e = subject) {
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
   relabel();
-  for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
+  repaint();
 }
 
 // --- the timeline
@@ -151,7 +151,7 @@ function asks() {
 function gradients(k) {
   S.whose = WHOSE[k % WHOSE.length];
   [...$("whose").children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === k % WHOSE.length)));
-  for (const box of view.boxes) paint(box);
+  repaint();
   say();
   $("live").textContent = `gradients: ${S.whose}`;
 }
