@@ -231,6 +231,7 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
     result that does not depend on what can change."""
     name, y = _name(step.call), held.value
+    y = np.stack(y) if name == "slogdet" else y
     inputs = [a for a in step.args if isinstance(a, _NUMBERS)]
     if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
         raise Unprintable(f"a page cannot compute {name}")
@@ -242,7 +243,11 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     if x is not None and (name in _GATHERED.values() or name in _ASKED):
         axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
         return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
-    if name == "matmul":
+    if name in ("det", "slogdet") and x is not None:
+        return [name, inputs, shape, x.shape[-1]]
+    if name == "inv" and x is not None:
+        name, inputs = "solve", [*inputs, np.eye(x.shape[-1])]
+    if name in ("matmul", "solve"):
         return [name, inputs, shape, *_stacked(*(np.asarray(value_of(a)) for a in inputs))]
     return _linear(step, shape, varies)
 
