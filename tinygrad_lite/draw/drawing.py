@@ -157,7 +157,6 @@ def draw(
     direction: Direction | None = None,
     steps: bool | None = None,
     depth: int | None = None,
-    around: Node | str | None = None,
     max_nodes: int = MAX_NODES,
     show: Collection[str] = SHOW,
     theme: Literal["auto", "light", "dark"] = "auto",
@@ -176,7 +175,7 @@ def draw(
 
     `steps=True` makes every op a box, as is done with few scalars. More than `max_nodes` boxes are
     folded: a loop is one step of it, a scope its result, as deep as fits; `depth` opens that many
-    levels of scopes, `around` (a node or its name) shows its surroundings. `show` selects from
+    levels of scopes. `show` selects from
     data, grad, shape and local. The picture runs down, or to the right where it is then larger in a
     notebook's cell, or as `direction` says. Names come from `name=`, from `names` (name -> node or
     constant array, such as `locals()`), or your variables. `check`, a report of `tg.check` on this
@@ -210,7 +209,6 @@ def draw(
         show=show,
         depth=depth,
         steps=steps,
-        around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
         marks={} if check is None else _marks(check, nodes),
     )
@@ -261,17 +259,3 @@ def _marks(check: Any, nodes: Sequence[Node]) -> Mapping[Node, Said]:
     if marks.keys().isdisjoint(nodes):
         raise ValueError("draw: check= is a report on another graph")
     return marks
-
-
-def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> Node:
-    """The node `around` in the graph, by itself or by its name."""
-    for node in nodes:
-        if node is around or (isinstance(around, str) and names.get(id(node)) == around):
-            return node
-    if isinstance(around, Node):
-        raise ValueError("draw: around= is a node that this graph does not contain")
-    if not isinstance(around, str):
-        raise TypeError(f"draw: around= takes a node or its name, got {type(around).__name__}")
-    known = sorted({names[id(node)] for node in nodes if id(node) in names})
-    hint = f"; it has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else ""
-    raise ValueError(f"draw: around={around!r}: the graph has no node of that name{hint}")

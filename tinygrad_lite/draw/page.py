@@ -58,7 +58,7 @@ def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
     gradient = {node: value_of(g) for node, g in made.gradient.items()}
     known, asked = dict(first.names), dict(first.options)
     direction = asked.pop("direction")
-    finer = asked | {"depth": None, "around": None, "max_nodes": LIMIT}
+    finer = asked | {"depth": None, "max_nodes": LIMIT}
     options = {"folded": asked, "lines": finer | {"steps": False}, "ops": finer | {"steps": True}}
     scenes: dict[str, Scene] = {}
     for detail, wanted in options.items():
