@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
-from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, factor, sums_of
+from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, sums_of
+from .multiples import Multiples, counted
 from .pairing import Pairing
 from .pairs import Pairs
 from .steps import may_be_gradient, steps
@@ -35,7 +36,9 @@ class Judge:
         for what is wrong below it.
         """
         rows = self._run(guessing=False)
-        if self._learn_scales(rows):
+        self.multiples = Multiples(self.trace, self.truth, self._is, self._again)
+        self.scales = self.multiples.among(rows)
+        if self.scales:
             rows = self._run(guessing=False)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
@@ -58,6 +61,7 @@ class Judge:
         for row in numeric:
             if row.node is not None:
                 row.scale, row.taken = self.scales.get(row.index, (1.0, None))
+                row.rescaled = self.multiples.rescaled if row.taken else row.rescaled
                 self._judge(row, of[id(row)])
             else:
                 row.found = pairing.by_value(row.step.value)
@@ -98,45 +102,6 @@ class Judge:
         array = value if row.scale == 1 else np.asarray(value) / row.scale
         return self.equal(row.node, array, self.truth.gradient(row.node))
 
-    def _learn_scales(self, rows: list[Judged]) -> bool:
-        """Which steps that are not right are a multiple of the gradient, or are to be, since what
-        is computed from them takes the factor up: dz = p - y of dW = X.T @ dz / m."""
-        judged = [r for r in rows if r.node is not None and r.last and r.verdict != UNJUDGED]
-        off = [r for r in judged if r.verdict != RIGHT]
-        while off:
-            for row in reversed(off):
-                row.scale, row.taken = self._taken_up(row, judged)
-            # What is right if all above is, is so for a multiple too, or is none.
-            doubtful = [r for r in off if r.taken and r.verdict == FOLLOWS]
-            lone = [r for r in doubtful if not self._is(r, self._again(r))]
-            if not lone:
-                break
-            off = [r for r in off if r not in lone]
-            for row in lone:
-                row.scale, row.taken = 1.0, None
-        self.scales = {row.index: (row.scale, row.taken) for row in off if row.taken}
-        return bool(self.scales)
-
-    def _taken_up(self, row: Judged, judged: list[Judged]) -> tuple[float, Judged | None]:
-        """Of what multiple a step is right as it is, or else all that uses it would be."""
-        records = [r.step.record for r in judged]
-        felt = {row.step.record, *self.trace.below([row.step.record], blocked=records)}
-        takes: dict[float, Judged] = {}
-        for other in judged:
-            if other.index > row.index and not felt.isdisjoint(other.step.record.operands):
-                scale = self._scale(row, other)
-                if scale is not None:
-                    takes.setdefault(scale, other)
-        for row.scale, other in takes.items():
-            if self._is(row, row.step.value):
-                return row.scale, other if row.scale != 1 else None
-        (scale, taken), *more = takes.items() or [(1.0, None)]
-        return (1.0, None) if more or scale < 0 or scale == 1 else (scale, taken)
-
-    def _scale(self, row: Judged, other: Judged) -> float | None:
-        before = {r.step.record: r.wanted(self.truth) for r in other.above if r is not row}
-        return factor(row, other, row.step.record, other.step, self.trace, self.truth, before)
-
     def _moved_on(self, row: Judged, turn: list[Judged]) -> None:
         """The node of a step: where the name held its gradient before, and that was changed other
         than by adding to it (dh[h <= 0] = 0), it is what its node was computed from."""
@@ -146,7 +111,7 @@ class Judge:
             later = turn[k + 1 : at + 1]
             if any(r.step.adds or not r.step.builds for r in later):
                 continue
-            if self.equal(node, before.step.value, self.truth.gradient(node)):
+            if counted(self.truth.gradient(node), before.step.value) is not None:
                 of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
                 if len(of) == 1 and node.op is not None and node.op.elementwise:
                     row.node = of[0]

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node, raw
+from ...graph.node import Node
 from .steps import Step, steps
 from .trace import Instance, Record, Trace
 from .truth import Truth, Vector
 
-NEARLY = 1e-6  # relative: float32 in another order of summation
 FEW = 10  # parts of a gradient that are tried in every combination
 RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly", ""
 UNSEEN = "unseen"  # 0, as the gradient is whatever the step says
@@ -35,7 +34,7 @@ class Line:
     before: Mapping[Record, Vector]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Judged:
     """A step, by its place among the steps, and the node whose gradient it stands for. `last` where
     the name has its final value; a step before it may be a sum of only some `parts` of it. What
@@ -51,6 +50,7 @@ class Judged:
     parts: tuple[int, ...] | None = None
     scale: float = 1.0
     taken: Judged | None = None
+    rescaled: Callable[[Judged, Trace, Truth], float] = lambda row, trace, truth: row.scale
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     off: list[Judged] = field(default_factory=list)  # what is not right, of all steps
 
@@ -74,7 +74,7 @@ class Judged:
         whole = truth.gradient(self.node)
         if self.taken is None:
             return whole
-        return whole * (self.scale if trace is None else self._scale_in(trace, truth))
+        return whole * (self.scale if trace is None else self.rescaled(self, trace, truth))
 
     def unscaled(self, value: Any) -> Any:
         """What a value of it says of the gradient itself."""
@@ -85,16 +85,10 @@ class Judged:
         """What is said of a multiple of the gradient; "" of the gradient."""
         if self.taken is None:
             return ""
-        by = f"{self.taken.step.name} is computed" if self.taken.step.name else "that is used"
-        return f"{self.scale:.6g} x the gradient, a factor that is taken up where {by}"
-
-    def _scale_in(self, trace: Trace, truth: Truth) -> float:
-        """The scale in another run: it may be the number of rows, and that another."""
-        known, taken = steps(trace), self.taken
-        if taken is None or taken.index >= len(known):
-            return self.scale
-        found = factor(self, taken, known[self.index].record, known[taken.index], trace, truth, {})
-        return self.scale if found is None else found
+        name, key = self.taken.step.name, self.taken.step.key
+        by = f"{name}[{key!r}]" if isinstance(key, str) else name
+        where = f"{by} is computed" if by else "it is used"
+        return f"{self.scale:.6g} x the gradient, a factor that is taken up where {where}"
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """It as it is in a run, on the same data or on other; None where that went another way. All
@@ -122,32 +116,6 @@ class Judged:
         if last is None or self.node is None or not (self.final and self.verdict == RIGHT):
             return None
         return Line(trace, last.record, last.instance, self.node, self.wanted(truth, trace), {})
-
-
-def factor(
-    row: Judged,
-    other: Judged,
-    record: Record,
-    step: Step,
-    trace: Trace,
-    truth: Truth,
-    before: Mapping[Record, Vector],
-) -> float | None:
-    """How many times the gradient a step has to be for another, computed from it, to be right;
-    None where no multiple is."""
-    assert row.node is not None
-    try:
-        with np.errstate(all="ignore"):
-            made = raw(trace.again({**before, record: truth.gradient(row.node)}, step.record))
-            v, w = (np.ravel(np.asarray(x, dtype=float)) for x in (made, other.wanted(truth)))
-            found = float(w @ w / (w @ v))
-    except Exception:  # the gradient does not fit what follows
-        return None
-    near = v.shape == w.shape and np.abs(found * v - w).max() <= NEARLY * np.abs(w).max()
-    if not near or not found:
-        return None
-    exact = float(round(found)) if abs(found) > 1 else 1 / (round(1 / found))
-    return exact if abs(exact - found) <= NEARLY * abs(found) else None  # a number of rows, a sign
 
 
 def sums_of(count: int, held: tuple[int, ...] | None) -> list[tuple[int, ...]]:

@@ -73,12 +73,17 @@ def _steps(trace: Trace) -> list[Step]:
             continue
         builds = bool(a.keys) or _builds(a.statement, a.name)
         adds = builds and not a.keys and _adds(a.statement, a.name)
-        key = a.keys[0] if len(a.keys) == 1 and isinstance(a.keys[0], (str, Node)) else None
-        if not isinstance(a.record.value, dict):
+        held, key = a.record.value, a.keys[0] if len(a.keys) == 1 else None
+        aug = isinstance(a.statement, ast.AugAssign)
+        if isinstance(held, dict):
+            if a.part is not None and isinstance(key, (str, Node)):
+                found.append(Step(a.name, a.part, a.instance, key, aug, aug))
+        elif isinstance(held, list) and isinstance(key, int) and not may_be_gradient(held):
+            if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
+                name = f"{a.name}[{key % len(held)}]"
+                found.append(Step(name, a.part, a.instance, None, aug, aug))
+        else:
             found.append(Step(a.name, a.record, a.instance, None, builds, adds))
-        elif a.part is not None and key is not None:
-            aug = isinstance(a.statement, ast.AugAssign)
-            found.append(Step(a.name, a.part, a.instance, key, aug, aug))
     return [*found, *_returned(trace)]
 
 
