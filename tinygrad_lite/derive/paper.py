@@ -163,7 +163,7 @@ def on_paper(x: Any) -> Paper:
 def met(axes: Sequence[Axis]) -> Axis:
     """The axis that several become when arrays broadcast: their sizes are one from now on. None if
     all have length 1 (or are to be repeated)."""
-    found = [i for i in axes if i is not None]
+    found = running(axes)
     longest = max((length(i) for i in found), default=1)
     for i in found:
         if length(i) != longest:
