@@ -152,9 +152,9 @@ def test_too_large_to_show_is_folded_with_a_note():
     x = tg.Value(0.5)
     for _ in range(50_000):
         x = x * 0.5 + 0.1
-    start = time.perf_counter()
+    start = time.process_time()
     drawing = tg.draw(x, max_nodes=90_000)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert drawing.scene.note == (
         "graph has 100,001 nodes; showing 2 lines, one of 50,000 equal steps; "
         "use depth= or max_nodes="

@@ -12,48 +12,41 @@ import numpy as np
 from . import layered
 from .layered import PAIR
 from .measure import CAPTION, width
+from .panes import Pane
 from .routes import along
-from .scene import LABELLED, Box, Direction, Edge, Point, Rectangle, Scene, overlap, sized
+from .scene import LABELLED, Direction, Edge, Point, Rectangle, Scene, overlap, sized
 
-CELL = (900.0, float("inf"))  # the room of a notebook's cell, which scrolls down
+CELL = 900.0  # pixels across of a notebook's cell, which scrolls down
 BORDER = 16.0  # pixels around the picture
 _WORTH = 1.2  # times as wide a picture may be, to have more numbers
+_TURNED = 1.3  # times as wide as one that runs to the right
 _QUICK = 300  # boxes: with more, only one layout is tried
 _NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
 
-def lay_out(scene: Scene, direction: Direction | None = None, room: Point = CELL) -> Scene:
-    """The scene with positions. Without a direction it runs down, or to the right where that stands
-    clearly larger in the `room`, pixels to the right and down. Where it is too wide, large arrays
-    have colours only."""
+def lay_out(scene: Scene, direction: Direction | None = None) -> Scene:
+    """The scene with positions. Without a direction it runs down, or to the right where that is
+    clearly narrower. Where it is too wide for a cell, large arrays have colours only."""
     scene = replace(scene, options={**scene.options, "direction": direction})
     if len(scene.boxes) > _QUICK:
         return _placed(scene, direction or "down")
-    found: list[tuple[tuple[Box, ...], Scene]] = []
+    tried: dict[tuple[tuple[Pane, ...], ...], Scene] = {}
     for most in _NUMBERS:
-        boxes = tuple(
-            sized(replace(box, panes=tuple(pane.compact(most) for pane in box.panes)))
-            for box in scene.boxes
-        )
-        if found and boxes == found[-1][0]:
-            continue
-        down = _placed(replace(scene, boxes=boxes), direction or "down")
-        found.append((boxes, down))
-        if _scale(down, room) >= 1:
-            return down
-    least = min(laid.width for _, laid in found)
-    down = next(laid for _, laid in found if laid.width <= _WORTH * least)
+        panes = tuple(tuple(pane.compact(most) for pane in box.panes) for box in scene.boxes)
+        if panes not in tried:
+            pairs = zip(scene.boxes, panes, strict=True)
+            boxes = tuple(sized(replace(box, panes=found)) for box, found in pairs)
+            tried[panes] = down = _placed(replace(scene, boxes=boxes), direction or "down")
+            if down.width <= CELL:
+                return down
+    least = min(laid.width for laid in tried.values())
+    down = next(laid for laid in tried.values() if laid.width <= _WORTH * least)
     right = _placed(scene, direction or "right")
-    return right if _scale(right, room) > 1.3 * _scale(down, room) else down
+    return right if down.width > _TURNED * right.width else down
 
 
 def _placed(scene: Scene, direction: Direction) -> Scene:
     return _framed(layered.place(replace(scene, direction=direction)))
-
-
-def _scale(scene: Scene, room: Point) -> float:
-    """How large the picture stands in the room."""
-    return min(room[0] / scene.width, room[1] / scene.height)
 
 
 def _framed(scene: Scene) -> Scene:
