@@ -5,7 +5,8 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.check.diagnosis import Diagnosis
-from tinygrad_lite.check.mend.mending import ONLY_HERE, Mender
+from tinygrad_lite.check.mend.mending import Mender
+from tinygrad_lite.check.mend.trials import ONLY_HERE
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 

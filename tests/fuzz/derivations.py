@@ -14,17 +14,17 @@ import ast
 import random
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 import tinygrad_lite as tg
 from tests.mend_cases import blind, corpus, fresh, passing, stranger
-from tests.mend_cases.case import Case, gradients, loaded
+from tests.mend_cases.case import Case, loaded
+from tests.mend_cases.worlds import is_right
 
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-NEAR = 1e-7  # how nearly two gradients are equal, relative to the largest entry
 BAD = ("raised", "missed", "false alarm", "mended and still wrong", "mended for these data alone")
 
 
@@ -70,27 +70,10 @@ def changed(case: Case, rng: random.Random) -> str:
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
-def right(case: Case, function: Any, seed: int = 0) -> bool:
-    """Whether a function gives the gradients of a case's right derivation."""
-    names = case.draw(seed)[1]
-    try:
-        found: Mapping[str, Any] = gradients(case, function, names)
-    except Exception:
-        return False
-    return all(_equal(found.get(k), v) for k, v in gradients(case, case.backward, names).items())
-
-
-def _equal(found: Any, truth: Any) -> bool:
-    if found is None or np.size(found) != np.size(truth):
-        return False
-    a, b = (np.ravel(np.asarray(v, dtype=float)) for v in (found, truth))
-    return bool(np.abs(a - b).max(initial=0) <= NEAR * max(np.abs(b).max(initial=0), 1e-3))
-
-
 def outcome(case: Case, text: str) -> str:
     """What `tg.check` makes of a changed derivation."""
     function = loaded(case, text)
-    harmless = right(case, function)
+    harmless = is_right(case, function)
     loss, names = case.draw()
     pairs = {name: node or None for name, node in case.pairs.items()}
     try:
@@ -105,9 +88,9 @@ def outcome(case: Case, text: str) -> str:
         named = all(f.by == "edit" or f.kind != "other" for f in report.wrong)
         return "named" if named else "found"
     mended = loaded(case, report.fixed() + "\n")
-    if not right(case, mended):
+    if not is_right(case, mended):
         return "mended and still wrong"
-    return "mended" if right(case, mended, seed=7) else "mended for these data alone"
+    return "mended" if is_right(case, mended, seed=7) else "mended for these data alone"
 
 
 def run(count: int, seed: int, *, show: bool = False) -> Counter[str]:

@@ -22,7 +22,7 @@ from ...graph.node import Node, Scalar, raw, topological_order
 from ...graph.trees import map_tree
 from ..tape import Tape
 from .interpreter import run
-from .plain import held
+from .plain import Held, held
 from .trace import Trace
 
 Edits = Mapping[ast.AST, Any]  # what stands at some places of the source
@@ -217,4 +217,5 @@ def number(value: Any, data: Data | None = None) -> Any:
     used = raw(stand_in(value, data))
     if isinstance(value, Scalar):
         return float(used)
-    return np.array(in_numpy(used)) if is_array(used) else used
+    array = np.array(in_numpy(used)) if is_array(used) else used
+    return array.view(Held) if isinstance(value, Node) else array

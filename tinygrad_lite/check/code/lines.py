@@ -16,7 +16,7 @@ from ..claims import Allowance, Asked, Claim
 from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding
-from ..mend import Draw, Mend, Mender, told
+from ..mend import Draw, Mend, Mender, Trials, told
 from ..mend.search import NEAR_BY, SHARES
 from ..rounding import precision
 from .derivation import Data, Edits
@@ -139,7 +139,7 @@ class Lines:
     def diagnosis(self) -> Diagnosis:
         """What the numbers of the lines say, on other data too."""
         made = Diagnosis(self.about.tape, list(self.claims.values()))
-        made.redraw = lambda: self.mender.redrawn(made.claims, self._values)
+        made.redraw = lambda: self.mender.trials.redrawn(made.claims, self._values)
         return made
 
     def _values(self, draw: Draw) -> list[Any]:
@@ -242,10 +242,11 @@ class Lines:
         """What mends them."""
         right = [row for row in self._judged if row.verdict == RIGHT]
         kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
-        mender = Mender(self.run, self.trace, self.truth, right, kept=kept)
-        mender.fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        mender.computed = self.about.computed
-        return mender
+        partly = [r for r in self._judged if r.verdict in (FOLLOWS, PARTLY)]
+        fresh = None if self.elsewhere is None else self.elsewhere.fresh
+        given: Any = {"fresh": fresh, "computed": self.about.computed}
+        trials = Trials(self.run, self.trace, self.truth, right, kept=kept, partly=partly, **given)
+        return Mender(trials)
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""

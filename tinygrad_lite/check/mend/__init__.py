@@ -3,5 +3,6 @@
 from .edited import Mend, told
 from .mending import Mender
 from .redraw import Draw
+from .trials import Trials
 
-__all__ = ["Draw", "Mend", "Mender", "told"]
+__all__ = ["Draw", "Mend", "Mender", "Trials", "told"]

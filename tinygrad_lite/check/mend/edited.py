@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,16 +101,29 @@ def new_numbers(edit: Edit) -> list[float]:
     return sorted(n for n in new - old if isinstance(n, (int, float)))
 
 
-def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, str]:
+def changes_numbers(edit: Edit) -> bool:
+    """Whether an edit changes the numbers and names of a line, not only their order."""
+    old, new = (
+        Counter(
+            n.id if isinstance(n, ast.Name) else n.value
+            for n in walked(code)
+            if isinstance(n, (ast.Name, ast.Constant))
+        )
+        for code in (edit.place, edit.new)
+    )
+    return old != new
+
+
+def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple[str, str]]:
     """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
-    how it is written."""
+    the name and how it is written."""
     near = (r.instance for r in trace.records if r.instance is not None)
     place = edit.place
     at = next((i for i in near if i.statement is place or id(place) in i.recorded), None)
-    found: dict[float, str] = {}
+    found: dict[float, tuple[str, str]] = {}
     for name, r in at.names.items() if at is not None else ():
         v = r.value
         if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
             made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}
-            found = {value: text for value, text in made.items() if value != 1} | found
+            found = {n: (name, text) for n, text in made.items() if n != 1} | found
     return found

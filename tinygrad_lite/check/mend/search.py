@@ -66,7 +66,7 @@ class Search(Places):
             self.found += self._turns[k]
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
-                if hit is not None and (hit.grade == 0 or k > 0):
+                if hit is not None and hit.grade == 0:
                     return hit if k > NEAR_BY else self._or_above(hit)
         self.spent = time.thread_time() - start
         return self._confirmed(self.found) if self.turn == len(SHARES) else None
