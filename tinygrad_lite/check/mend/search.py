@@ -31,10 +31,11 @@ from .whole import heads, left_out, lists, statements
 from .written import FAILS, replaced, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
+DOUBTFUL = 1_000  # that of what may be a coincidence
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 2  # turns of the search that are quick
-SHARES = (0.45, 0.48, 0.72, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
+SHARES = (0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
 # What is likelier is not held against what is searched for in the next turns.
 ENOUGH = (FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
@@ -66,7 +67,7 @@ class Search(Places):
             self.found += self._turns[k]
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
-                if hit is not None and hit.grade == 0:
+                if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
                     return hit if k > NEAR_BY else self._or_above(hit)
         self.spent = time.thread_time() - start
         return self._confirmed(self.found) if self.turn == len(SHARES) else None
@@ -85,8 +86,8 @@ class Search(Places):
         return (
             chain(self._statements(), self._near(free, wanted)),
             self._whole(),
-            self._run(free, wanted),
             self._after(),
+            self._run(free, wanted),
             chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
             self._far(rest, wanted),

@@ -32,12 +32,12 @@ from .redraw import FAR, Draw, ladder, with_numbers
 from .resized import resized
 from .rows import Edit
 from .runs import Runs
+from .search import DOUBTFUL
 from .written import FAILS
 
 World = tuple[Draw, Truth]
 Edits = Sequence[Edit]
 ALSO = 2  # draws on which what the numbers say has to hold
-OTHER = 100  # a grade where what tells most tells against it
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 PERHAPS = "on quite other data it was not right, so it may hold by coincidence"
@@ -67,7 +67,7 @@ class Trials:
         """What no other data could tell of edits that go with those that they need."""
         if not self.rungs:
             yield ONLY_HERE
-        elif grade > 0:
+        elif grade >= DOUBTFUL:
             yield PERHAPS
         elif any(map(changes_numbers, edits)):
             for name, worlds in self.numbers.items():
@@ -144,9 +144,10 @@ class Trials:
         return self.grade(claimed, edits) is not None
 
     def grade(self, claimed: Claimed, edits: Edits) -> int | None:
-        """How many sorts of other data tell against some edits, where something is right with them
-        and what was right still is on the recorded data, and on data near those; None where not. A
-        constant that is computed from others cannot be redrawn: then other rungs are tried."""
+        """0 where something is right with some edits, and what was right still is, on the recorded
+        data and on all others; more where not on those that tell most, as a constant that is
+        computed from others cannot be redrawn, or from `DOUBTFUL` on where data tell against them
+        that are not near; None where not on those near either."""
         if not self.is_right(claimed, edits) or (self._kept and not self._keeps_right(edits)):
             return None
         for k, near in enumerate(self.rungs or [[]]):
@@ -155,7 +156,7 @@ class Trials:
                     not any(self.is_right(claimed, edits, *world) for world in worlds)
                     for worlds in self.elsewhere
                 ]
-                return k * OTHER or sum(off)
+                return k or DOUBTFUL * any(off) + sum(off)
         return None
 
     @cached_property

@@ -56,12 +56,16 @@ class Written(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             return NotImplemented
-        operands = [np.shape(_value(x)) for x in inputs]
-        if ufunc is np.matmul:
-            _refuse_large([s[:-1] for s in operands[:1]] + [s[-1:] for s in operands[1:]], operands)
-        else:
-            _refuse_large([np.broadcast_shapes(*operands)], operands)
-        value = ufunc(*[_value(x) for x in inputs])
+        values = [_value(x) for x in inputs]
+        if prod(getattr(v, "size", 1) for v in values) > LARGEST:
+            shapes = [np.shape(v) for v in values]
+            _refuse_large(
+                [shapes[0][:-1], shapes[-1][-1:]]
+                if ufunc is np.matmul
+                else [np.broadcast_shapes(*shapes)],
+                shapes,
+            )
+        value = ufunc(*values)
         return Written(self._applied(ufunc, [_code(x) for x in inputs]), value, self.numpy)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
