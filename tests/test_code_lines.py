@@ -101,6 +101,28 @@ def test_every_line_is_judged_and_what_follows_is_no_mistake() -> None:
     assert "dW = np.outer(dv, x)" in report._repr_html_()
 
 
+def handing_on(x: Any, s: Any, y: Any) -> Any:
+    """It only calls another."""
+    return flipped(x, s, y=y)
+
+
+@pytest.mark.parametrize("backward", [handing_on, lambda x, s, y: handing_on(x, s, y)])
+def test_the_lines_of_a_function_that_only_calls_another_are_those_of_the_other(
+    backward: Any,
+) -> None:
+    E, names = graph()
+    report = tg.check(E, backward, names=names)
+    assert verdicts(report) == {2: "wrong", 3: "follows", 4: "wrong"}
+    assert report.summary == "2 mistakes, in lines 2 and 4 of flipped; 1 line that follows"
+    assert report.unjudged == ()
+    space: dict[str, Any] = {"np": np, "Any": Any}
+    exec(report.fixed(), space)
+    last = space["handing_on" if backward is handing_on else "mended"]
+    E.backward()
+    mended = last(names["x"].data, names["s"].data, names["y"])
+    np.testing.assert_allclose(mended, names["W"].grad)
+
+
 def test_a_line_that_raises_is_told_beside_those_before_it() -> None:
     E, names = graph()
     report = tg.check(E, raising, names=names)

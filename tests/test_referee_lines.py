@@ -103,6 +103,11 @@ class Called:
         return dy @ W.T, dy.T @ x
 
 
+def product(dy, cache):
+    x, W = cache
+    return dy @ W.T, -x.T @ dy
+
+
 def scaled(c, dy, x, W):
     dW = x.T @ dy
     return dy @ W.T * c, dW
@@ -114,6 +119,11 @@ def scaled(c, dy, x, W):
         ("method", "method", "return dy @ self.W.T, x.T @ dy"),
         (lambda x, W: x @ W, Called(), "return dy @ W.T, x.T @ dy"),
         (lambda x, W: x @ W, partial(scaled, 2.0), "return dy @ W.T, dW"),
+        (
+            lambda x, W: x @ W,
+            lambda dy, x, W: product(dy, (x, W)),
+            "return dy @ W.T, x.T @ dy",
+        ),
         (
             lambda x, W: (x @ W, [x, W]),
             lambda dy, kept: (dy @ kept[1].T, -kept[0].T @ dy),

@@ -93,6 +93,7 @@ def report_on(
         rule=about.tape.uses,
         unjudged=lines.unjudged,
         mending=lambda: fixed(trace, lines.edits),
+        inside=trace.within,
     )
 
 
@@ -100,7 +101,8 @@ def _agree(trace: Trace, ran: Ran) -> bool:
     """Whether the recorded run gave what Python gives."""
     if trace.error is not None or ran.error is not None:
         return type(trace.error) is type(ran.error)
-    recorded = {name: record.value for name, record in trace.names.items()}
+    inside = {} if trace.around else trace.names  # another function's
+    recorded = {name: record.value for name, record in inside.items()}
     result = None if trace.result is None else trace.result.value
     return _alike(Ran(recorded, result, None), ran)
 

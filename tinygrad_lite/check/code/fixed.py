@@ -18,17 +18,19 @@ def fixed(trace: Trace, edits: Mapping[ast.AST, str]) -> str:
     sources = {r.instance.source for r in trace.records if r.instance is not None}
     if isinstance(trace.definition, ast.Module):
         return trace.source.replaced(edits)
+    (whole, called), *inside = (*trace.around, (trace.source, trace.definition))
+    always = {definition for _, definition in inside}
     parts = [
         _definition(source, definition, edits)
         for source in sources
         for definition in source.definitions
         if isinstance(definition, ast.FunctionDef)
-        and definition is not trace.definition
-        and _holds(definition, edits)
-        and not _holds(definition, {trace.definition: ""})
-        and not _holds(trace.definition, {definition: ""})
+        and definition is not called
+        and (definition in always or _holds(definition, edits))
+        and not _holds(definition, {called: ""})
+        and not _holds(called, {definition: ""})
     ]
-    return "\n\n".join([*parts, _definition(trace.source, trace.definition, edits)])
+    return "\n\n".join([*parts, _definition(whole, called, edits)])
 
 
 def _holds(definition: ast.AST, places: Mapping[Any, Any]) -> bool:

@@ -21,7 +21,7 @@ from ...graph.names import is_own
 from .expressions import MUTABLE, Expressions, copied, same, yields
 from .forms import IN_PLACE, CannotRecord
 from .scope import Closure, Scope, local_names
-from .source import NoSource, Source
+from .source import Definition, NoSource, Source
 from .trace import Assignment, Record, Trace
 
 
@@ -49,13 +49,15 @@ class Interpreter(Expressions):
         scope.outermost = definition is self.trace.definition
         scope.assigned = local_names(definition)
         self.live.append(scope)
+        result = self.constant(None)
         try:
             if isinstance(definition, ast.Lambda):
                 scope.begin(definition)
-                return self.evaluate(definition.body, scope)
-            self.block(definition.body, scope)
+                result = self.evaluate(definition.body, scope)
+            else:
+                self.block(definition.body, scope)
         except Returned as returned:
-            return returned.record
+            result = returned.record
         except (Broken, Continued, CannotRecord):
             raise
         except Exception as error:
@@ -66,8 +68,21 @@ class Interpreter(Expressions):
         finally:
             self.live.pop()
             if scope.outermost:
-                self.trace.names = scope.names
-        return self.constant(None)
+                self.trace.names, self.trace.result = scope.names, result
+        return result
+
+    def chain(self, closure: Closure) -> list[Closure]:
+        """A function, the one that it only calls, as in `return affine_backward(dout, (x, w))`, and
+        so on: the derivation's lines are those of the last."""
+        found = [closure]
+        while name := _called_alone(found[-1].definition):
+            scope = found[-1].scope
+            local = scope.flat().get(name)
+            ahead = self.closure(scope.globals.get(name) if local is None else local.value)
+            if ahead is None or ahead in found or isinstance(ahead.definition, ast.Lambda):
+                break
+            found.append(ahead)
+        return found
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
         """Run some statements."""
@@ -258,6 +273,20 @@ class Interpreter(Expressions):
                             self.rename(value, whole, scope)
 
 
+def _called_alone(definition: Definition) -> str:
+    """The name of the function that is all that another calls and returns; "" if there is none."""
+    body: Any = definition.body
+    if isinstance(body, list):
+        body = body[1:] if _is_text(body[0]) else body
+        body = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
+    alone = isinstance(body, ast.Call) and isinstance(body.func, ast.Name)
+    return body.func.id if alone else ""
+
+
+def _is_text(s: ast.stmt) -> bool:
+    return isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)
+
+
 def _chain(scope: Scope | None) -> list[Scope]:
     found = []
     while scope is not None:
@@ -295,13 +324,16 @@ def run(
     if closure is None:
         raise NoSource(function.__name__)
     trace = machine.trace
-    trace.source, trace.definition = closure.scope.source, closure.definition
+    *around, (trace.source, trace.definition) = (
+        (c.scope.source, c.definition) for c in machine.chain(closure)
+    )
+    trace.around = tuple(around)
     trace.arguments = {
         name: trace.add(lambda value=value: value, (), value) for name, value in arguments.items()
     }
     known = {**closure.defaults, **trace.arguments}
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-        trace.result = machine.enter(closure, known)
+        machine.enter(closure, known)
     return trace
 
 

@@ -91,7 +91,8 @@ class Trace:
     """The records of a run, in order; what was assigned; the record of each argument by name, of
     what the names stand for in the end, and of what was returned; or the error, where, and
     in which line of what is called there. `returns` are the nodes whose gradients the entries of
-    what is returned should be."""
+    what is returned should be; `around` are functions that only call the next, and the last of
+    them `definition`."""
 
     source: Source
     definition: Definition | ast.Module
@@ -104,7 +105,13 @@ class Trace:
     failed: Instance | None = None
     inside: Instance | None = None
     returns: Sequence[Any] = ()
+    around: tuple[tuple[Source, Definition], ...] = ()
     steps: Any = None  # made of these when they are first asked for
+
+    @property
+    def within(self) -> str:
+        """The function that has the lines, where what was run only calls it."""
+        return str(getattr(self.definition, "name", "")) if self.around else ""
 
     @property
     def raised(self) -> str:
