@@ -17,7 +17,14 @@ import numpy as np
 
 from .case import Case, Slip, gradients, loaded, variant
 
-DOUBTS = (" is also ", "on these data alone", "by coincidence", "cannot be told")
+DOUBTS = (
+    " is also ",
+    "on these data alone",
+    "by coincidence",
+    "cannot be told",
+    "still wrong",
+    "other lengths",
+)
 SEEDS = (7, 8)
 NEAR = 1e-7  # how nearly two gradients are equal, relative to the largest entry
 SHORTEST = 3  # the least number that may be a length
@@ -48,7 +55,7 @@ def fixed(case: Case, slips: Sequence[Slip], report: Any) -> Callable[..., Any]:
     text = report.fixed()
     if not all(f.by == "edit" for f in report.wrong):
         for slip in slips:
-            if slip.wrong and text.count(slip.wrong) == 1:
+            if text.count(slip.wrong) == 1 and text.count(slip.right) == 0:
                 text = text.replace(slip.wrong, slip.right)
     return loaded(case, text + "\n")
 

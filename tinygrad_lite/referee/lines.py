@@ -24,11 +24,11 @@ from ..check.code.derivation import Data, Edits, watched
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
 from ..check.code.library import LIBRARY, Library, plain
-from ..check.code.lines import Elsewhere, Lines
+from ..check.code.lines import Lines
 from ..check.code.pairs import Pairs
 from ..check.code.report import LineReport
+from ..check.code.said import Elsewhere
 from ..check.findings import Finding
-from ..check.mend import Draw
 from ..check.mend.known import agrees
 from ..check.mend.redraw import redraw
 from ..graph.node import Node
@@ -338,9 +338,9 @@ def _equal(node: Node, value: Any, wanted: Any) -> bool:
 
 def _fresh(
     court: Court, probe: Probe, dys: list[np.ndarray], leaves: Mapping[int, Node], root: Node
-) -> Iterable[list[Draw]]:
+) -> Iterable[list[Data]]:
     """Other inputs like these, with their gradients."""
-    found: list[Draw] = []
+    found: list[Data] = []
     for seed in range(TRIES):
         data = redraw(root, np.random.default_rng(seed))
         moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
@@ -348,7 +348,7 @@ def _fresh(
         if gradients is not None and len(found) < FRESH:
             others, other = _standing_for(court.function, moved, gradients, court.outputs(moved))
             twin = {leaves[i]: x for i, x in others.items()} | {root: other}
-            found.append(Draw(twin, {}))
+            found.append(Data(twin, {}))
     return [found] if found else []
 
 

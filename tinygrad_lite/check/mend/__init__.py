@@ -2,7 +2,6 @@
 
 from .edited import Mend, told
 from .mending import Mender
-from .redraw import Draw
 from .trials import Trials
 
-__all__ = ["Draw", "Mend", "Mender", "Trials", "told"]
+__all__ = ["Mend", "Mender", "Trials", "told"]

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..code.source import Source
-from ..code.trace import Trace
+from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
+from .looked import is_size
 from .rows import Edit
 from .written import shown
 
@@ -114,12 +115,32 @@ def changes_numbers(edit: Edit) -> bool:
     return old != new
 
 
+def instance_of(edit: Edit, trace: Trace) -> Instance | None:
+    """Where a place first ran."""
+    near = (r.instance for r in trace.records if r.instance is not None)
+    place = edit.place
+    return next((i for i in near if i.statement is place or id(place) in i.recorded), None)
+
+
+def foreign_sizes(edit: Edit, trace: Trace) -> Iterator[str]:
+    """The lengths that an edit brings in of arrays that its line does not use, and which the
+    derivation has nowhere else."""
+    at = instance_of(edit, trace)
+    if at is None:
+        return
+    read = {ast.dump(n) for n in ast.walk(trace.definition) if isinstance(n, ast.expr)}
+    for part in walked(edit.new):
+        if isinstance(part, ast.expr) and is_size(part) and ast.dump(part) not in read:
+            names = {ast.dump(n) for n in ast.walk(part) if isinstance(n, ast.Name)}
+            used = {ast.dump(n) for n in ast.walk(at.statement) if isinstance(n, ast.Name)}
+            if not names <= used and isinstance(at.value(part), (int, float)):
+                yield shown(part)
+
+
 def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple[str, str]]:
     """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
     the name and how it is written."""
-    near = (r.instance for r in trace.records if r.instance is not None)
-    place = edit.place
-    at = next((i for i in near if i.statement is place or id(place) in i.recorded), None)
+    at = instance_of(edit, trace)
     found: dict[float, tuple[str, str]] = {}
     for name, r in at.names.items() if at is not None else ():
         v = r.value

@@ -8,7 +8,6 @@ wrong. What holds of the recorded numbers alone, by coincidence, does not hold o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from ...backprop.flow import sweep
 from ...backprop.replay import replay
 from ...graph.backend import in_numpy, is_array
 from ...graph.node import Node, topological_order
+from ..code.derivation import Data
 
 Vector = Any  # a float64 NumPy array
 
@@ -27,22 +27,13 @@ SPREAD = 0.01  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
 
 
-@dataclass(frozen=True, eq=False)
-class Draw:
-    """Other data: the graph's nodes there, its arrays by id, and nodes beside the graph."""
-
-    twin: Mapping[Node, Node]
-    constants: Mapping[int, Vector]
-    beside: dict[Node, Node] = field(default_factory=dict)
-
-
 def ladder(
     root: Node,
-    holds: Callable[[Draw], bool],
+    holds: Callable[[Data], bool],
     count: int = 3,
     seed: Any = None,
     widths: Sequence[float] = WIDTHS,
-) -> Iterator[list[Draw]]:
+) -> Iterator[list[Data]]:
     """Fresh data on which what is right stays right, as `holds` tells, all of them first. Constants
     may be computed from others, and leaves that start out as 0 be written as 0: then these are
     held."""
@@ -65,7 +56,7 @@ def redraw(
     held: Collection[int] = (),
     widths: Sequence[float] = WIDTHS,
     numbers: Mapping[int, Any] | None = None,
-) -> Draw:
+) -> Data:
     """The graph of `root` on fresh data; nodes and arrays whose ids are `held` keep theirs, and so
     do those of which one is a multiple of another, or its complement: y and 1 - y. `numbers` are
     others for some of its numbers, by id.
@@ -96,11 +87,11 @@ def redraw(
             found = sweep(y, np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float))
         if all(np.isfinite(v).all() for v in (y.data, *found.values())):
             recorded = {id(old.data): made.data for old, made in twin.items()}
-            return Draw(twin, {**recorded, **new, **others})
+            return Data(twin, {**recorded, **new, **others})
     raise ValueError("check: no data near the recorded ones give finite gradients")
 
 
-def with_numbers(root: Node, numbers: Mapping[int, Any], seed: Any = None) -> Draw:
+def with_numbers(root: Node, numbers: Mapping[int, Any], seed: Any = None) -> Data:
     """The same graph with others for some of its numbers, by id; raises as `redraw`."""
     leaves, arrays = _given(root)
     held = [*map(id, leaves), *arrays]

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..code.library import name_in
+from ..code.source import replaced
 from ..code.trace import Instance, Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
-from .alike import alike, exchanged_names
+from .alike import alike
 from .farther import everywhere, farther, run_farther, run_forwards
 from .looked import Place, looked_up
 from .places import Places, Values, Vector, setting_of
@@ -28,16 +29,17 @@ from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
 from .whole import heads, left_out, lists, statements
-from .written import FAILS, replaced, shown
+from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
 DOUBTFUL = 1_000  # that of what may be a coincidence
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 2  # turns of the search that are quick
+RUN = 3  # that in which what is farther-fetched is run
 SHARES = (0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -68,7 +70,7 @@ class Search(Places):
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
                 if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
-                    return hit if k > NEAR_BY else self._or_above(hit)
+                    return hit if k > RUN else self._or_above(hit)
         self.spent = time.thread_time() - start
         return self._confirmed(self.found) if self.turn == len(SHARES) else None
 
@@ -257,8 +259,6 @@ class Search(Places):
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
         yield from alike(at, at.pool.instance.source.tree)
-        if self._is_goal(self.places[e][-1]):
-            yield from exchanged_names(at)
         if w is not None:
             yield from looked_up(at, w)
 

@@ -16,32 +16,34 @@ from typing import Any
 
 from ...graph.node import Node
 from ..claims import Claim
+from ..code.coded import Coded
 from ..code.derivation import Data
 from ..code.forms import CannotRecord
-from ..code.judged import Line
+from ..code.judged import Judged, Line
 from ..code.steps import steps
 from ..code.trace import Trace
 from ..code.truth import Truth
 from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
-from .claimed import Claimed, Kept, Running, is_right, line_is_right
-from .edited import changes_numbers, named_numbers, new_numbers
+from .claimed import Claimed, is_right, line_is_right
+from .edited import changes_numbers, foreign_sizes, named_numbers, new_numbers
 from .numbers import others
-from .redraw import FAR, Draw, ladder, with_numbers
+from .redraw import FAR, ladder, with_numbers
 from .resized import resized
 from .rows import Edit
 from .runs import Runs
 from .search import DOUBTFUL
 from .written import FAILS
 
-World = tuple[Draw, Truth]
+World = tuple[Data, Truth]
 Edits = Sequence[Edit]
 ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 PERHAPS = "on quite other data it was not right, so it may hold by coincidence"
 UNTOLD = "whether it holds for another {} cannot be told"
+LENGTH = "{} has the number of other lengths too, perhaps"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
 
 
@@ -56,10 +58,10 @@ class Trials:
     trace: Trace
     truth: Truth
     right: Sequence[Claimed] = ()
-    others: Sequence[Running] = ()
-    kept: Sequence[Kept] = ()
+    others: Sequence[Coded] = ()
+    kept: Sequence[Judged] = ()
     partly: Sequence[Claimed] = ()
-    fresh: Callable[[], Iterable[list[Draw]]] | None = None
+    fresh: Callable[[], Iterable[list[Data]]] | None = None
     computed: Computed | None = None
     at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
 
@@ -74,14 +76,17 @@ class Trials:
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(name)
         tried = self.sizes and grade == 0
-        lengths = {} if tried else Scales(self.truth.tape).sizes
+        scales = Scales(self.truth.tape)
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
             for n in new_numbers(edit):
-                if (size := lengths.get(int(n))) and n == int(n) != 2:
-                    yield f"{n:g} is also {size}{WAY_OUT if self.computed is None else ''}"
+                also = "" if tried else _of_length(n, scales)
+                if also:
+                    yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:
                     yield f"{n:g} is also {named[n][1]}"
+            for size in () if tried else foreign_sizes(edit, self.trace):
+                yield LENGTH.format(size)
 
     @cached_property
     def outside(self) -> list[str]:
@@ -91,14 +96,14 @@ class Trials:
         return list(dict.fromkeys(read))
 
     @cached_property
-    def _kept(self) -> list[Kept]:
+    def _kept(self) -> list[Judged]:
         """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
         return [other for other in self.kept if is_right(other, self.trace, self.truth)]
 
     @cached_property
     def rungs(self) -> list[list[World]]:
         """Fresh data with the gradients there, all of it redrawn first."""
-        found: Iterable[list[Draw]] = ladder(self._root, self._keeps, seed=self.truth.tape.seed)
+        found: Iterable[list[Data]] = ladder(self._root, self._keeps, seed=self.truth.tape.seed)
         if self.fresh is not None:
             found = (draws for draws in self.fresh() if all(map(self._keeps, draws)))
         if len(self.trace.records) > LONG:
@@ -119,7 +124,7 @@ class Trials:
             return []
 
     def redrawn(
-        self, claims: Sequence[Claim], values: Callable[[Draw], Sequence[Any]]
+        self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
     ) -> list[list[Diagnosis]]:
         """What the numbers of claims say on fresh data, given their `values` there."""
         return [
@@ -127,7 +132,7 @@ class Trials:
             for draws in self.rungs
         ]
 
-    def _keeps(self, draw: Draw) -> bool:
+    def _keeps(self, draw: Data) -> bool:
         """Whether what is right on the recorded data is right on a draw's."""
         truth = self.truth.on(draw)
         if self.others and not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
@@ -200,7 +205,7 @@ class Trials:
     def _root(self) -> Node:
         return next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
 
-    def _stays(self, draw: Draw) -> bool:
+    def _stays(self, draw: Data) -> bool:
         """Whether what is right stays right with other numbers."""
         trace, truth = self.run(draw, None), self.truth.on(draw)
         return self._keeps(draw) and all(is_right(c, trace, truth) for c in self._told)
@@ -211,7 +216,7 @@ class Trials:
         return [c for c in self.partly if is_right(c, self.trace, self.truth)]
 
     def is_right(
-        self, claimed: Claimed, edits: Edits, draw: Draw | None = None, truth: Truth | None = None
+        self, claimed: Claimed, edits: Edits, draw: Data | None = None, truth: Truth | None = None
     ) -> bool:
         """Whether something is right with some edits, on the recorded data or a draw's."""
         try:
@@ -237,3 +242,15 @@ class Trials:
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.run, self.trace)
+
+
+def _of_length(n: float, scales: Scales) -> str:
+    """How a number is easily made of the length of an axis; 2 and 1 / 2 of that of a mean alone."""
+    if not n:
+        return ""
+    lengths = scales.averaged if n in (2, 0.5) else scales.sizes
+    rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))
+    for k, text in rows:
+        if round(k) in lengths and abs(k - round(k)) < 1e-9 and round(k) > 2:
+            return text.format(round(k), scales.sizes.get(round(k), "a length"))
+    return ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from ..code.source import replaced
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
@@ -14,7 +15,6 @@ from .looked import Place, looked_up
 from .pool import Pool
 from .rows import Edit
 from .slipped import edits, exchanged, indices
-from .written import replaced
 
 LEFT_OUT = FAR  # what it costs that a line is left out
 
