@@ -101,7 +101,7 @@ def offline() -> Iterator[Any]:
 @pytest.fixture
 def visit(offline: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """`visit(root)` opens a graph's page; a request, an error or a console message fails."""
-    from tinygrad_lite.draw.page import play
+    from tinygrad_lite.draw import play
 
     pages: list[Any] = []
     wrong: list[str] = []
@@ -118,6 +118,8 @@ def visit(offline: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda e: wrong.append(f"error: {e}"))
         page.on("dialog", lambda d: (wrong.append(f"dialog: {d.message}"), d.dismiss()))
         page.goto(path.as_uri())
+        if page.locator("#model").count():
+            page.locator("#panel > *").first.wait_for(state="attached")  # its model is unpacked
         return page
 
     yield visit

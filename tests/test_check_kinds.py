@@ -55,8 +55,8 @@ def the_kind(node: ast.AST) -> ast.AST | None:
 
 
 # Which argument is the kind.
-KIND_AT = {"Fault": 0, "Slip": 0, "Form": 0, "Guess": 0, "Explanation": 0, "explained": 0}
-KIND_AT |= {"Meaning": 0, "Reading": 0, "guess": 2}
+KIND_AT = {"Fault": 0, "Slip": 0, "Guess": 0, "Explanation": 0, "explained": 0}
+KIND_AT |= {"Instead": 0, "guess": 2}
 
 
 def test_every_op_that_check_names_is_in_the_registry():

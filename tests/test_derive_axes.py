@@ -134,3 +134,11 @@ def test_derivatives_that_are_0_have_their_shape():
     assert [part.shape for part in d.evaluate()] == [(5, 5, 4), (5, 3), (5, 4)]
     assert "∂v[i]/∂z[j] = 0   (5, 3)" in str(d)
     assert tg.derive(v.sum(), z, z).evaluate().shape == (3, 3)
+
+
+def test_other_sizes_are_tried_in_the_order_of_the_graph():
+    """With the rows of A the shortest, A X B has a determinant at other sizes too."""
+    A, X, B = (tg.Tensor(rng.normal(size=(4, 4)) + 3 * np.eye(4), name=name) for name in "AXB")
+    found = {str(tg.derive(tg.det(A @ X @ B), X).checked) for _ in range(20)}
+    assert len(found) == 1
+    assert "2 sets of sizes" in found.pop()

@@ -205,3 +205,14 @@ def test_index_notation_says_the_gradient(case):
         found = Reader(f.index, arrays | sizes).value(f.indices, f.shape)
         variables["E"].backward()
         np.testing.assert_allclose(found, variables[case.by].grad, rtol=1e-9, atol=1e-12)
+
+
+def test_a_matrix_made_of_a_vector_is_moved_by_its_law():
+    rng = np.random.default_rng(4)
+    v, A = tg.Tensor(rng.normal(size=3)), rng.normal(size=(3, 3))
+    D = np.diag(v)
+    E = (A * D).sum()
+    d = tg.derive(E, v)
+    assert "dE = A : Diag(dv) = diag(A) : dv   A : Diag(b) = diag(A) : b" in d.text
+    law = r"A : \operatorname{Diag}(b) = \operatorname{diag}(A) : b"
+    assert law in d.latex_text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from pictures import SHOWN, by_name, chain, chip, demo, press, question, settle, titles, values
 
 import tinygrad_lite as tg
+from tinygrad_lite.draw.figures import number
 from tinygrad_lite.draw.panes import aligned
 
 pytestmark = pytest.mark.browser
@@ -114,6 +117,8 @@ def test_a_step_of_a_loop_is_chosen(visit):
     E, states = loop()
     page = visit(None, html=tg.draw(E, max_nodes=8).html)
     press(page, "a End")
+    assert page.locator(".link .back").count() == 4
+    assert page.locator(".link.dry .back").count() == 0, "nor that to what the loop begins with"
     E.backward()
     for k in (6, 5, 1):
         page.locator("#turn").evaluate(
@@ -128,6 +133,31 @@ def test_a_step_of_a_loop_is_chosen(visit):
     page.locator(".chosen").first.wait_for(state="attached")
     page.click("#views button:has-text('ops')")
     assert page.locator("#turn").is_hidden()
+
+
+def test_a_loop_whose_losses_are_added_begins_with_a_number(visit):
+    w, v, h, losses = tg.Value(0.5, name="w"), tg.Value(1.2, name="v"), tg.Value(1.0), []
+    for x in (1.0, -1.0, 0.5, 2.0):
+        h = tg.tanh(w * h + x)
+        losses.append((v * h - x) ** 2)
+    total = sum(losses)
+    total.name = "total"
+    page = visit(None, html=tg.draw(total, max_nodes=12).html)
+    press(page, "a End")
+    for k in (1, 2):
+        page.locator("#turn").evaluate(
+            "(t, k) => { t.value = k; t.dispatchEvent(new Event('input', {bubbles: true})); }", k
+        )
+        shown = values(page, "value")
+        so_far = sum(loss.data for loss in losses[:k])
+        assert shown["total"] == list(aligned(np.array([so_far])))
+        before = None if k == 1 else list(aligned(np.array([losses[0].data])))
+        assert shown["total₋₁"] == before, "no number of another step"
+        slope = 2 * (1.2 * math.tanh(0.5 + 1.0) - 1.0) * 1.2
+        labels = page.locator("#picture .local").all_text_contents()
+        assert k > 1 or f"×{number(slope)}" in labels, labels
+    notes = page.locator(f"{SHOWN} > .note").all_text_contents()
+    assert notes.count("numbers: of the last step") == 2, "x in h and in the loss"
 
 
 def test_every_share_of_a_loop_s_weight_is_told_and_they_add_up(visit):
@@ -224,23 +254,6 @@ def test_to_point_elsewhere_leaves_the_editor_at_its_entry(visit):
     assert values(page, "value")["W"] == ["0.50", "0.75", "2.00", "1.50", "0.25", "−0.50"]
 
 
-# --- what is folded
-
-
-def test_folded_lines_are_listed_with_their_sizes_and_opened(visit):
-    E = question()
-    page = visit(E)
-    row = page.locator(".lines button", has_text="E = 1/2 ‖s − y‖²")
-    assert row.inner_text().split("\n") == ["4 steps", "E = 1/2 ‖s − y‖²"]
-    press(page, "a End")
-    assert row.inner_text().split("\n")[-1] == f"value {E.data:.3g}, gradient 1"
-    row.focus()
-    press(page, "Enter")
-    assert len(titles(page)) == 6
-    page.locator("#panel button", has_text="all of the picture").click()
-    assert row.count() == 1
-
-
 def test_what_the_reader_closes_stays_closed(visit):
     page = visit(question())
     press(page, "a End")
@@ -248,27 +261,9 @@ def test_what_the_reader_closes_stays_closed(visit):
     press(page, "ArrowLeft ArrowLeft")
     derivation = page.locator("details", has_text="The derivation so far")
     assert derivation.get_attribute("open") is None
-    assert page.locator("details", has_text="What is folded").get_attribute("open") == ""
-
-
-def test_all_steps_of_a_loop_stand_there_and_are_chosen(visit):
-    E, states = loop()
-    page = visit(None, html=tg.draw(E, max_nodes=8).html)
-    rows = page.locator("[data-turn]")
-    assert rows.all_inner_texts()[0].split("\t") == ["step 1", "", ""]
-    press(page, "a End")
-    E.backward()
-    for k in (1, 6):
-        norms = (np.linalg.norm(a) for a in (states[k - 1].data, states[k - 1].grad))
-        expected = [f"step {k}", *(f"{norm:.3g}" for norm in norms)]
-        assert rows.nth(k - 1).inner_text().split("\t") == expected
-    rows.nth(2).click()
-    assert values(page, "value")["h"] == list(aligned(states[2].data))
-    assert page.locator("[data-turn][aria-current]").inner_text().startswith("step 3")
-    rows.nth(2).locator("button").focus()
-    press(page, "ArrowDown")
-    assert values(page, "value")["h"] == list(aligned(states[3].data))
-    assert page.evaluate("() => document.activeElement.textContent") == "step 4"
+    page.locator("summary", has_text="The derivation so far").click()
+    press(page, "ArrowRight")
+    assert derivation.get_attribute("open") == ""
 
 
 def test_bars_say_how_large_each_step_is_and_follow_an_edit(visit):

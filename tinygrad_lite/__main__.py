@@ -271,7 +271,6 @@ def _add_draw(commands: Any) -> None:
         help=f"where to: {either(FORMATS)} (default: FILE.html, where no other file has that name)",
     )
     command.add_argument("--depth", metavar="N", type=int, help="open N levels of scopes")
-    command.add_argument("--around", metavar="NAME", help="show this node's surroundings")
     command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
     command.add_argument("--down", action="store_true", help="from top to bottom")
     command.add_argument("--steps", action="store_true", help="a box for every op")
@@ -288,7 +287,6 @@ def _draw(args: argparse.Namespace) -> int:
             direction="down" if args.down else None,
             steps=args.steps or None,
             depth=args.depth,
-            around=args.around,
             names=variables,
             **given,
         )

@@ -3,72 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from ..backprop.chain import is_constant, slope
 from ..graph.node import Node
 from .faults import prime
-from .scales import Scales
+from .scales import factor
 from .search import MANY, Catalogue, Guess, Search
-from .slips import FAR, LIKELY, ODD
+from .slips import FAR, LIKELY, ODD, Instead
 from .tape import Vector
 
 BIG = 20_000  # entries above which the same holds
 
 
-class Form(NamedTuple):
-    """A factor, its kind and rank when it stands in a gradient, and the words for that."""
-
-    kind: str
-    rank: float
-    value: Vector
-    text: str
-
-
-def forms(catalogue: Catalogue, shape: tuple[int, ...]) -> tuple[list[Form], Vector]:
+def forms(catalogue: Catalogue, shape: tuple[int, ...]) -> tuple[list[Instead], Vector]:
     """The factors that a graph has for gradients of a shape, and their values, a row each."""
     if shape not in catalogue.kept:
         found = [f for f in _forms(catalogue, shape) if np.isfinite(f.value).all()]
-        found = [f for f in found if np.ptp(f.value) or f.value.flat[0] != 1]
+        found = [f for f in found if np.any(f.value != 1)]
         rows = [np.broadcast_to(f.value, shape).ravel() for f in found]
         catalogue.kept[shape] = found, np.array(rows).reshape(len(found), int(np.prod(shape)))
-    known: tuple[list[Form], Vector] = catalogue.kept[shape]
+    known: tuple[list[Instead], Vector] = catalogue.kept[shape]
     return known
 
 
-def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Form]:
+def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Instead]:
     tape = catalogue.tape
-    by = (n.operands[1] for n in tape.made_by("divide"))
-    divisors = {id(v): np.asarray(v) for v in by}
-    wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
-    for s in dict.fromkeys((shape, *wider)):
-        for name, v in tape.named_arrays(s):
-            if id(v) in divisors:
-                yield Form("missing-factor", ODD, v, f"the division by {name} is missing")
-                yield Form("extra-factor", FAR, 1 / v, f"there is a division by {name} too many")
-            else:
-                yield Form("extra-factor", FAR, v, f"there is a factor {name} too many")
-                yield Form("missing-factor", FAR, 1 / v, f"a factor {name} is missing")
-    with np.errstate(divide="ignore"):
-        inverses = [1 / v for _, v in tape.named_arrays(shape)]
+    divisors = {id(v): np.asarray(v) for v in (n.operands[1] for n in tape.made_by("divide"))}
+    known = [np.ones(shape)]
+    for name, v in tape.named_along(shape):
+        rows = factor(name, v, divides=id(v) in divisors)
+        known += [np.broadcast_to(row.value, shape) for row in rows]
+        yield from rows
     for n in (*(shadow.node for shadow in catalogue.shadows), *tape.order):
         op = n.op
         if op is None or n.shape != shape or len(n.operands) != 1:
             continue
-        name = tape.label_of(n.inputs[0])
+        found: list[tuple[float, Vector, str]] = []
         if op.elementwise and not is_constant(op, 0):
-            d = np.asarray(slope(n, 0))
-            # Rather the division by that is missing, or the factor that it is divided by.
-            if not any(map(partial(np.array_equal, d), (*divisors.values(), *inverses))):
-                text = f"there is a factor {prime(op, name)} too many"
-                yield Form("extra-factor", LIKELY, d, text)
+            d, name = np.asarray(slope(n, 0)), prime(op, tape.label_of(n.inputs[0]))
+            found.append((LIKELY, d, name))
+            if np.all((d > 0) & (d < 1)):  # σ, where softplus is written
+                found.append((FAR, d * (1 - d), f"p (1 − p), p = {name},"))
         if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
-            p, text = np.exp(n.data), f"exp({tape.label(n)})"
-            for v, factor in ((p, text), (p * (1 - p), f"{text} (1 - {text})")):
-                yield Form("extra-factor", FAR, v, f"there is a factor {factor} too many")
+            p, name = np.exp(n.data), f"exp({tape.label(n)})"
+            found += [(FAR, p, name), (FAR, p * (1 - p), f"{name} (1 − {name})")]
+        for rank, v, name in found:
+            if not any(np.array_equal(v, other) for other in known):  # else it is told more simply
+                yield Instead("extra-factor", rank, v, f"there is a factor {name} too many")
 
 
 def worth(search: Search) -> bool:
@@ -76,7 +59,7 @@ def worth(search: Search) -> bool:
     return len(search.region) <= MANY
 
 
-def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator[Guess]:
+def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node; `sign` is of the
     whole claim."""
     for x in reversed(search.open) if worth(search) else ():  # the nearest to the claim first
@@ -88,10 +71,10 @@ def extra_factors(search: Search, scales: Scales, sign: float = 1.0) -> Iterator
             for k in np.flatnonzero(search.agrees(projected, sign)):
                 f = found[k]
                 at = f" in the gradient with respect to {search.tape.label(x)}"
-                yield search.guess(x, g * f.value, f.kind, f.rank, f.text + at)
+                yield search.guess(x, g * f.value, f.kind, f.cost, f.text + at)
 
 
-def other_gradients(search: Search, scales: Scales) -> Iterator[Guess]:
+def other_gradients(search: Search) -> Iterator[Guess]:
     """Another node's gradient in the place of a node's; in that of the claimed one it may be times
     a small number as well."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing

@@ -15,7 +15,6 @@ from .explain import explain
 from .findings import Finding
 from .kinks import Kinks
 from .plainly import all_zero, misshapen, rounded, said_of_zero, typed_unit, unexplained
-from .scales import Scales
 from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
 from .tape import Tape, Vector
@@ -40,7 +39,7 @@ class Diagnosis:
 
     def __init__(self, tape: Tape, claims: list[Claim]) -> None:
         self.tape, self.claims = tape, claims
-        self.scales, self.catalogue = Scales(tape), Catalogue(tape)
+        self.catalogue = Catalogue(tape)
         self.usable = {c.node: c for c in claims if c.fits}
         self.several = len(claims) > 1 and any(c.node.op is not None for c in claims)
         self.redraw: Callable[[], Sequence[Sequence[Diagnosis]]] = tuple
@@ -146,8 +145,7 @@ class Diagnosis:
         return {e.said for e in other._explanations(there)}
 
     def _explanations(self, asking: Asking) -> list[Explanation]:
-        sort = explain if asking.search.claim.fits else explain_shape
-        return sort(asking.search, self.scales)
+        return (explain if asking.search.claim.fits else explain_shape)(asking.search)
 
     def _accuses(self, e: Explanation) -> bool:
         """Whether it says of a claim that is right that it is wrong."""

@@ -6,34 +6,37 @@ asked only where no earlier one explains the claim.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import IntEnum
+from itertools import combinations
 
 import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
 from . import arrays, slips, systematic
-from .scales import Meaning, Scales, close, tolerance_of
+from .scales import near, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FIRST, LIKELY, NEAR
-from .tape import Vector, is_sum
+from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, Instead
+from .tape import Vector, is_sum, op_of
 
 PERHAPS = "perhaps two mistakes: "
 FLIPPED = "the sign is flipped"
+FEW = 6  # uses of a node, any two of which may be exchanged
 SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 
-def explain(search: Search, scales: Scales) -> list[Explanation]:
+def explain(search: Search) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
     for tier in Tier:
         if search.large and tier > Tier.VALUE:
             break
         found: list[Explanation] = []
         for find in PASSES[tier]:
-            made = list(find(search, scales))
+            made = list(find(search))
             found += [e for e in made if isinstance(e, Explanation)]
             found += search.verified(e for e in made if isinstance(e, Guess))
         if found:
@@ -41,7 +44,7 @@ def explain(search: Search, scales: Scales) -> list[Explanation]:
     return []
 
 
-def factors(search: Search, scales: Scales) -> Iterator[Guess]:
+def factors(search: Search) -> Iterator[Guess]:
     """A scalar factor on one step."""
     tape = search.tape
     turned: list[Guess] = []
@@ -52,12 +55,12 @@ def factors(search: Search, scales: Scales) -> Iterator[Guess]:
         part = sum(search.parts[n, j] for j in same)
         k, tol, alone = _read_off(search, search.project(x, part))
         junction = len(tape.consumers[x]) > len(same)
-        for m in scales.step(n, i, k, tol, junction, alone) if tol else ():
+        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone) if tol else ():
             square = not is_sum(n) and len({*map(id, n.inputs)}) == len(n.inputs)
-            if square and m.k == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
+            if square and m.value == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
                 text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
-                m = Meaning("constant-scale", FIRST, text, 0)
-            found = search.guess(x, search.g[x] + (m.k - 1) * part, *m[:3], n)
+                m = Instead("constant-scale", FIRST, 0.0, text)
+            found = search.guess(x, search.g[x] + (m.value - 1) * part, m.kind, m.cost, m.text, n)
             if alone and m.kind == "sign":
                 turned.append(found)
             else:
@@ -66,16 +69,28 @@ def factors(search: Search, scales: Scales) -> Iterator[Guess]:
         yield from turned
 
 
-def junctions(search: Search, scales: Scales) -> Iterator[Guess]:
+def junctions(search: Search) -> Iterator[Guess]:
     """One of the paths from a node alone, as with = for +=."""
     tape = search.tape
     for x in search.open:
         uses = tape.consumers[x]
         parts = [search.parts[edge] for edge in uses]
+        for part, times in Counter(p.tobytes() for p in parts).most_common(1):
+            if not 1 < times < len(parts):
+                continue  # 1 stands for the n terms that add 1 each
+            value = search.g[x] - (times - 1) * np.frombuffer(part).reshape(x.shape)
+            text = f"only one of the {times} equal terms from {tape.label(x)} is counted"
+            yield search.guess(x, value, "mean-vs-sum", LIKELY, text)
         for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
             text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
             text += "gradient adds up over all of them (+=)"
             yield search.guess(x, part, "missing-term", NEAR, text, n[0])
+        for (a, i), (b, j) in combinations(uses, 2) if len(uses) <= FEW else ():
+            if a.shape == b.shape and op_of(a) is op_of(b):
+                part = contribution(a, i, search.g[b]) + contribution(b, j, search.g[a])
+                value = search.g[x] + part - search.parts[a, i] - search.parts[b, j]
+                text = f"the gradients of {tape.label(a)} and {tape.label(b)} are exchanged"
+                yield search.guess(x, value, "wrong-order", FAR, text)
         for order in (parts, parts[::-1]) if len(uses) > 1 else ():
             text = f"the gradients of parts of {tape.label(x)} overwrite each other; they add up"
             yield search.guess(x, _overwritten(order), "missing-term", NEAR, text)
@@ -98,58 +113,49 @@ def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:
     return k, tol, abs(weight - search.base) <= tol * abs(search.base)
 
 
-def whole(search: Search, scales: Scales) -> Iterator[Explanation]:
+def whole(search: Search) -> Iterator[Explanation]:
     """A scalar factor on the whole gradient."""
     if not search.base:
         return
     k = search.goal / search.base
     tol = tolerance_of(search.slack, search.base, abs(k))
-    for m in scales.whole(k, tol):
-        if search.explains(m.k * search.expected):
-            sites = [(search.target, (m.k - 1) * search.expected)]
+    for m in near(search.catalogue.scales.whole, k, tol):
+        if search.explains(m.value * search.expected):
+            sites = [(search.target, (m.value - 1) * search.expected)]
             yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
-    for m in scales.whole(-k, tol):
-        if m.kind != "sign" and search.explains(-m.k * search.expected):
+    for m in near(search.catalogue.scales.whole, -k, tol):
+        if m.kind != "sign" and search.explains(-m.value * search.expected):
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
             yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
 
-def steps(search: Search, scales: Scales) -> Iterable[Guess]:
-    """One fault of the catalogue at one step."""
-    return search.singles
-
-
-def misread(search: Search, scales: Scales) -> Iterable[Guess]:
-    """Another value in the rule of one step."""
-    return search.misread
-
-
-def moved(search: Search, scales: Scales) -> Iterator[Guess]:
+def moved(search: Search) -> Iterator[Guess]:
     """The entries in other places."""
     x, g = search.target, search.expected
     if g.ndim == 2 and g.shape == g.T.shape:
         text = "yours is the transpose of the gradient (numerator layout?)"
         yield search.guess(x, g.T, "transpose", LIKELY, text)
-    for kind, rank, value, text in slips.moved(g):
-        yield search.guess(x, value, kind, rank, f"the entries are {text}")
+    for m in slips.moved(g):
+        yield search.guess(x, m.value, m.kind, m.cost, f"the entries are {m.text}")
 
 
-def with_factor(search: Search, scales: Scales) -> Iterator[Explanation]:
+def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
-    for guess in (*search.singles, *search.misread, *arrays.extra_factors(search, scales, -1.0)):
+    for guess in (*search.singles, *search.misread, *arrays.extra_factors(search, -1.0)):
         if abs(guess.projected) <= VANISHING * abs(search.goal):
             continue
         k = search.goal / guess.projected
-        for m in scales.whole(k, tolerance_of(search.slack, guess.projected, abs(k))):
-            if search.explains(m.k * search.carry([(guess.x, guess.delta)])):
+        tol = tolerance_of(search.slack, guess.projected, abs(k))
+        for m in near(search.catalogue.scales.whole, k, tol):
+            if search.explains(m.value * search.carry([(guess.x, guess.delta)])):
                 besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
-                text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.k == -1 else besides}"
+                text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.value == -1 else besides}"
                 where, others = search.tape.step(guess.step), (m.kind,)
                 yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
                 break
 
 
-def in_parts(search: Search, scales: Scales) -> Iterator[Guess]:
+def in_parts(search: Search) -> Iterator[Guess]:
     """One fault at a step in what comes from one of its uses, or from all others; or in what goes
     on from there to one of several inputs."""
     tape = search.tape
@@ -177,14 +183,14 @@ def _only(guess: Guess, where: str) -> Guess:
     return replace(guess, cost=guess.cost + LIKELY, words=words)
 
 
-def proportional(search: Search, scales: Scales) -> Iterator[Explanation]:
+def proportional(search: Search) -> Iterator[Explanation]:
     """A factor that is a number which the graph computes; else one that is none of its numbers."""
     if search.value.size < 2 or not abs(search.base) or not np.any(search.value):
         return
     k = search.goal / search.base
-    for m in scales.computed:
-        if close(k, m.k, 1e-6) and search.explains(m.k * search.expected):
-            yield Explanation(m.kind, ONE + m.cost, f"yours is {k:.6g} x the gradient: {m.text}")
+    for m in near(search.catalogue.scales.computed, k, 1e-6):
+        if search.explains(m.value * search.expected):
+            yield Explanation(m.kind, ONE + FARTHEST, m.text)
     if search.explains(k * search.expected):
         factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
         yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")
@@ -201,18 +207,18 @@ class Tier(IntEnum):
     TWO = 6  # two mistakes
 
 
-Pass = Callable[[Search, Scales], Iterable[Explanation | Guess]]
+Pass = Callable[[Search], Iterable[Explanation | Guess]]
 
 PASSES: dict[Tier, tuple[Pass, ...]] = {
     Tier.ONE: (
         factors,
         junctions,
         whole,
-        steps,
+        lambda search: search.singles,
         arrays.extra_factors,
         moved,
     ),
-    Tier.VALUE: (misread,),
+    Tier.VALUE: (lambda search: search.misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),
     Tier.ELSEWHERE: (arrays.other_gradients,),
     Tier.PARTS: (in_parts, systematic.left_out),

@@ -7,7 +7,6 @@ in the place of one that it looks at, or another function's derivative.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +34,7 @@ from .slips import (
     ODD,
     OTHER,
     POINT,
+    Instead,
     Slip,
     moved,
     slips,
@@ -63,16 +63,14 @@ class Fault:
     given the step's cotangent, and the words for it.
 
     In `text` {x} and {y} stand for the step's input and its result, {local} for the local
-    derivative, {named} for `named`, which is something else in the graph; {a}, {b} and {self} for
-    the operands and the whole of the operation `at`, of a rule or (None) of the graph, {slope} for
-    its derivative.
+    derivative; {a}, {b} and {self} for the operands and the whole of the operation `at`, of a rule
+    or (None) of the graph, {slope} for its derivative.
     """
 
     kind: str
     cost: float
     apply: Handed
     text: str
-    named: str = ""
     at: tuple[Rule | None, Any] = (None, None)
 
     def __post_init__(self) -> None:
@@ -87,7 +85,7 @@ class _Words(dict[str, str]):
     """The fields of a fault's text, written when they are asked for."""
 
     def __init__(self, fault: Fault, tape: Tape, node: Node, index: int) -> None:
-        super().__init__(named=fault.named)
+        super().__init__()
         self.fault, self.tape, self.node, self.index = fault, tape, node, index
 
     def __missing__(self, key: str) -> str:
@@ -148,16 +146,19 @@ def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iter
     if rule is None or _is_scale(node, index):
         return
     mask = _chooses(rule)
-    unit = mask or _gates(node, index) or is_activation(op, node.params)
+    gates = op is ops.multiply and np.array_equal(
+        node.operands[index - 1], node.operands[index] > 0
+    )
+    unit = mask or gates or is_activation(op, node.params)
     one = len(node.operands) == 1
     function = unit or (one and bends(op))
     if misread:
         for place in rule.places:
             source = node if place is None else node.inputs[place]
-            for kind, cost, v, text, named in _misread(tape, source, function, mask):
-                if v.shape == np.shape(raw(source)):
-                    handed = looking(node, index, place, v)
-                    yield Fault(kind, cost, handed, text, named, (None, source))
+            for m in _misread(tape, source, function, mask):
+                if m.value.shape == np.shape(raw(source)):
+                    handed = looking(node, index, place, m.value)
+                    yield Fault(m.kind, m.cost, handed, m.text, (None, source))
         return
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
@@ -177,12 +178,6 @@ def _chooses(rule: Rule) -> bool:
     """Whether a step lets entries through or not: max(0, x) with its mask."""
     masks = (x for m in rule.made_by("multiply") for x in m.inputs)
     return bends(op_of(rule.node)) and any(map(chooses, masks))
-
-
-def _gates(node: Node, index: int) -> bool:
-    """Whether a step is the relu written out: x * (x > 0)."""
-    gates = op_of(node) is ops.multiply and node.shape
-    return bool(gates and np.array_equal(node.operands[index - 1], node.operands[index] > 0))
 
 
 def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:
@@ -244,22 +239,12 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         yield Fault("wrong-order", FIRST, lambda g: done(node, g), text)
         text = "the entries of the gradient with respect to {y} are not moved back"
         yield Fault("wrong-order", LIKELY, lambda g: np.reshape(g, np.shape(x)), text)
-    for m in _matrices(rule):
-        text = "{self} is transposed at each of its places"
-        flipped = lambda g, m=m: rule.run(g, swapped={m: turned(m.data)})  # noqa: E731
-        yield Fault("transpose", LIKELY, flipped, text, at=(rule, m))
     axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & {m.op for m in rule.order} else ()
     for axis, by in product(axes, (1, -1)):
         text = f"the index is off by one along axis {axis}"
         after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
         before = lambda g, by=by, axis=axis: rule.run(np.roll(g, by, axis))  # noqa: E731
         yield from (Fault("off-by-index", FIRST, moved, text) for moved in (after, before))
-
-
-def _matrices(rule: Rule) -> Iterator[Node]:
-    """The square matrices that a rule looks at more than once."""
-    used = Counter(x for m in rule.order for x in m.parents() if x not in rule.carries)
-    return (x for x, n in used.items() if n > 1 and len(x.shape) > 1 and len({*x.shape[-2:]}) == 1)
 
 
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
@@ -300,49 +285,43 @@ def looking(node: Node, index: int, place: int | None, value: Vector) -> Handed:
     return lambda g: applied(op_of(node), index, np, g, y, operands, node.params)
 
 
-def _misread(
-    tape: Tape, source: Any, function: bool, mask: bool
-) -> Iterator[tuple[str, float, Vector, str, str]]:
-    """The values that may be taken for another: computed with a slip, of the same shape and with a
-    name, a neighbour's."""
+def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[Instead]:
+    """The values that may be taken for another: computed with a slip, what it is computed of, of
+    the same shape and with a name, a neighbour's."""
     right = np.asarray(raw(source), dtype=np.float64)
     op = source.op if isinstance(source, Node) else None
     if op is not None:
         for slip in slips(source, numbers=True):
             v = computed(slip.how, source.operands)
             if v is not None:
-                yield POINT if mask else slip.kind, ODD, v, slip.text, ""
-        if len(source.operands) == 1:
-            inner = np.asarray(source.operands[0], dtype=np.float64)
-            if op in SHUFFLES:
-                back = computed(lambda x: contribution(source, 0, x), (inner,))
-                if back is not None:
-                    yield (
-                        "wrong-order",
-                        ODD,
-                        back,
-                        "the entries of {self} are moved the other way",
-                        "",
-                    )
-            text = "{a} stands where {self} belongs"
-            yield POINT if op.elementwise else "other", ODD, inner, text, ""
-            if op.elementwise and not is_constant(op, 0):
-                text = "{slope} stands where {self} itself belongs"
-                yield "extra-factor", ODD, np.asarray(slope(source, 0)), text, ""
+                yield Instead(POINT if mask else slip.kind, ODD, v, slip.text)
+    if op is not None and len(source.operands) == 1:
+        inner = np.asarray(source.operands[0], dtype=np.float64)
+        back = computed(lambda x: contribution(source, 0, x), (inner,)) if op in SHUFFLES else None
+        if back is not None:
+            text = "the entries of {self} are moved the other way"
+            yield Instead("wrong-order", ODD, back, text)
+        kind = POINT if op.elementwise else "other"
+        yield Instead(kind, ODD, inner, "{a} stands where {self} belongs")
+        if op.elementwise and not is_constant(op, 0):
+            text = "{slope} stands where {self} itself belongs"
+            yield Instead("extra-factor", ODD, np.asarray(slope(source, 0)), text)
     if right.size and np.all((right > 0) & (right < 1)):
-        yield "other", FAR, 1 - right, "1 − {self} stands where {self} belongs", ""
-    for other, v in tape.named_arrays(right.shape):
+        yield Instead("other", FAR, 1 - right, "1 − {self} stands where {self} belongs")
+    for name, v in tape.named_along(right.shape):
         if v is not raw(source):
-            kind = POINT if function else "other"
-            yield kind, FARTHEST, v, "{named} stands where {self} belongs", other
-    for kind, rank, v, text in moved(right):
-        yield kind, rank, v, f"{{self}} is {text}", ""
+            name = name.replace("{", "{{").replace("}", "}}")
+            v, kind = np.broadcast_to(v, right.shape), POINT if function else "other"
+            yield Instead(kind, FARTHEST, v, name + " stands where {self} belongs")
+    for m in moved(right):
+        yield m._replace(text=f"{{self}} is {m.text}")
 
 
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
     """What is computed of some operands; None where it cannot be."""
     try:
-        return np.asarray(how(*operands))
+        with np.errstate(all="ignore"):
+            return np.asarray(how(*operands))
     except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
         return None
 
@@ -365,6 +344,12 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
+        (
+            OTHER,
+            FAR,
+            a * op.forward(np, *operands(a - 1), **node.params),
+            f"the power rule {instead}",
+        ),
     ]
     for other in (o for o in CONFUSED if o is not op):
         points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]

@@ -23,8 +23,9 @@ from ..backprop.tangents import tangents
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, raw
 from .claims import Claim
-from .faults import Fault, faults
+from .faults import Fault, computed, faults
 from .kinds import RARITY, known
+from .scales import Scales
 from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
 
@@ -47,6 +48,11 @@ class Catalogue:
         self._budget = BUDGET
         self.kept: dict[tuple[int, ...], Any] = {}  # what others find out for a shape
         self._known: dict[tuple[int, int, bool], list[Fault]] = {}
+
+    @cached_property
+    def scales(self) -> Scales:
+        """The numbers that may be factors."""
+        return Scales(self.tape)
 
     @cached_property
     def shadows(self) -> list[Shadow]:
@@ -228,13 +234,8 @@ class Search:
 
     def apply(self, node: Node, index: int, fault: Fault, g: Vector) -> Vector | None:
         """What a fault hands on, in whatever shape; None where it cannot be computed."""
-        try:
-            with np.errstate(all="ignore"):
-                c = np.asarray(fault.apply(g))
-        except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
-            return None
-        x, op = node.inputs[index], op_of(node)
-        if c.shape == x.shape:
+        c, x, op = computed(fault.apply, (g,)), node.inputs[index], op_of(node)
+        if c is None or c.shape == x.shape:
             return c
         try:
             return fit(c, x, op, index) if op.elementwise else np.broadcast_to(c, x.shape)
@@ -263,22 +264,28 @@ class Search:
 
     @cached_property
     def singles(self) -> list[Guess]:
-        """Every applicable fault of the rule at every step."""
-        steps = self._promising() if self.large else self.steps
+        """Every applicable fault of the rule at every step, of a large graph's steps where it may
+        explain the claim."""
+        steps = self.steps
+        if self.large:
+            telling = (self._may_explain(alike) for alike in self._sorts)
+            steps = [step for found in map(compress, self._sorts, telling) for step in found]
         return [guess for step in steps for guess in self.guesses(*step)]
 
-    def _promising(self) -> Iterator[tuple[Node, int, Vector]]:
-        """Of a large graph's steps those at which a mistake may explain the claim."""
+    @cached_property
+    def _sorts(self) -> list[list[tuple[Node, int, Vector]]]:
+        """The steps, those that differ in the numbers alone together."""
         sorts: dict[Any, list[tuple[Node, int, Vector]]] = {}
-        for n, i, g in self.steps:
-            sorts.setdefault(_sort(n, i), []).append((n, i, g))
-        for sort, alike in sorts.items():
-            yield from alike if sort is None else compress(alike, self._may_explain(alike))
+        for step in self.steps:
+            sorts.setdefault(_sort(*step[:2]), []).append(step)
+        return [*sorts.values()]
 
     def _may_explain(self, alike: Sequence[tuple[Node, int, Vector]]) -> Vector:
-        """At which of some steps from numbers to a number, which differ in the numbers alone, a
-        mistake may explain the claim: they are one step, of arrays of those numbers."""
+        """At which of some steps that differ in the numbers alone a mistake may explain the claim:
+        they are one step, of arrays of those numbers."""
         n, i, _ = alike[0]
+        if len(alike) == 1:
+            return [True]
         columns = zip(*(m.operands for m, _, _ in alike), strict=True)
         held = [fresh(None, np.array(column, dtype=float)) for column in columns]
         inputs = [held[n.inputs.index(x)] if isinstance(x, Node) else x for x in n.inputs]
@@ -295,14 +302,16 @@ class Search:
 
     @cached_property
     def misread(self) -> list[Guess]:
-        """The same with another value in the rule."""
-        return [guess for step in self.steps for guess in self.guesses(*step, misread=True)]
+        """The same with another value in the rule, where it looks at any."""
+        rules = ((alike, self.tape.rule(*alike[0][:2])) for alike in self._sorts)
+        steps = (step for alike, rule in rules if rule and rule.places for step in alike)
+        return [guess for step in steps for guess in self.guesses(*step, misread=True)]
 
 
 def _sort(n: Node, i: int) -> Any:
-    """What steps from numbers to a number have in common that differ in the numbers alone; None of
-    others."""
+    """What steps from numbers to a number have in common that differ in the numbers alone; of
+    others, the step itself."""
     if n.shape or not op_of(n).elementwise or any(np.ndim(a) for a in n.operands):
-        return None
+        return n, i
     inputs = (n.inputs.index(x) if isinstance(x, Node) else repr(raw(x)) for x in n.inputs)
     return n.op, i, repr(n.params), *inputs

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..backprop.flow import flow
 from ..graph.backend import broadcast_axes
 from .explain import explain
-from .faults import pulled
-from .scales import Scales
+from .faults import computed, pulled
 from .search import ONE, TWO, Explanation, Search
-from .slips import FIRST, LIKELY
+from .slips import FIRST, LIKELY, Instead
 from .tape import Vector, op_of
 
 
-def explain_shape(search: Search, scales: Scales) -> list[Explanation]:
+def explain_shape(search: Search) -> list[Explanation]:
     """The explanations of a claim that does not have its node's shape."""
     found = [*_rearranged(search)] or [*_jacobians(search)]
-    return found or [*_steps(search), *_rearranged(search, scales)]
+    return found or [*_steps(search), *_rearranged(search, besides=True)]
 
 
 def _said(search: Search) -> str:
@@ -58,7 +57,7 @@ def _steps(search: Search) -> Iterator[Explanation]:
         return
     ((n, i),) = steps
     for fault in search.catalogue(n, i):
-        c = search.apply(n, i, fault, search.g[n])
+        c = computed(fault.apply, (search.g[n],))
         if c is not None and c.shape != search.target.shape and search.matches(c):
             text = f"{_said(search)}: {fault.words(search.tape, n, i)}"
             yield search.explained(fault.kind, LIKELY + fault.cost, text, n)
@@ -75,49 +74,33 @@ def _steps(search: Search) -> Iterator[Explanation]:
             return
 
 
-def _rearranged(search: Search, scales: Scales | None = None) -> Iterator[Explanation]:
-    """The claim transposed, flattened, squeezed or summed, if that is right or, given the scales,
-    explicable."""
+def _rearranged(search: Search, *, besides: bool = False) -> Iterator[Explanation]:
+    """The claim transposed, flattened, squeezed or summed, if that is right or, with what is wrong
+    `besides`, explicable."""
     for kind, cost, value, text in readings(search.value, search.target.shape):
         again = Search(search.tape, search.catalogue, search.claim, search.blocked, value)
+        told = f"{_said(search)}: {text}"
         if again.matches(again.expected):
-            yield Explanation(kind, ONE + cost, f"{_said(search)}: {text}")
+            yield Explanation(kind, ONE + cost, told)
             return
-        if scales is None or search.target.data.size == 1:
-            continue  # one number has too many explanations
-        for e in explain(again, scales)[:4]:
-            kinds = (e.kind, *e.other_kinds)
-            first, *others = (*kinds, kind) if kind == "shape" else (kind, *kinds)
-            whole = f"{_said(search)}: {text}; besides, {e.text}"
-            yield Explanation(first, TWO + cost + e.cost, whole, e.where, tuple(others))
+        for e in explain(again) if besides and value.size > 1 else ():
+            kinds, whole = (e.kind, *e.other_kinds), f"{told}; besides, {e.text}"
+            yield Explanation(kind, TWO + cost + e.cost, whole, e.where, kinds)
 
 
-class Reading(NamedTuple):
-    """The claim in the node's shape, what it is then called, and what is to be done."""
-
-    kind: str
-    cost: float
-    value: Vector
-    text: str
-
-
-def readings(value: Vector, shape: tuple[int, ...]) -> Iterator[Reading]:
+def readings(value: Vector, shape: tuple[int, ...]) -> Iterator[Instead]:
     """What a claim of another shape may have been meant as."""
     size = int(np.prod(shape))
     unsummed = "missing-broadcast-sum"
     if value.ndim == 2 and value.T.shape == shape:
         text = "it is the transpose (numerator layout?); a gradient has its variable's own layout"
-        yield Reading("transpose", 0.0, value.T, text)
+        yield Instead("transpose", 0.0, value.T, text)
     if value.size == size:
         text = f"the same entries, to be reshaped to {shape}"
-        yield Reading("shape", 0.3, value.reshape(shape), text)
+        yield Instead("shape", 0.3, value.reshape(shape), text)
     if value.ndim >= len(shape) and value.size > size:
         axes = broadcast_axes(value.shape, shape)
         summed = value.sum(axis=axes)
         if summed.size == size:
             text = f"sum over axis {' and '.join(map(str, axes))}"
-            yield Reading(unsummed, 0.1, summed.reshape(shape), text)
-    if value.ndim == 2 and len(shape) == 1:
-        for axis in (0, 1):
-            if value.shape[1 - axis] == shape[0]:
-                yield Reading(unsummed, 0.1, value.sum(axis=axis), f"sum over axis {axis}")
+            yield Instead(unsummed, 0.1, summed.reshape(shape), text)

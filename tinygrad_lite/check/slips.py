@@ -38,6 +38,16 @@ class Slip(NamedTuple):
     of: int | None = None
 
 
+class Instead(NamedTuple):
+    """What may stand in a place of which the values alone are known: its kind, how far-fetched it
+    is, the value, and the words for it."""
+
+    kind: str
+    cost: float
+    value: Vector
+    text: str
+
+
 def turned(a: Vector) -> Vector:
     """A matrix or a stack of them transposed; anything else as it is."""
     return np.swapaxes(a, -1, -2) if np.ndim(a) > 1 else a
@@ -47,6 +57,13 @@ def _matrix(a: Vector) -> Vector:
     if np.ndim(a) != 2:
         raise ValueError("no matrix")
     return a
+
+
+def _entries(a: Vector, b: Vector) -> Vector:
+    """The product of vectors of which an outer product is taken, entry by entry."""
+    if np.ndim(a) != 2 or a.size == 1 or a.size * np.size(b) != np.broadcast(a, b).size:
+        raise ValueError("no outer product")
+    return np.ravel(a) * np.ravel(b)
 
 
 def _assigned(x: Vector, index: Any, shape: tuple[int, ...]) -> Vector:
@@ -61,7 +78,7 @@ _TWICE = "the factor {%s} is there twice"
 _NO_PART = "the entries of {%s} have no part in it"
 _TURNED = "the wrong one of {%s} and its transpose stands there: it is {self}"
 _ORDER = "the factors are in the wrong order: it is {self}"
-_ENTRIES = "an elementwise product stands where the matrix product {self} belongs"
+_ENTRIES = "an elementwise product stands where the matrix or outer product {self} belongs"
 _MATRIX = "a matrix product stands where the elementwise one, {self}, belongs"
 _ROWS = "yours is that of the %s of the rows only; over the rows {self} adds up (+=)"
 _TRANSPOSES = "the transpose of {a} is left out"
@@ -84,6 +101,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("missing-factor", NEAR, lambda a, b: b + 0 * a, _LOST % "a", 0),
         Slip("extra-factor", LIKELY, lambda a, b: a * b * b, _TWICE % "b", 1),
         Slip("extra-factor", LIKELY, lambda a, b: a * a * b, _TWICE % "a", 0),
+        Slip("elementwise-vs-matmul", LIKELY, _entries, _ENTRIES),
         Slip("other", FARTHEST, lambda a, b: a / b, "it is divided by {b}, not multiplied", 1),
         *(
             Slip("elementwise-vs-matmul", LIKELY, how, _MATRIX)
@@ -98,6 +116,9 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
     ops.divide: (
         Slip("missing-factor", LIKELY, lambda a, b: a + 0 * b, "the division by {b} is missing", 1),
         Slip("missing-factor", LIKELY, lambda a, b: 1 / b + 0 * a, "{a} is missing in {self}", 0),
+        Slip(
+            "missing-factor", FAR, lambda a, b: a / np.sqrt(b), "the root of {b} stands for {b}", 1
+        ),
         Slip("extra-factor", FAR, lambda a, b: a / b / b, "the division by {b} is there twice", 1),
         Slip("other", FAR, lambda a, b: a * b, "it is multiplied by {b}, not divided", 1),
         Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
@@ -197,15 +218,16 @@ def _entry(a: Vector, axis: Any, at: int) -> Vector:
     return np.take(a, [at], axis)
 
 
-def moved(a: Vector) -> Iterator[tuple[str, float, Vector, str]]:
-    """An array with its entries in other places: the kind, the rank, the array, what was done."""
+def moved(a: Vector) -> Iterator[Instead]:
+    """An array with its entries in other places."""
     for axis, n in enumerate(np.shape(a)):
         for by in (1, -1) if n > 1 else ():
-            yield "off-by-index", ODD, np.roll(a, by, axis), f"shifted by one along axis {axis}"
+            text = f"shifted by one along axis {axis}"
+            yield Instead("off-by-index", ODD, np.roll(a, by, axis), text)
         if n > 2:  # of two entries the reverse is a shift
-            yield "wrong-order", FAR, np.flip(a, axis), f"in reverse along axis {axis}"
+            yield Instead("wrong-order", FAR, np.flip(a, axis), f"in reverse along axis {axis}")
     if np.ndim(a) > 1:
-        yield "wrong-order", FAR, np.flip(a), "turned round, in reverse along every axis"
+        yield Instead("wrong-order", FAR, np.flip(a), "turned round, in reverse along every axis")
 
 
 # Local derivatives in the form that people know, where the op's own is another, for its digits.

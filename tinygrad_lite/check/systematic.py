@@ -11,7 +11,6 @@ from ..backprop.chain import contribution
 from ..backprop.replay import replay
 from ..graph.node import Node
 from .faults import Fault, looking, scaled
-from .scales import Scales
 from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
@@ -27,9 +26,9 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
     # What a function written out in several steps, y of x, is to hand to x in one comes with the
     # last edge into x, which is below y.
     beside: dict[Edge, list[Shadow]] = {}
-    for shadow in search.catalogue.shadows:
-        if (shadow.node, 0) in made and {shadow.x, shadow.y} <= search.inside:
-            beside.setdefault(search.tape.consumers[shadow.x][-1], []).append(shadow)
+    for s in search.catalogue.shadows:
+        if (s.node, 0) in made and {s.x, s.y} <= search.inside:
+            beside.setdefault(search.tape.consumers[s.x][-1], []).append(s)
     passed: dict[Node, Vector] = {}
 
     def handed(node: Node, index: int, g: Vector) -> Vector:
@@ -41,11 +40,9 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
         return c
 
     def step(node: Node, index: int, g: Vector) -> Vector:
-        passed[node] = g
-        c = handed(node, index, g)
-        for shadow in beside.get((node, index), ()):
-            of_y = passed[shadow.y]
-            c = c + handed(shadow.node, 0, of_y) - contribution(shadow.node, 0, of_y)
+        passed[node], c = g, handed(node, index, g)
+        for s in beside.get((node, index), ()):
+            c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
         return c
 
     try:
@@ -54,12 +51,12 @@ def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
         return None
 
 
-def alike(search: Search, scales: Scales) -> Iterator[Explanation]:
+def alike(search: Search) -> Iterator[Explanation]:
     """Faults that give the claim when they are made at every step of a sort, at every product with
     one operand, or at every use of one array."""
     groups: dict[object, dict[Edge, Fault]] = {}
     for n, i, fault, nth in _made(search):
-        called = (op_name(n), i, fault.text, fault.named, nth)
+        called = (op_name(n), i, fault.text, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
         made_by = tuple(map(op_name, n.inputs))
         for scope in (*others, n.inputs[i], made_by, None):
@@ -87,8 +84,8 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
         alike: Counter[object] = Counter()
         known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
         for fault in (*known, *scaled(search.tape, n, i)):
-            alike[fault.text, fault.named] += 1
-            yield n, i, fault, alike[fault.text, fault.named]
+            alike[fault.text] += 1
+            yield n, i, fault, alike[fault.text]
 
 
 def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
@@ -98,7 +95,7 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
     return predicted is not None and search.explains(predicted)
 
 
-def left_out(search: Search, scales: Scales) -> Iterator[Explanation]:
+def left_out(search: Search) -> Iterator[Explanation]:
     """The gradient of another loss: one in which an operation is left out, forwards too."""
     tape = search.tape
     for n in tape.order if len(tape.order) <= MANY else ():
@@ -131,7 +128,7 @@ def _without(search: Search, n: Node, kept: int) -> Vector | None:
     return search.swept(step).get(search.target)
 
 
-def in_sequence(search: Search, scales: Scales) -> Iterator[Explanation]:
+def in_sequence(search: Search) -> Iterator[Explanation]:
     """Steps of one sort that look at their neighbour's value, as with h[t] for h[t - 1]."""
     groups: dict[object, list[Edge]] = {}
     for n, i, x in search.edges:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,11 @@ class Tape:
         if shape not in self._named:
             self._named[shape] = [(n, v) for n, v in self._all_named if np.shape(v) == shape]
         return self._named[shape]
+
+    def named_along(self, shape: tuple[int, ...]) -> Iterator[tuple[str, Vector]]:
+        """The same, and what is broadcast to that shape along its first axis or its last."""
+        wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
+        return chain.from_iterable(map(self.named_arrays, dict.fromkeys((shape, *wider))))
 
     @cached_property
     def _all_named(self) -> list[tuple[str, Vector]]:

@@ -284,12 +284,11 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return self
 
 
-def _scattered(ufunc: Any, x: Any, index: Any, *entries: Any) -> None:
+def _scattered(ufunc: Any, x: Any, index: Any, y: Any) -> None:
     """np.add.at(x, index, entries), and np.subtract's."""
     if ufunc not in (np.add, np.subtract) or not isinstance(x, Traced):
         _refuse_write()
     _refuse_locked(x)
-    (y,) = entries
     y = y if ufunc is np.add else np.negative(y)
     x.recorder.write(x, x.recorder.record(standalone.summed_at, x, index, y))
 

@@ -112,16 +112,13 @@ class _Emitter:
         if out is None:
             word = "not " if made.expected else ""
             self.writer.function(standalone.Branch)
-            self._add(f"if {word}{self.writer.text(made.args[0])}:")
-            self._add("    raise Branch")
+            self.lines.append(f"if {word}{self.writer.text(made.args[0])}:")
+            self.lines.append("    raise Branch")
         elif out.owner is not None:
             self._view(made, out)
         elif not self._buffered(made, out, when):
             self._plain(made, out)
         self.memory.release(made, when)
-
-    def _add(self, line: str) -> None:
-        self.lines.append(line)
 
     def _plain(self, made: Instruction, out: Held) -> None:
         if made.call is np.asarray and isinstance(made.args[0].outline, np.generic):
@@ -131,14 +128,14 @@ class _Emitter:
         name = self.names[id(out)] = self.writer.new("t")
         if made.call is standalone.has_nan:
             x, product = self.writer.text(made.args[0]), self.writer.function(np.vdot)
-            self._add(f"{name} = {product}({x}, {x})")
+            self.lines.append(f"{name} = {product}({x}, {x})")
             self.names[id(out)] = f"({name} != {name})"
         else:
-            self._add(f"{name} = {self._expression(made)}")
+            self.lines.append(f"{name} = {self._expression(made)}")
         if type(made.call) is _DISPATCHED and isinstance(out.outline, np.ndarray):
             self.writer.function(standalone.Branch)  # some depend on numbers, as of bincount
-            self._add(f"if {name}.shape != {out.outline.shape}:")
-            self._add("    raise Branch")
+            self.lines.append(f"if {name}.shape != {out.outline.shape}:")
+            self.lines.append("    raise Branch")
 
     def _view(self, made: Instruction, out: Held) -> None:
         """A view of a buffer is made once, of anything else at every call."""
@@ -161,13 +158,14 @@ class _Emitter:
             self._scatter(made, out, when)
             return True
         if is_joined(made) and id(out) in memory.held:
+            name = self.names[id(out)]
             for start, stop, x in places(made):
                 if not memory.stands(x, start):
-                    self._add(f"{self.names[id(out)]}[{start}:{stop}] = {self.writer.text(x)}")
+                    self.lines.append(f"{name}[{start}:{stop}] = {self.writer.text(x)}")
             return True
         if made.call in _CASTS or (made.call is np.reshape and out.outline.size == 1):
             x = self.writer.text(args[0])
-            self._add(f"{memory.take(out)}[...] = {x}")
+            self.lines.append(f"{memory.take(out)}[...] = {x}")
             return True
         call, found = made.call, _ufunc(made)
         if found is not None:
@@ -179,7 +177,7 @@ class _Emitter:
             return False
         texts = [*map(self.writer.text, args), *self._words(made)]
         name = self.writer.function(call)
-        self._add(f"{name}({', '.join([*texts, f'out={memory.take(out)}'])})")
+        self.lines.append(f"{name}({', '.join([*texts, f'out={memory.take(out)}'])})")
         return True
 
     def _as_arrays(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -205,15 +203,15 @@ class _Emitter:
             start = self.writer.text(x)
             name = self.memory.take(out)
             zeros = isinstance(x, np.ndarray) and not x.any()
-            self._add(f"{name}.fill(0)" if zeros else f"{name}[...] = {start}")
+            self.lines.append(f"{name}.fill(0)" if zeros else f"{name}[...] = {start}")
         name = self.names[id(out)]
         if made.call is standalone.put_at:
-            self._add(f"{name}[{self._index(index)}] = {value}")
+            self.lines.append(f"{name}[{self._index(index)}] = {value}")
         elif made.call is standalone.summed_at:
             call = self.writer.function(np.add.at)
-            self._add(f"{call}({name}, {self.writer.text(index)}, {value})")
+            self.lines.append(f"{call}({name}, {self.writer.text(index)}, {value})")
         else:
-            self._add(f"{name}[{self._index(index)}] += {value}")
+            self.lines.append(f"{name}[{self._index(index)}] += {value}")
 
     # --- text
 

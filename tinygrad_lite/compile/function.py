@@ -43,7 +43,7 @@ class NumPyRun(Run):
         numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
         self.late = [numbers[id(x)] for x in self._recorder.late]
         outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
-        self.recorded = Recorded(self._recorder.instructions, self._recorder.inputs, outputs)
+        self.recorded = Recorded(self._recorder.instructions, self._recorder.given, outputs)
 
     def stand_in(self, array: Any) -> Any:
         return self._recorder.input(array)

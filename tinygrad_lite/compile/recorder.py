@@ -30,32 +30,25 @@ class Held:
     __slots__ = ("made_by", "outline", "owner", "value")
 
     def __init__(
-        self, value: Any, made_by: Any = None, owner: Held | None = None, *, kept: bool = True
+        self, value: Any, kept: bool, made_by: Any = None, owner: Held | None = None
     ) -> None:
         self.made_by, self.owner = made_by, owner
         self.value: Any = value if kept else None
         self.outline = value if kept else outline(value)
 
-    @property
-    def fixed(self) -> bool:
-        """Whether it holds the same in any run."""
-        return False
 
-
-class Recording(Held):
-    """A value at hand while a function is recorded; `held` is what it is in the list, itself where
-    values are kept, None if it is `fixed`, a constant.
+class Recording:
+    """A value at hand while a function is recorded; `held` is what it is in the list, None if it is
+    `fixed`, a constant.
 
     Written into, it is another value of the list from then on. What shares its `memory` is `stale`
     then, but for the array that it is a `part` of, known with the function that puts it back there.
     """
 
-    __slots__ = ("__weakref__", "held", "memory", "part", "recorder", "stale")
+    __slots__ = ("__weakref__", "held", "memory", "part", "recorder", "stale", "value")
 
-    def __init__(self, recorder: Recorder, value: Any, made_by: Any = None, owner: Any = None):
-        super().__init__(value, made_by, owner)
-        self.recorder = recorder
-        self.held: Held | None = self
+    def __init__(self, recorder: Recorder, value: Any, held: Held | None) -> None:
+        self.recorder, self.value, self.held = recorder, value, held
         self.memory: list[weakref.ref[Recording]] = [weakref.ref(self)]
         self.part: tuple[Recording, Callable[[Any], Any] | None] | None = None
         self.stale = False
@@ -99,6 +92,7 @@ class Recorder:
         self.namespace: Any = None  # of the arrays
         self.closed = False  # once the run is over
         self.inputs: list[Any] = []
+        self.given: list[Held] = []  # what they are in the list
         self.written: list[Any] = []  # of the inputs
         self.late: list[Any] = []  # inputs that were read after one had been written into
         self._kind, self._kept = kind, kept
@@ -108,14 +102,13 @@ class Recorder:
 
     def input(self, value: Any) -> Any:
         """An array that the program is handed at every call."""
-        self.inputs.append(self._kind(self, value))
+        self.given.append(Held(value, self._kept))
+        self.inputs.append(self._kind(self, value, self.given[-1]))
         return self.inputs[-1]
 
     def fixed(self, value: Any) -> Any:
         """An array that is the same at every call."""
-        made = self._kind(self, value)
-        made.held = None
-        return made
+        return self._kind(self, value, None)
 
     @property
     def writes(self) -> bool:
@@ -127,8 +120,7 @@ class Recorder:
         if not self.writes:
             return x
         self.read(x)
-        made = self._kind(self, x.value)
-        made.held = x.held
+        made = self._kind(self, x.value, x.held)
         if not copy:
             x.memory.append(weakref.ref(made))
             made.memory, made.part = x.memory, (x, None)
@@ -194,7 +186,7 @@ class Recorder:
                 "write into the array itself, into x[i] or x.T"
             )
         for y in self.inputs:
-            if id(y) in known and y.held is y:
+            if id(y) in known and not any(y is z for z in self.written):
                 self.written.append(y)
                 sharing += [z for z in self.inputs if z is not y and _shares(z.value, y.value)]
         for other in sharing:
@@ -212,17 +204,9 @@ class Recorder:
             made_by = Instruction(call, args, settings)
             if owner is not None and owner.owner is not None:
                 owner = owner.owner
-            if self._kept:
-                out = self._kind(self, value, made_by, owner)
-            else:
-                out = Held(value, made_by, owner, kept=False)
-            made_by.out = self._known[key] = out
+            made_by.out = self._known[key] = out = Held(value, self._kept, made_by, owner)
             self.instructions.append(made_by)
-        if isinstance(out, Recording):
-            return out
-        made = self._kind(self, value)
-        made.held = out
-        return made
+        return self._kind(self, value, out)
 
     def _parts(self, out: Recording) -> Any:
         """The result, or each of several results."""

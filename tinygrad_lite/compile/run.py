@@ -16,6 +16,7 @@ import numpy as np
 
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
+from ..notation.names import unused
 from .containers import Log, Unread, copied, differ, is_read_once, updated
 from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
@@ -377,16 +378,12 @@ def _parameters(function: Callable[..., Any]) -> Iterable[str]:
         return ()
 
 
-def _identifier(path: str, taken: Iterable[str]) -> str:
+def _identifier(path: str, taken: Collection[str]) -> str:
     """A name for a program's input, after the way that leads to it."""
     word = re.sub(r"\W+", "_", path).strip("_") or "x"
     if word[0].isdigit() or keyword.iskeyword(word) or word in _RESERVED:
         word = f"_{word}"
-    name, count = word, 1
-    while name in taken:
-        count += 1
-        name = f"{word}_{count}"
-    return name
+    return unused(word, taken)
 
 
 _RESERVED = {"np", "math", "program", "Branch", "Any"}

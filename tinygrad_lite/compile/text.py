@@ -113,14 +113,9 @@ class Writer:
             return word
         name = self.new(word if word.isidentifier() else "function")
         self.scope[name] = call
-        self.helpers.append(_imported(call, word, name))
+        home = getattr(call, "__module__", None) or "scipy.special"  # whose ufuncs state none
+        self.helpers.append(f"from {home} import {word} as {name}")
         return name
-
-
-def _imported(call: Any, word: str, name: str) -> str:
-    """The line that brings a function that is neither NumPy's nor ours."""
-    module = getattr(call, "__module__", None) or "scipy.special"  # whose ufuncs state none
-    return f"from {module} import {word} as {name}"
 
 
 def literal(x: Any) -> str:

@@ -40,7 +40,7 @@ def trace(f: Callable[..., Sequence[Any]], arrays: Sequence[Any]) -> Recorded:
     made = recorder()
     inputs = [made.input(a) for a in arrays]
     outputs = [plain(raw(y)) for y in f(*inputs)]
-    return Recorded(made.instructions, [x.held for x in inputs], outputs)
+    return Recorded(made.instructions, made.given, outputs)
 
 
 def fingerprint(recorded: Recorded) -> list[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph.backend import in_numpy, is_array
 from ..graph.meta import Meta
-from ..graph.node import Array, Node, fresh
+from ..graph.node import Array, Node, fresh, raw
 
 Made = Callable[[Any], Any]
 
@@ -82,11 +82,7 @@ class Constants:
 
     def redrawn(self, values: Mapping[int, Any]) -> dict[int, Any]:
         """All constants by the user's id, given those of the named."""
-        found = {
-            key: getattr(t, "data", t) if isinstance(t, Node) else t
-            for key, t in self.twins.items()
-        }
-        found |= values
+        found = {key: raw(t) for key, t in self.twins.items()} | dict(values)
         for twin, (made, base) in self.derived.items():
             found[self.keys[id(twin)]] = made(found[self.keys[id(base)]])
         return found

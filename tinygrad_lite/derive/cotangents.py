@@ -10,7 +10,7 @@ from ..graph.node import Node
 from ..graph.reach import reached
 from .algebra import rebuilt
 from .measure import cost
-from .paper import Paper, again, named
+from .paper import Paper, named
 from .printer import symbols_in
 from .read import Reading
 from .simplify import Simplifier
@@ -60,7 +60,6 @@ class Cotangents:
     arriving: dict[Node, Paper] = field(default_factory=dict)
     symbols: dict[Node, Symbol] = field(default_factory=dict)
     values: dict[Symbol, Paper] = field(default_factory=dict)
-    _firm: set[Symbol] = field(default_factory=set)
 
     def toward(self, seed: Paper, nodes: Collection[Node]) -> dict[Node, Paper]:
         """The cotangents of `nodes`, in terms of named ones."""
@@ -80,15 +79,12 @@ class Cotangents:
         if cost(closed.expr) <= 1 and node not in self.kept:
             return closed
         name = known.name if known is not None else graph.invent("t")
-        depth = 2 * len(graph.order) - graph.place[node] if known is None else 0
-        depth = len(graph.order) + known.depth if known is not None else depth
+        count = len(graph.order)
+        depth = count + (count - graph.place[node] if known is None else known.depth)
         symbol = Symbol(f"δ_{name}", g.shape, (), depth, source=node, cotangent=True)
-        axes = [again(i) for i in g.axes]
         self.symbols[node] = symbol
-        self.values[symbol] = Paper(closed.on(axes), axes)
-        if node in self.kept:
-            self._firm.add(symbol)
-        return named(symbol, axes)
+        self.values[symbol] = value = closed.again()
+        return named(symbol, value.axes)
 
     def above(self, e: Expr) -> list[Symbol]:
         """The cotangents that e is in terms of, nearest first."""
@@ -99,7 +95,7 @@ class Cotangents:
         """e with those cotangents written out that add little, or cancel."""
         tried: set[Symbol] = set()
         while True:
-            wanted = [s for s in self.above(e) if s not in tried and s not in self._firm]
+            wanted = [s for s in self.above(e) if s not in tried and s.source not in self.kept]
             if not wanted:
                 return e
             s = wanted[0]
@@ -119,7 +115,7 @@ class Cotangents:
             wanted = self.above(e)
             if not wanted:
                 return e if cost(e) <= most else None
-            if any(s in self._firm for s in wanted) or cost(e) > _TOO_LONG:
+            if any(s.source in self.kept for s in wanted) or cost(e) > _TOO_LONG:
                 return None
             e = substituted(e, {s: self.values[s] for s in wanted})
             e = self.simplifier.best(e) if cost(e) <= _TOO_LONG else e

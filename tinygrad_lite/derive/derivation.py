@@ -94,14 +94,12 @@ class Derivation:
     def function(self) -> Callable[..., Any]:
         """The NumPy code as a function of the names that it uses, by keyword."""
         *lines, last = self.numpy.splitlines()
-        pairs = [line.partition(" = ") for line in lines]
-        program = [(name, compile(code, "<derive>", "eval")) for name, _, code in pairs]
+        program = compile("\n".join(lines), "<derive>", "exec")
         final = compile(last, "<derive>", "eval")
         known = {**environment(), **self._work.printer.callables}
-        used = {n for _, c in [*program, ("", final)] for n in c.co_names}
-        wanted = sorted(
-            used - known.keys() - {name for name, _ in program} - _attributes(self.numpy)
-        )
+        used = [n for n in ast.walk(ast.parse(self.numpy)) if isinstance(n, ast.Name)]
+        made = {n.id for n in used if isinstance(n.ctx, ast.Store)}
+        wanted = sorted({n.id for n in used} - known.keys() - made)
 
         def evaluated(**names: Any) -> Any:
             missing = [n for n in wanted if n not in names]
@@ -194,11 +192,11 @@ class Derivation:
                 name = work.called(x)
                 J = Paper(f.paper.expr, f.paper.axes[out:])
                 if work.scalar:
-                    shown = work.printer.formula(("", ""), J)
+                    shown = Formula(J, work.printer)
                     terms.append(teacher.product(shown, UNICODE.name(f"d:{name}"), f.shape))
                 else:
                     along = Paper(work.simplifier.best(moved(J, name)), f.paper.axes[:out])
-                    terms.append(teacher.term(work.printer.formula(("", ""), along)))
+                    terms.append(teacher.term(Formula(along, work.printer)))
         return f"{UNICODE.name(f'd:{lines[0].name}')} = {teacher.joined(terms or ['0'])}"
 
     # --- Jacobians
@@ -231,7 +229,7 @@ class Derivation:
         upstream = Symbol(f"δ_{y}", work.graph.root.shape, places)
         pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
         handed = Paper(work.simplifier.best(pulled), f.paper.axes[out:])
-        shown = work.printer.formula(("", ""), handed)
+        shown = Formula(handed, work.printer)
         title, *_ = derivative("E", y)
         lines.append(
             f"    the chain rule never builds it: of {unicode_name(upstream.name)} = {title} it "
@@ -308,7 +306,3 @@ def _subscripted(f: Formula) -> str:
 
 def _shaped(f: Formula) -> str:
     return f"{f}   {f.shape or ''}".rstrip()
-
-
-def _attributes(code: str) -> set[str]:
-    return {n.attr for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Attribute)}

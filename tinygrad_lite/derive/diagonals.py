@@ -23,7 +23,7 @@ def with_diagonals(
         names = {s.name for s in work.reading.symbols.values()}
         diagonals = Diagonals(names)
         new = [
-            work.printer.formula((f.name, f.name_latex), diagonals.rewritten(f.paper))
+            Formula(diagonals.rewritten(f.paper), work.printer, f.name, f.name_latex)
             for f in formulas
         ]
         matrices = [work.definition(s, v) for s, v in diagonals.definitions().items()]

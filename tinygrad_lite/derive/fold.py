@@ -63,13 +63,9 @@ class Definitions:
             return e
         found = self._folded.get(e)
         if found is None:
-            found = e
-            for _ in range(3):
-                again = self._part(self._whole(found))
-                if again is found or again.kind in _LEAVES:
-                    found = again
-                    break
-                found = again
+            found, before = e, None
+            while found is not before and found.kind not in _LEAVES:
+                before, found = found, self._part(self._whole(found))
             self._folded[e] = found
         return found
 

@@ -4,44 +4,42 @@ that a formula is written with."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ..notation import tree
 from ..notation.tree import Tree
 
-
-class Law(NamedTuple):
-    """An identity of inner products, as text and as LaTeX."""
-
-    text: str
-    latex: str
-
-
-ENTRYWISE = Law("a : (b ⊙ c) = (a ⊙ b) : c", r"a : (b \odot c) = (a \odot b) : c")
-LEFT = Law("a : B c = Bᵀ a : c", r"a : B c = B^{\top} a : c")
-LEFT_OF_MATRIX = Law("A : B C = Bᵀ A : C", r"A : B C = B^{\top} A : C")
-OUTER = Law("a : B c = a cᵀ : B", r"a : B c = a c^{\top} : B")
-RIGHT = Law("A : B C = A Cᵀ : B", r"A : B C = A C^{\top} : B")
-FROM_COLUMN = Law("A : b cᵀ = A c : b", r"A : b c^{\top} = A c : b")
-FROM_ROW = Law("A : b cᵀ = Aᵀ b : c", r"A : b c^{\top} = A^{\top} b : c")
-TRANSPOSE = Law("A : Bᵀ = Aᵀ : B", r"A : B^{\top} = A^{\top} : B")
-REPEATED = Law("A : 𝟏 bᵀ = Aᵀ 𝟏 : b", r"A : \mathbf{1} b^{\top} = A^{\top} \mathbf{1} : b")
-REPEATED_COLUMN = Law("A : b 𝟏ᵀ = A 𝟏 : b", r"A : b \mathbf{1}^{\top} = A \mathbf{1} : b")
-NUMBER = Law("a : β b = (a : b) β", r"a : \beta b = (a : b) \beta")
-SUM = Law("α 𝟏ᵀ b = α 𝟏 : b", r"\alpha \mathbf{1}^{\top} b = \alpha \mathbf{1} : b")
-ROW_SUMS = Law("a : B 𝟏 = a 𝟏ᵀ : B", r"a : B \mathbf{1} = a \mathbf{1}^{\top} : B")
-DOT = Law("α aᵀ b = α a : b", r"\alpha a^{\top} b = \alpha a : b")
-DIAGONAL = Law(
-    "a : diag(B) = Diag(a) : B",
-    r"a : \operatorname{diag}(B) = \operatorname{Diag}(a) : B",
-)
-DIAGONAL_MATRIX = Law(
-    "A : Diag(b) = diag(A) : b",
-    r"A : \operatorname{Diag}(b) = \operatorname{diag}(A) : b",
-)
+ENTRYWISE = "a : (b ⊙ c) = (a ⊙ b) : c"
+LEFT, LEFT_OF_MATRIX = "a : B c = Bᵀ a : c", "A : B C = Bᵀ A : C"
+OUTER, RIGHT = "a : B c = a cᵀ : B", "A : B C = A Cᵀ : B"
+FROM_COLUMN, FROM_ROW = "A : b cᵀ = A c : b", "A : b cᵀ = Aᵀ b : c"
+REPEATED, REPEATED_COLUMN = "A : 𝟏 bᵀ = Aᵀ 𝟏 : b", "A : b 𝟏ᵀ = A 𝟏 : b"
+NUMBER = "a : β b = (a : b) β"
+SUM, ROW_SUMS = "α 𝟏ᵀ b = α 𝟏 : b", "a : B 𝟏 = a 𝟏ᵀ : B"
+_ALONE = {  # of operations whose only law it is
+    tree.TRANSPOSE: "A : Bᵀ = Aᵀ : B",
+    tree.DOT: "α aᵀ b = α a : b",
+    tree.DIAGONAL: "a : diag(B) = Diag(a) : B",
+    tree.SPREAD: "A : Diag(b) = diag(A) : b",
+}
+_COMMANDS = {
+    "⊙": r"\odot",
+    "ᵀ": r"^{\top}",
+    "𝟏": r"\mathbf{1}",
+    "α": r"\alpha",
+    "β": r"\beta",
+    "diag": r"\operatorname{diag}",
+    "Diag": r"\operatorname{Diag}",
+}
 
 
-def laws(differential: Tree, moved: str, axes: tree.Axes) -> list[Law]:
+def latex(law: str) -> str:
+    """A law in LaTeX."""
+    for sign, command in _COMMANDS.items():
+        law = law.replace(sign, command)
+    return law
+
+
+def laws(differential: Tree, moved: str, axes: tree.Axes) -> list[str]:
     """The laws that bring the array called `moved`, in which a differential is linear, to stand
     alone on one side, in the order of their use. The differential is repeated along those of
     `axes` that it lacks."""
@@ -49,13 +47,13 @@ def laws(differential: Tree, moved: str, axes: tree.Axes) -> list[Law]:
     return list(dict.fromkeys([*repeated, *_along(differential, moved)]))
 
 
-def _repeated(t: Tree, axes: tree.Axes) -> Law:
+def _repeated(t: Tree, axes: tree.Axes) -> str:
     if not t.axes:
         return NUMBER
     return REPEATED_COLUMN if t.axes[0] == axes[0] else REPEATED
 
 
-def _along(t: Tree, moved: str) -> Iterator[Law]:
+def _along(t: Tree, moved: str) -> Iterator[str]:
     for k, x in enumerate(t.args):
         if holds(x, moved):
             found = _law(t, k)
@@ -71,7 +69,7 @@ def holds(t: Tree, moved: str) -> bool:
     return any(holds(x, moved) for x in t.args)
 
 
-def _law(t: Tree, k: int) -> Law | None:
+def _law(t: Tree, k: int) -> str | None:
     """How argument `k` of an operation gets out of it."""
     x = t.args[k]
     if t.kind == tree.MATMUL:
@@ -80,18 +78,11 @@ def _law(t: Tree, k: int) -> Law | None:
             return LEFT_OF_MATRIX if matrix else LEFT
         return RIGHT if matrix else OUTER
     if t.kind in (tree.SUM, tree.PRODUCT) and len(x.axes) < len(t.axes):
-        if t.kind == tree.PRODUCT and any(y.kind == tree.ONE_AT for y in t.args):
-            return DIAGONAL_MATRIX
         return _repeated(x, t.axes)
     if t.kind == tree.PRODUCT:
-        others = [y for j, y in enumerate(t.args) if j != k and y.axes]
-        return ENTRYWISE if others else None
+        return ENTRYWISE if any(y.axes for j, y in enumerate(t.args) if j != k) else None
     if t.kind == tree.TOTAL:
         return ROW_SUMS if t.axes else SUM
-    simple = {
-        tree.OUTER: FROM_ROW if k else FROM_COLUMN,
-        tree.TRANSPOSE: TRANSPOSE,
-        tree.DOT: DOT,
-        tree.DIAGONAL: DIAGONAL,
-    }
-    return simple.get(t.kind)
+    if t.kind == tree.OUTER:
+        return FROM_ROW if k else FROM_COLUMN
+    return _ALONE.get(t.kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -51,6 +52,11 @@ class Paper:
         pairs = zip(self.axes, axes, strict=True)
         return rename(self.expr, {i: j for i, j in pairs if i is not None and j is not None})
 
+    def again(self) -> Paper:
+        """The same array over other indices."""
+        axes = [again(i) for i in self.axes]
+        return Paper(self.on(axes), axes)
+
     def __add__(self, other: Any) -> Paper:
         return broadcast(lambda a, b: add([(1, a), (1, b)]), self, other)
 
@@ -84,23 +90,12 @@ class Paper:
         return broadcast(lambda a, b: _power(b, a), self, other)
 
     def __matmul__(self, other: Paper) -> Paper:
-        a, b = self, other
-        left = a if a.ndim > 1 else Paper(a.expr, (None, *a.axes))
-        right = b if b.ndim > 1 else Paper(b.expr, (*b.axes, None))
-        k = met([left.axes[-1], right.axes[-2]])
-        stacks, exprs = _aligned(
-            [
-                Paper(x.expr, x.axes[:-2]) if x.ndim > 2 else Paper(x.expr, ())
-                for x in (left, right)
-            ],
-            [left.axes[-2:], right.axes[-2:]],
-            [(again(left.axes[-2]), k), (k, again(right.axes[-1]))],
-        )
-        rows, columns = exprs[0][1][0], exprs[1][1][1]
-        body = multiply([(exprs[0][0], 1), (exprs[1][0], 1)])
-        found = total([k], body) if k is not None else body
-        axes = [*stacks, *([rows] if a.ndim > 1 else []), *([columns] if b.ndim > 1 else [])]
-        return Paper(found, axes)
+        a, b = self.again(), other.again()
+        a, b = a if a.ndim > 1 else a[None], b if b.ndim > 1 else b[:, None]
+        products = a[..., None] * b[..., None, :, :]
+        *stack, row, k, column = products.axes
+        axes = [*stack, *[row] * (self.ndim > 1), *[column] * (other.ndim > 1)]
+        return Paper(total(running([k]), products.expr), axes)
 
     def __getitem__(self, wanted: Any) -> Paper:
         """Whole axes, new ones and single places; slices and lists of places are unreadable."""
@@ -179,36 +174,24 @@ def met(axes: Sequence[Axis]) -> Axis:
     return kept[0] if kept else None
 
 
-def _aligned(
-    stacks: Sequence[Paper], tails: Sequence[Sequence[Axis]], new: Sequence[Sequence[Axis]]
-) -> tuple[list[Axis], list[tuple[Expr, Sequence[Axis]]]]:
-    """Arrays that broadcast along their leading axes, and take `new` indices for their last."""
-    ndim = max(x.ndim for x in stacks)
-    padded = [(None,) * (ndim - x.ndim) + x.axes for x in stacks]
-    axes: list[Axis] = []
-    for column in zip(*padded, strict=True):
-        i = met(column)
-        axes.append(again(i) if i in axes else i)  # of b[:, None] * b the axes are two
-    found = []
-    for x, own, tail, others in zip(stacks, padded, tails, new, strict=True):
-        names = {
-            i: fixed(0) if j is None or length(i) != length(j) else j
-            for i, j in zip((*own, *tail), (*axes, *others), strict=True)
-            if i is not None
-        }
-        found.append((rename(x.expr, names), others))
-    return axes, found
-
-
 def broadcast(f: Callable[..., Expr], *inputs: Any) -> Paper:
     """A function of entries of arrays that broadcast."""
     papers = [on_paper(x) for x in inputs]
     first = papers[0].axes
     if all(x.axes == first for x in papers):
         return Paper(f(*(x.expr for x in papers)), first)
-    none: list[Sequence[Axis]] = [()] * len(papers)
-    axes, exprs = _aligned(papers, none, none)
-    return Paper(f(*(e for e, _ in exprs)), axes)
+    ndim = max(x.ndim for x in papers)
+    padded = [(None,) * (ndim - x.ndim) + x.axes for x in papers]
+    axes: list[Axis] = []
+    for column in zip(*padded, strict=True):
+        i = met(column)
+        axes.append(again(i) if i in axes else i)  # of b[:, None] * b the axes are two
+    entries = []
+    for x, own in zip(papers, padded, strict=True):
+        pairs = [(i, j) for i, j in zip(own, axes, strict=True) if i is not None]
+        names = {i: j if j and length(i) == length(j) else fixed(0) for i, j in pairs}
+        entries.append(rename(x.expr, names))
+    return Paper(f(*entries), axes)
 
 
 def called(
@@ -240,7 +223,7 @@ def called(
         tuple(None if i is None or i.size is None else i.size.root() for i in x.axes)
         for x in papers
     )
-    f = head(op, **params)._replace(layout=layout)
+    f = replace(head(op, **params), layout=layout)
     return Paper(call(f, places, *bodies), axes)
 
 

@@ -113,16 +113,16 @@ def content(e: Expr, *, single: bool = False) -> tuple[Number, Expr]:
     return g, intern(ADD, tuple([over(c, g) for c in e.head]), e.args)
 
 
-def _weight(e: Expr) -> tuple[bool, float]:
-    averaged = e.kind == MUL and any(x.kind == SIZE for x in e.args)
-    return not averaged, cost(e)
-
-
 def _lead(e: Expr) -> Number:
     """The coefficient of the term that comes first: 1, else what lies most downstream, what is no
     mean, what is long."""
-    pairs: list[tuple[Number, Expr]] = list(zip(e.head, e.args, strict=True))
-    return max(pairs, key=lambda t: (is_one(t[1]), t[1].rank, *_weight(t[1]), -t[1].uid))[0]
+
+    def weight(term: tuple[Number, Expr]) -> tuple[Any, ...]:
+        x = term[1]
+        averaged = x.kind == MUL and any(y.kind == SIZE for y in x.args)
+        return is_one(x), x.rank, not averaged, cost(x), -x.uid
+
+    return max(terms(e), key=weight)[0]
 
 
 def is_mask(e: Expr) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from ..graph.reach import reached
 from ..notation import mathematics
 from ..notation.code import NoCode, code
-from ..notation.names import identifier, latex_name, unicode_name
+from ..notation.names import identifier, latex_name, unicode_name, unused
 from ..notation.tree import ELLIPSIS, Tree, along, repeated
 from ..notation.tree import Size as SizeName
 from .arrays import Arrays, Entries, letters
@@ -44,8 +44,7 @@ class Printer:
             found = self.codes[symbol] = self._cotangents[symbol.name]
         if found is None:
             base = self._entry(symbol) or identifier(symbol.name)
-            names = chain([base], (f"{base}_{k}" for k in count(1)))
-            found = self.codes[symbol] = next(n for n in names if n not in self._taken)
+            found = self.codes[symbol] = unused(base, self._taken)
             self._taken.add(found)
             if symbol.cotangent:
                 self._cotangents[symbol.name] = found
@@ -94,16 +93,6 @@ class Printer:
         """The letters that were used for sizes, and their code."""
         return {s.text: s.code for s in self._sizes.values() if s.text != s.code}
 
-    def formula(
-        self,
-        names: tuple[str, str],
-        paper: Paper,
-        shape_code: str | None = None,
-        first: int = 0,
-    ) -> Formula:
-        """The formula of an array: `names` is what it is called in Unicode and LaTeX."""
-        return Formula(*names, paper, self, shape_code=shape_code, first=first)
-
 
 @dataclass(frozen=True)
 class Formula:
@@ -112,10 +101,10 @@ class Formula:
     to, where it is one of the definitions; `first` axes are named after the others. One that is not
     `known`, since nothing held, is an ellipsis."""
 
-    name: str
-    name_latex: str
     paper: Paper = field(repr=False)
     printer: Printer = field(repr=False)
+    name: str = ""
+    name_latex: str = ""
     code: str = ""
     shape_code: str | None = field(default=None, repr=False)
     first: int = 0

@@ -39,7 +39,8 @@ class Program:
 
     def __init__(self, formula: Formula, where: Sequence[Formula]) -> None:
         printer = formula.printer
-        self.lines = [(w.code, compile(w.numpy, "<where>", "eval")) for w in where]
+        lines = [f"{w.code} = {w.numpy}" for w in where]
+        self.lines = compile("\n".join(lines), "<where>", "exec")
         self.last = compile(formula.numpy, "<formula>", "eval")
         self.codes = dict(printer.codes)
         self.callables = printer.callables
@@ -66,12 +67,11 @@ def environment() -> dict[str, Any]:
     return {"np": np, "math": math, "tg": ops, "softmax": softmax}
 
 
-def run(lines: Sequence[tuple[str, CodeType]], last: CodeType, names: Mapping[str, Any]) -> Any:
+def run(lines: str | CodeType, last: str | CodeType, names: Mapping[str, Any]) -> Any:
     """Assignments, then the value of an expression."""
     values = {**environment(), **names}
     with np.errstate(all="ignore"):
-        for target, code in lines:
-            values[target] = eval(code, values)
+        exec(lines, values)
         return eval(last, values)
 
 

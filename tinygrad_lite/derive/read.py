@@ -22,7 +22,7 @@ from ..notation.names import unicode_name
 from .algebra import add, total
 from .fold import Definitions
 from .measure import cost
-from .paper import Paper, Unreadable, again, broadcast, called, named, running, understood
+from .paper import Paper, Unreadable, broadcast, called, named, running, understood
 from .parts import is_one, is_zero, number
 from .simplify import expand
 from .terms import CALL, Ix, Size, Symbol, index, table
@@ -123,11 +123,9 @@ class Reading:
             self.values[node] = self._named(node, self._value(node), depth + 1)
 
     def _value(self, node: Node) -> Paper | None:
-        op = node.op
-        if op is None:
+        if node.op is None:
             return None
-        inputs = [self.value(x, node.op, i) for i, x in enumerate(node.inputs)]
-        return self._operated(node, inputs)
+        return self._operated(node, [self.value(x) for x in node.inputs])
 
     def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
         assert node.op is not None
@@ -137,7 +135,9 @@ class Reading:
         if not isinstance(found, Paper) or found.shape != node.shape:
             found = called(node.op, inputs, dict(node.params), node.shape)
         if found.expr.kind == CALL:
-            found = self._lasting(found, id(node))
+            for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
+                if i is not None and i.size is not None:
+                    self._sizes.setdefault((id(node), k), i.size).join(i.size)
             if node.op.plain:
                 return self._filled(node, found)
         return found
@@ -151,16 +151,9 @@ class Reading:
         _look(symbol, in_numpy(node))
         symbol.observed.clear()  # by definition, for any labels
         self.defined[symbol] = value
-        return named(symbol, [again(i) for i in value.axes])
+        return named(symbol, value.again().axes)
 
-    def _lasting(self, found: Paper, key: int) -> Paper:
-        """Sizes that an op made are the same each time its node is read."""
-        for k, i in enumerate(found.axes):
-            if i is not None and i.size is not None:
-                self._sizes.setdefault((key, k), i.size).join(i.size)
-        return found
-
-    def value(self, x: Any, op: Any = None, at: int = 0) -> Any:
+    def value(self, x: Any) -> Any:
         """A node, constant array or number on paper."""
         if isinstance(x, Node):
             return self.values[x]
@@ -177,7 +170,8 @@ class Reading:
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
-            self.notes[f"{name} is a name for {_what(letter, data.shape)} without one"] = None
+            what = {"c": "a constant", "p": "a leaf"}[letter]
+            self.notes[f"{name} is a name for {what} of shape {data.shape} without one"] = None
         symbol = self._symbol(x, name, data, depth)
         symbol.invented = name not in self.graph.names.values()
         if x not in self.graph.variables if isinstance(x, Node) else True:
@@ -218,15 +212,14 @@ class Reading:
         assert name is not None
         symbol = self._symbol(node, name, in_numpy(node), depth)
         symbol.invented = not wanted
-        axes = [again(i) for i in value.axes]
-        self.defined[symbol] = Paper(value.on(axes), axes)
-        own = running(axes)
-        self.definitions.define(symbol, own, value.on(axes))
+        self.defined[symbol] = value = value.again()
+        own = running(value.axes)
+        self.definitions.define(symbol, own, value.expr)
         for k, i in enumerate([] if self.graph.large else own):
-            found = self.definitions.everywhere(expand(total([i], value.on(axes))))
+            found = self.definitions.everywhere(expand(total([i], value.expr)))
             if is_one(found) or is_zero(found):
                 symbol.sums[k] = int(found.head)
-        return named(symbol, axes)
+        return named(symbol, value.axes)
 
     # --- the chain rule
 
@@ -303,24 +296,17 @@ class Shares:
         return broadcast(lambda *entries: add([(1, e) for e in entries]), *self.parts)
 
 
-def _what(letter: str, shape: Sequence[int]) -> str:
-    kind = {"c": "a constant", "p": "a leaf", "t": "a result"}[letter]
-    return f"{kind} of shape {tuple(shape)}"
-
-
 def _look(symbol: Symbol, data: Any) -> None:
     """Facts that hold for the data of a leaf."""
-    if data.dtype.kind not in "fiub" or not data.size:
+    if data.ndim not in (1, 2) or not data.size:
         return
-    if data.ndim == 2 and data.shape[0] == data.shape[1] and len(data) > 1:
+    if data.ndim == 2 and 1 < len(data) == data.shape[1]:
         symbol.identity = bool((data == np.eye(len(data))).all())
-        if (data == data.T).all():
+        if _holds(SYMMETRIC, -1, data):
             _declare(symbol, SYMMETRIC, -1)
-    if data.ndim in (1, 2):
-        for axis, n in enumerate(data.shape):
-            sums = data.sum(axis=axis)
-            if n > 1 and np.allclose(sums, 1, rtol=0, atol=1e-12):
-                _declare(symbol, SUMS, axis)
+    for axis, n in enumerate(data.shape):
+        if n > 1 and _holds(SUMS, axis, data):
+            _declare(symbol, SUMS, axis)
 
 
 def _holds(kind: str, axis: int, data: Any) -> bool:

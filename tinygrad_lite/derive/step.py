@@ -77,9 +77,8 @@ class Form:
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """What it is of arrays x0, x1, ..., y and G."""
-        lines = [(name, code(inner, inner.axes, str)) for name, inner in self.within.items()]
-        compiled = [(name, compile(text, "<within>", "eval")) for name, text in lines]
-        return run(compiled, compile(self.formula.numpy, "<step>", "eval"), values)
+        lines = [f"{name} = {code(t, t.axes, str)}" for name, t in self.within.items()]
+        return run("\n".join(lines), self.formula.numpy, values)
 
     def written(self, known: Mapping[str, Written]) -> Written:
         """The same in Unicode."""
@@ -384,7 +383,7 @@ def form_of(value: Paper, reading: Reading, *, shorter: bool = True) -> Form:
             within[s.name] = ELLIPSIS if made is None else printer.matrices.tree(made.expr)
             used |= symbols_in(made.expr) if made is not None else {}
     within = dict(reversed(within.items()))
-    formula = printer.formula(("", ""), Paper(e, value.axes))
+    formula = Formula(Paper(e, value.axes), printer)
     shown, indices = formula.shown, "" if formula.matrix else formula.indices
     if shown.kind == tree.ENTRY and shown.axes == tuple(indices):  # all entries: the array
         shown, indices = shown.args[0], ""

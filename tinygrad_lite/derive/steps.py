@@ -100,12 +100,12 @@ class Finder:
         delta_ = self.cotangents.symbols.get(node)
         known = None
         if delta_ is not None and delta_ not in self.inlined:
-            known = self._shown(self.rewrite(self._used(self.cotangents.values[delta_])))
-        cotangent = self._shown(self._cotangent(node))
-        return Line(node, self.work.name(node), self._shown(value), cotangent, known, parts)
-
-    def _shown(self, paper: Paper) -> Formula:
-        return self.printer.formula(("", ""), paper)
+            used = self._used(self.cotangents.values[delta_])
+            known = Formula(self.rewrite(used), self.printer)
+        definition, cotangent = (
+            Formula(paper, self.printer) for paper in (value, self._cotangent(node))
+        )
+        return Line(node, self.work.name(node), definition, cotangent, known, parts)
 
     def _used(self, paper: Paper) -> Paper:
         """The same with short cotangents written out."""
@@ -117,18 +117,17 @@ class Finder:
         axes = self.reading.values[node].axes
         symbol = self.cotangents.symbols.get(node)
         if symbol is not None:
-            ix = [i for i in axes if i is not None]
-            return self._used(Paper(atom(symbol, ix), axes))
+            return self._used(Paper(atom(symbol, running(axes)), axes))
         arrived = self.cotangents.arriving.get(node)
         return self._used(arrived) if arrived is not None else Paper(number(1), axes)
 
     def _parts(self, node: Node) -> Iterator[Part]:
         axes = self.reading.values[node].axes
         out = [again(i) for i in axes]
-        pairs = [(o, i) for o, i in zip(out, axes, strict=True) if o is not None and i is not None]
+        over = running(out)
+        pairs = zip(over, running(axes), strict=True)
         unit = Paper(multiply([(delta(o, i), 1) for o, i in pairs]), axes)
         g = self._cotangent(node).on(out)
-        over = [o for o in out if o is not None]
         region, inputs = self._region(node)
         swept = flow(region, {node: unit}, self.reading.handed, within={*region, *inputs})
         for x in (x for x in inputs if x in swept):
@@ -136,12 +135,14 @@ class Finder:
             if is_zero(J.expr):
                 continue
             name = self.work.name(x)
-            differential = Paper(moved(J, name), out)
-            pulled = Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes)
-            short = [Paper(self.best(paper.expr), paper.axes) for paper in (differential, pulled)]
+            plain = [
+                Paper(moved(J, name), out),
+                Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes),
+            ]
+            short = [Paper(self.best(paper.expr), paper.axes) for paper in plain]
             held = self._holds(node, x, region, *short)
             if not held:
-                short = [differential, pulled]
+                short = plain
                 held = self._holds(node, x, region, *short)
             if not held:  # an op that is known by its pullback only
                 at_node = self._cotangent(node)
@@ -151,11 +152,9 @@ class Finder:
                     said = f"what {self.work.name(node)} hands to {name} is left out of the steps"
                     self.unwritten[f"{said}: no formula for it passed the check"] = None
                     continue
-            differential, pulled = (self.rewrite(paper) for paper in short)
-            both = Paper(J.expr, (*out, *J.axes))
-            jacobian = self.printer.formula(("", ""), both, first=len(over))
-            shown = self._shown(differential), self._shown(pulled), jacobian
-            yield Part(x, name, *shown, held)
+            differential, pulled = (Formula(self.rewrite(p), self.printer) for p in short)
+            jacobian = Formula(Paper(J.expr, (*out, *J.axes)), self.printer, first=len(over))
+            yield Part(x, name, differential, pulled, jacobian, held)
 
     def _holds(
         self, node: Node, x: Node, region: Sequence[Node], differential: Paper, pulled: Paper
@@ -197,7 +196,7 @@ class Finder:
         values = {**self.work.checks.trials[0].values, **self.known, **more}
         try:
             with np.errstate(all="ignore"):
-                return Program(self._shown(paper), ())(values)
+                return Program(Formula(paper, self.printer), ())(values)
         except Exception:  # code that raises is no formula
             return None
 

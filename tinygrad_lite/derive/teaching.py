@@ -17,7 +17,7 @@ from ..notation import tree
 from ..notation.mathematics import CHAIN, ENTRYWISE, Mathematics, Written
 from ..notation.style import UNICODE, Style
 from ..notation.tree import Tree
-from .laws import laws
+from .laws import latex, laws
 from .printer import Formula, derivative
 from .steps import Line, Part
 
@@ -76,7 +76,7 @@ class Teacher:
             terms = [self.term(p.differential) if p.held else self._words("…") for p in line.parts]
         else:
             name = self._entry(name, line.parts[0].differential.indices)
-            entries = [self._writer().write(p.differential.entry).body for p in line.parts]
+            entries = [Mathematics(self.style).write(p.differential.entry).body for p in line.parts]
             terms = [
                 e if p.held else self._words("…") for e, p in zip(entries, line.parts, strict=True)
             ]
@@ -102,14 +102,16 @@ class Teacher:
         given = self._d(self.lines[0].name) if whole else self.product(a, d_y, shape)
         before = [self.product(a, p.differential, shape) for p in line.parts]
         after = [self._alone(p, once) for p in line.parts]
-        why = self._and().join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
+        between = ",   " if self.style is UNICODE else r",\quad "
+        why = between.join(dict.fromkeys(law for p in line.parts for law in self._laws(p)))
         if before == [given] or before == after:
             before = []
         right = [self.joined(terms) for terms in (before, after) if terms]
         if len(line.parts) == 1:
             return [Row("", "", " = ".join([given, *right]), why)]
         rows = [Row("", "", f"{given} = {right[0]}", why if len(right) == 1 else "")]
-        rows += [Row("", "", f"{self._indent(given)} = {text}", why) for text in right[1:]]
+        indent = " " * len(given) if self.style is UNICODE else ""
+        rows += [Row("", "", f"{indent} = {text}", why) for text in right[1:]]
         return rows
 
     def _by_entries(self, part: Part) -> Row:
@@ -133,12 +135,9 @@ class Teacher:
             return []
         t = part.differential.tree
         found = laws(t, f"d:{part.name}", part.differential.axes) if t is not None else []
-        return [law.text if self.style is UNICODE else law.latex for law in found]
+        return found if self.style is UNICODE else [*map(latex, found)]
 
     # --- pieces
-
-    def _writer(self) -> Mathematics:
-        return Mathematics(self.style)
 
     def _d(self, name: str) -> str:
         return self.style.name(f"d:{name}")
@@ -148,7 +147,7 @@ class Teacher:
         return derivative(self.lines[0].name, name)[self.style is not UNICODE]
 
     def _body(self, shown: Formula) -> str:
-        return self._writer().write(shown.shown).body
+        return Mathematics(self.style).write(shown.shown).body
 
     def _equal(self, name: str, shown: Formula) -> str:
         """name = body, with indices where there is no matrix form."""
@@ -178,7 +177,7 @@ class Teacher:
     def _full(self, t: Tree, shown: Formula) -> Written:
         """A tree of what is shown, repeated along the axes that it lacks."""
         axes = shown.axes if shown.tree is not None else ()
-        return self._writer().write(tree.repeated(t, axes))
+        return Mathematics(self.style).write(tree.repeated(t, axes))
 
     def _bracketed(self, t: Tree, shown: Formula) -> str:
         found = self._full(t, shown)
@@ -202,12 +201,6 @@ class Teacher:
         for term in terms[1:]:
             text += f" {minus} {term[1:]}" if term.startswith(minus) else f" + {term}"
         return text
-
-    def _and(self) -> str:
-        return ",   " if self.style is UNICODE else r",\quad "
-
-    def _indent(self, given: str) -> str:
-        return " " * len(given) if self.style is UNICODE else ""
 
 
 def _numbers(data: Any) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..graph.node import raw
 from ..graph.op import Op
@@ -23,6 +23,7 @@ NUM, SIZE, ATOM, DELTA = "number", "size", "atom", "delta"
 ADD, MUL, SUM, MAP, CALL = "add", "multiply", "sum", "map", "call"
 
 
+@dataclass(eq=False, slots=True)
 class Size:
     """A class of axes that are equally long whatever the sizes are; joined while a graph is read.
 
@@ -30,12 +31,9 @@ class Size:
     broadcast, so that its length is 1 at any size.
     """
 
-    __slots__ = ("_parent", "number", "repeated")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.repeated = False
-        self._parent: Size | None = None
+    number: int
+    repeated: bool = False
+    _parent: Size | None = None
 
     def root(self) -> Size:
         """What stands for the class."""
@@ -52,16 +50,13 @@ class Size:
             a.repeated = a.repeated or b.repeated
 
 
+@dataclass(eq=False, slots=True)
 class Ix:
     """An index: free (it has a `size`), bound by a sum, fixed to a place, or the axis of a body."""
 
-    __slots__ = ("kind", "place", "size")
-
-    def __init__(self, kind: str, place: int, size: Size | None = None) -> None:
-        self.kind, self.place, self.size = kind, place, size
-
-    def __repr__(self) -> str:
-        return f"{self.kind[0]}{self.place}"
+    kind: str
+    place: int
+    size: Size | None = None
 
 
 @cache
@@ -110,32 +105,21 @@ class Symbol:
         return raw(self.source)
 
 
-class Head(NamedTuple):
+@dataclass(frozen=True)
+class Head:
     """An op with its settings. `layout`: of each array that it takes as a whole, the sizes of the
     axes (None: of length 1)."""
 
     op: Op
     key: tuple[Any, ...]  # what tells settings apart
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] = field(compare=False)
     layout: tuple[tuple[Size | None, ...], ...] = ()
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Head)
-            and self.op is other.op
-            and self.key == other.key
-            and self.layout == other.layout
-        )
 
-    def __hash__(self) -> int:
-        return hash((id(self.op), self.key))
-
-
+@dataclass(eq=False, init=False, repr=False, slots=True)
 class Expr:
     """An interned expression: `kind`, `head` (a number, a symbol, coefficients, exponents, sizes,
     an op), `args`, `ix` (its indices; of a sum those bound). `free` are its free indices."""
-
-    __slots__ = ("args", "cost", "free", "head", "ix", "kind", "level", "rank", "skeleton", "uid")
 
     kind: str
     head: Any

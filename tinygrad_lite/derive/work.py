@@ -18,7 +18,8 @@ from ..graph.backend import in_numpy
 from ..graph.context import enable_grad
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
-from ..notation.names import latex_name, unicode_name
+from ..graph.reach import reached
+from ..notation.names import latex_name, unicode_name, unused
 from .algebra import delta, multiply
 from .constants import Constants
 from .cotangents import Cotangents
@@ -103,10 +104,7 @@ class Work:
         found: dict[int, str] = {}
         taken: set[str] = set()
         for key, name in names.items():
-            new = name
-            k = 2
-            while new in taken:
-                new, k = f"{name}_{k}", k + 1
+            new = unused(name, taken)
             if new != name:
                 self.notes[f"two arrays are called {name}: the second is {new} here"] = None
             taken.add(new)
@@ -212,14 +210,14 @@ class Work:
     def _written(self, k: int, g: Paper, cotangents: Cotangents) -> Answer:
         value = Paper(g.expr, (*self._out, *g.axes))
         turned = self.turned and self.scalar and len(value.axes) == 2
-
         if turned:
             value = Paper(value.expr, value.axes[::-1])
         symbol = self.reading.symbols.get(self.xs[k])
         shape = None
         if self.scalar and symbol is not None:
             shape = f"{self.printer.name(symbol)[1]}.shape{'[::-1]' if turned else ''}"
-        formula = self.printer.formula(self._title(self.variables[k]), value, shape)
+        title = self._title(self.variables[k])
+        formula = Formula(value, self.printer, *title, shape_code=shape)
         return Answer(formula, tuple(self._where(value.expr, cotangents)))
 
     def _title(self, x: Node) -> tuple[str, str]:
@@ -245,24 +243,15 @@ class Work:
 
     def _where(self, e: Expr, cotangents: Cotangents) -> list[Formula]:
         """Definitions of the cotangents and invented names that e uses, in order of use."""
-        found: dict[Symbol, Paper] = {}
-        stack = list(symbols_in(e))
-        while stack:
-            s = stack.pop()
-            value = cotangents.values.get(s)
-            if value is None and s.invented:
-                value = self.reading.defined.get(s)
-            if value is not None and s not in found:
-                found[s] = value
-                stack.extend(symbols_in(value.expr))
-        order = sorted(found, key=lambda s: -s.depth if s.cotangent else s.depth - 10**9)
-        return [self.definition(s, found[s]) for s in order]
+        known = {s: v for s, v in self.reading.defined.items() if s.invented} | cotangents.values
+        used = reached(symbols_in(e), lambda s: symbols_in(known[s].expr) if s in known else ())
+        order = sorted(used, key=lambda s: -s.depth if s.cotangent else s.depth - 10**9)
+        return [self.definition(s, known[s]) for s in order if s in known]
 
     def definition(self, s: Symbol, value: Paper) -> Formula:
         """The formula of what a symbol stands for."""
         text, code = self.printer.name(s)
-        names = unicode_name(text), latex_name(text)
-        return replace(self.printer.formula(names, value), code=code)
+        return Formula(value, self.printer, unicode_name(text), latex_name(text), code)
 
     # --- checks
 

@@ -19,7 +19,7 @@ from ..backprop.chain import contribution
 from ..backprop.flow import flow
 from ..check.marks import MARKS, Said
 from ..derive.line import Line, line_of
-from ..derive.step import local_text, pullback_text, write
+from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, folded, planned
@@ -49,7 +49,6 @@ def build_scene(
     *,
     show: Collection[str] = SHOW,
     depth: int | None = None,
-    around: Node | None = None,
     max_nodes: int = MAX_NODES,
     steps: bool | None = None,
     grad: Callable[[Node], Any] = attrgetter("grad"),
@@ -58,7 +57,7 @@ def build_scene(
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `around` shows that node's surroundings only; `steps` makes
+    as fit into `max_nodes` boxes); `steps` makes
     every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
     `check` says of nodes.
     """
@@ -68,7 +67,7 @@ def build_scene(
     leaves = {node for node in kept if node.op is None}
     own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
     weak = {node for node in leaves - own if isinstance(node, Scalar)}
-    asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes}
     plan = planned(*folded(nodes, kept, own=own, weak=weak, steps=steps, **asked), names)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
@@ -167,10 +166,17 @@ class _Maker:
         if rest := len(nodes) - max(ops, 1):
             held.append(count(rest, "parameter"))
         lines = (f"{', '.join(held)} inside",) * bool(held)
+        lines += ("numbers: of the last step",) * any(map(self._differs, nodes))
         formula = self._formula(unit.id, nodes, names) if node.op else ""
         made = Box(unit.id, kind, names[id(node)], formula, self._shape(node.shape), panes, lines)
         made = replace(made, nodes=nodes, copies=copies, scope=unit.scope)
         return replace(made, tooltip=self._told(made.title, node))
+
+    def _differs(self, node: Node) -> bool:
+        """Whether a plain number in it is another one in others of several equal steps."""
+        copies = self.plan.repeats.copies.get(node, ())
+        pairs = [pair for copy in copies for pair in zip(node.inputs, copy.inputs, strict=True)]
+        return any(is_number(a) and is_number(b) and a != b for a, b in pairs)
 
     def _told(self, title: str, node: Node) -> str:
         """A node in words."""
@@ -205,11 +211,8 @@ class _Maker:
         root = next(iter(self.roots))
         if id(node) not in self.names:
             return "gradient"
-        label = self._symbol(root, node)
+        label = f"∂{self.names.get(id(root), 'out')}/∂{self.names[id(node)]}"
         return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
-
-    def _symbol(self, y: Node | None, x: Node) -> str:
-        return f"∂{self.names.get(id(y), 'out')}/∂{self.names.get(id(x), '…')}"
 
     def _constant(self, unit: Unit) -> Box:
         if unit.kind == "constants":
@@ -276,12 +279,14 @@ class _Maker:
         found: dict[tuple[str, str], tuple[int, Any, int]] = {}
         out: set[Node] = set()
         for node in (*plan.order, *plan.repeats.same):
-            target = unit_of[node]
+            last = plan.repeats.same.get(node, node)
             for index, x in enumerate(node.inputs):
-                source = unit_of.get((node, index))
+                source, target = unit_of.get((node, index)), unit_of[node]
                 if isinstance(x, Node):
                     if not source and not plan.repeats.before(x, node):
                         source = unit_of[x]
+                        if plan.repeats.before(last.inputs[index], last):
+                            target = unit_of[last, index]  # what a loop begins with
                     if source != target:
                         out.add(x)
                 if source and source != target:
@@ -309,7 +314,7 @@ class _Maker:
             if e.source in far:
                 leaf, target = at[e.source], at[e.target]
                 panes: tuple[Pane, ...] = ()
-                if e.local and (g := self.grad(target.node)) is not None:
+                if e.slope is not None and (g := self.grad(target.node)) is not None:
                     share = e.slope * float(figures.plain(g))
                     panes = (pane("gradient", "share", share, ()),)
                 stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
@@ -324,7 +329,8 @@ class _Maker:
 
     def _labelled(self, edge: Edge, source: Box, target: Box) -> Edge:
         """With what flows back along it, as a number or a formula."""
-        if "group" in (source.kind, target.kind) or not source.nodes or source.node.constant:
+        told = source.kind != "group" and target.kind not in ("group", "stub")
+        if not told or not source.nodes or source.node.constant:
             return edge
         node, x = target.node, source.node
         if isinstance(node, Scalar) and isinstance(x, Scalar):
@@ -334,13 +340,11 @@ class _Maker:
             with suppress(Exception):  # a user's op may have no rule
                 slope = flow(order, {node: 1.0}, contribution, within={*order, x}).get(x)
                 if slope is not None:
-                    edge = replace(edge, local=figures.number(slope), slope=float(slope))
-            if not target.inside and (text := local_text(node, edge.index, self.names)):
-                edge = replace(edge, rule=f"{self._symbol(node, x)} = {text}")
+                    edge = replace(edge, rule=f"×{figures.number(slope)}", slope=float(slope))
             return edge
         text = self._handed(target, edge.index, x)
-        told = text != "δ" and "…" not in text and columns(text) <= _RULE
-        return replace(edge, rule=text) if told else edge
+        short = text != "δ" and "…" not in text and columns(text) <= _RULE
+        return replace(edge, rule=text) if short else edge
 
     def _handed(self, box: Box, index: int, x: Node) -> str:
         """What a line hands to x, given δ, the gradient of its result; "" if that is not read."""

@@ -174,8 +174,9 @@ function frame(place, all, name) {
 /** A frame around some cells of the picture. */
 function outline(pane, all, name) {
   const around = document.createElementNS(NS, "path");
+  const [w, high] = ["width", "height"].map((side) => pane.cells[0].getAttribute(side));
   around.setAttribute("class", name);
-  around.setAttribute("d", all.map((i) => `M${pane.cells[i].getAttribute("x")} ${pane.cells[i].getAttribute("y")}h${pane.w}v${pane.h}h${-pane.w}z`).join(""));
+  around.setAttribute("d", all.map((i) => `M${pane.cells[i].getAttribute("x")} ${pane.cells[i].getAttribute("y")}h${w}v${high}h${-w}z`).join(""));
   pane.element.append(around);
   return around;
 }
@@ -196,7 +197,7 @@ function partOf(place) {
 }
 /** The box, pane and number of a cell in the picture. */
 function cellOf(element) {
-  const box = view.boxes[element.closest?.(".box")?.dataset.id], pane = box?.panes.find((p) => p.element === element.closest(".pane"));
+  const box = boxAt(element), pane = box?.panes.find((p) => p.element === element.closest(".pane"));
   if (!pane || pane.element.classList.contains("off")) return null;
   return { box, pane, i: Math.max([...pane.cells].indexOf(element), [...pane.texts].indexOf(element)) };
 }

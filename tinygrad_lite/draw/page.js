@@ -9,7 +9,7 @@ function describe(silent) {
   const body = S.box ? about(S.box) : tellers[step.kind](step);
   const all = () => panel.querySelectorAll("details"), heading = (d) => d.firstChild.textContent;
   for (const d of all()) opened.set(heading(d), d.open);
-  panel.replaceChildren(...[leave(), ...body, S.box || step.kind === "forward" ? null : derivation(), folded()].flat(9).filter(Boolean));
+  panel.replaceChildren(...[leave(), ...body, S.box || step.kind === "forward" ? null : derivation()].flat(9).filter(Boolean));
   for (const d of all()) d.open = opened.get(heading(d)) ?? d.open;
   if (top || scrolled) panel.scrollTop = scrolled = top;
   say();
@@ -77,7 +77,8 @@ function change(x, e = subject) {
   ($(had) ?? (cell ? panel.querySelector(`[data-e="${cell}"]`) : null))?.focus({ preventScroll: true });
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
-  for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
+  relabel();
+  repaint();
 }
 
 // --- the timeline
@@ -109,11 +110,6 @@ function track() {
 
 // --- what the reader does
 
-let timer = 0;
-function play(on) {
-  clearInterval(timer);
-  timer = on ? setInterval(() => (S.step === view.steps.length - 1 && !waiting() ? play(false) : next()), 1300) : 0;
-}
 function select(box) {
   if (!box) return;
   S.box = box;
@@ -124,7 +120,6 @@ function select(box) {
 }
 /** A box that was clicked: selected, or, of a line, at its step. */
 function choose(box) {
-  play(false);
   const kind = S.step >= view.seed ? "backward" : "forward";
   const k = view.steps.findIndex((step) => step.kind === kind && step.box === box);
   if (k > 0) go(k);
@@ -138,7 +133,7 @@ function search(by) {
   if (!by) return void ($("live").textContent = words ? `${matches.length} found` : "");
   found = (found + by + matches.length) % matches.length || 0;
   if (matches[found]) {
-    reveal([matches[found].id]);
+    reveal([matches[found]]);
     select(matches[found]);
   }
 }
@@ -156,7 +151,7 @@ function asks() {
 function gradients(k) {
   S.whose = WHOSE[k % WHOSE.length];
   [...$("whose").children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === k % WHOSE.length)));
-  for (const box of view.boxes) paint(box);
+  repaint();
   say();
   $("live").textContent = `gradients: ${S.whose}`;
 }
@@ -171,26 +166,23 @@ const keys = {
   ArrowRight: "next", ArrowLeft: "back", "+": "in", "=": "in", "-": "out", "−": "out", 0: "fit", t: "theme", a: "ask", "?": "help",
 };
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button"), row = event.target.closest("[data-turn]");
-  if (row) return turn(+row.dataset.turn);
+  const button = event.target.closest("button");
   if (button) {
     const { step, view: k, answer: a, select: id, whose } = button.dataset;
-    if (button.id !== "next" && button.id !== "tell") play(false);
     if (step) return +step === S.step && waiting() ? next() : go(+step);
     if (k) return open(views[k]);
     if (a) return answer(+a);
     if (whose) return gradients(+whose);
-    if (id) { select(view.boxes[id]); return reveal([id]); }
+    if (id) { select(view.boxes[id]); return reveal([view.boxes[id]]); }
     return actions[button.id]?.();
   }
   if (point(event.target)) return void (target() && describe(true));
-  const box = event.target.closest(".box");
+  const box = boxAt(event.target), cell = cellOf(event.target);
   if (!box) return;
-  const item = view.boxes[box.dataset.id], cell = cellOf(event.target);
-  if (event.target.matches(".opens")) return open(views[item.opens]);
+  if (event.target.matches(".opens")) return open(views[box.opens]);
   if (cell?.pane.strip && cell.i >= 0 && cell.pane.columns === +$("turn").max) return turn(1 + cell.i % cell.pane.columns);
-  if (item.mark || item.node === undefined || model.nodes[item.node].leaf) select(item);
-  else choose(item);
+  if (box.mark || box.node === undefined || model.nodes[box.node].leaf) select(box);
+  else choose(box);
   hover(event.target);
 });
 document.addEventListener("pointerover", (event) => {
@@ -199,7 +191,7 @@ document.addEventListener("pointerover", (event) => {
 document.addEventListener("focusin", (event) => {
   if (event.target.matches("td[data-e]")) point(event.target);
   if (event.target.matches("td[data-words]")) $("live").textContent = event.target.dataset.words;
-  if (event.target.matches(".box:focus-visible")) reveal([event.target.dataset.id]);
+  if (event.target.matches(".box:focus-visible")) reveal([boxAt(event.target)]);
 });
 document.addEventListener("input", (event) => {
   const { id, dataset, value: x } = event.target;
@@ -222,11 +214,6 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (t.matches("input")) return;
-  const row = t.closest("[data-turn]");
-  if (row && (key === "ArrowUp" || key === "ArrowDown")) {
-    event.preventDefault();
-    return turn(+row.dataset.turn + (key === "ArrowUp" ? -1 : 1));
-  }
   const cell = t.closest("td[tabindex]"), done = () => event.preventDefault();
   if (cell && key.startsWith("Arrow")) {
     done();
@@ -239,12 +226,10 @@ document.addEventListener("keydown", (event) => {
   }
   if (cell && "+=-−".includes(key) && target()) { done(); return bump("+=".includes(key) ? 1 : -1, target()); }
   if (key === "Enter" && !t.closest("button, summary")) {
-    const box = t.closest(".box");
-    if (box) return choose(view.boxes[box.dataset.id]);
+    if (boxAt(t)) return choose(boxAt(t));
     if (cell && target()) return describe(true);
     return waiting() ? next() : undefined;
   }
-  if (key === " " && !t.closest("button, summary")) { done(); return play(!timer); }
   if (key === "Escape" && S.box) return actions.tostep();
   if (key === "Home" || key === "End") { done(); go(key === "Home" ? 0 : view.steps.length - 1); if (key === "End" && waiting()) next(); return; }
   if (key === "v" && wholes.length > 1) return open(wholes[(wholes.indexOf(view) + 1) % wholes.length]);
@@ -253,7 +238,6 @@ document.addEventListener("keydown", (event) => {
   if (key === "/") { done(); return $("search").select(); }
   if (key in keys && !(key.startsWith("Arrow") && t.closest("select"))) {
     done();
-    play(false);
     actions[keys[key]]();
   }
 });
@@ -275,7 +259,7 @@ if (wholes.length > 1) {
 if (Object.values(model.claims).some((claim) => claim.numbers)) {
   $("whose").append(...WHOSE.map((whose, k) => h("button", { "data-whose": k, "aria-pressed": String(!k) }, whose)));
 }
-$("search").hidden = wholes.at(-1).placed.length < 12;
-$("ask").hidden = !model.boxes.some((box) => (box.shares ?? []).some(([, , , answers]) => answers.length > 1));
+$("search").hidden = wholes.at(-1).boxes.length < 12;
+$("ask").hidden = !views.some((v) => v.boxes.some((box) => box.shares?.some(({ answers }) => answers.length > 1)));
 open(views[0]);
-resize(Math.max(Math.min(1, whole()), 0.85));
+resize(Math.max(Math.min(1, whole()), 0.96)); // no text under 10 pixels: the stage scrolls

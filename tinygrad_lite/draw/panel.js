@@ -11,10 +11,8 @@ const sayBox = () => h("div.say", { id: "say" });
 const tellers = {
   start: () => [chip("Start"), verdicts(),
     h("p", {}, "Step on (→): first the values run down, then the gradients run back up, one line of the derivation at a time. Nothing is shown before it is computed."),
-    h("div.legend.key", {}, [["leaf", "parameter"], ["constant", "constant"], ["op", "line"], ["output", "output"]].map(([kind, word]) => h("span", {}, h(`span.sw.${kind}`), word)), h("span.back", {}, "⇠ gradient, against the arrows")),
     quiet(editable ? `Computed in this page too: it agrees with the recorded run to ${error ? minus(error.toExponential(0)) : "the last bit"}. Select a number of a parameter or a constant to change it.`
-      : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`),
-    view.note ? quiet(view.note) : null],
+      : `The numbers are as recorded and cannot be changed: ${model.why || "this page did not reproduce them"}.`)],
   forward: ({ box }) => [chip(`Forward ${S.step} of ${view.seed - 1}`), title(line(box)), whereabouts(box), ...value(box)],
   seed: ({ box }) => [chip("Turn round", true), !box.shows.includes(model.root) ? title(`${box.symbol} arrives from what is not shown here`) : title(`${box.symbol} = ${isNumber(model.nodes[box.node].shape) ? "1" : `ones ${shapeText(model.nodes[box.node].shape)}: the gradient of the sum of its entries`}`),
     h("p", {}, "All values are known. From here the question is turned round: how much does the result change for each entry that went into it? Each line waits until all that use it have answered.")],
@@ -41,7 +39,7 @@ function handed(share) {
   const symbol = symbolOf(share);
   const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
   const several = share.parts.length !== 1 || (share.to !== null && share.parts[0] !== gradientOf(share.to));
-  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${view.turn || view.clusters.some((c) => c[1]) ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
+  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${view.turn || view.times ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
   if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts?.[1] ?? "")];
   const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
     : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];
@@ -88,7 +86,7 @@ function sumOf(parts, symbol, all) {
 }
 
 function question(box) {
-  const share = asked(box), given = S.answers.get(box.id) ?? [];
+  const share = asked(box), given = S.answers.get(box) ?? [];
   const order = share.answers.map((answer, k) => [answer, k]).sort(([a], [b]) => (a[0] < b[0] ? -1 : 1));
   const wrong = given.length && given.at(-1) ? share.answers[given.at(-1)][1] : "";
   return h("section.ask", { "aria-label": "Predict" },
@@ -99,7 +97,7 @@ function question(box) {
 }
 function answer(k) {
   const { box } = current();
-  S.answers.set(box.id, [...(S.answers.get(box.id) ?? []), k]);
+  S.answers.set(box, [...(S.answers.get(box) ?? []), k]);
   if (k === 0) return next();
   describe(true);
   $("live").textContent = `Not yet. ${asked(box).answers[k][1]}`;
@@ -116,33 +114,8 @@ function derivation() {
   });
   return details("The derivation so far", h("table.deriv", {}, h("tbody", {}, rows)));
 }
-/** A box in a list, which leads there. */
-const row = (leads, kind, badge, name, words) => h("li", {}, h("button", leads, h(`span.badge.${kind}`, {}, badge), h("span.m", {}, ...maths(name)), h("span.quiet", {}, words)));
 /** Out of a part of the picture. */
-const leave = () => (view.of ? h("p", {}, h("button.plain", { "data-view": 0 }, "← all of the picture"), ...maths(`, of which this is ${view.of[1]}`)) : null);
-/** What is folded in this picture, each to be opened; of equal steps, how large all are, each to be shown. */
-function folded() {
-  const held = view.boxes.filter((box) => box.opens || box.kind === "group"), times = view.times;
-  const short = (box, role) => {
-    const all = box.shows.every(role === "value" ? hasValue : hasGradient) ? together(placesOf(box, { role })) : null;
-    return all?.length ? `${role} ${inShort(all, "gradient")}` : "";
-  };
-  const rows = held.map((box) => row({ [box.opens ? "data-view" : "data-select"]: box.opens || box.id }, "unclear", box.lines[0].replace(" inside", ""), line(box),
-    [short(box, "value"), short(box, "gradient")].filter(Boolean).join(", ")));
-  return [rows.length ? details(`What is folded (${rows.length})`, h("ul.lines", {}, rows)) : null, times ? turns(times) : null];
-}
-/** All of several equal steps: how large what each hands on is, and its gradient, as bars on a log scale. */
-function turns(times) {
-  const found = view.boxes.filter((box) => box.panes.some((pane) => pane.strip)).flatMap((box) => ["value", "gradient"].map((role) => {
-    const { on, norms } = strip(box, role), first = times - (norms?.length ?? 0);
-    const bars = on && norms ? barsOf(norms) : [];
-    return { name: `‖${role === "value" ? box.name : box.symbol}‖`, role, cell: (k) => h(`td.size.${role}`, bars.length && k > first ? { style: `--k:${bars[k - first - 1] / 12}` } : {}, bars.length && k > first ? num(norms[k - first - 1]) : "") };
-  }));
-  const rows = Array.from({ length: times }, (_, n) => n + 1).map((k) => h("tr", { "data-turn": k, "aria-current": k === (view.turn ?? times) ? "step" : null },
-    h("th", { scope: "row" }, h("button.plain", { tabindex: k === (view.turn ?? times) ? 0 : -1 }, `step ${k}`)), found.map(({ cell }) => cell(k))));
-  return details(`All ${times} steps: choose one`, h("div.turns", {}, h("table", {}, h("thead", {}, h("tr", {}, h("td"), found.map(({ name }) => h("th.m", { scope: "col" }, ...maths(name))))), h("tbody", {}, rows))));
-}
-
+const leave = () => (view.of ? h("p", {}, h("button.plain", { "data-view": 0 }, "← all of the picture"), ...maths(`, of which this is ${view.of}`)) : null);
 /** What `check` says, line by line. */
 function verdicts() {
   const told = view.boxes.filter((box) => box.mark && box.kind !== "stub").reverse();
@@ -150,8 +123,8 @@ function verdicts() {
   const of = (...marks) => told.filter((box) => marks.includes(box.mark)), wrong = of("first", "wrong"), [follow, right, unclear] = ["follows", "right", "unclear"].map((m) => of(m).length);
   const words = [wrong.length ? [h("b.wrong", {}, `${wrong.length} mistake${wrong.length > 1 ? "s" : ""}`), ", at ", ...maths(wrong.map((box) => box.symbol).join(", "))] : null,
     follow ? `${follow} line${follow > 1 ? "s follow" : " follows"} from ${wrong.length > 1 ? "them" : "it"}` : null, unclear ? `${unclear} too weak to tell` : null, right ? `${right} right` : null].filter(Boolean);
-  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => row({ "data-select": box.id }, box.mark, model.marks[box.mark], box.symbol,
-    model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" ")))));
+  return h("div", {}, h("p.sum", {}, words.flatMap((part, k) => [k ? "; " : "", part])), h("ul.lines", {}, told.map((box) => h("li", {}, h("button", { "data-select": box.id },
+    h(`span.badge.${box.mark}`, {}, model.marks[box.mark]), h("span.m", {}, ...maths(box.symbol)), h("span.quiet", {}, model.claims[box.node]?.line || box.lines.slice(box.inside ? 1 : 0).join(" ")))))));
 }
 
 /** A box that was selected: what it holds, its numbers, what was claimed, its ways to the result. */
@@ -209,7 +182,7 @@ function paths(box) {
   return details("The sum over its paths to the result", h("ul.paths", {}, rows),
     found.length > 8 ? quiet("and more") : null);
 }
-/** The derivative along one step of a path between numbers; null for arrays. */
+/** The derivative along one step of a path between numbers; null for arrays, and where no gradient comes to tell. */
 function slope(user, share) {
   const g = gradientOf(user.node);
   if (g === null || live.values[g].length !== 1 || share.parts.some((p) => p === null || live.values[p].length !== 1)) return null;

@@ -31,8 +31,8 @@ class Pane:
     """The cells of one array: `rows` times `columns` in each of the `slabs`, whose corners those
     are and whose `captions` say which slice. `levels` are the colours, from -12 to 12 of 12ths of
     `top` (None: no number), `texts` the numbers if there is room. With `tiles`, a cell is the mean
-    of several entries. `bars` say below each column, from 0 to 12, how large it is. `text` is all
-    of it in one line."""
+    of several entries. A `strip` has all of several equal steps side by side, and `bars` below say,
+    from 0 to 12, how large each is. `text` is all of it in one line."""
 
     role: str
     label: str
@@ -48,6 +48,7 @@ class Pane:
     captions: tuple[str, ...] = ()
     bars: tuple[int, ...] = ()
     note: str = ""
+    strip: bool = False
     text: str = ""
     x: float = 0.0
     y: float = 0.0
@@ -183,12 +184,12 @@ def strip(copies: Sequence[Node], role: str, of: Callable[[Node], Any]) -> Pane:
     values = [of(x) for x in copies]
     label = f"{role}, all {len(copies):,} steps"
     if any(value is None for value in values):
-        return pane(role, label, None, copies[0].shape)
+        return replace(pane(role, label, None, copies[0].shape), strip=True)
     grid = np.stack([plain(value).ravel() for value in values], axis=1)
     norms = [magnitude(value) for value in values]
     made = pane(role, label, binned(grid, ROWS // 2), grid.shape, numbers=0)
     note = f"norm {number(norms[0])} → {number(norms[-1])}, log scale"
-    return replace(made, bars=_bars(np.array(norms), made.columns), note=note)
+    return replace(made, strip=True, bars=_bars(np.array(norms), made.columns), note=note)
 
 
 def _bars(norms: np.ndarray[Any, Any], columns: int) -> tuple[int, ...]:

@@ -1,7 +1,10 @@
-/* The picture, as Python drew it, once for every degree of detail; its cells are drawn here, and live. */
+/* The picture, as Python drew it, once for every degree of detail; its cells are filled here, and live. */
 
 const $ = (id) => document.getElementById(id);
-const model = JSON.parse($("model").textContent);
+const packed = new Blob([bytes($("model").textContent)]).stream();
+const model = await new Response(packed.pipeThrough(new DecompressionStream("deflate"))).json();
+const views = model.views;
+let view = views[0];
 
 /** An element: `tag.class`, attributes, children. */
 function h(name, attributes = {}, ...children) {
@@ -64,30 +67,9 @@ function tiles(d, m, most) {
   return { rows, columns, found };
 }
 
-// --- what is told, with all that was left out because it says nothing
-
-const views = model.views;
-let view = views[0];
-model.nodes = model.nodes.map(([shape, value, gradient, leaf, texts]) => ({ shape, value, gradient, leaf, texts }));
-model.panes = model.panes.map(({ at: [x, y, w, h, rows, columns, count], ...rest }) => (
-  { x, y, w, h, rows, columns, count, slabs: [[0, 0]], captions: [], note: "", ...rest }));
-
-function unpacked(v) {
-  v.boxes = v.placed.map(([k, x, y, outside], id) => {
-    const told = { formula: "", lines: [], scope: [], mark: "", shows: [], ...model.boxes[k] };
-    const shares = told.shares?.map(([to, name, parts, answers]) => ({ to, name, parts, answers }));
-    return { ...told, id: `${id}`, x, y, node: told.shows.at(-1), shares: outside ? null : shares, outside: Boolean(outside),
-      panes: told.panes.map((p) => ({ ...model.panes[p], shown: "" })) };
-  });
-  v.links = v.edges.map(([s, t, styles, arrows]) => ({ s: `${s}`, t: `${t}`, styles, arrows }));
-  v.inputs = Map.groupBy(v.links, (link) => link.t);
-  for (const box of v.boxes) box.symbol = `∂${model.name}/∂${box.name}`;
-}
-
 // --- drawing
 
 const NS = "http://www.w3.org/2000/svg";
-const esc = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`).replaceAll("  ", "\u00a0\u00a0");
 /** Names in italics when they are single letters, as on paper: [piece, whether it is one]. */
 const pieces = (words) => words.split(/((?!\p{Lm})\p{L}(?:(?!\p{Lm})[\p{L}\p{M}\d_.])*|[₀-₉]+)/u).filter(Boolean).map((part) => [part, /^(?!\p{Lm})\p{L}\p{M}*\d*$/u.test(part) && !/^[σΣΠδ]$/u.test(part)]);
 /** The texts in an element of the picture, set that way. */
@@ -102,10 +84,7 @@ function italic(element) {
     }));
   }
 }
-const text = (kind, x, y, words) => `<text class="${kind}" x="${x}" y="${y}">${esc(words)}</text>`;
-const rect = (kind, x, y, w, h) => `<rect class="${kind}" x="${x}" y="${y}" width="${w}" height="${h}"/>`;
 
-const BARS = 28; // pixels below a strip
 /** The logarithms of sizes as heights, as Python has them. */
 function barsOf(norms, columns = norms.length) {
   const logs = tiles(norms.map(Math.log10), norms.length, [1, columns]).found.map((t) => t.mean), known = logs.filter(Number.isFinite);
@@ -120,44 +99,28 @@ function inShort(d, role) {
   return role === "gradient" ? `norm ${num(norm(d))}` : `${num(Math.min(...known))} … ${num(Math.max(...known))}`;
 }
 
-function cells(pane, symbol) {
-  const { rows, columns, w, h: high, slabs, captions, count } = pane, per = rows * columns;
-  let told = text(pane.role === "gradient" ? "symbol" : "label", 0, -4, pane.label ?? symbol);
-  for (let k = 0; k < count; k += 1) {
-    const [a, b] = slabs[Math.floor(k / per)], x = a + (k % columns) * w, y = b + Math.floor((k % per) / columns) * high;
-    told += rect(`cell ${pane.levels ? (pane.levels[k] === null ? "undefined" : levelOf(pane.levels[k], 12)) : "p0"}`, x, y, w, high);
-    if (pane.numbers || pane.texts?.length) told += text("entry", x + w / 2, y + high / 2 + 3.7, pane.texts?.[k] ?? "");
-  }
-  slabs.forEach(([x, y], k) => { told += rect("rim", x, y, columns * w, rows * high) + (captions[k] ? text("note", x, y - 3, captions[k]) : ""); });
-  const foot = Math.max(...slabs.map(([, y]) => y)) + rows * high, end = pane.bars ? foot + BARS : foot;
-  pane.bars?.forEach((up, k) => { told += rect("bar", k * w, end - 2 * up, w, 2 * up); });
-  if (pane.note) told += text("note", 0, end + 12, pane.note);
-  return `<g class="pane ${pane.role}" aria-hidden="true" transform="translate(${pane.x} ${pane.y})">${told}</g>`;
-}
-const drawnBox = ({ id, kind, mark, x, y, face, panes, symbol }) => `<g class="box ${kind} ${mark}" data-id="${id}" tabindex="0" role="button" transform="translate(${x} ${y})">`
-  + `${face}${panes.map((pane) => cells(pane, symbol)).join("")}</g>`;
-/** The picture of a view, made when it is first shown. */
+/** The picture of a view, made when it is first shown, and what its boxes, panes and arrows are in it. */
 function drawn(v) {
-  if (v.svg) return;
-  unpacked(v);
-  for (const box of v.boxes) {
-    const k = v === views[0] ? views.findIndex(({ of }) => of && box.shows.includes(of[0]) && of[1] === box.name) : 0;
-    box.opens = Math.max(k, 0);
-  }
-  v.svg = document.createElementNS(NS, "svg");
-  [v.width, v.height] = v.size;
-  for (const [key, value] of Object.entries({ class: "tgl", viewBox: `0 0 ${v.size.join(" ")}`, role: "group", "aria-label": v.alt })) v.svg.setAttribute(key, value);
-  const arrow = ({ styles, arrows }) => `<g class="link ${styles} dry">${arrows}</g>`;
-  v.svg.innerHTML = [...v.clusters.map((c) => c[2]), ...v.links.map(arrow), ...v.clusters.map((c) => `<g class="scope">${c[3]}</g>`), ...v.boxes.map(drawnBox)].join("");
-  v.svg.querySelectorAll(".title, .name, .local, .symbol").forEach(italic);
-  v.svg.querySelectorAll(".link").forEach((element, k) => { v.links[k].element = element; });
-  v.svg.querySelectorAll(".box").forEach((element, k) => {
-    v.boxes[k].element = element;
-    if (v.boxes[k].opens) element.querySelector(":scope > .note").classList.add("opens");
-    element.querySelectorAll(".pane").forEach((pane, p) => Object.assign(v.boxes[k].panes[p], {
-      element: pane, cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry"), drawn: pane.querySelectorAll(".bar") }));
+  if (v.element) return;
+  v.element = document.createElementNS(NS, "svg");
+  for (const [key, value] of Object.entries({ class: "tgl", viewBox: `0 0 ${v.size.join(" ")}`, role: "group", "aria-label": v.alt })) v.element.setAttribute(key, value);
+  v.element.innerHTML = v.svg;
+  v.element.querySelectorAll(".title, .name, .local, .symbol").forEach(italic);
+  const of = new Map();
+  v.element.querySelectorAll(".box").forEach((element, id) => {
+    const box = Object.assign(v.boxes[id], { id, element, node: v.boxes[id].shows.at(-1), symbol: `∂${model.name}/∂${v.boxes[id].name}` });
+    of.set(element.dataset.id, box);
+    element.dataset.id = id;
+    if (box.opens) element.querySelector(":scope > .note").classList.add("opens");
+    element.querySelectorAll(".pane").forEach((pane, p) => Object.assign(box.panes[p], { element: pane, shown: "", label: pane.firstChild.textContent,
+      cells: pane.querySelectorAll(".cell"), texts: pane.querySelectorAll(".entry"), bars: pane.querySelectorAll(".bar") }));
   });
+  v.links = [...v.element.querySelectorAll(".link")].map((element) => ({ element, from: of.get(element.dataset.from), to: of.get(element.dataset.to) }));
+  v.users = new Map(v.links.map(({ from, to }) => [from, to]));
+  v.inputs = Map.groupBy(v.links, ({ to }) => (to.kind === "stub" ? v.users.get(to) : to)); // of a loop's first step too
 }
+/** The box that an element of the picture is in. */
+const boxAt = (element) => view.boxes[element?.closest?.(".box")?.dataset.id];
 
 /** Write an array into a pane, unless `key` says that it is there; on one scale with those beside it. */
 function fill(pane, d, columns, key, beside) {
@@ -181,25 +144,23 @@ function fill(pane, d, columns, key, beside) {
 
 let scale = 1;
 function resize(to) {
-  const stage = $("stage"), box = view.svg.getBoundingClientRect(), s = stage.getBoundingClientRect();
+  const stage = $("stage"), box = view.element.getBoundingClientRect(), s = stage.getBoundingClientRect();
   const middle = [s.left + s.width / 2 - box.left, s.top + s.height / 2 - box.top].map((x) => x / scale);
   scale = Math.min(4, Math.max(0.04, to));
-  view.svg.setAttribute("width", view.width * scale);
-  view.svg.setAttribute("height", view.height * scale);
+  view.element.setAttribute("width", view.size[0] * scale);
+  view.element.setAttribute("height", view.size[1] * scale);
   stage.scrollLeft = middle[0] * scale - s.width / 2;
   stage.scrollTop = middle[1] * scale - s.height / 2;
   cull();
 }
-const whole = () => Math.min(($("stage").clientWidth - 24) / view.width, ($("stage").clientHeight - 24) / view.height);
+const whole = () => Math.min(($("stage").clientWidth - 24) / view.size[0], ($("stage").clientHeight - 24) / view.size[1]);
 
 /** From where to where some boxes reach in the picture. */
-const around = (boxes) => ({ left: Math.min(...boxes.map((b) => b.x)), right: Math.max(...boxes.map((b) => b.x + b.size[0])),
-  top: Math.min(...boxes.map((b) => b.y)), bottom: Math.max(...boxes.map((b) => b.y + b.size[1])) });
+const around = (boxes) => ({ left: Math.min(...boxes.map((b) => b.x)), right: Math.max(...boxes.map((b) => b.x + b.width)),
+  top: Math.min(...boxes.map((b) => b.y)), bottom: Math.max(...boxes.map((b) => b.y + b.height)) });
 /** Move as little as brings these boxes into view, the first of them above all. */
-function reveal(ids) {
-  const stage = $("stage"), frame = stage.getBoundingClientRect(), own = view.svg.getBoundingClientRect();
-  const boxes = ids.map((id) => view.boxes[id]).filter(Boolean);
-  if (!boxes.length) return;
+function reveal(boxes) {
+  const stage = $("stage"), frame = stage.getBoundingClientRect(), own = view.element.getBoundingClientRect();
   const [all, one] = [around(boxes), around(boxes.slice(0, 1))];
   for (const [low, high, size, scroll] of [["left", "right", "width", "scrollLeft"], ["top", "bottom", "height", "scrollTop"]]) {
     const at = (z) => own[low] + z * scale;

@@ -112,19 +112,17 @@ class Edge:
     """From the box of an input to the box that uses it.
 
     `index` says which input it is, `count` how many edges of the graph it stands for, `slope` is
-    the derivative of one scalar by the other and `local` that as text, `rule` what flows back as a
-    formula. `gradient` says whether it does, `rail` whether as it is beside longer ways, `mark`
-    what `check` says of it. `points` is the path once laid out: a start point and then cubic Bezier
-    segments of three points each, `back` that of the gradient's arrow; `label_at` is the centre of
-    the label.
+    the derivative of one scalar by the other, `rule` what flows back: ×2, or a formula. `gradient`
+    says whether it does, `rail` whether as it is beside longer ways, `mark` what `check` says of
+    it. `points` is the path once laid out: a start point and then cubic Bezier segments of three
+    points each, `back` that of the gradient's arrow; `label_at` is the centre of the label.
     """
 
     source: str
     target: str
     index: int
     count: int = 1
-    local: str | None = None
-    slope: float = 0.0
+    slope: float | None = None
     rule: str = ""
     gradient: bool = False
     rail: bool = False
@@ -135,12 +133,10 @@ class Edge:
 
     @property
     def text(self) -> str:
-        """What stands beside the arrow of the gradient, if there is one: the local derivative, and
-        what `check` says."""
+        """What stands beside the arrow of the gradient, if there is one, and what `check` says."""
         if not self.gradient:
             return ""
-        sign = MARKS[self.mark].sign if self.mark else ""
-        return f"{sign} {self.rule if self.local is None else f'×{self.local}'}".strip()
+        return f"{MARKS[self.mark].sign if self.mark else ''} {self.rule}".strip()
 
     @property
     def styles(self) -> str:

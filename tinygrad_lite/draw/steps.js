@@ -61,7 +61,7 @@ function planned(v) {
   const lines = v.boxes.filter((box) => box.shares), passed = lines.filter((box) => box.shares.length).reverse();
   v.steps = [{ kind: "start" }, ...lines.map((box) => ({ kind: "forward", box }))];
   v.seed = v.steps.length;
-  const top = v.boxOf.get(model.root) ?? v.boxOf.get(v.of?.[0]) ?? passed[0];
+  const top = v.boxOf.get(model.root) ?? v.boxOf.get(v.root) ?? passed[0];
   if (passed.length) v.steps.push({ kind: "seed", box: top }, ...passed.map((box) => ({ kind: "backward", box })));
   v.value = new Map(); // node -> the step that computes it
   v.arrivals = new Map(); // node -> [step, parts] of all that hand something to it
@@ -76,13 +76,9 @@ function planned(v) {
       put(v.above, symbolOf(share, v), box.symbol);
     }
   });
-  const last = v.steps.length - 1, users = new Map(v.links.map((link) => [link.s, link.t]));
-  const ends = [v.seed - 1, v.seed, last - 1, last];
-  const loose = v.boxes.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node)));
-  v.touched = v.steps.map(({ kind, box }, k) => [
-    ...(box ? [box] : []), ...(kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : []),
-    ...v.boxes.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || users.get(stub.id) === box?.id)),
-    ...(ends.includes(k) ? loose : [])]);
+  const outside = (box) => (box.outside ? v.seed : NaN);
+  const handing = new Map(v.steps.map(({ kind, box }, k) => [kind === "backward" ? box : null, k]));
+  for (const [to, links] of v.inputs) for (const link of links) link.step = handing.get(to) ?? outside(to);
 }
 const current = () => view.steps[S.step];
 const isNumber = (shape) => !shape.length;
@@ -91,7 +87,7 @@ const symbolOf = (share, v = view) => {
   return shows.length > 1 ? `${symbol}[${shows.indexOf(share.to)}]` : symbol;
 };
 const asked = (box) => box.shares.find((share) => share.answers.length > 1);
-const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box.id) && Boolean(asked(view.steps[k].box));
+const waiting = (k = S.step) => S.ask && view.steps[k].kind === "backward" && !S.told.has(view.steps[k].box) && Boolean(asked(view.steps[k].box));
 const reached = () => S.step - (waiting() ? 0.5 : 0);
 const hasValue = (node) => (view.value.get(node) ?? (model.nodes[node].leaf || view.of || !view.boxOf.has(node) ? -1 : view.seed - 1)) <= S.step;
 /** Of how many shares of a gradient how many have arrived, and these. */
@@ -131,8 +127,8 @@ function content(box, pane) {
   }
   if (pane.role === "value") return { d, on: box.shows.every(hasValue), key: all.map((p) => live.ages[p]) };
   if (box.kind === "stub") {
-    const user = view.links.find((link) => link.s === box.id)?.t, share = view.boxes[user]?.shares?.find((s) => s.to === box.node);
-    const on = share && !share.parts.includes(null) && view.starts.get(view.boxes[user].node) <= reached();
+    const user = view.links.find((link) => link.from === box)?.to, share = user?.shares?.find((s) => s.to === box.node);
+    const on = share && !share.parts.includes(null) && view.starts.get(user.node) <= reached();
     return { d: on ? added(share.parts) : null, on, key: on && share.parts.map((p) => live.ages[p]) };
   }
   const [done, many, parts] = arrived(box.node), partial = done > 0 && done < many;
@@ -142,7 +138,7 @@ function content(box, pane) {
 }
 /** All equal steps side by side, an array in each column. */
 function strip(box, role) {
-  const all = (box.turns ?? []).map(([node]) => model.nodes[node][role]), d = all.map((p) => live.values[p]);
+  const all = box.turns.map(([node]) => model.nodes[node][role]), d = all.map((p) => live.values[p]);
   const on = role === "value" ? box.shows.every(hasValue) : box.shows.every(hasGradient);
   if (!d.length || d.includes(undefined)) return { d: null, on };
   const flat = Float64Array.from({ length: d.length * d[0].length }, (_, i) => d[i % d.length][Math.floor(i / d.length)]);
@@ -153,16 +149,17 @@ function paint(box) {
   if (box.far) return;
   for (const pane of box.panes) {
     const { d, on, partial, key, columns, norms } = content(box, pane);
-    pane.element.classList.toggle("off", !on || (!d && S.edited)); // what is only recorded would be wrong now
+    pane.element.classList.toggle("off", !on || (!d && (S.edited || view.turn))); // what is only recorded would be wrong now
     pane.element.classList.toggle("partial", Boolean(partial));
-    const [label] = pane.element.children, words = pane.role === "gradient" && !pane.strip && S.whose !== WHOSE[0] ? S.whose : pane.label ?? box.symbol;
+    const [label] = pane.element.children, words = pane.role === "gradient" && !pane.strip && S.whose !== WHOSE[0] ? S.whose : pane.label;
     if (label.textContent !== words) { label.textContent = words; italic(label); }
     const claim = claimed(box, pane), all = claim?.fits ? WHOSE.map((whose) => live.values[claim[whose]]) : [];
     if (d) fill(pane, d, columns ?? (box.shows.length ? model.nodes[box.node].shape.at(-1) : live.shapes[box.given].at(-1)) ?? d.length, `${key}`, all);
     if (d && pane.note) pane.element.lastChild.textContent = norms ? `norm ${num(norms[0])} → ${num(norms.at(-1))}, log scale` : inShort(d, pane.role);
     if (d && norms) barsOf(norms, pane.columns).forEach((up, k) => {
-      pane.drawn[k].setAttribute("y", pane.rows * pane.h + BARS - 2 * up);
-      pane.drawn[k].setAttribute("height", 2 * up);
+      const { y, height } = pane.bars[k];
+      y.baseVal.value += height.baseVal.value - 2 * up;
+      height.baseVal.value = 2 * up;
     });
   }
 }
@@ -177,7 +174,7 @@ function cull() {
   if (view.boxes.length <= AT_ONCE) return;
   const near = inSight();
   for (const item of [...view.boxes, ...view.links]) {
-    const far = !near(around(item.id ? [item] : [view.boxes[item.s], view.boxes[item.t]]));
+    const far = !near(around(item.from ? [item.from, item.to] : [item]));
     if (far !== item.far) item.element.classList.toggle("far", item.far = far);
     if (item.stale && !far) paint(item);
   }
@@ -192,21 +189,28 @@ function highlight() {
   for (const [element, name] of marked) element.classList.remove(name);
   marked = [];
   const { kind, box } = current();
-  view.svg.dataset.phase = kind;
+  view.element.dataset.phase = kind;
   if (S.box) mark(S.box.element, "selected");
   if (!box) return;
   mark(box.element, "now");
-  for (const link of view.inputs.get(box.id) ?? []) {
+  for (const link of view.inputs.get(box) ?? []) {
     if (kind === "forward" || (kind === "backward" && !waiting())) mark(link.element, "used");
   }
   if (kind === "backward" && !waiting()) for (const share of box.shares) mark(view.boxOf.get(share.to)?.element, "gets");
 }
-/** Arrows of the gradient that are drawn once it flows there, of some steps. */
-function flow(from, to) {
-  for (let k = from; k <= to; k += 1) {
-    const { kind, box } = view.steps[k];
-    const links = kind === "backward" ? view.inputs.get(box.id) ?? [] : kind === "seed" ? view.links.filter((link) => view.boxes[link.t].outside) : [];
-    for (const link of links) link.element.classList.toggle("dry", k > reached());
+/** Show what is known at this step: all boxes, and arrows of the gradient once it flows there. */
+function repaint() {
+  view.boxes.forEach(paint);
+  for (const { element, step } of view.links) element.classList.toggle("dry", !(step <= reached()));
+}
+
+/** The local derivatives beside arrows, of the numbers that are here now. */
+function relabel() {
+  for (const { element, from, to } of view.links) {
+    const words = element.querySelector(".local"), share = to.shares?.find((s) => s.to === from.node);
+    if (!share || !words?.textContent.includes("×")) continue;
+    const along = slope(to, share);
+    words.textContent = words.textContent.replace(/×.*/, `×${along === null ? "—" : num(along)}`);
   }
 }
 
@@ -214,27 +218,24 @@ function flow(from, to) {
 
 function go(to, quiet) {
   to = Math.max(0, Math.min(view.steps.length - 1, to));
-  const before = S.step;
-  for (let k = 0; k < to; k += 1) if (view.steps[k].kind === "backward") S.told.add(view.steps[k].box.id);
+  for (let k = 0; k < to; k += 1) if (view.steps[k].kind === "backward") S.told.add(view.steps[k].box);
   S.step = to;
   S.box = null;
-  const [a, b] = [Math.min(before, to), Math.max(before, to)];
-  for (const box of new Set(view.touched.slice(a, b + 1).flat())) paint(box);
   const { kind, box } = current();
   if (S.entry && !shown(S.entry.place)) S.entry = null;
   if (kind === "backward" && !waiting() && !quiet) {
     const part = box.shares.find((share) => live.values[share.parts[0]]?.length);
     S.entry = part ? { place: part.parts[0], i: 0, own: symbolOf(part) } : null;
   }
-  flow(a, b);
+  repaint();
   highlight();
   describe(quiet);
   track();
-  if (!quiet && box) reveal([box.id, ...(box.shares ?? []).map((s) => view.boxOf.get(s.to)?.id)]);
+  if (!quiet && box) reveal([box, ...(box.shares ?? []).map((s) => view.boxOf.get(s.to)).filter(Boolean)]);
 }
 function next() {
   if (!waiting()) return go(S.step + 1);
-  S.told.add(current().box.id);
+  S.told.add(current().box);
   go(S.step);
 }
 /** Whether a place's numbers are known at this step. */
@@ -246,9 +247,8 @@ function shown(place) {
 function open(v) {
   const at = view.steps ? current() : null;
   drawn(v);
-  $("picture").replaceChildren(v.svg);
+  $("picture").replaceChildren(v.element);
   view = v;
-  v.times = v.clusters.find((cluster) => cluster[1])?.[1] ?? 0;
   $("turn").parentElement.hidden = !v.times;
   Object.assign($("turn"), { max: v.times, value: v.turn ?? v.times });
   S.told.clear();
@@ -262,32 +262,30 @@ function restart(wanted) {
   S.step = 0;
   S.entry = null;
   planned(view);
-  for (const { element } of view.links) element.classList.add("dry");
-  for (const box of view.boxes) paint(box);
   go(Math.max(0, view.steps.findIndex((_, k) => wanted(k))), true);
 }
 /** Show another one of equal steps where the last one is. */
 function turn(k) {
-  const here = S.step, { times } = view, chosen = document.activeElement?.closest("[data-turn]");
+  const here = S.step, { times } = view;
   view.turn = k = Math.max(1, Math.min(times, k));
   $("turn").value = k;
-  for (const box of view.boxes.filter((b) => b.turns)) {
+  for (const box of view.boxes.filter((b) => b.turns.length)) {
     const [own, ...shares] = box.turns[k - 1];
-    if (box.given !== undefined) box.given = own;
-    else { box.shows = [own]; box.node = own; }
+    if (box.shows.length) { box.shows = [own]; box.node = own; } else box.given = own;
     shares.forEach(([to, parts], j) => Object.assign(box.shares[j], { to, parts }));
     for (const pane of box.panes) pane.shown = "";
   }
-  const at = view.clusters.findIndex((cluster) => cluster[1]), words = `step ${k} of ${times}`;
-  view.named = new Map([[view.clusters[at][0], words]]);
-  view.svg.querySelectorAll(".scope > .label")[at].textContent = words;
+  const frame = view.element.querySelector(".turns > .label"), words = `step ${k} of ${times}`;
+  view.framed ??= frame.textContent;
+  view.named = new Map([[view.framed, words]]);
+  frame.textContent = words;
   for (const box of view.boxes) {
     for (const pane of box.panes.filter((p) => p.strip && p.columns === times)) {
       pane.element.querySelector(".chosen")?.remove();
       outline(pane, [...pane.cells.keys()].filter((i) => i % times === k - 1), "hot chosen");
     }
   }
+  relabel();
   restart((j) => j === here);
-  if (chosen) panel.querySelector("[data-turn][aria-current] button").focus();
   $("live").textContent = words;
 }

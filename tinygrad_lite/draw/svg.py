@@ -27,11 +27,25 @@ _NOT_XML = "[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     """The SVG document. `theme` is "light", "dark" or "auto" (as the reader's system is set)."""
-    w, h = scene.width, scene.height
+    body, w, h = content(scene)
     root = f"tgl-{theme}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" width="{_n(w)}" height="{_n(h)}" '
+        f'viewBox="0 0 {_n(w)} {_n(h)}" role="graphics-document document" '
+        f'aria-roledescription="computation graph" aria-label="{xml(scene.alt)}">'
+        f"<title>{xml(scene.alt)}</title><style>{base_style('.' + root, font)}"
+        f"{style(theme, '.' + root)}</style>"
+        f'<rect class="page" width="100%" height="100%"/>{body}</svg>'
+    )
+
+
+def content(scene: Scene, *, live: bool = False) -> tuple[str, float, float]:
+    """All that is drawn, with the legend, and how wide and high it is; `live` for a script that
+    fills the boxes, which are buttons and do not say what they hold."""
+    w, h = scene.width, scene.height
     edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
-    parts = [*map(rim, scene.clusters), *map(_edge, edges), *map(label, scene.clusters)]
-    body = "".join([*parts, *map(_box, scene.boxes)])
+    parts = [*map(_rim, scene.clusters), *map(_edge, edges), *map(_label, scene.clusters)]
+    body = "".join([*parts, *(_box(box, live) for box in scene.boxes)])
     room = max(w, _ROOM) - 2 * PAD
     x = PAD
     for item, wide in _legend(scene):
@@ -43,14 +57,7 @@ def render(scene: Scene, theme: str = "auto", font: str = FONT) -> str:
     for line in textwrap.wrap(scene.note, int(room / width("m", CAPTION))):
         body += _text("note", PAD, h + 4, line)
         h += LINE
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="{root}" width="{_n(w)}" height="{_n(h)}" '
-        f'viewBox="0 0 {_n(w)} {_n(h)}" role="graphics-document document" '
-        f'aria-roledescription="computation graph" aria-label="{xml(scene.alt)}">'
-        f"<title>{xml(scene.alt)}</title><style>{base_style('.' + root, font)}"
-        f"{style(theme, '.' + root)}</style>"
-        f'<rect class="page" width="100%" height="100%"/>{body}</svg>'
-    )
+    return body, w, h
 
 
 def _legend(scene: Scene) -> Iterator[tuple[str, float]]:
@@ -117,25 +124,26 @@ def _spaced(text: str) -> str:
     return xml(text).replace("  ", "\u00a0\u00a0")
 
 
-def rim(c: Cluster) -> str:
+def _rim(c: Cluster) -> str:
     """A scope's frame."""
     return _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
 
 
-def label(c: Cluster) -> str:
+def _label(c: Cluster) -> str:
     """What a frame is called, on a ground of its own."""
     ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
-    return ground + _text("label", c.x + 10, c.y + 15, c.label)
+    name = _text("label", c.x + 10, c.y + 15, c.label)
+    return f'<g class="scope{" turns" * (c.times > 1)}">{ground}{name}</g>'
 
 
 def _edge(edge: Edge) -> str:
     return (
         f'<g class="{f"link {edge.styles}".strip()}" data-from="{edge.source}" '
-        f'data-to="{edge.target}">{arrows(edge)}</g>'
+        f'data-to="{edge.target}">{_arrows(edge)}</g>'
     )
 
 
-def arrows(edge: Edge) -> str:
+def _arrows(edge: Edge) -> str:
     """An arrow, that of the gradient against it, and what flows back there."""
     words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
     if edge.rail:
@@ -179,16 +187,20 @@ def _arrow(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
     return [*points[:-1], neck], [end, *wings]
 
 
-def _box(box: Box) -> str:
+def _box(box: Box, live: bool) -> str:
+    words = xml(box.tooltip)
+    role = f'role="graphics-symbol" aria-label="{words}"'
+    tip = f"<title>{words}</title>"
+    if live:
+        role, tip = 'role="button" tabindex="0"', ""
     return (
         f'<g class="{" ".join(filter(None, ("box", box.kind, box.mark)))}" data-id="{box.id}" '
-        f'role="graphics-symbol" aria-label="{xml(box.tooltip)}" '
-        f'transform="translate({_n(box.x)} {_n(box.y)})"><title>{xml(box.tooltip)}</title>'
-        f"{face(box)}{''.join(map(_pane, box.panes))}</g>"
+        f'{role} transform="translate({_n(box.x)} {_n(box.y)})">{tip}'
+        f"{_face(box)}{''.join(map(_pane, box.panes))}</g>"
     )
 
 
-def face(box: Box) -> str:
+def _face(box: Box) -> str:
     """A box without its panes: its frame, or one behind the other, its title, what stands below."""
     size = box.width, box.height, f' rx="{LOOKS[box.kind].radius}"'
     behind = box.kind == "group" or len(box.copies) > 1
@@ -230,7 +242,7 @@ def _pane(pane: Pane) -> str:
     symbol = "symbol" if pane.role == "gradient" else "label"
     note = _text("note", 0, pane.height - 3, pane.note) if pane.note else ""
     return (
-        f'<g class="pane {pane.role}" transform="translate({_n(pane.x)} {_n(pane.y)})">'
-        f"{_text(symbol, 0, -4, pane.label)}"
+        f'<g class="pane {pane.role}" aria-hidden="true" '
+        f'transform="translate({_n(pane.x)} {_n(pane.y)})">{_text(symbol, 0, -4, pane.label)}'
         f"{''.join(cells + rims)}{note}</g>"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
+from itertools import chain, count
 from unicodedata import normalize
 
 _WORDS = (
@@ -60,6 +62,11 @@ def identifier(name: str) -> str:
     found = "".join(_ASCII.get(c, c) for c in name)
     found = re.sub(r"\W", "_", found)
     return found if found.isidentifier() else f"_{found}"
+
+
+def unused(name: str, taken: Collection[str]) -> str:
+    """The name, or if it is taken the first of name_2, name_3, ... that is not."""
+    return next(n for n in chain([name], (f"{name}_{k}" for k in count(2))) if n not in taken)
 
 
 def superscript(text: str) -> str:

@@ -3,7 +3,8 @@ what `check` says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from ..check import check
 from ..check.rounding import EPS
 from ..check.shapes import readings
 from .arrays import dtype_of, to_numpy
-from .oracle import Oracle, Trial
+from .oracle import EXACT, Oracle, Trial, gradients, standing_for
 
 TELLING = 4  # so many numbers are no coincidence
+ROUNDED = 3.0  # in units of its precision: a claim that is told apart from another
 Cause = tuple[str, str]  # the kind, and a sentence without its full stop
 
 
@@ -26,12 +28,17 @@ def explain(trials: list[Trial]) -> Cause:
     seen = max(t.error for t in wrong)  # where that would not have shown, nothing is known
     right = [t for t in trials if not t.wrong and t.judged and t.caught < seen]
     shown = next(t for t in wrong if t.counts)
-    simplest = min(wrong, key=lambda t: (t.elsewhere, t.x.size < TELLING, t.x.size))
+    simplest = min(wrong, key=_plainness)
     unused = next(_unused(simplest), None)
-    causes = (cause for look in _CAUSES for cause in look(wrong, simplest))
-    kind, what = unused or next(causes, ("other", ""))
+    kind, what = unused or _checked(simplest)
     when = "" if unused else _when(simplest, wrong, right)
     return kind, ". ".join(s for s in (when, what, _where(shown)) if s) + "."
+
+
+def _plainness(trial: Trial) -> tuple[bool, bool, bool, int]:
+    """What a trial is chosen by: few numbers, but so many that they are no coincidence."""
+    size = trial.x.size
+    return trial.elsewhere, size < TELLING, trial.probe.rows == 2, size  # a factor 2 may be any
 
 
 def _shape(trial: Trial) -> Cause:
@@ -127,7 +134,7 @@ def _right_when_uniform(trial: Trial) -> bool:
     return not judged.wrong and judged.judged > 0 and judged.caught < 1e-2 * trial.error
 
 
-# --- why it is wrong, the surest first
+# --- why it is wrong
 
 
 def _unused(trial: Trial) -> Iterator[Cause]:
@@ -150,75 +157,23 @@ def _depends(trial: Trial, k: int) -> bool:
     return not np.array_equal(before, after)
 
 
-def _ratio(trial: Trial) -> np.ndarray:
-    """By what the wrong entries of the claim differ; NaN elsewhere."""
-    with np.errstate(all="ignore"):
-        ratio = np.where(trial.off & ~trial.elsewhere, trial.claim / trial.expected, np.nan)
-    return np.where(np.isfinite(ratio), ratio, np.nan)
-
-
-def _near(trial: Trial) -> float:
-    """How far apart two factors may be that are one, in the trial's dtype."""
-    return 1e-3 + 20 * EPS[trial.dtype]
-
-
-def _number(wrong: list[Trial], _: Trial) -> Iterator[Cause]:
-    """By what the claim differs, when one number says it in all trials."""
-    ratios = [(r[~np.isnan(r)], t) for t in wrong for r in (_ratio(t),)]
-    rows = [t.probe.rows for t in wrong]
-    telling = len(set(rows)) > 1 or rows[0] > 2
-    for kind, power, times, text in (
-        ("mean-vs-sum", -1, telling, "It is 1/n of the gradient, n the length of the first axis"),
-        ("mean-vs-sum", 1, telling, "It is n times the gradient, n the length of the first axis"),
-        ("sign", 0, -1, "It is -1 times the gradient: the sign is flipped"),
-        ("missing-term", 0, 0, "It is 0 there"),
-    ):
-        wanted = [times * float(t.probe.rows) ** power for t in wrong]
-        if all(
-            r.size == t.off.sum() and np.allclose(r, c, rtol=_near(t), atol=1e-9)
-            for (r, t), c in zip(ratios, wanted, strict=True)
-        ):
-            yield kind, text
-
-
-def _checked(_: list[Trial], trial: Trial) -> Iterator[Cause]:
-    """What `check` makes of it, when forward was recorded."""
-    graph = trial.oracle.graph
+def _checked(trial: Trial) -> Cause:
+    """What `check` says of it: on forward as it was recorded, or on a graph of its inputs that has
+    the gradients that are known."""
+    oracle, names = trial.oracle, trial.oracle.named()
+    known = None if oracle.graph is not None else gradients(oracle)
+    graph = oracle.graph if known is None else standing_for(oracle, known, names.values())
     if graph is None or trial.elsewhere or not np.isfinite(trial.claim).all():
-        return
-    leaf = graph.leaves[trial.place]
-    names = {f"dy{k + 1}": d for k, d in enumerate(trial.oracle.dys)}
+        return "other", ""
+    leaf, near = graph.leaves[trial.place], ROUNDED * max(EPS[trial.dtype], EXACT)
     try:
-        finding = check(graph.root, {leaf: trial.claim}, cotangent=graph.seed, names=names)[leaf]
+        claims: Any = {leaf: trial.claim}
+        report = check(graph.root, claims, cotangent=graph.seed, names=names, rtol=near)
     except ValueError:  # forward does not depend on it
-        return
-    if finding.verdict == "wrong" and (finding.kind != "other" or finding.where):
-        yield finding.kind, finding.explanation.rstrip(".")
-
-
-def _factor(_: list[Trial], trial: Trial) -> Iterator[Cause]:
-    """One number, or an input, output or upstream, that is there besides or that is missing."""
-    ratio = _ratio(trial)
-    known = ~np.isnan(ratio)
-    if known.sum() < max(trial.off.sum(), 2):  # one number has too many explanations
-        return
-    c = float(np.median(ratio[known]))
-    if np.ptp(ratio[known]) <= _near(trial) * abs(c) < abs(c - 1):
-        yield "constant-scale", f"It is {c:.4g} times the gradient"
-    arrays = {trial.function.names[i]: v for i, v in trial.probe.arrays.items()}
-    for stem, many in (("y", trial.oracle.court.outputs(trial.probe)), ("dy", trial.oracle.dys)):
-        arrays |= {f"{stem}{k + 1}" if len(many) > 1 else stem: v for k, v in enumerate(many)}
-    for name, v in arrays.items() if known.sum() >= TELLING else ():
-        for value, kind, text in (
-            (v, "extra-factor", f"There is a factor {name} too many"),
-            (1 / np.where(v == 0, np.nan, v), "missing-factor", f"The factor {name} is left out"),
-        ):
-            try:
-                value = np.broadcast_to(value, trial.x.shape)
-            except ValueError:
-                continue
-            if np.allclose(ratio[known], value[known], rtol=1e-3):
-                yield kind, text
-
-
-_CAUSES: tuple[Callable[[list[Trial], Trial], Iterator[Cause]], ...] = (_number, _checked, _factor)
+        return "other", ""
+    finding = report[leaf]
+    told = finding.kind != "other" or finding.where
+    internal = known is not None and finding.where not in ("", trial.name)
+    if finding.verdict != "wrong" or not told or internal:
+        return "other", ""
+    return finding.kind, finding.explanation.rstrip(".")

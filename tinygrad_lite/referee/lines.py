@@ -25,28 +25,23 @@ from ..check.code.expressions import same
 from ..check.code.fixed import fixed
 from ..check.code.library import LIBRARY, Library, plain
 from ..check.code.lines import Lines
+from ..check.code.measure import Elsewhere
 from ..check.code.pairs import Pairs
 from ..check.code.report import LineReport
-from ..check.code.said import Elsewhere
 from ..check.findings import Finding
 from ..check.mend.known import agrees
 from ..check.mend.redraw import redraw
 from ..graph.node import Node
 from ..graph.trees import rebuild
-from ..tensor import Tensor
 from .arrays import in_double, to_numpy
 from .callables import Call, Function
-from .oracle import WIDE, Clock, Court, Oracle, Trial, record
+from .oracle import LARGEST, WIDE, Clock, Court, Oracle, Trial, gradients, record, standing_for
 from .probes import Probe, variations
 
-LARGEST = 200  # entries of the inputs whose gradients differences give, one by one
 NEAR = 1e-6  # how nearly a value is such a gradient, relative to the largest entry
-EXACT = 1e-8  # how precise such a gradient has to be, in the same unit
 FRESH, TRIES = 3, 6  # other inputs on which a mend is confirmed, and how many are tried
 SAMPLE = 4  # entries, beside a direction, in which what was mended is held against differences
 SHARE = 0.5  # of the time for finding the cause that the lines may take besides
-
-Gradients = Mapping[int, np.ndarray]
 
 
 def lines_of(
@@ -275,7 +270,7 @@ def _plainly(call: Call) -> Call:
 
 def _asked(
     court: Court, probe: Probe, dys: list[np.ndarray], told: Mapping[str, Finding]
-) -> tuple[Asked, dict[int, Node], Elsewhere | None] | None:
+) -> tuple[Asked, Mapping[int, Node], Elsewhere | None] | None:
     """The graph that the lines are about, its leaf of each input, and what else is known where it
     only has the gradients of these."""
     oracle, function = Oracle(court, probe, dys), court.function
@@ -283,49 +278,18 @@ def _asked(
         with watched(function.written.forward) as variables:
             graph = record(function, probe, dys)
         if graph is not None:
-            return asked(graph.root, graph.seed, variables), dict(graph.leaves), None
-    gradients = _gradients(oracle)
-    if gradients is None:
+            return asked(graph.root, graph.seed, variables), graph.leaves, None
+    found = gradients(oracle)
+    if found is None:
         return None
-    leaves, root = _standing_for(function, probe, gradients, court.outputs(probe))
+    graph = standing_for(oracle, found, court.outputs(probe))
+    leaves, root = graph.leaves, graph.root
     about = asked(root, None, {})
     known = {
         leaf: told[function.names[i]] for i, leaf in leaves.items() if function.names[i] in told
     }
     fresh = partial(_fresh, court, probe, dys, leaves, root)
     return about, leaves, Elsewhere(_equal, fresh, known)
-
-
-def _gradients(oracle: Oracle) -> Gradients | None:
-    """The gradients of the inputs; None where differences give them, and that takes long."""
-    found: dict[int, np.ndarray] = {}
-    if oracle.exact is not None:
-        return oracle.exact
-    if _size(oracle.probe) > LARGEST:
-        return None
-    for i, v in oracle.probe.arrays.items():
-        slopes = []
-        for index in np.ndindex(v.shape):
-            slope = oracle.slope(i, index)
-            if oracle.clock.past() or not (slope.known and slope.smooth):
-                return None
-            slopes.append(slope)
-        size = max((abs(s.value) for s in slopes), default=0.0)
-        if any(s.error > EXACT * max(size, EXACT) for s in slopes):
-            return None
-        found[i] = np.reshape([s.value for s in slopes], v.shape)
-    return found
-
-
-def _standing_for(
-    function: Function, probe: Probe, gradients: Gradients, outputs: Iterable[Any]
-) -> tuple[dict[int, Node], Node]:
-    """A graph of the inputs that has their gradients, of the sum of their products with these, and
-    that knows what forward gives: as factors of 0."""
-    leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
-    terms = [(leaf * gradients[i]).sum() for i, leaf in leaves.items()]
-    terms += [(0.0 * terms[0] * np.asarray(y, dtype=float)).sum() for y in outputs]
-    return dict(leaves), sum(terms[1:], terms[0])
 
 
 def _equal(node: Node, value: Any, wanted: Any) -> bool:
@@ -344,10 +308,11 @@ def _fresh(
     for seed in range(TRIES):
         data = redraw(root, np.random.default_rng(seed))
         moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
-        gradients = _gradients(Oracle(court, moved, dys))
-        if gradients is not None and len(found) < FRESH:
-            others, other = _standing_for(court.function, moved, gradients, court.outputs(moved))
-            twin = {leaves[i]: x for i, x in others.items()} | {root: other}
+        there = Oracle(court, moved, dys)
+        own = gradients(there) if len(found) < FRESH else None
+        if own is not None:
+            graph = standing_for(there, own, court.outputs(moved))
+            twin = {leaves[i]: x for i, x in graph.leaves.items()} | {root: graph.root}
             found.append(Data(twin, {}))
     return [found] if found else []
 

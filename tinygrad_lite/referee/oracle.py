@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -34,6 +34,8 @@ OFTEN = 2.0  # seconds between two words on what is being done
 WEAK = 0.05  # a bound above this part of the largest entry tells nothing
 AVERAGED = 30  # roundings that are believed to be independent
 SHOWN = 6  # entries that tell in which shape a gradient came
+LARGEST = 200  # entries of the inputs whose gradients differences give, one by one
+EXACT = 1e-8  # how precise such a gradient has to be, relative to the largest entry
 WIDE = "float64"  # the precision of a reference that is exact
 FEWEST = 2  # entries that are judged by differences however long it takes
 # Of the time, for the entries of large inputs: where a direction has told, and where none does.
@@ -189,6 +191,14 @@ class Oracle:
             if best.error <= SETTLED * abs(best.value) or best.error <= DIGITS * plain / scale:
                 break
         return best
+
+    def named(self) -> dict[str, np.ndarray]:
+        """What forward gives, and the upstream, by name."""
+        found: dict[str, np.ndarray] = {}
+        for stem, many in (("y", self.court.outputs(self.probe)), ("dy", self.dys)):
+            names = (f"{stem}{k + 1}" if len(many) > 1 else stem for k in range(len(many)))
+            found |= dict(zip(names, (np.asarray(v, dtype=float) for v in many), strict=True))
+        return found
 
     def agrees(self, exact: dict[int, np.ndarray]) -> bool:
         """Whether differences along a random direction confirm the engine."""
@@ -354,3 +364,36 @@ def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | N
         return None
     recorded = isinstance(root, Tensor) and root.op is not None
     return Graph(root, seed, leaves) if recorded else None
+
+
+def gradients(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
+    """The gradients of the inputs; None where differences give them, and that takes long."""
+    found: dict[int, np.ndarray] = {}
+    if oracle.exact is not None:
+        return oracle.exact
+    if sum(v.size for v in oracle.probe.arrays.values()) > LARGEST:
+        return None
+    for i, v in oracle.probe.arrays.items():
+        slopes = []
+        for index in np.ndindex(v.shape):
+            slope = oracle.slope(i, index)
+            if oracle.clock.past() or not (slope.known and slope.smooth):
+                return None
+            slopes.append(slope)
+        size = max((abs(s.value) for s in slopes), default=0.0)
+        if any(s.error > EXACT * max(size, EXACT) for s in slopes):
+            return None
+        found[i] = np.reshape([s.value for s in slopes], v.shape)
+    return found
+
+
+def standing_for(
+    oracle: Oracle, gradients: Mapping[int, np.ndarray], known: Iterable[np.ndarray]
+) -> Graph:
+    """A graph of the inputs that has their gradients, of the sum of their products with these, and
+    that knows some arrays: as factors of 0."""
+    function, probe = oracle.function, oracle.probe
+    leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
+    terms = [leaf.reshape(-1) @ gradients[i].ravel() for i, leaf in leaves.items()]
+    terms += [(0.0 * terms[0] * y).sum() for y in known]
+    return Graph(sum(terms[1:], terms[0]), None, dict(leaves))

@@ -44,7 +44,8 @@ class Lines(Said):
             self._mend(found)
         for row in self.claims:
             if id(row) in found and found[id(row)].mended is None:
-                found[id(row)] = self._ruled(self._explained(row, found[id(row)]))
+                explained = self._explained(row, found[id(row)])
+                found[id(row)] = explained if row.taken else self._ruled(explained)
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*found.values(), *self.causes, *failed]
         every.sort(key=lambda f: (f.cell, f.line))
@@ -61,7 +62,7 @@ class Lines(Said):
     def _values(self, draw: Data) -> list[Any]:
         """What is claimed on other data."""
         known = steps(self.run(draw, None))
-        return [known[r.index].value for r in self.claims]
+        return [r.unscaled(known[r.index].value) for r in self.claims]
 
     def _explained(self, row: Judged, finding: Finding) -> Finding:
         """With what explains its numbers, where it is wrong and there is such a thing."""
@@ -109,6 +110,7 @@ class Lines(Said):
                 continue
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
+            closed -= self._loose
             last = next(r for r in reversed(judged) if r.step.of == of)
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
             mend = mender.mend(row, closed, last=last, beside=line, turns=turns)
@@ -141,6 +143,9 @@ class Lines(Said):
             if cause is not None:
                 name = target_of(cause)
                 self.causes.append(told(self._at(cause, name, finding), best))
+                for r in self.rows:
+                    if r.step.instance.statement is cause:  # it is right in some turns
+                        found.pop(id(r), None)
                 others = [first, *others]
             else:
                 where = self.trace.where(elsewhere[0]) if elsewhere else ""
@@ -149,7 +154,13 @@ class Lines(Said):
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
 
-        self._doubt([r for r in wrong if found[id(r)].by != "edit"], found)
+        self._doubt([r for r in wrong if id(r) in found and found[id(r)].by != "edit"], found)
+
+    @cached_property
+    def _loose(self) -> set[ast.AST]:
+        """The lines on which no verdict was given, in some turns at least."""
+        judged = {id(row) for row in self._judged}
+        return {r.step.instance.statement for r in self.rows if id(r) not in judged}
 
     def _doubt(self, rest: Sequence[Judged], found: dict[int, Finding]) -> None:
         """Say so where all that is wrong is mended, and something is wrong in the end all the
@@ -163,7 +174,9 @@ class Lines(Said):
             for row in self._judged
             if row.final and row.parts is None and row.verdict != UNSEEN and row.node is not None
             if row.step.of in ends
-            if not self.equal(row.node, ends[row.step.of], self.truth.gradient(row.node))
+            if not self.equal(
+                row.node, row.unscaled(ends[row.step.of]), self.truth.gradient(row.node)
+            )
         }
         if off:
             said = f"with it {listed(off)} is still wrong"
@@ -183,7 +196,7 @@ class Lines(Said):
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
-        judged = {row.step.instance.statement for row in self.statements}
+        judged = {row.step.instance.statement for row in self.statements} - self._loose
         lines = [s for s in ast.walk(self.trace.definition) if isinstance(s, ast.stmt)]
         for statement in reversed(lines):  # the inner ones first
             if places and set(places) <= set(ast.walk(statement)):

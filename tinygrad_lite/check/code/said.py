@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -17,23 +17,13 @@ from ..rounding import precision
 from .derivation import Data, Edits
 from .judge import Judge
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
-from .measure import Measure
+from .measure import Elsewhere, Measure
 from .pairs import Pairs
 from .trace import Trace
 from .truth import Truth
 
 # What is told first of a line that ran often.
 RANKS = {v: rank for rank, v in enumerate((WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY))}
-
-
-@dataclass(frozen=True, eq=False)
-class Elsewhere:
-    """What is known of gradients whose graph is not: how a value is held against one, other data
-    with the gradients there, and what was found out of what is wrong."""
-
-    equal: Equal
-    fresh: Callable[[], Iterable[list[Data]]]
-    told: Mapping[Node, Finding]
 
 
 @dataclass(eq=False)
@@ -108,7 +98,7 @@ class Said:
     def claims(self) -> dict[Judged, Claim]:
         """The gradients that are claimed in the end."""
         return {
-            row: self.measure.claim(self.named(row.node), row.node, row.step.value)
+            row: self.measure.claim(self.named(row.node), row.node, row.unscaled(row.step.value))
             for row in self.rows
             if row.node is not None and row.last and row.verdict != UNJUDGED
             if self.elsewhere is None and np.isfinite(row.step.value).all()
@@ -159,7 +149,7 @@ class Said:
             cell=finding.cell,
             code=code,
             node=row.node,
-            explanation=claim.note or judged.explanation,
+            explanation=claim.note or judged.explanation or row.taken_up,
         )
 
     def _part(self, row: Judged, finding: Finding) -> Finding:

@@ -231,6 +231,8 @@ class Trials:
         """Whether what has to stay right does with some edits, on the recorded data."""
         try:
             trace = self._runs(None, edits)
+            if trace.error is not None and self.trace.error is None:
+                return False
             same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
             lines = (
                 o.line(trace, self.truth) if same else o.end(trace, self.truth) for o in self._kept
@@ -245,10 +247,10 @@ class Trials:
 
 
 def _of_length(n: float, scales: Scales) -> str:
-    """How a number is easily made of the length of an axis; 2 and 1 / 2 of that of a mean alone."""
+    """How a number is easily made of the length of an axis; 2 and 1 / 2 of one that is added up alone."""
     if not n:
         return ""
-    lengths = scales.averaged if n in (2, 0.5) else scales.sizes
+    lengths = scales.reductions if n in (2, 0.5) else scales.sizes
     rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))
     for k, text in rows:
         if round(k) in lengths and abs(k - round(k)) < 1e-9 and round(k) > 2:

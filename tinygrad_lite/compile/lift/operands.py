@@ -152,9 +152,6 @@ class Values:
     def __setitem__(self, k: int, value: Any) -> None:
         self._values[k] = value
 
-    def __getitem__(self, k: int) -> Any:
-        return self._values[k]
-
     def get(self, operand: Operand, transposed: bool = False) -> Any:
         """An operand in its shape, or the transpose of a matrix."""
         found = self._natural(operand)

@@ -41,30 +41,20 @@ class Product:
 
 
 @dataclass(slots=True)
-class Total:
-    """The sum of an operand along an axis, or, with `signs`, of the terms along its last."""
+class Term:
+    """`sign` times an operand, or its sum along an `axis`; with `signs`, that of its last axis."""
 
-    operand: Operand
-    axis: int
     sign: int
+    operand: Operand
+    axis: int | None = None
     signs: Index | None = None
 
     def run(self, values: Values) -> Any:
-        """The sum."""
+        """The operand, or the sum."""
         a = values.get(self.operand)
-        return ops.sum(a, axis=self.axis) if self.signs is None else ops.matmul(a, self.signs)
-
-
-@dataclass(slots=True)
-class Term:
-    """An operand, added or subtracted."""
-
-    sign: int
-    operand: Operand
-
-    def run(self, values: Values) -> Any:
-        """The operand."""
-        return values.get(self.operand)
+        if self.signs is not None:
+            return ops.matmul(a, self.signs)
+        return a if self.axis is None else ops.sum(a, axis=self.axis)
 
 
 @dataclass(slots=True)
@@ -73,7 +63,7 @@ class SumStep:
 
     block: int
     shape: Shape
-    parts: list[Product | Total | Term]
+    parts: list[Product | Term]
 
     def run(self, values: Values) -> Any:
         """The values of the block."""
@@ -136,7 +126,7 @@ def _each(step: Each, finder: Finder) -> EachStep:
 
 def _sum(step: Sum, finder: Finder) -> SumStep:
     shape = finder.blocks[step.block].shape
-    parts: list[Product | Total | Term] = []
+    parts: list[Product | Term] = []
     if step.products is not None:
         parts += _products(step.products, finder)
     if step.signs:
@@ -145,7 +135,7 @@ def _sum(step: Sum, finder: Finder) -> SumStep:
     return SumStep(step.block, shape, parts)
 
 
-def _rest(step: Sum, finder: Finder) -> Iterator[Total | Term]:
+def _rest(step: Sum, finder: Finder) -> Iterator[Term]:
     """The terms that are no products, by where they live."""
     count = len(step.signs)
     homes = finder.home(step.rest).reshape(-1, count)
@@ -159,14 +149,14 @@ def _rest(step: Sum, finder: Finder) -> Iterator[Total | Term]:
         axis = finder.axis(terms) if len(columns) > 2 and alike else None
         if axis is not None:
             block = finder.whole(int(finder.home(terms).flat[0]))
-            yield Total(block, axis, signs[0])
+            yield Term(signs[0], block, axis)
         elif len(columns) <= FEW:
             for k, sign in enumerate(signs):
                 yield Term(sign, finder.find(thin(terms[..., k])))
         elif alike:
-            yield Total(finder.find(terms), -1, signs[0])
+            yield Term(signs[0], finder.find(terms), -1)
         else:
-            yield Total(finder.find(terms), -1, 1, np.array(signs, float))
+            yield Term(1, finder.find(terms), -1, np.array(signs, float))
 
 
 def _together(keys: list[Any]) -> list[list[int]]:

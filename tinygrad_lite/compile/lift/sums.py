@@ -30,32 +30,16 @@ class Levels:
         self._order()
 
     def _collapse(self) -> None:
-        graph, terms, absorbed = self._graph, self.terms, self._absorbed
-        kinds, first, second = graph.kinds, graph.first, graph.second
-        uses = self._uses = _uses(graph)
-        for i, kind in enumerate(kinds):
+        graph, terms = self._graph, self.terms
+        first, second = graph.first, graph.second
+        self._uses = _uses(graph)
+        for i, kind in enumerate(graph.kinds):
             if kind is None:
                 continue
             op = kind.op
             if op is ops.add or op is ops.subtract:
-                z, y = first[i], second[i]
-                if z in terms and uses[z] == 1:  # the usual case: a sum that grows
-                    absorbed[z] = 1
-                    found = terms.pop(z)
-                else:
-                    found = self._joined([], z, 1)
-                if (
-                    op is ops.add
-                    and y < CONSTANT
-                    and uses[y] == 1
-                    and (other := kinds[y]) is not None
-                    and other.op is ops.multiply
-                ):
-                    absorbed[y] = 1
-                    found.append((1, first[y], second[y]))
-                else:
-                    found = self._joined(found, y, 1 if op is ops.add else -1)
-                terms[i] = found
+                found = self._joined([], first[i], 1)
+                terms[i] = self._joined(found, second[i], 1 if op is ops.add else -1)
             elif op is ops.negative:
                 terms[i] = self._joined([], first[i], -1)
 
@@ -63,28 +47,25 @@ class Levels:
         """The terms `found` and `sign` times number z."""
         if z in self._zeros:
             return found
-        if z < CONSTANT and self._uses[z] == 1:
-            old = self.terms.get(z)
-            if old is not None and (sign > 0 or len(old) < _LONG):
-                self._absorbed[z] = 1
-                del self.terms[z]
-                if sign < 0:
-                    old = [(-term[0], *term[1:]) for term in old]
-                if len(found) < len(old):
-                    found, old = old, found
-                found += old
-                return found
-            kind = self._graph.kinds[z]
-            if kind is not None and kind.op is ops.multiply:
-                self._absorbed[z] = 1
-                found.append((sign, self._graph.first[z], self._graph.second[z]))
-                return found
-        found.append((sign, z))
+        graph, alone = self._graph, z < CONSTANT and self._uses[z] == 1
+        old = self.terms.get(z) if alone else None
+        if old is not None and (sign > 0 or len(old) < _LONG):
+            self._absorbed[z] = 1
+            del self.terms[z]
+            if sign < 0:
+                old = [(-term[0], *term[1:]) for term in old]
+            if len(found) < len(old):
+                found, old = old, found
+            found += old
+        elif alone and (kind := graph.kinds[z]) is not None and kind.op is ops.multiply:
+            self._absorbed[z] = 1
+            found.append((sign, graph.first[z], graph.second[z]))
+        else:
+            found.append((sign, z))
         return found
 
     def _order(self) -> None:
         graph, level, terms, absorbed = self._graph, self.level, self.terms, self._absorbed
-        groups = self.groups
         for i, kind in enumerate(graph.kinds):
             if kind is None or absorbed[i]:
                 continue
@@ -99,12 +80,8 @@ class Levels:
                 for z in graph.inputs(i):
                     if z < CONSTANT and level[z] > highest:
                         highest = level[z]
-            level[i] = highest = highest + 1
-            key = (highest, kind)
-            if key in groups:
-                groups[key].append(i)
-            else:
-                groups[key] = [i]
+            level[i] = highest + 1
+            self.groups.setdefault((highest + 1, kind), []).append(i)
 
 
 def _uses(graph: Scalars) -> list[int]:

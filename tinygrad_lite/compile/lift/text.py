@@ -16,7 +16,7 @@ from ...notation.code import filled
 from .function import Lifted
 from .names import Found, Names
 from .operands import Operand, Part
-from .steps import ENTRIES, MATMUL, EachStep, Product, Step, SumStep, Total
+from .steps import ENTRIES, MATMUL, EachStep, Product, Step, SumStep, Term
 
 _WIDE = 64  # characters of an expression that may stand within another
 _LONG = 50  # terms that are not written with signs between them
@@ -144,7 +144,7 @@ class Writer:
         for part in step.parts:
             if isinstance(part, Product):
                 found = self._product(part)
-            elif isinstance(part, Total):
+            elif part.axis is not None:
                 axis = "" if len(part.operand.shape) < 2 else f", axis={part.axis}"
                 found = filled(f"sum({{0}}{axis})", _signed(self._total(part), part.signs))
             else:
@@ -166,7 +166,7 @@ class Writer:
         self.text.meetings.append(Meeting(names, rows, shape[-1], prod(shape[:-2])))
         return _signed(made, part.signs)
 
-    def _total(self, part: Total) -> ast.expr:
+    def _total(self, part: Term) -> ast.expr:
         """What is summed: of a whole block, whatever its shape."""
         z = part.operand
         whole = len(z.sources) == 1 and z.sources != (0,) and len(z.shape) == 1

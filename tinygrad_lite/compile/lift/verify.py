@@ -12,7 +12,7 @@ from ...graph.node import topological_order
 from .blocks import Index
 from .function import Lifted
 from .operands import Values
-from .steps import Product, Step, SumStep, Total
+from .steps import Product, Step, SumStep
 from .walk import CONSTANT, Scalars
 
 _SAME = 1e-9  # two libraries' functions of the same number, relatively
@@ -71,6 +71,6 @@ def _slack(step: Step, values: Values) -> Any:
             terms = prod(part.right.shape[-1:])
             total += terms * size(part.right) * size(part.left)
         else:
-            terms = part.operand.shape[part.axis] if isinstance(part, Total) else 1
+            terms = 1 if part.axis is None else part.operand.shape[part.axis]
             total += terms * size(part.operand)
     return _ROUNDING * 10 * total
