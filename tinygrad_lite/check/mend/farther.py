@@ -14,7 +14,7 @@ from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
 from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
 from .pool import MADE, NAME, PART, Item
-from .rows import LOST, Edit, attempted, is_numeric, is_symmetric
+from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, number
 
 MOST = 60  # items that are tried in pairs
@@ -39,6 +39,7 @@ def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     yield from _products(at)
     yield from everywhere(at)
     yield from _centred(at, w)
+    yield from _compared(at)
     if v.shape == w.shape and not isinstance(at.e, ast.Constant):
         yield from _pairs(at, v, w)
 
@@ -150,6 +151,16 @@ def _centred(at: Place, w: Vector) -> Iterator[Edit]:
                     return b - a * along
 
                 yield from at.made(less, b, kind="missing-term", rank=PAIRED + u.rank)
+
+
+def _compared(at: Place) -> Iterator[Edit]:
+    """A comparison with another name."""
+    if isinstance(at.e, ast.Compare) and len(at.e.ops) == 1:
+        for item in at.pool.items:
+            if item.tier == NAME and item.value.ndim:
+                for op in (ast.Eq(), ast.Gt(), ast.Lt()):
+                    new = ast.Compare(at.e.left, [op], [item.code])
+                    yield Edit(at.e, new, SLOPE, FARTHEST + item.rank)
 
 
 def run_forwards(at: Place) -> Iterator[Edit]:

@@ -28,6 +28,7 @@ from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
 from .edited import changes_numbers, foreign_sizes, named_numbers, new_numbers
+from .known import EXACT
 from .numbers import others
 from .redraw import FAR, ladder, with_numbers
 from .resized import resized
@@ -76,12 +77,11 @@ class Trials:
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(name)
         tried = self.sizes and grade == 0
-        scales = Scales(self.truth.tape)
+        lengths = {} if tried else Scales(self.truth.tape).sizes
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
             for n in new_numbers(edit):
-                also = "" if tried else _of_length(n, scales)
-                if also:
+                if also := _of_length(n, lengths):
                     yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:
                     yield f"{n:g} is also {named[n][1]}"
@@ -246,13 +246,12 @@ class Trials:
         return Runs(self.run, self.trace)
 
 
-def _of_length(n: float, scales: Scales) -> str:
-    """How a number is easily made of the length of an axis; 2 and 1 / 2 of one that is added up alone."""
-    if not n:
+def _of_length(n: float, lengths: Mapping[int, str]) -> str:
+    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing."""
+    if n in (0, 2, 0.5):
         return ""
-    lengths = scales.reductions if n in (2, 0.5) else scales.sizes
     rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))
     for k, text in rows:
-        if round(k) in lengths and abs(k - round(k)) < 1e-9 and round(k) > 2:
-            return text.format(round(k), scales.sizes.get(round(k), "a length"))
+        if round(k) in lengths and abs(k - round(k)) < EXACT and round(k) > 2:
+            return text.format(round(k), lengths[round(k)])
     return ""
