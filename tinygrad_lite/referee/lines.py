@@ -19,15 +19,18 @@ from typing import Any
 import numpy as np
 
 from ..check.claims import Allowance, Asked, asked, in_shape
-from ..check.code import CannotRecord, NoSource, Trace, run
 from ..check.code.derivation import Data, Edits, watched
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
+from ..check.code.forms import CannotRecord
+from ..check.code.interpreter import run
 from ..check.code.library import LIBRARY, Library, plain
 from ..check.code.lines import Lines
 from ..check.code.measure import Elsewhere
 from ..check.code.pairs import Pairs
 from ..check.code.report import LineReport
+from ..check.code.source import NoSource
+from ..check.code.trace import Trace
 from ..check.findings import Finding
 from ..check.mend.known import agrees
 from ..check.mend.redraw import redraw

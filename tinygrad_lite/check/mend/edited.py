@@ -102,6 +102,16 @@ def new_numbers(edit: Edit) -> list[float]:
     return sorted(n for n in new - old if isinstance(n, (int, float)))
 
 
+def named_new(edit: Edit, trace: Trace) -> dict[str, float]:
+    """The numbers that an edit brings in by their names."""
+    at = instance_of(edit, trace)
+    old, new = (
+        {n.id for n in walked(code) if isinstance(n, ast.Name)} for code in (edit.place, edit.new)
+    )
+    values = {name: at.names[name].value for name in new - old if at and name in at.names}
+    return {name: v for name, v in values.items() if type(v) in (int, float)}
+
+
 def changes_numbers(edit: Edit) -> bool:
     """Whether an edit changes the numbers and names of a line, not only their order."""
     old, new = (
@@ -142,8 +152,11 @@ def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple
     the name and how it is written."""
     at = instance_of(edit, trace)
     found: dict[float, tuple[str, str]] = {}
+    brought = {n.id for n in walked(edit.new) if isinstance(n, ast.Name)}
     for name, r in at.names.items() if at is not None else ():
         v = r.value
+        if name in brought:  # of it a number is made, not another name
+            continue
         if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
             made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}
             found = {n: (name, text) for n, text in made.items() if n != 1} | found

@@ -13,7 +13,7 @@ from ..code.source import replaced
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
 from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
-from .pool import MADE, NAME, PART, Item
+from .pool import MADE, NAME, PART, PRODUCTS, Item
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, number
 
@@ -31,6 +31,7 @@ def terms(at: Place, wanted: Vector) -> Iterator[Edit]:
     if v.shape == w.shape:
         yield from terms_lacking(at, v, w)
         yield from _pairs(at, v, w)
+        yield from _path(at, v, w)
 
 
 def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
@@ -42,6 +43,7 @@ def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     yield from _compared(at)
     if v.shape == w.shape and not isinstance(at.e, ast.Constant):
         yield from _pairs(at, v, w)
+        yield from _path(at, v, w)
 
 
 def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
@@ -80,6 +82,21 @@ def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
                     rank = PAIRED + LIKELY + item.rank + b.rank + more
                     sum_ = np.add if c > 0 else np.subtract
                     yield from at.made(sum_, x, made, kind="missing-term", rank=rank)
+
+
+def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
+    """A term, or all of it, that is a product of two names."""
+    rows: tuple[tuple[Vector, How, str, float], ...] = (
+        (w - v, lambda x, ab: x + ab, "missing-term", 0.0),
+        (v - w, lambda x, ab: x - ab, "missing-term", 0.0),
+        (w, lambda x, ab: ab, "other", ODD),
+    )
+    for wanted, how, kind, more in rows:
+        for a, b, k in at.pool.products(wanted):
+            made = attempted(PRODUCTS[k][0], at.item(a), at.item(b))
+            rank = PAIRED + NEAR * k + more
+            if made is not None and np.shape(made.value) == w.shape:
+                yield from at.made(how, at.written, made, kind=kind, rank=rank)
 
 
 def _products(at: Place) -> Iterator[Edit]:

@@ -7,7 +7,10 @@ operand should have been finds the name that has it.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +28,16 @@ PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
 UNREAD = 0.2  # how much likelier an argument is that no line reads
 TURNS = 0.3  # a name that a loop binds
+MOST = 60  # names that are multiplied with each other
+Shape = tuple[int, ...]
+# Products, and whether they may have a shape, given those of their factors.
+PRODUCTS: tuple[tuple[Callable[[Any, Any], Any], Callable[[Shape, Shape, Shape], bool]], ...] = (
+    (lambda a, b: a * b, lambda a, b, s: len(s) == max(len(a), len(b))),
+    (lambda a, b: a @ b, lambda a, b, s: a[-1] == b[-2:][0] and _ends(s, a[:-1], b[1:])),
+    (lambda a, b: a @ b.T, lambda a, b, s: a[-1] == b[-1] and _ends(s, a[:-1], b[:-1])),
+    (lambda a, b: a.T @ b, lambda a, b, s: a[0] == b[0] and _ends(s, a[1:], b[1:])),
+    (lambda a, b: np.outer(a, b), lambda a, b, s: s == (prod(a), prod(b))),
+)
 _WEIGHTS = np.random.default_rng(12345).normal(size=2 * LARGEST)
 _SHIFT = 7  # between the weights of two independent sums
 
@@ -64,6 +77,7 @@ class Pool:
         self.instance, self.changed, self.numpy = instance, changed, numpy
         self.divisors, self.made = divisors, made
         self.items: list[Item] = []
+        self._products: dict[tuple[int, ...], list[tuple[float, tuple[Item, Item, int]]]] = {}
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
@@ -148,6 +162,28 @@ class Pool:
             n: (np.array([s[:2] for s in sums]), [s[2] for s in sums]) for n, sums in found.items()
         }
 
+    def products(self, wanted: Vector) -> Iterator[tuple[Item, Item, int]]:
+        """Two names, and which of their products is wanted."""
+        _, one, _ = signature(wanted)
+        shape = np.shape(wanted)
+        if shape not in self._products:
+            self._products[shape] = [(signature(v)[1], made) for v, made in self._of(shape)]
+        for found, which in self._products[shape]:
+            if abs(found - one) <= 1e-7 * abs(one):
+                yield which
+
+    def _of(self, shape: tuple[int, ...]) -> Iterator[tuple[Vector, tuple[Item, Item, int]]]:
+        """The products of two names that have a shape."""
+        names = [i for i in self.items if i.tier == NAME and i.value.dtype.kind == "f"]
+        names = [i for i in names if i.value.ndim and isinstance(i.code, ast.Name)][:MOST]
+        for a, b in itertools.product(names, names):
+            for k, (how, fits) in enumerate(PRODUCTS):
+                if fits(a.value.shape, b.value.shape, shape):
+                    with suppress(*FAILS):
+                        value = how(a.value, b.value)
+                        if np.shape(value) == shape:
+                            yield value, (a, b, k)
+
     def find(self, wanted: Vector) -> list[Item]:
         """The items with a value, up to axes along which it is constant."""
         n, one, two = signature(wanted)
@@ -215,6 +251,10 @@ def _forms_of(x: Written) -> Iterator[Item | None]:
             made = formed(form, x)
             if made is not None:
                 yield _item(made, form.rank, MADE, form.kind)
+
+
+def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
+    return shape == (*a, *b)
 
 
 def _name(name: str) -> ast.expr:

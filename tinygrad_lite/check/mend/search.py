@@ -28,7 +28,7 @@ from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, lists, statements
+from .whole import heads, left_out, statements
 from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
@@ -217,7 +217,6 @@ class Search(Places):
         """Heads of loops, and lines that are left out."""
         numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
-        yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
         value = self.value(record)
         found = left_out(self.trace, record, value, self.truth, self.pool, self.constants)

@@ -27,7 +27,7 @@ from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
-from .edited import changes_numbers, foreign_sizes, named_numbers, new_numbers
+from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers
 from .known import EXACT
 from .numbers import others
 from .redraw import FAR, ladder, with_numbers
@@ -85,6 +85,9 @@ class Trials:
                     yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:
                     yield f"{n:g} is also {named[n][1]}"
+            for name, n in named_new(edit, self.trace).items() if not tried else ():
+                if n in named and name not in self.numbers:
+                    yield f"{name} is also {named[n][1]}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
 

@@ -37,20 +37,6 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
                         yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
 
 
-def lists(records: Iterable[Record]) -> Iterator[Edit]:
-    """Another list's name for that of one of the same length."""
-    seen: set[ast.AST] = set()
-    for r in records:
-        if not isinstance(r.site, ast.Name) or r.site in seen or r.instance is None:
-            continue
-        seen.add(r.site)
-        if isinstance(r.value, (list, tuple)):
-            for name, other in r.instance.names.items():
-                like = type(other.value) is type(r.value) and len(other.value) == len(r.value)
-                if like and name != r.site.id:
-                    yield Edit(r.site, ast.Name(name, ast.Load()), "other", ODD)
-
-
 def left_out(
     trace: Trace,
     goal: Record,
