@@ -180,6 +180,7 @@ def test_local_derivatives_beside_arrows_follow_an_edit(visit):
     page.locator(f"{SHOWN}.leaf").first.click()
     page.locator("#field").fill("5")
     assert sorted(labels.all_text_contents()) == ["×1", "×3", "×5"]
+    assert sorted(page.locator("#picture .link title").all_text_contents()) == ["×1", "×3", "×5"]
     page.locator("#field").fill("-5")
     assert sorted(labels.all_text_contents()) == ["×0", "×—", "×—"], "nothing comes to tell by"
 

@@ -21,6 +21,7 @@ from typing import Any
 from . import tour
 from .check import check
 from .check.code.notebook import code_of
+from .check.code.pairs import LOSSES
 from .check.code.source import Source, parsed
 from .derive import derive
 from .draw import draw
@@ -30,7 +31,6 @@ from .graph.options import either
 from .graph.public import version
 
 OURS = b'<meta name="generator" content="tinygrad_lite">'  # as draw/page.html has it
-LOSS_NAMES = ("loss", "E", "J", "L")
 
 
 class CannotRun(Exception):
@@ -116,11 +116,12 @@ def source_in(path: Path) -> Source:
 
 
 def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = None) -> Node:
-    """The loss in a file's variables: `name`, else the first of loss, E, J, L that is a node."""
-    candidates = LOSS_NAMES if name is None else (name,)
-    for candidate in candidates:
-        if isinstance(namespace.get(candidate), Node):
-            return namespace[candidate]  # type: ignore[no-any-return]
+    """The loss in a file's variables: `name`, else the first of `LOSSES` that is a node, one that
+    was computed if there is such a one."""
+    candidates = LOSSES if name is None else (name,)
+    nodes = [x for x in map(namespace.get, candidates) if isinstance(x, Node)]
+    if nodes:
+        return next((x for x in nodes if x.op is not None), nodes[0])
     if name is not None and name in namespace:
         kind = type(namespace[name]).__name__
         raise CannotRun(f"{path}: {name} is a {kind}, not a Value or Tensor")
@@ -140,7 +141,7 @@ def _command(
     command.set_defaults(run=run)
     if file:
         command.add_argument("file", metavar=file, type=Path)
-        names = ", ".join(LOSS_NAMES)
+        names = ", ".join(LOSSES)
         command.add_argument(
             "--loss",
             metavar="NAME",

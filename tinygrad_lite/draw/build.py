@@ -28,7 +28,7 @@ from .panes import Pane, pane, strip
 from .rails import with_rails
 from .scene import LABELLED, SHORT, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
-from .wording import complete_names, within
+from .wording import complete_names, part_of, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
@@ -223,7 +223,8 @@ class _Maker:
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
         panes = self._panes(value, value, None)
-        box = Box(unit.id, "constant", name, "", self._shape(shape), panes, array=value)
+        formula = "" if id(value) in self.given else part_of(value, self.given)
+        box = Box(unit.id, "constant", name, formula, self._shape(shape), panes, array=value)
         return replace(box, scope=scope, tooltip=tooltip)
 
     def _stub(self, unit: Unit) -> Box:

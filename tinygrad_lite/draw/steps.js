@@ -204,13 +204,13 @@ function repaint() {
   for (const { element, step } of view.links) element.classList.toggle("dry", !(step <= reached()));
 }
 
-/** The local derivatives beside arrows, of the numbers that are here now. */
+/** The local derivatives beside arrows and in their tooltips, of the numbers that are here now. */
 function relabel() {
   for (const { element, from, to } of view.links) {
-    const words = element.querySelector(".local"), share = to.shares?.find((s) => s.to === from.node);
-    if (!share || !words?.textContent.includes("×")) continue;
-    const along = slope(to, share);
-    words.textContent = words.textContent.replace(/×.*/, `×${along === null ? "—" : num(along)}`);
+    const share = to.shares?.find((s) => s.to === from.node), along = share ? slope(to, share) : null;
+    for (const words of element.querySelectorAll(".local, title")) {
+      words.textContent = words.textContent.replace(/×.*/, `×${along === null ? "—" : num(along)}`);
+    }
   }
 }
 

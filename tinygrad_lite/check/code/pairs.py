@@ -19,7 +19,7 @@ CONVENTIONS = (
     r"(?P<of>.+)_(?:grad|gradient|bar|adj)",
     r"(?P<of>.+)grad",
 )
-LOSSES = ("E", "L", "J", "C", "loss", "Loss", "cost", "error", "err")
+LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
