@@ -6,8 +6,9 @@
 A derivation counts as mended where every wrong line of it is, by an edit that is right on fresh
 data, and as named where every wrong line is mended or has a kind of mistake. An edit undoes the
 slip where the mended line has the tokens of the right one, brackets and their order aside, or where
-it is the same formula: equal on numbers drawn for each name by itself. `--show` prints the others.
-Right derivations are checked as well: none may be called wrong.
+it is the same formula: equal on numbers drawn for each name by itself. A mend misleads where it is
+wrong on data, numbers or lengths drawn anew and no doubt was said. `--show` prints what is not
+undone. Right derivations are checked as well: none may be called wrong.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import tinygrad_lite as tg
 from tests.mend_cases.case import Case, Slip, variant
 from tests.mend_cases.undone import others
+from tests.mend_cases.worlds import misleads
 
 CASES = Path(__file__).parent.parent / "tests" / "mend_cases"
 
@@ -120,8 +122,11 @@ def measure(kind: str, only: str, every: int, show: bool) -> None:
             count["tokens"] += len(undone)
             other = min(others(case, slips, found), len(lines) - len(undone))
             count["undone"] += len(lines) - other
-            if show and (not mended or other):
-                print("MENDED OTHERWISE" if mended else "NOT MENDED", title)
+            misled = misleads(case, slips, found)
+            count["misleading"] += misled
+            if show and (not mended or other or misled):
+                how = "MENDED OTHERWISE" if mended else "NOT MENDED"
+                print("MISLEADING" if misled else how, title)
                 print("   right:", " & ".join(s.right.strip() for s in slips))
                 for f in wrong:
                     print(f"   {f.line}: {f.code.strip()}\n    ->  {f.mended}")
@@ -137,6 +142,7 @@ def _summary(kind: str, count: Counter[str], seconds: list[tuple[float, str]]) -
     print(f"{kind}: {count['right']} right derivations, {count['false alarms']} false alarms")
     print(f"wrong derivations mended {_share(count['mended'], count['wrong'])}")
     print(f"mended or named {_share(count['named'], count['wrong'])}, missed {count['missed']}")
+    print(f"misleading, with no doubt said: {count['misleading']}")
     same = f"edits that undo the slip {_share(count['undone'], count['edits'])}"
     print(f"{same}, in the same tokens {_share(count['tokens'], count['edits'])}")
     slowest = max(seconds, default=(0.0, ""))

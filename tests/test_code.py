@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite.check.code import run, source_of
+from tinygrad_lite.check.code.interpreter import run
+from tinygrad_lite.check.code.source import source_of
 
 OUTSIDE = np.arange(3.0)
 

@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_lite as tg
@@ -93,3 +94,27 @@ def test_a_cell_is_run_and_printed_back_with_verdicts():
     assert "(1 - h.data)" not in report.fixed()
     with pytest.raises(ValueError, match="write %%check E"):
         shell.magic("losss", LINES)
+
+
+def test_a_node_that_is_in_no_graph_of_the_loss_has_data(tmp_path, capsys):
+    start = START + "W, x = tg.Tensor(rng.normal(size=(2, 3))), tg.Tensor(rng.normal(size=3))\n"
+    path = tmp_path / "beside.py"
+    path.write_text(
+        f"{start}E = ((W @ x) ** 2).sum()\nq = W @ x\ndW = np.outer(2 * q.data, x.data)\n"
+    )
+    assert main(["check", str(path)]) == 0
+    path.write_text(path.read_text().replace("2 *", "3 *"))
+    assert main(["check", str(path)]) == 1
+    assert "np.outer(2 * q.data, x.data)" in capsys.readouterr().out
+
+
+def test_a_function_may_say_data_of_what_it_is_given():
+    rng = np.random.default_rng(0)
+    W, x = tg.Tensor(rng.normal(size=(2, 3))), tg.Tensor(rng.normal(size=3))
+    E = ((W @ x) ** 2).sum()
+
+    def backward(W, x):
+        dq = 2 * W.data @ x.data
+        return {"W": np.outer(dq.data, x.data)}
+
+    assert tg.check(E, backward)

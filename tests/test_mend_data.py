@@ -1,11 +1,18 @@
 """What is said of a wrong line holds on other data, and at other sizes where these can be had."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+from tests.mend_cases import blind_new_sciences, corpus_losses
+from tests.mend_cases.case import Slip, variant
+from tests.mend_cases.undone import others
+from tests.mend_cases.worlds import misleads
 from tinygrad_lite.check.diagnosis import Diagnosis
-from tinygrad_lite.check.mend.mending import ONLY_HERE, Mender
+from tinygrad_lite.check.mend.mending import Mender
+from tinygrad_lite.check.mend.trials import ONLY_HERE
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -208,3 +215,38 @@ def test_a_node_beside_the_graph_is_computed_on_other_data_too():
     report = tg.check(E, {W: lambda t, x: np.outer(t, x), x: "W @ t"}, names=names)
     assert report["x"].mended == "t @ W"
     assert ONLY_HERE not in report["x"].explanation
+
+
+# --- other numbers
+
+
+@pytest.mark.parametrize(("slip", "part"), [(2, "2 * "), (3, "2")])
+def test_a_number_that_has_a_name_is_redrawn(slip, part):
+    """With h = 1 / 2, h**3 does for the 2 / h**2 that is meant, and dux for dux / (2 * h)."""
+    case = blind_new_sciences.HEAT
+    loss, names = case.draw()
+    report = tg.check(loss, variant(case, case.slips[slip]), names=names)
+    assert not misleads(case, (case.slips[slip],), report)
+    assert others(case, (case.slips[slip],), report) == 0
+
+
+def test_a_mend_that_holds_for_one_number_alone_misleads():
+    case = blind_new_sciences.HEAT
+    slip = Slip(
+        "dux / (2 * h) + duxx / h**2\n    du[:-2]", "dux + duxx / h**2\n    du[:-2]", "sign"
+    )
+    line = SimpleNamespace(by="edit", mended="du[2:] += dux + duxx / h**2", explanation="")
+    fixed = case.source.replace(slip.right, slip.wrong)
+    report = SimpleNamespace(wrong=[line], fixed=lambda: fixed)
+    assert misleads(case, (slip,), report)
+    line.explanation = "h is also 1 / 2"
+    assert not misleads(case, (slip,), report)
+
+
+def test_what_stays_wrong_with_every_mend_is_said():
+    case = corpus_losses.SOFTMAX_BY_HAND
+    loss, names = case.draw()
+    report = tg.check(loss, variant(case, case.slips[0]), names=names)
+    (mended,) = (f for f in report if f.by == "edit")
+    assert mended.mended == "dP /= P"  # before what is returned: after its use
+    assert mended.explanation.endswith("is still wrong")

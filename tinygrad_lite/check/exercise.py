@@ -20,12 +20,13 @@ from ..graph.options import whole, writable
 from .claims import asked
 from .code.derivation import Known
 from .code.formula import Formula
+from .code.source import replaced
 from .findings import Report
 from .kinds import KINDS
 from .mend.known import agrees
 from .mend.rows import UNDOES, is_numeric
 from .mend.slipped import edits
-from .mend.written import FAILS, replaced
+from .mend.written import FAILS
 from .slips import LIKELY
 from .verdict import check
 

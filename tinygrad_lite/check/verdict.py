@@ -21,7 +21,7 @@ from .code.truth import Truth
 from .derived import as_text
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
-from .mend import Mender, told
+from .mend import Mender, Trials, told
 from .reasons import explained
 from .rounding import Rounding
 
@@ -119,7 +119,7 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     seen = (c for c in found if c.right and not c.blur.zero)
     right = [coder.found[c.user] for c in seen if c.user in coder.found]
     diagnosis = Diagnosis(tape, found)
-    make = partial(Mender, truth=truth, others=right, computed=about.computed)
+    make = partial(Trials, truth=truth, others=right, computed=about.computed)
     diagnosis.redraw = cache(partial(_redrawn, found, coder, make))
     for claim in sorted(found, key=lambda c: tape.position[c.node]):
         diagnosis.judge(claim)
@@ -130,7 +130,7 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     return Report(findings, notes, formula=formula, rule=tape.uses)
 
 
-def _failed(coded: Coded, make: Callable[..., Mender]) -> Finding:
+def _failed(coded: Coded, make: Callable[..., Trials]) -> Finding:
     """What is to be said of a claim that raised an error, mended where a short edit does."""
     trace = coded.raised
     assert trace is not None
@@ -143,7 +143,7 @@ def _failed(coded: Coded, make: Callable[..., Mender]) -> Finding:
         shape=coded.node.shape,
         node=coded.node,
     )
-    mend = make(coded.trace, trace).mend_raised(coded, trace.failed, coded.node, {})
+    mend = Mender(make(coded.trace, trace)).mend_raised(coded, trace.failed, coded.node, {})
     if mend is not None and coded.formula is not None:
         finding = replace(finding, marked=coded.formula.marked(mend.places))
     said = finding.explanation
@@ -151,14 +151,14 @@ def _failed(coded: Coded, make: Callable[..., Mender]) -> Finding:
 
 
 def _told(
-    claim: Claim, diagnosis: Diagnosis, coded: Coded | None, make: Callable[..., Mender]
+    claim: Claim, diagnosis: Diagnosis, coded: Coded | None, make: Callable[..., Trials]
 ) -> Finding:
     """What is to be said of a claim and of its code, mended where it is wrong."""
     finding = diagnosis.found[claim]
     if coded is None or finding.verdict not in ("right", "wrong"):
         return diagnosis.explained(claim)
     if finding.verdict == "wrong":
-        mend = make(coded.trace, coded.trace(None, None)).mend(coded)
+        mend = Mender(make(coded.trace, coded.trace(None, None))).mend(coded)
         if mend is None or mend.kind == "other":  # then the numbers say what kind of mistake it is
             finding = diagnosis.explained(claim)
         if mend is not None and coded.formula is not None:
@@ -170,11 +170,11 @@ def _told(
 
 
 def _redrawn(
-    claims: Sequence[Claim], coder: Coder, make: Callable[..., Mender]
+    claims: Sequence[Claim], coder: Coder, make: Callable[..., Trials]
 ) -> list[list[Diagnosis]]:
     """The same claims on other data, where all of them are code."""
     coded = [coder.found[c.user] for c in claims if c.user in coder.found]
     if len(coded) < len(claims):
         return []
-    mender = make(coded[0].trace, coded[0].trace(None, None))
-    return mender.redrawn(claims, lambda draw: [c.value(draw) for c in coded])
+    trials = make(coded[0].trace, coded[0].trace(None, None))
+    return trials.redrawn(claims, lambda draw: [c.value(draw) for c in coded])

@@ -19,17 +19,19 @@ from typing import Any
 import numpy as np
 
 from ..check.claims import Allowance, Asked, asked, in_shape
-from ..check.code import CannotRecord, NoSource, Trace, run
 from ..check.code.derivation import Data, Edits, watched
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
+from ..check.code.forms import CannotRecord
+from ..check.code.interpreter import run
 from ..check.code.library import LIBRARY, Library, plain
 from ..check.code.lines import Lines
 from ..check.code.measure import Elsewhere
 from ..check.code.pairs import Pairs
 from ..check.code.report import LineReport
+from ..check.code.source import NoSource
+from ..check.code.trace import Trace
 from ..check.findings import Finding
-from ..check.mend import Draw
 from ..check.mend.known import agrees
 from ..check.mend.redraw import redraw
 from ..graph.node import Node
@@ -303,9 +305,9 @@ def _equal(node: Node, value: Any, wanted: Any) -> bool:
 
 def _fresh(
     court: Court, probe: Probe, dys: list[np.ndarray], leaves: Mapping[int, Node], root: Node
-) -> Iterable[list[Draw]]:
+) -> Iterable[list[Data]]:
     """Other inputs like these, with their gradients."""
-    found: list[Draw] = []
+    found: list[Data] = []
     for seed in range(TRIES):
         data = redraw(root, np.random.default_rng(seed))
         moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
@@ -314,7 +316,7 @@ def _fresh(
         if own is not None:
             graph = standing_for(there, own, court.outputs(moved))
             twin = {leaves[i]: x for i, x in graph.leaves.items()} | {root: graph.root}
-            found.append(Draw(twin, {}))
+            found.append(Data(twin, {}))
     return [found] if found else []
 
 

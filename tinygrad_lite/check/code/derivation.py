@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,24 +22,22 @@ from ...graph.node import Node, Scalar, raw, topological_order
 from ...graph.trees import map_tree
 from ..tape import Tape
 from .interpreter import run
-from .plain import held
+from .plain import Held, held
 from .trace import Trace
 
 Edits = Mapping[ast.AST, Any]  # what stands at some places of the source
 NUMPY = ("np", "xp", "numpy", "jnp")  # parameters that mean NumPy where nothing else is called so
 
 
-class Data(Protocol):
-    """Other data for a graph: the node that stands for each of its nodes, the array (by the id of
-    the one it stands for) of each constant; and nodes `beside` the graph, once they are asked for.
-    """
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Other data for a graph: the node that stands for each of its nodes, the array or number (by
+    the id of the one it stands for) of each constant; and nodes `beside` the graph, once they are
+    asked for."""
 
-    @property
-    def twin(self) -> Mapping[Node, Node]: ...
-    @property
-    def constants(self) -> Mapping[int, Any]: ...
-    @property
-    def beside(self) -> dict[Node, Node]: ...
+    twin: Mapping[Node, Node]
+    constants: Mapping[int, Any] = field(default_factory=dict)
+    beside: dict[Node, Node] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -96,18 +94,6 @@ class Ran:
     names: Mapping[str, Any]
     result: Any
     error: Exception | None
-
-
-class Followed(Protocol):
-    """A derivation: what it is called, run by Python, and run with a record of every part, on other
-    data or with edits where given."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def parameters(self) -> tuple[str, ...]: ...
-    def python(self) -> Ran: ...
-    def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace: ...
 
 
 @contextlib.contextmanager
@@ -217,4 +203,5 @@ def number(value: Any, data: Data | None = None) -> Any:
     used = raw(stand_in(value, data))
     if isinstance(value, Scalar):
         return float(used)
-    return np.array(in_numpy(used)) if is_array(used) else used
+    array = np.array(in_numpy(used)) if is_array(used) else used
+    return array.view(Held) if isinstance(value, Node) else array

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .library import called
+from .library import LIBRARY, Library, called
 
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -57,6 +58,11 @@ class CannotRecord(Exception):
 
 def form(e: ast.expr) -> Form:
     """The function and its operands; raises `CannotRecord` where an expression is no such thing."""
+    return _form(e, LIBRARY.get())
+
+
+@lru_cache(maxsize=2048)  # in a loop an expression is computed again and again
+def _form(e: ast.expr, library: Library) -> Form:
     make = _FORMS.get(type(e))
     if make is None:
         raise CannotRecord(type(e).__name__)

@@ -16,25 +16,11 @@ from .interpreter import run_expression
 from .source import Source, parsed
 from .trace import Trace
 
-PARTS = (
-    ast.Expression,
-    ast.expr_context,
-    ast.operator,
-    ast.unaryop,
-    ast.cmpop,
-    ast.BinOp,
-    ast.UnaryOp,
-    ast.Compare,
-    ast.Call,
-    ast.keyword,
-    ast.Name,
-    ast.Constant,
-    ast.Attribute,
-    ast.Subscript,
-    ast.Slice,
-    ast.Tuple,
-    ast.List,
-)  # what a formula is made of
+PARTS = (  # what a formula is made of
+    *(ast.Expression, ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.BinOp),
+    *(ast.UnaryOp, ast.Compare, ast.Call, ast.keyword, ast.Name, ast.Constant, ast.Attribute),
+    *(ast.Subscript, ast.Slice, ast.Tuple, ast.List),
+)
 OF_ARRAYS = frozenset(
     [
         "T",

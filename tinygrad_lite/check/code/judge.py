@@ -104,9 +104,12 @@ class Judge:
 
     def _moved_on(self, row: Judged, turn: list[Judged]) -> None:
         """The node of a step: where the name held its gradient before, and that was changed other
-        than by adding to it (dh[h <= 0] = 0), it is what its node was computed from."""
+        than by adding to it (dh[h <= 0] = 0), it is what its node was computed from; but where only
+        now it holds that, and had a multiple before (dp = dp / n)."""
         assert row.node is not None
         at, node = turn.index(row), row.node
+        if self.equal(node, row.step.value, self.truth.gradient(node)):
+            return
         for k, before in enumerate(turn[:at]):
             later = turn[k + 1 : at + 1]
             if any(r.step.adds or not r.step.builds for r in later):

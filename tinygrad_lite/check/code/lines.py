@@ -4,94 +4,30 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from ...graph.node import Node
-from ..claims import Allowance, Asked, Claim
 from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
-from ..findings import Finding
-from ..mend import Draw, Mend, Mender, told
+from ..findings import Finding, listed
+from ..mend import Mend, Mender, Trials, told
 from ..mend.search import NEAR_BY, SHARES
-from ..rounding import precision
-from .derivation import Data, Edits
-from .judge import Judge
-from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
-from .measure import Elsewhere, Measure
-from .pairs import Pairs
+from .derivation import Data
+from .judged import FOLLOWS, PARTLY, RIGHT, UNSEEN, WRONG, Judged
+from .said import Said
 from .steps import Step, steps, target_of
-from .trace import Instance, Trace
-from .truth import Truth
-
-# What is told first of a line that ran often.
-RANKS = {v: rank for rank, v in enumerate((WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY))}
+from .trace import Instance
 
 
 @dataclass(eq=False)
-class Lines:
-    """The lines of a derivation, judged."""
+class Lines(Said):
+    """The lines of a derivation, judged and mended."""
 
-    about: Asked
-    run: Callable[[Data | None, Edits | None], Trace]
-    trace: Trace
-    pairs: Pairs
-    allowance: Allowance
-    elsewhere: Elsewhere | None = None
     mends: list[tuple[Judged, Mend]] = field(default_factory=list)
     left: float = BUDGET  # seconds for the engine's own lines
-    causes: list[Finding] = field(default_factory=list)  # lines without a verdict that are wrong
-
-    @cached_property
-    def truth(self) -> Truth:
-        """What they should be."""
-        return Truth(self.about.tape, self.about.tape.twin, self.about.seed is not None)
-
-    @cached_property
-    def measure(self) -> Measure:
-        """How they are held against it."""
-        tape = self.about.tape
-        reached = [n for n in self.about.order if tape.twin[n] in tape.g]
-        return Measure(self.about, self.allowance, reached)
-
-    @cached_property
-    def rows(self) -> list[Judged]:
-        """Every step that is a number or an array."""
-        equal = self.measure.equal if self.elsewhere is None else self.elsewhere.equal
-        rows = Judge(self.trace, self.truth, self.pairs, equal).run()
-        for row in rows:
-            if row.verdict == RIGHT and row.node is not None and self._is_zero(row):
-                row.verdict = UNSEEN
-        return rows
-
-    def _is_zero(self, row: Judged) -> bool:
-        """Whether what a step stands for is 0, or its terms cancel to 0."""
-        assert row.node is not None
-        if self.elsewhere is not None or self.about.seed is not None:
-            return not np.any(self.truth.gradient(row.node))
-        return self.measure.blur(row.node, precision(row.step.value)).zero
-
-    @cached_property
-    def statements(self) -> list[Judged]:
-        """One step for every line that was judged: of a line that ran many times the first that is
-        wrong, or else the last."""
-        ran: dict[ast.AST, list[Judged]] = {}
-        for row in self.rows:
-            ran.setdefault(row.step.instance.statement, []).append(row)
-        chosen = []
-        for rows in ran.values():
-            judged = [row for row in rows if row.verdict != UNJUDGED]
-            if judged:
-                least = min(RANKS[row.verdict] for row in judged)
-                worst = [row for row in judged if RANKS[row.verdict] == least]
-                chosen.append(worst[0] if least < RANKS[RIGHT] else worst[-1])
-            elif all(row.found is not None for row in rows):
-                chosen.append(rows[-1])
-        return chosen
 
     def findings(self, *, mends: bool = True) -> list[Finding]:
         """What is to be said of every line that was judged, mended where `mends`."""
@@ -117,23 +53,13 @@ class Lines:
         return [replace(f, first=f is first) for f in every]
 
     @cached_property
-    def claims(self) -> dict[Judged, Claim]:
-        """The gradients that are claimed in the end."""
-        return {
-            row: self.measure.claim(self.named(row.node), row.node, row.unscaled(row.step.value))
-            for row in self.rows
-            if row.node is not None and row.last and row.verdict != UNJUDGED
-            if self.elsewhere is None and np.isfinite(row.step.value).all()
-        }
-
-    @cached_property
     def diagnosis(self) -> Diagnosis:
         """What the numbers of the lines say, on other data too."""
         made = Diagnosis(self.about.tape, list(self.claims.values()))
-        made.redraw = lambda: self.mender.redrawn(made.claims, self._values)
+        made.redraw = lambda: self.mender.trials.redrawn(made.claims, self._values)
         return made
 
-    def _values(self, draw: Draw) -> list[Any]:
+    def _values(self, draw: Data) -> list[Any]:
         """What is claimed on other data."""
         known = steps(self.run(draw, None))
         return [r.unscaled(known[r.index].value) for r in self.claims]
@@ -228,25 +154,45 @@ class Lines:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
 
+        self._doubt([r for r in wrong if id(r) in found and found[id(r)].by != "edit"], found)
+
     @cached_property
     def _loose(self) -> set[ast.AST]:
         """The lines on which no verdict was given, in some turns at least."""
         judged = {id(row) for row in self._judged}
         return {r.step.instance.statement for r in self.rows if id(r) not in judged}
 
-    @property
-    def _judged(self) -> list[Judged]:
-        return [row for row in self.rows if row.node is not None and row.verdict != UNJUDGED]
+    def _doubt(self, rest: Sequence[Judged], found: dict[int, Finding]) -> None:
+        """Say so where all that is wrong is mended, and something is wrong in the end all the
+        same."""
+        mended = self.mender.with_mends(mend for _, mend in self.mends)
+        if any(found[id(r)].verdict == WRONG for r in rest) or mended.error is not None:
+            return
+        ends = {step.of: step.value for step in steps(mended)}
+        off = {
+            row.step.name: None
+            for row in self._judged
+            if row.final and row.parts is None and row.verdict != UNSEEN and row.node is not None
+            if row.step.of in ends
+            if not self.equal(
+                row.node, row.unscaled(ends[row.step.of]), self.truth.gradient(row.node)
+            )
+        }
+        if off:
+            said = f"with it {listed(off)} is still wrong"
+            found |= {k: _doubted(f, said) for k, f in found.items() if f.by == "edit"}
+            self.causes = [_doubted(f, said) for f in self.causes]
 
     @cached_property
     def mender(self) -> Mender:
         """What mends them."""
         right = [row for row in self._judged if row.verdict == RIGHT]
         kept = [r for r in self._judged if r.verdict in (RIGHT, FOLLOWS) and r.parts is None]
-        mender = Mender(self.run, self.trace, self.truth, right, kept=kept)
-        mender.fresh = None if self.elsewhere is None else self.elsewhere.fresh
-        mender.computed = self.about.computed
-        return mender
+        partly = [r for r in self._judged if r.verdict in (FOLLOWS, PARTLY)]
+        fresh = None if self.elsewhere is None else self.elsewhere.fresh
+        given: Any = {"fresh": fresh, "computed": self.about.computed}
+        trials = Trials(self.run, self.trace, self.truth, right, kept=kept, partly=partly, **given)
+        return Mender(trials)
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
@@ -306,90 +252,6 @@ class Lines:
             self.mends.append((row, mend))
         return mend
 
-    def _finding(self, row: Judged, claim: Claim | None) -> Finding:
-        name = row.step.name or self.named(row.node)
-        code = self.trace.source.of(row.step.instance.statement)
-        finding = Finding(
-            name=name,
-            verdict=RIGHT,
-            shape=tuple(np.shape(row.step.value)),
-            node=row.found if row.node is None else row.node,
-            claimed=row.step.value,
-            line=self.trace.number(row.step.instance.statement),
-            cell=self.trace.cell(row.step.instance.statement),
-            code=code,
-        )
-        if row.node is None and row.found is not None:
-            of = self.named(row.found)
-            of = of or self.about.tape.label(self.about.tape.twin[row.found])
-            said = f"the gradient with respect to {of}"
-            return replace(finding, explanation=said)
-        if self.elsewhere is not None and row.last and row.verdict == WRONG:
-            assert row.node is not None
-            known = self.elsewhere.told.get(row.node, finding)
-            return replace(
-                finding, verdict=WRONG, kind=known.kind or "other", explanation=known.explanation
-            )
-        if row.verdict == UNSEEN:
-            return replace(finding, verdict=UNSEEN)
-        if claim is None and row.last and row.verdict == WRONG:
-            told = f"it is not finite, as {row.step.name} has to be"
-            return replace(finding, verdict=WRONG, kind="other", explanation=told)
-        if claim is None:
-            return self._part(row, finding)
-        if row.verdict == FOLLOWS:
-            return replace(finding, verdict=FOLLOWS, inherited=self._sources(row), error=None)
-        judged = self.diagnosis.judge(claim)
-        return replace(
-            judged,
-            name=name,
-            line=finding.line,
-            cell=finding.cell,
-            code=code,
-            node=row.node,
-            explanation=claim.note or judged.explanation or row.taken_up,
-        )
 
-    def _part(self, row: Judged, finding: Finding) -> Finding:
-        """A step that is not the last of its name."""
-        if row.verdict == RIGHT:
-            return finding
-        if row.verdict == PARTLY:
-            return replace(finding, explanation="a part of the gradient, so far")
-        if row.verdict == FOLLOWS:
-            return replace(finding, verdict=FOLLOWS, inherited=self._sources(row))
-        what = "what it adds" if row.step.builds else "it"
-        told = f"{what} is no part of the gradient with respect to {self.named(row.node)}"
-        kind = "other"
-        if not row.step.builds and len(row.parts or ()) > 1:
-            told, kind = f"it overwrites what {row.step.name} held: += is meant", "missing-term"
-        return replace(finding, verdict=WRONG, kind=kind, explanation=told)
-
-    def _sources(self, row: Judged) -> tuple[str, ...]:
-        """The names of the wrong steps that one is computed from."""
-        felt = self.trace.above(row.step.record)
-        off = (r for r in row.above if r.verdict == WRONG and r.step.record in felt)
-        return tuple({self._called(r): None for r in off})
-
-    def _called(self, row: Judged) -> str:
-        """The name that a step gives a value, or its line."""
-        return row.step.name or f"line {self.trace.number(row.step.instance.statement)}"
-
-    @property
-    def unjudged(self) -> tuple[tuple[int, str, str], ...]:
-        """Lines that stand for no gradient that is known here."""
-        told = {id(row.step.instance.statement) for row in self.statements}
-        causes = {(cause.cell, cause.line) for cause in self.causes}
-        rest = {
-            (self.trace.number(at), name, self.pairs.hint(name)): None
-            for row in self.rows
-            for name, at in ((row.step.name, row.step.instance.statement),)
-            if name and row.node is None and id(at) not in told and self.pairs.node(name) is None
-            if not isinstance(row.step.value, int)  # it counts
-            if (self.trace.cell(at), self.trace.number(at)) not in causes
-        }
-        return tuple(rest)
-
-    def named(self, node: Node | None) -> str:
-        """What a node is called."""
-        return "" if node is None else self.pairs.names.get(node, "")
+def _doubted(finding: Finding, said: str) -> Finding:
+    return replace(finding, explanation=f"{finding.explanation}; {said}")

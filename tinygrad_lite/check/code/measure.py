@@ -12,8 +12,8 @@ import numpy as np
 from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim, compare, in_shape, not_scalar
 from ..findings import Finding
-from ..mend import Draw
 from ..rounding import Blur, Rounding, precision
+from .derivation import Data
 from .judged import Equal
 
 
@@ -71,5 +71,5 @@ class Elsewhere:
     with the gradients there, and what was found out of what is wrong."""
 
     equal: Equal
-    fresh: Callable[[], Iterable[list[Draw]]]
+    fresh: Callable[[], Iterable[list[Data]]]
     told: Mapping[Node, Finding]

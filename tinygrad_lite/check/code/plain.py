@@ -1,4 +1,4 @@
-"""A node that code reads from outside, as the array that it holds: `s` and `s.data` alike."""
+"""A node as the array that it holds, in code that may say `s` or `s.data`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...graph.node import Node
 
 
 class Held(np.ndarray):
-    """The array of a node. What is computed from it is a plain array."""
+    """The array of a node. What is computed from it has `data` too, as a node would."""
 
     @property
     def data(self) -> Any:
@@ -22,7 +22,7 @@ class Held(np.ndarray):
         return self.view(np.ndarray)
 
     def __array_wrap__(self, array: Any, *rest: Any) -> Any:
-        return np.asarray(array)[()]
+        return array.view(Held) if array.ndim else array[()]
 
 
 def held(value: Any) -> Any:

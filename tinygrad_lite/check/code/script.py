@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -51,16 +51,9 @@ class Script:
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
-        on: Data = _Recorded(self.known.tape.twin) if data is None else data
+        on = Data(self.known.tape.twin) if data is None else data
         instead = lambda v: map_tree(lambda x: held(stand_in(x, on)), v)  # noqa: E731
         return run_statements(self.source, self.statements, self.known.variables, instead, edits)
-
-
-@dataclass
-class _Recorded:
-    twin: Mapping[Node, Node]
-    constants: Mapping[int, Any] = field(default_factory=dict)
-    beside: dict[Node, Node] = field(default_factory=dict)
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)

@@ -62,7 +62,7 @@ class Source:
                 new[place] = ast.parse(text[begin:].split(b"\n")[0].decode().strip()).body[0]
                 continue
             new[place] = ast.parse(edits[place], mode="eval").body
-            wanted = ast.dump(_with(self.tree, new))
+            wanted = ast.dump(replaced(self.tree, new))
             for candidate in _bracketed(text, begin, end, edits[place].encode()):
                 text_of = candidate
                 if _dumped(candidate) == wanted:
@@ -87,15 +87,27 @@ def _dumped(text: bytes) -> str:
         return ""
 
 
-def _with(node: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
-    """The tree with other nodes in the place of some."""
-    if isinstance(node, list):
-        return [_with(n, new) for n in node]
-    if not isinstance(node, ast.AST):
-        return node
-    if node in new:
-        return new[node]
-    return type(node)(**{name: _with(value, new) for name, value in ast.iter_fields(node)})
+def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
+    """The code with others in the place of some of its parts; the rest of it is shared."""
+    if isinstance(code, list):
+        return _field(code, new)
+    if code in new:
+        return new[code]
+    fields = dict(ast.iter_fields(code))
+    changed = {name: _field(value, new) for name, value in fields.items()}
+    if all(changed[name] is value for name, value in fields.items()):
+        return code
+    return type(code)(**changed)
+
+
+def _field(value: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
+    if isinstance(value, ast.AST):
+        return replaced(value, new)
+    if isinstance(value, list):
+        changed = [_field(v, new) for v in value]
+        same = all(a is b for a, b in zip(changed, value, strict=True))
+        return value if same else changed
+    return value
 
 
 @lru_cache(maxsize=32)  # the same trees for the same text, so that places can be compared

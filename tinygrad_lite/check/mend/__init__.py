@@ -2,6 +2,6 @@
 
 from .edited import Mend, told
 from .mending import Mender
-from .redraw import Draw
+from .trials import Trials
 
-__all__ = ["Draw", "Mend", "Mender", "told"]
+__all__ = ["Mend", "Mender", "Trials", "told"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import combinations, islice, product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
-from ..slips import LIKELY, NEAR, ODD
+from ..code.source import replaced
+from ..slips import LIKELY, NEAR
 from .looked import Place
 from .pool import NAME, Item
 from .rows import Edit, is_numeric
-from .written import replaced
 
 ASSIGNED = (ast.Assign, ast.AugAssign)
 MOST = 40  # expressions that are tried at a place
@@ -33,22 +33,6 @@ def alike(at: Place, tree: ast.AST) -> Iterator[Edit]:
         likely = (e for e in found if found[e] >= LEAST and e is not at.e)
         for new in islice(_others(at, likely), MOST):
             yield Edit(at.e, new, "other", LIKELY + NEAR)
-
-
-def exchanged_names(at: Place) -> Iterator[Edit]:
-    """Two names of one shape, each where the other stands."""
-    uses: dict[str, list[ast.expr]] = {}
-    for n in ast.walk(at.e):
-        if isinstance(n, ast.Name) and is_numeric(at.pool.instance.recorded[id(n)].value):
-            uses.setdefault(n.id, []).append(n)
-        elif isinstance(n, ast.expr) and type(n) not in PLAIN:
-            return
-    shapes = {name: np.shape(at.pool.instance.value(n[0])) for name, n in uses.items()}
-    for a, b in combinations(uses, 2):
-        if shapes[a] == shapes[b]:
-            new: dict[ast.AST, ast.AST] = dict.fromkeys(uses[a], ast.Name(b, ast.Load()))
-            new |= dict.fromkeys(uses[b], ast.Name(a, ast.Load()))
-            yield Edit(at.e, replaced(at.e, new), "other", ODD)
 
 
 def _others(at: Place, likely: Iterable[ast.expr]) -> Iterator[ast.expr]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..code.source import Source
-from ..code.trace import Trace
+from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
+from .looked import is_size
 from .rows import Edit
 from .written import shown
 
@@ -100,16 +102,62 @@ def new_numbers(edit: Edit) -> list[float]:
     return sorted(n for n in new - old if isinstance(n, (int, float)))
 
 
-def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, str]:
-    """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
-    how it is written."""
+def named_new(edit: Edit, trace: Trace) -> dict[str, float]:
+    """The numbers that an edit brings in by their names."""
+    at = instance_of(edit, trace)
+    old, new = (
+        {n.id for n in walked(code) if isinstance(n, ast.Name)} for code in (edit.place, edit.new)
+    )
+    values = {name: at.names[name].value for name in new - old if at and name in at.names}
+    return {name: v for name, v in values.items() if type(v) in (int, float)}
+
+
+def changes_numbers(edit: Edit) -> bool:
+    """Whether an edit changes the numbers and names of a line, not only their order."""
+    old, new = (
+        Counter(
+            n.id if isinstance(n, ast.Name) else n.value
+            for n in walked(code)
+            if isinstance(n, (ast.Name, ast.Constant))
+        )
+        for code in (edit.place, edit.new)
+    )
+    return old != new
+
+
+def instance_of(edit: Edit, trace: Trace) -> Instance | None:
+    """Where a place first ran."""
     near = (r.instance for r in trace.records if r.instance is not None)
     place = edit.place
-    at = next((i for i in near if i.statement is place or id(place) in i.recorded), None)
-    found: dict[float, str] = {}
+    return next((i for i in near if i.statement is place or id(place) in i.recorded), None)
+
+
+def foreign_sizes(edit: Edit, trace: Trace) -> Iterator[str]:
+    """The lengths that an edit brings in of arrays that its line does not use, and which the
+    derivation has nowhere else."""
+    at = instance_of(edit, trace)
+    if at is None:
+        return
+    read = {ast.dump(n) for n in ast.walk(trace.definition) if isinstance(n, ast.expr)}
+    for part in walked(edit.new):
+        if isinstance(part, ast.expr) and is_size(part) and ast.dump(part) not in read:
+            names = {ast.dump(n) for n in ast.walk(part) if isinstance(n, ast.Name)}
+            used = {ast.dump(n) for n in ast.walk(at.statement) if isinstance(n, ast.Name)}
+            if not names <= used and isinstance(at.value(part), (int, float)):
+                yield shown(part)
+
+
+def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple[str, str]]:
+    """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
+    the name and how it is written."""
+    at = instance_of(edit, trace)
+    found: dict[float, tuple[str, str]] = {}
+    brought = {n.id for n in walked(edit.new) if isinstance(n, ast.Name)}
     for name, r in at.names.items() if at is not None else ():
         v = r.value
+        if name in brought:  # of it a number is made, not another name
+            continue
         if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
             made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}
-            found = {value: text for value, text in made.items() if value != 1} | found
+            found = {n: (name, text) for n, text in made.items() if n != 1} | found
     return found

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..code.source import replaced
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
 from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
-from .written import Written, number, replaced
+from .written import Written, number
 
 MOST = 60  # items that are tried in pairs
 _around: tuple[How, ...] = (

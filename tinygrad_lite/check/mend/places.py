@@ -195,13 +195,16 @@ class Places:
         return self._rerun(self._below[edit.place], values, edit)
 
     def _rerun(self, below: Iterable[Record], values: Values, edit: Edit | None = None) -> Values:
-        new = dict(values)
+        new, place = dict(values), None if edit is None else edit.place
         for r in below:
-            if edit is not None and r.site is edit.place and r.instance is not None:
+            if edit is not None and r.site is place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
                 before = np.size(r.value) if is_numeric(r.value) else 0
                 if is_numeric(new[r]) and np.size(new[r]) > GROWS * max(before, self.truth.size):
                     raise ValueError("so many entries")
+            elif r.compute is same and r not in self.goal.changed:  # by far the most
+                x = r.operands[0]
+                new[r] = new.get(x, x.value)
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
         return new

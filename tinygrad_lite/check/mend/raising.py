@@ -12,12 +12,13 @@ import numpy as np
 
 from ..claims import in_shape
 from ..code.forms import CannotRecord
+from ..code.source import replaced
 from ..code.trace import Instance, Record
 from ..slips import NEAR, ODD
 from .known import agrees
 from .rows import Edit, is_numeric
 from .slipped import edits
-from .written import FAILS, replaced
+from .written import FAILS
 
 MOST = 60  # edits that are run, the likeliest first
 FIRST = 150  # of two edits

@@ -7,8 +7,7 @@ wrong. What holds of the recorded numbers alone, by coincidence, does not hold o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,26 +17,23 @@ from ...backprop.flow import sweep
 from ...backprop.replay import replay
 from ...graph.backend import in_numpy, is_array
 from ...graph.node import Node, topological_order
+from ..code.derivation import Data
 
 Vector = Any  # a float64 NumPy array
 
 WIDTHS = (0.003, 0.0003)  # of the factors' logarithms: so near that hardly a mask changes
+FAR = (0.5, 0.1)  # so far that masks change
 SPREAD = 0.01  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
 
 
-@dataclass(frozen=True, eq=False)
-class Draw:
-    """Other data: the graph's nodes there, its arrays by id, and nodes beside the graph."""
-
-    twin: Mapping[Node, Node]
-    constants: Mapping[int, Vector]
-    beside: dict[Node, Node] = field(default_factory=dict)
-
-
 def ladder(
-    root: Node, holds: Callable[[Draw], bool], count: int = 3, seed: Any = None
-) -> Iterator[list[Draw]]:
+    root: Node,
+    holds: Callable[[Data], bool],
+    count: int = 3,
+    seed: Any = None,
+    widths: Sequence[float] = WIDTHS,
+) -> Iterator[list[Data]]:
     """Fresh data on which what is right stays right, as `holds` tells, all of them first. Constants
     may be computed from others, and leaves that start out as 0 be written as 0: then these are
     held."""
@@ -46,7 +42,7 @@ def ladder(
     for held in dict.fromkeys(((), tuple(alike), tuple(arrays), (*alike, *arrays))):
         rng = np.random.default_rng(len(held))
         try:
-            found = [redraw(root, rng, seed, held) for _ in range(count)]
+            found = [redraw(root, rng, seed, held, widths) for _ in range(count)]
         except ValueError:
             continue
         if all(map(holds, found)):
@@ -54,16 +50,27 @@ def ladder(
 
 
 def redraw(
-    root: Node, rng: np.random.Generator, seed: Any = None, held: Collection[int] = ()
-) -> Draw:
+    root: Node,
+    rng: np.random.Generator,
+    seed: Any = None,
+    held: Collection[int] = (),
+    widths: Sequence[float] = WIDTHS,
+    numbers: Mapping[int, Any] | None = None,
+) -> Data:
     """The graph of `root` on fresh data; nodes and arrays whose ids are `held` keep theirs, and so
-    do those of which one is a multiple of another, or its complement: y and 1 - y.
+    do those of which one is a multiple of another, or its complement: y and 1 - y. `numbers` are
+    others for some of its numbers, by id.
 
     Raises `ValueError` where no data near the recorded ones give a finite loss and gradients.
     """
     leaves, arrays = _given(root)
     held = {*held, *_related({**{id(x): a for x, a in leaves.items()}, **arrays})}
-    for width in WIDTHS:
+    others = numbers or {}
+
+    def settings(node: Node, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {name: others.get(id(value), value) for name, value in params.items()}
+
+    for width in widths:
         draw = partial(near, rng, width)
         data = {x: draw(a, free=True) for x, a in leaves.items() if id(x) not in held}
         free = {key: a for key, a in arrays.items() if key not in held}
@@ -72,7 +79,7 @@ def redraw(
         for key, a in free.items():
             new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, free=False)
         try:
-            twin = replay(root, data, constants=new, wide=True)
+            twin = replay(root, data, constants={**new, **others}, wide=True, settings=settings)
         except (ValueError, IndexError, np.linalg.LinAlgError):
             continue
         y = twin[root]
@@ -80,8 +87,15 @@ def redraw(
             found = sweep(y, np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float))
         if all(np.isfinite(v).all() for v in (y.data, *found.values())):
             recorded = {id(old.data): made.data for old, made in twin.items()}
-            return Draw(twin, {**recorded, **new})
+            return Data(twin, {**recorded, **new, **others})
     raise ValueError("check: no data near the recorded ones give finite gradients")
+
+
+def with_numbers(root: Node, numbers: Mapping[int, Any], seed: Any = None) -> Data:
+    """The same graph with others for some of its numbers, by id; raises as `redraw`."""
+    leaves, arrays = _given(root)
+    held = [*map(id, leaves), *arrays]
+    return redraw(root, np.random.default_rng(0), seed, held, (0.0,), numbers)
 
 
 def _given(root: Node) -> tuple[dict[Node, Any], dict[int, Any]]:

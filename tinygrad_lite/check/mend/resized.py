@@ -10,13 +10,14 @@ import numpy as np
 from ...graph.backend import is_array
 from ...graph.node import Node, raw, topological_order
 from ...graph.trees import map_tree
+from ..code.derivation import Data
 from ..computed import Computed
-from .redraw import Draw, near
+from .redraw import near
 
 WIDTH = 0.1  # of the factors' logarithms
 
 
-def resized(made: Computed) -> Draw:
+def resized(made: Computed) -> Data:
     """The loss with every axis longer by one, of data that are what the recorded ones are; whole
     numbers among the caller's variables that are lengths are longer too.
 
@@ -48,7 +49,7 @@ def resized(made: Computed) -> Draw:
     lengths = {n for node in old if node.op is None for n in node.shape if n > 1}
     lengths |= {n for a in made.arguments.values() if is_array(a) for n in a.shape if n > 1}
     whole = [v for v in made.names.values() if type(v) is int and v in lengths]
-    return Draw(dict(zip(old, new, strict=True)), {**constants, **{id(v): v + 1 for v in whole}})
+    return Data(dict(zip(old, new, strict=True)), {**constants, **{id(v): v + 1 for v in whole}})
 
 
 def _extended(a: Any) -> Any:

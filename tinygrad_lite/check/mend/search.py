@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..code.library import name_in
+from ..code.source import replaced
 from ..code.trace import Instance, Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
-from .alike import alike, exchanged_names
+from .alike import alike
 from .farther import everywhere, farther, run_farther, run_forwards
 from .looked import Place, looked_up
 from .places import Places, Values, Vector, setting_of
@@ -27,16 +28,18 @@ from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, lists, statements
-from .written import FAILS, replaced, shown
+from .whole import heads, left_out, statements
+from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
+DOUBTFUL = 1_000  # that of what may be a coincidence
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 2  # turns of the search that are quick
-SHARES = (0.45, 0.48, 0.72, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
+RUN = 3  # that in which what is farther-fetched is run
+SHARES = (0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
@@ -66,8 +69,8 @@ class Search(Places):
             self.found += self._turns[k]
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
-                if hit is not None and (hit.grade == 0 or k > 0):
-                    return hit if k > NEAR_BY else self._or_above(hit)
+                if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
+                    return hit if k > RUN else self._or_above(hit)
         self.spent = time.thread_time() - start
         return self._confirmed(self.found) if self.turn == len(SHARES) else None
 
@@ -85,8 +88,8 @@ class Search(Places):
         return (
             chain(self._statements(), self._near(free, wanted)),
             self._whole(),
-            self._run(free, wanted),
             self._after(),
+            self._run(free, wanted),
             chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
             self._far(rest, wanted),
@@ -214,7 +217,6 @@ class Search(Places):
         """Heads of loops, and lines that are left out."""
         numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
-        yield from self._confirming(lists(r for r in self.above if self.goal.allowed(r)))
         record = self.goal.record
         value = self.value(record)
         found = left_out(self.trace, record, value, self.truth, self.pool, self.constants)
@@ -256,8 +258,6 @@ class Search(Places):
             same = (i for i in names if i.value.shape == np.shape(at.value))
             self.tried += [at.edit(at.item(i), "other", ODD + i.rank) for i in same]
         yield from alike(at, at.pool.instance.source.tree)
-        if self._is_goal(self.places[e][-1]):
-            yield from exchanged_names(at)
         if w is not None:
             yield from looked_up(at, w)
 

@@ -267,36 +267,26 @@ def indices(e: ast.Subscript) -> New:
     """Another index: a neighbour, a slice moved by one, two indices exchanged."""
     several = isinstance(e.slice, ast.Tuple)
     parts = e.slice.elts if isinstance(e.slice, ast.Tuple) else [e.slice]
+
+    def made(k: int, part: ast.expr) -> ast.Subscript:
+        whole = ast.Tuple([*parts[:k], part, *parts[k + 1 :]], ast.Load())
+        return ast.Subscript(e.value, whole if several else part, ast.Load())
+
     for k, part in enumerate(parts):
+        if isinstance(part, ast.Slice) and bool(part.lower) != bool(part.upper):
+            rest = ast.Slice(part.upper, part.lower, part.step)
+            yield made(k, rest), "off-by-index", LIKELY
+            low, high = (x and negated(x) for x in (part.upper, part.lower))  # as many, moved
+            yield made(k, ast.Slice(low, high, part.step)), "off-by-index", NEAR
         for by in (-1, 1):
-            if isinstance(part, ast.Slice) and by < 0 and bool(part.lower) != bool(part.upper):
-                low, high = part.upper, part.lower  # the rest
-                rest = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
-                index = ast.Tuple(rest, ast.Load()) if several else rest[0]
-                yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", LIKELY
-            if isinstance(part, ast.Slice) and by < 0 and bool(part.lower) != bool(part.upper):
-                low, high = (_opposite(x) for x in (part.upper, part.lower))  # as many, moved
-                moved = [*parts[:k], ast.Slice(low, high, part.step), *parts[k + 1 :]]
-                index = ast.Tuple(moved, ast.Load()) if several else moved[0]
-                yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
             if isinstance(part, ast.Slice):
                 low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
-                new: ast.expr = ast.Slice(low, high, part.step)
+                yield made(k, ast.Slice(low, high, part.step)), "off-by-index", NEAR
             elif isinstance(part, ast.BinOp):
-                new = shifted(part, by)
-            else:
-                continue
-            whole = [*parts[:k], new, *parts[k + 1 :]]
-            index = ast.Tuple(whole, ast.Load()) if several else new
-            yield ast.Subscript(e.value, index, ast.Load()), "off-by-index", NEAR
+                yield made(k, shifted(part, by)), "off-by-index", NEAR
     if len(parts) == 2:
         index = ast.Tuple(parts[::-1], ast.Load())
         yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
-
-
-def _opposite(e: ast.expr | None) -> ast.expr | None:
-    """-k of k, and k of -k; nothing of what is left out."""
-    return None if e is None else negated(e)
 
 
 def _calls(e: ast.Call, read: Read, numpy: str) -> New:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from ..code.source import replaced
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
@@ -14,7 +15,6 @@ from .looked import Place, looked_up
 from .pool import Pool
 from .rows import Edit
 from .slipped import edits, exchanged, indices
-from .written import replaced
 
 LEFT_OUT = FAR  # what it costs that a line is left out
 
@@ -35,20 +35,6 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
                 for name, other in instance.names.items():
                     if name != e.id and type(other.value) is int:
                         yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
-
-
-def lists(records: Iterable[Record]) -> Iterator[Edit]:
-    """Another list's name for that of one of the same length."""
-    seen: set[ast.AST] = set()
-    for r in records:
-        if not isinstance(r.site, ast.Name) or r.site in seen or r.instance is None:
-            continue
-        seen.add(r.site)
-        if isinstance(r.value, (list, tuple)):
-            for name, other in r.instance.names.items():
-                like = type(other.value) is type(r.value) and len(other.value) == len(r.value)
-                if like and name != r.site.id:
-                    yield Edit(r.site, ast.Name(name, ast.Load()), "other", ODD)
 
 
 def left_out(

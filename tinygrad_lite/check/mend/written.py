@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..code.source import replaced
+
 OPERATORS: Mapping[Any, type[ast.operator]] = {
     np.add: ast.Add,
     np.subtract: ast.Sub,
@@ -56,12 +58,16 @@ class Written(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             return NotImplemented
-        operands = [np.shape(_value(x)) for x in inputs]
-        if ufunc is np.matmul:
-            _refuse_large([s[:-1] for s in operands[:1]] + [s[-1:] for s in operands[1:]], operands)
-        else:
-            _refuse_large([np.broadcast_shapes(*operands)], operands)
-        value = ufunc(*[_value(x) for x in inputs])
+        values = [_value(x) for x in inputs]
+        if prod(getattr(v, "size", 1) for v in values) > LARGEST:
+            shapes = [np.shape(v) for v in values]
+            _refuse_large(
+                [shapes[0][:-1], shapes[-1][-1:]]
+                if ufunc is np.matmul
+                else [np.broadcast_shapes(*shapes)],
+                shapes,
+            )
+        value = ufunc(*values)
         return Written(self._applied(ufunc, [_code(x) for x in inputs]), value, self.numpy)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -171,29 +177,6 @@ def shown(code: Any) -> str:
     """Code as text; of a line that is put before another, that line."""
     first = code[0] if isinstance(code, list) else code
     return ast.unparse(ast.fix_missing_locations(first))
-
-
-def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
-    """The code with others in the place of some of its parts; the rest of it is shared."""
-    if isinstance(code, list):
-        return _field(code, new)
-    if code in new:
-        return new[code]
-    fields = dict(ast.iter_fields(code))
-    changed = {name: _field(value, new) for name, value in fields.items()}
-    if all(changed[name] is value for name, value in fields.items()):
-        return code
-    return type(code)(**changed)
-
-
-def _field(value: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
-    if isinstance(value, ast.AST):
-        return replaced(value, new)
-    if isinstance(value, list):
-        changed = [_field(v, new) for v in value]
-        same = all(a is b for a, b in zip(changed, value, strict=True))
-        return value if same else changed
-    return value
 
 
 def number(value: float) -> ast.expr:

@@ -1,0 +1,260 @@
+"""Other data that edits of a derivation are tried on, and what these tell.
+
+An edit has to be right on data near the recorded ones. What is right there by coincidence is told
+by data farther away, of other sizes, and with other numbers where numbers have names.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from ...graph.node import Node
+from ..claims import Claim
+from ..code.coded import Coded
+from ..code.derivation import Data
+from ..code.forms import CannotRecord
+from ..code.judged import Judged, Line
+from ..code.steps import steps
+from ..code.trace import Trace
+from ..code.truth import Truth
+from ..computed import Computed
+from ..diagnosis import Diagnosis, diagnosis_on
+from ..scales import Scales
+from .claimed import Claimed, is_right, line_is_right
+from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers
+from .known import EXACT
+from .numbers import others
+from .redraw import FAR, ladder, with_numbers
+from .resized import resized
+from .rows import Edit
+from .runs import Runs
+from .search import DOUBTFUL
+from .written import FAILS
+
+World = tuple[Data, Truth]
+Edits = Sequence[Edit]
+ALSO = 2  # draws on which what the numbers say has to hold
+LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
+ONLY_HERE = "this was tried on these data alone"
+PERHAPS = "on quite other data it was not right, so it may hold by coincidence"
+UNTOLD = "whether it holds for another {} cannot be told"
+LENGTH = "{} has the number of other lengths too, perhaps"
+WAY_OUT = ": give check the function that computes the loss to try other sizes"
+
+
+@dataclass(eq=False)
+class Trials:
+    """`run` runs a derivation on other data, with edits; `right` is what has to be right on other
+    data, `partly` what is right once others are, or in part, `kept` what has to stay right with
+    edits, `others` what is run by itself; `fresh` are other data where the graph is not to be
+    replayed; what is `computed` by a function has other sizes too."""
+
+    run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
+    trace: Trace
+    truth: Truth
+    right: Sequence[Claimed] = ()
+    others: Sequence[Coded] = ()
+    kept: Sequence[Judged] = ()
+    partly: Sequence[Claimed] = ()
+    fresh: Callable[[], Iterable[list[Data]]] | None = None
+    computed: Computed | None = None
+    at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
+
+    def doubts(self, claimed: Claimed, needs: Edits, edits: Edits, grade: int) -> Iterator[str]:
+        """What no other data could tell of edits that go with those that they need."""
+        if not self.rungs:
+            yield ONLY_HERE
+        elif grade >= DOUBTFUL:
+            yield PERHAPS
+        elif any(map(changes_numbers, edits)):
+            for name, worlds in self.numbers.items():
+                if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
+                    yield UNTOLD.format(name)
+        tried = self.sizes and grade == 0
+        lengths = {} if tried else Scales(self.truth.tape).sizes
+        for edit in edits:
+            named = named_numbers(edit, self.trace, whole=not tried)
+            for n in new_numbers(edit):
+                if also := _of_length(n, lengths):
+                    yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
+                elif n in named and named[n][0] not in self.numbers:
+                    yield f"{n:g} is also {named[n][1]}"
+            for name, n in named_new(edit, self.trace).items() if not tried else ():
+                if n in named and name not in self.numbers:
+                    yield f"{name} is also {named[n][1]}"
+            for size in () if tried else foreign_sizes(edit, self.trace):
+                yield LENGTH.format(size)
+
+    @cached_property
+    def outside(self) -> list[str]:
+        """The names in the derivation's source, which it may read from outside."""
+        tree: Any = self.trace.definition
+        read = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
+        return list(dict.fromkeys(read))
+
+    @cached_property
+    def _kept(self) -> list[Judged]:
+        """What has to stay right, but what is right up to rounding alone: of what is truly 0."""
+        return [other for other in self.kept if is_right(other, self.trace, self.truth)]
+
+    @cached_property
+    def rungs(self) -> list[list[World]]:
+        """Fresh data with the gradients there, all of it redrawn first."""
+        found: Iterable[list[Data]] = ladder(self._root, self._keeps, seed=self.truth.tape.seed)
+        if self.fresh is not None:
+            found = (draws for draws in self.fresh() if all(map(self._keeps, draws)))
+        if len(self.trace.records) > LONG:
+            found = islice(found, 1)
+        return [[(d, self.truth.on(d)) for d in draws] for draws in found]
+
+    @cached_property
+    def sizes(self) -> list[World]:
+        """Data of other sizes with the gradients there; none where they cannot be made, or what is
+        right is not right there."""
+        made, tape = self.computed, self.truth.tape
+        if made is None or tape.root.data.size != 1:
+            return []
+        try:
+            draw = resized(made)
+            return [(draw, self.truth.on(draw))] if self._keeps(draw) else []
+        except Exception:  # the function is not made for other sizes
+            return []
+
+    def redrawn(
+        self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
+    ) -> list[list[Diagnosis]]:
+        """What the numbers of claims say on fresh data, given their `values` there."""
+        return [
+            [diagnosis_on(truth, claims, values(draw)) for draw, truth in draws[:ALSO]]
+            for draws in self.rungs
+        ]
+
+    def _keeps(self, draw: Data) -> bool:
+        """Whether what is right on the recorded data is right on a draw's."""
+        truth = self.truth.on(draw)
+        if self.others and not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
+            return False
+        if not self.right:
+            return True
+        trace = self.run(draw, None)
+        return type(trace.error) is type(self.trace.error) and all(
+            is_right(c, trace, truth) for c in self.right
+        )
+
+    def confirm(self, claimed: Claimed, edits: Edits) -> bool:
+        """Whether something is right with some edits, on other data too."""
+        return self.grade(claimed, edits) is not None
+
+    def grade(self, claimed: Claimed, edits: Edits) -> int | None:
+        """0 where something is right with some edits, and what was right still is, on the recorded
+        data and on all others; more where not on those that tell most, as a constant that is
+        computed from others cannot be redrawn, or from `DOUBTFUL` on where data tell against them
+        that are not near; None where not on those near either."""
+        if not self.is_right(claimed, edits) or (self._kept and not self._keeps_right(edits)):
+            return None
+        for k, near in enumerate(self.rungs or [[]]):
+            if all(self.is_right(claimed, edits, *world) for world in near):
+                off = [
+                    not any(self.is_right(claimed, edits, *world) for world in worlds)
+                    for worlds in self.elsewhere
+                ]
+                return k or DOUBTFUL * any(off) + sum(off)
+        return None
+
+    @cached_property
+    def elsewhere(self) -> list[list[World]]:
+        """Data of other sizes, farther away, and with other numbers."""
+        return [*([w] for w in (*self.sizes, *self.farther)), *self.numbers.values()]
+
+    @cached_property
+    def farther(self) -> list[World]:
+        """Data that are so far away that masks change."""
+        found = ladder(self._root, self._keeps, 1, self.truth.tape.seed, FAR)
+        draws = next(found, []) if self.fresh is None else []
+        return [(draw, self.truth.on(draw)) for draw in draws]
+
+    @cached_property
+    def numbers(self) -> dict[str, list[World]]:
+        """Data with another number for one that has a name, by that; of several it may be any."""
+        if self.fresh is not None or len(self.trace.records) > LONG:
+            return {}
+        found: dict[str, list[World]] = {}
+        for name, numbers in others(self._root, self._named):
+            with suppress(*FAILS, CannotRecord):
+                draw = with_numbers(self._root, numbers, self.truth.tape.seed)
+                if self._stays(draw):
+                    found.setdefault(name, []).append((draw, self.truth.on(draw)))
+        return found
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        """The numbers and arrays that have names before the first line."""
+        instance = next((r.instance for r in self.trace.records if r.instance is not None), None)
+        if instance is None:
+            return {}
+        found = {name: record.value for name, record in instance.names.items()}
+        for name in self.outside:
+            with suppress(NameError):
+                found.setdefault(name, instance.outside(name))
+        return found
+
+    @property
+    def _root(self) -> Node:
+        return next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
+
+    def _stays(self, draw: Data) -> bool:
+        """Whether what is right stays right with other numbers."""
+        trace, truth = self.run(draw, None), self.truth.on(draw)
+        return self._keeps(draw) and all(is_right(c, trace, truth) for c in self._told)
+
+    @cached_property
+    def _told(self) -> list[Claimed]:
+        """What tells beside what is right: what is right once others are, or in part."""
+        return [c for c in self.partly if is_right(c, self.trace, self.truth)]
+
+    def is_right(
+        self, claimed: Claimed, edits: Edits, draw: Data | None = None, truth: Truth | None = None
+    ) -> bool:
+        """Whether something is right with some edits, on the recorded data or a draw's."""
+        try:
+            at = self.at.setdefault(claimed, claimed.line(self.trace, self.truth))
+            statement = None if at is None else at.instance.statement
+            trace = self._runs(draw, edits, statement)
+            return is_right(claimed, trace, self.truth if truth is None else truth)
+        except (*FAILS, CannotRecord):  # as where a loop no longer ends
+            return False
+
+    def _keeps_right(self, edits: Edits) -> bool:
+        """Whether what has to stay right does with some edits, on the recorded data."""
+        try:
+            trace = self._runs(None, edits)
+            if trace.error is not None and self.trace.error is None:
+                return False
+            same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
+            lines = (
+                o.line(trace, self.truth) if same else o.end(trace, self.truth) for o in self._kept
+            )
+            return all(at is None or at.record is None or line_is_right(at) for at in lines)
+        except (*FAILS, CannotRecord):
+            return False
+
+    @cached_property
+    def _runs(self) -> Runs:
+        return Runs(self.run, self.trace)
+
+
+def _of_length(n: float, lengths: Mapping[int, str]) -> str:
+    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing."""
+    if n in (0, 2, 0.5):
+        return ""
+    rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))
+    for k, text in rows:
+        if round(k) in lengths and abs(k - round(k)) < EXACT and round(k) > 2:
+            return text.format(round(k), lengths[round(k)])
+    return ""
