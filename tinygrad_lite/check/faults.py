@@ -165,7 +165,7 @@ def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iter
     if op in FORMS:
         yield from _slipped(in_form(node, index, FORMS[op][index]), function)
     if op.elementwise and not is_constant(op, index) and (one or mask):
-        yield from _functions(node, index, mask or is_activation(op, node.params))
+        yield from _functions(node, index)
 
 
 def _is_scale(node: Node, index: int) -> bool:
@@ -205,9 +205,6 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         d = slope(node, index)
         text = "the factor {local} is there twice"
         yield Fault("extra-factor", LIKELY, lambda g: rule.run(g * d), text)
-        if np.all((d == 0) | (d == 1)):
-            text = "the gradient goes to the entries that were not chosen"
-            yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
 
 
 def _ones_for(g: Vector) -> Vector:
@@ -326,7 +323,7 @@ def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
         return None
 
 
-def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
+def _functions(node: Node, index: int) -> Iterator[Fault]:
     """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
     Operands beside x are as recorded."""
     op, a, y = op_of(node), node.inputs[index].data, node.data
@@ -338,27 +335,19 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
         return local(op, index, np, y, operands(x), node.params)
 
     at_output = derivative(op.forward(np, *operands(y), **node.params), y)
-    instead = "stands where {local} belongs"
+    below, instead = op.forward(np, *operands(a - 1), **node.params), "stands where {local} belongs"
     rows = [
         (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
-        (
-            OTHER,
-            FAR,
-            a * op.forward(np, *operands(a - 1), **node.params),
-            f"the power rule {instead}",
-        ),
+        (OTHER, FAR, a * below, f"the power rule {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
-        points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]
-        if activation:
-            points += [(FARTHEST, a, a), (FARTHEST, other.forward(np, y, **other.defaults), y)]
-        for far, of, x in points:
-            factor = local(other, 0, np, of, (x,), other.defaults)
+        for of in (y, other.forward(np, a, **other.defaults)):
+            factor = local(other, 0, np, of, (a,), other.defaults)
             if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
-                rows.append((OTHER, far, factor, f"the derivative of {other.name} {instead}"))
+                rows.append((OTHER, FAR, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:
         yield Fault(kind, cost, partial(mul, factor), text)
 
