@@ -140,44 +140,48 @@ def chooses(x: Any) -> bool:
     return chosen and bool(np.all((x.data >= 0) & (x.data <= 1)))
 
 
-def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iterator[Fault]:
-    """Every fault in the rule of one edge, or another value in a place that it looks at."""
+def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """Every fault in the rule of one edge."""
     rule, op = tape.rule(node, index), op_of(node)
     if rule is None or _is_scale(node, index):
         return
-    mask = _chooses(rule)
-    gates = op is ops.multiply and np.array_equal(
-        node.operands[index - 1], node.operands[index] > 0
-    )
-    unit = mask or gates or is_activation(op, node.params)
-    one = len(node.operands) == 1
-    function = unit or (one and bends(op))
-    if misread:
-        for place in rule.places:
-            source = node if place is None else node.inputs[place]
-            for m in _misread(tape, source, function, mask):
-                if m.value.shape == np.shape(raw(source)):
-                    handed = looking(node, index, place, m.value)
-                    yield Fault(m.kind, m.cost, handed, m.text, (None, source))
-        return
+    mask, unit, function = _sort(node, index, rule)
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
     if op in FORMS:
         yield from _slipped(in_form(node, index, FORMS[op][index]), function)
-    if op.elementwise and not is_constant(op, index) and (one or mask):
+    if op.elementwise and not is_constant(op, index) and (len(node.operands) == 1 or mask):
         yield from _functions(node, index)
+
+
+def misreadings(tape: Tape, node: Node, index: int, rule: Rule) -> Iterator[Fault]:
+    """Another value in every place that the rule of one edge, or one like it, looks at."""
+    mask, _, function = _sort(node, index, rule)
+    for place in () if _is_scale(node, index) else rule.places:
+        source = node if place is None else node.inputs[place]
+        for m in _misread(tape, source, function, mask):
+            if m.value.shape == np.shape(raw(source)):
+                handed = looking(node, index, place, m.value)
+                yield Fault(m.kind, m.cost, handed, m.text, (None, source))
+
+
+def _sort(node: Node, index: int, rule: Rule) -> tuple[bool, bool, bool]:
+    """Whether a step lets entries through or not, as max(0, x) does by its mask; whether it is an
+    activation, relu written out among them; whether it is a function with a name."""
+    op = op_of(node)
+    masks = (x for m in rule.made_by("multiply") for x in m.inputs)
+    mask = bends(op) and any(map(chooses, masks))
+    gates = op is ops.multiply and np.array_equal(
+        node.operands[index - 1], node.operands[index] > 0
+    )
+    unit = mask or gates or is_activation(op, node.params)
+    return mask, unit, unit or (len(node.operands) == 1 and bends(op))
 
 
 def _is_scale(node: Node, index: int) -> bool:
     """Whether a step multiplies by a number: to lose it or have it twice is a scalar factor."""
     numbers = (not isinstance(x, Node) and np.ndim(x) == 0 for x in node.inputs)
     return op_of(node) in (ops.multiply, ops.divide) and any(numbers)
-
-
-def _chooses(rule: Rule) -> bool:
-    """Whether a step lets entries through or not: max(0, x) with its mask."""
-    masks = (x for m in rule.made_by("multiply") for x in m.inputs)
-    return bends(op_of(rule.node)) and any(map(chooses, masks))
 
 
 def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:
