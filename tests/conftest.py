@@ -101,7 +101,7 @@ def offline() -> Iterator[Any]:
 @pytest.fixture
 def visit(offline: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """`visit(root)` opens a graph's page; a request, an error or a console message fails."""
-    from tinygrad_lite.draw.page import play
+    from tinygrad_lite.draw import play
 
     pages: list[Any] = []
     wrong: list[str] = []

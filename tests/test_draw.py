@@ -112,37 +112,6 @@ def test_what_a_line_of_several_ops_hands_back_is_one_formula():
     assert all(bool(edge.back) == edge.gradient for edge in scene.edges)
 
 
-def test_around_shows_the_surroundings():
-    x = first = tg.Value(1.0)
-    for k in range(50):
-        x = x * 2.0
-        x.name = f"x{k}"
-        if k == 25:
-            middle = x
-    for around in (middle, "x25"):
-        scene = tg.draw(x, around=around, max_nodes=5).scene
-        names = {box.name for box in scene.boxes if box.kind == "op"}
-        assert names == {"x23", "x24", "x25", "x26", "x27"}
-        assert sorted(b.title for b in scene.boxes if b.kind == "group") == [
-            "22 nodes after",
-            "24 nodes before",
-        ]
-    with pytest.raises(ValueError, match="around='x99': the graph has no node of that name"):
-        tg.draw(x, around="x99")
-    with pytest.raises(ValueError, match="a node that this graph does not contain"):
-        tg.draw(first * 1.0, around=middle)
-
-
-def test_around_calls_after_only_what_depends_on_it():
-    x = start = tg.Value(1.0)
-    y = tg.Value(2.0)
-    for _ in range(9):
-        x, y = x * 2.0, y * 2.0
-    scene = tg.draw(x + y, around=start, max_nodes=3).scene
-    titles = {box.title for box in scene.boxes if box.kind == "group"}
-    assert titles == {"8 nodes after", "10 nodes beside"}
-
-
 def test_several_roots():
     a = tg.Value(1.0, name="a")
     b, c = a * 2.0, a + 1.0
@@ -165,7 +134,6 @@ def test_several_roots():
         ((None, {"show": "datta"}), ValueError, "show has 'datta'; it selects from data, grad"),
         ((None, {"names": 3}), TypeError, "names= maps names to nodes, .*got 3"),
         ((None, {"show": 3}), ValueError, "show has 3; it selects from data, grad"),
-        ((None, {"around": 3}), TypeError, "around= takes a node or its name, got int"),
     ],
 )
 def test_bad_input_is_explained(arguments, error, message):
@@ -189,7 +157,7 @@ def test_too_large_to_show_is_folded_with_a_note():
     assert time.perf_counter() - start < 20
     assert drawing.scene.note == (
         "graph has 100,001 nodes; showing 2 lines, one of 50,000 equal steps; "
-        "use depth=, around=, or max_nodes="
+        "use depth= or max_nodes="
     )
     assert drawing.scene.note in drawing.svg
     assert len(drawing.svg) < 40_000
@@ -247,9 +215,9 @@ def test_the_command_line_draws(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Computation graph of out" in done.stdout
     assert ">y<" in picture.read_text(encoding="utf-8")
-    done = subprocess.run([*command, "--around", "q"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "--depth", "-1"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("tinygrad-lite: draw: around='q'")
+    assert done.stderr.startswith("tinygrad-lite: draw: depth=-1")
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -290,3 +290,11 @@ def test_the_residual_stream_is_a_rail():
     c = a * 3.0
     d = c + a
     assert rails(scene_of(d)) == {("a", "d")}
+
+
+def test_a_constant_says_how_it_lies_in_an_array_with_a_name():
+    A, X = np.array([[1.0, 2.0], [3.0, 4.0]]), np.arange(6.0).reshape(3, 2) + np.eye(3, 2)
+    w = tg.Tensor([1.0, -1.0], name="w")
+    E = (A.T @ w) @ X[2] + X[:, 1].sum() * (A[:1] @ w).sum()
+    formulas = {box.formula for box in tg.draw(E).scene.boxes if box.kind == "constant"}
+    assert formulas == {"Aᵀ", "X[2]", ""}

@@ -70,9 +70,11 @@ def test_run_file_that_exits(script):
 
 def test_find_loss_says_what_it_looked_for():
     with pytest.raises(
-        CannotRun, match=r"defines no loss: no Value or Tensor called loss, E, J or"
+        CannotRun, match=r"defines no loss: no Value or Tensor called loss, E, J, L, cost, .* or C "
     ):
         find_loss({"E": 3.0}, "mine.py")
+    cost = tg.Tensor([1.0, 2.0]).sum()
+    assert find_loss({"E": tg.Tensor([1.0]), "cost": cost}, "mine.py") is cost  # an embedding, say
     with pytest.raises(CannotRun, match="err is a float, not a Value or Tensor"):
         find_loss({"err": 3.0}, "mine.py", "err")
     with pytest.raises(CannotRun, match=r"no Value or Tensor called err$"):

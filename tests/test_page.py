@@ -79,15 +79,6 @@ def test_a_long_timeline_is_a_slider(visit):
     assert chip(page).startswith("Forward 9 of")
 
 
-def test_space_plays_and_pauses(visit):
-    page = visit(question())
-    press(page, "Space")
-    page.locator("#panel .chip", has_text="Forward 1").wait_for()
-    press(page, "Space")
-    page.wait_for_timeout(1500)
-    assert chip(page) == "Forward 1 of 3"
-
-
 def test_size(visit):
     page = visit(demo())
 

@@ -13,8 +13,9 @@ from pictures import chain, contrast, demo, mlp, question
 
 import tinygrad_lite as tg
 from benchmarks.gallery import GALLERY
+from tinygrad_lite.draw import Player, play
 from tinygrad_lite.draw.colours import DARK, LIGHT
-from tinygrad_lite.draw.page import Player, _variables, play
+from tinygrad_lite.draw.page import _variables
 from tinygrad_lite.graph.node import topological_order
 
 
@@ -133,7 +134,7 @@ def test_play_refuses_what_it_cannot_show(tmp_path):
         play(demo(), height="tall")
     player = play(demo())
     assert isinstance(player, Player)
-    with pytest.raises(ValueError, match=r"save: 'e.svg' should end in .html or .htm"):
-        player.save(tmp_path / "e.svg")
+    with pytest.raises(ValueError, match=r"save: 'e.txt' should end in .svg, .html, "):
+        player.save(tmp_path / "e.txt")
     with pytest.raises(FileNotFoundError, match=r"the folder '.*missing' does not exist"):
         player.save(tmp_path / "missing" / "e.html")

@@ -10,7 +10,7 @@ import pytest
 from pictures import GRAPHS, SHOWN, chip, demo, mlp, press, question, settle, titles, values
 
 import tinygrad_lite as tg
-from tinygrad_lite.draw.page import play
+from tinygrad_lite.draw import play
 
 pytestmark = pytest.mark.browser
 

@@ -21,6 +21,7 @@ from typing import Any
 from . import tour
 from .check import check
 from .check.code.notebook import code_of
+from .check.code.pairs import LOSSES
 from .check.code.source import Source, parsed
 from .derive import derive
 from .draw import draw
@@ -30,7 +31,6 @@ from .graph.options import either
 from .graph.public import version
 
 OURS = b'<meta name="generator" content="tinygrad_lite">'  # as draw/page.html has it
-LOSS_NAMES = ("loss", "E", "J", "L")
 
 
 class CannotRun(Exception):
@@ -116,11 +116,12 @@ def source_in(path: Path) -> Source:
 
 
 def find_loss(namespace: dict[str, Any], path: str | Path, name: str | None = None) -> Node:
-    """The loss in a file's variables: `name`, else the first of loss, E, J, L that is a node."""
-    candidates = LOSS_NAMES if name is None else (name,)
-    for candidate in candidates:
-        if isinstance(namespace.get(candidate), Node):
-            return namespace[candidate]  # type: ignore[no-any-return]
+    """The loss in a file's variables: `name`, else the first of `LOSSES` that is a node, one that
+    was computed if there is such a one."""
+    candidates = LOSSES if name is None else (name,)
+    nodes = [x for x in map(namespace.get, candidates) if isinstance(x, Node)]
+    if nodes:
+        return next((x for x in nodes if x.op is not None), nodes[0])
     if name is not None and name in namespace:
         kind = type(namespace[name]).__name__
         raise CannotRun(f"{path}: {name} is a {kind}, not a Value or Tensor")
@@ -140,7 +141,7 @@ def _command(
     command.set_defaults(run=run)
     if file:
         command.add_argument("file", metavar=file, type=Path)
-        names = ", ".join(LOSS_NAMES)
+        names = ", ".join(LOSSES)
         command.add_argument(
             "--loss",
             metavar="NAME",
@@ -271,7 +272,6 @@ def _add_draw(commands: Any) -> None:
         help=f"where to: {either(FORMATS)} (default: FILE.html, where no other file has that name)",
     )
     command.add_argument("--depth", metavar="N", type=int, help="open N levels of scopes")
-    command.add_argument("--around", metavar="NAME", help="show this node's surroundings")
     command.add_argument("--max-nodes", metavar="N", type=int, help="fold graphs of more nodes")
     command.add_argument("--down", action="store_true", help="from top to bottom")
     command.add_argument("--steps", action="store_true", help="a box for every op")
@@ -288,7 +288,6 @@ def _draw(args: argparse.Namespace) -> int:
             direction="down" if args.down else None,
             steps=args.steps or None,
             depth=args.depth,
-            around=args.around,
             names=variables,
             **given,
         )

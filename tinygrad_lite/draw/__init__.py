@@ -2,7 +2,6 @@
 folds large ones), `layout` says where everything goes, and `drawing` holds the result and lists
 what writes it."""
 
-from .drawing import Drawing, draw
-from .page import Player, play
+from .drawing import Drawing, Player, draw, play
 
 __all__ = ["Drawing", "Player", "draw", "play"]

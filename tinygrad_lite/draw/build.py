@@ -28,7 +28,7 @@ from .panes import Pane, pane, strip
 from .rails import with_rails
 from .scene import LABELLED, SHORT, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
-from .wording import complete_names, within
+from .wording import complete_names, part_of, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
@@ -49,7 +49,6 @@ def build_scene(
     *,
     show: Collection[str] = SHOW,
     depth: int | None = None,
-    around: Node | None = None,
     max_nodes: int = MAX_NODES,
     steps: bool | None = None,
     grad: Callable[[Node], Any] = attrgetter("grad"),
@@ -58,7 +57,7 @@ def build_scene(
     """The scene of everything that `roots` depend on, not yet laid out.
 
     `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `around` shows that node's surroundings only; `steps` makes
+    as fit into `max_nodes` boxes); `steps` makes
     every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
     `check` says of nodes.
     """
@@ -68,7 +67,7 @@ def build_scene(
     leaves = {node for node in kept if node.op is None}
     own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
     weak = {node for node in leaves - own if isinstance(node, Scalar)}
-    asked: dict[str, Any] = {"depth": depth, "around": around, "max_nodes": max_nodes}
+    asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes}
     plan = planned(*folded(nodes, kept, own=own, weak=weak, steps=steps, **asked), names)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
@@ -224,7 +223,8 @@ class _Maker:
         scope = () if id(value) in self.given else unit.scope  # data is nobody's part
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
         panes = self._panes(value, value, None)
-        box = Box(unit.id, "constant", name, "", self._shape(shape), panes, array=value)
+        formula = "" if id(value) in self.given else part_of(value, self.given)
+        box = Box(unit.id, "constant", name, formula, self._shape(shape), panes, array=value)
         return replace(box, scope=scope, tooltip=tooltip)
 
     def _stub(self, unit: Unit) -> Box:

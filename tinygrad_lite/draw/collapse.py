@@ -64,7 +64,6 @@ def folded(
     own: Collection[Node],
     weak: Collection[Node],
     depth: int | None,
-    around: Node | None,
     max_nodes: int,
     steps: bool | None,
 ) -> tuple[list[Node], Repeats, Owners, Keys]:
@@ -76,8 +75,6 @@ def folded(
     scopes = scopes_of(order)
     budget = min(max_nodes, LIMIT)
     every = {node: node for node in order}
-    if around is not None:
-        return order, Repeats(scopes), every, _surroundings(order, around, budget)
     scalars = all(isinstance(node, Scalar) for node in order)
     few = steps is None and scalars and (len(order) <= budget or depth is not None)
     found = Repeats(scopes) if steps or few else repeats(nodes, order, scopes)
@@ -107,30 +104,6 @@ def folded(
     return order, Repeats(scopes), every, no_singles(keys, every)
 
 
-def _surroundings(order: Sequence[Node], around: Node, budget: int) -> Keys:
-    """Fold all but the nodes nearest to `around`: what it depends on, what uses it, the rest."""
-    consumers: dict[Node, list[Node]] = {node: [] for node in order}
-    for node in order:
-        for x in node.parents():
-            consumers[x].append(node)
-    near = {around: None}
-    ring = [around]
-    while ring and len(near) < budget:
-        reached = [x for node in ring for x in (*node.parents(), *consumers[node])]
-        ring = list(dict.fromkeys(x for x in reached if x not in near))[: budget - len(near)]
-        near.update(dict.fromkeys(ring))
-    sides = {around: "around"}
-    for node in reversed(order):
-        if sides.get(node) in ("around", "before"):
-            sides.update((x, "before") for x in node.parents())
-    for node in order:
-        if any(sides.get(x) in ("around", "after") for x in node.parents()):
-            sides[node] = "after"
-    rest = [node for node in order if node not in near]
-    keys = {node: Key("around", word=sides.get(node, "beside")) for node in rest}
-    return no_singles(keys, {node: node for node in order})
-
-
 def planned(
     order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys, names: Container[int]
 ) -> Plan:
@@ -154,7 +127,7 @@ def planned(
         if key := keys.get(node):
             unit_of[node] = ids[key]
             if node is groups[key][-1]:
-                title = _title(key, groups[key], groups)
+                title = _title(key, groups)
                 units.append(Unit(ids[key], "group", groups[key], key.path[:-1], title))
             continue
         apart = {
@@ -194,8 +167,7 @@ def _note(nodes: int, units: Sequence[Unit], found: Repeats) -> str:
     shown = [count(groups, "group")] * (groups > 0) + [count(single, "line")] * (single > 0)
     times = f", one of {found.times:,} equal steps" if found.times else ""
     return (
-        f"graph has {nodes:,} nodes; showing {' and '.join(shown)}{times}; "
-        "use depth=, around=, or max_nodes="
+        f"graph has {nodes:,} nodes; showing {' and '.join(shown)}{times}; use depth= or max_nodes="
     )
 
 
@@ -214,7 +186,7 @@ def _group_ids(
     return ids
 
 
-def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
+def _title(key: Key, groups: Mapping[Key, Any]) -> str:
     """What a group is called; equal lines by what they have in common, which is not known here."""
     if key.sort == "scope":
         again = key.number or key._replace(number=1) in groups
@@ -222,7 +194,7 @@ def _title(key: Key, nodes: Sequence[Node], groups: Mapping[Key, Any]) -> str:
     parts = [k for k in groups if k.sort == "part"]
     if key in parts:
         return f"part {parts.index(key) + 1} of {len(parts)}"
-    return f"{len(nodes):,} nodes {key.word}" if key.word else ""
+    return ""
 
 
 def count(n: int, one: str, many: str = "") -> str:

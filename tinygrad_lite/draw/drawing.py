@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,6 +20,7 @@ from ..graph.node import Node, topological_order
 from ..graph.options import either, one_of, whole, writable
 from . import dot, page
 from .build import MAX_NODES, SHOW, build_scene
+from .collapse import LIMIT
 from .colours import THEMES
 from .layout import lay_out
 from .scene import DIRECTIONS, Direction, Scene
@@ -132,13 +134,29 @@ class Drawing:
         return f"<{self.alt}>"
 
 
+class Player(Drawing):
+    """A picture that a notebook shows as the page that steps through it, as `tg.play` makes it."""
+
+    _repr_svg_ = None  # type: ignore[assignment]
+
+    def __init__(self, scene: Scene, theme: str, height: int) -> None:
+        super().__init__(scene, theme)
+        self.height = height
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" width="100%" '
+            f'height="{self.height}" style="border:1px solid #888;border-radius:6px" '
+            f'title="{escape(self.scene.title)}"></iframe>'
+        )
+
+
 def draw(
     E: Node | Sequence[Node] | ScalarProgram,
     *,
     direction: Direction | None = None,
     steps: bool | None = None,
     depth: int | None = None,
-    around: Node | str | None = None,
     max_nodes: int = MAX_NODES,
     show: Collection[str] = SHOW,
     theme: Literal["auto", "light", "dark"] = "auto",
@@ -157,7 +175,7 @@ def draw(
 
     `steps=True` makes every op a box, as is done with few scalars. More than `max_nodes` boxes are
     folded: a loop is one step of it, a scope its result, as deep as fits; `depth` opens that many
-    levels of scopes, `around` (a node or its name) shows its surroundings. `show` selects from
+    levels of scopes. `show` selects from
     data, grad, shape and local. The picture runs down, or to the right where it is then larger in a
     notebook's cell, or as `direction` says. Names come from `name=`, from `names` (name -> node or
     constant array, such as `locals()`), or your variables. `check`, a report of `tg.check` on this
@@ -191,11 +209,36 @@ def draw(
         show=show,
         depth=depth,
         steps=steps,
-        around=None if around is None else _found(around, nodes, known),
         max_nodes=max_nodes,
         marks={} if check is None else _marks(check, nodes),
     )
     return Drawing(lay_out(scene, direction), theme)
+
+
+def play(
+    root: Node,
+    *,
+    direction: Direction | None = None,
+    theme: Literal["auto", "light", "dark"] = "auto",
+    height: int = 640,
+) -> Player:
+    """Step through the forward and the backward pass of everything that `root` depends on; change
+    its numbers.
+
+    Shows itself in a notebook, `height` pixels high; `.save("E.html")` writes the page. `.grad` is
+    neither needed nor touched. Raises `TypeError` for what is not a node, `ValueError` for a graph
+    of more than 2,000 nodes and for a bad option.
+    """
+    if not isinstance(root, Node):
+        raise TypeError(f"play: expected a Value or Tensor, got {type(root).__name__}")
+    one_of("play", theme=(theme, THEMES), direction=(direction, (None, *DIRECTIONS)))
+    whole("play", "height", height, 1)
+    if (nodes := len(topological_order(root))) > LIMIT:
+        raise ValueError(
+            f"graph has {nodes:,} nodes; the page follows up to {LIMIT:,}: step through a "
+            "smaller part (one sample, one layer), or save the picture as .svg"
+        )
+    return Player(draw(root, direction=direction, theme=theme).scene, theme, height)
 
 
 def _roots(E: Any) -> tuple[Node, ...]:
@@ -216,17 +259,3 @@ def _marks(check: Any, nodes: Sequence[Node]) -> Mapping[Node, Said]:
     if marks.keys().isdisjoint(nodes):
         raise ValueError("draw: check= is a report on another graph")
     return marks
-
-
-def _found(around: Node | str, nodes: Sequence[Node], names: dict[int, str]) -> Node:
-    """The node `around` in the graph, by itself or by its name."""
-    for node in nodes:
-        if node is around or (isinstance(around, str) and names.get(id(node)) == around):
-            return node
-    if isinstance(around, Node):
-        raise ValueError("draw: around= is a node that this graph does not contain")
-    if not isinstance(around, str):
-        raise TypeError(f"draw: around= takes a node or its name, got {type(around).__name__}")
-    known = sorted({names[id(node)] for node in nodes if id(node) in names})
-    hint = f"; it has {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}" if known else ""
-    raise ValueError(f"draw: around={around!r}: the graph has no node of that name{hint}")

@@ -49,12 +49,6 @@ function grouped(list, n) {
 /** What an instruction does: `run` fills its place, `parts(i)` are the function and the entries,
     [place, entry], that make its entry i; no function for an entry that is only moved. */
 const makers = {
-  reshape: ([p]) => moved(p, null),
-  spread: ([p], shape) => moved(p, spread(shape, live.shapes[p])),
-  turn: ([p], shape, axes) => {
-    const own = steps_of(live.shapes[p]);
-    return moved(p, strided(shape, axes.map((a) => own[a])));
-  },
   matmul([p, q], shape, [n, m, k], left, right) { // stacks of n x m times m x k
     const out = live.values[live.steps.length];
     const a = (i) => left[Math.floor(i / (n * k))] * n * m + Math.floor(i % (n * k) / k) * m;
@@ -93,17 +87,50 @@ const makers = {
     };
   },
 };
-function moved(p, at) {
+/** Gaussian elimination with partial pivoting: B becomes the Y with A Y = B; the determinant's factors. */
+function eliminated(A, B, n, k) {
+  return Array.from({ length: n }, (_, c) => {
+    let top = c;
+    for (let r = c + 1; r < n; r += 1) if (Math.abs(A[r * n + c]) > Math.abs(A[top * n + c])) top = r;
+    const pivot = A[top * n + c];
+    if (!pivot) { B.fill(NaN); return pivot; } // singular
+    for (const [M, m] of [[A, n], [B, k]]) {
+      for (let j = 0; j < m; j += 1) [M[top * m + j], M[c * m + j]] = [M[c * m + j], M[top * m + j] / pivot];
+    }
+    for (let r = 0; r < n; r += 1) {
+      const by = A[r * n + c];
+      if (r === c || !by) continue;
+      for (const [M, m] of [[A, n], [B, k]]) for (let j = 0; j < m; j += 1) M[r * m + j] -= by * M[c * m + j];
+    }
+    return top === c ? pivot : -pivot;
+  });
+}
+const matrixAt = (p, k, size) => live.values[p].slice(k * size, (k + 1) * size);
+const places = (p, k, size) => Array.from({ length: size }, (_, j) => [p, k * size + j]);
+makers.solve = ([p, q], shape, [n, , k], left, right) => {
   const out = live.values[live.steps.length];
   return {
-    run() {
-      const from = live.values[p];
-      if (at) for (let i = 0; i < out.length; i += 1) out[i] = from[at[i]];
-      else out.set(from);
+    run: () => left.forEach((of, s) => {
+      const B = matrixAt(q, right[s], n * k);
+      eliminated(matrixAt(p, of, n * n), B, n, k);
+      out.set(B, s * n * k);
+    }),
+    parts(i) {
+      const s = Math.floor(i / (n * k)), column = places(q, right[s], n * k).filter((_, j) => j % k === i % k);
+      return ["solve", [...places(p, left[s], n * n), ...column]];
     },
-    parts: (i) => ["", [[p, at ? at[i] : i]]],
   };
-}
+};
+for (const [name, of] of Object.entries({
+  det: (pivots) => [pivots.reduce((a, b) => a * b, 1)],
+  slogdet: (pivots) => [Math.sign(pivots.reduce((a, b) => a * Math.sign(b), 1)), pivots.reduce((a, b) => a + Math.log(Math.abs(b)), 0)],
+})) makers[name] = ([p], shape, n) => {
+  const out = live.values[live.steps.length], size = n * n, many = count(live.shapes[p].slice(0, -2));
+  return {
+    run() { for (let s = 0; s < many; s += 1) of(eliminated(matrixAt(p, s, size), [], n, 0)).forEach((x, k) => { out[k * many + s] = x; }); },
+    parts: (i) => [name, places(p, i % many, size)],
+  };
+};
 const gathered = {
   sum: [0, (a, b) => a + b], prod: [1, (a, b) => a * b], any: [0, (a, b) => +(a || b)],
   all: [1, (a, b) => +(a && b)], has_nan: [0, (a, b) => +(a || b !== b)], max: [-Infinity, Math.max], min: [Infinity, Math.min],

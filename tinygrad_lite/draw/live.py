@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..backprop.chain import contribution
-from ..backprop.flow import Step, flow
+from ..backprop.flow import flow
 from ..compile.arrays import recorder
 from ..compile.recorder import Held, Instruction, invoke
 from ..compile.trace import plain as listed
@@ -89,21 +89,23 @@ def program(root: Node) -> tuple[Run, dict[str, Any], Numbers]:
     try:
         if sum(math.prod(node.shape) for node in topological_order(root)) > LARGE:
             raise Unprintable("the arrays are too large to be computed in a page")
-        made = _noted(root)
+        made = _run(root)
         return made, *printed(made.arrays(), made.guards)
     except Unprintable as error:
         why = str(error)
     except Exception:  # an op that works on NumPy's own arrays alone
         why = "an op computes with NumPy alone"
-    made = _recorded(root, why)
+    made = _run(root, why)
     return made, *printed(made.arrays(), ())
 
 
-def _noted(root: Node) -> Run:
-    """The graph forward and backward on recording arrays."""
+def _run(root: Node, why: str = "") -> Run:
+    """The graph forward and backward on recording arrays; or, if these do not do, and `why`, with
+    its numbers as they are."""
     made = recorder()
     twins: dict[Node, Any] = {}
     given: dict[int, Any] = {}
+    done = plain if why else listed
 
     def known(x: Any, a: Any) -> Any:
         if isinstance(x, Node) and x in twins:
@@ -111,63 +113,41 @@ def _noted(root: Node) -> Run:
         if not isinstance(x, Node) and not np.ndim(a):
             return a
         a = in_numpy(a)
-        held = given.setdefault(id(x), (made.input if a.dtype.kind == "f" else made.fixed)(a))
+        held = a if why else (made.input if a.dtype.kind == "f" else made.fixed)(a)
+        held = given.setdefault(id(x), held)
         if not isinstance(x, Node):
             return held
-        twins[x] = fresh(None, held)
+        twins[x] = x if why else fresh(None, held)
         twins[x]._meta = x._meta
         return twins[x]
 
     for node in reversed(topological_order(root)):
         if node.op is not None:
             inputs = [known(x, a) for x, a in zip(node.inputs, node.operands, strict=True)]
-            twins[node] = node.op(*inputs, **node.params)
+            twins[node] = node if why else node.op(*inputs, **node.params)
     top = known(root, root.data)
     old = {new: node for node, new in twins.items()}
-    one = made.fixed(np.ones(root.shape))
-    gradient, share = _swept(top, one, lambda new: old[new])
-    value = {node: listed(new.data) for node, new in twins.items()}
-    gradient = {node: listed(g) for node, g in gradient.items()}
-    share = {edge: listed(c) for edge, c in share.items()}
-    constants = {key: listed(a) for key, a in given.items()}
-    guards = [i for i in made.instructions if i.out is None]
-    return Run(value, gradient, share, constants, guards)
+    one = namespace(root.data).ones_like(root.data) if why else made.fixed(np.ones(root.shape))
+    share: dict[tuple[Node, int], Any] = {}
 
+    def step(node: Node, index: int, g: Any) -> Any:
+        share[old[node], index] = c = contribution(node, index, g)
+        return c
 
-def _recorded(root: Node, why: str) -> Run:
-    """The numbers as they are."""
-    order = topological_order(root)
-    value = {node: plain(node.data) for node in order}
-    given = {
-        id(x): plain(a)
-        for node in order
-        for x, a in zip(node.inputs, node.operands, strict=True)
-        if not isinstance(x, Node) and np.ndim(a)
-    }
-    one = namespace(root.data).ones_like(root.data)
-    gradient, share = _swept(root, one, lambda node: node)
-    plainly = {node: plain(g) for node, g in gradient.items()}
-    return Run(value, plainly, {edge: plain(c) for edge, c in share.items()}, given, (), why)
+    with np.errstate(all="ignore"):
+        found = {} if top.constant else flow(topological_order(top), {top: one}, step)
+    return Run(
+        {node: done(new.data) for node, new in twins.items()},
+        {old[node]: done(g) for node, g in found.items()},
+        {edge: done(c) for edge, c in share.items()},
+        {key: done(a) for key, a in given.items()},
+        [i for i in made.instructions if i.out is None],
+        why,
+    )
 
 
 def _fits(a: Any) -> bool:
     return bool(np.size(a) <= SHOWN)
-
-
-def _swept(
-    root: Node, one: Any, called: Callable[[Node], Node]
-) -> tuple[dict[Node, Any], dict[tuple[Node, int], Any]]:
-    """All cotangents, and what every step hands on."""
-    share: dict[tuple[Node, int], Any] = {}
-
-    def step(node: Node, index: int, g: Any) -> Any:
-        share[called(node), index] = c = contribution(node, index, g)
-        return c
-
-    steps: Step = step
-    with np.errstate(all="ignore"):
-        found = {} if root.constant else flow(topological_order(root), {root: one}, steps)
-    return {called(node): g for node, g in found.items()}, share
 
 
 # --- as the script runs it
@@ -251,6 +231,7 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
     result that does not depend on what can change."""
     name, y = _name(step.call), held.value
+    y = np.stack(y) if name == "slogdet" else y
     inputs = [a for a in step.args if isinstance(a, _NUMBERS)]
     if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
         raise Unprintable(f"a page cannot compute {name}")
@@ -262,15 +243,12 @@ def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any
     if x is not None and (name in _GATHERED.values() or name in _ASKED):
         axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
         return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
-    if name == "matmul":
+    if name in ("det", "slogdet") and x is not None:
+        return [name, inputs, shape, x.shape[-1]]
+    if name == "inv" and x is not None:
+        name, inputs = "solve", [*inputs, np.eye(x.shape[-1])]
+    if name in ("matmul", "solve"):
         return [name, inputs, shape, *_stacked(*(np.asarray(value_of(a)) for a in inputs))]
-    if name in ("transpose", "matrix_transpose"):
-        axes = step.settings.get("axes", step.args[1] if len(step.args) > 1 else None)
-        last = (*range(y.ndim - 2), y.ndim - 1, y.ndim - 2)
-        turned = last if name[0] == "m" else axes or tuple(range(y.ndim))[::-1]
-        return ["turn", inputs[:1], shape, [a % y.ndim for a in turned]]
-    if name == "broadcast_to":
-        return ["spread", inputs[:1], shape]
     return _linear(step, shape, varies)
 
 
@@ -318,8 +296,6 @@ def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> lis
     if len(picks) == len(to) and n:
         picked[to] = trial[picks]
     if n and np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
-        if not plus and len(moving) == 1 and np.array_equal(first, 1.0 + np.arange(n)):
-            return ["reshape", moving, shape]
         return ["linear", moving, shape, to.tolist(), picks.tolist(), None, *plus]
     if n > _COLUMNS:
         raise refused

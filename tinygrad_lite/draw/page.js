@@ -78,7 +78,7 @@ function change(x, e = subject) {
   $("live").textContent = S.note || `${called(e)} = ${num(live.values[e.place][e.i], 6)}; ${model.name} = ${num(live.values[model.nodes[model.root].value][0], 6)}`;
   S.note = "";
   relabel();
-  for (const box of new Set([e.place, ...anew].flatMap((p) => view.holds.get(p) ?? []))) paint(box);
+  repaint();
 }
 
 // --- the timeline
@@ -110,11 +110,6 @@ function track() {
 
 // --- what the reader does
 
-let timer = 0;
-function play(on) {
-  clearInterval(timer);
-  timer = on ? setInterval(() => (S.step === view.steps.length - 1 && !waiting() ? play(false) : next()), 1300) : 0;
-}
 function select(box) {
   if (!box) return;
   S.box = box;
@@ -125,7 +120,6 @@ function select(box) {
 }
 /** A box that was clicked: selected, or, of a line, at its step. */
 function choose(box) {
-  play(false);
   const kind = S.step >= view.seed ? "backward" : "forward";
   const k = view.steps.findIndex((step) => step.kind === kind && step.box === box);
   if (k > 0) go(k);
@@ -157,7 +151,7 @@ function asks() {
 function gradients(k) {
   S.whose = WHOSE[k % WHOSE.length];
   [...$("whose").children].forEach((button, n) => button.setAttribute("aria-pressed", String(n === k % WHOSE.length)));
-  for (const box of view.boxes) paint(box);
+  repaint();
   say();
   $("live").textContent = `gradients: ${S.whose}`;
 }
@@ -175,7 +169,6 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) {
     const { step, view: k, answer: a, select: id, whose } = button.dataset;
-    if (button.id !== "next" && button.id !== "tell") play(false);
     if (step) return +step === S.step && waiting() ? next() : go(+step);
     if (k) return open(views[k]);
     if (a) return answer(+a);
@@ -237,7 +230,6 @@ document.addEventListener("keydown", (event) => {
     if (cell && target()) return describe(true);
     return waiting() ? next() : undefined;
   }
-  if (key === " " && !t.closest("button, summary")) { done(); return play(!timer); }
   if (key === "Escape" && S.box) return actions.tostep();
   if (key === "Home" || key === "End") { done(); go(key === "Home" ? 0 : view.steps.length - 1); if (key === "End" && waiting()) next(); return; }
   if (key === "v" && wholes.length > 1) return open(wholes[(wholes.indexOf(view) + 1) % wholes.length]);
@@ -246,7 +238,6 @@ document.addEventListener("keydown", (event) => {
   if (key === "/") { done(); return $("search").select(); }
   if (key in keys && !(key.startsWith("Arrow") && t.closest("select"))) {
     done();
-    play(false);
     actions[keys[key]]();
   }
 });

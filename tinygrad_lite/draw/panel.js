@@ -39,7 +39,7 @@ function handed(share) {
   const symbol = symbolOf(share);
   const all = view.arrivals.get(share.to) ?? [], before = all.filter(([k]) => k < S.step).flatMap(([, parts]) => parts);
   const several = share.parts.length !== 1 || (share.to !== null && share.parts[0] !== gradientOf(share.to));
-  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${view.turn || view.times ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
+  const head = title(several ? `${symbol} gets ${share.answers[0][0]}${current().box.turns.length ? ", in this step" : ""}` : `${symbol} = ${share.answers[0][0]}`);
   if (share.to === null || share.parts.includes(null) || !share.parts.length) return [head, h("p", {}, model.nodes[share.to]?.texts?.[1] ?? "")];
   const found = [head, ...share.parts.map((part) => (isNumber(live.shapes[part]) ? null
     : equation(part, several ? "this part" : symbol, symbol, "gradient"))), ...share.parts.filter((part) => live.values[part].length).map((part) => h("div.say.back", { "data-say": `${part}`, "data-own": symbol }))];

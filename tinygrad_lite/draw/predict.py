@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +34,7 @@ class Budget:
     lines: int = READ
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A formula, and what is to be said of it: nothing of the right one."""
 
     formula: str

@@ -15,12 +15,11 @@ Path = tuple[str, ...]
 
 class Key(NamedTuple):
     """What the nodes of one group share, by the sort of group: a "scope" and the number of the
-    visit; the number of "equal" lines or of a "part"; a side of what is drawn "around" a node."""
+    visit; the number of "equal" lines or of a "part"."""
 
     sort: str
     path: Path = ()
     number: int = 0
-    word: str = ""
 
 
 Keys = dict[Node, Key]

@@ -76,13 +76,9 @@ function planned(v) {
       put(v.above, symbolOf(share, v), box.symbol);
     }
   });
-  const last = v.steps.length - 1;
-  const ends = [v.seed - 1, v.seed, last - 1, last];
-  const loose = v.boxes.filter((b) => b.shows.some((node) => !v.arrivals.has(node) || !v.value.has(node)));
-  v.touched = v.steps.map(({ kind, box }, k) => [
-    ...(box ? [box] : []), ...(kind === "backward" ? box.shares.map((share) => v.boxOf.get(share.to)).filter(Boolean) : []),
-    ...v.boxes.filter((stub) => stub.kind === "stub" && (k === v.seed || k === v.seed - 1 || v.users.get(stub) === box)),
-    ...(ends.includes(k) ? loose : [])]);
+  const outside = (box) => (box.outside ? v.seed : NaN);
+  const handing = new Map(v.steps.map(({ kind, box }, k) => [kind === "backward" ? box : null, k]));
+  for (const [to, links] of v.inputs) for (const link of links) link.step = handing.get(to) ?? outside(to);
 }
 const current = () => view.steps[S.step];
 const isNumber = (shape) => !shape.length;
@@ -202,22 +198,19 @@ function highlight() {
   }
   if (kind === "backward" && !waiting()) for (const share of box.shares) mark(view.boxOf.get(share.to)?.element, "gets");
 }
-/** Arrows of the gradient that are drawn once it flows there, of some steps. */
-function flow(from, to) {
-  for (let k = from; k <= to; k += 1) {
-    const { kind, box } = view.steps[k];
-    const links = kind === "backward" ? view.inputs.get(box) ?? [] : kind === "seed" ? view.links.filter((link) => link.to.outside) : [];
-    for (const link of links) link.element.classList.toggle("dry", k > reached());
-  }
+/** Show what is known at this step: all boxes, and arrows of the gradient once it flows there. */
+function repaint() {
+  view.boxes.forEach(paint);
+  for (const { element, step } of view.links) element.classList.toggle("dry", !(step <= reached()));
 }
 
-/** The local derivatives beside arrows, of the numbers that are here now. */
+/** The local derivatives beside arrows and in their tooltips, of the numbers that are here now. */
 function relabel() {
   for (const { element, from, to } of view.links) {
-    const words = element.querySelector(".local"), share = to.shares?.find((s) => s.to === from.node);
-    if (!share || !words?.textContent.includes("×")) continue;
-    const along = slope(to, share);
-    words.textContent = words.textContent.replace(/×.*/, `×${along === null ? "—" : num(along)}`);
+    const share = to.shares?.find((s) => s.to === from.node), along = share ? slope(to, share) : null;
+    for (const words of element.querySelectorAll(".local, title")) {
+      words.textContent = words.textContent.replace(/×.*/, `×${along === null ? "—" : num(along)}`);
+    }
   }
 }
 
@@ -225,19 +218,16 @@ function relabel() {
 
 function go(to, quiet) {
   to = Math.max(0, Math.min(view.steps.length - 1, to));
-  const before = S.step;
   for (let k = 0; k < to; k += 1) if (view.steps[k].kind === "backward") S.told.add(view.steps[k].box);
   S.step = to;
   S.box = null;
-  const [a, b] = [Math.min(before, to), Math.max(before, to)];
-  for (const box of new Set(view.touched.slice(a, b + 1).flat())) paint(box);
   const { kind, box } = current();
   if (S.entry && !shown(S.entry.place)) S.entry = null;
   if (kind === "backward" && !waiting() && !quiet) {
     const part = box.shares.find((share) => live.values[share.parts[0]]?.length);
     S.entry = part ? { place: part.parts[0], i: 0, own: symbolOf(part) } : null;
   }
-  flow(a, b);
+  repaint();
   highlight();
   describe(quiet);
   track();
@@ -272,8 +262,6 @@ function restart(wanted) {
   S.step = 0;
   S.entry = null;
   planned(view);
-  for (const { element } of view.links) element.classList.add("dry");
-  for (const box of view.boxes) paint(box);
   go(Math.max(0, view.steps.findIndex((_, k) => wanted(k))), true);
 }
 /** Show another one of equal steps where the last one is. */

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,62 +22,33 @@ _TOLD = 12  # named results of a graph whose derivation is told
 _NODES = 80  # and its nodes
 
 
-@dataclass(frozen=True)
-class Share:
-    """What a line hands to one input: `answers` has its formula, and then wrong ones; `edges` are
-    the steps of the chain rule that it goes through last."""
+def handed(box: Box) -> dict[Node, list[tuple[Node, int]]]:
+    """To which nodes outside of it a box hands something, by which steps of the chain rule."""
+    edges: dict[Node, list[tuple[Node, int]]] = {}
+    inside = set(box.nodes)
+    for node in box.nodes:
+        for index, x in enumerate(node.inputs):
+            if isinstance(x, Node) and not x.constant and x not in inside:
+                edges.setdefault(x, []).append((node, index))
+    return edges
 
-    node: Node
-    answers: list[Answer]
-    edges: list[tuple[Node, int]]
 
-
-@dataclass(frozen=True)
-class Teller:
-    """Writes steps in the names of one picture; asks as far as the page's budget goes."""
-
-    root: Node
-    names: Names
-    budget: Budget
-
-    def symbol(self, node: Node) -> str:
-        """∂E/∂W."""
-        return f"∂{self.names[id(self.root)]}/∂{self.names.get(id(node), '…')}"
-
-    def handed(self, box: Box) -> dict[Node, list[tuple[Node, int]]]:
-        """To which nodes outside of it a box hands something, by which steps of the chain rule."""
-        edges: dict[Node, list[tuple[Node, int]]] = {}
-        inside = set(box.nodes)
-        for node in box.nodes:
-            for index, x in enumerate(node.inputs):
-                if isinstance(x, Node) and not x.constant and x not in inside:
-                    edges.setdefault(x, []).append((node, index))
-        return edges
-
-    def shares(self, box: Box) -> list[Share]:
-        """What a box hands to the nodes outside of it, in the order of its inputs."""
-        edges, inside = self.handed(box), set(box.nodes)
-        told = {x: [Answer(text)] for x in edges if (text := self._alone(box, edges[x]))}
-        wanted = self.budget.tries > 0 or len(told) < len(edges)
-        if (
-            wanted
-            and box.kind != "group"
-            and box.inside < SHORT
-            and all(id(x) in self.names for x in edges)
-        ):
-            one = box.node is self.root and not self.root.shape
-            symbols = {box.node: self.symbol(box.node)}
-            told |= handed_on(box.node, inside, self.names, symbols, one=one, budget=self.budget)
-        through = Answer(f"what goes through {box.name}")
-        return [Share(x, told.get(x, [through]), found) for x, found in edges.items()]
-
-    def _alone(self, box: Box, edges: list[tuple[Node, int]]) -> str:
-        """The formula of a single step from the box's own result."""
-        node, index = edges[0]
-        if len(edges) > 1 or node is not box.node:
-            return ""
-        text = pullback_text(node, index, self.names, cotangent=self.symbol(node))
-        return "" if "…" in text else shorten(text, LONG)
+def answers(box: Box, root: Node, names: Names, budget: Budget) -> dict[Node, list[Answer]]:
+    """What a box hands to the nodes outside of it, in the order of its inputs: the formula, and
+    then wrong ones as far as the budget goes."""
+    edges, inside = handed(box), set(box.nodes)
+    symbol = f"∂{names[id(root)]}/∂{names.get(id(box.node), '…')}"
+    told = {}
+    for x, ((node, index), *more) in edges.items():
+        if node is box.node and not more:  # a single step, from its own result
+            text = pullback_text(node, index, names, cotangent=symbol)
+            if text and "…" not in text:
+                told[x] = [Answer(shorten(text, LONG))]
+    short = box.kind != "group" and box.inside < SHORT and all(id(x) in names for x in edges)
+    if short and (budget.tries > 0 or len(told) < len(edges)):
+        one = box.node is root and not root.shape
+        told |= handed_on(box.node, inside, names, {box.node: symbol}, one=one, budget=budget)
+    return {x: told.get(x, [Answer(f"what goes through {box.name}")]) for x in edges}
 
 
 def heading(root: Node, names: Names) -> str:

@@ -20,7 +20,7 @@ from .layout import lay_out
 from .live import Numbers, Run, doubles, value_of
 from .predict import Budget
 from .scene import Box, Scene
-from .steps import Names, Share, Teller, derivation
+from .steps import Names, answers, derivation, handed
 from .svg import content
 
 _INSIDE = 150  # boxes of a part that is a picture of its own
@@ -128,18 +128,18 @@ class Book:
         whose steps are all it has."""
         svg, *size = content(scene, live=True)
         whole = whole or scene
-        teller = Teller(self.root, _named(whole), self.budget)
+        names = _named(whole)
         turns = [] if of else [*scene.turns]
         boxes = []
         for box in scene.boxes:
             outside = of is not None and not (box.nodes and set(box.nodes) <= set(of.nodes))
-            told = self.box(box, whole, teller, turns)
+            told = self.box(box, whole, names, turns)
             told |= {"outside": outside, "opens": opens.get(box.id, 0)}
             boxes.append(told | {"shares": None} if outside else told)
         told = {"svg": svg, "size": size, "alt": scene.alt, "boxes": boxes, "times": len(turns)}
         return told | {"of": of and of.name, "root": of and self.place(of.node)}
 
-    def box(self, box: Box, whole: Scene, teller: Teller, turns: list[Any]) -> dict[str, Any]:
+    def box(self, box: Box, whole: Scene, names: Names, turns: list[Any]) -> dict[str, Any]:
         """What a box shows, and what is told at its steps."""
         shows = box.out or box.nodes[-1:]
         shared = any(turn.get(id(box.shown), box.shown) is not box.shown for turn in turns)
@@ -147,35 +147,36 @@ class Book:
             "panes": [_fields(pane, "role rows columns strip note") for pane in box.panes],
             "shows": [self.place(node) for node in shows],
             "given": None if shows else self.at(self.made.given, id(box.array)),
-            "shares": self.handed(box, whole, teller),
-            "turns": [self.turn(box, turn, whole, teller) for turn in turns * shared],
+            "shares": self.handed(box, whole, names),
+            "turns": [self.turn(box, turn, whole, names) for turn in turns * shared],
         }
 
-    def handed(self, box: Box, whole: Scene, teller: Teller) -> list[Any] | None:
-        """What a line hands on; None of what is no line."""
+    def handed(self, box: Box, whole: Scene, names: Names) -> list[Any] | None:
+        """What a line hands on: to which node, by what name, the places of the parts, the answers;
+        None of what is no line."""
         if box.kind not in ("op", "output", "group") or not box.nodes or box.node.op is None:
             return None
         key = id(whole), box.id
         if key not in self.shares:
-            told = [] if box.node.constant else teller.shares(box)
-            self.shares[key] = [self.share(share, teller) for share in told]
+            told = {} if box.node.constant else answers(box, self.root, names, self.budget)
+            edges = handed(box)
+            self.shares[key] = [
+                {
+                    "to": self.place(x),
+                    "name": names.get(id(x), "…"),
+                    "parts": [self.at(self.made.share, edge) for edge in edges[x]],
+                    "answers": told[x],
+                }
+                for x in told
+            ]
         return self.shares[key]
 
-    def share(self, share: Share, teller: Teller) -> dict[str, Any]:
-        """To which node; its name; the places of the parts; the answers, the right one first."""
-        return {
-            "to": self.place(share.node),
-            "name": teller.names.get(id(share.node), "…"),
-            "parts": [self.at(self.made.share, edge) for edge in share.edges],
-            "answers": [(answer.formula, answer.words) for answer in share.answers],
-        }
-
-    def turn(self, box: Box, turn: Mapping[int, Any], whole: Scene, teller: Teller) -> Any:
+    def turn(self, box: Box, turn: Mapping[int, Any], whole: Scene, names: Names) -> Any:
         """What a box shows and hands on in one of equal steps."""
         other = turn[id(box.shown)]
         if not box.nodes:
             return [self.at(self.made.given, id(other))]
-        shares = {} if self.handed(box, whole, teller) is None else teller.handed(box)
+        shares = {} if self.handed(box, whole, names) is None else handed(box)
         return [self.place(other)] + [
             [
                 self.place(turn.get(id(x), x)),

@@ -42,7 +42,7 @@ def _matmul_left(xp: Any, G: Any, y: Any, A: Any, B: Any) -> Any:
     if B.ndim == 1:
         return G * B if A.ndim == 1 else G[..., None] * B
     if A.ndim == 1:
-        return xp.matmul(B, G[..., None])[..., 0]
+        return xp.matmul(B, G) if B.ndim == 2 else xp.matmul(B, G[..., None])[..., 0]
     return xp.matmul(G, B.mT)
 
 
@@ -50,7 +50,7 @@ def _matmul_right(xp: Any, G: Any, y: Any, A: Any, B: Any) -> Any:
     if A.ndim == 1:
         return A * G if B.ndim == 1 else A[..., None] * G[..., None, :]
     if B.ndim == 1:
-        return xp.matmul(G[..., None, :], A)[..., 0, :]
+        return xp.matmul(G, A) if A.ndim == 2 else xp.matmul(G[..., None, :], A)[..., 0, :]
     return xp.matmul(A.mT, G)
 
 

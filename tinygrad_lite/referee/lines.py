@@ -24,7 +24,8 @@ from ..check.code.derivation import Data, Edits, watched
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
 from ..check.code.library import LIBRARY, Library, plain
-from ..check.code.lines import Elsewhere, Lines
+from ..check.code.lines import Lines
+from ..check.code.measure import Elsewhere
 from ..check.code.pairs import Pairs
 from ..check.code.report import LineReport
 from ..check.findings import Finding

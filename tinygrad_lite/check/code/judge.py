@@ -13,6 +13,7 @@ import numpy as np
 
 from ...graph.node import Node, raw
 from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, sums_of
+from .multiples import Multiples, counted
 from .pairing import Pairing
 from .pairs import Pairs
 from .steps import may_be_gradient, steps
@@ -26,6 +27,7 @@ class Judge:
     def __init__(self, trace: Trace, truth: Truth, pairs: Pairs, equal: Equal) -> None:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
         self.off: list[Judged] = []  # what is not right so far
+        self.scales: dict[int, tuple[float, Judged]] = {}  # of steps, and what takes them up
 
     def run(self) -> list[Judged]:
         """The steps, judged.
@@ -34,6 +36,10 @@ class Judge:
         for what is wrong below it.
         """
         rows = self._run(guessing=False)
+        self.multiples = Multiples(self.trace, self.truth, self._is, self._again)
+        self.scales = self.multiples.among(rows)
+        if self.scales:
+            rows = self._run(guessing=False)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)
@@ -54,6 +60,8 @@ class Judge:
         of = {id(row): turn for turn in turns for row in turn}
         for row in numeric:
             if row.node is not None:
+                row.scale, row.taken = self.scales.get(row.index, (1.0, None))
+                row.rescaled = self.multiples.rescaled if row.taken else row.rescaled
                 self._judge(row, of[id(row)])
             else:
                 row.found = pairing.by_value(row.step.value)
@@ -77,19 +85,24 @@ class Judge:
         assert row.node is not None
         value = row.step.value
         row.off = self.off
-        node = self._moved_on(row, turn)
+        self._moved_on(row, turn)
         if row.last:
-            truth = self.truth.gradient(node)
             row.verdict = RIGHT
-            if not self.equal(node, value, truth):
+            if not self._is(row, value):
                 again = self._again(row)
-                follows = may_be_gradient(again) and self.equal(node, again, truth)
+                follows = may_be_gradient(again) and self._is(row, again)
                 row.verdict = FOLLOWS if follows else WRONG
                 self.off.append(row)
             return
         self._judge_part(row, turn)
 
-    def _moved_on(self, row: Judged, turn: list[Judged]) -> Node:
+    def _is(self, row: Judged, value: Any) -> bool:
+        """Whether a value is what a step stands for."""
+        assert row.node is not None
+        array = value if row.scale == 1 else np.asarray(value) / row.scale
+        return self.equal(row.node, array, self.truth.gradient(row.node))
+
+    def _moved_on(self, row: Judged, turn: list[Judged]) -> None:
         """The node of a step: where the name held its gradient before, and that was changed other
         than by adding to it (dh[h <= 0] = 0), it is what its node was computed from."""
         assert row.node is not None
@@ -98,11 +111,10 @@ class Judge:
             later = turn[k + 1 : at + 1]
             if any(r.step.adds or not r.step.builds for r in later):
                 continue
-            if self.equal(node, before.step.value, self.truth.gradient(node)):
+            if counted(self.truth.gradient(node), before.step.value) is not None:
                 of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
                 if len(of) == 1 and node.op is not None and node.op.elementwise:
                     row.node = of[0]
-        return row.node
 
     def _judge_part(self, row: Judged, turn: list[Judged]) -> None:
         """Judge a step before the last of its name."""

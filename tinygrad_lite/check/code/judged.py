@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ...graph.node import Node
 from .steps import Step, steps
 from .trace import Instance, Record, Trace
@@ -32,10 +34,12 @@ class Line:
     before: Mapping[Record, Vector]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Judged:
     """A step, by its place among the steps, and the node whose gradient it stands for. `last` where
-    the name has its final value; a step before it may be a sum of only some `parts` of it."""
+    the name has its final value; a step before it may be a sum of only some `parts` of it. What
+    stands for `scale` times the gradient, as dz = p - y does where dW = X.T @ dz / m, is `taken` up
+    by another step."""
 
     index: int
     step: Step
@@ -44,6 +48,9 @@ class Judged:
     final: bool = False  # no step of its name comes after it
     verdict: str = UNJUDGED
     parts: tuple[int, ...] | None = None
+    scale: float = 1.0
+    taken: Judged | None = None
+    rescaled: Callable[[Judged, Trace, Truth], float] = lambda row, trace, truth: row.scale
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     off: list[Judged] = field(default_factory=list)  # what is not right, of all steps
 
@@ -59,12 +66,29 @@ class Judged:
     def _is_apart(self, row: Judged) -> bool:
         return not self.last or row.step.of != self.step.of
 
-    def wanted(self, truth: Truth) -> Vector:
-        """What it should be."""
+    def wanted(self, truth: Truth, trace: Trace | None = None) -> Vector:
+        """What it should be, in a run on other data where that is given."""
         assert self.node is not None
-        if self.parts is None:
-            return truth.gradient(self.node)
-        return truth.sum(self.node, self.parts)
+        if self.parts is not None:
+            return truth.sum(self.node, self.parts)
+        whole = truth.gradient(self.node)
+        if self.taken is None:
+            return whole
+        return whole * (self.scale if trace is None else self.rescaled(self, trace, truth))
+
+    def unscaled(self, value: Any) -> Any:
+        """What a value of it says of the gradient itself."""
+        return value if self.taken is None else np.asarray(value) / self.scale
+
+    @property
+    def taken_up(self) -> str:
+        """What is said of a multiple of the gradient; "" of the gradient."""
+        if self.taken is None:
+            return ""
+        name, key = self.taken.step.name, self.taken.step.key
+        by = f"{name}[{key!r}]" if isinstance(key, str) else name
+        where = f"{by} is computed" if by else "it is used"
+        return f"{self.scale:.6g} x the gradient, a factor that is taken up where {where}"
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """It as it is in a run, on the same data or on other; None where that went another way. All
@@ -79,19 +103,19 @@ class Judged:
         elif step.instance.statement is not self.step.instance.statement:
             return None
         before = {
-            known[r.index].record: r.wanted(truth)
+            known[r.index].record: r.wanted(truth, trace)
             for r in self.off
             if r is not self and self._is_apart(r) and r.index < len(known)
             if known[r.index].of == r.step.of and known[r.index].record is not step.record
         }
-        return Line(trace, step.record, step.instance, self.node, self.wanted(truth), before)
+        return Line(trace, step.record, step.instance, self.node, self.wanted(truth, trace), before)
 
     def end(self, trace: Trace, truth: Truth) -> Line | None:
         """What its name has in the end of a run, where that is right by itself."""
         last = next((s for s in reversed(steps(trace)) if s.of == self.step.of), None)
         if last is None or self.node is None or not (self.final and self.verdict == RIGHT):
             return None
-        return Line(trace, last.record, last.instance, self.node, self.wanted(truth), {})
+        return Line(trace, last.record, last.instance, self.node, self.wanted(truth, trace), {})
 
 
 def sums_of(count: int, held: tuple[int, ...] | None) -> list[tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,8 +21,8 @@ from ..mend.search import NEAR_BY, SHARES
 from ..rounding import precision
 from .derivation import Data, Edits
 from .judge import Judge
-from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Equal, Judged
-from .measure import Measure
+from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
+from .measure import Elsewhere, Measure
 from .pairs import Pairs
 from .steps import Step, steps, target_of
 from .trace import Instance, Trace
@@ -30,16 +30,6 @@ from .truth import Truth
 
 # What is told first of a line that ran often.
 RANKS = {v: rank for rank, v in enumerate((WRONG, FOLLOWS, RIGHT, UNSEEN, PARTLY))}
-
-
-@dataclass(frozen=True, eq=False)
-class Elsewhere:
-    """What is known of gradients whose graph is not: how a value is held against one, other data
-    with the gradients there, and what was found out of what is wrong."""
-
-    equal: Equal
-    fresh: Callable[[], Iterable[list[Draw]]]
-    told: Mapping[Node, Finding]
 
 
 @dataclass(eq=False)
@@ -118,7 +108,8 @@ class Lines:
             self._mend(found)
         for row in self.claims:
             if id(row) in found and found[id(row)].mended is None:
-                found[id(row)] = self._ruled(self._explained(row, found[id(row)]))
+                explained = self._explained(row, found[id(row)])
+                found[id(row)] = explained if row.taken else self._ruled(explained)
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*found.values(), *self.causes, *failed]
         every.sort(key=lambda f: (f.cell, f.line))
@@ -129,7 +120,7 @@ class Lines:
     def claims(self) -> dict[Judged, Claim]:
         """The gradients that are claimed in the end."""
         return {
-            row: self.measure.claim(self.named(row.node), row.node, row.step.value)
+            row: self.measure.claim(self.named(row.node), row.node, row.unscaled(row.step.value))
             for row in self.rows
             if row.node is not None and row.last and row.verdict != UNJUDGED
             if self.elsewhere is None and np.isfinite(row.step.value).all()
@@ -145,7 +136,7 @@ class Lines:
     def _values(self, draw: Draw) -> list[Any]:
         """What is claimed on other data."""
         known = steps(self.run(draw, None))
-        return [known[r.index].value for r in self.claims]
+        return [r.unscaled(known[r.index].value) for r in self.claims]
 
     def _explained(self, row: Judged, finding: Finding) -> Finding:
         """With what explains its numbers, where it is wrong and there is such a thing."""
@@ -193,6 +184,7 @@ class Lines:
                 continue
             of, own = row.step.of, row.step.instance.statement
             closed = {r.step.instance.statement for r in judged if r.step.of != of} - {own}
+            closed -= self._loose
             last = next(r for r in reversed(judged) if r.step.of == of)
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
             mend = mender.mend(row, closed, last=last, beside=line, turns=turns)
@@ -225,6 +217,9 @@ class Lines:
             if cause is not None:
                 name = target_of(cause)
                 self.causes.append(told(self._at(cause, name, finding), best))
+                for r in self.rows:
+                    if r.step.instance.statement is cause:  # it is right in some turns
+                        found.pop(id(r), None)
                 others = [first, *others]
             else:
                 where = self.trace.where(elsewhere[0]) if elsewhere else ""
@@ -232,6 +227,12 @@ class Lines:
             for row in others:
                 follows = replace(found[id(row)], verdict=FOLLOWS, inherited=(name,), kind="")
                 found[id(row)] = replace(follows, where="", also=())
+
+    @cached_property
+    def _loose(self) -> set[ast.AST]:
+        """The lines on which no verdict was given, in some turns at least."""
+        judged = {id(row) for row in self._judged}
+        return {r.step.instance.statement for r in self.rows if id(r) not in judged}
 
     @property
     def _judged(self) -> list[Judged]:
@@ -249,7 +250,7 @@ class Lines:
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""
-        judged = {row.step.instance.statement for row in self.statements}
+        judged = {row.step.instance.statement for row in self.statements} - self._loose
         lines = [s for s in ast.walk(self.trace.definition) if isinstance(s, ast.stmt)]
         for statement in reversed(lines):  # the inner ones first
             if places and set(places) <= set(ast.walk(statement)):
@@ -346,7 +347,7 @@ class Lines:
             cell=finding.cell,
             code=code,
             node=row.node,
-            explanation=claim.note or judged.explanation,
+            explanation=claim.note or judged.explanation or row.taken_up,
         )
 
     def _part(self, row: Judged, finding: Finding) -> Finding:

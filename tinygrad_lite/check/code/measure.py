@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,10 @@ import numpy as np
 
 from ...graph.node import Node
 from ..claims import Allowance, Asked, Claim, compare, in_shape, not_scalar
+from ..findings import Finding
+from ..mend import Draw
 from ..rounding import Blur, Rounding, precision
+from .judged import Equal
 
 
 @dataclass(eq=False)
@@ -60,3 +63,13 @@ class Measure:
         if np.shape(value) != shape and claim.right:
             claim.note = f"its shape is {np.shape(value)}, the node's {shape}"
         return claim
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """What is known of gradients whose graph is not: how a value is held against one, other data
+    with the gradients there, and what was found out of what is wrong."""
+
+    equal: Equal
+    fresh: Callable[[], Iterable[list[Draw]]]
+    told: Mapping[Node, Finding]

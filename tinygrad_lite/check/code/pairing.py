@@ -127,6 +127,10 @@ class Pairing:
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name)
+        if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
+            before = turns[-1][-2].step.value
+            if self.equal(node, before, self.truth.gradient(node)):
+                turns[-1].pop()  # `return -dW`, a direction of descent, is no claim
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
         if node is not None and all(_is_part(turn[-1].step.value, node) for turn in turns):

@@ -19,7 +19,8 @@ CONVENTIONS = (
     r"(?P<of>.+)_(?:grad|gradient|bar|adj)",
     r"(?P<of>.+)grad",
 )
-LOSSES = ("E", "L", "J", "C", "loss", "Loss", "cost", "error", "err")
+LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
+_KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
 
@@ -44,9 +45,15 @@ class Pairs:
         self._exact: dict[str, Node] = {}
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
-        for name, node in others:
+        keys: dict[str, set[Node]] = {}  # parameters["W1"] is W1 as well
+        for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
+            if (key := _KEY.search(name)) is not None:
+                keys.setdefault(key[1] or key[2], set()).add(node)
+        for name, (node, *more) in keys.items():
+            if not more:
+                self._exact.setdefault(name, node)
         self._folded: dict[str, list[Node]] = {}
         for name, node in self._exact.items():
             self._folded.setdefault(name.lower(), []).append(node)
@@ -66,18 +73,18 @@ class Pairs:
         """The node that a name stands for the gradient of, by convention or as given."""
         if name in self.given:
             return self.given[name]
-        tried = list(wanted_names(name, self.loss))
-        for of in tried:
-            if of in self._exact:
-                return self._exact[of]
-        return None
+        meant = map(identifier, wanted_names(name, self.loss))
+        return next((self._exact[of] for of in meant if of in self._exact), None)
 
     def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
-        """The one node of that shape whose name differs by capitals alone: W of dw."""
+        """The one node of that shape, or of so many axes, whose name differs by capitals alone: W
+        of dw."""
         if name in self.given:
             return None
-        of = {of.lower() for of in wanted_names(name, self.loss)}
-        alike = [n for folded in of for n in self._folded.get(folded, ()) if n.shape == shape]
+        of = {identifier(of).lower() for of in wanted_names(name, self.loss)}
+        every = [n for folded in of for n in self._folded.get(folded, ())]
+        alike = [n for n in every if n.shape == shape]
+        alike = alike or [n for n in every if len(n.shape) == len(shape)]
         return alike[0] if len(alike) == 1 else None
 
     def named(self, key: object) -> Node | None:

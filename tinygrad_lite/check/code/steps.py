@@ -14,6 +14,7 @@ from ...graph.node import Node, raw
 from .trace import Instance, Record, Trace
 
 RETURNED = "what is returned"
+CONVERTED = ("array", "asarray", "float", "copy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,11 @@ class Step:
     def of(self) -> tuple[str, Any]:
         """What it gives a value; of a node its id, since nodes are equal entry by entry."""
         return self.name, id(self.key) if isinstance(self.key, Node) else self.key
+
+    @property
+    def returned(self) -> bool:
+        """Whether it is what a `return` hands on."""
+        return isinstance(self.instance.statement, ast.Return)
 
     @property
     def value(self) -> Any:
@@ -67,12 +73,17 @@ def _steps(trace: Trace) -> list[Step]:
             continue
         builds = bool(a.keys) or _builds(a.statement, a.name)
         adds = builds and not a.keys and _adds(a.statement, a.name)
-        key = a.keys[0] if len(a.keys) == 1 and isinstance(a.keys[0], (str, Node)) else None
-        if not isinstance(a.record.value, dict):
+        held, key = a.record.value, a.keys[0] if len(a.keys) == 1 else None
+        aug = isinstance(a.statement, ast.AugAssign)
+        if isinstance(held, dict):
+            if a.part is not None and isinstance(key, (str, Node)):
+                found.append(Step(a.name, a.part, a.instance, key, aug, aug))
+        elif isinstance(held, list) and isinstance(key, int) and not may_be_gradient(held):
+            if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
+                name = f"{a.name}[{key % len(held)}]"
+                found.append(Step(name, a.part, a.instance, None, aug, aug))
+        else:
             found.append(Step(a.name, a.record, a.instance, None, builds, adds))
-        elif a.part is not None and key is not None:
-            aug = isinstance(a.statement, ast.AugAssign)
-            found.append(Step(a.name, a.part, a.instance, key, aug, aug))
     return [*found, *_returned(trace)]
 
 
@@ -109,7 +120,8 @@ def _returned(trace: Trace) -> Iterator[Step]:
             record = instance.recorded.get(id(e))
             key = trace.returns[k] if len(trace.returns) == len(entries) else None
             if record is not None and not isinstance(e, ast.Name):
-                yield Step(RETURNED, record, instance, key)
+                name = _scaled(e, instance) if key is None else ""
+                yield Step(name or RETURNED, record, instance, key, bool(name))
         return
     literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
     places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)
@@ -118,6 +130,22 @@ def _returned(trace: Trace) -> Iterator[Step]:
         if record is None:
             record = trace.add(operator.itemgetter(key), [result], value)
         yield Step(str(key), record, instance, key)
+
+
+def _scaled(e: Any, instance: Instance) -> str:
+    """The name that an expression only counts, turns round or converts, as in `return dW, db / m`:
+    that is the last step of the name. "" where it does more."""
+    if isinstance(e, ast.Call) and not e.keywords:
+        called = getattr(e.func, "attr", getattr(e.func, "id", ""))
+        of: Any = [e.func.value] if called == "copy" and not e.args else e.args  # type: ignore[attr-defined]
+        return _scaled(of[0], instance) if called in CONVERTED and len(of) == 1 else ""
+    if isinstance(e, ast.UnaryOp):
+        return _scaled(e.operand, instance)
+    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div)):
+        pairs = [(e.left, e.right), *[(e.right, e.left)] * isinstance(e.op, ast.Mult)]
+        counted = [x for x, n in pairs if isinstance(instance.value(n), (int, np.integer))]
+        return _scaled(counted[0], instance) if counted else ""
+    return e.id if isinstance(e, ast.Name) else ""
 
 
 def target_of(statement: Any) -> str:

@@ -385,6 +385,8 @@ class Mender:
         """Whether what has to stay right does with some edits, on the recorded data."""
         try:
             trace = self._runs(None, edits)
+            if trace.error is not None and self.trace.error is None:
+                return False
             same = len(steps(trace)) == len(steps(self.trace))  # else only ends can be told
             lines = (
                 o.line(trace, self.truth) if same else o.end(trace, self.truth) for o in self._kept

@@ -235,9 +235,9 @@ class Places:
         whole = self._is_goal(record)
         if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
             cost += FAR if self._multiple(record, edit) else -LIKELY
-        elif not _drops_number(edit) and (
-            edit.kind != "transpose" or not isinstance(edit.place, (ast.Name, ast.Attribute))
-        ):
+        elif _drops_number(edit):
+            cost += LIKELY * _is_called(edit, record)
+        elif not _reads_otherwise(edit):
             known = FAR if isinstance(edit.place, ast.Name) and not kept else FAR + LIKELY
             cost += (0.0, LIKELY, known, known)[self.known.role(self.value(record))]
         if whole:
@@ -327,6 +327,28 @@ def _drops_number(edit: Edit) -> bool:
             or (isinstance(e.right, ast.Constant) and edit.new is e.left)
         )
     )
+
+
+def _is_called(edit: Edit, record: Record) -> bool:
+    """Whether the number that is left out has a name in its line: 2 of 2 * r / k where k is 2."""
+    assert record.instance is not None
+    names = record.instance.names
+    used = {n.id for n in ast.walk(record.instance.statement) if isinstance(n, ast.Name)}
+    numbers = [n.value for n in (edit.place.left, edit.place.right) if isinstance(n, ast.Constant)]
+    return any(names[n].value in numbers for n in used if n in names and _counts(names[n].value))
+
+
+def _counts(v: Any) -> bool:
+    return isinstance(v, (int, np.integer))
+
+
+def _reads_otherwise(edit: Edit) -> bool:
+    """Whether it only transposes what is read, or reads other entries of it."""
+    if edit.kind == "transpose" and isinstance(edit.place, (ast.Name, ast.Attribute)):
+        return True
+    new = edit.new
+    entries = isinstance(edit.place, ast.Subscript) and isinstance(new, ast.Subscript)
+    return entries and edit.place.value is new.value
 
 
 def _parts(e: ast.AST) -> int:

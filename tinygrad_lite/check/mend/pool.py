@@ -130,7 +130,7 @@ class Pool:
                 value = self.instance.value(e, self.changed)
             except FAILS:
                 continue
-            if is_numeric(value) and bool(np.ndim(value)) != sized:
+            if is_numeric(value) and not (sized and np.ndim(value)):
                 yield Written(e, value, self.numpy)
 
     def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:

@@ -83,7 +83,7 @@ def _summed(x: Any) -> Iterator[tuple[ast.expr, str, float]]:
 def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
     if isinstance(e, ast.BinOp):
         yield from _slipped(_NAMES.get(type(e.op), ""), (e.left, e.right), read, numpy)
-        yield from _brackets(e)
+        yield from _brackets(e, read)
     elif isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.USub):
         yield e.operand, "sign", FIRST
     elif isinstance(e, ast.Attribute) and e.attr in ("T", "mT"):
@@ -126,7 +126,7 @@ def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) 
             yield made.code, UNDOES.get(slip.kind, slip.kind), slip.rank + LIKELY * vector
 
 
-def _brackets(e: ast.BinOp) -> New:
+def _brackets(e: ast.BinOp, read: Read) -> New:
     left, right = e.left, e.right
     if isinstance(left, ast.BinOp):
         new = ast.BinOp(left.left, left.op, ast.BinOp(left.right, e.op, right))
@@ -140,7 +140,7 @@ def _brackets(e: ast.BinOp) -> New:
         yield ast.BinOp(right, ast.Add(), turned(right)), "transpose", ODD
     if isinstance(e.op, (ast.Add, ast.Sub)):
         yield from _bracketed(e)
-    yield from _products(e)
+    yield from _products(e, read)
 
 
 def _bracketed(e: ast.BinOp) -> New:
@@ -172,7 +172,7 @@ def _factors(
     return [(ast.Mult(), e), *found]
 
 
-def _products(e: ast.BinOp) -> New:
+def _products(e: ast.BinOp, read: Read) -> New:
     """Several factors at once: those at the end dropped, two of one name as another derivative."""
     (_, left), *factors = _factors(e, (ast.Mult, ast.Div))
     shorter: Any = e.left
@@ -186,12 +186,18 @@ def _products(e: ast.BinOp) -> New:
         if atom is None and len(used[0]) == 1:
             atom = next(iter(used[0].values()))
         times = isinstance(op, ast.Mult) and isinstance(other, ast.Mult)
-        if times and atom is not None and used[0].keys() == used[1].keys():
-            x = Written(atom, 0.5)
+        if (
+            times
+            and atom is not None
+            and used[0].keys() == used[1].keys()
+            and is_numeric(read(atom))
+        ):
+            x = Written(atom, read(atom))
             for form in FORMS:
-                if form.kind == SLOPE and form.axes == ANY:
+                made = formed(form, x) if form.kind == SLOPE and form.axes == ANY else None
+                if made is not None and not np.all(made.value == 1):  # else it drops them
                     new = [f for k, f in enumerate(factors) if k != j]
-                    new[i] = (ast.Mult(), form.how(x).code)
+                    new[i] = (ast.Mult(), made.code)
                     yield _chained(left, new), SLOPE, LIKELY
 
 

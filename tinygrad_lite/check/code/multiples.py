@@ -1,0 +1,155 @@
+"""Steps that stand for a multiple of a gradient: dz = p - y where dW = X.T @ dz / m.
+
+What is computed from a step tells: held at its gradient and at twice that, the others show for
+which multiple they are right. That is whole, or one over a whole number: rows, a sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...graph.node import raw
+from .judged import FOLLOWS, RIGHT, UNJUDGED, Judged
+from .steps import steps
+from .trace import Record, Trace
+from .truth import Truth, Vector
+
+NEARLY = 1e-6  # relative: float32 in another order of summation
+
+
+@dataclass(eq=False)
+class Multiples:
+    """Finds them. `is_(row, value)` tells whether a value is what a step stands for, `again(row)`
+    what it would be if all above it were right."""
+
+    trace: Trace
+    truth: Truth
+    is_: Callable[[Judged, Any], bool]
+    again: Callable[[Judged], Any]
+    _between: dict[Judged, set[Record]] = field(default_factory=dict)
+    _uses: dict[Judged, list[Judged]] = field(default_factory=dict)
+
+    def among(self, rows: Sequence[Judged]) -> dict[int, tuple[float, Judged]]:
+        """The multiple that steps stand for, by their place, and what takes it up."""
+        judged = [r for r in rows if r.node is not None and r.last and r.verdict != UNJUDGED]
+        off = [r for r in judged if r.verdict != RIGHT]
+        if off:
+            self._follow(judged)
+            self._from_below(off)
+            self._from_above(off)
+            self._of_right([r for r in judged if r.verdict == RIGHT], off)
+        return {r.index: (r.scale, r.taken) for r in judged if r.taken is not None}
+
+    def _follow(self, judged: Sequence[Judged]) -> None:
+        """Note what is computed from each step, with no other in between."""
+        records = [r.step.record for r in judged]
+        for row in judged:
+            felt = {row.step.record, *self.trace.below([row.step.record], blocked=records)}
+            self._between[row] = felt - {row.step.record}
+            uses = (r for r in judged if not felt.isdisjoint(r.step.record.operands))
+            self._uses[row] = [r for r in uses if r.index > row.index and not _apart(row, r)]
+
+    def _from_below(self, off: list[Judged]) -> None:
+        """Of what is not right: the multiple that it is, or that all that uses it asks for."""
+        while off:
+            for row in reversed(off):
+                votes = self._votes(row)
+                mine = next((c for c in votes if c and self._is(row, c)), None)
+                if mine is None and len(votes) == 1 and (only := min(votes)) > 0:
+                    mine = only
+                self._set(row, mine, votes)
+            # What is right if all above is, is so for a multiple too, or is none.
+            follows = [r for r in off if r.taken is not None and r.verdict == FOLLOWS]
+            lone = [r for r in follows if not self.is_(r, self.again(r))]
+            if not lone:
+                break
+            off = [r for r in off if r not in lone]
+            for row in lone:
+                self._set(row, None, {})
+
+    def _from_above(self, off: Sequence[Judged]) -> None:
+        """Where what uses a step tells nothing, being wrong, what it is computed from does."""
+        for row in off:
+            uses, above = self._uses[row], {r.scale for r in off if row in self._uses[r]}
+            if row.taken is None and uses and not self._votes(row) and len(above) == 1:
+                scale = above.pop()
+                self._set(row, scale, {scale: uses[0]})
+
+    def _of_right(self, right: Sequence[Judged], off: Sequence[Judged]) -> None:
+        """What is right by itself, but between steps that agree on a multiple, is none of it."""
+        for row in reversed(right):
+            votes, above = self._votes(row), self.trace.above(row.step.record)
+            scales = {r.scale for r in off if r.taken is not None and r.step.record in above}
+            if len(votes) == 1 and votes.keys() <= scales - {1.0}:
+                self._set(row, min(votes), votes)
+
+    def _is(self, row: Judged, scale: float) -> bool:
+        row.scale = scale
+        return self.is_(row, row.step.value)
+
+    def _set(self, row: Judged, scale: float | None, by: dict[float, Judged]) -> None:
+        row.scale, row.taken = 1.0, None
+        if scale is not None and scale != 1:
+            row.scale, row.taken = scale, by[scale]
+
+    def _votes(self, row: Judged) -> dict[float, Judged]:
+        """The multiples for which what uses a step is right, and one that says so for each."""
+        votes: dict[float, Judged] = {}
+        for other in self._uses[row]:
+            scale = self._asked(row, other, self.trace, self.truth)
+            if scale:
+                votes.setdefault(scale, other)
+        return votes
+
+    def rescaled(self, row: Judged, trace: Trace, truth: Truth) -> float:
+        """The multiple in a run on other data: the number of rows may be another."""
+        known = steps(trace)
+        if trace is self.trace or row.taken is None or len(known) <= row.taken.index:
+            return row.scale
+        return self._asked(row, row.taken, trace, truth) or row.scale
+
+    def _asked(self, row: Judged, other: Judged, trace: Trace, truth: Truth) -> float | None:
+        """How many times the gradient a step has to be for another to be right; None where no
+        multiple is, 0 where the other does not feel it."""
+        assert row.node is not None
+        g, known = truth.gradient(row.node), steps(trace)
+        record, end = known[row.index].record, known[other.index].record
+        beside = [r for r in self._uses if r is not row and other in self._uses[r]]
+        changes = {known[r.index].record: r.wanted(truth) for r in beside if r.verdict != RIGHT}
+        below = None
+        if trace is self.trace:
+            felt = self._between[row].union(*(self._between[r] for r in beside))
+            below = sorted({*felt, end}, key=lambda r: r.index)
+        try:
+            with np.errstate(all="ignore"):
+                once, twice = (
+                    np.asarray(
+                        raw(trace.again({**changes, record: c * g}, end, below)), dtype=float
+                    )
+                    for c in (1, 2)
+                )
+                if not np.any(twice - once):
+                    return 0.0
+                return counted(twice - once, np.asarray(other.wanted(truth)) - 2 * once + twice)
+        except Exception:  # the gradient does not fit what follows
+            return None
+
+
+def _apart(a: Judged, b: Judged) -> bool:
+    """Whether they are different entries of one dict."""
+    return a.step.name == b.step.name and a.step.of != b.step.of
+
+
+def counted(a: Vector, b: Vector) -> float | None:
+    """The c of b = c a where it is whole, or one over a whole number."""
+    a, b = np.ravel(a), np.ravel(b)
+    with np.errstate(all="ignore"):
+        c = float(b @ b / (b @ a)) if a.shape == b.shape else np.nan
+    if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEARLY * np.abs(b).max():
+        return None
+    exact = float(round(c)) if abs(c) > 1 else 1 / round(1 / c)
+    return exact if abs(exact - c) <= NEARLY * abs(c) else None
