@@ -52,6 +52,11 @@ def is_read_once(x: Any) -> bool:
     return isinstance(x, Iterator) and is_library(type(x).__module__)
 
 
+def remade(x: Any, parts: list[Any]) -> Any:
+    """A list or tuple of the class of x that holds these entries."""
+    return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
+
+
 def updated(x: Any, entries: dict[Any, Any]) -> Any:
     """A dict of the class of x, and with what is set on it, that holds these entries."""
     if type(x) is dict:

@@ -25,12 +25,7 @@ MISSING = (
     'python -m pip install "tinygrad_lite[native]"'
 )
 _NAMES = "abc"
-_SIGNS = SIGNS | {
-    np.power: "**",
-    np.bitwise_and: "and",
-    np.bitwise_or: "or",
-    np.invert: "not",
-}
+_SIGNS = SIGNS | {np.power: "**", np.bitwise_and: "and", np.bitwise_or: "or", np.invert: "not"}
 
 
 class Symbol(NDArrayOperatorsMixin):

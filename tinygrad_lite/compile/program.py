@@ -136,6 +136,7 @@ class ScalarProgram:
                 node._grad = grad
             return float(value)
 
+    @_quiet
     def step(self, lr: float, **inputs: Any) -> float:
         """One step of gradient descent: the value before it, and every leaf less lr times its
         gradient. The Values are brought up to date when they are looked at, so that a loop of steps
@@ -146,16 +147,11 @@ class ScalarProgram:
             if inputs:
                 leaves.give_back()
                 self._set(inputs)
-            return self._descended(lr)
-
-    @_quiet
-    def _descended(self, lr: float) -> float:
-        leaves = self._leaves
-        leaves.gather()
-        value, leaves.gradient = self._engine.run()
-        np.subtract(leaves.values, np.multiply(leaves.gradient, lr), leaves.values)
-        leaves.lend()
-        return float(value)
+            leaves.gather()
+            value, leaves.gradient = self._engine.run()
+            np.subtract(leaves.values, np.multiply(leaves.gradient, lr), leaves.values)
+            leaves.lend()
+            return float(value)
 
     def _set(self, inputs: dict[str, Any]) -> None:
         """Put other numbers into the Values of lists of the user's."""

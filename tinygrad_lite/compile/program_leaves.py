@@ -66,8 +66,8 @@ def _lent(kind: Any) -> type[Scalar]:
     members = {
         "__slots__": (),
         "__module__": kind.__module__,
-        "_data": property(lambda node: _back(node)._data, _set_data),
-        "_grad": property(lambda node: _back(node)._grad, _set_grad),
+        "_data": property(lambda x: _back(x)._data, lambda x, y: setattr(_back(x), "_data", y)),
+        "_grad": property(lambda x: _back(x)._grad, lambda x, g: setattr(_back(x), "_grad", g)),
     }
     return type(kind.__name__, (kind,), members)
 
@@ -78,11 +78,3 @@ def _back(node: Any) -> Any:
     if type(holder) is Leaves:
         holder.give_back()
     return node
-
-
-def _set_data(node: Any, data: float) -> None:
-    _back(node)._data = data
-
-
-def _set_grad(node: Any, grad: Any) -> None:
-    _back(node)._grad = grad

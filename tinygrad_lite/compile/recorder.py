@@ -6,6 +6,7 @@ import operator
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -67,16 +68,16 @@ class Recording:
         return self.held is None
 
 
+@dataclass(eq=False, slots=True)
 class Instruction:
     """`out = call(*args, **settings)`, of held values, constants, and tuples and lists of them.
     Without an `out` it is a guard: the truth of args[0] must be `expected`."""
 
-    __slots__ = ("args", "call", "expected", "out", "settings")
-
-    def __init__(self, call: Call, args: tuple[Any, ...], settings: dict[str, Any]) -> None:
-        self.call, self.args, self.settings = call, args, settings
-        self.out: Held | None = None
-        self.expected: bool | None = None
+    call: Call
+    args: tuple[Any, ...]
+    settings: dict[str, Any]
+    out: Held | None = None
+    expected: bool | None = None
 
     def inputs(self) -> Iterator[Held]:
         """The held values among the arguments, in order, with repetition."""
@@ -223,9 +224,7 @@ class Recorder:
         found, held = bool(x.value), x.held
         if held is not None and (bool, id(held)) not in self._known:
             self._known[bool, id(held)] = held
-            guard = Instruction(bool, (held,), {})
-            guard.expected = found
-            self.instructions.append(guard)
+            self.instructions.append(Instruction(bool, (held,), {}, expected=found))
         return found
 
     def _owned(self, x: Any) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
 from ..notation.names import unused
-from .containers import Log, Unread, copied, differ, is_read_once, updated
+from .containers import Log, Unread, copied, differ, is_read_once, remade, updated
 from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
 from .state import Place, State
@@ -223,8 +223,7 @@ class Run(ABC):
     def _handed(self, x: Any, path: str) -> Any:
         """An argument with arrays that record, in lists and dicts of its own."""
         if isinstance(x, (list, tuple)):
-            parts = [self._handed(part, f"{path}_{i}") for i, part in enumerate(x)]
-            made: Any = x._make(parts) if hasattr(x, "_make") else type(x)(parts)
+            made: Any = remade(x, [self._handed(v, f"{path}_{i}") for i, v in enumerate(x)])
         elif isinstance(x, dict):
             made = updated(x, {k: self._handed(part, f"{path}_{k}") for k, part in x.items()})
         elif self.is_input(x, self._types):
@@ -291,8 +290,7 @@ class Run(ABC):
     def _template(self, x: Any) -> Template:
         """What a call is to give for x."""
         if isinstance(x, (list, tuple)):
-            parts = [self._template(part) for part in x]
-            return x._make(parts) if hasattr(x, "_make") else type(x)(parts)
+            return remade(x, [self._template(part) for part in x])
         if isinstance(x, dict):
             return updated(x, {k: self._template(part) for k, part in x.items()})
         if isinstance(x, Array):

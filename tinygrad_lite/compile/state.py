@@ -188,16 +188,16 @@ class State:
         if not is_own(function):
             self._ahead.append((getattr(function, "__wrapped__", None), function.__name__))
             return
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            if _cell_is_filled(cell):
-                self._place(cell, name, name)
+        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        cells = {name: cell for name, cell in cells.items() if _is_filled(cell)}
+        for name, cell in cells.items():
+            self._place(cell, name, name)
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
                 self._place(function, name, name)
         self._entries(function.__dict__, function.__name__, ".{}")
         names = dict.fromkeys(names_in(code))
-        cells = filter(_cell_is_filled, function.__closure__ or ())
-        found = [*map(space.get, names), *map(sys.modules.get, names), *map(_cell, cells)]
+        found = [*map(space.get, names), *map(sys.modules.get, names), *map(_cell, cells.values())]
         for name in names:
             if name in space and not isinstance(space[name], ModuleType):
                 self._place(space, name, name)
@@ -234,7 +234,7 @@ def _users(values: Iterable[Any]) -> list[ModuleType]:
     return [x for x in values if isinstance(x, ModuleType) and not is_library(x.__name__)]
 
 
-def _cell_is_filled(cell: CellType) -> bool:
+def _is_filled(cell: CellType) -> bool:
     try:
         _ = cell.cell_contents
     except ValueError:

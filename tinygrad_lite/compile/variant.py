@@ -48,15 +48,6 @@ class Variant:
         self.renewed = {mark for mark, x in kept if isinstance(x, Output) and x.tensor}
         self.call, self.quick = _Shell(run, self).functions()
 
-    def holds(self) -> bool:
-        """Whether all settings that the function reaches are what they were."""
-        return (
-            all(len(x) == n for x, n in self.sizes)
-            and all(get() == before for get, before in self.wholes)
-            and all(_equal(p.get(p.key), p.before) for p in self.places)
-            and all(node._grad is None for node in self.without)
-        )
-
     def meets(self, given: Any) -> bool:
         """Whether the Tensors among the arguments are none that the function reaches itself, or the
         same that they were."""
@@ -98,7 +89,7 @@ class _Shell:
         self._run, self._variant = run, variant
         self._scope: dict[str, Any] = {
             "program": variant.executable.run,
-            "holds": variant.holds,
+            "equal": _equal,
             "meets": variant.meets,
             "known": variant.known,
             "fits": variant.fits,
@@ -137,15 +128,16 @@ class _Shell:
         return f"given[{where}]" if type(where) is int else self._name(where)
 
     def _checks(self) -> list[str]:
+        """That all settings which the function reaches are what they were."""
         made = self._variant
         other = [f"len({self._name(x)}) != {n}" for x, n in made.sizes]
         other += [f"{self._name(get)}() != {self._name(before)}" for get, before in made.wholes]
-        other += [
-            f"{self._name(p.get)}({self._name(p.key)}) is not {self._name(p.before)}"
-            for p in made.places
-        ]
+        for p in made.places:
+            before = self._name(p.before)
+            found = f"(x := {self._name(p.get)}({self._name(p.key)}))"
+            other.append(f"({found} is not {before} and not equal(x, {before}))")
         other += [f"{self._name(x)}._grad is not None" for x in made.without]
-        lines = [f"if ({' or '.join(other)}) and not holds(): return None"] if other else []
+        lines = [f"if {' or '.join(other)}: return None"] if other else []
         return [*lines, "if not meets(given): return None"] if made.tensors else lines
 
     def _looks(self) -> list[str]:

@@ -3,6 +3,6 @@
 from .derivation import Derivation
 from .deriving import derive
 from .printer import Formula
-from .program import Checked
+from .verify import Checked
 
 __all__ = ["Checked", "Derivation", "Formula", "derive"]

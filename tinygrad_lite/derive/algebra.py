@@ -13,7 +13,7 @@ from typing import Any
 from ..graph import floats
 from ..ops.choice import where
 from ..ops.elementwise import log
-from ..ops.linalg import det, inv, logabsdet
+from ..ops.linalg import inv
 from .parts import (
     EXP,
     SIGMOID,
@@ -31,7 +31,6 @@ from .parts import (
     logistic,
     logistic_slope,
     number,
-    over,
     raised,
     size_of,
     terms,
@@ -94,48 +93,34 @@ def scaled(c: Number, e: Expr) -> Expr:
     return add([(exact(c), e)])
 
 
-class _Product:
-    """A product that is being collected."""
-
-    def __init__(self) -> None:
-        self.coefficient: Number = 1
-        self.powers: dict[Expr, Number] = {}
-
-    def put(self, base: Expr, e: Number) -> None:
-        if base.kind == NUM:
-            self.coefficient *= raised(base.head, e)
-            return
-        if base.kind == MUL and (whole(e) or not any(whole(x) and x % 2 == 0 for x in base.head)):
-            for b, x in zip(base.args, base.head, strict=True):
-                self.put(b, x * e)
-            return
-        if base.kind == ADD:
-            if len(base.args) == 1 and (whole(e) or base.head[0] > 0):
-                self.coefficient *= raised(base.head[0], e)
-                self.put(base.args[0], e)
-                return
-            if whole(e):
-                c, base = content(base)
-                self.coefficient *= raised(c, e)
-        if base.kind == MAP and base.head == EXP and e != 1:
-            base, e = apply(EXP, scaled(e, base.args[0])), 1
-        if is_mask(base) or base.kind == DELTA:
-            e = 1
-            self.powers.pop(base, None)
-        self.powers[base] = self.powers.get(base, 0) + e
-
-
 def multiply(parts: Iterable[Power]) -> Expr:
     """The product of powers."""
-    product = _Product()
-    for base, e in parts:
+    c: Number = 1
+    found: dict[Expr, Number] = {}
+    todo = [*parts]
+    while todo:
+        base, e = todo.pop()
+        e = exact(e)
         if is_zero(base):
             return base
-        product.put(base, exact(e))
-    c = product.coefficient
+        if base.kind == NUM:
+            c *= raised(base.head, e)
+        elif base.kind == MUL and (whole(e) or not any(whole(x) and x % 2 == 0 for x in base.head)):
+            todo += [(b, x * e) for b, x in zip(base.args, base.head, strict=True)]
+        elif base.kind == ADD and len(base.args) == 1 and (whole(e) or base.head[0] > 0):
+            c *= raised(base.head[0], e)
+            todo.append((base.args[0], e))
+        else:
+            if base.kind == ADD and whole(e):
+                inside, base = content(base)
+                c *= raised(inside, e)
+            if base.kind == MAP and base.head == EXP and e != 1:
+                base, e = apply(EXP, scaled(e, base.args[0])), 1
+            unit = is_mask(base) or base.kind == DELTA
+            found[base] = 1 if unit else found.get(base, 0) + e
     if not c:
         return number(0)
-    pairs = [(b, exact(e)) for b, e in product.powers.items() if e]
+    pairs = [(b, exact(e)) for b, e in found.items() if e]
     if not pairs:
         return number(c)
     again = _substituted(pairs) or _exponentials(pairs)
@@ -225,13 +210,9 @@ def apply(f: Head, *args: Expr) -> Expr:
 
 def call(f: Head, ix: Sequence[Ix], *bodies: Expr) -> Expr:
     """The entry `ix` of an op of whole arrays; each body is an array over the slots 0, 1, ..."""
-    ix, op = tuple(ix), f.op
-    if op is inv and len(ix) == 2:
+    ix = tuple(ix)
+    if f.op is inv and len(ix) == 2:
         return _inverse(f, ix, bodies[0])
-    if op in (det, logabsdet) and not ix:
-        turned = transposed(bodies[0])
-        if turned.uid < bodies[0].uid:
-            bodies = (turned,)
     return intern(CALL, f, bodies, ix)
 
 
@@ -241,11 +222,6 @@ def transposed(body: Expr) -> Expr:
 
 
 def _inverse(f: Head, ix: tuple[Ix, ...], body: Expr) -> Expr:
-    if body.kind == DELTA:
-        return delta(*ix)
-    c, powers = factors(body)
-    if c != 1:
-        return scaled(over(1, c), call(f, ix, multiply(powers)))
     turned = transposed(body)
     if turned is body:
         ix = in_order(*ix)
@@ -332,12 +308,8 @@ def total(names: Iterable[Ix], body: Expr) -> Expr:
     parts = connected([(b, e) for b, e in powers if not b.free.isdisjoint(mine)], mine)
     for own, part in parts:
         inside = multiply(part)
-        c2, powers2 = factors(inside)
-        if len(powers2) != len(part) or c2 != 1:  # something fell together: look again
-            out.append((scaled(c2, total(own, multiply(powers2))), 1))
-        else:
-            known = known_sum(inside, own) if inside.kind == ATOM else None
-            out.append((_bound(own, inside) if known is None else number(known), 1))
+        known = known_sum(inside, own) if inside.kind == ATOM else None
+        out.append((_bound(own, inside) if known is None else number(known), 1))
     return multiply([(number(c), 1), *out])
 
 
@@ -377,7 +349,7 @@ def _bound(own: set[Ix], body: Expr) -> Expr:
     one whose body was first met, so that equal sums are one."""
     names = tuple(sorted(own, key=lambda i: i.place))
     levels = tuple(bound(body.level + 1 + k) for k in range(len(names)))
-    sizes = tuple(i.size.root() for i in names if i.size is not None)
+    sizes = tuple(i.size.root() for i in names)
     return _canonical(body, names, sizes, levels)
 
 

@@ -64,18 +64,16 @@ class Cotangents:
     def toward(self, seed: Paper, nodes: Collection[Node]) -> dict[Node, Paper]:
         """The cotangents of `nodes`, in terms of named ones."""
         found = self.reading.cotangents(seed, nodes, self._arrived)
-        best = self.simplifier.best
-        return {x: Paper(best(found[x].expr), found[x].axes) for x in nodes if x in found}
+        return {x: self.simplifier.shortest(found[x]) for x in nodes if x in found}
 
     def _arrived(self, node: Node, g: Paper) -> Paper:
-        e = self.simplifier.best(g.expr)
-        g = Paper(e, g.axes)
+        g = self.simplifier.shortest(g)
         known = self.reading.symbols.get(node)
-        if not self.named or (known is None and cost(e) <= self.reading.graph.long):
+        if not self.named or (known is None and cost(g.expr) <= self.reading.graph.long):
             return g
         self.arriving[node] = g
         graph = self.reading.graph
-        closed = g if graph.large else Paper(self.shortened(e), g.axes)
+        closed = g if graph.large else Paper(self.shortened(g.expr), g.axes)
         if cost(closed.expr) <= 1 and node not in self.kept:
             return closed
         name = known.name if known is not None else graph.invent("t")

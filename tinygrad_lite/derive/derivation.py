@@ -23,10 +23,10 @@ from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
 from .printer import Formula, derivative
-from .program import Checked, Program, environment, run
 from .steps import Finder, Line, Rewrite, moved, unchanged
-from .teaching import Row, Teacher, latex_of, text_of
+from .teaching import Row, Teacher, aligned, latex_of, text_of
 from .terms import Symbol
+from .verify import Checked, Program, environment, run
 from .work import Work
 
 LARGEST = 1_000_000  # entries of a Jacobian that is looked at
@@ -61,9 +61,7 @@ class Derivation:
     def latex(self) -> str:
         """The formulas in LaTeX, one a line in `aligned` where there are several."""
         lines = [f"{f.name_latex} &= {f.latex}" for f in (*self.formulas, *self.where)]
-        if len(lines) == 1:
-            return lines[0].replace(" &= ", " = ", 1)
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        return aligned(lines) if len(lines) > 1 else lines[0].replace(" &= ", " = ", 1)
 
     @property
     def numpy(self) -> str:
@@ -195,7 +193,7 @@ class Derivation:
                     shown = Formula(J, work.printer)
                     terms.append(teacher.product(shown, UNICODE.name(f"d:{name}"), f.shape))
                 else:
-                    along = Paper(work.simplifier.best(moved(J, name)), f.paper.axes[:out])
+                    along = work.simplifier.shortest(Paper(moved(J, name), f.paper.axes[:out]))
                     terms.append(teacher.term(Formula(along, work.printer)))
         return f"{UNICODE.name(f'd:{lines[0].name}')} = {teacher.joined(terms or ['0'])}"
 
@@ -228,7 +226,7 @@ class Derivation:
         places = tuple(k for k, i in enumerate(f.paper.axes[:out]) if i is not None)
         upstream = Symbol(f"δ_{y}", work.graph.root.shape, places)
         pulled = total(over, multiply([(f.paper.expr, 1), (atom(upstream, over), 1)]))
-        handed = Paper(work.simplifier.best(pulled), f.paper.axes[out:])
+        handed = work.simplifier.shortest(Paper(pulled, f.paper.axes[out:]))
         shown = Formula(handed, work.printer)
         title, *_ = derivative("E", y)
         lines.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from .read import SUMS, SYMMETRIC
 from .work import Work
 
 Layout = Literal["denominator", "numerator"]
+_FACT = re.compile(
+    r"(?P<turned>.+?)\s*=\s*(?P=turned)\.T|(?P<summed>.+?)\.sum\((axis=(?P<axis>[01]))?\)\s*=\s*1"
+)
 
 
 def derive(
@@ -78,18 +82,15 @@ def _declared(facts: Collection[str], names: Collection[str]) -> dict[str, list[
     """What the user says of arrays: "A = A.T" or "Y.sum(axis=1) = 1"."""
     found: dict[str, list[tuple[str, int]]] = {}
     for fact in facts:
-        left, _, right = (side.strip() for side in fact.partition("="))
-        if "sum(axis" in fact:
-            left, _, right = (side.strip() for side in fact.rpartition("="))
-        name = left.partition(".sum")[0]
-        known = {f"{name}.sum(axis={axis})": (SUMS, axis) for axis in (0, 1)}
-        known[f"{name}.sum()"] = (SUMS, 0)
-        if name not in names or not (right == f"{name}.T" if left == name else right == "1"):
+        told = _FACT.fullmatch(fact.strip())
+        name = "" if told is None else told["turned"] or told["summed"]
+        if told is None or name not in names:
             raise ValueError(
                 f'derive: the fact {fact!r} is not of the form "A = A.T" or "Y.sum(axis=1) = 1" '
                 f"with a name of the graph: {', '.join(sorted(names))}"
             )
-        found.setdefault(name, []).append(known.get(left, (SYMMETRIC, -1)))
+        said = (SYMMETRIC, -1) if told["turned"] else (SUMS, int(told["axis"] or 0))
+        found.setdefault(name, []).append(said)
     return found
 
 

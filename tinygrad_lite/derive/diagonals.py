@@ -74,7 +74,6 @@ class Diagonals:
         moving = [(b, e) for b, e in rest if b.free == {i}] or [p for p in rest if i in p[0].free]
         if not moving or (len(own) == 1 and own[0][1] == 1 and own[0][0].kind == ATOM):
             return None
-        assert i.size is not None
         k = index(i.size)
         matrix = self._matrix(vector, i)
         parts = [(c, self._power(x, matrix, i, k)) for c, x in terms(expand(multiply(own)))]
@@ -96,7 +95,6 @@ class Diagonals:
             if name in self.taken:
                 name = f"D_{vector.name}"
             self.taken.add(name)
-            assert i.size is not None
             n = i.size.number
             found = Symbol(name, (n, n), (0, 1), vector.depth, symmetric=True)
             found.sizes = (i.size.root(), i.size.root())

@@ -100,31 +100,30 @@ class Definitions:
             _, needed = factors(inner)
             if d.pattern is e or not {skeleton(x) for x, _ in needed} <= have:
                 continue
-            for sign in (1,) if d.pattern.kind == SUM else (1, -1):
-                again = _with_part(e, d, needed, sign)
-                if again is not None and cost(again) < cost(best):
-                    best = again
+            again = _with_part(e, d, needed)
+            if again is not None and cost(again) < cost(best):
+                best = again
         return best
 
 
-def _with_part(e: Expr, d: Definition, needed: list[Power], sign: int) -> Expr | None:
+def _with_part(e: Expr, d: Definition, needed: list[Power]) -> Expr | None:
     names, body = opened(e) if e.kind == SUM else ([], e)
     c, body = content(body, single=True)
     private = d.pattern.ix if d.pattern.kind == SUM else ()
-    for rest, binding in _matches(needed, factors(body)[1], {}, sign, exact=bool(private)):
+    for rest, binding in _matches(needed, factors(body)[1], {}, exact=bool(private)):
         if len(set(binding.values())) < len(binding) or any(s not in binding for s in d.slots):
             continue
         inner = [binding[i] for i in private]
         if any(i not in names or any(i in x.free for x, _ in rest) for i in inner):
             continue
         named = atom(d.symbol, [binding[s] for s in d.slots])
-        product = [(number(c), 1), (d.factor, sign), *rest, (named, sign)]
+        product = [(number(c), 1), (d.factor, 1), *rest, (named, 1)]
         return total([i for i in names if i not in inner], multiply(product))
     return None
 
 
 def _matches(
-    needed: list[Power], have: list[Power], binding: Binding, sign: int, *, exact: bool
+    needed: list[Power], have: list[Power], binding: Binding, *, exact: bool
 ) -> Iterator[tuple[list[Power], Binding]]:
     """Ways to take the powers `needed` out of those at hand: what is left, and the indices."""
     if not needed:
@@ -132,13 +131,13 @@ def _matches(
         return
     (p, wanted), *more = needed
     for k, (x, given) in enumerate(have):
-        apart = float(given) * float(wanted) * sign <= 0 or abs(float(given)) < abs(float(wanted))
+        apart = float(given) * float(wanted) <= 0 or abs(float(given)) < abs(float(wanted))
         if (given != wanted) if exact else apart:
             continue
         for found in unified(p, x, binding):
-            left = given - sign * wanted
+            left = given - wanted
             rest = [*have[:k], *([(x, left)] if left else []), *have[k + 1 :]]
-            yield from _matches(more, rest, found, sign, exact=exact)
+            yield from _matches(more, rest, found, exact=exact)
 
 
 def unified(p: Expr, e: Expr, binding: Binding) -> Iterator[Binding]:
@@ -158,7 +157,10 @@ def unified(p: Expr, e: Expr, binding: Binding) -> Iterator[Binding]:
     elif p.head != e.head:
         return
     elif p.kind == MAP:
-        yield from _unified_in_order(p.args, e.args, binding)
+        found = [binding]
+        for q, x in zip(p.args, e.args, strict=True):
+            found = [more for known in found for more in unified(q, x, known)]
+        yield from found
     else:
         orders = [e.ix]
         turns = p.kind == DELTA or (p.kind == ATOM and p.head.symmetric)
@@ -176,16 +178,6 @@ def _bind(pattern: Sequence[Ix], ix: Sequence[Ix], binding: Binding) -> dict[Ix,
         if (i is not j) if i.kind == "fixed" else (found.setdefault(i, j) is not j):
             return None
     return found
-
-
-def _unified_in_order(
-    ps: Sequence[Expr], es: Sequence[Expr], binding: Binding
-) -> Iterator[Binding]:
-    if not ps:
-        yield binding
-        return
-    for found in unified(ps[0], es[0], binding):
-        yield from _unified_in_order(ps[1:], es[1:], found)
 
 
 def _unified_parts(

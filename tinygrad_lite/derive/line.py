@@ -17,8 +17,8 @@ from ..backprop.flow import flow, recorded
 from ..graph.context import enable_grad, recording_rules
 from ..graph.meta import Meta
 from ..graph.node import Node, fresh, topological_order
-from .program import agrees
 from .step import Form, aside, form_of, handed_form, is_number, reading_of, wide, worded
+from .verify import agrees
 
 Step = Callable[[Node, int, Any], Any]
 LARGEST = 10_000  # entries of an array of a line that is read
@@ -50,7 +50,7 @@ class Line:
         twin = self.twin[self.result]
 
         def read() -> Form | None:
-            reading = reading_of(twin, whole=True)
+            reading = reading_of(twin)
             form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
             return form if agrees(np.squeeze(form.value(self._values())), twin.data) else None
 

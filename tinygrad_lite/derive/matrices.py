@@ -8,32 +8,19 @@ matrix form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from string import Formatter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph.op import Op
 from ..notation import tree
 from ..notation.tree import Applied, Axes, Name, Number, Tree, along, signed, transposes, turned
 from ..ops.index import plain_ops, registry
 from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
-from .parts import EXP, Power, factors, is_mask, is_one, terms
-from .terms import (
-    ADD,
-    MAP,
-    NUM,
-    SUM,
-    Expr,
-    Head,
-    Ix,
-    Size,
-    Symbol,
-    slot,
-)
+from .parts import EXP, Power, factors, is_mask, is_one
+from .terms import ADD, MAP, NOWHERE, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
 
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
@@ -96,7 +83,8 @@ class Matrices:
 
     def _delta(self, e: Expr) -> Tree:
         i, j = e.ix
-        size = next((s for s in (i.size, j.size, *map(self._slots.get, e.ix)) if s), None)
+        sizes = (i.size, j.size, *map(self._slots.get, e.ix))
+        size = next((s for s in sizes if s not in (None, NOWHERE)), None)
         if size is None:
             raise NoMatrix("an identity inside a sum")
         if i.kind == "fixed" or j.kind == "fixed":
@@ -129,20 +117,11 @@ class Matrices:
             settings = "".join(f", {key}={{{key}}}" for key in f.params)
             template = f"{op.name}({{inputs}}{settings})"
             self.callables[op.name] = lambda *inputs, **params: op.forward(np, *inputs, **params)
-        return Applied(
-            op.text,
-            op.latex,
-            template,
-            op.precedence,
-            op.elementwise,
-            op.plain and op.elementwise,
-            tuple(f.params.items()),
-            _unusual(op, f.params),
-            tuple(
-                tuple(None if s is None else (slot(k), self.sizes(s)) for k, s in enumerate(layout))
-                for layout in f.layout
-            ),
+        layouts = tuple(
+            tuple(None if s is None else (slot(k), self.sizes(s)) for k, s in enumerate(layout))
+            for layout in f.layout
         )
+        return Applied(op, template, tuple(f.params.items()), layouts)
 
     def _call(self, e: Expr) -> Tree:
         bodies = self.bodies(e)
@@ -231,14 +210,7 @@ def upstream(e: Expr) -> Key:
         place = 1
     else:  # (s − y) s (1 − s)
         place = 2 if len(e.args) == 2 and any(is_one(x) for x in e.args) and 1 in e.head else 0
-        place = 0 if place and any(c != 1 for c, x in terms(e) if is_one(x)) else place
     return (-e.rank, place, e.uid)
-
-
-def _unusual(op: Op, params: Mapping[str, Any]) -> tuple[str, ...]:
-    told = {name for _, name, _, _ in Formatter().parse(op.text)}
-    usual = {key: repr(value) for key, value in op.defaults.items()}
-    return tuple(k for k, v in params.items() if k not in told and repr(v) != usual.get(k))
 
 
 def _widest(trees: Iterable[Tree]) -> Axes:

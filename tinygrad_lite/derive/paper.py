@@ -126,12 +126,12 @@ def _keys(wanted: Any, ndim: int) -> list[Any]:
 
 def length(i: Axis) -> int:
     """How long an axis is in the graph that ran."""
-    return 1 if i is None else i.size.number  # type: ignore[union-attr]
+    return 1 if i is None else i.size.number
 
 
 def again(i: Axis) -> Axis:
     """Another axis of the same size."""
-    return None if i is None else index(i.size)  # type: ignore[arg-type]
+    return None if i is None else index(i.size)
 
 
 def running(axes: Sequence[Axis]) -> list[Ix]:
@@ -143,7 +143,7 @@ def named(symbol: Symbol, axes: Sequence[Axis]) -> Paper:
     """The array that a symbol stands for, which learns its axes."""
     own = running(axes)
     symbol.axes = tuple(k for k, i in enumerate(axes) if i is not None)
-    symbol.sizes = tuple(i.size.root() for i in own if i.size is not None)
+    symbol.sizes = tuple(i.size.root() for i in own)
     return Paper(atom(symbol, own), axes)
 
 
@@ -163,14 +163,14 @@ def on_paper(x: Any) -> Paper:
 def met(axes: Sequence[Axis]) -> Axis:
     """The axis that several become when arrays broadcast: their sizes are one from now on. None if
     all have length 1 (or are to be repeated)."""
-    found = [i for i in axes if i is not None]
+    found = running(axes)
     longest = max((length(i) for i in found), default=1)
     for i in found:
         if length(i) != longest:
-            i.size.repeated = True  # type: ignore[union-attr]
+            i.size.repeated = True
     kept = [i for i in found if length(i) == longest]
     for i in kept[1:]:
-        kept[0].size.join(i.size)  # type: ignore[union-attr, arg-type]
+        kept[0].size.join(i.size)
     return kept[0] if kept else None
 
 
@@ -210,7 +210,7 @@ def called(
         axes = [again(i) for i in x.axes[: x.ndim - len(letters)]]
         for i, letter in zip(core, letters, strict=True):
             if i is not None:
-                lengths.setdefault(letter, i.size).join(i.size)  # type: ignore[arg-type]
+                lengths.setdefault(letter, i.size).join(i.size)
     if shape is None:
         shape = [1] * (len(axes) + len(after))
     after = after[max(len(after) - len(shape), 0) :]
@@ -219,10 +219,7 @@ def called(
         axes.append(index(size or Size(n)) if n != 1 or size else None)
     bodies = [x.on([slot(k) for k in range(x.ndim)]) for x in papers]
     places = [fixed(0) if i is None else i for i in axes]
-    layout = tuple(
-        tuple(None if i is None or i.size is None else i.size.root() for i in x.axes)
-        for x in papers
-    )
+    layout = tuple(tuple(None if i is None else i.size.root() for i in x.axes) for x in papers)
     f = replace(head(op, **params), layout=layout)
     return Paper(call(f, places, *bodies), axes)
 

@@ -43,7 +43,6 @@ def number(c: Number) -> Expr:
 
 def size_of(i: Ix) -> Expr:
     """The length of the axis that a free index runs over."""
-    assert i.size is not None
     return intern(SIZE, i.size.root())
 
 
@@ -181,9 +180,7 @@ def opposite(a: Expr, b: Expr) -> bool:
     return {x: -c for c, x in terms(a)} == {x: c for c, x in terms(b)}
 
 
-def logistic(
-    pairs: list[Power],
-) -> tuple[list[Power], list[tuple[int, Expr, Number]]] | None:
+def logistic(pairs: list[Power]) -> tuple[list[Power], list[tuple[int, Expr, Number]]] | None:
     """exp(u) / (1 + exp u) is σ(u), 1 / (1 + exp u) is σ(-u), exp(u) σ(-u) is σ(u): the factors
     that are left, and (sign, u, exponent) of logistic ones."""
     u = next((b for b, _ in pairs if b.kind == MAP and b.head == EXP), None)

@@ -60,7 +60,7 @@ class Graph:
         reached = set(self.order)
         self.order += [x for x in self.variables if x not in reached]
         self.place = {node: k for k, node in enumerate(self.order)}
-        self.taken = set(self.names.values())
+        self.restart()
 
     @property
     def large(self) -> bool:
@@ -120,12 +120,9 @@ class Reading:
                 made, base = self.graph.derived[node]
                 self.values[node] = made(self.values[base])
                 continue
-            self.values[node] = self._named(node, self._value(node), depth + 1)
-
-    def _value(self, node: Node) -> Paper | None:
-        if node.op is None:
-            return None
-        return self._operated(node, [self.value(x) for x in node.inputs])
+            inputs = [self.value(x) for x in node.inputs]
+            value = None if node.op is None else self._operated(node, inputs)
+            self.values[node] = self._named(node, value, depth + 1)
 
     def _operated(self, node: Node, inputs: Sequence[Any]) -> Paper:
         assert node.op is not None
@@ -136,7 +133,7 @@ class Reading:
             found = called(node.op, inputs, dict(node.params), node.shape)
         if found.expr.kind == CALL:
             for k, i in enumerate(found.axes):  # sizes are the same each time the node is read
-                if i is not None and i.size is not None:
+                if i is not None:
                     self._sizes.setdefault((id(node), k), i.size).join(i.size)
             if node.op.plain:
                 return self._filled(node, found)

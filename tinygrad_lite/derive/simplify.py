@@ -10,12 +10,12 @@ from time import monotonic
 from .algebra import add, multiply, opened, rebuilt, rename, total
 from .fold import Definitions
 from .measure import cost, skeleton
+from .paper import Paper
 from .parts import Power, content, factors, terms
 from .terms import ADD, ATOM, DELTA, MUL, NUM, SIZE, SUM, Expr, Ix, Number, intern
 
 _LEAVES = (NUM, SIZE, ATOM, DELTA)
 _TERMS = 32  # more are not expanded to
-_ROUNDS = 4
 _DEPTH = 4  # factors are taken out of what is left after factors were taken out, so often
 _LARGE = 30.0  # an expression that costs more is folded only
 
@@ -44,26 +44,25 @@ class Simplifier:
             found = self._best[e] = self._search(e)
         return found
 
+    def shortest(self, array: Paper) -> Paper:
+        """The same array, its entry in that form."""
+        return Paper(self.best(array.expr), array.axes)
+
     def _search(self, e: Expr) -> Expr:
         fold = self.definitions
         found = fold.fold(rebuilt(e, self.best))
         if cost(found) > _LARGE or _spread(found) > _TERMS:
             return found
-        for _ in range(_ROUNDS):
-            if monotonic() > self.deadline:
-                self.late = True
-                return found
-            flat = expand(found)
-            folded = fold.everywhere(flat)
-            tried = {found, self.factor(found), flat, folded}
-            if found.kind == ADD or folded is not flat or len(terms(flat)) < _spread(found):
-                tried |= {self.factor(flat), self.factor(folded)}
-            tried |= {fold.everywhere(x) for x in tried}
-            cheapest = min(tried, key=lambda x: (cost(x), x.uid))
-            if cost(cheapest) >= cost(found) - 1e-9:
-                break
-            found = cheapest
-        return found
+        if monotonic() > self.deadline:
+            self.late = True
+            return found
+        flat = expand(found)
+        folded = fold.everywhere(flat)
+        tried = {found, self.factor(found), flat, folded}
+        if found.kind == ADD or folded is not flat or len(terms(flat)) < _spread(found):
+            tried |= {self.factor(flat), self.factor(folded)}
+        tried |= {fold.everywhere(x) for x in tried}
+        return min(tried, key=lambda x: (cost(x), x is not found, x.uid))
 
     def factor(self, e: Expr, depth: int = _DEPTH) -> Expr:
         """A sum with common factors taken out, where that is cheaper."""

@@ -33,10 +33,10 @@ from .matrices import NoMatrix
 from .paper import Paper, Unreadable, broadcast, named
 from .parts import exact, head, number
 from .printer import Formula, Printer, symbols_in
-from .program import agrees, run
 from .read import UNREADABLE, Graph, Reading
 from .simplify import Simplifier
 from .terms import SIZE, Expr, Size, Symbol, Table
+from .verify import agrees, run
 
 Names = Mapping[int, Any]  # id of a node or array -> a name, or `Written`
 _REMEMBERED = 4096  # forms; when they are more, all are forgotten
@@ -90,12 +90,7 @@ class Form:
         return Written(f"{found.body} at {self.indices}", mathematics.SUM)
 
     def of(
-        self,
-        inputs: Sequence[Any],
-        y: Any,
-        names: Names,
-        G: Written = NOTHING,
-        depth: int = _DEPTH,
+        self, inputs: Sequence[Any], y: Any, names: Names, G: Written = NOTHING, depth: int = _DEPTH
     ) -> Written:
         """The same in the names of the inputs and the result, given the cotangent's. Inputs without
         a name are written out `depth` deep."""
@@ -320,22 +315,17 @@ def _values(twin: Array) -> dict[str, Any]:
     return {f"x{k}": in_numpy(a) for k, a in enumerate(twin.operands)} | {"y": twin.data, "G": G}
 
 
-def reading_of(twin: Array, *, whole: bool = False) -> Reading:
-    """The twin on paper, as a `whole` without names for parts. No fact about its data is used."""
+def reading_of(twin: Array) -> Reading:
+    """The twin on paper, without names for parts. No fact about its data is used."""
     leaves = [x for x in topological_order(twin) if x.op is None]
     names = {id(x): str(x._meta.name) for x in leaves if x._meta is not None} | {id(twin): "y"}
-    return _Reading((_Whole if whole else _Graph)(twin, names, {twin}, set(leaves)))
+    return _Reading(_Graph(twin, names, {twin}, set(leaves)))
 
 
 class _Graph(Graph):
-    """A graph of one op, of which no fact is looked for."""
+    """A graph of which no fact is looked for, and whose parts get no names."""
 
     large = True
-
-
-class _Whole(_Graph):
-    """One whose parts get no names."""
-
     long = float("inf")
 
 

@@ -12,14 +12,15 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow, leading_to, sweep
 from ..graph.node import Node
+from ..graph.reach import reached
 from .algebra import atom, delta, multiply, total
 from .cotangents import substituted
 from .measure import cost
 from .paper import Paper, again, named, running
 from .parts import is_zero, number
 from .printer import Formula, symbols_in
-from .program import Program, agrees
 from .terms import Expr, Symbol
+from .verify import Program, agrees
 from .work import Work
 
 Rewrite = Callable[[Paper], Paper]
@@ -75,7 +76,7 @@ class Finder:
         self.graph, self.printer = work.graph, work.printer
         self.within = leading_to(self.graph.order, work.xs)
         values = self.cotangents.values
-        self.best = work.simplifier.best
+        self.shortest = work.simplifier.shortest
         self.gradients: Mapping[Node, Any] = {}
         if work.scalar:
             self.gradients = sweep(self.graph.root, np.ones(self.graph.root.shape))
@@ -109,8 +110,7 @@ class Finder:
 
     def _used(self, paper: Paper) -> Paper:
         """The same with short cotangents written out."""
-        found = substituted(paper.expr, self.inlined)
-        return Paper(self.best(found), paper.axes)
+        return self.shortest(Paper(substituted(paper.expr, self.inlined), paper.axes))
 
     def _cotangent(self, node: Node) -> Paper:
         """∂E/∂y as it is used: 1 at the root."""
@@ -131,7 +131,7 @@ class Finder:
         region, inputs = self._region(node)
         swept = flow(region, {node: unit}, self.reading.handed, within={*region, *inputs})
         for x in (x for x in inputs if x in swept):
-            J = Paper(self.best(swept[x].expr), swept[x].axes)
+            J = self.shortest(swept[x])
             if is_zero(J.expr):
                 continue
             name = self.work.name(x)
@@ -139,7 +139,7 @@ class Finder:
                 Paper(moved(J, name), out),
                 Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes),
             ]
-            short = [Paper(self.best(paper.expr), paper.axes) for paper in plain]
+            short = [*map(self.shortest, plain)]
             held = self._holds(node, x, region, *short)
             if not held:
                 short = plain
@@ -147,7 +147,7 @@ class Finder:
             if not held:  # an op that is known by its pullback only
                 at_node = self._cotangent(node)
                 alone = flow(region, {node: at_node}, self.reading.handed, within={*region, x})[x]
-                short[1] = Paper(self.best(alone.expr), alone.axes)
+                short[1] = self.shortest(alone)
                 if not self._pulls(node, x, region, short[1]):
                     said = f"what {self.work.name(node)} hands to {name} is left out of the steps"
                     self.unwritten[f"{said}: no formula for it passed the check"] = None
@@ -203,17 +203,14 @@ class Finder:
     def _region(self, node: Node) -> tuple[list[Node], list[Node]]:
         """A named node and the unnamed ones that it is made of, consumers first, and the named ones
         that these are made of, as they stand in its definition."""
-        inside: dict[Node, None] = {}
-        inputs: dict[Node, None] = {}
-        stack = [node]
-        while stack:
-            y = stack.pop()
-            if y is not node and y in self.reading.symbols:
-                inputs[y] = None
-            elif y not in inside:
-                inside[y] = None
-                stack += [x for x in y.parents() if x in self.within][::-1]
-        return sorted(inside, key=self.graph.place.__getitem__), list(inputs)
+        named = self.reading.symbols.keys() - {node}
+
+        def ahead(y: Node) -> list[Node]:
+            return [x for x in y.parents() if x in self.within][::-1] if y not in named else []
+
+        found = list(reached([node], ahead))
+        inside = sorted(set(found) - named, key=self.graph.place.__getitem__)
+        return inside, [x for x in found if x in named]
 
 
 def moved(J: Paper, name: str) -> Expr:

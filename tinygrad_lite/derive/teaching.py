@@ -232,7 +232,11 @@ def text_of(rows: Sequence[Row]) -> list[str]:
 
 def latex_of(rows: Sequence[Row]) -> str:
     """The rows as an `aligned` environment."""
-    lines = [("& " + " && ".join(row)).rstrip("& ") for row in rows]
+    return aligned([("& " + " && ".join(row)).rstrip("& ") for row in rows])
+
+
+def aligned(lines: Sequence[str]) -> str:
+    """Lines of LaTeX as an environment."""
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 

@@ -50,13 +50,16 @@ class Size:
             a.repeated = a.repeated or b.repeated
 
 
+NOWHERE = Size(0)  # of an index that is not free
+
+
 @dataclass(eq=False, slots=True)
 class Ix:
     """An index: free (it has a `size`), bound by a sum, fixed to a place, or the axis of a body."""
 
     kind: str
     place: int
-    size: Size | None = None
+    size: Size = NOWHERE
 
 
 @cache
@@ -131,10 +134,6 @@ class Expr:
     rank: int
     cost: float | None
     skeleton: int | None
-
-    def __repr__(self) -> str:
-        name = self.head.name if self.kind == ATOM else self.head.op.name if self.op else self.head
-        return f"{self.kind}<{name}>{list(self.ix) or ''}{list(self.args) or ''}"
 
     @property
     def op(self) -> Op | None:

@@ -1,11 +1,13 @@
-"""What is printed is executed, and compared with `backward()`, before anybody sees it."""
+"""Formulas are executed, and compared with `backward()`, before anybody sees them."""
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -16,18 +18,89 @@ from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
 from ..graph.backend import in_numpy
 from ..graph.node import Node, fresh
+from ..ops.reduce import softmax
 from .constants import Constants
 from .printer import Formula
-from .program import Program, agrees
 from .terms import Size, Symbol
 
 SIZES = "at these sizes"
 ZEROS = "where no entry is 0"
 POLES = "where no denominator is 0"
 REDRAWS = 3
+_TOLERANCE = 1e-8  # of the largest entry
 _TRIES = 8
 _ROUNDING = 1e-13  # of the largest cotangent
 _ZEROS = 0.3  # the share of entries set to 0, where a formula might divide by them
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was executed: at the recorded data, at `redraws` of all leaves, at `sizes` sets of
+    sizes; `where` says what it does not hold for, or "" for nothing that was found."""
+
+    redraws: int
+    sizes: int
+    where: str = ""
+
+    def __str__(self) -> str:
+        sets = f"{self.sizes} set{'s' if self.sizes != 1 else ''} of sizes"
+        limits = f"; {self.where}" if self.where else ""
+        return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
+
+
+class Program:
+    """The code of a formula with its definitions, to be run on data."""
+
+    def __init__(self, formula: Formula, where: Sequence[Formula]) -> None:
+        printer = formula.printer
+        lines = [f"{w.code} = {w.numpy}" for w in where]
+        self.lines = compile("\n".join(lines), "<where>", "exec")
+        self.last = compile(formula.numpy, "<formula>", "eval")
+        self.codes = dict(printer.codes)
+        self.callables = printer.callables
+
+    def __call__(self, values: Mapping[Symbol, Any]) -> Any:
+        names: dict[str, Any] = {}
+        for s, code in self.codes.items():
+            if s in values:
+                _bind(names, code, values[s])
+        return run(self.lines, self.last, {**self.callables, **names})
+
+
+def _bind(names: dict[str, Any], code: str, value: Any) -> None:
+    """Make the name, or the entry of a container, the value."""
+    root, _, place = code.partition("[")
+    if place:
+        names.setdefault(root, {})[ast.literal_eval(place[:-1])] = value
+    else:
+        names[code] = value
+
+
+def environment() -> dict[str, Any]:
+    """What code may use beside the user's names."""
+    return {"np": np, "math": math, "tg": ops, "softmax": softmax}
+
+
+def run(lines: str | CodeType, last: str | CodeType, names: Mapping[str, Any]) -> Any:
+    """Assignments, then the value of an expression."""
+    values = {**environment(), **names}
+    with np.errstate(all="ignore"):
+        exec(lines, values)
+        return eval(last, values)
+
+
+def agrees(found: Any, expected: Any, noise: float = 0.0, *, finite: bool = False) -> bool:
+    """Whether an array has the value and the shape that it should. With `finite`, where the
+    expected value is."""
+    found, expected = np.asarray(found, dtype=float), np.asarray(expected)
+    if found.shape != expected.shape:
+        return False
+    if finite:
+        kept = np.isfinite(expected)
+        found, expected = found[kept], expected[kept]
+    scale = np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0)
+    tolerance = max(_TOLERANCE * scale, noise)
+    return bool(np.allclose(found, expected, rtol=0, atol=tolerance, equal_nan=True))
 
 
 @dataclass(frozen=True)
@@ -84,12 +157,7 @@ class Checks:
         return self._searched(np.random.default_rng(2), zeros=True)
 
     def limits(
-        self,
-        formula: Formula,
-        where: Sequence[Formula],
-        k: int,
-        *,
-        poles: bool = False,
+        self, formula: Formula, where: Sequence[Formula], k: int, *, poles: bool = False
     ) -> frozenset[str] | None:
         """Where the formula for variable `k` does not hold; None if it is wrong at the recorded
         data or a redraw. With `poles`, it may be infinite at redraws, which is then a limit."""
@@ -182,7 +250,7 @@ class Checks:
             (g,) = pull(y, xs[:1], ops.ones_like(y), record=True)
             shape = xs[0].shape * 2
             return (jacobians(g, xs[:1]) if isinstance(g, Node) else [np.zeros(shape)]), _ROUNDING
-        if prod(y.shape) != 1:
+        if math.prod(y.shape) != 1:
             return jacobians(y, xs), _ROUNDING
         found = sweep(y, np.ones(y.shape), toward=xs)
         sizes = (np.abs(g[np.isfinite(g)]) for g in map(np.asarray, found.values()))

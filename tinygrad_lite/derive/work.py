@@ -26,11 +26,10 @@ from .cotangents import Cotangents
 from .paper import Paper, again, running
 from .parts import number
 from .printer import Formula, Printer, derivative, symbols_in
-from .program import Checked
 from .read import Graph, Reading
 from .simplify import Simplifier
 from .terms import Expr, Ix, Size, Symbol, Table, table
-from .verify import SIZES, Checks
+from .verify import SIZES, Checked, Checks
 
 
 @dataclass(frozen=True)

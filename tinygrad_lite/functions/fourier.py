@@ -36,6 +36,8 @@ __all__ = [
     "rfftn",
 ]
 
+Numbers = Sequence[int] | None
+
 
 def _real(x: Any, name: str) -> Any:
     if isinstance(x, Complex) or np.iscomplexobj(x):
@@ -61,9 +63,7 @@ def _scale(n: int, norm: str | None, inverse: bool) -> float:
     return 1 / n if inverse is (norm != "forward") else 1.0
 
 
-def _lengths(
-    shape: tuple[int, ...], s: Sequence[int] | None, axes: Sequence[int] | None
-) -> list[tuple[int, int | None]]:
+def _lengths(shape: tuple[int, ...], s: Numbers, axes: Numbers) -> list[tuple[int, int | None]]:
     """(axis, the length asked for) of each axis of a transform."""
     if axes is None:
         axes = range(len(shape)) if s is None else range(len(shape) - len(s), len(shape))
@@ -88,25 +88,19 @@ def _transform(
     return Complex(y[..., 0], y[..., 1])
 
 
-def fftn(
-    a: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Any = None
-) -> Complex:
+def fftn(a: Any, s: Numbers = None, axes: Numbers = None, norm: Any = None) -> Complex:
     """Discrete Fourier transform along `axes` (all), of lengths `s`: entries are cut off or zeros
     put behind them. `norm` says which direction divides by the number of entries: the inverse
     ("backward"), this one ("forward"), each by its root ("ortho")."""
     return _transform(a, _lengths(shape_of(a), s, axes), norm, False)
 
 
-def ifftn(
-    a: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Any = None
-) -> Complex:
+def ifftn(a: Any, s: Numbers = None, axes: Numbers = None, norm: Any = None) -> Complex:
     """The inverse of `fftn`."""
     return _transform(a, _lengths(shape_of(a), s, axes), norm, True)
 
 
-def rfftn(
-    a: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Any = None
-) -> Complex:
+def rfftn(a: Any, s: Numbers = None, axes: Numbers = None, norm: Any = None) -> Complex:
     """The first half of `fftn` of real entries, along the last of the axes: the second half is its
     conjugate."""
     a = _real(a, "rfftn")
@@ -117,9 +111,7 @@ def rfftn(
     return half
 
 
-def irfftn(
-    a: Any, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: Any = None
-) -> Any:
+def irfftn(a: Any, s: Numbers = None, axes: Numbers = None, norm: Any = None) -> Any:
     """The inverse of `rfftn`, real; the last length is even unless `s` says otherwise."""
     lengths = _lengths(shape_of(a), s, axes)
     *before, (last, n) = lengths

@@ -139,17 +139,24 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
 # --- order statistics
 
 
+def _in_rows(x: Any, axis: Axis) -> tuple[Any, tuple[int, ...]]:
+    """x with the entries over `axis` as its last axis, and its shape with 1 for their axes."""
+    shape = shape_of(x)
+    taken = reduced_axes(shape, axis)
+    kept = [i for i in range(len(shape)) if i not in taken]
+    lengths = (*(shape[i] for i in kept), entries_of(shape, taken))
+    rows = ops.reshape(ops.permute_dims(x, (*kept, *taken)), lengths)
+    return rows, tuple(1 if i in taken else n for i, n in enumerate(shape))
+
+
 def quantile(
     a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
     """The value below which a part q of the entries lies, by NumPy's methods; q's axes come first.
     It is linear in the sorted entries, for the method "linear" in q too, and NaN where one is."""
-    x = asarray(a)
-    taken = reduced_axes(shape_of(x), axis)
-    kept = [i for i in range(len(shape_of(x))) if i not in taken]
-    lengths = tuple(shape_of(x)[i] for i in kept)
-    n = entries_of(shape_of(x), taken)
-    rows = sort(ops.reshape(ops.permute_dims(x, (*kept, *taken)), (*lengths, n)))
+    rows, kept = _in_rows(asarray(a), axis)
+    rows = sort(rows)
+    *lengths, n = shape_of(rows)
     if isinstance(q, Node) and method != "linear":
         raise TypeError(
             f"np.quantile: q has no gradient with method={method!r}; pass q.data, where it stops"
@@ -160,17 +167,14 @@ def quantile(
     if isinstance(q, Node):
         y = y + (ops.multiply(q, n - 1.0) - constant_like(low, q)) * (above - y)
     elif share.any():
-        w = constant_like(share, x)
+        w = constant_like(share, rows)
         y = ops.where(w == 0, y, y + (above - y) * w)
     lost = ops.isnan(raw(rows)[..., -1:])
     if lost.any():
-        y = ops.where(lost.reshape(lengths + (1,) * at.ndim), nan, y)
+        y = ops.where(lost.reshape((*lengths, *[1] * at.ndim)), nan, y)
     if at.ndim:
         y = moveaxis(y, tuple(range(-at.ndim, 0)), tuple(range(at.ndim)))
-    if not keepdims:
-        return y
-    ones = tuple(1 if i in taken else k for i, k in enumerate(shape_of(x)))
-    return ops.reshape(y, at.shape + ones)
+    return ops.reshape(y, at.shape + kept) if keepdims else y
 
 
 def percentile(
@@ -240,15 +244,13 @@ def _of_rows_but_nan(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of all entries (and settings) over `axis` of those that are not NaN."""
 
     def ours(a: Any, *q: Any, axis: Axis = None, keepdims: bool = False, **settings: Any) -> Any:
-        x = asarray(a)
-        shape = shape_of(x)
-        taken = reduced_axes(shape, axis)
-        kept = [i for i in range(len(shape)) if i not in taken]
-        rows = ops.reshape(ops.permute_dims(x, (*kept, *taken)), (-1, entries_of(shape, taken)))
+        x, kept = _in_rows(asarray(a), axis)
+        *lengths, n = shape_of(x)
+        rows = ops.reshape(x, (-1, n))
         held = (rows[i][~ops.isnan(rows[i])] for i in range(len(rows)))
         parts = [function(row if len(row) else rows[0, :1] * nan, *q, **settings) for row in held]
-        lengths = [1 if i in taken else n for i, n in enumerate(shape) if keepdims or i in kept]
-        return ops.reshape(ops.stack(parts, axis=-1), (*shape_of(parts[0]), *lengths))
+        after = kept if keepdims else lengths
+        return ops.reshape(ops.stack(parts, axis=-1), (*shape_of(parts[0]), *after))
 
     return ours
 

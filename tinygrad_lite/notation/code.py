@@ -83,13 +83,9 @@ class _Fill(ast.NodeTransformer):
         return self.holes.get(node.id, node)
 
 
-def _binary(left: ast.expr, sign: ast.operator, right: ast.expr) -> ast.expr:
-    return ast.BinOp(left, sign, right)
-
-
 def _number(c: Number) -> ast.expr:
     if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
-        return _binary(_number(c.numerator), ast.Div(), ast.Constant(c.denominator))
+        return ast.BinOp(_number(c.numerator), ast.Div(), ast.Constant(c.denominator))
     value = c if isinstance(c, int) else float(c)
     if value != value or abs(value) == float("inf"):
         name = filled("np.nan" if value != value else "np.inf")
@@ -131,15 +127,15 @@ def _piece(t: Tree) -> Piece:
 
 def _name(t: Tree) -> Piece:
     name: Name = t.value
-    found: ast.expr = _parsed(name.code)
-    if any(isinstance(p, int) for p in name.places):
-        places = ", ".join(str(p) if isinstance(p, int) else ":" for p in name.places)
-        found = filled(f"{{0}}[{places}]", found)
-    return Piece(found, tuple(p for p in name.places if not isinstance(p, int)))
+    return _at(_parsed(name.code), name.places)
 
 
-def _size(t: Tree) -> Piece:
-    return Piece(_parsed(t.value.code), ())
+def _at(found: ast.expr, places: Sequence[Axis]) -> Piece:
+    """Some entries of an array: `places` has integers where it is at a place."""
+    if any(isinstance(p, int) for p in places):
+        keys = ", ".join(str(p) if isinstance(p, int) else ":" for p in places)
+        found = filled(f"{{0}}[{keys}]", found)
+    return Piece(found, tuple(p for p in places if not isinstance(p, int)))
 
 
 def _one_at(t: Tree) -> Piece:
@@ -172,7 +168,7 @@ def _sum(t: Tree) -> Piece:
         return Piece(filled("sum([{inputs}])", *signed), axes)
     found = scaled[0] if t.value[0] > 0 else _negated(scaled[0], t.args[0])
     for c, term in zip(t.value[1:], scaled[1:], strict=True):
-        found = _binary(found, ast.Add() if c > 0 else ast.Sub(), term)
+        found = ast.BinOp(found, ast.Add() if c > 0 else ast.Sub(), term)
     return Piece(found, axes)
 
 
@@ -206,7 +202,7 @@ def _scaled(c: Number, part: ast.expr, x: Tree) -> ast.expr:
         return _number(c)
     if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
         up = part if c.numerator == 1 else _times(ast.Constant(c.numerator), part)
-        return _binary(up, ast.Div(), ast.Constant(c.denominator))
+        return ast.BinOp(up, ast.Div(), ast.Constant(c.denominator))
     return _times(_number(c), part)
 
 
@@ -214,7 +210,7 @@ def _times(a: ast.expr, b: ast.expr) -> ast.expr:
     """a * b, without brackets around a product b."""
     if isinstance(b, ast.BinOp) and isinstance(b.op, (ast.Mult, ast.Div)):
         return ast.BinOp(_times(a, b.left), b.op, b.right)
-    return _binary(a, ast.Mult(), b)
+    return ast.BinOp(a, ast.Mult(), b)
 
 
 def _product(t: Tree) -> Piece:
@@ -228,12 +224,12 @@ def _product(t: Tree) -> Piece:
     for e, x, part in zip(t.value, t.args, codes, strict=True):
         if e > 0:
             factor = _powered(part, e, x)
-            found = factor if found is None else _binary(found, ast.Mult(), factor)
+            found = factor if found is None else ast.BinOp(found, ast.Mult(), factor)
         else:
             downs.append(_powered(part, -e, x))
     found = found or ast.Constant(1)
     for down in downs:
-        found = _binary(found, ast.Div(), down)
+        found = ast.BinOp(found, ast.Div(), down)
     return Piece(found, axes)
 
 
@@ -244,19 +240,19 @@ def _powered(part: ast.expr, e: Number, x: Tree) -> ast.expr:
         if x.kind == tree.DOT and x.args[0] == x.args[1]:
             return filled("np.linalg.norm({0})", _piece(x.args[0]).code)
         return filled("np.sqrt({0})", part)
-    return _binary(part, ast.Pow(), _number(e))
+    return ast.BinOp(part, ast.Pow(), _number(e))
 
 
 def _matmul(t: Tree) -> Piece:
     a, b = t.args
     left, right = _floats(a), _floats(b)
     if len(a.axes) == 1:  # a row times a matrix
-        return Piece(_binary(_as(left, a.axes), ast.MatMult(), _as(right, b.axes)), t.axes)
+        return Piece(ast.BinOp(_as(left, a.axes), ast.MatMult(), _as(right, b.axes)), t.axes)
     if len(b.axes) == 1:
         wanted = right.axes if right.axes in (b.axes, (*b.axes, None)) else (*b.axes, None)
-        code_ = _binary(_as(left, a.axes), ast.MatMult(), _as(right, wanted))
+        code_ = ast.BinOp(_as(left, a.axes), ast.MatMult(), _as(right, wanted))
         return Piece(code_, (*t.axes, *wanted[1:]))
-    return Piece(_binary(_as(left, a.axes), ast.MatMult(), _as(right, b.axes)), t.axes)
+    return Piece(ast.BinOp(_as(left, a.axes), ast.MatMult(), _as(right, b.axes)), t.axes)
 
 
 def _outer(t: Tree) -> Piece:
@@ -264,7 +260,7 @@ def _outer(t: Tree) -> Piece:
     if len(left.axes) == len(right.axes) == 1:
         return Piece(filled("np.outer({0}, {1})", left.code, right.code), t.axes)
     column = _as(left, (t.axes[0], None))
-    return Piece(_binary(column, ast.MatMult(), _as(right, (None, t.axes[1]))), t.axes)
+    return Piece(ast.BinOp(column, ast.MatMult(), _as(right, (None, t.axes[1]))), t.axes)
 
 
 def _dot(t: Tree) -> Piece:
@@ -272,7 +268,7 @@ def _dot(t: Tree) -> Piece:
     if t.args[0] == t.args[1] and len(left.axes) != 1:
         return Piece(filled("np.sum({0}**2)", left.code), ())
     if len(left.axes) == len(right.axes) == 1:
-        return Piece(_binary(left.code, ast.MatMult(), right.code), ())
+        return Piece(ast.BinOp(left.code, ast.MatMult(), right.code), ())
     axes = t.args[0].axes
     codes, _ = _common([left, right], axes)
     return Piece(filled("np.sum({0} * {1})", *codes), ())
@@ -288,10 +284,6 @@ def _total(t: Tree) -> Piece:
     axis = found.axes.index(t.value)
     summed = filled(f"np.sum({{0}}, axis={axis})", found.code)
     return Piece(summed, tuple(i for i in found.axes if i != t.value))
-
-
-def _diagonal(t: Tree) -> Piece:
-    return Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes)
 
 
 def _of_array(template: str) -> Callable[[Tree], Piece]:
@@ -324,32 +316,22 @@ def _einsum(t: Tree) -> Piece:
     )
 
 
-def _entry(t: Tree) -> Piece:
-    """Some entries of a result: `axes` has integers where it is at a place."""
-    places = ", ".join(str(i) if isinstance(i, int) else ":" for i in t.axes)
-    found = filled(f"{{0}}[{places}]", _piece(t.args[0]).code)
-    return Piece(found, tuple(i for i in t.axes if not isinstance(i, int)))
-
-
 def _apply(t: Tree) -> Piece:
-    op: Applied = t.value
-    if op.elementwise:
+    applied: Applied = t.value
+    call = _with(applied.numpy, dict(applied.settings))
+    if applied.op.elementwise:
         codes, axes = _common([_piece(x) for x in t.args], t.axes)
-        return Piece(filled(_with(op), *codes), axes)
+        return Piece(filled(call, *codes), axes)
     codes = []
-    for x, layout in zip(t.args, op.layouts, strict=True):
+    for x, layout in zip(t.args, applied.layouts, strict=True):
         wanted = tuple(None if axis is None else axis[0] for axis in layout)
         sizes = "".join("1, " if axis is None else f"{axis[1].code}, " for axis in layout)
         codes.append(_filling(x, wanted, lambda sizes=sizes: f"({sizes})"))  # type: ignore[misc]
-    return Piece(filled(_with(op), *codes), t.axes)
+    return Piece(filled(call, *codes), t.axes)
 
 
-def _with(op: Applied) -> str:
-    """The op's template with its settings filled in."""
-    return _with_settings(op.numpy, dict(op.settings))
-
-
-def _with_settings(template: str, settings: Mapping[str, Any]) -> str:
+def _with(template: str, settings: Mapping[str, Any]) -> str:
+    """An op's template with its settings filled in."""
     texts = {key: setting(value) for key, value in settings.items()}
     try:
         holes = [f"{{{k}}}" for k in range(32)]
@@ -360,13 +342,13 @@ def _with_settings(template: str, settings: Mapping[str, Any]) -> str:
 
 def op_code(op: Any, inputs: Sequence[str], settings: Mapping[str, Any]) -> str:
     """An op's own NumPy notation, of inputs that are code."""
-    return ast.unparse(filled(_with_settings(op.numpy, settings), *map(_parsed, inputs)))
+    return ast.unparse(filled(_with(op.numpy, settings), *map(_parsed, inputs)))
 
 
 _WRITERS: dict[str, Any] = {
     tree.NUMBER: lambda t: Piece(_number(t.value), ()),
     tree.NAME: _name,
-    tree.SIZE: _size,
+    tree.SIZE: lambda t: Piece(_parsed(t.value.code), ()),
     tree.ONE_AT: _one_at,
     tree.SUM: _sum,
     tree.PRODUCT: _product,
@@ -375,11 +357,11 @@ _WRITERS: dict[str, Any] = {
     tree.DOT: _dot,
     tree.TOTAL: _total,
     tree.TRANSPOSE: _of_array("{0}.T"),
-    tree.DIAGONAL: _diagonal,
+    tree.DIAGONAL: lambda t: Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes),
     tree.SPREAD: _of_array("np.diag({0})"),
     tree.INVERSE: _of_array("np.linalg.inv({0})"),
     tree.APPLY: _apply,
     tree.SOFTMAX: _softmax,
     tree.EINSUM: _einsum,
-    tree.ENTRY: _entry,
+    tree.ENTRY: lambda t: _at(_piece(t.args[0]).code, t.axes),
 }

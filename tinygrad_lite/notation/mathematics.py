@@ -160,21 +160,19 @@ class Mathematics:
         if numbers and rest and not vectors and all(e < 0 for _, e in rest):  # c / x
             return self._entrywise([*numbers, *rest])
         if vectors and not rest:  # a matrix made of vectors only
-            found = self._ratio([], [], [self._repeated(x, t.axes) for x, e in vectors], [])
+            found = self._ratio([], [], [self._repeated(x, t.axes) for x, e in vectors])
         else:
             found = self._entrywise(rest)
         if vectors and rest:
             found = self._between(vectors, found, t.axes)
         if not found.body:
-            return self._ratio(ups, downs, [], [])
+            return self._ratio(ups, downs, [])
         if not ups and not downs:
             return found
         body = self.style.product([self._at(u, CHAIN) for u in ups])
-        return self._ratio(ups, downs, [found], []) if body or downs else found
+        return self._ratio(ups, downs, [found]) if body or downs else found
 
-    def _ratio(
-        self, ups: list[Written], downs: list[Written], more: list[Written], below: list[Written]
-    ) -> Written:
+    def _ratio(self, ups: list[Written], downs: list[Written], more: list[Written]) -> Written:
         chain = [*ups, *more]
         if len(chain) == 1:
             up = chain[0]
@@ -220,21 +218,20 @@ class Mathematics:
         self, vectors: Sequence[tuple[Tree, Number]], matrix: Written, axes: tree.Axes
     ) -> Written:
         """Diag(u) A Diag(v) scales the rows of A by u and its columns by v."""
-        parts = [self._at(matrix, CHAIN)]
-        for axis, place in ((axes[0], 0), (axes[1], len(parts))):
+        body = self._at(matrix, CHAIN)
+        for k, axis in enumerate(axes):
             own = [(x, e) for x, e in vectors if x.axes[0] == axis]
             if own:
                 scale = self._function(self.style.diagonal, self._entrywise(own).body).body
-                parts.insert(place if not place else len(parts), scale)
-        return Written(" ".join(parts), CHAIN)
+                body = f"{body} {scale}" if k else f"{scale} {body}"
+        return Written(body, CHAIN)
 
     def _powered(self, x: Tree, e: Number) -> Written:
         if e == 1:
             return self.write(x)
         if e == Fraction(1, 2):
-            inner = _squared(x)
-            if inner is not None:
-                return Written(self.style.length(self.write(inner).body), ATOM)
+            if x.kind == tree.DOT and x.args[0] == x.args[1]:
+                return Written(self.style.length(self.write(x.args[0]).body), ATOM)
             return Written(self.style.root(self.write(x).body), ATOM)
         return Written(self.style.power(self.at(x, ATOM), number_text(e)), POWER)
 
@@ -306,17 +303,23 @@ class Mathematics:
         return self._function(self.style.softmax, self.write(t.args[0]).body)
 
     def _apply(self, t: Tree) -> Written:
-        op: Applied = t.value
+        applied: Applied = t.value
+        op = applied.op
         template = op.latex if self.style.latex else op.text
         function = op.precedence == OP_ATOM
-        binds = SUM if function or op.mask else CHAIN
+        binds = SUM if function or applied.mask else CHAIN
         bodies = [self.at(x, binds) for x in t.args]
         if function and template.startswith("{0}"):  # x[1:]
             bodies[0] = self.at(t.args[0], ATOM)
-        settings = {key: told(value) for key, value in op.settings}
-        if function and op.unusual and template != "{0}" and not self.style.latex:  # sum(x, axis=0)
-            *_, last = ["0", *(name for _, name, _, _ in Formatter().parse(template) if name)]
-            more = [f"{key}={settings[key]}" for key in op.unusual]
+        settings = {key: told(value) for key, value in applied.settings}
+        *_, last = places = ["0", *(name for _, name, _, _ in Formatter().parse(op.text) if name)]
+        unusual = [
+            key
+            for key, value in applied.settings
+            if key not in places and repr(value) != repr(op.defaults.get(key, ...))
+        ]
+        if function and unusual and template != "{0}" and not self.style.latex:  # sum(x, axis=0)
+            more = [f"{key}={settings[key]}" for key in unusual]
             if last.isdigit() and bodies:
                 bodies[int(last)] = ", ".join([bodies[int(last)], *more])
             elif last in settings:
@@ -324,7 +327,7 @@ class Mathematics:
             else:
                 bodies[-1:] = [", ".join([*bodies[-1:], *more])]
         body = template.format(*bodies, inputs=", ".join(bodies), **settings)
-        if op.mask:
+        if applied.mask:
             return Written(self.style.mask.format(body), ATOM)
         return Written(body, ATOM if function else POWER if op.precedence == OP_POWER else SUM)
 
@@ -343,10 +346,3 @@ class Mathematics:
         if self.style.latex:
             body = f"{{{body}}}"  # a name may have a subscript of its own
         return Written(body + (self.style.subscript(joined) if joined else ""), ATOM)
-
-
-def _squared(t: Tree) -> Tree | None:
-    """x of ‖x‖², or of the sums of its squares along an axis."""
-    if t.kind == tree.DOT and t.args[0] == t.args[1]:
-        return t.args[0]
-    return None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from ..graph.op import Op
+
 Number = int | Fraction | float
 Axes = tuple[Hashable, ...]
 
@@ -56,18 +58,18 @@ class Size:
 
 @dataclass(frozen=True)
 class Applied:
-    """An op as it is written: see `Op`."""
+    """An op with its settings, and how it is written as code."""
 
-    text: str
-    latex: str
+    op: Op
     numpy: str
-    precedence: int
-    elementwise: bool
-    mask: bool
     settings: tuple[tuple[str, Any], ...] = ()
-    unusual: tuple[str, ...] = ()  # settings that the notation lacks, and that are not as usual
     # Of each array that is taken as a whole, what runs over its axes, and how far.
     layouts: tuple[tuple[tuple[Hashable, Size] | None, ...], ...] = ()
+
+    @property
+    def mask(self) -> bool:
+        """Whether its entries are 0 or 1: a question about values."""
+        return self.op.plain and self.op.elementwise
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def turned(t: Tree) -> Tree:
         return Tree(MATMUL, (turned(t.args[1]), turned(t.args[0])), axes)
     if t.kind == OUTER:
         return Tree(OUTER, t.args[::-1], axes)
-    if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.elementwise):
+    if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.op.elementwise):
         inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
         if t.kind == SUM:  # A + Aᵀ, not Aᵀ + A
             pairs = sorted(
@@ -160,15 +162,11 @@ def repeated(t: Tree, axes: Sequence[Hashable]) -> Tree:
     ones = Tree(ONES, (), tuple(axes[:1]))
     if len(axes) == 2:
         ones = Tree(OUTER, (ones, Tree(ONES, (), tuple(axes[1:]))), tuple(axes))
-    if t.kind == NUMBER:
-        return (
-            ones
-            if t.value == 1
-            else t
-            if not t.value
-            else Tree(SUM, (ones,), ones.axes, (t.value,))
-        )
-    return Tree(PRODUCT, (t, ones), ones.axes, (1, 1))
+    if t.kind != NUMBER:
+        return Tree(PRODUCT, (t, ones), ones.axes, (1, 1))
+    if not t.value:
+        return t
+    return ones if t.value == 1 else Tree(SUM, (ones,), ones.axes, (t.value,))
 
 
 def along(t: Tree, axes: Sequence[Hashable]) -> Tree:
