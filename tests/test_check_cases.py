@@ -46,8 +46,8 @@ def test_every_right_claim_is_called_right(tally):
 
 
 def test_the_kind_is_the_one_a_teacher_would_name(tally):
-    assert tally.preferred / tally.wrong >= 0.89
-    assert (tally.preferred + tally.accepted) / tally.wrong >= 0.985
+    assert tally.preferred / tally.wrong >= 0.91
+    assert (tally.preferred + tally.accepted) / tally.wrong >= 0.99
 
 
 def test_a_wrong_explanation_is_rare(tally):
@@ -80,6 +80,13 @@ SAYS = {
     "im2col: flipped kernel": "is in reverse",
     "bilinear_gate: g' on A": "itself belongs",
     "kl_distill: times p": "too many",
+    "bearings: r for r^2": "the root of",
+    "values_by_hand: exp derivative q": "the power rule stands where exp'(q) belongs",
+    "lstm_cell_stacked_gates: gates swapped": "are exchanged",
+    "gauss_ll: 1-": "only one of the 9 equal terms from log_sigma",
+    "bilinear_form: a b elementwise": "where the matrix or outer product",
+    "layers_with_binary_cross_entropy: sigmoid for softplus": "p (1 − p), p = softplus'(z)",
+    "pooled_set: p for h in tanh'": "p stands where h belongs",
 }
 
 

@@ -159,6 +159,19 @@ def test_the_claim_is_another_nodes_gradient() -> None:
     assert "yours is -1 x dE/dB" in tg.check(E, {A: -B.grad})[A].explanation
 
 
+def test_a_temperature_on_the_wrong_side_is_no_mean_over_what_a_product_sums_over() -> None:
+    """0.25 is 1/4, the columns of a, and 0.5 squared: they do not add up to a mean here."""
+    n = np.random.default_rng(6).normal
+    a, b = tg.Tensor(n(size=(5, 4))), tg.Tensor(n(size=(5, 4)))
+    S = (a @ b.T) / 0.5
+    L = -tg.log(tg.diagonal(tg.softmax(S, axis=1))).mean()
+    named(a=a, b=b, S=S, L=L)
+    L.backward()
+    finding = tg.check(L, {a: a.grad / 4})[a]
+    assert finding.kind == "constant-scale"
+    assert "on the wrong side of the fraction" in finding.explanation
+
+
 def test_a_slope_whose_terms_cancel_in_single_precision_is_right() -> None:
     """gelu'(-4) is 1 + erf(...), 1e-5, and a product as small."""
     x = tg.Tensor(np.linspace(-4.5, -3, 40, dtype=np.float32), name="x")

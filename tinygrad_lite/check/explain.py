@@ -16,12 +16,12 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
-from . import arrays, slips, systematic
+from . import arrays, systematic
 from .scales import near, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, Instead
-from .tape import Vector, is_sum, op_of
+from .slips import FAR, FARTHEST, LIKELY, NEAR
+from .tape import Vector, op_of
 
 PERHAPS = "perhaps two mistakes: "
 FLIPPED = "the sign is flipped"
@@ -56,10 +56,6 @@ def factors(search: Search) -> Iterator[Guess]:
         k, tol, alone = _read_off(search, search.project(x, part))
         junction = len(tape.consumers[x]) > len(same)
         for m in search.catalogue.scales.step(n, i, k, tol, junction, alone) if tol else ():
-            square = not is_sum(n) and len({*map(id, n.inputs)}) == len(n.inputs)
-            if square and m.value == 0 and np.allclose(2 * part, search.g[x], rtol=1e-9, atol=0):
-                text = f"of two equal paths from {tape.label(x)} one is left out: the 2 of a square"
-                m = Instead("constant-scale", FIRST, 0.0, text)
             found = search.guess(x, search.g[x] + (m.value - 1) * part, m.kind, m.cost, m.text, n)
             if alone and m.kind == "sign":
                 turned.append(found)
@@ -129,14 +125,12 @@ def whole(search: Search) -> Iterator[Explanation]:
             yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
 
-def moved(search: Search) -> Iterator[Guess]:
-    """The entries in other places."""
+def transposed(search: Search) -> Iterator[Guess]:
+    """The gradient transposed."""
     x, g = search.target, search.expected
     if g.ndim == 2 and g.shape == g.T.shape:
         text = "yours is the transpose of the gradient (numerator layout?)"
         yield search.guess(x, g.T, "transpose", LIKELY, text)
-    for m in slips.moved(g):
-        yield search.guess(x, m.value, m.kind, m.cost, f"the entries are {m.text}")
 
 
 def with_factor(search: Search) -> Iterator[Explanation]:
@@ -216,7 +210,7 @@ PASSES: dict[Tier, tuple[Pass, ...]] = {
         whole,
         lambda search: search.singles,
         arrays.extra_factors,
-        moved,
+        transposed,
     ),
     Tier.VALUE: (lambda search: search.misread,),
     Tier.ALIKE: (systematic.alike, systematic.in_sequence),

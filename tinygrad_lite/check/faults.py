@@ -140,44 +140,48 @@ def chooses(x: Any) -> bool:
     return chosen and bool(np.all((x.data >= 0) & (x.data <= 1)))
 
 
-def faults(tape: Tape, node: Node, index: int, *, misread: bool = False) -> Iterator[Fault]:
-    """Every fault in the rule of one edge, or another value in a place that it looks at."""
+def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
+    """Every fault in the rule of one edge."""
     rule, op = tape.rule(node, index), op_of(node)
     if rule is None or _is_scale(node, index):
         return
-    mask = _chooses(rule)
-    gates = op is ops.multiply and np.array_equal(
-        node.operands[index - 1], node.operands[index] > 0
-    )
-    unit = mask or gates or is_activation(op, node.params)
-    one = len(node.operands) == 1
-    function = unit or (one and bends(op))
-    if misread:
-        for place in rule.places:
-            source = node if place is None else node.inputs[place]
-            for m in _misread(tape, source, function, mask):
-                if m.value.shape == np.shape(raw(source)):
-                    handed = looking(node, index, place, m.value)
-                    yield Fault(m.kind, m.cost, handed, m.text, (None, source))
-        return
+    mask, unit, function = _sort(node, index, rule)
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
     if op in FORMS:
         yield from _slipped(in_form(node, index, FORMS[op][index]), function)
-    if op.elementwise and not is_constant(op, index) and (one or mask):
-        yield from _functions(node, index, mask or is_activation(op, node.params))
+    if op.elementwise and not is_constant(op, index) and (len(node.operands) == 1 or mask):
+        yield from _functions(node, index)
+
+
+def misreadings(tape: Tape, node: Node, index: int, rule: Rule) -> Iterator[Fault]:
+    """Another value in every place that the rule of one edge, or one like it, looks at."""
+    mask, _, function = _sort(node, index, rule)
+    for place in () if _is_scale(node, index) else rule.places:
+        source = node if place is None else node.inputs[place]
+        for m in _misread(tape, source, function, mask):
+            if m.value.shape == np.shape(raw(source)):
+                handed = looking(node, index, place, m.value)
+                yield Fault(m.kind, m.cost, handed, m.text, (None, source))
+
+
+def _sort(node: Node, index: int, rule: Rule) -> tuple[bool, bool, bool]:
+    """Whether a step lets entries through or not, as max(0, x) does by its mask; whether it is an
+    activation, relu written out among them; whether it is a function with a name."""
+    op = op_of(node)
+    masks = (x for m in rule.made_by("multiply") for x in m.inputs)
+    mask = bends(op) and any(map(chooses, masks))
+    gates = op is ops.multiply and np.array_equal(
+        node.operands[index - 1], node.operands[index] > 0
+    )
+    unit = mask or gates or is_activation(op, node.params)
+    return mask, unit, unit or (len(node.operands) == 1 and bends(op))
 
 
 def _is_scale(node: Node, index: int) -> bool:
     """Whether a step multiplies by a number: to lose it or have it twice is a scalar factor."""
     numbers = (not isinstance(x, Node) and np.ndim(x) == 0 for x in node.inputs)
     return op_of(node) in (ops.multiply, ops.divide) and any(numbers)
-
-
-def _chooses(rule: Rule) -> bool:
-    """Whether a step lets entries through or not: max(0, x) with its mask."""
-    masks = (x for m in rule.made_by("multiply") for x in m.inputs)
-    return bends(op_of(rule.node)) and any(map(chooses, masks))
 
 
 def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> Iterator[Fault]:
@@ -205,9 +209,6 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         d = slope(node, index)
         text = "the factor {local} is there twice"
         yield Fault("extra-factor", LIKELY, lambda g: rule.run(g * d), text)
-        if np.all((d == 0) | (d == 1)):
-            text = "the gradient goes to the entries that were not chosen"
-            yield Fault(OTHER, ODD, lambda g: g - rule.run(g), text)
 
 
 def _ones_for(g: Vector) -> Vector:
@@ -326,7 +327,7 @@ def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
         return None
 
 
-def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
+def _functions(node: Node, index: int) -> Iterator[Fault]:
     """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
     Operands beside x are as recorded."""
     op, a, y = op_of(node), node.inputs[index].data, node.data
@@ -338,27 +339,19 @@ def _functions(node: Node, index: int, activation: bool) -> Iterator[Fault]:
         return local(op, index, np, y, operands(x), node.params)
 
     at_output = derivative(op.forward(np, *operands(y), **node.params), y)
-    instead = "stands where {local} belongs"
+    below, instead = op.forward(np, *operands(a - 1), **node.params), "stands where {local} belongs"
     rows = [
         (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
-        (
-            OTHER,
-            FAR,
-            a * op.forward(np, *operands(a - 1), **node.params),
-            f"the power rule {instead}",
-        ),
+        (OTHER, FAR, a * below, f"the power rule {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
-        points = [(FAR, y, a), (FAR, other.forward(np, a, **other.defaults), a)]
-        if activation:
-            points += [(FARTHEST, a, a), (FARTHEST, other.forward(np, y, **other.defaults), y)]
-        for far, of, x in points:
-            factor = local(other, 0, np, of, (x,), other.defaults)
+        for of in (y, other.forward(np, a, **other.defaults)):
+            factor = local(other, 0, np, of, (a,), other.defaults)
             if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
-                rows.append((OTHER, far, factor, f"the derivative of {other.name} {instead}"))
+                rows.append((OTHER, FAR, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:
         yield Fault(kind, cost, partial(mul, factor), text)
 

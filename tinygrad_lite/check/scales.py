@@ -46,10 +46,13 @@ class Scales:
         return {n: words for n, words in found.items() if n > 1}
 
     def _lengths(self, *names: str) -> set[int]:
-        """How many terms some sums of the graph have, and the lengths of their axes."""
-        nodes = [*self.tape.made_by(*names)]
-        terms = {terms_of(node) for node in nodes if op_name(node) != "matmul"}
-        return terms.union(*(node.operands[0].shape for node in nodes))
+        """How many terms some sums of the graph have, and the lengths of their axes; of a matrix
+        product those whose sum is the other factor's gradient."""
+        found: set[int] = set()
+        for n in self.tape.made_by(*names):
+            shape = n.operands[0].shape
+            found |= {*shape[:-1]} if op_name(n) == "matmul" else {terms_of(n), *shape}
+        return found
 
     @cached_property
     def whole(self) -> list[Instead]:
@@ -143,6 +146,10 @@ class Scales:
                 kind, lost = "mean-vs-sum", f"{YOURS.format(k=n)}, off by exactly {n}, {size}"
                 lost += f": the 1/{n} of the mean is missing {LEARNING}"
             yield Instead(kind, FIRST, 1 / c, lost)
+            if kind == "constant-scale":
+                k = (1 / c) * (1 / c)  # infinite, and no error, where c is tiny
+                text = f"{YOURS.format(k=k)}: {words} is on the wrong side of the fraction"
+                yield Instead(kind, ODD + NEAR, k, text)
             if whole and not counts and n > 2 and n % 2 == 0:
                 text = f"{YOURS.format(k=2)}: 1/{n} is too large by 2"
                 yield Instead("constant-scale", LIKELY, 2.0, text)
@@ -150,10 +157,13 @@ class Scales:
 
 def factor(name: str, v: Vector, *, divides: bool) -> tuple[Instead, Instead]:
     """A factor lost in a gradient, or one that is there besides; or such a division."""
-    what, once = ("division by", v) if divides else ("factor", 1 / v)
-    lost, more = f"the {what} {name} is missing", f"there is a {what} {name} too many"
-    rank = ODD if divides else FAR
-    return Instead("missing-factor", rank, once, lost), Instead("extra-factor", FAR, 1 / once, more)
+    what, rank, more, lost = (
+        ("division by", ODD, 1 / v, v) if divides else ("factor", FAR, v, 1 / v)
+    )
+    return (
+        Instead("missing-factor", rank, lost, f"the {what} {name} is missing"),
+        Instead("extra-factor", FAR, more, f"there is a {what} {name} too many"),
+    )
 
 
 def terms_in(x: Any) -> int:

@@ -23,8 +23,9 @@ from ..backprop.tangents import tangents
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, raw
 from .claims import Claim
-from .faults import Fault, computed, faults
+from .faults import Fault, computed, faults, misreadings
 from .kinds import RARITY, known
+from .rules import Rule
 from .scales import Scales
 from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, op_of
@@ -64,10 +65,14 @@ class Catalogue:
         self._budget -= steps
         return self._budget >= 0
 
-    def __call__(self, node: Node, index: int, *, misread: bool = False) -> list[Fault]:
-        key = (id(node), index, misread)
+    def __call__(self, node: Node, index: int, misread: Rule | None = None) -> list[Fault]:
+        key = (id(node), index, misread is not None)
         if key not in self._known:
-            made = faults(self.tape, node, index, misread=misread)
+            made = (
+                misreadings(self.tape, node, index, misread)
+                if misread
+                else faults(self.tape, node, index)
+            )
             self._known[key] = list(made) if node.data.size else []
         return self._known[key]
 
@@ -242,10 +247,10 @@ class Search:
         except ValueError:
             return c
 
-    def guesses(self, n: Node, i: int, g: Vector, *, misread: bool = False) -> Iterator[Guess]:
+    def guesses(self, n: Node, i: int, g: Vector, misread: Rule | None = None) -> Iterator[Guess]:
         """The faults that can be made at a step, given its cotangent."""
         x, tape, right = n.inputs[i], self.tape, contribution(n, i, g)
-        for fault in self.catalogue(n, i, misread=misread):
+        for fault in self.catalogue(n, i, misread):
             c = self.apply(n, i, fault, g)
             if c is not None and c.shape == x.shape and np.isfinite(c).all():
                 delta = c - right
@@ -304,8 +309,8 @@ class Search:
     def misread(self) -> list[Guess]:
         """The same with another value in the rule, where it looks at any."""
         rules = ((alike, self.tape.rule(*alike[0][:2])) for alike in self._sorts)
-        steps = (step for alike, rule in rules if rule and rule.places for step in alike)
-        return [guess for step in steps for guess in self.guesses(*step, misread=True)]
+        steps = ((step, rule) for alike, rule in rules if rule and rule.places for step in alike)
+        return [guess for step, rule in steps for guess in self.guesses(*step, rule)]
 
 
 def _sort(n: Node, i: int) -> Any:

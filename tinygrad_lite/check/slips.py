@@ -172,8 +172,10 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     """The slips at an operation: the rows of its sort, those about `numbers` too if so, and those
     that its settings give."""
     assert m.op is not None
+    vector = m.op is ops.matmul and min(map(np.ndim, m.operands)) == 1  # turned by its place
     for slip in SLIPS.get(m.op, ()):
-        if numbers or slip.of is None or not is_number(m.inputs[slip.of]):
+        about = slip.of is None or not is_number(m.inputs[slip.of])
+        if (numbers or about) and not (vector and slip.kind == "wrong-order"):
             yield slip
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:

@@ -82,8 +82,9 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
     """Every fault at every step, and which it is of those of the step that are called the same."""
     for n, i, _ in search.steps:
         alike: Counter[object] = Counter()
-        known = (*search.catalogue(n, i), *search.catalogue(n, i, misread=True))
-        for fault in (*known, *scaled(search.tape, n, i)):
+        rule = search.tape.rule(n, i)
+        misread = search.catalogue(n, i, rule) if rule else ()
+        for fault in (*search.catalogue(n, i), *misread, *scaled(search.tape, n, i)):
             alike[fault.text] += 1
             yield n, i, fault, alike[fault.text]
 
