@@ -130,6 +130,7 @@ def test_a_line_that_raises_is_told_beside_those_before_it() -> None:
     assert report[1].explanation.startswith("raises ValueError: matmul")
     assert report[1].mended == "dx = dv @ W"
     assert "dx = dv @ W" in report.fixed()
+    assert report.notes == ("what comes after line 3 did not run and was not judged",)
 
 
 def test_a_sum_is_judged_by_its_parts() -> None:

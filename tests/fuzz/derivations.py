@@ -90,6 +90,7 @@ def outcome(case: Case, text: str) -> str:
         return "named" if named else "found"
     mended = loaded(case, report.fixed() + "\n")
     doubted = any(doubt in f.explanation for f in report.wrong for doubt in DOUBTS)
+    doubted = doubted or any("was not judged" in note for note in report.notes)
     if doubted and not (is_right(case, mended) and is_right(case, mended, seed=7)):
         return "mended with a doubt"
     if not is_right(case, mended):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ def report_on(
         return _by_numbers(derivation.name, pairs, ran, reason, notes)
     finally:
         kept.put_back()
-    notes += _in_place(derivation, trace)
+    notes += [*_in_place(derivation, trace), *_not_run(trace)]
     lines = Lines(about, derivation.trace, trace, pairs, allowance)
     with uncollected():
         findings = lines.findings()
@@ -173,6 +174,14 @@ def _in_place(derivation: Followed, trace: Trace) -> Iterator[str]:
             line: Any = where.statement
             source = trace.source.of(line).splitlines()[0]
             yield f"{source!r} changes {name} in place; the lines after it use what it is then"
+
+
+def _not_run(trace: Trace) -> Iterator[str]:
+    """What is to be said of lines that an error leaves out."""
+    at: Any = None if trace.failed is None else trace.failed.statement
+    every = (n for n in ast.walk(trace.definition) if isinstance(n, ast.stmt))
+    if at is not None and any(n.lineno > at.end_lineno for n in every):
+        yield f"what comes after line {trace.number(at)} did not run and was not judged"
 
 
 def _nothing(who: str, pairs: Pairs, unjudged: tuple[tuple[int, str, str], ...]) -> str:
