@@ -14,6 +14,7 @@ from tests.mend_cases import (
     fresh_networks,
     fresh_sciences,
 )
+from tests.mend_cases.blind_new_likelihoods import LOCAL_LEVEL
 from tests.mend_cases.case import variant
 from tests.mend_cases.undone import others
 from tinygrad_lite.check.code.derivation import Derivation, Known
@@ -191,3 +192,13 @@ def test_what_does_not_fit_is_refused_before_it_is_added():
     W = tg.Tensor(np.ones((3, 4)))
     trace = Derivation(backward, Known(Tape((2 * W).sum()), {"W": W, "i": 0})).trace()
     assert isinstance(trace.error, ValueError)
+
+
+def test_a_mend_beside_what_stays_wrong_says_what_it_takes_for_right():
+    (slip,) = (s for s in LOCAL_LEVEL.slips if s.wrong == "gP * (1 - 2 * prior / S)")
+    E, names = LOCAL_LEVEL.draw()
+    pairs = {name: node or None for name, node in LOCAL_LEVEL.pairs.items()}
+    report = tg.check(E, variant(LOCAL_LEVEL, slip), names=names, pairs=pairs)
+    assert not all(f.mended for f in report.wrong)
+    for finding in report.wrong:
+        assert finding.mended is None or finding.explanation.endswith(" put right")

@@ -23,6 +23,7 @@ DOUBTS = (
     "by coincidence",
     "cannot be told",
     "still wrong",
+    " put right",
     "other lengths",
 )
 SEEDS = (7, 8)

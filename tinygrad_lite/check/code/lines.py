@@ -16,10 +16,10 @@ from ..findings import Finding, listed
 from ..mend import Mend, Mender, Trials, told
 from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
-from .judged import FOLLOWS, PARTLY, RIGHT, UNSEEN, WRONG, Judged
+from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
 from .said import Said
 from .steps import Step, steps, target_of
-from .trace import Instance
+from .trace import Instance, Record
 
 
 @dataclass(eq=False)
@@ -164,9 +164,20 @@ class Lines(Said):
 
     def _doubt(self, rest: Sequence[Judged], found: dict[int, Finding]) -> None:
         """Say so where all that is wrong is mended, and something is wrong in the end all the
-        same."""
+        same; where some is not, that the mends of what it is connected with take it for right."""
+        left = [r for r in rest if found[id(r)].verdict == WRONG]
+        for row, mend in self.mends if left else ():
+            with_it = [r for r in left if self._connected(r.step.record, row.step.record)]
+            others = listed(list(dict.fromkeys(map(self._called, with_it))))
+            said = f"that is so with {others} put right"
+            known = found.get(id(row))
+            if with_it and known is not None and known.by == "edit":
+                found[id(row)] = _doubted(known, said)
+            elif with_it:
+                causes = self.causes
+                self.causes = [_doubted(f, said) if f.mended == mend.line else f for f in causes]
         mended = self.mender.with_mends(mend for _, mend in self.mends)
-        if any(found[id(r)].verdict == WRONG for r in rest) or mended.error is not None:
+        if left or mended.error is not None:
             return
         ends = {step.of: step.value for step in steps(mended)}
         off = {
@@ -182,6 +193,13 @@ class Lines(Said):
             said = f"with it {listed(off)} is still wrong"
             found |= {k: _doubted(f, said) for k, f in found.items() if f.by == "edit"}
             self.causes = [_doubted(f, said) for f in self.causes]
+
+    def _connected(self, a: Record, b: Record) -> bool:
+        """Whether one step is computed from the other, or both from one without a verdict."""
+        of_a, of_b = self.trace.above(a), self.trace.above(b)
+        both = of_a & of_b
+        loose = (r.step.record for r in self.rows if r.verdict == UNJUDGED)
+        return a in of_b or b in of_a or any(record in both for record in loose)
 
     @cached_property
     def mender(self) -> Mender:

@@ -54,12 +54,13 @@ class Multiples:
             self._uses[row] = [r for r in uses if r.index > row.index and not _apart(row, r)]
 
     def _from_below(self, off: list[Judged]) -> None:
-        """Of what is not right: the multiple that it is, or that all that uses it asks for."""
+        """Of what is not right: the multiple that it is, or the whole one that all its uses ask
+        for: that a 1/N is lost in these is likelier than that it was there before."""
         while off:
             for row in reversed(off):
                 votes = self._votes(row)
                 mine = next((c for c in votes if c and self._is(row, c)), None)
-                if mine is None and len(votes) == 1 and (only := min(votes)) > 0:
+                if mine is None and len(votes) == 1 and (only := min(votes)) > 1:
                     mine = only
                 self._set(row, mine, votes)
             # What is right if all above is, is so for a multiple too, or is none.
