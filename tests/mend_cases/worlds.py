@@ -132,11 +132,11 @@ def _built(build: Callable[..., Any], tree: ast.Module, new: Mapping[int, Any]) 
     old = {id(c): c.value for c in ast.walk(tree) if isinstance(c, ast.Constant)}
     for c in ast.walk(tree):
         if id(c) in new:
-            c.value = new[id(c)]  # type: ignore[attr-defined]
+            c.value = new[id(c)]
     code = compile(tree, f"<{build.__name__} elsewhere>", "exec")
     for c in ast.walk(tree):
         if id(c) in old:
-            c.value = old[id(c)]  # type: ignore[attr-defined]
-    names = dict(build.__globals__)  # type: ignore[attr-defined]
+            c.value = old[id(c)]
+    names = dict(build.__globals__)
     exec(code, names)
     return names[build.__name__]

@@ -137,7 +137,7 @@ class Drawing:
 class Player(Drawing):
     """A picture that a notebook shows as the page that steps through it, as `tg.play` makes it."""
 
-    _repr_svg_ = None  # type: ignore[assignment]
+    _repr_svg_ = None  # type: ignore[assignment]  # else a notebook shows the picture
 
     def __init__(self, scene: Scene, theme: str, height: int) -> None:
         super().__init__(scene, theme)

@@ -162,7 +162,7 @@ def _lines_on(
         mending = partial(fixed, trace, lines.edits)
         wrong = [f for f in findings if f.verdict == "wrong"]
         sound = not lines.mends or _proved(court, backward, mending(), probe, dys, wrong)
-        report = LineReport(tuple(findings), rule=tape.uses, mending=mending, inside=trace.within)
+        report = LineReport(tuple(findings), rule=tape.uses, mending=mending, called=trace.called)
         return report, sound, all(f.mended for f in wrong)
 
     # That forward has a name may be an accident: dz is that of what z is computed from. What

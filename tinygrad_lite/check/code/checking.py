@@ -98,7 +98,7 @@ def report_on(
         rule=about.tape.uses,
         unjudged=lines.unjudged,
         mending=lambda: fixed(trace, lines.edits),
-        inside=trace.within,
+        called=trace.called,
     )
 
 

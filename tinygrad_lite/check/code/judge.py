@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
-from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, sums_of
+from .judged import FEW, FOLLOWS, PARTLY, RIGHT, UNJUDGED, WRONG, Equal, Judged, Multiple, sums_of
 from .multiples import Multiples, counted
 from .pairing import Pairing
 from .pairs import Pairs
@@ -27,7 +27,7 @@ class Judge:
     def __init__(self, trace: Trace, truth: Truth, pairs: Pairs, equal: Equal) -> None:
         self.trace, self.truth, self.pairs, self.equal = trace, truth, pairs, equal
         self.off: list[Judged] = []  # what is not right so far
-        self.scales: dict[int, tuple[float, Judged]] = {}  # of steps, and what takes them up
+        self.multiples: dict[int, Multiple] = {}  # that steps stand for, by their place
 
     def run(self) -> list[Judged]:
         """The steps, judged.
@@ -36,9 +36,8 @@ class Judge:
         for what is wrong below it.
         """
         rows = self._run(guessing=False)
-        self.multiples = Multiples(self.trace, self.truth, self._is, self._again)
-        self.scales = self.multiples.among(rows)
-        if self.scales:
+        self.multiples = Multiples(self.trace, self.truth, self._is, self._again).among(rows)
+        if self.multiples:
             rows = self._run(guessing=False)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
@@ -60,8 +59,7 @@ class Judge:
         of = {id(row): turn for turn in turns for row in turn}
         for row in numeric:
             if row.node is not None:
-                row.scale, row.taken = self.scales.get(row.index, (1.0, None))
-                row.rescaled = self.multiples.rescaled if row.taken else row.rescaled
+                row.multiple = self.multiples.get(row.index)
                 self._judge(row, of[id(row)])
             else:
                 row.found = pairing.by_value(row.step.value)
@@ -99,8 +97,7 @@ class Judge:
     def _is(self, row: Judged, value: Any) -> bool:
         """Whether a value is what a step stands for."""
         assert row.node is not None
-        array = value if row.scale == 1 else np.asarray(value) / row.scale
-        return self.equal(row.node, array, self.truth.gradient(row.node))
+        return self.equal(row.node, row.unscaled(value), self.truth.gradient(row.node))
 
     def _moved_on(self, row: Judged, turn: list[Judged]) -> None:
         """The node of a step: where the name held its gradient before, and that was changed other

@@ -37,9 +37,7 @@ class Line:
 @dataclass(eq=False, repr=False)
 class Judged:
     """A step, by its place among the steps, and the node whose gradient it stands for. `last` where
-    the name has its final value; a step before it may be a sum of only some `parts` of it. What
-    stands for `scale` times the gradient, as dz = p - y does where dW = X.T @ dz / m, is `taken` up
-    by another step."""
+    the name has its final value; a step before it may be a sum of only some `parts` of it."""
 
     index: int
     step: Step
@@ -48,9 +46,7 @@ class Judged:
     final: bool = False  # no step of its name comes after it
     verdict: str = UNJUDGED
     parts: tuple[int, ...] | None = None
-    scale: float = 1.0
-    taken: Judged | None = None
-    rescaled: Callable[[Judged, Trace, Truth], float] = lambda row, trace, truth: row.scale
+    multiple: Multiple | None = None  # of the gradient that it stands for, where it is none
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     off: list[Judged] = field(default_factory=list)  # what is not right, of all steps
 
@@ -72,23 +68,14 @@ class Judged:
         if self.parts is not None:
             return truth.sum(self.node, self.parts)
         whole = truth.gradient(self.node)
-        if self.taken is None:
+        multiple = self.multiple
+        if multiple is None:
             return whole
-        return whole * (self.scale if trace is None else self.rescaled(self, trace, truth))
+        return whole * (multiple.scale if trace is None else multiple.on(self, trace, truth))
 
     def unscaled(self, value: Any) -> Any:
         """What a value of it says of the gradient itself."""
-        return value if self.taken is None else np.asarray(value) / self.scale
-
-    @property
-    def taken_up(self) -> str:
-        """What is said of a multiple of the gradient; "" of the gradient."""
-        if self.taken is None:
-            return ""
-        name, key = self.taken.step.name, self.taken.step.key
-        by = f"{name}[{key!r}]" if isinstance(key, str) else name
-        where = f"{by} is computed" if by else "it is used"
-        return f"{self.scale:.6g} x the gradient, a factor that is taken up where {where}"
+        return value if self.multiple is None else np.asarray(value) / self.multiple.scale
 
     def line(self, trace: Trace, truth: Truth) -> Line | None:
         """It as it is in a run, on the same data or on other; None where that went another way. All
@@ -116,6 +103,22 @@ class Judged:
         if last is None or self.node is None or not (self.final and self.verdict == RIGHT):
             return None
         return Line(trace, last.record, last.instance, self.node, self.wanted(truth, trace), {})
+
+
+@dataclass(frozen=True, eq=False)
+class Multiple:
+    """What a step stands for that is `scale` times the gradient, as dz = p - y where dW = X.T @ dz
+    / m: the step that takes the factor up, and the scale of a step `on` other data."""
+
+    scale: float
+    taken: Judged
+    on: Callable[[Judged, Trace, Truth], float]
+
+    def __str__(self) -> str:
+        name, key = self.taken.step.name, self.taken.step.key
+        by = f"{name}[{key!r}]" if isinstance(key, str) else name
+        where = f"{by} is computed" if by else "it is used"
+        return f"{self.scale:.6g} x the gradient, a factor that is taken up where {where}"
 
 
 def sums_of(count: int, held: tuple[int, ...] | None) -> list[tuple[int, ...]]:

@@ -45,7 +45,7 @@ class Lines(Said):
         for row in self.claims:
             if id(row) in found and found[id(row)].mended is None:
                 explained = self._explained(row, found[id(row)])
-                found[id(row)] = explained if row.taken else self._ruled(explained)
+                found[id(row)] = explained if row.multiple else self._ruled(explained)
         failed = [] if self.trace.error is None else [self._failed()]
         every = [*found.values(), *self.causes, *failed]
         every.sort(key=lambda f: (f.cell, f.line))

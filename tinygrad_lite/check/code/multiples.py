@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import raw
-from .judged import FOLLOWS, RIGHT, UNJUDGED, Judged
+from .judged import FOLLOWS, RIGHT, UNJUDGED, Judged, Multiple
 from .steps import steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
@@ -33,8 +33,8 @@ class Multiples:
     _between: dict[Judged, set[Record]] = field(default_factory=dict)
     _uses: dict[Judged, list[Judged]] = field(default_factory=dict)
 
-    def among(self, rows: Sequence[Judged]) -> dict[int, tuple[float, Judged]]:
-        """The multiple that steps stand for, by their place, and what takes it up."""
+    def among(self, rows: Sequence[Judged]) -> dict[int, Multiple]:
+        """The multiples that steps stand for, by their place."""
         judged = [r for r in rows if r.node is not None and r.last and r.verdict != UNJUDGED]
         off = [r for r in judged if r.verdict != RIGHT]
         if off:
@@ -42,7 +42,7 @@ class Multiples:
             self._from_below(off)
             self._from_above(off)
             self._of_right([r for r in judged if r.verdict == RIGHT], off)
-        return {r.index: (r.scale, r.taken) for r in judged if r.taken is not None}
+        return {r.index: r.multiple for r in judged if r.multiple is not None}
 
     def _follow(self, judged: Sequence[Judged]) -> None:
         """Note what is computed from each step, with no other in between."""
@@ -58,44 +58,36 @@ class Multiples:
         for: that a 1/N is lost in these is likelier than that it was there before."""
         while off:
             for row in reversed(off):
-                votes = self._votes(row)
-                mine = next((c for c in votes if c and self._is(row, c)), None)
-                if mine is None and len(votes) == 1 and (only := min(votes)) > 1:
-                    mine = only
-                self._set(row, mine, votes)
+                row.multiple, votes = None, self._votes(row)
+                mine = (c for c in votes if self.is_(row, np.asarray(row.step.value) / c))
+                only = min(votes) if len(votes) == 1 and min(votes) > 1 else 1.0
+                self._set(row, next(mine, only), votes)
             # What is right if all above is, is so for a multiple too, or is none.
-            follows = [r for r in off if r.taken is not None and r.verdict == FOLLOWS]
+            follows = [r for r in off if r.multiple is not None and r.verdict == FOLLOWS]
             lone = [r for r in follows if not self.is_(r, self.again(r))]
             if not lone:
                 break
             off = [r for r in off if r not in lone]
             for row in lone:
-                self._set(row, None, {})
+                row.multiple = None
 
     def _from_above(self, off: Sequence[Judged]) -> None:
         """Where what uses a step tells nothing, being wrong, what it is computed from does."""
         for row in off:
-            uses, above = self._uses[row], {r.scale for r in off if row in self._uses[r]}
-            if row.taken is None and uses and not self._votes(row) and len(above) == 1:
-                scale = above.pop()
-                self._set(row, scale, {scale: uses[0]})
+            uses, above = self._uses[row], {_scale(r) for r in off if row in self._uses[r]}
+            if row.multiple is None and uses and not self._votes(row) and len(above) == 1:
+                self._set(row, min(above), dict.fromkeys(above, uses[0]))
 
     def _of_right(self, right: Sequence[Judged], off: Sequence[Judged]) -> None:
         """What is right by itself, but between steps that agree on a multiple, is none of it."""
         for row in reversed(right):
             votes, above = self._votes(row), self.trace.above(row.step.record)
-            scales = {r.scale for r in off if r.taken is not None and r.step.record in above}
-            if len(votes) == 1 and votes.keys() <= scales - {1.0}:
+            scales = {_scale(r) for r in off if r.step.record in above} - {1.0}
+            if len(votes) == 1 and votes.keys() <= scales:
                 self._set(row, min(votes), votes)
 
-    def _is(self, row: Judged, scale: float) -> bool:
-        row.scale = scale
-        return self.is_(row, row.step.value)
-
-    def _set(self, row: Judged, scale: float | None, by: dict[float, Judged]) -> None:
-        row.scale, row.taken = 1.0, None
-        if scale is not None and scale != 1:
-            row.scale, row.taken = scale, by[scale]
+    def _set(self, row: Judged, scale: float, by: dict[float, Judged]) -> None:
+        row.multiple = None if scale == 1 else Multiple(scale, by[scale], self._on)
 
     def _votes(self, row: Judged) -> dict[float, Judged]:
         """The multiples for which what uses a step is right, and one that says so for each."""
@@ -106,12 +98,12 @@ class Multiples:
                 votes.setdefault(scale, other)
         return votes
 
-    def rescaled(self, row: Judged, trace: Trace, truth: Truth) -> float:
+    def _on(self, row: Judged, trace: Trace, truth: Truth) -> float:
         """The multiple in a run on other data: the number of rows may be another."""
-        known = steps(trace)
-        if trace is self.trace or row.taken is None or len(known) <= row.taken.index:
-            return row.scale
-        return self._asked(row, row.taken, trace, truth) or row.scale
+        multiple = row.multiple
+        if multiple is None or trace is self.trace or len(steps(trace)) <= multiple.taken.index:
+            return _scale(row)
+        return self._asked(row, multiple.taken, trace, truth) or multiple.scale
 
     def _asked(self, row: Judged, other: Judged, trace: Trace, truth: Truth) -> float | None:
         """How many times the gradient a step has to be for another to be right; None where no
@@ -138,6 +130,10 @@ class Multiples:
                 return counted(twice - once, np.asarray(other.wanted(truth)) - 2 * once + twice)
         except Exception:  # the gradient does not fit what follows
             return None
+
+
+def _scale(row: Judged) -> float:
+    return 1.0 if row.multiple is None else row.multiple.scale
 
 
 def _apart(a: Judged, b: Judged) -> bool:

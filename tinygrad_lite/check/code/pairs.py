@@ -41,7 +41,7 @@ class Pairs:
     ) -> None:
         self.names, self.loss = names, loss or "E"
         self.given: dict[str, Node | None] = {}
-        self._stems = {(_INDEX.sub("", name), node) for node, name in names.items()}
+        self._stems: set[tuple[str, Node]] = set()
         self._exact: dict[str, Node] = {}
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)

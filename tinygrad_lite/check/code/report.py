@@ -14,12 +14,12 @@ from ..findings import Line, Report, listed
 class LineReport(Report):
     """The findings of a derivation's lines. `unjudged` are the lines, by number and name, that
     stand for no gradient of the graph; the third entry says what may have been meant, if so.
-    `mending` makes the source that has the mends; `inside` is the function that has the lines,
+    `mending` makes the source that has the mends; `called` is the function that has the lines,
     where another only calls it."""
 
     unjudged: tuple[tuple[int, str, str], ...] = ()
     mending: Callable[[], str] = str
-    inside: str = ""
+    called: str = ""
 
     def fixed(self) -> str:
         """The whole source of the derivation with every mend in it, the functions that it calls
@@ -31,7 +31,7 @@ class LineReport(Report):
         """How many mistakes there are, and in which lines."""
         count = Counter(f.verdict for f in self)
         at = [f"{f.line} of cell {f.cell}" if f.cell else str(f.line) for f in self.wrong]
-        of = f" of {self.inside}" if self.inside else ""
+        of = f" of {self.called}" if self.called else ""
         parts = [
             at and f"{_counted(len(at), 'mistake')}, in line{'s' * (len(at) > 1)} {listed(at)}{of}",
             count["follows"]

@@ -149,7 +149,7 @@ class Said:
             cell=finding.cell,
             code=code,
             node=row.node,
-            explanation=claim.note or judged.explanation or row.taken_up,
+            explanation=claim.note or judged.explanation or str(row.multiple or ""),
         )
 
     def _part(self, row: Judged, finding: Finding) -> Finding:

@@ -137,7 +137,9 @@ def _scaled(e: Any, instance: Instance) -> str:
     that is the last step of the name. "" where it does more."""
     if isinstance(e, ast.Call) and not e.keywords:
         called = getattr(e.func, "attr", getattr(e.func, "id", ""))
-        of: Any = [e.func.value] if called == "copy" and not e.args else e.args  # type: ignore[attr-defined]
+        of = e.args
+        if isinstance(e.func, ast.Attribute) and called == "copy" and not of:
+            of = [e.func.value]
         return _scaled(of[0], instance) if called in CONVERTED and len(of) == 1 else ""
     if isinstance(e, ast.UnaryOp):
         return _scaled(e.operand, instance)

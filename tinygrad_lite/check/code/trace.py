@@ -109,7 +109,7 @@ class Trace:
     steps: Any = None  # made of these when they are first asked for
 
     @property
-    def within(self) -> str:
+    def called(self) -> str:
         """The function that has the lines, where what was run only calls it."""
         return str(getattr(self.definition, "name", "")) if self.around else ""
 
