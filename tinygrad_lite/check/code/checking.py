@@ -193,4 +193,5 @@ def _nothing(who: str, pairs: Pairs, unjudged: tuple[tuple[int, str, str], ...])
     nodes = ", ".join(sorted(set(pairs.names.values()))) or "none"
     close = [f"{name}: {hint}" for _, name, hint in unjudged if hint]
     hints = f"; {'; '.join(close)}" if close else ""
-    return f"{told}: {', '.join(names)} stand for none of the nodes {nodes}{hints}; say pairs="
+    stand = f"{', '.join(names)} stand{'s' * (len(names) == 1)}"
+    return f"{told}: {stand} for none of the nodes {nodes}{hints}; say pairs="
