@@ -97,7 +97,7 @@ def report_on(
         notes=tuple(notes),
         rule=about.tape.uses,
         unjudged=lines.unjudged,
-        mending=lambda: fixed(trace, lines.edits),
+        mending=lambda: fixed(trace, lines.changes),
         called=trace.called,
     )
 

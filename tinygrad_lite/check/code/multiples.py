@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import raw
+from ..scales import Scales
 from .judged import FOLLOWS, RIGHT, UNJUDGED, Judged, Multiple
 from .steps import steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
 
+TWO = 2  # of a square
 NEARLY = 1e-6  # relative: float32 in another order of summation
 
 
@@ -54,13 +56,15 @@ class Multiples:
             self._uses[row] = [r for r in uses if r.index > row.index and not _apart(row, r)]
 
     def _from_below(self, off: list[Judged]) -> None:
-        """Of what is not right: the multiple that it is, or the whole one that all its uses ask
-        for: that a 1/N is lost in these is likelier than that it was there before."""
+        """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
+        all its uses ask for: a 1/N stands there, likelier than that it is one too many. Another
+        number is likelier one that they lost: the 2 of a square."""
+        rows = {n / k for n in Scales(self.truth.tape).sizes if n > TWO for k in (1, TWO)}
         while off:
             for row in reversed(off):
                 row.multiple, votes = None, self._votes(row)
                 mine = (c for c in votes if self.is_(row, np.asarray(row.step.value) / c))
-                only = min(votes) if len(votes) == 1 and min(votes) > 1 else 1.0
+                only = min(votes) if len(votes) == 1 and min(votes) in rows else 1.0
                 self._set(row, next(mine, only), votes)
             # What is right if all above is, is so for a multiple too, or is none.
             follows = [r for r in off if r.multiple is not None and r.verdict == FOLLOWS]

@@ -281,11 +281,12 @@ class Places:
 
     def _disguised(self, edit: Edit) -> bool:
         """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
-        the one around it with nothing to do, which it stands for then."""
+        the one around it with nothing to do, or the part with all of it, which it stands for."""
         record = self.places[edit.place][0]
         found = self.apply(edit, self.base)
-        calls = [u for u in record.users if isinstance(u.site, ast.Call) and u in found]
-        if any(_same(found[u], found[record]) and not _same(u.value, record.value) for u in calls):
+        around = (u for u in record.users if isinstance(u.site, (ast.Call, ast.Subscript)))
+        now = (u for u in around if u in found and _same(found[u], found[record]))
+        if any(not _same(u.value, record.value) for u in now):
             return True
         if not isinstance(edit.new, ast.Call):
             return False
