@@ -179,7 +179,7 @@ def test_lines_stand_before_one_that_changes_too() -> None:
     ]
     lines = "    first = a - b\n    b = -b\n    a *= 2\n    second = a * (b + c)\n    return"
     assert lines in source.replaced(changes)
-    assert lines in source.replaced(changes[:3] + [Change(one, "first = a - b")])
+    assert lines in source.replaced([*changes[:3], Change(one, "first = a - b")])
 
 
 def test_what_stands_at_places_is_what_the_text_says() -> None:
@@ -193,7 +193,7 @@ def test_what_stands_at_places_is_what_the_text_says() -> None:
     edits.append(Edit(two.value.right, ast.Name("c", ast.Load()), "other", 0.0))
     text = source.replaced(Change(e.place, shown(e.new), isinstance(e.new, list)) for e in edits)
     assert "    b = -b\n    a *= 2\n    second = a * c\n" in text
-    trace = run(bracketed, [2.0, 3.0, 5.0], standing(edits))
+    trace = run(bracketed, {"a": 2.0, "b": 3.0, "c": 5.0}, edits=standing(edits))
     assert trace.names["second"].value == 20.0
     assert trace.names["b"].value == -3.0
 
