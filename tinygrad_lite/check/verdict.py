@@ -6,7 +6,7 @@ import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ def _report(
 
 def _judged(about: Asked, claims: Any, allowance: Allowance, pairs: Any) -> Report:
     notes: tuple[str, ...] = ()
-    if isinstance(claims, (FunctionType, Source)):
+    if isinstance(claims, (FunctionType, MethodType, Source)):
         derived = check_lines(about, claims, allowance, pairs)
         if isinstance(derived, Report):
             return derived

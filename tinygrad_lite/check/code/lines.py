@@ -47,8 +47,10 @@ class Lines(Said):
             if id(row) in found and found[id(row)].mended is None:
                 explained = self._explained(row, found[id(row)])
                 found[id(row)] = explained if row.multiple else self._ruled(explained)
-        failed = [] if self.trace.error is None else [self._failed()]
-        every = [*found.values(), *self.causes, *failed]
+        failed = self.trace.failed
+        ran = (row for row in self.rows if row.step.instance is not failed)
+        every = [found[id(row)] for row in ran if id(row) in found]
+        every += [*self.causes, *([] if failed is None else [self._failed()])]
         every.sort(key=lambda f: (f.cell, f.line))
         first = next((f for f in every if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]

@@ -30,6 +30,7 @@ class Pairing:
 
     def paired(self, rows: list[Judged]) -> list[list[Judged]]:
         """The steps that build one gradient up, each time it is built, given their node."""
+        self._learn_from_attributes(rows)
         self._learn_from_keys(rows)
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
@@ -101,8 +102,22 @@ class Pairing:
         """The nodes that a name or a key stands for one after the other, and its steps for each."""
         if key is None:
             return self._in_turn(name, group)
-        node = self.pairs.named(key)
+        node = self._of_attribute(group[0])
+        if node is None:
+            node = self.pairs.named(key)
         return ([] if node is None else [node]), [group]
+
+    def _of_attribute(self, row: Judged) -> Node | None:
+        """What a step is the gradient of by whose attribute it sets."""
+        of, key = row.step.attribute, row.step.key
+        return None if of is None else self.pairs.attribute(*of, key, self.truth.of)
+
+    def _learn_from_attributes(self, rows: list[Judged]) -> None:
+        """The attributes of an object stand for the gradients of its others."""
+        for row in rows:
+            node = self._of_attribute(row) if row.step.key is None else None
+            if node is not None:
+                self.pairs.given.setdefault(row.step.name, node)
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
         """A name whose value a dict holds under a key stands for what the key names; what a key
@@ -126,7 +141,7 @@ class Pairing:
             if not turns or not row.step.builds:
                 turns.append([])
             turns[-1].append(row)
-        node = self.pairs.node(name)
+        node = self.pairs.node(name, turns[-1][-1].step.value)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):

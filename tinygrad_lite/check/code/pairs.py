@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from ...graph.node import Node
 from ...notation.names import identifier
+from .plain import Held, HeldNumber
 
 # What people write around a node's name; the loss's own name is tried for {loss}.
 CONVENTIONS = (
@@ -20,12 +24,15 @@ CONVENTIONS = (
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
+# What people call the gradient as an attribute of what it is the gradient of.
+OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
 
 def wanted_names(name: str, loss: str) -> Iterator[str]:
-    """The names whose gradient a name may stand for, the likeliest first."""
+    """The names whose gradient a name, or an attribute, may stand for, the likeliest first."""
+    name = name.rpartition(".")[2]
     losses = "|".join(map(re.escape, {loss: "", **dict.fromkeys(LOSSES)}))
     for pattern in CONVENTIONS:
         match = re.fullmatch(pattern.format(loss=f"(?:{losses})"), name)
@@ -45,17 +52,15 @@ class Pairs:
         self._exact: dict[str, Node] = {}
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
-        keys: dict[str, set[Node]] = {}  # parameters["W1"] is W1 as well
+        self._keyed: dict[str, dict[Node, None]] = {}  # parameters["W1"] is W1 as well
         for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
             if (key := _KEY.search(name)) is not None:
-                keys.setdefault(key[1] or key[2], set()).add(node)
-        for name, (node, *more) in keys.items():
-            if not more:
-                self._exact.setdefault(name, node)
+                self._keyed.setdefault(key[1] or key[2], {})[node] = None
         self._folded: dict[str, list[Node]] = {}
-        for name, node in self._exact.items():
+        keyed = ((name, x) for name, nodes in self._keyed.items() for x in nodes)
+        for name, node in (*self._exact.items(), *keyed):
             self._folded.setdefault(name.lower(), []).append(node)
 
     def learn(self, name: str, node: Node) -> None:
@@ -68,13 +73,33 @@ class Pairs:
         self._exact = {name: x for name, x in self._exact.items() if x is not node}
         for alike in self._folded.values():
             alike[:] = [x for x in alike if x is not node]
+        for keyed in self._keyed.values():
+            keyed.pop(node, None)
 
-    def node(self, name: str) -> Node | None:
-        """The node that a name stands for the gradient of, by convention or as given."""
+    def node(self, name: str, value: Any = None) -> Node | None:
+        """The node that a name stands for the gradient of, by convention or as given; by a name in
+        a container or an object the only one, of the shape of a `value` where that is known."""
         if name in self.given:
             return self.given[name]
-        meant = map(identifier, wanted_names(name, self.loss))
-        return next((self._exact[of] for of in meant if of in self._exact), None)
+        meant = [identifier(of) for of in wanted_names(name, self.loss)]
+        found = next((self._exact[of] for of in meant if of in self._exact), None)
+        if found is not None:
+            return found
+        keyed = {x for of in meant for x in self._keyed.get(of, ())}
+        if value is not None:
+            keyed = {x for x in keyed if x.shape == np.shape(value)}
+        return keyed.pop() if len(keyed) == 1 else None
+
+    def attribute(self, of: Any, name: str, key: Any, graph: Container[Node]) -> Node | None:
+        """The node of the graph whose gradient an attribute, or its entry, is: that of a node
+        itself, or of another attribute of the same object, or an entry of one."""
+        if isinstance(of, Node):
+            return of if name in OWN and of in graph else None
+        inside = vars(of)
+        found = [d[key] for d in inside.values() if isinstance(d, dict) and key in d]
+        if key is None:
+            found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
+        return next((x for x in found if isinstance(x, Node) and x in graph), None)
 
     def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
         """The one node of that shape, or of so many axes, whose name differs by capitals alone: W
@@ -89,12 +114,16 @@ class Pairs:
 
     def named(self, key: object) -> Node | None:
         """The node that the key of a returned dict means: its name, or that of its gradient."""
+        if isinstance(key, (Held, HeldNumber)):
+            key = key.node
         if isinstance(key, Node):
             return key if key in self.names else None
         if not isinstance(key, str):
             return None
-        exact = self._exact.get(identifier(key))
-        return self.node(key) if exact is None else exact
+        found = self._exact.get(identifier(key))
+        found = self.node(key) if found is None else found
+        keyed = list(self._keyed.get(key, ()))
+        return keyed[0] if found is None and len(keyed) == 1 else found
 
     def hint(self, name: str) -> str:
         """Of a name that reads like a gradient's but stands for none: the node that may be meant,
@@ -112,7 +141,7 @@ class Pairs:
         h, hs[0] or h_1, and nameless ones that are made `alike`."""
         found = self.node(name)
         like = set(alike)
-        stems = set(wanted_names(name, self.loss)) if found is None else {self.names[found]}
+        stems = set(wanted_names(name, self.loss)) if found is None else {self.names.get(found, "")}
 
         def belongs(x: Node) -> bool:
             named = x is found or any((stem, x) in self._stems for stem in stems)

@@ -90,7 +90,9 @@ class Said:
                 least = min(RANKS[row.verdict] for row in judged)
                 worst = [row for row in judged if RANKS[row.verdict] == least]
                 chosen.append(worst[0] if least < RANKS[RIGHT] else worst[-1])
-            elif all(row.found is not None for row in rows):
+                continue
+            last = {(row.step.of, row.step.instance): row for row in rows}.values()
+            if all(row.found is not None for row in last):
                 chosen.append(rows[-1])
         return chosen
 

@@ -48,6 +48,12 @@ class Source:
         """Every function and lambda."""
         return [n for n in ast.walk(self.tree) if isinstance(n, (ast.FunctionDef, ast.Lambda))]
 
+    def called(self, definition: Any) -> str:
+        """What a function is called, a method with its class."""
+        classes = (n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef))
+        of = [c.name for c in classes if definition in c.body]
+        return ".".join([*of, getattr(definition, "name", "a lambda")])
+
     def span(self, place: Any) -> tuple[int, int]:
         """Where a place begins and ends in the text, in bytes."""
         begin = self.starts[place.lineno - 1] + place.col_offset
