@@ -20,7 +20,7 @@ CONVENTIONS = (
     r"[d∂δ]_?(?P<of>.+)",
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g)",
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
@@ -90,16 +90,18 @@ class Pairs:
             keyed = {x for x in keyed if x.shape == np.shape(value)}
         return keyed.pop() if len(keyed) == 1 else None
 
-    def attribute(self, of: Any, name: str, key: Any, graph: Container[Node]) -> Node | None:
+    def attribute(
+        self, of: Any, name: str, key: Any, inside: Mapping[str, Any], graph: Container[Node]
+    ) -> Node | None:
         """The node of the graph whose gradient an attribute, or its entry, is: that of a node
-        itself, or of another attribute of the same object, or an entry of one."""
+        itself, or of another attribute `inside` the same object, or an entry of one."""
         if isinstance(of, Node):
             return of if name in OWN and of in graph else None
-        inside = vars(of)
         found = [d[key] for d in inside.values() if isinstance(d, dict) and key in d]
         if key is None:
             found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
-        return next((x for x in found if isinstance(x, Node) and x in graph), None)
+        nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
+        return next((x for x in nodes if isinstance(x, Node) and x in graph), None)
 
     def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
         """The one node of that shape, or of so many axes, whose name differs by capitals alone: W
@@ -128,13 +130,15 @@ class Pairs:
     def hint(self, name: str) -> str:
         """Of a name that reads like a gradient's but stands for none: the node that may be meant,
         "" for any other."""
-        if name in self.given:
+        of = min(wanted_names(name, self.loss), key=len, default="")
+        close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
+        if not close or name in close or name in self.given:
             return ""
-        for of in wanted_names(name, self.loss):
-            close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
-            if close:
-                return f"no node is called {of}; did you mean {' or '.join(close)}?"
-        return ""
+        return f"no node is called {of}; did you mean {' or '.join(close)}?"
+
+    def reads_like_one(self, name: str) -> bool:
+        """Whether a name reads like a gradient's."""
+        return name.rpartition(".")[2] in OWN or any(wanted_names(name, self.loss))
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
