@@ -25,6 +25,7 @@ CONVENTIONS = (
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 # What people call the gradient as an attribute of what it is the gradient of.
+GENERIC = ("grad", "gradient", "grads", "g", "dx", "delta", "derivative")  # of the only leaf
 OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
@@ -50,12 +51,15 @@ class Pairs:
         self.given: dict[str, Node | None] = {}
         self._stems: set[tuple[str, Node]] = set()
         self._exact: dict[str, Node] = {}
+        self._entries: dict[str, Node] = {}  # weights[0]
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
         self._keyed: dict[str, dict[Node, None]] = {}  # parameters["W1"] is W1 as well
         for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
+            if name.endswith("]"):
+                self._entries[name] = node
             if (key := _KEY.search(name)) is not None:
                 self._keyed.setdefault(key[1] or key[2], {})[node] = None
         self._folded: dict[str, list[Node]] = {}
@@ -105,14 +109,26 @@ class Pairs:
 
     def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
         """The one node of that shape, or of so many axes, whose name differs by capitals alone: W
-        of dw."""
+        of dw; of what only says that it is a gradient the one leaf of that shape."""
         if name in self.given:
             return None
+        if shape and name in GENERIC:
+            leaves = [n for n in self.names if n.op is None and n.shape == shape]
+            return leaves[0] if len(leaves) == 1 else None
         of = {identifier(of).lower() for of in wanted_names(name, self.loss)}
         every = [n for folded in of for n in self._folded.get(folded, ())]
         alike = [n for n in every if n.shape == shape]
         alike = alike or [n for n in every if len(n.shape) == len(shape)]
+        short = (n for of in wanted_names(name, self.loss) for n in self._abbreviated(of))
+        alike = alike or [n for n in short if n.shape == shape]
         return alike[0] if len(alike) == 1 else None
+
+    def _abbreviated(self, of: str) -> Iterator[Node]:
+        """Entries of containers whose names begin so: weights[0] of w[0]."""
+        stem, bracket, place = of.partition("[")
+        for name, node in self._entries.items() if stem and bracket else ():
+            if name.lower().startswith(stem.lower()) and name.endswith(bracket + place):
+                yield node
 
     def named(self, key: object) -> Node | None:
         """The node that the key of a returned dict means: its name, or that of its gradient."""

@@ -90,6 +90,11 @@ def _steps(trace: Trace) -> list[Step]:
             if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
                 name = f"{a.name}[{key % len(held)}]"
                 found.append(Step(name, a.part, line, None, aug, aug, a.of))
+        elif isinstance(held, list) and a.record is trace.names.get(a.name) and not a.keys:
+            for k, entry in enumerate(held):  # the same where it is made as a whole
+                if may_be_gradient(entry):
+                    record = trace.add(operator.itemgetter(k), [a.record], entry)
+                    found.append(Step(f"{a.name}[{k}]", record, line, None, builds, adds, a.of))
         else:
             found.append(Step(a.name, a.record, line, None, builds, adds, a.of))
     return [*found, *_returned(trace)]
