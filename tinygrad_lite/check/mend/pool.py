@@ -240,7 +240,8 @@ def _dropped(tree: ast.AST) -> Iterator[str]:
     """The names that have a value before a loop and are given another in each turn, but are not
     read there."""
     before: set[str] = set()
-    for s in getattr(tree, "body", ()):
+    body = getattr(tree, "body", None)
+    for s in body if isinstance(body, list) else ():
         inside = [n for n in ast.walk(s) if isinstance(n, ast.Name)]
         if isinstance(s, (ast.For, ast.While)):
             sums = {n.target for n in ast.walk(s) if isinstance(n, ast.AugAssign)}
