@@ -120,7 +120,8 @@ class Search:
     """The part of the graph between the user's nearest claims (or the loss) and one claim.
 
     `g` holds the cotangents the user's derivation should go by: those of the claims above, as the
-    user has them. `region` lists the nodes a mistake can sit at, consumers first.
+    user has them. `region` lists the nodes a mistake can sit at, consumers first. `unit` is that of
+    the last digit, where the claim was typed with few.
     """
 
     def __init__(
@@ -128,13 +129,14 @@ class Search:
         tape: Tape,
         catalogue: Catalogue,
         claim: Claim,
-        blocked: Mapping[Node, Vector],
+        above: Mapping[Node, Claim],
         value: Vector | None = None,
         unit: Vector | None = None,
     ) -> None:
         self.tape, self.catalogue, self.claim, self.target = tape, catalogue, claim, claim.node
-        self.value = claim.value if value is None else value
-        self.blocked = {n: v for n, v in blocked.items() if n is not claim.node}
+        self.value, self.unit = claim.value if value is None else value, unit
+        self.above = {n: c for n, c in above.items() if n is not claim.node}
+        self.blocked = {n: c.value for n, c in self.above.items()}
         self.region = tape.above(self.target, self.blocked)
         self.large = len(self.region) > LARGE
         self.inside = set(self.region)
@@ -147,7 +149,7 @@ class Search:
             self.tolerance = 10 * claim.tolerance + grain * size
         worst = COARSEST * float(np.max(size, initial=0.0))  # beside a far larger truth
         self.tolerance = np.minimum(self.tolerance, worst)
-        if unit is not None:  # the numbers were typed with few digits
+        if unit is not None:
             self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
         self.base = float(np.sum(self._u * self.expected))

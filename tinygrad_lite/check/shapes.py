@@ -78,7 +78,7 @@ def _rearranged(search: Search, *, besides: bool = False) -> Iterator[Explanatio
     """The claim transposed, flattened, squeezed or summed, if that is right or, with what is wrong
     `besides`, explicable."""
     for kind, cost, value, text in readings(search.value, search.target.shape):
-        again = Search(search.tape, search.catalogue, search.claim, search.blocked, value)
+        again = Search(search.tape, search.catalogue, search.claim, search.above, value)
         told = f"{_said(search)}: {text}"
         if again.matches(again.expected):
             yield Explanation(kind, ONE + cost, told)
