@@ -1,7 +1,7 @@
 """Every explanation of a wrong claim, verified entry by entry, the simplest first.
 
-A pass looks for mistakes of one sort. Passes are listed with their tier; those of a later tier are
-asked only where no earlier one explains the claim.
+A pass looks for mistakes of one sort. Those of a later row of the table are asked only where no
+earlier one explains the claim.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from enum import IntEnum
-from itertools import combinations
+from functools import partial
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from . import arrays, systematic
 from .scales import near, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FAR, FARTHEST, LIKELY, NEAR
+from .slips import FAR, FARTHEST, LIKELY, NEAR, Instead
 from .tape import Vector, op_of
 
 PERHAPS = "perhaps two mistakes: "
@@ -31,11 +31,9 @@ SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 def explain(search: Search) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
-    for tier in Tier:
-        if search.large and tier > Tier.VALUE:
-            break
+    for passes in PASSES[:PLAIN] if search.large else PASSES:
         found: list[Explanation] = []
-        for find in PASSES[tier]:
+        for find in passes:
             made = list(find(search))
             found += [e for e in made if isinstance(e, Explanation)]
             found += search.verified(e for e in made if isinstance(e, Guess))
@@ -109,18 +107,24 @@ def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:
     return k, tol, abs(weight - search.base) <= tol * abs(search.base)
 
 
+def _times(
+    search: Search, rows: Iterable[Instead], projected: float, gradient: Callable[[], Vector]
+) -> Iterator[Instead]:
+    """The factors by which a gradient, told by its projection, is the claim."""
+    if abs(projected) > VANISHING * abs(search.goal):
+        k = search.goal / projected
+        for m in near(rows, k, tolerance_of(search.slack, projected, abs(k))):
+            if search.explains(m.value * gradient()):
+                yield m
+
+
 def whole(search: Search) -> Iterator[Explanation]:
     """A scalar factor on the whole gradient."""
-    if not search.base:
-        return
-    k = search.goal / search.base
-    tol = tolerance_of(search.slack, search.base, abs(k))
-    for m in near(search.catalogue.scales.whole, k, tol):
-        if search.explains(m.value * search.expected):
-            sites = [(search.target, (m.value - 1) * search.expected)]
-            yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
-    for m in near(search.catalogue.scales.whole, -k, tol):
-        if m.kind != "sign" and search.explains(-m.value * search.expected):
+    rows, g = search.catalogue.scales.whole, search.expected
+    for m in _times(search, rows, search.base, lambda: g):
+        yield Explanation(m.kind, ONE + m.cost, m.text, sites=[(search.target, (m.value - 1) * g)])
+    for m in _times(search, rows, -search.base, lambda: -g):
+        if m.kind != "sign":
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
             yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
@@ -135,18 +139,14 @@ def transposed(search: Search) -> Iterator[Guess]:
 
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
+    rows = search.catalogue.scales.whole
     for guess in (*search.singles, *search.misread, *arrays.extra_factors(search, -1.0)):
-        if abs(guess.projected) <= VANISHING * abs(search.goal):
-            continue
-        k = search.goal / guess.projected
-        tol = tolerance_of(search.slack, guess.projected, abs(k))
-        for m in near(search.catalogue.scales.whole, k, tol):
-            if search.explains(m.value * search.carry([(guess.x, guess.delta)])):
-                besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
-                text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.value == -1 else besides}"
-                where, others = search.tape.step(guess.step), (m.kind,)
-                yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
-                break
+        gradient = partial(search.carry, [(guess.x, guess.delta)])
+        for m in islice(_times(search, rows, guess.projected, gradient), 1):
+            besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
+            text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.value == -1 else besides}"
+            where, others = search.tape.step(guess.step), (m.kind,)
+            yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
 
 
 def in_parts(search: Search) -> Iterator[Guess]:
@@ -179,42 +179,30 @@ def _only(guess: Guess, where: str) -> Guess:
 
 def proportional(search: Search) -> Iterator[Explanation]:
     """A factor that is a number which the graph computes; else one that is none of its numbers."""
-    if search.value.size < 2 or not abs(search.base) or not np.any(search.value):
+    if search.value.size < 2 or not search.base or not np.any(search.value):
         return
+    for m in _times(search, search.catalogue.scales.computed, search.base, lambda: search.expected):
+        yield Explanation(m.kind, ONE + FARTHEST, m.text)
     k = search.goal / search.base
-    for m in near(search.catalogue.scales.computed, k, 1e-6):
-        if search.explains(m.value * search.expected):
-            yield Explanation(m.kind, ONE + FARTHEST, m.text)
     if search.explains(k * search.expected):
         factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
         yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")
 
 
-class Tier(IntEnum):
-    """How much a pass supposes."""
-
-    ONE = 1  # one mistake in the rule of one step
-    VALUE = 2  # another value in it
-    ALIKE = 3  # the same at several steps
-    ELSEWHERE = 4  # another gradient
-    PARTS = 5  # a mistake in a part of what a step is handed
-    TWO = 6  # two mistakes
-
-
 Pass = Callable[[Search], Iterable[Explanation | Guess]]
 
-PASSES: dict[Tier, tuple[Pass, ...]] = {
-    Tier.ONE: (
-        factors,
-        junctions,
-        whole,
-        lambda search: search.singles,
-        arrays.extra_factors,
-        transposed,
+PASSES: tuple[tuple[Pass, ...], ...] = (
+    # One mistake in the rule of one step, and then another value in it.
+    (
+        *(factors, junctions, whole, lambda search: search.singles),
+        *(arrays.extra_factors, transposed),
     ),
-    Tier.VALUE: (lambda search: search.misread,),
-    Tier.ALIKE: (systematic.alike, systematic.in_sequence),
-    Tier.ELSEWHERE: (arrays.other_gradients,),
-    Tier.PARTS: (in_parts, systematic.left_out),
-    Tier.TWO: (with_factor, proportional),
-}
+    (lambda search: search.misread,),
+    # The same at several steps, or another gradient.
+    (systematic.alike, systematic.in_sequence),
+    (arrays.other_gradients,),
+    # A mistake in a part of what a step is handed, and two mistakes.
+    (in_parts, systematic.left_out),
+    (with_factor, proportional),
+)
+PLAIN = 2  # rows that a large graph is searched by
