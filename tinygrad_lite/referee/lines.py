@@ -38,7 +38,7 @@ from ..graph.node import Node
 from ..graph.trees import rebuild
 from .arrays import in_double, to_numpy
 from .callables import Call, Function
-from .oracle import LARGEST, WIDE, Clock, Court, Oracle, Trial, gradients, record, standing_for
+from .oracle import LARGEST, WIDE, Clock, Court, Graph, Oracle, Trial, record, standing_for
 from .probes import Probe, variations
 
 NEAR = 1e-6  # how nearly a value is such a gradient, relative to the largest entry
@@ -282,17 +282,16 @@ def _asked(
             graph = record(function, probe, dys)
         if graph is not None:
             return asked(graph.root, graph.seed, variables), graph.leaves, None
-    found = gradients(oracle)
-    if found is None:
+    graph = standing_for(oracle, *court.outputs(probe))
+    if graph is None:
         return None
-    graph = standing_for(oracle, found, court.outputs(probe))
-    leaves, root = graph.leaves, graph.root
-    about = asked(root, None, {})
     known = {
-        leaf: told[function.names[i]] for i, leaf in leaves.items() if function.names[i] in told
+        leaf: told[function.names[i]]
+        for i, leaf in graph.leaves.items()
+        if function.names[i] in told
     }
-    fresh = partial(_fresh, court, probe, dys, leaves, root)
-    return about, leaves, Elsewhere(_equal, fresh, known)
+    about, fresh = asked(graph.root, None, {}), partial(_fresh, oracle, graph)
+    return about, graph.leaves, Elsewhere(_equal, fresh, known)
 
 
 def _equal(node: Node, value: Any, wanted: Any) -> bool:
@@ -303,20 +302,18 @@ def _equal(node: Node, value: Any, wanted: Any) -> bool:
     return agrees(array, wanted, tolerance=NEAR)
 
 
-def _fresh(
-    court: Court, probe: Probe, dys: list[np.ndarray], leaves: Mapping[int, Node], root: Node
-) -> Iterable[list[Data]]:
+def _fresh(oracle: Oracle, graph: Graph) -> Iterable[list[Data]]:
     """Other inputs like these, with their gradients."""
     found: list[Data] = []
     for seed in range(TRIES):
-        data = redraw(root, np.random.default_rng(seed))
-        moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
-        there = Oracle(court, moved, dys)
-        own = gradients(there) if len(found) < FRESH else None
-        if own is not None:
-            graph = standing_for(there, own, court.outputs(moved))
-            twin = {leaves[i]: x for i, x in graph.leaves.items()} | {root: graph.root}
-            found.append(Data(twin, {}))
+        data = redraw(graph.root, np.random.default_rng(seed))
+        there = {i: np.asarray(data.twin[x].data) for i, x in graph.leaves.items()}
+        moved = Oracle(oracle.court, oracle.probe.moved(there), oracle.dys)
+        ys = oracle.court.outputs(moved.probe)
+        made = standing_for(moved, *ys) if len(found) < FRESH else None
+        if made is not None:
+            twin = {graph.leaves[i]: x for i, x in made.leaves.items()}
+            found.append(Data(twin | {graph.root: made.root}, {}))
     return [found] if found else []
 
 

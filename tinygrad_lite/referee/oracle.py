@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -366,11 +366,22 @@ def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | N
     return Graph(root, seed, leaves) if recorded else None
 
 
-def gradients(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
-    """The gradients of the inputs; None where differences give them, and that takes long."""
+def standing_for(oracle: Oracle, *known: np.ndarray) -> Graph | None:
+    """A graph of the inputs that has their gradients, of the sum of their products with these, and
+    that knows some arrays: as factors of 0. None where only differences give gradients, and that
+    takes long."""
+    found = _by_differences(oracle) if oracle.exact is None else oracle.exact
+    if found is None:
+        return None
+    leaves = {i: Tensor(v, name=oracle.function.names[i]) for i, v in oracle.probe.arrays.items()}
+    terms = [leaf.reshape(-1) @ found[i].ravel() for i, leaf in leaves.items()]
+    terms += [(0.0 * terms[0] * y).sum() for y in known]
+    return Graph(sum(terms[1:], terms[0]), None, dict(leaves))
+
+
+def _by_differences(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
+    """The gradients of the inputs, entry by entry; None where that takes long."""
     found: dict[int, np.ndarray] = {}
-    if oracle.exact is not None:
-        return oracle.exact
     if sum(v.size for v in oracle.probe.arrays.values()) > LARGEST:
         return None
     for i, v in oracle.probe.arrays.items():
@@ -385,15 +396,3 @@ def gradients(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
             return None
         found[i] = np.reshape([s.value for s in slopes], v.shape)
     return found
-
-
-def standing_for(
-    oracle: Oracle, gradients: Mapping[int, np.ndarray], known: Iterable[np.ndarray]
-) -> Graph:
-    """A graph of the inputs that has their gradients, of the sum of their products with these, and
-    that knows some arrays: as factors of 0."""
-    function, probe = oracle.function, oracle.probe
-    leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
-    terms = [leaf.reshape(-1) @ gradients[i].ravel() for i, leaf in leaves.items()]
-    terms += [(0.0 * terms[0] * y).sum() for y in known]
-    return Graph(sum(terms[1:], terms[0]), None, dict(leaves))
