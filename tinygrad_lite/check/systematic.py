@@ -157,10 +157,7 @@ def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[E
         faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
         if _explains(search, dict(faults)):
             n = group[0][0]
-            names = [tape.label_of(n if place is None else n.inputs[place]) for n, _ in group]
-            kind, text = "off-by-index", f"where {names[0]} and the like belong"
-            text = f"the value of the neighbouring step stands {text}"
-            if len(group) == 2 and moved[1] is values[0]:
-                kind, text = "wrong-order", f"{names[0]} and {names[1]} are exchanged"
-            yield search.explained(kind, FAR, text, n)
+            name = tape.label_of(n if place is None else n.inputs[place])
+            text = f"the value of the neighbouring step stands where {name} and the like belong"
+            yield search.explained("off-by-index", FAR, text, n)
             return
