@@ -139,25 +139,26 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
     for group in groups.values():
         rule = search.tape.rule(*group[0]) if len(group) > 1 else None
         for place in rule.places if rule else ():
-            yield from _shifted(search, group, place)
+            if any(_explains(search, made) for made in _shifted(search, group, place)):
+                n = group[0][0]
+                name = search.tape.label_of(n if place is None else n.inputs[place])
+                text = f"the value of the neighbouring step stands where {name} and the like belong"
+                yield search.explained("off-by-index", FAR, text, n)
 
 
-def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[Explanation]:
-    tape = search.tape
+def _shifted(
+    search: Search, group: list[Edge], place: int | None
+) -> Iterator[Mapping[Edge, Fault]]:
+    """Faults that look at the neighbour's value, at the end at one of the same shape."""
     values = [n.data if place is None else n.operands[place] for n, _ in group]
-    shape, first = np.shape(values[0]), tape.position[group[0][0]]
+    shape = np.shape(values[0])
     if any(np.shape(v) != shape for v in values):
         return
-    later = [n.data for n in tape.order[: first + 1] if n.shape == shape]
-    known = [v for _, v in tape.named_arrays(shape)]
-    ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
-    starts = [[*values[1:], v] for v in (values[-1], values[0], 0 * values[0], *known)]
+    order = search.tape.order[: search.tape.position[group[0][0]] + 1]
+    later = [n.data for n in order if n.shape == shape]
+    known = [v for _, v in search.tape.named_along(shape) if np.shape(v) == shape]
+    ends = [[v, *values[:-1]] for v in later]
+    starts = [[*values[1:], v] for v in (values[-1], *known)]
     for moved in (*ends, *starts):
         looked = zip(group, moved, strict=True)
-        faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
-        if _explains(search, dict(faults)):
-            n = group[0][0]
-            name = tape.label_of(n if place is None else n.inputs[place])
-            text = f"the value of the neighbouring step stands where {name} and the like belong"
-            yield search.explained("off-by-index", FAR, text, n)
-            return
+        yield {at: Fault("off-by-index", FAR, looking(*at, place, v), "") for at, v in looked}
