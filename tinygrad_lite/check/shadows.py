@@ -62,8 +62,8 @@ def _written(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]
     if alone := _below(tape, x, alone=True):
         known += [(alone, op, {**op.defaults}) for op in ACTIVATIONS]
     if every := _below(tape, x) if np.ndim(x.data) else []:
-        axes = [{"axis": axis} for axis in range(np.ndim(x.data))]
-        known += [(every, op, axis) for op in (ops.softmax, ops.log_softmax) for axis in axes]
+        for axis in range(np.ndim(x.data)):
+            known += [(every, op, {"axis": axis}) for op in (ops.softmax, ops.log_softmax)]
     for nodes, op, params in known:
         value = op.forward(np, x.data, **params)
         for n in nodes:

@@ -132,10 +132,9 @@ def _without(search: Search, n: Node, kept: int) -> Vector | None:
 def in_sequence(search: Search) -> Iterator[Explanation]:
     """Steps of one sort that look at their neighbour's value, as with h[t] for h[t - 1]."""
     groups: dict[object, list[Edge]] = {}
-    for n, i, x in search.edges:
+    for n, i, _ in search.edges:
         shapes = tuple(map(np.shape, n.operands))
         groups.setdefault((op_name(n), i, shapes), []).append((n, i))
-        groups.setdefault((op_name(n), i, id(x)), []).append((n, i))
     for group in groups.values():
         rule = search.tape.rule(*group[0]) if len(group) > 1 else None
         for place in rule.places if rule else ():
@@ -152,8 +151,6 @@ def _shifted(
     """Faults that look at the neighbour's value, at the end at one of the same shape."""
     values = [n.data if place is None else n.operands[place] for n, _ in group]
     shape = np.shape(values[0])
-    if any(np.shape(v) != shape for v in values):
-        return
     order = search.tape.order[: search.tape.position[group[0][0]] + 1]
     later = [n.data for n in order if n.shape == shape]
     known = [v for _, v in search.tape.named_along(shape) if np.shape(v) == shape]
