@@ -129,6 +129,14 @@ def whole(search: Search) -> Iterator[Explanation]:
             yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
 
+def transposed(search: Search) -> Iterator[Guess]:
+    """The gradient transposed."""
+    x, g = search.target, search.expected
+    if g.ndim == 2 and g.shape == g.T.shape:
+        text = "yours is the transpose of the gradient (numerator layout?)"
+        yield search.guess(x, g.T, "transpose", LIKELY, text)
+
+
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
     rows = search.catalogue.scales.whole
@@ -185,7 +193,10 @@ Pass = Callable[[Search], Iterable[Explanation | Guess]]
 
 PASSES: tuple[tuple[Pass, ...], ...] = (
     # One mistake in the rule of one step, and then another value in it.
-    (factors, junctions, whole, lambda search: search.singles, arrays.extra_factors),
+    (
+        *(factors, junctions, whole, lambda search: search.singles),
+        *(arrays.extra_factors, transposed),
+    ),
     (lambda search: search.misread,),
     # The same at several steps, or another gradient.
     (systematic.alike, systematic.in_sequence),

@@ -139,7 +139,7 @@ def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     rule, op = tape.rule(node, index), op_of(node)
     if rule is None or _is_scale(node, index):
         return
-    mask, unit, function = _sort(node, rule)
+    mask, unit, function = _sort(node, index, rule)
     yield from _dropped(node, index, rule, unit, function)
     yield from _slipped(rule, function)
     if op in FORMS:
@@ -150,7 +150,7 @@ def faults(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
 
 def misreadings(tape: Tape, node: Node, index: int, rule: Rule) -> Iterator[Fault]:
     """Another value in every place that the rule of one edge, or one like it, looks at."""
-    mask, _, function = _sort(node, rule)
+    mask, _, function = _sort(node, index, rule)
     for place in () if _is_scale(node, index) else rule.places:
         source = node if place is None else node.inputs[place]
         for m in _misread(tape, source, function, mask):
@@ -159,14 +159,15 @@ def misreadings(tape: Tape, node: Node, index: int, rule: Rule) -> Iterator[Faul
                 yield Fault(m.kind, m.cost, handed, m.text, (None, source))
 
 
-def _sort(node: Node, rule: Rule) -> tuple[bool, bool, bool]:
-    """Whether a step lets entries through or not, as relu does by its mask; whether it is an
-    activation, such ones among them; whether it is a function with a name."""
-    op = op_of(node)
+def _sort(node: Node, index: int, rule: Rule) -> tuple[bool, bool, bool]:
+    """Whether a step lets entries through or not, as max(0, x) does by its mask; whether it is an
+    activation, relu written out among them; whether it is a function with a name."""
+    op, a = op_of(node), node.operands
     masks = (x for m in rule.made_by("multiply") for x in m.inputs)
     mask = bends(op) and any(map(chooses, masks))
-    unit = mask or is_activation(op, node.params)
-    return mask, unit, unit or (len(node.operands) == 1 and bends(op))
+    gates = op is ops.multiply and np.array_equal(a[index - 1], a[index] > 0)
+    unit = mask or gates or is_activation(op, node.params)
+    return mask, unit, unit or (len(a) == 1 and bends(op))
 
 
 def _is_scale(node: Node, index: int) -> bool:

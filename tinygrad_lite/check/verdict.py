@@ -18,11 +18,10 @@ from .code.coded import Coded, Coder
 from .code.derivation import Known
 from .code.source import Source
 from .code.truth import Truth
-from .derived import as_text
+from .derived import as_text, explained
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
 from .mend import Mend, Mender, Trials, told
-from .reasons import explained
 from .rounding import Rounding
 
 

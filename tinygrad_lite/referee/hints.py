@@ -160,7 +160,7 @@ def _depends(trial: Trial, k: int) -> bool:
 def _checked(trial: Trial) -> Cause:
     """What `check` says of it: on forward as it was recorded, or on a graph of its inputs that has
     the gradients that are known."""
-    oracle, names = trial.oracle, trial.oracle.named()
+    oracle, names = trial.oracle, _named(trial.oracle)
     graph = oracle.graph or standing_for(oracle, *names.values())
     if graph is None or trial.elsewhere or not np.isfinite(trial.claim).all():
         return "other", ""
@@ -176,3 +176,12 @@ def _checked(trial: Trial) -> Cause:
     if finding.verdict != "wrong" or not told or internal:
         return "other", ""
     return finding.kind, finding.explanation.rstrip(".")
+
+
+def _named(oracle: Oracle) -> dict[str, np.ndarray]:
+    """What forward gives, and the upstream, by name."""
+    found: dict[str, np.ndarray] = {}
+    for stem, many in (("y", oracle.court.outputs(oracle.probe)), ("dy", oracle.dys)):
+        for k, v in enumerate(many, start=1):
+            found[f"{stem}{k}" if len(many) > 1 else stem] = np.asarray(v, dtype=float)
+    return found

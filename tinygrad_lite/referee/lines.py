@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..check.claims import Allowance, Asked, asked, in_shape
-from ..check.code.derivation import Data, Edits, watched
+from ..check.code.derivation import Data, Edits
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
 from ..check.code.forms import CannotRecord
@@ -38,7 +38,7 @@ from ..graph.node import Node
 from ..graph.trees import rebuild
 from .arrays import in_double, to_numpy
 from .callables import Call, Function
-from .oracle import LARGEST, WIDE, Clock, Court, Graph, Oracle, Trial, record, standing_for
+from .oracle import LARGEST, WIDE, Clock, Court, Graph, Oracle, Trial, standing_for
 from .probes import Probe, variations
 
 NEAR = 1e-6  # how nearly a value is such a gradient, relative to the largest entry
@@ -278,20 +278,15 @@ def _asked(
     only has the gradients of these."""
     oracle, function = Oracle(court, probe, dys), court.function
     if oracle.graph is not None:
-        with watched(function.written.forward) as variables:
-            graph = record(function, probe, dys)
-        if graph is not None:
-            return asked(graph.root, graph.seed, variables), graph.leaves, None
+        known = oracle.graph
+        return asked(known.root, known.seed, known.names), known.leaves, None
     graph = standing_for(oracle, *court.outputs(probe))
     if graph is None:
         return None
-    known = {
-        leaf: told[function.names[i]]
-        for i, leaf in graph.leaves.items()
-        if function.names[i] in told
-    }
+    inputs = ((leaf, function.names[i]) for i, leaf in graph.leaves.items())
+    found = {leaf: told[name] for leaf, name in inputs if name in told}
     about, fresh = asked(graph.root, None, {}), partial(_fresh, oracle, graph)
-    return about, graph.leaves, Elsewhere(_equal, fresh, known)
+    return about, graph.leaves, Elsewhere(_equal, fresh, found)
 
 
 def _equal(node: Node, value: Any, wanted: Any) -> bool:
