@@ -48,7 +48,7 @@ class Catalogue:
         self.tape = tape
         self._budget = BUDGET
         self.kept: dict[tuple[int, ...], Any] = {}  # what others find out for a shape
-        self._known: dict[tuple[int, int, bool], list[Fault]] = {}
+        self._known: dict[tuple[Node, int, bool], list[Fault]] = {}
 
     @cached_property
     def scales(self) -> Scales:
@@ -66,13 +66,9 @@ class Catalogue:
         return self._budget >= 0
 
     def __call__(self, node: Node, index: int, misread: Rule | None = None) -> list[Fault]:
-        key = (id(node), index, misread is not None)
+        key, at = (node, index, misread is not None), (self.tape, node, index)
         if key not in self._known:
-            made = (
-                misreadings(self.tape, node, index, misread)
-                if misread
-                else faults(self.tape, node, index)
-            )
+            made = misreadings(*at, misread) if misread else faults(*at)
             self._known[key] = list(made) if node.data.size else []
         return self._known[key]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Tape:
         self.seed = np.ones(self.root.shape) if seed is None else np.asarray(seed, dtype=float)
         self.g: dict[Node, Vector] = sweep(self.root, self.seed)
         self.names = names_for(self.twin, known)
-        self._rules: dict[tuple[Node, int], Rule | None] = {}
+        self.rule: Callable[[Node, int], Rule | None] = cache(rule_of)  # that of a step
         self._labels: dict[Node, str] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
         for node in self.order:
@@ -135,12 +135,6 @@ class Tape:
         name = self.names.get(id(node))
         right = self._written(node)
         return right if name is None else f"{name} = {right}"
-
-    def rule(self, node: Node, index: int) -> Rule | None:
-        """The recorded rule of a step."""
-        if (node, index) not in self._rules:
-            self._rules[node, index] = rule_of(node, index)
-        return self._rules[node, index]
 
 
 def names_for(twin: Mapping[Node, Node], names: Mapping[int, str]) -> dict[int, str]:
