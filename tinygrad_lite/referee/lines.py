@@ -212,8 +212,7 @@ class Backward:
 
     def _places(self, count: int) -> tuple[Node | None, ...]:
         """The inputs whose gradients so many returned values are."""
-        tree = rebuild(self.function.tree, range(len(self.probe.values)))
-        parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
+        parts = list(rebuild(self.function.tree, range(len(self.probe.values))).values())
         moving = [p for p in parts if not isinstance(p, int) or p in self.leaves]
         chosen = parts if count == len(parts) else moving if count == len(moving) else []
         return tuple(self.leaves.get(p) if isinstance(p, int) else None for p in chosen)
