@@ -140,7 +140,7 @@ def transposed(search: Search) -> Iterator[Guess]:
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
     rows = search.catalogue.scales.whole
-    for guess in (*search.singles, *search.misread, *arrays.extra_factors(search, -1.0)):
+    for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
         gradient = partial(search.carry, [(guess.x, guess.delta)])
         for m in islice(_times(search, rows, guess.projected, gradient), 1):
             besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
