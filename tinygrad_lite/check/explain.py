@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from itertools import combinations, islice
 
 import numpy as np
@@ -75,26 +75,22 @@ def junctions(search: Search) -> Iterator[Guess]:
             value = search.g[x] - (times - 1) * np.frombuffer(part).reshape(x.shape)
             text = f"only one of the {times} equal terms from {tape.label(x)} is counted"
             yield search.guess(x, value, "mean-vs-sum", LIKELY, text)
-        for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
-            text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
-            text += "gradient adds up over all of them (+=)"
-            yield search.guess(x, part, "missing-term", NEAR, text, n[0])
         for (a, i), (b, j) in combinations(uses, 2) if len(uses) <= FEW else ():
             if a.shape == b.shape and op_of(a) is op_of(b):
                 part = contribution(a, i, search.g[b]) + contribution(b, j, search.g[a])
                 value = search.g[x] + part - search.parts[a, i] - search.parts[b, j]
                 text = f"the gradients of {tape.label(a)} and {tape.label(b)} are exchanged"
                 yield search.guess(x, value, "wrong-order", FAR, text)
-        for order in (parts, parts[::-1]) if len(uses) > 1 else ():
-            text = f"the gradients of parts of {tape.label(x)} overwrite each other; they add up"
-            yield search.guess(x, _overwritten(order), "missing-term", NEAR, text)
+        for k, (n, _) in enumerate(uses if len(uses) > 1 else ()):
+            text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
+            text += "gradient adds up over all of them (+=)"
+            over = reduce(_over, [*parts[:k][::-1], *parts[k:][::-1]])  # it comes last
+            yield search.guess(x, over, "missing-term", NEAR, text, n)
 
 
-def _overwritten(parts: list[Vector]) -> Vector:
-    c = 0.0 * parts[0]
-    for part in parts:
-        c = np.where(part != 0, part, c)
-    return c
+def _over(below: Vector, part: Vector) -> Vector:
+    """What is left of two terms where one overwrites the other."""
+    return np.where(part != 0, part, below)
 
 
 def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:
