@@ -45,20 +45,18 @@ def in_shape(value: Any, shape: tuple[int, ...]) -> Any:
 def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> Comparison:
     """Hold a claim against the gradient, entry by entry; `tolerance` is absolute, per entry, `size`
     what errors of rounding are measured against if that is larger than the gradient."""
-    with np.errstate(all="ignore"):
-        difference = np.where(claimed == expected, 0.0, np.abs(claimed - expected))
-        difference = np.where(np.isnan(difference), np.inf, difference)
-        excess = np.where(difference == 0, 0.0, difference / tolerance)
-        if not difference.size:
-            return Comparison(True, 0.0, ())
-        at = np.unravel_index(int(np.argmax(excess)), difference.shape)
-        scale = np.maximum(np.abs(claimed), np.abs(expected))
-        relative = np.where(difference == 0, 0.0, difference / scale)
-        right = bool((excess <= 1).all())
-        if right:  # what is all rounding error is measured against the size of the array
-            relative = difference / max(size, float(np.max(np.abs(expected)))) if size else relative
-            at = np.unravel_index(int(np.argmax(relative)), difference.shape)
-    return Comparison(right, float(relative[at]), tuple(int(i) for i in at))
+    difference = np.where(claimed == expected, 0.0, np.abs(claimed - expected))
+    difference = np.where(np.isnan(difference), np.inf, difference)
+    if not difference.size:
+        return Comparison(True, 0.0, ())
+    excess = np.where(difference == 0, 0.0, difference / tolerance)
+    right = bool((excess <= 1).all())
+    relative = difference / np.maximum(np.abs(claimed), np.abs(expected))
+    if right and size:  # what is all rounding error is measured against the size of the array
+        relative = difference / max(size, float(np.max(np.abs(expected))))
+    relative = np.where(difference == 0, 0.0, relative)
+    at = np.unravel_index(int(np.argmax(relative if right else excess)), difference.shape)
+    return Comparison(right, float(relative[at]), tuple(map(int, at)))
 
 
 @dataclass(frozen=True)
