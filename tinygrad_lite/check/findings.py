@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
-from .hints import hint, hints
+from .hints import hint
 from .kinds import KINDS, known
 from .marks import MARKS, Said, across, row
 
@@ -232,7 +232,8 @@ class Report:
         """What is printed in the place of the table, if so."""
         if self.hints is None or self.first is None:
             return ()
-        return self.summary, *filter(None, hints(self, self.hints))
+        told = dict.fromkeys(self.hint(level) for level in range(1, self.hints + 1))
+        return self.summary, *filter(None, told)
 
     def _repr_html_(self) -> str:
         if self._hinted:
