@@ -43,7 +43,7 @@ def explain(search: Search) -> list[Explanation]:
 
 
 def factors(search: Search) -> Iterator[Guess]:
-    """A scalar factor on one step."""
+    """A scalar factor on one step, read off the projections."""
     tape = search.tape
     turned: list[Guess] = []
     for n, i, x in search.edges:
@@ -51,9 +51,14 @@ def factors(search: Search) -> Iterator[Guess]:
         if i != same[0]:
             continue  # x * x is one step
         part = sum(search.parts[n, j] for j in same)
-        k, tol, alone = _read_off(search, search.project(x, part))
+        weight = search.project(x, part)
+        if abs(weight) <= VANISHING * (abs(search.base) + abs(search.goal)):
+            continue  # it tells nothing
+        k = 1 + (search.goal - search.base) / weight
+        tol = tolerance_of(search.slack, weight, abs(k))
+        alone = abs(weight - search.base) <= tol * abs(search.base)
         junction = len(tape.consumers[x]) > len(same)
-        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone) if tol else ():
+        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone):
             found = search.guess(x, search.g[x] + (m.value - 1) * part, m.kind, m.cost, m.text, n)
             if alone and m.kind == "sign":
                 turned.append(found)
@@ -91,16 +96,6 @@ def junctions(search: Search) -> Iterator[Guess]:
 def _over(below: Vector, part: Vector) -> Vector:
     """What is left of two terms where one overwrites the other."""
     return np.where(part != 0, part, below)
-
-
-def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:
-    """The factor on a part of the gradient that would give the claim, by projections; how
-    precisely it is known, 0 where the part tells nothing; and whether the part is the whole."""
-    if abs(weight) <= VANISHING * (abs(search.base) + abs(search.goal)):
-        return np.nan, 0.0, False
-    k = 1 + (search.goal - search.base) / weight
-    tol = tolerance_of(search.slack, weight, abs(k))
-    return k, tol, abs(weight - search.base) <= tol * abs(search.base)
 
 
 def _times(

@@ -21,36 +21,6 @@ COSTLY = 5  # steps that recording a node again is worth
 Edge = tuple[Node, int]
 
 
-def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
-    """The claimed node's gradient with faults at some steps; None where one has another shape."""
-    # What a function written out in several steps, y of x, is to hand to x in one comes with the
-    # last edge into x, which is below y.
-    beside: dict[Edge, list[Shadow]] = {}
-    for s in search.catalogue.shadows:
-        if (s.node, 0) in made and {s.x, s.y} <= search.inside:
-            beside.setdefault(search.tape.consumers[s.x][-1], []).append(s)
-    passed: dict[Node, Vector] = {}
-
-    def handed(node: Node, index: int, g: Vector) -> Vector:
-        if (node, index) not in made:
-            return contribution(node, index, g)
-        c = search.apply(node, index, made[node, index], g)
-        if c is None or c.shape != np.shape(node.operands[index]):
-            raise ValueError("it hands on another shape than its input's")
-        return c
-
-    def step(node: Node, index: int, g: Vector) -> Vector:
-        passed[node], c = g, handed(node, index, g)
-        for s in beside.get((node, index), ()):
-            c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
-        return c
-
-    try:
-        return search.swept(step)[search.target]
-    except ValueError:
-        return None
-
-
 def alike(search: Search) -> Iterator[Explanation]:
     """Faults that give the claim when they are made at every step of a sort, at every product with
     one operand, or at every use of one array."""
@@ -90,10 +60,35 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
 
 
 def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
+    """Whether faults at some steps give the claim; not where one hands on another shape."""
     if not search.catalogue.spend(2 * len(search.region)):
         return False
-    predicted = resweep(search, made)
-    return predicted is not None and search.explains(predicted)
+    # What a function written out in several steps, y of x, is to hand to x in one comes with the
+    # last edge into x, which is below y.
+    beside: dict[Edge, list[Shadow]] = {}
+    for s in search.catalogue.shadows:
+        if (s.node, 0) in made and {s.x, s.y} <= search.inside:
+            beside.setdefault(search.tape.consumers[s.x][-1], []).append(s)
+    passed: dict[Node, Vector] = {}
+
+    def handed(node: Node, index: int, g: Vector) -> Vector:
+        if (node, index) not in made:
+            return contribution(node, index, g)
+        c = search.apply(node, index, made[node, index], g)
+        if c is None or c.shape != np.shape(node.operands[index]):
+            raise ValueError("it hands on another shape than its input's")
+        return c
+
+    def step(node: Node, index: int, g: Vector) -> Vector:
+        passed[node], c = g, handed(node, index, g)
+        for s in beside.get((node, index), ()):
+            c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
+        return c
+
+    try:
+        return search.explains(search.swept(step)[search.target])
+    except ValueError:
+        return False
 
 
 def left_out(search: Search) -> Iterator[Explanation]:
