@@ -178,12 +178,15 @@ def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Ask
         public = {name: v for name, v in variables.items() if not name.startswith("_")}
         names = named_in({n: v for n, v in public.items() if not isinstance(v, (int, float))})
         names |= {id(node): node.name for node in order if node.name is not None}
-    claimed_jacobians = cotangent is None and int(np.prod(root.shape)) != 1
-    draw = np.random.default_rng(5)
-    signs = draw.choice([-1.0, 1.0], root.shape)
-    seed = signs * draw.uniform(0.5, 1.0, root.shape) if claimed_jacobians else None
-    tape = Tape(root, _seed(root, cotangent) if seed is None else seed, names)
-    return Asked(tape, order, seed, visible() if variables is None else variables, made)
+    above = None if cotangent is None else _array(cotangent, "cotangent")
+    if above is not None and above.shape != root.shape:
+        raise ValueError(f"check: cotangent has shape {above.shape}, E {root.shape}")
+    seed = None
+    if above is None and int(np.prod(root.shape)) != 1:  # Jacobians are claimed
+        draw = np.random.default_rng(5)
+        above = seed = draw.choice([-1.0, 1.0], root.shape) * draw.uniform(0.5, 1.0, root.shape)
+    variables = visible() if variables is None else variables
+    return Asked(Tape(root, above, names), order, seed, variables, made)
 
 
 def read(
@@ -217,15 +220,6 @@ def read(
             raise ValueError(f"check: {not_scalar(root, name, twin)}")
         found[user] = about.claim(name, user, array)
     return list(found.values())
-
-
-def _seed(root: Node, cotangent: Any) -> Any:
-    if cotangent is None:
-        return None
-    seed = _array(cotangent, "cotangent")
-    if seed.shape != root.shape:
-        raise ValueError(f"check: cotangent has shape {seed.shape}, E {root.shape}")
-    return seed
 
 
 def not_scalar(root: Node, name: str, node: Node) -> str:

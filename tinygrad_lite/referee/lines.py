@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..check.claims import Allowance, Asked, asked, in_shape
-from ..check.code.derivation import Data, Edits
+from ..check.code.derivation import Data, Edits, Known
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
 from ..check.code.forms import CannotRecord
@@ -132,23 +132,20 @@ def _plain(x: Any) -> Any:
 def _lines_on(
     court: Court, probe: Probe, dys: list[np.ndarray], told: Mapping[str, Finding]
 ) -> LineReport | None:
-    function = court.function
     try:
-        single = any(y.dtype != WIDE for y in court.outputs(probe))
+        exact = all(y.dtype == WIDE for y in court.outputs(probe))
     except Exception:  # forward takes no double precision
+        exact = False
+    made = _asked(court, probe, dys, told) if exact and not court.clock.past() else None
+    if made is None:
         return None
-    if single or court.clock.past():
-        return None
-    about, leaves, elsewhere = _asked(court, probe, dys, told) or (None, {}, None)
-    if about is None:
-        return None
-    backward = Backward(function, probe, dys, leaves)
+    about, leaves, elsewhere = made
+    backward = Backward(court.function, probe, dys, leaves)
     trace = backward.trace()
     if not backward.agrees(trace):
         return None
-    tape = about.tape
-    known = {node: tape.user_names[id(node)] for node in tape.twin if id(node) in tape.user_names}
-    inputs = {node: name for node, name in known.items() if node in leaves.values()}
+    known, own = Known(about.tape, {}).nodes, set(leaves.values())
+    inputs = {node: name for node, name in known.items() if node in own}
     returned = backward.returned(trace)
 
     def judged(names: Mapping[Node, str], *, mends: bool) -> tuple[LineReport, bool, bool]:
@@ -161,9 +158,9 @@ def _lines_on(
         findings = lines.findings(mends=mends)
         mending = partial(fixed, trace, lines.edits)
         wrong = [f for f in findings if f.verdict == "wrong"]
-        sound = not lines.mends or _proved(court, backward, mending(), probe, dys, wrong)
-        report = LineReport(tuple(findings), rule=tape.uses, mending=mending, called=trace.called)
-        return report, sound, all(f.mended for f in wrong)
+        sound = not lines.mends or _proved(court, backward, mending(), wrong)
+        settings: Any = {"rule": about.tape.uses, "mending": mending, "called": trace.called}
+        return LineReport(tuple(findings), **settings), sound, all(f.mended for f in wrong)
 
     # That forward has a name may be an accident: dz is that of what z is computed from. What
     # accuses fewer lines is read first.
@@ -311,24 +308,18 @@ def _fresh(oracle: Oracle, graph: Graph) -> Iterable[list[Data]]:
     return [found] if found else []
 
 
-def _proved(
-    court: Court,
-    backward: Backward,
-    text: str,
-    probe: Probe,
-    dys: list[np.ndarray],
-    wrong: Sequence[Finding],
-) -> bool:
+def _proved(court: Court, backward: Backward, text: str, wrong: Sequence[Finding]) -> bool:
     """Whether the mended function runs and, where all that is wrong was mended, the referee finds
     nothing wrong with it, on fresh inputs either."""
     function = replace(court.function, mended=backward.mended(text))
     court = replace(court, function=function, entries=SAMPLE)
-    for one in (probe, *islice(variations(probe, (), court.rng), 2)):
+    given = backward.probe
+    for one in (given, *islice(variations(given, (), court.rng), 2)):
         try:
-            oracle = Oracle(court, one, dys)
-            claims, eps = function.gradients(one.cast(WIDE), dys)
+            oracle = Oracle(court, one, backward.dys)
+            claims, eps = function.gradients(one.cast(WIDE), backward.dys)
         except Exception:
-            if one is probe:
+            if one is given:
                 return False
             continue  # forward is not made for such inputs
         judged = (oracle.judge(i, g, eps, WIDE) for i in one.arrays if (g := claims[i]) is not None)
