@@ -77,7 +77,8 @@ def other_gradients(search: Search) -> Iterator[Guess]:
     a small number as well."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing
     for y, right in () if few or not worth(search) else tape.g.items():
-        told, g = tape.cotangent_of(y), search.g[y] if y in search.g else right
+        told = tape.cotangent_of(y)
+        g: Vector = search.g.get(y, right)
         for x in search.open if tape.is_named(y) else ():
             if x is y or x.shape != g.shape:
                 continue

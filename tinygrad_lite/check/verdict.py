@@ -6,7 +6,7 @@ import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ def check(
 
 def _judged(about: Asked, claims: Any, allowance: Allowance, pairs: Any) -> Report:
     notes: tuple[str, ...] = ()
-    if isinstance(claims, (FunctionType, Source)):
+    if isinstance(claims, (FunctionType, MethodType, Source)):
         derived = check_lines(about, claims, allowance, pairs)
         if isinstance(derived, Report):
             return derived
@@ -149,7 +149,9 @@ def _told(
 
 def _marked(coded: Coded, mend: Mend | None) -> tuple[str, ...]:
     """A formula that was claimed as text, with what is wrong underlined."""
-    return coded.formula.marked(mend.places) if mend is not None and coded.formula else ()
+    if mend is None or coded.formula is None:
+        return ()
+    return coded.formula.marked(e.place for e in mend.edits)
 
 
 def _redrawn(

@@ -13,10 +13,9 @@ import numpy as np
 
 from ...graph.node import Node, raw
 from ...graph.trees import map_tree
-from .derivation import Data, Edits, Known, Ran, stand_in
+from .derivation import Data, Edits, Known, Ran, plainly
 from .interpreter import run_statements
 from .pairs import Pairs
-from .plain import held
 from .source import Source
 from .steps import may_be_gradient
 from .trace import Trace
@@ -52,7 +51,7 @@ class Script:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
         on = Data(self.known.tape.twin) if data is None else data
-        instead = lambda v: map_tree(lambda x: held(stand_in(x, on)), v)  # noqa: E731
+        instead = lambda v: map_tree(lambda x: plainly(x, on), v)  # noqa: E731
         return run_statements(self.source, self.statements, self.known.variables, instead, edits)
 
 
@@ -118,7 +117,7 @@ def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
     value: Any = raw(names.get(name))
     if not may_be_gradient(value):
         return False
-    return pairs.node(name) is not None or pairs.loosely(name, np.shape(value)) is not None
+    return pairs.node(name, value) is not None or pairs.loosely(name, np.shape(value)) is not None
 
 
 def _changes(
