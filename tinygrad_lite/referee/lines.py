@@ -248,7 +248,10 @@ class Backward:
             with contextlib.suppress(ValueError):  # it is empty
                 names[name] = cell.cell_contents
         exec(text, names)
-        found = names["mended" if function.__name__ == "<lambda>" else function.__name__]
+        *_, around, name = ("", *function.__qualname__.split("."))
+        owner = names.get(around)  # a method's class
+        known = {**names, **vars(owner)} if isinstance(owner, type) else names
+        found = known["mended" if name == "<lambda>" else name]
         first = len(given) - len(call.given)  # self, and what a partial function has
         own: Any = getattr(found, "__func__", found)
         return partial(own, *given[:first], **named)
