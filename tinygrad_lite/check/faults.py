@@ -195,7 +195,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
     far = far if op.elementwise or rule.places else ODD
-    if not _moves(rule):
+    if not {m.op for m in rule.order} <= MOVES:
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
         d = slope(node, index)
@@ -209,14 +209,10 @@ def _ones_for(g: Vector) -> Vector:
     return np.ones_like(g)
 
 
-def _moves(rule: Rule) -> bool:
-    return {m.op for m in rule.order} <= MOVES
-
-
 def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
     """Transposes; the Jacobian's diagonal alone; entries handed to a neighbour."""
-    x = node.operands[index]
-    if np.ndim(x) > 1 and not _moves(rule):
+    x, sorts = node.operands[index], {m.op for m in rule.order}
+    if np.ndim(x) > 1 and not sorts <= MOVES:
         text = "the gradient with respect to {x} is transposed"
         yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
         text = "the upstream gradient is transposed"
@@ -232,7 +228,7 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         yield Fault("wrong-order", FIRST, lambda g: done(node, g), text)
         text = "the entries of the gradient with respect to {y} are not moved back"
         yield Fault("wrong-order", LIKELY, lambda g: np.reshape(g, np.shape(x)), text)
-    axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & {m.op for m in rule.order} else ()
+    axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & sorts else ()
     for axis, by in product(axes, (1, -1)):
         text = f"the index is off by one along axis {axis}"
         after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
