@@ -9,11 +9,11 @@ import numpy as np
 from ..backprop.chain import is_constant, slope
 from .faults import prime
 from .scales import factor
-from .search import MANY, Catalogue, Guess, Search
+from .search import Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD, Instead
 from .tape import Vector
 
-BIG = 20_000  # entries above which the same holds
+BIG = 20_000  # entries of a gradient above which no factor of it is looked for
 
 
 def forms(catalogue: Catalogue, shape: tuple[int, ...]) -> tuple[list[Instead], Vector]:
@@ -52,15 +52,10 @@ def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Instead]:
                 yield Instead("extra-factor", rank, v, f"there is a factor {name} too many")
 
 
-def worth(search: Search) -> bool:
-    """Whether a graph is so small that foreign arrays are looked for at every node."""
-    return len(search.region) <= MANY
-
-
 def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node; `sign` is of the
     whole claim."""
-    for x in reversed(search.open) if worth(search) else ():  # the nearest to the claim first
+    for x in reversed(search.open) if search.small else ():  # the nearest to the claim first
         if x.data.size <= BIG and x.data.size:
             found, rows = forms(search.catalogue, x.shape)
             g = search.g[x]
@@ -76,7 +71,7 @@ def other_gradients(search: Search) -> Iterator[Guess]:
     """Another node's gradient in the place of a node's; in that of the claimed one it may be times
     a small number as well."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing
-    for y, right in () if few or not worth(search) else tape.g.items():
+    for y, right in tape.g.items() if search.small and not few else ():
         told = tape.cotangent_of(y)
         g: Vector = search.g.get(y, right)
         for x in search.open if tape.is_named(y) else ():

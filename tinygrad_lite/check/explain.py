@@ -144,7 +144,7 @@ def in_parts(search: Search) -> Iterator[Guess]:
     """One fault at a step in what comes from one of its uses, or from all others; or in what goes
     on from there to one of several inputs."""
     tape = search.tape
-    if not arrays.worth(search):
+    if not search.small:
         return
     for n, i, _ in search.edges:
         uses = tape.consumers[n] if n in search.inside and n not in search.blocked else ()

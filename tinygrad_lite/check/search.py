@@ -134,7 +134,7 @@ class Search:
         self.above = {n: c for n, c in above.items() if n is not claim.node}
         self.blocked = {n: c.value for n, c in self.above.items()}
         self.region = tape.above(self.target, self.blocked)
-        self.large = len(self.region) > LARGE
+        self.small, self.large = len(self.region) <= MANY, len(self.region) > LARGE
         self.inside = set(self.region)
         self.g = self.swept(contribution)
         self.expected = self.g[self.target]
