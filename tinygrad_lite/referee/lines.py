@@ -248,7 +248,7 @@ class Backward:
             with contextlib.suppress(ValueError):  # it is empty
                 names[name] = cell.cell_contents
         exec(text, names)
-        *_, around, name = ("", *function.__qualname__.split("."))
+        around, name = ["", *function.__qualname__.split(".")][-2:]
         owner = names.get(around)  # a method's class
         known = {**names, **vars(owner)} if isinstance(owner, type) else names
         found = known["mended" if name == "<lambda>" else name]
