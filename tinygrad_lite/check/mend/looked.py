@@ -145,7 +145,7 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
     for how, ratio in ratios:
         for item in at.pool.find(ratio):
             kind = "mean-vs-sum" if how is np.divide else LOST
-            rank = ODD + item.rank
+            rank = ODD + item.rank + LIKELY * (at.value == 1)  # 1 / b is right more often
             yield from at.made(how, at.written, at.item(item), kind=kind, rank=rank)
 
 

@@ -16,7 +16,8 @@ from ..code.expressions import same
 from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from .known import Known, agrees
-from .pool import Pool, turning
+from .offered import turning
+from .pool import Pool
 from .rows import Edit, is_numeric
 from .slipped import settings
 from .undo import undone
@@ -94,7 +95,8 @@ class Places:
 
     @cached_property
     def frozen(self) -> set[ast.expr]:
-        """What lies inside of a part whose value is right already."""
+        """What lies inside of a part whose value is right already, but for exponents: x ** 2 is,
+        where x ** 3 is meant."""
         found: set[ast.expr] = set()
         for e, records in self.places.items():
             if len(records) != 1 or not isinstance(e, (ast.BinOp, ast.Call)):
@@ -103,7 +105,8 @@ class Places:
                 continue
             if self.known.role(self.value(records[0])) and not self._is_goal(records[0]):
                 found.update(x for x in ast.walk(e) if x is not e and isinstance(x, ast.expr))
-        return found
+        powers = (e for e in self.places if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Pow))
+        return found - {e.right for e in powers}
 
     def _is_goal(self, record: Record) -> bool:
         """Whether a record is all of the goal."""

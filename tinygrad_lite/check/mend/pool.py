@@ -17,6 +17,7 @@ import numpy as np
 
 from ..code.plain import owner
 from ..code.trace import Instance, Record
+from .offered import left_over
 from .rows import FORMS, FUNCTIONS, formed, is_numeric, is_symmetric
 from .written import FAILS, Written
 
@@ -27,8 +28,6 @@ LARGEST = 5_000  # entries of what is looked up
 LINES = 60  # expressions of other lines
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
-UNREAD = 0.2  # how much likelier an argument is that no line reads
-TURNS = 0.3  # a name that a loop binds
 MOST = 60  # names that are multiplied with each other
 Shape = tuple[int, ...]
 # Products, and whether they may have a shape, given those of their factors.
@@ -83,6 +82,7 @@ class Pool:
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
         named += self._attributes()
+        over = left_over(instance.source.tree, instance.statement)
         for x in named:
             read = (n.id for n in ast.walk(x.code) if isinstance(n, ast.Name))
             self._add(_item(x, sum(far.get(name, 0.0) for name in read), NAME))
@@ -97,7 +97,8 @@ class Pool:
         ]
         for part in (*parts, *self._elsewhere(elsewhere), *self._entries()):
             self._add(_item(part, PIECE, PART))
-        for x in (*named, *parts[:PARTS]):
+        whole = (x for x in named if getattr(x.code, "id", "") not in over)
+        for x in (*whole, *parts[:PARTS]):
             for item in self._made(x, _forms_of):
                 self._add(item)
         self._index()
@@ -141,7 +142,7 @@ class Pool:
         for e in exprs[:LINES]:
             sized = isinstance(e, (ast.BinOp, ast.Call))
             used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
-            if sized and any(r is not None and np.ndim(r.value) for r in used):
+            if sized and any(r is not None and not _is_single(r.value) for r in used):
                 continue
             try:
                 value = self.instance.value(e, self.changed)
@@ -152,7 +153,10 @@ class Pool:
 
     def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:
         held: set[int] = set()  # by another name for the same array
+        over = left_over(self.instance.source.tree, self.instance.statement)
         for name, record in self.instance.names.items():
+            if over.get(name):  # what a loop ran over
+                continue
             if is_numeric(record.value) and id(record.value) not in held:
                 yield name, self._value(record)
                 held |= {id(record.value)} if np.ndim(record.value) else set()
@@ -225,16 +229,6 @@ class Pool:
                 yield one / sums[k, 0], item
 
 
-def turning(tree: ast.AST) -> Mapping[str, float]:
-    """The names that loops bind, which change from turn to turn, and the arguments that no line
-    reads."""
-    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
-    bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
-
-
 def _item(x: Written, rank: float, tier: int, kind: str = "other") -> Item | None:
     """An item; none of what has many entries, or one that is no number."""
     v = np.asarray(x.value)
@@ -272,6 +266,11 @@ def _forms_of(x: Written) -> Iterator[Item | None]:
 
 def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
     return shape == (*a, *b)
+
+
+def _is_single(v: Any) -> bool:
+    """Whether it is a number, or no data at all: a function, a module."""
+    return not isinstance(v, (list, tuple, dict)) and not np.ndim(v)
 
 
 def _name(name: str) -> ast.expr:

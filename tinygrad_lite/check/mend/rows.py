@@ -48,6 +48,7 @@ FORMS: tuple[Form, ...] = (
     Form(LOST, FAR, lambda x: x**2),
     Form("other", FAR, lambda x: 1 - x),
     Form(SLOPE, FAR, lambda x: x > 0),
+    Form("other", FAR + NEAR, lambda x: np.abs(x)),
     Form(SLOPE, FARTHEST, lambda x: np.sign(x)),
     Form("other", FARTHEST, lambda x: 1 / x),
     Form("other", FARTHEST, lambda x: np.diag(x), VECTOR),

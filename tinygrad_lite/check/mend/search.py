@@ -148,9 +148,13 @@ class Search(Ranked):
         return found
 
     def _line(self, hit: Hit) -> int:
-        """How far down an edit is: the record of its place."""
-        records = self.places.get(hit.edits[0].place)
-        return records[0].index if records else -1
+        """How far down an edit is: the record of its place, or the first of its line."""
+        place = hit.edits[0].place
+        records = self.places.get(place)
+        if records is None:
+            lines = (r for r in self.above if r.instance and r.instance.statement is place)
+            return next((r.index for r in lines), -1)
+        return records[0].index
 
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
@@ -185,7 +189,7 @@ class Search(Ranked):
             if self.late() or edit.rank - FAVOUR > best:
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
-                hit = Hit(self.rank(edit, self.base), (edit,))
+                hit = Hit(self.rank(edit, self.base), (self.simplified(edit),))
                 whole = hit.rank < best and self.goal.ends(hit.edits)
                 if whole and self._grade(hit) == 0:  # a coincidence cuts nothing off
                     best = hit.rank

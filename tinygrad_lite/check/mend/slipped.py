@@ -219,10 +219,12 @@ def settings(tree: ast.AST) -> Mapping[ast.AST, str]:
             if named in REDUCTIONS:
                 given = n.args[:1] if len(n.args) == 1 or method else n.args[1:2]
                 found |= {c: "axis" for x in given for c in _numbers_in(x)}
+            elif named == "range":
+                found |= {c: "index" for x in n.args for c in _numbers_in(x, ast.BinOp)}
             axes = (k.value for k in n.keywords if k.arg in (*AXIS, *KEPT))
             found |= {c: "axis" for x in axes for c in ast.walk(x)}
         elif isinstance(n, ast.Subscript):
-            found |= dict.fromkeys(_numbers_in(n.slice), "index")
+            found |= dict.fromkeys(_numbers_in(n.slice, ast.BinOp), "index")
             if isinstance(n.ctx, ast.Store):
                 found |= dict.fromkeys(ast.walk(n.value), "target")
         elif isinstance(n, ast.AugAssign):
@@ -244,9 +246,10 @@ def _set_otherwise(e: ast.expr, setting: str) -> New:
             yield number(e.value + by), LOST, NEAR
 
 
-def _numbers_in(e: ast.expr) -> list[ast.AST]:
-    """The number that an expression is, with its sign, or those of a tuple or a slice."""
-    inner = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.Slice)
+def _numbers_in(e: ast.expr, *also: type[ast.expr]) -> list[ast.AST]:
+    """The number that an expression is, with its sign, or those of a tuple or a slice, and of
+    other sorts."""
+    inner = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.Slice, *also)
     return [n for n in ast.walk(e) if isinstance(n, ast.Constant)] if isinstance(e, inner) else []
 
 

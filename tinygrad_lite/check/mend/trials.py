@@ -27,7 +27,7 @@ from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
-from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers
+from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers, walked
 from .known import EXACT
 from .numbers import others
 from .redraw import FAR, ladder, with_numbers
@@ -39,6 +39,7 @@ from .written import FAILS
 
 World = tuple[Data, Truth]
 Edits = Sequence[Edit]
+MASKS = 10  # draws so far away that a mask that is another has another entry in one of them
 ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
@@ -93,10 +94,11 @@ class Trials:
 
     @cached_property
     def outside(self) -> list[str]:
-        """The names in the derivation's source, which it may read from outside."""
+        """The names in the derivation's source that it reads from outside, not those that it gives
+        a value itself, before or after."""
         tree: Any = self.trace.definition
         read = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
-        return list(dict.fromkeys(read))
+        return [name for name in dict.fromkeys(read) if name not in self.trace.names]
 
     @cached_property
     def _kept(self) -> list[Judged]:
@@ -160,9 +162,10 @@ class Trials:
             return None
         for k, near in enumerate(self.rungs or [[]]):
             if all(self.is_right(claimed, edits, *world) for world in near):
+                also = self.masked if self._masks(edits) else []
                 off = [
                     not any(self.is_right(claimed, edits, *world) for world in worlds)
-                    for worlds in self.elsewhere
+                    for worlds in (*self.elsewhere, *also)
                 ]
                 return k or DOUBTFUL * any(off) + sum(off)
         return None
@@ -175,9 +178,26 @@ class Trials:
     @cached_property
     def farther(self) -> list[World]:
         """Data that are so far away that masks change."""
-        found = ladder(self._root, self._keeps, 1, self.truth.tape.seed, FAR)
-        draws = next(found, []) if self.fresh is None else []
+        return self._far(1)
+
+    @cached_property
+    def masked(self) -> list[list[World]]:
+        """More of these: in one or another an entry lies between two thresholds."""
+        return [[world] for world in self._far(MASKS)[1:]]
+
+    def _far(self, count: int) -> list[World]:
+        if self.fresh is not None or (count > 1 and len(self.trace.records) > LONG):
+            return []
+        draws = next(ladder(self._root, self._keeps, count, self.truth.tape.seed, FAR), [])
         return [(draw, self.truth.on(draw)) for draw in draws]
+
+    def _masks(self, edits: Edits) -> bool:
+        """Whether some edits change what is compared."""
+        if any(isinstance(n, ast.Compare) for edit in edits for n in walked(edit.new)):
+            return True
+        places = {edit.place for edit in edits}
+        made = [r for r in self.trace.records if r.site in places]
+        return any(isinstance(r.site, ast.Compare) for r in self.trace.below(made))
 
     @cached_property
     def numbers(self) -> dict[str, list[World]]:
