@@ -126,7 +126,7 @@ def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
     """Place and entry of a container that is not too large."""
     if type(value) in (list, tuple) and len(value) <= _ENTRIES:
         yield from enumerate(value)
-    elif type(value) is dict and len(value) <= _ENTRIES:
+    elif isinstance(value, dict) and len(value) <= _ENTRIES:
         yield from (item for item in value.items() if isinstance(item[0], (str, int)))
 
 

@@ -224,6 +224,9 @@ class Expressions:
         else:
             function = self.evaluate(e.func, scope)
         inner = function.value
+        made = self._made(inner, e, scope) if isinstance(inner, type) else None
+        if made is not None:
+            return made
         closure = self.closure(getattr(inner, "__func__", inner))
         if closure is not None:
             try:
@@ -238,6 +241,15 @@ class Expressions:
         if own and may_set(inner, [x.value for x in operands[1:]]):
             raise CannotRecord(f"{inner.__name__}, which may set attributes")
         return self._library(compute, operands, exprs, e, scope)
+
+    def _made(self, cls: type, e: ast.Call, scope: Scope) -> Record | None:
+        """An object of a user's class, where what makes it can be recorded."""
+        closure = self.closure(vars(cls).get("__init__"))
+        if closure is None or vars(cls).get("__new__") is not None or cls.__bases__ != (object,):
+            return None
+        made: Any = object.__new__(cls)
+        self._entered(closure, made.__init__, e, scope)
+        return self.run(same, [self.constant(made)], e, scope)
 
     def _entered(self, closure: Closure, inner: Any, e: ast.Call, scope: Scope) -> Record:
         """Call a function whose body is recorded too."""
@@ -285,6 +297,8 @@ class Expressions:
         changed = [i for i, v in enumerate(values) if copies[i] is not v and differ(copies[i], v)]
         result = next((v for v, c in zip(values, copies, strict=True) if c is result), result)
         if not changed:
+            if isinstance(result, np.ndarray) and result.base is not None:
+                result = compute(*values)  # a part of what is given, and not of its copy
             return self.trace.add(compute, operands, result, e, scope.instance)
 
         def changing(*values: Any) -> tuple[Any, ...]:

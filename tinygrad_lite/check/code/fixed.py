@@ -13,16 +13,16 @@ from .trace import Trace
 
 def fixed(trace: Trace, changes: Sequence[Change]) -> str:
     """The source of what was run, with other text at some places: of a function its own, after
-    those of the functions that were edited too, of a file or a cell all of it. A lambda becomes
-    `mended = lambda ...`."""
+    those of the functions that were edited too, of a method that of its class, of a file or a cell
+    all of it. A lambda becomes `mended = lambda ...`."""
     sources = {r.instance.source for r in trace.records if r.instance is not None}
     if isinstance(trace.definition, ast.Module):
         return trace.source.replaced(changes)
     places = {change.place for change in changes}
     (whole, called), *inside = (*trace.around, (trace.source, trace.definition))
     always = {definition for _, definition in inside}
-    parts = [
-        _definition(source, definition, changes)
+    found = [
+        (source, definition)
         for source in sources
         for definition in source.definitions
         if isinstance(definition, ast.FunctionDef)
@@ -31,7 +31,10 @@ def fixed(trace: Trace, changes: Sequence[Change]) -> str:
         and not _holds(definition, {called})
         and not _holds(called, {definition})
     ]
-    return "\n\n".join([*parts, _definition(whole, called, changes)])
+    parts = [
+        (source, source.around(definition)) for source, definition in (*found, (whole, called))
+    ]
+    return "\n\n".join(_definition(*part, changes) for part in dict.fromkeys(parts))
 
 
 def _holds(definition: ast.AST, places: Container[ast.AST]) -> bool:
@@ -39,12 +42,12 @@ def _holds(definition: ast.AST, places: Container[ast.AST]) -> bool:
 
 
 def _definition(source: Source, definition: Any, changes: Sequence[Change]) -> str:
-    """The text of a function, with the changes in it."""
+    """The text of a function or a class, with the changes in it."""
     inside = set(ast.walk(definition))
     text = source.replaced(change for change in changes if change.place in inside)
-    at = source.definitions.index(definition)
+    at = [n for n in ast.walk(source.tree) if type(n) is type(definition)].index(definition)
     new = Source(source.path, text, ast.parse(text))
-    found = new.definitions[at]
+    found: Any = [n for n in ast.walk(new.tree) if type(n) is type(definition)][at]
     if isinstance(found, ast.Lambda):
         return f"mended = {new.of(found)}\n"
     first = min([found.lineno, *(d.lineno for d in found.decorator_list)])

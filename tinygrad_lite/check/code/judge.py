@@ -36,8 +36,12 @@ class Judge:
         for what is wrong below it.
         """
         rows = self._run(guessing=False)
-        self.multiples = Multiples(self.trace, self.truth, self._is, self._again).among(rows)
-        if self.multiples:
+        multiples = Multiples(self.trace, self.truth, self._is, self._again)
+        self.multiples = multiples.among(rows)
+        apart = multiples.apart(rows)
+        for row in apart:
+            self.pairs.given[row.step.name] = None
+        if self.multiples or apart:
             rows = self._run(guessing=False)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:

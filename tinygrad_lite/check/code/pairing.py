@@ -109,8 +109,12 @@ class Pairing:
 
     def _of_attribute(self, row: Judged) -> Node | None:
         """What a step is the gradient of by whose attribute it sets."""
-        of, key = row.step.attribute, row.step.key
-        return None if of is None else self.pairs.attribute(*of, key, self.truth.of)
+        if row.step.attribute is None:
+            return None
+        of, name = row.step.attribute
+        set_ = {n: r.value for (key, n), r in self.trace.fields.items() if key == id(of)}
+        inside = set_ if isinstance(of, Node) else {**vars(of), **set_}
+        return self.pairs.attribute(of, name, row.step.key, inside, self.truth.of)
 
     def _learn_from_attributes(self, rows: list[Judged]) -> None:
         """The attributes of an object stand for the gradients of its others."""
@@ -123,16 +127,23 @@ class Pairing:
         """A name whose value a dict holds under a key stands for what the key names; what a key
         holds is judged once, unless the name says something else."""
         named: dict[int, str] = {}
-        for row in list(rows):
+        meant: dict[str, dict[Node, list[Judged]]] = {}
+        for row in rows:
             value, key = id(row.step.record.value), row.step.key
             name = named.get(value)
             node = None if key is None else self.pairs.named(key)
             own = self.pairs.node(name or "")
             if node is not None and name is not None and (own is None or own is node):
+                meant.setdefault(name, {}).setdefault(node, []).append(row)
+            named.setdefault(value, row.step.name if key is None else "")
+        for name, nodes in meant.items():
+            if name and len(nodes) > 1:  # one after the other: of each its key tells
+                self.pairs.given.setdefault(name, None)
+                continue
+            for node, held in nodes.items():  # judged where it has that name
                 if name:
                     self.pairs.learn(name, node)
-                rows.remove(row)  # judged where it has that name
-            named.setdefault(value, row.step.name if key is None else "")
+                rows[:] = [row for row in rows if row not in held]
 
     def _in_turn(self, name: str, group: list[Judged]) -> tuple[list[Node], list[list[Judged]]]:
         """The same for a name: one node, or one for each turn of a loop."""

@@ -20,11 +20,12 @@ CONVENTIONS = (
     r"[d∂δ]_?(?P<of>.+)",
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g)",
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 # What people call the gradient as an attribute of what it is the gradient of.
+GENERIC = ("grad", "gradient", "grads", "g", "dx", "delta", "derivative")  # of the only leaf
 OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
@@ -50,12 +51,15 @@ class Pairs:
         self.given: dict[str, Node | None] = {}
         self._stems: set[tuple[str, Node]] = set()
         self._exact: dict[str, Node] = {}
+        self._entries: dict[str, Node] = {}  # weights[0]
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
         self._keyed: dict[str, dict[Node, None]] = {}  # parameters["W1"] is W1 as well
         for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
+            if name.endswith("]"):
+                self._entries[name] = node
             if (key := _KEY.search(name)) is not None:
                 self._keyed.setdefault(key[1] or key[2], {})[node] = None
         self._folded: dict[str, list[Node]] = {}
@@ -90,27 +94,41 @@ class Pairs:
             keyed = {x for x in keyed if x.shape == np.shape(value)}
         return keyed.pop() if len(keyed) == 1 else None
 
-    def attribute(self, of: Any, name: str, key: Any, graph: Container[Node]) -> Node | None:
+    def attribute(
+        self, of: Any, name: str, key: Any, inside: Mapping[str, Any], graph: Container[Node]
+    ) -> Node | None:
         """The node of the graph whose gradient an attribute, or its entry, is: that of a node
-        itself, or of another attribute of the same object, or an entry of one."""
+        itself, or of another attribute `inside` the same object, or an entry of one."""
         if isinstance(of, Node):
             return of if name in OWN and of in graph else None
-        inside = vars(of)
         found = [d[key] for d in inside.values() if isinstance(d, dict) and key in d]
         if key is None:
             found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
-        return next((x for x in found if isinstance(x, Node) and x in graph), None)
+        nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
+        return next((x for x in nodes if isinstance(x, Node) and x in graph), None)
 
     def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
         """The one node of that shape, or of so many axes, whose name differs by capitals alone: W
-        of dw."""
+        of dw; of what only says that it is a gradient the one leaf of that shape."""
         if name in self.given:
             return None
+        if shape and name in GENERIC:
+            leaves = [n for n in self.names if n.op is None and n.shape == shape]
+            return leaves[0] if len(leaves) == 1 else None
         of = {identifier(of).lower() for of in wanted_names(name, self.loss)}
         every = [n for folded in of for n in self._folded.get(folded, ())]
         alike = [n for n in every if n.shape == shape]
         alike = alike or [n for n in every if len(n.shape) == len(shape)]
+        short = (n for of in wanted_names(name, self.loss) for n in self._abbreviated(of))
+        alike = alike or [n for n in short if n.shape == shape]
         return alike[0] if len(alike) == 1 else None
+
+    def _abbreviated(self, of: str) -> Iterator[Node]:
+        """Entries of containers whose names begin so: weights[0] of w[0]."""
+        stem, bracket, place = of.partition("[")
+        for name, node in self._entries.items() if stem and bracket else ():
+            if name.lower().startswith(stem.lower()) and name.endswith(bracket + place):
+                yield node
 
     def named(self, key: object) -> Node | None:
         """The node that the key of a returned dict means: its name, or that of its gradient."""
@@ -128,13 +146,15 @@ class Pairs:
     def hint(self, name: str) -> str:
         """Of a name that reads like a gradient's but stands for none: the node that may be meant,
         "" for any other."""
-        if name in self.given:
+        of = min(wanted_names(name, self.loss), key=len, default="")
+        close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
+        if not close or name in close or name in self.given:
             return ""
-        for of in wanted_names(name, self.loss):
-            close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
-            if close:
-                return f"no node is called {of}; did you mean {' or '.join(close)}?"
-        return ""
+        return f"no node is called {of}; did you mean {' or '.join(close)}?"
+
+    def reads_like_one(self, name: str) -> bool:
+        """Whether a name reads like a gradient's."""
+        return name.rpartition(".")[2] in OWN or any(wanted_names(name, self.loss))
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh

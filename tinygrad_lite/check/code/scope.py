@@ -89,6 +89,13 @@ def local_names(definition: Definition) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=32)
+def looped_names(tree: ast.AST) -> frozenset[str]:
+    """The names that loops give values in a file."""
+    targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
+    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
 @dataclass(eq=False, repr=False)
 class Closure:
     """A function of the derivation, to be recorded when it is called; called by a library it runs

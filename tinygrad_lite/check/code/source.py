@@ -50,9 +50,13 @@ class Source:
 
     def called(self, definition: Any) -> str:
         """What a function is called, a method with its class."""
+        name, around = getattr(definition, "name", "a lambda"), self.around(definition)
+        return name if around is definition else f"{around.name}.{name}"
+
+    def around(self, definition: Any) -> Any:
+        """The class that a method is in; any other function itself."""
         classes = (n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef))
-        of = [c.name for c in classes if definition in c.body]
-        return ".".join([*of, getattr(definition, "name", "a lambda")])
+        return next((c for c in classes if definition in c.body), definition)
 
     def span(self, place: Any) -> tuple[int, int]:
         """Where a place begins and ends in the text, in bytes."""

@@ -53,12 +53,16 @@ def may_be_gradient(value: Any) -> bool:
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return True
     if isinstance(value, list):  # of numbers
-        return (
-            bool(value)
-            and not any(np.ndim(raw(v)) for v in value)
-            and all(map(may_be_gradient, value))
-        )
+        return bool(value) and all(_is_number(v) and may_be_gradient(v) for v in map(raw, value))
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
+
+
+def _is_index(key: Any) -> bool:
+    return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.generic, np.ndarray)) and np.ndim(value) == 0
 
 
 def steps(trace: Trace) -> list[Step]:
@@ -76,15 +80,21 @@ def _steps(trace: Trace) -> list[Step]:
         builds = bool(a.keys) or _builds(a)
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line
-        held, key = a.record.value, a.keys[0] if len(a.keys) == 1 else None
+        held: Any = a.record.value
+        key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         if isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
                 found.append(Step(a.name, a.part, line, key, aug, aug, a.of))
-        elif isinstance(held, list) and isinstance(key, int) and not may_be_gradient(held):
+        elif _is_index(key) and isinstance(held, list) and not may_be_gradient(held):
             if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
                 name = f"{a.name}[{key % len(held)}]"
                 found.append(Step(name, a.part, line, None, aug, aug, a.of))
+        elif isinstance(held, list) and a.record is trace.names.get(a.name) and not a.keys:
+            for k, entry in enumerate(held):  # the same where it is made as a whole
+                if may_be_gradient(entry):
+                    record = trace.add(operator.itemgetter(k), [a.record], entry)
+                    found.append(Step(f"{a.name}[{k}]", record, line, None, builds, adds, a.of))
         else:
             found.append(Step(a.name, a.record, line, None, builds, adds, a.of))
     return [*found, *_returned(trace)]
