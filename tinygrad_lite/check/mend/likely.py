@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -12,13 +13,19 @@ import numpy as np
 from ..code.source import replaced
 from ..code.trace import Record
 from ..slips import FAR, LIKELY, NEAR, ODD
+from .edited import LITERAL
 from .known import Role
 from .looked import proportional
 from .places import Places, Values
-from .rows import Edit, is_numeric
+from .rows import Edit, is_nothing, is_numeric
 from .written import FAILS, inverted
 
-LITERAL = (ast.Constant, ast.UnaryOp)
+OPPOSITE: Mapping[Any, ast.operator] = {
+    ast.Add: ast.Sub(),
+    ast.Sub: ast.Add(),
+    ast.Mult: ast.Div(),
+    ast.Div: ast.Mult(),
+}
 LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that there is more
 
 
@@ -125,12 +132,9 @@ class Ranked(Places):
     def simplified(self, edit: Edit) -> Edit:
         """An edit as people write it: a / b for a * (1 / b), a - b for a + -b."""
         around, new = _around(self.places[edit.place][0]), edit.new
-        op = getattr(around, "op", None)
-        inverse = inverted(new)
-        to = {ast.Mult: ast.Div(), ast.Div: ast.Mult()}.get(type(op))
-        if inverse is None and isinstance(new, ast.UnaryOp) and isinstance(new.op, ast.USub):
-            inverse = new.operand
-            to = {ast.Add: ast.Sub(), ast.Sub: ast.Add()}.get(type(op))
+        to = OPPOSITE.get(type(getattr(around, "op", None)))
+        product = isinstance(to, (ast.Mult, ast.Div))
+        inverse = inverted(new) if product else new.operand if _is_negated(edit) else None
         if to is None or inverse is None:
             return edit
         if isinstance(around, ast.BinOp) and edit.place is around.right and around in self.places:
@@ -183,10 +187,14 @@ class Ranked(Places):
 
 
 def _is_idle(edit: Edit, record: Record) -> bool:
-    """Whether a name would be given what it has."""
-    around: Any = _around(record)
-    gives = isinstance(around, ast.Assign) and around.value is edit.place
-    return gives and any(ast.unparse(t) == ast.unparse(edit.new) for t in around.targets)
+    """Whether a name would be given what it has, or that and nothing."""
+    around, place = _around(record), edit.place
+    if not isinstance(around, ast.Assign) or around.value is not place:
+        return False
+    terms = [edit.new]
+    if isinstance(edit.new, ast.BinOp) and is_nothing(place):
+        terms += [x for x in (edit.new.left, edit.new.right) if x is not place]
+    return any(ast.unparse(t) == ast.unparse(x) for t in around.targets for x in terms)
 
 
 def _is_negated(edit: Edit) -> bool:

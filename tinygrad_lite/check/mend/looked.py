@@ -10,7 +10,7 @@ import numpy as np
 
 from ..slips import FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
-from .pool import MADE, PART, Item, Pool, collapsed
+from .pool import MADE, PART, Item, Pool, collapsed, is_len
 from .rows import LOST, SHAPE, Edit, attempted
 from .written import Written, number
 
@@ -90,7 +90,7 @@ def is_size(e: ast.AST) -> bool:
         e = e.value
     if isinstance(e, ast.Attribute):
         return e.attr in ("size", "shape")
-    return isinstance(e, ast.Call) and getattr(e.func, "id", "") == "len"
+    return is_len(e)
 
 
 def _among(size: float, numbers: Iterable[float]) -> bool:

@@ -89,6 +89,8 @@ class Pool:
         for x in named:
             for item in self._made(x, _parts_of):
                 self._add(item)
+        for x in self._lengths():
+            self._add(_item(x, SIZE, NAME))
         parts = [
             Written(r.site, changed.get(r, r.value), numpy)
             for r in instance.recorded.values()
@@ -109,6 +111,13 @@ class Pool:
         if key not in self.made:
             self.made[key] = x.value, [item for item in how(x) if item is not None]
         return self.made[key][1]
+
+    def _lengths(self) -> Iterator[Written]:
+        """The lengths of lists."""
+        for name, record in self.instance.names.items():
+            if isinstance(record.value, (list, tuple)) and len(record.value) > 1:
+                code = ast.Call(_name("len"), [_name(name)], [])
+                yield Written(code, float(len(record.value)), self.numpy)
 
     def _entries(self) -> Iterator[Written]:
         """The entries of dicts."""
@@ -140,7 +149,7 @@ class Pool:
         """What other lines use, as it is here."""
         known = self.instance.names
         for e in exprs[:LINES]:
-            sized = isinstance(e, (ast.BinOp, ast.Call))
+            sized = isinstance(e, (ast.BinOp, ast.Call)) and not is_len(e)
             used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
             if sized and any(r is not None and not _is_single(r.value) for r in used):
                 continue
@@ -215,6 +224,10 @@ class Pool:
         near = np.flatnonzero(np.abs(sums - (one, two)).sum(axis=1) <= slack)
         return [self.items[items[k]] for k in near]
 
+    def named(self, number: float) -> bool:
+        """Whether a number has a name or is a length."""
+        return any(i.tier <= PART and i.value.size == 1 for i in self.find(np.float64(number)))
+
     def multiples(self, wanted: Vector) -> Iterator[tuple[float, Item]]:
         """(c, item) where c times the item is wanted."""
         n, one, two = signature(wanted)
@@ -271,6 +284,11 @@ def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
 def _is_single(v: Any) -> bool:
     """Whether it is a number, or no data at all: a function, a module."""
     return not isinstance(v, (list, tuple, dict)) and not np.ndim(v)
+
+
+def is_len(e: ast.AST) -> bool:
+    """Whether it is len(x)."""
+    return isinstance(e, ast.Call) and getattr(e.func, "id", "") == "len"
 
 
 def _name(name: str) -> ast.expr:

@@ -157,6 +157,13 @@ def is_numeric(v: Any) -> bool:
     )
 
 
+def is_nothing(e: ast.expr) -> bool:
+    """Whether it is 0, or an array of zeros."""
+    called = getattr(e, "func", None)
+    name = getattr(called, "attr", getattr(called, "id", ""))
+    return name in ("zeros", "zeros_like") or getattr(e, "value", None) == 0
+
+
 def is_symmetric(v: Any) -> bool:
     """Whether a matrix is its own transpose."""
     a = np.asarray(v)

@@ -29,7 +29,7 @@ from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, statements
+from .whole import heads, left_out, sliced, statements
 from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
@@ -42,7 +42,9 @@ SHARES = (0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the e
 # What is likelier is not held against what is searched for in the next turns.
 ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
+TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
+SLICES = 6  # that are tried in other lines
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 
 
@@ -203,8 +205,18 @@ class Search(Ranked):
 
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
-        found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+        every = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
+        found = [*dict.fromkeys(every)]
+        slips = (edit for s in found for edit in statements(s))
+        return self._confirming(chain(slips, (e for s in found for e in sliced(s, self._slices))))
+
+    @cached_property
+    def _slices(self) -> list[ast.expr]:
+        """The slices that the derivation takes somewhere, and all but the first."""
+        nodes = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.Subscript))
+        taken = (n.slice for n in nodes if any(isinstance(x, ast.Slice) for x in ast.walk(n.slice)))
+        found = list({ast.dump(e): e for e in taken}.values())[:SLICES]
+        return [*found, ast.Slice(ast.Constant(1), None, None)]
 
     def _after(self) -> Iterator[Hit]:
         """The line's assignment as such a slip, and one more in what is left without it."""
@@ -232,14 +244,19 @@ class Search(Ranked):
         return edits(e, lambda x: instance.value(x, self.base), name_in(instance), setting)
 
     def _ranked(self, edit: Edit) -> Edit:
-        """An edit, far-fetched where it is one length for another as a factor: these have names."""
+        """An edit, far-fetched where it is one number for another that has a name: of factors a
+        length for another, or one that is so many times the other, and a term."""
         numbers: list[Any] = [getattr(e, "value", None) for e in (edit.place, edit.new)]
-        if not all(type(n) in (int, float) and n > LEAST for n in numbers):
+        if not all(type(n) in (int, float) and n for n in numbers):
             return edit
-        pool = self._place(edit.place, {}).pool
-        factor = any(operation(r)[0] in FACTORS for r in self.places[edit.place][0].users)
-        lengths = factor and all(pool.find(np.float64(n)) for n in numbers)
-        return edit._replace(rank=edit.rank + FARTHEST) if lengths else edit
+        named = self._place(edit.place, {}).pool.named
+        old, new = map(abs, numbers)
+        done = {operation(r)[0] for r in self.places[edit.place][0].users}
+        lengths = min(old, new) > LEAST and named(old) and named(new)
+        ratio = max(new / old, old / new)
+        factor = lengths or (ratio > LEAST and not _is_common(new) and named(ratio))
+        odd = factor if done & {*FACTORS} else done & {*TERMS} and new > 1 and named(new)
+        return edit._replace(rank=edit.rank + FARTHEST) if odd else edit
 
     def _place(
         self, e: ast.expr, wanted: Mapping[Record, Any], values: Values | None = None
@@ -313,6 +330,11 @@ def _both(first: Edit, second: Edit) -> tuple[Edit, ...]:
     if second.place in set(ast.walk(first.new)):
         return (first._replace(new=replaced(first.new, {second.place: second.new})),)
     return first, second
+
+
+def _is_common(n: float) -> bool:
+    """Whether it is a number that formulas have."""
+    return n in (1, 2, 0.5)
 
 
 def _finite(v: Any) -> bool:

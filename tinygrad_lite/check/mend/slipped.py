@@ -99,6 +99,7 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
     elif isinstance(e, ast.Subscript):
         yield e.value, "off-by-index", ODD
         yield from indices(e)
+        yield from _lengths(e, read)
     elif isinstance(e, ast.Call):
         yield from _calls(e, read, numpy)
     if isinstance(e, ast.Name) and type(read(e)) in (int, float) and float(read(e)).is_integer():
@@ -109,6 +110,15 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
                 "off-by-index" if whole else "missing-term",
                 NEAR + ODD * (not whole),
             )
+
+
+def _lengths(e: ast.Subscript, read: Read) -> New:
+    """x.shape[0] * x.shape[1] for one of the two."""
+    sized = isinstance(e.value, ast.Attribute) and e.value.attr == "shape"
+    for k in range(len(read(e.value))) if sized else ():
+        other = ast.Subscript(e.value, number(k), ast.Load())
+        if ast.dump(other) != ast.dump(e):
+            yield ast.BinOp(e, ast.Mult(), other), "mean-vs-sum", NEAR
 
 
 def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
@@ -219,7 +229,7 @@ def settings(tree: ast.AST) -> Mapping[ast.AST, str]:
             if named in REDUCTIONS:
                 given = n.args[:1] if len(n.args) == 1 or method else n.args[1:2]
                 found |= {c: "axis" for x in given for c in _numbers_in(x)}
-            elif named == "range":
+            elif named in ("range", "arange"):
                 found |= {c: "index" for x in n.args for c in _numbers_in(x, ast.BinOp)}
             axes = (k.value for k in n.keywords if k.arg in (*AXIS, *KEPT))
             found |= {c: "axis" for x in axes for c in ast.walk(x)}

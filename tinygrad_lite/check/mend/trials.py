@@ -29,6 +29,7 @@ from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
 from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers, walked
 from .known import EXACT
+from .looked import is_size
 from .numbers import others
 from .redraw import FAR, ladder, with_numbers
 from .resized import resized
@@ -81,13 +82,13 @@ class Trials:
         lengths = {} if tried else Scales(self.truth.tape).sizes
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
-            for n in new_numbers(edit):
-                if also := _of_length(n, lengths):
+            for n in new_numbers(edit, self.trace):
+                if also := _of_length(n, lengths, of_size=is_size(edit.place)):
                     yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:
                     yield f"{n:g} is also {named[n][1]}"
             for name, n in named_new(edit, self.trace).items() if not tried else ():
-                if n in named and name not in self.numbers:
+                if n in named and name not in self.numbers and named[n][0] == named[n][1]:
                     yield f"{name} is also {named[n][1]}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
@@ -269,8 +270,11 @@ class Trials:
         return Runs(self.run, self.trace)
 
 
-def _of_length(n: float, lengths: Mapping[int, str]) -> str:
-    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing."""
+def _of_length(n: float, lengths: Mapping[int, str], *, of_size: bool) -> str:
+    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing, but
+    where a size is multiplied."""
+    if of_size and n in lengths:
+        return lengths[int(n)]
     if n in (0, 2, 0.5):
         return ""
     rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))

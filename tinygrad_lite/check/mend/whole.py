@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
 from .looked import Place, looked_up
 from .pool import Pool
-from .rows import Edit
+from .rows import Edit, is_nothing
 from .slipped import edits, exchanged, indices, settings
 
 LEFT_OUT = FAR  # what it costs that a line is left out
@@ -100,12 +100,10 @@ def statements(s: ast.AST) -> Iterator[Edit]:
     """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
-        free = not _mentions(s.value, target) and not _is_nothing(s.value)
+        free = not _mentions(s.value, target) and not is_nothing(s.value)
         if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)) and free:
             for op, rank in ((ast.Add(), NEAR), (ast.Sub(), FAR)):
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
-        elif isinstance(target, ast.Name) and _is_nothing(s.value):  # it begins anew
-            yield Edit(s, ast.Pass(), "missing-term", NEAR)
         if isinstance(target, ast.Subscript):
             yield Edit(s, _added_at(target, s.value), "missing-term", ODD)
     target = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
@@ -131,11 +129,19 @@ def statements(s: ast.AST) -> Iterator[Edit]:
         yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
 
 
-def _is_nothing(e: ast.expr) -> bool:
-    """Whether it is 0, or an array of zeros."""
-    called = getattr(e, "func", None)
-    name = getattr(called, "attr", getattr(called, "id", ""))
-    return name in ("zeros", "zeros_like") or getattr(e, "value", None) == 0
+def sliced(s: ast.AST, slices: Sequence[ast.expr]) -> Iterator[Edit]:
+    """x[1:] += a * y[1:] for x += a * y, by the slices that there are elsewhere."""
+    target: Any = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
+    if not isinstance(s, (ast.Assign, ast.AugAssign)) or not isinstance(target, ast.Name):
+        return
+    if isinstance(s, ast.Assign) and not _mentions(s.value, target):
+        return
+    names = [n for n in ast.walk(s.value) if isinstance(n, ast.Name)]
+    own = [target, *(n for n in names if n.id == target.id)]
+    for other in (n for n in names if n.id != target.id):
+        for part in slices:
+            new = replaced(s, {n: ast.Subscript(n, part, n.ctx) for n in (*own, other)})
+            yield Edit(s, new, "other", LIKELY)
 
 
 def _leftmost(e: ast.expr) -> ast.expr:
