@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 TURNS = 0.3  # a name that a loop binds
@@ -12,13 +12,28 @@ LOOPS = (ast.For, ast.While)
 
 
 def turning(tree: ast.AST) -> Mapping[str, float]:
-    """The names that loops bind, which change from turn to turn, and the arguments that no line
-    reads."""
+    """The names that loops bind, which change from turn to turn, the arguments that no line reads,
+    and what a loop hands on to its next turn, which does not read it."""
     read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
     bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
+    unread = {*(given - read), *_dropped(tree)}
+    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(unread, -UNREAD)}
+
+
+def _dropped(tree: ast.AST) -> Iterator[str]:
+    """The names that have a value before a loop and are given another in each turn, but are not
+    read there."""
+    before: set[str] = set()
+    body = getattr(tree, "body", None)
+    for s in body if isinstance(body, list) else ():
+        inside = [n for n in ast.walk(s) if isinstance(n, ast.Name)]
+        if isinstance(s, (ast.For, ast.While)):
+            sums = {n.target for n in ast.walk(s) if isinstance(n, ast.AugAssign)}
+            read = {n.id for n in inside if isinstance(n.ctx, ast.Load) or n in sums}
+            yield from {n.id for n in inside} & before - read
+        before |= {n.id for n in inside if isinstance(n.ctx, ast.Store)}
 
 
 @lru_cache(maxsize=512)
