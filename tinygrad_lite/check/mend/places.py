@@ -20,7 +20,7 @@ from .offered import turning
 from .pool import Pool
 from .rows import Edit, is_numeric
 from .slipped import settings
-from .undo import undone
+from .undo import operation, undone
 from .written import FAILS
 
 Vector = Any  # a NumPy array, or a number
@@ -71,6 +71,7 @@ class Places:
         self.within = above
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
+        self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
@@ -184,6 +185,8 @@ class Places:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
+                        if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
+                            self.loose.add(x)
         return found
 
     def apply(self, edit: Edit, values: Values) -> Values:
@@ -213,7 +216,8 @@ class Places:
         """Whether the goal is right with an edit, on the recorded data."""
         records = self.places[edit.place]
         try:
-            if len(records) == 1 and records[0] in wanted and records[0].instance is not None:
+            told = len(records) == 1 and records[0] in wanted and records[0] not in self.loose
+            if told and records[0].instance is not None:
                 made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
                 moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped
                 if not moved and not agrees(made, w, broadcast=True):

@@ -284,9 +284,10 @@ class Search(Ranked):
             yield from looked_up(at, w)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
-        """Whether edits are to be run: nothing is known to be wanted, or other turns may be wrong
-        too."""
-        return len(self.places[e]) > 1 or self._sought(e, wanted) is None
+        """Whether edits are to be run: nothing is known to be wanted, or not all, or other turns may
+        be wrong too."""
+        records = self.places[e]
+        return len(records) > 1 or records[0] in self.loose or self._sought(e, wanted) is None
 
     def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
         at, w = self._place(e, wanted), self._sought(e, wanted)

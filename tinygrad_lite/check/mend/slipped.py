@@ -288,9 +288,11 @@ def indices(e: ast.Subscript) -> New:
     for k, part in enumerate(parts):
         if isinstance(part, ast.Slice) and bool(part.lower) != bool(part.upper):
             rest = ast.Slice(part.upper, part.lower, part.step)
-            yield made(k, rest), "off-by-index", LIKELY
+            named = any(isinstance(x, ast.Name) for x in (part.lower, part.upper))
+            yield made(k, rest), "off-by-index", NEAR if named else LIKELY
             low, high = (x and negated(x) for x in (part.upper, part.lower))  # as many, moved
-            yield made(k, ast.Slice(low, high, part.step)), "off-by-index", NEAR
+            moved = ast.Slice(low, high, part.step)
+            yield made(k, moved), "off-by-index", LIKELY if named else NEAR
         for by in (-1, 1):
             if isinstance(part, ast.Slice):
                 low, high = (x and shifted(x, by) for x in (part.lower, part.upper))
