@@ -98,7 +98,7 @@ def told(finding: Finding, mend: Mend | None) -> Finding:
 def new_numbers(edit: Edit, trace: Trace) -> list[float]:
     """The numbers that an edit brings into a line as factors or terms, in order."""
     at = instance_of(edit, trace)
-    if at is None or settings(at.source.tree).get(edit.place):
+    if at is not None and settings(at.source.tree).get(edit.place):
         return []
     old = {n.value for n in walked(edit.place) if isinstance(n, ast.Constant)}
     set_: set[ast.AST] = set()  # an axis, an index, an exponent, an argument

@@ -205,10 +205,8 @@ class Search(Ranked):
 
     def _statements(self) -> Iterator[Hit]:
         """Assignments that are slips as such."""
-        every = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
-        found = [*dict.fromkeys(every)]
-        slips = (edit for s in found for edit in statements(s))
-        return self._confirming(chain(slips, (e for s in found for e in sliced(s, self._slices))))
+        found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
+        return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
 
     @cached_property
     def _slices(self) -> list[ast.expr]:
@@ -235,6 +233,9 @@ class Search(Ranked):
         numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
         record = self.goal.record
+        if record.instance is not None:
+            alike = {n for n, r in record.instance.names.items() if _has_shape(r.value, record)}
+            yield from self._confirming(sliced(record.instance.statement, self._slices, alike))
         value = self.value(record)
         found = left_out(self.trace, record, value, self.truth, self.pool, self.constants)
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
@@ -284,8 +285,8 @@ class Search(Ranked):
             yield from looked_up(at, w)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
-        """Whether edits are to be run: nothing is known to be wanted, or not all, or other turns may
-        be wrong too."""
+        """Whether edits are to be run: not all is known that is wanted, or other turns may be wrong
+        too."""
         records = self.places[e]
         return len(records) > 1 or records[0] in self.loose or self._sought(e, wanted) is None
 
@@ -331,6 +332,11 @@ def _both(first: Edit, second: Edit) -> tuple[Edit, ...]:
     if second.place in set(ast.walk(first.new)):
         return (first._replace(new=replaced(first.new, {second.place: second.new})),)
     return first, second
+
+
+def _has_shape(v: Any, of: Record) -> bool:
+    """Whether a value has the shape of a record's."""
+    return is_numeric(v) and np.ndim(v) > 0 and np.shape(v) == np.shape(of.value)
 
 
 def _is_common(n: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -129,16 +129,17 @@ def statements(s: ast.AST) -> Iterator[Edit]:
         yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
 
 
-def sliced(s: ast.AST, slices: Sequence[ast.expr]) -> Iterator[Edit]:
-    """x[1:] += a * y[1:] for x += a * y, by the slices that there are elsewhere."""
+def sliced(s: ast.AST, slices: Sequence[ast.expr], names: Container[str]) -> Iterator[Edit]:
+    """x[1:] += a * y[1:] for x += a * y, by the slices that there are elsewhere, where y is one of
+    the names."""
     target: Any = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
     if not isinstance(s, (ast.Assign, ast.AugAssign)) or not isinstance(target, ast.Name):
         return
     if isinstance(s, ast.Assign) and not _mentions(s.value, target):
         return
-    names = [n for n in ast.walk(s.value) if isinstance(n, ast.Name)]
-    own = [target, *(n for n in names if n.id == target.id)]
-    for other in (n for n in names if n.id != target.id):
+    read = [n for n in ast.walk(s.value) if isinstance(n, ast.Name)]
+    own = [target, *(n for n in read if n.id == target.id)]
+    for other in (n for n in read if n.id in names and n.id != target.id):
         for part in slices:
             new = replaced(s, {n: ast.Subscript(n, part, n.ctx) for n in (*own, other)})
             yield Edit(s, new, "other", LIKELY)
