@@ -265,7 +265,9 @@ def run_statements(
 ) -> Trace:
     """The same for statements of a file or a cell, which see `names`."""
     machine = Interpreter(Trace(source, source.tree), is_own, instead, edits or {})
-    scope = Scope(source, names, machine.fields, outermost=True)
+    made = (n for s in statements for n in ast.walk(s) if isinstance(n, ast.Name))
+    later = frozenset(n.id for n in made if isinstance(n.ctx, ast.Store))
+    scope = Scope(source, names, machine.fields, outermost=True, later=later)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         machine.block(statements, scope)

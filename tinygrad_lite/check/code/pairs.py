@@ -154,7 +154,8 @@ class Pairs:
 
     def reads_like_one(self, name: str) -> bool:
         """Whether a name reads like a gradient's."""
-        return name.rpartition(".")[2] in OWN or any(wanted_names(name, self.loss))
+        stem = name.rpartition(".")[2].partition("[")[0]
+        return stem in OWN or any(wanted_names(stem, self.loss))
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh

@@ -190,7 +190,7 @@ class Said:
             for name, at in ((row.step.name, row.step.instance.statement),)
             if name and row.node is None and id(at) not in told and self.pairs.node(name) is None
             if not isinstance(row.step.value, int)  # it counts
-            if row.step.attribute is None or self.pairs.reads_like_one(name)
+            if name.isidentifier() or self.pairs.reads_like_one(name)
             if (self.trace.cell(at), self.trace.number(at)) not in causes
         }
         return tuple(rest)

@@ -17,7 +17,7 @@ from .trace import Instance, Record
 @dataclass(eq=False, repr=False)
 class Scope:
     """The names of one call, seen through to those around it; `fields` are the attributes that all
-    calls see, `instance` is what runs now."""
+    calls see, `later` the names that a script gives values itself, `instance` is what runs now."""
 
     source: Source
     globals: Mapping[str, Any]
@@ -27,6 +27,7 @@ class Scope:
     nonlocals: set[str] = field(default_factory=set)
     assigned: frozenset[str] = frozenset()  # what its function gives a value somewhere
     outermost: bool = False
+    later: frozenset[str] = frozenset()
     instance: Instance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +60,9 @@ class Scope:
         return getattr(builtins, name)
 
     def seen(self, name: str) -> Any:
-        """The same, as the derivation reads it."""
+        """The same, as the derivation reads it; it does not see what it will only be."""
+        if name in self.later:
+            raise NameError(f"name {name!r} has no value yet")
         return self.fields.plain(self.outside(name))
 
     def flat(self) -> dict[str, Record]:

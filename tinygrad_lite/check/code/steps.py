@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,14 +90,24 @@ def _steps(trace: Trace) -> list[Step]:
             if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
                 name = f"{a.name}[{key % len(held)}]"
                 found.append(Step(name, a.part, line, None, aug, aug, a.of))
-        elif isinstance(held, list) and a.record is trace.names.get(a.name) and not a.keys:
-            for k, entry in enumerate(held):  # the same where it is made as a whole
-                if may_be_gradient(entry):
-                    record = trace.add(operator.itemgetter(k), [a.record], entry)
-                    found.append(Step(f"{a.name}[{k}]", record, line, None, builds, adds, a.of))
         else:
             found.append(Step(a.name, a.record, line, None, builds, adds, a.of))
-    return [*found, *_returned(trace)]
+    return [*found, *_entries(trace, found), *_returned(trace)]
+
+
+def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
+    """The entries of lists in the end, those that were not set one by one: as they were made."""
+    made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
+    for name, a in made.items():
+        record = trace.names.get(name, a.record)
+        held = record.value
+        if not isinstance(a.statement, ast.Assign) or not isinstance(held, list):
+            continue
+        since = {step.name for step in found if step.record.index > a.record.index}
+        for k, entry in enumerate(held) if not may_be_gradient(held) else ():
+            if may_be_gradient(entry) and f"{name}[{k}]" not in since:
+                part = trace.add(operator.itemgetter(k), [record], entry)
+                yield Step(f"{name}[{k}]", part, a.instance, None, _builds(a))
 
 
 def _builds(a: Assignment) -> bool:
