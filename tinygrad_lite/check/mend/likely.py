@@ -81,11 +81,13 @@ class Ranked(Places):
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
         if not isinstance(around, ast.BinOp):
             return 0.0
-        if _is_negated(edit) and self._is_behind(record):
+        if _is_negated(edit) and not _literal(new) and self._is_behind(record):
             return FAR
-        if isinstance(around.op, (ast.Add, ast.Sub)):
-            return 0.0
-        return NEAR * (scaled or edit.kind == "shape")
+        odd = edit.kind == "sign" and edit.place is around.right
+        if isinstance(around.op, (ast.Add, ast.Sub)):  # a - -2
+            return FAR * odd
+        odd = odd and not isinstance(around.op, ast.Mult)  # a sign in a denominator
+        return NEAR * (odd or scaled or edit.kind == "shape")
 
     def _is_behind(self, record: Record) -> bool:
         """Whether a minus would stand behind an operator: a * -b, a - -b * c."""

@@ -71,6 +71,7 @@ class Place(NamedTuple):
                     named, odd = True, LIKELY * (real and how is np.divide)
                     here = _names(item.code) <= _names(self.pool.instance.statement)
                     exact = exact or (real and how is np.multiply and here)
+                    exact = exact or (real and item.tier == PART)  # np.sqrt(d) of another line
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
