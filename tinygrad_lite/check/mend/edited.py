@@ -168,7 +168,5 @@ def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple
             continue
         if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
             made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}
-            if v == 4:  # 2 stands for itself
-                del made[2]
             found = {n: (name, text) for n, text in made.items() if n != 1} | found
     return found
