@@ -18,11 +18,10 @@ from .code.coded import Coded, Coder
 from .code.derivation import Known
 from .code.source import Source
 from .code.truth import Truth
-from .derived import as_text
+from .derived import as_text, explained
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
-from .mend import Mender, Trials, told
-from .reasons import explained
+from .mend import Mend, Mender, Trials, told
 from .rounding import Rounding
 
 
@@ -68,29 +67,18 @@ def check(
     a claim that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
-    allowance = Allowance(rtol, atol, digits)
-    return fresh.run(_report, E, claims, cotangent, allowance, names, pairs, hints, explain)
 
+    def reported() -> Report:
+        with np.errstate(all="ignore"):
+            about = asked(E, cotangent, names)
+            report = _judged(about, claims, Allowance(rtol, atol, digits), pairs)
+            return explained(report, about.order[0], about.tape) if explain else report
 
-def _report(
-    E: Node | Callable[..., Node],
-    claims: Any,
-    cotangent: Any,
-    allowance: Allowance,
-    names: Any,
-    pairs: Any,
-    hints: int | None,
-    explain: bool,
-) -> Report:
-    with np.errstate(all="ignore"):
-        about = asked(E, cotangent, names)
-        report = _judged(about, claims, allowance, pairs)
-        if explain:
-            report = explained(report, about.order[0], about.tape)
-    if hints is not None:
-        report.hint(hints)  # which refuses a level that is none
-        report = replace(report, hints=hints)
-    return report
+    report = fresh.run(reported)
+    if hints is None:
+        return report
+    report.hint(hints)  # which refuses a level that is none
+    return replace(report, hints=hints)
 
 
 def _judged(about: Asked, claims: Any, allowance: Allowance, pairs: Any) -> Report:
@@ -135,19 +123,11 @@ def _failed(coded: Coded, make: Callable[..., Trials]) -> Finding:
     trace = coded.raised
     assert trace is not None
     assert trace.failed is not None
-    finding = Finding(
-        name=coded.name,
-        verdict="wrong",
-        kind="other",
-        explanation=trace.raised,
-        shape=coded.node.shape,
-        node=coded.node,
-    )
     mend = Mender(make(coded.trace, trace)).mend_raised(coded, trace.failed, coded.node, {})
-    if mend is not None and coded.formula is not None:
-        finding = replace(finding, marked=coded.formula.marked(e.place for e in mend.edits))
-    said = finding.explanation
-    return replace(told(finding, mend), explanation=said) if mend is not None else finding
+    wrong = Finding(
+        name=coded.name, verdict="wrong", kind="other", shape=coded.node.shape, node=coded.node
+    )
+    return replace(told(wrong, mend), explanation=trace.raised, marked=_marked(coded, mend))
 
 
 def _told(
@@ -161,12 +141,17 @@ def _told(
         mend = Mender(make(coded.trace, coded.trace(None, None))).mend(coded)
         if mend is None or mend.kind == "other":  # then the numbers say what kind of mistake it is
             finding = diagnosis.explained(claim)
-        if mend is not None and coded.formula is not None:
-            finding = replace(finding, marked=coded.formula.marked(e.place for e in mend.edits))
-        return told(finding, mend)
+        return replace(told(finding, mend), marked=_marked(coded, mend))
     if claim.blur.zero:
         return replace(finding, verdict="unseen", explanation=coded.note)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
+
+
+def _marked(coded: Coded, mend: Mend | None) -> tuple[str, ...]:
+    """A formula that was claimed as text, with what is wrong underlined."""
+    if mend is None or coded.formula is None:
+        return ()
+    return coded.formula.marked(e.place for e in mend.edits)
 
 
 def _redrawn(
