@@ -24,7 +24,7 @@ from .raising import repairs
 from .rows import Edit
 from .search import NEAR_BY, SHARES, Hit, Search
 from .trials import Trials
-from .written import standing
+from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.6, 2.0  # seconds for one line, and for all lines of a derivation
 
@@ -166,7 +166,10 @@ class Mender:
         if claimed is not end:
             ends = lambda made: self.trials.is_right(end, [*needs, *made])  # noqa: E731
         after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
-        return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
+        try:
+            return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
+        except FAILS:  # the lines below do not run with what is right above them
+            return None
 
     def _made(self, hit: Hit, end: Claimed, needs: tuple[Edit, ...]) -> Mend:
         told = "; ".join(
