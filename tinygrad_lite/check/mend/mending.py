@@ -37,6 +37,7 @@ class Mender:
     trials: Trials
     wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)  # tests on slow machines give more
+    hurried: bool = False  # not all that there is was tried
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
     searches: dict[tuple[Any, ...], tuple[Search | None, Any]] = field(
@@ -139,6 +140,7 @@ class Mender:
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
         if self.left <= 0:
+            self.hurried = True
             return None
         start = time.thread_time()
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -149,6 +151,7 @@ class Mender:
             search, hit = self.searches[key][0], None
             if search is not None:
                 hit = search.run(turns, min(BUDGET, search.spent + self.left))
+                self.hurried |= hit is None and search.late()
         self.left -= time.thread_time() - start
         return hit
 
