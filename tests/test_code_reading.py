@@ -1,4 +1,5 @@
 """Derivations are read as people write them: caches, views, lists, names of several things."""
+# ruff: noqa: RET504 (a derivation names what it returns)
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from .source import Change
 from .steps import Step, steps, target_of
 from .trace import Instance, Record
 
-
 HURRIED = "not every edit was tried in the time for it"
 
 
