@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
+from ...graph.node import Node, raw
 from .steps import Step, steps
 from .trace import Instance, Record, Trace
 from .truth import Truth, Vector
 
+NEAR = 1e-6  # relative to the largest entry: float32 in another order of summation
 FEW = 10  # parts of a gradient that are tried in every combination
 RIGHT, WRONG, FOLLOWS, PARTLY, UNJUDGED = "right", "wrong", "follows", "partly", ""
 UNSEEN = "unseen"  # 0, as the gradient is whatever the step says
@@ -89,13 +90,35 @@ class Judged:
             step = next((s for s in reversed(known) if s.of == self.step.of), step)
         elif step.instance.statement is not self.step.instance.statement:
             return None
-        before = {
+        before = self._before(known, step, trace, truth)
+        return Line(trace, step.record, step.instance, self.node, self.wanted(truth, trace), before)
+
+    def _before(
+        self, known: Sequence[Step], step: Step, trace: Trace, truth: Truth
+    ) -> dict[Record, Vector]:
+        """The true values of what is not right beside a step, in a run."""
+        return {
             known[r.index].record: r.wanted(truth, trace)
             for r in self.off
             if r is not self and self._is_apart(r) and r.index < len(known)
             if known[r.index].of == r.step.of and known[r.index].record is not step.record
         }
-        return Line(trace, step.record, step.instance, self.node, self.wanted(truth, trace), before)
+
+    def entry(self, trace: Trace, truth: Truth) -> Entry | None:
+        """The first entries that were set and are wrong, where an array is set part by part."""
+        mine = [s for s in steps(trace) if s.of == self.step.of]
+        parts = [s for s in mine if s.part is not None]
+        if len(parts) < 2 or not (self.last and self.parts is None) or self.node is None:
+            return None
+        wanted = self.wanted(truth)
+        for step in parts if len(mine) - len(parts) < 2 else ():
+            assert step.part is not None
+            value, part = np.asarray(raw(step.part.value)), wanted[step.place]
+            if value.shape != part.shape:
+                return None
+            if not np.allclose(value, part, NEAR, NEAR * np.abs(wanted).max(initial=0)):
+                return Entry(self, steps(trace).index(step))
+        return None
 
     def end(self, trace: Trace, truth: Truth) -> Line | None:
         """What its name has in the end of a run, where that is right by itself."""
@@ -103,6 +126,24 @@ class Judged:
         if last is None or self.node is None or not (self.final and self.verdict == RIGHT):
             return None
         return Line(trace, last.record, last.instance, self.node, self.wanted(truth, trace), {})
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Entries of an array that a step set, the first that are wrong, as dx[t] in a loop: a line of
+    one turn, where `row` is what the array should be."""
+
+    row: Judged
+    index: int
+
+    def line(self, trace: Trace, truth: Truth) -> Line | None:
+        """It as it is in a run, on the same data or on other; None where that went another way."""
+        known, row = steps(trace), self.row
+        step = known[self.index] if self.index < len(known) else row.step
+        if step.part is None or step.of != row.step.of or row.node is None:
+            return None
+        before, wanted = row._before(known, step, trace, truth), row.wanted(truth, trace)
+        return Line(trace, step.part, step.instance, row.node, wanted[step.place], before)
 
 
 @dataclass(frozen=True, eq=False)

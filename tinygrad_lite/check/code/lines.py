@@ -120,7 +120,8 @@ class Lines(Said):
             closed -= self._loose
             last = next(r for r in reversed(judged) if r.step.of == of)
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
-            mend = mender.mend(row, closed, last=last, beside=line, turns=turns)
+            wrong_one = row.entry(self.trace, self.truth) or row
+            mend = mender.mend(wrong_one, closed, last=last, beside=line, turns=turns)
             if mend is not None:
                 mends.setdefault(mend, row)
         rights = {

@@ -21,7 +21,8 @@ CONVERTED = ("array", "asarray", "float", "copy")
 class Step:
     """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
     made of what the name held before, `adds` that something was added to that; `attribute` is
-    whose it is, and its name there."""
+    whose it is, and its name there; `part` is what entries of an array were set to, at a `place`.
+    """
 
     name: str
     record: Record
@@ -30,6 +31,8 @@ class Step:
     builds: bool = False
     adds: bool = False
     attribute: tuple[Any, str] | None = None
+    part: Record | None = None
+    place: Any = None
 
     @property
     def of(self) -> tuple[str, Any]:
@@ -91,7 +94,9 @@ def _steps(trace: Trace) -> list[Step]:
                 name = f"{a.name}[{key % len(held)}]"
                 found.append(Step(name, a.part, line, None, aug, aug, a.of))
         else:
-            found.append(Step(a.name, a.record, line, None, builds, adds, a.of))
+            set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
+            part = (a.part, key) if set_ and isinstance(held, np.ndarray) else (None, None)
+            found.append(Step(a.name, a.record, line, None, builds, adds, a.of, *part))
     return [*found, *_entries(trace, found), *_returned(trace)]
 
 

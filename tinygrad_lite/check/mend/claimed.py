@@ -7,13 +7,14 @@ import numpy as np
 from ...graph.node import raw
 from ..claims import in_shape
 from ..code.coded import Coded
-from ..code.judged import Judged, Line
+from ..code.judged import Entry, Judged, Line
 from ..code.trace import Trace
 from ..code.truth import Truth
 from .known import TOLERANCE, agrees
 from .written import FAILS
 
-Claimed = Judged | Coded  # a step of a derivation, or a claim that is code
+# A step of a derivation, entries that it set, or a claim that is code.
+Claimed = Judged | Entry | Coded
 SINGLE = 1e-4  # how nearly single precision gives what it should, relative to the largest entry
 
 
