@@ -22,7 +22,7 @@ from ..derive.line import Line, line_of
 from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from . import figures
-from .collapse import LIMIT, Plan, Unit, count, folded, planned
+from .collapse import LIMIT, Plan, Unit, count, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
@@ -64,11 +64,8 @@ def build_scene(
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
     kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
-    leaves = {node for node in kept if node.op is None}
-    own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
-    weak = {node for node in leaves - own if isinstance(node, Scalar)}
-    asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes}
-    plan = planned(*folded(nodes, kept, own=own, weak=weak, steps=steps, **asked), names)
+    asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes, "steps": steps}
+    plan = planned(nodes, names, kept, **asked)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
     maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
@@ -79,7 +76,7 @@ def build_scene(
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked |= {"steps": steps, "marks": marks, "show": show}
+    asked |= {"marks": marks, "show": show}
     turns = plan.repeats.steps()
     inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
     if not all(inside <= turn.keys() for turn in turns):

@@ -7,25 +7,15 @@ second.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, NamedTuple
 
 from ..graph.node import Node, Scalar
 from .lines import SHORT, bends, equal_lines, lines, read_lines
 from .repeats import Repeats, execution, repeats
-from .scopes import (
-    Key,
-    Keys,
-    Owners,
-    Path,
-    by_scope,
-    by_visit,
-    no_singles,
-    prefixes,
-    scopes_of,
-    visible,
-)  # fmt: skip
+from .scopes import Key, Keys, Owners, Path, by_scope, by_visit, no_singles, prefixes, scopes_of
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
 _CONSTANTS = 6  # arrays without a name of one line; more are folded into one box
@@ -57,57 +47,85 @@ class Plan:
     note: str
 
 
-def folded(
+class Fold(NamedTuple):
+    """A way to fold: the nodes to draw in order of execution, what is repeated, each node's line,
+    and what is a group."""
+
+    order: Sequence[Node]
+    repeats: Repeats
+    owner: Owners
+    keys: Keys
+
+    @property
+    def boxes(self) -> int:
+        """How many are left."""
+        alone = sum(x is node and node not in self.keys for node, x in self.owner.items())
+        return alone + len(set(self.keys.values()))
+
+
+def _ways(
     nodes: Sequence[Node],
+    names: Mapping[int, str],
     kept: Collection[Node],
     *,
-    own: Collection[Node],
-    weak: Collection[Node],
     depth: int | None,
     max_nodes: int,
     steps: bool | None,
-) -> tuple[list[Node], Repeats, Owners, Keys]:
-    """The nodes to draw in order of execution, what is repeated, lines, and groups: folded until at
-    most `max_nodes` boxes are left; those that are `kept`, having a name, as late as possible, with
-    `weak` ones earlier, and `own` leaves the last. `steps` makes every op a box, None does so for
+) -> Iterator[tuple[float, Fold]]:
+    """Ways to fold the nodes (consumers first), the best first, and how many boxes each may have.
+    Those `kept`, having a name, are folded as late as possible, with numbers in containers earlier,
+    and leaves of the user's own name the last. `steps` makes every op a box, None does so for
     scalars that fit."""
+    leaves = {node for node in kept if node.op is None}
+    own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # in no container
+    weak = {node for node in leaves - own if isinstance(node, Scalar)}
     order = execution(nodes)
     scopes = scopes_of(order)
     budget = min(max_nodes, LIMIT)
+    allowed = budget if depth is None else LIMIT
+    once = Repeats(scopes)
     every = {node: node for node in order}
     scalars = all(isinstance(node, Scalar) for node in order)
     few = steps is None and scalars and (len(order) <= budget or depth is not None)
-    found = Repeats(scopes) if steps or few else repeats(nodes, order, scopes)
+    found = once if steps or few else repeats(nodes, order, scopes)
     many = len(found.copies) > 1 or found.times > SHORT  # else all turns are one line
     ends = found.carried if many else ()
     turns = {x for node in ends for x in found.copies.get(node, ())}  # each ends a line
     short = every if steps or few else read_lines(order, {*kept, *turns}, scopes)
+
+    def scoped(order: Sequence[Node], found: Repeats, owner: Owners) -> Iterator[tuple[int, Fold]]:
+        """With open scopes as deep as they go, then less deep."""
+        deepest = max(len(found.scopes[node]) for node in owner)
+        for apart in (own, ()):
+            for level in range(deepest, -1, -1) if depth is None else (depth,):
+                keys = by_scope(found.scopes, owner, apart, level)
+                yield budget if apart else allowed, Fold(order, found, owner, keys)
+
     if len(set(short.values())) > budget // 2 and depth is None and found.times:
         inside = [node for node in order if node not in found.same]
-        owner = read_lines(inside, {*kept, *found.carried}, found.scopes)
-        keys = by_scope(found.scopes, owner, own, depth, budget)
-        if visible(keys, owner) <= budget:
-            return inside, found, owner, keys
-    keys = by_scope(scopes, short, own, depth, budget)
-    allowed = budget if depth is None else LIMIT
-    if visible(keys, short) <= allowed:
-        visits = by_visit(order, keys, short)
-        fits = visible(visits, short) <= allowed
-        return order, Repeats(scopes), short, visits if fits else keys
+        yield from scoped(inside, found, read_lines(inside, {*kept, *found.carried}, found.scopes))
+    for most, fold in scoped(order, once, short):
+        if fold.boxes <= most:
+            yield most, fold._replace(keys=by_visit(order, fold.keys))
+            yield most, fold
     for bent in ([node for node in order if bends(node)], ()):
         long = lines(order, {*kept, *bent} - set(weak), scopes, weights=True)
-        for equal in ({}, equal_lines(order, long)):
-            if visible(equal, long) <= budget:
-                return order, Repeats(scopes), long, equal
+        yield budget, Fold(order, once, long, {})
+        yield budget, Fold(order, once, long, equal_lines(order, long))
     parts = max(1, min(_PARTS, budget))  # of about equal size
-    keys = {node: Key("part", (), k * parts // len(order)) for k, node in enumerate(order)}
-    return order, Repeats(scopes), every, no_singles(keys, every)
+    places = {node: k * parts // len(order) for k, node in enumerate(order)}
+    keys = {node: Key(place=k, title=f"part {k + 1} of {parts}") for node, k in places.items()}
+    yield inf, Fold(order, once, every, keys)
 
 
 def planned(
-    order: Sequence[Node], found: Repeats, owner: Owners, keys: Keys, names: Container[int]
+    nodes: Sequence[Node], names: Mapping[int, str], kept: Collection[Node], **options: Any
 ) -> Plan:
-    """What `folded` gives as units; constant arrays with one of the `names` are never together."""
+    """The nodes as units, folded in the first of the ways that fits; constant arrays with a name
+    are never together."""
+    ways = _ways(nodes, names, kept, **options)
+    order, found, owner, keys = next(fold for most, fold in ways if fold.boxes <= most)
+    keys = no_singles(keys, owner)
     scopes = found.scopes
     units: list[Unit] = []
     unit_of: dict[Any, str] = {}
@@ -118,8 +136,8 @@ def planned(
             groups.setdefault(keys[node], []).append(node)
         else:
             parts.setdefault(owner[node], []).append(node)
-    ids = _group_ids(order, scopes, groups)
-    closed = {key.path for key in groups if key.sort == "scope"}
+    ids = {key: f"g{k}" for k, key in enumerate(groups)}
+    closed = {key.path for key in groups if key.path}
     raws: dict[int, str] = {}
     many = {line: _unnamed(inside, names) for line, inside in parts.items()}
     many = {line: arrays for line, arrays in many.items() if len(arrays) > _CONSTANTS}
@@ -127,19 +145,18 @@ def planned(
         if key := keys.get(node):
             unit_of[node] = ids[key]
             if node is groups[key][-1]:
-                title = _title(key, groups)
+                again = key.visit or key._replace(visit=1) in groups
+                title = f"{key.title} ({key.visit + 1})" if again else key.title
                 units.append(Unit(ids[key], "group", groups[key], key.path[:-1], title))
             continue
-        apart = {
-            i: ("stub" if isinstance(x, Node) else "constant", x)
-            for i, x in enumerate(node.inputs)
-            if (found.before(x, node) if isinstance(x, Node) else getattr(x, "ndim", 0))
-        }
-        for i, (kind, x) in apart.items():
-            arrays = many.get(owner[node], {})
+        arrays = many.get(owner[node], {})
+        for i, x in enumerate(node.inputs):
+            kind = "stub" if isinstance(x, Node) else "constant"
+            if not (found.before(x, node) if kind == "stub" else getattr(x, "ndim", 0)):
+                continue
             if id(x) in arrays:
                 kind, x = "constants", list(arrays.values())
-            new = f"{'g' * (kind == 'constants')}{kind[0]}{k}_{i}"
+            new = f"{kind[0]}{k}_{i}"
             unit_of[node, i] = raws.setdefault(id(x[0] if kind == "constants" else x), new)
             if unit_of[node, i] == new:
                 units.append(Unit(new, kind, x, scopes[node]))
@@ -169,32 +186,6 @@ def _note(nodes: int, units: Sequence[Unit], found: Repeats) -> str:
     return (
         f"graph has {nodes:,} nodes; showing {' and '.join(shown)}{times}; use depth= or max_nodes="
     )
-
-
-def _group_ids(
-    order: Sequence[Node], scopes: Mapping[Node, Path], groups: Mapping[Key, list[Node]]
-) -> dict[Key, str]:
-    """An id per group; a scope's is the same whatever else is folded."""
-    numbers: dict[Path, int] = {}
-    for node in order:
-        for path in prefixes(scopes[node]):
-            numbers.setdefault(path, len(numbers))
-    ids = {}
-    for k, key in enumerate(groups):
-        visit = f"_{key.number}" if key.number else ""
-        ids[key] = f"g{numbers[key.path]}{visit}" if key.sort == "scope" else f"gs{k}"
-    return ids
-
-
-def _title(key: Key, groups: Mapping[Key, Any]) -> str:
-    """What a group is called; equal lines by what they have in common, which is not known here."""
-    if key.sort == "scope":
-        again = key.number or key._replace(number=1) in groups
-        return f"{key.path[-1]} ({key.number + 1})" if again else key.path[-1]
-    parts = [k for k in groups if k.sort == "part"]
-    if key in parts:
-        return f"part {parts.index(key) + 1} of {len(parts)}"
-    return ""
 
 
 def count(n: int, one: str, many: str = "") -> str:

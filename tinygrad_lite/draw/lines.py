@@ -98,5 +98,5 @@ def equal_lines(order: Sequence[Node], owner: Owners) -> Keys:
             )
         sort[line] = sorts.setdefault((line.op, line.shape, said), len(sorts))
     count = Counter(sort.values())
-    made = {k: Key("equal", (), k) for k, n in count.items() if n >= _EQUAL}
+    made = {k: Key(place=k) for k, n in count.items() if n >= _EQUAL}
     return {node: made[sort[owner[node]]] for node in order if sort[owner[node]] in made}
