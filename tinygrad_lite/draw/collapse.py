@@ -7,17 +7,21 @@ second.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
+from ..backprop.chain import is_constant
 from ..graph.node import Node, Scalar
-from .lines import SHORT, bends, equal_lines, lines, read_lines
 from .repeats import Repeats, execution, repeats
 from .scopes import Key, Keys, Owners, Path, by_scope, by_visit, no_singles, prefixes, scopes_of
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
+_SHORT = 12  # ops in a line that is read as one formula
+_FEW = 2  # ops that a function has a line of its own with
+_EQUAL = 4  # lines; of fewer, each is a box
 _CONSTANTS = 6  # arrays without a name of one line; more are folded into one box
 _PARTS = 12  # groups that a graph without any structure is cut into
 
@@ -88,10 +92,10 @@ def _ways(
     scalars = all(isinstance(node, Scalar) for node in order)
     few = steps is None and scalars and (len(order) <= budget or depth is not None)
     found = once if steps or few else repeats(nodes, order, scopes)
-    many = len(found.copies) > 1 or found.times > SHORT  # else all turns are one line
+    many = len(found.copies) > 1 or found.times > _SHORT  # else all turns are one line
     ends = found.carried if many else ()
     turns = {x for node in ends for x in found.copies.get(node, ())}  # each ends a line
-    short = every if steps or few else read_lines(order, {*kept, *turns}, scopes)
+    short = every if steps or few else _read_lines(order, {*kept, *turns}, scopes)
 
     def scoped(order: Sequence[Node], found: Repeats, owner: Owners) -> Iterator[tuple[int, Fold]]:
         """With open scopes as deep as they go, then less deep."""
@@ -103,15 +107,15 @@ def _ways(
 
     if len(set(short.values())) > budget // 2 and depth is None and found.times:
         inside = [node for node in order if node not in found.same]
-        yield from scoped(inside, found, read_lines(inside, {*kept, *found.carried}, found.scopes))
+        yield from scoped(inside, found, _read_lines(inside, {*kept, *found.carried}, found.scopes))
     for most, fold in scoped(order, once, short):
         if fold.boxes <= most:
             yield most, fold._replace(keys=by_visit(order, fold.keys))
             yield most, fold
-    for bent in ([node for node in order if bends(node)], ()):
-        long = lines(order, {*kept, *bent} - set(weak), scopes, weights=True)
+    for bent in ([node for node in order if _bends(node)], ()):
+        long = _lines(order, {*kept, *bent} - set(weak), scopes, weights=True)
         yield budget, Fold(order, once, long, {})
-        yield budget, Fold(order, once, long, equal_lines(order, long))
+        yield budget, Fold(order, once, long, _equal_lines(order, long))
     parts = max(1, min(_PARTS, budget))  # of about equal size
     places = {node: k * parts // len(order) for k, node in enumerate(order)}
     keys = {node: Key(place=k, title=f"part {k + 1} of {parts}") for node, k in places.items()}
@@ -191,3 +195,86 @@ def _note(nodes: int, units: Sequence[Unit], found: Repeats) -> str:
 def count(n: int, one: str, many: str = "") -> str:
     """`3 groups`, `1 group`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+# --- lines
+
+
+def _lines(
+    order: Sequence[Node],
+    kept: Collection[Node],
+    scopes: Mapping[Node, Path],
+    *,
+    weights: bool = False,
+) -> Owners:
+    """Each node's line, by its last node. `kept` nodes have a line of their own, and so has what
+    several lines use, or what is in another scope than its user. With `weights`, numbers without a
+    name that only one line uses are parts of it too."""
+    sole: dict[Node, Node | None] = {}  # the only line that uses a node; None if there are several
+    owner: Owners = {}
+    for node in reversed(order):
+        line = sole.get(node)
+        leaf = node.op is None and not (weights and isinstance(node, Scalar))
+        apart = line is None or leaf or node in kept or node.constant
+        if line is None or apart or scopes[node] != scopes[line]:
+            line = node
+        owner[node] = line
+        for x in node.parents():
+            if sole.setdefault(x, line) is not line:
+                sole[x] = None
+    return owner
+
+
+def _read_lines(
+    order: Sequence[Node], kept: Collection[Node], scopes: Mapping[Node, Path]
+) -> Owners:
+    """Lines that end, too, where those of many ops come apart on paper: at what is used more than
+    once, and if they are still too long at functions of a few ops."""
+    ends = set(kept)
+    uses = Counter(x for node in order for x in node.parents())
+    owner = _lines(order, ends, scopes)
+    for parted in (lambda node: uses[node] > 1, _bends):
+        sizes = Counter(owner[node] for node in order if node.op is not None)
+        if max(sizes.values(), default=0) <= _SHORT:
+            break
+        held: dict[Node, int] = {}  # ops of a line that are above a node, from the last end on
+        for node in order:
+            held[node] = sum(held[x] for x in node.parents() if owner.get(x) is owner[node])
+            held[node] += node.op is not None
+            if sizes[owner[node]] > _SHORT and held[node] >= _FEW and parted(node):
+                ends.add(node)
+                held[node] = 0
+        owner = _lines(order, ends, scopes)
+    return owner
+
+
+def _bends(node: Node) -> bool:
+    """Whether a node is a function of one input, entry by entry, that is not linear."""
+    op = node.op
+    return op is not None and op.elementwise and op.arity == 1 and not is_constant(op, 0)
+
+
+def _equal_lines(order: Sequence[Node], owner: Owners) -> Keys:
+    """Lines with equal ops and the same inputs, such as the neurons of a layer, are one group, and
+    leaves that the same lines use."""
+    users: defaultdict[Node, set[Node]] = defaultdict(set)
+    inside: defaultdict[Node, dict[Node, int]] = defaultdict(dict)
+    for node in order:
+        inside[owner[node]][node] = len(inside[owner[node]])
+        for x in node.parents():
+            users[x].add(owner[node])
+    sorts: dict[Any, int] = {}
+    sort: dict[Node, int] = {}  # of each node's line
+    for line in order:
+        if owner[line] is not line:
+            continue
+        place = inside[line]
+        said: Any = frozenset(map(id, users[line]))
+        if line.op is not None:
+            inputs = ((node.op, *(place.get(x, -1 - sort.get(x, 0)) for x in node.parents()))
+                      for node in place)  # fmt: skip
+            said = tuple(inputs)
+        found = sorts.setdefault((line.op, line.shape, said), len(sorts))
+        sort |= dict.fromkeys(place, found)
+    count = Counter(sort[line] for line in inside)
+    return {node: Key(place=k) for node, k in sort.items() if count[k] >= _EQUAL}
