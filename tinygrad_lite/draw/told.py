@@ -18,9 +18,8 @@ from ..graph.node import Node, fresh
 from .figures import plain, summary
 from .layout import lay_out
 from .live import Numbers, Run, doubles, value_of
-from .predict import Budget
 from .scene import Box, Scene
-from .steps import Names, answers, derivation, handed
+from .steps import Budget, Names, answers, derivation, handed
 from .svg import content
 
 _INSIDE = 150  # boxes of a part that is a picture of its own
