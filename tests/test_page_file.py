@@ -89,7 +89,7 @@ def test_the_page_runs_where_the_picture_does():
 def test_the_page_opens_as_the_picture_is_and_goes_down_to_ops():
     root = mlp()
     html = play(root).html
-    wholes = [k for k, view in enumerate(told(html)["views"]) if not view["of"]]
+    wholes = [k for k, view in enumerate(told(html)["views"]) if "of" not in view]
     views = [names(html, k) for k in wholes]
     assert views[0] == [box.name for box in tg.draw(root).scene.boxes]
     assert len(views[-1]) >= 53

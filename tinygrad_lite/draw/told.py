@@ -6,9 +6,8 @@ is compressed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,8 @@ from .svg import content
 _INSIDE = 150  # boxes of a part that is a picture of its own
 _AFTER = 3  # boxes that use it, if these are shown too
 
+Turn = Mapping[int, Any]
+
 
 @dataclass(frozen=True)
 class Book:
@@ -36,15 +37,11 @@ class Book:
     numbers: Numbers
     budget: Budget = field(default_factory=Budget)
     nodes: dict[Node, int] = field(default_factory=dict)
-    shares: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
 
     def model(self, details: Mapping[str, Scene], names: Names) -> dict[str, Any]:
         """The pictures, the first that opens, and what stands beside them."""
         scenes = [*details.values()]
-        parts = _parts(scenes)
-        opens = {box.id: len(scenes) + k for k, (box, *_) in enumerate(parts)}
-        views = [self.view(scene, opens=opens if scene is scenes[0] else {}) for scene in scenes]
-        views += [self.view(part, whole, box) for box, whole, part in parts]
+        views = self.views(scenes)
         self.place(self.root)
         marks = scenes[0].options["marks"]
         claims = {self.place(x): self.claim(said) for x, said in marks.items() if x in self.nodes}
@@ -116,29 +113,48 @@ class Book:
 
     # --- pictures
 
-    def view(
-        self,
-        scene: Scene,
-        whole: Scene | None = None,
-        of: Box | None = None,
-        opens: Mapping[str, int] = MappingProxyType({}),
-    ) -> dict[str, Any]:
-        """A picture, of which boxes open others; or the part of a `whole` one that a box holds,
-        whose steps are all it has."""
-        svg, *size = content(scene, live=True)
-        whole = whole or scene
-        names = _named(whole)
-        turns = [] if of else [*scene.turns]
-        boxes = []
-        for box in scene.boxes:
-            outside = of is not None and not (box.nodes and set(box.nodes) <= set(of.nodes))
-            told = self.box(box, whole, names, turns)
-            told |= {"outside": outside, "opens": opens.get(box.id, 0)}
-            boxes.append(told | {"shares": None} if outside else told)
-        told = {"svg": svg, "size": size, "alt": scene.alt, "boxes": boxes, "times": len(turns)}
-        return told | {"of": of and of.name, "root": of and self.place(of.node)}
+    def views(self, scenes: Sequence[Scene]) -> list[dict[str, Any]]:
+        """The pictures, and then what each box of the first holds, as a picture of its own: its
+        boxes in the coarsest one that has several, with all that they use and the few that use
+        them."""
+        views = [self.view(scene) for scene in scenes]
+        finer = [*zip(scenes, views, strict=True)][1:]
+        for box, told in zip(scenes[0].boxes, views[0]["boxes"], strict=True):
+            for whole, view in finer if box.inside else ():
+                inside = {b.id for b in whole.boxes if b.nodes and {*b.nodes} <= {*box.nodes}}
+                if 1 < len(inside) <= _INSIDE:
+                    told["opens"] = len(views)
+                    views.append(self.part(box, inside, whole, view))
+                    break
+        return views
 
-    def box(self, box: Box, whole: Scene, names: Names, turns: list[Any]) -> dict[str, Any]:
+    def view(self, scene: Scene) -> dict[str, Any]:
+        """A picture, and what is told at the steps of its boxes."""
+        shown = {id(box.shown): box.name for box in scene.boxes if len(box.out) < 2}
+        names = {**scene.names, **shown}
+        boxes = [self.box(box, names, scene.turns) for box in scene.boxes]
+        return _picture(scene) | {"boxes": boxes, "times": len(scene.turns)}
+
+    def part(
+        self, of: Box, inside: Collection[str], whole: Scene, view: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The boxes `inside` a box as a part of the `whole` picture: their steps are all it has."""
+        edges = [e for e in whole.edges if {e.source, e.target} & inside]
+        after = {e.target for e in edges} - inside
+        edges = [e for e in edges if e.target in inside or len(after) <= _AFTER]
+        near = inside.union(*((e.source, e.target) for e in edges))
+        boxes = tuple(b for b in whole.boxes if b.id in near)
+        scene = lay_out(replace(whole, boxes=boxes, edges=tuple(edges), clusters=(), note=""))
+        known = {b.id: told for b, told in zip(whole.boxes, view["boxes"], strict=True)}
+        found = []
+        for box in scene.boxes:
+            told = known[box.id] | _fields(box, "x y width height") | {"turns": []}
+            outside = {"outside": True, "shares": None}
+            found.append(told if box.id in inside else told | outside)
+        root = {"of": of.name, "root": self.place(of.node)}
+        return _picture(scene) | {"boxes": found, "times": 0} | root
+
+    def box(self, box: Box, names: Names, turns: Sequence[Turn]) -> dict[str, Any]:
         """What a box shows, and what is told at its steps."""
         shows = box.out or box.nodes[-1:]
         shared = any(turn.get(id(box.shown), box.shown) is not box.shown for turn in turns)
@@ -146,36 +162,31 @@ class Book:
             "panes": [_fields(pane, "role rows columns strip note") for pane in box.panes],
             "shows": [self.place(node) for node in shows],
             "given": None if shows else self.at(self.made.given, id(box.array)),
-            "shares": self.handed(box, whole, names),
-            "turns": [self.turn(box, turn, whole, names) for turn in turns * shared],
+            "shares": self.handed(box, names) if _hands_on(box) else None,
+            "turns": [self.turn(box, turn) for turn in turns] if shared else [],
         }
 
-    def handed(self, box: Box, whole: Scene, names: Names) -> list[Any] | None:
-        """What a line hands on: to which node, by what name, the places of the parts, the answers;
-        None of what is no line."""
-        if box.kind not in ("op", "output", "group") or not box.nodes or box.node.op is None:
-            return None
-        key = id(whole), box.id
-        if key not in self.shares:
-            told = {} if box.node.constant else answers(box, self.root, names, self.budget)
-            edges = handed(box)
-            self.shares[key] = [
-                {
-                    "to": self.place(x),
-                    "name": names.get(id(x), "…"),
-                    "parts": [self.at(self.made.share, edge) for edge in edges[x]],
-                    "answers": told[x],
-                }
-                for x in told
-            ]
-        return self.shares[key]
+    def handed(self, box: Box, names: Names) -> list[dict[str, Any]]:
+        """What a line hands on: to which node, by what name, the places of the parts, the
+        answers."""
+        edges = handed(box)
+        told = {} if box.node.constant else answers(box, self.root, names, self.budget)
+        return [
+            {
+                "to": self.place(x),
+                "name": names.get(id(x), "…"),
+                "parts": [self.at(self.made.share, edge) for edge in edges[x]],
+                "answers": told[x],
+            }
+            for x in told
+        ]
 
-    def turn(self, box: Box, turn: Mapping[int, Any], whole: Scene, names: Names) -> Any:
+    def turn(self, box: Box, turn: Turn) -> list[Any]:
         """What a box shows and hands on in one of equal steps."""
         other = turn[id(box.shown)]
         if not box.nodes:
             return [self.at(self.made.given, id(other))]
-        shares = {} if self.handed(box, whole, names) is None else handed(box)
+        shares = handed(box) if _hands_on(box) else {}
         return [self.place(other)] + [
             [
                 self.place(turn.get(id(x), x)),
@@ -189,30 +200,11 @@ def _fields(of: Any, names: str) -> dict[str, Any]:
     return {name: getattr(of, name) for name in names.split()}
 
 
-def _named(scene: Scene) -> Names:
-    """What nodes are called in a picture."""
-    shown = {id(box.shown): box.name for box in scene.boxes if len(box.out) < 2}
-    return {**scene.names, **shown}
+def _picture(scene: Scene) -> dict[str, Any]:
+    svg, *size = content(scene, live=True)
+    return {"svg": svg, "size": size, "alt": scene.alt}
 
 
-# --- parts of a picture
-
-
-def _parts(scenes: Sequence[Scene]) -> list[tuple[Box, Scene, Scene]]:
-    """What each box of the first picture holds, as a picture of its own: its boxes in the coarsest
-    one that has several, with all that they use and the few that use them."""
-    found = []
-    for box in scenes[0].boxes:
-        held = set(box.nodes)
-        for whole in scenes[1:] if box.inside else ():
-            inside = {b.id for b in whole.boxes if b.nodes and held.issuperset(b.nodes)}
-            if 1 < len(inside) <= _INSIDE:
-                edges = [e for e in whole.edges if {e.source, e.target} & inside]
-                after = {e.target for e in edges} - inside
-                edges = [e for e in edges if e.target in inside or len(after) <= _AFTER]
-                near = inside.union(*((e.source, e.target) for e in edges))
-                boxes = tuple(b for b in whole.boxes if b.id in near)
-                part = replace(whole, boxes=boxes, edges=tuple(edges), clusters=(), note="")
-                found.append((box, whole, lay_out(part)))
-                break
-    return found
+def _hands_on(box: Box) -> bool:
+    """Whether it is a line, or several."""
+    return box.kind in ("op", "output", "group") and box.nodes != () and box.node.op is not None
