@@ -21,6 +21,7 @@ from ..check.marks import MARKS, Said
 from ..derive.line import Line, line_of
 from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
+from ..notation.names import subscripts
 from . import figures
 from .collapse import LIMIT, Plan, Unit, count, planned
 from .measure import LONGEST, columns, shorten
@@ -40,7 +41,6 @@ _SYMBOL = 10  # characters of the name of a gradient over its cells
 _RULE = 36  # characters of a formula beside an arrow
 _FAR = 4  # ranks of its users, at which a leaf has a stub at each
 _SAID = 44  # characters in a row of what `check` says
-_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def build_scene(
@@ -95,7 +95,7 @@ def _known(plan: Plan, names: Mapping[int, str]) -> dict[int, str]:
         if unit.kind == "stub" and id(x) not in names and x in plan.repeats.same:
             last = plan.repeats.same[x]
             back = plan.repeats.turn[last] - plan.repeats.turn[x]
-            known[id(x)] = f"{known[id(last)]}₋{back}".translate(_BELOW)
+            known[id(x)] = f"{known[id(last)]}₋{subscripts(str(back))}"
     return known
 
 
@@ -137,7 +137,7 @@ class _Maker:
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
-        return figures.shape_text(shape) if shape and "shape" in self.show else ""
+        return str(shape) if shape and "shape" in self.show else ""
 
     def _panes(self, node: Node, data: Any, grad: Any) -> tuple[Pane, ...]:
         shape = tuple(figures.plain(data).shape)

@@ -43,11 +43,6 @@ def plain(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(in_numpy(value), dtype=float)
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    """`(5, 4)`."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
-
-
 def entries(a: np.ndarray[Any, Any]) -> str:
     """All entries of a small array: `[0.5, −1.2]`."""
     return f"[{', '.join(map(entries, a))}]" if a.ndim else number(a)
@@ -61,11 +56,11 @@ def summary(value: Any, *, norm: bool = False) -> Summary:
     if a.ndim == 0:
         return Summary(number(a), number(a))
     if a.size == 0:
-        return Summary("empty", f"shape {shape_text(a.shape)}, no entries")
+        return Summary("empty", f"shape {a.shape}, no entries")
     finite = _finite(a)
     odd = a.size - finite.size
     note = f", {odd} of {a.size} not finite" if odd else ""
-    words = f"shape {shape_text(a.shape)}{note}"
+    words = f"shape {a.shape}{note}"
     text = f"all {a.size} not finite"
     if finite.size:
         low, high, mean = map(number, (finite.min(), finite.max(), finite.mean()))

@@ -48,7 +48,8 @@ def content(scene: Scene, *, live: bool = False) -> tuple[str, float, float]:
     body = "".join([*parts, *(_box(box, live) for box in scene.boxes)])
     room = max(w, _ROOM) - 2 * PAD
     x = PAD
-    for item, wide in _legend(scene):
+    for sample, left, kind, word in _legend(scene):
+        item, wide = sample + _text(kind, left, 0, word), left + width(word, CAPTION)
         x, h = (PAD, h + _NOTE) if x + wide > room else (x, h)
         body += f'<g class="key" transform="translate({_n(x)} {_n(h)})">{item}</g>'
         x += wide + 22
@@ -60,33 +61,24 @@ def content(scene: Scene, *, live: bool = False) -> tuple[str, float, float]:
     return body, w, h
 
 
-def _legend(scene: Scene) -> Iterator[tuple[str, float]]:
-    """What the picture's marks mean, as far as they are in it, and how wide each is."""
+def _legend(scene: Scene) -> Iterator[tuple[str, float, str, str]]:
+    """What the picture's marks mean, as far as they are in it: a sample, how wide it is, the style
+    class of the words and these."""
     kinds = {box.kind for box in scene.boxes}
-    sample = ' rx="3"'
+    frame = _rect("frame", _at(0, -9), 16, 11, ' rx="3"')
     for kind, word in _WORDS.items():
         if kind in kinds:
-            frame = f'<g class="{kind}">{_rect("frame", _at(0, -9), 16, 11, sample)}</g>'
-            yield frame + _text("note", 22, 0, word), 22 + width(word, CAPTION)
+            yield f'<g class="{kind}">{frame}</g>', 22, "note", word
     if any(edge.back for edge in scene.edges):
         line = '<path class="back" d="M22 -4H6"/><polygon class="tip" points="0,-4 7,-7 7,-1"/>'
-        word = "gradient; δ is that of the line it leaves"
-        yield line + _text("symbol", 28, 0, word), 28 + width(word, CAPTION)
+        yield line, 28, "symbol", "gradient; δ is that of the line it leaves"
     if any(edge.rail for edge in scene.edges):
-        line = '<g class="rail"><path class="edge" d="M0 -4H22"/></g>'
-        yield line + _text("note", 28, 0, _RAIL), 28 + width(_RAIL, CAPTION)
-    tops = [pane.top for box in scene.boxes for pane in box.panes]
-    if any(tops):
-        bar = "".join(
-            _rect(shade(level), _at(14 + 4 * k, -9), 4, 10)
-            for k, level in enumerate(range(-SHADES, SHADES + 1))
-        )
-        word = "+, each array to its own largest entry"
-        end = 18 + 4 * (2 * SHADES + 1)
-        yield (
-            _text("note", 0, 0, "−") + bar + _text("note", end, 0, word),
-            end + width(word, CAPTION),
-        )
+        yield '<g class="rail"><path class="edge" d="M0 -4H22"/></g>', 28, "note", _RAIL
+    if any(pane.top for box in scene.boxes for pane in box.panes):
+        levels = range(-SHADES, SHADES + 1)
+        bar = (_rect(shade(level), _at(14 + 4 * k, -9), 4, 10) for k, level in enumerate(levels))
+        sample = _text("note", 0, 0, "−") + "".join(bar)
+        yield sample, 18 + 4 * len(levels), "note", "+, each array to its own largest entry"
 
 
 def base_style(root: str, font: str = FONT) -> str:
