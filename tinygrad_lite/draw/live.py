@@ -208,9 +208,9 @@ def _written(step: Instruction, varies: Collection[int]) -> list[Any] | None:
         raise Unprintable(f"a page cannot compute {name}")
     if not any(id(x) in varies for x in step.inputs()):
         return None
-    if name in ENTRYWISE:
-        return [name, inputs]
     shape, x = list(np.shape(y)), np.asarray(value_of(inputs[0])) if inputs else None
+    if name in ENTRYWISE:
+        return [name, inputs, shape]
     if x is not None and (name in _GATHERED.values() or name in _ASKED):
         axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
         return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
