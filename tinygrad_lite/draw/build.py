@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +32,6 @@ from .wording import complete_names, part_of, within
 
 SHOW = ("data", "grad", "shape", "local")
 MAX_NODES = 30
-NO_MARKS: Mapping[Node, Said] = MappingProxyType({})
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
 _READ = 200  # lines of a picture that are: two seconds
@@ -52,7 +50,7 @@ def build_scene(
     max_nodes: int = MAX_NODES,
     steps: bool | None = None,
     grad: Callable[[Node], Any] = attrgetter("grad"),
-    marks: Mapping[Node, Said] = NO_MARKS,
+    marks: Mapping[Node, Said] | None = None,
 ) -> Scene:
     """The scene of everything that `roots` depend on, not yet laid out.
 
@@ -63,12 +61,12 @@ def build_scene(
     """
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
-    kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
+    kept = {node for node in nodes if id(node) in names or node in (marks or {})} | set(roots)
     asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes, "steps": steps}
     plan = planned(nodes, names, kept, **asked)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
-    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks or {})
     boxes = maker.boxes()
     boxes, edges = maker.stubs(boxes, maker.edges(boxes))
     edges = with_rails(boxes, edges)
@@ -76,7 +74,7 @@ def build_scene(
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked |= {"marks": marks, "show": show}
+    asked |= {"marks": maker.marks, "show": show}
     turns = plan.repeats.steps()
     inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
     if not all(inside <= turn.keys() for turn in turns):

@@ -19,7 +19,7 @@ from .measure import CAPTION, TITLE, width
 from .ordering import SWEEPS, Item, Near, order
 from .routes import along, paths, rising
 from .scene import Point, Scene
-from .scopes import Path, common_scope, prefixes
+from .scopes import Path, after_inputs, common_scope, prefixes
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 20.0, 14.0, 44.0, 14.0, 20.0  # pixels
 PAIR = 14.0  # pixels between an arrow and that of its gradient
@@ -121,30 +121,12 @@ def _levels(scene: Scene) -> tuple[dict[Path, tuple[list[Item], list[Link]]], li
     return levels, crossed
 
 
-def _read(scene: Scene) -> list[Item]:
+def _read(scene: Scene) -> list[str]:
     """The boxes in the order of the formulas: the inputs of each from left to right, then it."""
-    inputs: dict[Item, list[Item]] = {box.id: [] for box in scene.boxes}
+    inputs: dict[str, list[str]] = {box.id: [] for box in scene.boxes}
     for e in sorted(scene.edges, key=lambda e: e.index):
         inputs[e.target].append(e.source)
-    return _after(inputs)
-
-
-def _after(inputs: Mapping[Item, Sequence[Item]]) -> list[Item]:
-    """All items, each after its inputs; circles are entered last."""
-    used = {x for xs in inputs.values() for x in xs}
-    last = list(inputs)[::-1]
-    stack = [(item, False) for item in last] + [(item, False) for item in last if item not in used]
-    order: dict[Item, None] = {}
-    seen: set[Item] = set()
-    while stack:
-        item, done = stack.pop()
-        if done:
-            order[item] = None
-        elif item not in seen:
-            seen.add(item)
-            stack.append((item, True))
-            stack += [(x, False) for x in reversed(inputs[item])]
-    return list(order)
+    return after_inputs(inputs)
 
 
 class _Plane:
@@ -223,7 +205,7 @@ def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
         inputs[b].append(a)
         out[a].append(b)
     rank: dict[Item, int] = {}
-    for item in _after(inputs):
+    for item in after_inputs(inputs):
         rank[item] = max((rank[x] + 1 for x in inputs[item] if x in rank), default=0)
     for item in items:
         if not inputs[item]:

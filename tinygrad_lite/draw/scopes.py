@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 from ..graph.node import Node
 
 Path = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Key(NamedTuple):
@@ -42,6 +44,24 @@ def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
             if x.op is None and not (x.scope or (x.constant and x.name)):
                 adopted[x] = common_scope(adopted.get(x, node.scope), node.scope)
     return {node: adopted.get(node, node.scope) for node in order}
+
+
+def after_inputs(inputs: Mapping[T, Sequence[T]]) -> list[T]:
+    """All that have inputs, each after these; circles are entered last."""
+    used = set(chain.from_iterable(inputs.values()))
+    last = list(inputs)[::-1]
+    stack = [(x, False) for x in last] + [(x, False) for x in last if x not in used]
+    order: list[T] = []
+    seen: set[T] = set()
+    while stack:
+        x, done = stack.pop()
+        if done:
+            order.append(x)
+        elif x not in seen:
+            seen.add(x)
+            stack.append((x, True))
+            stack += [(y, False) for y in reversed(inputs[x])]
+    return order
 
 
 def prefixes(path: Path) -> list[Path]:

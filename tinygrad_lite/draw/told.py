@@ -6,7 +6,7 @@ is compressed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -136,7 +136,7 @@ class Book:
         return _picture(scene) | {"boxes": boxes, "times": len(scene.turns)}
 
     def part(
-        self, of: Box, inside: Collection[str], whole: Scene, view: Mapping[str, Any]
+        self, of: Box, inside: set[str], whole: Scene, view: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The boxes `inside` a box as a part of the `whole` picture: their steps are all it has."""
         edges = [e for e in whole.edges if {e.source, e.target} & inside]
