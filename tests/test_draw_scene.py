@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.build import build_scene
+from tinygrad_lite.draw.scene import Asked
 from tinygrad_lite.graph.names import named_in
 from tinygrad_lite.graph.node import Node, topological_order
 
@@ -16,7 +17,9 @@ def scene_of(root, **options):
     values = {id(x): x for n in nodes for x in (n, *n.inputs)}
     names = named_in(sys._getframe(1).f_locals)
     own = {key: x.name for key, x in values.items() if isinstance(x, Node) and x.name}
-    return build_scene(root, {key: names[key] for key in values if key in names} | own, **options)
+    return build_scene(
+        root, {key: names[key] for key in values if key in names} | own, Asked(**options)
+    )
 
 
 def rows(box):

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
-from ..check.marks import MARKS, Said
+from ..check.marks import MARKS
 from ..derive.line import Line, line_of
 from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
@@ -26,12 +26,10 @@ from .collapse import LIMIT, Plan, Unit, count, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
-from .scene import LABELLED, SHORT, Box, Cluster, Edge, Scene, sized
+from .scene import LABELLED, SHORT, Asked, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, part_of, within
 
-SHOW = ("data", "grad", "shape", "local")
-MAX_NODES = 30
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
 _READ = 200  # lines of a picture that are: two seconds
@@ -44,29 +42,18 @@ _SAID = 44  # characters in a row of what `check` says
 def build_scene(
     roots: Node | Sequence[Node],
     names: Mapping[int, str],
-    *,
-    show: Collection[str] = SHOW,
-    depth: int | None = None,
-    max_nodes: int = MAX_NODES,
-    steps: bool | None = None,
+    asked: Asked,
     grad: Callable[[Node], Any] = attrgetter("grad"),
-    marks: Mapping[Node, Said] | None = None,
 ) -> Scene:
-    """The scene of everything that `roots` depend on, not yet laid out.
-
-    `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `steps` makes
-    every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
-    `check` says of nodes.
-    """
+    """The scene of everything that `roots` depend on, not yet laid out. `names` is what
+    `names.name_all` gives, `grad` gives the gradients to show."""
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
-    kept = {node for node in nodes if id(node) in names or node in (marks or {})} | set(roots)
-    asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes, "steps": steps}
-    plan = planned(nodes, names, kept, **asked)
+    kept = {node for node in nodes if id(node) in names or node in asked.marks} | set(roots)
+    plan = planned(nodes, names, kept, asked)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
-    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks or {})
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), asked, grad)
     boxes = maker.boxes()
     boxes, edges = maker.stubs(boxes, maker.edges(boxes))
     edges = with_rails(boxes, edges)
@@ -74,7 +61,6 @@ def build_scene(
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
     parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked |= {"marks": maker.marks, "show": show}
     turns = plan.repeats.steps()
     inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
     if not all(inside <= turn.keys() for turn in turns):
@@ -105,9 +91,8 @@ class _Maker:
     names: Mapping[int, str]
     given: Mapping[int, str]
     roots: Mapping[Node, None]  # in order, and found by identity
-    show: Collection[str]
+    asked: Asked
     grad: Callable[[Node], Any]
-    marks: Mapping[Node, Said]
     lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
@@ -119,7 +104,7 @@ class _Maker:
         """The box with the worst that `check` says of its nodes, in any of equal steps, as its
         mark, and why."""
         held = dict.fromkeys((*box.nodes, *box.copies))
-        said = [self.marks[node] for node in held if node in self.marks]
+        said = [self.asked.marks[node] for node in held if node in self.asked.marks]
         if not said or box.kind == "stub":
             return box
         found = Counter(each.mark for each in said)
@@ -135,12 +120,12 @@ class _Maker:
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
-        return str(shape) if shape and "shape" in self.show else ""
+        return str(shape) if shape and "shape" in self.asked.show else ""
 
     def _panes(self, node: Node, data: Any, grad: Any) -> tuple[Pane, ...]:
         shape = tuple(figures.plain(data).shape)
-        found = [pane("value", "value", data, shape)] * ("data" in self.show)
-        if isinstance(node, Node) and not node.constant and "grad" in self.show:
+        found = [pane("value", "value", data, shape)] * ("data" in self.asked.show)
+        if isinstance(node, Node) and not node.constant and "grad" in self.asked.show:
             found.append(pane("gradient", self._derivative(node), grad, shape))
         return tuple(found)
 
@@ -225,7 +210,7 @@ class _Maker:
     def _stub(self, unit: Unit) -> Box:
         """A node of the step before: no arrow runs back to it."""
         node = unit.content
-        panes = self._panes(node, node.data, None)[: "data" in self.show]
+        panes = self._panes(node, node.data, None)[: "data" in self.asked.show]
         lines = ("from the step before",)
         box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
         told = self._told(f"{box.title}, {lines[0]}", node)
@@ -330,7 +315,7 @@ class _Maker:
             return edge
         node, x = target.node, source.node
         if isinstance(node, Scalar) and isinstance(x, Scalar):
-            if "local" not in self.show:
+            if "local" not in self.asked.show:
                 return edge
             order = target.nodes[::-1]
             with suppress(Exception):  # a user's op may have no rule

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from ..backprop.chain import is_constant
 from ..graph.node import Node, Scalar
 from .repeats import Repeats, execution, repeats
+from .scene import Asked
 from .scopes import Key, Keys, Owners, Path, by_scope, by_visit, no_singles, prefixes, scopes_of
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
@@ -68,24 +69,18 @@ class Fold(NamedTuple):
 
 
 def _ways(
-    nodes: Sequence[Node],
-    names: Mapping[int, str],
-    kept: Collection[Node],
-    *,
-    depth: int | None,
-    max_nodes: int,
-    steps: bool | None,
+    nodes: Sequence[Node], names: Mapping[int, str], kept: Collection[Node], asked: Asked
 ) -> Iterator[tuple[float, Fold]]:
     """Ways to fold the nodes (consumers first), the best first, and how many boxes each may have.
     Those `kept`, having a name, are folded as late as possible, with numbers in containers earlier,
-    and leaves of the user's own name the last. `steps` makes every op a box, None does so for
-    scalars that fit."""
+    and leaves of the user's own name the last."""
+    depth, steps = asked.depth, asked.steps
     leaves = {node for node in kept if node.op is None}
     own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # in no container
     weak = {node for node in leaves - own if isinstance(node, Scalar)}
     order = execution(nodes)
     scopes = scopes_of(order)
-    budget = min(max_nodes, LIMIT)
+    budget = min(asked.max_nodes, LIMIT)
     allowed = budget if depth is None else LIMIT
     once = Repeats(scopes)
     every = {node: node for node in order}
@@ -123,11 +118,11 @@ def _ways(
 
 
 def planned(
-    nodes: Sequence[Node], names: Mapping[int, str], kept: Collection[Node], **options: Any
+    nodes: Sequence[Node], names: Mapping[int, str], kept: Collection[Node], asked: Asked
 ) -> Plan:
     """The nodes as units, folded in the first of the ways that fits; constant arrays with a name
     are never together."""
-    ways = _ways(nodes, names, kept, **options)
+    ways = _ways(nodes, names, kept, asked)
     order, found, owner, keys = next(fold for most, fold in ways if fold.boxes <= most)
     keys = no_singles(keys, owner)
     scopes = found.scopes

@@ -19,11 +19,11 @@ from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from ..graph.options import either, one_of, whole, writable
 from . import dot, page
-from .build import MAX_NODES, SHOW, build_scene
+from .build import build_scene
 from .collapse import LIMIT
 from .colours import THEMES
 from .layout import lay_out
-from .scene import DIRECTIONS, Direction, Scene
+from .scene import DIRECTIONS, MAX_NODES, SHOW, Asked, Direction, Scene
 from .svg import render, xml
 from .wording import known_names
 
@@ -203,16 +203,9 @@ def draw(
         own = value.name if isinstance(value, Node) else None
         if not own and not name.startswith("_") and hasattr(value, "shape"):
             known[id(value)] = name
-    scene = build_scene(
-        roots,
-        known,
-        show=show,
-        depth=depth,
-        steps=steps,
-        max_nodes=max_nodes,
-        marks={} if check is None else _marks(check, nodes),
-    )
-    return Drawing(lay_out(scene, direction), theme)
+    marks = {} if check is None else _marks(check, nodes)
+    asked = Asked(show, depth, max_nodes, steps, direction, marks)
+    return Drawing(lay_out(build_scene(roots, known, asked)), theme)
 
 
 def play(

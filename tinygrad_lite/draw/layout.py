@@ -24,10 +24,10 @@ _QUICK = 300  # boxes: with more, only one layout is tried
 _NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
 
-def lay_out(scene: Scene, direction: Direction | None = None) -> Scene:
+def lay_out(scene: Scene) -> Scene:
     """The scene with positions. Without a direction it runs down, or to the right where that is
     clearly narrower. Where it is too wide for a cell, large arrays have colours only."""
-    scene = replace(scene, options={**scene.options, "direction": direction})
+    direction = scene.asked.direction
     if len(scene.boxes) > _QUICK:
         return _placed(scene, direction or "down")
     tried: dict[tuple[tuple[Pane, ...], ...], Scene] = {}

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from html import escape
 from importlib import resources
 
@@ -56,15 +57,14 @@ def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
     """The picture that the page opens with, and finer ones as long as they differ, by what a box is
     in them."""
     gradient = {node: value_of(g) for node, g in made.gradient.items()}
-    known, asked = dict(first.names), dict(first.options)
-    direction = asked.pop("direction")
-    finer = asked | {"depth": None, "max_nodes": LIMIT}
-    options = {"folded": asked, "lines": finer | {"steps": False}, "ops": finer | {"steps": True}}
+    known = dict(first.names)
+    lines = replace(first.asked, depth=None, max_nodes=LIMIT, steps=False)
+    details = {"folded": first.asked, "lines": lines, "ops": replace(lines, steps=True)}
     scenes: dict[str, Scene] = {}
-    for detail, wanted in options.items():
+    for detail, asked in details.items():
         if detail == "ops" and first.nodes > FINEST:
             break
-        scene = build_scene(first.roots, known, grad=gradient.get, **wanted)
+        scene = build_scene(first.roots, known, asked, gradient.get)
         for box in scene.boxes if not scenes else ():  # called the same in all
             if box.kind in ("op", "output"):
                 known.setdefault(id(box.node), box.name)
@@ -75,7 +75,7 @@ def _scenes(first: Scene, made: Run) -> dict[str, Scene]:
             scenes.popitem()
             scene = last[0]
         scenes[detail] = scene
-    return {detail: lay_out(scene, direction) for detail, scene in scenes.items()}
+    return {detail: lay_out(scene) for detail, scene in scenes.items()}
 
 
 # --- the parts of the page

@@ -43,7 +43,7 @@ class Book:
         scenes = [*details.values()]
         views = self.views(scenes)
         self.place(self.root)
-        marks = scenes[0].options["marks"]
+        marks = scenes[0].asked.marks
         claims = {self.place(x): self.claim(said) for x, said in marks.items() if x in self.nodes}
         rows = [(self.nodes.get(node), *row) for node, *row in derivation(self.root, names)]
         return {
