@@ -78,7 +78,7 @@ class Run:
     def arrays(self) -> Iterable[Any]:
         """All of them; of those that are only shown, without the large ones."""
         for found in (self.value, self.gradient, self.share, self.given):
-            yield from (a for a in found.values() if not self.why or _fits(a))
+            yield from (a for a in found.values() if not self.why or np.size(a) <= SHOWN)
 
 
 Numbers = Mapping[Any, int]  # id of an array -> its place in the page
@@ -145,10 +145,6 @@ def _run(root: Node, why: str = "") -> Run:
         made.instructions,
         why,
     )
-
-
-def _fits(a: Any) -> bool:
-    return bool(np.size(a) <= SHOWN)
 
 
 # --- as the script runs it

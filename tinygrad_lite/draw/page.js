@@ -236,7 +236,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "y" && $("whose").childElementCount && !S.edited) return gradients(WHOSE.indexOf(S.whose) + 1);
   if ("[]".includes(key) && !$("turn").parentElement.hidden) return turn(+$("turn").value + (key === "[" ? -1 : 1));
   if (key === "/") { done(); return $("search").select(); }
-  if (key in keys && !(key.startsWith("Arrow") && t.closest("select"))) {
+  if (key in keys) {
     done();
     actions[keys[key]]();
   }

@@ -140,11 +140,6 @@ class Edge:
             return ""
         return f"{MARKS[self.mark].sign if self.mark else ''} {self.rule}".strip()
 
-    @property
-    def styles(self) -> str:
-        """The style classes of what is particular."""
-        return f"{self.mark}{' rail' * self.rail}".strip()
-
 
 @dataclass(frozen=True, slots=True)
 class Cluster(Placed):

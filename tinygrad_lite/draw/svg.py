@@ -129,13 +129,6 @@ def _label(c: Cluster) -> str:
 
 
 def _edge(edge: Edge) -> str:
-    return (
-        f'<g class="{f"link {edge.styles}".strip()}" data-from="{edge.source}" '
-        f'data-to="{edge.target}">{_arrows(edge)}</g>'
-    )
-
-
-def _arrows(edge: Edge) -> str:
     """An arrow, that of the gradient against it, and what flows back there."""
     words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
     if edge.rail:
@@ -144,7 +137,9 @@ def _arrows(edge: Edge) -> str:
     bundle = ""
     if edge.count > 1:  # the more edges of the graph, the thicker
         bundle = f' style="stroke-width:{1.4 + 0.6 * math.log10(edge.count):.1f}"'
-    parts = [told, _shaft("edge", "head", edge.points, bundle)]
+    styles = " ".join(filter(None, ("link", edge.mark, "rail" * edge.rail)))
+    head = f'<g class="{styles}" data-from="{edge.source}" data-to="{edge.target}">'
+    parts = [head, told, _shaft("edge", "head", edge.points, bundle)]
     if edge.back:
         parts.append(_shaft("back", "tip", edge.back))
     if edge.text and edge.label_at is not None:
@@ -154,7 +149,7 @@ def _arrows(edge: Edge) -> str:
         if edge.back:
             parts.append(_rect("pill", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
         parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
-    return "".join(parts)
+    return "".join([*parts, "</g>"])
 
 
 def _shaft(line: str, head: str, points: Sequence[Point], more: str = "") -> str:
