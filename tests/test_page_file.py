@@ -13,7 +13,7 @@ from pictures import chain, contrast, demo, mlp, question
 
 import tinygrad_lite as tg
 from benchmarks.gallery import GALLERY
-from tinygrad_lite.draw import Player, play
+from tinygrad_lite.draw import Drawing, play
 from tinygrad_lite.draw.colours import DARK, LIGHT
 from tinygrad_lite.draw.page import _variables
 from tinygrad_lite.graph.node import topological_order
@@ -133,7 +133,8 @@ def test_play_refuses_what_it_cannot_show(tmp_path):
     with pytest.raises(ValueError, match="play: height='tall'; it must be a whole number"):
         play(demo(), height="tall")
     player = play(demo())
-    assert isinstance(player, Player)
+    assert isinstance(player, Drawing)
+    assert player._repr_svg_() is None, "else a notebook shows the picture"
     with pytest.raises(ValueError, match=r"save: 'e.txt' should end in .svg, .html, "):
         player.save(tmp_path / "e.txt")
     with pytest.raises(FileNotFoundError, match=r"the folder '.*missing' does not exist"):
