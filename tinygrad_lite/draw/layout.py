@@ -53,22 +53,18 @@ def _framed(scene: Scene) -> Scene:
     """The scene with a border around it, and without labels that lie on a box or another label:
     tooltips have them too."""
     taken = [b.rectangle for b in scene.boxes]
+    few = len(scene.edges) <= LABELLED
+    lines = [_points(e) for e in scene.edges] if few else []
     edges = []
-    told = [k for k, e in enumerate(scene.edges) if e.text and e.label_at] * (
-        len(scene.edges) <= LABELLED
-    )
-    lines = [_points(e) for e in scene.edges] if told else []
     for k, e in enumerate(scene.edges):
-        label = _free(scene, k, taken, lines) if k in told else None
+        label = _free(scene, k, taken, lines) if few and e.text else None
         if label is not None:
             taken.append(_around(e, label))
         edges.append(replace(e, label_at=label))
+    corners = [p for x, y, w, h in taken for p in ((x, y), (x + w, y + h))]
     ends = [p for e in edges for p in (*e.points, *e.back)]
-    x0, y0 = (min(0.0, *(t[k] for t in taken), *(p[k] for p in ends)) - BORDER for k in (0, 1))
-    size = (scene.width, scene.height)
-    right, bottom = (
-        max(size[k], *(t[k] + t[k + 2] for t in taken), *(p[k] for p in ends)) for k in (0, 1)
-    )
+    xs, ys = zip((0.0, 0.0), (scene.width, scene.height), *corners, *ends, strict=True)
+    x0, y0 = min(xs) - BORDER, min(ys) - BORDER
 
     def moved(points: Iterable[Point]) -> tuple[Point, ...]:
         return tuple((x - x0, y - y0) for x, y in points)
@@ -78,13 +74,13 @@ def _framed(scene: Scene) -> Scene:
         boxes=tuple(b.at(b.x - x0, b.y - y0) for b in scene.boxes),
         clusters=tuple(c.at(c.x - x0, c.y - y0) for c in scene.clusters),
         edges=tuple(
-            replace(e, points=moved(e.points), back=moved(e.back), label_at=at)
+            replace(e, points=moved(e.points), back=moved(e.back),
+                    label_at=e.label_at and moved([e.label_at])[0])
             for e in edges
-            for at in moved([e.label_at] if e.label_at else []) or (None,)
         ),
-        width=right - x0 + BORDER,
-        height=bottom - y0 + BORDER,
-    )
+        width=max(xs) - x0 + BORDER,
+        height=max(ys) - y0 + BORDER,
+    )  # fmt: skip
 
 
 def _free(

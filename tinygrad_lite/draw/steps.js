@@ -129,7 +129,7 @@ function content(box, pane) {
   }
   if (pane.role === "value") return { d, on: box.shows.every(hasValue), key: all.map((p) => live.ages[p]) };
   if (box.kind === "stub") {
-    const user = view.links.find((link) => link.from === box)?.to, share = user?.shares?.find((s) => s.to === box.node);
+    const user = view.users.get(box), share = user?.shares?.find((s) => s.to === box.node);
     const on = share && !share.parts.includes(null) && view.starts.get(user.node) <= reached();
     return { d: on ? added(share.parts) : null, on, key: on && share.parts.map((p) => live.ages[p]) };
   }
