@@ -22,7 +22,7 @@ from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from ..notation.names import subscripts
 from . import figures
-from .collapse import LIMIT, Plan, Unit, count, planned
+from .collapse import LIMIT, Plan, count, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
@@ -70,13 +70,12 @@ def build_scene(
 
 def _known(plan: Plan, names: Mapping[int, str]) -> dict[int, str]:
     """Names of all that is shown: h₋₁ is what h was one step before."""
-    shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
-             if u.kind in ("line", "stub")}  # fmt: skip
+    shown = {box.node for box in plan.boxes if box.kind in ("line", "stub")}
     order = plan.order if len(plan.order) <= LIMIT else list(shown)
     known = complete_names(order, names, shown)
-    for unit in plan.units:
-        x = unit.content
-        if unit.kind == "stub" and id(x) not in names and x in plan.repeats.same:
+    for box in plan.boxes:
+        x = box.shown
+        if box.kind == "stub" and id(x) not in names and x in plan.repeats.same:
             last = plan.repeats.same[x]
             back = plan.repeats.turn[last] - plan.repeats.turn[x]
             known[id(x)] = f"{known[id(last)]}₋{subscripts(str(back))}"
@@ -97,8 +96,8 @@ class _Maker:
 
     def boxes(self) -> list[Box]:
         make = {"line": self._line, "group": self._group, "stub": self._stub}
-        made = (make.get(unit.kind, self._constant)(unit) for unit in self.plan.units)
-        return [sized(self._marked(box)) for box in made]
+        make["constant"] = self._constant
+        return [sized(self._marked(make[box.kind](box))) for box in self.plan.boxes]
 
     def _marked(self, box: Box) -> Box:
         """The box with the worst that `check` says of its nodes, in any of equal steps, as its
@@ -129,10 +128,9 @@ class _Maker:
             found.append(pane("gradient", self._derivative(node), grad, shape))
         return tuple(found)
 
-    def _line(self, unit: Unit) -> Box:
-        nodes = tuple(unit.content)
-        node = nodes[-1]
-        names = within(unit.scope, self.names, *nodes)
+    def _line(self, box: Box) -> Box:
+        nodes, node = box.nodes, box.node
+        names = within(box.scope, self.names, *nodes)
         panes = self._panes(node, node.data, self.grad(node))
         copies = self.plan.repeats.copies.get(node, ())
         if node in self.plan.repeats.carried:
@@ -147,10 +145,10 @@ class _Maker:
             held.append(count(rest, "parameter"))
         lines = (f"{', '.join(held)} inside",) * bool(held)
         lines += ("numbers: of the last step",) * any(map(self._differs, nodes))
-        formula = self._formula(unit.id, nodes, names) if node.op else ""
-        made = Box(unit.id, kind, names[id(node)], formula, self._shape(node.shape), panes, lines)
-        made = replace(made, nodes=nodes, copies=copies, scope=unit.scope)
-        return replace(made, tooltip=self._told(made.title, node))
+        formula = self._formula(box.id, nodes, names) if node.op else ""
+        box = replace(box, kind=kind, name=names[id(node)], formula=formula, copies=copies)
+        box = replace(box, shape=self._shape(node.shape), panes=panes, lines=lines)
+        return replace(box, tooltip=self._told(box.title, node))
 
     def _differs(self, node: Node) -> bool:
         """Whether a plain number in it is another one in others of several equal steps."""
@@ -194,53 +192,52 @@ class _Maker:
         label = f"∂{self.names.get(id(root), 'out')}/∂{self.names[id(node)]}"
         return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
 
-    def _constant(self, unit: Unit) -> Box:
-        if unit.kind == "constants":
-            name = f"{len(unit.content):,} constants"
-            return Box(unit.id, "constant", name, scope=unit.scope, tooltip=name)
-        value = unit.content
-        name, shape = self.names[id(value)], tuple(value.shape)
-        scope = () if id(value) in self.given else unit.scope  # data is nobody's part
+    def _constant(self, box: Box) -> Box:
+        value = box.array
+        if isinstance(value, list):
+            name = f"{len(value):,} constants"
+            return replace(box, name=name, tooltip=name, array=None)
+        name, own = self.names[id(value)], id(value) in self.given
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
-        panes = self._panes(value, value, None)
-        formula = "" if id(value) in self.given else part_of(value, self.given)
-        box = Box(unit.id, "constant", name, formula, self._shape(shape), panes, array=value)
-        return replace(box, scope=scope, tooltip=tooltip)
+        box = replace(box, name=name, shape=self._shape(tuple(value.shape)), tooltip=tooltip)
+        box = replace(box, panes=self._panes(value, value, None))
+        if own:
+            return replace(box, scope=())  # data is nobody's part
+        return replace(box, formula=part_of(value, self.given))
 
-    def _stub(self, unit: Unit) -> Box:
+    def _stub(self, box: Box) -> Box:
         """A node of the step before: no arrow runs back to it."""
-        node = unit.content
+        node, lines = box.node, ("from the step before",)
         panes = self._panes(node, node.data, None)[: "data" in self.asked.show]
-        lines = ("from the step before",)
-        box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
+        box = replace(box, name=self.names[id(node)], shape=self._shape(node.shape))
         told = self._told(f"{box.title}, {lines[0]}", node)
-        return replace(box, nodes=(node,), scope=unit.scope, tooltip=told)
+        return replace(box, panes=panes, lines=lines, tooltip=told)
 
-    def _group(self, unit: Unit) -> Box:
+    def _group(self, box: Box) -> Box:
         """A folded scope with what comes out of it; of equal lines, with that of each."""
-        nodes = tuple(unit.content)
+        nodes = box.nodes
         out = tuple(node for node in nodes if node in self.wires.out or node in self.roots)
         panes: tuple[Pane, ...] = ()
         shape = ""
         if len(out) == 1:
             shape = self._shape(out[0].shape)
             panes = self._panes(out[0], out[0].data, self.grad(out[0]))
-        elif not unit.title and len({x.shape for x in out}) == 1:
+        elif not box.name and len({x.shape for x in out}) == 1:
             shape = self._shape(out[0].shape)
             grads = [self.grad(x) for x in out]
             grad = None if any(g is None for g in grads) else np.stack([*map(figures.plain, grads)])
             panes = self._panes(out[0], np.stack([figures.plain(x.data) for x in out]), grad)
-        if unit.title:
-            name = shorten(unit.title)
+        if box.name:
+            name = shorten(box.name)
         elif all(id(x) in self.given for x in out):
             name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
         else:
-            of = f"× {self._formula(unit.id, out[:1], self.names)}" if out[0].op else "parameters"
+            of = f"× {self._formula(box.id, out[:1], self.names)}" if out[0].op else "parameters"
             name = f"{len(out):,} {of}"
         lines = (f"{count(len(nodes), 'node')} inside",)
-        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, out=out)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
-        return replace(box, scope=unit.scope, tooltip=tooltip)
+        box = replace(box, name=name, shape=shape, panes=panes, lines=lines)
+        return replace(box, out=out, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
         at = {box.id: box for box in boxes}
@@ -255,19 +252,19 @@ class _Maker:
 
     @cached_property
     def wires(self) -> _Wires:
-        """What runs between the units, in all of equal steps."""
-        plan, unit_of = self.plan, self.plan.unit_of
+        """What runs between the boxes, in all of equal steps."""
+        plan, box_of = self.plan, self.plan.box_of
         found: dict[tuple[str, str], tuple[int, Any, int]] = {}
         out: set[Node] = set()
         for node in (*plan.order, *plan.repeats.same):
             last = plan.repeats.same.get(node, node)
             for index, x in enumerate(node.inputs):
-                source, target = unit_of.get((node, index)), unit_of[node]
+                source, target = box_of.get((node, index)), box_of[node]
                 if isinstance(x, Node):
                     if not source and not plan.repeats.before(x, node):
-                        source = unit_of[x]
+                        source = box_of[x]
                         if plan.repeats.before(last.inputs[index], last):
-                            target = unit_of[last, index]  # what a loop begins with
+                            target = box_of[last, index]  # what a loop begins with
                     if source != target:
                         out.add(x)
                 if source and source != target:
@@ -339,7 +336,7 @@ class _Maker:
 
 class _Wires(NamedTuple):
     """By source and target, the first input that is one, its place, and how many there are; `out`
-    are the nodes that another unit uses."""
+    are the nodes that another box uses."""
 
     of: Mapping[tuple[str, str], tuple[int, Any, int]]
     out: Collection[Node]

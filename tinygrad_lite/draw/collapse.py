@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..backprop.chain import is_constant
 from ..graph.node import Node, Scalar
 from .repeats import Repeats, execution, repeats
-from .scene import Asked
+from .scene import Asked, Box
 from .scopes import Key, Keys, Owners, Path, by_scope, by_visit, no_singles, prefixes, scopes_of
 
 LIMIT = 2000  # boxes: beyond this no layout is readable, nor quick
@@ -27,27 +27,17 @@ _CONSTANTS = 6  # arrays without a name of one line; more are folded into one bo
 _PARTS = 12  # groups that a graph without any structure is cut into
 
 
-class Unit(NamedTuple):
-    """One box to come: a "line" or a "group" of nodes, the last of a line its own; a raw "constant"
-    or many "constants"; a "stub" of a node of the step before. Its id, and the open scope it is in;
-    of a group its title."""
-
-    id: str
-    kind: str
-    content: Any
-    scope: Path
-    title: str = ""
-
-
 @dataclass(frozen=True)
 class Plan:
-    """The units in order of execution, and the `order` of the nodes in them; the id of a node's
-    unit, of a raw array's by `(consumer, input index)`, and of a stub's likewise; what is repeated;
-    and what to tell the reader about what is folded."""
+    """The boxes to come in order of execution: a "line" or a "group" of nodes, with its title if it
+    is no line of many; a raw "constant", or a list of them; a "stub" of a node of the step before.
+    The `order` of the nodes in them; the id of a node's box, of a raw array's by `(consumer, input
+    index)`, and of a stub's likewise; what is repeated; and what to tell the reader about what is
+    folded."""
 
-    units: list[Unit]
+    boxes: list[Box]
     order: Sequence[Node]
-    unit_of: dict[Any, str]
+    box_of: dict[Any, str]
     repeats: Repeats
     note: str
 
@@ -120,14 +110,14 @@ def _ways(
 def planned(
     nodes: Sequence[Node], names: Mapping[int, str], kept: Collection[Node], asked: Asked
 ) -> Plan:
-    """The nodes as units, folded in the first of the ways that fits; constant arrays with a name
+    """The nodes as boxes, folded in the first of the ways that fits; constant arrays with a name
     are never together."""
     ways = _ways(nodes, names, kept, asked)
     order, found, owner, keys = next(fold for most, fold in ways if fold.boxes <= most)
     keys = no_singles(keys, owner)
     scopes = found.scopes
-    units: list[Unit] = []
-    unit_of: dict[Any, str] = {}
+    boxes: list[Box] = []
+    box_of: dict[Any, str] = {}
     groups: dict[Key, list[Node]] = {}
     parts: dict[Node, list[Node]] = {}
     for node in order:
@@ -138,34 +128,36 @@ def planned(
     ids = {key: f"g{k}" for k, key in enumerate(groups)}
     closed = {key.path for key in groups if key.path}
     raws: dict[int, str] = {}
-    many = {line: _unnamed(inside, names) for line, inside in parts.items()}
-    many = {line: arrays for line, arrays in many.items() if len(arrays) > _CONSTANTS}
+    unnamed = {line: _unnamed(inside, names) for line, inside in parts.items()}
     for k, node in enumerate(order):
         if key := keys.get(node):
-            unit_of[node] = ids[key]
+            box_of[node] = ids[key]
             if node is groups[key][-1]:
                 again = key.visit or key._replace(visit=1) in groups
                 title = f"{key.title} ({key.visit + 1})" if again else key.title
-                units.append(Unit(ids[key], "group", groups[key], key.path[:-1], title))
+                held = tuple(groups[key])
+                boxes.append(Box(ids[key], "group", title, nodes=held, scope=key.path[:-1]))
             continue
-        arrays = many.get(owner[node], {})
+        arrays = unnamed[owner[node]]
         for i, x in enumerate(node.inputs):
-            kind = "stub" if isinstance(x, Node) else "constant"
-            if not (found.before(x, node) if kind == "stub" else getattr(x, "ndim", 0)):
+            stub = isinstance(x, Node)
+            if not (found.before(x, node) if stub else getattr(x, "ndim", 0)):
                 continue
-            if id(x) in arrays:
-                kind, x = "constants", list(arrays.values())
-            new = f"{kind[0]}{k}_{i}"
-            unit_of[node, i] = raws.setdefault(id(x[0] if kind == "constants" else x), new)
-            if unit_of[node, i] == new:
-                units.append(Unit(new, kind, x, scopes[node]))
-        unit_of[node] = f"n{k}"
+            many = [*arrays.values()] if id(x) in arrays and len(arrays) > _CONSTANTS else []
+            new = f"c{k}_{i}"
+            box_of[node, i] = raws.setdefault(id(many[0] if many else x), new)
+            if box_of[node, i] == new:
+                content = {"nodes": (x,)} if stub else {"array": many or x}
+                kind = "stub" if stub else "constant"
+                boxes.append(Box(new, kind, scope=scopes[node], **content))
+        box_of[node] = f"n{k}"
         if owner[node] is node:
-            unit_of.update((part, f"n{k}") for part in parts[node])
-            held = (path[:-1] for path in prefixes(scopes[node]) if path in closed)
-            units.append(Unit(f"n{k}", "line", parts[node], next(held, scopes[node])))
-    unit_of.update((x, unit_of[node]) for x, node in found.same.items())
-    return Plan(units, order, unit_of, found, _note(len(order) + len(found.same), units, found))
+            box_of.update((part, f"n{k}") for part in parts[node])
+            around = (path[:-1] for path in prefixes(scopes[node]) if path in closed)
+            scope = next(around, scopes[node])
+            boxes.append(Box(f"n{k}", "line", nodes=tuple(parts[node]), scope=scope))
+    box_of.update((x, box_of[node]) for x, node in found.same.items())
+    return Plan(boxes, order, box_of, found, _note(len(order) + len(found.same), boxes, found))
 
 
 def _unnamed(nodes: Sequence[Node], names: Container[int]) -> dict[int, Any]:
@@ -174,12 +166,12 @@ def _unnamed(nodes: Sequence[Node], names: Container[int]) -> dict[int, Any]:
     return {id(x): x for x in arrays if not isinstance(x, Node)}
 
 
-def _note(nodes: int, units: Sequence[Unit], found: Repeats) -> str:
+def _note(nodes: int, boxes: Sequence[Box], found: Repeats) -> str:
     """What is folded: nothing that is said of lines, since these say it themselves."""
-    groups = sum(unit.kind == "group" for unit in units)
+    groups = sum(box.kind == "group" for box in boxes)
     if not groups and not found.times:
         return ""
-    single = sum(unit.kind == "line" for unit in units)
+    single = sum(box.kind == "line" for box in boxes)
     shown = [count(groups, "group")] * (groups > 0) + [count(single, "line")] * (single > 0)
     times = f", one of {found.times:,} equal steps" if found.times else ""
     return (

@@ -64,7 +64,7 @@ class Box(Placed):
 
     id: str
     kind: str
-    name: str
+    name: str = ""
     formula: str = ""
     shape: str = ""
     panes: tuple[Pane, ...] = ()
