@@ -27,14 +27,9 @@ def number(x: Any, digits: int = 3) -> str:
     if math.isnan(x):
         return "NaN"
     size = abs(x)
-    if math.isinf(x):
-        text = "∞"
-    elif 999.5 <= size < 9999.5:
-        text = f"{size:.0f}"
-    else:
-        text, _, exponent = f"{size:.{digits}g}".partition("e")
-        if exponent:
-            text += f"e{MINUS if exponent[0] == '-' else ''}{int(exponent[1:])}"
+    text = f"{size:.0f}" if 999.5 <= size < 9999.5 else f"{size:.{digits}g}"
+    for written, shown in (("inf", "∞"), ("e+0", "e"), ("e+", "e"), ("e-0", "e-"), ("-", MINUS)):
+        text = text.replace(written, shown)
     return MINUS + text if x < 0 else text
 
 
