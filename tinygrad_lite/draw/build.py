@@ -122,10 +122,9 @@ class _Maker:
         return str(shape) if shape and "shape" in self.asked.show else ""
 
     def _panes(self, node: Node, data: Any, grad: Any) -> tuple[Pane, ...]:
-        shape = tuple(figures.plain(data).shape)
-        found = [pane("value", "value", data, shape)] * ("data" in self.asked.show)
+        found = [pane("value", "value", data)] * ("data" in self.asked.show)
         if isinstance(node, Node) and not node.constant and "grad" in self.asked.show:
-            found.append(pane("gradient", self._derivative(node), grad, shape))
+            found.append(pane("gradient", self._derivative(node), grad))
         return tuple(found)
 
     def _line(self, box: Box) -> Box:
@@ -294,7 +293,7 @@ class _Maker:
                 panes: tuple[Pane, ...] = ()
                 if e.slope is not None and (g := self.grad(target.node)) is not None:
                     share = e.slope * float(figures.plain(g))
-                    panes = (pane("gradient", "share", share, ()),)
+                    panes = (pane("gradient", "share", share),)
                 stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
                 stub = replace(stub, nodes=leaf.nodes, array=leaf.array, scope=target.scope)
                 made[e.target].append(sized(replace(stub, tooltip=f"{leaf.title}, used here")))

@@ -14,8 +14,9 @@ from .layered import PAIR
 from .measure import CAPTION, width
 from .panes import Pane
 from .routes import along
-from .scene import LABELLED, Direction, Edge, Point, Rectangle, Scene, overlap, sized
+from .scene import LABELLED, Direction, Edge, Point, Scene, sized
 
+Rectangle = tuple[float, float, float, float]  # left, top, width, height
 CELL = 900.0  # pixels across of a notebook's cell, which scrolls down
 BORDER = 16.0  # pixels around the picture
 _WORTH = 1.2  # times as wide a picture may be, to have more numbers
@@ -52,7 +53,7 @@ def _placed(scene: Scene, direction: Direction) -> Scene:
 def _framed(scene: Scene) -> Scene:
     """The scene with a border around it, and without labels that lie on a box or another label:
     tooltips have them too."""
-    taken = [b.rectangle for b in scene.boxes]
+    taken = [(b.x, b.y, b.width, b.height) for b in scene.boxes]
     few = len(scene.edges) <= LABELLED
     lines = [_points(e) for e in scene.edges] if few else []
     edges = []
@@ -95,11 +96,15 @@ def _free(
     w, h = label_size(e)
     across = (w + PAIR + 16) * (scene.direction == "down")
     for place in itertools.product((x, x - across), (y, y - 9, y - 18)):
-        if not any(overlap(_around(e, place), other) for other in taken):
+        if not any(_overlap(_around(e, place), other) for other in taken):
             beside = np.abs(others - place) < (w / 2, h / 2)
             if not beside.all(axis=1).any():
                 return place
     return None
+
+
+def _overlap(a: Rectangle, b: Rectangle) -> bool:
+    return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) > max(a[i], b[i]) for i in (0, 1))
 
 
 def _around(edge: Edge, label: Point) -> Rectangle:

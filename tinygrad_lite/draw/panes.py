@@ -37,7 +37,6 @@ class Pane:
 
     role: str
     label: str
-    shape: tuple[int, ...]
     rows: int
     columns: int
     levels: Levels
@@ -96,15 +95,13 @@ class Pane:
         return max(y for _, y in self.slabs) + self.rows * self.cell[1]
 
 
-def pane(
-    role: str, label: str, value: Any, shape: tuple[int, ...], *, numbers: int = NUMBERS
-) -> Pane:
+def pane(role: str, label: str, value: Any, *, numbers: int = NUMBERS) -> Pane:
     """An array, or with None the place of one that is not computed yet, as cells."""
     text = summary(value, norm=role == "gradient").text
-    made = partial(Pane, role=role, label=label, shape=shape, text=text)
-    if value is None or 0 in shape:
+    made = partial(Pane, role=role, label=label, text=text)
+    a = plain(0.0 if value is None else value)
+    if value is None or not a.size:
         return made(rows=1, columns=1, levels=(0,), texts=(text,))
-    a = plain(value)
     rows, columns = a.shape[-2:] if a.ndim > 1 else _upright(a.size)
     if a.size > CELLS or max(rows, columns) > 4 * COLUMN:
         grid = a.reshape(1, -1) if a.ndim < 2 else a.reshape(-1, a.shape[-1])
@@ -168,10 +165,10 @@ def strip(copies: Sequence[Node], role: str, of: Callable[[Node], Any]) -> Pane:
     values = [of(x) for x in copies]
     label = f"{role}, all {len(copies):,} steps"
     if any(value is None for value in values):
-        return replace(pane(role, label, None, copies[0].shape), strip=True)
+        return replace(pane(role, label, None), strip=True)
     grid = np.stack([plain(value).ravel() for value in values], axis=1)
     norms = [magnitude(value) for value in values]
-    made = pane(role, label, binned(grid, ROWS // 2), grid.shape, numbers=0)
+    made = pane(role, label, binned(grid, ROWS // 2), numbers=0)
     note = f"norm {number(norms[0])} → {number(norms[-1])}, log scale"
     return replace(made, strip=True, bars=_bars(np.array(norms), made.columns), note=note)
 

@@ -20,7 +20,6 @@ from .panes import Pane
 from .scopes import Path
 
 Point = tuple[float, float]
-Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("right", "down")
 
@@ -43,10 +42,6 @@ class Placed:
     y: float = 0.0
     width: float = 0.0
     height: float = 0.0
-
-    @property
-    def rectangle(self) -> Rectangle:
-        return (self.x, self.y, self.width, self.height)
 
     def at(self, x: float, y: float) -> Self:
         """The same elsewhere."""
@@ -221,8 +216,3 @@ def sized(box: Box) -> Box:
     )
     h = bottom + LINE * len(box.lines) + (8 if panes or box.lines else 4)
     return replace(box, panes=tuple(panes), width=round(w + 2 * PAD + 0.5), height=h)
-
-
-def overlap(a: Rectangle, b: Rectangle, by: float = 0.0) -> bool:
-    """Whether two rectangles overlap by more than so many pixels."""
-    return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) > by for i in (0, 1))

@@ -44,7 +44,8 @@ def content(scene: Scene, *, live: bool = False) -> tuple[str, float, float]:
     fills the boxes, which are buttons and do not say what they hold."""
     w, h = scene.width, scene.height
     edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
-    parts = [*map(_rim, scene.clusters), *map(_edge, edges), *map(_label, scene.clusters)]
+    rims = (_rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"') for c in scene.clusters)
+    parts = [*rims, *map(_edge, edges), *map(_label, scene.clusters)]
     body = "".join([*parts, *(_box(box, live) for box in scene.boxes)])
     room = max(w, _ROOM) - 2 * PAD
     x = PAD
@@ -114,11 +115,6 @@ def _text(kind: str, x: float, y: float, text: str, more: str = "") -> str:
 def _spaced(text: str) -> str:
     """Escaped, with runs of spaces that no renderer joins."""
     return xml(text).replace("  ", "\u00a0\u00a0")
-
-
-def _rim(c: Cluster) -> str:
-    """A scope's frame."""
-    return _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
 
 
 def _label(c: Cluster) -> str:
