@@ -60,11 +60,7 @@ def build_scene(
     scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
-    parts = tuple(boxes), tuple(edges), tuple(clusters)
-    turns = plan.repeats.steps()
-    inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
-    if not all(inside <= turn.keys() for turn in turns):
-        turns = []
+    parts, turns = (tuple(boxes), tuple(edges), tuple(clusters)), plan.repeats.steps()
     return Scene(*parts, roots, names, title, plan.note, len(nodes), asked, turns)
 
 
@@ -275,16 +271,15 @@ class _Maker:
         """With a stub at each user of a leaf that is used all over the picture, and there its share
         of the gradient, instead of arrows across."""
         at = {box.id: box for box in boxes}
-        rank: Counter[str] = Counter()
-        inputs: defaultdict[str, list[str]] = defaultdict(list)
-        users: defaultdict[str, list[Edge]] = defaultdict(list)
+        users: dict[str, list[Edge]] = {box.id: [] for box in boxes}
         for e in edges:
-            inputs[e.target].append(e.source)
-            if at[e.source].kind in ("leaf", "constant"):
-                users[e.source].append(e)
-        for box in boxes:
-            rank[box.id] = max((rank[x] + 1 for x in inputs[box.id]), default=0)
-        far = {x for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
+            users[e.source].append(e)
+        rank: Counter[str] = Counter()
+        for box in boxes:  # in order of execution
+            for e in users[box.id]:
+                rank[e.target] = max(rank[e.target], rank[box.id] + 1)
+        leaves = [box.id for box in boxes if box.kind in ("leaf", "constant")]
+        far = {x for x in leaves if len({rank[e.target] for e in users[x]}) >= _FAR}
         made: defaultdict[str, list[Box]] = defaultdict(list)
         kept: list[Edge] = []
         for e in edges:

@@ -29,11 +29,11 @@ _PARTS = 12  # groups that a graph without any structure is cut into
 
 @dataclass(frozen=True)
 class Plan:
-    """The boxes to come in order of execution: a "line" or a "group" of nodes, with its title if it
-    is no line of many; a raw "constant", or a list of them; a "stub" of a node of the step before.
-    The `order` of the nodes in them; the id of a node's box, of a raw array's by `(consumer, input
-    index)`, and of a stub's likewise; what is repeated; and what to tell the reader about what is
-    folded."""
+    """The boxes to come in order of execution: a "line" or a "group" of nodes, the name of which is
+    a title, or nothing of equal lines; a raw "constant", or a list of them; a "stub" of a node of
+    the step before. The `order` of the nodes in them; the id of a node's box, of a raw array's by
+    `(consumer, input index)`, and of a stub's likewise; what is repeated; and what to tell the
+    reader about what is folded."""
 
     boxes: list[Box]
     order: Sequence[Node]
