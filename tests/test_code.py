@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.check.code.interpreter import run
-from tinygrad_lite.check.code.source import source_of
+from tinygrad_lite.check.code.source import Change, source_of
+from tinygrad_lite.check.mend.rows import Edit
+from tinygrad_lite.check.mend.written import shown, standing
 
 OUTSIDE = np.arange(3.0)
 
@@ -154,10 +156,46 @@ def test_a_place_is_replaced_as_it_would_be_typed() -> None:
     first, second = (s.value for s in definition.body[:2] if isinstance(s, ast.Assign))
     assert isinstance(first, ast.BinOp)
     assert isinstance(second, ast.BinOp)
-    text = source.replaced({first.left: "c", second.left: "a + c", second.right: "c.T"})
+    text = source.replaced(
+        [Change(first.left, "c"), Change(second.left, "a + c"), Change(second.right, "c.T")]
+    )
     assert "    first = c * c\n    second = (a + c) * c.T\n" in text
-    turned = source.replaced({first.left: "b - a"})
+    turned = source.replaced([Change(first.left, "b - a")])
     assert "    first = (b - a) * c\n" in turned
+
+
+def test_lines_stand_before_one_that_changes_too() -> None:
+    source, definition = source_of(bracketed)
+    assert isinstance(definition, ast.FunctionDef)
+    one, two = definition.body[:2]
+    assert isinstance(one, ast.Assign)
+    assert isinstance(two, ast.Assign)
+    assert isinstance(two.value, ast.BinOp)
+    changes = [
+        Change(two, "a *= 2", before=True),
+        Change(two.value.right, "b + c"),
+        Change(two, "b = -b", before=True),
+        Change(one.value, "a - b"),
+    ]
+    lines = "    first = a - b\n    b = -b\n    a *= 2\n    second = a * (b + c)\n    return"
+    assert lines in source.replaced(changes)
+    assert lines in source.replaced([*changes[:3], Change(one, "first = a - b")])
+
+
+def test_what_stands_at_places_is_what_the_text_says() -> None:
+    source, definition = source_of(bracketed)
+    assert isinstance(definition, ast.FunctionDef)
+    two = definition.body[1]
+    assert isinstance(two, ast.Assign)
+    assert isinstance(two.value, ast.BinOp)
+    lines = [ast.parse(text).body[0] for text in ("a *= 2", "b = -b")]
+    edits = [Edit(two, [line, two], "other", 0.0) for line in lines]
+    edits.append(Edit(two.value.right, ast.Name("c", ast.Load()), "other", 0.0))
+    text = source.replaced(Change(e.place, shown(e.new), isinstance(e.new, list)) for e in edits)
+    assert "    b = -b\n    a *= 2\n    second = a * c\n" in text
+    trace = run(bracketed, {"a": 2.0, "b": 3.0, "c": 5.0}, edits=standing(edits))
+    assert trace.names["second"].value == 20.0
+    assert trace.names["b"].value == -3.0
 
 
 def test_lambdas_on_one_line_are_told_apart() -> None:

@@ -126,3 +126,29 @@ def test_what_is_returned_may_be_wrong() -> None:
     report = tg.check(loss, halves, names=names)
     (wrong,) = report.wrong
     assert wrong.mended in ("db = (y - p).sum()", "return -dw / len(y), db / len(y)")
+
+
+def squares() -> tuple[Any, dict[str, Any]]:
+    rng = np.random.default_rng(3)
+    D, L = rng.normal(size=(6, 3)), tg.Tensor(rng.normal(size=(5, 3)))
+    same = np.array([1.0, 0, 1, 0, 0, 1])
+    Z = D @ L.T
+    dist = (Z**2).sum(axis=1)
+    return (same * dist - (1 - same) * tg.log(dist)).mean(), locals()
+
+
+def two_lost(D: Any, Z: Any, dist: Any, same: Any) -> Any:
+    ddist = (same + (1 - same) / dist) / len(same)
+    dZ = Z * ddist[:, None]
+    dL = dZ.T @ D
+    return ddist, dZ, dL
+
+
+def test_what_is_computed_from_a_wrong_step_may_lack_a_number_itself() -> None:
+    """ddist is not meant to be twice the gradient: the 2 of the square is lost further down."""
+    loss, names = squares()
+    report = tg.check(loss, two_lost, names=names)
+    assert [f.line for f in report.wrong] == [2, 3]
+    first, second = (f.mended for f in report.wrong)
+    assert first == "ddist = (same - (1 - same) / dist) / len(same)"
+    assert second in ("dZ = 2 * Z * ddist[:, None]", "dZ = Z * (2 * ddist[:, None])")

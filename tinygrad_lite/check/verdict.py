@@ -6,7 +6,7 @@ import contextvars
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ def _report(
 
 def _judged(about: Asked, claims: Any, allowance: Allowance, pairs: Any) -> Report:
     notes: tuple[str, ...] = ()
-    if isinstance(claims, (FunctionType, Source)):
+    if isinstance(claims, (FunctionType, MethodType, Source)):
         derived = check_lines(about, claims, allowance, pairs)
         if isinstance(derived, Report):
             return derived
@@ -145,7 +145,7 @@ def _failed(coded: Coded, make: Callable[..., Trials]) -> Finding:
     )
     mend = Mender(make(coded.trace, trace)).mend_raised(coded, trace.failed, coded.node, {})
     if mend is not None and coded.formula is not None:
-        finding = replace(finding, marked=coded.formula.marked(mend.places))
+        finding = replace(finding, marked=coded.formula.marked(e.place for e in mend.edits))
     said = finding.explanation
     return replace(told(finding, mend), explanation=said) if mend is not None else finding
 
@@ -162,7 +162,7 @@ def _told(
         if mend is None or mend.kind == "other":  # then the numbers say what kind of mistake it is
             finding = diagnosis.explained(claim)
         if mend is not None and coded.formula is not None:
-            finding = replace(finding, marked=coded.formula.marked(mend.places))
+            finding = replace(finding, marked=coded.formula.marked(e.place for e in mend.edits))
         return told(finding, mend)
     if claim.blur.zero:
         return replace(finding, verdict="unseen", explanation=coded.note)

@@ -91,7 +91,7 @@ def named_in(known: Mapping[str, Any]) -> dict[int, str]:
     found: dict[int, str] = {}
     for name, value in known.items():
         found.setdefault(id(value), name)
-    for name, value in _inside_of(known):
+    for name, value in inside_of(known):
         found.setdefault(id(value), name)
     return found
 
@@ -103,7 +103,7 @@ def entries_in(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}[{place!r}]", entry) for place, entry in _entries(value))
 
 
-def _inside_of(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def inside_of(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """What is in containers and in the users' objects among variables, and in those, so far:
     `layers[0].W`. The nearest come first, and each is entered once."""
     level, seen = {name: value for name, value in known.items() if name not in _RESULTS}, set()
@@ -126,7 +126,7 @@ def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
     """Place and entry of a container that is not too large."""
     if type(value) in (list, tuple) and len(value) <= _ENTRIES:
         yield from enumerate(value)
-    elif type(value) is dict and len(value) <= _ENTRIES:
+    elif isinstance(value, dict) and len(value) <= _ENTRIES:
         yield from (item for item in value.items() if isinstance(item[0], (str, int)))
 
 

@@ -159,7 +159,7 @@ def _lines_on(
         pairs.given |= returned
         lines = Lines(about, backward.trace, trace, pairs, Allowance(), elsewhere)
         findings = lines.findings(mends=mends)
-        mending = partial(fixed, trace, lines.edits)
+        mending = partial(fixed, trace, lines.changes)
         wrong = [f for f in findings if f.verdict == "wrong"]
         sound = not lines.mends or _proved(court, backward, mending(), probe, dys, wrong)
         report = LineReport(tuple(findings), rule=tape.uses, mending=mending, called=trace.called)

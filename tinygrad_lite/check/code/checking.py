@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from .fixed import fixed
 from .forms import CannotRecord
 from .lines import Lines
 from .pairs import Pairs
+from .plain import owner
 from .report import LineReport
 from .script import Script
 from .source import NoSource, Source
@@ -41,7 +42,7 @@ class Numbers:
 
 def check_lines(
     about: Asked,
-    derivation: FunctionType | Source,
+    derivation: FunctionType | MethodType | Source,
     allowance: Allowance,
     pairs: Mapping[str, Node | str | None] | None,
 ) -> LineReport | Numbers:
@@ -97,7 +98,7 @@ def report_on(
         notes=tuple(notes),
         rule=about.tape.uses,
         unjudged=lines.unjudged,
-        mending=lambda: fixed(trace, lines.edits),
+        mending=lambda: fixed(trace, lines.changes),
         called=trace.called,
     )
 
@@ -122,17 +123,19 @@ def _agree(trace: Trace, ran: Ran) -> bool:
     inside = {} if trace.around else trace.names  # another function's
     recorded = {name: record.value for name, record in inside.items()}
     result = None if trace.result is None else trace.result.value
-    return _alike(Ran(recorded, result, None), ran)
+    fields = {of: record.value for of, record in trace.fields.items()}
+    return _alike(Ran(recorded, result, None, fields), ran)
 
 
 def _alike(a: Ran, b: Ran) -> bool:
-    return _equal(a.result, b.result) and all(
-        _equal(a.names[name], value) for name, value in b.names.items() if name in a.names
-    )
+    pairs = [(a.names[name], x) for name, x in b.names.items() if name in a.names]
+    pairs += [(a.fields[of], x) for of, x in b.fields.items() if of in a.fields]
+    return _equal(a.result, b.result) and all(_equal(*pair) for pair in pairs)
 
 
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
+        a, b = ({_key(k): x for k, x in d.items()} for d in (a, b))
         return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
     a, b = raw(a), raw(b)
     if not (may_be_gradient(a) and may_be_gradient(b)):
@@ -140,6 +143,12 @@ def _equal(a: Any, b: Any) -> bool:
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     size = np.max(np.abs(b), initial=0.0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a, b, ROUGH, ROUGH * size, equal_nan=True)
+
+
+def _key(key: Any) -> Any:
+    """The same for what is held for the same node."""
+    of = owner(key)
+    return key if of is None else id(of)
 
 
 def _by_numbers(
@@ -153,7 +162,11 @@ def _by_numbers(
     if ran.error is not None:
         error = f"{type(ran.error).__name__}: {ran.error}"
         raise ValueError(f"check: {who} raises {error}") from ran.error
-    found = {pairs.node(name): value for name, value in ran.names.items() if may_be_gradient(value)}
+    found = {
+        pairs.node(name, value): value
+        for name, value in ran.names.items()
+        if may_be_gradient(value)
+    }
     if isinstance(ran.result, dict):
         found |= {pairs.named(key): value for key, value in ran.result.items()}
     claims = {node: raw(value) for node, value in found.items() if node is not None}
@@ -164,16 +177,22 @@ def _by_numbers(
 
 
 def _in_place(derivation: Followed, trace: Trace) -> Iterator[str]:
-    """What is to be said of parameters that are not what they were."""
+    """What is to be said of parameters and nodes that are not what they were."""
+    for a in trace.assigned:
+        if a.writes:
+            yield _changes(trace, a.statement, a.name.removesuffix(".data"))
     for name in derivation.parameters:
         now, first = trace.names.get(name), trace.arguments[name]
         if now is None or now is first or not isinstance(first.value, np.ndarray):
             continue
         where = next((a for a in trace.assigned if a.name == name and a.outermost), None)
         if where is not None and getattr(where.statement, "targets", None) is None:
-            line: Any = where.statement
-            source = trace.source.of(line).splitlines()[0]
-            yield f"{source!r} changes {name} in place; the lines after it use what it is then"
+            yield _changes(trace, where.statement, name)
+
+
+def _changes(trace: Trace, line: ast.AST, name: str) -> str:
+    source = trace.source.of(line).splitlines()[0]
+    return f"{source!r} changes {name} in place; the lines after it use what it is then"
 
 
 def _not_run(trace: Trace) -> Iterator[str]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,12 @@ import numpy as np
 from ...backprop.replay import replay
 from ...graph.backend import in_numpy, is_array
 from ...graph.names import entries_in
-from ...graph.node import Node, Scalar, raw, topological_order
+from ...graph.node import Node, raw, topological_order
 from ...graph.trees import map_tree
 from ..tape import Tape
 from .interpreter import run
-from .plain import Held, held
+from .objects import Field, lent
+from .plain import held
 from .trace import Trace
 
 Edits = Mapping[ast.AST, Any]  # what stands at some places of the source
@@ -89,11 +90,13 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Ran:
-    """What Python itself made of a derivation: its names in the end, what it returned or raised."""
+    """What Python itself made of a derivation: its names in the end, what it returned or raised,
+    and the attributes of objects."""
 
     names: Mapping[str, Any]
     result: Any
     error: Exception | None
+    fields: Mapping[Field, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -120,7 +123,7 @@ def watched(function: Any) -> Iterator[dict[str, Any]]:
 class Derivation:
     """A function of the user's, and the graph whose gradients it derives."""
 
-    function: FunctionType
+    function: FunctionType | MethodType
     known: Known
     parameters: tuple[str, ...] = field(init=False)
 
@@ -160,12 +163,15 @@ class Derivation:
     def python(self) -> Ran:
         """Run it as Python does, on copies."""
         arguments = self.arguments()
-        with watched(self.function) as names, np.errstate(all="ignore"):
+        nodes = self.known.tape.twin
+        with watched(self.function) as names, lent(self.function, arguments, nodes) as fields:
             try:
-                return Ran(names, self._called(arguments), None)
+                result = self._called(arguments)
+                return Ran(names, result, None, fields())
             except Exception as error:
                 return Ran(names, None, error)
 
+    @np.errstate(all="ignore")
     def _called(self, arguments: dict[str, Any]) -> Any:
         signature = inspect.signature(self.function)
         first = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
@@ -174,7 +180,7 @@ class Derivation:
 
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part, on other data or with edits where given."""
-        instead = lambda v: map_tree(lambda x: held(stand_in(x, data)), v)  # noqa: E731
+        instead = lambda v: map_tree(lambda x: plainly(x, data), v)  # noqa: E731
         return run(self.function, self.arguments(data), instead, edits)
 
 
@@ -198,10 +204,14 @@ def _beside(node: Node, data: Data) -> Node:
     return node
 
 
+def plainly(value: Any, data: Data | None) -> Any:
+    """What stands for something in other data, of a node the array or number that it holds."""
+    used = stand_in(value, data)
+    return held(value, raw(used)) if isinstance(value, Node) else used
+
+
 def number(value: Any, data: Data | None = None) -> Any:
-    """The array or the number that something stands for, on other data where given."""
-    used = raw(stand_in(value, data))
-    if isinstance(value, Scalar):
-        return float(used)
-    array = np.array(in_numpy(used)) if is_array(used) else used
-    return array.view(Held) if isinstance(value, Node) else array
+    """The array or the number that something stands for, on other data where given: a copy."""
+    used = plainly(value, data)
+    copied = is_array(used) and not isinstance(value, Node)
+    return np.array(in_numpy(used)) if copied else used

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from .forms import CannotRecord, form
-from .library import called, owned
+from .library import owned
+from .objects import Fields
+from .plain import may_set
 from .scope import Closure, Scope
 from .source import Definition, NoSource, source_of
 from .trace import Record, Trace
@@ -40,7 +42,9 @@ class Expressions:
         self.trace, self.own, self.instead, self.edits = trace, own, instead, edits
         self.live: list[Scope] = []
         self.longest = LONGEST.get()
+        self.fields = Fields(self.constant, self.plain)
         self._outside: dict[Any, Record] = {}
+        self._read: dict[int, tuple[Any, Any]] = {}  # with the value, so that its id stays its own
         self._kept: list[Any] = []
         self._closures: dict[FunctionType, Closure | None] = {}
 
@@ -80,6 +84,13 @@ class Expressions:
             self._outside[id(value)] = self.trace.add(lambda: used, (), used)
         return self._outside[id(value)]
 
+    def plain(self, value: Any) -> Any:
+        """What such a value is read as."""
+        record = self._outside.get(id(value))
+        if record is not None:
+            return record.value
+        return self._read.setdefault(id(value), (self.instead(value), value))[0]
+
     def items(self, record: Record, scope: Scope) -> list[Record]:
         """The entries of a value, each of them a record."""
         entries = self.run(list, [record], None, scope)
@@ -104,7 +115,7 @@ class Expressions:
                 return None
             cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
             names = {name: self.constant(cell.cell_contents) for name, cell in cells}
-            scope = Scope(source, function.__globals__, names=names)
+            scope = Scope(source, function.__globals__, self.fields, names=names)
             a = definition.args
             positional = [p.arg for p in (*a.posonlyargs, *a.args)]
             values = function.__defaults__ or ()
@@ -136,6 +147,15 @@ class Expressions:
         if record is None:
             record = self.constant(scope.outside(e.id))
         return self.run(same, [record], e, scope)
+
+    def _Attribute(self, e: ast.Attribute, scope: Scope) -> Record:
+        return self._attribute(e, self.evaluate(e.value, scope), scope)
+
+    def _attribute(self, e: ast.Attribute, base: Record, scope: Scope) -> Record:
+        record = self.fields.find(base.value, e.attr)
+        if record is not None:
+            return self.run(same, [record], e, scope)
+        return self.run(form(e)[0], [base], e, scope)
 
     def _IfExp(self, e: ast.IfExp, scope: Scope) -> Record:
         chosen = e.body if self.evaluate(e.test, scope).value else e.orelse
@@ -186,7 +206,7 @@ class Expressions:
         """The scope of every turn of a comprehension."""
         first, *others = generators
         for item in self.items(self.evaluate(first.iter, scope), scope):
-            turn = Scope(scope.source, scope.globals, scope)
+            turn = Scope(scope.source, scope.globals, self.fields, scope)
             turn.begin(e)
             self.assign(first.target, item, turn, logged=False)
             turn.begin(e)
@@ -200,11 +220,13 @@ class Expressions:
             base = self.evaluate(e.func.value, scope)
             if isinstance(base.value, MUTABLE):
                 return self._method(e, e.func, base, scope)
-            of = called(operator.attrgetter(e.func.attr))
-            function = self.run(of, [base], e.func, scope)
+            function = self._attribute(e.func, base, scope)
         else:
             function = self.evaluate(e.func, scope)
         inner = function.value
+        made = self._made(inner, e, scope) if isinstance(inner, type) else None
+        if made is not None:
+            return made
         closure = self.closure(getattr(inner, "__func__", inner))
         if closure is not None:
             try:
@@ -215,7 +237,19 @@ class Expressions:
                 self._closures[inner] = None  # called as a library is
         compute, exprs = form(e)
         operands = [function, *(self.evaluate(x, scope) for x in exprs[1:])]
+        own = isinstance(inner, (FunctionType, MethodType)) or inner is setattr
+        if own and may_set(inner, [x.value for x in operands[1:]]):
+            raise CannotRecord(f"{inner.__name__}, which may set attributes")
         return self._library(compute, operands, exprs, e, scope)
+
+    def _made(self, cls: type, e: ast.Call, scope: Scope) -> Record | None:
+        """An object of a user's class, where what makes it can be recorded."""
+        closure = self.closure(vars(cls).get("__init__"))
+        if closure is None or vars(cls).get("__new__") is not None or cls.__bases__ != (object,):
+            return None
+        made: Any = object.__new__(cls)
+        self._entered(closure, made.__init__, e, scope)
+        return self.run(same, [self.constant(made)], e, scope)
 
     def _entered(self, closure: Closure, inner: Any, e: ast.Call, scope: Scope) -> Record:
         """Call a function whose body is recorded too."""
@@ -263,6 +297,8 @@ class Expressions:
         changed = [i for i, v in enumerate(values) if copies[i] is not v and differ(copies[i], v)]
         result = next((v for v, c in zip(values, copies, strict=True) if c is result), result)
         if not changed:
+            if isinstance(result, np.ndarray) and result.base is not None:
+                result = compute(*values)  # a part of what is given, and not of its copy
             return self.trace.add(compute, operands, result, e, scope.instance)
 
         def changing(*values: Any) -> tuple[Any, ...]:

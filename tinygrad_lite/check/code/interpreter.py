@@ -12,17 +12,18 @@ import contextlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from ...graph.names import is_own
-from .expressions import MUTABLE, Expressions, copied, same, yields
+from .assigning import Assigning
+from .expressions import MUTABLE, copied, same, yields
 from .forms import IN_PLACE, CannotRecord
 from .scope import Closure, Scope, local_names
 from .source import Definition, NoSource, Source
-from .trace import Assignment, Record, Trace
+from .trace import Record, Trace
 
 
 class Returned(Exception):
@@ -40,12 +41,12 @@ class Continued(Exception):
     """A turn of a loop ends."""
 
 
-class Interpreter(Expressions):
-    """Statements, on top of expressions."""
+class Interpreter(Assigning):
+    """Statements, on top of expressions and assignments."""
 
     def enter(self, closure: Closure, arguments: Mapping[str, Record]) -> Record:
         around, definition = closure.scope, closure.definition
-        scope = Scope(around.source, around.globals, around, dict(arguments))
+        scope = Scope(around.source, around.globals, self.fields, around, dict(arguments))
         scope.outermost = definition is self.trace.definition
         scope.assigned = local_names(definition)
         self.live.append(scope)
@@ -202,76 +203,6 @@ class Interpreter(Expressions):
 
     _Assert = _Pass  # Python has run it
 
-    # --- assignment
-
-    def assign(
-        self, target: ast.expr, record: Record, scope: Scope, *, logged: bool = True
-    ) -> None:
-        self._store(target, record, scope, (), record if logged else None)
-
-    def _store(
-        self,
-        target: ast.expr,
-        record: Record,
-        scope: Scope,
-        keys: tuple[Any, ...],
-        part: Record | None,
-    ) -> None:
-        """Bind a name; an entry (`keys` deep) is set in a copy of what holds it, and that bound."""
-        if isinstance(target, ast.Name):
-            scope.bind(target.id, record)
-            if part is not None:
-                made = Assignment(target.id, record, scope.instance, scope.outermost, keys, part)
-                self.trace.assigned.append(made)
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            for one, item in self._unpacked(target.elts, self.items(record, scope), scope):
-                self._store(one, item, scope, keys, None if part is None else item)
-        elif isinstance(target, ast.Subscript):
-            base, key = self.evaluate(target.value, scope), self.evaluate(target.slice, scope)
-            if not isinstance(base.value, MUTABLE):
-                raise CannotRecord(f"an entry of a {type(base.value).__name__}")
-            whole = self.run(with_entry, [base, key, record], None, scope)
-            self._store(target.value, whole, scope, (key.value, *keys), part)
-            self.rename(base.value, whole, scope)
-        else:
-            raise CannotRecord("an attribute that is set")
-
-    def _unpacked(
-        self, targets: list[ast.expr], items: list[Record], scope: Scope
-    ) -> list[tuple[ast.expr, Record]]:
-        star = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
-        if star is None:
-            return list(zip(targets, items, strict=True))
-        stop = len(items) - (len(targets) - star - 1)
-        middle = self.run(lambda *values: list(values), items[star:stop], None, scope)
-        starred: Any = targets[star]
-        plain = [*targets[:star], starred.value, *targets[star + 1 :]]
-        return list(zip(plain, [*items[:star], middle, *items[stop:]], strict=True))
-
-    def replace(self, target: ast.expr, old: Any, new: Record, scope: Scope) -> None:
-        if isinstance(target, (ast.Name, ast.Subscript)):
-            self.assign(target, new, scope)
-        self.rename(old, new, scope)
-
-    def rename(self, old: Any, new: Record, scope: Scope) -> None:
-        """Let every name and container that holds the object `old` hold `new`."""
-        scopes = [s for live in self.live for s in _chain(live)]
-        for space, of in [(self._outside, None), *((s.names, s) for s in scopes)]:
-            for name, record in list(space.items()):
-                value = record.value
-                if value is old:
-                    space[name] = new
-                    if of is not None:
-                        made = Assignment(name, new, of.instance, of.outermost, (), new)
-                        self.trace.assigned.append(made)
-                elif type(value) in (list, dict) and value is not new.value:
-                    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-                    for key, entry in list(pairs):
-                        if entry is old:
-                            where = self.trace.add(same, (), key)
-                            whole = self.run(with_entry, [record, where, new], None, scope)
-                            self.rename(value, whole, scope)
-
 
 def _called_alone(definition: Definition) -> str:
     """The name of the function that is all that another calls and returns; "" if there is none."""
@@ -287,28 +218,13 @@ def _is_text(s: ast.stmt) -> bool:
     return isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant)
 
 
-def _chain(scope: Scope | None) -> list[Scope]:
-    found = []
-    while scope is not None:
-        found.append(scope)
-        scope = scope.parent
-    return found
-
-
 def updated(operation: Callable[[Any, Any], Any], old: Any, new: Any) -> Any:
     """What an augmented assignment makes of the old value, in a copy."""
     return operation(copied(old), new)
 
 
-def with_entry(base: Any, key: Any, value: Any) -> Any:
-    """A copy of an array or a container with one entry set."""
-    new = copied(base)
-    new[key] = value
-    return new
-
-
 def run(
-    function: FunctionType,
+    function: FunctionType | MethodType,
     arguments: Mapping[str, Any],
     instead: Callable[[Any], Any] = same,
     edits: Mapping[ast.AST, Any] | None = None,
@@ -320,10 +236,11 @@ def run(
     is noted. Raises `NoSource` and `CannotRecord`.
     """
     machine = Interpreter(Trace(*_nowhere()), is_own, instead, edits or {})
-    closure = machine.closure(function)
+    closure = machine.closure(getattr(function, "__func__", function))
     if closure is None:
         raise NoSource(function.__name__)
     trace = machine.trace
+    trace.fields = machine.fields.records
     *around, (trace.source, trace.definition) = (
         (c.scope.source, c.definition) for c in machine.chain(closure)
     )
@@ -332,6 +249,8 @@ def run(
         name: trace.add(lambda value=value: value, (), value) for name, value in arguments.items()
     }
     known = {**closure.defaults, **trace.arguments}
+    if isinstance(function, MethodType):
+        known[closure.definition.args.args[0].arg] = machine.constant(function.__self__)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         machine.enter(closure, known)
     return trace
@@ -346,7 +265,9 @@ def run_statements(
 ) -> Trace:
     """The same for statements of a file or a cell, which see `names`."""
     machine = Interpreter(Trace(source, source.tree), is_own, instead, edits or {})
-    scope = Scope(source, names, outermost=True)
+    made = (n for s in statements for n in ast.walk(s) if isinstance(n, ast.Name))
+    later = frozenset(n.id for n in made if isinstance(n.ctx, ast.Store))
+    scope = Scope(source, names, machine.fields, outermost=True, later=later)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         machine.block(statements, scope)
@@ -367,7 +288,7 @@ def run_expression(
         name: trace.add(lambda value=value: value, (), value) for name, value in names.items()
     }
     machine = Interpreter(trace, lambda function: False, same, edits or {})
-    scope = Scope(source, functions or {}, names=trace.arguments)
+    scope = Scope(source, functions or {}, machine.fields, names=trace.arguments)
     scope.begin(body)
     with np.errstate(all="ignore"):
         try:

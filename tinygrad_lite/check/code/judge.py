@@ -36,8 +36,12 @@ class Judge:
         for what is wrong below it.
         """
         rows = self._run(guessing=False)
-        self.multiples = Multiples(self.trace, self.truth, self._is, self._again).among(rows)
-        if self.multiples:
+        multiples = Multiples(self.trace, self.truth, self._is, self._again)
+        self.multiples = multiples.among(rows)
+        apart = multiples.apart(rows)
+        for row in apart:
+            self.pairs.given[row.step.name] = None
+        if self.multiples or apart:
             rows = self._run(guessing=False)
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
@@ -111,7 +115,9 @@ class Judge:
             later = turn[k + 1 : at + 1]
             if any(r.step.adds or not r.step.builds for r in later):
                 continue
-            if counted(self.truth.gradient(node), before.step.value) is not None:
+            g = self.truth.gradient(node)
+            values = (before.step.value, self._again(before) if before.above else None)
+            if any(may_be_gradient(v) and counted(g, np.asarray(v)) is not None for v in values):
                 of = [x for x in node.inputs if isinstance(x, Node) and x.shape == node.shape]
                 if len(of) == 1 and node.op is not None and node.op.elementwise:
                     row.node = of[0]

@@ -18,6 +18,7 @@ from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
 from .said import Said
+from .source import Change
 from .steps import Step, steps, target_of
 from .trace import Instance, Record
 
@@ -46,8 +47,10 @@ class Lines(Said):
             if id(row) in found and found[id(row)].mended is None:
                 explained = self._explained(row, found[id(row)])
                 found[id(row)] = explained if row.multiple else self._ruled(explained)
-        failed = [] if self.trace.error is None else [self._failed()]
-        every = [*found.values(), *self.causes, *failed]
+        failed = self.trace.failed
+        ran = (row for row in self.rows if row.step.instance is not failed)
+        every = [found[id(row)] for row in ran if id(row) in found]
+        every += [*self.causes, *([] if failed is None else [self._failed()])]
         every.sort(key=lambda f: (f.cell, f.line))
         first = next((f for f in every if f.verdict == WRONG), None)
         return [replace(f, first=f is first) for f in every]
@@ -136,7 +139,7 @@ class Lines(Said):
             self.mends.append((first, best))
             name, own = self._called(first), first.step.instance.statement
             finding = found[id(first)]
-            elsewhere = [p for p in best.places if p not in set(ast.walk(own))]
+            elsewhere = [e.place for e in best.edits if e.place not in set(ast.walk(own))]
             if best.kind == "other":  # then the numbers say what kind of mistake it is
                 finding = self._explained(first, finding)
             cause = self._unjudged_line(elsewhere)
@@ -229,9 +232,9 @@ class Lines(Said):
         return replace(like, name=name, line=number, cell=cell, code=code, node=None)
 
     @property
-    def edits(self) -> dict[ast.AST, str]:
+    def changes(self) -> list[Change]:
         """All that is to be changed."""
-        return {place: text for _, mend in self.mends for place, text in mend.places.items()}
+        return list(dict.fromkeys(change for _, mend in self.mends for change in mend.changes))
 
     def _failed(self) -> Finding:
         """What is to be said of the line that raised an error."""

@@ -6,6 +6,7 @@ which multiple they are right. That is whole, or one over a whole number: rows, 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import raw
-from .judged import FOLLOWS, RIGHT, UNJUDGED, Judged, Multiple
-from .steps import steps
+from ..scales import Scales
+from .judged import FOLLOWS, RIGHT, UNJUDGED, WRONG, Judged, Multiple
+from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
 
+TWO = 2  # of a square
 NEARLY = 1e-6  # relative: float32 in another order of summation
 
 
@@ -44,6 +47,37 @@ class Multiples:
             self._of_right([r for r in judged if r.verdict == RIGHT], off)
         return {r.index: r.multiple for r in judged if r.multiple is not None}
 
+    def apart(self, rows: Sequence[Judged]) -> list[Judged]:
+        """What its name says is wrong though what is computed from it is right as it is, and would
+        not be with the gradient: it stands for something else, the gradient of a part, or entries
+        in another arrangement."""
+        claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
+        site = None if self.trace.result is None else self.trace.result.site
+        claimed |= {n.id for n in ast.walk(site or ast.Pass()) if isinstance(n, ast.Name)}
+        found = []
+        for row in self._uses:
+            if row.verdict == WRONG and row.multiple is None and row.final:
+                told = {self._told(row, use) for use in self._uses[row]}
+                if row.step.name not in claimed and (True, False) in told:
+                    found += [row] * ((False, True) not in told)
+        return found
+
+    def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
+        """Whether what uses a step is right with it as it is, and with the gradient; what else is
+        wrong above it is put right."""
+        assert row.node is not None
+        beside = [r for r in self._uses if r is not row and use in self._uses[r]]
+        others = {r.step.record: r.wanted(self.truth) for r in beside if r.verdict != RIGHT}
+        rights = []
+        for changes in (others, {**others, row.step.record: self.truth.gradient(row.node)}):
+            try:
+                with np.errstate(all="ignore"):
+                    value = raw(self.trace.again(changes, use.step.record))
+                rights.append(may_be_gradient(value) and self.is_(use, value))
+            except Exception:  # the gradient does not fit what follows
+                rights.append(False)
+        return rights[0], rights[1]
+
     def _follow(self, judged: Sequence[Judged]) -> None:
         """Note what is computed from each step, with no other in between."""
         records = [r.step.record for r in judged]
@@ -54,13 +88,15 @@ class Multiples:
             self._uses[row] = [r for r in uses if r.index > row.index and not _apart(row, r)]
 
     def _from_below(self, off: list[Judged]) -> None:
-        """Of what is not right: the multiple that it is, or the whole one that all its uses ask
-        for: that a 1/N is lost in these is likelier than that it was there before."""
+        """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
+        all its uses ask for: a 1/N stands there, likelier than that it is one too many. Another
+        number is likelier one that they lost: the 2 of a square."""
+        rows = {n / k for n in Scales(self.truth.tape).sizes if n > TWO for k in (1, TWO)}
         while off:
             for row in reversed(off):
                 row.multiple, votes = None, self._votes(row)
                 mine = (c for c in votes if self.is_(row, np.asarray(row.step.value) / c))
-                only = min(votes) if len(votes) == 1 and min(votes) > 1 else 1.0
+                only = min(votes) if len(votes) == 1 and min(votes) in rows else 1.0
                 self._set(row, next(mine, only), votes)
             # What is right if all above is, is so for a multiple too, or is none.
             follows = [r for r in off if r.multiple is not None and r.verdict == FOLLOWS]

@@ -30,6 +30,7 @@ class Pairing:
 
     def paired(self, rows: list[Judged]) -> list[list[Judged]]:
         """The steps that build one gradient up, each time it is built, given their node."""
+        self._learn_from_attributes(rows)
         self._learn_from_keys(rows)
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
@@ -101,23 +102,48 @@ class Pairing:
         """The nodes that a name or a key stands for one after the other, and its steps for each."""
         if key is None:
             return self._in_turn(name, group)
-        node = self.pairs.named(key)
+        node = self._of_attribute(group[0])
+        if node is None:
+            node = self.pairs.named(key)
         return ([] if node is None else [node]), [group]
+
+    def _of_attribute(self, row: Judged) -> Node | None:
+        """What a step is the gradient of by whose attribute it sets."""
+        if row.step.attribute is None:
+            return None
+        of, name = row.step.attribute
+        set_ = {n: r.value for (key, n), r in self.trace.fields.items() if key == id(of)}
+        inside = set_ if isinstance(of, Node) else {**vars(of), **set_}
+        return self.pairs.attribute(of, name, row.step.key, inside, self.truth.of)
+
+    def _learn_from_attributes(self, rows: list[Judged]) -> None:
+        """The attributes of an object stand for the gradients of its others."""
+        for row in rows:
+            node = self._of_attribute(row) if row.step.key is None else None
+            if node is not None:
+                self.pairs.given.setdefault(row.step.name, node)
 
     def _learn_from_keys(self, rows: list[Judged]) -> None:
         """A name whose value a dict holds under a key stands for what the key names; what a key
         holds is judged once, unless the name says something else."""
         named: dict[int, str] = {}
-        for row in list(rows):
+        meant: dict[str, dict[Node, list[Judged]]] = {}
+        for row in rows:
             value, key = id(row.step.record.value), row.step.key
             name = named.get(value)
             node = None if key is None else self.pairs.named(key)
             own = self.pairs.node(name or "")
             if node is not None and name is not None and (own is None or own is node):
+                meant.setdefault(name, {}).setdefault(node, []).append(row)
+            named.setdefault(value, row.step.name if key is None else "")
+        for name, nodes in meant.items():
+            if name and len(nodes) > 1:  # one after the other: of each its key tells
+                self.pairs.given.setdefault(name, None)
+                continue
+            for node, held in nodes.items():  # judged where it has that name
                 if name:
                     self.pairs.learn(name, node)
-                rows.remove(row)  # judged where it has that name
-            named.setdefault(value, row.step.name if key is None else "")
+                rows[:] = [row for row in rows if row not in held]
 
     def _in_turn(self, name: str, group: list[Judged]) -> tuple[list[Node], list[list[Judged]]]:
         """The same for a name: one node, or one for each turn of a loop."""
@@ -126,7 +152,7 @@ class Pairing:
             if not turns or not row.step.builds:
                 turns.append([])
             turns[-1].append(row)
-        node = self.pairs.node(name)
+        node = self.pairs.node(name, turns[-1][-1].step.value)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):

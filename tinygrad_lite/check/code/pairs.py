@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from ...graph.node import Node
 from ...notation.names import identifier
+from .plain import Held, HeldNumber
 
 # What people write around a node's name; the loss's own name is tried for {loss}.
 CONVENTIONS = (
@@ -16,16 +20,20 @@ CONVENTIONS = (
     r"[d∂δ]_?(?P<of>.+)",
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g)",
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
+# What people call the gradient as an attribute of what it is the gradient of.
+GENERIC = ("grad", "gradient", "grads", "g", "dx", "delta", "derivative")  # of the only leaf
+OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
 
 def wanted_names(name: str, loss: str) -> Iterator[str]:
-    """The names whose gradient a name may stand for, the likeliest first."""
+    """The names whose gradient a name, or an attribute, may stand for, the likeliest first."""
+    name = name.rpartition(".")[2]
     losses = "|".join(map(re.escape, {loss: "", **dict.fromkeys(LOSSES)}))
     for pattern in CONVENTIONS:
         match = re.fullmatch(pattern.format(loss=f"(?:{losses})"), name)
@@ -43,19 +51,20 @@ class Pairs:
         self.given: dict[str, Node | None] = {}
         self._stems: set[tuple[str, Node]] = set()
         self._exact: dict[str, Node] = {}
+        self._entries: dict[str, Node] = {}  # weights[0]
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
-        keys: dict[str, set[Node]] = {}  # parameters["W1"] is W1 as well
+        self._keyed: dict[str, dict[Node, None]] = {}  # parameters["W1"] is W1 as well
         for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
+            if name.endswith("]"):
+                self._entries[name] = node
             if (key := _KEY.search(name)) is not None:
-                keys.setdefault(key[1] or key[2], set()).add(node)
-        for name, (node, *more) in keys.items():
-            if not more:
-                self._exact.setdefault(name, node)
+                self._keyed.setdefault(key[1] or key[2], {})[node] = None
         self._folded: dict[str, list[Node]] = {}
-        for name, node in self._exact.items():
+        keyed = ((name, x) for name, nodes in self._keyed.items() for x in nodes)
+        for name, node in (*self._exact.items(), *keyed):
             self._folded.setdefault(name.lower(), []).append(node)
 
     def learn(self, name: str, node: Node) -> None:
@@ -68,51 +77,92 @@ class Pairs:
         self._exact = {name: x for name, x in self._exact.items() if x is not node}
         for alike in self._folded.values():
             alike[:] = [x for x in alike if x is not node]
+        for keyed in self._keyed.values():
+            keyed.pop(node, None)
 
-    def node(self, name: str) -> Node | None:
-        """The node that a name stands for the gradient of, by convention or as given."""
+    def node(self, name: str, value: Any = None) -> Node | None:
+        """The node that a name stands for the gradient of, by convention or as given; by a name in
+        a container or an object the only one, of the shape of a `value` where that is known."""
         if name in self.given:
             return self.given[name]
-        meant = map(identifier, wanted_names(name, self.loss))
-        return next((self._exact[of] for of in meant if of in self._exact), None)
+        meant = [identifier(of) for of in wanted_names(name, self.loss)]
+        found = next((self._exact[of] for of in meant if of in self._exact), None)
+        if found is not None:
+            return found
+        keyed = {x for of in meant for x in self._keyed.get(of, ())}
+        if value is not None:
+            keyed = {x for x in keyed if x.shape == np.shape(value)}
+        return keyed.pop() if len(keyed) == 1 else None
+
+    def attribute(
+        self, of: Any, name: str, key: Any, inside: Mapping[str, Any], graph: Container[Node]
+    ) -> Node | None:
+        """The node of the graph whose gradient an attribute, or its entry, is: that of a node
+        itself, or of another attribute `inside` the same object, or an entry of one."""
+        if isinstance(of, Node):
+            return of if name in OWN and of in graph else None
+        found = [d[key] for d in inside.values() if isinstance(d, dict) and key in d]
+        if key is None:
+            found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
+        nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
+        return next((x for x in nodes if isinstance(x, Node) and x in graph), None)
 
     def loosely(self, name: str, shape: tuple[int, ...]) -> Node | None:
         """The one node of that shape, or of so many axes, whose name differs by capitals alone: W
-        of dw."""
+        of dw; of what only says that it is a gradient the one leaf of that shape."""
         if name in self.given:
             return None
+        if shape and name in GENERIC:
+            leaves = [n for n in self.names if n.op is None and n.shape == shape]
+            return leaves[0] if len(leaves) == 1 else None
         of = {identifier(of).lower() for of in wanted_names(name, self.loss)}
         every = [n for folded in of for n in self._folded.get(folded, ())]
         alike = [n for n in every if n.shape == shape]
         alike = alike or [n for n in every if len(n.shape) == len(shape)]
+        short = (n for of in wanted_names(name, self.loss) for n in self._abbreviated(of))
+        alike = alike or [n for n in short if n.shape == shape]
         return alike[0] if len(alike) == 1 else None
+
+    def _abbreviated(self, of: str) -> Iterator[Node]:
+        """Entries of containers whose names begin so: weights[0] of w[0]."""
+        stem, bracket, place = of.partition("[")
+        for name, node in self._entries.items() if stem and bracket else ():
+            if name.lower().startswith(stem.lower()) and name.endswith(bracket + place):
+                yield node
 
     def named(self, key: object) -> Node | None:
         """The node that the key of a returned dict means: its name, or that of its gradient."""
+        if isinstance(key, (Held, HeldNumber)):
+            key = key.node
         if isinstance(key, Node):
             return key if key in self.names else None
         if not isinstance(key, str):
             return None
-        exact = self._exact.get(identifier(key))
-        return self.node(key) if exact is None else exact
+        found = self._exact.get(identifier(key))
+        found = self.node(key) if found is None else found
+        keyed = list(self._keyed.get(key, ()))
+        return keyed[0] if found is None and len(keyed) == 1 else found
 
     def hint(self, name: str) -> str:
         """Of a name that reads like a gradient's but stands for none: the node that may be meant,
         "" for any other."""
-        if name in self.given:
+        of = min(wanted_names(name, self.loss), key=len, default="")
+        close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
+        if not close or name in close or name in self.given:
             return ""
-        for of in wanted_names(name, self.loss):
-            close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
-            if close:
-                return f"no node is called {of}; did you mean {' or '.join(close)}?"
-        return ""
+        return f"no node is called {of}; did you mean {' or '.join(close)}?"
+
+    def reads_like_one(self, name: str) -> bool:
+        """Whether a name reads like a gradient's."""
+        stem = name.rpartition(".")[2].partition("[")[0]
+        return stem in OWN or any(wanted_names(stem, self.loss))
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
         h, hs[0] or h_1, and nameless ones that are made `alike`."""
         found = self.node(name)
         like = set(alike)
-        stems = set(wanted_names(name, self.loss)) if found is None else {self.names[found]}
+        stems = set(wanted_names(name, self.loss)) if found is None else {self.names.get(found, "")}
 
         def belongs(x: Node) -> bool:
             named = x is found or any((stem, x) in self._stems for stem in stems)

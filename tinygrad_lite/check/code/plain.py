@@ -1,16 +1,24 @@
-"""A node as the array that it holds, in code that may say `s` or `s.data`."""
+"""A node as the array or the number that it holds, in code that may say `s`, `s.data` or `s.grad`,
+and whose attributes are whose."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
+from ...graph.backend import in_numpy, is_array
+from ...graph.names import is_library
+from ...graph.node import Node, Scalar
 
 
 class Held(np.ndarray):
-    """The array of a node. What is computed from it has `data` too, as a node would."""
+    """The array of a `node`. What is computed from it has `data` too, as a node would."""
+
+    node: Node | None = None
+    grad: Any = None
 
     @property
     def data(self) -> Any:
@@ -21,10 +29,56 @@ class Held(np.ndarray):
         """The array, as of a node."""
         return self.view(np.ndarray)
 
+    def __hash__(self) -> int:  # type: ignore[override]  # as a key it is meant for its node
+        return id(self)
+
     def __array_wrap__(self, array: Any, *rest: Any) -> Any:
         return array.view(Held) if array.ndim else array[()]
 
 
-def held(value: Any) -> Any:
-    """The array of a node; anything else as it is."""
-    return np.array(value.data).view(Held) if isinstance(value, Node) else value
+class HeldNumber(float):
+    """The number of a `node`."""
+
+    node: Node | None = None
+    grad: Any = None
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @property
+    def data(self) -> float:
+        """The number, as of a node."""
+        return float(self)
+
+
+def held(node: Node, value: Any) -> Any:
+    """A value as that of a node."""
+    if isinstance(node, Scalar):
+        number = HeldNumber(value)
+        number.node = node
+        return number
+    if not is_array(value):
+        return value
+    array = np.array(in_numpy(value)).view(Held)
+    array.node = node
+    return array
+
+
+def owner(value: Any) -> Any:
+    """The object whose attributes those of a value are: a node, that which it is held for, an
+    object of a user's class; None for what has none to be set."""
+    if isinstance(value, (Held, HeldNumber)):
+        return value.node
+    return value if isinstance(value, Node) or is_object(value) else None
+
+
+def is_object(value: Any) -> bool:
+    """Whether it is an object of a user's class."""
+    if isinstance(value, (type, ModuleType, FunctionType, np.ndarray)):
+        return False
+    return hasattr(value, "__dict__") and not is_library(type(value).__module__)
+
+
+def may_set(function: Any, values: Iterable[Any]) -> bool:
+    """Whether a call may set attributes of objects of the user's."""
+    return any(map(is_object, (getattr(function, "__self__", None), *values)))

@@ -90,7 +90,9 @@ class Said:
                 least = min(RANKS[row.verdict] for row in judged)
                 worst = [row for row in judged if RANKS[row.verdict] == least]
                 chosen.append(worst[0] if least < RANKS[RIGHT] else worst[-1])
-            elif all(row.found is not None for row in rows):
+                continue
+            last = {(row.step.of, row.step.instance): row for row in rows}.values()
+            if all(row.found is not None for row in last):
                 chosen.append(rows[-1])
         return chosen
 
@@ -188,6 +190,7 @@ class Said:
             for name, at in ((row.step.name, row.step.instance.statement),)
             if name and row.node is None and id(at) not in told and self.pairs.node(name) is None
             if not isinstance(row.step.value, int)  # it counts
+            if name.isidentifier() or self.pairs.reads_like_one(name)
             if (self.trace.cell(at), self.trace.number(at)) not in causes
         }
         return tuple(rest)

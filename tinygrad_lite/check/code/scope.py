@@ -9,21 +9,25 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from .objects import Fields
 from .source import Definition, Source
 from .trace import Instance, Record
 
 
 @dataclass(eq=False, repr=False)
 class Scope:
-    """The names of one call, seen through to those around it; `instance` is what runs now."""
+    """The names of one call, seen through to those around it; `fields` are the attributes that all
+    calls see, `later` the names that a script gives values itself, `instance` is what runs now."""
 
     source: Source
     globals: Mapping[str, Any]
+    fields: Fields
     parent: Scope | None = None
     names: dict[str, Record] = field(default_factory=dict)
     nonlocals: set[str] = field(default_factory=set)
     assigned: frozenset[str] = frozenset()  # what its function gives a value somewhere
     outermost: bool = False
+    later: frozenset[str] = frozenset()
     instance: Instance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,6 +59,12 @@ class Scope:
             raise NameError(f"name {name!r} is not defined")
         return getattr(builtins, name)
 
+    def seen(self, name: str) -> Any:
+        """The same, as the derivation reads it; it does not see what it will only be."""
+        if name in self.later:
+            raise NameError(f"name {name!r} has no value yet")
+        return self.fields.plain(self.outside(name))
+
     def flat(self) -> dict[str, Record]:
         """Every local name in sight."""
         around = {} if self.parent is None else self.parent.flat()
@@ -62,7 +72,7 @@ class Scope:
 
     def begin(self, statement: ast.AST) -> Instance:
         """Note that a statement begins."""
-        self.instance = Instance(self.source, statement, self.flat(), self.outside)
+        self.instance = Instance(self.source, statement, self.flat(), self.seen, *self.fields.now)
         return self.instance
 
 
@@ -80,6 +90,13 @@ def local_names(definition: Definition) -> frozenset[str]:
         if not isinstance(node, inner):
             stack += ast.iter_child_nodes(node)
     return frozenset(found)
+
+
+@lru_cache(maxsize=32)
+def looped_names(tree: ast.AST) -> frozenset[str]:
+    """The names that loops give values in a file."""
+    targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
+    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
 
 
 @dataclass(eq=False, repr=False)

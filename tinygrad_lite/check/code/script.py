@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
-from ...graph.trees import map_tree
-from .derivation import Data, Edits, Known, Ran, stand_in
+from ...graph.trees import leaves, map_tree
+from .derivation import Data, Edits, Known, Ran, plainly
 from .interpreter import run_statements
 from .pairs import Pairs
-from .plain import held
 from .source import Source
 from .steps import may_be_gradient
 from .trace import Trace
@@ -40,7 +39,7 @@ class Script:
     def statements(self) -> list[ast.stmt]:
         """What it is made of."""
         variables, graph = self.known.variables, self.known.tape.twin
-        names = {n: v for n, v in variables.items() if isinstance(v, Node) and v in graph}
+        names = {name for name, value in variables.items() if _holds(value, graph)}
         return derivation_in(self.source, variables, names, self.pairs)
 
     def python(self) -> Ran:
@@ -52,19 +51,24 @@ class Script:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
         on = Data(self.known.tape.twin) if data is None else data
-        instead = lambda v: map_tree(lambda x: held(stand_in(x, on)), v)  # noqa: E731
+        instead = lambda v: map_tree(lambda x: plainly(x, on), v)  # noqa: E731
         return run_statements(self.source, self.statements, self.known.variables, instead, edits)
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 
 
+def _holds(value: Any, graph: Container[Any]) -> bool:
+    """Whether it is a node of the graph, or a container with one."""
+    return any(isinstance(x, Node) and x in graph for x in leaves(value))
+
+
 def derivation_in(
     source: Source, names: Mapping[str, Any], nodes: Container[str], pairs: Pairs
 ) -> list[ast.stmt]:
     """The statements that a derivation is made of, given what the names are in the end, and which
-    are `nodes` of the graph: those that assign gradients and, before them, those that compute what
-    these use from the graph.
+    are, or hold, `nodes` of the graph: those that assign gradients and, before them, those that
+    compute what these use from the graph.
 
     What builds the graph, and what uses no part of it, is not among them and is not run again.
     """
@@ -116,9 +120,12 @@ def _base(target: Any) -> Any:
 
 def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
     value: Any = raw(names.get(name))
+    if isinstance(value, list) and not may_be_gradient(value):
+        every = {f"{name}[{k}]": v for k, v in enumerate(value)}
+        return any(_is_gradient(entry, every, pairs) for entry in every)
     if not may_be_gradient(value):
         return False
-    return pairs.node(name) is not None or pairs.loosely(name, np.shape(value)) is not None
+    return pairs.node(name, value) is not None or pairs.loosely(name, np.shape(value)) is not None
 
 
 def _changes(

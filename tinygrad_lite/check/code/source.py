@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 Definition = ast.FunctionDef | ast.Lambda
 
 
 class NoSource(Exception):
     """The source of a function cannot be found."""
+
+
+class Change(NamedTuple):
+    """Other text at a place, or a line that stands `before` it."""
+
+    place: Any
+    text: str
+    before: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,16 @@ class Source:
         """Every function and lambda."""
         return [n for n in ast.walk(self.tree) if isinstance(n, (ast.FunctionDef, ast.Lambda))]
 
+    def called(self, definition: Any) -> str:
+        """What a function is called, a method with its class."""
+        name, around = getattr(definition, "name", "a lambda"), self.around(definition)
+        return name if around is definition else f"{around.name}.{name}"
+
+    def around(self, definition: Any) -> Any:
+        """The class that a method is in; any other function itself."""
+        classes = (n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef))
+        return next((c for c in classes if definition in c.body), definition)
+
     def span(self, place: Any) -> tuple[int, int]:
         """Where a place begins and ends in the text, in bytes."""
         begin = self.starts[place.lineno - 1] + place.col_offset
@@ -50,25 +68,35 @@ class Source:
         begin, end = self.span(place)
         return self.text.encode()[begin:end].decode()
 
-    def replaced(self, edits: Mapping[ast.AST, str]) -> str:
-        """The text with other text at some places that do not overlap: in brackets where it needs
-        them, and without those that are needed no longer."""
+    def replaced(self, changes: Iterable[Change]) -> str:
+        """The text with other text at some places that do not overlap, and lines put before some:
+        in brackets where it needs them, and without those that are needed no longer."""
         text = self.text.encode()
-        new: dict[ast.AST, ast.AST] = {}
-        for place in sorted(edits, key=self.span, reverse=True):
+        new: dict[ast.AST, Any] = {}
+        for place, written, before in sorted(changes, key=self._order, reverse=True):
             begin, end = self.span(place)
-            if not isinstance(place, ast.expr):
-                text = text[:begin] + edits[place].encode() + text[end:]
-                new[place] = ast.parse(text[begin:].split(b"\n")[0].decode().strip()).body[0]
+            if isinstance(place, ast.expr):
+                new[place] = ast.parse(written, mode="eval").body
+                wanted = ast.dump(replaced(self.tree, new))
+                for candidate in _bracketed(text, begin, end, written.encode()):
+                    text_of = candidate
+                    if _dumped(candidate) == wanted:
+                        break
+                text = text_of
                 continue
-            new[place] = ast.parse(edits[place], mode="eval").body
-            wanted = ast.dump(replaced(self.tree, new))
-            for candidate in _bracketed(text, begin, end, edits[place].encode()):
-                text_of = candidate
-                if _dumped(candidate) == wanted:
-                    break
-            text = text_of
+            made = ast.parse(written).body
+            if before:
+                after = replaced(place, new)
+                made += after if isinstance(after, list) else [after]
+                written, end = f"{written}\n{' ' * place.col_offset}", begin
+            new[place] = made
+            text = text[:begin] + written.encode() + text[end:]
         return text.decode()
+
+    def _order(self, change: Change) -> tuple[int, bool, int]:
+        """The order of places in the text, what is put before one before it."""
+        begin, end = self.span(change.place)
+        return begin, not change.before, end
 
 
 def _bracketed(text: bytes, begin: int, end: int, new: bytes) -> Iterator[bytes]:
@@ -87,8 +115,9 @@ def _dumped(text: bytes) -> str:
         return ""
 
 
-def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
-    """The code with others in the place of some of its parts; the rest of it is shared."""
+def replaced(code: Any, new: Mapping[ast.AST, Any]) -> Any:
+    """The code with others in the place of some of its parts, several lines in that of one; the
+    rest of it is shared."""
     if isinstance(code, list):
         return _field(code, new)
     if code in new:
@@ -100,13 +129,14 @@ def replaced(code: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
     return type(code)(**changed)
 
 
-def _field(value: Any, new: Mapping[ast.AST, ast.AST]) -> Any:
+def _field(value: Any, new: Mapping[ast.AST, Any]) -> Any:
     if isinstance(value, ast.AST):
         return replaced(value, new)
     if isinstance(value, list):
         changed = [_field(v, new) for v in value]
-        same = all(a is b for a, b in zip(changed, value, strict=True))
-        return value if same else changed
+        if all(a is b for a, b in zip(changed, value, strict=True)):
+            return value
+        return [x for v in changed for x in (v if isinstance(v, list) else [v])]
     return value
 
 

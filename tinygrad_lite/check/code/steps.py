@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...graph.node import Node, raw
-from .trace import Instance, Record, Trace
+from .trace import Assignment, Instance, Record, Trace
 
 RETURNED = "what is returned"
 CONVERTED = ("array", "asarray", "float", "copy")
@@ -20,7 +20,8 @@ CONVERTED = ("array", "asarray", "float", "copy")
 @dataclass(frozen=True, eq=False)
 class Step:
     """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
-    made of what the name held before, `adds` that something was added to that."""
+    made of what the name held before, `adds` that something was added to that; `attribute` is
+    whose it is, and its name there."""
 
     name: str
     record: Record
@@ -28,6 +29,7 @@ class Step:
     key: Any = None
     builds: bool = False
     adds: bool = False
+    attribute: tuple[Any, str] | None = None
 
     @property
     def of(self) -> tuple[str, Any]:
@@ -51,12 +53,16 @@ def may_be_gradient(value: Any) -> bool:
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return True
     if isinstance(value, list):  # of numbers
-        return (
-            bool(value)
-            and not any(np.ndim(raw(v)) for v in value)
-            and all(map(may_be_gradient, value))
-        )
+        return bool(value) and all(_is_number(v) and may_be_gradient(v) for v in map(raw, value))
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
+
+
+def _is_index(key: Any) -> bool:
+    return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.generic, np.ndarray)) and np.ndim(value) == 0
 
 
 def steps(trace: Trace) -> list[Step]:
@@ -69,39 +75,65 @@ def steps(trace: Trace) -> list[Step]:
 def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
-        if not a.outermost:
+        if not a.outermost or a.writes:
             continue
-        builds = bool(a.keys) or _builds(a.statement, a.name)
-        adds = builds and not a.keys and _adds(a.statement, a.name)
-        held, key = a.record.value, a.keys[0] if len(a.keys) == 1 else None
+        builds = bool(a.keys) or _builds(a)
+        adds = builds and not a.keys and _adds(a)
+        line = a.instance if a.line is None else a.line
+        held: Any = a.record.value
+        key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         if isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
-                found.append(Step(a.name, a.part, a.instance, key, aug, aug))
-        elif isinstance(held, list) and isinstance(key, int) and not may_be_gradient(held):
+                found.append(Step(a.name, a.part, line, key, aug, aug, a.of))
+        elif _is_index(key) and isinstance(held, list) and not may_be_gradient(held):
             if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
                 name = f"{a.name}[{key % len(held)}]"
-                found.append(Step(name, a.part, a.instance, None, aug, aug))
+                found.append(Step(name, a.part, line, None, aug, aug, a.of))
         else:
-            found.append(Step(a.name, a.record, a.instance, None, builds, adds))
-    return [*found, *_returned(trace)]
+            found.append(Step(a.name, a.record, line, None, builds, adds, a.of))
+    return [*found, *_entries(trace, found), *_returned(trace)]
 
 
-def _builds(statement: ast.AST, name: str) -> bool:
+def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
+    """The entries of lists in the end, those that were not set one by one: as they were made."""
+    made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
+    for name, a in made.items():
+        record = trace.names.get(name, a.record)
+        held = record.value
+        if not isinstance(a.statement, ast.Assign) or not isinstance(held, list):
+            continue
+        since = {step.name for step in found if step.record.index > a.record.index}
+        for k, entry in enumerate(held) if not may_be_gradient(held) else ():
+            if may_be_gradient(entry) and f"{name}[{k}]" not in since:
+                part = trace.add(operator.itemgetter(k), [record], entry)
+                yield Step(f"{name}[{k}]", part, a.instance, None, _builds(a))
+
+
+def _builds(a: Assignment) -> bool:
     """Whether an assignment makes a name's value of what it held."""
+    statement = a.statement
     if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
         return True  # +=, or a change in place
-    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(statement.value))
+    return any(_reads(n, a) for n in ast.walk(statement.value))
 
 
-def _adds(statement: ast.AST, name: str) -> bool:
+def _reads(e: ast.AST, a: Assignment) -> bool:
+    """Whether an expression is what an assignment gives a value."""
+    if a.of is None:
+        return isinstance(e, ast.Name) and e.id == a.name
+    return isinstance(e, ast.Attribute) and ast.unparse(e) == target_of(a.statement)
+
+
+def _adds(a: Assignment) -> bool:
     """Whether it is += or -=, or a sum in which the name stands."""
+    statement = a.statement
     if isinstance(statement, ast.AugAssign):
         return isinstance(statement.op, (ast.Add, ast.Sub))
     terms = [statement.value] if isinstance(statement, ast.Assign) else []
     while terms:
         e = terms.pop()
-        if isinstance(e, ast.Name) and e.id == name:
+        if _reads(e, a):
             return True
         if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Add, ast.Sub)):
             terms += [e.left, e.right]

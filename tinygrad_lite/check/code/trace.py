@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...graph.node import Node
 from .forms import form
+from .plain import may_set, owner
 from .source import Definition, Source
 
 Compute = Callable[..., Any]
@@ -39,9 +41,10 @@ class Record:
 
 class Instance:
     """One execution of a statement, a lambda or a turn of a comprehension: the names in scope when
-    it began, and the record of each of its places."""
+    it began, what is `outside` of it, the attributes of objects and what those that were set are
+    called, and the record of each of its places."""
 
-    __slots__ = ("names", "outside", "recorded", "source", "statement")
+    __slots__ = ("called", "fields", "names", "outside", "recorded", "source", "statement")
 
     def __init__(
         self,
@@ -49,8 +52,11 @@ class Instance:
         statement: ast.AST,
         names: dict[str, Record],
         outside: Callable[[str], Any],
+        fields: Mapping[tuple[int, str], Record],
+        called: Mapping[tuple[int, str], str],
     ) -> None:
         self.source, self.statement, self.names, self.outside = source, statement, names, outside
+        self.fields, self.called = fields, called
         self.recorded: dict[int, Record] = {}  # by the id of the place, which `source` keeps alive
 
     def value(self, e: ast.expr, changed: Mapping[Record, Any] | None = None) -> Any:
@@ -61,17 +67,23 @@ class Instance:
             record = self.names.get(e.id)
             if record is None:
                 return self.outside(e.id)
+        if record is None and isinstance(e, ast.Attribute) and self.fields:
+            record = self.fields.get((id(owner(self.value(e.value, changed))), e.attr))
         if record is not None:
             return changed.get(record, record.value) if changed else record.value
         compute, operands = form(e)
-        return compute(*[self.value(x, changed) for x in operands])
+        values = [self.value(x, changed) for x in operands]
+        if isinstance(e, ast.Call) and may_set(values[0], values[1:]):
+            raise TypeError("only a run can tell")
+        return compute(*values)
 
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """A name, or an entry of what it holds, was given a value; `record` is all that the name then
     holds. `outermost` in the derivation itself, not in a function that it calls; `keys` are those
-    of an entry that was set; `part` is the entry's record."""
+    of an entry that was set; `part` is the entry's record. Of an attribute `of` is whose it is and
+    its name, and `line` what the derivation was at, for it may call what sets that."""
 
     name: str
     record: Record
@@ -79,20 +91,27 @@ class Assignment:
     outermost: bool
     keys: tuple[Any, ...] = ()
     part: Record | None = None
+    of: tuple[Any, str] | None = None
+    line: Instance | None = None
 
     @property
     def statement(self) -> ast.AST:
         """The statement that assigns."""
         return self.instance.statement
 
+    @property
+    def writes(self) -> bool:
+        """Whether it writes into the data of a node."""
+        return self.of is not None and isinstance(self.of[0], Node) and self.of[1] == "data"
+
 
 @dataclass(eq=False, repr=False)
 class Trace:
     """The records of a run, in order; what was assigned; the record of each argument by name, of
-    what the names stand for in the end, and of what was returned; or the error, where, and
-    in which line of what is called there. `returns` are the nodes whose gradients the entries of
-    what is returned should be; `around` are functions that only call the next, and the last of
-    them `definition`."""
+    what the names and the attributes of objects stand for in the end, and of what was returned; or
+    the error, where, and in which line of what is called there. `returns` are the nodes whose
+    gradients the entries of what is returned should be; `around` are functions that only call the
+    next, and the last of them `definition`."""
 
     source: Source
     definition: Definition | ast.Module
@@ -100,6 +119,7 @@ class Trace:
     assigned: list[Assignment] = field(default_factory=list)
     arguments: dict[str, Record] = field(default_factory=dict)
     names: dict[str, Record] = field(default_factory=dict)
+    fields: Mapping[tuple[int, str], Record] = field(default_factory=dict)
     result: Record | None = None
     error: Exception | None = None
     failed: Instance | None = None
@@ -143,8 +163,10 @@ class Trace:
         if place in set(ast.walk(self.definition)):
             return f"line {self.number(place)}"
         sources = dict.fromkeys(r.instance.source for r in self.records if r.instance)
-        functions = (f for source in sources for f in source.definitions if place in ast.walk(f))
-        return getattr(next(functions, None), "name", "another function")
+        functions = (
+            (source, f) for source in sources for f in source.definitions if place in ast.walk(f)
+        )
+        return next((source.called(f) for source, f in functions), "another function")
 
     def add(
         self,

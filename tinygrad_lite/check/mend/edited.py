@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..code.source import Source
+from ..code.source import Change, Source
 from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
@@ -34,16 +34,15 @@ class Mend:
         return next((e.kind for e in self.edits if e.kind != "other"), "other")
 
     @property
-    def places(self) -> dict[ast.AST, str]:
+    def changes(self) -> list[Change]:
         """What stands at each place, as text."""
-        return {edit.place: text_at(self.source, edit) for edit in self.edits}
+        return [_change(edit) for edit in self.edits]
 
 
-def text_at(source: Source, edit: Edit) -> str:
-    """The text that is to stand at a place."""
-    if isinstance(edit.new, list):  # a line before another
-        return f"{shown(edit.new)}\n{' ' * edit.place.col_offset}{source.of(edit.place)}"
-    return shown(edit.new)
+def _change(edit: Edit) -> Change:
+    """The text that is to stand at a place; of a line before another, that one."""
+    before = isinstance(edit.new, list)
+    return Change(edit.place, shown(edit.new), before)
 
 
 def walked(code: Any) -> Iterator[ast.AST]:
@@ -59,7 +58,7 @@ def line_with(source: Source, statement: Any, edits: Sequence[Edit]) -> str:
             return shown(edit.new)
     inside = set(ast.walk(statement))
     body = isinstance(getattr(statement, "body", None), list)
-    new = source.replaced({e.place: shown(e.new) for e in edits if e.place in inside})
+    new = source.replaced(_change(e) for e in edits if e.place in inside)
     begin, end = source.span(statement)
     text = new.encode()
     line = text[begin : len(text) - len(source.text.encode()) + end].decode()

@@ -91,7 +91,7 @@ class Mender:
 
     def feels(self, claimed: Claimed, mend: Mend) -> bool:
         """Whether a mend can change something, given that what else is wrong is put right."""
-        at, places = claimed.line(self.trace, self.truth), mend.places
+        at, places = claimed.line(self.trace, self.truth), {e.place for e in mend.edits}
         made = [
             r
             for r in self.trace.records

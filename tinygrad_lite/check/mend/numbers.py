@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, topological_order
+from ..code.plain import HeldNumber
 
 Number = Any  # a Python or a NumPy number
 How = Callable[[Number], Number]
@@ -40,8 +41,9 @@ WIDTH = 0.1  # of the factors' logarithms
 
 
 def is_number(x: Any) -> bool:
-    """Whether it is a number alone, and no truth value."""
-    return isinstance(x, (int, float, np.integer, np.floating)) and not isinstance(x, bool)
+    """Whether it is a number alone, no truth value and no node's."""
+    numbers = (int, float, np.integer, np.floating)
+    return isinstance(x, numbers) and not isinstance(x, (bool, HeldNumber))
 
 
 def others(root: Node, named: Mapping[str, Any]) -> Iterator[tuple[str, dict[int, Number]]]:

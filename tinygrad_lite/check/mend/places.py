@@ -6,7 +6,7 @@ import ast
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, cast
 
@@ -15,9 +15,7 @@ import numpy as np
 from ..code.expressions import same
 from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
-from ..slips import FAR, LIKELY, NEAR, ODD
-from .known import Known, Role, agrees
-from .looked import proportional
+from .known import Known, agrees
 from .pool import Pool, turning
 from .rows import Edit, is_numeric
 from .slipped import settings
@@ -30,7 +28,6 @@ Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
 SHORT = 5  # parts of an expression of another line that may be a size
-LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that there is more
 
 
 @dataclass(eq=False)
@@ -223,84 +220,6 @@ class Places:
         except FAILS:
             return False
 
-    # --- ranking
-
-    def rank(self, edit: Edit, values: Values) -> float:
-        """How far-fetched an edit is: one that gives a cotangent is likely, one that breaks what is
-        right is not."""
-        record = self.places[edit.place][0]
-        kept = {id(n) for n in ast.walk(edit.new)}
-        if id(edit.place) in kept:  # something is put around all of it
-            kept = set()
-        cost = edit.rank + LONG * sum(id(n) not in kept for n in ast.walk(edit.place))
-        cost += ADDED * max(_parts(edit.new) - _parts(edit.place), 0)
-        cost += self._unlikely(edit, record)
-        whole = self._is_goal(record)
-        if isinstance(edit.place, ast.Name) and isinstance(edit.new, ast.Name):
-            cost += FAR if self._multiple(record, edit) else -LIKELY
-        elif _drops_number(edit):
-            cost += LIKELY * _is_called(edit, record)
-        elif not _reads_otherwise(edit):
-            known = FAR if isinstance(edit.place, ast.Name) and not kept else FAR + LIKELY
-            cost += (0.0, LIKELY, known, known)[self.known.role(self.value(record))]
-        if whole:
-            return cost + (FAR if edit.kind == "other" else 0.0)
-        found = self.apply(edit, values)
-        inside = [r for r in found if r.instance is record.instance and not self._is_goal(r)]
-        if edit.kind == "transpose":
-            inside = [r for r in inside if r is not record]
-        roles = {r: self.known.role(found[r]) for r in inside}
-        lost = [r for r, role in roles.items() if role is Role.NOTHING and r is not record]
-        if any(self.known.role(self.value(r)) for r in lost):  # a value of the graph, until then
-            cost += LIKELY
-        new = max(roles.values(), default=Role.NOTHING)
-        own = self.known.role(self.value(record, found))
-        return cost - (0.0, LIKELY, LIKELY, ODD + NEAR)[new] - NEAR * (own is Role.COTANGENT)
-
-    def _unlikely(self, edit: Edit, record: Record) -> float:
-        """What it costs that something stands where people write it elsewhere: an array made anew
-        of which a part is taken, a number or a term inside of a product."""
-        around, new = _around(record), edit.new
-        if isinstance(around, (ast.Subscript, ast.Attribute)):
-            return 0.0 if isinstance(new, (ast.Name, ast.Subscript)) else FAR
-        scaled = isinstance(new, ast.BinOp) and edit.place in (new.left, new.right)
-        if scaled and type(self.value(record)) is int:  # a size
-            return ODD
-        if scaled and isinstance(new.op, (ast.Mult, ast.Div)):
-            product = isinstance(around, ast.BinOp) and not isinstance(
-                around.op, (ast.Add, ast.Sub)
-            )
-            return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
-        if not isinstance(around, ast.BinOp):
-            return 0.0
-        if isinstance(around.op, (ast.Add, ast.Sub)):  # a - -b
-            return FAR * (edit.kind == "sign" and edit.place is around.right)
-        below = edit.place is around.right and not isinstance(around.op, ast.Mult)
-        odd = edit.kind == "sign" and below  # a sign in a denominator
-        return NEAR * (odd or scaled or edit.kind == "shape")
-
-    def _disguised(self, edit: Edit) -> bool:
-        """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
-        the one around it with nothing to do, which it stands for then."""
-        record = self.places[edit.place][0]
-        found = self.apply(edit, self.base)
-        calls = [u for u in record.users if isinstance(u.site, ast.Call) and u in found]
-        if any(_same(found[u], found[record]) and not _same(u.value, record.value) for u in calls):
-            return True
-        if not isinstance(edit.new, ast.Call):
-            return False
-        assert record.instance is not None
-        read = record.instance.value
-        value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
-        return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
-
-    def _multiple(self, record: Record, edit: Edit) -> bool:
-        """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
-        assert record.instance is not None
-        a = np.asarray(self.value(record), dtype=float)
-        b = np.asarray(record.instance.value(edit.new), dtype=float)
-        return a.size > 1 and proportional(a, b)
-
 
 def _entry_of(record: Record) -> Record | None:
     """The part of a tuple that was written out which a record is, once that was unpacked."""
@@ -319,64 +238,8 @@ def _is_read(e: Any) -> bool:
     return isinstance(e.ctx, ast.Load)
 
 
-def _drops_number(edit: Edit) -> bool:
-    """Whether it only leaves out a number by which something was multiplied or divided."""
-    e = edit.place
-    return (
-        isinstance(e, ast.BinOp)
-        and isinstance(e.op, (ast.Mult, ast.Div))
-        and (
-            (isinstance(e.left, ast.Constant) and edit.new is e.right)
-            or (isinstance(e.right, ast.Constant) and edit.new is e.left)
-        )
-    )
-
-
-def _is_called(edit: Edit, record: Record) -> bool:
-    """Whether the number that is left out has a name in its line: 2 of 2 * r / k where k is 2."""
-    assert record.instance is not None
-    names = record.instance.names
-    used = {n.id for n in ast.walk(record.instance.statement) if isinstance(n, ast.Name)}
-    numbers = [n.value for n in (edit.place.left, edit.place.right) if isinstance(n, ast.Constant)]
-    return any(names[n].value in numbers for n in used if n in names and _counts(names[n].value))
-
-
-def _counts(v: Any) -> bool:
-    return isinstance(v, (int, np.integer))
-
-
-def _reads_otherwise(edit: Edit) -> bool:
-    """Whether it only transposes what is read, or reads other entries of it."""
-    if edit.kind == "transpose" and isinstance(edit.place, (ast.Name, ast.Attribute)):
-        return True
-    new = edit.new
-    entries = isinstance(edit.place, ast.Subscript) and isinstance(new, ast.Subscript)
-    return entries and edit.place.value is new.value
-
-
-def _parts(e: ast.AST) -> int:
-    return sum(isinstance(n, ast.expr) for n in ast.walk(e))
-
-
 def setting_of(record: Record) -> str:
     """What sort of number a place is, if it is no factor."""
     assert record.instance is not None
     assert record.site is not None
     return settings(record.instance.source.tree).get(record.site, "")
-
-
-@lru_cache(maxsize=32)
-def _parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
-    return {x: n for n in ast.walk(tree) for x in ast.iter_child_nodes(n)}
-
-
-def _around(record: Record) -> ast.AST | None:
-    """What a place is a part of."""
-    assert record.instance is not None
-    assert record.site is not None
-    return _parents(record.instance.source.tree).get(record.site)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two arrays have the same entries, in any shape."""
-    return is_numeric(a) and np.size(a) > 1 and np.array_equal(np.ravel(a), np.ravel(b))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..code.plain import owner
 from ..code.trace import Instance, Record
 from .rows import FORMS, FUNCTIONS, formed, is_numeric, is_symmetric
 from .written import FAILS, Written
@@ -81,8 +82,10 @@ class Pool:
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
-        for x, name in zip(named, names, strict=True):
-            self._add(_item(x, far.get(name, 0.0), NAME))
+        named += self._attributes()
+        for x in named:
+            read = (n.id for n in ast.walk(x.code) if isinstance(n, ast.Name))
+            self._add(_item(x, sum(far.get(name, 0.0) for name in read), NAME))
         for x in named:
             for item in self._made(x, _parts_of):
                 self._add(item)
@@ -114,6 +117,20 @@ class Pool:
                 if isinstance(key, str) and is_numeric(value):
                     code = ast.Subscript(_name(name), ast.Constant(key), ast.Load())
                     yield Written(code, value, self.numpy)
+
+    def _attributes(self) -> Iterator[Written]:
+        """Those of the objects that have names, and those that were set."""
+        at, written = self.instance, []
+        for name, record in at.names.items():
+            of = owner(record.value)
+            mine = (x for key, x in at.fields if key == id(of))
+            written += [f"{name}.{x}" for x in mine if of is not None]
+        for code in dict.fromkeys((*at.called.values(), *written)):
+            with suppress(*FAILS, SyntaxError):
+                e = ast.parse(code, mode="eval").body
+                value = at.value(e, self.changed)
+                if is_numeric(value):
+                    yield Written(e, value, self.numpy)
 
     def _value(self, record: Record) -> Any:
         return self.changed.get(record, record.value)
@@ -209,13 +226,28 @@ class Pool:
 
 
 def turning(tree: ast.AST) -> Mapping[str, float]:
-    """The names that loops bind, which change from turn to turn, and the arguments that no line
-    reads."""
+    """The names that loops bind, which change from turn to turn, the arguments that no line reads,
+    and what a loop hands on to its next turn, which does not read it."""
     read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
     bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(given - read, -UNREAD)}
+    unread = {*(given - read), *_dropped(tree)}
+    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(unread, -UNREAD)}
+
+
+def _dropped(tree: ast.AST) -> Iterator[str]:
+    """The names that have a value before a loop and are given another in each turn, but are not
+    read there."""
+    before: set[str] = set()
+    body = getattr(tree, "body", None)
+    for s in body if isinstance(body, list) else ():
+        inside = [n for n in ast.walk(s) if isinstance(n, ast.Name)]
+        if isinstance(s, (ast.For, ast.While)):
+            sums = {n.target for n in ast.walk(s) if isinstance(n, ast.AugAssign)}
+            read = {n.id for n in inside if isinstance(n.ctx, ast.Load) or n in sums}
+            yield from {n.id for n in inside} & before - read
+        before |= {n.id for n in inside if isinstance(n.ctx, ast.Store)}
 
 
 def _item(x: Written, rank: float, tier: int, kind: str = "other") -> Item | None:

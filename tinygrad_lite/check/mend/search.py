@@ -22,8 +22,9 @@ from ..code.trace import Instance, Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike
 from .farther import everywhere, farther, run_farther, run_forwards
+from .likely import Ranked
 from .looked import Place, looked_up
-from .places import Places, Values, Vector, setting_of
+from .places import Values, Vector, setting_of
 from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
@@ -53,7 +54,7 @@ class Hit(NamedTuple):
     grade: int = 0
 
 
-class Search(Places):
+class Search(Ranked):
     """The edits that reach a goal, the likeliest first."""
 
     confirmed = 0  # edits that were run on fresh data

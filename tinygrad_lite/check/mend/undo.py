@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.backend import is_array
-from ..code.interpreter import with_entry
+from ..code.assigning import with_entry
 from ..code.library import LIBRARY
 from ..code.trace import Record
 from .written import FAILS

@@ -99,7 +99,8 @@ def statements(s: ast.AST) -> Iterator[Edit]:
     """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
-        if isinstance(target, (ast.Name, ast.Subscript)) and not _mentions(s.value, target):
+        free = not _mentions(s.value, target) and getattr(s.value, "value", None) != 0
+        if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)) and free:
             for op, rank in ((ast.Add(), NEAR), (ast.Sub(), FAR)):
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
         if isinstance(target, ast.Subscript):

@@ -213,6 +213,10 @@ def _index(i: Any) -> str:
 
 
 def standing(edits: Iterable[Any]) -> dict[ast.AST, Any]:
-    """What stands at each place; a place inside of what replaces it is a copy, so that it is not
-    replaced again."""
-    return {e.place: replaced(e.new, {e.place: copy.copy(e.place)}) for e in edits}
+    """What stands at each place, after all lines that are put before it; a place inside of what
+    replaces it is a copy, so that it is not replaced again."""
+    found: dict[ast.AST, Any] = {}
+    for e in sorted(edits, key=lambda e: isinstance(e.new, list)):
+        own = found.get(e.place) if isinstance(e.new, list) else None
+        found[e.place] = replaced(e.new, {e.place: own or copy.copy(e.place)})
+    return found

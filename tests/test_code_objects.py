@@ -1,0 +1,205 @@
+"""Derivations that keep gradients in attributes: layers as classes, `w.grad = ...`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from test_code_lines import verdicts
+from test_referee_lines import changed, defined
+
+import tinygrad_lite as tg
+
+
+class Dense:
+    def __init__(self, W: Any, b: Any) -> None:
+        self.W, self.b = W, b
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        self.out = x @ self.W + self.b
+        return self.out
+
+    def backward(self, dout: Any) -> None:
+        self.dW = np.dot(self.x.T, dout)
+        self.db = np.sum(dout, axis=0)
+        self.dx = np.dot(dout, self.W.T)
+
+
+class Relu:
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return tg.relu(x)
+
+    def backward(self, dout: Any) -> Any:
+        self.dx = dout.copy()
+        self.dx[self.x <= 0] = 0
+        return self.dx
+
+
+class Net:
+    """Two layers; the gradients of what is trained are kept in the layers, and in a dict."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.params = {
+            "W1": tg.Tensor(rng.normal(size=(3, 4))),
+            "b1": tg.Tensor(rng.normal(size=4)),
+            "W2": tg.Tensor(rng.normal(size=(4, 3))),
+            "b2": tg.Tensor(rng.normal(size=3)),
+        }
+        self.first = Dense(self.params["W1"], self.params["b1"])
+        self.second = Dense(self.params["W2"], self.params["b2"])
+        self.relu = Relu()
+        self.grads: dict[str, Any] = {}
+        self.t = rng.normal(size=(6, 3))
+
+    def loss(self, x: Any) -> Any:
+        self.y = self.second.forward(self.relu.forward(self.first.forward(x)))
+        return ((self.y - self.t) ** 2).mean()
+
+    def gradient(self) -> Any:
+        dout = 2 * (self.y - self.t) / self.t.size
+        self.second.backward(dout)
+        dh = self.relu.backward(self.second.dx)
+        self.first.backward(dh)
+        self.grads["W1"], self.grads["b1"] = self.first.dW, self.first.db
+        self.grads["W2"], self.grads["b2"] = self.second.dW, self.second.db
+        return self.grads
+
+
+def trained(made: type[Net] = Net) -> tuple[Net, Any]:
+    net = made()
+    return net, net.loss(np.random.default_rng(1).normal(size=(6, 3)))
+
+
+def test_a_method_is_judged_and_no_object_is_changed() -> None:
+    net, E = trained()
+    before = {k: dict(vars(x)) for k, x in vars(net).items() if isinstance(x, (Dense, Relu))}
+    report = tg.check(E, net.gradient)
+    assert report.ok
+    assert set(verdicts(report).values()) == {"right"}
+    assert {2, 3, 4, 5} <= {f.line for f in report}
+    assert net.grads == {}
+    now = {k: dict(vars(x)) for k, x in vars(net).items() if isinstance(x, (Dense, Relu))}
+    assert all(now[k].keys() == before[k].keys() for k in before)
+    assert all(now[k][name] is x for k in before for name, x in before[k].items())
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "at", "mended"),
+    [
+        ("np.dot(self.x.T, dout)", "np.dot(self.x.T, dout) / 2", 3, "Dense.backward", "self.dW"),
+        ("np.sum(dout", "np.mean(dout", 3, "Dense.backward", "self.db = np.sum(dout, axis=0)"),
+        ("self.x <= 0", "self.x > 0", 4, "Relu.backward", "self.dx[self.x <= 0] = 0"),
+        ("self.first.backward(dh)", "self.first.backward(self.second.dx)", 5, "", "self.first"),
+        ('"b1"] = self.first.dW', '"b1"] = self.first.dW * 2', 6, "", 'self.grads["W1"]'),
+    ],
+)
+def test_a_slip_is_found_where_it_is(
+    right: str, wrong: str, line: int, at: str, mended: str
+) -> None:
+    text = "\n\n".join(map(inspect.getsource, (Dense, Relu, Net)))
+    assert text.count(right) == 1
+    net, E = trained(defined(text.replace(right, wrong), Net))
+    report = tg.check(E, net.gradient)
+    first = next(f for f in report if f.first)
+    assert first.line == line
+    assert (first.mended_at, first.by) == (at, "edit")
+    assert first.mended is not None
+    assert first.mended.startswith(mended)
+
+
+def micrograd() -> tuple[Any, dict[str, Any]]:
+    x1, x2, w1, w2, b = (tg.Value(v) for v in (2.0, 0.5, -3.0, 1.0, 6.88))
+    x1w1, x2w2 = x1 * w1, x2 * w2
+    n = x1w1 + x2w2 + b
+    o = tg.tanh(n)
+    return o, locals()
+
+
+def by_hand(x1: Any, x2: Any, w1: Any, w2: Any, x1w1: Any, x2w2: Any, n: Any, o: Any) -> None:
+    o.grad = 1.0
+    n.grad = 1 - o.data**2
+    x1w1.grad = n.grad
+    x2w2.grad = n.grad
+    x2.grad = w2.data * x2w2.grad
+    w2.grad = x2.data * x2w2.grad
+    x1.grad = w1.data * x1w1.grad
+    w1.grad = x1.data * x1w1.grad
+
+
+def test_a_node_takes_its_gradient_by_hand() -> None:
+    o, names = micrograd()
+    report = tg.check(o, by_hand, names=names)
+    assert report.ok
+    assert len(report.findings) == 8
+    assert names["x1"].grad is None
+
+
+def test_one_of_them_is_wrong() -> None:
+    o, names = micrograd()
+    slip = changed(by_hand, "x1.grad = w1.data", "x1.grad = x1.data")
+    (wrong,) = tg.check(o, slip, names=names).wrong
+    assert (wrong.line, wrong.mended) == (8, "x1.grad = w1.data * x1w1.grad")
+
+
+def test_globals_are_read_as_they_are_and_left_alone() -> None:
+    x, w = tg.Tensor(np.arange(3.0), name="x"), tg.Tensor(np.full(3, 2.0), name="w")
+    E = (x * w**2).sum()
+
+    def by_hand() -> None:
+        x.grad = w.data
+        w.grad = 2 * w * x
+
+    report = tg.check(E, by_hand)
+    assert [f.line for f in report.wrong] == [2]
+    assert (x.grad, w.grad) == (None, None)
+
+
+def mse_grad(inp: Any, target: Any) -> None:
+    inp.g = 2.0 * (inp - target) / inp.size
+
+
+def lin_grad(inp: Any, out: Any, w: Any, b: Any) -> None:
+    inp.g = out.g @ w.T
+    w.g = inp.T @ out.g
+    b.g = out.g.sum(0)
+
+
+def relu_grad(inp: Any, out: Any) -> None:
+    inp.g = (inp > 0) * out.g
+
+
+def backward(X: Any, l1: Any, l2: Any, out: Any, W1: Any, b1: Any, W2: Any, b2: Any, t: Any) -> Any:
+    mse_grad(out, t)
+    lin_grad(l2, out, W2, b2)
+    relu_grad(l1, l2)
+    lin_grad(X, l1, W1, b1)
+
+
+def test_functions_set_the_attributes_of_arrays() -> None:
+    rng = np.random.default_rng(3)
+    X, t = tg.Tensor(rng.normal(size=(6, 2))), rng.normal(size=(6, 1))
+    W1, b1 = tg.Tensor(rng.normal(size=(2, 5))), tg.Tensor(rng.normal(size=5))
+    W2, b2 = tg.Tensor(rng.normal(size=(5, 1))), tg.Tensor(rng.normal(size=1))
+    l1 = X @ W1 + b1
+    l2 = tg.relu(l1)
+    out = l2 @ W2 + b2
+    E = ((out - t) ** 2).mean()
+    report = tg.check(E, backward)
+    assert report.ok
+    assert [f.line for f in report] == [2, 3, 4, 5]
+
+
+def test_what_sets_attributes_unseen_is_refused() -> None:
+    net, E = trained()
+
+    def setting() -> None:
+        setattr(net.first, "dW", net.first.x.T)  # noqa: B010
+
+    with pytest.raises(ValueError, match="setattr, which may set attributes"):
+        tg.check(E, setting)
+    assert "dW" not in vars(net.first)
