@@ -258,11 +258,10 @@ def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> lis
         raise refused
     plus = [start.tolist()] if start.any() else []
     to = np.flatnonzero(first)
-    picks = np.clip(first[to] - 1, 0, n - 1).astype(int) if np.isfinite(first).all() else to[:0]
+    picks = np.clip(np.nan_to_num(first[to]) - 1, 0, n - 1).astype(int)
     picked = np.zeros(len(first))
-    if len(picks) == len(to) and n:
-        picked[to] = trial[picks]
-    if n and np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
+    picked[to] = trial[picks]
+    if np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
         return ["linear", moving, shape, to.tolist(), picks.tolist(), None, *plus]
     if n > _COLUMNS:
         raise refused
