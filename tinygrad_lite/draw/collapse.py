@@ -143,11 +143,12 @@ def planned(
             stub = isinstance(x, Node)
             if not (found.before(x, node) if stub else getattr(x, "ndim", 0)):
                 continue
-            many = [*arrays.values()] if id(x) in arrays and len(arrays) > _CONSTANTS else []
+            many = id(x) in arrays and len(arrays) > _CONSTANTS
             new = f"c{k}_{i}"
-            box_of[node, i] = raws.setdefault(id(many[0] if many else x), new)
+            box_of[node, i] = raws.setdefault(next(iter(arrays)) if many else id(x), new)
             if box_of[node, i] == new:
-                content = {"nodes": (x,)} if stub else {"array": many or x}
+                array = [*arrays.values()] if many else x
+                content = {"nodes": (x,)} if stub else {"array": array}
                 kind = "stub" if stub else "constant"
                 boxes.append(Box(new, kind, scope=scopes[node], **content))
         box_of[node] = f"n{k}"
