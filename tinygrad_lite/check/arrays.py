@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backprop.chain import is_constant, slope
-from ..graph.node import Node
 from .faults import prime
 from .scales import factor
-from .search import MANY, Catalogue, Guess, Search
+from .search import Catalogue, Guess, Search
 from .slips import FAR, LIKELY, ODD, Instead
 from .tape import Vector
 
-BIG = 20_000  # entries above which the same holds
+BIG = 20_000  # entries of a gradient above which no factor of it is looked for
 
 
 def forms(catalogue: Catalogue, shape: tuple[int, ...]) -> tuple[list[Instead], Vector]:
@@ -42,27 +41,21 @@ def _forms(catalogue: Catalogue, shape: tuple[int, ...]) -> Iterator[Instead]:
             continue
         found: list[tuple[float, Vector, str]] = []
         if op.elementwise and not is_constant(op, 0):
-            d, name = np.asarray(slope(n, 0)), prime(op, tape.label_of(n.inputs[0]))
-            found.append((LIKELY, d, name))
-            if np.all((d > 0) & (d < 1)):  # σ, where softplus is written
-                found.append((FAR, d * (1 - d), f"p (1 − p), p = {name},"))
+            name = prime(op, tape.label_of(n.inputs[0]))
+            found.append((LIKELY, np.asarray(slope(n, 0)), name))
         if np.all((n.data < 0) & (n.data > -700)):  # a logarithm of a probability
-            p, name = np.exp(n.data), f"exp({tape.label(n)})"
-            found += [(FAR, p, name), (FAR, p * (1 - p), f"{name} (1 − {name})")]
+            found.append((FAR, np.exp(n.data), f"exp({tape.label(n)})"))
+        chances = [(p, name) for _, p, name in found if np.all((p > 0) & (p < 1))]
+        found += [(FAR, p * (1 - p), f"p (1 − p), p = {name},") for p, name in chances]
         for rank, v, name in found:
             if not any(np.array_equal(v, other) for other in known):  # else it is told more simply
                 yield Instead("extra-factor", rank, v, f"there is a factor {name} too many")
 
 
-def worth(search: Search) -> bool:
-    """Whether a graph is so small that foreign arrays are looked for at every node."""
-    return len(search.region) <= MANY
-
-
 def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
     """A factor too many or too few in the gradient with respect to some node; `sign` is of the
     whole claim."""
-    for x in reversed(search.open) if worth(search) else ():  # the nearest to the claim first
+    for x in reversed(search.open) if search.small else ():  # the nearest to the claim first
         if x.data.size <= BIG and x.data.size:
             found, rows = forms(search.catalogue, x.shape)
             g = search.g[x]
@@ -78,25 +71,21 @@ def other_gradients(search: Search) -> Iterator[Guess]:
     """Another node's gradient in the place of a node's; in that of the claimed one it may be times
     a small number as well."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing
-    for y, right in () if few or not worth(search) else tape.g.items():
-        told = f"{tape.cotangent_of(y)}, the gradient with respect to {tape.label(y)}"
+    for y, right in tape.g.items() if search.small and not few else ():
+        told = tape.cotangent_of(y)
+        g: Vector = search.g.get(y, right)
         for x in search.open if tape.is_named(y) else ():
-            g: Vector = search.g.get(y, right)
             if x is y or x.shape != g.shape:
                 continue
+            kind = "other"
+            if y in search.inside:  # too short a way down, or too long
+                above = tape.position[y] < tape.position[x]
+                kind = "missing-factor" if above else "extra-factor"
             if x is search.target:
-                for k, scale in ((1, ""), (-1, "-1 x "), (2, "2 x "), (0.5, "1/2 x ")):
-                    kind = _place(search, x, y) if k == 1 else "other"
-                    cost = LIKELY if k == 1 else ODD
-                    yield search.guess(x, k * g, kind, cost, f"yours is {scale}{told}")
+                text = f"{told}, the gradient with respect to {tape.label(y)}"
+                yield search.guess(x, g, kind, LIKELY, f"yours is {text}")
+                for k, scale in ((-1, "-1"), (2, "2"), (0.5, "1/2")):
+                    yield search.guess(x, k * g, "other", ODD, f"yours is {scale} x {text}")
             elif tape.is_named(x) and x.data.size > 2:
-                text = f"{tape.cotangent_of(y)} stands where {tape.cotangent_of(x)} belongs"
-                yield search.guess(x, g, _place(search, x, y), ODD, text)
-
-
-def _place(search: Search, x: Node, y: Node) -> str:
-    """What it is called to go by y's gradient for x's: too short a way down, or too long."""
-    if y not in search.inside:
-        return "other"
-    above = search.tape.position[y] < search.tape.position[x]
-    return "missing-factor" if above else "extra-factor"
+                text = f"{told} stands where {tape.cotangent_of(x)} belongs"
+                yield search.guess(x, g, kind, ODD, text)

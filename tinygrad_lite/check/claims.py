@@ -45,20 +45,18 @@ def in_shape(value: Any, shape: tuple[int, ...]) -> Any:
 def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> Comparison:
     """Hold a claim against the gradient, entry by entry; `tolerance` is absolute, per entry, `size`
     what errors of rounding are measured against if that is larger than the gradient."""
-    with np.errstate(all="ignore"):
-        difference = np.where(claimed == expected, 0.0, np.abs(claimed - expected))
-        difference = np.where(np.isnan(difference), np.inf, difference)
-        excess = np.where(difference == 0, 0.0, difference / tolerance)
-        if not difference.size:
-            return Comparison(True, 0.0, ())
-        at = np.unravel_index(int(np.argmax(excess)), difference.shape)
-        scale = np.maximum(np.abs(claimed), np.abs(expected))
-        relative = np.where(difference == 0, 0.0, difference / scale)
-        right = bool((excess <= 1).all())
-        if right:  # what is all rounding error is measured against the size of the array
-            relative = difference / max(size, float(np.max(np.abs(expected)))) if size else relative
-            at = np.unravel_index(int(np.argmax(relative)), difference.shape)
-    return Comparison(right, float(relative[at]), tuple(int(i) for i in at))
+    difference = np.where(claimed == expected, 0.0, np.abs(claimed - expected))
+    difference = np.where(np.isnan(difference), np.inf, difference)
+    if not difference.size:
+        return Comparison(True, 0.0, ())
+    excess = np.where(difference == 0, 0.0, difference / tolerance)
+    right = bool((excess <= 1).all())
+    relative = difference / np.maximum(np.abs(claimed), np.abs(expected))
+    if right and size:  # what is all rounding error is measured against the size of the array
+        relative = difference / max(size, float(np.max(np.abs(expected))))
+    relative = np.where(difference == 0, 0.0, relative)
+    at = np.unravel_index(int(np.argmax(relative if right else excess)), difference.shape)
+    return Comparison(right, float(relative[at]), tuple(map(int, at)))
 
 
 @dataclass(frozen=True)
@@ -180,12 +178,15 @@ def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Ask
         public = {name: v for name, v in variables.items() if not name.startswith("_")}
         names = named_in({n: v for n, v in public.items() if not isinstance(v, (int, float))})
         names |= {id(node): node.name for node in order if node.name is not None}
-    claimed_jacobians = cotangent is None and int(np.prod(root.shape)) != 1
-    draw = np.random.default_rng(5)
-    signs = draw.choice([-1.0, 1.0], root.shape)
-    seed = signs * draw.uniform(0.5, 1.0, root.shape) if claimed_jacobians else None
-    tape = Tape(root, _seed(root, cotangent) if seed is None else seed, names)
-    return Asked(tape, order, seed, visible() if variables is None else variables, made)
+    above = None if cotangent is None else _array(cotangent, "cotangent")
+    if above is not None and above.shape != root.shape:
+        raise ValueError(f"check: cotangent has shape {above.shape}, E {root.shape}")
+    seed = None
+    if above is None and int(np.prod(root.shape)) != 1:  # Jacobians are claimed
+        draw = np.random.default_rng(5)
+        above = seed = draw.choice([-1.0, 1.0], root.shape) * draw.uniform(0.5, 1.0, root.shape)
+    variables = visible() if variables is None else variables
+    return Asked(Tape(root, above, names), order, seed, variables, made)
 
 
 def read(
@@ -219,15 +220,6 @@ def read(
             raise ValueError(f"check: {not_scalar(root, name, twin)}")
         found[user] = about.claim(name, user, array)
     return list(found.values())
-
-
-def _seed(root: Node, cotangent: Any) -> Any:
-    if cotangent is None:
-        return None
-    seed = _array(cotangent, "cotangent")
-    if seed.shape != root.shape:
-        raise ValueError(f"check: cotangent has shape {seed.shape}, E {root.shape}")
-    return seed
 
 
 def not_scalar(root: Node, name: str, node: Node) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,6 @@ from .tape import Tape, Vector
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
 
-@dataclass(frozen=True, eq=False)
-class Asking:
-    """What explains a claim, given others above it, and the last digit's `unit` of its numbers?"""
-
-    search: Search
-    blocked: Mapping[Node, Claim]
-    unit: Any
-    again: bool = False  # it goes by others that are wrong
-
-
 class Diagnosis:
     """Claims judged walking backwards from the loss: a wrong one is diagnosed relative to the
     user's own claims above it. `redraw` gives diagnoses of the same claims on data of other sorts,
@@ -46,7 +36,7 @@ class Diagnosis:
         self.kinks: dict[float, Kinks] = {}
         self.wrong: list[Claim] = []
         self.found: dict[Claim, Finding] = {}
-        self._asked: dict[Claim, list[Asking]] = {}  # what is to be explained yet
+        self._asked: dict[Claim, list[Search]] = {}  # what is to be explained yet
 
     def judge(self, claim: Claim) -> Finding:
         """What is to be said of a claim, those above it being judged, but the explanation."""
@@ -80,8 +70,7 @@ class Diagnosis:
 
     def _looked_at(self, claim: Claim, finding: Finding) -> Finding:
         """What a wrong claim says by itself: else it is to be explained."""
-        asking = self._asking(claim, dict(self.usable))
-        local = asking.search
+        local = self._search(claim, self.usable)
         sources = [c for c in self.wrong if c.node in local.inside and c.fits]
         if sources and claim.fits and local.matches(local.expected):
             names = tuple(c.name for c in sources)
@@ -91,29 +80,26 @@ class Diagnosis:
             return replace(finding, explanation=all_zero(claim), kind="missing-term")
         if claim.fits and (text := rounded(claim)):
             return replace(finding, explanation=text)
-        self._asked[claim] = [replace(asking, again=bool(sources))]
+        self._asked[claim] = [local]
         if sources:
-            self._asked[claim].append(self._asking(claim, {}))
-        unit = typed_unit(claim)
-        if unit is not None:
-            self._asked[claim].append(self._asking(claim, asking.blocked, unit))
+            self._asked[claim].append(self._search(claim, {}))
+        if (unit := typed_unit(claim)) is not None:
+            self._asked[claim].append(self._search(claim, local.above, unit))
         return finding
 
-    def _asking(self, claim: Claim, blocked: Mapping[Node, Claim], unit: Any = None) -> Asking:
-        values = {node: c.value for node, c in blocked.items()}
-        search = Search(self.tape, self.catalogue, claim, values, unit=unit)
-        return Asking(search, blocked, unit)
+    def _search(self, claim: Claim, above: Mapping[Node, Claim], unit: Any = None) -> Search:
+        return Search(self.tape, self.catalogue, claim, above, unit=unit)
 
     def explained(self, claim: Claim) -> Finding:
         """What is to be said of a claim that was judged, with its explanation."""
         finding = self.found[claim]
-        for asking in (asked := self._asked.pop(claim, [])):
-            explanations = self._holding(asking)
+        for search in (asked := self._asked.pop(claim, [])):
+            explanations = self._holding(search)
             if explanations:
                 fair = [e for e in explanations if not self._accuses(e)]
                 best, also = _ranked(fair or explanations)
                 text = f"{best.text} at  {best.where}" if best.where else best.text
-                if asking.again:
+                if any(not c.right for c in search.above.values() if c.node in search.inside):
                     text = f"wrong here as well: {text}"
                 told = replace(finding, kind=best.kind, explanation=text)
                 finding = replace(told, where=best.where, also=also)
@@ -126,26 +112,23 @@ class Diagnosis:
         self.found[claim] = finding
         return finding
 
-    def _holding(self, asking: Asking) -> list[Explanation]:
+    def _holding(self, search: Search) -> list[Explanation]:
         """What explains a claim, on other data of one sort too."""
-        found = self._explanations(asking)
+        found = _explanations(search)
         redrawn = self.redraw() if found else ()
         for draws in redrawn:
-            said = [self._said(other, asking) for other in draws]
+            said = [self._said(other, search) for other in draws]
             holding = [e for e in found if all(e.said in there for there in said)]
             if holding:
                 return holding
         return [] if redrawn else found
 
-    def _said(self, other: Diagnosis, asking: Asking) -> set[tuple[str, str, str]]:
+    def _said(self, other: Diagnosis, search: Search) -> set[tuple[str, str, str]]:
         """What is said of the same claim on other data."""
         twin = dict(zip(self.claims, other.claims, strict=True))
-        blocked = {twin[c].node: twin[c] for c in asking.blocked.values()}
-        there = other._asking(twin[asking.search.claim], blocked, asking.unit)
-        return {e.said for e in other._explanations(there)}
-
-    def _explanations(self, asking: Asking) -> list[Explanation]:
-        return (explain if asking.search.claim.fits else explain_shape)(asking.search)
+        above = {twin[c].node: twin[c] for c in search.above.values()}
+        there = other._search(twin[search.claim], above, search.unit)
+        return {e.said for e in _explanations(there)}
 
     def _accuses(self, e: Explanation) -> bool:
         """Whether it says of a claim that is right that it is wrong."""
@@ -170,6 +153,10 @@ def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]
         found.judge(truth.tape.g[found.node], claim.blur, Allowance())
         made.append(found)
     return Diagnosis(truth.tape, made)
+
+
+def _explanations(search: Search) -> list[Explanation]:
+    return (explain if search.claim.fits else explain_shape)(search)
 
 
 def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str, ...]]:

@@ -139,27 +139,22 @@ def exercise(E: Node, x: Node, n: int = 5, *, seed: int = 0) -> Exercises:
     assert trace.result is not None
     instance, truth = trace.result.instance, np.asarray(trace.result.value, dtype=float)
     assert instance is not None
+    places = (p for p in ast.walk(formula.body) if isinstance(p, ast.expr))
+    recorded = (p for p in places if id(p) in instance.recorded)
+    slipped = (edit for place in recorded for edit in edits(place, instance.value, "np"))
     found: dict[str, Exercise] = {}
     with np.errstate(all="ignore"):
-        for place in ast.walk(formula.body):
-            if not isinstance(place, ast.expr) or id(place) not in instance.recorded:
+        for edit in slipped:
+            if edit.rank > FARTHEST_FETCHED or edit.kind == "other":
                 continue
-            for edit in edits(place, instance.value, "np"):
-                if edit.rank > FARTHEST_FETCHED or edit.kind == "other":
-                    continue
-                code = replaced(formula.body, {place: edit.new})
-                try:
-                    value = instance.value(code)
-                except FAILS:
-                    continue
-                if (
-                    is_numeric(value)
-                    and np.shape(value) == truth.shape
-                    and not agrees(value, truth)
-                ):
-                    text = ast.unparse(ast.fix_missing_locations(code))
-                    kind = UNDOES.get(edit.kind, edit.kind)
-                    found.setdefault(text, Exercise(text, right, kind))
+            code = replaced(formula.body, {edit.place: edit.new})
+            try:
+                value = instance.value(code)
+            except FAILS:
+                continue
+            if is_numeric(value) and np.shape(value) == truth.shape and not agrees(value, truth):
+                text = ast.unparse(ast.fix_missing_locations(code))
+                found.setdefault(text, Exercise(text, right, UNDOES.get(edit.kind, edit.kind)))
     chosen = _spread([*found.values()], n, np.random.default_rng(seed))
     if not chosen:
         raise ValueError(f"exercise: no slip of the table changes {right!r}")

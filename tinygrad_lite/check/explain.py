@@ -1,7 +1,7 @@
 """Every explanation of a wrong claim, verified entry by entry, the simplest first.
 
-A pass looks for mistakes of one sort. Passes are listed with their tier; those of a later tier are
-asked only where no earlier one explains the claim.
+A pass looks for mistakes of one sort. Those of a later row of the table are asked only where no
+earlier one explains the claim.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from enum import IntEnum
-from itertools import combinations
+from functools import partial, reduce
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from . import arrays, systematic
 from .scales import near, tolerance_of
 from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FAR, FARTHEST, LIKELY, NEAR
+from .slips import FAR, FARTHEST, LIKELY, NEAR, Instead
 from .tape import Vector, op_of
 
 PERHAPS = "perhaps two mistakes: "
@@ -31,11 +31,9 @@ SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 def explain(search: Search) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
-    for tier in Tier:
-        if search.large and tier > Tier.VALUE:
-            break
+    for passes in PASSES[:PLAIN] if search.large else PASSES:
         found: list[Explanation] = []
-        for find in PASSES[tier]:
+        for find in passes:
             made = list(find(search))
             found += [e for e in made if isinstance(e, Explanation)]
             found += search.verified(e for e in made if isinstance(e, Guess))
@@ -45,7 +43,7 @@ def explain(search: Search) -> list[Explanation]:
 
 
 def factors(search: Search) -> Iterator[Guess]:
-    """A scalar factor on one step."""
+    """A scalar factor on one step, read off the projections."""
     tape = search.tape
     turned: list[Guess] = []
     for n, i, x in search.edges:
@@ -53,9 +51,14 @@ def factors(search: Search) -> Iterator[Guess]:
         if i != same[0]:
             continue  # x * x is one step
         part = sum(search.parts[n, j] for j in same)
-        k, tol, alone = _read_off(search, search.project(x, part))
+        weight = search.project(x, part)
+        if abs(weight) <= VANISHING * (abs(search.base) + abs(search.goal)):
+            continue  # it tells nothing
+        k = 1 + (search.goal - search.base) / weight
+        tol = tolerance_of(search.slack, weight, abs(k))
+        alone = abs(weight - search.base) <= tol * abs(search.base)
         junction = len(tape.consumers[x]) > len(same)
-        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone) if tol else ():
+        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone):
             found = search.guess(x, search.g[x] + (m.value - 1) * part, m.kind, m.cost, m.text, n)
             if alone and m.kind == "sign":
                 turned.append(found)
@@ -77,50 +80,42 @@ def junctions(search: Search) -> Iterator[Guess]:
             value = search.g[x] - (times - 1) * np.frombuffer(part).reshape(x.shape)
             text = f"only one of the {times} equal terms from {tape.label(x)} is counted"
             yield search.guess(x, value, "mean-vs-sum", LIKELY, text)
-        for n, part in zip(uses, parts, strict=True) if len(uses) > 2 else ():
-            text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
-            text += "gradient adds up over all of them (+=)"
-            yield search.guess(x, part, "missing-term", NEAR, text, n[0])
         for (a, i), (b, j) in combinations(uses, 2) if len(uses) <= FEW else ():
             if a.shape == b.shape and op_of(a) is op_of(b):
                 part = contribution(a, i, search.g[b]) + contribution(b, j, search.g[a])
                 value = search.g[x] + part - search.parts[a, i] - search.parts[b, j]
                 text = f"the gradients of {tape.label(a)} and {tape.label(b)} are exchanged"
                 yield search.guess(x, value, "wrong-order", FAR, text)
-        for order in (parts, parts[::-1]) if len(uses) > 1 else ():
-            text = f"the gradients of parts of {tape.label(x)} overwrite each other; they add up"
-            yield search.guess(x, _overwritten(order), "missing-term", NEAR, text)
+        for k, (n, _) in enumerate(uses if len(uses) > 1 else ()):
+            text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
+            text += "gradient adds up over all of them (+=)"
+            over = reduce(_over, [*parts[:k][::-1], *parts[k:][::-1]])  # it comes last
+            yield search.guess(x, over, "missing-term", NEAR, text, n)
 
 
-def _overwritten(parts: list[Vector]) -> Vector:
-    c = 0.0 * parts[0]
-    for part in parts:
-        c = np.where(part != 0, part, c)
-    return c
+def _over(below: Vector, part: Vector) -> Vector:
+    """What is left of two terms where one overwrites the other."""
+    return np.where(part != 0, part, below)
 
 
-def _read_off(search: Search, weight: float) -> tuple[float, float, bool]:
-    """The factor on a part of the gradient that would give the claim, by projections; how
-    precisely it is known, 0 where the part tells nothing; and whether the part is the whole."""
-    if abs(weight) <= VANISHING * (abs(search.base) + abs(search.goal)):
-        return np.nan, 0.0, False
-    k = 1 + (search.goal - search.base) / weight
-    tol = tolerance_of(search.slack, weight, abs(k))
-    return k, tol, abs(weight - search.base) <= tol * abs(search.base)
+def _times(
+    search: Search, rows: Iterable[Instead], projected: float, gradient: Callable[[], Vector]
+) -> Iterator[Instead]:
+    """The factors by which a gradient, told by its projection, is the claim."""
+    if abs(projected) > VANISHING * abs(search.goal):
+        k = search.goal / projected
+        for m in near(rows, k, tolerance_of(search.slack, projected, abs(k))):
+            if search.explains(m.value * gradient()):
+                yield m
 
 
 def whole(search: Search) -> Iterator[Explanation]:
     """A scalar factor on the whole gradient."""
-    if not search.base:
-        return
-    k = search.goal / search.base
-    tol = tolerance_of(search.slack, search.base, abs(k))
-    for m in near(search.catalogue.scales.whole, k, tol):
-        if search.explains(m.value * search.expected):
-            sites = [(search.target, (m.value - 1) * search.expected)]
-            yield Explanation(m.kind, ONE + m.cost, m.text, sites=sites)
-    for m in near(search.catalogue.scales.whole, -k, tol):
-        if m.kind != "sign" and search.explains(-m.value * search.expected):
+    rows, g = search.catalogue.scales.whole, search.expected
+    for m in _times(search, rows, search.base, lambda: g):
+        yield Explanation(m.kind, ONE + m.cost, m.text, sites=[(search.target, (m.value - 1) * g)])
+    for m in _times(search, rows, -search.base, lambda: -g):
+        if m.kind != "sign":
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
             yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
@@ -135,25 +130,21 @@ def transposed(search: Search) -> Iterator[Guess]:
 
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
-    for guess in (*search.singles, *search.misread, *arrays.extra_factors(search, -1.0)):
-        if abs(guess.projected) <= VANISHING * abs(search.goal):
-            continue
-        k = search.goal / guess.projected
-        tol = tolerance_of(search.slack, guess.projected, abs(k))
-        for m in near(search.catalogue.scales.whole, k, tol):
-            if search.explains(m.value * search.carry([(guess.x, guess.delta)])):
-                besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
-                text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.value == -1 else besides}"
-                where, others = search.tape.step(guess.step), (m.kind,)
-                yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
-                break
+    rows = search.catalogue.scales.whole
+    for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
+        gradient = partial(search.carry, [(guess.x, guess.delta)])
+        for m in islice(_times(search, rows, guess.projected, gradient), 1):
+            besides = m.text.replace("yours is", "it is").replace(" the gradient", "", 1)
+            text = f"{PERHAPS}{guess.words()}; and {FLIPPED if m.value == -1 else besides}"
+            where, others = search.tape.step(guess.step), (m.kind,)
+            yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
 
 
 def in_parts(search: Search) -> Iterator[Guess]:
     """One fault at a step in what comes from one of its uses, or from all others; or in what goes
     on from there to one of several inputs."""
     tape = search.tape
-    if not arrays.worth(search):
+    if not search.small:
         return
     for n, i, _ in search.edges:
         uses = tape.consumers[n] if n in search.inside and n not in search.blocked else ()
@@ -179,42 +170,30 @@ def _only(guess: Guess, where: str) -> Guess:
 
 def proportional(search: Search) -> Iterator[Explanation]:
     """A factor that is a number which the graph computes; else one that is none of its numbers."""
-    if search.value.size < 2 or not abs(search.base) or not np.any(search.value):
+    if search.value.size < 2 or not search.base or not np.any(search.value):
         return
+    for m in _times(search, search.catalogue.scales.computed, search.base, lambda: search.expected):
+        yield Explanation(m.kind, ONE + FARTHEST, m.text)
     k = search.goal / search.base
-    for m in near(search.catalogue.scales.computed, k, 1e-6):
-        if search.explains(m.value * search.expected):
-            yield Explanation(m.kind, ONE + FARTHEST, m.text)
     if search.explains(k * search.expected):
         factor = f"{k:.6g}" if abs(k - 1) >= SIX_DIGITS else f"(1 + {k - 1:.1g})"
         yield Explanation("constant-scale", TWO, f"yours is {factor} x the gradient")
 
 
-class Tier(IntEnum):
-    """How much a pass supposes."""
-
-    ONE = 1  # one mistake in the rule of one step
-    VALUE = 2  # another value in it
-    ALIKE = 3  # the same at several steps
-    ELSEWHERE = 4  # another gradient
-    PARTS = 5  # a mistake in a part of what a step is handed
-    TWO = 6  # two mistakes
-
-
 Pass = Callable[[Search], Iterable[Explanation | Guess]]
 
-PASSES: dict[Tier, tuple[Pass, ...]] = {
-    Tier.ONE: (
-        factors,
-        junctions,
-        whole,
-        lambda search: search.singles,
-        arrays.extra_factors,
-        transposed,
+PASSES: tuple[tuple[Pass, ...], ...] = (
+    # One mistake in the rule of one step, and then another value in it.
+    (
+        *(factors, junctions, whole, lambda search: search.singles),
+        *(arrays.extra_factors, transposed),
     ),
-    Tier.VALUE: (lambda search: search.misread,),
-    Tier.ALIKE: (systematic.alike, systematic.in_sequence),
-    Tier.ELSEWHERE: (arrays.other_gradients,),
-    Tier.PARTS: (in_parts, systematic.left_out),
-    Tier.TWO: (with_factor, proportional),
-}
+    (lambda search: search.misread,),
+    # The same at several steps, or another gradient.
+    (systematic.alike, systematic.in_sequence),
+    (arrays.other_gradients,),
+    # A mistake in a part of what a step is handed, and two mistakes.
+    (in_parts, systematic.left_out),
+    (with_factor, proportional),
+)
+PLAIN = 2  # rows that a large graph is searched by

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from operator import mul
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -78,39 +79,32 @@ class Fault:
 
     def words(self, tape: Tape, node: Node, index: int) -> str:
         """What is to be said, with the step's own names."""
-        return self.text.format_map(_Words(self, tape, node, index))
+        rule, m = self.at
 
+        def written(part: Any) -> str:
+            if rule is None or not isinstance(part, Node):
+                return tape.label_of(part)
+            return rule.written(part, tape.label, tape.cotangent_name(node))
 
-class _Words(dict[str, str]):
-    """The fields of a fault's text, written when they are asked for."""
-
-    def __init__(self, fault: Fault, tape: Tape, node: Node, index: int) -> None:
-        super().__init__()
-        self.fault, self.tape, self.node, self.index = fault, tape, node, index
-
-    def __missing__(self, key: str) -> str:
-        tape, node = self.tape, self.node
-        if key in ("a", "b", "self"):
-            rule, m = self.fault.at
-            part = m if key == "self" else m.inputs[key == "b"]
-            if rule is not None and isinstance(part, Node):
-                return rule.written(part, tape.label, tape.cotangent_name(node))
-            return tape.label_of(part)
-        if key == "slope":
-            m = self.fault.at[1]
-            return prime(op_of(m), tape.label_of(m.inputs[0]))
-        if key == "local":
-            return _derivative(tape, node, self.index)
-        return tape.label_of(node if key == "y" else node.inputs[self.index])
+        made: dict[str, Callable[[], str]] = {
+            "x": lambda: tape.label_of(node.inputs[index]),
+            "y": lambda: tape.label(node),
+            "local": lambda: _derivative(tape, node, index),
+            "a": lambda: written(m.inputs[0]),
+            "b": lambda: written(m.inputs[1]),
+            "self": lambda: written(m),
+            "slope": lambda: prime(op_of(m), tape.label_of(m.inputs[0])),
+        }
+        fields = {name for _, name, _, _ in Formatter().parse(self.text) if name}
+        return self.text.format(**{name: made[name]() for name in fields})
 
 
 def _derivative(tape: Tape, node: Node, index: int) -> str:
     """A local derivative as people write it: σ'(z1), or the expression of its rule."""
-    op = op_of(node)
-    if not op.elementwise:
+    if not op_of(node).elementwise:
         return f"the derivative of {tape.label(node)}"
     if len(node.inputs) == 1:
-        return prime(op, tape.label_of(node.inputs[0]))
+        return prime(op_of(node), tape.label_of(node.inputs[0]))
     return local_text(node, index, tape.names)
 
 
@@ -168,14 +162,12 @@ def misreadings(tape: Tape, node: Node, index: int, rule: Rule) -> Iterator[Faul
 def _sort(node: Node, index: int, rule: Rule) -> tuple[bool, bool, bool]:
     """Whether a step lets entries through or not, as max(0, x) does by its mask; whether it is an
     activation, relu written out among them; whether it is a function with a name."""
-    op = op_of(node)
+    op, a = op_of(node), node.operands
     masks = (x for m in rule.made_by("multiply") for x in m.inputs)
     mask = bends(op) and any(map(chooses, masks))
-    gates = op is ops.multiply and np.array_equal(
-        node.operands[index - 1], node.operands[index] > 0
-    )
+    gates = op is ops.multiply and np.array_equal(a[index - 1], a[index] > 0)
     unit = mask or gates or is_activation(op, node.params)
-    return mask, unit, unit or (len(node.operands) == 1 and bends(op))
+    return mask, unit, unit or (len(a) == 1 and bends(op))
 
 
 def _is_scale(node: Node, index: int) -> bool:
@@ -203,7 +195,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
     far = far if op.elementwise or rule.places else ODD
-    if not _moves(rule):
+    if not {m.op for m in rule.order} <= MOVES:
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
         d = slope(node, index)
@@ -217,14 +209,10 @@ def _ones_for(g: Vector) -> Vector:
     return np.ones_like(g)
 
 
-def _moves(rule: Rule) -> bool:
-    return {m.op for m in rule.order} <= MOVES
-
-
 def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
     """Transposes; the Jacobian's diagonal alone; entries handed to a neighbour."""
-    x = node.operands[index]
-    if np.ndim(x) > 1 and not _moves(rule):
+    x, sorts = node.operands[index], {m.op for m in rule.order}
+    if np.ndim(x) > 1 and not sorts <= MOVES:
         text = "the gradient with respect to {x} is transposed"
         yield Fault("transpose", NEAR, lambda g: turned(rule.run(g)), text)
         text = "the upstream gradient is transposed"
@@ -240,7 +228,7 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         yield Fault("wrong-order", FIRST, lambda g: done(node, g), text)
         text = "the entries of the gradient with respect to {y} are not moved back"
         yield Fault("wrong-order", LIKELY, lambda g: np.reshape(g, np.shape(x)), text)
-    axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & {m.op for m in rule.order} else ()
+    axes = range(max(np.ndim(x), np.ndim(node.data))) if MOVES & sorts else ()
     for axis, by in product(axes, (1, -1)):
         text = f"the index is off by one along axis {axis}"
         after = lambda g, by=by, axis=axis: np.roll(rule.run(g), by, axis)  # noqa: E731
@@ -359,6 +347,10 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
 def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     """A number on what a step hands on: the path cut or its sign flipped, a constant lost."""
     rule = tape.rule(node, index)
+
+    def times(k: float) -> Handed:
+        return lambda g: k * contribution(node, index, g)
+
     options = [
         (0.0, FIRST, "missing-term", "the path through {y} is left out"),
         (-1.0, LIKELY, "sign", "the path through {y} has the wrong sign"),
@@ -367,8 +359,4 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
         options.append((1 / c, FIRST, kind, "the number in {local} is left out"))
     for k, cost, kind, text in options:
-        yield Fault(kind, cost, partial(_part, node, index, k), text)
-
-
-def _part(node: Node, index: int, k: float, g: Vector) -> Vector:
-    return k * contribution(node, index, g)
+        yield Fault(kind, cost, times(k), text)

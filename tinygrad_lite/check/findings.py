@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
-from .hints import hint, hints
+from .hints import hint
 from .kinds import KINDS, known
 from .marks import MARKS, Said, across, row
 
@@ -177,19 +178,23 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """How many mistakes there are, and at which gradients, in one line."""
-        at = [f.name for f in self.wrong]
+        """How many mistakes there are, and where, in one line."""
+        count = Counter(f.verdict for f in self.findings)
+        said = self._counted(count)
+        return "; ".join(said[verdict] for verdict in _WORDS if count[verdict])
+
+    def _counted(self, count: Mapping[str, int]) -> dict[str, str]:
+        """What the summary says of each verdict."""
+        at, n = [f.name for f in self.wrong], count["follows"]
         names = listed(at if len(at) <= NAMED else [*at[:NAMED], f"{len(at) - NAMED} more"])
-        count = {v: sum(f.verdict == v for f in self.findings) for v in _WORDS}
-        lines = f"{count['follows']} line{' follows' if count['follows'] == 1 else 's follow'}"
-        parts = [
-            at and f"{len(at)} mistake{'s' * (len(at) > 1)}, at {names}",
-            count["follows"] and f"{lines} from {'it' if len(at) == 1 else 'them'}",
-            count["unclear"] and f"{count['unclear']} too weak to tell",
-            count["unseen"] and f"{count['unseen']} not observable",
-            count["right"] and f"{count['right']} right",
-        ]
-        return "; ".join(part for part in parts if part)
+        these = "it" if len(at) == 1 else "them"
+        return {
+            "wrong": f"{counted(len(at), 'mistake')}, at {names}",
+            "follows": f"{counted(n, 'line')} follow{'s' * (n == 1)} from {these}",
+            "unclear": f"{count['unclear']} too weak to tell",
+            "unseen": f"{count['unseen']} not observable",
+            "right": f"{count['right']} right",
+        }
 
     @property
     def _above(self) -> list[Line]:
@@ -227,7 +232,8 @@ class Report:
         """What is printed in the place of the table, if so."""
         if self.hints is None or self.first is None:
             return ()
-        return self.summary, *filter(None, hints(self, self.hints))
+        told = dict.fromkeys(self.hint(level) for level in range(1, self.hints + 1))
+        return self.summary, *filter(None, told)
 
     def _repr_html_(self) -> str:
         if self._hinted:
@@ -316,16 +322,21 @@ def _unseen(f: Finding) -> Iterator[str]:
 
 
 _WORDS = {
-    "right": _right,
     "wrong": _wrong,
     "follows": _follows,
     "unclear": _unclear,
     "unseen": _unseen,
-}
+    "right": _right,
+}  # as the summary counts them
 
 
 def _limits(f: Finding) -> str:
     return " or ".join(f"{e:.0e}" + f" ({t})" * bool(t) for t, e in f.caught.items())
+
+
+def counted(n: int, what: str) -> str:
+    """`1 line`, `2 lines`."""
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from .kinds import KINDS
@@ -38,8 +37,3 @@ def hint(report: Any, level: int) -> str:
     if level not in range(1, len(HINTS) + 1):
         raise ValueError(f"hint: level {level!r}; there are 1 to {len(HINTS)}")
     return HINTS[level - 1](report, report.first) if report.first is not None else ""
-
-
-def hints(report: Any, level: int) -> Iterable[str]:
-    """The help up to a level, nothing twice."""
-    return dict.fromkeys(report.hint(k) for k in range(1, level + 1))

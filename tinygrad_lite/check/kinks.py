@@ -11,7 +11,7 @@ from ..backprop.chain import fit
 from ..graph.node import Node
 from .claims import Claim, Comparison, compare
 from .faults import bends, pulled
-from .tape import Site, Tape, Vector, carried, op_of
+from .tape import Site, Tape, Vector, op_of
 
 SLACK = 1e-9  # how far outside of its two sides a slope may be, by rounding
 
@@ -30,22 +30,20 @@ class Kinks:
         """Every kinked op's result, with what each side of the corner adds to its inputs."""
         made = (n for n in self.tape.order if n in self.tape.g and n.op)
         nodes = (n for n in made if bends(op_of(n)) or not op_of(n).elementwise)
-        found = ((n, self._options(n)) for n in nodes)
-        return [(node, options) for node, options in found if options]
+        return [(n, options) for n in nodes if (options := self._options(n))]
 
     def _options(self, node: Node) -> list[Sites]:
         g = self.tape.g[node]
-        calm = {i: _handed(node, i, g) for i, x in enumerate(node.inputs) if self._flows(x)}
+        inputs = ((i, x) for i, x in enumerate(node.inputs) if isinstance(x, Node))
+        flowing = {i: x for i, x in inputs if x in self.tape.g}
+        calm = {i: _handed(node, i, g) for i in flowing}
         options: list[Sites] = []
-        for index, x in enumerate(node.inputs):
-            if not self._flows(x):
-                continue
-            a = node.operands[index]
+        for index in flowing:
+            a, operands = node.operands[index], list(node.operands)
             scale = self.near * max(1.0, _largest(a))
             ramp = np.linspace(1.0, 2.0, a.size).reshape(a.shape)
             steps = (scale, -scale, scale * ramp, -scale * ramp)
             for step in steps if a.size > 1 else steps[:2]:
-                operands = list(node.operands)
                 operands[index] = a + step
                 sites: Sites = []
                 for i, c in calm.items():
@@ -53,35 +51,25 @@ class Kinks:
                     size = max(_largest(c), 1e-3 * _largest(change + c))
                     jump = np.abs(change) > 1e-3 * size
                     if jump.any() and np.isfinite(change).all():
-                        sites.append((node.inputs[i], np.where(jump, change, 0.0)))
+                        sites.append((flowing[i], np.where(jump, change, 0.0)))
                 if sites and not any(_same(sites, known) for known in options):
                     options.append(sites)
         return options
 
-    def _flows(self, x: object) -> bool:
-        return isinstance(x, Node) and x in self.tape.g
-
     def reading(self, claim: Claim) -> tuple[Comparison, str] | None:
         """If a claim is the gradient with other slopes at the corners: how close, and the note."""
-        order = self.tape.above(claim.node)
-        above = set(order)
+        above = set(self.tape.above(claim.node))
         there = [
             (node, options)
             for node, options in self.sides
             if node in above and any(x in above for x, _ in options[0])
         ]
-        if not there:
-            return None
-        missing = claim.value - claim.expected
-
-        def effect(sites: Sites) -> Vector:
-            inside = [(x, d) for x, d in sites if x in above]
-            return carried(inside, order, above).get(claim.node, np.zeros(claim.node.shape))
-
-        effects = [[effect(sites) for sites in options] for _, options in there]
+        carry = self.tape.carried
+        effects = [[carry(sites, claim.node) for sites in options] for _, options in there]
         tries = [e for options in effects for e in options]
-        for k in range(max(map(len, effects))):  # the same side at every corner
+        for k in range(max(map(len, effects), default=0)):  # the same side at every corner
             tries.append(np.sum([o[min(k, len(o) - 1)] for o in effects], axis=0))
+        missing = claim.value - claim.expected
         for e in tries:
             weight = float(np.sum(e * e))
             share = float(np.sum(e * missing)) / weight if weight else 0.0

@@ -32,14 +32,13 @@ def load_ipython_extension(shell: Any) -> None:
             raise ValueError(
                 f"%%check: {' '.join(rest)} says nothing; there are --hints, --explain"
             )
-        return _checked(shell, asked.loss, cell, hints=asked.hints, explain=asked.explain)
+        return _checked(shell, asked, cell)
 
     shell.register_magic_function(check_cell, "cell", "check")
 
 
-def _checked(
-    shell: Any, name: str, cell: str, *, hints: int | None, explain: bool
-) -> Report | None:
+def _checked(shell: Any, asked: argparse.Namespace, cell: str) -> Report | None:
+    name = asked.loss
     root = shell.user_ns.get(name)
     if not isinstance(root, Node):
         what = f"{name!r} is a {type(root).__name__}" if name in shell.user_ns else "say which loss"
@@ -47,4 +46,5 @@ def _checked(
     if not shell.run_cell(cell, store_history=False).success:
         return None  # the error is shown
     public = {n: v for n, v in shell.user_ns.items() if not n.startswith("_")}
-    return check(root, parsed(CELL, cell), names=public, hints=hints, explain=explain)
+    derived = parsed(CELL, cell)
+    return check(root, derived, names=public, hints=asked.hints, explain=asked.explain)

@@ -75,18 +75,17 @@ class Rule:
         it is recorded.
         `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
+        kept = isinstance(g, Node)
         for m in self.order:
             here = m in at
             if here or any(x in values for x in m.parents()):
-                pairs = zip(m.inputs, m.operands, strict=True)
-                kept = isinstance(g, Node)
+                given = zip(m.inputs, m.operands, strict=True)
                 operands = [
-                    values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in pairs
+                    values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in given
                 ]
                 value = how(*operands) if here and how else done(m, *operands)
-                values[m] = value if isinstance(value, Node) else np.asarray(value)
-                if adjust is not None:
-                    values[m] = adjust(m, values[m])
+                value = value if isinstance(value, Node) else np.asarray(value)
+                values[m] = value if adjust is None else adjust(m, value)
         return values.get(self.root, self.root.data)
 
     @cached_property

@@ -48,7 +48,7 @@ class Catalogue:
         self.tape = tape
         self._budget = BUDGET
         self.kept: dict[tuple[int, ...], Any] = {}  # what others find out for a shape
-        self._known: dict[tuple[int, int, bool], list[Fault]] = {}
+        self._known: dict[tuple[Node, int, bool], list[Fault]] = {}
 
     @cached_property
     def scales(self) -> Scales:
@@ -66,13 +66,9 @@ class Catalogue:
         return self._budget >= 0
 
     def __call__(self, node: Node, index: int, misread: Rule | None = None) -> list[Fault]:
-        key = (id(node), index, misread is not None)
+        key, at = (node, index, misread is not None), (self.tape, node, index)
         if key not in self._known:
-            made = (
-                misreadings(self.tape, node, index, misread)
-                if misread
-                else faults(self.tape, node, index)
-            )
+            made = misreadings(*at, misread) if misread else faults(*at)
             self._known[key] = list(made) if node.data.size else []
         return self._known[key]
 
@@ -120,7 +116,8 @@ class Search:
     """The part of the graph between the user's nearest claims (or the loss) and one claim.
 
     `g` holds the cotangents the user's derivation should go by: those of the claims above, as the
-    user has them. `region` lists the nodes a mistake can sit at, consumers first.
+    user has them. `region` lists the nodes a mistake can sit at, consumers first. `unit` is that of
+    the last digit, where the claim was typed with few.
     """
 
     def __init__(
@@ -128,15 +125,16 @@ class Search:
         tape: Tape,
         catalogue: Catalogue,
         claim: Claim,
-        blocked: Mapping[Node, Vector],
+        above: Mapping[Node, Claim],
         value: Vector | None = None,
         unit: Vector | None = None,
     ) -> None:
         self.tape, self.catalogue, self.claim, self.target = tape, catalogue, claim, claim.node
-        self.value = claim.value if value is None else value
-        self.blocked = {n: v for n, v in blocked.items() if n is not claim.node}
+        self.value, self.unit = claim.value if value is None else value, unit
+        self.above = {n: c for n, c in above.items() if n is not claim.node}
+        self.blocked = {n: c.value for n, c in self.above.items()}
         self.region = tape.above(self.target, self.blocked)
-        self.large = len(self.region) > LARGE
+        self.small, self.large = len(self.region) <= MANY, len(self.region) > LARGE
         self.inside = set(self.region)
         self.g = self.swept(contribution)
         self.expected = self.g[self.target]
@@ -147,7 +145,7 @@ class Search:
             self.tolerance = 10 * claim.tolerance + grain * size
         worst = COARSEST * float(np.max(size, initial=0.0))  # beside a far larger truth
         self.tolerance = np.minimum(self.tolerance, worst)
-        if unit is not None:  # the numbers were typed with few digits
+        if unit is not None:
             self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
         self.base = float(np.sum(self._u * self.expected))

@@ -39,12 +39,11 @@ def shadows(tape: Tape) -> list[Shadow]:
     """The written-out activations and softmaxes of a tape."""
     found = []
     for x in tape.order:
-        if x in tape.g and x.data.size > (x.op is None):
-            for y, op, params in (*_squares(tape, x), *_activations(tape, x), *_softmaxes(tape, x)):
-                node = op(x, **params)
-                if op is not ops.square or tape.is_named(y):
-                    tape.names[id(node)] = tape.label(y)
-                found.append(Shadow(node, x, y))
+        for y, op, params in _written(tape, x) if x in tape.g else ():
+            node = op(x, **params)
+            if op is not ops.square or tape.is_named(y):
+                tape.names[id(node)] = tape.label(y)
+            found.append(Shadow(node, x, y))
     return found
 
 
@@ -53,56 +52,41 @@ def is_square(n: Node) -> bool:
     return n.op is ops.multiply and n.inputs[0] is n.inputs[1]
 
 
-def _squares(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
-    for n in dict.fromkeys(n for n, _ in tape.consumers[x]):
-        if is_square(n):
-            yield n, ops.square, {}
-
-
-def _activations(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
-    """Functions of x alone, entry by entry, of two steps or more."""
-    steps, bent = {x: 0}, {x: False}
-    values: list[tuple[Op, Vector]] = []
-    stack = [x]
-    while stack and len(steps) < 3 * LONGEST:
-        for n, _ in tape.consumers[stack.pop()]:
-            op = op_of(n)
-            if n in steps or not op.elementwise or n.shape != x.shape:
-                continue
-            nodes = [a for a in n.inputs if isinstance(a, Node)]
-            numbers = all(isinstance(a, Node) or not np.ndim(a) for a in n.inputs)
-            if not numbers or any(a not in steps for a in nodes):
-                continue
-            steps[n] = 1 + max(steps[a] for a in nodes)
-            if steps[n] < LONGEST:
-                stack.append(n)
-            bent[n] = bends(op) or any(bent[a] for a in nodes)
-            if steps[n] > 1 and bent[n]:
-                if not values:
-                    values = [(op, op.forward(np, x.data, **op.defaults)) for op in ACTIVATIONS]
-                for there, value in values:
-                    if _equal(value, n.data):
-                        yield n, there, {}
-
-
-def _softmaxes(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
-    """Functions of x's rows or columns through exponentials."""
-    if not np.ndim(x.data):
+def _written(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
+    """The functions of x that are written out, what they are, and along which axis."""
+    if x.data.size <= (x.op is None):  # of a single parameter nothing is told
         return
-    near = {x}
-    layer = [x]
-    for _ in range(LONGEST):
-        layer = [n for a in layer for n, _ in tape.consumers[a] if n not in near]
-        near.update(layer)
-    if all(n.op is not ops.exp for n in near):
-        return
-    for op in (ops.softmax, ops.log_softmax):
+    uses = dict.fromkeys(n for n, _ in tape.consumers[x])
+    yield from ((n, ops.square, {}) for n in uses if is_square(n))
+    known: list[tuple[list[Node], Op, dict[str, object]]] = []
+    if alone := _below(tape, x, alone=True):
+        known += [(alone, op, {**op.defaults}) for op in ACTIVATIONS]
+    if every := _below(tape, x) if np.ndim(x.data) else []:
         for axis in range(np.ndim(x.data)):
-            value = op.forward(np, x.data, axis=axis)
-            for n in near:
-                written = n is not x and n.shape == x.shape and n.op is not op
-                if written and _equal(value, n.data):
-                    yield n, op, {"axis": axis}
+            known += [(every, op, {"axis": axis}) for op in (ops.softmax, ops.log_softmax)]
+    for nodes, op, params in known:
+        value = op.forward(np, x.data, **params)
+        for n in nodes:
+            if n.shape == x.shape and n.op is not op and _equal(value, n.data):
+                yield n, op, params
+
+
+def _below(tape: Tape, x: Node, *, alone: bool = False) -> list[Node]:
+    """What is computed from x in some steps, one of them exp or, of x alone, entry by entry, any
+    that bends."""
+    found, layers = {x}, [[x]]
+    for _ in range(LONGEST):
+        near = dict.fromkeys(n for a in layers[-1] for n, _ in tape.consumers[a] if n not in found)
+        layers.append([n for n in near if not alone or _is_of(n, x, found)])
+        found.update(layers[-1])
+    bent = any(bends(op_of(n)) if alone else n.op is ops.exp for n in found - {x})
+    return [n for layer in layers[2:] for n in layer] if bent else []
+
+
+def _is_of(n: Node, x: Node, found: set[Node]) -> bool:
+    """Whether a node is computed of some alone, and numbers, entry by entry."""
+    fits = op_of(n).elementwise and n.shape == x.shape
+    return fits and all(a in found if isinstance(a, Node) else not np.ndim(a) for a in n.inputs)
 
 
 def _equal(a: Vector, b: Vector) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -20,12 +21,10 @@ from .tape import Vector, op_of
 def explain_shape(search: Search) -> list[Explanation]:
     """The explanations of a claim that does not have its node's shape."""
     found = [*_rearranged(search)] or [*_jacobians(search)]
-    return found or [*_steps(search), *_rearranged(search, besides=True)]
-
-
-def _said(search: Search) -> str:
+    found = found or [*_steps(search), *_rearranged(search, besides=True)]
     name = search.tape.label(search.target)
-    return f"yours has shape {search.value.shape}; {name} is {search.target.shape}"
+    said = f"yours has shape {search.value.shape}; {name} is {search.target.shape}"
+    return [replace(e, text=f"{said}: {e.text}") for e in found]
 
 
 def _jacobians(search: Search) -> Iterator[Explanation]:
@@ -45,7 +44,7 @@ def _jacobians(search: Search) -> Iterator[Explanation]:
         if swept is not None and np.allclose(product, swept, 1e-9, 1e-9 * np.abs(swept).max()):
             root, y, x = (tape.names.get(id(m)) or tape.label(m) for m in (tape.root, n, target))
             d = f"d{y}/d{x}, the Jacobian{' transposed' * turned}, not d{root}/d{x}"
-            text = f"{_said(search)}: this is {d}; multiply it by d{root}/d{y}"
+            text = f"this is {d}; multiply it by d{root}/d{y}"
             yield search.explained("missing-factor", 0.0, text, n)
             return
 
@@ -59,8 +58,8 @@ def _steps(search: Search) -> Iterator[Explanation]:
     for fault in search.catalogue(n, i):
         c = computed(fault.apply, (search.g[n],))
         if c is not None and c.shape != search.target.shape and search.matches(c):
-            text = f"{_said(search)}: {fault.words(search.tape, n, i)}"
-            yield search.explained(fault.kind, LIKELY + fault.cost, text, n)
+            words = fault.words(search.tape, n, i)
+            yield search.explained(fault.kind, LIKELY + fault.cost, words, n)
     full = pulled(n, i, search.g[n])
     if not op_of(n).elementwise or full.shape == search.target.shape:
         return
@@ -69,7 +68,7 @@ def _steps(search: Search) -> Iterator[Explanation]:
     for axis, keep in product(range(full.ndim), (False, True)):
         other = full.shape[axis] > 1 and (axis,) != axes
         if other and search.matches(full.sum(axis=axis, keepdims=keep)):
-            text = f"{_said(search)}: you summed over axis {axis}; {right}"
+            text = f"you summed over axis {axis}; {right}"
             yield search.explained("wrong-axis", FIRST, text, n)
             return
 
@@ -78,13 +77,12 @@ def _rearranged(search: Search, *, besides: bool = False) -> Iterator[Explanatio
     """The claim transposed, flattened, squeezed or summed, if that is right or, with what is wrong
     `besides`, explicable."""
     for kind, cost, value, text in readings(search.value, search.target.shape):
-        again = Search(search.tape, search.catalogue, search.claim, search.blocked, value)
-        told = f"{_said(search)}: {text}"
+        again = Search(search.tape, search.catalogue, search.claim, search.above, value)
         if again.matches(again.expected):
-            yield Explanation(kind, ONE + cost, told)
+            yield Explanation(kind, ONE + cost, text)
             return
         for e in explain(again) if besides and value.size > 1 else ():
-            kinds, whole = (e.kind, *e.other_kinds), f"{told}; besides, {e.text}"
+            kinds, whole = (e.kind, *e.other_kinds), f"{text}; besides, {e.text}"
             yield Explanation(kind, TWO + cost + e.cost, whole, e.where, kinds)
 
 

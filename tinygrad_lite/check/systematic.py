@@ -21,36 +21,6 @@ COSTLY = 5  # steps that recording a node again is worth
 Edge = tuple[Node, int]
 
 
-def resweep(search: Search, made: Mapping[Edge, Fault]) -> Vector | None:
-    """The claimed node's gradient with faults at some steps; None where one has another shape."""
-    # What a function written out in several steps, y of x, is to hand to x in one comes with the
-    # last edge into x, which is below y.
-    beside: dict[Edge, list[Shadow]] = {}
-    for s in search.catalogue.shadows:
-        if (s.node, 0) in made and {s.x, s.y} <= search.inside:
-            beside.setdefault(search.tape.consumers[s.x][-1], []).append(s)
-    passed: dict[Node, Vector] = {}
-
-    def handed(node: Node, index: int, g: Vector) -> Vector:
-        if (node, index) not in made:
-            return contribution(node, index, g)
-        c = search.apply(node, index, made[node, index], g)
-        if c is None or c.shape != np.shape(node.operands[index]):
-            raise ValueError("it hands on another shape than its input's")
-        return c
-
-    def step(node: Node, index: int, g: Vector) -> Vector:
-        passed[node], c = g, handed(node, index, g)
-        for s in beside.get((node, index), ()):
-            c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
-        return c
-
-    try:
-        return search.swept(step)[search.target]
-    except ValueError:
-        return None
-
-
 def alike(search: Search) -> Iterator[Explanation]:
     """Faults that give the claim when they are made at every step of a sort, at every product with
     one operand, or at every use of one array."""
@@ -90,10 +60,35 @@ def _made(search: Search) -> Iterator[tuple[Node, int, Fault, int]]:
 
 
 def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
+    """Whether faults at some steps give the claim; not where one hands on another shape."""
     if not search.catalogue.spend(2 * len(search.region)):
         return False
-    predicted = resweep(search, made)
-    return predicted is not None and search.explains(predicted)
+    # What a function written out in several steps, y of x, is to hand to x in one comes with the
+    # last edge into x, which is below y.
+    beside: dict[Edge, list[Shadow]] = {}
+    for s in search.catalogue.shadows:
+        if (s.node, 0) in made and {s.x, s.y} <= search.inside:
+            beside.setdefault(search.tape.consumers[s.x][-1], []).append(s)
+    passed: dict[Node, Vector] = {}
+
+    def handed(node: Node, index: int, g: Vector) -> Vector:
+        if (node, index) not in made:
+            return contribution(node, index, g)
+        c = search.apply(node, index, made[node, index], g)
+        if c is None or c.shape != np.shape(node.operands[index]):
+            raise ValueError("it hands on another shape than its input's")
+        return c
+
+    def step(node: Node, index: int, g: Vector) -> Vector:
+        passed[node], c = g, handed(node, index, g)
+        for s in beside.get((node, index), ()):
+            c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
+        return c
+
+    try:
+        return search.explains(search.swept(step)[search.target])
+    except ValueError:
+        return False
 
 
 def left_out(search: Search) -> Iterator[Explanation]:
@@ -132,35 +127,30 @@ def _without(search: Search, n: Node, kept: int) -> Vector | None:
 def in_sequence(search: Search) -> Iterator[Explanation]:
     """Steps of one sort that look at their neighbour's value, as with h[t] for h[t - 1]."""
     groups: dict[object, list[Edge]] = {}
-    for n, i, x in search.edges:
+    for n, i, _ in search.edges:
         shapes = tuple(map(np.shape, n.operands))
         groups.setdefault((op_name(n), i, shapes), []).append((n, i))
-        groups.setdefault((op_name(n), i, id(x)), []).append((n, i))
     for group in groups.values():
         rule = search.tape.rule(*group[0]) if len(group) > 1 else None
         for place in rule.places if rule else ():
-            yield from _shifted(search, group, place)
+            if any(_explains(search, made) for made in _shifted(search, group, place)):
+                n = group[0][0]
+                name = search.tape.label_of(n if place is None else n.inputs[place])
+                text = f"the value of the neighbouring step stands where {name} and the like belong"
+                yield search.explained("off-by-index", FAR, text, n)
 
 
-def _shifted(search: Search, group: list[Edge], place: int | None) -> Iterator[Explanation]:
-    tape = search.tape
+def _shifted(
+    search: Search, group: list[Edge], place: int | None
+) -> Iterator[Mapping[Edge, Fault]]:
+    """Faults that look at the neighbour's value, at the end at one of the same shape."""
     values = [n.data if place is None else n.operands[place] for n, _ in group]
-    shape, first = np.shape(values[0]), tape.position[group[0][0]]
-    if any(np.shape(v) != shape for v in values):
-        return
-    later = [n.data for n in tape.order[: first + 1] if n.shape == shape]
-    known = [v for _, v in tape.named_arrays(shape)]
-    ends = [[v, *values[:-1]] for v in (*later, 0 * values[0])]
-    starts = [[*values[1:], v] for v in (values[-1], values[0], 0 * values[0], *known)]
+    shape = np.shape(values[0])
+    order = search.tape.order[: search.tape.position[group[0][0]] + 1]
+    later = [n.data for n in order if n.shape == shape]
+    known = [v for _, v in search.tape.named_along(shape) if np.shape(v) == shape]
+    ends = [[v, *values[:-1]] for v in later]
+    starts = [[*values[1:], v] for v in (values[-1], *known)]
     for moved in (*ends, *starts):
         looked = zip(group, moved, strict=True)
-        faults = ((at, Fault("off-by-index", FAR, looking(*at, place, v), "")) for at, v in looked)
-        if _explains(search, dict(faults)):
-            n = group[0][0]
-            names = [tape.label_of(n if place is None else n.inputs[place]) for n, _ in group]
-            kind, text = "off-by-index", f"where {names[0]} and the like belong"
-            text = f"the value of the neighbouring step stands {text}"
-            if len(group) == 2 and moved[1] is values[0]:
-                kind, text = "wrong-order", f"{names[0]} and {names[1]} are exchanged"
-            yield search.explained(kind, FAR, text, n)
-            return
+        yield {at: Fault("off-by-index", FAR, looking(*at, place, v), "") for at, v in looked}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
-from functools import cached_property
-from itertools import chain
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
 from ..derive.step import pullback_text, write
 from ..graph.names import name_all
-from ..graph.node import Array, Node, topological_order
+from ..graph.node import Array, Node, raw, topological_order
 from ..graph.op import Op
 from .rules import Rule, rule_of
 
@@ -41,9 +40,8 @@ class Tape:
         self.seed = np.ones(self.root.shape) if seed is None else np.asarray(seed, dtype=float)
         self.g: dict[Node, Vector] = sweep(self.root, self.seed)
         self.names = names_for(self.twin, known)
-        self._rules: dict[tuple[Node, int], Rule | None] = {}
+        self.rule: Callable[[Node, int], Rule | None] = cache(rule_of)  # that of a step
         self._labels: dict[Node, str] = {}
-        self._named: dict[tuple[int, ...], list[tuple[str, Vector]]] = {}
         self.consumers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
         for node in self.order:
             for index, x in enumerate(node.inputs):
@@ -113,26 +111,21 @@ class Tape:
         """Whether the user has a name for a node."""
         return id(node) in self.names
 
-    def named_arrays(self, shape: tuple[int, ...]) -> list[tuple[str, Vector]]:
-        """The data of everything that the user has named and that has this shape."""
-        if shape not in self._named:
-            self._named[shape] = [(n, v) for n, v in self._all_named if np.shape(v) == shape]
-        return self._named[shape]
-
     def named_along(self, shape: tuple[int, ...]) -> Iterator[tuple[str, Vector]]:
-        """The same, and what is broadcast to that shape along its first axis or its last."""
+        """The data of everything that the user has named and that has a shape, or is broadcast to
+        it along its first axis or its last."""
         wider = ((1, *shape[1:]), shape[1:], (*shape[:-1], 1)) if shape else ()
-        return chain.from_iterable(map(self.named_arrays, dict.fromkeys((shape, *wider))))
+        for wanted in dict.fromkeys((shape, *wider)):
+            yield from ((name, v) for name, v in self._named if np.shape(v) == wanted)
 
     @cached_property
-    def _all_named(self) -> list[tuple[str, Vector]]:
+    def _named(self) -> list[tuple[str, Vector]]:
         found: dict[int, tuple[str, Vector]] = {}
         for node in self.order:
             for x in (node, *node.inputs):
                 name = self.names.get(id(x))
                 if name is not None and id(x) not in found:  # a mask is read as numbers too
-                    data = x.data if isinstance(x, Node) else x
-                    found[id(x)] = name, np.asarray(data, dtype=np.float64)
+                    found[id(x)] = name, np.asarray(raw(x), dtype=np.float64)
         return list(found.values())
 
     def step(self, node: Node) -> str:
@@ -142,12 +135,6 @@ class Tape:
         name = self.names.get(id(node))
         right = self._written(node)
         return right if name is None else f"{name} = {right}"
-
-    def rule(self, node: Node, index: int) -> Rule | None:
-        """The recorded rule of a step."""
-        if (node, index) not in self._rules:
-            self._rules[node, index] = rule_of(node, index)
-        return self._rules[node, index]
 
 
 def names_for(twin: Mapping[Node, Node], names: Mapping[int, str]) -> dict[int, str]:

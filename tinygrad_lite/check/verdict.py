@@ -18,11 +18,10 @@ from .code.coded import Coded, Coder
 from .code.derivation import Known
 from .code.source import Source
 from .code.truth import Truth
-from .derived import as_text
+from .derived import as_text, explained
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
-from .mend import Mender, Trials, told
-from .reasons import explained
+from .mend import Mend, Mender, Trials, told
 from .rounding import Rounding
 
 
@@ -43,13 +42,14 @@ def check(
 
     `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number, a
     nested list, a lambda or a formula as text. Or it is a function whose lines are a derivation, or
-    that only calls one: its parameters are names of the graph or of `names`, each line that assigns
-    a gradient (`dW`, `grad_W`, `dE_dW`, a name in `pairs`, or whatever equals one) is judged, and a
-    wrong one mended where a short edit makes it right on redrawn data too. A step may be a multiple
-    of the gradient (dz = p - y) where what is computed from it takes the factor up (dW = X.T @ dz /
-    m). E may be the function that computes the loss from nodes and arrays of the caller's, by their
-    names: then mends are tried at other sizes. The source of a file or a cell that has run, and
-    left `names`, is a derivation too.
+    that only calls one, or a method: its parameters are names of the graph or of `names`, each line
+    that assigns a gradient (`dW`, `grad_W`, `dE_dW`, `self.dW`, `W.grad`, a name in `pairs`, or
+    whatever equals one) is judged, and a wrong one mended where a short edit makes it right on
+    redrawn data too; objects whose attributes it sets are left as they are. A step may be a
+    multiple of the gradient (dz = p - y) where what is computed from it takes the factor up (dW =
+    X.T @ dz / m). E may be the function that computes the loss from nodes and arrays of the
+    caller's, by their names: then mends are tried at other sizes. The source of a file or a cell
+    that has run, and left `names`, is a derivation too.
 
     A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
     claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
@@ -68,29 +68,18 @@ def check(
     a claim that is not numeric.
     """
     fresh = contextvars.Context()  # recording on and debugging off, whatever the caller switched
-    allowance = Allowance(rtol, atol, digits)
-    return fresh.run(_report, E, claims, cotangent, allowance, names, pairs, hints, explain)
 
+    def reported() -> Report:
+        with np.errstate(all="ignore"):
+            about = asked(E, cotangent, names)
+            report = _judged(about, claims, Allowance(rtol, atol, digits), pairs)
+            return explained(report, about.order[0], about.tape) if explain else report
 
-def _report(
-    E: Node | Callable[..., Node],
-    claims: Any,
-    cotangent: Any,
-    allowance: Allowance,
-    names: Any,
-    pairs: Any,
-    hints: int | None,
-    explain: bool,
-) -> Report:
-    with np.errstate(all="ignore"):
-        about = asked(E, cotangent, names)
-        report = _judged(about, claims, allowance, pairs)
-        if explain:
-            report = explained(report, about.order[0], about.tape)
-    if hints is not None:
-        report.hint(hints)  # which refuses a level that is none
-        report = replace(report, hints=hints)
-    return report
+    report = fresh.run(reported)
+    if hints is None:
+        return report
+    report.hint(hints)  # which refuses a level that is none
+    return replace(report, hints=hints)
 
 
 def _judged(about: Asked, claims: Any, allowance: Allowance, pairs: Any) -> Report:
@@ -135,19 +124,11 @@ def _failed(coded: Coded, make: Callable[..., Trials]) -> Finding:
     trace = coded.raised
     assert trace is not None
     assert trace.failed is not None
-    finding = Finding(
-        name=coded.name,
-        verdict="wrong",
-        kind="other",
-        explanation=trace.raised,
-        shape=coded.node.shape,
-        node=coded.node,
-    )
     mend = Mender(make(coded.trace, trace)).mend_raised(coded, trace.failed, coded.node, {})
-    if mend is not None and coded.formula is not None:
-        finding = replace(finding, marked=coded.formula.marked(e.place for e in mend.edits))
-    said = finding.explanation
-    return replace(told(finding, mend), explanation=said) if mend is not None else finding
+    wrong = Finding(
+        name=coded.name, verdict="wrong", kind="other", shape=coded.node.shape, node=coded.node
+    )
+    return replace(told(wrong, mend), explanation=trace.raised, marked=_marked(coded, mend))
 
 
 def _told(
@@ -161,12 +142,17 @@ def _told(
         mend = Mender(make(coded.trace, coded.trace(None, None))).mend(coded)
         if mend is None or mend.kind == "other":  # then the numbers say what kind of mistake it is
             finding = diagnosis.explained(claim)
-        if mend is not None and coded.formula is not None:
-            finding = replace(finding, marked=coded.formula.marked(e.place for e in mend.edits))
-        return told(finding, mend)
+        return replace(told(finding, mend), marked=_marked(coded, mend))
     if claim.blur.zero:
         return replace(finding, verdict="unseen", explanation=coded.note)
     return replace(finding, explanation="; ".join(filter(None, (finding.explanation, coded.note))))
+
+
+def _marked(coded: Coded, mend: Mend | None) -> tuple[str, ...]:
+    """A formula that was claimed as text, with what is wrong underlined."""
+    if mend is None or coded.formula is None:
+        return ()
+    return coded.formula.marked(e.place for e in mend.edits)
 
 
 def _redrawn(

@@ -93,16 +93,16 @@ class Call(NamedTuple):
 class Function:
     """forward and backward on flat lists of inputs; NumPy arrays come back.
 
-    `tree` is the structure in which the user gives them: a tuple, or a dict by keyword; `heads` are
-    the names of its parts, `names` those of all inputs. `wide` is the precision in which the
+    `tree` is the structure in which the user gives them, by name, as a `keyword` or in order;
+    `names` are those of all inputs. `wide` is the precision in which the
     reference is computed; `mended` is what is called in the place of the user's backward.
     """
 
     written: Written
     outputs: int
-    tree: Any
-    heads: tuple[str, ...]
+    tree: dict[str, Any]
     names: tuple[str, ...]
+    keyword: bool
     wide: str = "float64"
     grain: float = 0.0  # the relative precision that forward and backward have, at best
     mended: Callable[..., Any] | None = None
@@ -110,11 +110,13 @@ class Function:
 
     def result(self, flat: Sequence[Any]) -> Any:
         """What forward gives for the inputs, as it gives it."""
-        return self._called(self.written.forward, (), flat)
+        parts, named = self._given(flat)
+        return self.written.forward(*parts, **named)
 
-    def _called(self, f: Callable[..., Any], first: Sequence[Any], flat: Sequence[Any]) -> Any:
+    def _given(self, flat: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs in order, and by keyword."""
         built = rebuild(self.tree, flat)
-        return f(*first, **built) if isinstance(built, dict) else f(*first, *built)
+        return ((), built) if self.keyword else (tuple(built.values()), {})
 
     def value(self, flat: Sequence[Any]) -> tuple[list[np.ndarray], Any, list[Any]]:
         """The outputs as NumPy, the cache (`NO_CACHE` when there is none), the raw outputs."""
@@ -159,8 +161,7 @@ class Function:
         dys = [like(y, d) for y, d in zip(ys, upstream, strict=True)]
         forward: Any = self.written.forward
         backward = self.written.backward
-        built = rebuild(self.tree, flat)
-        parts, named = ((), built) if isinstance(built, dict) else (tuple(built), {})
+        parts, named = self._given(flat)
         if backward is not None:
             if cache is not NO_CACHE:
                 return ys, dys, Call(backward, (*dys, cache), {})
@@ -210,10 +211,9 @@ class Function:
 
     def flat(self, found: Any, flat: Sequence[Any]) -> list[Any]:
         """The gradients in the order of the inputs, None for a constant."""
-        tree = rebuild(self.tree, flat)
-        parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
+        parts = list(rebuild(self.tree, flat).values())
         if isinstance(found, dict) and not (len(parts) == 1 and isinstance(parts[0], dict)):
-            found = [found.get(name, found.get(f"d{name}")) for name in self.heads]
+            found = [found.get(name, found.get(f"d{name}")) for name in self.tree]
         elif not isinstance(found, (tuple, list)):
             found = [found]
         moving = [any(map(is_differentiable, leaves(part))) for part in parts]
@@ -221,7 +221,7 @@ class Function:
             if len(found) != sum(moving):
                 raise ValueError(
                     f"check_function: backward gives {len(found)} gradients for the {len(parts)} "
-                    f"inputs {', '.join(self.heads)}; return one for each, None for a constant"
+                    f"inputs {', '.join(self.tree)}; return one for each, None for a constant"
                 )
             rest = iter(found)
             found = [next(rest) if m else None for m in moving]

@@ -12,7 +12,7 @@ from ..check import check
 from ..check.rounding import EPS
 from ..check.shapes import readings
 from .arrays import dtype_of, to_numpy
-from .oracle import EXACT, Oracle, Trial, gradients, standing_for
+from .oracle import EXACT, Oracle, Trial, standing_for
 
 TELLING = 4  # so many numbers are no coincidence
 ROUNDED = 3.0  # in units of its precision: a claim that is told apart from another
@@ -160,9 +160,8 @@ def _depends(trial: Trial, k: int) -> bool:
 def _checked(trial: Trial) -> Cause:
     """What `check` says of it: on forward as it was recorded, or on a graph of its inputs that has
     the gradients that are known."""
-    oracle, names = trial.oracle, trial.oracle.named()
-    known = None if oracle.graph is not None else gradients(oracle)
-    graph = oracle.graph if known is None else standing_for(oracle, known, names.values())
+    oracle, names = trial.oracle, _named(trial.oracle)
+    graph = oracle.graph or standing_for(oracle, *names.values())
     if graph is None or trial.elsewhere or not np.isfinite(trial.claim).all():
         return "other", ""
     leaf, near = graph.leaves[trial.place], ROUNDED * max(EPS[trial.dtype], EXACT)
@@ -173,7 +172,16 @@ def _checked(trial: Trial) -> Cause:
         return "other", ""
     finding = report[leaf]
     told = finding.kind != "other" or finding.where
-    internal = known is not None and finding.where not in ("", trial.name)
+    internal = oracle.graph is None and finding.where not in ("", trial.name)
     if finding.verdict != "wrong" or not told or internal:
         return "other", ""
     return finding.kind, finding.explanation.rstrip(".")
+
+
+def _named(oracle: Oracle) -> dict[str, np.ndarray]:
+    """What forward gives, and the upstream, by name."""
+    found: dict[str, np.ndarray] = {}
+    for stem, many in (("y", oracle.court.outputs(oracle.probe)), ("dy", oracle.dys)):
+        for k, v in enumerate(many, start=1):
+            found[f"{stem}{k}" if len(many) > 1 else stem] = np.asarray(v, dtype=float)
+    return found

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..check.claims import Allowance, Asked, asked, in_shape
-from ..check.code.derivation import Data, Edits, watched
+from ..check.code.derivation import Data, Edits, Known
 from ..check.code.expressions import same
 from ..check.code.fixed import fixed
 from ..check.code.forms import CannotRecord
@@ -38,7 +38,7 @@ from ..graph.node import Node
 from ..graph.trees import rebuild
 from .arrays import in_double, to_numpy
 from .callables import Call, Function
-from .oracle import LARGEST, WIDE, Clock, Court, Oracle, Trial, gradients, record, standing_for
+from .oracle import LARGEST, WIDE, Clock, Court, Graph, Oracle, Trial, standing_for
 from .probes import Probe, variations
 
 NEAR = 1e-6  # how nearly a value is such a gradient, relative to the largest entry
@@ -132,23 +132,20 @@ def _plain(x: Any) -> Any:
 def _lines_on(
     court: Court, probe: Probe, dys: list[np.ndarray], told: Mapping[str, Finding]
 ) -> LineReport | None:
-    function = court.function
     try:
-        single = any(y.dtype != WIDE for y in court.outputs(probe))
+        exact = all(y.dtype == WIDE for y in court.outputs(probe))
     except Exception:  # forward takes no double precision
+        exact = False
+    made = _asked(court, probe, dys, told) if exact and not court.clock.past() else None
+    if made is None:
         return None
-    if single or court.clock.past():
-        return None
-    about, leaves, elsewhere = _asked(court, probe, dys, told) or (None, {}, None)
-    if about is None:
-        return None
-    backward = Backward(function, probe, dys, leaves)
+    about, leaves, elsewhere = made
+    backward = Backward(court.function, probe, dys, leaves)
     trace = backward.trace()
     if not backward.agrees(trace):
         return None
-    tape = about.tape
-    known = {node: tape.user_names[id(node)] for node in tape.twin if id(node) in tape.user_names}
-    inputs = {node: name for node, name in known.items() if node in leaves.values()}
+    known, own = Known(about.tape, {}).nodes, set(leaves.values())
+    inputs = {node: name for node, name in known.items() if node in own}
     returned = backward.returned(trace)
 
     def judged(names: Mapping[Node, str], *, mends: bool) -> tuple[LineReport, bool, bool]:
@@ -161,9 +158,9 @@ def _lines_on(
         findings = lines.findings(mends=mends)
         mending = partial(fixed, trace, lines.changes)
         wrong = [f for f in findings if f.verdict == "wrong"]
-        sound = not lines.mends or _proved(court, backward, mending(), probe, dys, wrong)
-        report = LineReport(tuple(findings), rule=tape.uses, mending=mending, called=trace.called)
-        return report, sound, all(f.mended for f in wrong)
+        sound = not lines.mends or _proved(court, backward, mending(), wrong)
+        settings: Any = {"rule": about.tape.uses, "mending": mending, "called": trace.called}
+        return LineReport(tuple(findings), **settings), sound, all(f.mended for f in wrong)
 
     # That forward has a name may be an accident: dz is that of what z is computed from. What
     # accuses fewer lines is read first.
@@ -212,8 +209,7 @@ class Backward:
 
     def _places(self, count: int) -> tuple[Node | None, ...]:
         """The inputs whose gradients so many returned values are."""
-        tree = rebuild(self.function.tree, range(len(self.probe.values)))
-        parts = list(tree.values()) if isinstance(tree, dict) else list(tree)
+        parts = list(rebuild(self.function.tree, range(len(self.probe.values))).values())
         moving = [p for p in parts if not isinstance(p, int) or p in self.leaves]
         chosen = parts if count == len(parts) else moving if count == len(moving) else []
         return tuple(self.leaves.get(p) if isinstance(p, int) else None for p in chosen)
@@ -252,7 +248,10 @@ class Backward:
             with contextlib.suppress(ValueError):  # it is empty
                 names[name] = cell.cell_contents
         exec(text, names)
-        found = names["mended" if function.__name__ == "<lambda>" else function.__name__]
+        around, name = ["", *function.__qualname__.split(".")][-2:]
+        owner = names.get(around)  # a method's class
+        known = {**names, **vars(owner)} if isinstance(owner, type) else names
+        found = known["mended" if name == "<lambda>" else name]
         first = len(given) - len(call.given)  # self, and what a partial function has
         own: Any = getattr(found, "__func__", found)
         return partial(own, *given[:first], **named)
@@ -278,21 +277,15 @@ def _asked(
     only has the gradients of these."""
     oracle, function = Oracle(court, probe, dys), court.function
     if oracle.graph is not None:
-        with watched(function.written.forward) as variables:
-            graph = record(function, probe, dys)
-        if graph is not None:
-            return asked(graph.root, graph.seed, variables), graph.leaves, None
-    found = gradients(oracle)
-    if found is None:
+        known = oracle.graph
+        return asked(known.root, known.seed, known.names), known.leaves, None
+    graph = standing_for(oracle, *court.outputs(probe))
+    if graph is None:
         return None
-    graph = standing_for(oracle, found, court.outputs(probe))
-    leaves, root = graph.leaves, graph.root
-    about = asked(root, None, {})
-    known = {
-        leaf: told[function.names[i]] for i, leaf in leaves.items() if function.names[i] in told
-    }
-    fresh = partial(_fresh, court, probe, dys, leaves, root)
-    return about, leaves, Elsewhere(_equal, fresh, known)
+    inputs = ((leaf, function.names[i]) for i, leaf in graph.leaves.items())
+    found = {leaf: told[name] for leaf, name in inputs if name in told}
+    about, fresh = asked(graph.root, None, {}), partial(_fresh, oracle, graph)
+    return about, graph.leaves, Elsewhere(_equal, fresh, found)
 
 
 def _equal(node: Node, value: Any, wanted: Any) -> bool:
@@ -303,41 +296,33 @@ def _equal(node: Node, value: Any, wanted: Any) -> bool:
     return agrees(array, wanted, tolerance=NEAR)
 
 
-def _fresh(
-    court: Court, probe: Probe, dys: list[np.ndarray], leaves: Mapping[int, Node], root: Node
-) -> Iterable[list[Data]]:
+def _fresh(oracle: Oracle, graph: Graph) -> Iterable[list[Data]]:
     """Other inputs like these, with their gradients."""
     found: list[Data] = []
     for seed in range(TRIES):
-        data = redraw(root, np.random.default_rng(seed))
-        moved = probe.moved({i: np.asarray(data.twin[x].data) for i, x in leaves.items()})
-        there = Oracle(court, moved, dys)
-        own = gradients(there) if len(found) < FRESH else None
-        if own is not None:
-            graph = standing_for(there, own, court.outputs(moved))
-            twin = {leaves[i]: x for i, x in graph.leaves.items()} | {root: graph.root}
-            found.append(Data(twin, {}))
+        data = redraw(graph.root, np.random.default_rng(seed))
+        there = {i: np.asarray(data.twin[x].data) for i, x in graph.leaves.items()}
+        moved = Oracle(oracle.court, oracle.probe.moved(there), oracle.dys)
+        ys = oracle.court.outputs(moved.probe)
+        made = standing_for(moved, *ys) if len(found) < FRESH else None
+        if made is not None:
+            twin = {graph.leaves[i]: x for i, x in made.leaves.items()}
+            found.append(Data(twin | {graph.root: made.root}, {}))
     return [found] if found else []
 
 
-def _proved(
-    court: Court,
-    backward: Backward,
-    text: str,
-    probe: Probe,
-    dys: list[np.ndarray],
-    wrong: Sequence[Finding],
-) -> bool:
+def _proved(court: Court, backward: Backward, text: str, wrong: Sequence[Finding]) -> bool:
     """Whether the mended function runs and, where all that is wrong was mended, the referee finds
     nothing wrong with it, on fresh inputs either."""
     function = replace(court.function, mended=backward.mended(text))
     court = replace(court, function=function, entries=SAMPLE)
-    for one in (probe, *islice(variations(probe, (), court.rng), 2)):
+    given = backward.probe
+    for one in (given, *islice(variations(given, (), court.rng), 2)):
         try:
-            oracle = Oracle(court, one, dys)
-            claims, eps = function.gradients(one.cast(WIDE), dys)
+            oracle = Oracle(court, one, backward.dys)
+            claims, eps = function.gradients(one.cast(WIDE), backward.dys)
         except Exception:
-            if one is probe:
+            if one is given:
                 return False
             continue  # forward is not made for such inputs
         judged = (oracle.judge(i, g, eps, WIDE) for i in one.arrays if (g := claims[i]) is not None)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from .. import differences
 from ..check.claims import Allowance
+from ..check.code.derivation import watched
 from ..check.rounding import MARGIN, Rounding
 from ..check.tape import Tape
 from ..graph.node import Node
@@ -192,14 +194,6 @@ class Oracle:
                 break
         return best
 
-    def named(self) -> dict[str, np.ndarray]:
-        """What forward gives, and the upstream, by name."""
-        found: dict[str, np.ndarray] = {}
-        for stem, many in (("y", self.court.outputs(self.probe)), ("dy", self.dys)):
-            names = (f"{stem}{k + 1}" if len(many) > 1 else stem for k in range(len(many)))
-            found |= dict(zip(names, (np.asarray(v, dtype=float) for v in many), strict=True))
-        return found
-
     def agrees(self, exact: dict[int, np.ndarray]) -> bool:
         """Whether differences along a random direction confirm the engine."""
         directions = {
@@ -342,11 +336,12 @@ class Oracle:
 @dataclass(frozen=True)
 class Graph:
     """forward as this engine recorded it: the `root`, its gradient `seed` (the upstream, None where
-    that is part of the graph), and the leaf of each differentiable input."""
+    that is part of the graph), the leaf of each differentiable input, and forward's own names."""
 
     root: Node
     seed: np.ndarray | None
     leaves: Mapping[int, Node]
+    names: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | None:
@@ -354,7 +349,8 @@ def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | N
     leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
     flat = [leaves.get(i, t) for i, t in enumerate(copy.deepcopy(probe.templates))]
     try:
-        result = function.result(flat)
+        with watched(function.written.forward) as names:
+            result = function.result(flat)
         ys = list(result)[: function.outputs] if isinstance(result, (tuple, list)) else [result]
         if len(ys) != len(dys) or any(y.shape != d.shape for y, d in zip(ys, dys, strict=True)):
             return None
@@ -363,14 +359,25 @@ def record(function: Function, probe: Probe, dys: list[np.ndarray]) -> Graph | N
     except Exception:  # whatever forward does that a Tensor does not
         return None
     recorded = isinstance(root, Tensor) and root.op is not None
-    return Graph(root, seed, leaves) if recorded else None
+    return Graph(root, seed, leaves, names) if recorded else None
 
 
-def gradients(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
-    """The gradients of the inputs; None where differences give them, and that takes long."""
+def standing_for(oracle: Oracle, *known: np.ndarray) -> Graph | None:
+    """A graph of the inputs that has their gradients, of the sum of their products with these, and
+    that knows some arrays: as factors of 0. None where only differences give gradients, and that
+    takes long."""
+    found = _by_differences(oracle) if oracle.exact is None else oracle.exact
+    if found is None:
+        return None
+    leaves = {i: Tensor(v, name=oracle.function.names[i]) for i, v in oracle.probe.arrays.items()}
+    terms = [leaf.reshape(-1) @ found[i].ravel() for i, leaf in leaves.items()]
+    terms += [(0.0 * terms[0] * y).sum() for y in known]
+    return Graph(sum(terms[1:], terms[0]), None, dict(leaves))
+
+
+def _by_differences(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
+    """The gradients of the inputs, entry by entry; None where that takes long."""
     found: dict[int, np.ndarray] = {}
-    if oracle.exact is not None:
-        return oracle.exact
     if sum(v.size for v in oracle.probe.arrays.values()) > LARGEST:
         return None
     for i, v in oracle.probe.arrays.items():
@@ -385,15 +392,3 @@ def gradients(oracle: Oracle) -> Mapping[int, np.ndarray] | None:
             return None
         found[i] = np.reshape([s.value for s in slopes], v.shape)
     return found
-
-
-def standing_for(
-    oracle: Oracle, gradients: Mapping[int, np.ndarray], known: Iterable[np.ndarray]
-) -> Graph:
-    """A graph of the inputs that has their gradients, of the sum of their products with these, and
-    that knows some arrays: as factors of 0."""
-    function, probe = oracle.function, oracle.probe
-    leaves = {i: Tensor(v, name=function.names[i]) for i, v in probe.arrays.items()}
-    terms = [leaf.reshape(-1) @ gradients[i].ravel() for i, leaf in leaves.items()]
-    terms += [(0.0 * terms[0] * y).sum() for y in known]
-    return Graph(sum(terms[1:], terms[0]), None, dict(leaves))

@@ -68,22 +68,15 @@ def given_probes(
 ) -> tuple[Function, list[Probe]]:
     """The sets of inputs that the user's `inputs` stands for, and the function of them."""
     sets = {title: _set(one, written) for title, one in _sets(inputs, rng)}
-    tree = next(iter(sets.values()))
-    heads = (*written.names[: len(tree) - len(written.extra)], *written.extra)
-    parts = (
-        tree
-        if isinstance(tree, dict)
-        else {heads[i] if i < len(heads) else f"input {i}": part for i, part in enumerate(tree)}
-    )
-    alone = len(parts) == 1
+    tree, keyword = next(iter(sets.values()))
     names = [
         n
-        for head, part in parts.items()
-        for n in _names("" if alone and isinstance(part, dict) else head, part)
+        for head, part in tree.items()
+        for n in _names("" if len(tree) == 1 and isinstance(part, dict) else head, part)
     ]
-    function = Function(written, outputs, tree, tuple(parts), tuple(names))
+    function = Function(written, outputs, tree, tuple(names), keyword)
     numbers = written.backward is not None  # which a library does not differentiate by
-    return function, [_probe(title, leaves(one), numbers) for title, one in sets.items()]
+    return function, [_probe(title, leaves(one), numbers) for title, (one, _) in sets.items()]
 
 
 def _sets(inputs: Any, rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
@@ -98,14 +91,15 @@ def _sets(inputs: Any, rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
         yield "the inputs given", inputs
 
 
-def _set(made: Any, written: Written) -> Any:
-    """A set of inputs as a tuple, or as a dict by keyword; with the parameters of a module."""
+def _set(made: Any, written: Written) -> tuple[dict[str, Any], bool]:
+    """A set of inputs by name, with the parameters of a module; and whether they were given so."""
     if isinstance(made, dict) and set(made) <= set(written.names):
         if not written.extra:
-            return made
+            return made, True
         made = tuple(made[name] for name in written.names if name in made)
-    tree = tuple(made) if isinstance(made, (tuple, list)) else (made,)
-    return (*tree, *written.extra.values())
+    parts = made if isinstance(made, (tuple, list)) else (made,)
+    known = dict(enumerate(written.names))
+    return {known.get(i, f"input {i}"): x for i, x in enumerate(parts)} | written.extra, False
 
 
 def _names(name: str, part: Any) -> Iterator[str]:

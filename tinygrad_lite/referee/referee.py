@@ -14,7 +14,7 @@ from ..check.claims import Allowance
 from ..check.findings import Finding, Report
 from ..check.rounding import EPS
 from .arrays import dtype_of, in_double, is_differentiable
-from .callables import Function, understood
+from .callables import understood
 from .grain import grain
 from .hints import explain
 from .lines import lines_of, with_line
@@ -98,17 +98,13 @@ class _Referee:
     titles: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
-    @property
-    def function(self) -> Function:
-        return self.court.function
-
     def choose(self, dtypes: Sequence[str] | None, given: Probe) -> None:
         """Which dtypes are tried, and in which the reference is computed: those that were asked
         for; by default those that forward takes, but all that the inputs have."""
         own = [dtype_of(x) or "float64" for x in given.templates if is_differentiable(x)]
         for dtype in dict.fromkeys(dtypes or ("float64", "float32", *own)):
             try:
-                self.function.value(given.cast(dtype))
+                self.court.function.value(given.cast(dtype))
             except Exception as error:
                 if dtypes or dtype in own:
                     raise
@@ -118,16 +114,16 @@ class _Referee:
                 self.dtypes.append(dtype)
         try:
             with in_double(given.templates):
-                self.function.value(given.cast("float64"))
+                self.court.function.value(given.cast("float64"))
         except Exception:
-            self.function.wide = min(self.dtypes, key=EPS.__getitem__)
+            self.court.function.wide = min(self.dtypes, key=EPS.__getitem__)
             return
         backward = "float64" in self.dtypes
-        found = grain(self.function, given, backward=backward, rng=np.random.default_rng(0))
+        found = grain(self.court.function, given, backward=backward, rng=np.random.default_rng(0))
         if found:
             told = f"forward or backward is precise to {found:.0e} only, in float64 too"
             self.notes[f"{told}: computed in a narrower dtype inside"] = None
-            self.function.grain = found
+            self.court.function.grain = found
 
     def judge(self, probe: Probe, counts: bool = True) -> bool:
         """Compare backward with the reference on one set of inputs, in every dtype; whether forward
@@ -175,8 +171,8 @@ class _Referee:
             yield from ((numbers, [dtype]) for dtype, numbers in held.items())
 
     def _compare(self, oracle: Oracle, dtype: str, counts: bool) -> Iterator[Trial]:
-        claims, eps = self.function.gradients(oracle.probe.cast(dtype), oracle.dys)
-        eps = max(eps, self.function.grain)
+        claims, eps = self.court.function.gradients(oracle.probe.cast(dtype), oracle.dys)
+        eps = max(eps, self.court.function.grain)
         for i in oracle.probe.arrays:
             claim = claims[i]
             if claim is None:
@@ -205,11 +201,11 @@ class _Referee:
     def _notice_writing(self, probe: Probe, dys: list[np.ndarray]) -> None:
         """Note when forward or backward write into what they were given."""
         arguments = probe.cast(min(self.dtypes, key=EPS.__getitem__))
-        self.function.gradients(arguments, dys)
+        self.court.function.gradients(arguments, dys)
         for i, v in probe.arrays.items():
             x = arguments[i]
             if isinstance(x, np.ndarray) and not np.array_equal(x, v.astype(x.dtype)):
-                told = f"{self.function.names[i]} is written into: the caller's array changes"
+                told = f"{self.court.function.names[i]} is written into: the caller's array changes"
                 self.notes[told] = None
 
     def report(self) -> Report:

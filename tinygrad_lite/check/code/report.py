@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..findings import Line, Report, listed
+from ..findings import Line, Report, counted, listed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,21 +25,15 @@ class LineReport(Report):
         included; what was not mended is as it was."""
         return self.mending()
 
-    @property
-    def summary(self) -> str:
-        """How many mistakes there are, and in which lines."""
-        count = Counter(f.verdict for f in self)
+    def _counted(self, count: Mapping[str, int]) -> dict[str, str]:
         at = [f"{f.line} of cell {f.cell}" if f.cell else str(f.line) for f in self.wrong]
-        of = f" of {self.called}" if self.called else ""
-        parts = [
-            at and f"{_counted(len(at), 'mistake')}, in line{'s' * (len(at) > 1)} {listed(at)}{of}",
-            count["follows"]
-            and f"{_counted(count['follows'], 'line')} that follow{'s' * (count['follows'] == 1)}",
-            count["unclear"] and f"{count['unclear']} too weak to tell",
-            count["unseen"] and f"{count['unseen']} not observable",
-            count["right"] and f"{_counted(count['right'], 'line')} right",
-        ]
-        return "; ".join(part for part in parts if part)
+        where = f"line{'s' * (len(at) > 1)} {listed(at)}" + f" of {self.called}" * bool(self.called)
+        n = count["follows"]
+        return super()._counted(count) | {
+            "wrong": f"{counted(len(at), 'mistake')}, in {where}",
+            "follows": f"{counted(n, 'line')} that follow{'s' * (n == 1)}",
+            "right": f"{counted(count['right'], 'line')} right",
+        }
 
     @property
     def _above(self) -> list[Line]:
@@ -60,7 +53,3 @@ class LineReport(Report):
     def to_dict(self) -> dict[str, Any]:
         """The report as data that JSON can hold."""
         return super().to_dict() | {"unjudged": [name for _, name, _ in self.unjudged]}
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
