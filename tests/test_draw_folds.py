@@ -117,6 +117,6 @@ def test_a_rule_that_cannot_be_written_out_is_no_label():
 
 
 def test_captions_lie_in_their_box():
-    made = pane("value", "t", np.ones((2, 3, 3, 3)), (2, 3, 3, 3)).compact(4)
+    made = pane("value", "t", np.ones((2, 3, 3, 3))).compact(4)
     assert made.captions[-1] == "[1, 2, …]"
     assert made.width >= made.slabs[-1][0] + width(made.captions[-1], CAPTION)

@@ -11,8 +11,13 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite.draw import layout, ordering, routes
 from tinygrad_lite.draw.build import build_scene
-from tinygrad_lite.draw.layout import label_size, lay_out
+from tinygrad_lite.draw.layout import label_size
+from tinygrad_lite.draw.scene import Asked
 from tinygrad_lite.graph.node import topological_order
+
+
+def laid_out(root, names=None, **options):
+    return layout.lay_out(build_scene(root, names or {}, Asked(**options)))
 
 
 def perceptron(sizes, scoped):
@@ -120,9 +125,7 @@ def faults(scene):
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_nothing_overlaps(graph):
     make, options = GRAPHS[graph]
-    options = dict(options)
-    direction = options.pop("direction", "right")
-    scene = lay_out(build_scene(make(), {}, **options), direction)
+    scene = laid_out(make(), **{"direction": "right", **options})
     assert scene.boxes
     assert faults(scene) == []
 
@@ -135,13 +138,13 @@ def test_names_of_any_kind_are_laid_out(name):
     with tg.scope(name):
         a = tg.Value(1.0, name=name).tanh()
         b = a * 2.0
-    scene = lay_out(build_scene(b, {id(a): name, id(b): name}))
+    scene = laid_out(b, {id(a): name, id(b): name})
     assert len(scene.clusters) == 1
     assert faults(scene) == []
 
 
 def test_the_check_sees_faults():
-    scene = lay_out(build_scene(diamond(), {}))
+    scene = laid_out(diamond())
     first, second, *rest = scene.boxes
     moved = replace(scene, boxes=(first, replace(second, x=first.x, y=first.y), *rest))
     assert any("on" in fault for fault in faults(moved))
@@ -150,7 +153,7 @@ def test_the_check_sees_faults():
 def test_edges_run_to_the_right_or_down():
     """Every forward edge runs to the right, and down when asked."""
     for direction, axis in (("right", "x"), ("down", "y")):
-        scene = lay_out(build_scene(diamond(), {}), direction)
+        scene = laid_out(diamond(), direction=direction)
         at = {box.id: getattr(box, axis) for box in scene.boxes}
         assert all(at[e.source] < at[e.target] for e in scene.edges)
 
@@ -178,21 +181,21 @@ def on_the_way(scene):
 
 @pytest.mark.parametrize("direction", ["right", "down"])
 def test_no_edge_passes_below_a_box(direction):
-    assert on_the_way(lay_out(build_scene(diamond(), {}), direction)) == []
+    assert on_the_way(laid_out(diamond(), direction=direction)) == []
     long, wide = tg.Tensor(np.ones(3), name="a"), tg.Tensor(np.ones((2, 3)), name="a" * 40)
     E = (long * tg.exp(wide) + tg.tanh(long) * wide + long).sum()
-    assert on_the_way(lay_out(build_scene(E, {}), direction)) == []
+    assert on_the_way(laid_out(E, direction=direction)) == []
 
 
 def test_a_picture_runs_to_the_right_where_it_is_then_larger_in_a_cell():
-    wide = build_scene(tg.stack([tg.Value(float(k)) for k in range(20)]), {})
-    right, down = lay_out(wide, "right"), lay_out(wide, "down")
+    wide = tg.stack([tg.Value(float(k)) for k in range(20)])
+    right, down = laid_out(wide, direction="right"), laid_out(wide, direction="down")
     assert down.width > 1.3 * layout.CELL > right.width
-    assert lay_out(wide).boxes == right.boxes
+    assert laid_out(wide).boxes == right.boxes
 
 
 def test_most_labels_are_kept():
-    scene = lay_out(build_scene(diamond(), {}))
+    scene = laid_out(diamond())
     labels = [e for e in scene.edges if e.slope is not None]
     assert sum(e.label_at is not None for e in labels) >= 0.8 * len(labels)
 
@@ -201,7 +204,7 @@ def test_a_deep_chain_is_laid_out_without_recursion():
     x = tg.Value(1.0)
     for _ in range(1100):
         x = x.tanh()
-    scene = lay_out(build_scene(x, {}, max_nodes=1200))
+    scene = laid_out(x, max_nodes=1200)
     assert len(scene.boxes) == 1101
     assert all(a.y + a.height < b.y for a, b in itertools.pairwise(scene.boxes))
 
@@ -230,7 +233,7 @@ def test_random_graphs_in_random_scopes(seed):
     order = topological_order(root)
     for options in ({}, {"depth": 1}, {"max_nodes": 100}):
         direction = ("right", "down")[seed % 2]
-        scene = lay_out(build_scene(root, {}, **options), direction)
+        scene = laid_out(root, direction=direction, **options)
         assert faults(scene) == []
         shown = [id(node) for box in scene.boxes if box.kind != "stub" for node in box.nodes]
         assert sorted(shown) == sorted(map(id, order))
@@ -252,7 +255,7 @@ def test_what_is_alike_stands_in_the_order_of_the_formula_whatever_it_is_called(
                 out.append(sum((v * tg.Value(draws.random()) for v in x), tg.Value(0.1)).tanh())
         x = out
     for options in ({"depth": 1}, {"max_nodes": 100, "steps": False}):
-        scene = lay_out(build_scene(sum(x), {}, **options), "down")
+        scene = laid_out(sum(x), direction="down", **options)
         at = {(c.scope[0], c.scope[1]): c.x for c in scene.clusters if len(c.scope) > 1}
         at |= {(b.scope[0], b.name): b.x for b in scene.boxes if b.kind == "group"}
         for layer in range(3):
@@ -288,7 +291,7 @@ def test_of_graphs_that_can_be_drawn_without_crossings_most_are():
 def test_neurons_keep_their_order():
     random.seed(1)
     out = tg.nn.MLP(2, [3, 2, 1])([1.0, -2.0])
-    scene = lay_out(build_scene(out, {}), "down")
+    scene = laid_out(out, direction="down")
     for layer, n in ((0, 3), (1, 2)):
         xs = {
             c.scope[1]: c.x

@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.draw.build import build_scene
+from tinygrad_lite.draw.scene import Asked
 from tinygrad_lite.graph.names import named_in
 from tinygrad_lite.graph.node import Node, topological_order
 
@@ -16,7 +17,9 @@ def scene_of(root, **options):
     values = {id(x): x for n in nodes for x in (n, *n.inputs)}
     names = named_in(sys._getframe(1).f_locals)
     own = {key: x.name for key, x in values.items() if isinstance(x, Node) and x.name}
-    return build_scene(root, {key: names[key] for key in values if key in names} | own, **options)
+    return build_scene(
+        root, {key: names[key] for key in values if key in names} | own, Asked(**options)
+    )
 
 
 def rows(box):
@@ -115,7 +118,7 @@ def test_a_layer_of_many_equal_lines_is_one_box():
         "40",
         "50",
     ]
-    assert [box.panes[0].shape for box in scene.boxes if box.kind == "group"] == [(40,), (50,)]
+    assert [len(box.panes[0].texts) for box in scene.boxes if box.kind == "group"] == [40, 50]
 
 
 def test_a_loop_is_one_step_of_it():
@@ -131,7 +134,7 @@ def test_a_loop_is_one_step_of_it():
     assert [(c.times, c.label) for c in scene.clusters] == [(20, "the last of 20 equal steps")]
     boxes = {box.name: box for box in scene.boxes}
     assert boxes["h"].copies == tuple(hs)
-    assert [pane.shape for pane in boxes["h"].panes] == [(3,), (3,), (3, 20), (3, 20)]
+    assert [(p.rows, p.columns) for p in boxes["h"].panes] == [(3, 1), (3, 1), (3, 20), (3, 20)]
     assert boxes["hs[18]"].kind == "stub"
     ids = {box.id: box.name for box in scene.boxes}
     flow = {(ids[e.source], ids[e.target]) for e in scene.edges}

@@ -11,8 +11,7 @@ from pictures import question
 import tinygrad_lite as tg
 from tinygrad_lite.backprop.flow import sweep
 from tinygrad_lite.derive.line import line_of
-from tinygrad_lite.draw.predict import Budget, handed_on
-from tinygrad_lite.draw.steps import derivation, heading
+from tinygrad_lite.draw.steps import Budget, derivation, handed_on, heading
 from tinygrad_lite.graph.node import Node, raw, topological_order
 from tinygrad_lite.ops import registry
 
@@ -29,7 +28,8 @@ def known(root):
 
 def asked(root, name, inside, **options):
     names, symbols = known(root)
-    found = handed_on(of(root, name), inside, names, symbols, budget=Budget(), **options)
+    node = of(root, name)
+    found = handed_on(line_of(node, inside, **options), names, symbols[node], Budget())
     return {names[id(x)]: answers for x, answers in found.items()}
 
 

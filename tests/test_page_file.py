@@ -13,7 +13,7 @@ from pictures import chain, contrast, demo, mlp, question
 
 import tinygrad_lite as tg
 from benchmarks.gallery import GALLERY
-from tinygrad_lite.draw import Player, play
+from tinygrad_lite.draw import Drawing, play
 from tinygrad_lite.draw.colours import DARK, LIGHT
 from tinygrad_lite.draw.page import _variables
 from tinygrad_lite.graph.node import topological_order
@@ -89,7 +89,7 @@ def test_the_page_runs_where_the_picture_does():
 def test_the_page_opens_as_the_picture_is_and_goes_down_to_ops():
     root = mlp()
     html = play(root).html
-    wholes = [k for k, view in enumerate(told(html)["views"]) if not view["of"]]
+    wholes = [k for k, view in enumerate(told(html)["views"]) if "of" not in view]
     views = [names(html, k) for k in wholes]
     assert views[0] == [box.name for box in tg.draw(root).scene.boxes]
     assert len(views[-1]) >= 53
@@ -133,7 +133,8 @@ def test_play_refuses_what_it_cannot_show(tmp_path):
     with pytest.raises(ValueError, match="play: height='tall'; it must be a whole number"):
         play(demo(), height="tall")
     player = play(demo())
-    assert isinstance(player, Player)
+    assert isinstance(player, Drawing)
+    assert player._repr_svg_() is None, "else a notebook shows the picture"
     with pytest.raises(ValueError, match=r"save: 'e.txt' should end in .svg, .html, "):
         player.save(tmp_path / "e.txt")
     with pytest.raises(FileNotFoundError, match=r"the folder '.*missing' does not exist"):

@@ -8,7 +8,7 @@ gives the same numbers sooner, on operands of the same layout: all is the same b
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class _Emitter:
         inputs = [*names, *(f"x{i + 1}" for i in range(len(names), len(recorded.inputs)))]
         self.arguments = [] if held else inputs
         results = {id(y) for y in recorded.outputs if isinstance(y, Held)}
-        self.live = _live(recorded.instructions, {*results})
+        self.live = live(recorded.instructions, {*results})
         fresh = {id(y) for y in recorded.outputs[:kept] if isinstance(y, Held)}
         self.memory = Memory(self.writer, self.live, fresh)
         self.memory.stays((*recorded.inputs, *recorded.outputs))
@@ -273,7 +273,7 @@ def _are_blas(args: Iterable[Any]) -> bool:
     return alike and all(x.flags.c_contiguous or x.flags.f_contiguous for x in found)
 
 
-def _live(instructions: list[Instruction], needed: set[int]) -> list[Instruction]:
+def live(instructions: Sequence[Instruction], needed: set[int]) -> list[Instruction]:
     """The instructions that what is needed, or a guard, depends on."""
     live: list[Instruction] = []
     for made in reversed(instructions):

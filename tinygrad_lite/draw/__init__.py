@@ -2,6 +2,6 @@
 folds large ones), `layout` says where everything goes, and `drawing` holds the result and lists
 what writes it."""
 
-from .drawing import Drawing, Player, draw, play
+from .drawing import Drawing, draw, play
 
-__all__ = ["Drawing", "Player", "draw", "play"]
+__all__ = ["Drawing", "draw", "play"]

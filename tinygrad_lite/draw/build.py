@@ -10,29 +10,26 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
-from ..check.marks import MARKS, Said
+from ..check.marks import MARKS
 from ..derive.line import Line, line_of
 from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
+from ..notation.names import subscripts
 from . import figures
-from .collapse import LIMIT, Plan, Unit, count, folded, planned
+from .collapse import LIMIT, Plan, count, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
-from .scene import LABELLED, SHORT, Box, Cluster, Edge, Scene, sized
+from .scene import LABELLED, SHORT, Asked, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
 from .wording import complete_names, part_of, within
 
-SHOW = ("data", "grad", "shape", "local")
-MAX_NODES = 30
-NO_MARKS: Mapping[Node, Said] = MappingProxyType({})
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
 _READ = 200  # lines of a picture that are: two seconds
@@ -40,65 +37,44 @@ _SYMBOL = 10  # characters of the name of a gradient over its cells
 _RULE = 36  # characters of a formula beside an arrow
 _FAR = 4  # ranks of its users, at which a leaf has a stub at each
 _SAID = 44  # characters in a row of what `check` says
-_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def build_scene(
     roots: Node | Sequence[Node],
     names: Mapping[int, str],
-    *,
-    show: Collection[str] = SHOW,
-    depth: int | None = None,
-    max_nodes: int = MAX_NODES,
-    steps: bool | None = None,
+    asked: Asked,
     grad: Callable[[Node], Any] = attrgetter("grad"),
-    marks: Mapping[Node, Said] = NO_MARKS,
 ) -> Scene:
-    """The scene of everything that `roots` depend on, not yet laid out.
-
-    `names` is what `names.name_all` gives. `depth` opens that many levels of scopes (None: as many
-    as fit into `max_nodes` boxes); `steps` makes
-    every op a box (None: of scalars, if they fit). `grad` gives the gradients to show, `marks` what
-    `check` says of nodes.
-    """
+    """The scene of everything that `roots` depend on, not yet laid out. `names` is what
+    `names.name_all` gives, `grad` gives the gradients to show."""
     roots = (roots,) if isinstance(roots, Node) else tuple(roots)
     nodes = topological_order(*roots)
-    kept = {node for node in nodes if id(node) in names or node in marks} | set(roots)
-    leaves = {node for node in kept if node.op is None}
-    own = {node for node in leaves if names.get(id(node), "").isidentifier()}  # not in a container
-    weak = {node for node in leaves - own if isinstance(node, Scalar)}
-    asked: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes}
-    plan = planned(*folded(nodes, kept, own=own, weak=weak, steps=steps, **asked), names)
+    kept = {node for node in nodes if id(node) in names or node in asked.marks} | set(roots)
+    plan = planned(nodes, names, kept, asked)
     known = _known(plan, names)
     title = "Computation graph of " + ", ".join(known.get(id(r), "a result") for r in roots)
-    maker = _Maker(plan, known, names, dict.fromkeys(roots), show, grad, marks)
+    maker = _Maker(plan, known, names, dict.fromkeys(roots), asked, grad)
     boxes = maker.boxes()
     boxes, edges = maker.stubs(boxes, maker.edges(boxes))
     edges = with_rails(boxes, edges)
     scopes = dict.fromkeys(path for box in boxes for path in prefixes(box.scope))
     frame, times = plan.repeats.frame, plan.repeats.times
     clusters = (Cluster(p, times if p == frame else 1) for p in sorted(scopes, key=len))
-    parts = tuple(boxes), tuple(edges), tuple(clusters)
-    asked |= {"steps": steps, "marks": marks, "show": show}
-    turns = plan.repeats.steps()
-    inside = {id(box.shown) for box in boxes if box.scope[: len(frame)] == frame}
-    if not all(inside <= turn.keys() for turn in turns):
-        turns = []
+    parts, turns = (tuple(boxes), tuple(edges), tuple(clusters)), plan.repeats.steps()
     return Scene(*parts, roots, names, title, plan.note, len(nodes), asked, turns)
 
 
 def _known(plan: Plan, names: Mapping[int, str]) -> dict[int, str]:
     """Names of all that is shown: h₋₁ is what h was one step before."""
-    shown = {u.content[-1] if u.kind == "line" else u.content for u in plan.units
-             if u.kind in ("line", "stub")}  # fmt: skip
+    shown = {box.node for box in plan.boxes if box.kind in ("line", "stub")}
     order = plan.order if len(plan.order) <= LIMIT else list(shown)
     known = complete_names(order, names, shown)
-    for unit in plan.units:
-        x = unit.content
-        if unit.kind == "stub" and id(x) not in names and x in plan.repeats.same:
+    for box in plan.boxes:
+        x = box.shown
+        if box.kind == "stub" and id(x) not in names and x in plan.repeats.same:
             last = plan.repeats.same[x]
             back = plan.repeats.turn[last] - plan.repeats.turn[x]
-            known[id(x)] = f"{known[id(last)]}₋{back}".translate(_BELOW)
+            known[id(x)] = f"{known[id(last)]}₋{subscripts(str(back))}"
     return known
 
 
@@ -110,21 +86,20 @@ class _Maker:
     names: Mapping[int, str]
     given: Mapping[int, str]
     roots: Mapping[Node, None]  # in order, and found by identity
-    show: Collection[str]
+    asked: Asked
     grad: Callable[[Node], Any]
-    marks: Mapping[Node, Said]
     lines: dict[str, Line | None] = field(default_factory=dict)
 
     def boxes(self) -> list[Box]:
         make = {"line": self._line, "group": self._group, "stub": self._stub}
-        made = (make.get(unit.kind, self._constant)(unit) for unit in self.plan.units)
-        return [sized(self._marked(box)) for box in made]
+        make["constant"] = self._constant
+        return [sized(self._marked(make[box.kind](box))) for box in self.plan.boxes]
 
     def _marked(self, box: Box) -> Box:
         """The box with the worst that `check` says of its nodes, in any of equal steps, as its
         mark, and why."""
         held = dict.fromkeys((*box.nodes, *box.copies))
-        said = [self.marks[node] for node in held if node in self.marks]
+        said = [self.asked.marks[node] for node in held if node in self.asked.marks]
         if not said or box.kind == "stub":
             return box
         found = Counter(each.mark for each in said)
@@ -140,19 +115,17 @@ class _Maker:
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
-        return figures.shape_text(shape) if shape and "shape" in self.show else ""
+        return str(shape) if shape and "shape" in self.asked.show else ""
 
     def _panes(self, node: Node, data: Any, grad: Any) -> tuple[Pane, ...]:
-        shape = tuple(figures.plain(data).shape)
-        found = [pane("value", "value", data, shape)] * ("data" in self.show)
-        if isinstance(node, Node) and not node.constant and "grad" in self.show:
-            found.append(pane("gradient", self._derivative(node), grad, shape))
+        found = [pane("value", "value", data)] * ("data" in self.asked.show)
+        if isinstance(node, Node) and not node.constant and "grad" in self.asked.show:
+            found.append(pane("gradient", self._derivative(node), grad))
         return tuple(found)
 
-    def _line(self, unit: Unit) -> Box:
-        nodes = tuple(unit.content)
-        node = nodes[-1]
-        names = within(unit.scope, self.names, *nodes)
+    def _line(self, box: Box) -> Box:
+        nodes, node = box.nodes, box.node
+        names = within(box.scope, self.names, *nodes)
         panes = self._panes(node, node.data, self.grad(node))
         copies = self.plan.repeats.copies.get(node, ())
         if node in self.plan.repeats.carried:
@@ -167,10 +140,10 @@ class _Maker:
             held.append(count(rest, "parameter"))
         lines = (f"{', '.join(held)} inside",) * bool(held)
         lines += ("numbers: of the last step",) * any(map(self._differs, nodes))
-        formula = self._formula(unit.id, nodes, names) if node.op else ""
-        made = Box(unit.id, kind, names[id(node)], formula, self._shape(node.shape), panes, lines)
-        made = replace(made, nodes=nodes, copies=copies, scope=unit.scope)
-        return replace(made, tooltip=self._told(made.title, node))
+        formula = self._formula(box.id, nodes, names) if node.op else ""
+        box = replace(box, kind=kind, name=names[id(node)], formula=formula, copies=copies)
+        box = replace(box, shape=self._shape(node.shape), panes=panes, lines=lines)
+        return replace(box, tooltip=self._told(box.title, node))
 
     def _differs(self, node: Node) -> bool:
         """Whether a plain number in it is another one in others of several equal steps."""
@@ -214,53 +187,52 @@ class _Maker:
         label = f"∂{self.names.get(id(root), 'out')}/∂{self.names[id(node)]}"
         return label if len(self.roots) == 1 and columns(label) <= _SYMBOL else "gradient"
 
-    def _constant(self, unit: Unit) -> Box:
-        if unit.kind == "constants":
-            name = f"{len(unit.content):,} constants"
-            return Box(unit.id, "constant", name, scope=unit.scope, tooltip=name)
-        value = unit.content
-        name, shape = self.names[id(value)], tuple(value.shape)
-        scope = () if id(value) in self.given else unit.scope  # data is nobody's part
+    def _constant(self, box: Box) -> Box:
+        value = box.array
+        if isinstance(value, list):
+            name = f"{len(value):,} constants"
+            return replace(box, name=name, tooltip=name, array=None)
+        name, own = self.names[id(value)], id(value) in self.given
         tooltip = f"constant {name}\ndata: {figures.summary(value).words}"
-        panes = self._panes(value, value, None)
-        formula = "" if id(value) in self.given else part_of(value, self.given)
-        box = Box(unit.id, "constant", name, formula, self._shape(shape), panes, array=value)
-        return replace(box, scope=scope, tooltip=tooltip)
+        box = replace(box, name=name, shape=self._shape(tuple(value.shape)), tooltip=tooltip)
+        box = replace(box, panes=self._panes(value, value, None))
+        if own:
+            return replace(box, scope=())  # data is nobody's part
+        return replace(box, formula=part_of(value, self.given))
 
-    def _stub(self, unit: Unit) -> Box:
+    def _stub(self, box: Box) -> Box:
         """A node of the step before: no arrow runs back to it."""
-        node = unit.content
-        panes = self._panes(node, node.data, None)[: "data" in self.show]
-        lines = ("from the step before",)
-        box = Box(unit.id, "stub", self.names[id(node)], "", self._shape(node.shape), panes, lines)
+        node, lines = box.node, ("from the step before",)
+        panes = self._panes(node, node.data, None)[: "data" in self.asked.show]
+        box = replace(box, name=self.names[id(node)], shape=self._shape(node.shape))
         told = self._told(f"{box.title}, {lines[0]}", node)
-        return replace(box, nodes=(node,), scope=unit.scope, tooltip=told)
+        return replace(box, panes=panes, lines=lines, tooltip=told)
 
-    def _group(self, unit: Unit) -> Box:
+    def _group(self, box: Box) -> Box:
         """A folded scope with what comes out of it; of equal lines, with that of each."""
-        nodes = tuple(unit.content)
+        nodes = box.nodes
         out = tuple(node for node in nodes if node in self.wires.out or node in self.roots)
         panes: tuple[Pane, ...] = ()
         shape = ""
         if len(out) == 1:
             shape = self._shape(out[0].shape)
             panes = self._panes(out[0], out[0].data, self.grad(out[0]))
-        elif not unit.title and len({x.shape for x in out}) == 1:
+        elif not box.name and len({x.shape for x in out}) == 1:
             shape = self._shape(out[0].shape)
             grads = [self.grad(x) for x in out]
             grad = None if any(g is None for g in grads) else np.stack([*map(figures.plain, grads)])
             panes = self._panes(out[0], np.stack([figures.plain(x.data) for x in out]), grad)
-        if unit.title:
-            name = shorten(unit.title)
+        if box.name:
+            name = shorten(box.name)
         elif all(id(x) in self.given for x in out):
             name = shorten(f"{self.given[id(out[0])]} … {self.given[id(out[-1])]}")
         else:
-            of = f"× {self._formula(unit.id, out[:1], self.names)}" if out[0].op else "parameters"
+            of = f"× {self._formula(box.id, out[:1], self.names)}" if out[0].op else "parameters"
             name = f"{len(out):,} {of}"
         lines = (f"{count(len(nodes), 'node')} inside",)
-        box = Box(unit.id, "group", name, "", shape, panes, lines, nodes, out=out)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
-        return replace(box, scope=unit.scope, tooltip=tooltip)
+        box = replace(box, name=name, shape=shape, panes=panes, lines=lines)
+        return replace(box, out=out, tooltip=tooltip)
 
     def edges(self, boxes: Sequence[Box]) -> list[Edge]:
         at = {box.id: box for box in boxes}
@@ -275,19 +247,19 @@ class _Maker:
 
     @cached_property
     def wires(self) -> _Wires:
-        """What runs between the units, in all of equal steps."""
-        plan, unit_of = self.plan, self.plan.unit_of
+        """What runs between the boxes, in all of equal steps."""
+        plan, box_of = self.plan, self.plan.box_of
         found: dict[tuple[str, str], tuple[int, Any, int]] = {}
         out: set[Node] = set()
         for node in (*plan.order, *plan.repeats.same):
             last = plan.repeats.same.get(node, node)
             for index, x in enumerate(node.inputs):
-                source, target = unit_of.get((node, index)), unit_of[node]
+                source, target = box_of.get((node, index)), box_of[node]
                 if isinstance(x, Node):
                     if not source and not plan.repeats.before(x, node):
-                        source = unit_of[x]
+                        source = box_of[x]
                         if plan.repeats.before(last.inputs[index], last):
-                            target = unit_of[last, index]  # what a loop begins with
+                            target = box_of[last, index]  # what a loop begins with
                     if source != target:
                         out.add(x)
                 if source and source != target:
@@ -299,16 +271,15 @@ class _Maker:
         """With a stub at each user of a leaf that is used all over the picture, and there its share
         of the gradient, instead of arrows across."""
         at = {box.id: box for box in boxes}
-        rank: Counter[str] = Counter()
-        inputs: defaultdict[str, list[str]] = defaultdict(list)
-        users: defaultdict[str, list[Edge]] = defaultdict(list)
+        users: dict[str, list[Edge]] = {box.id: [] for box in boxes}
         for e in edges:
-            inputs[e.target].append(e.source)
-            if at[e.source].kind in ("leaf", "constant"):
-                users[e.source].append(e)
-        for box in boxes:
-            rank[box.id] = max((rank[x] + 1 for x in inputs[box.id]), default=0)
-        far = {x for x, es in users.items() if len({rank[e.target] for e in es}) >= _FAR}
+            users[e.source].append(e)
+        rank: Counter[str] = Counter()
+        for box in boxes:  # in order of execution
+            for e in users[box.id]:
+                rank[e.target] = max(rank[e.target], rank[box.id] + 1)
+        leaves = [box.id for box in boxes if box.kind in ("leaf", "constant")]
+        far = {x for x in leaves if len({rank[e.target] for e in users[x]}) >= _FAR}
         made: defaultdict[str, list[Box]] = defaultdict(list)
         kept: list[Edge] = []
         for e in edges:
@@ -317,7 +288,7 @@ class _Maker:
                 panes: tuple[Pane, ...] = ()
                 if e.slope is not None and (g := self.grad(target.node)) is not None:
                     share = e.slope * float(figures.plain(g))
-                    panes = (pane("gradient", "share", share, ()),)
+                    panes = (pane("gradient", "share", share),)
                 stub = Box(f"{leaf.id}_{len(kept)}", "stub", leaf.name, panes=panes)
                 stub = replace(stub, nodes=leaf.nodes, array=leaf.array, scope=target.scope)
                 made[e.target].append(sized(replace(stub, tooltip=f"{leaf.title}, used here")))
@@ -335,7 +306,7 @@ class _Maker:
             return edge
         node, x = target.node, source.node
         if isinstance(node, Scalar) and isinstance(x, Scalar):
-            if "local" not in self.show:
+            if "local" not in self.asked.show:
                 return edge
             order = target.nodes[::-1]
             with suppress(Exception):  # a user's op may have no rule
@@ -359,7 +330,7 @@ class _Maker:
 
 class _Wires(NamedTuple):
     """By source and target, the first input that is one, its place, and how many there are; `out`
-    are the nodes that another unit uses."""
+    are the nodes that another box uses."""
 
     of: Mapping[tuple[str, str], tuple[int, Any, int]]
     out: Collection[Node]

@@ -52,10 +52,8 @@ _ROLES = {  # what else has a colour, light and dark
 }
 _SCALE = (("#74bbe8", "#ffffff", "#f3ab33"), ("#10517f", "#1b2027", "#744700"))  # below 0, 0, above
 
-
-Theme = Mapping[
-    str, str
-]  # the colours of roles; frames by kind and mark, fills as "leaf-fill"; shades
+# The colours of roles; frames by kind and mark, fills as "leaf-fill"; shades.
+Theme = Mapping[str, str]
 
 
 def mix(a: str, b: str, share: float) -> str:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..check.marks import MARKS
 from .colours import LOOKS, MARKED, THEMES, Theme
 from .scene import LABELLED, Scene
 from .scopes import Path
 
-if TYPE_CHECKING:
-    import graphviz  # type: ignore[import-untyped]
-
 _FONT = {"fontname": "Courier", "fontsize": "12"}
 
 
-def digraph(scene: Scene, theme: Theme) -> graphviz.Digraph:
+def digraph(scene: Scene, theme: Theme) -> Any:
     """The scene as an object of the graphviz package."""
-    import graphviz  # else a fifth of the time that it takes to import this one
+    import graphviz  # type: ignore[import-untyped]  # else a fifth of the time that it takes to import this one
 
     escape = graphviz.escape
     rankdir = "LR" if scene.direction == "right" else "TB"

@@ -7,7 +7,7 @@ import importlib
 import tempfile
 import webbrowser
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from html import escape
 from pathlib import Path
@@ -19,11 +19,11 @@ from ..graph.files import write_whole
 from ..graph.node import Node, topological_order
 from ..graph.options import either, one_of, whole, writable
 from . import dot, page
-from .build import MAX_NODES, SHOW, build_scene
+from .build import build_scene
 from .collapse import LIMIT
 from .colours import THEMES
 from .layout import lay_out
-from .scene import DIRECTIONS, Direction, Scene
+from .scene import DIRECTIONS, MAX_NODES, SHOW, Asked, Direction, Scene
 from .svg import render, xml
 from .wording import known_names
 
@@ -61,17 +61,18 @@ class Checked(Protocol):
     def marks(self) -> Mapping[Node, Said]: ...
 
 
+@dataclass(eq=False)
 class Drawing:
     """A picture of a graph as it was when `draw` was called.
 
     `svg`, `html` (the page that steps through the graph, folded as here) and `source` (DOT) are its
     text, `digraph` an object of the graphviz package, `scene` what it shows, `alt` a sentence that
-    says so.
+    says so. With a `height` in pixels, as `play` gives one, a notebook shows the page.
     """
 
-    def __init__(self, scene: Scene, theme: str) -> None:
-        self.scene = scene
-        self.theme = theme
+    scene: Scene
+    theme: str
+    height: int | None = None
 
     @cached_property
     def svg(self) -> str:
@@ -118,12 +119,18 @@ class Drawing:
         folder = tempfile.mkdtemp(prefix="tinygrad_lite-")
         webbrowser.open(self.save(Path(folder, "graph.html")).as_uri())
 
-    def _repr_svg_(self) -> str:
-        return self.svg
+    def _repr_svg_(self) -> str | None:
+        return self.svg if self.height is None else None
 
     def _repr_html_(self) -> str:
-        """An image at its own size, in a frame that scrolls: notebooks shrink a bare SVG, and take
-        it out of one that is not trusted."""
+        """The page in a frame; or an image at its own size, in one that scrolls: notebooks shrink a
+        bare SVG, and take it out of one that is not trusted."""
+        if self.height is not None:
+            return (
+                f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" width="100%" '
+                f'height="{self.height}" style="border:1px solid #888;border-radius:6px" '
+                f'title="{escape(self.scene.title)}"></iframe>'
+            )
         data = base64.b64encode(self.svg.encode()).decode()
         return (
             f'<div style="overflow:auto"><img src="data:image/svg+xml;base64,{data}" '
@@ -132,23 +139,6 @@ class Drawing:
 
     def __repr__(self) -> str:
         return f"<{self.alt}>"
-
-
-class Player(Drawing):
-    """A picture that a notebook shows as the page that steps through it, as `tg.play` makes it."""
-
-    _repr_svg_ = None  # type: ignore[assignment]  # else a notebook shows the picture
-
-    def __init__(self, scene: Scene, theme: str, height: int) -> None:
-        super().__init__(scene, theme)
-        self.height = height
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" width="100%" '
-            f'height="{self.height}" style="border:1px solid #888;border-radius:6px" '
-            f'title="{escape(self.scene.title)}"></iframe>'
-        )
 
 
 def draw(
@@ -203,16 +193,9 @@ def draw(
         own = value.name if isinstance(value, Node) else None
         if not own and not name.startswith("_") and hasattr(value, "shape"):
             known[id(value)] = name
-    scene = build_scene(
-        roots,
-        known,
-        show=show,
-        depth=depth,
-        steps=steps,
-        max_nodes=max_nodes,
-        marks={} if check is None else _marks(check, nodes),
-    )
-    return Drawing(lay_out(scene, direction), theme)
+    marks = {} if check is None else _marks(check, nodes)
+    asked = Asked(show, depth, max_nodes, steps, direction, marks)
+    return Drawing(lay_out(build_scene(roots, known, asked)), theme)
 
 
 def play(
@@ -221,7 +204,7 @@ def play(
     direction: Direction | None = None,
     theme: Literal["auto", "light", "dark"] = "auto",
     height: int = 640,
-) -> Player:
+) -> Drawing:
     """Step through the forward and the backward pass of everything that `root` depends on; change
     its numbers.
 
@@ -238,7 +221,7 @@ def play(
             f"graph has {nodes:,} nodes; the page follows up to {LIMIT:,}: step through a "
             "smaller part (one sample, one layer), or save the picture as .svg"
         )
-    return Player(draw(root, direction=direction, theme=theme).scene, theme, height)
+    return replace(draw(root, direction=direction, theme=theme), height=height)
 
 
 def _roots(E: Any) -> tuple[Node, ...]:

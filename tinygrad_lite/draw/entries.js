@@ -129,7 +129,7 @@ function related(place, i) {
   return above;
 }
 
-let framed = [], resting = 0;
+let framed = [], showing = new Map(), resting = 0; // showing: place -> its panes
 /** Frames around an entry, around what it is made of at once, and, once the pointer rests, around all
     that is related, where that is not all of an array; and in words how it is made. */
 function say() {
@@ -145,6 +145,7 @@ function say() {
   }
   const box = $("say"), e = S.entry;
   if (!e) return box?.replaceChildren(h("em", {}, "Point at an entry, or Tab to it and use the arrow keys."));
+  showing = Map.groupBy(view.boxes.flatMap((b) => b.panes.map((pane) => [pane, placeOf(b, pane)])), ([, place]) => place);
   const tree = made(e.place, e.i, e.own);
   const near = !tree.text || e.own ? leavesOf(tree) : [];
   for (const leaf of near) frame(leaf.place, [leaf.i], "src");
@@ -159,17 +160,11 @@ function say() {
   $("nudge")?.replaceChildren(...nudge());
 }
 function frame(place, all, name) {
-  const n = live.values[place].length;
   for (const i of all) for (const e of panel.querySelectorAll(`[data-e="${place}.${i}"]`)) {
     e.classList.add(name);
     framed.push(e);
   }
-  for (const box of view.holds.get(place) ?? []) {
-    for (const pane of box.panes) {
-      if (pane.strip || (box.kind === "stub" && pane.role === "gradient") || pane.cells.length !== n || placesOf(box, pane)[0] !== place || pane.element.classList.contains("off")) continue;
-      framed.push(outline(pane, all, name));
-    }
-  }
+  for (const [pane] of showing.get(place) ?? []) framed.push(outline(pane, all, name));
 }
 /** A frame around some cells of the picture. */
 function outline(pane, all, name) {
@@ -203,8 +198,8 @@ function cellOf(element) {
 }
 /** An entry in the picture that is pointed at. */
 function hover(element) {
-  const { box, pane, i } = cellOf(element) ?? {}, place = box && placesOf(box, pane)[0];
-  if (!box || i < 0 || pane.strip || box.kind === "stub" || pane.cells.length !== live.values[place]?.length) return;
+  const { box, pane, i } = cellOf(element) ?? {}, place = box ? placeOf(box, pane) : null;
+  if (place === null || i < 0) return;
   S.entry = { place, i, own: pane.role === "value" ? box.name : S.whose === WHOSE[0] ? box.symbol : S.whose, seen: true };
   say();
 }

@@ -27,25 +27,15 @@ def number(x: Any, digits: int = 3) -> str:
     if math.isnan(x):
         return "NaN"
     size = abs(x)
-    if math.isinf(x):
-        text = "∞"
-    elif 999.5 <= size < 9999.5:
-        text = f"{size:.0f}"
-    else:
-        text, _, exponent = f"{size:.{digits}g}".partition("e")
-        if exponent:
-            text += f"e{MINUS if exponent[0] == '-' else ''}{int(exponent[1:])}"
+    text = f"{size:.0f}" if 999.5 <= size < 9999.5 else f"{size:.{digits}g}"
+    for written, shown in (("inf", "∞"), ("e+0", "e"), ("e+", "e"), ("e-0", "e-"), ("-", MINUS)):
+        text = text.replace(written, shown)
     return MINUS + text if x < 0 else text
 
 
 def plain(value: Any) -> np.ndarray[Any, Any]:
     """Data or a gradient (which may itself be a node) as a NumPy array of floats."""
     return np.asarray(in_numpy(value), dtype=float)
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """`(5, 4)`."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def entries(a: np.ndarray[Any, Any]) -> str:
@@ -61,11 +51,11 @@ def summary(value: Any, *, norm: bool = False) -> Summary:
     if a.ndim == 0:
         return Summary(number(a), number(a))
     if a.size == 0:
-        return Summary("empty", f"shape {shape_text(a.shape)}, no entries")
+        return Summary("empty", f"shape {a.shape}, no entries")
     finite = _finite(a)
     odd = a.size - finite.size
     note = f", {odd} of {a.size} not finite" if odd else ""
-    words = f"shape {shape_text(a.shape)}{note}"
+    words = f"shape {a.shape}{note}"
     text = f"all {a.size} not finite"
     if finite.size:
         low, high, mean = map(number, (finite.min(), finite.max(), finite.mean()))

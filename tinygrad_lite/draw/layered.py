@@ -19,7 +19,7 @@ from .measure import CAPTION, TITLE, width
 from .ordering import SWEEPS, Item, Near, order
 from .routes import along, paths, rising
 from .scene import Point, Scene
-from .scopes import Path, common_scope, prefixes
+from .scopes import Path, after_inputs, common_scope, prefixes
 
 GAP, BEND_GAP, RANK_GAP, MARGIN, HEADER = 20.0, 14.0, 44.0, 14.0, 20.0  # pixels
 PAIR = 14.0  # pixels between an arrow and that of its gradient
@@ -126,20 +126,7 @@ def _read(scene: Scene) -> list[str]:
     inputs: dict[str, list[str]] = {box.id: [] for box in scene.boxes}
     for e in sorted(scene.edges, key=lambda e: e.index):
         inputs[e.target].append(e.source)
-    used = {e.source for e in scene.edges}
-    stack = [(box.id, False) for box in reversed(scene.boxes) if box.id not in used]
-    stack = [(box.id, False) for box in reversed(scene.boxes)] + stack  # circles are entered last
-    order: dict[str, None] = {}
-    seen: set[str] = set()
-    while stack:
-        name, done = stack.pop()
-        if done:
-            order[name] = None
-        elif name not in seen:
-            seen.add(name)
-            stack.append((name, True))
-            stack += [(source, False) for source in reversed(inputs[name])]
-    return list(order)
+    return after_inputs(inputs)
 
 
 class _Plane:
@@ -211,35 +198,22 @@ class _Plane:
 
 def _ranks(items: Sequence[Item], edges: Sequence[Link]) -> dict[Item, int]:
     """The longest path to each item, an item without inputs just before its first consumer, one
-    without any before all others. A circle (of scopes that are entered again) is cut where the
-    order of items closes it."""
+    without any before all others. A circle (of scopes that are entered again) is cut."""
+    inputs: dict[Item, list[Item]] = {item: [] for item in items}
     out: dict[Item, list[Item]] = {item: [] for item in items}
-    waits = dict.fromkeys(items, 0)
     for _, a, b in edges:
+        inputs[b].append(a)
         out[a].append(b)
-        waits[b] += 1
-    sources = [item for item in items if not waits[item]]
-    rank = dict.fromkeys(items, 0)
-    done: set[Item] = set()
-    ready = sources[::-1]
-    rest = iter(items)
-    while len(done) < len(items):
-        item = ready.pop() if ready else next(i for i in rest if i not in done)
-        if item in done:
-            continue
-        done.add(item)
-        for b in out[item]:
-            if b not in done:
-                rank[b] = max(rank[b], rank[item] + 1)
-                waits[b] -= 1
-                if not waits[b]:
-                    ready.append(b)
-    for item in sources:
-        rank[item] = min((rank[b] for b in out[item]), default=0) - 1
+    rank: dict[Item, int] = {}
+    for item in after_inputs(inputs):
+        rank[item] = max((rank[x] + 1 for x in inputs[item] if x in rank), default=0)
+    for item in items:
+        if not inputs[item]:
+            rank[item] = min((rank[b] for b in out[item]), default=0) - 1
     low = min(rank.values(), default=0)
     last = max((r for item, r in rank.items() if item[1:] != (EXIT,)), default=0) + 1
     ports: dict[Any, int] = {(ENTRY,): low, (EXIT,): last}
-    return {item: ports.get(item[1:], r) - low for item, r in rank.items()}
+    return {item: ports.get(item[1:], rank[item]) - low for item in items}
 
 
 def _narrowed(

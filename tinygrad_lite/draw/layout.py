@@ -14,8 +14,9 @@ from .layered import PAIR
 from .measure import CAPTION, width
 from .panes import Pane
 from .routes import along
-from .scene import LABELLED, Direction, Edge, Point, Rectangle, Scene, overlap, sized
+from .scene import LABELLED, Direction, Edge, Point, Scene, sized
 
+Rectangle = tuple[float, float, float, float]  # left, top, width, height
 CELL = 900.0  # pixels across of a notebook's cell, which scrolls down
 BORDER = 16.0  # pixels around the picture
 _WORTH = 1.2  # times as wide a picture may be, to have more numbers
@@ -24,10 +25,10 @@ _QUICK = 300  # boxes: with more, only one layout is tried
 _NUMBERS = (64, 36, 16)  # entries of an array that are printed, as far as there is room
 
 
-def lay_out(scene: Scene, direction: Direction | None = None) -> Scene:
+def lay_out(scene: Scene) -> Scene:
     """The scene with positions. Without a direction it runs down, or to the right where that is
     clearly narrower. Where it is too wide for a cell, large arrays have colours only."""
-    scene = replace(scene, options={**scene.options, "direction": direction})
+    direction = scene.asked.direction
     if len(scene.boxes) > _QUICK:
         return _placed(scene, direction or "down")
     tried: dict[tuple[tuple[Pane, ...], ...], Scene] = {}
@@ -52,23 +53,19 @@ def _placed(scene: Scene, direction: Direction) -> Scene:
 def _framed(scene: Scene) -> Scene:
     """The scene with a border around it, and without labels that lie on a box or another label:
     tooltips have them too."""
-    taken = [b.rectangle for b in scene.boxes]
+    taken = [(b.x, b.y, b.width, b.height) for b in scene.boxes]
+    few = len(scene.edges) <= LABELLED
+    lines = [_points(e) for e in scene.edges] if few else []
     edges = []
-    told = [k for k, e in enumerate(scene.edges) if e.text and e.label_at] * (
-        len(scene.edges) <= LABELLED
-    )
-    lines = [_points(e) for e in scene.edges] if told else []
     for k, e in enumerate(scene.edges):
-        label = _free(scene, k, taken, lines) if k in told else None
+        label = _free(scene, k, taken, lines) if few and e.text else None
         if label is not None:
             taken.append(_around(e, label))
         edges.append(replace(e, label_at=label))
+    corners = [p for x, y, w, h in taken for p in ((x, y), (x + w, y + h))]
     ends = [p for e in edges for p in (*e.points, *e.back)]
-    x0, y0 = (min(0.0, *(t[k] for t in taken), *(p[k] for p in ends)) - BORDER for k in (0, 1))
-    size = (scene.width, scene.height)
-    right, bottom = (
-        max(size[k], *(t[k] + t[k + 2] for t in taken), *(p[k] for p in ends)) for k in (0, 1)
-    )
+    xs, ys = zip((0.0, 0.0), (scene.width, scene.height), *corners, *ends, strict=True)
+    x0, y0 = min(xs) - BORDER, min(ys) - BORDER
 
     def moved(points: Iterable[Point]) -> tuple[Point, ...]:
         return tuple((x - x0, y - y0) for x, y in points)
@@ -78,13 +75,13 @@ def _framed(scene: Scene) -> Scene:
         boxes=tuple(b.at(b.x - x0, b.y - y0) for b in scene.boxes),
         clusters=tuple(c.at(c.x - x0, c.y - y0) for c in scene.clusters),
         edges=tuple(
-            replace(e, points=moved(e.points), back=moved(e.back), label_at=at)
+            replace(e, points=moved(e.points), back=moved(e.back),
+                    label_at=e.label_at and moved([e.label_at])[0])
             for e in edges
-            for at in moved([e.label_at] if e.label_at else []) or (None,)
         ),
-        width=right - x0 + BORDER,
-        height=bottom - y0 + BORDER,
-    )
+        width=max(xs) - x0 + BORDER,
+        height=max(ys) - y0 + BORDER,
+    )  # fmt: skip
 
 
 def _free(
@@ -99,11 +96,15 @@ def _free(
     w, h = label_size(e)
     across = (w + PAIR + 16) * (scene.direction == "down")
     for place in itertools.product((x, x - across), (y, y - 9, y - 18)):
-        if not any(overlap(_around(e, place), other) for other in taken):
+        if not any(_overlap(_around(e, place), other) for other in taken):
             beside = np.abs(others - place) < (w / 2, h / 2)
             if not beside.all(axis=1).any():
                 return place
     return None
+
+
+def _overlap(a: Rectangle, b: Rectangle) -> bool:
+    return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) > max(a[i], b[i]) for i in (0, 1))
 
 
 def _around(edge: Edge, label: Point) -> Rectangle:

@@ -13,29 +13,13 @@ function erf(x) {
   return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * total;
 }
 
-/** For each entry of `shape` the one of `from`, whose axes have these strides (0: repeated). */
-function strided(shape, strides) {
-  const at = new Int32Array(count(shape));
-  for (let i = 0; i < at.length; i += 1) {
-    for (let rest = i, a = shape.length - 1; a >= 0; a -= 1) {
-      at[i] += rest % shape[a] * strides[a];
-      rest = Math.floor(rest / shape[a]);
-    }
-  }
-  return at;
-}
 const steps_of = (shape) => shape.map((_, a) => count(shape.slice(a + 1)));
-const spread = (shape, from) => {
-  const own = steps_of(from), lead = shape.length - from.length;
-  return strided(shape, shape.map((n, a) => (a < lead || from[a - lead] === 1 ? 0 : own[a - lead])));
-};
-const joined = (shapes) => shapes.reduce((a, b) => {
-  const n = Math.max(a.length, b.length);
-  return Array.from({ length: n }, (_, k) => {
-    const [p, q] = [a[k - n + a.length] ?? 1, b[k - n + b.length] ?? 1];
-    return p === 1 ? q : p;
-  });
-}, []);
+/** For each entry of `shape` the one of `from`, which is broadcast to it. */
+function spread(shape, from) {
+  const own = steps_of(shape), lead = shape.length - from.length;
+  const axes = steps_of(from).map((by, a) => [own[lead + a], shape[lead + a], from[a] === 1 ? 0 : by]);
+  return Int32Array.from({ length: count(shape) }, (_, i) => axes.reduce((at, [step, n, by]) => at + Math.floor(i / step) % n * by, 0));
+}
 
 const live = {};
 
@@ -46,11 +30,10 @@ function grouped(list, n) {
   return found;
 }
 
-/** What an instruction does: `run` fills its place, `parts(i)` are the function and the entries,
-    [place, entry], that make its entry i; no function for an entry that is only moved. */
+/** What an instruction on some places does: `run` fills `out`, `parts(i)` are the function and the
+    entries, [place, entry], that make its entry i; no function for an entry that is only moved. */
 const makers = {
-  matmul([p, q], shape, [n, m, k], left, right) { // stacks of n x m times m x k
-    const out = live.values[live.steps.length];
+  matmul([p, q], out, shape, [n, m, k], left, right) { // stacks of n x m times m x k
     const a = (i) => left[Math.floor(i / (n * k))] * n * m + Math.floor(i % (n * k) / k) * m;
     const b = (i) => right[Math.floor(i / (n * k))] * m * k + i % k;
     return {
@@ -65,8 +48,7 @@ const makers = {
       parts: (i) => ["product", Array.from({ length: m }, (_, j) => [[p, a(i) + j], [q, b(i) + j * k]])],
     };
   },
-  linear(ps, shape, to, from, by, plus) { // a sparse matrix times all entries of some arrays
-    const out = live.values[live.steps.length];
+  linear(ps, out, shape, to, from, by, plus) { // a sparse matrix times all entries of some arrays
     const starts = ps.map((_, k) => ps.slice(0, k).reduce((n, p) => n + live.values[p].length, 0));
     const find = (j) => {
       const k = starts.findLastIndex((start) => start <= j);
@@ -107,25 +89,22 @@ function eliminated(A, B, n, k) {
 }
 const matrixAt = (p, k, size) => live.values[p].slice(k * size, (k + 1) * size);
 const places = (p, k, size) => Array.from({ length: size }, (_, j) => [p, k * size + j]);
-makers.solve = ([p, q], shape, [n, , k], left, right) => {
-  const out = live.values[live.steps.length];
-  return {
-    run: () => left.forEach((of, s) => {
-      const B = matrixAt(q, right[s], n * k);
-      eliminated(matrixAt(p, of, n * n), B, n, k);
-      out.set(B, s * n * k);
-    }),
-    parts(i) {
-      const s = Math.floor(i / (n * k)), column = places(q, right[s], n * k).filter((_, j) => j % k === i % k);
-      return ["solve", [...places(p, left[s], n * n), ...column]];
-    },
-  };
-};
+makers.solve = ([p, q], out, shape, [n, , k], left, right) => ({
+  run: () => left.forEach((of, s) => {
+    const B = matrixAt(q, right[s], n * k);
+    eliminated(matrixAt(p, of, n * n), B, n, k);
+    out.set(B, s * n * k);
+  }),
+  parts(i) {
+    const s = Math.floor(i / (n * k)), column = places(q, right[s], n * k).filter((_, j) => j % k === i % k);
+    return ["solve", [...places(p, left[s], n * n), ...column]];
+  },
+});
 for (const [name, of] of Object.entries({
   det: (pivots) => [pivots.reduce((a, b) => a * b, 1)],
   slogdet: (pivots) => [Math.sign(pivots.reduce((a, b) => a * Math.sign(b), 1)), pivots.reduce((a, b) => a + Math.log(Math.abs(b)), 0)],
-})) makers[name] = ([p], shape, n) => {
-  const out = live.values[live.steps.length], size = n * n, many = count(live.shapes[p].slice(0, -2));
+})) makers[name] = ([p], out, shape, n) => {
+  const size = n * n, many = count(live.shapes[p].slice(0, -2));
   return {
     run() { for (let s = 0; s < many; s += 1) of(eliminated(matrixAt(p, s, size), [], n, 0)).forEach((x, k) => { out[k * many + s] = x; }); },
     parts: (i) => [name, places(p, i % many, size)],
@@ -136,10 +115,8 @@ const gathered = {
   all: [1, (a, b) => +(a && b)], has_nan: [0, (a, b) => +(a || b !== b)], max: [-Infinity, Math.max], min: [Infinity, Math.min],
 };
 for (const [name, [start, f]] of Object.entries(gathered)) {
-  makers[name] = ([p], shape, axes) => {
-    const out = live.values[live.steps.length], from = live.shapes[p];
-    const kept = from.map((n, a) => (axes.includes(a) ? 1 : n));
-    const at = spread(from, kept);
+  makers[name] = ([p], out, shape, axes) => {
+    const from = live.shapes[p], at = spread(from, from.map((n, a) => (axes.includes(a) ? 1 : n)));
     let into;
     return {
       run() {
@@ -151,8 +128,7 @@ for (const [name, [start, f]] of Object.entries(gathered)) {
     };
   };
 }
-function entrywise(name, ps, shape) {
-  const f = functions[name], out = live.values[live.steps.length];
+for (const [name, f] of Object.entries(functions)) makers[name] = (ps, out, shape) => {
   const at = ps.map((p) => (count(live.shapes[p]) === out.length ? null : spread(shape, live.shapes[p])));
   const [p, q, r] = ps, [k, l, m] = at;
   return {
@@ -164,7 +140,7 @@ function entrywise(name, ps, shape) {
     },
     parts: (i) => [name, ps.map((place, n) => [place, at[n] ? at[n][i] : i])],
   };
-}
+};
 
 function load(program) {
   Object.assign(live, { values: [], shapes: [], steps: [], ages: [], reach: new Map(), guards: program.guards });
@@ -175,12 +151,11 @@ function load(program) {
     live.values.push(numbers.slice(start, start += count(shape)));
     live.steps.push(null);
   }
-  for (const [name, of, ...rest] of program.steps) {
-    const own = name in functions;
-    const shape = own ? joined(of.map((p) => live.shapes[p])) : rest[0];
+  for (const [name, of, shape, ...rest] of program.steps) {
+    const out = new Float64Array(count(shape));
     live.shapes.push(shape);
-    live.values.push(new Float64Array(count(shape)));
-    live.steps.push({ of, ...(own ? entrywise(name, of, shape) : makers[name](of, ...rest)) });
+    live.values.push(out);
+    live.steps.push({ of, ...makers[name](of, out, shape, ...rest) });
   }
   live.ages = live.steps.map(() => 0);
 }

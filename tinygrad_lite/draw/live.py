@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from ..backprop.chain import contribution
 from ..backprop.flow import flow
 from ..compile.arrays import recorder
+from ..compile.emit import live
 from ..compile.recorder import Held, Instruction, invoke
 from ..compile.trace import plain as listed
 from ..graph.backend import in_numpy, namespace
@@ -64,23 +65,23 @@ class Unprintable(Exception):
 @dataclass(frozen=True)
 class Run:
     """The numbers of a graph, each held in a list of calls or a plain array: of nodes, of their
-    gradients, of what every step (node, index) hands on, and of constant arrays by id. `why` says
-    why they are not computed in the page."""
+    gradients, of what every step (node, index) hands on, and of constant arrays by id; and the
+    `calls` that compute them. `why` says why they are not computed in the page."""
 
     value: Mapping[Node, Any]
     gradient: Mapping[Node, Any]
     share: Mapping[tuple[Node, int], Any]
     given: Mapping[int, Any]
-    guards: Iterable[Instruction] = ()
+    calls: Sequence[Instruction] = ()
     why: str = ""
 
     def arrays(self) -> Iterable[Any]:
         """All of them; of those that are only shown, without the large ones."""
         for found in (self.value, self.gradient, self.share, self.given):
-            yield from (a for a in found.values() if not self.why or _fits(a))
+            yield from (a for a in found.values() if not self.why or np.size(a) <= SHOWN)
 
 
-Numbers = Mapping[int, int]  # id of an array -> its place in the page
+Numbers = Mapping[Any, int]  # id of an array -> its place in the page
 
 
 def program(root: Node) -> tuple[Run, dict[str, Any], Numbers]:
@@ -90,13 +91,13 @@ def program(root: Node) -> tuple[Run, dict[str, Any], Numbers]:
         if sum(math.prod(node.shape) for node in topological_order(root)) > LARGE:
             raise Unprintable("the arrays are too large to be computed in a page")
         made = _run(root)
-        return made, *printed(made.arrays(), made.guards)
+        return made, *printed(made)
     except Unprintable as error:
         why = str(error)
     except Exception:  # an op that works on NumPy's own arrays alone
         why = "an op computes with NumPy alone"
     made = _run(root, why)
-    return made, *printed(made.arrays(), ())
+    return made, *printed(made)
 
 
 def _run(root: Node, why: str = "") -> Run:
@@ -141,77 +142,43 @@ def _run(root: Node, why: str = "") -> Run:
         {old[node]: done(g) for node, g in found.items()},
         {edge: done(c) for edge, c in share.items()},
         {key: done(a) for key, a in given.items()},
-        [i for i in made.instructions if i.out is None],
+        made.instructions,
         why,
     )
-
-
-def _fits(a: Any) -> bool:
-    return bool(np.size(a) <= SHOWN)
 
 
 # --- as the script runs it
 
 
-def printed(arrays: Iterable[Any], guards: Iterable[Instruction]) -> tuple[dict[str, Any], Numbers]:
-    """The instructions that make some arrays, as JSON, and their places there: first what is given,
-    then what is computed. Raises `Unprintable`."""
-    wanted = {id(a): a for a in arrays}
-    guards = list(guards)
-    order = _in_order([*wanted.values(), *(i.args[0] for i in guards)])
-    given: list[np.ndarray[Any, Any]] = []
-    number: dict[int, int] = {}
-    literals: dict[str, int] = {}
+def printed(run: Run) -> tuple[dict[str, Any], Numbers]:
+    """The instructions that make the arrays of a run, as JSON, and their places there: first what
+    is given, then what is computed. Raises `Unprintable`."""
+    wanted = {id(a): a for a in run.arrays()}
+    calls = live(run.calls, set(wanted))
+    guards = [call for call in calls if call.out is None]
+    varies = {id(x) for call in calls for x in call.inputs() if x.made_by is None}
+    lines: dict[Any, list[Any]] = {}
+    for call in calls:
+        line = _written(call, varies) if call.out is not None else None
+        if line is not None:
+            lines[id(call.out)] = line
+            varies.add(id(call.out))
 
-    def constant(value: Any) -> int:
-        given.append(plain(value))
-        return len(given) - 1
+    def key(a: Any) -> Any:
+        known = isinstance(a, Held) or id(a) in wanted
+        return id(a) if known else f"{np.shape(a)} {np.asarray(a).tolist()}"
 
-    def literal(value: Any) -> int:
-        key = f"{np.shape(value)} {np.asarray(value).tolist()}"
-        return literals[key] if key in literals else literals.setdefault(key, constant(value))
-
-    written: dict[int, list[Any]] = {}
-    varies: set[int] = set()
-    for held in order:
-        made_by = held.made_by if isinstance(held, Held) else None
-        line = _written(made_by, held, varies) if made_by is not None else None
-        if line is None:
-            number[id(held)] = constant(value_of(held))
-            if isinstance(held, Held) and held.made_by is None:
-                varies.add(id(held))
-            continue
-        varies.add(id(held))
-        written[id(held)] = line
-        for a in line[1]:
-            if not isinstance(a, Held):
-                literal(a)
-    number |= {key: len(given) + k for k, key in enumerate(written)}
-    steps = [
-        [name, [number[id(a)] if isinstance(a, Held) else literal(a) for a in inputs], *rest]
-        for name, inputs, *rest in written.values()
-    ]
-    seen = [[number[id(i.args[0])], int(bool(i.expected))] for i in guards]
-    shapes = [list(a.shape) for a in given]
-    told = {"given": shapes, "numbers": doubles(given), "steps": steps, "guards": seen}
-    return told, number
-
-
-def _in_order(wanted: Iterable[Any]) -> list[Any]:
-    """Arrays and all that they are made of, first what others need."""
-    found: dict[int, Any] = {}
-    stack = [(a, False) for a in wanted]
-    while stack:
-        a, ready = stack.pop()
-        if id(a) in found:
-            continue
-        made_by = a.made_by if isinstance(a, Held) else None
-        if ready or made_by is None:
-            found[id(a)] = a
-        else:
-            stack.append((a, True))
-            stack += [(x, False) for x in made_by.inputs()]
-    return list(found.values())
+    read = [a for line in lines.values() for a in line[1]]
+    read = [*wanted.values(), *(guard.args[0] for guard in guards), *read]
+    given = {key(a): plain(value_of(a)) for a in read if key(a) not in lines}
+    place = {name: k for k, name in enumerate((*given, *lines))}
+    told = {
+        "given": [a.shape for a in given.values()],
+        "numbers": doubles(given.values()),
+        "steps": [[name, [place[key(a)] for a in of], *rest] for name, of, *rest in lines.values()],
+        "guards": [[place[key(guard.args[0])], int(bool(guard.expected))] for guard in guards],
+    }
+    return told, place
 
 
 def doubles(arrays: Iterable[Any]) -> str:
@@ -227,19 +194,19 @@ def _name(call: Any) -> str:
     return _SPELLED.get(name, name)
 
 
-def _written(step: Instruction, held: Held, varies: Collection[int]) -> list[Any] | None:
+def _written(step: Instruction, varies: Collection[int]) -> list[Any] | None:
     """An instruction: its name, its inputs, its result's shape and what else it needs. None for a
     result that does not depend on what can change."""
-    name, y = _name(step.call), held.value
+    name, y = _name(step.call), value_of(step.out)
     y = np.stack(y) if name == "slogdet" else y
     inputs = [a for a in step.args if isinstance(a, _NUMBERS)]
     if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
         raise Unprintable(f"a page cannot compute {name}")
     if not any(id(x) in varies for x in step.inputs()):
         return None
-    if name in ENTRYWISE:
-        return [name, inputs]
     shape, x = list(np.shape(y)), np.asarray(value_of(inputs[0])) if inputs else None
+    if name in ENTRYWISE:
+        return [name, inputs, shape]
     if x is not None and (name in _GATHERED.values() or name in _ASKED):
         axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
         return [name, inputs[:1], shape, list(reduced_axes(x.shape, axis))]
@@ -291,11 +258,10 @@ def _linear(step: Instruction, shape: list[int], varies: Collection[int]) -> lis
         raise refused
     plus = [start.tolist()] if start.any() else []
     to = np.flatnonzero(first)
-    picks = np.clip(first[to] - 1, 0, n - 1).astype(int) if np.isfinite(first).all() else to[:0]
+    picks = np.clip(np.nan_to_num(first[to]) - 1, 0, n - 1).astype(int)
     picked = np.zeros(len(first))
-    if len(picks) == len(to) and n:
-        picked[to] = trial[picks]
-    if n and np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
+    picked[to] = trial[picks]
+    if np.array_equal(picked, truth) and np.array_equal(second[to], n - picks):
         return ["linear", moving, shape, to.tolist(), picks.tolist(), None, *plus]
     if n > _COLUMNS:
         raise refused

@@ -96,13 +96,11 @@ function track() {
         h("button", { "data-step": k, "aria-label": words(step) }, h("span.m", {}, ...(step.kind === "start" ? ["•"] : step.kind === "seed" ? ["1"] : maths(step.box.name)))))))
       : h("input", { id: "scrub", type: "range", min: 0, max: n - 1, "aria-label": "Step" }));
   }
-  [...(here.querySelectorAll("li") ?? [])].forEach((li, k) => {
-    li.classList.toggle("done", k <= S.step);
-    if (k === S.step) {
-      li.setAttribute("aria-current", "step");
-      here.scrollLeft = li.offsetLeft - here.offsetLeft - (here.clientWidth - li.clientWidth) / 2;
-    } else li.removeAttribute("aria-current");
-  });
+  const stops = [...here.querySelectorAll("li")], now = stops[S.step];
+  stops.forEach((li, k) => li.classList.toggle("done", k <= S.step));
+  here.querySelector("[aria-current]")?.removeAttribute("aria-current");
+  now?.setAttribute("aria-current", "step");
+  if (now) here.scrollLeft = now.offsetLeft - here.offsetLeft - (here.clientWidth - now.clientWidth) / 2;
   if ($("scrub")) $("scrub").value = S.step;
   $("back").disabled = S.step === 0;
   $("next").disabled = S.step === n - 1 && !waiting();
@@ -236,7 +234,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "y" && $("whose").childElementCount && !S.edited) return gradients(WHOSE.indexOf(S.whose) + 1);
   if ("[]".includes(key) && !$("turn").parentElement.hidden) return turn(+$("turn").value + (key === "[" ? -1 : 1));
   if (key === "/") { done(); return $("search").select(); }
-  if (key in keys && !(key.startsWith("Arrow") && t.closest("select"))) {
+  if (key in keys) {
     done();
     actions[keys[key]]();
   }

@@ -92,10 +92,9 @@ function barsOf(norms, columns = norms.length) {
   return logs.map((x) => (Number.isFinite(x) ? 12 - Math.round(11 * (top - x) / far) : 0));
 }
 const norm = (d) => Math.hypot(...d.filter(Number.isFinite));
-/** An array in a few words: a number, the norm of a gradient, or from where to where values go. */
+/** An array in a few words: the norm of a gradient, or from where to where values go. */
 function inShort(d, role) {
   const known = d.filter(Number.isFinite);
-  if (d.length === 1) return num(d[0]);
   return role === "gradient" ? `norm ${num(norm(d))}` : `${num(Math.min(...known))} … ${num(Math.max(...known))}`;
 }
 

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import nan
 
 from ..backprop.chain import is_constant, slope
+from ..backprop.flow import flow
 from ..graph.node import Node
 from .scene import Box, Edge
 
@@ -16,23 +18,16 @@ def with_rails(boxes: Sequence[Box], edges: Sequence[Edge]) -> list[Edge]:
     """The edges, those marked that hand their line's gradient on unchanged, where longer ways lead
     from the same box to that line."""
     at = {box.id: box for box in boxes}
-    order = {box.id: k for k, box in enumerate(boxes)}
-    after: defaultdict[str, list[str]] = defaultdict(list)
+    inputs: defaultdict[str, list[str]] = defaultdict(list)
     for edge in edges:
-        after[edge.source].append(edge.target)
+        inputs[edge.target].append(edge.source)
+    above: dict[str, set[str]] = {}  # of each box, and it
+    for box in boxes:  # in order of execution
+        above[box.id] = {box.id}.union(*(above.get(x, ()) for x in inputs[box.id]))
 
     def longer(edge: Edge) -> bool:
-        """Whether another way leads there; boxes stand in order of execution."""
-        last, found = order[edge.target], {edge.source}
-        stack = [box for box in after[edge.source] if box != edge.target]
-        while stack:
-            box = stack.pop()
-            if box not in found and order[box] < last:
-                found.add(box)
-                stack += after[box]
-            if box == edge.target:
-                return True
-        return False
+        others = set(inputs[edge.target]) - {edge.source}
+        return any(edge.source in above.get(x, ()) for x in others)
 
     return [replace(e, rail=_unchanged(at[e.source], at[e.target]) and longer(e)) for e in edges]
 
@@ -41,23 +36,15 @@ def _unchanged(source: Box, target: Box) -> bool:
     """Whether a line hands its gradient to a box as it is: only sums lie between them."""
     if "group" in (source.kind, target.kind) or not source.nodes or source.node.constant:
         return False
-    x, node = source.node, target.node
-    above: set[Node] = {x}  # and all of the line that depends on it
-    for part in target.nodes:
-        if not above.isdisjoint(part.parents()):
-            above.add(part)
-    while node is not x:
-        ways = [k for k, a in enumerate(node.inputs) if isinstance(a, Node) and a in above]
-        if len(ways) != 1 or not _adds(node, ways[0]):
-            return False
-        node = node.inputs[ways[0]]
-    return True
+    order, x = target.nodes[::-1], source.node
+    return flow(order, {order[0]: 1.0}, _added, within={*order, x}).get(x) == 1
 
 
-def _adds(node: Node, index: int) -> bool:
+def _added(node: Node, index: int, g: float) -> float:
+    """What arrives if all that lies between is a sum; else no number."""
     op = node.op
-    if op is None or not (op.elementwise and is_constant(op, index)):
-        return False
-    with suppress(TypeError):  # a user's op may have no rule
-        return node.inputs[index].shape == node.shape and bool(slope(node, index) == 1)
-    return False
+    if op is not None and op.elementwise and is_constant(op, index):
+        with suppress(TypeError):  # a user's op may have no rule
+            if node.inputs[index].shape == node.shape and slope(node, index) == 1:
+                return g
+    return nan

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ..graph.node import Node
-from .scopes import Path, common_scope
+from .scopes import Path, after_inputs, common_scope
 
 _FEWEST = 3  # repetitions
 _LONGEST = 2000  # ops in one
@@ -54,25 +53,13 @@ def execution(nodes: Sequence[Node], *, given: bool = False) -> list[Node]:
     """The nodes (consumers first) in an order in which code computes them: of an op's inputs what
     took most steps first, so that a loop's steps follow each other, or as they are `given`, as in a
     loop that adds up or collects something."""
-    inputs = {node: tuple(node.parents()) for node in nodes}
+    inputs = {node: list(node.parents()) for node in nodes}
     depth: dict[Node, int] = {}
     for node in reversed(nodes):
         depth[node] = 1 + max([depth[x] for x in inputs[node]], default=0)
-    used = set(chain.from_iterable(inputs.values()))
-    order: dict[Node, None] = {}
-    stack = [root for root in reversed(nodes) if root not in used]
-    while stack:
-        node = stack[-1]
-        left = [x for x in inputs[node] if x not in order]
-        if left:
-            left.reverse()  # of equally deep ones the first is computed first
-            if not given:
-                left.sort(key=depth.__getitem__)
-            stack += left
-            continue
-        stack.pop()
-        order[node] = None
-    return list(order)
+    for xs in inputs.values() if not given else ():  # of equally deep ones the first is first
+        xs.sort(key=depth.__getitem__, reverse=True)
+    return after_inputs(inputs)
 
 
 def repeats(nodes: Sequence[Node], order: Sequence[Node], scopes: Mapping[Node, Path]) -> Repeats:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from ..check.marks import MARKS
+from ..check.marks import MARKS, Said
 from ..graph.node import Node
 from .measure import CAPTION, LONGEST, TITLE, shorten, width
 from .panes import Pane
 from .scopes import Path
 
 Point = tuple[float, float]
-Rectangle = tuple[float, float, float, float]  # left, top, width, height
 Direction = Literal["right", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("right", "down")
 
@@ -29,6 +28,8 @@ SIDE_BY_SIDE = 400.0  # pixels: wider panes stand one below the other
 MARK = 96.0  # for the badge of `check` in the title's line
 _ROWS: dict[str, Any] = {"subsequent_indent": "  ", "break_long_words": False,
                          "break_on_hyphens": False}  # fmt: skip
+SHOW = ("data", "grad", "shape", "local")
+MAX_NODES = 30
 LABELLED = 60  # edges: with more of them their labels, and the gradients' arrows, are left out
 SHORT = 9  # ops of a line of which it is read what it hands on: for longer ones that takes seconds
 
@@ -41,10 +42,6 @@ class Placed:
     y: float = 0.0
     width: float = 0.0
     height: float = 0.0
-
-    @property
-    def rectangle(self) -> Rectangle:
-        return (self.x, self.y, self.width, self.height)
 
     def at(self, x: float, y: float) -> Self:
         """The same elsewhere."""
@@ -62,7 +59,7 @@ class Box(Placed):
 
     id: str
     kind: str
-    name: str
+    name: str = ""
     formula: str = ""
     shape: str = ""
     panes: tuple[Pane, ...] = ()
@@ -138,11 +135,6 @@ class Edge:
             return ""
         return f"{MARKS[self.mark].sign if self.mark else ''} {self.rule}".strip()
 
-    @property
-    def styles(self) -> str:
-        """The style classes of what is particular."""
-        return f"{self.mark}{' rail' * self.rail}".strip()
-
 
 @dataclass(frozen=True, slots=True)
 class Cluster(Placed):
@@ -158,10 +150,25 @@ class Cluster(Placed):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a picture shall show, as `draw` is asked; `marks` are what `check` says of nodes.
+
+    `depth` opens that many levels of scopes (None: as many as fit into `max_nodes` boxes), `steps`
+    makes every op a box (None: of scalars, if they fit)."""
+
+    show: Collection[str] = SHOW
+    depth: int | None = None
+    max_nodes: int = MAX_NODES
+    steps: bool | None = None
+    direction: Direction | None = None
+    marks: Mapping[Node, Said] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """All that is drawn of what `roots` depend on, with the `names` that are the user's. `nodes` is
-    the size of the whole graph, `note` says what was left out, `options` what `build` was asked.
-    `turns` are, of each of several equal steps, what stands where the picture has the last one."""
+    the size of the whole graph, `note` says what was left out. `turns` are, of each of several
+    equal steps, what stands where the picture has the last one."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
@@ -171,7 +178,7 @@ class Scene:
     title: str
     note: str
     nodes: int
-    options: Mapping[str, Any] = field(default_factory=dict)
+    asked: Asked
     turns: Sequence[Mapping[int, Any]] = ()
     direction: Direction = "down"
     width: float = 0.0
@@ -209,8 +216,3 @@ def sized(box: Box) -> Box:
     )
     h = bottom + LINE * len(box.lines) + (8 if panes or box.lines else 4)
     return replace(box, panes=tuple(panes), width=round(w + 2 * PAD + 0.5), height=h)
-
-
-def overlap(a: Rectangle, b: Rectangle, by: float = 0.0) -> bool:
-    """Whether two rectangles overlap by more than so many pixels."""
-    return all(min(a[i] + a[i + 2], b[i] + b[i + 2]) - max(a[i], b[i]) > by for i in (0, 1))

@@ -3,23 +3,26 @@ of them; nodes without a key are drawn one by one."""
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from itertools import chain
+from typing import NamedTuple, TypeVar
 
 from ..graph.node import Node
 
 Path = tuple[str, ...]
+T = TypeVar("T")
 
 
 class Key(NamedTuple):
-    """What the nodes of one group share, by the sort of group: a "scope" and the number of the
-    visit; the number of "equal" lines or of a "part"."""
+    """What the nodes of one group share: a scope and the number of the visit; or a place among
+    equal lines or parts. Its title, but for equal lines: what these have in common is not known
+    here."""
 
-    sort: str
     path: Path = ()
-    number: int = 0
+    visit: int = 0
+    place: int = 0
+    title: str = ""
 
 
 Keys = dict[Node, Key]
@@ -30,12 +33,6 @@ def no_singles(keys: Keys, owner: Owners) -> Keys:
     """A group of one line is that line."""
     sizes = Counter(key for node, key in keys.items() if owner[node] is node)
     return {node: key for node, key in keys.items() if sizes[key] > 1}
-
-
-def visible(keys: Keys, owner: Owners) -> int:
-    """How many boxes are left."""
-    alone = sum(line is node and node not in keys for node, line in owner.items())
-    return alone + len(set(keys.values()))
 
 
 def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
@@ -49,6 +46,24 @@ def scopes_of(order: Sequence[Node]) -> dict[Node, Path]:
     return {node: adopted.get(node, node.scope) for node in order}
 
 
+def after_inputs(inputs: Mapping[T, Sequence[T]]) -> list[T]:
+    """All that have inputs, each after these; circles are entered last."""
+    used = set(chain.from_iterable(inputs.values()))
+    last = list(inputs)[::-1]
+    stack = [(x, False) for x in last] + [(x, False) for x in last if x not in used]
+    order: list[T] = []
+    seen: set[T] = set()
+    while stack:
+        x, done = stack.pop()
+        if done:
+            order.append(x)
+        elif x not in seen:
+            seen.add(x)
+            stack.append((x, True))
+            stack += [(y, False) for y in reversed(inputs[x])]
+    return order
+
+
 def prefixes(path: Path) -> list[Path]:
     """The scopes that lie around what is in `path`, outermost first."""
     return [path[:n] for n in range(1, len(path) + 1)]
@@ -60,27 +75,15 @@ def common_scope(a: Path, b: Path) -> Path:
 
 
 def by_scope(
-    scopes: Mapping[Node, Path],
-    owner: Owners,
-    own: Collection[Node],
-    depth: int | None,
-    budget: int,
+    scopes: Mapping[Node, Path], owner: Owners, apart: Collection[Node], depth: int
 ) -> Keys:
-    """Fold scopes deeper than `depth`; by default the deepest at which the boxes fit, with leaves
-    that the user calls their `own` name not folded if they fit too."""
-    paths = {scopes[node] for node in owner}
-    levels = range(max(map(len, paths)), -1, -1) if depth is None else (depth,)
-    keys: Keys = {}
-    for apart, level in itertools.product((own, ()), levels):
-        folded = {path: Key("scope", path[: level + 1]) for path in paths if len(path) > level}
-        held = {n: folded[scopes[n]] for n in owner if scopes[n] in folded and n not in apart}
-        keys = no_singles(held, owner)
-        if visible(keys, owner) <= budget:
-            break
-    return keys
+    """Scopes deeper than `depth` are folded, without the nodes that stay `apart`."""
+    paths = {scopes[node] for node in owner if len(scopes[node]) > depth}
+    folded = {path: Key(path[: depth + 1], title=path[depth]) for path in paths}
+    return {n: folded[scopes[n]] for n in owner if scopes[n] in folded and n not in apart}
 
 
-def by_visit(order: Sequence[Node], keys: Keys, owner: Owners) -> Keys:
+def by_visit(order: Sequence[Node], keys: Keys) -> Keys:
     """A scope that is entered again with what came out of it, such as a recurrent cell, is a group
     for each visit, so that arrows between groups do not run in circles."""
     result = dict(keys)
@@ -97,5 +100,5 @@ def by_visit(order: Sequence[Node], keys: Keys, owner: Owners) -> Keys:
             if inside or before:
                 visit[node] = max(before, default=0)
             if inside:
-                result[node] = key._replace(number=visit[node])
-    return no_singles(result, owner)
+                result[node] = key._replace(visit=visit[node])
+    return result

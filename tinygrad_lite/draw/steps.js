@@ -44,13 +44,10 @@ function claimOf(node) {
 function planned(v) {
   v.boxOf = new Map(); // node -> the box that shows it
   v.names = new Map(); // place -> what it is called there: {text, node, role}
-  v.holds = new Map(); // place -> the boxes that show it
   const put = (map, key, value) => key !== null && key !== undefined && map.set(key, [...(map.get(key) ?? []), value]);
   for (const box of v.boxes) {
     if (!box.shows.length) put(v.names, box.given, { text: box.name, node: null, role: "value" });
     for (const k of box.shows) if (box.kind !== "stub" && !v.boxOf.has(k)) v.boxOf.set(k, box);
-    const shares = box.shows.flatMap((k) => [model.nodes[k].value, gradientOf(k), claimOf(k)?.yours, claimOf(k)?.error]);
-    for (const p of [box.given, ...shares]) put(v.holds, p, box);
   }
   for (const [k, box] of v.boxOf) if (box.shows.length === 1) put(v.names, model.nodes[k].value, { text: box.name, node: k, role: "value" });
   for (const { kind, name: text, shows: [k] } of v.boxes) {
@@ -117,6 +114,11 @@ function placesOf(box, pane) {
   if (pane.role === "gradient" && S.whose !== WHOSE[0]) return [claimed(box, pane)?.[S.whose]];
   return box.shows.length ? box.shows.map((k) => model.nodes[k][pane.role]) : [box.given];
 }
+/** The place whose entries the cells of a pane are, one by one, if it shows them. */
+function placeOf(box, pane) {
+  const [place] = placesOf(box, pane), share = box.kind === "stub" && pane.role === "gradient";
+  return pane.strip || share || pane.cells.length !== live.values[place]?.length || pane.element.classList.contains("off") ? null : place;
+}
 /** The numbers of a pane, whether they are known, and whether shares are still missing. */
 function content(box, pane) {
   const all = placesOf(box, pane), d = together(all);
@@ -127,7 +129,7 @@ function content(box, pane) {
   }
   if (pane.role === "value") return { d, on: box.shows.every(hasValue), key: all.map((p) => live.ages[p]) };
   if (box.kind === "stub") {
-    const user = view.links.find((link) => link.from === box)?.to, share = user?.shares?.find((s) => s.to === box.node);
+    const user = view.users.get(box), share = user?.shares?.find((s) => s.to === box.node);
     const on = share && !share.parts.includes(null) && view.starts.get(user.node) <= reached();
     return { d: on ? added(share.parts) : null, on, key: on && share.parts.map((p) => live.ages[p]) };
   }

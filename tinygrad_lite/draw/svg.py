@@ -44,11 +44,13 @@ def content(scene: Scene, *, live: bool = False) -> tuple[str, float, float]:
     fills the boxes, which are buttons and do not say what they hold."""
     w, h = scene.width, scene.height
     edges = sorted(scene.edges, key=lambda e: bool(e.text))  # no arrow across what is written
-    parts = [*map(_rim, scene.clusters), *map(_edge, edges), *map(_label, scene.clusters)]
+    rims = (_rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"') for c in scene.clusters)
+    parts = [*rims, *map(_edge, edges), *map(_label, scene.clusters)]
     body = "".join([*parts, *(_box(box, live) for box in scene.boxes)])
     room = max(w, _ROOM) - 2 * PAD
     x = PAD
-    for item, wide in _legend(scene):
+    for sample, left, kind, word in _legend(scene):
+        item, wide = sample + _text(kind, left, 0, word), left + width(word, CAPTION)
         x, h = (PAD, h + _NOTE) if x + wide > room else (x, h)
         body += f'<g class="key" transform="translate({_n(x)} {_n(h)})">{item}</g>'
         x += wide + 22
@@ -60,33 +62,24 @@ def content(scene: Scene, *, live: bool = False) -> tuple[str, float, float]:
     return body, w, h
 
 
-def _legend(scene: Scene) -> Iterator[tuple[str, float]]:
-    """What the picture's marks mean, as far as they are in it, and how wide each is."""
+def _legend(scene: Scene) -> Iterator[tuple[str, float, str, str]]:
+    """What the picture's marks mean, as far as they are in it: a sample, how wide it is, the style
+    class of the words and these."""
     kinds = {box.kind for box in scene.boxes}
-    sample = ' rx="3"'
+    frame = _rect("frame", _at(0, -9), 16, 11, ' rx="3"')
     for kind, word in _WORDS.items():
         if kind in kinds:
-            frame = f'<g class="{kind}">{_rect("frame", _at(0, -9), 16, 11, sample)}</g>'
-            yield frame + _text("note", 22, 0, word), 22 + width(word, CAPTION)
+            yield f'<g class="{kind}">{frame}</g>', 22, "note", word
     if any(edge.back for edge in scene.edges):
         line = '<path class="back" d="M22 -4H6"/><polygon class="tip" points="0,-4 7,-7 7,-1"/>'
-        word = "gradient; δ is that of the line it leaves"
-        yield line + _text("symbol", 28, 0, word), 28 + width(word, CAPTION)
+        yield line, 28, "symbol", "gradient; δ is that of the line it leaves"
     if any(edge.rail for edge in scene.edges):
-        line = '<g class="rail"><path class="edge" d="M0 -4H22"/></g>'
-        yield line + _text("note", 28, 0, _RAIL), 28 + width(_RAIL, CAPTION)
-    tops = [pane.top for box in scene.boxes for pane in box.panes]
-    if any(tops):
-        bar = "".join(
-            _rect(shade(level), _at(14 + 4 * k, -9), 4, 10)
-            for k, level in enumerate(range(-SHADES, SHADES + 1))
-        )
-        word = "+, each array to its own largest entry"
-        end = 18 + 4 * (2 * SHADES + 1)
-        yield (
-            _text("note", 0, 0, "−") + bar + _text("note", end, 0, word),
-            end + width(word, CAPTION),
-        )
+        yield '<g class="rail"><path class="edge" d="M0 -4H22"/></g>', 28, "note", _RAIL
+    if any(pane.top for box in scene.boxes for pane in box.panes):
+        levels = range(-SHADES, SHADES + 1)
+        bar = (_rect(shade(level), _at(14 + 4 * k, -9), 4, 10) for k, level in enumerate(levels))
+        sample = _text("note", 0, 0, "−") + "".join(bar)
+        yield sample, 18 + 4 * len(levels), "note", "+, each array to its own largest entry"
 
 
 def base_style(root: str, font: str = FONT) -> str:
@@ -124,11 +117,6 @@ def _spaced(text: str) -> str:
     return xml(text).replace("  ", "\u00a0\u00a0")
 
 
-def _rim(c: Cluster) -> str:
-    """A scope's frame."""
-    return _rect("cluster", _at(c.x, c.y), c.width, c.height, ' rx="10"')
-
-
 def _label(c: Cluster) -> str:
     """What a frame is called, on a ground of its own."""
     ground = _rect("ground", _at(c.x + 6, c.y + 4), width(c.label, CAPTION) + 8, 15)
@@ -137,13 +125,6 @@ def _label(c: Cluster) -> str:
 
 
 def _edge(edge: Edge) -> str:
-    return (
-        f'<g class="{f"link {edge.styles}".strip()}" data-from="{edge.source}" '
-        f'data-to="{edge.target}">{_arrows(edge)}</g>'
-    )
-
-
-def _arrows(edge: Edge) -> str:
     """An arrow, that of the gradient against it, and what flows back there."""
     words = f"{edge.count:,} edges" if edge.count > 1 else edge.text
     if edge.rail:
@@ -152,7 +133,9 @@ def _arrows(edge: Edge) -> str:
     bundle = ""
     if edge.count > 1:  # the more edges of the graph, the thicker
         bundle = f' style="stroke-width:{1.4 + 0.6 * math.log10(edge.count):.1f}"'
-    parts = [told, _shaft("edge", "head", edge.points, bundle)]
+    styles = " ".join(filter(None, ("link", edge.mark, "rail" * edge.rail)))
+    head = f'<g class="{styles}" data-from="{edge.source}" data-to="{edge.target}">'
+    parts = [head, told, _shaft("edge", "head", edge.points, bundle)]
     if edge.back:
         parts.append(_shaft("back", "tip", edge.back))
     if edge.text and edge.label_at is not None:
@@ -162,7 +145,7 @@ def _arrows(edge: Edge) -> str:
         if edge.back:
             parts.append(_rect("pill", _at(x - w / 2, y - h / 2), w, h, ' rx="7"'))
         parts.append(_text("local", x, y + 4, edge.text, ' text-anchor="middle"'))
-    return "".join(parts)
+    return "".join([*parts, "</g>"])
 
 
 def _shaft(line: str, head: str, points: Sequence[Point], more: str = "") -> str:

@@ -10,9 +10,8 @@ import numpy as np
 
 from ..graph.names import name_all
 from ..graph.node import Node
+from ..notation.names import subscripts
 from .measure import shorten
-
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def within(scope: tuple[str, ...], names: Mapping[int, str], *nodes: Node) -> Mapping[int, str]:
@@ -55,7 +54,7 @@ def complete_names(
     counts = {letter: count(1) for letter in "tpc"}
 
     def fresh(letter: str) -> str:
-        found = (letter + str(k).translate(_SUBSCRIPTS) for k in counts[letter])
+        found = (letter + subscripts(str(k)) for k in counts[letter])
         return next(name for name in found if name not in taken)
 
     for node in order:
