@@ -155,11 +155,18 @@ def source_of(function: FunctionType) -> tuple[Source, Definition]:
         source = parsed(code.co_filename, "".join(lines))
     except SyntaxError:
         raise NoSource(code.co_name) from None
-    fits = _is_lambda if code.co_name == "<lambda>" else _is_function
-    found = [n for n in ast.walk(source.tree) if fits(n, code)]
-    if not found:
+    found = _defining(source, code)
+    if found is None:
         raise NoSource(code.co_name)
-    return source, found[-1]  # type: ignore[return-value]
+    return source, found
+
+
+@lru_cache(maxsize=256)  # a derivation is run again and again
+def _defining(source: Source, code: CodeType) -> Definition | None:
+    """What defines a function, by its code."""
+    fits = _is_lambda if code.co_name == "<lambda>" else _is_function
+    found: list[Any] = [n for n in ast.walk(source.tree) if fits(n, code)]
+    return found[-1] if found else None
 
 
 def _is_function(node: ast.AST, code: CodeType) -> bool:
