@@ -88,9 +88,8 @@ class Trials:
                 elif n in named and named[n][0] not in self.numbers:
                     yield f"{n:g} is also {named[n][1]}"
             for name, n in named_new(edit, self.trace).items() if not tried else ():
-                other, text = named.get(n, ("", ""))
-                if other and name not in self.numbers and text == other:  # not d / 2
-                    yield f"{name} is also {other}"
+                if n in named and name not in self.numbers:
+                    yield f"{name} is also {named[n][1]}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
 
