@@ -114,7 +114,7 @@ class Diagnosis:
 
     def _holding(self, search: Search) -> list[Explanation]:
         """What explains a claim, on other data of one sort too."""
-        found = _explanations(search)
+        found = self._explanations(search)
         redrawn = self.redraw() if found else ()
         for draws in redrawn:
             said = [self._said(other, search) for other in draws]
@@ -128,7 +128,10 @@ class Diagnosis:
         twin = dict(zip(self.claims, other.claims, strict=True))
         above = {twin[c].node: twin[c] for c in search.above.values()}
         there = other._search(twin[search.claim], above, search.unit)
-        return {e.said for e in _explanations(there)}
+        return {e.said for e in other._explanations(there)}
+
+    def _explanations(self, search: Search) -> list[Explanation]:
+        return (explain if search.claim.fits else explain_shape)(search)
 
     def _accuses(self, e: Explanation) -> bool:
         """Whether it says of a claim that is right that it is wrong."""
@@ -153,10 +156,6 @@ def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]
         found.judge(truth.tape.g[found.node], claim.blur, Allowance())
         made.append(found)
     return Diagnosis(truth.tape, made)
-
-
-def _explanations(search: Search) -> list[Explanation]:
-    return (explain if search.claim.fits else explain_shape)(search)
 
 
 def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str, ...]]:
