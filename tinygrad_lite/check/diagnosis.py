@@ -17,7 +17,7 @@ from .kinks import Kinks
 from .plainly import all_zero, misshapen, rounded, said_of_zero, typed_unit, unexplained
 from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
-from .tape import Tape, Vector
+from .tape import Tape, Vector, largest
 
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
@@ -138,7 +138,7 @@ class Diagnosis:
         for other in self.claims if e.sites else ():
             if other.right and other.fits:
                 moved = self.tape.carried(e.sites, other.node)
-                slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(other.value), initial=0.0)
+                slack = 10 * other.tolerance + 1e-9 * largest(other.value)
                 if (np.abs(moved) > slack).any():
                     return True
         return False
