@@ -42,13 +42,14 @@ def check(
 
     `claims` maps nodes, or their names, to what was derived for dE/d(node): an array, a number, a
     nested list, a lambda or a formula as text. Or it is a function whose lines are a derivation, or
-    that only calls one: its parameters are names of the graph or of `names`, each line that assigns
-    a gradient (`dW`, `grad_W`, `dE_dW`, a name in `pairs`, or whatever equals one) is judged, and a
-    wrong one mended where a short edit makes it right on redrawn data too. A step may be a multiple
-    of the gradient (dz = p - y) where what is computed from it takes the factor up (dW = X.T @ dz /
-    m). E may be the function that computes the loss from nodes and arrays of the caller's, by their
-    names: then mends are tried at other sizes. The source of a file or a cell that has run, and
-    left `names`, is a derivation too.
+    that only calls one, or a method: its parameters are names of the graph or of `names`, each line
+    that assigns a gradient (`dW`, `grad_W`, `dE_dW`, `self.dW`, `W.grad`, a name in `pairs`, or
+    whatever equals one) is judged, and a wrong one mended where a short edit makes it right on
+    redrawn data too; objects whose attributes it sets are left as they are. A step may be a
+    multiple of the gradient (dz = p - y) where what is computed from it takes the factor up (dW =
+    X.T @ dz / m). E may be the function that computes the loss from nodes and arrays of the
+    caller's, by their names: then mends are tried at other sizes. The source of a file or a cell
+    that has run, and left `names`, is a derivation too.
 
     A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
     claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the

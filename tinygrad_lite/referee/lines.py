@@ -248,8 +248,8 @@ class Backward:
             with contextlib.suppress(ValueError):  # it is empty
                 names[name] = cell.cell_contents
         exec(text, names)
-        around, _, name = function.__qualname__.rpartition(".")
-        owner = names.get(around.rpartition(".")[2])  # a method's class
+        around, name = ["", *function.__qualname__.split(".")][-2:]
+        owner = names.get(around)  # a method's class
         known = {**names, **vars(owner)} if isinstance(owner, type) else names
         found = known["mended" if name == "<lambda>" else name]
         first = len(given) - len(call.given)  # self, and what a partial function has

@@ -112,8 +112,8 @@ class Assigning(Expressions):
         scopes = [s for live in self.live for s in _chain(live)]
         spaces: list[tuple[dict[Any, Record], Scope | None]] = [(s.names, s) for s in scopes]
         spaces = [(self._outside, None), (self.fields.records, None), *spaces]
-        others = {id(r.value): r for space, _ in spaces for r in space.values()}
-        changed = self._changed(old, new, [r for r in others.values() if _share(r.value, old)])
+        every = {id(r.value): r for space, _ in spaces for r in space.values()}
+        changed = self._changed(old, new, [r for r in every.values() if r.value is not old])
         for space, of in spaces:
             for name, record in list(space.items()):
                 value = record.value
@@ -135,23 +135,23 @@ class Assigning(Expressions):
                             whole = self.run(with_entry, [record, where, new], None, scope)
                             self.rename(value, whole, scope)
 
-    def _changed(self, old: Any, new: Record, sharing: list[Record]) -> dict[int, Record]:
-        """What arrays are, by their ids, once one has been changed: parts of the largest of those
-        that share its memory."""
+    def _changed(self, old: Any, new: Record, others: list[Record]) -> dict[int, Record]:
+        """What arrays are, by their ids, once one has been changed: parts of the largest that
+        shares its memory."""
+        sharing = [r for r in others if _share(r.value, old)]
         if not sharing:
             return {id(old): new}
-        arrays = {id(r.value): r.value for r in sharing} | {id(old): old}
-        largest = max(arrays.values(), key=lambda a: (a.size, a is old))
-        places = {key: _place(a, largest) for key, a in arrays.items()}
+        largest = max(sharing, key=lambda r: r.value.size)
         whole = new
-        if largest is not old:
-            record = next(r for r in sharing if r.value is largest)
-            changing = partial(_with_part, *places[id(old)])
-            whole = self.run(changing, [record, new], None, self.live[-1])
-        found = {id(largest): whole}
-        for key, place in places.items():
-            if key not in found:
-                found[key] = self.run(partial(_part, *place), [whole], None, self.live[-1])
+        if largest.value.size > old.size:
+            changing = partial(_with_part, *_place(old, largest.value))
+            whole = self.run(changing, [largest, new], None, self.live[-1])
+        base = old if whole is new else largest.value
+        found = {id(base): whole}
+        for value in (old, *(r.value for r in others if _share(r.value, base))):
+            if id(value) not in found:
+                part = partial(_part, *_place(value, base))
+                found[id(value)] = self.run(part, [whole], None, self.live[-1])
         return {**found, id(new.value): found[id(old)]}
 
 

@@ -263,14 +263,19 @@ def run_statements(
     instead: Callable[[Any], Any] = same,
     edits: Mapping[ast.AST, Any] | None = None,
 ) -> Trace:
-    """The same for statements of a file or a cell, which see `names`."""
+    """The same for statements of a file or a cell, which see `names`; an error is noted as well."""
     machine = Interpreter(Trace(source, source.tree), is_own, instead, edits or {})
     made = (n for s in statements for n in ast.walk(s) if isinstance(n, ast.Name))
     later = frozenset(n.id for n in made if isinstance(n.ctx, ast.Store))
     scope = Scope(source, names, machine.fields, outermost=True, later=later)
     machine.live.append(scope)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-        machine.block(statements, scope)
+        try:
+            machine.block(statements, scope)
+        except CannotRecord:
+            raise
+        except Exception as error:
+            machine.trace.error, machine.trace.failed = error, scope.instance
     machine.trace.names = scope.names
     return machine.trace
 

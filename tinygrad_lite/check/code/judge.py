@@ -36,13 +36,15 @@ class Judge:
         for what is wrong below it.
         """
         rows = self._run(guessing=False)
-        multiples = Multiples(self.trace, self.truth, self._is, self._again)
-        self.multiples = multiples.among(rows)
-        apart = multiples.apart(rows)
-        for row in apart:
-            self.pairs.given[row.step.name] = None
-        if self.multiples or apart:
-            rows = self._run(guessing=False)
+        while True:
+            multiples = Multiples(self.trace, self.truth, self._is, self._again)
+            self.multiples = multiples.among(rows)
+            apart = multiples.apart(rows)
+            self.pairs.given |= dict.fromkeys((row.step.name for row in apart), None)
+            if self.multiples or apart:
+                rows = self._run(guessing=False)
+            if not apart:
+                break
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)

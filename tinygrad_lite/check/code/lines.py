@@ -22,6 +22,8 @@ from .source import Change
 from .steps import Step, steps, target_of
 from .trace import Instance, Record
 
+HURRIED = "not every edit was tried in the time for it"
+
 
 @dataclass(eq=False)
 class Lines(Said):
@@ -46,7 +48,9 @@ class Lines(Said):
         for row in self.claims:
             if id(row) in found and found[id(row)].mended is None:
                 explained = self._explained(row, found[id(row)])
-                found[id(row)] = explained if row.multiple else self._ruled(explained)
+                ruled = explained if row.multiple else self._ruled(explained)
+                hurried = mends and self.mender.hurried and ruled.verdict == WRONG
+                found[id(row)] = _doubted(ruled, HURRIED) if hurried else ruled
         failed = self.trace.failed
         ran = (row for row in self.rows if row.step.instance is not failed)
         every = [found[id(row)] for row in ran if id(row) in found]

@@ -49,8 +49,8 @@ class Multiples:
 
     def apart(self, rows: Sequence[Judged]) -> list[Judged]:
         """What its name says is wrong though what is computed from it is right as it is, and would
-        not be with the gradient: it stands for something else, the gradient of a part, or entries
-        in another arrangement."""
+        not be with the gradient: it stands for something else, the gradient of a part, or for its
+        entries in another arrangement."""
         claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
         site = None if self.trace.result is None else self.trace.result.site
         claimed |= {n.id for n in ast.walk(site or ast.Pass()) if isinstance(n, ast.Name)}
@@ -58,9 +58,17 @@ class Multiples:
         for row in self._uses:
             if row.verdict == WRONG and row.multiple is None and row.final:
                 told = {self._told(row, use) for use in self._uses[row]}
-                if row.step.name not in claimed and (True, False) in told:
+                tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
+                if row.step.name not in claimed and told & tell:
                     found += [row] * ((False, True) not in told)
         return found
+
+    def _moved(self, row: Judged) -> bool:
+        """Whether a step has the entries of the gradient in another arrangement."""
+        assert row.node is not None
+        g, value = (np.asarray(x) for x in (self.truth.gradient(row.node), row.step.value))
+        other = g.shape != value.shape and g.size == value.size
+        return other and np.allclose(np.sort(np.ravel(g)), np.sort(np.ravel(value)))
 
     def _told(self, row: Judged, use: Judged) -> tuple[bool, bool]:
         """Whether what uses a step is right with it as it is, and with the gradient; what else is

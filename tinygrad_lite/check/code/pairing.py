@@ -153,6 +153,8 @@ class Pairing:
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
+        if node is not None:
+            turns = _until(turns, node.shape)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
@@ -236,6 +238,17 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
+
+
+def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:
+    """The turns of a name up to its last values of a shape: then it is something else's."""
+    fits = [[np.shape(row.step.value) == shape for row in turn] for turn in turns]
+    kept = [
+        turn[: len(turn) - fit[::-1].index(True)]
+        for turn, fit in zip(turns, fits, strict=True)
+        if any(fit)
+    ]
+    return kept or turns
 
 
 def _is_part(value: Any, node: Node) -> bool:

@@ -14,7 +14,10 @@ from ..findings import Finding
 from ..kinds import KINDS
 from .looked import is_size
 from .rows import Edit
+from .slipped import settings
 from .written import shown
+
+LITERAL = (ast.Constant, ast.UnaryOp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +95,19 @@ def told(finding: Finding, mend: Mend | None) -> Finding:
     )
 
 
-def new_numbers(edit: Edit) -> list[float]:
-    """The numbers that an edit brings into a line, in order."""
-    old, new = (
-        {n.value for n in walked(code) if isinstance(n, ast.Constant)}
-        for code in (edit.place, edit.new)
-    )
+def new_numbers(edit: Edit, trace: Trace) -> list[float]:
+    """The numbers that an edit brings into a line as factors or terms, in order."""
+    at = instance_of(edit, trace)
+    if at is not None and settings(at.source.tree).get(edit.place):
+        return []
+    old = {n.value for n in walked(edit.place) if isinstance(n, ast.Constant)}
+    set_: set[ast.AST] = set()  # an axis, an index, an exponent, an argument
+    for part in edit.new if isinstance(edit.new, list) else [edit.new]:
+        set_ |= settings(part).keys()
+    for call in walked(edit.new):
+        if isinstance(call, ast.Call):
+            set_ |= {n for x in call.args if isinstance(x, LITERAL) for n in ast.walk(x)}
+    new = {n.value for n in walked(edit.new) if isinstance(n, ast.Constant) and n not in set_}
     return sorted(n for n in new - old if isinstance(n, (int, float)))
 
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..code.source import replaced
 from ..code.trace import Record
 from ..slips import FAR, LIKELY, NEAR, ODD
+from .edited import LITERAL
 from .known import Role
 from .looked import proportional
 from .places import Places, Values
-from .rows import Edit, is_numeric
+from .rows import Edit, is_nothing, is_numeric
+from .written import FAILS, inverted
 
+OPPOSITE: Mapping[Any, ast.operator] = {
+    ast.Add: ast.Sub(),
+    ast.Sub: ast.Add(),
+    ast.Mult: ast.Div(),
+    ast.Div: ast.Mult(),
+}
 LONG, ADDED = 0.004, 0.01  # what every part costs that is replaced, and that there is more
 
 
@@ -57,7 +68,9 @@ class Ranked(Places):
         of which a part is taken, a number or a term inside of a product."""
         around, new = _around(record), edit.new
         if isinstance(around, (ast.Subscript, ast.Attribute)) and not _picks(record):
-            return 0.0 if isinstance(new, (ast.Name, ast.Subscript)) else FAR
+            sized = isinstance(around, ast.Attribute) and around.attr in ("shape", "size")
+            alike = (ast.Name, ast.Subscript, type(edit.place))
+            return FAR if sized or not isinstance(new, alike) else 0.0
         scaled = isinstance(new, ast.BinOp) and edit.place in (new.left, new.right)
         if scaled and type(self.value(record)) is int:  # a size
             return ODD
@@ -68,17 +81,34 @@ class Ranked(Places):
             return NEAR if product or isinstance(around, (ast.UnaryOp, ast.Call)) else 0.0
         if not isinstance(around, ast.BinOp):
             return 0.0
-        if isinstance(around.op, (ast.Add, ast.Sub)):  # a - -b
-            return FAR * (edit.kind == "sign" and edit.place is around.right)
-        below = edit.place is around.right and not isinstance(around.op, ast.Mult)
-        odd = edit.kind == "sign" and below  # a sign in a denominator
+        if _is_negated(edit) and not _literal(new) and self._is_behind(record):
+            return FAR
+        odd = edit.kind == "sign" and edit.place is around.right
+        if isinstance(around.op, (ast.Add, ast.Sub)):  # a - -2
+            return FAR * odd
+        odd = odd and not isinstance(around.op, ast.Mult)  # a sign in a denominator
         return NEAR * (odd or scaled or edit.kind == "shape")
+
+    def _is_behind(self, record: Record) -> bool:
+        """Whether a minus would stand behind an operator: a * -b, a - -b * c."""
+        assert record.instance is not None
+        parents, place = _parents(record.instance.source.tree), record.site
+        assert place is not None
+        while isinstance(around := parents.get(place), ast.BinOp):
+            if place is around.right:
+                return True
+            if isinstance(around.op, (ast.Add, ast.Sub)):
+                return False
+            place = around
+        return False
 
     def _disguised(self, edit: Edit) -> bool:
         """Whether it is a function that changes nothing here, |x| of what is positive, or leaves
         what is around it with nothing to do, a function, a part, a product with 1, or nothing to
         tell, a comparison: that is what it stands for then."""
         record = self.places[edit.place][0]
+        if self._is_made_up(edit, record) or self._wraps(edit) or _is_idle(edit, record):
+            return True
         found = self.apply(edit, self.base)
         for u in (u for u in record.users if u in found):
             if isinstance(u.site, ast.Compare):
@@ -101,12 +131,78 @@ class Ranked(Places):
         value, arguments = read(edit.new, self.base), [read(x, self.base) for x in edit.new.args]
         return any(np.array_equal(value, a) for a in arguments if is_numeric(a) and np.ndim(a))
 
+    def simplified(self, edit: Edit) -> Edit:
+        """An edit as people write it: a / b for a * (1 / b), a - b for a + -b."""
+        around, new = _around(self.places[edit.place][0]), edit.new
+        to = OPPOSITE.get(type(getattr(around, "op", None)))
+        product = isinstance(to, (ast.Mult, ast.Div))
+        inverse = inverted(new) if product else new.operand if _is_negated(edit) else None
+        if to is None or inverse is None:
+            return edit
+        if isinstance(around, ast.BinOp) and edit.place is around.right and around in self.places:
+            return edit._replace(place=around, new=ast.BinOp(around.left, to, inverse))
+        if isinstance(around, ast.AugAssign):
+            return edit._replace(place=around, new=ast.AugAssign(around.target, to, inverse))
+        return edit
+
+    def _is_made_up(self, edit: Edit, record: Record) -> bool:
+        """Whether it compares data with a number that is none of the graph's: a threshold that
+        happens to lie where it should."""
+        old = {n.value for n in ast.walk(edit.place) if isinstance(n, ast.Constant)}
+        compared = [edit.new] if isinstance(_around(record), ast.Compare) else []
+        for n in ast.walk(edit.new):
+            if isinstance(n, ast.Compare):
+                compared += [n.left, *n.comparators]
+        numbers = (n.value for x in compared for n in _literal(x))
+        known = {0, 1, *old, *self.known.constants}
+        return any(n not in known for n in numbers)
+
+    def _wraps(self, edit: Edit) -> bool:
+        """Whether an index that is computed comes to count from the end by more than one."""
+        place, new = edit.place, edit.new
+        record = self.places[place][0]
+        assert record.instance is not None
+        around = _index_of(record.instance.source.tree, place)
+        if around is not None:
+            index, old = replaced(around, {place: new}), around
+        elif isinstance(place, ast.Subscript) and isinstance(new, ast.Subscript):
+            index, old = new.slice, place.slice
+        else:
+            return False
+        for a, b in zip(_entries(old), _entries(index), strict=False):
+            if isinstance(b, (ast.Slice, *LITERAL)) or ast.dump(a) == ast.dump(b):
+                continue
+            for r in self.places[place]:
+                assert r.instance is not None
+                with suppress(*FAILS):
+                    before, after = (r.instance.value(x, self.base) for x in (a, b))
+                    if _counts(after) and after < -1 <= before:
+                        return True
+        return False
+
     def _multiple(self, record: Record, edit: Edit) -> bool:
         """Whether a name's value is but a multiple of the other's: its sign, say, is wrong."""
         assert record.instance is not None
         a = np.asarray(self.value(record), dtype=float)
         b = np.asarray(record.instance.value(edit.new), dtype=float)
         return a.size > 1 and proportional(a, b)
+
+
+def _is_idle(edit: Edit, record: Record) -> bool:
+    """Whether a name would be given what it has, or that and nothing."""
+    around, place = _around(record), edit.place
+    if not isinstance(around, ast.Assign) or around.value is not place:
+        return False
+    terms = [edit.new]
+    if isinstance(edit.new, ast.BinOp) and is_nothing(place):
+        terms += [x for x in (edit.new.left, edit.new.right) if x is not place]
+    return any(ast.unparse(t) == ast.unparse(x) for t in around.targets for x in terms)
+
+
+def _is_negated(edit: Edit) -> bool:
+    """Whether it puts a minus in front."""
+    new = edit.new
+    return isinstance(new, ast.UnaryOp) and isinstance(new.op, ast.USub)
 
 
 def _drops_number(edit: Edit) -> bool:
@@ -158,6 +254,28 @@ def _around(record: Record) -> ast.AST | None:
     assert record.instance is not None
     assert record.site is not None
     return _parents(record.instance.source.tree).get(record.site)
+
+
+def _index_of(tree: ast.AST, place: ast.AST) -> ast.expr | None:
+    """The index that a place is in, or is."""
+    parents = _parents(tree)
+    while place in parents:
+        around = parents[place]
+        if isinstance(around, ast.Subscript) and around.slice is place:
+            return around.slice
+        place = around
+    return None
+
+
+def _entries(index: ast.expr) -> list[ast.expr]:
+    """The index, or those along each axis."""
+    return index.elts if isinstance(index, ast.Tuple) else [index]
+
+
+def _literal(e: ast.AST) -> list[ast.Constant]:
+    """The number that an expression is."""
+    e = e.operand if isinstance(e, ast.UnaryOp) else e
+    return [e] if isinstance(e, ast.Constant) and type(e.value) in (int, float) else []
 
 
 def _picks(record: Record) -> bool:

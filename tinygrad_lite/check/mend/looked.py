@@ -10,7 +10,7 @@ import numpy as np
 
 from ..slips import FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
-from .pool import MADE, PART, Item, Pool, collapsed
+from .pool import MADE, PART, Item, Pool, collapsed, is_len
 from .rows import LOST, SHAPE, Edit, attempted
 from .written import Written, number
 
@@ -71,6 +71,7 @@ class Place(NamedTuple):
                     named, odd = True, LIKELY * (real and how is np.divide)
                     here = _names(item.code) <= _names(self.pool.instance.statement)
                     exact = exact or (real and how is np.multiply and here)
+                    exact = exact or (real and item.tier == PART)  # np.sqrt(d) of another line
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
                     yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
@@ -90,7 +91,7 @@ def is_size(e: ast.AST) -> bool:
         e = e.value
     if isinstance(e, ast.Attribute):
         return e.attr in ("size", "shape")
-    return isinstance(e, ast.Call) and getattr(e.func, "id", "") == "len"
+    return is_len(e)
 
 
 def _among(size: float, numbers: Iterable[float]) -> bool:
@@ -145,7 +146,7 @@ def _numbers(at: Place, w: Vector) -> Iterator[Edit]:
     for how, ratio in ratios:
         for item in at.pool.find(ratio):
             kind = "mean-vs-sum" if how is np.divide else LOST
-            rank = ODD + item.rank
+            rank = ODD + item.rank + LIKELY * (at.value == 1)  # 1 / b is right more often
             yield from at.made(how, at.written, at.item(item), kind=kind, rank=rank)
 
 

@@ -24,7 +24,7 @@ from .raising import repairs
 from .rows import Edit
 from .search import NEAR_BY, SHARES, Hit, Search
 from .trials import Trials
-from .written import standing
+from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.6, 2.0  # seconds for one line, and for all lines of a derivation
 
@@ -37,6 +37,7 @@ class Mender:
     trials: Trials
     wrong: Sequence[Claimed] = ()
     left: float = field(default_factory=lambda: TOTAL)  # tests on slow machines give more
+    hurried: bool = False  # not all that there is was tried
     found: list[Mend] = field(default_factory=list)
     ends: dict[Mend, Claimed] = field(default_factory=dict)  # what each was to make right
     searches: dict[tuple[Any, ...], tuple[Search | None, Any]] = field(
@@ -139,6 +140,7 @@ class Mender:
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
         if self.left <= 0:
+            self.hurried = True
             return None
         start = time.thread_time()
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -149,6 +151,7 @@ class Mender:
             search, hit = self.searches[key][0], None
             if search is not None:
                 hit = search.run(turns, min(BUDGET, search.spent + self.left))
+                self.hurried |= hit is None and search.late()
         self.left -= time.thread_time() - start
         return hit
 
@@ -166,7 +169,10 @@ class Mender:
         if claimed is not end:
             ends = lambda made: self.trials.is_right(end, [*needs, *made])  # noqa: E731
         after = lambda edit: self._search(claimed, end, closed, (*needs, edit))  # noqa: E731
-        return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
+        try:
+            return Search(replace(goal, ends=ends, after=after, several=len(self.wrong) > 1))
+        except FAILS:  # the lines below do not run with what is right above them
+            return None
 
     def _made(self, hit: Hit, end: Claimed, needs: tuple[Edit, ...]) -> Mend:
         told = "; ".join(

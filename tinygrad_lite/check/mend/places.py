@@ -16,10 +16,11 @@ from ..code.expressions import same
 from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from .known import Known, agrees
-from .pool import Pool, turning
+from .offered import turning
+from .pool import Pool
 from .rows import Edit, is_numeric
 from .slipped import settings
-from .undo import undone
+from .undo import operation, undone
 from .written import FAILS
 
 Vector = Any  # a NumPy array, or a number
@@ -70,6 +71,7 @@ class Places:
         self.within = above
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
+        self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
@@ -94,7 +96,8 @@ class Places:
 
     @cached_property
     def frozen(self) -> set[ast.expr]:
-        """What lies inside of a part whose value is right already."""
+        """What lies inside of a part whose value is right already, but for exponents: x ** 2 is,
+        where x ** 3 is meant."""
         found: set[ast.expr] = set()
         for e, records in self.places.items():
             if len(records) != 1 or not isinstance(e, (ast.BinOp, ast.Call)):
@@ -103,7 +106,8 @@ class Places:
                 continue
             if self.known.role(self.value(records[0])) and not self._is_goal(records[0]):
                 found.update(x for x in ast.walk(e) if x is not e and isinstance(x, ast.expr))
-        return found
+        powers = (e for e in self.places if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Pow))
+        return found - {e.right for e in powers}
 
     def _is_goal(self, record: Record) -> bool:
         """Whether a record is all of the goal."""
@@ -181,6 +185,8 @@ class Places:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
+                        if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
+                            self.loose.add(x)
         return found
 
     def apply(self, edit: Edit, values: Values) -> Values:
@@ -210,7 +216,8 @@ class Places:
         """Whether the goal is right with an edit, on the recorded data."""
         records = self.places[edit.place]
         try:
-            if len(records) == 1 and records[0] in wanted and records[0].instance is not None:
+            told = len(records) == 1 and records[0] in wanted and records[0] not in self.loose
+            if told and records[0].instance is not None:
                 made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
                 moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped
                 if not moved and not agrees(made, w, broadcast=True):

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..code.plain import owner
 from ..code.trace import Instance, Record
+from .offered import left_over
 from .rows import FORMS, FUNCTIONS, formed, is_numeric, is_symmetric
 from .written import FAILS, Written
 
@@ -27,8 +28,6 @@ LARGEST = 5_000  # entries of what is looked up
 LINES = 60  # expressions of other lines
 PARTS = 25  # parts of a line that forms are made of
 SIZE, TURNED, PIECE = 0.15, 0.1, 0.2  # how far-fetched the length of an axis is, x.T, a part
-UNREAD = 0.2  # how much likelier an argument is that no line reads
-TURNS = 0.3  # a name that a loop binds
 MOST = 60  # names that are multiplied with each other
 Shape = tuple[int, ...]
 # Products, and whether they may have a shape, given those of their factors.
@@ -83,12 +82,15 @@ class Pool:
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
         named += self._attributes()
+        over = left_over(instance.source.tree, instance.statement)
         for x in named:
             read = (n.id for n in ast.walk(x.code) if isinstance(n, ast.Name))
             self._add(_item(x, sum(far.get(name, 0.0) for name in read), NAME))
         for x in named:
             for item in self._made(x, _parts_of):
                 self._add(item)
+        for x in self._lengths():
+            self._add(_item(x, SIZE, NAME))
         parts = [
             Written(r.site, changed.get(r, r.value), numpy)
             for r in instance.recorded.values()
@@ -97,7 +99,8 @@ class Pool:
         ]
         for part in (*parts, *self._elsewhere(elsewhere), *self._entries()):
             self._add(_item(part, PIECE, PART))
-        for x in (*named, *parts[:PARTS]):
+        whole = (x for x in named if getattr(x.code, "id", "") not in over)
+        for x in (*whole, *parts[:PARTS]):
             for item in self._made(x, _forms_of):
                 self._add(item)
         self._index()
@@ -108,6 +111,13 @@ class Pool:
         if key not in self.made:
             self.made[key] = x.value, [item for item in how(x) if item is not None]
         return self.made[key][1]
+
+    def _lengths(self) -> Iterator[Written]:
+        """The lengths of lists."""
+        for name, record in self.instance.names.items():
+            if isinstance(record.value, (list, tuple)) and len(record.value) > 1:
+                code = ast.Call(_name("len"), [_name(name)], [])
+                yield Written(code, float(len(record.value)), self.numpy)
 
     def _entries(self) -> Iterator[Written]:
         """The entries of dicts."""
@@ -139,9 +149,9 @@ class Pool:
         """What other lines use, as it is here."""
         known = self.instance.names
         for e in exprs[:LINES]:
-            sized = isinstance(e, (ast.BinOp, ast.Call))
+            sized = isinstance(e, (ast.BinOp, ast.Call)) and not is_len(e)
             used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
-            if sized and any(r is not None and np.ndim(r.value) for r in used):
+            if sized and any(r is not None and not _is_single(r.value) for r in used):
                 continue
             try:
                 value = self.instance.value(e, self.changed)
@@ -152,7 +162,10 @@ class Pool:
 
     def _names(self, outside: Iterable[str]) -> Iterator[tuple[str, Any]]:
         held: set[int] = set()  # by another name for the same array
+        over = left_over(self.instance.source.tree, self.instance.statement)
         for name, record in self.instance.names.items():
+            if over.get(name):  # what a loop ran over
+                continue
             if is_numeric(record.value) and id(record.value) not in held:
                 yield name, self._value(record)
                 held |= {id(record.value)} if np.ndim(record.value) else set()
@@ -211,6 +224,10 @@ class Pool:
         near = np.flatnonzero(np.abs(sums - (one, two)).sum(axis=1) <= slack)
         return [self.items[items[k]] for k in near]
 
+    def named(self, number: float) -> bool:
+        """Whether a number has a name or is a length."""
+        return any(i.tier <= PART and i.value.size == 1 for i in self.find(np.float64(number)))
+
     def multiples(self, wanted: Vector) -> Iterator[tuple[float, Item]]:
         """(c, item) where c times the item is wanted."""
         n, one, two = signature(wanted)
@@ -223,31 +240,6 @@ class Pool:
             item = self.items[items[k]]
             if item.tier != MADE and item.value.dtype.kind == "f":
                 yield one / sums[k, 0], item
-
-
-def turning(tree: ast.AST) -> Mapping[str, float]:
-    """The names that loops bind, which change from turn to turn, the arguments that no line reads,
-    and what a loop hands on to its next turn, which does not read it."""
-    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    given = {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
-    targets = (n.target for n in ast.walk(tree) if isinstance(n, (ast.For, ast.comprehension)))
-    bound = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    unread = {*(given - read), *_dropped(tree)}
-    return {**dict.fromkeys(bound, TURNS), **dict.fromkeys(unread, -UNREAD)}
-
-
-def _dropped(tree: ast.AST) -> Iterator[str]:
-    """The names that have a value before a loop and are given another in each turn, but are not
-    read there."""
-    before: set[str] = set()
-    body = getattr(tree, "body", None)
-    for s in body if isinstance(body, list) else ():
-        inside = [n for n in ast.walk(s) if isinstance(n, ast.Name)]
-        if isinstance(s, (ast.For, ast.While)):
-            sums = {n.target for n in ast.walk(s) if isinstance(n, ast.AugAssign)}
-            read = {n.id for n in inside if isinstance(n.ctx, ast.Load) or n in sums}
-            yield from {n.id for n in inside} & before - read
-        before |= {n.id for n in inside if isinstance(n.ctx, ast.Store)}
 
 
 def _item(x: Written, rank: float, tier: int, kind: str = "other") -> Item | None:
@@ -287,6 +279,16 @@ def _forms_of(x: Written) -> Iterator[Item | None]:
 
 def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
     return shape == (*a, *b)
+
+
+def _is_single(v: Any) -> bool:
+    """Whether it is a number, or no data at all: a function, a module."""
+    return not isinstance(v, (list, tuple, dict)) and not np.ndim(v)
+
+
+def is_len(e: ast.AST) -> bool:
+    """Whether it is len(x)."""
+    return isinstance(e, ast.Call) and getattr(e.func, "id", "") == "len"
 
 
 def _name(name: str) -> ast.expr:

@@ -48,6 +48,7 @@ FORMS: tuple[Form, ...] = (
     Form(LOST, FAR, lambda x: x**2),
     Form("other", FAR, lambda x: 1 - x),
     Form(SLOPE, FAR, lambda x: x > 0),
+    Form("other", FAR + NEAR, lambda x: np.abs(x)),
     Form(SLOPE, FARTHEST, lambda x: np.sign(x)),
     Form("other", FARTHEST, lambda x: 1 / x),
     Form("other", FARTHEST, lambda x: np.diag(x), VECTOR),
@@ -154,6 +155,13 @@ def is_numeric(v: Any) -> bool:
     return isinstance(v, (int, float)) or (
         isinstance(v, (np.ndarray, np.generic)) and v.dtype.kind in "fiub"
     )
+
+
+def is_nothing(e: ast.expr) -> bool:
+    """Whether it is 0, or an array of zeros."""
+    called = getattr(e, "func", None)
+    name = getattr(called, "attr", getattr(called, "id", ""))
+    return name in ("zeros", "zeros_like") or getattr(e, "value", None) == 0
 
 
 def is_symmetric(v: Any) -> bool:

@@ -29,7 +29,7 @@ from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, statements
+from .whole import heads, left_out, sliced, statements
 from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
@@ -42,7 +42,9 @@ SHARES = (0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the e
 # What is likelier is not held against what is searched for in the next turns.
 ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
+TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
+SLICES = 6  # that are tried in other lines
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 
 
@@ -148,9 +150,13 @@ class Search(Ranked):
         return found
 
     def _line(self, hit: Hit) -> int:
-        """How far down an edit is: the record of its place."""
-        records = self.places.get(hit.edits[0].place)
-        return records[0].index if records else -1
+        """How far down an edit is: the record of its place, or the first of its line."""
+        place = hit.edits[0].place
+        records = self.places.get(place)
+        if records is None:
+            lines = (r for r in self.above if r.instance and r.instance.statement is place)
+            return next((r.index for r in lines), -1)
+        return records[0].index
 
     def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What one slip may be, undone, and what is looked up."""
@@ -185,7 +191,7 @@ class Search(Ranked):
             if self.late() or edit.rank - FAVOUR > best:
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
-                hit = Hit(self.rank(edit, self.base), (edit,))
+                hit = Hit(self.rank(edit, self.base), (self.simplified(edit),))
                 whole = hit.rank < best and self.goal.ends(hit.edits)
                 if whole and self._grade(hit) == 0:  # a coincidence cuts nothing off
                     best = hit.rank
@@ -201,6 +207,14 @@ class Search(Ranked):
         """Assignments that are slips as such."""
         found = (r.instance.statement for r in chain(*self.places.values()) if r.instance)
         return self._confirming(e for s in dict.fromkeys(found) for e in statements(s))
+
+    @cached_property
+    def _slices(self) -> list[ast.expr]:
+        """The slices that the derivation takes somewhere, and all but the first."""
+        nodes = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.Subscript))
+        taken = (n.slice for n in nodes if any(isinstance(x, ast.Slice) for x in ast.walk(n.slice)))
+        found = list({ast.dump(e): e for e in taken}.values())[:SLICES]
+        return [*found, ast.Slice(ast.Constant(1), None, None)]
 
     def _after(self) -> Iterator[Hit]:
         """The line's assignment as such a slip, and one more in what is left without it."""
@@ -219,6 +233,9 @@ class Search(Ranked):
         numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
         record = self.goal.record
+        if record.instance is not None:
+            alike = {n for n, r in record.instance.names.items() if _has_shape(r.value, record)}
+            yield from self._confirming(sliced(record.instance.statement, self._slices, alike))
         value = self.value(record)
         found = left_out(self.trace, record, value, self.truth, self.pool, self.constants)
         yield from self._confirming(sorted(found, key=lambda e: e.rank)[:CONFIRMED])
@@ -228,14 +245,19 @@ class Search(Ranked):
         return edits(e, lambda x: instance.value(x, self.base), name_in(instance), setting)
 
     def _ranked(self, edit: Edit) -> Edit:
-        """An edit, far-fetched where it is one length for another as a factor: these have names."""
+        """An edit, far-fetched where it is one number for another that has a name: of factors a
+        length for another, or one that is so many times the other, and a term."""
         numbers: list[Any] = [getattr(e, "value", None) for e in (edit.place, edit.new)]
-        if not all(type(n) in (int, float) and n > LEAST for n in numbers):
+        if not all(type(n) in (int, float) and n for n in numbers):
             return edit
-        pool = self._place(edit.place, {}).pool
-        factor = any(operation(r)[0] in FACTORS for r in self.places[edit.place][0].users)
-        lengths = factor and all(pool.find(np.float64(n)) for n in numbers)
-        return edit._replace(rank=edit.rank + FARTHEST) if lengths else edit
+        named = self._place(edit.place, {}).pool.named
+        old, new = map(abs, numbers)
+        done = {operation(r)[0] for r in self.places[edit.place][0].users}
+        lengths = min(old, new) > LEAST and named(old) and named(new)
+        ratio = max(new / old, old / new)
+        factor = lengths or (ratio > LEAST and not _is_common(new) and named(ratio))
+        odd = factor if done & {*FACTORS} else done & {*TERMS} and new > 1 and named(new)
+        return edit._replace(rank=edit.rank + FARTHEST) if odd else edit
 
     def _place(
         self, e: ast.expr, wanted: Mapping[Record, Any], values: Values | None = None
@@ -263,9 +285,10 @@ class Search(Ranked):
             yield from looked_up(at, w)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
-        """Whether edits are to be run: nothing is known to be wanted, or other turns may be wrong
+        """Whether edits are to be run: not all is known that is wanted, or other turns may be wrong
         too."""
-        return len(self.places[e]) > 1 or self._sought(e, wanted) is None
+        records = self.places[e]
+        return len(records) > 1 or records[0] in self.loose or self._sought(e, wanted) is None
 
     def _farther(self, e: ast.expr, wanted: Values) -> Iterator[Edit]:
         at, w = self._place(e, wanted), self._sought(e, wanted)
@@ -309,6 +332,16 @@ def _both(first: Edit, second: Edit) -> tuple[Edit, ...]:
     if second.place in set(ast.walk(first.new)):
         return (first._replace(new=replaced(first.new, {second.place: second.new})),)
     return first, second
+
+
+def _has_shape(v: Any, of: Record) -> bool:
+    """Whether a value has the shape of a record's."""
+    return is_numeric(v) and np.ndim(v) > 0 and np.shape(v) == np.shape(of.value)
+
+
+def _is_common(n: float) -> bool:
+    """Whether it is a number that formulas have."""
+    return n in (1, 2, 0.5)
 
 
 def _finite(v: Any) -> bool:

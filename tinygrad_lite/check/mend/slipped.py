@@ -99,6 +99,7 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
     elif isinstance(e, ast.Subscript):
         yield e.value, "off-by-index", ODD
         yield from indices(e)
+        yield from _lengths(e, read)
     elif isinstance(e, ast.Call):
         yield from _calls(e, read, numpy)
     if isinstance(e, ast.Name) and type(read(e)) in (int, float) and float(read(e)).is_integer():
@@ -109,6 +110,15 @@ def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:
                 "off-by-index" if whole else "missing-term",
                 NEAR + ODD * (not whole),
             )
+
+
+def _lengths(e: ast.Subscript, read: Read) -> New:
+    """x.shape[0] * x.shape[1] for one of the two."""
+    sized = isinstance(e.value, ast.Attribute) and e.value.attr == "shape"
+    for k in range(len(read(e.value))) if sized else ():
+        other = ast.Subscript(e.value, number(k), ast.Load())
+        if ast.dump(other) != ast.dump(e):
+            yield ast.BinOp(e, ast.Mult(), other), "mean-vs-sum", NEAR
 
 
 def _slipped(name: str, operands: tuple[ast.expr, ...], read: Read, numpy: str) -> New:
@@ -219,10 +229,12 @@ def settings(tree: ast.AST) -> Mapping[ast.AST, str]:
             if named in REDUCTIONS:
                 given = n.args[:1] if len(n.args) == 1 or method else n.args[1:2]
                 found |= {c: "axis" for x in given for c in _numbers_in(x)}
+            elif named in ("range", "arange"):
+                found |= {c: "index" for x in n.args for c in _numbers_in(x, ast.BinOp)}
             axes = (k.value for k in n.keywords if k.arg in (*AXIS, *KEPT))
             found |= {c: "axis" for x in axes for c in ast.walk(x)}
         elif isinstance(n, ast.Subscript):
-            found |= dict.fromkeys(_numbers_in(n.slice), "index")
+            found |= dict.fromkeys(_numbers_in(n.slice, ast.BinOp), "index")
             if isinstance(n.ctx, ast.Store):
                 found |= dict.fromkeys(ast.walk(n.value), "target")
         elif isinstance(n, ast.AugAssign):
@@ -244,9 +256,10 @@ def _set_otherwise(e: ast.expr, setting: str) -> New:
             yield number(e.value + by), LOST, NEAR
 
 
-def _numbers_in(e: ast.expr) -> list[ast.AST]:
-    """The number that an expression is, with its sign, or those of a tuple or a slice."""
-    inner = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.Slice)
+def _numbers_in(e: ast.expr, *also: type[ast.expr]) -> list[ast.AST]:
+    """The number that an expression is, with its sign, or those of a tuple or a slice, and of
+    other sorts."""
+    inner = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.Slice, *also)
     return [n for n in ast.walk(e) if isinstance(n, ast.Constant)] if isinstance(e, inner) else []
 
 
@@ -275,9 +288,11 @@ def indices(e: ast.Subscript) -> New:
     for k, part in enumerate(parts):
         if isinstance(part, ast.Slice) and bool(part.lower) != bool(part.upper):
             rest = ast.Slice(part.upper, part.lower, part.step)
-            yield made(k, rest), "off-by-index", LIKELY
+            named = any(isinstance(x, ast.Name) for x in (part.lower, part.upper))
+            yield made(k, rest), "off-by-index", NEAR if named else LIKELY
             low, high = (x and negated(x) for x in (part.upper, part.lower))  # as many, moved
-            yield made(k, ast.Slice(low, high, part.step)), "off-by-index", NEAR
+            moved = ast.Slice(low, high, part.step)
+            yield made(k, moved), "off-by-index", LIKELY if named else NEAR
         for by in (-1, 1):
             if isinstance(part, ast.Slice):
                 low, high = (x and shifted(x, by) for x in (part.lower, part.upper))

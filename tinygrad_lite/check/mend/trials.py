@@ -27,8 +27,9 @@ from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
-from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers
+from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers, walked
 from .known import EXACT
+from .looked import is_size
 from .numbers import others
 from .redraw import FAR, ladder, with_numbers
 from .resized import resized
@@ -39,6 +40,7 @@ from .written import FAILS
 
 World = tuple[Data, Truth]
 Edits = Sequence[Edit]
+MASKS = 10  # draws so far away that a mask that is another has another entry in one of them
 ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
@@ -80,23 +82,25 @@ class Trials:
         lengths = {} if tried else Scales(self.truth.tape).sizes
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
-            for n in new_numbers(edit):
-                if also := _of_length(n, lengths):
+            for n in new_numbers(edit, self.trace):
+                if also := _of_length(n, lengths, of_size=is_size(edit.place)):
                     yield f"{n:g} is also {also}{WAY_OUT if self.computed is None else ''}"
                 elif n in named and named[n][0] not in self.numbers:
                     yield f"{n:g} is also {named[n][1]}"
             for name, n in named_new(edit, self.trace).items() if not tried else ():
-                if n in named and name not in self.numbers:
-                    yield f"{name} is also {named[n][1]}"
+                other, text = named.get(n, ("", ""))
+                if other and name not in self.numbers and text == other:  # not d / 2
+                    yield f"{name} is also {other}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
 
     @cached_property
     def outside(self) -> list[str]:
-        """The names in the derivation's source, which it may read from outside."""
+        """The names in the derivation's source that it reads from outside, not those that it gives
+        a value itself, before or after."""
         tree: Any = self.trace.definition
         read = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
-        return list(dict.fromkeys(read))
+        return [name for name in dict.fromkeys(read) if name not in self.trace.names]
 
     @cached_property
     def _kept(self) -> list[Judged]:
@@ -160,9 +164,10 @@ class Trials:
             return None
         for k, near in enumerate(self.rungs or [[]]):
             if all(self.is_right(claimed, edits, *world) for world in near):
+                also = self.masked if self._masks(edits) else []
                 off = [
                     not any(self.is_right(claimed, edits, *world) for world in worlds)
-                    for worlds in self.elsewhere
+                    for worlds in (*self.elsewhere, *also)
                 ]
                 return k or DOUBTFUL * any(off) + sum(off)
         return None
@@ -175,9 +180,26 @@ class Trials:
     @cached_property
     def farther(self) -> list[World]:
         """Data that are so far away that masks change."""
-        found = ladder(self._root, self._keeps, 1, self.truth.tape.seed, FAR)
-        draws = next(found, []) if self.fresh is None else []
+        return self._far(1)
+
+    @cached_property
+    def masked(self) -> list[list[World]]:
+        """More of these: in one or another an entry lies between two thresholds."""
+        return [[world] for world in self._far(MASKS)[1:]]
+
+    def _far(self, count: int) -> list[World]:
+        if self.fresh is not None or (count > 1 and len(self.trace.records) > LONG):
+            return []
+        draws = next(ladder(self._root, self._keeps, count, self.truth.tape.seed, FAR), [])
         return [(draw, self.truth.on(draw)) for draw in draws]
+
+    def _masks(self, edits: Edits) -> bool:
+        """Whether some edits change what is compared."""
+        if any(isinstance(n, ast.Compare) for edit in edits for n in walked(edit.new)):
+            return True
+        places = {edit.place for edit in edits}
+        made = [r for r in self.trace.records if r.site in places]
+        return any(isinstance(r.site, ast.Compare) for r in self.trace.below(made))
 
     @cached_property
     def numbers(self) -> dict[str, list[World]]:
@@ -249,8 +271,11 @@ class Trials:
         return Runs(self.run, self.trace)
 
 
-def _of_length(n: float, lengths: Mapping[int, str]) -> str:
-    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing."""
+def _of_length(n: float, lengths: Mapping[int, str], *, of_size: bool) -> str:
+    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing, but
+    where a size is multiplied."""
+    if of_size and n in lengths:
+        return lengths[int(n)]
     if n in (0, 2, 0.5):
         return ""
     rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))

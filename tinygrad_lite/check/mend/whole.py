@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -13,8 +13,8 @@ from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
 from .looked import Place, looked_up
 from .pool import Pool
-from .rows import Edit
-from .slipped import edits, exchanged, indices
+from .rows import Edit, is_nothing
+from .slipped import edits, exchanged, indices, settings
 
 LEFT_OUT = FAR  # what it costs that a line is left out
 
@@ -29,8 +29,9 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
         seen.add(e)
         head = getattr(instance.statement, "iter", getattr(instance.statement, "test", None))
         if head is not None and e in set(ast.walk(head)):
-            found = (edit for edit in edits(e, instance.value, numpy) if edit.rank <= ODD)
-            yield from found
+            setting = settings(instance.source.tree).get(e, "")
+            found = edits(e, instance.value, numpy, setting)
+            yield from (edit for edit in found if edit.rank <= ODD)
             if isinstance(e, ast.Name) and isinstance(record.value, int):
                 for name, other in instance.names.items():
                     if name != e.id and type(other.value) is int:
@@ -99,7 +100,7 @@ def statements(s: ast.AST) -> Iterator[Edit]:
     """What one slip may have changed at an assignment, undone: = for +=, += for -=."""
     if isinstance(s, ast.Assign) and len(s.targets) == 1:
         (target,) = s.targets
-        free = not _mentions(s.value, target) and getattr(s.value, "value", None) != 0
+        free = not _mentions(s.value, target) and not is_nothing(s.value)
         if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)) and free:
             for op, rank in ((ast.Add(), NEAR), (ast.Sub(), FAR)):
                 yield Edit(s, ast.AugAssign(target, op, s.value), "missing-term", rank)
@@ -118,12 +119,37 @@ def statements(s: ast.AST) -> Iterator[Edit]:
                 two: dict[ast.AST, ast.AST] = {target.slice: part.slice, part.slice: target.slice}
                 yield Edit(s, replaced(s, two), "off-by-index", LIKELY)
     if isinstance(s, ast.AugAssign):
+        minus = isinstance(_leftmost(s.value), ast.UnaryOp)  # that one is too many
         for op in (ast.Add(), ast.Sub()):
             if not isinstance(s.op, type(op)):
-                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", -ODD)
+                rank = FAR if minus else -ODD
+                yield Edit(s, ast.AugAssign(s.target, op, s.value), "sign", rank)
         if isinstance(s.target, ast.Subscript):
             yield Edit(s, _added_at(s.target, s.value), "missing-term", FIRST)
         yield Edit(s, ast.Assign([s.target], s.value, lineno=0), "double-count", LIKELY)
+
+
+def sliced(s: ast.AST, slices: Sequence[ast.expr], names: Container[str]) -> Iterator[Edit]:
+    """x[1:] += a * y[1:] for x += a * y, by the slices that there are elsewhere, where y is one of
+    the names."""
+    target: Any = getattr(s, "target", None) or (getattr(s, "targets", None) or [None])[0]
+    if not isinstance(s, (ast.Assign, ast.AugAssign)) or not isinstance(target, ast.Name):
+        return
+    if isinstance(s, ast.Assign) and not _mentions(s.value, target):
+        return
+    read = [n for n in ast.walk(s.value) if isinstance(n, ast.Name)]
+    own = [target, *(n for n in read if n.id == target.id)]
+    for other in (n for n in read if n.id in names and n.id != target.id):
+        for part in slices:
+            new = replaced(s, {n: ast.Subscript(n, part, n.ctx) for n in (*own, other)})
+            yield Edit(s, new, "other", LIKELY)
+
+
+def _leftmost(e: ast.expr) -> ast.expr:
+    """What an expression begins with, through products and sums."""
+    while isinstance(e, ast.BinOp):
+        e = e.left
+    return e
 
 
 def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:

@@ -31,6 +31,7 @@ COMPARISONS: Mapping[Any, type[ast.cmpop]] = {
     np.greater_equal: ast.GtE,
     np.less_equal: ast.LtE,
 }
+CALLED = {"absolute": "abs"}  # the names that people use
 # What an expression raises that does not fit where it is tried.
 FAILS = (
     ValueError,
@@ -105,7 +106,7 @@ class Written(NDArrayOperatorsMixin):
     def _called(self, func: Any, args: list[ast.expr], settings: list[ast.keyword]) -> ast.Call:
         function: ast.expr = ast.Name(self.numpy, _LOAD)
         inside = ["linalg"] if getattr(np.linalg, func.__name__, None) is func else []
-        for part in (*inside, func.__name__):
+        for part in (*inside, CALLED.get(func.__name__, func.__name__)):
             function = ast.Attribute(function, part, _LOAD)
         return ast.Call(function, args, settings)
 
@@ -130,6 +131,11 @@ class Written(NDArrayOperatorsMixin):
             return a
         if ufunc is np.multiply and _is(a, 1):
             return b
+        if ufunc is np.divide and _is(a, 1) and _calls_exp(b):  # 1 / exp(b)
+            return ast.Call(b.func, [negated(b.args[0])], [])  # type: ignore[attr-defined]
+        inverse = inverted(b)
+        if ufunc in (np.multiply, np.divide) and inverse is not None:  # a / (1 / b)
+            ufunc, b = (np.divide if ufunc is np.multiply else np.multiply), inverse
         if (
             ufunc in (np.add, np.subtract)
             and isinstance(b, ast.UnaryOp)
@@ -146,10 +152,26 @@ def _refuse_large(axes: Sequence[tuple[int, ...]], operands: Sequence[tuple[int,
         raise ValueError("so many entries")
 
 
+def inverted(code: ast.expr) -> ast.expr | None:
+    """What b is in 1 / b."""
+    inverse = isinstance(code, ast.BinOp) and isinstance(code.op, ast.Div) and _is(code.left, 1)
+    return code.right if isinstance(code, ast.BinOp) and inverse else None
+
+
+def _calls_exp(code: ast.expr) -> bool:
+    """Whether it is exp(b)."""
+    if not isinstance(code, ast.Call) or len(code.args) != 1 or code.keywords:
+        return False
+    return getattr(code.func, "attr", getattr(code.func, "id", "")) == "exp"
+
+
 def negated(code: ast.expr) -> ast.expr:
-    """-x, x of -x, and b - a of a - b is left to a row of its own."""
-    if isinstance(code, ast.UnaryOp) and isinstance(code.op, ast.USub):
-        return code.operand
+    """-x, x of -x, a * b of -a * b; and b - a of a - b is left to a row of its own."""
+    first: Any = code
+    while isinstance(first, ast.BinOp) and isinstance(first.op, (ast.Mult, ast.Div, ast.MatMult)):
+        first = first.left
+    if isinstance(first, ast.UnaryOp) and isinstance(first.op, ast.USub):
+        return first.operand if first is code else replaced(code, {first: first.operand})
     return ast.UnaryOp(ast.USub(), code)
 
 
