@@ -20,7 +20,7 @@ from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
 from .computed import Computed, computed
 from .rounding import Blur, precision
-from .tape import Tape
+from .tape import Tape, largest
 
 RAISED = object()  # what a claim that is code gives when it raised an error
 
@@ -53,7 +53,7 @@ def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> C
     right = bool((excess <= 1).all())
     relative = difference / np.maximum(np.abs(claimed), np.abs(expected))
     if right and size:  # what is all rounding error is measured against the size of the array
-        relative = difference / max(size, float(np.max(np.abs(expected))))
+        relative = difference / max(size, largest(expected))
     relative = np.where(difference == 0, 0.0, relative)
     at = np.unravel_index(int(np.argmax(relative if right else excess)), difference.shape)
     return Comparison(right, float(relative[at]), tuple(map(int, at)))

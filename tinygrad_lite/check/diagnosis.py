@@ -17,7 +17,7 @@ from .kinks import Kinks
 from .plainly import all_zero, misshapen, rounded, said_of_zero, typed_unit, unexplained
 from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
-from .tape import Tape, Vector
+from .tape import Tape, Vector, largest
 
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
@@ -114,7 +114,7 @@ class Diagnosis:
 
     def _holding(self, search: Search) -> list[Explanation]:
         """What explains a claim, on other data of one sort too."""
-        found = _explanations(search)
+        found = self._explanations(search)
         redrawn = self.redraw() if found else ()
         for draws in redrawn:
             said = [self._said(other, search) for other in draws]
@@ -128,14 +128,17 @@ class Diagnosis:
         twin = dict(zip(self.claims, other.claims, strict=True))
         above = {twin[c].node: twin[c] for c in search.above.values()}
         there = other._search(twin[search.claim], above, search.unit)
-        return {e.said for e in _explanations(there)}
+        return {e.said for e in other._explanations(there)}
+
+    def _explanations(self, search: Search) -> list[Explanation]:
+        return (explain if search.claim.fits else explain_shape)(search)
 
     def _accuses(self, e: Explanation) -> bool:
         """Whether it says of a claim that is right that it is wrong."""
         for other in self.claims if e.sites else ():
             if other.right and other.fits:
                 moved = self.tape.carried(e.sites, other.node)
-                slack = 10 * other.tolerance + 1e-9 * np.max(np.abs(other.value), initial=0.0)
+                slack = 10 * other.tolerance + 1e-9 * largest(other.value)
                 if (np.abs(moved) > slack).any():
                     return True
         return False
@@ -153,10 +156,6 @@ def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]
         found.judge(truth.tape.g[found.node], claim.blur, Allowance())
         made.append(found)
     return Diagnosis(truth.tape, made)
-
-
-def _explanations(search: Search) -> list[Explanation]:
-    return (explain if search.claim.fits else explain_shape)(search)
 
 
 def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str, ...]]:

@@ -11,7 +11,7 @@ from ..backprop.chain import fit
 from ..graph.node import Node
 from .claims import Claim, Comparison, compare
 from .faults import bends, pulled
-from .tape import Site, Tape, Vector, op_of
+from .tape import Site, Tape, Vector, largest, op_of
 
 SLACK = 1e-9  # how far outside of its two sides a slope may be, by rounding
 
@@ -40,7 +40,7 @@ class Kinks:
         options: list[Sites] = []
         for index in flowing:
             a, operands = node.operands[index], list(node.operands)
-            scale = self.near * max(1.0, _largest(a))
+            scale = self.near * max(1.0, largest(a))
             ramp = np.linspace(1.0, 2.0, a.size).reshape(a.shape)
             steps = (scale, -scale, scale * ramp, -scale * ramp)
             for step in steps if a.size > 1 else steps[:2]:
@@ -48,7 +48,7 @@ class Kinks:
                 sites: Sites = []
                 for i, c in calm.items():
                     change = _handed(node, i, g, operands) - c
-                    size = max(_largest(c), 1e-3 * _largest(change + c))
+                    size = max(largest(c), 1e-3 * largest(change + c))
                     jump = np.abs(change) > 1e-3 * size
                     if jump.any() and np.isfinite(change).all():
                         sites.append((flowing[i], np.where(jump, change, 0.0)))
@@ -82,10 +82,6 @@ class Kinks:
                 what = "a valid one-sided derivative" if abs(share - 1) <= SLACK else between
                 return compared, f"{what} at the kink of  {where}"
         return None
-
-
-def _largest(a: Vector) -> float:
-    return float(np.max(np.abs(a), initial=0.0))
 
 
 def _handed(node: Node, index: int, g: Vector, operands: Sequence[Vector] = ()) -> Vector:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .claims import Claim
+from .tape import largest
 
 
 def said_of_zero(claim: Claim) -> str:
@@ -41,7 +42,7 @@ def misshapen(claim: Claim) -> str:
 def unexplained(claim: Claim) -> str:
     """What is to be said of a claim of the right shape that nothing explains."""
     value, expected = claim.shown
-    scale, worst = (float(np.max(np.abs(v), initial=0.0)) for v in (expected, value - expected))
+    scale, worst = largest(expected), largest(value - expected)
     i, error = (claim.compared.entry, claim.compared.error) if claim.compared else ((), 0.0)
     at = f" at {i}" if i else ""
     if zero := said_of_zero(claim):

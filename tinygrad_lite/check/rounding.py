@@ -14,7 +14,7 @@ from ..backprop.flow import flow
 from ..backprop.replay import replay
 from ..graph.node import Node
 from .rules import Rule, done
-from .tape import Tape, Vector, op_of
+from .tape import Tape, Vector, largest, op_of
 
 MARGIN = 30.0  # rounding errors allowed, in units of the measured conditioning times eps
 FINEST = 1e-14  # float64 has digits to spare: a form of the formula that loses two is right
@@ -44,7 +44,7 @@ class Blur:
     @property
     def limit(self) -> float:
         """The smallest error, relative to `size`, that shows at every entry."""
-        return float(np.max(self.tolerance, initial=0.0)) / (self.size or 1.0)
+        return largest(self.tolerance) / (self.size or 1.0)
 
     def hides(self, error: Vector, expected: Vector, allowed: Vector) -> bool:
         """Whether a claim that is off by so much may be wrong for all that can be told: rounding
@@ -88,8 +88,8 @@ class Rounding:
             if coarse > own and spread[node].any():
                 found, coarsest = found + coarse * spread[node], max(coarsest, coarse)
         tolerance = np.maximum(MARGIN * found, np.finfo(np.float64).tiny)
-        size, worst = (float(np.max(np.abs(v), initial=0.0)) for v in (g, tolerance))
-        noise = MARGIN * EPS["float64"] * float(np.max(every, initial=0.0))  # in our own g
+        size, worst = largest(g), largest(tolerance)
+        noise = MARGIN * EPS["float64"] * largest(every)  # in our own g
         zero = not size or (size <= noise and worst <= _JUMP * self._terms[node])
         return Blur(tolerance, coarsest, self._terms[node] if zero else size, zero)
 
@@ -189,7 +189,7 @@ class Rounding:
 
         seeds: dict[Node, Vector] = {self.tape.root: self.tape.seed}
         found = flow(self.tape.order, seeds, uneven, within=self.tape.g)
-        return {x: float(np.max(np.abs(found[x]), initial=0.0)) for x in self.targets}
+        return {x: largest(found[x]) for x in self.targets}
 
 
 def _size(node: Node, g: Vector, c: Vector) -> Any:
@@ -197,4 +197,4 @@ def _size(node: Node, g: Vector, c: Vector) -> Any:
     function's slope is small and ill-conditioned without any kink."""
     if op_of(node).elementwise and g.shape == c.shape:
         return np.maximum(np.abs(g), np.abs(c))
-    return max(float(np.max(np.abs(v), initial=0.0)) for v in (c, g))
+    return max(largest(c), largest(g))

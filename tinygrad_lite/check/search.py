@@ -28,7 +28,7 @@ from .kinds import RARITY, known
 from .rules import Rule
 from .scales import Scales
 from .shadows import Shadow, is_square, shadows
-from .tape import Site, Tape, Vector, carried, op_of
+from .tape import Site, Tape, Vector, carried, largest, op_of
 
 MANY = 300  # nodes above which nothing foreign is looked for
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
@@ -138,13 +138,12 @@ class Search:
         self.inside = set(self.region)
         self.g = self.swept(contribution)
         self.expected = self.g[self.target]
-        size, grain = np.abs(self.value), 100 * max(claim.eps, 1e-14)
-        self.grain = grain * float(np.max(size, initial=0.0))
+        size, grain = largest(self.value), 100 * max(claim.eps, 1e-14)
+        self.grain = grain * size
         self.tolerance = 10 * claim.tolerance + self.grain
         if self.value.shape == self.expected.shape and self.matches(self.expected):
-            self.tolerance = 10 * claim.tolerance + grain * size
-        worst = COARSEST * float(np.max(size, initial=0.0))  # beside a far larger truth
-        self.tolerance = np.minimum(self.tolerance, worst)
+            self.tolerance = 10 * claim.tolerance + grain * np.abs(self.value)
+        self.tolerance = np.minimum(self.tolerance, COARSEST * size)  # beside a far larger truth
         if unit is not None:
             self.tolerance = self.tolerance + unit
         self._u = np.random.default_rng(7).standard_normal(self.target.shape)
@@ -208,7 +207,7 @@ class Search:
             return False
         tolerance = self.tolerance
         if tolerance.shape != predicted.shape:
-            tolerance = self.grain + 10 * float(np.max(self.claim.tolerance, initial=0.0))
+            tolerance = self.grain + 10 * largest(self.claim.tolerance)
         return bool((np.abs(predicted - self.value) <= tolerance).all())
 
     def explains(self, predicted: Vector) -> bool:

@@ -181,6 +181,11 @@ def is_sum(node: Node) -> bool:
     return op.elementwise and len(several) > 1 and all(is_constant(op, i) for i in several)
 
 
+def largest(a: Any) -> float:
+    """The size of the largest entry; 0 where there is none."""
+    return float(np.max(np.abs(a), initial=0.0))
+
+
 def terms_of(node: Node) -> int:
     """How many terms each entry of a sum or a mean has; 1 where there are none."""
     return int(node.operands[0].size // max(node.data.size, 1)) or 1
