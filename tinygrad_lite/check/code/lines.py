@@ -111,7 +111,9 @@ class Lines(Said):
         mender.wrong = wrong
         off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
-        every = [(turns, row) for turns in (NEAR_BY, NEAR_BY, len(SHARES)) for row in wrong]
+        first = self._first_of_each(wrong)
+        every = [(turns, row) for turns in (NEAR_BY, NEAR_BY) for row in first]
+        every += [(len(SHARES), row) for row in wrong]
         for turns, row in every:  # what is mended later may show what was wrong before
             if row in mends.values():
                 continue
@@ -219,6 +221,18 @@ class Lines(Said):
         given: Any = {"fresh": fresh, "computed": self.about.computed}
         trials = Trials(self.run, self.trace, self.truth, right, kept=kept, partly=partly, **given)
         return Mender(trials)
+
+    def _first_of_each(self, wrong: Sequence[Judged]) -> list[Judged]:
+        """Of steps that come from the same statement, with none in between that is judged, as from
+        a call that gives several gradients, the first: they have one cause."""
+        found: list[Judged] = []
+        blocked = {r.step.record for r in self._judged}
+        for k, row in enumerate(wrong):
+            above = self.trace.above(row.step.record, blocked - {row.step.record})
+            at = {r.instance for r in above}
+            if not any(other.step.instance in at for other in wrong[:k]):
+                found.append(row)
+        return found
 
     def _unjudged_line(self, places: Sequence[ast.AST]) -> Any:
         """The line of the derivation that holds some places, if no verdict was given on it."""

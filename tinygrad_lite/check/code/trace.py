@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -204,12 +204,12 @@ class Trace:
                     stack.append(user)
         return sorted(found, key=lambda r: r.index)
 
-    def above(self, wanted: Record) -> set[Record]:
-        """All that a record depends on, itself included."""
+    def above(self, wanted: Record, blocked: Container[Record] = ()) -> set[Record]:
+        """All that a record depends on, itself included, but through what is `blocked`."""
         found, stack = {wanted}, [wanted]
         while stack:
             for x in stack.pop().operands:
-                if x not in found:
+                if x not in found and x not in blocked:
                     found.add(x)
                     stack.append(x)
         return found

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...graph.node import Node
 from ..claims import in_shape
+from ..code.judged import Entry
 from ..code.source import Source
 from ..code.trace import Instance, Record, Trace
 from .claimed import Claimed
@@ -76,7 +77,9 @@ class Mender:
         felt = (m for m in self.found if any(self.feels(claimed, m) for claimed in either))
         made = tuple(edit for mend in felt for edit in mend.edits)
         same = any(self.ends[mend] is end for mend in self.found)  # of one name's lines
-        if self._turns(wrong):
+        if isinstance(wrong, Entry):  # what makes the end right does that as well
+            either = [wrong]
+        elif self._turns(wrong):
             either.reverse()
         for needs in ((made, ()) if same else ((), made))[not made :]:
             hit = self._likeliest(either, end, closed, needs, turns)
@@ -150,8 +153,7 @@ class Mender:
                 self.searches[key] = self._search(claimed, end, closed, needs), needs
             search, hit = self.searches[key][0], None
             if search is not None:
-                share = 1 if turns > NEAR_BY else max(len(self.wrong), 1)
-                hit = search.run(turns, min(BUDGET, search.spent + self.left / share))
+                hit = search.run(turns, min(BUDGET, search.spent + self.left))
                 self.hurried |= hit is None and search.late()
         self.left -= time.thread_time() - start
         return hit
