@@ -10,7 +10,7 @@ from tests.mend_cases import blind_new_sciences, corpus_losses
 from tests.mend_cases.case import Slip, variant
 from tests.mend_cases.undone import others
 from tests.mend_cases.worlds import misleads
-from tinygrad_lite.check.diagnosis import Diagnosis, _explanations
+from tinygrad_lite.check.diagnosis import Diagnosis
 from tinygrad_lite.check.mend.mending import Mender
 from tinygrad_lite.check.mend.trials import ONLY_HERE
 
@@ -169,7 +169,7 @@ def test_an_explanation_that_holds_on_other_data_stays():
     holding = Diagnosis._holding
 
     def watched(self, asking):
-        seen.append((_explanations(asking), holding(self, asking)))
+        seen.append((self._explanations(asking), holding(self, asking)))
         return seen[-1][1]
 
     with pytest.MonkeyPatch.context() as patch:
