@@ -53,6 +53,15 @@ class Source:
         name, around = getattr(definition, "name", "a lambda"), self.around(definition)
         return name if around is definition else f"{around.name}.{name}"
 
+    def defining(self, place: Any) -> Any:
+        """The function that a place is in, the innermost; None where it is in none."""
+        return self._inside.get(place)
+
+    @cached_property
+    def _inside(self) -> dict[ast.AST, ast.AST]:
+        functions = sorted(self.definitions, key=lambda f: (f.lineno, f.col_offset))
+        return {place: f for f in functions for place in ast.walk(f)}
+
     def around(self, definition: Any) -> Any:
         """The class that a method is in; any other function itself."""
         classes = (n for n in ast.walk(self.tree) if isinstance(n, ast.ClassDef))

@@ -150,7 +150,8 @@ class Mender:
                 self.searches[key] = self._search(claimed, end, closed, needs), needs
             search, hit = self.searches[key][0], None
             if search is not None:
-                hit = search.run(turns, min(BUDGET, search.spent + self.left))
+                share = 1 if turns > NEAR_BY else max(len(self.wrong), 1)
+                hit = search.run(turns, min(BUDGET, search.spent + self.left / share))
                 self.hurried |= hit is None and search.late()
         self.left -= time.thread_time() - start
         return hit

@@ -11,6 +11,7 @@ UNREAD = 0.2  # how much likelier an argument is that no line reads
 LOOPS = (ast.For, ast.While)
 
 
+@lru_cache(maxsize=64)
 def turning(tree: ast.AST) -> Mapping[str, float]:
     """The names that loops bind, which change from turn to turn, the arguments that no line reads,
     and what a loop hands on to its next turn, which does not read it."""

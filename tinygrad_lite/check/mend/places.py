@@ -133,7 +133,7 @@ class Places:
                 self.goal.outside,
                 numpy,
                 self._elsewhere,
-                self._turning,
+                turning(instance.source.defining(instance.statement) or self.trace.definition),
                 self._divisors,
                 self.known.made,
             )
@@ -144,10 +144,6 @@ class Places:
         """What the derivation divides by somewhere."""
         nodes = (n for n in ast.walk(self.trace.definition) if isinstance(n, ast.BinOp))
         return {ast.dump(n.right) for n in nodes if isinstance(n.op, ast.Div)}
-
-    @cached_property
-    def _turning(self) -> Mapping[str, float]:
-        return turning(self.trace.definition)
 
     @cached_property
     def _elsewhere(self) -> list[ast.expr]:

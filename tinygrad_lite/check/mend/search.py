@@ -36,11 +36,11 @@ PARTLY = 99  # the grade of what is right on the way and not in the end
 DOUBTFUL = 1_000  # that of what may be a coincidence
 CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
-NEAR_BY = 2  # turns of the search that are quick
-RUN = 3  # that in which what is farther-fetched is run
-SHARES = (0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by the end of each turn
+NEAR_BY = 3  # turns of the search that are quick
+RUN = 4  # that in which what is farther-fetched is run
+SHARES = (0.33, 0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by each turn's end
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
@@ -60,22 +60,24 @@ class Search(Ranked):
     """The edits that reach a goal, the likeliest first."""
 
     confirmed = 0  # edits that were run on fresh data
-    turn, spent = 0, 0.0  # how far it got, and the seconds that it took
+    spent = 0.0  # the seconds that it took
 
     def run(self, turns: int, budget: float) -> Hit | None:
         """The likeliest edit, first where nothing is right yet; else the likeliest two. What was
-        not searched for in so many turns is searched for when it is run again."""
+        not searched for in so many turns, or in the time, is searched for when it is run again."""
         start = time.thread_time() - self.spent
-        for k in range(self.turn, turns):
-            self.turn = k + 1
+        for k, turn in [*enumerate(self._turns)][:turns]:
             self.until = start + SHARES[k] * budget
-            self.found += self._turns[k]
+            for hit in turn:
+                if hit is None:
+                    break
+                self.found.append(hit)
             if min((hit.rank for hit in self.found), default=np.inf) < ENOUGH[k]:
                 hit = self._confirmed(self.found)
                 if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
                     return hit if k > RUN else self._or_above(hit)
         self.spent = time.thread_time() - start
-        return self._confirmed(self.found) if self.turn == len(SHARES) else None
+        return self._confirmed(self.found) if turns == len(SHARES) else None
 
     @cached_property
     def found(self) -> list[Hit]:
@@ -83,13 +85,14 @@ class Search(Ranked):
         return []
 
     @cached_property
-    def _turns(self) -> Sequence[Iterator[Hit]]:
-        """What is searched for, the likeliest first."""
+    def _turns(self) -> Sequence[Iterator[Hit | None]]:
+        """What is searched for, the likeliest first; None where a turn will be gone on with."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
         wanted = self.wanted(self.base)
         return (
-            chain(self._statements(), self._near(free, wanted)),
+            self._near(free, wanted),
+            self._statements(),
             self._whole(),
             self._after(),
             self._run(free, wanted),
@@ -158,18 +161,32 @@ class Search(Ranked):
             return next((r.index for r in lines), -1)
         return records[0].index
 
-    def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
-        """What one slip may be, undone, and what is looked up."""
-        open_ = (p for p in places if not self.late())
-        every = (e for p in open_ for e in chain(self._slips(p), self._lookups(p, wanted)))
-        found = [self._ranked(edit) for edit in every]
-        self.tried += [edit for edit in found if edit.rank < ODD + FAR]
-        yield from self._hits(found, wanted)
-        open_ = (p for p in reversed(places) if not self.late() and self._is_run(p, wanted))
-        run = (edit for p in open_ for edit in run_forwards(self._place(p, wanted)))
-        likely = [edit for edit in run if edit.rank < FARTHEST]
-        self.tried += likely
-        yield from self._hits(likely, wanted)
+    def _near(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit | None]:
+        """What one slip may be, undone, and what is looked up: line by line, the last first, so
+        that what is found is tried while there is time; None where there is no more."""
+        best = np.inf
+        for line in self._by_line(places):
+            while self.late():
+                yield None
+            every = (e for p in line for e in chain(self._slips(p), self._lookups(p, wanted)))
+            found = [self._ranked(edit) for edit in every]
+            self.tried += [edit for edit in found if edit.rank < ODD + FAR]
+            run = (p for p in line if self._is_run(p, wanted))
+            forwards = (edit for p in run for edit in run_forwards(self._place(p, wanted)))
+            likely = [edit for edit in forwards if edit.rank < FARTHEST]
+            self.tried += likely
+            for some in (found, likely):
+                for hit in self._hits(some, wanted, best):
+                    best = min(best, hit.rank) if self._stands(hit) else best
+                    yield hit
+
+    def _by_line(self, places: Sequence[ast.expr]) -> Iterator[list[ast.expr]]:
+        """Places in the groups of the statements that they are in, the last first."""
+        found: dict[ast.AST | None, list[ast.expr]] = {}
+        for p in reversed(places):
+            instance = self.places[p][0].instance
+            found.setdefault(None if instance is None else instance.statement, []).append(p)
+        yield from found.values()
 
     def _run(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched, and is to be run."""
@@ -181,21 +198,23 @@ class Search(Ranked):
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
-        open_ = (p for p in places if not self.late())
+        open_ = (p for p in reversed(places) if not self.late())
         return self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
 
-    def _hits(self, found: Iterable[Edit], wanted: Values) -> Iterator[Hit]:
+    def _hits(self, found: Iterable[Edit], wanted: Values, best: float = np.inf) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
-        best = np.inf
         for edit in sorted(found, key=lambda edit: edit.rank):
             if self.late() or edit.rank - FAVOUR > best:
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (self.simplified(edit),))
-                whole = hit.rank < best and self.goal.ends(hit.edits)
-                if whole and self._grade(hit) == 0:  # a coincidence cuts nothing off
+                if hit.rank < best and self._stands(hit):
                     best = hit.rank
                 yield hit
+
+    def _stands(self, hit: Hit) -> bool:
+        """Whether a hit is right in the end, on other data too: a coincidence cuts nothing off."""
+        return self.goal.ends(hit.edits) and self._grade(hit) == 0
 
     def _confirming(self, found: Iterable[Edit]) -> Iterator[Hit]:
         """Those of some edits of whole lines that are right; only a run can tell."""
