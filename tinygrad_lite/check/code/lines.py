@@ -111,8 +111,8 @@ class Lines(Said):
         mender.wrong = wrong
         off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
-        first = self._first_of_each(wrong)
-        every = [(turns, row) for turns in (NEAR_BY, NEAR_BY) for row in first]
+        leading = self._first_of_each(wrong)
+        every = [(turns, row) for turns in (NEAR_BY, NEAR_BY) for row in leading]
         every += [(len(SHARES), row) for row in wrong]
         for turns, row in every:  # what is mended later may show what was wrong before
             if row in mends.values():
