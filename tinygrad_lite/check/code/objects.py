@@ -4,7 +4,7 @@ they are kept here, and no object is changed."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import CodeType, FunctionType, MappingProxyType
 from typing import Any, NamedTuple
@@ -70,10 +70,12 @@ def read_by(function: Any) -> Iterator[Read]:
         if of in seen:
             continue
         seen.add(of)
-        found = [
-            Read(name, cell.cell_contents, partial(setattr, cell, "cell_contents"))
-            for name, cell in zip(of.__code__.co_freevars, of.__closure__ or (), strict=True)
-        ]
+        found = []
+        for name, cell in zip(of.__code__.co_freevars, of.__closure__ or (), strict=True):
+            with suppress(ValueError):  # it is empty
+                found.append(
+                    Read(name, cell.cell_contents, partial(setattr, cell, "cell_contents"))
+                )
         known = of.__globals__
         names = set(_names_in(of.__code__)) & known.keys()
         found += [Read(name, known[name], partial(known.__setitem__, name)) for name in names]
@@ -116,12 +118,12 @@ def lent(
         now = [*owners.values(), *(x for x in copies.values() if owner(x) is not None)]
         return {(id(owner(x)), name): value for x in now for name, value in vars(x).items()}
 
-    for x, before in kept:
-        vars(x).update(map_tree(own, before))
     lent = [x for x in read if any(isinstance(leaf, Node) for leaf in leaves(x.value))]
-    for x in lent:
-        x.give(map_tree(copied, x.value))
     try:
+        for x, before in kept:
+            vars(x).update(map_tree(own, before))
+        for x in lent:
+            x.give(map_tree(copied, x.value))
         yield fields
     finally:
         for x in lent:
