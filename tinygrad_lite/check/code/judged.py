@@ -105,20 +105,25 @@ class Judged:
         }
 
     def entry(self, trace: Trace, truth: Truth) -> Entry | None:
-        """The first entries that were set and are wrong, where an array is set part by part."""
+        """The first entries that were set and are wrong, where an array is set part by part, none
+        of them twice."""
         mine = [s for s in steps(trace) if s.of == self.step.of]
         parts = [s for s in mine if s.part is not None]
-        if len(parts) < 2 or not (self.last and self.parts is None) or self.node is None:
+        if not (self.last and self.parts is None and self.node is not None):
             return None
-        wanted = self.wanted(truth)
-        for step in parts if len(mine) - len(parts) < 2 else ():
-            assert step.part is not None
-            value, part = np.asarray(raw(step.part.value)), wanted[step.place]
-            if value.shape != part.shape:
-                return None
+        if len(parts) < 2 or len(mine) - len(parts) > 1:
+            return None
+        wanted = np.asarray(self.wanted(truth))
+        times = np.zeros(wanted.shape)
+        wrong = []
+        for step in parts:
+            value, part = np.asarray(raw(step.part and step.part.value)), wanted[step.place]
+            np.add.at(times, step.place, 1)
+            if value.shape != part.shape or times.max() > 1 or not np.any(part):
+                return None  # or the place is wrong
             if not np.allclose(value, part, NEAR, NEAR * np.abs(wanted).max(initial=0)):
-                return Entry(self, steps(trace).index(step))
-        return None
+                wrong.append(step)
+        return Entry(self, steps(trace).index(wrong[0])) if wrong else None
 
     def end(self, trace: Trace, truth: Truth) -> Line | None:
         """What its name has in the end of a run, where that is right by itself."""
