@@ -169,6 +169,19 @@ def test_what_is_returned_is_judged_whatever_uses_it() -> None:
     assert [f.line for f in tg.check(E, backward, names=names).wrong] == [2]
 
 
+def test_an_entry_that_only_has_a_nodes_name_is_no_gradient() -> None:
+    E, names = affine()
+
+    def backward(x: Any, W: Any, b: Any, y: Any) -> Any:
+        row = {"W": 1.0, "b": 2.0}
+        row["b"] = 2 * row["W"]
+        dz = row["b"] * (x @ W + b - y)
+        return {"W": x.T @ dz, "b": dz.sum(axis=1)}
+
+    report = tg.check(E, backward, names=names)
+    assert [(f.line, f.name) for f in report.wrong] == [(5, "b")]
+
+
 def experts() -> tuple[Any, dict[str, Any]]:
     rng = np.random.default_rng(3)
     x, y, pick = rng.normal(size=(4, 3)), rng.normal(size=(4, 2)), np.array([0, 1, 1, 0])

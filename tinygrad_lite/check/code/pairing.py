@@ -102,9 +102,13 @@ class Pairing:
         """The nodes that a name or a key stands for one after the other, and its steps for each."""
         if key is None:
             return self._in_turn(name, group)
+        step = group[-1].step
         node = self._of_attribute(group[0])
         if node is None:
             node = self.pairs.named(key)
+            kept = step.returned or self.pairs.reads_like_one(name) or isinstance(key, Node)
+            if node is not None and not kept and np.shape(step.value) != node.shape:
+                node = None  # neuron["output"], say, is no gradient
         return ([] if node is None else [node]), [group]
 
     def _of_attribute(self, row: Judged) -> Node | None:
