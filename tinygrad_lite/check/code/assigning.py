@@ -141,9 +141,9 @@ class Assigning(Expressions):
         sharing = [r for r in others if _share(r.value, old)]
         if not sharing:
             return {id(old): new}
-        largest = max(sharing, key=lambda r: r.value.size)
+        largest = max(sharing, key=lambda r: (r.value.size, r.value.flags.c_contiguous))
         whole = new
-        if largest.value.size > old.size:
+        if largest.value.size > old.size or not old.flags.c_contiguous:
             changing = partial(_with_part, *_place(old, largest.value))
             whole = self.run(changing, [largest, new], None, self.live[-1])
         base = old if whole is new else largest.value

@@ -32,12 +32,13 @@ class Fields:
         self.owners: dict[int, Any] = {}
 
     def owner(self, value: Any) -> Any:
-        """Whose attributes those of a value are, all of them known from now on; or None."""
+        """Whose attributes those of a value are, or None; its numbers are known from now on."""
         of = owner(value)
         if of is not None and id(of) not in self.owners:
             self.owners[id(of)] = of
-            for name, x in vars(of).items() if not isinstance(of, Node) else ():
-                self.records[id(of), name] = self.constant(x)
+            for name, x in _attributes(of).items():
+                if isinstance(x, (Node, np.ndarray, int, float)):
+                    self.records[id(of), name] = self.constant(x)
         return of
 
     @property
@@ -48,7 +49,16 @@ class Fields:
     def find(self, value: Any, name: str) -> Record | None:
         """The record of an attribute of a value; None where that is no plain attribute."""
         of = self.owner(value)
-        return None if of is None else self.records.get((id(of), name))
+        if of is None:
+            return None
+        known = _attributes(of)
+        if (id(of), name) not in self.records and name in known:
+            self.records[id(of), name] = self.constant(known[name])
+        return self.records.get((id(of), name))
+
+
+def _attributes(of: Any) -> Mapping[str, Any]:
+    return NONE if isinstance(of, Node) else vars(of)
 
 
 class Read(NamedTuple):
