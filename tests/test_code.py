@@ -11,6 +11,7 @@ import pytest
 
 from tinygrad_lite.check.code.interpreter import run
 from tinygrad_lite.check.code.source import Change, source_of
+from tinygrad_lite.check.mend.edited import Mend, apart
 from tinygrad_lite.check.mend.rows import Edit
 from tinygrad_lite.check.mend.written import shown, standing
 
@@ -180,6 +181,26 @@ def test_lines_stand_before_one_that_changes_too() -> None:
     lines = "    first = a - b\n    b = -b\n    a *= 2\n    second = a * (b + c)\n    return"
     assert lines in source.replaced(changes)
     assert lines in source.replaced([*changes[:3], Change(one, "first = a - b")])
+
+
+def test_what_stands_at_one_place_cannot_be_two_things() -> None:
+    source, definition = source_of(bracketed)
+    assert isinstance(definition, ast.FunctionDef)
+    two = definition.body[1]
+    assert isinstance(two, ast.Assign)
+    assert isinstance(two.value, ast.BinOp)
+
+    def mend(place: ast.AST, new: Any) -> Mend:
+        return Mend((Edit(place, new, "other", 0.0),), source, "", "")
+
+    b, c = (ast.Name(name, ast.Load()) for name in "bc")
+    left = mend(two.value.left, c)
+    assert apart(left, mend(two.value.left, c))  # they say the same
+    assert apart(left, mend(two.value.right, b))
+    assert apart(left, mend(two, [ast.parse("a *= 2").body[0], two]))
+    assert not apart(left, mend(two.value.left, b))
+    assert not apart(left, mend(two.value, b))
+    assert not apart(mend(two.value, b), left)
 
 
 def test_what_stands_at_places_is_what_the_text_says() -> None:

@@ -1,7 +1,7 @@
 """The edit of a user's own line that makes it right."""
 
-from .edited import Mend, told
+from .edited import Mend, apart, told
 from .mending import Mender
 from .trials import Trials
 
-__all__ = ["Mend", "Mender", "Trials", "told"]
+__all__ = ["Mend", "Mender", "Trials", "apart", "told"]

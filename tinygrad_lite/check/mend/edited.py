@@ -42,6 +42,19 @@ class Mend:
         return [_change(edit) for edit in self.edits]
 
 
+def apart(one: Mend, other: Mend) -> bool:
+    """Whether two mends can be made at once: no place of one is a part of one of the other's,
+    unless they say the same there."""
+    places = {part for change in one.changes for part in _covered(change)}
+    new = (change for change in other.changes if change not in one.changes)
+    return not any(part in places for change in new for part in _covered(change))
+
+
+def _covered(change: Change) -> Iterator[ast.AST]:
+    """What other text stands for; a line that stands before another covers nothing."""
+    return iter(()) if change.before else ast.walk(change.place)
+
+
 def _change(edit: Edit) -> Change:
     """The text that is to stand at a place; of a line before another, that one."""
     before = isinstance(edit.new, list)
