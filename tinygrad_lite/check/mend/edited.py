@@ -52,7 +52,8 @@ def apart(one: Mend, other: Mend) -> bool:
 
 def _covered(change: Change) -> Iterator[ast.AST]:
     """What other text stands for; a line that stands before another covers nothing."""
-    return iter(()) if change.before else ast.walk(change.place)
+    parts = () if change.before else ast.walk(change.place)
+    return (part for part in parts if isinstance(part, (ast.expr, ast.stmt)))
 
 
 def _change(edit: Edit) -> Change:
