@@ -115,7 +115,7 @@ class _Maker:
         return replace(box, lines=lines, tooltip=tooltip, mark=worst)
 
     def _shape(self, shape: tuple[int, ...]) -> str:
-        return str(shape) if shape and "shape" in self.asked.show else ""
+        return str(tuple(shape)) if shape and "shape" in self.asked.show else ""
 
     def _panes(self, node: Node, data: Any, grad: Any) -> tuple[Pane, ...]:
         found = [pane("value", "value", data)] * ("data" in self.asked.show)

@@ -176,7 +176,7 @@ class _Question:
             return None
         words = fault.words(self.tape, at, place)
         if handed.shape != self.x.shape:
-            words += f"; that is of shape {handed.shape}, not {self.x.shape}"
+            words += f"; that is of shape {tuple(handed.shape)}, not {tuple(self.x.shape)}"
         return Answer(text, f"{words[0].upper()}{words[1:]}.")
 
 
