@@ -99,7 +99,7 @@ class Multiples:
         """Of what is not right: the multiple that it is, or the number of rows, or half of it, that
         all its uses ask for: a 1/N stands there, likelier than that it is one too many. Another
         number is likelier one that they lost: the 2 of a square."""
-        rows = {n / k for n in Scales(self.truth.tape).sizes if n > TWO for k in (1, TWO)}
+        rows = {n / k for n in Scales(self.truth.tape).sizes for k in (1, TWO)} - {TWO}
         while off:
             for row in reversed(off):
                 row.multiple, votes = None, self._votes(row)
