@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.check.code.interpreter import run
-from tinygrad_lite.check.code.source import Change, source_of
-from tinygrad_lite.check.mend.edited import Mend, apart
+from tinygrad_lite.check.code.source import Change, Source, source_of
+from tinygrad_lite.check.mend.edited import Mend, compatible
 from tinygrad_lite.check.mend.rows import Edit
 from tinygrad_lite.check.mend.written import shown, standing
 
@@ -183,11 +183,16 @@ def test_lines_stand_before_one_that_changes_too() -> None:
     assert lines in source.replaced([*changes[:3], Change(one, "first = a - b")])
 
 
-def test_what_stands_at_one_place_cannot_be_two_things() -> None:
+def second_line() -> tuple[Source, ast.Assign]:
     source, definition = source_of(bracketed)
     assert isinstance(definition, ast.FunctionDef)
     two = definition.body[1]
     assert isinstance(two, ast.Assign)
+    return source, two
+
+
+def test_what_stands_at_one_place_cannot_be_two_things() -> None:
+    source, two = second_line()
     assert isinstance(two.value, ast.BinOp)
 
     def mend(place: ast.AST, new: Any) -> Mend:
@@ -195,19 +200,16 @@ def test_what_stands_at_one_place_cannot_be_two_things() -> None:
 
     b, c = (ast.Name(name, ast.Load()) for name in "bc")
     left = mend(two.value.left, c)
-    assert apart(left, mend(two.value.left, c))  # they say the same
-    assert apart(left, mend(two.value.right, b))
-    assert apart(left, mend(two, [ast.parse("a *= 2").body[0], two]))
-    assert not apart(left, mend(two.value.left, b))
-    assert not apart(left, mend(two.value, b))
-    assert not apart(mend(two.value, b), left)
+    assert compatible(left, mend(two.value.left, c))  # they say the same
+    assert compatible(left, mend(two.value.right, b))
+    assert compatible(left, mend(two, [ast.parse("a *= 2").body[0], two]))
+    assert not compatible(left, mend(two.value.left, b))
+    assert not compatible(left, mend(two.value, b))
+    assert not compatible(mend(two.value, b), left)
 
 
 def test_what_stands_at_places_is_what_the_text_says() -> None:
-    source, definition = source_of(bracketed)
-    assert isinstance(definition, ast.FunctionDef)
-    two = definition.body[1]
-    assert isinstance(two, ast.Assign)
+    source, two = second_line()
     assert isinstance(two.value, ast.BinOp)
     lines = [ast.parse(text).body[0] for text in ("a *= 2", "b = -b")]
     edits = [Edit(two, [line, two], "other", 0.0) for line in lines]
@@ -219,7 +221,7 @@ def test_what_stands_at_places_is_what_the_text_says() -> None:
     assert trace.names["b"].value == -3.0
 
 
-def test_lambdas_on_one_line_are_told_apart() -> None:
+def test_lambdas_on_one_line_are_told_compatible() -> None:
     both = bracketed(1, 2, 3)[2]
     assert [source_of(f)[0].of(source_of(f)[1]) for f in both] == [
         "lambda q: q + 1",

@@ -7,9 +7,9 @@ import contextlib
 import difflib
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -180,8 +180,7 @@ class Derivation:
 
     def trace(self, data: Data | None = None, edits: Edits | None = None) -> Trace:
         """Run it with a record of every part, on other data or with edits where given."""
-        instead = lambda v: map_tree(lambda x: plainly(x, data), v)  # noqa: E731
-        return run(self.function, self.arguments(data), instead, edits)
+        return run(self.function, self.arguments(data), reading(data), edits)
 
 
 def stand_in(value: Any, data: Data | None) -> Any:
@@ -208,6 +207,11 @@ def plainly(value: Any, data: Data | None) -> Any:
     """What stands for something in other data, of a node the array or number that it holds."""
     used = stand_in(value, data)
     return held(value, raw(used)) if isinstance(value, Node) else used
+
+
+def reading(data: Data | None) -> Callable[[Any], Any]:
+    """What is read from outside, containers too, on other data where given."""
+    return partial(map_tree, partial(plainly, data=data))
 
 
 def number(value: Any, data: Data | None = None) -> Any:

@@ -39,11 +39,11 @@ class Judge:
         while True:
             multiples = Multiples(self.trace, self.truth, self._is, self._again)
             self.multiples = multiples.among(rows)
-            apart = multiples.apart(rows)
-            self.pairs.given |= dict.fromkeys((row.step.name for row in apart), None)
-            if self.multiples or apart:
+            misnamed = multiples.misnamed(rows)
+            self.pairs.given |= dict.fromkeys((row.step.name for row in misnamed), None)
+            if self.multiples or misnamed:
                 rows = self._run(guessing=False)
-            if not apart:
+            if not misnamed:
                 break
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:

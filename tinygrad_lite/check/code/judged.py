@@ -56,10 +56,6 @@ class Judged:
         """What is not right of the steps before it."""
         return [r for r in self.off if r.index < self.index]
 
-    def apart(self) -> list[Judged]:
-        """The same, but what a final value has been built up from."""
-        return [r for r in self.above if self._is_apart(r)]
-
     def _is_apart(self, row: Judged) -> bool:
         return not self.last or row.step.of != self.step.of
 
@@ -108,7 +104,7 @@ class Judged:
         """The first entries that were set and are wrong, where an array is set part by part, none
         of them twice."""
         mine = [s for s in steps(trace) if s.of == self.step.of]
-        parts = [s for s in mine if s.part is not None]
+        parts = [(s, raw(s.part.value)) for s in mine if s.part is not None]
         if not (self.last and self.parts is None and self.node is not None):
             return None
         if len(parts) < 2 or len(mine) - len(parts) > 1:
@@ -116,10 +112,10 @@ class Judged:
         wanted = np.asarray(self.wanted(truth))
         times = np.zeros(wanted.shape)
         wrong = []
-        for step in parts:
-            value, part = np.asarray(raw(step.part and step.part.value)), wanted[step.place]
+        for step, value in parts:
+            part = wanted[step.place]
             np.add.at(times, step.place, 1)
-            if value.shape != part.shape or times.max() > 1 or not np.any(part):
+            if np.shape(value) != part.shape or times.max() > 1 or not np.any(part):
                 return None  # or the place is wrong
             if not np.allclose(value, part, NEAR, NEAR * np.abs(wanted).max(initial=0)):
                 wrong.append(step)

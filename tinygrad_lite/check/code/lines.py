@@ -13,7 +13,7 @@ from ...graph.node import Node
 from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
 from ..findings import Finding, listed
-from ..mend import Mend, Mender, Trials, apart, told
+from ..mend import Mend, Mender, Trials, compatible, told
 from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
 from .judged import FOLLOWS, PARTLY, RIGHT, UNJUDGED, UNSEEN, WRONG, Judged
@@ -255,7 +255,7 @@ class Lines(Said):
         """All that is to be changed: of mends that cannot be made at once the first."""
         kept: list[Mend] = []
         for _, mend in self.mends:
-            if all(apart(other, mend) for other in kept):
+            if all(compatible(other, mend) for other in kept):
                 kept.append(mend)
         return list(dict.fromkeys(change for mend in kept for change in mend.changes))
 

@@ -15,13 +15,12 @@ import numpy as np
 
 from ...graph.node import raw
 from ..scales import Scales
-from .judged import FOLLOWS, RIGHT, UNJUDGED, WRONG, Judged, Multiple
+from .judged import FOLLOWS, NEAR, RIGHT, UNJUDGED, WRONG, Judged, Multiple
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
 
 TWO = 2  # of a square
-NEARLY = 1e-6  # relative: float32 in another order of summation
 
 
 @dataclass(eq=False)
@@ -47,7 +46,7 @@ class Multiples:
             self._of_right([r for r in judged if r.verdict == RIGHT], off)
         return {r.index: r.multiple for r in judged if r.multiple is not None}
 
-    def apart(self, rows: Sequence[Judged]) -> list[Judged]:
+    def misnamed(self, rows: Sequence[Judged]) -> list[Judged]:
         """What its name says is wrong though what is computed from it is right as it is, and would
         not be with the gradient: it stands for something else, the gradient of a part, or for its
         entries in another arrangement."""
@@ -190,7 +189,7 @@ def counted(a: Vector, b: Vector) -> float | None:
     a, b = np.ravel(a), np.ravel(b)
     with np.errstate(all="ignore"):
         c = float(b @ b / (b @ a)) if a.shape == b.shape else np.nan
-    if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEARLY * np.abs(b).max():
+    if not np.isfinite(c) or not c or np.abs(c * a - b).max() > NEAR * np.abs(b).max():
         return None
     exact = float(round(c)) if abs(c) > 1 else 1 / round(1 / c)
-    return exact if abs(exact - c) <= NEARLY * abs(c) else None
+    return exact if abs(exact - c) <= NEAR * abs(c) else None

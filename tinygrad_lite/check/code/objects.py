@@ -128,15 +128,15 @@ def lent(
         now = [*owners.values(), *(x for x in copies.values() if owner(x) is not None)]
         return {(id(owner(x)), name): value for x in now for name, value in vars(x).items()}
 
-    lent = [x for x in read if any(isinstance(leaf, Node) for leaf in leaves(x.value))]
+    with_nodes = [x for x in read if any(isinstance(leaf, Node) for leaf in leaves(x.value))]
     try:
         for x, before in kept:
             vars(x).update(map_tree(own, before))
-        for x in lent:
+        for x in with_nodes:
             x.give(map_tree(copied, x.value))
         yield fields
     finally:
-        for x in lent:
+        for x in with_nodes:
             x.give(x.value)
         for x, before in kept:
             vars(x).clear()

@@ -24,8 +24,8 @@ CONVENTIONS = (
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
+GENERIC = ("grad", "gradient", "grads", "derivative")  # of the only leaf
 # What people call the gradient as an attribute of what it is the gradient of.
-GENERIC = ("grad", "gradient", "grads", "g", "dx", "delta", "derivative")  # of the only leaf
 OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3

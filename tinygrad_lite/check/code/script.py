@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
-from ...graph.trees import leaves, map_tree
-from .derivation import Data, Edits, Known, Ran, plainly
+from ...graph.trees import leaves
+from .derivation import Data, Edits, Known, Ran, reading
 from .interpreter import run_statements
 from .pairs import Pairs
 from .source import Source
@@ -51,8 +51,9 @@ class Script:
         """Run it with a record of every part: on the data that the graph was recorded with,
         whatever they are now, or on other, with edits where given."""
         on = Data(self.known.tape.twin) if data is None else data
-        instead = lambda v: map_tree(lambda x: plainly(x, on), v)  # noqa: E731
-        return run_statements(self.source, self.statements, self.known.variables, instead, edits)
+        return run_statements(
+            self.source, self.statements, self.known.variables, reading(on), edits
+        )
 
 
 COMPOUND = (ast.For, ast.While, ast.If, ast.With, ast.Try)

@@ -1,7 +1,7 @@
 """The edit of a user's own line that makes it right."""
 
-from .edited import Mend, apart, told
+from .edited import Mend, compatible, told
 from .mending import Mender
 from .trials import Trials
 
-__all__ = ["Mend", "Mender", "Trials", "apart", "told"]
+__all__ = ["Mend", "Mender", "Trials", "compatible", "told"]

@@ -42,7 +42,7 @@ class Mend:
         return [_change(edit) for edit in self.edits]
 
 
-def apart(one: Mend, other: Mend) -> bool:
+def compatible(one: Mend, other: Mend) -> bool:
     """Whether two mends can be made at once: no place of one is a part of one of the other's,
     unless they say the same there."""
     places = {part for change in one.changes for part in _covered(change)}

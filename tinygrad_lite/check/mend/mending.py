@@ -18,7 +18,7 @@ from ..code.judged import Entry
 from ..code.source import Source
 from ..code.trace import Instance, Record, Trace
 from .claimed import Claimed
-from .edited import Mend, apart, line_with, sentence, walked
+from .edited import Mend, compatible, line_with, sentence, walked
 from .known import Known
 from .places import Goal
 from .raising import repairs
@@ -64,7 +64,9 @@ class Mender:
         for other in beside:
             if mend is not None and not self.rights(other, mend):
                 more = self._mend(other, closed, other, turns)
-                mend = None if more is None or not apart(mend, more) else self._joined(mend, more)
+                mend = (
+                    None if more is None or not compatible(mend, more) else self._joined(mend, more)
+                )
         return mend
 
     def _mend(

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, topological_order
+from ..code.expressions import same
 from ..code.plain import HeldNumber
 
 Number = Any  # a Python or a NumPy number
 How = Callable[[Number], Number]
-SAME: How = lambda v: v  # noqa: E731
 MADE: tuple[How, ...] = (
-    SAME,
+    same,
     lambda v: v**2,
     lambda v: 2 * v,
     lambda v: v / 2,
@@ -63,7 +63,7 @@ def others(root: Node, named: Mapping[str, Any]) -> Iterator[tuple[str, dict[int
         made = {key: _hows(v, x) for key, x in graph.items() if key == own or key not in numbers}
         made = {key: hows if _is_common(graph[key]) else hows[:1] for key, hows in made.items()}
         ways = [
-            [(key, how) for how in hows] + [None] * (_is_common(graph[key]) or hows[0] is not SAME)
+            [(key, how) for how in hows] + [None] * (_is_common(graph[key]) or hows[0] is not same)
             for key, hows in made.items()
             if hows
         ]

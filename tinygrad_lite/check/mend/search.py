@@ -66,7 +66,7 @@ class Search(Ranked):
         """The likeliest edit, first where nothing is right yet; else the likeliest two. What was
         not searched for in so many turns, or in the time, is searched for when it is run again."""
         start = time.thread_time() - self.spent
-        for k, turn in [*enumerate(self._turns)][:turns]:
+        for k, turn in enumerate(self._turns[:turns]):
             self.until = start + SHARES[k] * budget
             for hit in turn:
                 if hit is None:
@@ -180,13 +180,13 @@ class Search(Ranked):
                     best = min(best, hit.rank) if self._stands(hit) else best
                     yield hit
 
-    def _by_line(self, places: Sequence[ast.expr]) -> Iterator[list[ast.expr]]:
+    def _by_line(self, places: Sequence[ast.expr]) -> list[list[ast.expr]]:
         """Places in the groups of the statements that they are in, the last first."""
         found: dict[ast.AST | None, list[ast.expr]] = {}
         for p in reversed(places):
             instance = self.places[p][0].instance
             found.setdefault(None if instance is None else instance.statement, []).append(p)
-        yield from found.values()
+        return list(found.values())
 
     def _run(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched, and is to be run."""

@@ -159,4 +159,5 @@ def _added_at(target: ast.Subscript, value: ast.expr) -> ast.Expr:
 
 def _mentions(e: ast.expr, target: ast.expr) -> bool:
     """Whether an expression has what is assigned in it: no `+=` was meant then."""
-    return any(isinstance(n, ast.Name) and n.id == ast.unparse(target) for n in ast.walk(e))
+    alike = (n for n in ast.walk(e) if type(n) is type(target))
+    return any(ast.unparse(n) == ast.unparse(target) for n in alike)
