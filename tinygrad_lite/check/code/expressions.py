@@ -20,6 +20,7 @@ from .source import Definition, NoSource, source_of
 from .trace import Record, Trace
 
 MUTABLE = (np.ndarray, list, dict, set)
+SETTERS = (setattr, delattr, object.__setattr__, object.__delattr__)
 LONGEST = ContextVar("the most records of one derivation", default=300_000)
 
 
@@ -237,7 +238,7 @@ class Expressions:
                 self._closures[inner] = None  # called as a library is
         compute, exprs = form(e)
         operands = [function, *(self.evaluate(x, scope) for x in exprs[1:])]
-        own = isinstance(inner, (FunctionType, MethodType)) or inner is setattr
+        own = isinstance(inner, (FunctionType, MethodType)) or any(inner is f for f in SETTERS)
         if own and may_set(inner, [x.value for x in operands[1:]]):
             raise CannotRecord(f"{inner.__name__}, which may set attributes")
         return self._library(compute, operands, exprs, e, scope)
