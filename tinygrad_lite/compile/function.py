@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph.context import current_context, latest_context
 from ..graph.node import Node, Scalar
+from ..notation.words import counted
 from .arrays import recorder
 from .containers import Read
 from .emit import build
@@ -108,8 +109,8 @@ class Compiled:
         if self._last is None:
             return f"compiled {name}, not recorded yet: call it"
         body = "".join(self.source.rpartition("@np.errstate")[1:])
-        plural = "" if self.programs == 1 else "s"
-        return f"compiled {name}, {self.programs} program{plural}; the last that ran:\n\n{body}"
+        programs = counted(self.programs, "program")
+        return f"compiled {name}, {programs}; the last that ran:\n\n{body}"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
