@@ -175,9 +175,8 @@ class _Jitted(Compiled):
                 "compiled; compute that outside, or choose with tg.where"
             )
             raise
-        marks = (getattr(s.where, "mark", (s.kind, s.where)) for s in made[-1].sources)
-        replaced = made[-1].overwritten if self._donate else ()
-        given_up = [i for i, mark in enumerate(marks) if mark in replaced]
+        replaced = (made[-1].overwritten if self._donate else {}).keys()
+        given_up = [i for i, s in enumerate(made[-1].sources) if replaced >= {*s.marks}]
         compiled = jax.jit(jax.extend.core.jaxpr_as_fun(program), donate_argnums=given_up)
         executable = _Executable(compiled, program, [False] * len(made[-1].outputs))
         return Variant(made[-1], executable)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.meta import NO_META, Meta
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
 from ..notation.names import unused
@@ -22,43 +23,65 @@ from .recorder import NUMBERS
 from .signature import Outline, Unusual, outline
 from .state import Place, State
 
-# What a call gives or sets, with an `Output` for every array and a `Given` for every Tensor of the
-# arguments.
+# What a call gives or sets, with an `Output` for every array that it computes, a `Made` for every
+# Tensor that it makes and a `Found` for every one of the arguments or of a place.
 Template = Any
 
 
 @dataclass(frozen=True)
 class Output:
-    """The program's result of this number, as an array or as a Tensor, a "constant" or a "leaf"."""
+    """The program's result of this number."""
 
     number: int
-    tensor: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A new Tensor of an output: one and the same wherever the function puts it."""
+
+    output: Output
+    meta: Meta | None
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """The Tensor, made by an earlier call, that is in these places when a program is called."""
+
+    places: list[Place]
+    constant: bool
 
 
 @dataclass(frozen=True)
-class Given:
-    """The Tensor that is the argument of this number."""
+class Found:
+    """The Tensor that is the argument of a number, or is `Standing`."""
 
-    number: int
+    where: Any
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input comes from: an "argument" of a number, the "data" or "grad" of a Tensor (or of
-    an argument of a number), a "place", with the way into the tuple that it holds, or the data of
-    the "Tensor" that is in a place."""
+    """Where an input comes from: an "argument" of a number, a "place", with the way into the tuple
+    that it holds, the "data" or "grad" of a Tensor, of an argument of a number or of what is
+    `Standing`."""
 
     kind: str
     where: Any
     part: tuple[int, ...] = ()
 
+    @property
+    def marks(self) -> list[Any]:
+        """What would have to be overwritten for nothing to need the input any more."""
+        if isinstance(self.where, Standing):
+            return [place.mark for place in self.where.places]
+        return [self.where.mark if self.kind == "place" else (self.kind, self.where)]
+
 
 @dataclass(frozen=True)
 class Effect:
-    """What a run sets beside its result: "data" or "grad" of a Tensor (or of an argument of a
-    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted.
-    Into an input, whose number this is, something is "written"; a Tensor is to tell that its data,
-    the input of a number, have been: "seen"."""
+    """What a run sets beside its result: "data" or "grad" of a Tensor (as a `Source` says it), a
+    "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted. Into an
+    input, whose number this is, something is "written"; a Tensor is to tell that its data, the
+    input of a number, have been: "seen"."""
 
     kind: str
     where: Any
@@ -104,7 +127,7 @@ class Run(ABC):
         # Marks of places that hold numbers to compute with, or another result after every call.
         self._moving = moving
         self._outside: dict[Node, Any] = {}  # nodes of graphs that are reached, and their gradients
-        self._results: dict[Any, Any] = {}  # such results, and what stands for their data
+        self._tensors: dict[Any, Made] = {}  # that the call gives
 
     @abstractmethod
     def stand_in(self, array: Any) -> Any:
@@ -162,7 +185,12 @@ class Run(ABC):
                         "compute that inside, or use it detached, as in h.detach()"
                     )
             written = {id(x) for x in self.written().values()}
-            if any(x._data is not d or id(d) in written for x, d in self._results.items()):
+            if any(
+                isinstance(where, Standing)
+                and where.constant
+                and (x._data is not before[x][0] or id(x._data) in written)
+                for x, (where, *_) in self._held.items()
+            ):
                 raise self._refusal(
                     "the function sets the data of what it computed; make a new Tensor of it"
                 )
@@ -203,11 +231,10 @@ class Run(ABC):
         names += [f"x{i + 1}" for i in range(len(names), len(self._args))]
         args = [self._handed(x, name) for x, name in zip(self._args, names, strict=False)]
         kwargs = {name: self._handed(x, name) for name, x in self._kwargs.items()}
-        renewed = {id(p.before) for p in self.state.places if self._is_renewed(p)}
         for node, path in self.state.leaves.items():
             if node._meta is not None and node._meta.argument:
                 raise Unusual
-            if node not in self._held and id(node) not in renewed:
+            if node not in self._held and not self._stands(node, path):
                 self._swap(node, node, path)
         for place in self.state.places:
             if id(place.before) in self._logs:
@@ -255,10 +282,19 @@ class Run(ABC):
         self._inputs[id(made)] = len(self.sources) - 1
         return made
 
-    def _is_renewed(self, place: Place) -> bool:
-        """Whether a place holds what a call has computed."""
-        x, marked = place.before, place.mark in self._moving
-        return marked and isinstance(x, Array) and x.constant and self._is_data(x._data)
+    def _stands(self, node: Any, path: str) -> bool:
+        """Whether a Tensor is in places only that a call put it in: another is there after every
+        call, and one that records stands for it."""
+        places = self.state.places_of(node)
+        if not places or any(place.mark not in self._moving for place in places):
+            return False
+        if node._grad is not None or not self._is_data(node._data):
+            return False
+        twin = fresh(None, node._data)
+        twin._meta = node._meta
+        self._swap(twin, Standing(places, node.constant), path)
+        self._twins[id(node)] = node, twin
+        return True
 
     def _is_data(self, x: Any) -> bool:
         """Whether a program takes a Tensor with these data: NumPy's scalar, if it has no axes."""
@@ -269,21 +305,16 @@ class Run(ABC):
         if type(x) is tuple:
             parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
             return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
-        if not part and self._is_renewed(place):
-            data = self._input(x._data, Source("Tensor", place), path)
-            twin = fresh(None, data)
-            twin._meta = x._meta
-            self._results[twin] = data
-            return twin
         if type(x) in NUMBERS:
             moves = place.mark in self._moving
             return self._input(x, Source("place", place), path) if moves else x
+        if id(x) in self._twins:
+            return self._twins[id(x)][1]
         if self.outline(x) is None:
             return Unread(x, self.called) if is_read_once(x) else x
-        known = self._twins.get(id(x))
-        if known is None:
-            known = self._twins[id(x)] = x, self._input(x, Source("place", place, part), path)
-        return known[1]
+        made = self._input(x, Source("place", place, part), path)
+        self._twins[id(x)] = x, made
+        return made
 
     # --- after the run: what has changed
 
@@ -296,11 +327,14 @@ class Run(ABC):
         if isinstance(x, Array):
             if x in self._held:
                 where = self._held[x][0]
-                return Given(where) if isinstance(where, int) else x
+                return x if where is x else Found(where)
             if not self.is_array(x._data):
                 raise self._refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
-            kind = "leaf" if x.op is None and not x.constant else "constant"
-            return Output(self._number(x._data), kind)
+            if x not in self._tensors:
+                meta = Meta(name=x.name, scope=x.scope, constant=x.constant or x.op is not None)
+                output = Output(self._number(x._data))
+                self._tensors[x] = Made(output, None if meta == NO_META else meta)
+            return self._tensors[x]
         if self.is_array(x):
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:

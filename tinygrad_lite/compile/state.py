@@ -13,7 +13,7 @@ import gc
 import random
 import sys
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import ContextVar
 from operator import attrgetter
@@ -93,12 +93,16 @@ class State:
         self.containers: list[tuple[Any, Any]] = []  # and what they held, in a copy
         self.wholes: list[tuple[Callable[[], Any], Any]] = []  # what to call, and what it gave
         self.leaves: dict[Any, str] = {}
+        self._places_of: dict[Any, list[Place]] = {}  # of each node that is in some
+        self._met: Counter[Any] = Counter()  # how often each node was come upon
         self.logs: dict[int, list[Any]] = {}  # lists whose ids are `growing`, not looked into
         self._growing, self._within = growing, set[int]()
         self._seen: dict[int, Any] = {}
         self._ahead: list[tuple[Any, str]] = [(x, "") for x in (*others, function)]
         while self._ahead:
             value, path = self._ahead.pop()
+            if isinstance(value, Node):
+                self._met[value] += 1
             if id(value) not in self._seen and not isinstance(value, _ATOMS):
                 self._seen[id(value)] = value
                 self._look(value, path)
@@ -112,6 +116,11 @@ class State:
         """What is of a kind there."""
         return [x for x in self._seen.values() if isinstance(x, kind)]
 
+    def places_of(self, node: Node) -> list[Place]:
+        """The places that a node is in; none if anything else holds it too."""
+        places = self._places_of.get(node, [])
+        return places if len(places) == self._met[node] else []
+
     def drawn(self) -> list[Any]:
         """Where the generators of random numbers stand that are reached, or are anybody's."""
         found: list[Any] = [x.bit_generator.state for x in self.reached(np.random.Generator)]
@@ -122,6 +131,8 @@ class State:
     def _place(self, holder: Any, key: Any, path: str) -> None:
         place = Place(holder, key, path)
         self.places.append(place)
+        if isinstance(place.before, Node):
+            self._places_of.setdefault(place.before, []).append(place)
         self._ahead.append((place.before, path))
 
     def _look(self, value: Any, path: str) -> None:
@@ -183,13 +194,15 @@ class State:
             self._place(node, "_data", path)
 
     def _function(self, function: FunctionType) -> None:
-        """Its closure, its defaults, and the globals that its code names."""
+        """Its closure, its defaults, and the globals that its code names; of a library's, such as
+        a derivative, what it calls of the user's."""
         code, space = function.__code__, function.__globals__
-        if not is_own(function):
-            self._ahead.append((getattr(function, "__wrapped__", None), function.__name__))
-            return
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
         cells = {name: cell for name, cell in cells.items() if _is_filled(cell)}
+        if not is_own(function):
+            held = [getattr(function, "__wrapped__", None), *map(_cell, cells.values())]
+            self._ahead += [(x, function.__name__) for x in held if callable(x)]
+            return
         for name, cell in cells.items():
             self._place(cell, name, name)
         for name in ("__defaults__", "__kwdefaults__"):
