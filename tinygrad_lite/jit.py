@@ -139,7 +139,8 @@ class _Jitted(Compiled):
         moving = {k: v for k, v in arguments.items() if k not in self._static}
 
         def run(stand_in: Callable[[Any], Any]) -> _Run:
-            return _Run(stand_in, self._function, (), moving, NUMBERS, self._renewed, self._growing)
+            called = self._function, (), moving, NUMBERS, self._changing, self._growing
+            return _Run(stand_in, *called)
 
         def call(**moved: Any) -> Any:
             bound.arguments = {**arguments, **moved}

@@ -9,7 +9,6 @@ import keyword
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,72 +19,18 @@ from ..graph.trees import leaves
 from ..notation.names import unused
 from .containers import Log, Unread, copied, differ, is_read_once, remade, updated
 from .recorder import NUMBERS
+from .records import (
+    Effect,
+    Found,
+    Made,
+    Mutated,
+    Output,
+    Source,
+    Standing,
+    Template,
+)
 from .signature import Outline, Unusual, outline
-from .state import Place, State
-
-# What a call gives or sets, with an `Output` for every array that it computes, a `Made` for every
-# Tensor that it makes and a `Found` for every one of the arguments or of a place.
-Template = Any
-
-
-@dataclass(frozen=True)
-class Output:
-    """The program's result of this number."""
-
-    number: int
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """A new Tensor of an output: one and the same wherever the function puts it."""
-
-    output: Output
-    meta: Meta | None
-
-
-@dataclass(frozen=True, eq=False)
-class Standing:
-    """The Tensor, made by an earlier call, that is in these places when a program is called."""
-
-    places: list[Place]
-    constant: bool
-
-
-@dataclass(frozen=True)
-class Found:
-    """The Tensor that is the argument of a number, or is `Standing`."""
-
-    where: Any
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where an input comes from: an "argument" of a number, a "place", with the way into the tuple
-    that it holds, the "data" or "grad" of a Tensor, of an argument of a number or of what is
-    `Standing`."""
-
-    kind: str
-    where: Any
-    part: tuple[int, ...] = ()
-
-    @property
-    def marks(self) -> list[Any]:
-        """What would have to be overwritten for nothing to need the input any more."""
-        if isinstance(self.where, Standing):
-            return [place.mark for place in self.where.places]
-        return [self.where.mark if self.kind == "place" else (self.kind, self.where)]
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What a run sets beside its result: "data" or "grad" of a Tensor (as a `Source` says it), a
-    "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted. Into an
-    input, whose number this is, something is "written"; a Tensor is to tell that its data, the
-    input of a number, have been: "seen"."""
-
-    kind: str
-    where: Any
-    template: Template = None
+from .state import Place, Spot, State, outermost
 
 
 class Run(ABC):
@@ -115,19 +60,22 @@ class Run(ABC):
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
+        self._renewed: list[tuple[Place, Any, Any]] = []  # and those made for what is in places
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
+        self.shared: list[tuple[int, Spot]] = []  # inputs that are in another place, too
         self.names: list[str] = []
         self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
         objects = [x for x in leaves((args, kwargs)) if not self.is_input(x, numbers)]
-        self.state = State(function, objects, self.called, growing)
+        self.state = State(function, objects, self.called, growing, moving)
         self._logs = {key: Log() for key in self.state.logs}
         self._count = 0  # of the arguments that are inputs
         # Marks of places that hold numbers to compute with, or another result after every call.
         self._moving = moving
         self._outside: dict[Node, Any] = {}  # nodes of graphs that are reached, and their gradients
         self._tensors: dict[Any, Made] = {}  # that the call gives
+        self._containers: dict[int, tuple[Any, Template]] = {}  # by id
 
     @abstractmethod
     def stand_in(self, array: Any) -> Any:
@@ -178,6 +126,9 @@ class Run(ABC):
                 raise self._refusal(
                     "the function changes a list or dict that it is given; return it instead"
                 )
+            for place, x, copy in self._renewed:
+                if differ(x, copy):
+                    raise Mutated(place.mark)
             for x, grad in self._outside.items():
                 if x._grad is not grad:
                     raise self._refusal(
@@ -240,7 +191,7 @@ class Run(ABC):
             if id(place.before) in self._logs:
                 place.set(self._logs[id(place.before)])
                 continue
-            twin = self._twin(place.before, place, (), place.path)
+            twin = self._twin(place)
             if twin is not place.before:
                 place.set(twin)
         return args, kwargs
@@ -285,14 +236,12 @@ class Run(ABC):
     def _stands(self, node: Any, path: str) -> bool:
         """Whether a Tensor is in places only that a call put it in: another is there after every
         call, and one that records stands for it."""
-        places = self.state.places_of(node)
-        if not places or any(place.mark not in self._moving for place in places):
-            return False
-        if node._grad is not None or not self._is_data(node._data):
+        places = self.state.moving(node)
+        if not places or not self._is_data(node._data):
             return False
         twin = fresh(None, node._data)
-        twin._meta = node._meta
-        self._swap(twin, Standing(places, node.constant), path)
+        twin._grad, twin._meta = node._grad, node._meta
+        self._swap(twin, Standing(places, node.name, node.constant, node._grad is None), path)
         self._twins[id(node)] = node, twin
         return True
 
@@ -300,19 +249,31 @@ class Run(ABC):
         """Whether a program takes a Tensor with these data: NumPy's scalar, if it has no axes."""
         return self.outline(x) is not None or isinstance(x, np.generic)
 
-    def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
-        """What stands for the value of a place: for arrays, in tuples too, arrays that record."""
-        if type(x) is tuple:
-            parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
-            return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
+    def _twin(self, place: Spot) -> Any:
+        """What stands for the value of a place: for arrays, in some containers too, arrays that
+        record."""
+        x, path = place.before, place.path
+        if place.inner is not None:
+            parts = {k: self._twin(inside) for k, inside in place.inner.items()}
+            renewed = outermost(place) in self.state.renewed
+            if not renewed and all(part is x[k] for k, part in parts.items()):
+                return x
+            made = parts if isinstance(x, dict) else type(x)(parts.values())
+            if renewed:
+                self._renewed.append((outermost(place), made, copied(made)))
+            self._containers[id(made)] = made, Found(place if renewed else x)
+            return made
         if type(x) in NUMBERS:
             moves = place.mark in self._moving
             return self._input(x, Source("place", place), path) if moves else x
         if id(x) in self._twins:
-            return self._twins[id(x)][1]
+            made = self._twins[id(x)][1]
+            if id(made) in self._inputs:
+                self.shared.append((self._inputs[id(made)], place))
+            return made
         if self.outline(x) is None:
             return Unread(x, self.called) if is_read_once(x) else x
-        made = self._input(x, Source("place", place, part), path)
+        made = self._input(x, Source("place", place), path)
         self._twins[id(x)] = x, made
         return made
 
@@ -320,10 +281,10 @@ class Run(ABC):
 
     def _template(self, x: Any) -> Template:
         """What a call is to give for x."""
-        if isinstance(x, (list, tuple)):
-            return remade(x, [self._template(part) for part in x])
-        if isinstance(x, dict):
-            return updated(x, {k: self._template(part) for k, part in x.items()})
+        if isinstance(x, (list, tuple, dict)):
+            if id(x) not in self._containers:  # one and the same wherever the function puts it
+                self._containers[id(x)] = x, self._of_container(x)
+            return self._containers[id(x)][1]
         if isinstance(x, Array):
             if x in self._held:
                 where = self._held[x][0]
@@ -350,6 +311,13 @@ class Run(ABC):
                 "in a tuple, a list or a dict"
             )
         return x
+
+    def _of_container(self, x: Any) -> Template:
+        if self.state.has(x):
+            return Found(x)
+        if isinstance(x, dict):
+            return updated(x, {k: self._template(part) for k, part in x.items()})
+        return remade(x, [self._template(part) for part in x])
 
     def _number(self, x: Any) -> int:
         y = self.put_out(x)

@@ -11,8 +11,9 @@ from ..graph.meta import Meta
 from ..graph.node import Array, fresh
 from .containers import updated
 from .recorder import NUMBERS, refusal
-from .run import Effect, Found, Made, Output, Run, Source, Standing, Template
-from .state import Place
+from .records import Effect, Found, Made, Output, Source, Standing, Template
+from .run import Run
+from .state import Inside, Place, Spot
 
 CHANGED = (LookupError, AttributeError, ValueError)  # where there was a place, there is none
 
@@ -30,9 +31,11 @@ class Variant:
     def __init__(self, run: Run, executable: Any) -> None:
         self.executable = executable
         self.standing = {s.where: None for s in run.sources if isinstance(s.where, Standing)}
-        read = {id(s.where) for s in run.sources if s.kind == "place" and not s.part}
+        read = {id(s.where) for s in run.sources if s.kind == "place"}
         read |= {id(p) for where in self.standing for p in where.places}
-        self.places = [p for p in run.state.places if id(p) not in read]
+        read |= {id(p) for p in (*run.state.renewed, *(spot for _, spot in run.shared))}
+        spots: list[Spot] = [*run.state.places, *run.state.inside]
+        self.places = [p for p in spots if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
         self.wholes = run.state.wholes
         arguments = run.arguments
@@ -43,7 +46,8 @@ class Variant:
         self.reached = reached
         self.outlines, self.outline = run.outlines, run.outline
         self.known: list[Any] = [...] * len(self.outlines)  # the inputs that fitted last: none yet
-        self.renewed = {mark for mark, x in run.overwritten.items() if isinstance(x, Made)}
+        kinds = (Made, Found, list, tuple, dict)
+        self.renewed = {mark for mark, x in run.overwritten.items() if isinstance(x, kinds)}
         self.call, self.quick = _Shell(run, self).functions()
 
     def meets(self, given: Any) -> bool:
@@ -60,7 +64,9 @@ class Variant:
         others = self.reached.union(given[n] for n, *_ in self.tensors)
         alike = all(
             type(x) is Array.result
-            and x.op is x._grad is None
+            and x.op is None
+            and (x._grad is None) == where.bare
+            and x.name == where.name
             and x.constant == where.constant
             and not (x._meta and x._meta.argument)
             for x, where in zip(found, self.standing, strict=True)
@@ -75,7 +81,7 @@ class Variant:
             self.known[number] = x
         return True
 
-    def moved(self) -> list[Place]:
+    def moved(self) -> list[Spot]:
         """The places that held a number and hold another one."""
         kinds = [(p, type(p.before), type(_held(p))) for p in self._changed()]
         return [p for p, before, now in kinds if before is now and before in NUMBERS]
@@ -88,7 +94,7 @@ class Variant:
         """What is not as it was, in words."""
         return next((p.path for p in self._changed()), "the size of a list, or a branch,")
 
-    def _changed(self) -> list[Place]:
+    def _changed(self) -> list[Spot]:
         return [p for p in self.places if not _equal(_held(p), p.before)]
 
 
@@ -114,22 +120,23 @@ class _Shell:
             "updated": updated,
         }
         self._found = {where: f"n{i}" for i, where in enumerate(variant.standing)}
-        self._made: dict[Made, str] = {}
+        self._kept: list[str] = []  # lines that read containers
+        self._made: list[str] = []  # lines that make what the function gives
+        self._called: dict[int, str] = {}  # the names of that, by the id of its template
 
     def functions(self) -> tuple[Any, Any]:
         """`call` and `quick` of the variant."""
         run, copied = self._run, self._variant.executable.copied
-        lines = [*self._checks(), *self._stand()]
+        last = [*map(self._set, run.effects), f"return ({self._expression(run.result)},)"]
+        lines = [*self._checks(), *self._stand(), *self._kept]
         for number, source in enumerate(run.sources):
             lines += self._read(number, source)
+        lines += [f"if {self._in(p)} is not x{i}: return None" for i, p in run.shared]
         lines += self._apart()
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(copied)))}] = program({inputs})")
         lines += [f"y{i} = array(y{i})" for i, copy in enumerate(copied[: run.kept]) if copy]
-        last = [*map(self._set, run.effects), f"return ({self._expression(run.result)},)"]
-        for x, name in self._made.items():
-            lines.append(f"{name} = tensor(y{x.output.number}, {self._name(x.meta)})")
-        lines += last
+        lines += [*self._made, *last]
         for head, body in (("call(given)", lines), ("quick(args)", [*self._looks()])):
             exec(compile("\n    ".join([f"def {head}:", *body]), "<call>", "exec"), self._scope)
         return self._scope["call"], self._scope["quick"]
@@ -140,11 +147,16 @@ class _Shell:
         return name
 
     def _node(self, where: Any) -> str:
+        if isinstance(where, (Place, Inside)):
+            self._kept.append(f"k{len(self._kept)} = {self._in(where)}")
+            return f"k{len(self._kept) - 1}"
         if isinstance(where, Standing):
             return self._found[where]
         return f"given[{where}]" if type(where) is int else self._name(where)
 
-    def _in(self, place: Place) -> str:
+    def _in(self, place: Spot) -> str:
+        if isinstance(place, Inside):
+            return f"{self._in(place.within)}[{self._name(place.key)}]"
         return f"{self._name(place.get)}({self._name(place.key)})"
 
     def _stand(self) -> Iterator[str]:
@@ -190,7 +202,7 @@ class _Shell:
         if source.kind == "argument":
             return [f"x{number} = given[{source.where}]"]
         if source.kind == "place":
-            read = self._in(source.where) + "".join(f"[{i}]" for i in source.part)
+            read = self._in(source.where)
         else:
             read = self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
         return [
@@ -232,20 +244,27 @@ class _Shell:
     def _expression(self, x: Template) -> str:
         if isinstance(x, Output):
             return f"y{x.number}"
-        if isinstance(x, Made):
-            return self._made.setdefault(x, f"m{len(self._made)}")
         if isinstance(x, Found):
             return self._node(x.where)
+        if isinstance(x, (Made, list, tuple, dict)):
+            if id(x) not in self._called:
+                code, name = self._new(x), f"m{len(self._made)}"
+                self._made.append(f"{name} = {code}")
+                self._called[id(x)] = name
+            return self._called[id(x)]
+        return "None" if x is None else self._name(x)
+
+    def _new(self, x: Template) -> str:
+        if isinstance(x, Made):
+            return f"tensor(y{x.output.number}, {self._name(x.meta)})"
         if isinstance(x, dict):
             entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
             made = f"{{{', '.join(entries)}}}"
             return made if type(x) is dict else f"updated({self._name(x)}, {made})"
-        if isinstance(x, (list, tuple)):
-            parts = "".join(f"{self._expression(part)}, " for part in x)
-            if type(x) in (list, tuple):
-                return f"[{parts}]" if type(x) is list else f"({parts})"
-            return f"{self._name(getattr(x, '_make', type(x)))}([{parts}])"
-        return "None" if x is None else self._name(x)
+        parts = "".join(f"{self._expression(part)}, " for part in x)
+        if type(x) in (list, tuple):
+            return f"[{parts}]" if type(x) is list else f"({parts})"
+        return f"{self._name(getattr(x, '_make', type(x)))}([{parts}])"
 
 
 def _refuse_shared() -> Never:
@@ -269,8 +288,8 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-def _held(place: Place) -> Any:
+def _held(place: Spot) -> Any:
     try:
-        return place.get(place.key)
-    except CHANGED:
+        return place.held()
+    except (*CHANGED, TypeError):  # a tuple where there was a dict
         return None
