@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import random
 import threading
 
@@ -307,14 +308,35 @@ def test_no_grad_and_debug():
 
 def test_many_programs_are_noticed():
     count = [0]
-    step = tg.compile(lambda x: x * [1.0, 2.0][count[0] % 2])
+    step = tg.compile(lambda x: x * math.sqrt(count[0]))
 
     def calls(n):
         for count[0] in range(n):
-            assert step(np.ones(1)).item() == [1.0, 2.0][count[0] % 2]
+            assert step(np.ones(1)).item() == math.sqrt(count[0])
 
     with pytest.warns(UserWarning, match=r"count\[0\] is another at every call"):
         calls(MANY + 2)
+
+
+def test_a_number_is_a_setting_where_it_must_be():
+    """Three programs take turns: one number is an index, an axis, a text and a key."""
+    count, axes, words = [0], {"0": 1.0, "1": 2.0, "2": 3.0}, []
+
+    @tg.compile
+    def step(x):
+        count[0] += 1
+        i = count[0] % 3
+        words.append(f"{i:02d}")
+        return axes[str(i)] * x.sum(axis=(0, 1, -1)[i]) + {0: 0.0, 1: 10.0, 2: 20.0}[i] * count[0]
+
+    def plain(i):
+        total = (i % 3 + 1.0) * np.ones((2, 2)).sum(axis=(0, 1, -1)[i % 3])
+        return total + 10.0 * (i % 3) * i
+
+    for i in range(1, 15):
+        assert np.array_equal(step(np.ones((2, 2))), plain(i))
+    assert words[:4] == ["01", "02", "00", "01"]
+    assert step.programs <= 5
 
 
 def test_what_is_no_function_is_refused():

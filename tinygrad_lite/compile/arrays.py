@@ -19,7 +19,7 @@ from ..graph.indexing import is_basic
 from ..graph.names import is_ours
 from ..graph.node import Node
 from . import standalone
-from .recorder import NUMBERS, Recorder, Recording, refusal, values_of
+from .recorder import NUMBERS, Held, Recorder, Recording, refusal, values_of
 
 # What Python writes as operators, the ufuncs behind them, and their signs.
 _TABLE: tuple[tuple[Callable[..., Any], np.ufunc, str], ...] = (
@@ -146,13 +146,32 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return f"{what} being recorded"
 
     def __str__(self) -> str:
-        return repr(self) if isinstance(self.value, np.ndarray) else _refuse_number(self)
+        return repr(self) if isinstance(self.value, np.ndarray) else str(self._setting())
 
     def __format__(self, form: str) -> str:
-        return _refuse_number(self) if form else str(self)
+        return format(self._setting(), form) if form else str(self)
 
     def __hash__(self) -> int:
-        return _refuse_number(self) if self.weak else id(self)
+        return hash(self._setting()) if self.weak else id(self)
+
+    def __index__(self) -> int:
+        return operator.index(self._setting())
+
+    def __int__(self) -> int:
+        return int(self._setting())
+
+    def __float__(self) -> float:
+        return float(self._setting())
+
+    def _setting(self) -> Any:
+        """The number itself where it is needed, such as for an axis: the program is one for this
+        number then. Numbers that are no settings, but computed from arrays, are refused."""
+        inputs = [] if self.held is None else _own_inputs(self.held)
+        if None in inputs:
+            _refuse_number(self)
+        self.recorder.settings += inputs
+        self.recorder.guard(self == self.value)
+        return self.value
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
@@ -254,7 +273,7 @@ class Traced(Recording, NDArrayOperatorsMixin):
     real = property(lambda self: self.recorder.record(np.real, self))
     T = property(lambda self: self.recorder.record(np.transpose, self))
     mT = property(lambda self: self.recorder.record(np.matrix_transpose, self))
-    tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
+    tolist = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
     __iadd__, __isub__ = _augmented(operator.add), _augmented(operator.sub)
     __imul__, __itruediv__ = _augmented(operator.mul), _augmented(operator.truediv)
@@ -282,6 +301,15 @@ class Traced(Recording, NDArrayOperatorsMixin):
 
     def __pos__(self) -> Traced:
         return self
+
+
+def _own_inputs(held: Held) -> list[Held | None]:
+    """The inputs that a number is computed from; None among them if it is not all numbers."""
+    if type(held.outline) not in NUMBERS:
+        return [None]
+    if held.made_by is None:
+        return [held]
+    return [x for part in held.made_by.inputs() for x in _own_inputs(part)]
 
 
 def _scattered(ufunc: Any, x: Any, index: Any, y: Any) -> None:

@@ -44,6 +44,7 @@ class NumPyRun(Run):
             self._recorder.closed = True
         numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
         self.late = [numbers[id(x)] for x in self._recorder.late]
+        self.settings = [*map(self._recorder.given.index, self._recorder.settings)]
         outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
         self.recorded = Recorded(self._recorder.instructions, self._recorder.given, outputs)
 

@@ -96,6 +96,7 @@ class Recorder:
         self.given: list[Held] = []  # what they are in the list
         self.written: list[Any] = []  # of the inputs
         self.late: list[Any] = []  # inputs that were read after one had been written into
+        self.settings: list[Any] = []  # of what is in the list, numbers that the program is one for
         self._kind, self._kept = kind, kept
         self._known: dict[Any, Held] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy

@@ -56,6 +56,7 @@ class Run(ABC):
         self.outputs: list[Any] = []
         self.kept = 0  # of the outputs, the first are the caller's
         self.late: list[int] = []  # the numbers of inputs that were read after one was written into
+        self.settings: list[int] = []  # and of those that the program is one for
         self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it

@@ -38,6 +38,7 @@ class Variant:
         self.places = [p for p in spots if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
         self.wholes = run.state.wholes
+        self.settings = [getattr(run.sources[i].where, "path", run.names[i]) for i in run.settings]
         arguments = run.arguments
         replaced = {where.places[0].before for where in self.standing}
         reached = {x for x in run.state.leaves if x not in arguments and x not in replaced}
@@ -92,7 +93,8 @@ class Variant:
 
     def reason(self) -> str:
         """What is not as it was, in words."""
-        return next((p.path for p in self._changed()), "the size of a list, or a branch,")
+        changed = [p.path for p in self._changed()]
+        return [*changed, *self.settings, "the size of a list, or a branch,"][0]
 
     def _changed(self) -> list[Spot]:
         return [p for p in self.places if not _equal(_held(p), p.before)]
