@@ -127,6 +127,9 @@ def test_a_count_is_no_setting():
         lambda x, n: x[n] + x.sum(axis=n - n),
         lambda x, n: sum((x * k for k in range(n)), 0.0),
         lambda x, n: x * len(f"{n:03.1f}" * (1 if isinstance(n, float) else n)),
+        lambda x, n: x[-n:, ::n].sum() * np.full(3, n) + np.arange(3) * round(n / 3, 1),
+        lambda x, n: x * sum([0.5] * n) + len(n * "ab"),
+        lambda x, n: tg.sum(tg.Tensor(x), axis=n % 2).data * n,
     ],
 )
 def test_a_number_that_only_a_number_will_do_for_is_a_setting(f):

@@ -99,7 +99,6 @@ class _Jitted(Compiled):
         if not callable(f):
             raise TypeError(f"tg.jit: takes a function, as in tg.jit(step); got {f!r:.60}")
         super().__init__(f)
-        self._numbers = ()  # none is tried as a setting
         self._jax, self._static, self._donate = jax, static, donate
         self._signature = inspect.signature(f)
         if unknown := static - self._signature.parameters.keys():
@@ -128,6 +127,10 @@ class _Jitted(Compiled):
             self._unusual(args, kwargs)
         wide = self._jax.config.jax_enable_x64
         return key, (*static.items(),), context.recording, wide
+
+    @property
+    def _numbers(self) -> tuple[type, ...]:
+        return ()  # none is tried as a setting
 
     def _unusual(self, args: Any, kwargs: Any) -> Never:
         raise TypeError("tg.jit: an argument of a transform has its derivative inside only")

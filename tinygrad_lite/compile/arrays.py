@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..graph.indexing import is_basic
 from ..graph.names import is_ours
 from ..graph.node import Node
 from . import standalone
-from .recorder import NUMBERS, Held, Recorder, Recording, refusal, values_of
+from .recorder import NUMBERS, Recorder, Recording, refusal, refused_number, values_of
 
 # What Python writes as operators, the ufuncs behind them, and their signs.
 _TABLE: tuple[tuple[Callable[..., Any], np.ufunc, str], ...] = (
@@ -59,11 +59,8 @@ _BY_VALUE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.
 _BY_VALUE |= {np.trim_zeros, np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all}
 
 
-def _refuse_number(x: Any, *_: Any) -> Never:
-    raise refusal(
-        "a number taken out of an array (by float, int, tolist, or as text) would be the same for "
-        "ever; keep it an array or .item(), or return it"
-    )
+def _refuse_number(*_: Any) -> Never:
+    raise refused_number()
 
 
 def _augmented(call: Any) -> Any:
@@ -146,32 +143,24 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return f"{what} being recorded"
 
     def __str__(self) -> str:
-        return repr(self) if isinstance(self.value, np.ndarray) else str(self._setting())
+        return (
+            repr(self) if isinstance(self.value, np.ndarray) else str(self.recorder.setting(self))
+        )
 
     def __format__(self, form: str) -> str:
-        return format(self._setting(), form) if form else str(self)
+        return format(self.recorder.setting(self), form) if form else str(self)
 
     def __hash__(self) -> int:
-        return hash(self._setting()) if self.weak else id(self)
+        return hash(self.recorder.setting(self)) if self.weak else id(self)
 
     def __index__(self) -> int:
-        return operator.index(self._setting())
+        return operator.index(self.recorder.setting(self))
 
     def __int__(self) -> int:
-        return int(self._setting())
+        return int(self.recorder.setting(self))
 
     def __float__(self) -> float:
-        return float(self._setting())
-
-    def _setting(self) -> Any:
-        """The number itself where it is needed, such as for an axis: the program is one for this
-        number then. Numbers that are no settings, but computed from arrays, are refused."""
-        inputs = [] if self.held is None else _own_inputs(self.held)
-        if None in inputs:
-            _refuse_number(self)
-        self.recorder.settings += inputs
-        self.recorder.guard(self == self.value)
-        return self.value
+        return float(self.recorder.setting(self))
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
@@ -217,8 +206,8 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return self.recorder.guard(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self.fixed:
-            return np.array(self.value, dtype)
+        if self.fixed or self.weak:
+            return np.array(self.recorder.setting(self) if self.weak else self.value, dtype)
         raise refusal(
             "NumPy was handed an array that is being recorded, in a list, by np.asarray or as an "
             "index, and would take its numbers for constants; use np.stack, np.concatenate, "
@@ -302,14 +291,16 @@ class Traced(Recording, NDArrayOperatorsMixin):
     def __pos__(self) -> Traced:
         return self
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return self.recorder.record(round, self, digits)
 
-def _own_inputs(held: Held) -> list[Held | None]:
-    """The inputs that a number is computed from; None among them if it is not all numbers."""
-    if type(held.outline) not in NUMBERS:
-        return [None]
-    if held.made_by is None:
-        return [held]
-    return [x for part in held.made_by.inputs() for x in _own_inputs(part)]
+    def __mul__(self, other: Any) -> Any:
+        if self.weak and isinstance(other, Sequence):  # as often as the number says
+            return other * self.recorder.setting(self)
+        return super().__mul__(other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other if isinstance(other, Sequence) else super().__rmul__(other)
 
 
 def _scattered(ufunc: Any, x: Any, index: Any, y: Any) -> None:

@@ -84,9 +84,8 @@ class Compiled:
         self._function = function
         self._variants: dict[Any, list[Variant]] = {}
         self._last: Variant | None = None
-        self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
         self._moving: set[Any] = set()  # places of numbers to compute with
-        self._settled = False  # whether numbers in places are settings
+        self._settled = False  # whether numbers are compared instead
         self._renewed: set[Any] = set()  # places of results of the last call
         self._mutated: set[Any] = set()  # and those of them that hold what a later one changes
         self._growing: dict[int, Any] = {}  # lists that are longer after every call, by id
@@ -150,7 +149,7 @@ class Compiled:
             key = [signature(x, given, self._numbers) for x in (args, kwargs)]
         except Unusual:
             return None
-        return (*key, self._numbers, context is None or context.recording)
+        return (*key, self._settled, context is None or context.recording)
 
     def _result(self, key: Any, given: list[Any]) -> Any:
         """What the first program that holds gives, in a tuple."""
@@ -184,11 +183,8 @@ class Compiled:
         except Exception:
             if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
-            self._numbers = self._numbers[1:]  # integers are settings, then floats too
-            if not self._numbers:
-                self._settled = True
-                self._moving.clear()
-            given = []
+            self._settled, given = True, []
+            self._moving.clear()
             return self._recorded(self._key(args, kwargs, given), given, args, kwargs)
         finally:
             _recording.reset(token)
@@ -203,6 +199,11 @@ class Compiled:
         del known[MOST:]
         self._last = variant
         return variant.call(given)
+
+    @property
+    def _numbers(self) -> tuple[type, ...]:
+        """The types of numbers among the arguments that a program is handed, to compute with."""
+        return () if self._settled else NUMBERS
 
     @property
     def _changing(self) -> set[Any]:
