@@ -77,7 +77,7 @@ def test_what_a_loop_starts_with_is_in_no_scope_of_a_step_that_is_not_drawn():
             k = np.tanh(h @ W)
             h = h + 0.1 * np.tanh((h + 0.05 * k) @ W)
     scene = scene_of((h**2).sum(), max_nodes=16)
-    assert any(c.times == 4 for c in scene.clusters)
+    assert max(c.times for c in scene.clusters) > 1  # a loop, folded
     start = next(box for box in scene.boxes if box.name == "h0")
     assert start.scope == ()
 
