@@ -11,7 +11,7 @@ from ..graph.meta import Meta
 from ..graph.node import Array, fresh
 from .containers import updated
 from .recorder import NUMBERS, refusal
-from .records import Effect, Found, Made, Output, Source, Standing, Template
+from .records import Effect, Found, Input, Made, Output, Source, Standing, Template
 from .run import Run
 from .state import Inside, Place, Spot
 
@@ -30,10 +30,11 @@ class Variant:
 
     def __init__(self, run: Run, executable: Any) -> None:
         self.executable = executable
-        self.standing = {s.where: None for s in run.sources if isinstance(s.where, Standing)}
+        every = (*run.sources, *(source for _, source in run.shared))
+        self.standing = {s.where: None for s in every if isinstance(s.where, Standing)}
         read = {id(s.where) for s in run.sources if s.kind == "place"}
         read |= {id(p) for where in self.standing for p in where.places}
-        read |= {id(p) for p in (*run.state.renewed, *(spot for _, spot in run.shared))}
+        read |= {id(s.where) for _, s in run.shared} | {id(p) for p in run.state.renewed}
         spots: list[Spot] = [*run.state.places, *run.state.inside]
         self.places = [p for p in spots if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
@@ -133,7 +134,7 @@ class _Shell:
         lines = [*self._checks(), *self._stand(), *self._kept]
         for number, source in enumerate(run.sources):
             lines += self._read(number, source)
-        lines += [f"if {self._in(p)} is not x{i}: return None" for i, p in run.shared]
+        lines += [f"if {self._read_from(s)} is not x{i}: return None" for i, s in run.shared]
         lines += self._apart()
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(copied)))}] = program({inputs})")
@@ -203,14 +204,15 @@ class _Shell:
     def _read(self, number: int, source: Source) -> list[str]:
         if source.kind == "argument":
             return [f"x{number} = given[{source.where}]"]
-        if source.kind == "place":
-            read = self._in(source.where)
-        else:
-            read = self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
         return [
-            f"x{number} = {read}",
+            f"x{number} = {self._read_from(source)}",
             f"if x{number} is not known[{number}] and not fits(x{number}, {number}): return None",
         ]
+
+    def _read_from(self, source: Source) -> str:
+        if source.kind == "place":
+            return self._in(source.where)
+        return self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
 
     def _apart(self) -> Iterator[str]:
         """That an argument which is written into, or read after something was, shares no memory
@@ -246,6 +248,8 @@ class _Shell:
     def _expression(self, x: Template) -> str:
         if isinstance(x, Output):
             return f"y{x.number}"
+        if isinstance(x, Input):
+            return f"x{x.number}"
         if isinstance(x, Found):
             return self._node(x.where)
         if isinstance(x, (Made, list, tuple, dict)):
@@ -258,7 +262,8 @@ class _Shell:
 
     def _new(self, x: Template) -> str:
         if isinstance(x, Made):
-            return f"tensor(y{x.output.number}, {self._name(x.meta)})"
+            given = self._expression(x.data), self._expression(x.grad), self._name(x.meta)
+            return f"tensor({', '.join(given)})"
         if isinstance(x, dict):
             entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
             made = f"{{{', '.join(entries)}}}"
@@ -275,9 +280,9 @@ def _refuse_shared() -> Never:
     )
 
 
-def _tensor(array: Any, meta: Meta | None) -> Any:
-    made = fresh(None, array)
-    made._meta = meta
+def _tensor(data: Any, grad: Any, meta: Meta | None) -> Any:
+    made = fresh(None, data)
+    made._grad, made._meta = grad, meta
     return made
 
 
