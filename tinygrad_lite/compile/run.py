@@ -60,7 +60,7 @@ class Run(ABC):
         self.late: list[int] = []  # the numbers of inputs that were read after one was written into
         self.settings: list[int] = []  # and of those that the program is one for
         self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
-        self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
+        self._numbers: dict[int, tuple[int, Any]] = {}  # of outputs, by the id of what stands there
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
         self._renewed: list[tuple[Place, Any, Any]] = []  # and those made for what is in places
@@ -329,11 +329,10 @@ class Run(ABC):
         return remade(x, [self._template(part) for part in x])
 
     def _number(self, x: Any) -> int:
-        y = self.put_out(x)
-        if id(y) not in self._numbers:
-            self._numbers[id(y)] = len(self.outputs)
-            self.outputs.append(y)
-        return self._numbers[id(y)]
+        if id(x) not in self._numbers:
+            self._numbers[id(x)] = len(self.outputs), x
+            self.outputs.append(self.put_out(x))
+        return self._numbers[id(x)][0]
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
