@@ -55,8 +55,8 @@ class NumPyRun(Run):
         numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
         return {numbers[id(x)]: x for x in self._recorder.written}
 
-    def is_renamed(self, x: Any, old: Any) -> bool:
-        return isinstance(x, Recording) and x.base is old
+    def renamed(self, x: Any) -> Any:
+        return x.base if isinstance(x, Recording) else None
 
     def put_out(self, x: Any) -> Any:
         return plain(x)

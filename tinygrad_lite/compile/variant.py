@@ -245,9 +245,8 @@ class _Shell:
     def _set(self, effect: Effect) -> str:
         kind, where, value = effect.kind, effect.where, self._expression(effect.template)
         if kind == "seen":
-            return (
-                f"{self._node(where)}._data = known[{effect.template}] = x{effect.template}.view()"
-            )
+            number = effect.template.number
+            return f"{self._node(where)}._data = known[{number}] = {value}"
         if kind == "written":
             return f"copyto(x{where}, {value})"
         if kind in ("data", "grad"):
@@ -266,7 +265,7 @@ class _Shell:
         if isinstance(x, Output):
             return f"y{x.number}"
         if isinstance(x, Input):
-            return f"x{x.number}"
+            return self._view(x.number) if x.renamed else f"x{x.number}"
         if isinstance(x, Found):
             return self._node(x.where)
         if isinstance(x, (Made, list, tuple, dict)):
@@ -276,6 +275,12 @@ class _Shell:
                 self._called[id(x)] = name
             return self._called[id(x)]
         return "None" if x is None else self._name(x)
+
+    def _view(self, number: int) -> str:
+        """The name of a view of an input, which is made once."""
+        line = f"v{number} = x{number}.view()"
+        self._made += [line] * (line not in self._made)
+        return f"v{number}"
 
     def _new(self, x: Template) -> str:
         if isinstance(x, Made):
