@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
+from ...graph.node import Node, raw
 from .judged import Equal, Judged, sums_of
 from .pairs import Pairs
 from .trace import Record, Trace
 from .truth import Truth
 
+Turns = list[list[Judged]]
 MANY = 10  # turns of a loop whose values are asked what they are
 
 
@@ -35,7 +36,12 @@ class Pairing:
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
             groups.setdefault((row.step.name, row.step.key), []).append(row)
-        chosen = {names: self._nodes(*names, group) for names, group in groups.items()}
+        values = {name for (name, _), group in groups.items() if any(map(self._is_value, group))}
+        chosen = {
+            names: self._nodes(*names, group) if names[0] not in values else ([], [group])
+            for names, group in groups.items()
+        }
+        self._only_totals(chosen)
         taken = {node for nodes, _ in chosen.values() for node in nodes}
         found: list[list[Judged]] = []
         for (name, key), (nodes, turns) in chosen.items():
@@ -54,6 +60,27 @@ class Pairing:
                     more = self._matched(turns, nodes) if nodes else self._inner(turns, known)
                     found += more
         return found
+
+    def _is_value(self, row: Judged) -> bool:
+        """Whether an entry of a dict is what its key names, and no gradient of that."""
+        node = None if row.step.key is None else self.pairs.named(row.step.key)
+        return node is not None and np.array_equal(raw(node), row.step.value)
+
+    def _only_totals(self, chosen: dict[tuple[str, Any], tuple[list[Node], Turns]]) -> None:
+        """Of attributes that stand for one node let those stand for none from which another is
+        computed: they are the parts that it adds up from, of each step in time, say."""
+        of: dict[Node, list[tuple[str, Any]]] = {}
+        for names, (nodes, _) in chosen.items():
+            for node in nodes[:1]:
+                of.setdefault(node, []).append(names)
+        for every in of.values():
+            ends = {names: chosen[names][1][-1][-1].step for names in every}
+            for step in ends.values():
+                above = self.trace.above(step.record)
+                parts = [n for n, x in ends.items() if x is not step and x.record in above]
+                for names in parts if len(parts) > 1 else ():
+                    if ends[names].attribute:
+                        chosen[names] = [], chosen[names][1]
 
     def _nameless(self, turns: list[list[Judged]]) -> list[Node]:
         """What a name in a loop stands for by its values: those nodes made alike of which it is the
@@ -163,6 +190,9 @@ class Pairing:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
                 turns[-1].pop()  # `return -dW`, a direction of descent, is no claim
+        if node is not None and self._is_carry(name, group, node):
+            self.pairs.given[name] = None
+            return [], turns
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
         if node is not None and all(_is_part(turn[-1].step.value, node) for turn in turns):
@@ -174,6 +204,22 @@ class Pairing:
                 return family, turns
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
+
+    def _is_carry(self, name: str, group: list[Judged], node: Node) -> bool:
+        """Whether a name, 0 at first, hands a part of a gradient on to the next turn of a loop,
+        where the rest is added, and is nowhere the whole of it."""
+        first, last = group[0].step, group[-1].step.instance.statement
+        every = [n for n in ast.walk(self.trace.definition) if isinstance(n, (ast.For, ast.While))]
+        loop = next((n for n in reversed(every) if last in ast.walk(n)), None)
+        if loop is None or np.any(first.value) or first.instance.statement in ast.walk(loop):
+            return False
+        uses = [n.ctx for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name]
+        stores = sum(isinstance(ctx, ast.Store) for ctx in uses)
+        if not 0 < stores < len(uses) or any(row.step.adds for row in group):
+            return False
+        family = [node, *self._alike(node)]
+        values = [(x, row.step.value) for x in family for row in group]
+        return not any(self.equal(x, v, self.truth.gradient(x)) for x, v in values)
 
     def _overwritten(self, turns: list[list[Judged]], node: Node | None) -> list[list[Judged]]:
         """The turns of a name that stands for one node: those that one overwrites, though they are

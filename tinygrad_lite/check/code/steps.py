@@ -89,10 +89,8 @@ def _steps(trace: Trace) -> list[Step]:
         if isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
                 found.append(Step(a.name, a.part, line, key, aug, aug, a.of))
-        elif _is_index(key) and isinstance(held, list) and not may_be_gradient(held):
-            if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
-                name = f"{a.name}[{key % len(held)}]"
-                found.append(Step(name, a.part, line, None, aug, aug, a.of))
+        elif isinstance(held, list) and a.keys and _is_index(a.keys[0]) and not may_be_gradient(held):
+            found += _in_list(a, line, a.keys[0] % len(held), aug)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
             part = (a.part, key) if set_ and isinstance(held, np.ndarray) else (None, None)
@@ -100,19 +98,47 @@ def _steps(trace: Trace) -> list[Step]:
     return [*found, *_entries(trace, found), *_returned(trace)]
 
 
+def _in_list(a: Assignment, line: Instance, key: int, aug: bool) -> Iterator[Step]:
+    """An entry of a list of arrays that was set, or changed in place (grads[0][...] = dW). Each is
+    a name, dW[-1] is dW[2]; of a list that is an attribute it has the entry's place as its key."""
+    held: Any = a.record.value[key]
+    if a.part is None or not may_be_gradient(held):
+        return
+    inside = len(a.keys) > 1
+    record = a.record.operands[2] if inside else a.part  # of with_entry
+    builds, adds = inside or aug, aug and not inside
+    if a.of is not None:
+        yield Step(a.name, record, line, key, builds, adds, a.of)
+    else:
+        yield Step(f"{a.name}[{key}]", record, line, None, builds, adds)
+
+
 def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
-    """The entries of lists in the end, those that were not set one by one: as they were made."""
+    """The entries of lists and dicts in the end, those that were not set one by one: as they were
+    made."""
     made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
     for name, a in made.items():
         record = trace.names.get(name, a.record)
         held = record.value
-        if not isinstance(a.statement, ast.Assign) or not isinstance(held, list):
+        if not isinstance(a.statement, ast.Assign) or not isinstance(held, (list, dict)):
             continue
-        since = {step.name for step in found if step.record.index > a.record.index}
-        for k, entry in enumerate(held) if not may_be_gradient(held) else ():
-            if may_be_gradient(entry) and f"{name}[{k}]" not in since:
-                part = trace.add(operator.itemgetter(k), [record], entry)
-                yield Step(f"{name}[{k}]", part, a.instance, None, _builds(a))
+        named = isinstance(held, dict)
+        since = {step.of for step in found if step.record.index > a.record.index}
+        every = held.items() if named else enumerate(held) if not may_be_gradient(held) else ()
+        for k, entry in every:
+            of, key = (name, k) if named else (f"{name}[{k}]", None)
+            if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
+                yield Step(of, _entry(trace, record, k), a.instance, key, not named and _builds(a))
+
+
+def _entry(trace: Trace, holder: Record, key: Any) -> Record:
+    """The entry of a container: as it was written, or else taken out of it."""
+    site, values = holder.site, list(holder.value)
+    if isinstance(site, ast.Dict) and len(site.values) == len(values) and holder.instance:
+        written = holder.instance.recorded.get(id(site.values[values.index(key)]))
+        if written is not None:
+            return written
+    return trace.add(operator.itemgetter(key), [holder], holder.value[key])
 
 
 def _builds(a: Assignment) -> bool:
@@ -150,23 +176,30 @@ def _returned(trace: Trace) -> Iterator[Step]:
     result = trace.result
     if result is None or result.instance is None or result.value is None:
         return
-    site, instance = result.site, result.instance
-    if not isinstance(result.value, dict):
-        entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
-        for k, e in enumerate(entries):
-            record = instance.recorded.get(id(e))
-            key = trace.returns[k] if len(trace.returns) == len(entries) else None
-            if record is not None and not isinstance(e, ast.Name):
-                name = _scaled(e, instance) if key is None else ""
-                yield Step(name or RETURNED, record, instance, key, bool(name))
+    instance = result.instance
+    if isinstance(result.value, dict):
+        for key in result.value:
+            yield Step(str(key), _entry(trace, result, key), instance, key)
         return
-    literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
-    places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)
-    for (key, value), place in zip(result.value.items(), places, strict=True):
-        record = instance.recorded.get(id(place)) if place is not None else None
-        if record is None:
-            record = trace.add(operator.itemgetter(key), [result], value)
-        yield Step(str(key), record, instance, key)
+    made = _called_for(result)
+    assert made.instance is not None
+    site: Any = made.site
+    entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
+    for k, e in enumerate(entries):
+        record = made.instance.recorded.get(id(e))
+        key = trace.returns[k] if len(trace.returns) == len(entries) else None
+        if record is not None and (made is not result or not isinstance(e, ast.Name)):
+            name = _scaled(e, made.instance) if key is None else ""
+            yield Step(name or RETURNED, record, instance, key, bool(name) and made is result)
+
+
+def _called_for(result: Record) -> Record:
+    """What a call hands on, where that is what a function of the user's returns: several values
+    that were written there."""
+    made = result
+    while len(made.operands) == 1 and made.operands[0].value is result.value:
+        made = made.operands[0]
+    return made if isinstance(made.site, ast.Tuple) and made.instance is not None else result
 
 
 def _scaled(e: Any, instance: Instance) -> str:
