@@ -38,7 +38,11 @@ class Assigning(Expressions):
         if isinstance(target, ast.Name):
             scope.bind(target.id, record)
             if part is not None:
-                made = Assignment(target.id, record, scope.instance, scope.outermost, keys, part)
+                inside = None if scope.outermost else scope
+                line = self._own.instance if inside and self._own else None
+                made = Assignment(
+                    target.id, record, scope.instance, scope.outermost, keys, part, None, line, inside
+                )
                 self.trace.assigned.append(made)
         elif isinstance(target, (ast.Tuple, ast.List)):
             for one, item in self._unpacked(target.elts, self.items(record, scope), scope):

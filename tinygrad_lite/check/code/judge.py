@@ -63,6 +63,7 @@ class Judge:
         numeric = [row for row in every if may_be_gradient(row.step.value)]
         turns = pairing.paired(numeric)
         of = {id(row): turn for turn in turns for row in turn}
+        numeric = [r for r in numeric if r.step.inside is None or r.node is not None]
         for row in numeric:
             if row.node is not None:
                 row.multiple = self.multiples.get(row.index)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
+from .pairs import wanted_names
 from .trace import Assignment, Instance, Record, Trace
 
 RETURNED = "what is returned"
@@ -22,6 +23,7 @@ class Step:
     """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
     made of what the name held before, `adds` that something was added to that; `attribute` is
     whose it is, and its name there; `part` is what entries of an array were set to, at a `place`.
+    Of a name in a function that is called `inside` are the names there, `at` its own line.
     """
 
     name: str
@@ -33,10 +35,14 @@ class Step:
     attribute: tuple[Any, str] | None = None
     part: Record | None = None
     place: Any = None
+    inside: Any = None  # a scope
+    at: Instance | None = None
 
     @property
     def of(self) -> tuple[str, Any]:
         """What it gives a value; of a node its id, since nodes are equal entry by entry."""
+        if self.inside is not None:
+            return self.name, (self.inside.number,)
         return self.name, id(self.key) if isinstance(self.key, Node) else self.key
 
     @property
@@ -78,12 +84,17 @@ def steps(trace: Trace) -> list[Step]:
 def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
-        if not a.outermost or a.writes:
+        if a.writes or (not a.outermost and (a.line is None or not any(wanted_names(a.name, "")))):
             continue
         builds = bool(a.keys) or _builds(a)
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line
         held: Any = a.record.value
+        if not a.outermost:
+            if isinstance(held, np.ndarray):
+                own = {"inside": a.inside, "at": a.instance}
+                found.append(Step(a.name, a.record, line, None, builds, adds, **own))
+            continue
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         if isinstance(held, dict):
@@ -122,13 +133,14 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
         held = record.value
         if not isinstance(a.statement, ast.Assign) or not isinstance(held, (list, dict)):
             continue
+        line = a.instance if a.line is None else a.line
         named = isinstance(held, dict)
         since = {step.of for step in found if step.record.index > a.record.index}
         every = held.items() if named else enumerate(held) if not may_be_gradient(held) else ()
         for k, entry in every:
             of, key = (name, k) if named else (f"{name}[{k}]", None)
             if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
-                yield Step(of, _entry(trace, record, k), a.instance, key, not named and _builds(a))
+                yield Step(of, _entry(trace, record, k), line, key, not named and _builds(a))
 
 
 def _entry(trace: Trace, holder: Record, key: Any) -> Record:
