@@ -21,6 +21,7 @@ from .truth import Truth
 Turns = list[list[Judged]]
 LIKE = 0.6  # how alike two names are at least, of 1, that mean the same
 PART = 0.9  # where one is the beginning or the end of the other: w of weights, W2 of G_W2
+DEEP = 3  # operations, one above the other, that nodes made alike have in common
 MANY = 10  # turns of a loop whose values are asked what they are
 
 
@@ -175,7 +176,7 @@ class Pairing:
 
         if node is None or node.op is None:
             return []
-        return [x for x in self._order if made(x) == made(node)]
+        return [x for x in self._order if made(x) == made(node) and _agree(x, node, DEEP)]
 
     def _nodes(
         self, name: str, key: Any, group: list[Judged]
@@ -342,6 +343,16 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
+
+
+def _agree(a: Any, b: Any, deep: int) -> bool:
+    """Whether two nodes are made by the same operations, so deep; what no operation made may be the
+    first of what one did, as of a state."""
+    ops = [x.op if isinstance(x, Node) else None for x in (a, b)]
+    if None in ops or not deep:
+        return None in ops or ops[0] is ops[1]
+    pairs = zip(a.inputs, b.inputs, strict=False)
+    return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
 
 
 def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:

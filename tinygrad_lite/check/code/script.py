@@ -86,7 +86,7 @@ def derivation_in(
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
         made = set(assigned(statement))
-        if any(name in nodes or name in data for name in made):
+        if any(name in nodes for name in made) or (made and all(name in data for name in made)):
             continue
         gradients = made & claimed
         if gradients or made & wanted or _changes(statement, wanted, names, nodes):
