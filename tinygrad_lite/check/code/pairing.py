@@ -221,7 +221,8 @@ class Pairing:
             own = self.pairs.node(name or "")
             if node is not None and name is not None and (own is None or own is node):
                 meant.setdefault(name, {}).setdefault(node, []).append(row)
-            named.setdefault(value, row.step.name if key is None else "")
+            if value not in named or (key is None and self.pairs.node(row.step.name) is not None):
+                named[value] = row.step.name if key is None else ""
         for name, nodes in meant.items():
             if name and len(nodes) > 1:  # one after the other: of each its key tells
                 self.pairs.given.setdefault(name, None)
