@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -38,11 +39,9 @@ class Assigning(Expressions):
         if isinstance(target, ast.Name):
             scope.bind(target.id, record)
             if part is not None:
-                inside = None if scope.outermost else scope
-                line = self._own.instance if inside and self._own else None
-                made = Assignment(
-                    target.id, record, scope.instance, scope.outermost, keys, part, None, line, inside
-                )
+                made = Assignment(target.id, record, scope.instance, scope.outermost, keys, part)
+                if not scope.outermost and (own := self._own) is not None:
+                    made = replace(made, line=own.instance, inside=scope)
                 self.trace.assigned.append(made)
         elif isinstance(target, (ast.Tuple, ast.List)):
             for one, item in self._unpacked(target.elts, self.items(record, scope), scope):

@@ -152,8 +152,7 @@ def _dicts(
     called = [name for name in found if pairs.reads_like_one(name.lower())]
     if called or claimed:
         return called
-    own = lambda name: any(raw(pairs.named(k)) is raw(x) for k, x in names[name].items())  # noqa: E731
-    return [name for name in found if not own(name)]
+    return [n for n in found if not any(raw(pairs.named(k)) is raw(x) for k, x in names[n].items())]
 
 
 def _changes(

@@ -23,7 +23,7 @@ class Step:
     """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
     made of what the name held before, `adds` that something was added to that; `attribute` is
     whose it is, and its name there; `part` is what entries of an array were set to, at a `place`.
-    Of a name in a function that is called `inside` are the names there, `at` its own line.
+    Of a name in a function that is called `inside` are the names there; `at` is the line itself.
     """
 
     name: str
@@ -66,7 +66,7 @@ def may_be_gradient(value: Any) -> bool:
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
 
 
-def _is_index(key: Any) -> bool:
+def _is_index(key: Any = None) -> bool:
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
@@ -90,26 +90,27 @@ def _steps(trace: Trace) -> list[Step]:
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line
         held: Any = a.record.value
+        told: Any = {"attribute": a.of, "inside": a.inside, "at": a.instance}
         if not a.outermost:
             if isinstance(held, np.ndarray):
-                own = {"inside": a.inside, "at": a.instance}
-                found.append(Step(a.name, a.record, line, None, builds, adds, **own))
+                found.append(Step(a.name, a.record, line, None, builds, adds, **told))
             continue
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         if isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
-                found.append(Step(a.name, a.part, line, key, aug, aug, a.of))
-        elif isinstance(held, list) and a.keys and _is_index(a.keys[0]) and not may_be_gradient(held):
-            found += _in_list(a, line, a.keys[0] % len(held), aug)
+                found.append(Step(a.name, a.part, line, key, aug, aug, **told))
+        elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys[:1]):
+            found += _in_list(a, line, a.keys[0] % len(held), aug, told)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
-            part = (a.part, key) if set_ and isinstance(held, np.ndarray) else (None, None)
-            found.append(Step(a.name, a.record, line, None, builds, adds, a.of, *part))
+            if set_ and isinstance(held, np.ndarray):
+                told |= {"part": a.part, "place": key}
+            found.append(Step(a.name, a.record, line, None, builds, adds, **told))
     return [*found, *_entries(trace, found), *_returned(trace)]
 
 
-def _in_list(a: Assignment, line: Instance, key: int, aug: bool) -> Iterator[Step]:
+def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> Iterator[Step]:
     """An entry of a list of arrays that was set, or changed in place (grads[0][...] = dW). Each is
     a name, dW[-1] is dW[2]; of a list that is an attribute it has the entry's place as its key."""
     held: Any = a.record.value[key]
@@ -119,9 +120,9 @@ def _in_list(a: Assignment, line: Instance, key: int, aug: bool) -> Iterator[Ste
     record = a.record.operands[2] if inside else a.part  # of with_entry
     builds, adds = inside or aug, aug and not inside
     if a.of is not None:
-        yield Step(a.name, record, line, key, builds, adds, a.of)
+        yield Step(a.name, record, line, key, builds, adds, **told)
     else:
-        yield Step(f"{a.name}[{key}]", record, line, None, builds, adds)
+        yield Step(f"{a.name}[{key}]", record, line, None, builds, adds, **told)
 
 
 def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
@@ -130,7 +131,7 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
     made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
     for name, a in made.items():
         record = trace.names.get(name, a.record)
-        held = record.value
+        held: Any = record.value
         if not isinstance(a.statement, ast.Assign) or not isinstance(held, (list, dict)):
             continue
         line = a.instance if a.line is None else a.line
