@@ -51,8 +51,9 @@ class Multiples:
         not be with the gradient: it stands for something else, the gradient of a part, or for its
         entries in another arrangement."""
         claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
-        site = None if self.trace.result is None else self.trace.result.site
-        claimed |= {n.id for n in ast.walk(site or ast.Pass()) if isinstance(n, ast.Name)}
+        site: Any = None if self.trace.result is None else self.trace.result.site
+        entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
+        claimed |= {e.id for e in entries if isinstance(e, ast.Name)}
         found = []
         for row in self._uses:
             if row.verdict == WRONG and row.multiple is None and row.final:

@@ -15,6 +15,7 @@ from ...graph.node import Node, raw
 from .judged import Equal, Judged, sums_of
 from .pairs import GENERIC, Pairs, wanted_names
 from .plain import names_of
+from .steps import RETURNED
 from .trace import Record, Trace
 from .truth import Truth
 
@@ -101,7 +102,8 @@ class Pairing:
         ends: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows if open_ else ():
             if row.node is None and self.pairs.given.get(row.step.name, row) is not None:
-                ends.setdefault(row.step.of, []).append(row)
+                nameless = (row.step.name, row.index) if row.step.name == RETURNED else None
+                ends.setdefault(nameless or row.step.of, []).append(row)
         likely: list[tuple[float, Node, tuple[str, Any]]] = []
         for node in open_:
             every = [of for of, turn in ends.items() if np.shape(turn[-1].step.value) == node.shape]
@@ -134,7 +136,7 @@ class Pairing:
                 inside = of != stem and (stem.endswith(part) or stem.startswith(part))
                 ratio = SequenceMatcher(None, of, stem).ratio()
                 likest = max(likest, ratio, PART * (inside and of == part))
-        generic = step.name.rpartition(".")[2] in GENERIC and step.inside is None
+        generic = step.name.rpartition(".")[2] in (*GENERIC, RETURNED) and step.inside is None
         return max(likest, LIKE * generic)
 
     def _nameless(self, turns: list[list[Judged]]) -> list[Node]:

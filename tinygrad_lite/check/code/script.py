@@ -138,10 +138,10 @@ def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
 
 
 def _dicts(
-    every: Iterable[str], names: Mapping[str, Any], pairs: Pairs, claimed: Container[str]
+    every: Iterable[str], names: Mapping[str, Any], pairs: Pairs, claimed: Iterable[str]
 ) -> list[str]:
-    """The dicts whose entries are gradients by their keys: those that are called so, or else any
-    that holds no node's own value."""
+    """The dicts whose entries are gradients by their keys: those that are called so, or else, where
+    no name stands for a leaf, any that holds no node's own value."""
     found = [
         name
         for name in every
@@ -150,7 +150,8 @@ def _dicts(
         if node is not None and np.shape(value) == node.shape
     ]
     called = [name for name in found if pairs.reads_like_one(name.lower())]
-    if called or claimed:
+    stand = (pairs.node(name) for name in claimed)
+    if called or any(node is not None and node.op is None for node in stand):
         return called
     return [n for n in found if not any(raw(pairs.named(k)) is raw(x) for k, x in names[n].items())]
 

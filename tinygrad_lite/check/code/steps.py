@@ -137,7 +137,8 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
         line = a.instance if a.line is None else a.line
         named = isinstance(held, dict)
         since = {step.of for step in found if step.record.index > a.record.index}
-        every = held.items() if named else enumerate(held) if not may_be_gradient(held) else ()
+        entries = enumerate(held) if not may_be_gradient(held) else ()
+        every = held.items() if isinstance(held, dict) else entries
         for k, entry in every:
             of, key = (name, k) if named else (f"{name}[{k}]", None)
             if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
