@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node
+from ...notation.words import listed
 from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
-from ..findings import Finding, listed
+from ..findings import Finding
 from ..mend import Mend, Mender, Trials, compatible, told
 from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data
