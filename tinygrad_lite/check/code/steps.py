@@ -126,20 +126,19 @@ def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> I
 
 
 def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
-    """The entries of lists and dicts in the end, those that were not set one by one: as they were
-    made."""
+    """The entries in the end of lists, and of dicts that nothing uses, those that were not set one
+    by one: as they were made."""
     made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
     for name, a in made.items():
         record = trace.names.get(name, a.record)
         held: Any = record.value
-        if not isinstance(a.statement, ast.Assign) or not isinstance(held, (list, dict)):
+        named = isinstance(held, dict) and not record.users
+        if not isinstance(a.statement, ast.Assign) or not (named or isinstance(held, list)):
             continue
         line = a.instance if a.line is None else a.line
-        named = isinstance(held, dict)
         since = {step.of for step in found if step.record.index > a.record.index}
         entries = enumerate(held) if not may_be_gradient(held) else ()
-        every = held.items() if isinstance(held, dict) else entries
-        for k, entry in every:
+        for k, entry in held.items() if named else entries:
             of, key = (name, k) if named else (f"{name}[{k}]", None)
             if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
                 yield Step(of, _entry(trace, record, k), line, key, not named and _builds(a))
