@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from ...graph.node import Node
 from ...notation.words import listed
 from ..derived import BUDGET, as_code
@@ -110,9 +108,7 @@ class Lines(Said):
             {r.instance.statement for r in self.trace.above(row.step.record) if r.instance}
             for row in {row.step.of: row for row in judged}.values()
         ]
-        above = {r: len(self.trace.above(r.step.record)) / np.size(r.step.value) for r in wrong}
-        at = {r: sum(r.step.instance.statement in every for every in felt) for r in wrong}
-        wrong.sort(key=lambda r: (-at[r], above[r]))  # of few records many numbers tell the most
+        wrong.sort(key=lambda r: -sum(r.step.instance.statement in above for above in felt))
         mender.wrong = wrong
         off = [r for r in judged if r.verdict == WRONG]
         mends: dict[Mend, Judged] = {}
