@@ -144,13 +144,13 @@ class Mender:
         turns: int,
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
+        start, key = time.thread_time(), (_of(claimed), end, *map(id, needs))
         if self.left <= 0:
             self.hurried = True
-            return None
-        start = time.thread_time()
+            search = self.searches[key][0] if key in self.searches else None
+            return None if search is None or turns < len(SHARES) else search.best
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
-            key = (claimed, end, *map(id, needs))
             if key not in self.searches:
                 self.searches[key] = self._search(claimed, end, closed, needs), needs
             search, hit = self.searches[key][0], None
@@ -269,3 +269,8 @@ class Mender:
         """What the graph knows."""
         tape = self.truth.tape
         return Known(tape.order, tape.g)
+
+
+def _of(claimed: Claimed) -> Any:
+    """What something is known by: entries by the array's step and theirs, whoever asked for them."""
+    return (claimed.row, claimed.index) if isinstance(claimed, Entry) else claimed

@@ -77,7 +77,12 @@ class Search(Ranked):
                 if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
                     return hit if k > RUN else self._or_above(hit)
         self.spent = time.thread_time() - start
-        return self._confirmed(self.found) if turns == len(SHARES) else None
+        return self.best if turns == len(SHARES) else None
+
+    @property
+    def best(self) -> Hit | None:
+        """The likeliest of all that were found."""
+        return self._confirmed(self.found)
 
     @cached_property
     def found(self) -> list[Hit]:
@@ -89,7 +94,7 @@ class Search(Ranked):
         """What is searched for, the likeliest first; None where a turn will be gone on with."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
-        wanted = self.wanted(self.base)
+        wanted = self.sought
         return (
             self._near(free, wanted),
             self._statements(),
@@ -107,7 +112,7 @@ class Search(Ranked):
         own = self.goal.record.instance
         if self.goal.several and all(self._is_in(e, own) for e in found.edits):
             above = [e for e in self.places if not self._is_in(e, own)]
-            self.found += self._run(above, self.wanted(self.base))
+            self.found += self._run(above, self.sought)
             return self._confirmed(self.found) or found
         return found
 
