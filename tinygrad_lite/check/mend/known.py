@@ -68,14 +68,15 @@ class Known:
         """The cotangents of a shape, what their steps hand on, then slopes and values; each once,
         with or without axes of length 1."""
         if shape not in self._placed:
-            g, nodes = self._g, [n for n in self._order if n.size == prod(shape)]
+            g, nodes = self._g, [n for n in self._order if prod(n.shape) == prod(shape)]
             found = [g[n] for n in nodes if n in g]
             for n in self._order:
                 for i, x in enumerate(n.inputs) if n in g else ():
-                    if isinstance(x, Node) and x in g and x.size == prod(shape):
+                    if isinstance(x, Node) and x in g and prod(x.shape) == prod(shape):
                         found.append(contribution(n, i, g[n]))
             found += [n.data for n in nodes]
-            arrays = (np.asarray(v, dtype=float).reshape(shape) for v in found if _alike(np.shape(v), shape))
+            found = [np.asarray(v, dtype=float) for v in found if _alike(np.shape(v), shape)]
+            arrays = (v.reshape(shape) for v in found)
             self._placed[shape] = list({v.tobytes(): v for v in arrays}.values())
         return self._placed[shape]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +102,8 @@ def _among(size: float, numbers: Iterable[float]) -> bool:
 def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
     """Replacements, factors, terms and numbers that make the value the wanted one."""
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
+    if not w.any() and w.size > 1:  # x - x, and whatever is 0 by chance
+        return
     rank = ODD + (0.0 if isinstance(at.e, ast.Name) else ODD)
     mine = _names(at.e)
     for item in at.pool.find(w):
@@ -125,6 +128,7 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         yield from terms_lacking(at, v, w)
 
 
+@lru_cache(maxsize=4096)
 def _names(e: ast.AST) -> set[str]:
     """The names in an expression or a statement, but NumPy's."""
     found = {n.id for n in ast.walk(e) if isinstance(n, ast.Name)}
@@ -193,6 +197,8 @@ def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
 def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     """Factors of what is 0 here and there, where none can be read off."""
     largest = np.abs(w).max(initial=0)
+    if np.abs(np.where(v == 0, w, 0)).max(initial=0) > 1e-7 * largest:  # no factor makes that of 0
+        return
     with np.errstate(all="ignore"):
         for item in at.pool.items:
             for how in HOWS:

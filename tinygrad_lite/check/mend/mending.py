@@ -98,6 +98,9 @@ class Mender:
     def feels(self, claimed: Claimed, mend: Mend) -> bool:
         """Whether a mend can change something, given that what else is wrong is put right."""
         at, places = claimed.line(self.trace, self.truth), {e.place for e in mend.edits}
+        for edit in mend.edits:
+            if isinstance(edit.new, list):  # a loop that it is put before, with its turns
+                places.update(ast.walk(edit.place))
         made = [
             r
             for r in self.trace.records
@@ -272,5 +275,5 @@ class Mender:
 
 
 def _of(claimed: Claimed) -> Any:
-    """What something is known by: entries by the array's step and theirs, whoever asked for them."""
+    """What something is known by: entries by the array's step and theirs, whoever asked."""
     return (claimed.row, claimed.index) if isinstance(claimed, Entry) else claimed

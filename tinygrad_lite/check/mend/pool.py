@@ -78,6 +78,8 @@ class Pool:
         self.divisors, self.made = divisors, made
         self.items: list[Item] = []
         self._products: dict[tuple[int, ...], list[tuple[float, tuple[Item, Item, int]]]] = {}
+        self.products_of: dict[Any, Any] = {}  # by the shape, and where it is not 0
+        self.facts: dict[Shape, list[Any]] = {}  # what is normalised, by the shape
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
@@ -147,12 +149,8 @@ class Pool:
 
     def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
         """What other lines use, as it is here."""
-        known = self.instance.names
         for e in exprs[:LINES]:
             sized = isinstance(e, (ast.BinOp, ast.Call)) and not is_len(e)
-            used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
-            if sized and any(r is not None and not _is_single(r.value) for r in used):
-                continue
             try:
                 value = self.instance.value(e, self.changed)
             except FAILS:
@@ -279,11 +277,6 @@ def _forms_of(x: Written) -> Iterator[Item | None]:
 
 def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
     return shape == (*a, *b)
-
-
-def _is_single(v: Any) -> bool:
-    """Whether it is a number, or no data at all: a function, a module."""
-    return not isinstance(v, (list, tuple, dict)) and not np.ndim(v)
 
 
 def is_len(e: ast.AST) -> bool:

@@ -60,6 +60,7 @@ FORMS: tuple[Form, ...] = (
 )
 # What a factor or a term may be made of a name by, beside these.
 FUNCTIONS: tuple[Form, ...] = (
+    Form("other", FAR, lambda x: 1 + x),
     Form(SLOPE, FARTHEST, lambda x: np.tanh(x)),
     Form(SLOPE, FARTHEST, lambda x: 1 - np.tanh(x) ** 2),
     Form(SLOPE, FARTHEST, lambda x: np.cos(x)),
