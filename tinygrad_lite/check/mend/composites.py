@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..slips import LIKELY, NEAR
+from ..slips import FARTHEST, NEAR
 from .known import agrees
 from .looked import Place, Vector
 from .pool import PART, Item, Pool
@@ -66,12 +66,13 @@ def whole(at: Place, wanted: Vector) -> Iterator[Edit]:
             v = np.asarray(b.value, dtype=float)
             if v.shape == w.shape and agrees(row.how(a.value, v, total, mean), w):
                 made = row.how(a, b, total, mean)
-                yield at.edit(made, "missing-term", LIKELY + item.rank + cost)
+                yield at.edit(made, "missing-term", FARTHEST + item.rank + cost)
 
 
 def _normal(pool: Pool, shape: tuple[int, ...]) -> Iterator[tuple[Item, Composite, Along, Along]]:
     """What functions of a row may have given, with a sum and a mean along its axis."""
     alike = [i for i in pool.items if i.value.shape == shape and i.value.dtype.kind == "f"]
+    alike = [i for i in alike if not np.isin(i.value, (0, 1)).all()]  # no labels
     for axis, n in enumerate(shape):
         total, mean = _along(np.sum, axis, len(shape)), _along(np.mean, axis, len(shape))
         for item, row in product(alike, ROWS if n > 1 else ()):

@@ -102,7 +102,7 @@ def factored(at: Place, wanted: Vector) -> Iterator[Edit]:
         return
     with np.errstate(all="ignore"):
         q = np.where((v == 0) & (w == 0), 1.0, w / v)
-    whole = isinstance(at.e, ast.Constant)
+    whole, mine = isinstance(at.e, ast.Constant), ast.dump(at.e)
     rows: tuple[tuple[Vector, Any, str, float], ...] = (
         (q, lambda p: x * p, LOST, 0.0),
         (w - v, lambda p: x + p, "missing-term", NEAR),
@@ -112,7 +112,8 @@ def factored(at: Place, wanted: Vector) -> Iterator[Edit]:
             continue
         for c, atoms in products(at.pool, target).of(target):
             made = product(c, atoms)
-            if made is None:
+            under = [ast.dump(a.item.code) for a in atoms if a.over]
+            if made is None or any(mine in u or u in mine for u in under):  # that undoes a part
                 continue
             named = c != 1 and at.pool.named(max(c, 1 / c))
             for p, sign in ((made, 0.0), (-made, NEGATED)):

@@ -126,6 +126,8 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         if named or (item.value.shape == shape and not literal):
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
+        if literal and item.tier == NAME and not item.value.ndim and not is_size(item.code):
+            yield at.edit(at.item(item), "constant-scale", ODD + NEAR + item.rank)
         if item.rank < 0 and not literal and broadcasts(item.value.shape, shape):
             yield at.edit(x + at.item(item), "missing-term", ODD + item.rank)  # nobody reads it
     for c in (2, 0.5, 3, 0.25, 4) if not literal else ():

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..code.expressions import same
+from ..code.forms import CannotRecord
 from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from .known import Known, Role, agrees
@@ -271,7 +272,7 @@ class Places:
                     return False
             found = self.apply(edit, values)
             return agrees(self.value(self.goal.record, found), self.truth)
-        except FAILS:
+        except (*FAILS, CannotRecord):
             return False
 
 
