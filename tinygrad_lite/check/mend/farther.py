@@ -13,7 +13,7 @@ from ..code.source import replaced
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .factored import factored
 from .known import broadcasts
-from .looked import PAIRED, How, Place, Vector, is_size, terms_lacking
+from .looked import PAIRED, How, Place, Vector, is_size, names_in, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, number
@@ -101,10 +101,13 @@ def everywhere(at: Place) -> Iterator[Edit]:
         if len(same) < 2 or recorded is None or not is_numeric(recorded.value):
             continue
         v = np.asarray(recorded.value)
+        own = names_in(same[0])
         for item in at.pool.items:
-            if item.value.shape == v.shape and item.tier != MADE and (item.value != v).any():
+            made = item.tier == MADE and names_in(item.code) != own  # z is f(z), and no other's
+            if item.value.shape == v.shape and not made and (item.value != v).any():
                 new = replaced(at.e, dict.fromkeys(same, item.code))
-                yield Edit(at.e, new, "other", FAR + item.rank)
+                likely = LIKELY if item.tier == MADE else FAR
+                yield Edit(at.e, new, "other", likely + item.rank)
 
 
 def _compared(at: Place) -> Iterator[Edit]:

@@ -160,8 +160,13 @@ class Pool:
 
     def _elsewhere(self, exprs: Sequence[ast.expr]) -> Iterator[Written]:
         """What other lines use, as it is here."""
+        known = self.instance.names
         for e in exprs[:LINES]:
             sized = isinstance(e, (ast.BinOp, ast.Call)) and not is_len(e)
+            used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
+            calls = sized and any(isinstance(n, ast.Call) for n in ast.walk(e))
+            if calls and any(r is not None and not _is_single(r.value) for r in used):
+                continue  # it may change what it is of
             try:
                 value = self.instance.value(e, self.changed)
             except (*FAILS, CannotRecord):
@@ -288,6 +293,11 @@ def _forms_of(x: Written) -> Iterator[Item | None]:
 
 def _ends(shape: Shape, a: Shape, b: Shape) -> bool:
     return shape == (*a, *b)
+
+
+def _is_single(v: Any) -> bool:
+    """Whether it is a number, or no data at all: a function, a module."""
+    return not isinstance(v, (list, tuple, dict)) and not np.ndim(v)
 
 
 def is_len(e: ast.AST) -> bool:
