@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..slips import FARTHEST, NEAR
+from ..slips import FARTHEST, NEAR, ODD
 from .known import agrees
 from .looked import Place, Vector
 from .pool import PART, Item, Pool
@@ -26,6 +26,7 @@ class Composite(NamedTuple):
     """Whether `a` is what the function gave, and what a gradient `b` of that becomes; a `total` or
     a `mean` is one along the axis."""
 
+    rank: float
     fact: Callable[[Vector, Along, Along], bool]
     how: Callable[[Any, Any, Along, Along], Any]
 
@@ -42,14 +43,17 @@ def _standard(a: Vector, total: Along, mean: Along) -> bool:
     return _is(mean(a), 0) and _is(mean(a * a), 1, NEARLY)
 
 
+def _is_long(a: Vector, total: Along, mean: Along) -> bool:
+    return _is(total(a * a), 1)
+
+
 ROWS: tuple[Composite, ...] = (
     # a softmax and its logarithm, what is divided by its length, by its deviation
-    Composite(_adds_up, lambda a, b, total, mean: a * (b - total(b * a))),
-    Composite(_adds_up, lambda a, b, total, mean: b - a * total(b)),
-    Composite(
-        lambda a, total, mean: _is(total(a * a), 1), lambda a, b, total, mean: b - a * total(b * a)
-    ),
-    Composite(_standard, lambda a, b, total, mean: b - mean(b) - a * mean(b * a)),
+    Composite(0, _adds_up, lambda a, b, total, mean: a * (b - total(b * a))),
+    Composite(ODD, _adds_up, lambda a, b, total, mean: b - a * total(b)),
+    Composite(0, _is_long, lambda a, b, total, mean: b - a * total(b * a)),
+    Composite(0, _standard, lambda a, b, total, mean: b - a * mean(b * a)),
+    Composite(0, _standard, lambda a, b, total, mean: b - mean(b) - a * mean(b * a)),
 )
 
 
@@ -66,13 +70,13 @@ def whole(at: Place, wanted: Vector) -> Iterator[Edit]:
             v = np.asarray(b.value, dtype=float)
             if v.shape == w.shape and agrees(row.how(a.value, v, total, mean), w):
                 made = row.how(a, b, total, mean)
-                yield at.edit(made, "missing-term", FARTHEST + item.rank + cost)
+                yield at.edit(made, "missing-term", FARTHEST + row.rank + item.rank + cost)
 
 
 def _normal(pool: Pool, shape: tuple[int, ...]) -> Iterator[tuple[Item, Composite, Along, Along]]:
     """What functions of a row may have given, with a sum and a mean along its axis."""
-    alike = [i for i in pool.items if i.value.shape == shape and i.value.dtype.kind == "f"]
-    alike = [i for i in alike if not np.isin(i.value, (0, 1)).all()]  # no labels
+    given = (i for i in pool.items if i.tier <= PART and i.value.shape == shape)
+    alike = [i for i in given if not np.isin(i.value, (0, 1)).all()]  # no labels
     for axis, n in enumerate(shape):
         total, mean = _along(np.sum, axis, len(shape)), _along(np.mean, axis, len(shape))
         for item, row in product(alike, ROWS if n > 1 else ()):
