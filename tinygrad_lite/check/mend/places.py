@@ -68,9 +68,9 @@ class Places:
         self.truth = np.asarray(goal.truth, dtype=float)
         self.base: Values = dict(goal.changed)
         self.until = np.inf
-        above = self.trace.above(goal.record)
-        self.above = sorted(above, key=lambda r: r.index)
-        self.within = above
+        self.within = self.trace.above(goal.record)
+        self.parts = _parts_above(goal.record)  # of what a function returns only what is used
+        self.above = sorted(self.parts, key=lambda r: r.index)
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
         self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
@@ -190,7 +190,7 @@ class Places:
             for k, x in enumerate(r.operands):
                 if x in found or (not x.operands and x.site is None):
                     continue
-                if sum(u in self.within for u in x.users) == 1:
+                if sum(u in self.parts for u in x.users) == 1:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
@@ -276,12 +276,27 @@ class Places:
             return False
 
 
+def _parts_above(wanted: Record) -> set[Record]:
+    """All that a record depends on, itself included; of a tuple that is unpacked the entry."""
+    found, stack = {wanted}, [wanted]
+    while stack:
+        record = stack.pop()
+        entry = _entry_of(record)
+        for x in record.operands if entry is None else (entry,):
+            if x not in found:
+                found.add(x)
+                stack.append(x)
+    return found
+
+
 def _entry_of(record: Record) -> Record | None:
     """The part of a tuple that was written out which a record is, once that was unpacked."""
     if not isinstance(record.compute, itemgetter):
         return None
     (entries,), k = record.operands, cast(Any, record.compute.__reduce__())[1][0]
     whole = entries.operands[0] if entries.compute is list else entries
+    while whole.compute is same:  # as where a function has returned it
+        (whole,) = whole.operands
     written = isinstance(whole.site, (ast.Tuple, ast.List)) and type(k) is int
     return whole.operands[k] if written and len(whole.operands) > k else None
 
