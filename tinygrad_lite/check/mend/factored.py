@@ -15,7 +15,7 @@ import numpy as np
 from ..slips import FAR, FARTHEST, LIKELY, NEAR
 from .known import agrees, broadcasts
 from .looked import NEGATED, PAIRED, Place, Vector
-from .pool import MADE, Item, Pool
+from .pool import LARGEST, MADE, Item, Pool
 from .rows import LOST, Edit
 from .written import Written
 
@@ -24,7 +24,7 @@ NUMBERS = (1, 2, 0.5)  # that a product may have beside its items
 EXACT = 1e-9  # how nearly sums of logarithms agree
 LIMIT = 12  # products that are tried of one that is wanted
 UNDER = NEAR  # what it costs that something is divided by
-_WEIGHTS = np.random.default_rng(54321).normal(size=(2, 5_000))
+_WEIGHTS = np.random.default_rng(54321).normal(size=(2, LARGEST))
 
 
 class Atom(NamedTuple):
@@ -97,9 +97,10 @@ def cost(c: float, atoms: Sequence[Atom]) -> float:
 
 def factored(at: Place, wanted: Vector) -> Iterator[Edit]:
     """A factor, or a term, that is a product of two or three items."""
-    v, w, x = np.asarray(at.value, float), np.asarray(wanted, float), at.written
-    if v.shape != w.shape:
+    v, w = np.asarray(at.value, float), np.asarray(wanted, float)
+    if v.shape != w.shape or w.size > LARGEST:
         return
+    x = at.written
     with np.errstate(all="ignore"):
         q = np.where((v == 0) & (w == 0), 1.0, w / v)
     whole, mine = isinstance(at.e, ast.Constant), ast.dump(at.e)
@@ -118,13 +119,8 @@ def factored(at: Place, wanted: Vector) -> Iterator[Edit]:
             named = c != 1 and at.pool.named(max(c, 1 / c))
             for p, sign in ((made, 0.0), (-made, NEGATED)):
                 if agrees(p.value, target, broadcast=True, tolerance=1e-8):
-                    rank = (
-                        PAIRED
-                        + cost(c, atoms)
-                        + more
-                        + FARTHEST * named
-                        + (sign if kind == LOST else 0.0)
-                    )
+                    rank = PAIRED + cost(c, atoms) + more + FARTHEST * named
+                    rank += sign * (kind == LOST)
                     yield from at.made(how, p, kind=kind, rank=rank)
 
 
