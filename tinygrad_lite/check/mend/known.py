@@ -39,7 +39,7 @@ class Known:
                 v = np.sort(np.ravel(np.asarray(value, dtype=float)))
                 if v.size and (v[0] < v[-1] or float(f"{v[0]:.3g}") != v[0]):  # 0.05 says nothing
                     found.setdefault(v.size, []).append((v, role))
-        self._placed = dict[tuple[int, ...], list[Vector]]()
+        self._shaped = dict[tuple[int, ...], list[Vector]]()
         self._order, self._g = order, g
         self._sorted = {
             n: (np.array([v for v, _ in rows]), [r for _, r in rows]) for n, rows in found.items()
@@ -65,9 +65,9 @@ class Known:
                     self.constants.add(abs(float(p)))
 
     def of_shape(self, shape: tuple[int, ...]) -> list[Vector]:
-        """The cotangents of a shape, what their steps hand on, then slopes and values; each once,
-        with or without axes of length 1."""
-        if shape not in self._placed:
+        """The cotangents of a shape, what steps hand on to them, then the values; each once, with
+        or without axes of length 1."""
+        if shape not in self._shaped:
             g, nodes = self._g, [n for n in self._order if prod(n.shape) == prod(shape)]
             found = [g[n] for n in nodes if n in g]
             for n in self._order:
@@ -77,8 +77,8 @@ class Known:
             found += [n.data for n in nodes]
             found = [np.asarray(v, dtype=float) for v in found if _alike(np.shape(v), shape)]
             arrays = (v.reshape(shape) for v in found)
-            self._placed[shape] = list({v.tobytes(): v for v in arrays}.values())
-        return self._placed[shape]
+            self._shaped[shape] = list({v.tobytes(): v for v in arrays}.values())
+        return self._shaped[shape]
 
     def role(self, value: Any) -> Role:
         """What an array is, its entries in whatever order; the most telling of several."""

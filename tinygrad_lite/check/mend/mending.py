@@ -154,7 +154,7 @@ class Mender:
         """The likeliest edits that make something right where others are made, and the end too."""
         start, key = time.thread_time(), (_of(claimed), end, *map(id, needs))
         if self.left <= (self.kept if turns <= NEAR_BY else 0):
-            self.hurried = True
+            self.hurried |= self.left <= 0
             search = self.searches[key][0] if key in self.searches else None
             return None if search is None or turns < len(SHARES) else search.best
         with np.errstate(all="ignore"), warnings.catch_warnings():
