@@ -44,8 +44,6 @@ def explain(search: Search) -> list[Explanation]:
 
 def factors(search: Search) -> Iterator[Guess]:
     """A scalar factor on one step, read off the projections."""
-    tape = search.tape
-    turned: list[Guess] = []
     for n, i, x in search.edges:
         same = [j for j, a in enumerate(n.inputs) if a is x]
         if i != same[0]:
@@ -57,15 +55,10 @@ def factors(search: Search) -> Iterator[Guess]:
         k = 1 + (search.goal - search.base) / weight
         tol = tolerance_of(search.slack, weight, abs(k))
         alone = abs(weight - search.base) <= tol * abs(search.base)
-        junction = len(tape.consumers[x]) > len(same)
-        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone):
-            found = search.guess(x, search.g[x] + (m.value - 1) * part, m.kind, m.cost, m.text, n)
-            if alone and m.kind == "sign":
-                turned.append(found)
-            else:
-                yield found
-    if len(turned) == 1:  # a sign has a place only where just one is possible
-        yield from turned
+        beside = any(a is not x and a in search.tangents for a in n.parents())
+        for m, anywhere in search.catalogue.scales.step(n, i, k, tol, beside, alone):
+            value = search.g[x] + (m.value - 1) * part
+            yield search.guess(x, value, m.kind, m.cost, m.text, n, anywhere)
 
 
 def junctions(search: Search) -> Iterator[Guess]:
@@ -130,7 +123,7 @@ def transposed(search: Search) -> Iterator[Guess]:
 
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
-    rows = search.catalogue.scales.whole
+    rows = [m for m in search.catalogue.scales.whole if m.cost < FAR]  # no number by chance
     for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
         gradient = partial(search.carry, [(guess.x, guess.delta)])
         for m in islice(_times(search, rows, guess.projected, gradient), 1):

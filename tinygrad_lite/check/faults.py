@@ -96,7 +96,11 @@ class Fault:
             "slope": lambda: prime(op_of(m), tape.label_of(m.inputs[0])),
         }
         fields = {name for _, name, _, _ in Formatter().parse(self.text) if name}
-        return self.text.format(**{name: made[name]() for name in fields})
+        text = self.text.format(**{name: made[name]() for name in fields})
+        told = {"a", "b", "self"} & fields if rule is not None else ()
+        if told and m in rule.carries and not tape.is_named(node):
+            return f"{text}, where G is {tape.cotangent_of(node)}"
+        return text
 
 
 def _derivative(tape: Tape, node: Node, index: int) -> str:
@@ -105,7 +109,8 @@ def _derivative(tape: Tape, node: Node, index: int) -> str:
         return f"the derivative of {tape.label(node)}"
     if len(node.inputs) == 1:
         return prime(op_of(node), tape.label_of(node.inputs[0]))
-    return local_text(node, index, tape.names)
+    text = local_text(node, index, tape.names)
+    return tape.label_of(node.inputs[1 - index]) if text == "…" else text
 
 
 def prime(op: Op, argument: str) -> str:
