@@ -314,8 +314,7 @@ def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[In
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
     """What is computed of some operands; None where it cannot be."""
     try:
-        with np.errstate(all="ignore"):
-            return np.asarray(how(*operands))
+        return np.asarray(how(*operands))
     except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
         return None
 

@@ -32,6 +32,7 @@ from .tape import Site, Tape, Vector, carried, largest, op_of
 
 MANY = 300  # nodes above which nothing foreign is looked for
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
+HUGE = 10_000  # nodes above which these are in a step's rule, not in the values that it looks at
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 BUDGET = 100_000  # steps that a report may spend on the same mistake at many: about a second
 COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
