@@ -254,3 +254,43 @@ def test_the_upstream_gradient_is_told_from_a_variable_called_g() -> None:
     named(E=E)
     E.backward()
     assert ", where G is dE/d(Bᵀ)" in tg.check(E, {B: B.grad.T})[B].explanation
+
+
+def test_sums_over_another_axis_are_found_in_any_quotient() -> None:
+    """No normaliser of this sort has a name: what is summed over is read off the graph."""
+    n = np.random.default_rng(17).normal
+    x, C = tg.Tensor(n(size=(4, 5)), name="x"), n(size=(4, 5))
+    power = tg.sqrt((x**4).mean(axis=1, keepdims=True))
+    y = x / power
+    E = (C * y).sum()
+    named(power=power, y=y, E=E)
+    p, X = power.data, x.data
+    for axis, told in ((0, "axis 0, not 1"), ((0, 1), "axis 0 and 1, not 1")):
+        wrong = C / p - 2 * X**3 * (C * X).mean(axis=axis, keepdims=True) / p**3
+        finding = tg.check(E, {x: wrong / 1.0})[x]
+        assert finding.kind == "wrong-axis"
+        assert finding.explanation.startswith(f"what comes back through power is summed over {told}")
+    right = C / p - 2 * X**3 * (C * X).mean(axis=1, keepdims=True) / p**3
+    assert tg.check(E, {x: right})
+
+
+def test_a_factor_left_out_of_a_quadratic_form_alone_is_named() -> None:
+    n = np.random.default_rng(18).normal
+    S, w = n(size=(4, 4)), tg.Tensor(n(size=4), name="w")
+    S = S @ S.T
+    q = w @ S @ w
+    E = tg.log(q)
+    named(q=q, E=E)
+    finding = tg.check(E, {w: 2 * w.data / q.data})[w]
+    assert finding.kind == "missing-factor"
+    assert "S is left out of Sᵀ w, in the gradient alone" in finding.explanation
+
+
+def test_a_derivative_at_minus_its_argument_is_named() -> None:
+    n = np.random.default_rng(19).normal
+    z, y = tg.Tensor(n(size=6), name="z"), np.array([1.0, -1, 1, 1, -1, -1])
+    E = tg.softplus(-y * z).sum()
+    named(E=E)
+    finding = tg.check(E, {z: -y / (1 + np.exp(-y * z.data))})[z]
+    assert finding.kind == "sign"
+    assert "is taken at minus its argument" in finding.explanation

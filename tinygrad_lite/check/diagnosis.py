@@ -164,8 +164,8 @@ def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str
     """The simplest explanation, and the other kinds that explain the numbers equally well."""
     best, *rest = sorted(explanations, key=lambda e: e.rank)
     kinds = (*best.other_kinds, *(e.kind for e in rest if e.rank < best.rank + EQUAL))
-    places = {e.where: e for e in rest if e.anywhere == best.anywhere and e.kind == best.kind}
-    if best.anywhere and (places := places.keys() - {best.where}):
+    alike = (e for e in rest if e.anywhere == best.anywhere != "" and e.kind == best.kind)
+    if places := {e.where for e in alike} - {best.where}:
         sure = len(places) < PLACES and best.kind != "sign"
         where = " or ".join((best.where, *sorted(places))) if sure else ""
         best = replace(best, text=best.anywhere, where=where)

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
-from . import arrays, systematic
+from . import arrays, axes, systematic
 from .scales import near, tolerance_of
 from .search import HUGE, LARGE, ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
@@ -187,6 +187,6 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (LARGE, (systematic.alike, systematic.in_sequence)),
     (LARGE, (arrays.other_gradients,)),
     # A mistake in a part of what a step is handed, and two mistakes.
-    (LARGE, (in_parts, systematic.left_out)),
+    (LARGE, (in_parts, systematic.left_out, axes.other_axes, arrays.stand_ins)),
     (LARGE, (with_factor, proportional)),
 )

@@ -110,8 +110,7 @@ class Scales:
         handed = f"what {result} hands to {source}" if beside else f"the part through {result}"
         named = f"the term {source} of {result}" if term else handed
         rule = self.tape.rule(node, index)
-        turned = rule.made_by("negative") if rule else ()
-        minus = op_name(node) == "subtract" or any(m in rule.carries for m in turned)
+        minus = op_name(node) == "subtract" or (rule is not None and rule.turns)
         if alone:
             rows = [Instead("sign", FIRST, -1.0, TURNED)] if minus else []
         else:
@@ -162,8 +161,8 @@ class Scales:
 
 
 def factor(name: str, v: Vector, *, divides: bool) -> tuple[Instead, Instead]:
-    """A factor lost in a gradient, or one that is there besides; or such a division. A number of few
-    digits may be one by chance."""
+    """A factor lost in a gradient, or one that is there besides; or such a division. Of a number of
+    few digits it is uncertain."""
     what, rank, more, lost = (
         ("division by", ODD, 1 / v, v) if divides else ("factor", FAR, v, 1 / v)
     )

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.replay import replay
-from ..graph.node import Node
+from ..graph.node import Node, raw
 from .faults import Fault, looking, scaled
+from .rules import is_number
 from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
@@ -29,7 +30,8 @@ def alike(search: Search) -> Iterator[Explanation]:
         called = (op_name(n), i, fault.text, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
         made_by = tuple(map(op_name, n.inputs))
-        for scope in (*others, n.inputs[i], made_by, None):
+        numbers = tuple(float(raw(x)) for x in n.inputs if is_number(x))
+        for scope in (*others, n.inputs[i], made_by, numbers, None):
             groups.setdefault((called, scope), {})[n, i] = fault
     tried: set[object] = set()
     for (called, scope), group in groups.items():  # type: ignore[misc]
@@ -96,14 +98,18 @@ def left_out(search: Search) -> Iterator[Explanation]:
     tape = search.tape
     for n in tape.order if len(tape.order) <= MANY else ():
         for j, a in enumerate(n.operands) if len(n.inputs) < 3 else ():
-            found = _without(search, n, j) if np.shape(a) == n.shape else None
-            if found is None or not search.explains(found):
-                continue
-            told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
-            for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
-                told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
-            kind = "missing-term" if is_sum(n) else "missing-factor"
-            yield search.explained(kind, ODD, f"{told}, in its value too", n)
+            ways = (_without, _beside) if np.shape(a) == n.shape else ()
+            for way, where in zip(
+                ways, (", in its value too", ", in the gradient alone"), strict=False
+            ):
+                found = way(search, n, j)
+                if found is None or not search.explains(found):
+                    continue
+                told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
+                for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
+                    told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
+                kind = "missing-term" if is_sum(n) else "missing-factor"
+                yield search.explained(kind, ODD, told + where, n)
 
 
 def _without(search: Search, n: Node, kept: int) -> Vector | None:
@@ -120,6 +126,23 @@ def _without(search: Search, n: Node, kept: int) -> Vector | None:
         if node is not n:
             return contribution(twin[node], index, g)
         return g if index == kept else None
+
+    return search.swept(step).get(search.target)
+
+
+def _beside(search: Search, n: Node, kept: int) -> Vector | None:
+    """The same where values computed of the step's stay as they are."""
+    a = np.asarray(n.operands[kept], dtype=float)
+
+    def step(node: Node, index: int, g: Vector) -> Vector | None:
+        if node is n:
+            return g if index == kept else None
+        places = [j for j, x in enumerate(node.inputs) if x is n]
+        if not places or n in search.blocked:
+            return contribution(node, index, g)
+        return search.apply(
+            node, index, Fault("other", 0.0, looking(node, index, places[0], a), ""), g
+        )
 
     return search.swept(step).get(search.target)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..check.rounding import EPS, precision
+from ..check.rounding import precision
 from ..graph.reach import reached
 from ..graph.trees import leaves, map_tree, rebuild
 from .arrays import is_differentiable, like, of_jax, to_numpy
