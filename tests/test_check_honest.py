@@ -269,7 +269,9 @@ def test_sums_over_another_axis_are_found_in_any_quotient() -> None:
         wrong = C / p - 2 * X**3 * (C * X).mean(axis=axis, keepdims=True) / p**3
         finding = tg.check(E, {x: wrong / 1.0})[x]
         assert finding.kind == "wrong-axis"
-        assert finding.explanation.startswith(f"what comes back through power is summed over {told}")
+        assert finding.explanation.startswith(
+            f"what comes back through power is summed over {told}"
+        )
     right = C / p - 2 * X**3 * (C * X).mean(axis=1, keepdims=True) / p**3
     assert tg.check(E, {x: right})
 
