@@ -92,13 +92,14 @@ def other_gradients(search: Search) -> Iterator[Guess]:
 
 
 def stand_ins(search: Search) -> Iterator[Guess]:
-    """A value with a name in the place of another as a factor of some node's gradient."""
+    """A value with a name in the place of one that meets a node, as a factor of its gradient."""
     for x in reversed(search.open) if search.small else ():
         g = search.g[x]
         if not 1 < g.size <= BIG:
             continue
         offset, weight = search.base - search.project(x, g), search.tangents[x] * g
-        for w in (n for n in search.tape.order if n.shape == x.shape and np.all(n.data)):
+        near = dict.fromkeys(w for n, _ in search.tape.consumers[x] for w in (n, *n.parents()))
+        for w in (n for n in near if n.shape == x.shape and np.all(n.data)):
             for name, v in search.tape.named_along(x.shape):
                 if v is not w.data and search.agrees(offset + np.sum(weight * v / w.data)):
                     text = f"{name} stands where {search.tape.label(w)} belongs in the gradient "

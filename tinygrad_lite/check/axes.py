@@ -23,7 +23,7 @@ from .search import Explanation, Search
 from .slips import FAR, FIRST, listed
 from .tape import Vector, carried, op_of
 
-POWERS = 3  # of what comes out of a sum
+POWERS = 1, 2  # of what comes out of a sum
 
 Axes = tuple[int, ...]
 Edge = tuple[Node, int]
@@ -72,9 +72,9 @@ def _summed(
     over, uses = broadcast_axes(n.shape, r.shape), search.tape.consumers[n]
     several = uses if len(uses) > 1 and n not in search.blocked else ()
     kept = tuple(1 if axis in over else size for axis, size in enumerate(n.shape))
-    same = {v.data.tobytes(): v.data.reshape(kept) for v in search.region if v.shape == r.shape}
-    powers = (v**p for v in same.values() for p in range(1, POWERS + 1) if v.all())
-    factors = [np.ones(kept), *powers]
+    divisors = (np.asarray(m.operands[1]) for m in search.tape.made_by("divide"))
+    same = {v.tobytes(): v.reshape(kept) for v in (r.data, *divisors) if v.shape == r.shape}
+    factors = [np.ones(kept), *(v**p for v in same.values() for p in POWERS if v.all())]
     wide = [axis for axis, size in enumerate(n.shape) if size > 1]
     sets = chain.from_iterable(combinations(wide, k + 1) for k in range(len(wide)))
     others = [axes for axes in sets if axes != tuple(a for a in over if a in wide)]

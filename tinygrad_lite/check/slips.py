@@ -102,7 +102,6 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("extra-factor", LIKELY, lambda a, b: a * b * b, _TWICE % "b", 1),
         Slip("extra-factor", LIKELY, lambda a, b: a * a * b, _TWICE % "a", 0),
         Slip("elementwise-vs-matmul", LIKELY, _entries, _ENTRIES),
-        Slip("other", FARTHEST, lambda a, b: a / b, "it is divided by {b}, not multiplied", 1),
         *(
             Slip("elementwise-vs-matmul", LIKELY, how, _MATRIX)
             for how in (
@@ -121,7 +120,6 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         ),
         Slip("extra-factor", FAR, lambda a, b: a / b / b, "the division by {b} is there twice", 1),
         Slip("other", FAR, lambda a, b: a * b, "it is multiplied by {b}, not divided", 1),
-        Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
     ),
     ops.pow: (
         Slip(
