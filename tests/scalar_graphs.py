@@ -49,6 +49,19 @@ def mean_square(ys: Any, targets: Any) -> Any:
     return sum((y - t) ** 2 for y, t in zip(ys, targets, strict=True)) / len(targets)
 
 
+def layer() -> tuple[Any, ...]:
+    """A layer of neurons on rows of numbers, its lists, and the sum of its outputs."""
+    rng = random.Random(0)
+    X = [[1.0, 2.0, -1.0], [0.5, -1.5, 2.0], [3.0, 1.0, 0.0], [0.0, 1.0, 1.0]]
+    W = [[Value(rng.gauss(0, 1)) for _ in range(3)] for _ in range(2)]
+    b = [Value(0.1), Value(0.2)]
+    h = [
+        [tg.relu(sum(w * x for w, x in zip(W[k], row, strict=True)) + b[k]) for k in range(2)]
+        for row in X
+    ]
+    return X, W, b, sum(z for row in h for z in row), h
+
+
 def moons(rng: random.Random) -> Any:
     """micrograd's demo: a max-margin loss with weight decay."""
     rows = numbers(rng, 100, 2)

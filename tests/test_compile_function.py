@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import random
 import threading
 
@@ -126,6 +127,9 @@ def test_a_count_is_no_setting():
         lambda x, n: x[n] + x.sum(axis=n - n),
         lambda x, n: sum((x * k for k in range(n)), 0.0),
         lambda x, n: x * len(f"{n:03.1f}" * (1 if isinstance(n, float) else n)),
+        lambda x, n: x[-n:, ::n].sum() * np.full(3, n) + np.arange(3) * round(n / 3, 1),
+        lambda x, n: x * sum([0.5] * n) + len(n * "ab"),
+        lambda x, n: tg.sum(tg.Tensor(x), axis=n % 2).data * n,
     ],
 )
 def test_a_number_that_only_a_number_will_do_for_is_a_setting(f):
@@ -307,14 +311,35 @@ def test_no_grad_and_debug():
 
 def test_many_programs_are_noticed():
     count = [0]
-    step = tg.compile(lambda x: x * [1.0, 2.0][count[0] % 2])
+    step = tg.compile(lambda x: x * math.sqrt(count[0]))
 
     def calls(n):
         for count[0] in range(n):
-            assert step(np.ones(1)).item() == [1.0, 2.0][count[0] % 2]
+            assert step(np.ones(1)).item() == math.sqrt(count[0])
 
     with pytest.warns(UserWarning, match=r"count\[0\] is another at every call"):
         calls(MANY + 2)
+
+
+def test_a_number_is_a_setting_where_it_must_be():
+    """Three programs take turns: one number is an index, an axis, a text and a key."""
+    count, axes, words = [0], {"0": 1.0, "1": 2.0, "2": 3.0}, []
+
+    @tg.compile
+    def step(x):
+        count[0] += 1
+        i = count[0] % 3
+        words.append(f"{i:02d}")
+        return axes[str(i)] * x.sum(axis=(0, 1, -1)[i]) + {0: 0.0, 1: 10.0, 2: 20.0}[i] * count[0]
+
+    def plain(i):
+        total = (i % 3 + 1.0) * np.ones((2, 2)).sum(axis=(0, 1, -1)[i % 3])
+        return total + 10.0 * (i % 3) * i
+
+    for i in range(1, 15):
+        assert np.array_equal(step(np.ones((2, 2))), plain(i))
+    assert words[:4] == ["01", "02", "00", "01"]
+    assert step.programs <= 5
 
 
 def test_what_is_no_function_is_refused():

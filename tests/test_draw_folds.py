@@ -70,6 +70,18 @@ def test_a_loop_that_adds_something_up_is_one_step_of_it():
     assert lines_of(scene)["ll"] == "ll₋₁ − 1/2 v² / S − 1/2 log(S)"
 
 
+def test_what_a_loop_starts_with_is_in_no_scope_of_a_step_that_is_not_drawn():
+    W, h = tg.Tensor(rng.normal(size=(2, 2)), name="W"), tg.Tensor(np.ones((1, 2)), name="h0")
+    for t in range(4):
+        with tg.scope(f"step {t}"):
+            k = np.tanh(h @ W)
+            h = h + 0.1 * np.tanh((h + 0.05 * k) @ W)
+    scene = scene_of((h**2).sum(), max_nodes=16)
+    assert max(c.times for c in scene.clusters) > 1  # a loop, folded
+    start = next(box for box in scene.boxes if box.name == "h0")
+    assert start.scope == ()
+
+
 def test_an_entry_of_what_has_a_number_is_no_larger_number():
     x = tg.Tensor(np.arange(3.0) + 1, name="x₁")
     y = tg.exp(x[0]) * x[2]

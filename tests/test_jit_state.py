@@ -156,3 +156,27 @@ def test_a_gradient_comes_and_goes():
 def test_a_class_of_arrays_is_none():
     kind = tg.Tensor
     assert tg.jit(lambda x: (kind(x) * 2).sum())(np.ones(2)).item() == 4.0
+
+
+@pytest.mark.parametrize("donate", [False, True])
+def test_lists_and_numbers_that_a_step_replaces(donate):
+    def trained(made):
+        p, state = [tg.Tensor([1.0, 2.0]), tg.Tensor(0.5)], {"t": 0, "v": [0.0, 0.0]}
+
+        def step(x):
+            nonlocal p, state
+            loss = ((p[0] * x).sum() + p[1]) ** 2
+            loss.backward()
+            v = [0.9 * v + q.grad for v, q in zip(state["v"], p, strict=True)]
+            state = {"t": state["t"] + 1, "v": v}
+            rate = 0.1 / (1 + state["t"])
+            p = [tg.Tensor(q.data - rate * v, name="p") for q, v in zip(p, v, strict=True)]
+            return loss
+
+        run = made(step)
+        found = [run(np.array([0.5, -1.0])).item() for _ in range(7)]
+        return [*found, *p[0].tolist(), p[1].item()], getattr(run, "programs", 0)
+
+    found, programs = trained(lambda f: tg.jit(f, donate=donate))
+    assert found == pytest.approx(trained(lambda f: f)[0])
+    assert programs <= 4

@@ -10,26 +10,13 @@ import threading
 
 import numpy as np
 import pytest
-from scalar_graphs import STRUCTURED, disagreement, eager, scattered
+from scalar_graphs import STRUCTURED, disagreement, eager, layer, scattered
 
 import tinygrad_lite as tg
 from tinygrad_lite import Value
 from tinygrad_lite.compile import native
 from tinygrad_lite.compile import program as program_module
 from tinygrad_lite.graph.node import topological_order
-
-
-def layer():
-    """A layer of neurons on rows of numbers, its lists, and the sum of its outputs."""
-    rng = random.Random(0)
-    X = [[1.0, 2.0, -1.0], [0.5, -1.5, 2.0], [3.0, 1.0, 0.0], [0.0, 1.0, 1.0]]
-    W = [[Value(rng.gauss(0, 1)) for _ in range(3)] for _ in range(2)]
-    b = [Value(0.1), Value(0.2)]
-    h = [
-        [tg.relu(sum(w * x for w, x in zip(W[k], row, strict=True)) + b[k]) for k in range(2)]
-        for row in X
-    ]
-    return X, W, b, sum(z for row in h for z in row), h
 
 
 def run(program, leaves):
@@ -167,42 +154,6 @@ def test_inputs_are_replaced_by_name():
         program(X=rows[:2])
     with pytest.raises(ValueError, match="no list or Value Y of leaves was seen"):
         program(Y=rows)
-
-
-def test_print_has_the_users_names():
-    X, W, b, total, h = layer()  # noqa: RUF059 - the names are printed
-    assert str(tg.compile(total)).splitlines() == [
-        "h = relu(X @ W.T + b)  # (4, 2)",
-        "total = sum(h)",
-    ]
-
-
-def test_print_of_a_model():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(30, 2))
-    y = [1 if row[0] > 0 else -1 for row in X.tolist()]
-    model = tg.nn.MLP(2, [4, 1])
-    scores = [model(row) for row in X.tolist()]
-    loss = sum((1 + -label * score).relu() for label, score in zip(y, scores, strict=True))
-    text = str(tg.compile(loss))
-    assert "W1 = model.layers[0].neurons[:].w" in text
-    assert "h1 = relu(X @ W1.T + b1)" in text
-    assert "loss = sum(relu(-y * scores + 1))" in text
-
-
-def test_transposed_lists():
-    X = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.5]]
-    W = [[Value(0.1), Value(0.2), Value(0.3)], [Value(0.4), Value(0.5), Value(0.6)]]
-    out = [[sum(row[i] * W[i][j] for i in range(2)).tanh() for j in range(3)] for row in X]
-    loss = sum(z for row in out for z in row)
-    assert str(tg.compile(loss)).startswith("out = tanh(X @ W)")
-
-
-def test_explanation():
-    X, W, _, total, _ = layer()  # noqa: RUF059 - the names are printed
-    text = tg.compile(total).explain()
-    assert "72 numbers were computed one by one. They are 3 array operations" in text
-    assert "X @ W.T: each of the 4 rows of X meets each of the 2 rows of W, 8 sums of 3" in text
 
 
 def test_source_runs_alone(tmp_path):

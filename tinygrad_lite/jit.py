@@ -99,7 +99,6 @@ class _Jitted(Compiled):
         if not callable(f):
             raise TypeError(f"tg.jit: takes a function, as in tg.jit(step); got {f!r:.60}")
         super().__init__(f)
-        self._numbers = ()  # none is tried as a setting
         self._jax, self._static, self._donate = jax, static, donate
         self._signature = inspect.signature(f)
         if unknown := static - self._signature.parameters.keys():
@@ -129,6 +128,10 @@ class _Jitted(Compiled):
         wide = self._jax.config.jax_enable_x64
         return key, (*static.items(),), context.recording, wide
 
+    @property
+    def _numbers(self) -> tuple[type, ...]:
+        return ()  # none is tried as a setting
+
     def _unusual(self, args: Any, kwargs: Any) -> Never:
         raise TypeError("tg.jit: an argument of a transform has its derivative inside only")
 
@@ -139,7 +142,8 @@ class _Jitted(Compiled):
         moving = {k: v for k, v in arguments.items() if k not in self._static}
 
         def run(stand_in: Callable[[Any], Any]) -> _Run:
-            return _Run(stand_in, self._function, (), moving, NUMBERS, self._renewed, self._growing)
+            called = self._function, (), moving, NUMBERS, self._changing, self._growing
+            return _Run(stand_in, *called)
 
         def call(**moved: Any) -> Any:
             bound.arguments = {**arguments, **moved}
@@ -175,9 +179,8 @@ class _Jitted(Compiled):
                 "compiled; compute that outside, or choose with tg.where"
             )
             raise
-        marks = (getattr(s.where, "mark", (s.kind, s.where)) for s in made[-1].sources)
-        replaced = made[-1].overwritten if self._donate else ()
-        given_up = [i for i, mark in enumerate(marks) if mark in replaced]
+        replaced = (made[-1].overwritten if self._donate else {}).keys()
+        given_up = [i for i, s in enumerate(made[-1].sources) if replaced >= {*s.marks}]
         compiled = jax.jit(jax.extend.core.jaxpr_as_fun(program), donate_argnums=given_up)
         executable = _Executable(compiled, program, [False] * len(made[-1].outputs))
         return Variant(made[-1], executable)

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ..graph.node import Node
+from ..notation.words import counted, listed
 from .hints import hint
 from .kinds import KINDS, known
 from .marks import MARKS, Said, across, row
@@ -332,17 +333,6 @@ _WORDS = {
 
 def _limits(f: Finding) -> str:
     return " or ".join(f"{e:.0e}" + f" ({t})" * bool(t) for t, e in f.caught.items())
-
-
-def counted(n: int, what: str) -> str:
-    """`1 line`, `2 lines`."""
-    return f"{n} {what}{'s' * (n != 1)}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *first, last = names or [""]
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..graph.indexing import is_basic
 from ..graph.names import is_ours
 from ..graph.node import Node
 from . import standalone
-from .recorder import NUMBERS, Recorder, Recording, refusal, values_of
+from .recorder import NUMBERS, Recorder, Recording, refusal, refused_number, values_of
 
 # What Python writes as operators, the ufuncs behind them, and their signs.
 _TABLE: tuple[tuple[Callable[..., Any], np.ufunc, str], ...] = (
@@ -59,11 +59,8 @@ _BY_VALUE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.
 _BY_VALUE |= {np.trim_zeros, np.unique_values, np.unique_counts, np.unique_inverse, np.unique_all}
 
 
-def _refuse_number(x: Any, *_: Any) -> Never:
-    raise refusal(
-        "a number taken out of an array (by float, int, tolist, or as text) would be the same for "
-        "ever; keep it an array or .item(), or return it"
-    )
+def _refuse_number(*_: Any) -> Never:
+    raise refused_number()
 
 
 def _augmented(call: Any) -> Any:
@@ -146,13 +143,24 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return f"{what} being recorded"
 
     def __str__(self) -> str:
-        return repr(self) if isinstance(self.value, np.ndarray) else _refuse_number(self)
+        return (
+            repr(self) if isinstance(self.value, np.ndarray) else str(self.recorder.setting(self))
+        )
 
     def __format__(self, form: str) -> str:
-        return _refuse_number(self) if form else str(self)
+        return format(self.recorder.setting(self), form) if form else str(self)
 
     def __hash__(self) -> int:
-        return _refuse_number(self) if self.weak else id(self)
+        return hash(self.recorder.setting(self)) if self.weak else id(self)
+
+    def __index__(self) -> int:
+        return operator.index(self.recorder.setting(self))
+
+    def __int__(self) -> int:
+        return int(self.recorder.setting(self))
+
+    def __float__(self) -> float:
+        return float(self.recorder.setting(self))
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         return self.recorder.namespace
@@ -198,8 +206,8 @@ class Traced(Recording, NDArrayOperatorsMixin):
         return self.recorder.guard(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self.fixed:
-            return np.array(self.value, dtype)
+        if self.fixed or self.weak:
+            return np.array(self.recorder.setting(self) if self.weak else self.value, dtype)
         raise refusal(
             "NumPy was handed an array that is being recorded, in a list, by np.asarray or as an "
             "index, and would take its numbers for constants; use np.stack, np.concatenate, "
@@ -254,7 +262,7 @@ class Traced(Recording, NDArrayOperatorsMixin):
     real = property(lambda self: self.recorder.record(np.real, self))
     T = property(lambda self: self.recorder.record(np.transpose, self))
     mT = property(lambda self: self.recorder.record(np.matrix_transpose, self))
-    tolist = __float__ = __int__ = __index__ = __complex__ = _refuse_number
+    tolist = __complex__ = _refuse_number
     tobytes = tofile = dump = dumps = _refuse_number
     __iadd__, __isub__ = _augmented(operator.add), _augmented(operator.sub)
     __imul__, __itruediv__ = _augmented(operator.mul), _augmented(operator.truediv)
@@ -282,6 +290,17 @@ class Traced(Recording, NDArrayOperatorsMixin):
 
     def __pos__(self) -> Traced:
         return self
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return self.recorder.record(round, self, digits)
+
+    def __mul__(self, other: Any) -> Any:
+        if self.weak and isinstance(other, Sequence):  # as often as the number says
+            return other * self.recorder.setting(self)
+        return super().__mul__(other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self * other if isinstance(other, Sequence) else super().__rmul__(other)
 
 
 def _scattered(ufunc: Any, x: Any, index: Any, y: Any) -> None:

@@ -13,11 +13,13 @@ import numpy as np
 
 from ..graph.context import current_context, latest_context
 from ..graph.node import Node, Scalar
+from ..notation.words import counted
 from .arrays import recorder
 from .containers import Read
 from .emit import build
 from .program import ScalarProgram
 from .recorder import NUMBERS, Held, Recording, refusal
+from .records import Mutated
 from .run import Run
 from .signature import Unusual, signature
 from .standalone import Branch
@@ -42,6 +44,7 @@ class NumPyRun(Run):
             self._recorder.closed = True
         numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
         self.late = [numbers[id(x)] for x in self._recorder.late]
+        self.settings = [*map(self._recorder.given.index, self._recorder.settings)]
         outputs = [y if isinstance(y, Held) else np.array(y) for y in self.outputs]
         self.recorded = Recorded(self._recorder.instructions, self._recorder.given, outputs)
 
@@ -81,9 +84,10 @@ class Compiled:
         self._function = function
         self._variants: dict[Any, list[Variant]] = {}
         self._last: Variant | None = None
-        self._numbers: tuple[type, ...] = NUMBERS  # of arguments to compute with: no settings
         self._moving: set[Any] = set()  # places of numbers to compute with
+        self._settled = False  # whether numbers are compared instead
         self._renewed: set[Any] = set()  # places of results of the last call
+        self._mutated: set[Any] = set()  # and those of them that hold what a later one changes
         self._growing: dict[int, Any] = {}  # lists that are longer after every call, by id
         self._read: dict[int, Any] = {}  # and those of them that are read, too
         self._quick: Any = None  # the last program, for arguments that are all arrays
@@ -108,8 +112,8 @@ class Compiled:
         if self._last is None:
             return f"compiled {name}, not recorded yet: call it"
         body = "".join(self.source.rpartition("@np.errstate")[1:])
-        plural = "" if self.programs == 1 else "s"
-        return f"compiled {name}, {self.programs} program{plural}; the last that ran:\n\n{body}"
+        programs = counted(self.programs, "program")
+        return f"compiled {name}, {programs}; the last that ran:\n\n{body}"
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -145,7 +149,7 @@ class Compiled:
             key = [signature(x, given, self._numbers) for x in (args, kwargs)]
         except Unusual:
             return None
-        return (*key, self._numbers, context is None or context.recording)
+        return (*key, self._settled, context is None or context.recording)
 
     def _result(self, key: Any, given: list[Any]) -> Any:
         """What the first program that holds gives, in a tuple."""
@@ -159,7 +163,7 @@ class Compiled:
     def _recorded(self, key: Any, given: list[Any], args: Any, kwargs: Any) -> Any:
         """What a new program gives, in a tuple."""
         known = self._variants.setdefault(key, [])
-        if known and self._numbers:  # a counter, a rate
+        if known and not self._settled:  # a counter, a rate
             self._moving.update(place.mark for place in known[0].moved())
         for x in known[0].grown() if known else ():
             if id(x) not in self._read:
@@ -173,13 +177,14 @@ class Compiled:
             self._read |= self._growing
             self._growing.clear()
             return self._recorded(key, given, args, kwargs)
+        except Mutated as error:
+            self._mutated.add(error.mark)
+            return self._recorded(key, given, args, kwargs)
         except Exception:
             if not self._moving and not any(type(x) in self._numbers for x in given):
                 raise
-            self._numbers = self._numbers[1:]  # integers are settings, then floats too
-            if not self._numbers:
-                self._moving.clear()
-            given = []
+            self._settled, given = True, []
+            self._moving.clear()
             return self._recorded(self._key(args, kwargs, given), given, args, kwargs)
         finally:
             _recording.reset(token)
@@ -195,14 +200,23 @@ class Compiled:
         self._last = variant
         return variant.call(given)
 
+    @property
+    def _numbers(self) -> tuple[type, ...]:
+        """The types of numbers among the arguments that a program is handed, to compute with."""
+        return () if self._settled else NUMBERS
+
+    @property
+    def _changing(self) -> set[Any]:
+        """The marks of places that hold something else after every call."""
+        return self._moving | self._renewed - self._mutated
+
     def _unusual(self, args: Any, kwargs: Any) -> Any:
         """What a call gives that no program is made of, in a tuple."""
         return (self._function(*args, **kwargs),)
 
     def _made(self, args: Any, kwargs: Any) -> Variant:
         """The program of the function: recorded, and again, which tells what changes by itself."""
-        moving = self._moving | self._renewed
-        called = self._function, args, kwargs, self._numbers, moving, self._growing
+        called = self._function, args, kwargs, self._numbers, self._changing, self._growing
         run = functools.partial(NumPyRun, *called)
         one = run()
         first, used = fingerprint(one.recorded), one.constants
@@ -250,7 +264,8 @@ def compile(f: Any) -> Any:
 
     Arguments are NumPy arrays, Tensors, numbers, nested lists, tuples and dicts of them, and
     settings, which are compared; so is what f reaches by its closure, by globals and in objects:
-    arrays and Tensors found there are read at every call. Another shape, dtype or setting, and
+    arrays and Tensors found there are read at every call, those too that a call has put there, in
+    new lists and dicts. Another shape, dtype or setting, and
     another branch taken on the numbers, is recorded as a program of its own; a number is a setting
     only where it must be, as an axis. Results are the caller's own arrays; Tensors among them that
     were computed are constants. What f sets is set at every call, and arrays that it writes into

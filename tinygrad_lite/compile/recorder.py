@@ -16,7 +16,7 @@ T = TypeVar("T")
 METHOD = type(np.ndarray.sum)
 # What a number may be used in: its value says nothing of the result's shape.
 _ARITHMETIC = {f for f in vars(operator).values() if callable(f)} - {operator.getitem}
-_ARITHMETIC |= {np.where, np.clip, np.ndarray.clip}
+_ARITHMETIC |= {round, np.where, np.clip, np.ndarray.clip}
 _COMMUTATIVE = {operator.add, operator.mul}
 NUMBERS = (int, float)  # of Python's, which take the dtype of what they are computed with
 
@@ -96,6 +96,7 @@ class Recorder:
         self.given: list[Held] = []  # what they are in the list
         self.written: list[Any] = []  # of the inputs
         self.late: list[Any] = []  # inputs that were read after one had been written into
+        self.settings: list[Any] = []  # of what is in the list, numbers that the program is one for
         self._kind, self._kept = kind, kept
         self._known: dict[Any, Held] = {}
         self._constants: dict[int, tuple[Any, Any]] = {}  # by id: the array given, and its copy
@@ -133,14 +134,15 @@ class Recorder:
             raise refusal("another thread used an array while it was being recorded")
         if self.closed:
             raise refusal("an array was kept after the function was recorded; return it instead")
+        if not (isinstance(call, np.ufunc) or call in _ARITHMETIC):  # numbers are axes, sizes
+            args = self._settled(args)
+            settings = {k: self._settled(v) for k, v in settings.items()}
         sources = [*parts_of((*args, *settings.values()), Recording)]
         for x in sources:
             self.read(x)
         if any(x.recorder is not self for x in sources):
             raise refusal("the function keeps an array of one run for the next, as in a cache")
         weak = [x for x in sources if type(x.value) in NUMBERS]
-        if weak and not (isinstance(call, np.ufunc) or call in _ARITHMETIC):
-            raise refusal("a number that changes from call to call is no shape, place or axis")
         value = invoke(call, values_of(args), {k: values_of(v) for k, v in settings.items()})
         weakly = len(weak) == len(sources) or call is np.ndarray.item
         if not isinstance(value, (np.ndarray, np.generic, tuple, list)) and not (
@@ -162,6 +164,24 @@ class Recorder:
                 put_back = _put_back(call, args, settings)
                 made.part = None if put_back is None else (x, put_back)
         return self._parts(made)
+
+    def setting(self, x: Recording) -> Any:
+        """The number itself where it is needed, as for an axis: the program is one for this number
+        then. What is computed from arrays is refused."""
+        inputs = [] if x.held is None else _own_inputs(x.held)
+        if None in inputs:
+            raise refused_number()
+        self.settings += inputs
+        self.guard(x == x.value)
+        return x.value
+
+    def _settled(self, x: Any) -> Any:
+        """x with numbers being recorded, in nested tuples and lists too, as settings."""
+        if isinstance(x, Recording):
+            return self.setting(x) if type(x.value) in NUMBERS else x
+        if isinstance(x, slice):
+            return slice(*map(self._settled, (x.start, x.stop, x.step)))
+        return type(x)(map(self._settled, x)) if type(x) in (tuple, list) else x
 
     def read(self, x: Recording) -> None:
         """Refuse what is not what it was: an array a view of which was written into, say."""
@@ -273,6 +293,23 @@ def invoke(call: Call, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
     if type(call) is METHOD:
         return getattr(args[0], call.__name__)(*args[1:], **settings)
     return call(*args, **settings)
+
+
+def refused_number() -> TypeError:
+    """The error for a number that would be the same in every call."""
+    return refusal(
+        "a number taken out of an array (by float, int, tolist, or as text) would be the same for "
+        "ever; keep it an array or .item(), or return it"
+    )
+
+
+def _own_inputs(held: Held) -> list[Held | None]:
+    """The inputs that a number is computed from; None among them if it is not all numbers."""
+    if type(held.outline) not in NUMBERS:
+        return [None]
+    if held.made_by is None:
+        return [held]
+    return [x for part in held.made_by.inputs() for x in _own_inputs(part)]
 
 
 def parts_of(x: Any, kind: type[T]) -> Iterator[T]:

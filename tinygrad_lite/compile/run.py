@@ -9,60 +9,28 @@ import keyword
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..graph.meta import NO_META, Meta
 from ..graph.node import Array, Node, fresh, raw, topological_order
 from ..graph.trees import leaves
 from ..notation.names import unused
 from .containers import Log, Unread, copied, differ, is_read_once, remade, updated
 from .recorder import NUMBERS
+from .records import (
+    Effect,
+    Found,
+    Made,
+    Mutated,
+    Output,
+    Source,
+    Standing,
+    Template,
+)
 from .signature import Outline, Unusual, outline
-from .state import Place, State
-
-# What a call gives or sets, with an `Output` for every array and a `Given` for every Tensor of the
-# arguments.
-Template = Any
-
-
-@dataclass(frozen=True)
-class Output:
-    """The program's result of this number, as an array or as a Tensor, a "constant" or a "leaf"."""
-
-    number: int
-    tensor: str = ""
-
-
-@dataclass(frozen=True)
-class Given:
-    """The Tensor that is the argument of this number."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where an input comes from: an "argument" of a number, the "data" or "grad" of a Tensor (or of
-    an argument of a number), a "place", with the way into the tuple that it holds, or the data of
-    the "Tensor" that is in a place."""
-
-    kind: str
-    where: Any
-    part: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What a run sets beside its result: "data" or "grad" of a Tensor (or of an argument of a
-    number), a "place", an "entry" of a list or dict; "more" is appended, what is "gone" deleted.
-    Into an input, whose number this is, something is "written"; a Tensor is to tell that its data,
-    the input of a number, have been: "seen"."""
-
-    kind: str
-    where: Any
-    template: Template = None
+from .state import Place, Spot, State, outermost
 
 
 class Run(ABC):
@@ -88,23 +56,27 @@ class Run(ABC):
         self.outputs: list[Any] = []
         self.kept = 0  # of the outputs, the first are the caller's
         self.late: list[int] = []  # the numbers of inputs that were read after one was written into
+        self.settings: list[int] = []  # and of those that the program is one for
         self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
         self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
+        self._renewed: list[tuple[Place, Any, Any]] = []  # and those made for what is in places
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
+        self.shared: list[tuple[int, Spot]] = []  # inputs that are in another place, too
         self.names: list[str] = []
         self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
         objects = [x for x in leaves((args, kwargs)) if not self.is_input(x, numbers)]
-        self.state = State(function, objects, self.called, growing)
+        self.state = State(function, objects, self.called, growing, moving)
         self._logs = {key: Log() for key in self.state.logs}
         self._count = 0  # of the arguments that are inputs
         # Marks of places that hold numbers to compute with, or another result after every call.
         self._moving = moving
         self._outside: dict[Node, Any] = {}  # nodes of graphs that are reached, and their gradients
-        self._results: dict[Any, Any] = {}  # such results, and what stands for their data
+        self._tensors: dict[Any, Made] = {}  # that the call gives
+        self._containers: dict[int, tuple[Any, Template]] = {}  # by id
 
     @abstractmethod
     def stand_in(self, array: Any) -> Any:
@@ -155,6 +127,9 @@ class Run(ABC):
                 raise self._refusal(
                     "the function changes a list or dict that it is given; return it instead"
                 )
+            for place, x, copy in self._renewed:
+                if differ(x, copy):
+                    raise Mutated(place.mark)
             for x, grad in self._outside.items():
                 if x._grad is not grad:
                     raise self._refusal(
@@ -162,7 +137,12 @@ class Run(ABC):
                         "compute that inside, or use it detached, as in h.detach()"
                     )
             written = {id(x) for x in self.written().values()}
-            if any(x._data is not d or id(d) in written for x, d in self._results.items()):
+            if any(
+                isinstance(where, Standing)
+                and where.constant
+                and (x._data is not before[x][0] or id(x._data) in written)
+                for x, (where, *_) in self._held.items()
+            ):
                 raise self._refusal(
                     "the function sets the data of what it computed; make a new Tensor of it"
                 )
@@ -203,17 +183,16 @@ class Run(ABC):
         names += [f"x{i + 1}" for i in range(len(names), len(self._args))]
         args = [self._handed(x, name) for x, name in zip(self._args, names, strict=False)]
         kwargs = {name: self._handed(x, name) for name, x in self._kwargs.items()}
-        renewed = {id(p.before) for p in self.state.places if self._is_renewed(p)}
         for node, path in self.state.leaves.items():
             if node._meta is not None and node._meta.argument:
                 raise Unusual
-            if node not in self._held and id(node) not in renewed:
+            if node not in self._held and not self._stands(node, path):
                 self._swap(node, node, path)
         for place in self.state.places:
             if id(place.before) in self._logs:
                 place.set(self._logs[id(place.before)])
                 continue
-            twin = self._twin(place.before, place, (), place.path)
+            twin = self._twin(place)
             if twin is not place.before:
                 place.set(twin)
         return args, kwargs
@@ -255,52 +234,69 @@ class Run(ABC):
         self._inputs[id(made)] = len(self.sources) - 1
         return made
 
-    def _is_renewed(self, place: Place) -> bool:
-        """Whether a place holds what a call has computed."""
-        x, marked = place.before, place.mark in self._moving
-        return marked and isinstance(x, Array) and x.constant and self._is_data(x._data)
+    def _stands(self, node: Any, path: str) -> bool:
+        """Whether a Tensor is in places only that a call put it in: another is there after every
+        call, and one that records stands for it."""
+        places = self.state.moving(node)
+        if not places or not self._is_data(node._data):
+            return False
+        twin = fresh(None, node._data)
+        twin._grad, twin._meta = node._grad, node._meta
+        self._swap(twin, Standing(places, node.name, node.constant, node._grad is None), path)
+        self._twins[id(node)] = node, twin
+        return True
 
     def _is_data(self, x: Any) -> bool:
         """Whether a program takes a Tensor with these data: NumPy's scalar, if it has no axes."""
         return self.outline(x) is not None or isinstance(x, np.generic)
 
-    def _twin(self, x: Any, place: Place, part: tuple[int, ...], path: str) -> Any:
-        """What stands for the value of a place: for arrays, in tuples too, arrays that record."""
-        if type(x) is tuple:
-            parts = [self._twin(v, place, (*part, i), f"{path}[{i}]") for i, v in enumerate(x)]
-            return tuple(parts) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
-        if not part and self._is_renewed(place):
-            data = self._input(x._data, Source("Tensor", place), path)
-            twin = fresh(None, data)
-            twin._meta = x._meta
-            self._results[twin] = data
-            return twin
+    def _twin(self, place: Spot) -> Any:
+        """What stands for the value of a place: for arrays, in some containers too, arrays that
+        record."""
+        x, path = place.before, place.path
+        if place.inner is not None:
+            parts = {k: self._twin(inside) for k, inside in place.inner.items()}
+            renewed = outermost(place) in self.state.renewed
+            if not renewed and all(part is x[k] for k, part in parts.items()):
+                return x
+            made = parts if isinstance(x, dict) else type(x)(parts.values())
+            if renewed:
+                self._renewed.append((outermost(place), made, copied(made)))
+            self._containers[id(made)] = made, Found(place if renewed else x)
+            return made
         if type(x) in NUMBERS:
             moves = place.mark in self._moving
             return self._input(x, Source("place", place), path) if moves else x
+        if id(x) in self._twins:
+            made = self._twins[id(x)][1]
+            if id(made) in self._inputs:
+                self.shared.append((self._inputs[id(made)], place))
+            return made
         if self.outline(x) is None:
             return Unread(x, self.called) if is_read_once(x) else x
-        known = self._twins.get(id(x))
-        if known is None:
-            known = self._twins[id(x)] = x, self._input(x, Source("place", place, part), path)
-        return known[1]
+        made = self._input(x, Source("place", place), path)
+        self._twins[id(x)] = x, made
+        return made
 
     # --- after the run: what has changed
 
     def _template(self, x: Any) -> Template:
         """What a call is to give for x."""
-        if isinstance(x, (list, tuple)):
-            return remade(x, [self._template(part) for part in x])
-        if isinstance(x, dict):
-            return updated(x, {k: self._template(part) for k, part in x.items()})
+        if isinstance(x, (list, tuple, dict)):
+            if id(x) not in self._containers:  # one and the same wherever the function puts it
+                self._containers[id(x)] = x, self._of_container(x)
+            return self._containers[id(x)][1]
         if isinstance(x, Array):
             if x in self._held:
                 where = self._held[x][0]
-                return Given(where) if isinstance(where, int) else x
+                return x if where is x else Found(where)
             if not self.is_array(x._data):
                 raise self._refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
-            kind = "leaf" if x.op is None and not x.constant else "constant"
-            return Output(self._number(x._data), kind)
+            if x not in self._tensors:
+                meta = Meta(name=x.name, scope=x.scope, constant=x.constant or x.op is not None)
+                output = Output(self._number(x._data))
+                self._tensors[x] = Made(output, None if meta == NO_META else meta)
+            return self._tensors[x]
         if self.is_array(x):
             return Output(self._number(x))
         if isinstance(x, Node) and x.op is not None:
@@ -316,6 +312,13 @@ class Run(ABC):
                 "in a tuple, a list or a dict"
             )
         return x
+
+    def _of_container(self, x: Any) -> Template:
+        if self.state.has(x):
+            return Found(x)
+        if isinstance(x, dict):
+            return updated(x, {k: self._template(part) for k, part in x.items()})
+        return remade(x, [self._template(part) for part in x])
 
     def _number(self, x: Any) -> int:
         y = self.put_out(x)

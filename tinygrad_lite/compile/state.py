@@ -13,7 +13,7 @@ import gc
 import random
 import sys
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextvars import ContextVar
 from operator import attrgetter
@@ -41,6 +41,7 @@ _LEADING: tuple[Any, ...] = (
     functools.partialmethod,
 )
 _LEADING += (MethodType, MappingProxyType, staticmethod, classmethod, property)
+_TREES = (list, tuple, dict)
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 _cell = attrgetter("cell_contents")
 
@@ -48,10 +49,11 @@ _cell = attrgetter("cell_contents")
 class Place:
     """Where a value is held: an entry of a list or dict, an attribute, a variable of a closure."""
 
-    __slots__ = ("before", "get", "holder", "key", "path")
+    __slots__ = ("before", "get", "holder", "inner", "key", "path")
 
     def __init__(self, holder: Any, key: Any, path: str) -> None:
         self.holder, self.key, self.path = holder, key, path
+        self.inner: dict[Any, Inside] | None = None
         self.get: Callable[[Any], Any]
         if isinstance(holder, CellType):
             self.get, self.key = _cell, holder
@@ -63,12 +65,16 @@ class Place:
             self.get = vars(holder).get  # not what a descriptor would make of it
         else:
             self.get = functools.partial(getattr, holder)
-        self.before = self.get(self.key)
+        self.before: Any = self.get(self.key)
 
     @property
     def mark(self) -> tuple[int, Any]:
         """What tells it from other places."""
         return id(self.holder), None if isinstance(self.holder, CellType) else self.key
+
+    def held(self) -> Any:
+        """What is there now."""
+        return self.get(self.key)
 
     def set(self, value: Any) -> None:
         """Put another value there."""
@@ -82,35 +88,104 @@ class Place:
             object.__setattr__(self.holder, self.key, value)
 
 
+class Inside:
+    """An entry of the container that a place, or such an entry, holds, whichever that is."""
+
+    __slots__ = ("before", "inner", "key", "path", "within")
+
+    def __init__(self, within: Place | Inside, key: Any) -> None:
+        self.within, self.key = within, key
+        self.path: str = f"{within.path}[{key!r}]"
+        self.before: Any = within.before[key]
+        self.inner: dict[Any, Inside] | None = None
+
+    @property
+    def mark(self) -> tuple[Any, ...]:
+        """What tells it from other entries and places."""
+        return *self.within.mark, self.key
+
+    def held(self) -> Any:
+        """What is there now."""
+        return self.within.held()[self.key]
+
+
+Spot = Place | Inside
+
+
+def outermost(spot: Spot) -> Place:
+    """The place that holds the whole."""
+    while isinstance(spot, Inside):
+        spot = spot.within
+    return spot
+
+
+def opened(spot: Spot, kinds: tuple[type, ...]) -> Iterator[Spot]:
+    """The spot and all that are inside it, in containers of these `kinds`, outermost first."""
+    x, spot.inner = spot.before, None
+    if type(x) in kinds:
+        spot.inner = {k: Inside(spot, k) for k in (x if isinstance(x, dict) else range(len(x)))}
+    yield spot
+    for inside in (spot.inner or {}).values():
+        yield from opened(inside, kinds)
+
+
 class State:
     """All places that a function, or one of `others`, leads to, and the Tensors found there that
-    were not computed (`leaves`, with the way to each)."""
+    were not computed (`leaves`, with the way to each).
+
+    Marks of places that hold something else after every call are `moving`. Where that is a list or
+    dict of arrays, Tensors and settings, it is one of `renewed`, and not compared as an object.
+    """
 
     def __init__(
-        self, function: Any, others: list[Any], called: str, growing: Collection[int] = ()
+        self,
+        function: Any,
+        others: list[Any],
+        called: str,
+        growing: Collection[int] = (),
+        moving: Collection[Any] = (),
     ) -> None:
         self.places: list[Place] = []
+        self.renewed: set[Place] = set()
+        self.inside: list[Spot] = []  # of those, what is no container
         self.containers: list[tuple[Any, Any]] = []  # and what they held, in a copy
         self.wholes: list[tuple[Callable[[], Any], Any]] = []  # what to call, and what it gave
         self.leaves: dict[Any, str] = {}
+        self._places_of: dict[Any, list[Spot]] = {}  # of each node that is in some
+        self._met: Counter[Any] = Counter()  # how often each node was come upon
+        self._remade: list[tuple[Any, Any]] = []  # containers in renewed ones, with their marks
         self.logs: dict[int, list[Any]] = {}  # lists whose ids are `growing`, not looked into
-        self._growing, self._within = growing, set[int]()
+        self._growing, self._within, self._moving = growing, set[int](), moving
         self._seen: dict[int, Any] = {}
         self._ahead: list[tuple[Any, str]] = [(x, "") for x in (*others, function)]
         while self._ahead:
             value, path = self._ahead.pop()
+            if isinstance(value, Node):
+                self._met[value] += 1
             if id(value) not in self._seen and not isinstance(value, _ATOMS):
                 self._seen[id(value)] = value
                 self._look(value, path)
             if len(self.places) > MANY:
                 told = f"the function leads to more than {MANY:,} values; pass what it uses"
                 raise TypeError(f"{called}: {told}")
-        if found := self._within & self.logs.keys():  # nothing can stand for a list in a tuple
-            self.__init__(function, others, called, {*growing} - found)  # type: ignore[misc]
+        kept = {*growing} - self._within  # nothing can stand for a list in a tuple
+        alone = {*moving} - self._shared()
+        if self.logs.keys() - kept or len(alone) < len(moving):
+            self.__init__(function, others, called, kept, alone)  # type: ignore[misc]
+
+    def has(self, x: Any) -> bool:
+        """Whether x is an object that is reached."""
+        return id(x) in self._seen
 
     def reached(self, kind: type[T]) -> list[T]:
         """What is of a kind there."""
         return [x for x in self._seen.values() if isinstance(x, kind)]
+
+    def moving(self, node: Node) -> list[Spot]:
+        """The places that a node is in, if others will be in all of them; else none."""
+        spots = self._places_of.get(node, [])
+        moving = all(isinstance(s, Inside) or s.mark in self._moving for s in spots)
+        return spots if moving and len(spots) == self._met[node] else []
 
     def drawn(self) -> list[Any]:
         """Where the generators of random numbers stand that are reached, or are anybody's."""
@@ -122,7 +197,35 @@ class State:
     def _place(self, holder: Any, key: Any, path: str) -> None:
         place = Place(holder, key, path)
         self.places.append(place)
+        found: list[Spot] = []
+        if place.mark in self._moving and type(place.before) in _TREES:
+            found = [*opened(place, _TREES)]
+        if found and all(spot.inner is not None or _is_data(spot.before) for spot in found):
+            self._renewed(place, found)
+            return
+        deque(opened(place, (tuple,)), 0)
+        if isinstance(place.before, Node):
+            self._places_of.setdefault(place.before, []).append(place)
         self._ahead.append((place.before, path))
+
+    def _renewed(self, place: Place, found: list[Spot]) -> None:
+        """Note what is inside a container that another will stand for."""
+        self.renewed.add(place)
+        for spot in found:
+            if spot.inner is not None:
+                self._whole(functools.partial(_form, spot))
+                self._remade.append((place.mark, spot.before))
+                continue
+            self.inside.append(spot)
+            if isinstance(spot.before, Node):
+                self._places_of.setdefault(spot.before, []).append(spot)
+            self._ahead.append((spot.before, spot.path))
+
+    def _shared(self) -> set[Any]:
+        """The marks of renewed containers in which a list or dict is that something else holds."""
+        held = [(mark, id(x)) for mark, x in self._remade if not isinstance(x, tuple)]
+        times = Counter(key for _, key in held)
+        return {mark for mark, key in held if times[key] > 1 or key in self._seen}
 
     def _look(self, value: Any, path: str) -> None:
         """Note the places in a value, and look at what they hold later."""
@@ -183,13 +286,15 @@ class State:
             self._place(node, "_data", path)
 
     def _function(self, function: FunctionType) -> None:
-        """Its closure, its defaults, and the globals that its code names."""
+        """Its closure, its defaults, and the globals that its code names; of a library's, such as
+        a derivative, what it calls of the user's."""
         code, space = function.__code__, function.__globals__
-        if not is_own(function):
-            self._ahead.append((getattr(function, "__wrapped__", None), function.__name__))
-            return
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
         cells = {name: cell for name, cell in cells.items() if _is_filled(cell)}
+        if not is_own(function):
+            held = [getattr(function, "__wrapped__", None), *map(_cell, cells.values())]
+            self._ahead += [(x, function.__name__) for x in held if callable(x)]
+            return
         for name, cell in cells.items():
             self._place(cell, name, name)
         for name in ("__defaults__", "__kwdefaults__"):
@@ -218,6 +323,17 @@ class State:
             if name[:2] != "__" or isinstance(value, FunctionType):
                 self._place(kind, name, f"{kind.__name__}.{name}")
         self._ahead += [(base, path) for base in kind.__bases__]
+
+
+def _is_data(x: Any) -> bool:
+    """Whether x is a setting, or an array that a program may be handed."""
+    return isinstance(x, _ATOMS) or is_array(x) or (isinstance(x, Array) and x.op is None)
+
+
+def _form(spot: Spot) -> Any:
+    """What kind of container is there, and how many entries it has or under which keys."""
+    x = spot.held()
+    return type(x), list(x) if isinstance(x, dict) else len(x)
 
 
 def _is_machinery(kind: type) -> bool:

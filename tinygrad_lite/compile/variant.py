@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -12,12 +11,11 @@ from ..graph.meta import Meta
 from ..graph.node import Array, fresh
 from .containers import updated
 from .recorder import NUMBERS, refusal
-from .run import Effect, Given, Output, Run, Source, Template
-from .state import Place
+from .records import Effect, Found, Made, Output, Source, Standing, Template
+from .run import Run
+from .state import Inside, Place, Spot
 
 CHANGED = (LookupError, AttributeError, ValueError)  # where there was a place, there is none
-_META = Meta(constant=True)
-_new = object.__new__
 
 
 class Variant:
@@ -32,29 +30,49 @@ class Variant:
 
     def __init__(self, run: Run, executable: Any) -> None:
         self.executable = executable
-        read = {id(s.where) for s in run.sources if s.kind in ("place", "Tensor") and not s.part}
-        self.places = [p for p in run.state.places if id(p) not in read]
+        self.standing = {s.where: None for s in run.sources if isinstance(s.where, Standing)}
+        read = {id(s.where) for s in run.sources if s.kind == "place"}
+        read |= {id(p) for where in self.standing for p in where.places}
+        read |= {id(p) for p in (*run.state.renewed, *(spot for _, spot in run.shared))}
+        spots: list[Spot] = [*run.state.places, *run.state.inside]
+        self.places = [p for p in spots if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
         self.wholes = run.state.wholes
+        self.settings = [getattr(run.sources[i].where, "path", run.names[i]) for i in run.settings]
         arguments = run.arguments
-        reached = {x for x in run.state.leaves if x not in arguments}
+        replaced = {where.places[0].before for where in self.standing}
+        reached = {x for x in run.state.leaves if x not in arguments and x not in replaced}
         self.without = [x for x in reached if x._grad is None]
-        self.tensors = [
-            (n, x if x in run.state.leaves else None, reached) for x, n in arguments.items()
-        ]
+        self.tensors = [(n, x if x in run.state.leaves else None) for x, n in arguments.items()]
+        self.reached = reached
         self.outlines, self.outline = run.outlines, run.outline
         self.known: list[Any] = [...] * len(self.outlines)  # the inputs that fitted last: none yet
-        kept = run.overwritten.items()
-        self.renewed = {mark for mark, x in kept if isinstance(x, Output) and x.tensor}
+        kinds = (Made, Found, list, tuple, dict)
+        self.renewed = {mark for mark, x in run.overwritten.items() if isinstance(x, kinds)}
         self.call, self.quick = _Shell(run, self).functions()
 
     def meets(self, given: Any) -> bool:
         """Whether the Tensors among the arguments are none that the function reaches itself, or the
         same that they were."""
         return all(
-            given[n] not in reached if same is None else given[n] is same
-            for n, same, reached in self.tensors
+            given[n] not in self.reached if same is None else given[n] is same
+            for n, same in self.tensors
         )
+
+    def stands(self, found: Sequence[Any], given: Any) -> bool:
+        """Whether the Tensors in places are like those that were there, and are no others that the
+        function uses."""
+        others = self.reached.union(given[n] for n, *_ in self.tensors)
+        alike = all(
+            type(x) is Array.result
+            and x.op is None
+            and (x._grad is None) == where.bare
+            and x.name == where.name
+            and x.constant == where.constant
+            and not (x._meta and x._meta.argument)
+            for x, where in zip(found, self.standing, strict=True)
+        )
+        return alike and len(others.union(found)) == len(others) + len(found)
 
     def fits(self, x: Any, number: int) -> bool:
         """Whether x is like the input of this number when the run was recorded."""
@@ -64,7 +82,7 @@ class Variant:
             self.known[number] = x
         return True
 
-    def moved(self) -> list[Place]:
+    def moved(self) -> list[Spot]:
         """The places that held a number and hold another one."""
         kinds = [(p, type(p.before), type(_held(p))) for p in self._changed()]
         return [p for p, before, now in kinds if before is now and before in NUMBERS]
@@ -75,9 +93,10 @@ class Variant:
 
     def reason(self) -> str:
         """What is not as it was, in words."""
-        return next((p.path for p in self._changed()), "the size of a list, or a branch,")
+        changed = [p.path for p in self._changed()]
+        return [*changed, *self.settings, "the size of a list, or a branch,"][0]
 
-    def _changed(self) -> list[Place]:
+    def _changed(self) -> list[Spot]:
         return [p for p in self.places if not _equal(_held(p), p.before)]
 
 
@@ -98,23 +117,28 @@ class _Shell:
             "share": np.may_share_memory,
             "refuse": _refuse_shared,
             "ndarray": np.ndarray,
-            "constant": _constant,
+            "tensor": _tensor,
+            "stands": variant.stands,
             "updated": updated,
-            "leaf": functools.partial(fresh, None),
         }
+        self._found = {where: f"n{i}" for i, where in enumerate(variant.standing)}
+        self._kept: list[str] = []  # lines that read containers
+        self._made: list[str] = []  # lines that make what the function gives
+        self._called: dict[int, str] = {}  # the names of that, by the id of its template
 
     def functions(self) -> tuple[Any, Any]:
         """`call` and `quick` of the variant."""
         run, copied = self._run, self._variant.executable.copied
-        lines = [*self._checks()]
+        last = [*map(self._set, run.effects), f"return ({self._expression(run.result)},)"]
+        lines = [*self._checks(), *self._stand(), *self._kept]
         for number, source in enumerate(run.sources):
             lines += self._read(number, source)
+        lines += [f"if {self._in(p)} is not x{i}: return None" for i, p in run.shared]
         lines += self._apart()
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(copied)))}] = program({inputs})")
         lines += [f"y{i} = array(y{i})" for i, copy in enumerate(copied[: run.kept]) if copy]
-        lines += map(self._set, run.effects)
-        lines.append(f"return ({self._expression(run.result)},)")
+        lines += [*self._made, *last]
         for head, body in (("call(given)", lines), ("quick(args)", [*self._looks()])):
             exec(compile("\n    ".join([f"def {head}:", *body]), "<call>", "exec"), self._scope)
         return self._scope["call"], self._scope["quick"]
@@ -125,7 +149,27 @@ class _Shell:
         return name
 
     def _node(self, where: Any) -> str:
+        if isinstance(where, (Place, Inside)):
+            self._kept.append(f"k{len(self._kept)} = {self._in(where)}")
+            return f"k{len(self._kept) - 1}"
+        if isinstance(where, Standing):
+            return self._found[where]
         return f"given[{where}]" if type(where) is int else self._name(where)
+
+    def _in(self, place: Spot) -> str:
+        if isinstance(place, Inside):
+            return f"{self._in(place.within)}[{self._name(place.key)}]"
+        return f"{self._name(place.get)}({self._name(place.key)})"
+
+    def _stand(self) -> Iterator[str]:
+        """The Tensors that places hold, each the same in all of its own."""
+        for where, name in self._found.items():
+            first, *others = map(self._in, where.places)
+            yield f"{name} = {first}"
+            yield from (f"if {other} is not {name}: return None" for other in others)
+        if self._found:
+            names = ", ".join(self._found.values())
+            yield f"if not stands([{names}], given): return None"
 
     def _checks(self) -> list[str]:
         """That all settings which the function reaches are what they were."""
@@ -134,7 +178,7 @@ class _Shell:
         other += [f"{self._name(get)}() != {self._name(before)}" for get, before in made.wholes]
         for p in made.places:
             before = self._name(p.before)
-            found = f"(x := {self._name(p.get)}({self._name(p.key)}))"
+            found = f"(x := {self._in(p)})"
             other.append(f"({found} is not {before} and not equal(x, {before}))")
         other += [f"{self._name(x)}._grad is not None" for x in made.without]
         lines = [f"if {' or '.join(other)}: return None"] if other else []
@@ -159,10 +203,8 @@ class _Shell:
     def _read(self, number: int, source: Source) -> list[str]:
         if source.kind == "argument":
             return [f"x{number} = given[{source.where}]"]
-        if source.kind in ("place", "Tensor"):
-            place = source.where
-            read = f"{self._name(place.get)}({self._name(place.key)})"
-            read += "._data" if source.kind == "Tensor" else "".join(f"[{i}]" for i in source.part)
+        if source.kind == "place":
+            read = self._in(source.where)
         else:
             read = self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
         return [
@@ -203,19 +245,28 @@ class _Shell:
 
     def _expression(self, x: Template) -> str:
         if isinstance(x, Output):
-            return f"{x.tensor}(y{x.number})" if x.tensor else f"y{x.number}"
-        if isinstance(x, Given):
-            return f"given[{x.number}]"
+            return f"y{x.number}"
+        if isinstance(x, Found):
+            return self._node(x.where)
+        if isinstance(x, (Made, list, tuple, dict)):
+            if id(x) not in self._called:
+                code, name = self._new(x), f"m{len(self._made)}"
+                self._made.append(f"{name} = {code}")
+                self._called[id(x)] = name
+            return self._called[id(x)]
+        return "None" if x is None else self._name(x)
+
+    def _new(self, x: Template) -> str:
+        if isinstance(x, Made):
+            return f"tensor(y{x.output.number}, {self._name(x.meta)})"
         if isinstance(x, dict):
             entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
             made = f"{{{', '.join(entries)}}}"
             return made if type(x) is dict else f"updated({self._name(x)}, {made})"
-        if isinstance(x, (list, tuple)):
-            parts = "".join(f"{self._expression(part)}, " for part in x)
-            if type(x) in (list, tuple):
-                return f"[{parts}]" if type(x) is list else f"({parts})"
-            return f"{self._name(getattr(x, '_make', type(x)))}([{parts}])"
-        return "None" if x is None else self._name(x)
+        parts = "".join(f"{self._expression(part)}, " for part in x)
+        if type(x) in (list, tuple):
+            return f"[{parts}]" if type(x) is list else f"({parts})"
+        return f"{self._name(getattr(x, '_make', type(x)))}([{parts}])"
 
 
 def _refuse_shared() -> Never:
@@ -224,11 +275,9 @@ def _refuse_shared() -> Never:
     )
 
 
-def _constant(array: Any) -> Any:
-    """A Tensor from which no gradient flows back."""
-    made: Any = _new(Array.result)
-    made._data, made._grad, made._meta = array, None, _META
-    made.op, made.inputs, made.operands = None, (), ()
+def _tensor(array: Any, meta: Meta | None) -> Any:
+    made = fresh(None, array)
+    made._meta = meta
     return made
 
 
@@ -241,8 +290,8 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-def _held(place: Place) -> Any:
+def _held(place: Spot) -> Any:
     try:
-        return place.get(place.key)
-    except CHANGED:
+        return place.held()
+    except (*CHANGED, TypeError):  # a tuple where there was a dict
         return None

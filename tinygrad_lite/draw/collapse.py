@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, NamedTuple
 
@@ -158,7 +158,25 @@ def planned(
             scope = next(around, scopes[node])
             boxes.append(Box(f"n{k}", "line", nodes=tuple(parts[node]), scope=scope))
     box_of.update((x, box_of[node]) for x, node in found.same.items())
-    return Plan(boxes, order, box_of, found, _note(len(order) + len(found.same), boxes, found))
+    note = _note(len(order) + len(found.same), boxes, found)
+    return Plan(_beside_users(boxes), order, box_of, found, note)
+
+
+def _beside_users(boxes: Sequence[Box]) -> list[Box]:
+    """The boxes, but leaves that were put where their users are stand in no scope without any:
+    what that holds may be drawn elsewhere, as one of equal steps."""
+    put = {box.id for box in boxes if box.scope and _is_put(box)}
+    held = {path for box in boxes if box.id not in put for path in prefixes(box.scope)}
+    return [
+        replace(box, scope=max((p for p in prefixes(box.scope) if p in held), key=len, default=()))
+        if box.id in put
+        else box
+        for box in boxes
+    ]
+
+
+def _is_put(box: Box) -> bool:
+    return box.kind == "line" and box.nodes[-1].op is None and box.nodes[-1].scope != box.scope
 
 
 def _unnamed(nodes: Sequence[Node], names: Container[int]) -> dict[int, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from ..check.marks import MARKS, Said
 from ..graph.node import Node
+from ..notation.words import counted
 from .measure import CAPTION, LONGEST, TITLE, shorten, width
 from .panes import Pane
 from .scopes import Path
@@ -190,7 +191,7 @@ class Scene:
         words = {"leaf": "leaf node", "constant": "constant", "op": "line", "group": "group"}
         counts = Counter("op" if box.kind == "output" else box.kind for box in self.boxes)
         numbers = [(counts[kind], word) for kind, word in words.items()]
-        parts = ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in numbers if n)
+        parts = ", ".join(counted(n, word) for n, word in numbers if n)
         return f"{self.title}: {parts}." + (f" {self.note}." if self.note else "")
 
 

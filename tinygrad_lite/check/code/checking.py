@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
+from ...notation.words import listed
 from ..claims import Allowance, Asked
-from ..findings import listed
 from .derivation import Derivation, Known, Ran
 from .fixed import fixed
 from .forms import CannotRecord

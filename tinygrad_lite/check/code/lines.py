@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from ...graph.node import Node
+from ...notation.words import listed
 from ..derived import BUDGET, as_code
 from ..diagnosis import Diagnosis
-from ..findings import Finding, listed
+from ..findings import Finding
 from ..mend import Mend, Mender, Trials, compatible, told
 from ..mend.search import NEAR_BY, SHARES
 from .derivation import Data

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..findings import Line, Report, counted, listed
+from ...notation.words import counted, listed
+from ..findings import Line, Report
 
 
 @dataclass(frozen=True, eq=False, repr=False)

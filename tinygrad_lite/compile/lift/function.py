@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...notation.words import counted
 from .blocks import Block, Blocks, Each, Index, Sum
 from .operands import Finder, Operand, Part, Values
 from .steps import Product, Step, SumStep, steps
@@ -87,8 +88,7 @@ def lift(graph: Scalars) -> Lifted:
         count = len(lifted.steps)
         if _nanoseconds(lifted) < _NUMBER * numbers:
             return lifted
-    plural = "s" * (count != 1)
-    raise NoMatrices(f"{numbers:,} numbers would be {count:,} array operation{plural}")
+    raise NoMatrices(f"{counted(numbers, 'number')} would be {counted(count, 'array operation')}")
 
 
 def _nanoseconds(lifted: Lifted) -> float:

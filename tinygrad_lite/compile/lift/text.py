@@ -13,6 +13,8 @@ import numpy as np
 
 from ...graph.op import ATOM
 from ...notation.code import filled
+from ...notation.words import counted
+from .blocks import Index
 from .function import Lifted
 from .names import Found, Names
 from .operands import Operand, Part
@@ -64,18 +66,18 @@ class Text:
 
     def explained(self, numbers: int, operations: int) -> str:
         """What became of the scalars: a sentence for the whole, and one for each matrix product."""
-        count = len(self.meetings)
-        found = (
-            f"{numbers:,} numbers were computed one by one. They are {operations} array "
-            f"operations, with {count} matrix product{'s' * (count != 1)}:"
-        )
-        return "\n".join([found, *map(_sentence, self.meetings)])
+        found = f"{numbers:,} numbers were computed one by one. They are "
+        found += counted(operations, "array operation")
+        if not self.meetings:
+            return f"{found}, none of them a matrix product."
+        products = counted(len(self.meetings), "matrix product")
+        return "\n".join([f"{found}, with {products}:", *map(_sentence, self.meetings)])
 
 
 def _sentence(met: Meeting) -> str:
     code, *names = met.codes
     sums = prod(met.rows) * met.times
-    total = f"{sums:,} sum{'s' * (sums > 1)} of {met.terms} product{'s' * (met.terms > 1)}"
+    total = f"{counted(sums, 'sum')} of {counted(met.terms, 'product')}"
     if max(met.rows) == 1:
         return f"  {code}: {total}."
     one, other = (
@@ -146,7 +148,8 @@ class Writer:
                 found = self._product(part)
             elif part.axis is not None:
                 axis = "" if len(part.operand.shape) < 2 else f", axis={part.axis}"
-                found = filled(f"sum({{0}}{axis})", _signed(self._total(part), part.signs))
+                found = self._signed(self._total(part), part.signs)
+                found = filled(f"sum({{0}}{axis})", found)
             else:
                 found = self._operand(part.operand)
             terms.append((part.sign, found))
@@ -156,7 +159,7 @@ class Writer:
         right, left = self._operand(part.right), self._operand(part.left)
         if part.how is not MATMUL:
             pair = (right, left) if not part.right.sources else (left, right)
-            made = _signed(ast.BinOp(pair[0], ast.Mult(), pair[1]), part.signs)
+            made = self._signed(ast.BinOp(pair[0], ast.Mult(), pair[1]), part.signs)
             return made if part.how is ENTRIES else filled("sum({0}, -1)", made)
         axes = len(part.left.shape)
         made = ast.BinOp(right, ast.MatMult(), _turned(left, axes) if axes > 1 else left)
@@ -164,7 +167,12 @@ class Writer:
         rows = [prod(z.shape[-2:-1]) for z in (part.right, part.left)]
         shape = part.right.shape
         self.text.meetings.append(Meeting(names, rows, shape[-1], prod(shape[:-2])))
-        return _signed(made, part.signs)
+        return self._signed(made, part.signs)
+
+    def _signed(self, e: ast.expr, signs: Index | None) -> ast.expr:
+        if signs is None:
+            return e
+        return ast.BinOp(e, ast.Mult(), ast.Name(self._alias("s", signs, "signs")))
 
     def _total(self, part: Term) -> ast.expr:
         """What is summed: of a whole block, whatever its shape."""
@@ -309,10 +317,6 @@ def _added(terms: Sequence[tuple[int, ast.expr]]) -> ast.expr:
     for sign, e in terms[1:]:
         code = ast.BinOp(code, ast.Add() if sign > 0 else ast.Sub(), e)
     return code
-
-
-def _signed(e: ast.expr, signs: Any) -> ast.expr:
-    return e if signs is None else ast.BinOp(e, ast.Mult(), ast.Name("signs"))
 
 
 def _slice(places: slice, length: int) -> str:
