@@ -52,8 +52,7 @@ def factors(search: Search) -> Iterator[Guess]:
         k = 1 + (search.goal - search.base) / weight
         tol = tolerance_of(search.slack, weight, abs(k))
         alone = abs(weight - search.base) <= tol * abs(search.base)
-        beside = any(a is not x and a in search.tangents for a in n.parents())
-        for m, anywhere in search.catalogue.scales.step(n, i, k, tol, beside, alone):
+        for m, anywhere in search.catalogue.scales.step(n, i, k, tol, search.tangents, alone):
             value = search.g[x] + (m.value - 1) * part
             yield search.guess(x, value, m.kind, m.cost, m.text, n, anywhere)
 

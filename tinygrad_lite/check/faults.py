@@ -97,9 +97,11 @@ class Fault:
         }
         fields = {name for _, name, _, _ in Formatter().parse(self.text) if name}
         text = self.text.format(**{name: made[name]() for name in fields})
-        told = {"a", "b", "self"} & fields
-        if rule is not None and told and m in rule.carries and not tape.is_named(node):
-            return f"{text}, where G is {tape.cotangent_of(node)}"
+        if rule is not None and not tape.is_named(node):
+            parts = dict(zip(("self", "a", "b"), (m, *m.inputs), strict=False))
+            shown = [parts[name] for name in parts.keys() & fields]
+            if any(isinstance(part, Node) and part in rule.carries for part in shown):
+                return f"{text}, where G is {tape.cotangent_of(node)}"
         return text
 
 

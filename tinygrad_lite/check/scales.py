@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -91,14 +91,15 @@ class Scales:
         return [m._replace(text=f"{YOURS.format(k=m.value)}: {m.text}") for m in found]
 
     def step(
-        self, node: Node, index: int, k: float, tol: float, beside: bool, alone: bool
+        self, node: Node, index: int, k: float, tol: float, leading: Container[Node], alone: bool
     ) -> Iterator[tuple[Instead, str]]:
         """What a factor k on one step means, and the words for it where other steps may be meant as
-        well. `beside`: other inputs of it lead to the claimed node too; `alone`: it is the whole of
-        the claimed gradient."""
+        well. `leading` nodes lead to the claimed one; `alone`: it is the whole of the claimed
+        gradient."""
         x = node.inputs[index]
         junction = len(self.tape.consumers[x]) > sum(a is x for a in node.inputs)
-        source, result = self.tape.label(x), self.tape.label(node)
+        beside = any(a is not x and a in leading for a in node.parents())
+        source, result = self.tape.label(self._term(x, leading)), self.tape.label(node)
         if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1] and abs(k - 0.5) <= tol:
             array = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
             text = f"the 2 in the derivative of {result} is left out"
@@ -110,7 +111,7 @@ class Scales:
         handed = f"what {result} hands to {source}" if beside else f"the part through {result}"
         named = f"the term {source} of {result}" if term else handed
         rule = self.tape.rule(node, index)
-        minus = op_name(node) == "subtract" or (rule is not None and rule.turns)
+        minus = (op_name(node) == "subtract" and index) or (rule is not None and rule.turns)
         if alone:
             rows = [Instead("sign", FIRST, -1.0, TURNED)] if minus else []
         else:
@@ -119,7 +120,7 @@ class Scales:
             text = f"the path from {source} through {result} is left out"
             if (term and not junction) or (beside and not term):
                 text = f"{named} is left out"
-            cost = FIRST if term or junction else LIKELY
+            cost = FIRST if junction or (term and beside) else LIKELY
             rows.append(Instead("missing-term", cost, 0.0, text))
         if junction:
             text = f"the path through {result} is counted twice"
@@ -132,6 +133,15 @@ class Scales:
             here, anywhere = (MINE, MINE) if alone else (f"{named} is", "a part is")
             text = part.replace(MINE, here, 1)
             yield m._replace(text=text), part.replace(MINE, anywhere, 1)
+
+    def _term(self, x: Node, leading: Container[Node]) -> Node:
+        """The one term of a sum, or of sums in it, that leads to the claimed node."""
+        while x.op is not None and is_sum(x) and not self.tape.is_named(x):
+            terms = [a for a in x.parents() if a in leading]
+            if len(terms) != 1:
+                break
+            x = terms[0]
+        return x
 
     def _own(self, node: Node, index: int) -> Iterator[Instead]:
         """The constant factors of a step's derivative, lost or there twice."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -94,57 +95,56 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
 
 
 def left_out(search: Search) -> Iterator[Explanation]:
-    """The gradient of another loss: one in which an operation is left out, forwards too."""
+    """The gradient of another loss: one in which an operation is left out, forwards too; or it is
+    left out in the gradient alone."""
     tape = search.tape
     for n in tape.order if len(tape.order) <= MANY else ():
         for j, a in enumerate(n.operands) if len(n.inputs) < 3 else ():
-            ways = (_without, _beside) if np.shape(a) == n.shape else ()
-            for way, where in zip(
-                ways, (", in its value too", ", in the gradient alone"), strict=False
-            ):
-                found = way(search, n, j)
-                if found is None or not search.explains(found):
-                    continue
-                told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
-                for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
-                    told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
-                kind = "missing-term" if is_sum(n) else "missing-factor"
-                yield search.explained(kind, ODD, told + where, n)
+            if np.shape(a) != n.shape:
+                continue
+            if _without(search, n, j):
+                where = "in its value too"
+            elif _explains(search, _passed_on(search, n, j)):
+                where = "in the gradient alone"
+            else:
+                continue
+            told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
+            for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
+                told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
+            kind = "missing-term" if is_sum(n) else "missing-factor"
+            yield search.explained(kind, ODD, f"{told}, {where}", n)
 
 
-def _without(search: Search, n: Node, kept: int) -> Vector | None:
-    """The claimed node's gradient where a step hands on one of its operands as it is."""
+def _without(search: Search, n: Node, kept: int) -> bool:
+    """Whether the claim is the gradient where a step hands on one of its operands as it is."""
     if not search.catalogue.spend(COSTLY * len(search.tape.order)):
-        return None
+        return False
     a = np.asarray(n.operands[kept], dtype=float)
     try:
         twin = replay(search.tape.root, adjust=lambda old, value: a if old is n else value)
     except (ValueError, np.linalg.LinAlgError):  # a matrix that is singular without it
-        return None
+        return False
 
     def step(node: Node, index: int, g: Vector) -> Vector | None:
         if node is not n:
             return contribution(twin[node], index, g)
         return g if index == kept else None
 
-    return search.swept(step).get(search.target)
+    found = search.swept(step).get(search.target)
+    return found is not None and search.explains(found)
 
 
-def _beside(search: Search, n: Node, kept: int) -> Vector | None:
-    """The same where values computed of the step's stay as they are."""
+def _passed_on(search: Search, n: Node, kept: int) -> Mapping[Edge, Fault]:
+    """Faults that take one operand of a step for its result, where rules look at that."""
     a = np.asarray(n.operands[kept], dtype=float)
-
-    def step(node: Node, index: int, g: Vector) -> Vector | None:
-        if node is n:
-            return g if index == kept else None
-        places = [j for j, x in enumerate(node.inputs) if x is n]
-        if not places or n in search.blocked:
-            return contribution(node, index, g)
-        return search.apply(
-            node, index, Fault("other", 0.0, looking(node, index, places[0], a), ""), g
-        )
-
-    return search.swept(step).get(search.target)
+    made: dict[Edge, Fault] = {}
+    for i, x in enumerate(n.operands):
+        share = np.full(np.shape(x), float(i == kept))
+        made[n, i] = Fault("other", FAR, partial(np.multiply, share), "")
+    for m, place in search.tape.consumers[n]:
+        for i in range(len(m.inputs)):
+            made[m, i] = Fault("other", FAR, looking(m, i, place, a), "")
+    return made
 
 
 def in_sequence(search: Search) -> Iterator[Explanation]:
