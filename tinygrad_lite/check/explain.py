@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, combinations, islice, takewhile
 
 import numpy as np
 
 from ..backprop.chain import contribution
+from ..graph.node import Node
 from . import arrays, axes, systematic
 from .scales import near, tolerance_of
 from .search import HUGE, LARGE, ONE, TWO, VANISHING, Explanation, Guess, Search
+from .shadows import is_square
 from .slips import FAR, FARTHEST, LIKELY, NEAR, Instead
 from .tape import Vector, op_of
 
@@ -132,6 +135,34 @@ def with_factor(search: Search) -> Iterator[Explanation]:
             yield Explanation(guess.kind, TWO + guess.cost, text, where, others)
 
 
+def in_parts(search: Search) -> Iterator[Guess]:
+    """One fault at a step in what comes from one of its uses, or from all others; or in what goes
+    on from there to one of several inputs."""
+    tape = search.tape
+    if not search.small:
+        return
+    for n, i, _ in search.edges:
+        uses = tape.consumers[n] if n in search.inside and n not in search.blocked else ()
+        for use in uses if len(uses) > 1 and not is_square(n) else ():
+            part, name = search.parts[use], tape.label(use[0])
+            for g, which in ((part, "only in"), (search.g[n] - part, "except in"))[: len(uses) - 1]:
+                for guess in search.guesses(n, i, g):
+                    yield _only(guess, f"{which} what comes through {name}")
+    for guess in search.singles:
+        x = guess.x
+        into = [j for j, a in enumerate(x.inputs) if isinstance(a, Node) and a in search.tangents]
+        for j in into if len(into) > 1 and not is_square(x) else ():
+            a, delta = x.inputs[j], contribution(x, j, guess.delta)
+            projected = search.base + search.project(a, delta)
+            words = f"only on the way to {tape.label(a)}"
+            yield replace(_only(guess, words), x=a, delta=delta, projected=projected)
+
+
+def _only(guess: Guess, where: str) -> Guess:
+    words = lambda: f"{guess.words()}, {where}"  # noqa: E731
+    return replace(guess, cost=guess.cost + LIKELY, words=words)
+
+
 def proportional(search: Search) -> Iterator[Explanation]:
     """A factor that is a number which the graph computes; else one that is none of its numbers."""
     if search.value.size < 2 or not search.base or not np.any(search.value):
@@ -154,7 +185,7 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     # The same at several steps, or another gradient.
     (LARGE, (systematic.alike, systematic.in_sequence)),
     (LARGE, (arrays.other_gradients,)),
-    # Something left out or put in another's place, and two mistakes.
-    (LARGE, (systematic.left_out, axes.other_axes, arrays.stand_ins)),
+    # A mistake in a part, something left out or in another's place, and two mistakes.
+    (LARGE, (in_parts, systematic.left_out, axes.other_axes, arrays.stand_ins)),
     (LARGE, (with_factor, proportional)),
 )

@@ -111,7 +111,8 @@ class Scales:
         handed = f"what {result} hands to {source}" if beside else f"the part through {result}"
         named = f"the term {source} of {result}" if term else handed
         rule = self.tape.rule(node, index)
-        minus = (op_name(node) == "subtract" and index) or (rule is not None and rule.turns)
+        swapped = op_name(node) == "subtract" and (index == 1 or alone)
+        minus = swapped or (rule is not None and rule.turns)
         if alone:
             rows = [Instead("sign", FIRST, -1.0, TURNED)] if minus else []
         else:
