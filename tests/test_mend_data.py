@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tests.mend_cases import blind_new_sciences, corpus_losses
+from tests.mend_cases import blind_new_sciences, corpus_losses, corpus_makemore
 from tests.mend_cases.case import Slip, variant
 from tests.mend_cases.undone import others
 from tests.mend_cases.worlds import misleads
@@ -48,7 +48,7 @@ def transposes(X, y, P, n):
 @pytest.mark.parametrize(
     ("backward", "mended"),
     [
-        (forgets_the_mean, "dW = X.T @ (dZ / dZ.shape[0])"),
+        (forgets_the_mean, "dW = X.T @ dZ / dZ.shape[0]"),
         (transposes, "dW = X.T @ (dZ / n)"),
     ],
 )
@@ -244,9 +244,19 @@ def test_a_mend_that_holds_for_one_number_alone_misleads():
 
 
 def test_what_stays_wrong_with_every_mend_is_said():
+    case = corpus_makemore.RECURRENT_LONG
+    loss, names = case.draw()
+    (slip,) = (s for s in case.slips if s.wrong == "dh = target - hs[steps]")
+    report = tg.check(loss, variant(case, slip), names=names)
+    (mended,) = (f for f in report if f.by == "edit")
+    assert mended.mended == "dh = -(Wh.T @ draw)"  # after the first turn
+    assert mended.explanation.endswith("is still wrong")
+
+
+def test_a_factor_is_lost_before_a_loop_that_uses_it():
     case = corpus_losses.SOFTMAX_BY_HAND
     loss, names = case.draw()
     report = tg.check(loss, variant(case, case.slips[0]), names=names)
     (mended,) = (f for f in report if f.by == "edit")
-    assert mended.mended == "dP /= P"  # before what is returned: after its use
-    assert mended.explanation.endswith("is still wrong")
+    assert mended.mended == "dP /= P"
+    assert mended.explanation.endswith("should stand before for n in range(len(Z))")

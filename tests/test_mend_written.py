@@ -55,7 +55,7 @@ def test_a_mask_is_told_on_data_that_change_it():
 
 
 def test_a_threshold_is_no_number_that_the_graph_has_not():
-    assert mended(estimates.SHORTFALL, 6).mended == "tail = (L - q > 0).astype(float)"
+    assert mended(estimates.SHORTFALL, 6).mended == "tail = (L > q).astype(float)"
 
 
 def data():

@@ -100,7 +100,7 @@ class Ranked(Places):
             if isinstance(around.op, (ast.Add, ast.Sub)):
                 return False
             place = around
-        return False
+        return isinstance(around, ast.AugAssign)  # x -= -a
 
     def _disguised(self, edit: Edit) -> bool:
         """Whether it is a function that changes nothing here, |x| of what is positive, or leaves

@@ -101,13 +101,13 @@ class Places:
     @cached_property
     def frozen(self) -> set[ast.expr]:
         """What lies inside of a part whose value is right already, but for exponents: x ** 2 is,
-        where x ** 3 is meant."""
+        where x ** 3 is meant; in a loop of what the graph computes."""
         found: set[ast.expr] = set()
         for e, records in self.places.items():
             if not isinstance(e, (ast.BinOp, ast.Call)) or np.size(records[0].value) < 2:
                 continue
-            values = (not self._is_goal(r) and self.known.role(self.value(r)) for r in records)
-            if all(values):
+            roles = {self.known.role(self.value(r)) for r in records if not self._is_goal(r)}
+            if roles == {Role.VALUE} or (len(records) == 1 and roles - {Role.NOTHING}):
                 found.update(x for x in ast.walk(e) if x is not e and isinstance(x, ast.expr))
         powers = (e for e in self.places if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Pow))
         return found - {e.right for e in powers}

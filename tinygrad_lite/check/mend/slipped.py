@@ -158,6 +158,8 @@ def _brackets(e: ast.BinOp, read: Read) -> New:
 def _exchanged(e: ast.BinOp, read: Read) -> New:
     """Two names exchanged, of which one stands in a sum: u * (1 - v) for (1 - u) * v."""
     factors = [f for _, f in _factors(e, (ast.Mult, ast.Div))]
+    if any(isinstance(n, ast.comprehension) for n in ast.walk(e)):  # with names of its own
+        return
     inside = {n.id for f in factors if isinstance(f, ast.BinOp) for n in ast.walk(f) if _named(n)}
     names = {n.id: n for n in ast.walk(e) if _named(n)}
     for a, b in combinations(names, 2):
