@@ -186,12 +186,12 @@ def test_inputs_that_are_all_alike_are_redrawn_for_the_lines():
     assert line.mended == "dz = dy * (1 - t ** 2)"
 
 
-def test_lines_that_nothing_mends_are_judged_all_the_same():
-    """Where no inputs tell t from t ** 2, what mends here would not elsewhere."""
+def test_a_mend_where_no_inputs_tell_a_value_from_its_square():
+    """t ** 2 for t would mend here and not elsewhere; the term that is lacking, t (1 - t), does."""
     with pytest.raises(WrongGradient) as error:
         check_function(layer, layer_back, ALIKE, redraw=False)
     (line,) = error.value.report.lines.wrong
-    assert (line.line, line.mended) == (4, None)
+    assert (line.line, line.mended) == (3, "dz = dy * (1 - t) + t * (dy * (1 - t))")
 
 
 def gated(x, h, p):

@@ -41,7 +41,7 @@ NEAR_BY = 3  # turns of the search that are quick
 RUN = 4  # that in which what is farther-fetched is run
 SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.94, 0.97, 1.0)  # of the time, by each turn's end
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (ODD, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
