@@ -264,8 +264,8 @@ noise = rng.normal(size=h.shape)
 loss = ((h - noise) ** 2).sum()
 values = {k: p.data for k, p in P.items()}
 dh = 2 * (h.data - noise) * (1 - h.data**2)
-G = {"W": x.T @ dh}
-G["b"] = dh.sum(axis=0)
+G = {}
+G["W"], G["b"] = x.T @ dh, dh.sum(axis=0)
 """
 
 
@@ -278,4 +278,4 @@ def test_a_dict_of_gradients_in_a_file_is_judged_by_its_keys(
     assert main(["check", str(path)]) == 0
     path.write_text(SCRIPT.replace("G", name).replace("x.T @ dh", "x.T @ dh / 2"))
     assert main(["check", str(path)]) == 1
-    assert "1 mistake, in line 11;" in capsys.readouterr().out
+    assert "1 mistake, in line 12;" in capsys.readouterr().out
