@@ -181,7 +181,7 @@ def sequence() -> tuple[Any, dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("was", "wrong", "line"),
-    [(" + dhnext", "", 15), ("vs[t] - cs[t - 1]", "vs[t] - cs[t]", 18)],
+    [(" + dhnext", "", 15), ("1 - vs[t] ** 2", "1 - us[t] ** 2", 19)],
 )
 def test_of_states_made_alike_each_turn_has_its_own(was: str, wrong: str, line: int) -> None:
     """A gate times a tanh is a state, and a part of the other state too."""
