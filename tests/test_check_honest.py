@@ -185,3 +185,114 @@ def test_the_report_on_the_logits_of_a_single_row_can_be_printed() -> None:
     z = tg.Tensor(np.array([0.3, -1.2, 0.4]), name="z")
     E = tg.cross_entropy(z, 1)
     assert "softmax(z)" in str(tg.check(E, {z: np.array([0.5, 0.2, 0.1])}))
+
+
+def test_the_gradient_of_a_symmetric_matrix_may_be_symmetric() -> None:
+    """cholesky and eigvalsh read a triangle, and hand the gradient there; on paper it is shared."""
+    n = np.random.default_rng(12).normal
+    y, A = n(size=3), n(size=(3, 3))
+    K = tg.Tensor(A @ A.T + np.eye(3), name="K")
+    L = tg.cholesky(K)
+    E = tg.log(tg.diagonal(L)).sum() + 0.5 * (tg.linalg.solve(L, y) ** 2).sum()
+    w = tg.linalg.eigvalsh(K)
+    F = tg.log(w).sum() + (K * A).sum()
+    named(L=L, w=w, E=E, F=F)
+    inverse = np.linalg.inv(K.data)
+    a = inverse @ y
+    right = tg.check(E, {K: 0.5 * (inverse - np.outer(a, a))})[K]
+    assert right.verdict == "right"
+    assert "symmetric" in right.explanation
+    assert tg.check(F, {K: inverse + (A + A.T) / 2})
+    assert tg.check(F, {K: inverse + A}).wrong  # of a matrix that is not read as symmetric
+    assert tg.check(E, {K: 0.5 * (inverse + np.outer(a, a))})[K].kind == "sign"
+    masked = (tg.tril(K) * A).sum()
+    assert tg.check(masked, {K: (A + A.T) / 2}).wrong
+
+
+def test_a_part_of_a_quotient_is_named_by_what_it_is_of() -> None:
+    """All of w's gradient comes through E: what its divisor gets is a part of it."""
+    n = np.random.default_rng(13).normal
+    S, m, w = n(size=(4, 4)), n(size=4), tg.Tensor(n(size=4), name="w")
+    S = S @ S.T + np.eye(4)
+    sd = tg.sqrt(w @ S @ w)
+    E = -(w @ m) / sd
+    named(sd=sd, E=E)
+    v, Sw = sd.data, S @ w.data
+    finding = tg.check(E, {w: -m / v - (w.data @ m) * Sw / v**3})[w]
+    assert finding.explanation.startswith("the sign of what E hands to sd is flipped")
+
+
+def test_a_number_that_may_be_lost_at_several_steps_has_no_certain_place() -> None:
+    n = np.random.default_rng(14).normal
+    x, u = tg.Tensor(n(size=5), name="x"), tg.Tensor(n(size=5), name="u")
+    z = (x * u) ** 2
+    E = (tg.exp(-z) ** 2).sum()
+    named(z=z, E=E)
+    E.backward()
+    explanation = tg.check(E, {x: x.grad / 2})[x].explanation
+    assert explanation.startswith("yours is 0.5 x the gradient: the factor 2 is left out at  ")
+    assert " or z = (x ⊙ u)²" in explanation
+    again = tg.check(E, {z: z.grad / 2})[z].explanation
+    assert again.endswith("the factor 2 is left out at  exp(−z)²")
+
+
+def test_a_number_of_few_digits_may_be_a_factor_by_chance() -> None:
+    """4 for nu + 1 = 5 makes 0.8, which s is, too."""
+    n = np.random.default_rng(15).normal
+    X, y, s = n(size=(7, 2)), n(size=7), tg.Tensor(0.8, name="s")
+    w = tg.Tensor(n(size=2), name="w")
+    E = (2.5 * tg.log(1 + (y - X @ w) ** 2 / (4 * s**2))).sum()
+    named(E=E)
+    E.backward()
+    assert tg.check(E, {w: 0.8 * w.grad})[w].explanation.startswith("perhaps ")
+
+
+def test_the_upstream_gradient_is_told_from_a_variable_called_g() -> None:
+    n = np.random.default_rng(16).normal
+    G, B, X = (tg.Tensor(n(size=(3, 3)), name=name) for name in "GBX")
+    E = (((G @ B.T) - X) ** 2).sum()
+    named(E=E)
+    E.backward()
+    assert ", where G is dE/d(Bᵀ)" in tg.check(E, {B: B.grad.T})[B].explanation
+
+
+def test_sums_over_another_axis_are_found_in_any_quotient() -> None:
+    """No normaliser of this sort has a name: what is summed over is read off the graph."""
+    n = np.random.default_rng(17).normal
+    x, C = tg.Tensor(n(size=(4, 5)), name="x"), n(size=(4, 5))
+    power = tg.sqrt((x**4).mean(axis=1, keepdims=True))
+    y = x / power
+    E = (C * y).sum()
+    named(power=power, y=y, E=E)
+    p, X = power.data, x.data
+    for axis, told in ((0, "axis 0, not 1"), ((0, 1), "axis 0 and 1, not 1")):
+        wrong = C / p - 2 * X**3 * (C * X).mean(axis=axis, keepdims=True) / p**3
+        finding = tg.check(E, {x: wrong / 1.0})[x]
+        assert finding.kind == "wrong-axis"
+        assert finding.explanation.startswith(
+            f"what comes back through power is summed over {told}"
+        )
+    right = C / p - 2 * X**3 * (C * X).mean(axis=1, keepdims=True) / p**3
+    assert tg.check(E, {x: right})
+
+
+def test_a_factor_left_out_of_a_quadratic_form_alone_is_named() -> None:
+    n = np.random.default_rng(18).normal
+    S, w = n(size=(4, 4)), tg.Tensor(n(size=4), name="w")
+    S = S @ S.T
+    q = w @ S @ w
+    E = tg.log(q)
+    named(q=q, E=E)
+    finding = tg.check(E, {w: 2 * w.data / q.data})[w]
+    assert finding.kind == "missing-factor"
+    assert "S is left out of Sᵀ w, in the gradient alone" in finding.explanation
+
+
+def test_a_derivative_at_minus_its_argument_is_named() -> None:
+    n = np.random.default_rng(19).normal
+    z, y = tg.Tensor(n(size=6), name="z"), np.array([1.0, -1, 1, 1, -1, -1])
+    E = tg.softplus(-y * z).sum()
+    named(E=E)
+    finding = tg.check(E, {z: -y / (1 + np.exp(-y * z.data))})[z]
+    assert finding.kind == "sign"
+    assert "is taken at minus its argument" in finding.explanation

@@ -316,3 +316,23 @@ def test_the_plugin_prints_a_line_per_backward_pass(tmp_path):
     assert "test_kernels.py::test_exp  x   wrong   " in ran.stdout
     assert "tinygrad_lite/referee" not in ran.stdout  # no frame of ours
     assert "WrongGradient: x   wrong" in ran.stdout
+
+
+def test_float32_that_becomes_float64_on_the_way_rounds_as_float32_does(rng):
+    """np.zeros and np.sqrt of an integer are float64: what was rounded before stays rounded."""
+
+    def forward(q, k):
+        q, k = np.asarray(q), np.asarray(k)
+        out = np.zeros((len(q), len(k)))
+        for i in range(len(q)):
+            out[i] = np.tanh(k @ q[i] / np.sqrt(q.shape[1]))
+        return out
+
+    def backward(dy, q, k):
+        d = dy * (1 - np.tanh(q @ k.T / np.sqrt(q.shape[1])) ** 2) / np.sqrt(q.shape[1])
+        return d @ k, d.T @ q
+
+    inputs = rng.normal(size=(4, 3)), rng.normal(size=(5, 3))
+    report = check_function(forward, backward, inputs)
+    assert report[0].caught["float32"] > 1e-7
+    caught(forward, lambda dy, q, k: (backward(dy, q, k)[0], -backward(dy, q, k)[1]), inputs, "k")

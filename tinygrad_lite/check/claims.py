@@ -20,8 +20,10 @@ from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
 from .computed import Computed, computed
 from .rounding import Blur, precision
+from .slips import turned
 from .tape import Tape, largest
 
+SHARED = "as of a symmetric matrix, where (i, j) and (j, i) share a gradient"
 RAISED = object()  # what a claim that is code gives when it raised an error
 
 
@@ -85,9 +87,14 @@ class Allowance:
         return found
 
 
+def shared(a: Any) -> Any:
+    """What the entries (i, j) and (j, i) of a symmetric matrix have in common."""
+    return (a + turned(a)) / 2
+
+
 class Claim:
     """One claimed gradient: the user's node, its twin on the tape, and the claimed array, as
-    precise as its dtype."""
+    precise as its dtype. A `symmetric` one is of such a matrix, of which ops read a triangle."""
 
     def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
@@ -97,7 +104,7 @@ class Claim:
         self.expected: Any
         self.tolerance: Any
         self.blur: Blur
-        self.unclear = False
+        self.symmetric = self.unclear = False
         self.compared: Comparison | None = None
         self.note = ""  # what is to be said of a claim that is right in its own way
 
@@ -128,12 +135,16 @@ class Claim:
 
     def judge(self, expected: Any, blur: Blur, allowance: Allowance) -> None:
         """Hold it against what is expected, given how far rounding moves that."""
-        self.expected, self.blur, self.eps = expected, blur, blur.eps
+        self.blur, self.eps, rounding = blur, blur.eps, blur.tolerance
+        if self.symmetric:
+            self.note = SHARED * (not compare(self.value, expected, rounding).right)
+            expected, rounding = shared(expected), np.maximum(rounding, turned(rounding))
+        self.expected = expected
         allowed = allowance.of(expected)
         if self.jacobian is not None:
             rest = tuple(range(np.ndim(self.full) - np.ndim(expected)))
             allowed = allowance.of(self.jacobian).sum(axis=rest)  # no seed is larger than 1
-        self.tolerance = np.maximum(blur.tolerance, allowed)
+        self.tolerance = np.maximum(rounding, allowed)
         if self.fits:
             self.compared = compare(self.value, expected, self.tolerance, blur.size)
             error = np.abs(self.value - expected)
@@ -159,6 +170,8 @@ class Asked:
         found = Claim(name, user, self.tape.twin[user], value)
         if self.seed is not None:
             found.contract(self.seed, jacobian(self.tape.root, found.node))
+        elif found.fits and self.tape.reads_half(found.node):
+            found.symmetric = np.allclose(found.value, turned(found.value), rtol=1e-9)
         return found
 
 

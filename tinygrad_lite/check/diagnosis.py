@@ -19,6 +19,7 @@ from .search import Catalogue, Explanation, Search
 from .shapes import explain_shape
 from .tape import Tape, Vector, largest
 
+PLACES = 3  # at most so many places of one mistake are named
 EQUAL = 0.5  # explanations at most so much dearer than the best explain the numbers equally well
 
 
@@ -153,6 +154,7 @@ def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]
             found.contract(truth.tape.seed, truth.gradient(claim.user))
         elif claim.fits:
             found.value = found.full = in_shape(found.value, found.node.shape)
+        found.symmetric = claim.symmetric
         found.judge(truth.tape.g[found.node], claim.blur, Allowance())
         made.append(found)
     return Diagnosis(truth.tape, made)
@@ -162,6 +164,11 @@ def _ranked(explanations: Iterable[Explanation]) -> tuple[Explanation, tuple[str
     """The simplest explanation, and the other kinds that explain the numbers equally well."""
     best, *rest = sorted(explanations, key=lambda e: e.rank)
     kinds = (*best.other_kinds, *(e.kind for e in rest if e.rank < best.rank + EQUAL))
+    alike = (e for e in rest if e.anywhere == best.anywhere != "" and e.kind == best.kind)
+    if places := {e.where for e in alike} - {best.where}:
+        sure = len(places) < PLACES and best.kind != "sign"
+        where = " or ".join((best.where, *sorted(places))) if sure else ""
+        best = replace(best, text=best.anywhere, where=where)
     return best, tuple(kind for kind in dict.fromkeys(kinds) if kind != best.kind)
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial, reduce
-from itertools import combinations, islice
+from functools import partial
+from itertools import accumulate, combinations, islice, takewhile
 
 import numpy as np
 
 from ..backprop.chain import contribution
 from ..graph.node import Node
-from . import arrays, systematic
+from . import arrays, axes, systematic
 from .scales import near, tolerance_of
-from .search import ONE, TWO, VANISHING, Explanation, Guess, Search
+from .search import HUGE, LARGE, ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
 from .slips import FAR, FARTHEST, LIKELY, NEAR, Instead
 from .tape import Vector, op_of
@@ -31,7 +31,7 @@ SIX_DIGITS = 5e-6  # how near to 1 a factor is printed as 1 in so many
 
 def explain(search: Search) -> list[Explanation]:
     """The explanations of a claim that has its node's shape."""
-    for passes in PASSES[:PLAIN] if search.large else PASSES:
+    for _, passes in takewhile(lambda row: len(search.region) <= row[0], PASSES):
         found: list[Explanation] = []
         for find in passes:
             made = list(find(search))
@@ -44,8 +44,6 @@ def explain(search: Search) -> list[Explanation]:
 
 def factors(search: Search) -> Iterator[Guess]:
     """A scalar factor on one step, read off the projections."""
-    tape = search.tape
-    turned: list[Guess] = []
     for n, i, x in search.edges:
         same = [j for j, a in enumerate(n.inputs) if a is x]
         if i != same[0]:
@@ -57,15 +55,9 @@ def factors(search: Search) -> Iterator[Guess]:
         k = 1 + (search.goal - search.base) / weight
         tol = tolerance_of(search.slack, weight, abs(k))
         alone = abs(weight - search.base) <= tol * abs(search.base)
-        junction = len(tape.consumers[x]) > len(same)
-        for m in search.catalogue.scales.step(n, i, k, tol, junction, alone):
-            found = search.guess(x, search.g[x] + (m.value - 1) * part, m.kind, m.cost, m.text, n)
-            if alone and m.kind == "sign":
-                turned.append(found)
-            else:
-                yield found
-    if len(turned) == 1:  # a sign has a place only where just one is possible
-        yield from turned
+        for m, anywhere in search.catalogue.scales.step(n, i, k, tol, search.tangents, alone):
+            value = search.g[x] + (m.value - 1) * part
+            yield search.guess(x, value, m.kind, m.cost, m.text, n, anywhere)
 
 
 def junctions(search: Search) -> Iterator[Guess]:
@@ -86,11 +78,14 @@ def junctions(search: Search) -> Iterator[Guess]:
                 value = search.g[x] + part - search.parts[a, i] - search.parts[b, j]
                 text = f"the gradients of {tape.label(a)} and {tape.label(b)} are exchanged"
                 yield search.guess(x, value, "wrong-order", FAR, text)
-        for k, (n, _) in enumerate(uses if len(uses) > 1 else ()):
-            text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
-            text += "gradient adds up over all of them (+=)"
-            over = reduce(_over, [*parts[:k][::-1], *parts[k:][::-1]])  # it comes last
-            yield search.guess(x, over, "missing-term", NEAR, text, n)
+        if len(uses) < 2:
+            continue
+        text = f"only one of the {len(uses)} paths from {tape.label(x)} is counted; its "
+        text += "gradient adds up over all of them (+=)"
+        later = [*accumulate(parts[::-1], _over)][::-1]  # the uses from one on, and those before
+        before = [0.0, *accumulate(parts, lambda above, part: _over(part, above))]
+        for (n, _), *under in zip(uses, before, later, strict=False):
+            yield search.guess(x, _over(*under), "missing-term", NEAR, text, n)
 
 
 def _over(below: Vector, part: Vector) -> Vector:
@@ -130,7 +125,7 @@ def transposed(search: Search) -> Iterator[Guess]:
 
 def with_factor(search: Search) -> Iterator[Explanation]:
     """One fault at one step, and a sign or a constant of the whole besides."""
-    rows = search.catalogue.scales.whole
+    rows = [m for m in search.catalogue.scales.whole if m.cost < FAR]  # no number by chance
     for guess in (*search.singles, *arrays.extra_factors(search, -1.0)):
         gradient = partial(search.carry, [(guess.x, guess.delta)])
         for m in islice(_times(search, rows, guess.projected, gradient), 1):
@@ -182,18 +177,15 @@ def proportional(search: Search) -> Iterator[Explanation]:
 
 Pass = Callable[[Search], Iterable[Explanation | Guess]]
 
-PASSES: tuple[tuple[Pass, ...], ...] = (
+# Up to how many nodes, and the passes.
+PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     # One mistake in the rule of one step, and then another value in it.
-    (
-        *(factors, junctions, whole, lambda search: search.singles),
-        *(arrays.extra_factors, transposed),
-    ),
-    (lambda search: search.misread,),
+    (np.inf, (factors, junctions, whole, lambda s: s.singles, arrays.extra_factors, transposed)),
+    (HUGE, (lambda search: search.misread,)),
     # The same at several steps, or another gradient.
-    (systematic.alike, systematic.in_sequence),
-    (arrays.other_gradients,),
-    # A mistake in a part of what a step is handed, and two mistakes.
-    (in_parts, systematic.left_out),
-    (with_factor, proportional),
+    (LARGE, (systematic.alike, systematic.in_sequence)),
+    (LARGE, (arrays.other_gradients,)),
+    # A mistake in a part, something left out or in another's place, and two mistakes.
+    (LARGE, (in_parts, systematic.left_out, axes.other_axes, arrays.stand_ins)),
+    (LARGE, (with_factor, proportional)),
 )
-PLAIN = 2  # rows that a large graph is searched by

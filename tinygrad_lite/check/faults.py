@@ -21,7 +21,7 @@ from .. import ops
 from ..backprop.activation import is_activation
 from ..backprop.chain import applied, contribution, is_constant, local, slope
 from ..derive.step import local_text
-from ..graph.node import Node, raw
+from ..graph.node import Node, fresh, raw
 from ..graph.op import Op
 from .kinds import known
 from .rules import Rule, done, in_form
@@ -96,7 +96,13 @@ class Fault:
             "slope": lambda: prime(op_of(m), tape.label_of(m.inputs[0])),
         }
         fields = {name for _, name, _, _ in Formatter().parse(self.text) if name}
-        return self.text.format(**{name: made[name]() for name in fields})
+        text = self.text.format(**{name: made[name]() for name in fields})
+        if rule is not None and not tape.is_named(node):
+            parts = dict(zip(("self", "a", "b"), (m, *m.inputs), strict=False))
+            shown = [parts[name] for name in parts.keys() & fields]
+            if any(isinstance(part, Node) and part in rule.carries for part in shown):
+                return f"{text}, where G is {tape.cotangent_of(node)}"
+        return text
 
 
 def _derivative(tape: Tape, node: Node, index: int) -> str:
@@ -105,7 +111,8 @@ def _derivative(tape: Tape, node: Node, index: int) -> str:
         return f"the derivative of {tape.label(node)}"
     if len(node.inputs) == 1:
         return prime(op_of(node), tape.label_of(node.inputs[0]))
-    return local_text(node, index, tape.names)
+    text = local_text(node, index, tape.names)
+    return tape.label_of(node.inputs[1 - index]) if text == "…" else text
 
 
 def prime(op: Op, argument: str) -> str:
@@ -223,6 +230,10 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         if np.any(diagonal != 1):
             text = f"only the diagonal of {op_name(node)}'s derivative is used"
             yield Fault("missing-term", FIRST, lambda g: g * diagonal, text)
+    for axis in range(np.ndim(x)) if isinstance(node.params.get("axis"), int) else ():
+        if axis != node.params["axis"] % np.ndim(x):
+            text = f"{{y}} is taken over axis {axis}, not {node.params['axis']}"
+            yield Fault("wrong-axis", FIRST, partial(_along, node, index, axis), text)
     if op_of(node) in SHUFFLES:
         text = "the entries are moved as in {y}, not back to where they were"
         yield Fault("wrong-order", FIRST, lambda g: done(node, g), text)
@@ -236,11 +247,19 @@ def _whole_arrays(node: Node, index: int, rule: Rule) -> Iterator[Fault]:
         yield from (Fault("off-by-index", FIRST, moved, text) for moved in (after, before))
 
 
+def _along(node: Node, index: int, axis: int, g: Vector) -> Vector:
+    """What the op hands on where it is taken over another axis."""
+    twin = op_of(node)(*(fresh(None, a) for a in node.operands), **{**node.params, "axis": axis})
+    if twin.shape != g.shape:
+        raise ValueError("a result of another shape")
+    return contribution(twin, index, g)
+
+
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     """The rows of the table at every operation of the rule, and at all of one sort at once."""
     alike: dict[tuple[str, str], list[tuple[str, Node, Slip]]] = {}
     for m in rule.order:
-        for slip in slips(m):
+        for slip in (*slips(m), *(() if m in rule.carries else _transposed(m))):
             about = None if slip.of is None else m.inputs[slip.of]
             if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
                 continue  # without what comes from above there is nothing
@@ -258,6 +277,12 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
             text = f"{slip.text}, and so at every such place"
             handed = _slip(rule, {m for _, m, _ in group}, slip)
             yield Fault(kind, slip.rank + NEAR, handed, text, at=(rule, m))
+
+
+def _transposed(m: Node) -> Iterator[Slip]:
+    """A square matrix that a rule computes, transposed."""
+    if m.data.ndim > 1 and m.op is not ops.permute_dims:
+        yield Slip("transpose", ODD, lambda *a: turned(done(m, *a)), "{self} stands transposed")
 
 
 def _slip(rule: Rule, at: set[Node], slip: Slip) -> Handed:
@@ -309,8 +334,7 @@ def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[In
 def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
     """What is computed of some operands; None where it cannot be."""
     try:
-        with np.errstate(all="ignore"):
-            return np.asarray(how(*operands))
+        return np.asarray(how(*operands))
     except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
         return None
 
@@ -326,11 +350,20 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
     def derivative(y: Vector, x: Vector) -> Vector:
         return local(op, index, np, y, operands(x), node.params)
 
-    at_output = derivative(op.forward(np, *operands(y), **node.params), y)
-    below, instead = op.forward(np, *operands(a - 1), **node.params), "stands where {local} belongs"
+    def computed_at(x: Vector) -> Vector:
+        return op.forward(np, *operands(x), **node.params)
+
+    below, instead = computed_at(a - 1), "stands where {local} belongs"
+    mirrored = OTHER if np.isin(derivative(y, a), (0, 1)).all() else "sign"  # a mask's other side
     rows = [
-        (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
+        (
+            POINT,
+            FIRST,
+            derivative(computed_at(y), y),
+            "{local} is taken at the output {y} instead of the input {x}",
+        ),
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
+        (mirrored, ODD, derivative(computed_at(-a), -a), "{local} is taken at minus its argument"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
         (OTHER, FAR, a * below, f"the power rule {instead}"),

@@ -51,6 +51,11 @@ class Rule:
         """Whether there is an operation of one of some sorts."""
         return next(self.made_by(*names), None) is not None
 
+    @property
+    def turns(self) -> bool:
+        """Whether it turns the sign of what comes from above."""
+        return any(m in self.carries for m in self.made_by("negative"))
+
     @cached_property
     def places(self) -> list[int | None]:
         """What it looks at: the step's result (None), and inputs by their number, arrays that are

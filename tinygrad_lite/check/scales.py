@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -91,30 +91,37 @@ class Scales:
         return [m._replace(text=f"{YOURS.format(k=m.value)}: {m.text}") for m in found]
 
     def step(
-        self, node: Node, index: int, k: float, tol: float, junction: bool, alone: bool
-    ) -> list[Instead]:
-        """What a factor k on one step means. `junction`: its input has other consumers too;
-        `alone`: it is the whole of the claimed gradient."""
-        source, result = self.tape.label(node.inputs[index]), self.tape.label(node)
+        self, node: Node, index: int, k: float, tol: float, leading: Container[Node], alone: bool
+    ) -> Iterator[tuple[Instead, str]]:
+        """What a factor k on one step means, and the words for it where other steps may be meant as
+        well. `leading` nodes lead to the claimed one; `alone`: it is the whole of the claimed
+        gradient."""
+        x = node.inputs[index]
+        junction = len(self.tape.consumers[x]) > sum(a is x for a in node.inputs)
+        beside = any(a is not x and a in leading for a in node.parents())
+        source, result = self.tape.label(self._term(x, leading)), self.tape.label(node)
         if len(node.inputs) == 2 and node.inputs[0] is node.inputs[1] and abs(k - 0.5) <= tol:
             array = np.ndim(node.operands[0]) and op_name(node) in ("multiply", "matmul")
             text = f"the 2 in the derivative of {result} is left out"
-            two = Instead("constant-scale", FIRST if array else NEAR, 0.5, text)
+            yield Instead("constant-scale", FIRST if array else NEAR, 0.5, text), text
             text = f"one of the two paths from {source} to {result} is left out"
-            return [two, Instead("missing-term", NEAR if array else FIRST, 0.5, text)]
+            yield Instead("missing-term", NEAR if array else FIRST, 0.5, text), text
+            return
         term = is_sum(node)
-        named = f"the term {source} of {result}" if term else f"the part through {result}"
+        handed = f"what {result} hands to {source}" if beside else f"the part through {result}"
+        named = f"the term {source} of {result}" if term else handed
         rule = self.tape.rule(node, index)
-        minus = op_name(node) == "subtract" or (rule is not None and rule.has("negative"))
+        swapped = op_name(node) == "subtract" and (index == 1 or alone)
+        minus = swapped or (rule is not None and rule.turns)
         if alone:
             rows = [Instead("sign", FIRST, -1.0, TURNED)] if minus else []
         else:
             text = f"the sign of {named} is flipped"
             rows = [Instead("sign", NEAR if minus else LIKELY, -1.0, text)]
             text = f"the path from {source} through {result} is left out"
-            if term and not junction:
+            if (term and not junction) or (beside and not term):
                 text = f"{named} is left out"
-            cost = FIRST if term or junction else LIKELY
+            cost = FIRST if junction or (term and beside) else LIKELY
             rows.append(Instead("missing-term", cost, 0.0, text))
         if junction:
             text = f"the path through {result} is counted twice"
@@ -122,11 +129,20 @@ class Scales:
         rows += self._own(node, index)
         for m in near(self.whole, k, tol) if not alone else ():
             rows += [m._replace(cost=m.cost + (0.0 if junction else NEAR))] * (m.value != -1)
-        mine, due = (MINE, DUE) if alone else (f"{named} is", "what it should be")
-        return [
-            m._replace(text=m.text.replace(MINE, mine, 1).replace(DUE, due, 1))
-            for m in near(rows, k, tol)
-        ]
+        for m in near(rows, k, tol):
+            part = m.text if alone else m.text.replace(DUE, "what it should be", 1)
+            here, anywhere = (MINE, MINE) if alone else (f"{named} is", "a part is")
+            text = part.replace(MINE, here, 1)
+            yield m._replace(text=text), part.replace(MINE, anywhere, 1)
+
+    def _term(self, x: Node, leading: Container[Node]) -> Node:
+        """The one term of a sum, or of sums in it, that leads to the claimed node."""
+        while x.op is not None and is_sum(x) and not self.tape.is_named(x):
+            terms = [a for a in x.parents() if a in leading]
+            if len(terms) != 1:
+                break
+            x = terms[0]
+        return x
 
     def _own(self, node: Node, index: int) -> Iterator[Instead]:
         """The constant factors of a step's derivative, lost or there twice."""
@@ -156,13 +172,15 @@ class Scales:
 
 
 def factor(name: str, v: Vector, *, divides: bool) -> tuple[Instead, Instead]:
-    """A factor lost in a gradient, or one that is there besides; or such a division."""
+    """A factor lost in a gradient, or one that is there besides; or such a division. Of a number of
+    few digits it is uncertain."""
     what, rank, more, lost = (
         ("division by", ODD, 1 / v, v) if divides else ("factor", FAR, v, 1 / v)
     )
+    sure = "perhaps " if np.size(v) == 1 and np.all(np.round(v, 2) == v) else ""
     return (
-        Instead("missing-factor", rank, lost, f"the {what} {name} is missing"),
-        Instead("extra-factor", FAR, more, f"there is a {what} {name} too many"),
+        Instead("missing-factor", rank, lost, f"{sure}the {what} {name} is missing"),
+        Instead("extra-factor", FAR, more, f"{sure}there is a {what} {name} too many"),
     )
 
 

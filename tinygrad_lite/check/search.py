@@ -10,7 +10,7 @@ agree are carried down in full and compared entry by entry.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from typing import Any
@@ -22,7 +22,7 @@ from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, raw
-from .claims import Claim
+from .claims import Claim, shared
 from .faults import Fault, computed, faults, misreadings
 from .kinds import RARITY, known
 from .rules import Rule
@@ -32,6 +32,7 @@ from .tape import Site, Tape, Vector, carried, largest, op_of
 
 MANY = 300  # nodes above which nothing foreign is looked for
 LARGE = 1_000  # nodes above which only single mistakes at single steps are looked for
+HUGE = 10_000  # nodes above which these are in a step's rule, not in the values that it looks at
 ONE, TWO = 1.0, 2.0  # what one mistake costs, and two
 BUDGET = 100_000  # steps that a report may spend on the same mistake at many: about a second
 COARSEST = 1e-3  # how far an explanation may be off, relative to the claim, whatever the rounding
@@ -75,7 +76,8 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A mistake, or two, that reproduces a claim. `sites` are what one adds, and at which nodes."""
+    """A mistake, or two, that reproduces a claim. `sites` are what one adds, and at which nodes;
+    `anywhere` says it where others like it, made elsewhere, give the same numbers."""
 
     kind: str
     cost: float
@@ -83,6 +85,7 @@ class Explanation:
     where: str = ""
     other_kinds: tuple[str, ...] = ()
     sites: Sequence[Site] = ()
+    anywhere: str = ""
 
     def __post_init__(self) -> None:
         for kind in (self.kind, *self.other_kinds):
@@ -110,6 +113,7 @@ class Guess:
     x: Node
     delta: Vector
     projected: float
+    anywhere: str = ""
 
 
 class Search:
@@ -137,7 +141,8 @@ class Search:
         self.small, self.large = len(self.region) <= MANY, len(self.region) > LARGE
         self.inside = set(self.region)
         self.g = self.swept(contribution)
-        self.expected = self.g[self.target]
+        self._read = shared if claim.symmetric else np.asarray
+        self.expected = self._read(self.g[self.target])
         size, grain = largest(self.value), 100 * max(claim.eps, 1e-14)
         self.grain = grain * size
         self.tolerance = 10 * claim.tolerance + self.grain
@@ -146,7 +151,7 @@ class Search:
         self.tolerance = np.minimum(self.tolerance, COARSEST * size)  # beside a far larger truth
         if unit is not None:
             self.tolerance = self.tolerance + unit
-        self._u = np.random.default_rng(7).standard_normal(self.target.shape)
+        self._u = self._read(np.random.default_rng(7).standard_normal(self.target.shape))
         self.base = float(np.sum(self._u * self.expected))
         self.slack = float(np.sum(np.abs(self._u) * self.tolerance))
 
@@ -208,13 +213,13 @@ class Search:
         tolerance = self.tolerance
         if tolerance.shape != predicted.shape:
             tolerance = self.grain + 10 * largest(self.claim.tolerance)
-        return bool((np.abs(predicted - self.value) <= tolerance).all())
+        return bool((np.abs(self._read(predicted) - self.value) <= tolerance).all())
 
     def explains(self, predicted: Vector) -> bool:
         """Whether it is the claim, and not the right gradient as well."""
         return self.matches(predicted) and not (
             predicted.shape == self.expected.shape
-            and bool((np.abs(predicted - self.expected) <= self.claim.tolerance).all())
+            and bool((np.abs(self._read(predicted) - self.expected) <= self.claim.tolerance).all())
         )
 
     def verified(self, guesses: Iterable[Guess]) -> Iterator[Explanation]:
@@ -224,15 +229,23 @@ class Search:
         for guess in agreeing[: min(MOST, TRIALS // len(self.region))]:
             sites = [(guess.x, guess.delta)]
             if self.explains(self.carry(sites)):
-                yield self.explained(guess.kind, guess.cost, guess.words(), guess.step, sites)
+                found = self.explained(guess.kind, guess.cost, guess.words(), guess.step, sites)
+                yield replace(found, anywhere=guess.anywhere)
 
     def guess(
-        self, x: Node, value: Vector, kind: str, cost: float, text: str, step: Node | None = None
+        self,
+        x: Node,
+        value: Vector,
+        kind: str,
+        cost: float,
+        text: str,
+        step: Node | None = None,
+        anywhere: str = "",
     ) -> Guess:
         """The guess that a node's cotangent is `value` instead."""
         delta = value - self.g[x]
-        projected = self.base + self.project(x, delta)
-        return Guess(kind, cost, lambda: text, x if step is None else step, x, delta, projected)
+        projected, at = self.base + self.project(x, delta), x if step is None else step
+        return Guess(kind, cost, lambda: text, at, x, delta, projected, anywhere)
 
     def apply(self, node: Node, index: int, fault: Fault, g: Vector) -> Vector | None:
         """What a fault hands on, in whatever shape; None where it cannot be computed."""

@@ -102,7 +102,6 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         Slip("extra-factor", LIKELY, lambda a, b: a * b * b, _TWICE % "b", 1),
         Slip("extra-factor", LIKELY, lambda a, b: a * a * b, _TWICE % "a", 0),
         Slip("elementwise-vs-matmul", LIKELY, _entries, _ENTRIES),
-        Slip("other", FARTHEST, lambda a, b: a / b, "it is divided by {b}, not multiplied", 1),
         *(
             Slip("elementwise-vs-matmul", LIKELY, how, _MATRIX)
             for how in (
@@ -121,7 +120,6 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
         ),
         Slip("extra-factor", FAR, lambda a, b: a / b / b, "the division by {b} is there twice", 1),
         Slip("other", FAR, lambda a, b: a * b, "it is multiplied by {b}, not divided", 1),
-        Slip("other", FAR, lambda a, b: b / a, "{self} is upside down"),
     ),
     ops.pow: (
         Slip(
@@ -180,6 +178,9 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
         yield from _sums(m, shape)
+    if m.op is ops.reshape and len(shape) > 1:
+        how = lambda a: np.ravel(a, "F").reshape(m.shape)  # noqa: E731
+        yield Slip("wrong-order", LIKELY, how, "the entries of {a} are taken column by column")
     if m.op is ops.put_at:
         how = lambda a: _assigned(a, m.params["index"], m.shape)  # noqa: E731
         yield Slip("missing-term", FIRST, how, _REPEATED)
@@ -187,7 +188,7 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     for other in range(len(shape)) if over and len(shape) > 1 else ():
         if (other,) == tuple(a % len(shape) for a in over):
             continue
-        text = f"it is taken over axis {other}, not {_listed(over)}"
+        text = f"it is taken over axis {other}, not {listed(over)}"
         setting = other if isinstance(axis, int) else (other,)
         yield Slip("wrong-axis", FIRST, lambda *a, to=setting: done(m, *a, axis=to), text)
 
@@ -195,7 +196,7 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
 def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
     axis, keep = m.params["axis"], m.params["keepdims"]
     n = int(np.prod(shape)) // max(m.data.size, 1)
-    words = f"{n} terms" if axis is None else f"axis {_listed(axis)}"
+    words = f"{n} terms" if axis is None else f"axis {listed(axis)}"
     text = f"the mean over {words} stands where the sum belongs, off by exactly {n}"
     mean = lambda a: np.mean(a, axis=axis, keepdims=keep)  # noqa: E731
     yield Slip("mean-vs-sum", FIRST, mean, text)
@@ -208,7 +209,8 @@ def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:
         yield Slip("wrong-axis", NEAR, lambda a: np.sum(a) + np.zeros(m.shape), text)
 
 
-def _listed(axis: Any) -> str:
+def listed(axis: Any) -> str:
+    """An axis, or several."""
     return str(axis) if isinstance(axis, int) else " and ".join(map(str, axis))
 
 

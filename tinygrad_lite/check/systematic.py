@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from ..backprop.chain import contribution
 from ..backprop.replay import replay
-from ..graph.node import Node
+from ..graph.node import Node, raw
 from .faults import Fault, looking, scaled
+from .rules import is_number
 from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
@@ -29,7 +31,8 @@ def alike(search: Search) -> Iterator[Explanation]:
         called = (op_name(n), i, fault.text, nth)
         others = (x for j, x in enumerate(n.inputs) if j != i and isinstance(x, Node))
         made_by = tuple(map(op_name, n.inputs))
-        for scope in (*others, n.inputs[i], made_by, None):
+        numbers = tuple(float(raw(x)) for x in n.inputs if is_number(x))
+        for scope in (*others, n.inputs[i], made_by, numbers, None):
             groups.setdefault((called, scope), {})[n, i] = fault
     tried: set[object] = set()
     for (called, scope), group in groups.items():  # type: ignore[misc]
@@ -92,36 +95,56 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
 
 
 def left_out(search: Search) -> Iterator[Explanation]:
-    """The gradient of another loss: one in which an operation is left out, forwards too."""
+    """The gradient of another loss: one in which an operation is left out, forwards too; or it is
+    left out in the gradient alone."""
     tape = search.tape
     for n in tape.order if len(tape.order) <= MANY else ():
         for j, a in enumerate(n.operands) if len(n.inputs) < 3 else ():
-            found = _without(search, n, j) if np.shape(a) == n.shape else None
-            if found is None or not search.explains(found):
+            if np.shape(a) != n.shape:
+                continue
+            if _without(search, n, j):
+                where = "in its value too"
+            elif _explains(search, _passed_on(search, n, j)):
+                where = "in the gradient alone"
+            else:
                 continue
             told = f"{tape.label_of(n.inputs[j])} stands for {tape.label(n)}"
             for x in (*n.inputs[:j], *n.inputs[j + 1 :]):
                 told = f"{tape.label_of(x)} is left out of {tape.label(n)}"
             kind = "missing-term" if is_sum(n) else "missing-factor"
-            yield search.explained(kind, ODD, f"{told}, in its value too", n)
+            yield search.explained(kind, ODD, f"{told}, {where}", n)
 
 
-def _without(search: Search, n: Node, kept: int) -> Vector | None:
-    """The claimed node's gradient where a step hands on one of its operands as it is."""
+def _without(search: Search, n: Node, kept: int) -> bool:
+    """Whether the claim is the gradient where a step hands on one of its operands as it is."""
     if not search.catalogue.spend(COSTLY * len(search.tape.order)):
-        return None
+        return False
     a = np.asarray(n.operands[kept], dtype=float)
     try:
         twin = replay(search.tape.root, adjust=lambda old, value: a if old is n else value)
     except (ValueError, np.linalg.LinAlgError):  # a matrix that is singular without it
-        return None
+        return False
 
     def step(node: Node, index: int, g: Vector) -> Vector | None:
         if node is not n:
             return contribution(twin[node], index, g)
         return g if index == kept else None
 
-    return search.swept(step).get(search.target)
+    found = search.swept(step).get(search.target)
+    return found is not None and search.explains(found)
+
+
+def _passed_on(search: Search, n: Node, kept: int) -> Mapping[Edge, Fault]:
+    """Faults that take one operand of a step for its result, where rules look at that."""
+    a = np.asarray(n.operands[kept], dtype=float)
+    made: dict[Edge, Fault] = {}
+    for i, x in enumerate(n.operands):
+        share = np.full(np.shape(x), float(i == kept))
+        made[n, i] = Fault("other", FAR, partial(np.multiply, share), "")
+    for m, place in search.tape.consumers[n]:
+        for i in range(len(m.inputs)):
+            made[m, i] = Fault("other", FAR, looking(m, i, place, a), "")
+    return made
 
 
 def in_sequence(search: Search) -> Iterator[Explanation]:

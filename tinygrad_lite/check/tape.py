@@ -16,6 +16,7 @@ from ..graph.names import name_all
 from ..graph.node import Array, Node, raw, topological_order
 from ..graph.op import Op
 from .rules import Rule, rule_of
+from .slips import turned
 
 Vector = Any  # a float64 NumPy array
 Site = tuple[Node, Vector]  # a node, and what is added to its cotangent
@@ -60,6 +61,13 @@ class Tape:
                     if node not in blocked:
                         stack.append(node)
         return sorted(found, key=self.position.__getitem__)
+
+    def reads_half(self, node: Node) -> bool:
+        """Whether a node is a symmetric matrix of which what follows reads one triangle."""
+        a = node.data
+        if np.ndim(a) < 2 or a.shape[-1] != a.shape[-2] or not np.allclose(a, turned(a), 1e-9):
+            return False
+        return any(op_of(n).symmetric for n in self.above(node)[:-1])
 
     def carried(self, sites: Iterable[Site], target: Node) -> Vector:
         """What deltas at some nodes add to the gradient of `target`."""

@@ -22,9 +22,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Input:
-    """The array that is the input of this number."""
+    """The array that is the input of this number, or the other name of it that its Tensor has."""
 
     number: int
+    renamed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,7 @@ class Run(ABC):
         self.late: list[int] = []  # the numbers of inputs that were read after one was written into
         self.settings: list[int] = []  # and of those that the program is one for
         self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
-        self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
+        self._numbers: dict[int, tuple[int, Any]] = {}  # of outputs, by the id of what stands there
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
         self._renewed: list[tuple[Place, Any, Any]] = []  # and those made for what is in places
@@ -96,9 +96,9 @@ class Run(ABC):
         """What stands for the inputs that are written into, by their numbers."""
         return {}
 
-    def is_renamed(self, x: Any, old: Any) -> bool:
-        """Whether x is another name of what stood for an input."""
-        return False
+    def renamed(self, x: Any) -> Any:
+        """The stand-in that x is another name of, if any."""
+        return None
 
     def is_input(self, x: Any, numbers: Collection[type]) -> bool:
         """Whether an argument is one that a program is handed at every call."""
@@ -305,8 +305,9 @@ class Run(ABC):
                 self._tensors[x] = Made(data, grad, None if meta == NO_META else meta)
             return self._tensors[x]
         if self.is_array(x):
-            given = self._inputs.get(id(x)) if self.hands_on else None
-            return Output(self._number(x)) if given is None else Input(given)
+            old = self.renamed(x)
+            given = self._inputs.get(id(x if old is None else old)) if self.hands_on else None
+            return Output(self._number(x)) if given is None else Input(given, old is not None)
         if isinstance(x, Node) and x.op is not None:
             raise self._refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
         held = [*getattr(x, "__dict__", {}).values()]
@@ -329,17 +330,16 @@ class Run(ABC):
         return remade(x, [self._template(part) for part in x])
 
     def _number(self, x: Any) -> int:
-        y = self.put_out(x)
-        if id(y) not in self._numbers:
-            self._numbers[id(y)] = len(self.outputs)
-            self.outputs.append(y)
-        return self._numbers[id(y)]
+        if id(x) not in self._numbers:
+            self._numbers[id(x)] = len(self.outputs), x
+            self.outputs.append(self.put_out(x))
+        return self._numbers[id(x)][0]
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
             where = self._held[node][0]
-            if self.is_renamed(node._data, data):
-                yield Effect("seen", where, self._inputs[id(data)])
+            if self.renamed(node._data) is data:
+                yield Effect("seen", where, Input(self._inputs[id(data)], renamed=True))
             elif node._data is not data:
                 yield Effect("data", where, self._template(node._data))
             if node._grad is not grad:

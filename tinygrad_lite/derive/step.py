@@ -155,7 +155,8 @@ def operation(node: Node) -> Form | None:
     def read(twin: Array) -> Form:
         reading = reading_of(twin)
         form = form_of(reading.defined[reading.symbols[twin]], reading, shorter=False)
-        if op.precedence < ATOM or form.shown.kind in (tree.TRANSPOSE, tree.INVERSE):
+        mask = op.elementwise and form.shown.kind == tree.NAME
+        if mask or op.precedence < ATOM or form.shown.kind in (tree.TRANSPOSE, tree.INVERSE):
             return form
         names = [Tree(tree.NAME, value=tree.Name(f"x{k}", "")) for k in range(len(twin.inputs))]
         applied = form.formula.printer.matrices.applied(head(op, **node.params))

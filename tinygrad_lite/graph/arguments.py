@@ -136,3 +136,4 @@ class Notation(TypedDict, total=False):
     keeping: Callable[..., tuple[Any, Any]]
     meaning: Callable[..., Any] | str
     as_given: Sequence[str]
+    symmetric: bool

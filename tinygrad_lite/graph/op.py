@@ -59,7 +59,8 @@ class Op:
     `forward` with a second result for the rules, which take it as `kept` (None while recorded).
     `meaning(xp, *inputs, **params)` is the op on paper, run on index expressions (`FORWARD`: as it
     computes), or its axes, as in "ij->ji". Inputs named in `as_given` keep their dtype, others come
-    to the result's. Results of a `plain` op carry no gradient.
+    to the result's. A `symmetric` op reads one triangle of a matrix, which gets all the gradient.
+    Results of a `plain` op carry no gradient.
     """
 
     plain: ClassVar[bool] = False
@@ -77,6 +78,7 @@ class Op:
         meaning: Callable[..., Any] | str | None = None,
         keeping: Callable[..., tuple[Any, Any]] | None = None,
         as_given: Sequence[str] = (),
+        symmetric: bool = False,
     ) -> None:
         self.forward = forward
         self.name = forward.__name__
@@ -88,6 +90,7 @@ class Op:
         self.expansion = expansion
         self.meaning = forward if meaning == FORWARD else meaning
         self.keeping = keeping
+        self.symmetric = symmetric
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         variable = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]

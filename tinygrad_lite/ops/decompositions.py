@@ -109,6 +109,7 @@ def _shared(xp: Any, g: Any, values: Any) -> Any:
     r"\operatorname{{chol}}({0})",
     numpy="np.linalg.cholesky({0}, upper={upper})",
     meaning="ii->ii",
+    symmetric=True,
 )
 def cholesky(xp: Any, A: Any, *, upper: bool = False) -> Any:
     """The lower triangular L with L L^T = A, for each matrix, which is positive definite, else
@@ -132,7 +133,12 @@ def _cholesky_pull(xp: Any, G: Any, L: Any, A: Any, *, upper: bool) -> Any:
 cholesky.pull(_cholesky_pull)
 
 
-@primitive("eigh({0})", r"\operatorname{{eigh}}({0})", numpy="tg.eigh_rows({0}, UPLO={UPLO})")
+@primitive(
+    "eigh({0})",
+    r"\operatorname{{eigh}}({0})",
+    numpy="tg.eigh_rows({0}, UPLO={UPLO})",
+    symmetric=True,
+)
 def eigh_rows(xp: Any, A: Any, *, UPLO: str = "L") -> Any:
     """Rows (w_i, v_i): the eigenvalues, ascending, and the unit eigenvectors of each symmetric
     matrix, of which the triangle UPLO ("L" or "U") is read and gets the gradient.
@@ -162,6 +168,7 @@ eigh_rows.pull(_eigh_pull)
     r"\operatorname{{eigvalsh}}({0})",
     numpy="np.linalg.eigvalsh({0}, UPLO={UPLO})",
     meaning="ii->i",
+    symmetric=True,
 )
 def eigvalsh(xp: Any, A: Any, *, UPLO: str = "L") -> Any:
     """The eigenvalues, ascending, of each symmetric matrix, of which the triangle UPLO ("L" or "U")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..check.rounding import EPS, precision
+from ..check.rounding import precision
 from ..graph.reach import reached
 from ..graph.trees import leaves, map_tree, rebuild
 from .arrays import is_differentiable, like, of_jax, to_numpy
@@ -139,8 +139,8 @@ class Function:
     def gradients(
         self, flat: Sequence[Any], upstream: Sequence[np.ndarray]
     ) -> tuple[list[np.ndarray | None], float]:
-        """What backward gives for every input, in the precision of the inputs; and the coarsest
-        precision among them."""
+        """What backward gives for every input; and the coarsest precision that rounds on the way:
+        NumPy's results may be wider than what they are computed of."""
         ys, dys, call = self.call(flat, upstream)
         if call is None or (self.written.backward is None and self.mended is None):
             found = self._own(flat, ys, dys)
@@ -150,7 +150,8 @@ class Function:
             None if g is None else to_numpy(g, f"the gradient of {name}").astype(np.float64)
             for g, name in zip(found, self.names, strict=True)
         ]
-        return arrays, max([precision(g) for g in found if g is not None] or [EPS["float64"]])
+        given = filter(is_differentiable, flat)
+        return arrays, max(precision(g) for g in (*given, *found) if g is not None)
 
     def call(
         self, flat: Sequence[Any], upstream: Sequence[np.ndarray]
