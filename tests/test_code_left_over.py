@@ -279,3 +279,19 @@ def test_a_dict_of_gradients_in_a_file_is_judged_by_its_keys(
     path.write_text(SCRIPT.replace("G", name).replace("x.T @ dh", "x.T @ dh / 2"))
     assert main(["check", str(path)]) == 1
     assert "1 mistake, in line 12;" in capsys.readouterr().out
+
+
+def in_a_dict(x: Any, W: Any, b: Any, t: Any) -> Any:
+    grads = {"W": np.zeros_like(W), "b": np.zeros_like(b)}
+    dz = 2 * (x @ W + b - t)
+    grads["W"] += x.T @ dz
+    grads["b"] += dz.sum(axis=1)[:2]
+    return grads
+
+
+def test_a_gradient_that_is_0_at_first_is_not_taken_for_a_bias_that_is_0() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    W, b = tg.Tensor(rng.normal(size=(3, 2))), tg.Tensor(np.zeros(2))
+    E = ((x @ W + b - t) ** 2).sum()
+    assert [f.line for f in tg.check(E, in_a_dict).wrong] == [5]
