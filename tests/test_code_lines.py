@@ -166,6 +166,7 @@ def test_a_name_may_move_on_to_what_its_node_was_computed_from() -> None:
         ("dloss_dW", "W"),
         ("delta_z1", "z1"),
         ("db1", "b1"),
+        ("W_diff", "W"),
         ("dlogits", "logits"),
         ("data", None),
         ("grads", None),

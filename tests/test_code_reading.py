@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from test_code_lines import verdicts
+from test_referee_lines import changed
 
 import tinygrad_lite as tg
 from tinygrad_lite.check.code.source import parsed
@@ -315,3 +316,24 @@ def test_what_time_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "not every edit was tried in the time for it"
     monkeypatch.setattr(mending, "TOTAL", 0.0)
     assert said in tg.check(E, backward, names=names).wrong[0].explanation
+
+
+def windows(x: Any) -> Any:
+    for i in range(len(x) - 1):
+        yield i, x[i : i + 2]
+
+
+def over_windows(x: Any, k: Any, g: Any) -> Any:
+    dk = np.zeros_like(k)
+    for i, window in windows(x):
+        dk += g[i] * window
+    return dk
+
+
+def test_a_generator_is_followed() -> None:
+    rng = np.random.default_rng(0)
+    x, g, k = rng.normal(size=6), rng.normal(size=5), tg.Tensor(rng.normal(size=2))
+    E = sum(g[i] * (window * k).sum() for i, window in windows(x))
+    assert verdicts(tg.check(E, over_windows)) == {4: "right"}
+    report = tg.check(E, changed(over_windows, "dk += g[i]", "dk = g[i]"))
+    assert [(f.line, f.mended) for f in report.wrong] == [(4, "dk += g[i] * window")]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_referee_lines import changed
 
 import tinygrad_lite as tg
 
@@ -133,3 +134,59 @@ def test_a_gradient_of_what_is_no_single_number_is_told_so() -> None:
     said = tg.check(rows, derived, names=names).first.explanation
     assert said.startswith("E has shape (6,); reduce it to a scalar")
     assert "nan" not in said
+
+
+def gated(x: Any, U: Any, V: Any, W: Any, R: Any, targets: Any) -> Any:
+    hs, cs, us, vs = {-1: np.zeros(3)}, {-1: np.zeros(3)}, {}, {}
+    for t in range(len(x)):
+        both = np.concatenate((x[t], hs[t - 1]))
+        us[t], vs[t] = 1 / (1 + np.exp(-U @ both)), np.tanh(V @ both)
+        cs[t] = us[t] * vs[t] + (1 - us[t]) * cs[t - 1]
+        hs[t] = (1 / (1 + np.exp(-W @ both))) * np.tanh(cs[t])
+    dU, dV, dW, dR = np.zeros_like(U), np.zeros_like(V), np.zeros_like(W), np.zeros_like(R)
+    dhnext, dcnext = np.zeros(3), np.zeros(3)
+    for t in reversed(range(len(x))):
+        both = np.concatenate((x[t], hs[t - 1]))
+        w = 1 / (1 + np.exp(-W @ both))
+        dy = R @ hs[t] - targets[t]
+        dR += np.outer(dy, hs[t])
+        dh = R.T @ dy + dhnext
+        dw = dh * np.tanh(cs[t]) * w * (1 - w)
+        dc = dh * w * (1 - np.tanh(cs[t]) ** 2) + dcnext
+        du = dc * (vs[t] - cs[t - 1]) * us[t] * (1 - us[t])
+        dv = dc * us[t] * (1 - vs[t] ** 2)
+        dU += np.outer(du, both)
+        dV += np.outer(dv, both)
+        dW += np.outer(dw, both)
+        dhnext = (U.T @ du + V.T @ dv + W.T @ dw)[2:]
+        dcnext = dc * (1 - us[t])
+    return dU, dV, dW, dR
+
+
+def sequence() -> tuple[Any, dict[str, Any]]:
+    rng = np.random.default_rng(1)
+    x, targets = rng.normal(size=(3, 2)), rng.normal(size=(3, 4))
+    U, V, W = (tg.Tensor(rng.normal(size=(3, 5))) for _ in range(3))
+    R = tg.Tensor(rng.normal(size=(4, 3)))
+    h, c, E = np.zeros(3), np.zeros(3), 0
+    for t in range(3):
+        both = tg.concat([x[t], h])
+        u = tg.sigmoid(U @ both)
+        c = u * tg.tanh(V @ both) + (1 - u) * c
+        h = tg.sigmoid(W @ both) * tg.tanh(c)
+        E = E + 0.5 * ((R @ h - targets[t]) ** 2).sum()
+    names = {"x": x, "targets": targets, "U": U, "V": V, "W": W, "R": R, "h": h, "c": c}
+    return E, names
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong", "line"),
+    [(" + dhnext", "", 15), ("vs[t] - cs[t - 1]", "vs[t] - cs[t]", 18)],
+)
+def test_of_states_made_alike_each_turn_has_its_own(was: str, wrong: str, line: int) -> None:
+    """A gate times a tanh is a state, and a part of the other state too."""
+    E, names = sequence()
+    assert tg.check(E, gated, names=names).ok
+    report = tg.check(E, changed(gated, was, wrong), names=names)
+    assert [(f.line, f.by) for f in report.wrong] == [(line, "edit")]
+    assert was in report.fixed()

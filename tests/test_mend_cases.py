@@ -14,12 +14,13 @@ from tests.mend_cases import (
     corpus,
     fresh,
     gradients,
+    later,
     passing,
     stranger,
     variant,
 )
 
-ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing()]
+ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing(), *later()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
 UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
 SEEDS = (0, 1)
@@ -92,7 +93,7 @@ def test_inspect_finds_the_source_of_what_was_changed():
 def test_the_sets_are_as_large_as_they_say():
     made = {
         which: [slips for case in which() for slips in case.wrongs()]
-        for which in (corpus, blind, fresh, stranger, passing)
+        for which in (corpus, blind, fresh, stranger, passing, later)
     }
     lengths = {which: [len(slips) for slips in wrongs] for which, wrongs in made.items()}
     assert len(corpus()) >= 40
@@ -103,6 +104,7 @@ def test_the_sets_are_as_large_as_they_say():
     assert len(fresh()) >= 20
     assert len(lengths[fresh]) >= 80
     assert len(lengths[passing]) >= 40
+    assert len(lengths[later]) >= 40
     assert len(stranger()) >= 40
     assert lengths[stranger].count(1) >= 180
     assert lengths[stranger].count(2) >= 30

@@ -56,6 +56,7 @@ class _Run(Run):
     """A run on what `stand_ins` gives for each array: the array itself, or what traces it."""
 
     called = "tg.jit"
+    hands_on = False
     outline = staticmethod(_outline)
 
     def __init__(self, stand_in: Callable[[Any], Any], *called: Any) -> None:

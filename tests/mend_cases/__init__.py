@@ -1,8 +1,9 @@
 """Derivations as code, right and wrong: what lines and repairs are examined on.
 
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
-tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`
-and `passing_*` are of other hands and subjects, each written after the set before it was mended.
+tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`,
+`passing_*` and `later_*` are of other hands and subjects, each written after the set before it was
+mended.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "corpus",
     "fresh",
     "gradients",
+    "later",
     "passing",
     "stranger",
     "variant",
@@ -57,3 +59,8 @@ def stranger() -> list[Case]:
 def passing() -> list[Case]:
     """Programs that are measured and not mended for: what the next hand meets."""
     return _cases("passing")
+
+
+def later() -> list[Case]:
+    """Programs of loops and rows, written before the repair was tried on any of them."""
+    return _cases("later")

@@ -55,8 +55,8 @@ class NumPyRun(Run):
         numbers = {id(x): i for i, x in enumerate(self._recorder.inputs)}
         return {numbers[id(x)]: x for x in self._recorder.written}
 
-    def is_renamed(self, x: Any, old: Any) -> bool:
-        return isinstance(x, Recording) and x.base is old
+    def renamed(self, x: Any) -> Any:
+        return x.base if isinstance(x, Recording) else None
 
     def put_out(self, x: Any) -> Any:
         return plain(x)
@@ -265,12 +265,12 @@ def compile(f: Any) -> Any:
     Arguments are NumPy arrays, Tensors, numbers, nested lists, tuples and dicts of them, and
     settings, which are compared; so is what f reaches by its closure, by globals and in objects:
     arrays and Tensors found there are read at every call, those too that a call has put there, in
-    new lists and dicts. Another shape, dtype or setting, and
-    another branch taken on the numbers, is recorded as a program of its own; a number is a setting
-    only where it must be, as an axis. Results are the caller's own arrays; Tensors among them that
-    were computed are constants. What f sets is set at every call, and arrays that it writes into
-    (`p.data -= step`, `x[i] = y`, `out=x`) are written into; what it does beside (printing, say) is
-    not repeated. For arguments that are differentiated outside, or of another library, f
+    new lists and dicts. Another shape, dtype or setting, and another branch taken on the numbers,
+    is recorded as a program of its own; a number is a setting only where it must be, as an axis.
+    Results are the caller's own arrays; Tensors among them that were computed are constants. What f
+    sets is set at every call, and arrays that it writes into (`p.data -= step`, `x[i] = y`,
+    `out=x`) are written into; a view that it stores is a copy, and what it does beside (printing,
+    say) is not repeated. For arguments that are differentiated outside, or of another library, f
     runs as it is.
 
     Raises `TypeError` for what would be frozen: numbers taken out of arrays, random numbers, arrays

@@ -20,11 +20,20 @@ class Output:
     number: int
 
 
+@dataclass(frozen=True)
+class Input:
+    """The array that is the input of this number, or the other name of it that its Tensor has."""
+
+    number: int
+    renamed: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A new Tensor of an output: one and the same wherever the function puts it."""
+    """A new Tensor: one and the same wherever the function puts it."""
 
-    output: Output
+    data: Template
+    grad: Template
     meta: Meta | None
 
 

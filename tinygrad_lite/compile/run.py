@@ -22,6 +22,7 @@ from .recorder import NUMBERS
 from .records import (
     Effect,
     Found,
+    Input,
     Made,
     Mutated,
     Output,
@@ -41,6 +42,7 @@ class Run(ABC):
     """
 
     called = "compile"  # in errors
+    hands_on = True  # whether an array that is an input is given as it is
     outline: Outline = staticmethod(outline)
 
     def __init__(
@@ -58,13 +60,13 @@ class Run(ABC):
         self.late: list[int] = []  # the numbers of inputs that were read after one was written into
         self.settings: list[int] = []  # and of those that the program is one for
         self._inputs: dict[int, int] = {}  # numbers, by the id of what stands for them
-        self._numbers: dict[int, int] = {}  # of outputs, by the id of what is put out
+        self._numbers: dict[int, tuple[int, Any]] = {}  # of outputs, by the id of what stands there
         self._twins: dict[int, tuple[Any, Any]] = {}  # by id: an array, and what stands for it
         self._made: list[tuple[Any, Any]] = []  # containers made for the call, and copies of them
         self._renewed: list[tuple[Place, Any, Any]] = []  # and those made for what is in places
         self._held: dict[Any, tuple[Any, Any, Any]] = {}  # of each Tensor: where, data and grad
         self.sources: list[Source] = []
-        self.shared: list[tuple[int, Spot]] = []  # inputs that are in another place, too
+        self.shared: list[tuple[int, Source]] = []  # inputs that are elsewhere, too
         self.names: list[str] = []
         self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
@@ -94,9 +96,9 @@ class Run(ABC):
         """What stands for the inputs that are written into, by their numbers."""
         return {}
 
-    def is_renamed(self, x: Any, old: Any) -> bool:
-        """Whether x is another name of what stood for an input."""
-        return False
+    def renamed(self, x: Any) -> Any:
+        """The stand-in that x is another name of, if any."""
+        return None
 
     def is_input(self, x: Any, numbers: Collection[type]) -> bool:
         """Whether an argument is one that a program is handed at every call."""
@@ -146,8 +148,9 @@ class Run(ABC):
                 raise self._refusal(
                     "the function sets the data of what it computed; make a new Tensor of it"
                 )
-            self.result = self._template(result)
             self.effects = [*self._of_tensors(before), *self._of_places(now, held)]
+            self.hands_on = False  # what it returns is the caller's own
+            self.result = self._template(result)
             self.kept = len(self.outputs)
             self.effects += [
                 Effect("written", i, Output(self._number(x))) for i, x in self.written().items()
@@ -222,9 +225,19 @@ class Run(ABC):
         if not self._is_data(data):
             return  # another library's, which records nothing here
         self._held[node] = where, data, grad
-        node._data = self._input(data, Source("data", where), path)
+        node._data = self._stood_for(data, Source("data", where), path)
         if grad is not None:
             node._grad = self._input(raw(node.grad), Source("grad", where), f"{path}_grad")
+
+    def _stood_for(self, array: Any, source: Source, path: str) -> Any:
+        """What stands for an array, the same wherever that is."""
+        if id(array) not in self._twins:
+            self._twins[id(array)] = array, self._input(array, source, path)
+            return self._twins[id(array)][1]
+        made = self._twins[id(array)][1]
+        if id(made) in self._inputs:
+            self.shared.append((self._inputs[id(made)], source))
+        return made
 
     def _input(self, array: Any, source: Source, path: str) -> Any:
         self.sources.append(source)
@@ -267,16 +280,9 @@ class Run(ABC):
         if type(x) in NUMBERS:
             moves = place.mark in self._moving
             return self._input(x, Source("place", place), path) if moves else x
-        if id(x) in self._twins:
-            made = self._twins[id(x)][1]
-            if id(made) in self._inputs:
-                self.shared.append((self._inputs[id(made)], place))
-            return made
-        if self.outline(x) is None:
+        if self.outline(x) is None and id(x) not in self._twins:
             return Unread(x, self.called) if is_read_once(x) else x
-        made = self._input(x, Source("place", place), path)
-        self._twins[id(x)] = x, made
-        return made
+        return self._stood_for(x, Source("place", place), path)
 
     # --- after the run: what has changed
 
@@ -294,11 +300,14 @@ class Run(ABC):
                 raise self._refusal("takes NumPy's arrays; tg.jit compiles functions of JAX's")
             if x not in self._tensors:
                 meta = Meta(name=x.name, scope=x.scope, constant=x.constant or x.op is not None)
-                output = Output(self._number(x._data))
-                self._tensors[x] = Made(output, None if meta == NO_META else meta)
+                grad = None if x._grad is None else self._template(raw(x.grad))
+                data = self._template(x._data)
+                self._tensors[x] = Made(data, grad, None if meta == NO_META else meta)
             return self._tensors[x]
         if self.is_array(x):
-            return Output(self._number(x))
+            old = self.renamed(x)
+            given = self._inputs.get(id(x if old is None else old)) if self.hands_on else None
+            return Output(self._number(x)) if given is None else Input(given, old is not None)
         if isinstance(x, Node) and x.op is not None:
             raise self._refusal("a graph of Values is compiled by itself, as in tg.compile(loss)")
         held = [*getattr(x, "__dict__", {}).values()]
@@ -321,17 +330,16 @@ class Run(ABC):
         return remade(x, [self._template(part) for part in x])
 
     def _number(self, x: Any) -> int:
-        y = self.put_out(x)
-        if id(y) not in self._numbers:
-            self._numbers[id(y)] = len(self.outputs)
-            self.outputs.append(y)
-        return self._numbers[id(y)]
+        if id(x) not in self._numbers:
+            self._numbers[id(x)] = len(self.outputs), x
+            self.outputs.append(self.put_out(x))
+        return self._numbers[id(x)][0]
 
     def _of_tensors(self, before: dict[Any, tuple[Any, Any]]) -> Iterator[Effect]:
         for node, (data, grad) in before.items():
             where = self._held[node][0]
-            if self.is_renamed(node._data, data):
-                yield Effect("seen", where, self._inputs[id(data)])
+            if self.renamed(node._data) is data:
+                yield Effect("seen", where, Input(self._inputs[id(data)], renamed=True))
             elif node._data is not data:
                 yield Effect("data", where, self._template(node._data))
             if node._grad is not grad:

@@ -11,7 +11,7 @@ from ..graph.meta import Meta
 from ..graph.node import Array, fresh
 from .containers import updated
 from .recorder import NUMBERS, refusal
-from .records import Effect, Found, Made, Output, Source, Standing, Template
+from .records import Effect, Found, Input, Made, Output, Source, Standing, Template
 from .run import Run
 from .state import Inside, Place, Spot
 
@@ -30,15 +30,18 @@ class Variant:
 
     def __init__(self, run: Run, executable: Any) -> None:
         self.executable = executable
-        self.standing = {s.where: None for s in run.sources if isinstance(s.where, Standing)}
+        every = (*run.sources, *(source for _, source in run.shared))
+        self.standing = {s.where: None for s in every if isinstance(s.where, Standing)}
         read = {id(s.where) for s in run.sources if s.kind == "place"}
         read |= {id(p) for where in self.standing for p in where.places}
-        read |= {id(p) for p in (*run.state.renewed, *(spot for _, spot in run.shared))}
+        read |= {id(s.where) for _, s in run.shared} | {id(p) for p in run.state.renewed}
         spots: list[Spot] = [*run.state.places, *run.state.inside]
         self.places = [p for p in spots if id(p) not in read]
         self.sizes = [(x, len(copy)) for x, copy in run.state.containers]
         self.wholes = run.state.wholes
         self.settings = [getattr(run.sources[i].where, "path", run.names[i]) for i in run.settings]
+        self.written = [e.where for e in run.effects if e.kind == "written"]
+        self.touched = [*dict.fromkeys((*self.written, *run.late))] if self.written else []
         arguments = run.arguments
         replaced = {where.places[0].before for where in self.standing}
         reached = {x for x in run.state.leaves if x not in arguments and x not in replaced}
@@ -82,6 +85,16 @@ class Variant:
             self.known[number] = x
         return True
 
+    def overlap(self, *found: Any) -> bool:
+        """Whether one of the inputs that are written into, or read after that, shares memory with
+        another now: then the program, which took them for different ones, fits none of them."""
+        inputs = dict(zip(self.touched, found, strict=True))
+        pairs = ((inputs[i], x) for i in self.written for k, x in inputs.items() if k != i)
+        shared = any(np.may_share_memory(x, y) for x, y in pairs)
+        if shared:
+            self.known[:] = [...] * len(self.known)
+        return shared
+
     def moved(self) -> list[Spot]:
         """The places that held a number and hold another one."""
         kinds = [(p, type(p.before), type(_held(p))) for p in self._changed()]
@@ -115,6 +128,7 @@ class _Shell:
             "array": np.array,
             "copyto": np.copyto,
             "share": np.may_share_memory,
+            "overlap": variant.overlap,
             "refuse": _refuse_shared,
             "ndarray": np.ndarray,
             "tensor": _tensor,
@@ -130,10 +144,10 @@ class _Shell:
         """`call` and `quick` of the variant."""
         run, copied = self._run, self._variant.executable.copied
         last = [*map(self._set, run.effects), f"return ({self._expression(run.result)},)"]
-        lines = [*self._checks(), *self._stand(), *self._kept]
+        lines = [*self._checks(), *self._stand(), *self._kept, "new = False"]
         for number, source in enumerate(run.sources):
             lines += self._read(number, source)
-        lines += [f"if {self._in(p)} is not x{i}: return None" for i, p in run.shared]
+        lines += [f"if {self._read_from(s)} is not x{i}: return None" for i, s in run.shared]
         lines += self._apart()
         inputs = ", ".join(f"x{i}" for i in range(len(run.sources)))
         lines.append(f"[{', '.join(f'y{i}' for i in range(len(copied)))}] = program({inputs})")
@@ -181,6 +195,7 @@ class _Shell:
             found = f"(x := {self._in(p)})"
             other.append(f"({found} is not {before} and not equal(x, {before}))")
         other += [f"{self._name(x)}._grad is not None" for x in made.without]
+        other += [f"{self._name(x)}._meta is not {self._name(x._meta)}" for x in made.reached]
         lines = [f"if {' or '.join(other)}: return None"] if other else []
         return [*lines, "if not meets(given): return None"] if made.tensors else lines
 
@@ -203,32 +218,35 @@ class _Shell:
     def _read(self, number: int, source: Source) -> list[str]:
         if source.kind == "argument":
             return [f"x{number} = given[{source.where}]"]
-        if source.kind == "place":
-            read = self._in(source.where)
-        else:
-            read = self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
-        return [
-            f"x{number} = {read}",
-            f"if x{number} is not known[{number}] and not fits(x{number}, {number}): return None",
+        lines = [
+            f"x{number} = {self._read_from(source)}",
+            f"if x{number} is not known[{number}]:",
+            f"    if not fits(x{number}, {number}): return None",
         ]
+        return [*lines, "    new = True"] if number in self._variant.touched else lines
+
+    def _read_from(self, source: Source) -> str:
+        if source.kind == "place":
+            return self._in(source.where)
+        return self._node(source.where) + ("._data" if source.kind == "data" else ".grad")
 
     def _apart(self) -> Iterator[str]:
-        """That an argument which is written into, or read after something was, shares no memory
-        with what is."""
-        run = self._run
-        written = [e.where for e in run.effects if e.kind == "written"]
+        """That what is written into, or read after something was, shares no memory with another
+        that is: arguments are others at every call, and are refused."""
+        run, made = self._run, self._variant
         arguments = {i for i, source in enumerate(run.sources) if source.kind == "argument"}
-        for i in written:
-            for k in dict.fromkeys((*written, *run.late)):
+        for i in made.written:
+            for k in made.touched:
                 if k != i and {i, k} & arguments:
                     yield f"if share(x{i}, x{k}): refuse()"
+        if made.touched:
+            yield f"if new and overlap({', '.join(f'x{i}' for i in made.touched)}): return None"
 
     def _set(self, effect: Effect) -> str:
         kind, where, value = effect.kind, effect.where, self._expression(effect.template)
         if kind == "seen":
-            return (
-                f"{self._node(where)}._data = known[{effect.template}] = x{effect.template}.view()"
-            )
+            number = effect.template.number
+            return f"{self._node(where)}._data = known[{number}] = {value}"
         if kind == "written":
             return f"copyto(x{where}, {value})"
         if kind in ("data", "grad"):
@@ -246,6 +264,8 @@ class _Shell:
     def _expression(self, x: Template) -> str:
         if isinstance(x, Output):
             return f"y{x.number}"
+        if isinstance(x, Input):
+            return self._view(x.number) if x.renamed else f"x{x.number}"
         if isinstance(x, Found):
             return self._node(x.where)
         if isinstance(x, (Made, list, tuple, dict)):
@@ -256,9 +276,16 @@ class _Shell:
             return self._called[id(x)]
         return "None" if x is None else self._name(x)
 
+    def _view(self, number: int) -> str:
+        """The name of a view of an input, which is made once."""
+        line = f"v{number} = x{number}.view()"
+        self._made += [line] * (line not in self._made)
+        return f"v{number}"
+
     def _new(self, x: Template) -> str:
         if isinstance(x, Made):
-            return f"tensor(y{x.output.number}, {self._name(x.meta)})"
+            given = self._expression(x.data), self._expression(x.grad), self._name(x.meta)
+            return f"tensor({', '.join(given)})"
         if isinstance(x, dict):
             entries = [f"{self._name(k)}: {self._expression(v)}" for k, v in x.items()]
             made = f"{{{', '.join(entries)}}}"
@@ -275,9 +302,9 @@ def _refuse_shared() -> Never:
     )
 
 
-def _tensor(array: Any, meta: Meta | None) -> Any:
-    made = fresh(None, array)
-    made._meta = meta
+def _tensor(data: Any, grad: Any, meta: Meta | None) -> Any:
+    made = fresh(None, data)
+    made._grad, made._meta = grad, meta
     return made
 
 

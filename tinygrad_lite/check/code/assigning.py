@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -39,6 +40,8 @@ class Assigning(Expressions):
             scope.bind(target.id, record)
             if part is not None:
                 made = Assignment(target.id, record, scope.instance, scope.outermost, keys, part)
+                if not scope.outermost and (own := self._own) is not None:
+                    made = replace(made, line=own.instance, inside=scope)
                 self.trace.assigned.append(made)
         elif isinstance(target, (ast.Tuple, ast.List)):
             for one, item in self._unpacked(target.elts, self.items(record, scope), scope):

@@ -16,7 +16,7 @@ from .library import owned
 from .objects import Fields
 from .plain import may_set
 from .scope import Closure, Scope
-from .source import Definition, NoSource, source_of
+from .source import NoSource, source_of
 from .trace import Record, Trace
 
 MUTABLE = (np.ndarray, list, dict, set)
@@ -42,6 +42,7 @@ class Expressions:
     ) -> None:
         self.trace, self.own, self.instead, self.edits = trace, own, instead, edits
         self.live: list[Scope] = []
+        self.calls = 0
         self.longest = LONGEST.get()
         self.fields = Fields(self.constant, self.plain)
         self._outside: dict[Any, Record] = {}
@@ -111,7 +112,7 @@ class Expressions:
                 source, definition = source_of(function)
             except NoSource:
                 definition = None
-            if definition is None or yields(definition):
+            if definition is None:
                 self._closures[function] = None
                 return None
             cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
@@ -173,6 +174,15 @@ class Expressions:
         record = self.evaluate(e.value, scope)
         self.assign(e.target, record, scope)
         return self.run(same, [record], e, scope)
+
+    def _Yield(self, e: ast.Yield, scope: Scope) -> Record:
+        given = self.constant(None) if e.value is None else self.evaluate(e.value, scope)
+        scope.yielded.append(given)
+        return self.constant(None)
+
+    def _YieldFrom(self, e: ast.YieldFrom, scope: Scope) -> Record:
+        scope.yielded += self.items(self.evaluate(e.value, scope), scope)
+        return self.constant(None)
 
     def _Lambda(self, e: ast.Lambda, scope: Scope) -> Record:
         return self.define(e, scope)
@@ -344,8 +354,3 @@ def differ(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return any(k != q or v is not w for (k, v), (q, w) in pairs)
     return any(v is not w for v, w in pairs)
-
-
-def yields(definition: Definition) -> bool:
-    """Whether a function is a generator, which runs in pieces."""
-    return any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(definition))

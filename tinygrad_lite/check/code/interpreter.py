@@ -1,8 +1,8 @@
 """Run a derivation as Python would, with a record of every sub-expression.
 
 The interpreter changes nothing in place: what Python would change becomes a new value that every
-name for the old one then means. What it cannot run (generators, classes, errors that are caught)
-raises `CannotRecord`.
+name for the old one then means. A generator runs to its end at once, and gives a list. What it
+cannot run (classes, errors that are caught) raises `CannotRecord`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 
 from ...graph.names import is_own
 from .assigning import Assigning
-from .expressions import MUTABLE, copied, same, yields
+from .expressions import MUTABLE, copied, same
 from .forms import IN_PLACE, CannotRecord
-from .scope import Closure, Scope, local_names
+from .scope import Closure, Scope, local_names, yields
 from .source import Definition, NoSource, Source
 from .trace import Record, Trace
 
@@ -48,6 +48,7 @@ class Interpreter(Assigning):
         around, definition = closure.scope, closure.definition
         scope = Scope(around.source, around.globals, self.fields, around, dict(arguments))
         scope.outermost = definition is self.trace.definition
+        self.calls = scope.number = self.calls + 1
         scope.assigned = local_names(definition)
         self.live.append(scope)
         result = self.constant(None)
@@ -70,6 +71,8 @@ class Interpreter(Assigning):
             self.live.pop()
             if scope.outermost:
                 self.trace.names, self.trace.result = scope.names, result
+        if yields(definition):
+            return self.run(lambda *values: list(values), scope.yielded, None, scope)
         return result
 
     def chain(self, closure: Closure) -> list[Closure]:
@@ -171,8 +174,8 @@ class Interpreter(Assigning):
         self.block(s.finalbody, scope)
 
     def _FunctionDef(self, s: ast.FunctionDef, scope: Scope) -> None:
-        if s.decorator_list or yields(s):
-            raise CannotRecord("a generator or a decorated function")
+        if s.decorator_list:
+            raise CannotRecord("a decorated function")
         scope.bind(s.name, self.define(s, scope))
 
     def _Import(self, s: ast.Import | ast.ImportFrom, scope: Scope) -> None:

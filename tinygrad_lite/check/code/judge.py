@@ -7,6 +7,8 @@ turn of a loop) is judged by what each step adds: a part of the gradient, in any
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ class Judge:
         """The steps, judged.
 
         A name in a loop that is no node's is judged by what its values say only where that accounts
-        for what is wrong below it.
+        for what is wrong below it, and leaves no more lines wrong.
         """
         rows = self._run(guessing=False)
         while True:
@@ -51,7 +53,8 @@ class Judge:
             by_index = {row.index: row for row in guessed}
             if any(by_index[index].verdict != WRONG for index in wrong):
                 self._only_what_counts(guessed, {row.index for row in rows if row.node is not None})
-                return guessed
+                if len(_wrong_lines(guessed)) <= len(_wrong_lines(rows)):
+                    return guessed
         return rows
 
     def _run(self, *, guessing: bool) -> list[Judged]:
@@ -63,6 +66,7 @@ class Judge:
         numeric = [row for row in every if may_be_gradient(row.step.value)]
         turns = pairing.paired(numeric)
         of = {id(row): turn for turn in turns for row in turn}
+        numeric = [r for r in numeric if r.step.inside is None or r.node is not None]
         for row in numeric:
             if row.node is not None:
                 row.multiple = self.multiples.get(row.index)
@@ -170,6 +174,10 @@ class Judge:
                 return raw(self.trace.again(before, row.step.record))
         except Exception:  # the true values do not fit what follows
             return None
+
+
+def _wrong_lines(rows: Sequence[Judged]) -> set[ast.AST]:
+    return {row.step.instance.statement for row in rows if row.verdict == WRONG}
 
 
 def _likeness(value: Any, base: Vector, part: Vector) -> float:

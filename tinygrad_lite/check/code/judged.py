@@ -87,7 +87,8 @@ class Judged:
         elif step.instance.statement is not self.step.instance.statement:
             return None
         before = self._before(known, step, trace, truth)
-        return Line(trace, step.record, step.instance, self.node, self.wanted(truth, trace), before)
+        at = step.at or step.instance
+        return Line(trace, step.record, at, self.node, self.wanted(truth, trace), before)
 
     def _before(
         self, known: Sequence[Step], step: Step, trace: Trace, truth: Truth

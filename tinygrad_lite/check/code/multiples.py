@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.node import raw
+from ...graph.node import Node, raw
 from ..scales import Scales
 from .judged import FOLLOWS, NEAR, RIGHT, UNJUDGED, WRONG, Judged, Multiple
 from .steps import may_be_gradient, steps
@@ -51,16 +51,33 @@ class Multiples:
         not be with the gradient: it stands for something else, the gradient of a part, or for its
         entries in another arrangement."""
         claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
-        site = None if self.trace.result is None else self.trace.result.site
-        claimed |= {n.id for n in ast.walk(site or ast.Pass()) if isinstance(n, ast.Name)}
+        site: Any = None if self.trace.result is None else self.trace.result.site
+        entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
+        claimed |= {e.id for e in entries if isinstance(e, ast.Name)}
         found = []
         for row in self._uses:
             if row.verdict == WRONG and row.multiple is None and row.final:
+                found += [row] * self._is_left(row)
                 told = {self._told(row, use) for use in self._uses[row]}
                 tell = {(True, False), (True, True)} if self._moved(row) else {(True, False)}
-                if row.step.name not in claimed and told & tell:
+                if row.step.name not in claimed and (told & tell or self._of_input(row)):
                     found += [row] * ((False, True) not in told)
         return found
+
+    def _is_left(self, row: Judged) -> bool:
+        """Whether a step only leaves a value in an object, to be carried on, say, where an
+        intermediate result is kept too."""
+        of = row.step.attribute
+        kept = of is not None and not isinstance(of[0], Node) and not row.step.record.users
+        return kept and row.node is not None and row.node.op is not None
+
+    def _of_input(self, row: Judged) -> bool:
+        """Whether a step is the gradient of what its node, an activation, was computed from."""
+        assert row.node is not None
+        of = [x for x in row.node.inputs if isinstance(x, Node) and x.shape == row.node.shape]
+        if len(of) != 1 or of[0] not in self.truth.of:
+            return False
+        return counted(self.truth.gradient(of[0]), np.asarray(row.step.value)) == 1
 
     def _moved(self, row: Judged) -> bool:
         """Whether a step has the entries of the gradient in another arrangement."""

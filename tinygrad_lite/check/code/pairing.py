@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
+from ...graph.node import Node, raw
 from .judged import Equal, Judged, sums_of
-from .pairs import Pairs
+from .pairs import GENERIC, Pairs, wanted_names
+from .plain import names_of
+from .steps import RETURNED
 from .trace import Record, Trace
 from .truth import Truth
 
+Turns = list[list[Judged]]
+LIKE = 0.6  # how alike two names are at least, of 1, that mean the same
+PART = 0.9  # where one is the beginning or the end of the other: w of weights, W2 of G_W2
+DEEP = 3  # operations, one above the other, that nodes made alike have in common
 MANY = 10  # turns of a loop whose values are asked what they are
 
 
@@ -30,12 +38,19 @@ class Pairing:
 
     def paired(self, rows: list[Judged]) -> list[list[Judged]]:
         """The steps that build one gradient up, each time it is built, given their node."""
+        inner = [row for row in rows if row.step.inside is not None]
+        rows[:] = [row for row in rows if row.step.inside is None]
         self._learn_from_attributes(rows)
         self._learn_from_keys(rows)
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
             groups.setdefault((row.step.name, row.step.key), []).append(row)
-        chosen = {names: self._nodes(*names, group) for names, group in groups.items()}
+        values = {name for (name, _), group in groups.items() if any(map(self._is_value, group))}
+        chosen = {
+            names: self._nodes(*names, group) if names[0] not in values else ([], [group])
+            for names, group in groups.items()
+        }
+        self._only_totals(chosen)
         taken = {node for nodes, _ in chosen.values() for node in nodes}
         found: list[list[Judged]] = []
         for (name, key), (nodes, turns) in chosen.items():
@@ -44,6 +59,8 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
+        found += self._left_over([*rows, *inner])
+        rows += inner
         if self.guessing:  # but what a name is said not to mean
             known = {row.step.record: row.node for turn in found for row in turn}
             for turns in [t for (_, key), (_, t) in chosen.items() if key is None]:
@@ -54,6 +71,73 @@ class Pairing:
                     more = self._matched(turns, nodes) if nodes else self._inner(turns, known)
                     found += more
         return found
+
+    def _is_value(self, row: Judged) -> bool:
+        """Whether an entry of a dict is what its key names, and no gradient of that."""
+        node = None if row.step.key is None else self.pairs.named(row.step.key)
+        return node is not None and np.array_equal(raw(node), row.step.value)
+
+    def _only_totals(self, chosen: dict[tuple[str, Any], tuple[list[Node], Turns]]) -> None:
+        """Of attributes that stand for one node let those stand for none from which another is
+        computed: they are the parts that it adds up from, of each step in time, say."""
+        of: dict[Node, list[tuple[str, Any]]] = {}
+        for names, (nodes, _) in chosen.items():
+            for node in nodes[:1]:
+                of.setdefault(node, []).append(names)
+        for every in of.values():
+            ends = {names: chosen[names][1][-1][-1].step for names in every}
+            for step in ends.values():
+                above = self.trace.above(step.record)
+                parts = [n for n, x in ends.items() if x is not step and x.record in above]
+                for names in parts if len(parts) > 1 else ():
+                    if ends[names].attribute:
+                        chosen[names] = [], chosen[names][1]
+
+    def _left_over(self, rows: list[Judged]) -> Iterator[list[Judged]]:
+        """The steps of what has the shape of a leaf that nothing stands for, in the end: of which
+        they are the gradient, or else that whose name is likest. Names in a function that is called
+        count where the leaf is one of its own."""
+        taken = {row.node for row in rows}
+        open_ = [n for n in self._order if n.op is None and n not in taken]
+        ends: dict[tuple[str, Any], list[Judged]] = {}
+        for row in rows if open_ else ():
+            if row.node is None and self.pairs.given.get(row.step.name, row) is not None:
+                nameless = (row.step.name, row.index) if row.step.name == RETURNED else None
+                ends.setdefault(nameless or row.step.of, []).append(row)
+        likely: list[tuple[float, Node, tuple[str, Any]]] = []
+        for node in open_:
+            every = [of for of, turn in ends.items() if np.shape(turn[-1].step.value) == node.shape]
+            wanted = self.truth.gradient(node)
+            hit = [of for of in every if self.equal(node, ends[of][-1].step.value, wanted)]
+            likely += [(2.0, node, of) for of in hit[-1:]]
+            if not hit:
+                called = Counter(of[0] for of in every if ends[of][0].step.inside is not None)
+                likely += [
+                    (self._likeness(ends[of][-1], node), node, of)
+                    for of in every
+                    if called[of[0]] < 2 or ends[of][0].step.inside is None
+                ]
+        for how, node, of in sorted(likely, key=lambda x: -x[0]):
+            if how >= LIKE and of in ends and node in open_:
+                yield from self._matched([ends.pop(of)], [node])
+                open_ = [n for n in open_ if n is not node]
+
+    def _likeness(self, row: Judged, node: Node) -> float:
+        """How alike a step's name and a leaf's are, from 0 to 1."""
+        step = row.step
+        names = [self.pairs.names.get(node, "")]
+        if step.inside is not None:
+            names = names_of(node, {n: r.value for n, r in step.inside.flat().items()})
+        stems = {n.rpartition(".")[2].rpartition("[")[2].strip("']").lower() for n in names}
+        likest = 0.0
+        for of in wanted_names(step.name, self.pairs.loss):
+            for stem in stems - {""}:
+                of, part = of.lower(), min(of.lower(), stem, key=len)
+                inside = of != stem and (stem.endswith(part) or stem.startswith(part))
+                ratio = SequenceMatcher(None, of, stem).ratio()
+                likest = max(likest, ratio, PART * (inside and of == part))
+        generic = step.name.rpartition(".")[2] in (*GENERIC, RETURNED) and step.inside is None
+        return max(likest, LIKE * generic)
 
     def _nameless(self, turns: list[list[Judged]]) -> list[Node]:
         """What a name in a loop stands for by its values: those nodes made alike of which it is the
@@ -94,7 +178,7 @@ class Pairing:
 
         if node is None or node.op is None:
             return []
-        return [x for x in self._order if made(x) == made(node)]
+        return [x for x in self._order if made(x) == made(node) and _agree(x, node, DEEP)]
 
     def _nodes(
         self, name: str, key: Any, group: list[Judged]
@@ -139,7 +223,8 @@ class Pairing:
             own = self.pairs.node(name or "")
             if node is not None and name is not None and (own is None or own is node):
                 meant.setdefault(name, {}).setdefault(node, []).append(row)
-            named.setdefault(value, row.step.name if key is None else "")
+            if value not in named or (key is None and self.pairs.node(row.step.name) is not None):
+                named[value] = row.step.name if key is None else ""
         for name, nodes in meant.items():
             if name and len(nodes) > 1:  # one after the other: of each its key tells
                 self.pairs.given.setdefault(name, None)
@@ -163,6 +248,9 @@ class Pairing:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
                 turns[-1].pop()  # `return -dW`, a direction of descent, is no claim
+        if node is not None and self._is_carry(name, group, node):
+            self.pairs.given[name] = None
+            return [], turns
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
         if node is not None and all(_is_part(turn[-1].step.value, node) for turn in turns):
@@ -174,6 +262,22 @@ class Pairing:
                 return family, turns
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
+
+    def _is_carry(self, name: str, group: list[Judged], node: Node) -> bool:
+        """Whether a name, 0 at first, hands a part of a gradient on to the next turn of a loop,
+        where the rest is added, and is nowhere the whole of it."""
+        first, last = group[0].step, group[-1].step.instance.statement
+        every = [n for n in ast.walk(self.trace.definition) if isinstance(n, (ast.For, ast.While))]
+        loop = next((n for n in reversed(every) if last in ast.walk(n)), None)
+        if loop is None or np.any(first.value) or first.instance.statement in ast.walk(loop):
+            return False
+        uses = [n.ctx for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name]
+        stores = sum(isinstance(ctx, ast.Store) for ctx in uses)
+        if not 0 < stores < len(uses) or any(row.step.adds for row in group):
+            return False
+        family = [node, *self._alike(node)]
+        values = [(x, row.step.value) for x in family for row in group]
+        return not any(self.equal(x, v, self.truth.gradient(x)) for x, v in values)
 
     def _overwritten(self, turns: list[list[Judged]], node: Node | None) -> list[list[Judged]]:
         """The turns of a name that stands for one node: those that one overwrites, though they are
@@ -242,6 +346,16 @@ class Pairing:
             return None
         nodes = (n for n in self._order if not self.truth.jacobians)
         return next((n for n in nodes if self.equal(n, value, self.truth.gradient(n))), None)
+
+
+def _agree(a: Any, b: Any, deep: int) -> bool:
+    """Whether two nodes are made by the same operations, so deep; what no operation made may be the
+    first of what one did, as of a state."""
+    ops = [x.op if isinstance(x, Node) else None for x in (a, b)]
+    if None in ops or not deep:
+        return None in ops or ops[0] is ops[1]
+    pairs = zip(a.inputs, b.inputs, strict=False)
+    return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
 
 
 def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:

@@ -20,11 +20,11 @@ CONVENTIONS = (
     r"[d∂δ]_?(?P<of>.+)",
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff)",
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
-GENERIC = ("grad", "gradient", "grads", "derivative")  # of the only leaf
+GENERIC = ("grad", "gradient", "grads", "gradients", "derivative")  # of the only leaf
 # What people call the gradient as an attribute of what it is the gradient of.
 OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
@@ -98,10 +98,14 @@ class Pairs:
         self, of: Any, name: str, key: Any, inside: Mapping[str, Any], graph: Container[Node]
     ) -> Node | None:
         """The node of the graph whose gradient an attribute, or its entry, is: that of a node
-        itself, or of another attribute `inside` the same object, or an entry of one."""
+        itself, or of another attribute `inside` the same object, or an entry of one: of a dict that
+        with its key, of a list that in its place."""
         if isinstance(of, Node):
             return of if name in OWN and of in graph else None
-        found = [d[key] for d in inside.values() if isinstance(d, dict) and key in d]
+        kind = list if isinstance(key, int) else dict
+        count = len(inside[name]) if kind is list else 0
+        beside = [d for d in inside.values() if isinstance(d, kind)]
+        found = [d[key] for d in beside if (len(d) == count if kind is list else key in d)]
         if key is None:
             found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
         nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
@@ -121,7 +125,7 @@ class Pairs:
         alike = alike or [n for n in every if len(n.shape) == len(shape)]
         short = (n for of in wanted_names(name, self.loss) for n in self._abbreviated(of))
         alike = alike or [n for n in short if n.shape == shape]
-        return alike[0] if len(alike) == 1 else None
+        return alike[0] if len(set(alike)) == 1 else None  # it may have two such names
 
     def _abbreviated(self, of: str) -> Iterator[Node]:
         """Entries of containers whose names begin so: weights[0] of w[0]."""
@@ -148,7 +152,8 @@ class Pairs:
         "" for any other."""
         of = min(wanted_names(name, self.loss), key=len, default="")
         close = difflib.get_close_matches(of, [*self._exact], n=2, cutoff=0.6)
-        if not close or name in close or name in self.given:
+        stem = name.rpartition(".")[2].partition("[")[0]
+        if not close or name in close or name in self.given or stem in GENERIC:
             return ""
         return f"no node is called {of}; did you mean {' or '.join(close)}?"
 

@@ -3,14 +3,14 @@ and whose attributes are whose."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ...graph.backend import in_numpy, is_array
-from ...graph.names import is_library
+from ...graph.names import inside_of, is_library
 from ...graph.node import Node, Scalar
 
 
@@ -77,6 +77,12 @@ def is_object(value: Any) -> bool:
     if isinstance(value, (type, ModuleType, FunctionType, np.ndarray)):
         return False
     return hasattr(value, "__dict__") and not is_library(type(value).__module__)
+
+
+def names_of(node: Node, names: Mapping[str, Any]) -> list[str]:
+    """What a node is called among names, and in the containers and objects that they hold."""
+    every = (*names.items(), *inside_of(names))
+    return [name for name, x in every if x is node or getattr(x, "node", None) is node]
 
 
 def may_set(function: Any, values: Iterable[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,8 @@ from .trace import Instance, Record
 @dataclass(eq=False, repr=False)
 class Scope:
     """The names of one call, seen through to those around it; `fields` are the attributes that all
-    calls see, `later` the names that a script gives values itself, `instance` is what runs now."""
+    calls see, `later` the names that a script gives values itself, `yielded` what a generator has
+    given so far; `number` counts the calls, `instance` is what runs now."""
 
     source: Source
     globals: Mapping[str, Any]
@@ -28,6 +29,8 @@ class Scope:
     assigned: frozenset[str] = frozenset()  # what its function gives a value somewhere
     outermost: bool = False
     later: frozenset[str] = frozenset()
+    yielded: list[Record] = field(default_factory=list)
+    number: int = 0
     instance: Instance = field(init=False)
 
     def __post_init__(self) -> None:
@@ -76,20 +79,29 @@ class Scope:
         return self.instance
 
 
-@lru_cache(maxsize=256)
-def local_names(definition: Definition) -> frozenset[str]:
-    """The names that a function gives values, but not what is defined in it."""
+def _own(definition: Definition) -> Iterator[ast.AST]:
+    """The parts of a function, but not of what is defined in it."""
     inner: tuple[type[ast.AST], ...] = (ast.FunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp)
     inner += (ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    found: set[str] = set()
     stack: list[ast.AST] = list(definition.body) if isinstance(definition.body, list) else []
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+        yield node
         if not isinstance(node, inner):
             stack += ast.iter_child_nodes(node)
-    return frozenset(found)
+
+
+@lru_cache(maxsize=256)
+def local_names(definition: Definition) -> frozenset[str]:
+    """The names that a function gives values."""
+    names = (n for n in _own(definition) if isinstance(n, ast.Name))
+    return frozenset(n.id for n in names if isinstance(n.ctx, ast.Store))
+
+
+@lru_cache(maxsize=256)
+def yields(definition: Definition) -> bool:
+    """Whether a function is a generator."""
+    return any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in _own(definition))
 
 
 @lru_cache(maxsize=32)

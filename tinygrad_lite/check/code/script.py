@@ -40,7 +40,8 @@ class Script:
         """What it is made of."""
         variables, graph = self.known.variables, self.known.tape.twin
         names = {name for name, value in variables.items() if _holds(value, graph)}
-        return derivation_in(self.source, variables, names, self.pairs)
+        data = {name for name, x in self.known.values.items() if variables.get(name) is x}
+        return derivation_in(self.source, variables, names, self.pairs, data - names)
 
     def python(self) -> Ran:
         """The names as they were left."""
@@ -65,22 +66,29 @@ def _holds(value: Any, graph: Container[Any]) -> bool:
 
 
 def derivation_in(
-    source: Source, names: Mapping[str, Any], nodes: Container[str], pairs: Pairs
+    source: Source,
+    names: Mapping[str, Any],
+    nodes: Container[str],
+    pairs: Pairs,
+    data: Container[str] = (),
 ) -> list[ast.stmt]:
     """The statements that a derivation is made of, given what the names are in the end, and which
-    are, or hold, `nodes` of the graph: those that assign gradients and, before them, those that
-    compute what these use from the graph.
+    are, or hold, `nodes` of the graph or are its `data`: those that assign gradients and, before
+    them, those that compute what these use from the graph.
 
     What builds the graph, and what uses no part of it, is not among them and is not run again.
     """
     statements = list(_flat(source.tree.body, nodes))
+    every = {name for statement in statements for name in assigned(statement)}
+    claimed = {name for name in every if _is_gradient(name, names, pairs)}
+    claimed |= set(_dicts(every, names, pairs, claimed))
     wanted: set[str] = set()
     chosen: list[ast.stmt] = []
     for statement in reversed(statements):
         made = set(assigned(statement))
-        if any(name in nodes for name in made):
+        if any(name in nodes for name in made) or (made and all(name in data for name in made)):
             continue
-        gradients = {name for name in made if _is_gradient(name, names, pairs)}
+        gradients = made & claimed
         if gradients or made & wanted or _changes(statement, wanted, names, nodes):
             chosen.append(statement)
             wanted |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
@@ -127,6 +135,25 @@ def _is_gradient(name: str, names: Mapping[str, Any], pairs: Pairs) -> bool:
     if not may_be_gradient(value):
         return False
     return pairs.node(name, value) is not None or pairs.loosely(name, np.shape(value)) is not None
+
+
+def _dicts(
+    every: Iterable[str], names: Mapping[str, Any], pairs: Pairs, claimed: Iterable[str]
+) -> list[str]:
+    """The dicts whose entries are gradients by their keys: those that are called so, or else, where
+    no name stands for a leaf, any that holds no node's own value."""
+    found = [
+        name
+        for name in every
+        if isinstance(names.get(name), dict)
+        for node, value in [(pairs.named(k), raw(x)) for k, x in names[name].items()]
+        if node is not None and np.shape(value) == node.shape
+    ]
+    called = [name for name in found if pairs.reads_like_one(name.lower())]
+    stand = (pairs.node(name) for name in claimed)
+    if called or any(node is not None and node.op is None for node in stand):
+        return called
+    return [n for n in found if not any(raw(pairs.named(k)) is raw(x) for k, x in names[n].items())]
 
 
 def _changes(

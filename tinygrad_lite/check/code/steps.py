@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
+from .pairs import wanted_names
 from .trace import Assignment, Instance, Record, Trace
 
 RETURNED = "what is returned"
@@ -22,6 +23,7 @@ class Step:
     """A value that was given a name. `key` is that of a dict's entry; `builds` says that it was
     made of what the name held before, `adds` that something was added to that; `attribute` is
     whose it is, and its name there; `part` is what entries of an array were set to, at a `place`.
+    Of a name in a function that is called `inside` are the names there; `at` is the line itself.
     """
 
     name: str
@@ -33,10 +35,14 @@ class Step:
     attribute: tuple[Any, str] | None = None
     part: Record | None = None
     place: Any = None
+    inside: Any = None  # a scope
+    at: Instance | None = None
 
     @property
     def of(self) -> tuple[str, Any]:
         """What it gives a value; of a node its id, since nodes are equal entry by entry."""
+        if self.inside is not None:
+            return self.name, (self.inside.number,)
         return self.name, id(self.key) if isinstance(self.key, Node) else self.key
 
     @property
@@ -60,7 +66,7 @@ def may_be_gradient(value: Any) -> bool:
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
 
 
-def _is_index(key: Any) -> bool:
+def _is_index(key: Any = None) -> bool:
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
@@ -78,41 +84,74 @@ def steps(trace: Trace) -> list[Step]:
 def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
-        if not a.outermost or a.writes:
+        if a.writes or (not a.outermost and (a.line is None or not any(wanted_names(a.name, "")))):
             continue
         builds = bool(a.keys) or _builds(a)
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line
         held: Any = a.record.value
+        told: Any = {"attribute": a.of, "inside": a.inside, "at": a.instance}
+        if not a.outermost:
+            if isinstance(held, np.ndarray):
+                found.append(Step(a.name, a.record, line, None, builds, adds, **told))
+            continue
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
         if isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
-                found.append(Step(a.name, a.part, line, key, aug, aug, a.of))
-        elif _is_index(key) and isinstance(held, list) and not may_be_gradient(held):
-            if a.part is not None:  # of a list of arrays each entry is a name: dW[-1] is dW[2]
-                name = f"{a.name}[{key % len(held)}]"
-                found.append(Step(name, a.part, line, None, aug, aug, a.of))
+                found.append(Step(a.name, a.part, line, key, aug, aug, **told))
+        elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys[:1]):
+            found += _in_list(a, line, a.keys[0] % len(held), aug, told)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
-            part = (a.part, key) if set_ and isinstance(held, np.ndarray) else (None, None)
-            found.append(Step(a.name, a.record, line, None, builds, adds, a.of, *part))
+            if set_ and isinstance(held, np.ndarray):
+                told |= {"part": a.part, "place": key}
+            found.append(Step(a.name, a.record, line, None, builds, adds, **told))
     return [*found, *_entries(trace, found), *_returned(trace)]
 
 
+def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> Iterator[Step]:
+    """An entry of a list of arrays that was set, or changed in place (grads[0][...] = dW). Each is
+    a name, dW[-1] is dW[2]; of a list that is an attribute it has the entry's place as its key."""
+    held: Any = a.record.value[key]
+    if a.part is None or not may_be_gradient(held):
+        return
+    inside = len(a.keys) > 1
+    record = a.record.operands[2] if inside else a.part  # of with_entry
+    builds, adds = inside or aug, aug and not inside
+    if a.of is not None:
+        yield Step(a.name, record, line, key, builds, adds, **told)
+    else:
+        yield Step(f"{a.name}[{key}]", record, line, None, builds, adds, **told)
+
+
 def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
-    """The entries of lists in the end, those that were not set one by one: as they were made."""
+    """The entries in the end of lists, and of dicts that nothing uses, those that were not set one
+    by one: as they were made."""
     made = {a.name: a for a in trace.assigned if a.outermost and not a.keys}
     for name, a in made.items():
         record = trace.names.get(name, a.record)
-        held = record.value
-        if not isinstance(a.statement, ast.Assign) or not isinstance(held, list):
+        held: Any = record.value
+        named = isinstance(held, dict) and not record.users
+        if not isinstance(a.statement, ast.Assign) or not (named or isinstance(held, list)):
             continue
-        since = {step.name for step in found if step.record.index > a.record.index}
-        for k, entry in enumerate(held) if not may_be_gradient(held) else ():
-            if may_be_gradient(entry) and f"{name}[{k}]" not in since:
-                part = trace.add(operator.itemgetter(k), [record], entry)
-                yield Step(f"{name}[{k}]", part, a.instance, None, _builds(a))
+        line = a.instance if a.line is None else a.line
+        since = {step.of for step in found if step.record.index > a.record.index}
+        entries = enumerate(held) if not may_be_gradient(held) else ()
+        for k, entry in held.items() if named else entries:
+            of, key = (name, k) if named else (f"{name}[{k}]", None)
+            if may_be_gradient(entry) and (of, key) not in since and isinstance(k, (str, int)):
+                yield Step(of, _entry(trace, record, k), line, key, not named and _builds(a))
+
+
+def _entry(trace: Trace, holder: Record, key: Any) -> Record:
+    """The entry of a container: as it was written, or else taken out of it."""
+    site, values = holder.site, list(holder.value)
+    if isinstance(site, ast.Dict) and len(site.values) == len(values) and holder.instance:
+        written = holder.instance.recorded.get(id(site.values[values.index(key)]))
+        if written is not None:
+            return written
+    return trace.add(operator.itemgetter(key), [holder], holder.value[key])
 
 
 def _builds(a: Assignment) -> bool:
@@ -150,23 +189,30 @@ def _returned(trace: Trace) -> Iterator[Step]:
     result = trace.result
     if result is None or result.instance is None or result.value is None:
         return
-    site, instance = result.site, result.instance
-    if not isinstance(result.value, dict):
-        entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
-        for k, e in enumerate(entries):
-            record = instance.recorded.get(id(e))
-            key = trace.returns[k] if len(trace.returns) == len(entries) else None
-            if record is not None and not isinstance(e, ast.Name):
-                name = _scaled(e, instance) if key is None else ""
-                yield Step(name or RETURNED, record, instance, key, bool(name))
+    instance = result.instance
+    if isinstance(result.value, dict):
+        for key in result.value:
+            yield Step(str(key), _entry(trace, result, key), instance, key)
         return
-    literal = isinstance(site, ast.Dict) and len(site.values) == len(result.value)
-    places = site.values if isinstance(site, ast.Dict) and literal else [None] * len(result.value)
-    for (key, value), place in zip(result.value.items(), places, strict=True):
-        record = instance.recorded.get(id(place)) if place is not None else None
-        if record is None:
-            record = trace.add(operator.itemgetter(key), [result], value)
-        yield Step(str(key), record, instance, key)
+    made = _called_for(result)
+    assert made.instance is not None
+    site: Any = made.site
+    entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
+    for k, e in enumerate(entries):
+        record = made.instance.recorded.get(id(e))
+        key = trace.returns[k] if len(trace.returns) == len(entries) else None
+        if record is not None and (made is not result or not isinstance(e, ast.Name)):
+            name = _scaled(e, made.instance) if key is None else ""
+            yield Step(name or RETURNED, record, instance, key, bool(name) and made is result)
+
+
+def _called_for(result: Record) -> Record:
+    """What a call hands on, where that is what a function of the user's returns: several values
+    that were written there."""
+    made = result
+    while len(made.operands) == 1 and made.operands[0].value is result.value:
+        made = made.operands[0]
+    return made if isinstance(made.site, ast.Tuple) and made.instance is not None else result
 
 
 def _scaled(e: Any, instance: Instance) -> str:

@@ -83,7 +83,8 @@ class Assignment:
     """A name, or an entry of what it holds, was given a value; `record` is all that the name then
     holds. `outermost` in the derivation itself, not in a function that it calls; `keys` are those
     of an entry that was set; `part` is the entry's record. Of an attribute `of` is whose it is and
-    its name, and `line` what the derivation was at, for it may call what sets that."""
+    its name. Of what a function that the derivation calls sets `line` is what it was at, `inside`
+    the names of that call."""
 
     name: str
     record: Record
@@ -93,6 +94,7 @@ class Assignment:
     part: Record | None = None
     of: tuple[Any, str] | None = None
     line: Instance | None = None
+    inside: Any = None  # a scope
 
     @property
     def statement(self) -> ast.AST:

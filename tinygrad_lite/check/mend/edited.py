@@ -87,7 +87,7 @@ def sentence(edits: Sequence[Edit]) -> str:
     told = (
         f"{KINDS[e.kind]}: " * (e.kind != "other")
         + f"{shown(e.new)} should stand {'before' if isinstance(e.new, list) else 'for'} "
-        + shown(e.place)
+        + shown(e.place).splitlines()[0].removesuffix(":")
         for e in edits
     )
     return "; and ".join(told)

@@ -11,13 +11,13 @@ import numpy as np
 
 from ..code.source import replaced
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
+from .factored import factored
 from .known import broadcasts
-from .looked import PAIRED, SCALED, How, Place, Vector, is_size, terms_lacking
+from .looked import PAIRED, How, Place, Vector, is_size, names_in, terms_lacking
 from .pool import MADE, NAME, PART, PRODUCTS, Item
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, number
 
-MOST = 60  # items that are tried in pairs
 _around: tuple[How, ...] = (
     lambda x, a: a @ x @ a,
     lambda x, a: a @ x @ a.T,
@@ -30,7 +30,7 @@ def terms(at: Place, wanted: Vector) -> Iterator[Edit]:
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
     if v.shape == w.shape:
         yield from terms_lacking(at, v, w)
-        yield from _pairs(at, v, w)
+        yield from factored(at, w)
         yield from _path(at, v, w)
 
 
@@ -39,49 +39,10 @@ def farther(at: Place, wanted: Vector) -> Iterator[Edit]:
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
     yield from _products(at)
     yield from everywhere(at)
-    yield from _centred(at, w)
     yield from _compared(at)
     if v.shape == w.shape and not isinstance(at.e, ast.Constant):
-        yield from _pairs(at, v, w)
+        yield from factored(at, w)
         yield from _path(at, v, w)
-
-
-def _pairs(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
-    """Two factors, or a term that is a product of two, entry by entry."""
-    x = at.written
-    with np.errstate(all="ignore"):
-        q, d = w / v, w - v
-    items = [i for i in at.pool.items if i.value.dtype.kind == "f" and i.rank <= FAR]
-    for item in items[:MOST]:
-        a = at.item(item)
-        with np.errstate(all="ignore"):
-            try:
-                two, over, term = q / item.value, q * item.value, d / item.value
-                ratio = d * item.value
-            except ValueError:
-                continue
-        rows: tuple[tuple[Vector, How], ...] = (
-            (two, lambda b, a=a: x * a * b),
-            (over, lambda b, a=a: x / a * b),
-            (term, lambda b, a=a: x + a * b),
-            (-term, lambda b, a=a: x - a * b),
-            (ratio, lambda b, a=a: x + b / a),
-            (-ratio, lambda b, a=a: x - b / a),
-        )
-        for k, (value, how) in enumerate(rows):
-            if value.shape != v.shape or not np.isfinite(value).all():
-                continue
-            kind = LOST if k < 2 else "missing-term"
-            for b in at.pool.find(value):
-                rank = PAIRED + NEAR * k + item.rank + b.rank
-                yield from at.made(how, at.item(b), kind=kind, rank=rank)
-        if term.shape == v.shape and np.isfinite(term).all():
-            for c, b in at.pool.multiples(term):
-                product = attempted(np.multiply, a, at.item(b))
-                for made, more in at.times(product, abs(c)) if product is not None else ():
-                    rank = PAIRED + LIKELY + item.rank + b.rank + more
-                    sum_ = np.add if c > 0 else np.subtract
-                    yield from at.made(sum_, x, made, kind="missing-term", rank=rank)
 
 
 def _path(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
@@ -140,34 +101,13 @@ def everywhere(at: Place) -> Iterator[Edit]:
         if len(same) < 2 or recorded is None or not is_numeric(recorded.value):
             continue
         v = np.asarray(recorded.value)
+        own = names_in(same[0])
         for item in at.pool.items:
-            if item.value.shape == v.shape and item.tier != MADE and (item.value != v).any():
+            made = item.tier == MADE and names_in(item.code) != own  # z is f(z), and no other's
+            if item.value.shape == v.shape and not made and (item.value != v).any():
                 new = replaced(at.e, dict.fromkeys(same, item.code))
-                yield Edit(at.e, new, "other", FAR + item.rank)
-
-
-def _centred(at: Place, w: Vector) -> Iterator[Edit]:
-    """p (g - sum of g p), the Jacobian of a softmax whole, for probabilities p."""
-    items = [i for i in at.pool.items if i.value.shape == w.shape and i.value.dtype.kind == "f"]
-    for p in items:
-        for axis in range(w.ndim):
-            if not ((p.value > 0).all() and np.allclose(p.value.sum(axis=axis), 1)):
-                continue
-            for g in (i for i in items if i.tier <= PART):
-                a, b = at.item(p), at.item(g)
-                made = a * (b - np.sum(b * a, axis=axis, keepdims=True))
-                yield at.edit(made, "missing-term", SCALED + p.rank + g.rank)
-    for u in (i for i in items if i.tier <= PART):
-        for axis in range(w.ndim):
-            if np.allclose((u.value**2).sum(axis=axis), 1):  # what was divided by its length
-                a, b = at.item(u), at.written
-
-                def less(b: Any, a: Any = a, axis: int = axis) -> Any:
-                    one = np.ndim(a.value) == 1
-                    along = a @ b if one else np.sum(a * b, axis=axis, keepdims=True)
-                    return b - a * along
-
-                yield from at.made(less, b, kind="missing-term", rank=PAIRED + u.rank)
+                likely = LIKELY if item.tier == MADE else FAR
+                yield Edit(at.e, new, "other", likely + item.rank)
 
 
 def _compared(at: Place) -> Iterator[Edit]:
@@ -189,6 +129,8 @@ def run_forwards(at: Place) -> Iterator[Edit]:
         if named or (item.value.shape == shape and not literal):
             rank = ODD if _is_index(at, item) else ODD + item.rank + (0.0 if named else FAR)
             yield at.edit(at.item(item), "other", rank)
+        if literal and item.tier == NAME and not item.value.ndim and not is_size(item.code):
+            yield at.edit(at.item(item), "constant-scale", ODD + NEAR + item.rank)
         if item.rank < 0 and not literal and broadcasts(item.value.shape, shape):
             yield at.edit(x + at.item(item), "missing-term", ODD + item.rank)  # nobody reads it
     for c in (2, 0.5, 3, 0.25, 4) if not literal else ():

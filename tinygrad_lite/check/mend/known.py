@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ...backprop.chain import slope
+from ...backprop.chain import contribution, slope
 from ...graph.node import Node
 from .rows import is_numeric
 
@@ -36,8 +37,10 @@ class Known:
         with np.errstate(all="ignore"):
             for role, value in self._arrays(order, g):
                 v = np.sort(np.ravel(np.asarray(value, dtype=float)))
-                if v.size and (v.size > 1 or float(f"{v[0]:.3g}") != v[0]):  # 0.05 says nothing
+                if v.size and (v[0] < v[-1] or float(f"{v[0]:.3g}") != v[0]):  # 0.05 says nothing
                     found.setdefault(v.size, []).append((v, role))
+        self._shaped = dict[tuple[int, ...], list[Vector]]()
+        self._order, self._g = order, g
         self._sorted = {
             n: (np.array([v for v, _ in rows]), [r for _, r in rows]) for n, rows in found.items()
         }
@@ -61,6 +64,22 @@ class Known:
                 if isinstance(p, (int, float)) and not isinstance(p, bool):
                     self.constants.add(abs(float(p)))
 
+    def of_shape(self, shape: tuple[int, ...]) -> list[Vector]:
+        """The cotangents of a shape, what steps hand on to them, then the values; each once, with
+        or without axes of length 1."""
+        if shape not in self._shaped:
+            g, nodes = self._g, [n for n in self._order if prod(n.shape) == prod(shape)]
+            found = [g[n] for n in nodes if n in g]
+            for n in self._order:
+                for i, x in enumerate(n.inputs) if n in g else ():
+                    if isinstance(x, Node) and x in g and prod(x.shape) == prod(shape):
+                        found.append(contribution(n, i, g[n]))
+            found += [n.data for n in nodes]
+            found = [np.asarray(v, dtype=float) for v in found if _alike(np.shape(v), shape)]
+            arrays = (v.reshape(shape) for v in found)
+            self._shaped[shape] = list({v.tobytes(): v for v in arrays}.values())
+        return self._shaped[shape]
+
     def role(self, value: Any) -> Role:
         """What an array is, its entries in whatever order; the most telling of several."""
         if not is_numeric(value):
@@ -71,6 +90,11 @@ class Known:
         rows, roles = self._sorted[v.size]
         near = np.abs(rows - v).max(axis=1) <= EXACT * max(np.abs(v).max(initial=0), 1e-300)
         return max((roles[k] for k in np.flatnonzero(near)), default=Role.NOTHING)
+
+
+def _alike(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes are one but for axes of length 1."""
+    return [n for n in a if n > 1] == [n for n in b if n > 1]
 
 
 def agrees(

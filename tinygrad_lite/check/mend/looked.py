@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,7 +70,7 @@ class Place(NamedTuple):
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
                     named, odd = True, LIKELY * (real and how is np.divide)
-                    here = _names(item.code) <= _names(self.pool.instance.statement)
+                    here = names_in(item.code) <= names_in(self.pool.instance.statement)
                     exact = exact or (real and how is np.multiply and here)
                     exact = exact or (real and item.tier == PART)  # np.sqrt(d) of another line
                     if odd and ast.dump(item.code) in self.pool.divisors:
@@ -101,10 +102,12 @@ def _among(size: float, numbers: Iterable[float]) -> bool:
 def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
     """Replacements, factors, terms and numbers that make the value the wanted one."""
     v, w = np.asarray(at.value, dtype=float), np.asarray(wanted, dtype=float)
+    if not w.any() and w.size > 1:  # x - x, and whatever is 0 by chance
+        return
     rank = ODD + (0.0 if isinstance(at.e, ast.Name) else ODD)
-    mine = _names(at.e)
+    mine = names_in(at.e)
     for item in at.pool.find(w):
-        if item.tier == MADE and _names(item.code) == mine:  # another function of the same
+        if item.tier == MADE and names_in(item.code) == mine:  # another function of the same
             axis = item.kind == SHAPE and isinstance(at.e, ast.Call)
             yield at.edit(at.item(item), "wrong-axis" if axis else item.kind, ODD + NEAR)
         elif is_size(at.e) and (is_size(item.code) or item.value.dtype.kind == "i"):
@@ -125,7 +128,8 @@ def looked_up(at: Place, wanted: Vector) -> Iterator[Edit]:
         yield from terms_lacking(at, v, w)
 
 
-def _names(e: ast.AST) -> set[str]:
+@lru_cache(maxsize=4096)
+def names_in(e: ast.AST) -> set[str]:
     """The names in an expression or a statement, but NumPy's."""
     found = {n.id for n in ast.walk(e) if isinstance(n, ast.Name)}
     return found - {"np"}
@@ -193,6 +197,8 @@ def _factors(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
 def _tried(at: Place, v: Vector, w: Vector) -> Iterator[Edit]:
     """Factors of what is 0 here and there, where none can be read off."""
     largest = np.abs(w).max(initial=0)
+    if np.abs(np.where(v == 0, w, 0)).max(initial=0) > 1e-7 * largest:  # no factor makes that of 0
+        return
     with np.errstate(all="ignore"):
         for item in at.pool.items:
             for how in HOWS:

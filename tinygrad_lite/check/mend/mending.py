@@ -28,6 +28,7 @@ from .trials import Trials
 from .written import FAILS, standing
 
 BUDGET, TOTAL = 1.6, 2.0  # seconds for one line, and for all lines of a derivation
+KEPT = 0.5  # of these for what is farther-fetched: of the first lines, which may be the cause
 
 
 @dataclass(eq=False)
@@ -46,6 +47,7 @@ class Mender:
     )  # to be gone on with
 
     def __post_init__(self) -> None:
+        self.kept = KEPT * self.left
         self.run, self.trace, self.truth = self.trials.run, self.trials.trace, self.trials.truth
 
     def mend(
@@ -96,8 +98,12 @@ class Mender:
         return self.trials.confirm(claimed, [*mend.needs, *mend.edits])
 
     def feels(self, claimed: Claimed, mend: Mend) -> bool:
-        """Whether a mend can change something, given that what else is wrong is put right."""
+        """Whether a mend can change something, given that what else is wrong is put right, but not
+        what the mend changes."""
         at, places = claimed.line(self.trace, self.truth), {e.place for e in mend.edits}
+        for edit in mend.edits:
+            if isinstance(edit.new, list):  # a loop that it is put before, with its turns
+                places.update(ast.walk(edit.place))
         made = [
             r
             for r in self.trace.records
@@ -105,7 +111,9 @@ class Mender:
         ]
         if at is None or at.record is None:
             return False
-        return at.record in (*made, *self.trace.below(made, at.record, blocked=at.before))
+        felt = {*made, *self.trace.below(made)}
+        blocked = [r for r in at.before if r not in felt]
+        return at.record in (*made, *self.trace.below(made, at.record, blocked=blocked))
 
     def _likeliest(
         self,
@@ -144,13 +152,13 @@ class Mender:
         turns: int,
     ) -> Hit | None:
         """The likeliest edits that make something right where others are made, and the end too."""
-        if self.left <= 0:
-            self.hurried = True
-            return None
-        start = time.thread_time()
+        start, key = time.thread_time(), (_of(claimed), end, *map(id, needs))
+        if self.left <= (self.kept if turns <= NEAR_BY else 0):
+            self.hurried |= self.left <= 0
+            search = self.searches[key][0] if key in self.searches else None
+            return None if search is None or turns < len(SHARES) else search.best
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the mean of nothing
-            key = (claimed, end, *map(id, needs))
             if key not in self.searches:
                 self.searches[key] = self._search(claimed, end, closed, needs), needs
             search, hit = self.searches[key][0], None
@@ -269,3 +277,8 @@ class Mender:
         """What the graph knows."""
         tape = self.truth.tape
         return Known(tape.order, tape.g)
+
+
+def _of(claimed: Claimed) -> Any:
+    """What something is known by: entries by the array's step and theirs, whoever asked."""
+    return (claimed.row, claimed.index) if isinstance(claimed, Entry) else claimed

@@ -13,9 +13,10 @@ from typing import Any, cast
 import numpy as np
 
 from ..code.expressions import same
+from ..code.forms import CannotRecord
 from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
-from .known import Known, agrees
+from .known import Known, Role, agrees
 from .offered import turning
 from .pool import Pool
 from .rows import Edit, is_numeric
@@ -28,6 +29,7 @@ Values = dict[Record, Any]  # what some records have instead
 Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
+EFFORT = 30_000  # records that are run to see where a value of the graph belongs
 SHORT = 5  # parts of an expression of another line that may be a size
 
 
@@ -66,13 +68,15 @@ class Places:
         self.truth = np.asarray(goal.truth, dtype=float)
         self.base: Values = dict(goal.changed)
         self.until = np.inf
-        above = self.trace.above(goal.record)
-        self.above = sorted(above, key=lambda r: r.index)
-        self.within = above
+        self.within = self.trace.above(goal.record)
+        self.parts = _parts_above(goal.record)  # of what a function returns only what is used
+        self.above = sorted(self.parts, key=lambda r: r.index)
         self.pools: dict[int, Pool] = {}
         self.tried: list[Edit] = []  # what may be the first of two edits
         self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
+        self.placed: Values = {}  # values of the graph, where they belong
+        self.effort = EFFORT
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
             self.base = self._rerun(self.trace.below(self.base, goal.record), self.base)
@@ -100,11 +104,10 @@ class Places:
         where x ** 3 is meant."""
         found: set[ast.expr] = set()
         for e, records in self.places.items():
-            if len(records) != 1 or not isinstance(e, (ast.BinOp, ast.Call)):
+            if not isinstance(e, (ast.BinOp, ast.Call)) or np.size(records[0].value) < 2:
                 continue
-            if np.size(records[0].value) < 2:
-                continue
-            if self.known.role(self.value(records[0])) and not self._is_goal(records[0]):
+            values = (not self._is_goal(r) and self.known.role(self.value(r)) for r in records)
+            if all(values):
                 found.update(x for x in ast.walk(e) if x is not e and isinstance(x, ast.expr))
         powers = (e for e in self.places if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Pow))
         return found - {e.right for e in powers}
@@ -164,12 +167,22 @@ class Places:
 
     # --- what a place should be, and what an edit gives
 
-    def wanted(self, values: Values) -> Values:
-        """What records should have been for the goal to be right, as far as that can be told."""
+    @cached_property
+    def sought(self) -> Values:
+        """What is wanted as the line stands; where that cannot be told by undoing operations, a
+        value of the graph that makes the goal right there."""
+        return self.wanted(self.base, self._placed)
+
+    def wanted(self, values: Values, placed: Callable[[Record], Any] | None = None) -> Values:
+        """What records should have been for the goal to be right, as far as that can be told by
+        undoing operations, or as it is `placed`."""
         found: Values = {self.goal.record: self.truth}
         for r in reversed(self.above):
             if r not in found:
-                continue
+                w = self.placed.get(r) if placed is None else placed(r)
+                if w is None:
+                    continue
+                found[r] = w
             entry = _entry_of(r)
             if entry is not None:
                 found.setdefault(entry, found[r])
@@ -177,13 +190,52 @@ class Places:
             for k, x in enumerate(r.operands):
                 if x in found or (not x.operands and x.site is None):
                     continue
-                if sum(u in self.within for u in x.users) == 1:
+                if sum(u in self.parts for u in x.users) == 1:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
                         if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
                             self.loose.add(x)
         return found
+
+    def _placed(self, record: Record) -> Vector | None:
+        """A value of the graph that makes the goal right if a step has it: what a derivation gives
+        a name is a cotangent, mostly."""
+        if record.site not in self._assigned or not is_numeric(record.value):
+            return None
+        if self.known.role(self.value(record)) is Role.VALUE:
+            return None
+        below = self._feeling(record)
+        for v in self.known.of_shape(np.shape(record.value)):
+            self.effort -= len(below)
+            if self.effort < 0:
+                return None
+            try:
+                found = self._rerun(below, {**self.base, record: v})
+            except FAILS:
+                continue
+            if agrees(self.value(self.goal.record, found), self.truth):
+                self.placed[record] = v
+                return v
+        return None
+
+    @cached_property
+    def _assigned(self) -> set[ast.AST | None]:
+        """What is given a name, or returned, and its entries."""
+        instances = dict.fromkeys(r.instance for r in self.above if r.instance)
+        found = [getattr(i.statement, "value", None) for i in instances]
+        entries = (e for x in found if isinstance(x, (ast.Tuple, ast.List)) for e in x.elts)
+        return {*found, *entries} - {None}
+
+    def _feeling(self, record: Record) -> list[Record]:
+        """The records up to the goal that feel a change of one, in order."""
+        seen, stack = {record}, [record]
+        while stack:
+            for user in stack.pop().users:
+                if user in self.within and user not in seen:
+                    seen.add(user)
+                    stack.append(user)
+        return sorted(seen - {record}, key=lambda r: r.index)
 
     def apply(self, edit: Edit, values: Values) -> Values:
         """The values of what feels an edit."""
@@ -220,8 +272,21 @@ class Places:
                     return False
             found = self.apply(edit, values)
             return agrees(self.value(self.goal.record, found), self.truth)
-        except FAILS:
+        except (*FAILS, CannotRecord):
             return False
+
+
+def _parts_above(wanted: Record) -> set[Record]:
+    """All that a record depends on, itself included; of a tuple that is unpacked the entry."""
+    found, stack = {wanted}, [wanted]
+    while stack:
+        record = stack.pop()
+        entry = _entry_of(record)
+        for x in record.operands if entry is None else (entry,):
+            if x not in found:
+                found.add(x)
+                stack.append(x)
+    return found
 
 
 def _entry_of(record: Record) -> Record | None:
@@ -230,6 +295,8 @@ def _entry_of(record: Record) -> Record | None:
         return None
     (entries,), k = record.operands, cast(Any, record.compute.__reduce__())[1][0]
     whole = entries.operands[0] if entries.compute is list else entries
+    while whole.compute is same:  # as where a function has returned it
+        (whole,) = whole.operands
     written = isinstance(whole.site, (ast.Tuple, ast.List)) and type(k) is int
     return whole.operands[k] if written and len(whole.operands) > k else None
 

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...graph.node import raw
+from ..code.forms import CannotRecord
 from ..code.plain import owner
 from ..code.trace import Instance, Record
 from .offered import left_over
@@ -78,6 +80,8 @@ class Pool:
         self.divisors, self.made = divisors, made
         self.items: list[Item] = []
         self._products: dict[tuple[int, ...], list[tuple[float, tuple[Item, Item, int]]]] = {}
+        self.products_of: dict[Any, Any] = {}  # by the shape, and where it is not 0
+        self.facts: dict[Shape, list[Any]] = {}  # what is normalised, by the shape
         self._seen: set[tuple[Any, ...]] = set()
         names = dict([*self._names(outside)][::-1])  # what was set last is likelier
         named = [Written(_name(name), value, numpy) for name, value in names.items()]
@@ -120,13 +124,22 @@ class Pool:
                 yield Written(code, float(len(record.value)), self.numpy)
 
     def _entries(self) -> Iterator[Written]:
-        """The entries of dicts."""
-        for name, record in self.instance.names.items():
-            held = self._value(record)
-            for key, value in held.items() if isinstance(held, dict) else ():
-                if isinstance(key, str) and is_numeric(value):
-                    code = ast.Subscript(_name(name), ast.Constant(key), ast.Load())
-                    yield Written(code, value, self.numpy)
+        """The entries of dicts, and those of lists where a name that is an index says."""
+        names = self.instance.names
+        read = (n for n in ast.walk(self.instance.source.tree) if isinstance(n, ast.Subscript))
+        used = {n.slice.id for n in read if isinstance(n.slice, ast.Name)}
+        indices = {n: names[n].value for n in sorted(used & names.keys())}
+        indices = {n: k for n, k in indices.items() if type(k) is int}
+        for name, record in names.items():
+            held, keys = self._value(record), dict[Any, ast.expr]()
+            if isinstance(held, dict):
+                keys = {key: ast.Constant(key) for key in held if isinstance(key, str)}
+            elif isinstance(held, (list, tuple)):
+                keys = {k: _name(n) for n, k in indices.items() if -len(held) <= k < len(held)}
+            for key, code in keys.items():
+                if is_numeric(value := raw(held[key])):
+                    entry = ast.Subscript(_name(name), code, ast.Load())
+                    yield Written(entry, value, self.numpy)
 
     def _attributes(self) -> Iterator[Written]:
         """Those of the objects that have names, and those that were set."""
@@ -151,11 +164,12 @@ class Pool:
         for e in exprs[:LINES]:
             sized = isinstance(e, (ast.BinOp, ast.Call)) and not is_len(e)
             used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
-            if sized and any(r is not None and not _is_single(r.value) for r in used):
-                continue
+            calls = sized and any(isinstance(n, ast.Call) for n in ast.walk(e))
+            if calls and any(r is not None and not _is_single(r.value) for r in used):
+                continue  # it may change what it is of
             try:
                 value = self.instance.value(e, self.changed)
-            except FAILS:
+            except (*FAILS, CannotRecord):
                 continue
             if is_numeric(value) and not (sized and np.ndim(value)):
                 yield Written(e, value, self.numpy)

@@ -60,6 +60,7 @@ FORMS: tuple[Form, ...] = (
 )
 # What a factor or a term may be made of a name by, beside these.
 FUNCTIONS: tuple[Form, ...] = (
+    Form("other", FAR, lambda x: 1 + x),
     Form(SLOPE, FARTHEST, lambda x: np.tanh(x)),
     Form(SLOPE, FARTHEST, lambda x: 1 - np.tanh(x) ** 2),
     Form(SLOPE, FARTHEST, lambda x: np.cos(x)),
@@ -103,7 +104,10 @@ SOURCE: Mapping[str, tuple[Slip, ...]] = {
         Slip("other", LIKELY, lambda a, b: a * b, ""),
         Slip("other", ODD, lambda a, b: 1 / b, ""),
     ),
-    "pow": (Slip("other", FAR, lambda a, b: a * b, ""),),
+    "pow": (
+        Slip("other", FAR, lambda a, b: a * b, ""),
+        Slip(LOST, FAR, lambda a, b: b * a ** (b - 1), ""),
+    ),
     "sum": (Slip("mean-vs-sum", FIRST, lambda a: np.mean(a), ""),),
 }
 # What a slip of a rule is called where it undoes one: a factor that is to go is one too many.

@@ -21,6 +21,7 @@ from ..code.source import replaced
 from ..code.trace import Instance, Record
 from ..slips import FAR, FARTHEST, LIKELY, ODD
 from .alike import alike
+from .composites import whole
 from .farther import everywhere, farther, run_farther, run_forwards
 from .likely import Ranked
 from .looked import Place, looked_up
@@ -29,7 +30,7 @@ from .pool import NAME
 from .rows import Edit, is_numeric
 from .slipped import edits
 from .undo import operation
-from .whole import heads, left_out, sliced, statements
+from .whole import heads, left_out, lists, sliced, started, statements
 from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
@@ -38,12 +39,13 @@ CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns of the search that are quick
 RUN = 4  # that in which what is farther-fetched is run
-SHARES = (0.33, 0.45, 0.48, 0.64, 0.88, 0.9, 0.94, 0.97, 1.0)  # of the time, by each turn's end
+SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.94, 0.97, 1.0)  # of the time, by each turn's end
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (ODD, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
+OFTEN = 10  # edits of which one asks for the time: that is slow on some systems
 SLICES = 6  # that are tried in other lines
 FAVOUR = 0.35  # how much likelier an edit may be than its row says
 
@@ -77,7 +79,12 @@ class Search(Ranked):
                 if hit is not None and hit.grade < (DOUBTFUL if k > 0 else 1):
                     return hit if k > RUN else self._or_above(hit)
         self.spent = time.thread_time() - start
-        return self._confirmed(self.found) if turns == len(SHARES) else None
+        return self.best if turns == len(SHARES) else None
+
+    @property
+    def best(self) -> Hit | None:
+        """The likeliest of all that were found."""
+        return self._confirmed(self.found)
 
     @cached_property
     def found(self) -> list[Hit]:
@@ -89,15 +96,15 @@ class Search(Ranked):
         """What is searched for, the likeliest first; None where a turn will be gone on with."""
         free = [e for e in self.places if e not in self.frozen]
         rest = [e for e in self.places if e in self.frozen]
-        wanted = self.wanted(self.base)
+        wanted = self.sought
         return (
             self._near(free, wanted),
             self._statements(),
             self._whole(),
-            self._after(),
-            self._run(free, wanted),
-            chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(free, wanted),
+            self._run(free, wanted),
+            self._after(),
+            chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(rest, wanted),
             self._two(free),
         )
@@ -107,7 +114,7 @@ class Search(Ranked):
         own = self.goal.record.instance
         if self.goal.several and all(self._is_in(e, own) for e in found.edits):
             above = [e for e in self.places if not self._is_in(e, own)]
-            self.found += self._run(above, self.wanted(self.base))
+            self.found += self._run(above, self.sought)
             return self._confirmed(self.found) or found
         return found
 
@@ -198,13 +205,14 @@ class Search(Ranked):
 
     def _far(self, places: Sequence[ast.expr], wanted: Values) -> Iterator[Hit]:
         """What is farther-fetched."""
-        open_ = (p for p in reversed(places) if not self.late())
-        return self._hits((edit for p in open_ for edit in self._farther(p, wanted)), wanted)
+        for line in self._by_line(places):
+            open_ = (p for p in line if not self.late())
+            yield from self._hits((e for p in open_ for e in self._farther(p, wanted)), wanted)
 
     def _hits(self, found: Iterable[Edit], wanted: Values, best: float = np.inf) -> Iterator[Hit]:
         """The edits that reach the goal, up to those that can no longer be the likeliest."""
-        for edit in sorted(found, key=lambda edit: edit.rank):
-            if self.late() or edit.rank - FAVOUR > best:
+        for k, edit in enumerate(sorted(found, key=lambda edit: edit.rank)):
+            if edit.rank - FAVOUR > best or (k % OFTEN == 0 and self.late()):
                 return
             if self.reaches(edit, self.base, wanted) and not self._disguised(edit):
                 hit = Hit(self.rank(edit, self.base), (self.simplified(edit),))
@@ -251,6 +259,9 @@ class Search(Ranked):
         """Heads of loops, and lines that are left out."""
         numpy = next((name_in(r.instance) for r in self.above if r.instance), "np")
         yield from self._confirming(heads(self.trace, numpy))
+        body = getattr(self.trace.definition, "body", None)
+        yield from self._confirming(started(body) if isinstance(body, list) else ())
+        yield from self._confirming(lists(reversed(self.above)))
         record = self.goal.record
         if record.instance is not None:
             alike = {n for n, r in record.instance.names.items() if _has_shape(r.value, record)}
@@ -302,6 +313,7 @@ class Search(Ranked):
         yield from alike(at, at.pool.instance.source.tree)
         if w is not None:
             yield from looked_up(at, w)
+            yield from whole(at, w)
 
     def _is_run(self, e: ast.expr, wanted: Values) -> bool:
         """Whether edits are to be run: not all is known that is wanted, or other turns may be wrong

@@ -6,11 +6,12 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import combinations, product
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from ...ops import registry
+from ..code.source import replaced
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD, SLIPS
 from .rows import (
     ANY,
@@ -151,6 +152,26 @@ def _brackets(e: ast.BinOp, read: Read) -> New:
     if isinstance(e.op, (ast.Add, ast.Sub)):
         yield from _bracketed(e)
     yield from _products(e, read)
+    yield from _exchanged(e, read)
+
+
+def _exchanged(e: ast.BinOp, read: Read) -> New:
+    """Two names exchanged, of which one stands in a sum: u * (1 - v) for (1 - u) * v."""
+    factors = [f for _, f in _factors(e, (ast.Mult, ast.Div))]
+    inside = {n.id for f in factors if isinstance(f, ast.BinOp) for n in ast.walk(f) if _named(n)}
+    names = {n.id: n for n in ast.walk(e) if _named(n)}
+    for a, b in combinations(names, 2):
+        x, y = (read(names[name]) for name in (a, b))
+        alike = is_numeric(x) and is_numeric(y) and np.shape(x) == np.shape(y)
+        if alike and inside & {a, b}:
+            to = {a: b, b: a}
+            used = (n for n in ast.walk(e) if _named(n) and n.id in to)
+            new: dict[ast.AST, ast.AST] = {n: ast.Name(to[n.id], ast.Load()) for n in used}
+            yield replaced(e, new), "wrong-order", LIKELY + NEAR
+
+
+def _named(n: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(n, ast.Name)
 
 
 def _bracketed(e: ast.BinOp) -> New:
@@ -191,7 +212,7 @@ def _products(e: ast.BinOp, read: Read) -> New:
         yield shorter, TWICE, LIKELY
     for i, j in combinations(range(len(factors)), 2):
         (op, a), (other, b) = factors[i], factors[j]
-        used = [{n.id: n for n in ast.walk(f) if isinstance(n, ast.Name)} for f in (a, b)]
+        used = [{n.id: n for n in ast.walk(f) if _named(n)} for f in (a, b)]
         atom = next((f for f in (a, b) if isinstance(f, (ast.Name, ast.Subscript))), None)
         if atom is None and len(used[0]) == 1:
             atom = next(iter(used[0].values()))
@@ -299,9 +320,19 @@ def indices(e: ast.Subscript) -> New:
                 yield made(k, ast.Slice(low, high, part.step)), "off-by-index", NEAR
             elif isinstance(part, ast.BinOp):
                 yield made(k, shifted(part, by)), "off-by-index", NEAR
-    if len(parts) == 2:
-        index = ast.Tuple(parts[::-1], ast.Load())
-        yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
+    for i, j in combinations(range(len(parts)), 2):
+        for first, second in ((parts[j], parts[i]), *_moved(parts[i], parts[j])):
+            new = [*parts]
+            new[i], new[j] = first, second
+            index = ast.Tuple(new, ast.Load())
+            yield ast.Subscript(e.value, index, ast.Load()), "transpose", NEAR
+
+
+def _moved(a: ast.expr, b: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """a, b + 1 for a + 1, b, and the other way round."""
+    sorts = (ast.BinOp, ast.Name, ast.Constant)
+    if isinstance(a, sorts) and isinstance(b, sorts) and ast.BinOp in (type(a), type(b)):
+        yield from ((shifted(a, -by), shifted(b, by)) for by in (1, -1))
 
 
 def _calls(e: ast.Call, read: Read, numpy: str) -> New:

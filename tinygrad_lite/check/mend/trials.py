@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
+
+import numpy as np
 
 from ...graph.node import Node
 from ..claims import Claim
@@ -70,7 +72,7 @@ class Trials:
 
     def doubts(self, claimed: Claimed, needs: Edits, edits: Edits, grade: int) -> Iterator[str]:
         """What no other data could tell of edits that go with those that they need."""
-        if not self.rungs:
+        if not self.rungs or self._is_same(claimed, (*needs, *edits), self._worlds()):
             yield ONLY_HERE
         elif grade >= DOUBTFUL:
             yield PERHAPS
@@ -163,7 +165,8 @@ class Trials:
             return None
         for k, near in enumerate(self.rungs or [[]]):
             if all(self.is_right(claimed, edits, *world) for world in near):
-                also = self.masked if self._masks(edits) else []
+                same = self._is_same(claimed, edits, [*near, *self.farther])
+                also = self.masked if same or self._masks(edits) else []
                 off = [
                     not any(self.is_right(claimed, edits, *world) for world in worlds)
                     for worlds in (*self.elsewhere, *also)
@@ -191,6 +194,22 @@ class Trials:
             return []
         draws = next(ladder(self._root, self._keeps, count, self.truth.tape.seed, FAR), [])
         return [(draw, self.truth.on(draw)) for draw in draws]
+
+    def _worlds(self) -> Iterator[World]:
+        """All other data, the nearest first."""
+        yield from chain(*self.rungs)
+        yield from chain(*self.elsewhere)
+        yield from chain(*self.masked)
+
+    def _is_same(self, claimed: Claimed, edits: Edits, worlds: Iterable[World]) -> bool:
+        """Whether it should be the same on other data, so that these tell nothing."""
+        with suppress(*FAILS, CannotRecord):
+            at = claimed.line(self.trace, self.truth)
+            for draw, truth in worlds:
+                there = claimed.line(self._runs(draw, edits), truth)
+                if at is None or there is None or not np.array_equal(at.wanted, there.wanted):
+                    return False
+        return True
 
     def _masks(self, edits: Edits) -> bool:
         """Whether some edits change what is compared."""

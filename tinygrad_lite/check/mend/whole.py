@@ -7,14 +7,18 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from ..code.source import replaced
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
+from .known import TOLERANCE
 from .looked import Place, looked_up
 from .pool import Pool
 from .rows import Edit, is_nothing
 from .slipped import edits, exchanged, indices, settings
+from .written import number
 
 LEFT_OUT = FAR  # what it costs that a line is left out
 
@@ -38,6 +42,20 @@ def heads(trace: Trace, numpy: str) -> Iterator[Edit]:
                         yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
 
 
+def lists(above: Iterable[Record]) -> Iterator[Edit]:
+    """Another list for one of as many entries."""
+    seen: set[ast.AST] = set()
+    for record in above:
+        e, instance, held = record.site, record.instance, record.value
+        if not isinstance(e, ast.Name) or e in seen or instance is None:
+            continue
+        seen.add(e)
+        for name, other in instance.names.items() if isinstance(held, (list, tuple)) else ():
+            alike = type(other.value) is type(held) and len(other.value) == len(held)
+            if alike and other.value is not held and name != e.id:
+                yield Edit(e, ast.Name(name, ast.Load()), "other", ODD)
+
+
 def left_out(
     trace: Trace,
     goal: Record,
@@ -51,32 +69,65 @@ def left_out(
     definition: Any = trace.definition
     body = () if isinstance(definition, ast.Lambda) else definition.body
     after = (r.instance for r in trace.records[goal.index + 1 :] if r.instance is not None)
-    using = (i for i in _first(trace, goal, after) if i.statement in body)
+    lines = {part: s for s in body for part in ast.walk(s)}
+    using = (i for i in _first(trace, goal, after) if i.statement in lines)
     instance = next(using, None)
     name = None
     if instance is not None:
         name = next((n for n, r in reversed(instance.names.items()) if r is goal), None)
     if instance is None or name is None:
         return
-    target = ast.Name(name, ast.Load())
-    at = Place(target, value, pool(instance), constants)
-    for edit in chain(looked_up(at, wanted), terms(at, wanted)):
-        made = edit.new
-        if not isinstance(made, ast.BinOp):
+    statement = lines[instance.statement]
+    found = list(_lacking(ast.Name(name, ast.Load()), value, wanted))
+    for target, v, w in found:
+        less = LIKELY * (target is not found[0][0])  # only a part of it is wrong
+        at = Place(target, v, pool(instance), constants)
+        for edit in chain(looked_up(at, w), terms(at, w)):
+            made = edit.new
+            if not isinstance(made, ast.BinOp):
+                continue
+            rest = made.right
+            if made.right is target and isinstance(made.op, ast.Mult):
+                rest = made.left
+            elif made.left is not target:
+                continue
+            if _mentions(rest, target):
+                continue
+            for copy in body if isinstance(target, ast.Name) else ():
+                if _copies(copy, name):  # dz = da, and nothing more
+                    whole = ast.Assign(copy.targets, ast.BinOp(copy.value, made.op, rest), lineno=0)
+                    yield Edit(copy, whole, edit.kind, FAR - NEAR + edit.rank + less)
+            added = ast.AugAssign(_stored(target), made.op, rest)
+            yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank + less)
+
+
+def _lacking(target: ast.expr, value: Any, wanted: Any) -> Iterator[tuple[ast.expr, Any, Any]]:
+    """What is wrong of an array, with its value and what that should be: all of it, or only some
+    rows or columns."""
+    v, w = np.asarray(value, dtype=float), np.asarray(wanted, dtype=float)
+    for axis in {0, v.ndim - 1} if v.ndim and v.shape == w.shape else ():
+        d = np.abs(np.moveaxis(w - v, axis, 0)).reshape(v.shape[axis], -1).max(axis=1)
+        off = np.flatnonzero(d > TOLERANCE * np.abs(w).max())
+        first, last, n = int(min(off, default=0)), int(max(off, default=-1)) + 1, v.shape[axis]
+        if not 0 < len(off) == last - first < n or (first and last < n):
             continue
-        rest = made.right
-        if made.right is target and isinstance(made.op, ast.Mult):
-            rest = made.left
-        elif made.left is not target:
-            continue
-        if not _mentions(rest, target):
-            copies = [s for s in body if _copies(s, name)]  # dz = da, and nothing more
-            for copy in copies:
-                whole = ast.Assign(copy.targets, ast.BinOp(copy.value, made.op, rest), lineno=0)
-                yield Edit(copy, whole, edit.kind, FAR - NEAR + edit.rank)
-            added = ast.AugAssign(ast.Name(name, ast.Store()), made.op, rest)
-            statement = instance.statement
-            yield Edit(statement, [added, statement], edit.kind, LEFT_OUT + edit.rank)
+        rows: Any = slice(first or None, last - n or None)
+        part: ast.expr = ast.Slice(
+            number(first) if first else None, number(last - n) if last < n else None
+        )
+        if len(off) == 1:
+            rows, part = first, number(0 if not first else -1)
+        index = (slice(None),) * axis + (rows,)
+        code = ast.Tuple([*[ast.Slice()] * axis, part], ast.Load()) if axis else part
+        yield ast.Subscript(target, code, ast.Load()), v[index], w[index]
+    yield target, v, w
+
+
+def _stored(target: Any) -> Any:
+    """A name, or a part of what it has, to be given a value."""
+    if isinstance(target, ast.Name):
+        return ast.Name(target.id, ast.Store())
+    return ast.Subscript(target.value, target.slice, ast.Store())
 
 
 def _copies(statement: Any, name: str) -> bool:
@@ -161,3 +212,30 @@ def _mentions(e: ast.expr, target: ast.expr) -> bool:
     """Whether an expression has what is assigned in it: no `+=` was meant then."""
     alike = (n for n in ast.walk(e) if type(n) is type(target))
     return any(ast.unparse(n) == ast.unparse(target) for n in alike)
+
+
+def started(body: Sequence[Any], left: frozenset[str] = frozenset()) -> Iterator[Edit]:
+    """0 for what a loop hands on from turn to turn, before it begins, where an earlier loop, or an
+    earlier turn of one around it, has `left` a value."""
+    for s in body:
+        names = (n for n in ast.walk(s) if isinstance(n, ast.Name))
+        stored = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        if not isinstance(s, (ast.For, ast.While)):
+            left -= stored
+            continue
+        for name in sorted(left & _carried(s.body)):
+            start = ast.parse(f"{name} = np.zeros_like({name})").body[0]
+            yield Edit(s, [start, s], "double-count", ODD)
+        left |= stored
+        yield from started(s.body, left)
+
+
+def _carried(body: Sequence[ast.stmt]) -> set[str]:
+    """The names that are read before they are given a value in a turn, and are given one there."""
+    read, stored = set[str](), set[str]()
+    for s in body:
+        names = [n for n in ast.walk(s) if isinstance(n, ast.Name)]
+        sums = {n.target for n in ast.walk(s) if isinstance(n, ast.AugAssign)}
+        read |= {n.id for n in names if isinstance(n.ctx, ast.Load) or n in sums} - stored
+        stored |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    return read & stored
