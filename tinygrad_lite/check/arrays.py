@@ -68,8 +68,8 @@ def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
 
 
 def other_gradients(search: Search) -> Iterator[Guess]:
-    """Another node's gradient in the place of a node's; in that of the claimed one it may be times
-    a small number as well."""
+    """Another node's gradient in the place of a node's; in that of the claimed one it may have the
+    other sign."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing
     for y, right in tape.g.items() if search.small and not few else ():
         told = tape.cotangent_of(y)
@@ -84,8 +84,7 @@ def other_gradients(search: Search) -> Iterator[Guess]:
             if x is search.target:
                 text = f"{told}, the gradient with respect to {tape.label(y)}"
                 yield search.guess(x, g, kind, LIKELY, f"yours is {text}")
-                for k, scale in ((-1, "-1"), (2, "2"), (0.5, "1/2")):
-                    yield search.guess(x, k * g, "other", ODD, f"yours is {scale} x {text}")
+                yield search.guess(x, -g, "other", ODD, f"yours is -1 x {text}")
             elif tape.is_named(x) and x.data.size > 2:
                 text = f"{told} stands where {tape.cotangent_of(x)} belongs"
                 yield search.guess(x, g, kind, ODD, text)
