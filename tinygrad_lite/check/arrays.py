@@ -91,7 +91,8 @@ def other_gradients(search: Search) -> Iterator[Guess]:
 
 
 def stand_ins(search: Search) -> Iterator[Guess]:
-    """A value with a name in the place of one that meets a node, as a factor of its gradient."""
+    """A value with a name in the place of one that meets a node, as a factor of its gradient; where
+    one is a multiple of the other, a number is lost."""
     for x in reversed(search.open) if search.small else ():
         g = search.g[x]
         if not 1 < g.size <= BIG:
@@ -100,7 +101,9 @@ def stand_ins(search: Search) -> Iterator[Guess]:
         near = dict.fromkeys(w for n, _ in search.tape.consumers[x] for w in (n, *n.parents()))
         for w in (n for n in near if n.shape == x.shape and np.all(n.data)):
             for name, v in search.tape.named_along(x.shape):
-                if v is not w.data and search.agrees(offset + np.sum(weight * v / w.data)):
+                k = v / w.data
+                multiple = np.ptp(k) <= 1e-9 * np.abs(k).max()
+                if not multiple and search.agrees(offset + np.sum(weight * k)):
                     text = f"{name} stands where {search.tape.label(w)} belongs in the gradient "
                     text += f"with respect to {search.tape.label(x)}"
-                    yield search.guess(x, g * v / w.data, "other", FARTHEST, text)
+                    yield search.guess(x, g * k, "other", FARTHEST, text)
