@@ -264,8 +264,8 @@ noise = rng.normal(size=h.shape)
 loss = ((h - noise) ** 2).sum()
 values = {k: p.data for k, p in P.items()}
 dh = 2 * (h.data - noise) * (1 - h.data**2)
-G = {"W": x.T @ dh}
-G["b"] = dh.sum(axis=0)
+G = {}
+G["W"], G["b"] = x.T @ dh, dh.sum(axis=0)
 """
 
 
@@ -278,4 +278,20 @@ def test_a_dict_of_gradients_in_a_file_is_judged_by_its_keys(
     assert main(["check", str(path)]) == 0
     path.write_text(SCRIPT.replace("G", name).replace("x.T @ dh", "x.T @ dh / 2"))
     assert main(["check", str(path)]) == 1
-    assert "1 mistake, in line 11;" in capsys.readouterr().out
+    assert "1 mistake, in line 12;" in capsys.readouterr().out
+
+
+def in_a_dict(x: Any, W: Any, b: Any, t: Any) -> Any:
+    grads = {"W": np.zeros_like(W), "b": np.zeros_like(b)}
+    dz = 2 * (x @ W + b - t)
+    grads["W"] += x.T @ dz
+    grads["b"] += dz.sum(axis=1)[:2]
+    return grads
+
+
+def test_a_gradient_that_is_0_at_first_is_not_taken_for_a_bias_that_is_0() -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    W, b = tg.Tensor(rng.normal(size=(3, 2))), tg.Tensor(np.zeros(2))
+    E = ((x @ W + b - t) ** 2).sum()
+    assert [f.line for f in tg.check(E, in_a_dict).wrong] == [5]

@@ -68,8 +68,8 @@ def extra_factors(search: Search, sign: float = 1.0) -> Iterator[Guess]:
 
 
 def other_gradients(search: Search) -> Iterator[Guess]:
-    """Another node's gradient in the place of a node's; in that of the claimed one it may be times
-    a small number as well."""
+    """Another node's gradient in the place of a node's; in that of the claimed one it may have the
+    other sign."""
     tape, few = search.tape, search.value.size < 2  # one number says nothing
     for y, right in tape.g.items() if search.small and not few else ():
         told = tape.cotangent_of(y)
@@ -84,15 +84,15 @@ def other_gradients(search: Search) -> Iterator[Guess]:
             if x is search.target:
                 text = f"{told}, the gradient with respect to {tape.label(y)}"
                 yield search.guess(x, g, kind, LIKELY, f"yours is {text}")
-                for k, scale in ((-1, "-1"), (2, "2"), (0.5, "1/2")):
-                    yield search.guess(x, k * g, "other", ODD, f"yours is {scale} x {text}")
+                yield search.guess(x, -g, "other", ODD, f"yours is -1 x {text}")
             elif tape.is_named(x) and x.data.size > 2:
                 text = f"{told} stands where {tape.cotangent_of(x)} belongs"
                 yield search.guess(x, g, kind, ODD, text)
 
 
 def stand_ins(search: Search) -> Iterator[Guess]:
-    """A value with a name in the place of one that meets a node, as a factor of its gradient."""
+    """A value with a name in the place of one that meets a node, as a factor of its gradient; where
+    one is a multiple of the other, a number is lost."""
     for x in reversed(search.open) if search.small else ():
         g = search.g[x]
         if not 1 < g.size <= BIG:
@@ -101,7 +101,9 @@ def stand_ins(search: Search) -> Iterator[Guess]:
         near = dict.fromkeys(w for n, _ in search.tape.consumers[x] for w in (n, *n.parents()))
         for w in (n for n in near if n.shape == x.shape and np.all(n.data)):
             for name, v in search.tape.named_along(x.shape):
-                if v is not w.data and search.agrees(offset + np.sum(weight * v / w.data)):
+                k = v / w.data
+                multiple = np.ptp(k) <= 1e-9 * np.abs(k).max()
+                if not multiple and search.agrees(offset + np.sum(weight * k)):
                     text = f"{name} stands where {search.tape.label(w)} belongs in the gradient "
                     text += f"with respect to {search.tape.label(x)}"
-                    yield search.guess(x, g * v / w.data, "other", FARTHEST, text)
+                    yield search.guess(x, g * k, "other", FARTHEST, text)

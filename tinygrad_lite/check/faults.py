@@ -353,15 +353,11 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
     def computed_at(x: Vector) -> Vector:
         return op.forward(np, *operands(x), **node.params)
 
+    at_output = derivative(computed_at(y), y)
     below, instead = computed_at(a - 1), "stands where {local} belongs"
     mirrored = OTHER if np.isin(derivative(y, a), (0, 1)).all() else "sign"  # a mask's other side
     rows = [
-        (
-            POINT,
-            FIRST,
-            derivative(computed_at(y), y),
-            "{local} is taken at the output {y} instead of the input {x}",
-        ),
+        (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
         (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
         (mirrored, ODD, derivative(computed_at(-a), -a), "{local} is taken at minus its argument"),
         (OTHER, ODD, a, f"{{x}} {instead}"),

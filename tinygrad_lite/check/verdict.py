@@ -54,7 +54,8 @@ def check(
     A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
     claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
     coarsest dtype and the computation's own conditioning, as measured; where rounding alone may do
-    as much as a mistake, the verdict is "unclear", never "right".
+    as much as a mistake, the verdict is "unclear", never "right". Of a symmetric matrix, one
+    triangle of which is read (cholesky, eigh), the gradient may lie there or be shared by both.
     `rtol` (of an entry), `atol` and `digits` (how many decimals, or significant digits, numbers
     were typed with) widen it. `names` holds the variables to take names from, in place of the
     caller's. No node's `.grad` is touched.

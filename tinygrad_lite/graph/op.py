@@ -59,8 +59,7 @@ class Op:
     `forward` with a second result for the rules, which take it as `kept` (None while recorded).
     `meaning(xp, *inputs, **params)` is the op on paper, run on index expressions (`FORWARD`: as it
     computes), or its axes, as in "ij->ji". Inputs named in `as_given` keep their dtype, others come
-    to the result's. A `symmetric` op reads one triangle of a matrix, which gets all the gradient.
-    Results of a `plain` op carry no gradient.
+    to the result's. `symmetric` ops read one triangle of a matrix; `plain` ones give no gradient.
     """
 
     plain: ClassVar[bool] = False

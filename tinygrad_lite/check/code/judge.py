@@ -159,8 +159,10 @@ class Judge:
         base = row.wanted(self.truth) if held is not None else np.zeros(np.shape(parts[0]))
         open_ = [i for i in range(len(parts)) if i not in (held or ())]
         if open_:
-            if len(parts) > FEW:  # of a loop, which goes through them in order
-                ahead = not held or len(held) < 2 or held[-1] > held[-2]
+            own = row.step.line.statement
+            turns = sum(r.step.line.statement is own for r in turn)
+            if len(parts) > FEW or turns == len(parts):  # of a loop, which goes through in order
+                ahead = not held or (held[-1] > held[-2] if len(held) > 1 else not held[0])
                 open_ = [open_[0], open_[-1]] if not held else [open_[0] if ahead else open_[-1]]
             likely = max(open_, key=lambda i: _likeness(row.step.value, base, parts[i]))
             row.parts = (*(held or ()), likely)

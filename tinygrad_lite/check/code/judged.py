@@ -87,8 +87,7 @@ class Judged:
         elif step.instance.statement is not self.step.instance.statement:
             return None
         before = self._before(known, step, trace, truth)
-        at = step.at or step.instance
-        return Line(trace, step.record, at, self.node, self.wanted(truth, trace), before)
+        return Line(trace, step.record, step.line, self.node, self.wanted(truth, trace), before)
 
     def _before(
         self, known: Sequence[Step], step: Step, trace: Trace, truth: Truth

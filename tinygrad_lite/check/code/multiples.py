@@ -72,12 +72,14 @@ class Multiples:
         return kept and row.node is not None and row.node.op is not None
 
     def _of_input(self, row: Judged) -> bool:
-        """Whether a step is the gradient of what its node, an activation, was computed from."""
+        """Whether a step is the gradient of what its node, an activation, was computed from, or
+        would be if all above it were right."""
         assert row.node is not None
         of = [x for x in row.node.inputs if isinstance(x, Node) and x.shape == row.node.shape]
         if len(of) != 1 or of[0] not in self.truth.of:
             return False
-        return counted(self.truth.gradient(of[0]), np.asarray(row.step.value)) == 1
+        g, values = self.truth.gradient(of[0]), (row.step.value, self.again(row))
+        return any(may_be_gradient(v) and counted(g, np.asarray(v)) == 1 for v in values)
 
     def _moved(self, row: Judged) -> bool:
         """Whether a step has the entries of the gradient in another arrangement."""

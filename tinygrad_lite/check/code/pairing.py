@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
 
@@ -13,15 +11,12 @@ import numpy as np
 
 from ...graph.node import Node, raw
 from .judged import Equal, Judged, sums_of
-from .pairs import GENERIC, Pairs, wanted_names
-from .plain import names_of
-from .steps import RETURNED
+from .left_over import left_over
+from .pairs import Pairs
 from .trace import Record, Trace
 from .truth import Truth
 
 Turns = list[list[Judged]]
-LIKE = 0.6  # how alike two names are at least, of 1, that mean the same
-PART = 0.9  # where one is the beginning or the end of the other: w of weights, W2 of G_W2
 DEEP = 3  # operations, one above the other, that nodes made alike have in common
 MANY = 10  # turns of a loop whose values are asked what they are
 
@@ -45,7 +40,7 @@ class Pairing:
         groups: dict[tuple[str, Any], list[Judged]] = {}
         for row in rows:
             groups.setdefault((row.step.name, row.step.key), []).append(row)
-        values = {name for (name, _), group in groups.items() if any(map(self._is_value, group))}
+        values = self._values(rows)
         chosen = {
             names: self._nodes(*names, group) if names[0] not in values else ([], [group])
             for names, group in groups.items()
@@ -59,8 +54,9 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
-        found += self._left_over([*rows, *inner])
         rows += inner
+        for turn, node in left_over(rows, self._order, self.pairs, self.truth, self.equal):
+            found += self._matched([turn], [node])
         if self.guessing:  # but what a name is said not to mean
             known = {row.step.record: row.node for turn in found for row in turn}
             for turns in [t for (_, key), (_, t) in chosen.items() if key is None]:
@@ -72,10 +68,15 @@ class Pairing:
                     found += more
         return found
 
-    def _is_value(self, row: Judged) -> bool:
-        """Whether an entry of a dict is what its key names, and no gradient of that."""
-        node = None if row.step.key is None else self.pairs.named(row.step.key)
-        return node is not None and np.array_equal(raw(node), row.step.value)
+    def _values(self, rows: list[Judged]) -> set[str]:
+        """The dicts whose entries are what their keys name, and no gradients of that."""
+        held: dict[str, list[bool]] = {}
+        for row in rows:
+            node = None if row.step.key is None else self.pairs.named(row.step.key)
+            if node is not None and np.any(row.step.value):
+                same = np.array_equal(raw(node), row.step.value)
+                held.setdefault(row.step.name, []).append(same)
+        return {name for name, same in held.items() if all(same)}
 
     def _only_totals(self, chosen: dict[tuple[str, Any], tuple[list[Node], Turns]]) -> None:
         """Of attributes that stand for one node let those stand for none from which another is
@@ -92,52 +93,6 @@ class Pairing:
                 for names in parts if len(parts) > 1 else ():
                     if ends[names].attribute:
                         chosen[names] = [], chosen[names][1]
-
-    def _left_over(self, rows: list[Judged]) -> Iterator[list[Judged]]:
-        """The steps of what has the shape of a leaf that nothing stands for, in the end: of which
-        they are the gradient, or else that whose name is likest. Names in a function that is called
-        count where the leaf is one of its own."""
-        taken = {row.node for row in rows}
-        open_ = [n for n in self._order if n.op is None and n not in taken]
-        ends: dict[tuple[str, Any], list[Judged]] = {}
-        for row in rows if open_ else ():
-            if row.node is None and self.pairs.given.get(row.step.name, row) is not None:
-                nameless = (row.step.name, row.index) if row.step.name == RETURNED else None
-                ends.setdefault(nameless or row.step.of, []).append(row)
-        likely: list[tuple[float, Node, tuple[str, Any]]] = []
-        for node in open_:
-            every = [of for of, turn in ends.items() if np.shape(turn[-1].step.value) == node.shape]
-            wanted = self.truth.gradient(node)
-            hit = [of for of in every if self.equal(node, ends[of][-1].step.value, wanted)]
-            likely += [(2.0, node, of) for of in hit[-1:]]
-            if not hit:
-                called = Counter(of[0] for of in every if ends[of][0].step.inside is not None)
-                likely += [
-                    (self._likeness(ends[of][-1], node), node, of)
-                    for of in every
-                    if called[of[0]] < 2 or ends[of][0].step.inside is None
-                ]
-        for how, node, of in sorted(likely, key=lambda x: -x[0]):
-            if how >= LIKE and of in ends and node in open_:
-                yield from self._matched([ends.pop(of)], [node])
-                open_ = [n for n in open_ if n is not node]
-
-    def _likeness(self, row: Judged, node: Node) -> float:
-        """How alike a step's name and a leaf's are, from 0 to 1."""
-        step = row.step
-        names = [self.pairs.names.get(node, "")]
-        if step.inside is not None:
-            names = names_of(node, {n: r.value for n, r in step.inside.flat().items()})
-        stems = {n.rpartition(".")[2].rpartition("[")[2].strip("']").lower() for n in names}
-        likest = 0.0
-        for of in wanted_names(step.name, self.pairs.loss):
-            for stem in stems - {""}:
-                of, part = of.lower(), min(of.lower(), stem, key=len)
-                inside = of != stem and (stem.endswith(part) or stem.startswith(part))
-                ratio = SequenceMatcher(None, of, stem).ratio()
-                likest = max(likest, ratio, PART * (inside and of == part))
-        generic = step.name.rpartition(".")[2] in (*GENERIC, RETURNED) and step.inside is None
-        return max(likest, LIKE * generic)
 
     def _nameless(self, turns: list[list[Judged]]) -> list[Node]:
         """What a name in a loop stands for by its values: those nodes made alike of which it is the

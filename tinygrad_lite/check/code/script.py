@@ -4,7 +4,7 @@ use, are recorded and judged."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -108,21 +108,21 @@ def _flat(body: Iterable[ast.stmt], nodes: Container[str]) -> Iterator[ast.stmt]
 def assigned(statement: ast.AST) -> Iterator[str]:
     """The names that a statement assigns, or sets entries or attributes of."""
     for node in ast.walk(statement):
-        targets: Sequence[Any] = ()
+        targets: list[Any] = []
         if isinstance(node, ast.Assign):
-            targets = node.targets
+            targets += node.targets
         elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.For)):
-            targets = [node.target]
-        for target in targets:
-            for part in ast.walk(target):
-                if isinstance(part, ast.Name) and (
-                    isinstance(part.ctx, ast.Store) or part is _base(target)
-                ):
-                    yield part.id
+            targets.append(node.target)
+        while targets:
+            target = targets.pop()
+            base = _base(target)
+            targets += getattr(target, "elts", ())
+            if isinstance(base, ast.Name):
+                yield base.id
 
 
 def _base(target: Any) -> Any:
-    while isinstance(target, (ast.Subscript, ast.Attribute)):
+    while isinstance(target, (ast.Subscript, ast.Attribute, ast.Starred)):
         target = target.value
     return target
 

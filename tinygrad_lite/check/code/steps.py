@@ -46,6 +46,11 @@ class Step:
         return self.name, id(self.key) if isinstance(self.key, Node) else self.key
 
     @property
+    def line(self) -> Instance:
+        """The line itself, of a function that is called where it is one of that."""
+        return self.at or self.instance
+
+    @property
     def returned(self) -> bool:
         """Whether it is what a `return` hands on."""
         return isinstance(self.instance.statement, ast.Return)
