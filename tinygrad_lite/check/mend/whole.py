@@ -13,11 +13,12 @@ from ..code.source import replaced
 from ..code.trace import Instance, Record, Trace
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD
 from .farther import terms
+from .indexed import indices
 from .known import TOLERANCE
 from .looked import Place, looked_up
 from .pool import Pool
 from .rows import Edit, is_nothing
-from .slipped import edits, exchanged, indices, settings
+from .slipped import edits, exchanged, settings
 from .written import number
 
 LEFT_OUT = FAR  # what it costs that a line is left out
