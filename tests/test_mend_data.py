@@ -48,7 +48,7 @@ def transposes(X, y, P, n):
 @pytest.mark.parametrize(
     ("backward", "mended"),
     [
-        (forgets_the_mean, "dW = X.T @ dZ / dZ.shape[0]"),
+        (forgets_the_mean, "dW = X.T @ (dZ / dZ.shape[0])"),
         (transposes, "dW = X.T @ (dZ / n)"),
     ],
 )
