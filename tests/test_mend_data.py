@@ -260,3 +260,22 @@ def test_a_factor_is_lost_before_a_loop_that_uses_it():
     (mended,) = (f for f in report if f.by == "edit")
     assert mended.mended == "dP /= P"
     assert mended.explanation.endswith("should stand before for n in range(len(Z))")
+
+
+def in_groups(x, a, b, C, G, H, W):
+    n = C * H * W
+    one = np.broadcast_to(a, x.shape) / n
+    return {"x": one + 2 * x * b / n}
+
+
+def test_a_length_that_is_taken_out_may_be_another_of_its_number():
+    """n is C // G * H * W; that C * W has the same number, as G is H here, is said."""
+    rng, axes = np.random.default_rng(0), (2, 3, 4)
+    x = tg.Tensor(rng.normal(size=(5, 2, 2, 2, 3)), name="x")
+    a, b = rng.normal(size=(5, 2, 1, 1, 1)), rng.normal(size=(5, 2, 1, 1, 1))
+    E = (x.mean(axis=axes, keepdims=True) * a).sum()
+    E = E + ((x**2).mean(axis=axes, keepdims=True) * b).sum()
+    names = {"a": a, "b": b, "C": 4, "G": 2, "H": 2, "W": 3}
+    (finding,) = tg.check(E, in_groups, names=names).wrong
+    assert finding.mended == "n = C * W"
+    assert "H is also G" in finding.explanation

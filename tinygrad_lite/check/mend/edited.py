@@ -135,6 +135,18 @@ def named_new(edit: Edit, trace: Trace) -> dict[str, float]:
     return {name: v for name, v in values.items() if type(v) in (int, float)}
 
 
+def dropped(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
+    """The lengths that an edit takes out by their names, each with another name of its number."""
+    at = instance_of(edit, trace)
+    codes = edit.place, edit.new
+    old, new = ([n.id for n in walked(x) if isinstance(n, ast.Name)] for x in codes)
+    values = {} if at is None else {name: record.value for name, record in at.names.items()}
+    for name in dict.fromkeys(old) if len(new) < len(old) else ():
+        v = values.get(name)
+        if name not in new and type(v) is int and v > 1:
+            yield from ((name, n) for n, w in values.items() if n != name and w is v)
+
+
 def changes_numbers(edit: Edit) -> bool:
     """Whether an edit changes the numbers and names of a line, not only their order."""
     old, new = (

@@ -29,7 +29,15 @@ from ..computed import Computed
 from ..diagnosis import Diagnosis, diagnosis_on
 from ..scales import Scales
 from .claimed import Claimed, is_right, line_is_right
-from .edited import changes_numbers, foreign_sizes, named_new, named_numbers, new_numbers, walked
+from .edited import (
+    changes_numbers,
+    dropped,
+    foreign_sizes,
+    named_new,
+    named_numbers,
+    new_numbers,
+    walked,
+)
 from .known import EXACT
 from .looked import is_size
 from .numbers import others
@@ -92,6 +100,8 @@ class Trials:
             for name, n in named_new(edit, self.trace).items() if not tried else ():
                 if n in named and name not in self.numbers:
                     yield f"{name} is also {named[n][1]}"
+            for name, other in () if tried else dropped(edit, self.trace):
+                yield f"{name} is also {other}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
 
