@@ -312,3 +312,22 @@ def test_a_value_stands_for_another_that_is_no_multiple_of_it() -> None:
     named(V=V, F=F)
     F.backward()
     assert "sigma" in tg.check(F, {W: W.grad * 1.2345})[W].explanation
+
+
+@pytest.mark.parametrize("hidden", [-1e9, -1e20, -np.inf])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_mask_hides_no_error(hidden: float, by_hand: bool) -> None:
+    """What a causal mask adds is so large that a step of its size is no step of the others, and
+    an infinity must not make all seem uncertain."""
+    n = np.random.default_rng(5).normal
+    Q, K, V = (tg.Tensor(n(size=(4, 3)), name=name) for name in "QKV")
+    S = Q @ K.T / np.sqrt(3) + np.where(np.triu(np.ones((4, 4)), 1) == 1, hidden, 0.0)
+    e = np.exp(S - np.max(S, axis=1, keepdims=True))
+    A = e / e.sum(axis=1, keepdims=True) if by_hand else tg.softmax(S, axis=1)
+    E = ((A @ V) ** 2).sum()
+    E.backward()
+    assert tg.check(E, {Q: Q.grad, V: V.grad}).ok
+    assert not tg.check(E, {Q: Q.grad + 1e-4}).ok
+    (finding,) = tg.check(E, {Q: np.sqrt(3) * Q.grad})
+    assert finding.verdict == "wrong"
+    assert "0.57735 is left out" in finding.explanation

@@ -202,3 +202,23 @@ def test_a_mend_beside_what_stays_wrong_says_what_it_takes_for_right():
     assert not all(f.mended for f in report.wrong)
     for finding in report.wrong:
         assert finding.mended is None or finding.explanation.endswith(" put right")
+
+
+def test_rows_that_are_0_do_not_tell_that_only_others_are_wrong():
+    """The first row of a causal attention's scores has one entry, so no gradient flows there."""
+    rng = np.random.default_rng(0)
+    Q, K, V = (tg.Tensor(rng.normal(size=(4, 3)), name=name) for name in "QKV")
+    A = tg.softmax(Q @ K.T / np.sqrt(3) + np.triu(np.full((4, 4), -np.inf), 1), axis=1)
+    Y = A @ V
+    E = (Y**2).sum()
+
+    def backward(Q, K, V, A, Y, d):
+        dY = 2 * Y
+        dA = dY @ V.T
+        dS = A * (dA - (dA * A).sum(1, keepdims=True))
+        dQ = dS @ K
+        dK = dS.T @ Q / np.sqrt(d)
+        return dQ, dK
+
+    (finding,) = tg.check(E, backward, names={"A": A, "Y": Y, "d": 3}).wrong
+    assert finding.mended == "dQ = dS @ K / np.sqrt(d)"

@@ -40,7 +40,8 @@ class Kinks:
         options: list[Sites] = []
         for index in flowing:
             a, operands = node.operands[index], list(node.operands)
-            scale = self.near * max(1.0, largest(a))
+            sizes = np.maximum(1.0, np.abs(a))  # of each entry: a mask may add -1e9, or -inf
+            scale = self.near * np.where(np.isfinite(sizes), sizes, 0.0)
             ramp = np.linspace(1.0, 2.0, a.size).reshape(a.shape)
             steps = (scale, -scale, scale * ramp, -scale * ramp)
             for step in steps if a.size > 1 else steps[:2]:

@@ -122,7 +122,8 @@ class Rounding:
     def _shaken(self, moved: Container[Node], rng: np.random.Generator) -> Mapping[Node, Vector]:
         def shake(a: Any) -> Any:
             drawn = rng.random(a.shape, dtype=np.float32) if np.ndim(a) else rng.random()
-            return np.asarray(a + a * (_UNIT * _SHAKE * (drawn - 0.5)))
+            moved = np.asarray(a + a * (_UNIT * _SHAKE * (drawn - 0.5)))
+            return np.where(np.isinf(a), a, moved) if np.isnan(moved).any() else moved
 
         matrices = {id(a): shake(a) for a in self._constants} if self.tape.root in moved else {}
         twin = replay(

@@ -220,7 +220,7 @@ class Checks:
             if not isinstance(x, Node) or x.op is None:
                 data[s] = _drawn(s, rng, sizes, s in self.held)
                 if zeros and data[s].dtype.kind == "f" and s not in self.held:
-                    data[s] = data[s] * (rng.random(data[s].shape) >= _ZEROS)
+                    data[s] = np.where(rng.random(data[s].shape) < _ZEROS, 0.0, data[s])
         return data
 
     def _trial(self, data: Mapping[Symbol, Any], sizes: Mapping[Size, int] | None) -> Trial:

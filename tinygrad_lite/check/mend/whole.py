@@ -104,13 +104,16 @@ def left_out(
 
 def _lacking(target: ast.expr, value: Any, wanted: Any) -> Iterator[tuple[ast.expr, Any, Any]]:
     """What is wrong of an array, with its value and what that should be: all of it, or only some
-    rows or columns."""
+    rows or columns, where others are right and not 0."""
     v, w = np.asarray(value, dtype=float), np.asarray(wanted, dtype=float)
     for axis in {0, v.ndim - 1} if v.ndim and v.shape == w.shape else ():
-        d = np.abs(np.moveaxis(w - v, axis, 0)).reshape(v.shape[axis], -1).max(axis=1)
-        off = np.flatnonzero(d > TOLERANCE * np.abs(w).max())
-        first, last, n = int(min(off, default=0)), int(max(off, default=-1)) + 1, v.shape[axis]
+        n, least = v.shape[axis], TOLERANCE * np.abs(w).max()
+        d, size = (np.abs(np.moveaxis(x, axis, 0)).reshape(n, -1).max(axis=1) for x in (w - v, w))
+        off = np.flatnonzero(d > least)
+        first, last = int(min(off, default=0)), int(max(off, default=-1)) + 1
         if not 0 < len(off) == last - first < n or (first and last < n):
+            continue
+        if not (size[d <= least] > least).any():
             continue
         rows: Any = slice(first or None, last - n or None)
         part: ast.expr = ast.Slice(
