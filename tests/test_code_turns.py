@@ -190,3 +190,18 @@ def test_of_states_made_alike_each_turn_has_its_own(was: str, wrong: str, line: 
     report = tg.check(E, changed(gated, was, wrong), names=names)
     assert [(f.line, f.by) for f in report.wrong] == [(line, "edit")]
     assert was in report.fixed()
+
+
+def summed(A: Any, c: Any) -> Any:
+    dA = np.zeros(2)
+    for k in range(3):
+        dA = c[k] * np.ones(2)
+        dA[0] -= 1
+    return dA
+
+
+def test_a_claim_that_a_loop_overwrites_is_no_carry() -> None:
+    A, c = tg.Tensor([1.0, 2.0], name="A"), np.array([2.0, 3.0, 5.0])
+    E = (A * c.sum()).sum() - 3 * A[0]
+    (finding,) = tg.check(E, summed, names={"c": c}).wrong
+    assert finding.mended == "dA += c[k] * np.ones(2)"

@@ -6,7 +6,6 @@ which multiple they are right. That is whole, or one over a whole number: rows, 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,9 +50,7 @@ class Multiples:
         not be with the gradient: it stands for something else, the gradient of a part, or for its
         entries in another arrangement."""
         claimed = {r.step.name for r in rows if r.step.returned or r.step.key is not None}
-        site: Any = None if self.trace.result is None else self.trace.result.site
-        entries = site.elts if isinstance(site, (ast.Tuple, ast.List)) else [site]
-        claimed |= {e.id for e in entries if isinstance(e, ast.Name)}
+        claimed |= self.trace.handed_back
         found = []
         for row in self._uses:
             if row.verdict == WRONG and row.multiple is None and row.final:

@@ -226,6 +226,8 @@ class Pairing:
         loop = next((n for n in reversed(every) if last in ast.walk(n)), None)
         if loop is None or np.any(first.value) or first.instance.statement in ast.walk(loop):
             return False
+        if node.op is None or name in self.trace.handed_back:  # it is claimed
+            return False
         uses = [n.ctx for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name]
         stores = sum(isinstance(ctx, ast.Store) for ctx in uses)
         if not 0 < stores < len(uses) or any(row.step.adds for row in group):

@@ -136,6 +136,21 @@ class Trace:
         return str(getattr(self.definition, "name", "")) if self.around else ""
 
     @property
+    def handed_back(self) -> set[str]:
+        """The names that are what is returned, or its entries."""
+        found: set[str] = set()
+        ahead: list[Any] = [] if self.result is None else [self.result.site]
+        while ahead:
+            e = ahead.pop()
+            if isinstance(e, ast.Name):
+                found.add(e.id)
+            elif isinstance(e, (ast.Tuple, ast.List, ast.Dict)):
+                ahead += e.values if isinstance(e, ast.Dict) else e.elts
+            elif isinstance(e, ast.Call):
+                ahead += (k.value for k in e.keywords)
+        return found
+
+    @property
     def raised(self) -> str:
         """What is said of the error: of one in a function that is called, with its line."""
         error, at = self.error, self.inside
