@@ -330,6 +330,27 @@ def over_windows(x: Any, k: Any, g: Any) -> Any:
     return dk
 
 
+def naturals() -> Any:
+    k = 1
+    while True:
+        yield k
+        k += 1
+
+
+def over_naturals(k: Any) -> Any:
+    dk = np.zeros(2)
+    for i, n in zip(range(2), naturals(), strict=False):
+        dk[i] = n * k[i]
+    return dk
+
+
+def test_a_generator_without_an_end_is_not_followed_to_it() -> None:
+    k = tg.Tensor([0.5, 2.0])
+    report = tg.check((k**2 * np.array([0.5, 1.0])).sum(), over_naturals)
+    assert report.ok
+    assert "the lines of over_naturals cannot be followed" in str(report)
+
+
 def test_a_generator_is_followed() -> None:
     rng = np.random.default_rng(0)
     x, g, k = rng.normal(size=6), rng.normal(size=5), tg.Tensor(rng.normal(size=2))

@@ -21,6 +21,7 @@ from .trace import Record, Trace
 
 MUTABLE = (np.ndarray, list, dict, set)
 SETTERS = (setattr, delattr, object.__setattr__, object.__delattr__)
+ENDLESS = 1_000  # values that a generator gives
 LONGEST = ContextVar("the most records of one derivation", default=300_000)
 
 
@@ -178,6 +179,8 @@ class Expressions:
     def _Yield(self, e: ast.Yield, scope: Scope) -> Record:
         given = self.constant(None) if e.value is None else self.evaluate(e.value, scope)
         scope.yielded.append(given)
+        if len(scope.yielded) > ENDLESS:  # it is run to its end, and may have none
+            raise CannotRecord("a generator that goes on")
         return self.constant(None)
 
     def _YieldFrom(self, e: ast.YieldFrom, scope: Scope) -> Record:

@@ -6,12 +6,14 @@ import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from .library import LIBRARY, Library, called
 
+MOST = 100_000  # values of one iterator
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -155,8 +157,14 @@ def _refuse_crash(function: Any, values: tuple[Any, ...]) -> None:
 
 
 def settled(value: Any) -> Any:
-    """A result that can be read again: what an iterator yields, as a list."""
-    return list(value) if isinstance(value, Iterator) else value
+    """A result that can be read again: what an iterator yields, as a list. Raises `CannotRecord`
+    for one that seems to have no end."""
+    if not isinstance(value, Iterator):
+        return value
+    found = [*islice(value, MOST + 1)]
+    if len(found) > MOST:
+        raise CannotRecord("an iterator that goes on")
+    return found
 
 
 _CONVERT: Mapping[int, Callable[[Any], str]] = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
