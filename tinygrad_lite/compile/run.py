@@ -31,7 +31,7 @@ from .records import (
     Template,
 )
 from .signature import Outline, Unusual, outline
-from .state import Place, Spot, State, outermost
+from .state import Place, Spot, outermost, survey
 
 
 class Run(ABC):
@@ -71,7 +71,7 @@ class Run(ABC):
         self.outlines: list[Any] = []
         self._types = numbers  # of Python's, that arguments may have to be computed with
         objects = [x for x in leaves((args, kwargs)) if not self.is_input(x, numbers)]
-        self.state = State(function, objects, self.called, growing, moving)
+        self.state = survey(function, objects, self.called, growing, moving)
         self._logs = {key: Log() for key in self.state.logs}
         self._count = 0  # of the arguments that are inputs
         # Marks of places that hold numbers to compute with, or another result after every call.

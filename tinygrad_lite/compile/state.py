@@ -168,10 +168,6 @@ class State:
             if len(self.places) > MANY:
                 told = f"the function leads to more than {MANY:,} values; pass what it uses"
                 raise TypeError(f"{called}: {told}")
-        kept = {*growing} - self._within  # nothing can stand for a list in a tuple
-        alone = {*moving} - self._shared()
-        if self.logs.keys() - kept or len(alone) < len(moving):
-            self.__init__(function, others, called, kept, alone)  # type: ignore[misc]
 
     def has(self, x: Any) -> bool:
         """Whether x is an object that is reached."""
@@ -220,6 +216,11 @@ class State:
             if isinstance(spot.before, Node):
                 self._places_of.setdefault(spot.before, []).append(spot)
             self._ahead.append((spot.before, spot.path))
+
+    def alone(self, growing: Collection[int], moving: Collection[Any]) -> tuple[set[int], set[Any]]:
+        """Of the lists that are growing and the marks that are moving those for which another may
+        stand: a list is in no tuple, and what it is in nothing else holds."""
+        return {*growing} - self._within, {*moving} - self._shared()
 
     def _shared(self) -> set[Any]:
         """The marks of renewed containers in which a list or dict is that something else holds."""
@@ -323,6 +324,23 @@ class State:
             if name[:2] != "__" or isinstance(value, FunctionType):
                 self._place(kind, name, f"{kind.__name__}.{name}")
         self._ahead += [(base, path) for base in kind.__bases__]
+
+
+def survey(
+    function: Any,
+    others: list[Any],
+    called: str,
+    growing: Collection[int] = (),
+    moving: Collection[Any] = (),
+) -> State:
+    """The state of a function, in which nothing stands for what something else holds, too: a list
+    in a tuple, or in two places."""
+    while True:
+        found = State(function, others, called, growing, moving)
+        kept, alone = found.alone(growing, moving)
+        if found.logs.keys() <= kept and len(alone) == len(moving):
+            return found
+        growing, moving = kept, alone
 
 
 def _is_data(x: Any) -> bool:
