@@ -207,10 +207,12 @@ class Trace:
         changed: Iterable[Record],
         wanted: Record | None = None,
         *,
+        within: Container[Record] | None = None,
         blocked: Iterable[Record] = (),
     ) -> list[Record]:
-        """The records that feel a change, in order: of all, or those that `wanted` depends on."""
-        within = None if wanted is None else self.above(wanted)
+        """The records that feel a change, in order: of all, of some that they are `within`, or of
+        those that `wanted` depends on."""
+        within = within if wanted is None else self.above(wanted)
         seen: set[Record] = set(blocked)
         found, stack = [], list(changed)
         while stack:

@@ -205,7 +205,7 @@ class Places:
             return None
         if self.known.role(self.value(record)) is Role.VALUE:
             return None
-        below = self._feeling(record)
+        below = self.trace.below([record], within=self.within)
         for v in self.known.of_shape(np.shape(record.value)):
             self.effort -= len(below)
             if self.effort < 0:
@@ -226,16 +226,6 @@ class Places:
         found = [getattr(i.statement, "value", None) for i in instances]
         entries = (e for x in found if isinstance(x, (ast.Tuple, ast.List)) for e in x.elts)
         return {*found, *entries} - {None}
-
-    def _feeling(self, record: Record) -> list[Record]:
-        """The records up to the goal that feel a change of one, in order."""
-        seen, stack = {record}, [record]
-        while stack:
-            for user in stack.pop().users:
-                if user in self.within and user not in seen:
-                    seen.add(user)
-                    stack.append(user)
-        return sorted(seen - {record}, key=lambda r: r.index)
 
     def apply(self, edit: Edit, values: Values) -> Values:
         """The values of what feels an edit."""

@@ -13,7 +13,7 @@ import numpy as np
 from ...ops import registry
 from ..code.source import replaced
 from ..slips import FAR, FIRST, LIKELY, NEAR, ODD, SLIPS
-from .indexed import indices
+from .indexed import New, indices
 from .rows import (
     ANY,
     AXIS,
@@ -53,7 +53,6 @@ _COMPARED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {  # and what says the op
     ast.LtE: ast.Gt,
 }
 Read = Callable[[ast.expr], Any]  # the value of an expression at the place
-New = Iterator[tuple[ast.expr, str, float]]
 
 
 def edits(e: ast.expr, read: Read, numpy: str, setting: str = "") -> Iterator[Edit]:
@@ -71,7 +70,7 @@ def edits(e: ast.expr, read: Read, numpy: str, setting: str = "") -> Iterator[Ed
             yield Edit(e, code, kind, rank)
 
 
-def _summed(x: Any) -> Iterator[tuple[ast.expr, str, float]]:
+def _summed(x: Any) -> New:
     """Sums that may be missing."""
     axes = np.ndim(x.value)
     for axis in range(axes):
