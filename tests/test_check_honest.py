@@ -331,3 +331,18 @@ def test_a_mask_hides_no_error(hidden: float, by_hand: bool) -> None:
     (finding,) = tg.check(E, {Q: np.sqrt(3) * Q.grad})
     assert finding.verdict == "wrong"
     assert "0.57735 is left out" in finding.explanation
+
+
+@pytest.mark.parametrize("ridge", [1e-6, 1e-10])
+@pytest.mark.parametrize("factor", ["cholesky", "slogdet"])
+def test_where_a_matrix_would_be_singular_a_wrong_claim_is_still_found(
+    ridge: float, factor: str
+) -> None:
+    A = tg.Tensor(np.ones((3, 3)), name="A")
+    K = A @ A.T + ridge * np.eye(3)
+    E = tg.linalg.cholesky(K).sum() if factor == "cholesky" else tg.linalg.slogdet(K)[1]
+    g = np.asarray(tg.grad(E, [A])[0])
+    off = g.copy()
+    off[0, 1] += 0.1 * np.abs(g).max()
+    for claimed in (off, 1.37 * g, g.T * 2 + 1):
+        assert tg.check(E, {A: claimed})["A"].verdict == "wrong"

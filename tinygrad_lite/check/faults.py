@@ -24,7 +24,7 @@ from ..derive.step import local_text
 from ..graph.node import Node, fresh, raw
 from ..graph.op import Op
 from .kinds import known
-from .rules import Rule, done, in_form
+from .rules import Rule, computed, done, in_form
 from .slips import (
     FAR,
     FARTHEST,
@@ -306,12 +306,12 @@ def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[In
     op = source.op if isinstance(source, Node) else None
     if op is not None:
         for slip in slips(source, numbers=True):
-            v = computed(slip.how, source.operands)
+            v = computed(slip.how, *source.operands)
             if v is not None:
                 yield Instead(POINT if mask else slip.kind, ODD, v, slip.text)
     if op is not None and len(source.operands) == 1:
         inner = np.asarray(source.operands[0], dtype=np.float64)
-        back = computed(lambda x: contribution(source, 0, x), (inner,)) if op in SHUFFLES else None
+        back = computed(contribution, source, 0, inner) if op in SHUFFLES else None
         if back is not None:
             text = "the entries of {self} are moved the other way"
             yield Instead("wrong-order", ODD, back, text)
@@ -331,14 +331,6 @@ def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[In
         yield m._replace(text=f"{{self}} is {m.text}")
 
 
-def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
-    """What is computed of some operands; None where it cannot be."""
-    try:
-        return np.asarray(how(*operands))
-    except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
-        return None
-
-
 def _functions(node: Node, index: int) -> Iterator[Fault]:
     """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
     Operands beside x are as recorded."""
@@ -353,16 +345,17 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
     def computed_at(x: Vector) -> Vector:
         return op.forward(np, *operands(x), **node.params)
 
-    at_output = derivative(computed_at(y), y)
-    below, instead = computed_at(a - 1), "stands where {local} belongs"
+    instead = "stands where {local} belongs"
+    there, within = computed(lambda: derivative(computed_at(y), y)), computed(derivative, a, a)
+    beyond = computed(lambda: derivative(computed_at(-a), -a))
     mirrored = OTHER if np.isin(derivative(y, a), (0, 1)).all() else "sign"  # a mask's other side
     rows = [
-        (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
-        (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
-        (mirrored, ODD, derivative(computed_at(-a), -a), "{local} is taken at minus its argument"),
+        (POINT, FIRST, there, "{local} is taken at the output {y} instead of the input {x}"),
+        (POINT, FIRST, within, "the formula for {local} in {y} is given the input {x}"),
+        (mirrored, ODD, beyond, "{local} is taken at minus its argument"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
-        (OTHER, FAR, a * below, f"the power rule {instead}"),
+        (OTHER, FAR, computed(lambda: a * computed_at(a - 1)), f"the power rule {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
         results = (y, other.forward(np, a, **other.defaults))
@@ -371,7 +364,8 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
             if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
                 rows.append((OTHER, FAR, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:
-        yield Fault(kind, cost, partial(mul, factor), text)
+        if factor is not None:
+            yield Fault(kind, cost, partial(mul, factor), text)
 
 
 def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:

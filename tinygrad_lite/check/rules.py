@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import ops
 from ..backprop.chain import fit, is_constant, slope
+from ..backprop.recording import RECORDING
 from ..backprop.tangents import recorded_step
 from ..derive.step import write
 from ..graph.context import recording_rules
@@ -154,7 +155,7 @@ def in_form(node: Node, index: int, form: Callable[..., Node]) -> Rule:
     """The rule of a step of an elementwise op, with its local derivative in another form."""
     G = fresh(node, np.ones_like(node.data))
     with recording_rules():
-        c = ops.multiply(G, form(ops, node, *node.inputs, **node.params))
+        c = ops.multiply(G, form(RECORDING, node, *node.inputs, **node.params))
         return Rule(node, index, G, fit(c, node.inputs[index], node.op, index))  # type: ignore[arg-type]
 
 
@@ -165,6 +166,15 @@ def done(m: Node, *operands: Vector, **settings: Any) -> Vector:
     if any(isinstance(a, Node) for a in operands):
         return m.op(*operands, **{**m.params, **settings})
     return m.op.forward(np, *operands, **{**m.params, **settings})
+
+
+def computed(how: Callable[..., Any], *operands: Any) -> Vector | None:
+    """What is computed of some operands that the user has not given; None where it cannot be: a
+    matrix may be singular there, and an op of the user's refuse it, with whatever error."""
+    try:
+        return np.asarray(how(*operands))
+    except Exception:
+        return None
 
 
 def is_number(x: Any) -> bool:

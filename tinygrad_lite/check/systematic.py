@@ -12,7 +12,7 @@ from ..backprop.chain import contribution
 from ..backprop.replay import replay
 from ..graph.node import Node, raw
 from .faults import Fault, looking, scaled
-from .rules import is_number
+from .rules import computed, is_number
 from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
@@ -88,10 +88,8 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
             c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
         return c
 
-    try:
-        return search.explains(search.swept(step)[search.target])
-    except ValueError:
-        return False
+    found = computed(lambda: search.swept(step)[search.target])
+    return found is not None and search.explains(found)
 
 
 def left_out(search: Search) -> Iterator[Explanation]:
@@ -120,17 +118,18 @@ def _without(search: Search, n: Node, kept: int) -> bool:
     if not search.catalogue.spend(COSTLY * len(search.tape.order)):
         return False
     a = np.asarray(n.operands[kept], dtype=float)
-    try:
+
+    def gradient() -> Vector:
         twin = replay(search.tape.root, adjust=lambda old, value: a if old is n else value)
-    except (ValueError, np.linalg.LinAlgError):  # a matrix that is singular without it
-        return False
 
-    def step(node: Node, index: int, g: Vector) -> Vector | None:
-        if node is not n:
-            return contribution(twin[node], index, g)
-        return g if index == kept else None
+        def step(node: Node, index: int, g: Vector) -> Vector | None:
+            if node is not n:
+                return contribution(twin[node], index, g)
+            return g if index == kept else None
 
-    found = search.swept(step).get(search.target)
+        return search.swept(step)[search.target]
+
+    found = computed(gradient)  # a matrix may be singular without it
     return found is not None and search.explains(found)
 
 
