@@ -84,7 +84,7 @@ class Fault:
         def written(part: Any) -> str:
             if rule is None or not isinstance(part, Node):
                 return tape.label_of(part)
-            return rule.written(part, tape.label, tape.cotangent_name(node))
+            return rule.written(part, tape.names, tape.cotangent_name(node))
 
         made: dict[str, Callable[[], str]] = {
             "x": lambda: tape.label_of(node.inputs[index]),
@@ -201,7 +201,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
-    far = far if op.elementwise or rule.places else ODD
+    far = far if op.elementwise or (rule.places and node.shape) else ODD
     if not {m.op for m in rule.order} <= MOVES:
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
@@ -258,7 +258,9 @@ def _along(node: Node, index: int, axis: int, g: Vector) -> Vector:
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     """The rows of the table at every operation of the rule, and at all of one sort at once."""
     alike: dict[tuple[str, str], list[tuple[str, Node, Slip]]] = {}
-    for m in rule.order:
+    exponents = {id(m.inputs[1]) for m in rule.made_by("pow")}  # of these a power's own rows tell
+    below = {id(m.inputs[1]) for m in rule.made_by("divide")}
+    for m in (m for m in rule.order if id(m) not in exponents):
         for slip in (*slips(m), *(() if m in rule.carries else _transposed(m))):
             about = None if slip.of is None else m.inputs[slip.of]
             if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
@@ -269,7 +271,10 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
             elif kind == "missing-factor" and (chooses(about) or (function and m is rule.root)):
                 kind = "missing-activation-derivative"
             far = slip.rank + (NEAR if m is not rule.root else 0)
-            yield Fault(kind, far, _slip(rule, {m}, slip), slip.text, at=(rule, m))
+            text = (
+                slip.text.replace("the factor", "the division by") if id(m) in below else slip.text
+            )
+            yield Fault(kind, far, _slip(rule, {m}, slip), text, at=(rule, m))
             alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
     for group in alike.values():
         kind, m, slip = group[0]
@@ -381,8 +386,8 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         return lambda g: k * contribution(node, index, g)
 
     options = [
-        (0.0, FIRST, "missing-term", "the path through {y} is left out"),
-        (-1.0, LIKELY, "sign", "the path through {y} has the wrong sign"),
+        (0.0, FIRST, "missing-term", "the path from {x} through {y} is left out"),
+        (-1.0, LIKELY, "sign", "the path from {x} through {y} has the wrong sign"),
     ]
     for c, _, counts in rule.constants if rule else ():
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"

@@ -15,13 +15,14 @@ import numpy as np
 from .. import ops
 from ..backprop.chain import fit
 from ..backprop.tangents import recorded_step
-from ..derive.step import write
+from ..derive.step import called, write
 from ..graph.context import recording_rules
 from ..graph.node import Node, fresh, raw
+from ..notation.mathematics import ATOM, Written
 
 Vector = Any  # a float64 NumPy array
 How = Callable[..., Vector]  # what is computed of an operation's operands in its place
-DEPTH = 12  # no rule nests deeper
+DEPTH, NESTED = 12, 2  # no rule nests deeper; of the graph so much is shown
 
 
 class Constant(NamedTuple):
@@ -51,10 +52,17 @@ class Rule:
         """Whether there is an operation of one of some sorts."""
         return next(self.made_by(*names), None) is not None
 
-    @property
+    @cached_property
     def turns(self) -> bool:
-        """Whether it turns the sign of what comes from above."""
-        return any(m in self.carries for m in self.made_by("negative"))
+        """Whether a minus in it is one of the whole: without that its sign is the other."""
+        ones = np.ones(self.node.shape)
+        without = [self.run(ones, {m}, lambda a: a) for m in self.made_by("negative")]
+        c = self.run(ones) if without else 0.0
+        if np.all(np.asarray(c) > 0):  # the minus is there for the digits, as in -expm1(-y)
+            return False
+        return any(np.array_equal(c, -w) for w in without) or any(
+            k.value < 0 for k in self.constants
+        )
 
     @cached_property
     def places(self) -> list[int | None]:
@@ -116,11 +124,12 @@ class Rule:
         ones = np.ones(self.node.shape)
         return np.allclose(self.run(ones, {m}, without) * c, self.run(ones), rtol=1e-9, atol=0)
 
-    def written(self, m: Node, label: Callable[[Node], str], cotangent: str) -> str:
-        """An operation or a leaf of it as text; `label` tells what the graph's nodes are called."""
-        names: dict[int, Any] = {id(x): label(x) for x in (self.node, *self.node.parents())}
-        names[id(self.G)] = cotangent
-        return str(names[id(m)]) if id(m) in names else write(m, names, depth=DEPTH)
+    def written(self, m: Node, names: Mapping[int, str], cotangent: str) -> str:
+        """An operation or a leaf of it as text; `names` tells what the graph's nodes are called."""
+        leaves = self.node, *self.node.parents()
+        known = {**names, **{id(x): called(x, names, NESTED) for x in leaves}}
+        known[id(self.G)] = Written(cotangent, ATOM)
+        return known[id(m)].body if id(m) in known else write(m, known, depth=DEPTH)
 
 
 def rule_of(node: Node, index: int) -> Rule | None:

@@ -160,7 +160,11 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
                 n = group[0][0]
                 name = search.tape.label_of(n if place is None else n.inputs[place])
                 text = f"the value of the neighbouring step stands where {name} and the like belong"
-                yield search.explained("off-by-index", FAR, text, n)
+                kind = "off-by-index"
+                if len(group) == 2 and place is not None:
+                    other = search.tape.label_of(group[1][0].inputs[place])
+                    kind, text = "wrong-order", f"{name} and {other} stand in each other's place"
+                yield search.explained(kind, FAR, text, n)
 
 
 def _shifted(
