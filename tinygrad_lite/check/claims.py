@@ -24,16 +24,19 @@ from .slips import turned
 from .tape import Tape, largest
 
 SHARED = "as of a symmetric matrix, where (i, j) and (j, i) share a gradient"
+CLEAR = 1e6  # an error of so many tolerances is none of rounding, however that was measured
 RAISED = object()  # what a claim that is code gives when it raised an error
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`right` when equal up to rounding; the largest relative error, and the entry where it is."""
+    """`right` when equal up to rounding; the largest relative error, and the entry where it is; the
+    largest error in units of the tolerance."""
 
     right: bool
     error: float
     entry: tuple[int, ...]
+    excess: float = 0.0
 
 
 def in_shape(value: Any, shape: tuple[int, ...]) -> Any:
@@ -52,13 +55,14 @@ def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> C
     if not difference.size:
         return Comparison(True, 0.0, ())
     excess = np.where(difference == 0, 0.0, difference / tolerance)
-    right = bool((excess <= 1).all())
+    worst = float(excess.max())
+    right = worst <= 1
     relative = difference / np.maximum(np.abs(claimed), np.abs(expected))
     if right and size:  # what is all rounding error is measured against the size of the array
         relative = difference / max(size, largest(expected))
     relative = np.where(difference == 0, 0.0, relative)
     at = np.unravel_index(int(np.argmax(relative if right else excess)), difference.shape)
-    return Comparison(right, float(relative[at]), tuple(map(int, at)))
+    return Comparison(right, float(relative[at]), tuple(map(int, at)), worst)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Claim:
         self.expected: Any
         self.tolerance: Any
         self.blur: Blur
-        self.symmetric = self.unclear = False
+        self.symmetric = self.unclear = self.settled = False
         self.compared: Comparison | None = None
         self.note = ""  # what is to be said of a claim that is right in its own way
 
@@ -134,7 +138,8 @@ class Claim:
         self.value = np.tensordot(seed, self.full, np.ndim(seed))
 
     def judge(self, expected: Any, blur: Blur, allowance: Allowance) -> None:
-        """Hold it against what is expected, given how far rounding moves that."""
+        """Hold it against what is expected, given how far rounding moves that. It is `settled`
+        where a larger tolerance, as more draws may give, would change nothing."""
         self.blur, self.eps, rounding = blur, blur.eps, blur.tolerance
         if self.symmetric:
             self.note = SHARED * (not compare(self.value, expected, rounding).right)
@@ -145,8 +150,10 @@ class Claim:
             rest = tuple(range(np.ndim(self.full) - np.ndim(expected)))
             allowed = allowance.of(self.jacobian).sum(axis=rest)  # no seed is larger than 1
         self.tolerance = np.maximum(rounding, allowed)
+        self.settled = blur.faint
         if self.fits:
             self.compared = compare(self.value, expected, self.tolerance, blur.size)
+            self.settled = blur.faint and not 1 < self.compared.excess < CLEAR
             error = np.abs(self.value - expected)
             self.unclear = self.right and blur.hides(error, expected, allowed)
             if self.jacobian is not None:

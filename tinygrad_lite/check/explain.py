@@ -123,13 +123,14 @@ def whole(search: Search) -> Iterator[Explanation]:
 def _turned(search: Search, text: str) -> Iterator[Explanation]:
     """The step at which the sign of the whole was lost, if only one has a minus that is seen, and
     none one that its rule gives."""
-    passed: Counter[Any] = Counter()  # what of it passes a step, or those of a sort
-    near = lambda weight: abs(weight - search.base) <= 1e-9 * abs(search.base)  # noqa: E731
+    passed: dict[Any, float] = {}  # what of it passes a step, or those of a sort
+    near = partial(np.isclose, search.base, rtol=1e-9, atol=0)
     within = {n for s in search.catalogue.shadows for n in search.tape.above(s.x, {s.y})[:-1]}
     for n, i, x in search.edges:
         weight = search.project(x, search.parts[n, i])
         if n not in within and search.catalogue.scales.turns(n, i, near(weight)):
-            passed[(n, i) if near(weight) else op_of(n)] += weight
+            at = (n, i) if near(weight) else op_of(n)
+            passed[at] = passed.get(at, 0.0) + weight
     places = [at for at, weight in passed.items() if near(weight)]
     if len(places) == 1 and isinstance(places[0], tuple):
         n, i = places[0]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from ..backprop.chain import fit
+from ..backprop.chain import fit, is_constant, slope
 from ..backprop.tangents import recorded_step
 from ..derive.step import called, write
 from ..graph.context import recording_rules
@@ -39,10 +39,15 @@ class Rule:
     def __init__(self, node: Node, index: int, G: Node, root: Node) -> None:
         self.node, self.index, self.G, self.root = node, index, G, root
         self.order = _operations(root, {G, node, *node.parents()})
-        self.carries = {G}  # what depends on the cotangent
+
+    @cached_property
+    def carries(self) -> set[Node]:
+        """What depends on the cotangent."""
+        found = {self.G}
         for m in self.order:
-            if any(x in self.carries for x in m.parents()):
-                self.carries.add(m)
+            if any(x in found for x in m.parents()):
+                found.add(m)
+        return found
 
     def made_by(self, *names: str) -> Iterator[Node]:
         """Its operations of some sorts."""
@@ -52,17 +57,24 @@ class Rule:
         """Whether there is an operation of one of some sorts."""
         return next(self.made_by(*names), None) is not None
 
+    @property
+    def smooth(self) -> bool:
+        """Whether it is computed of numbers alone, without steps: of no mask, no index, no sign."""
+        return not any(
+            x.constant or _is_step(x) if isinstance(x, Node) else np.ndim(x)
+            for m in self.order
+            for x in (m, *m.inputs)
+        )
+
     @cached_property
     def turns(self) -> bool:
         """Whether a minus in it is one of the whole: without that its sign is the other."""
         ones = np.ones(self.node.shape)
         without = [self.run(ones, {m}, lambda a: a) for m in self.made_by("negative")]
-        c = self.run(ones) if without else 0.0
-        if np.all(np.asarray(c) > 0):  # the minus is there for the digits, as in -expm1(-y)
-            return False
-        return any(np.array_equal(c, -w) for w in without) or any(
-            k.value < 0 for k in self.constants
-        )
+        c = self.run(ones) if without else np.zeros(1)
+        lost = any(np.array_equal(c, -w) for w in without)
+        for_digits = bool((c > 0).all())  # as in -expm1(-y)
+        return (lost and not for_digits) or any(k.value < 0 for k in self.constants)
 
     @cached_property
     def places(self) -> list[int | None]:
@@ -89,10 +101,9 @@ class Rule:
         `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
         kept = isinstance(g, Node)
-        for m in self.order:
+        for m, parents, given in self._operations:
             here = m in at
-            if here or any(x in values for x in m.parents()):
-                given = zip(m.inputs, m.operands, strict=True)
+            if here or not values.keys().isdisjoint(parents):
                 operands = [
                     values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in given
                 ]
@@ -100,6 +111,14 @@ class Rule:
                 value = value if isinstance(value, Node) else np.asarray(value)
                 values[m] = value if adjust is None else adjust(m, value)
         return values.get(self.root, self.root.data)
+
+    @cached_property
+    def _operations(self) -> list[tuple[Node, tuple[Node, ...], list[tuple[Any, Any]]]]:
+        """Each of its operations, its inputs, and what it was given for them."""
+        return [
+            (m, tuple(m.parents()), list(zip(m.inputs, m.operands, strict=True)))
+            for m in self.order
+        ]
 
     @cached_property
     def constants(self) -> list[Constant]:
@@ -127,9 +146,9 @@ class Rule:
     def written(self, m: Node, names: Mapping[int, str], cotangent: str) -> str:
         """An operation or a leaf of it as text; `names` tells what the graph's nodes are called."""
         leaves = self.node, *self.node.parents()
-        known = {**names, **{id(x): called(x, names, NESTED) for x in leaves}}
+        known: dict[int, Any] = {**names, **{id(x): called(x, names, NESTED) for x in leaves}}
         known[id(self.G)] = Written(cotangent, ATOM)
-        return known[id(m)].body if id(m) in known else write(m, known, depth=DEPTH)
+        return str(known[id(m)].body) if id(m) in known else write(m, known, depth=DEPTH)
 
 
 def rule_of(node: Node, index: int) -> Rule | None:
@@ -158,6 +177,14 @@ def done(m: Node, *operands: Vector, **settings: Any) -> Vector:
 def is_number(x: Any) -> bool:
     """Whether an operand is a constant number: one as typed, or a size."""
     return np.ndim(raw(x)) == 0 and (not isinstance(x, Node) or (x.op is not None and x.op.plain))
+
+
+def _is_step(x: Node) -> bool:
+    """Whether a value is that of a sign, say, whose derivative is 0 wherever it has one."""
+    op = x.op
+    if op is None or not op.elementwise:
+        return False
+    return all(is_constant(op, i) and not slope(x, i) for i in range(len(x.inputs)))
 
 
 def _operations(root: Node, leaves: Collection[Node]) -> list[Node]:

@@ -191,7 +191,7 @@ def is_sum(node: Node) -> bool:
 
 def largest(a: Any) -> float:
     """The size of the largest entry; 0 where there is none."""
-    return float(np.max(np.abs(a), initial=0.0))
+    return float(np.abs(a).max(initial=0.0))
 
 
 def terms_of(node: Node) -> int:
