@@ -128,8 +128,9 @@ def _turned(search: Search, text: str) -> Iterator[Explanation]:
     within = {n for s in search.catalogue.shadows for n in search.tape.above(s.x, {s.y})[:-1]}
     for n, i, x in search.edges:
         weight = search.project(x, search.parts[n, i])
-        if n not in within and search.catalogue.scales.turns(n, i, near(weight)):
-            at = (n, i) if near(weight) else op_of(n)
+        alone = bool(near(weight))
+        if n not in within and search.catalogue.scales.turns(n, i, alone):
+            at = (n, i) if alone else op_of(n)
             passed[at] = passed.get(at, 0.0) + weight
     places = [at for at, weight in passed.items() if near(weight)]
     if len(places) == 1 and isinstance(places[0], tuple):

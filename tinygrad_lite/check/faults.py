@@ -261,19 +261,21 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     exponents = {id(m.inputs[1]) for m in rule.made_by("pow")}  # of these a power's own rows tell
     below = {id(m.inputs[1]) for m in rule.made_by("divide")}
     for m in (m for m in rule.order if id(m) not in exponents):
-        for slip in (*slips(m), *(() if m in rule.carries else _transposed(m))):
+        inner = function and m not in rule.carries  # where a number may be no factor of the whole
+        rows = slips(m, numbers=inner and op_of(m) in (ops.multiply, ops.divide))
+        for slip in (*rows, *(() if m in rule.carries else _transposed(m))):
             about = None if slip.of is None else m.inputs[slip.of]
             if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
                 continue  # without what comes from above there is nothing
-            kind, inner = slip.kind, function and m not in rule.carries
+            kind = slip.kind
             if inner and (kind in ("missing-factor", "other") or chooses(m)):
                 kind = OTHER
             elif kind == "missing-factor" and (chooses(about) or (function and m is rule.root)):
                 kind = "missing-activation-derivative"
             far = slip.rank + (NEAR if m is not rule.root else 0)
-            text = (
-                slip.text.replace("the factor", "the division by") if id(m) in below else slip.text
-            )
+            text = slip.text
+            if id(m) in below:
+                text = text.replace("the factor", "the division by")
             yield Fault(kind, far, _slip(rule, {m}, slip), text, at=(rule, m))
             alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
     for group in alike.values():
@@ -393,5 +395,8 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
     for c, _, counts in rule.constants if rule else ():
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
         options.append((1 / c, FIRST, kind, "the number in {local} is left out"))
+        if counts and (n := round(1 / c)) > 1:
+            text = f"perhaps the number in {{local}} is that of {n - 1} entries, not {n}"
+            options.append((n / (n - 1), FAR, "constant-scale", text))
     for k, cost, kind, text in options:
         yield Fault(kind, cost, times(k), text)

@@ -130,7 +130,7 @@ class Scales:
             rows.append(Instead("double-count", ODD, 2.0, text))
         rows += own
         for m in near(self.whole, k, tol) if not alone else ():
-            rows += [m._replace(cost=m.cost + (0.0 if junction else NEAR))] * (m.value != -1)
+            rows += [m._replace(cost=m.cost + NEAR * (not term))] * (m.value != -1)
         for m in near(rows, k, tol):
             part = m.text if alone else m.text.replace(DUE, "what it should be", 1)
             here, anywhere = (MINE, MINE) if alone else (f"{named} is", "a part is")
@@ -180,6 +180,9 @@ class Scales:
                 text = f"{YOURS.format(k=k)}: {words} is on the wrong side of the fraction"
                 rank = ODD + NEAR if k in (0.25, 4.0) else LIKELY  # a mean over 4 is commoner
                 yield Instead(kind, rank, k, text)
+            for by in (n - 1, n + 1) if whole and n > 2 else ():
+                text = f"{YOURS.format(k=n / by)}: perhaps it is divided by {by}, not {n}"
+                yield Instead("constant-scale", FAR, n / by, text)
             if whole and not counts and n > 2 and n % 2 == 0:
                 text = f"{YOURS.format(k=2)}: 1/{n} is too large by 2"
                 yield Instead("constant-scale", LIKELY, 2.0, text)

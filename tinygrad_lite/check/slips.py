@@ -180,6 +180,9 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
         yield from _sums(m, shape)
+    if m.op is ops.mean:
+        how = lambda a: ops.sum.forward(np, a, **m.params)  # noqa: E731
+        yield Slip("mean-vs-sum", FIRST, how, "{a} is summed, not averaged")
     if m.op is ops.reshape and len(shape) > 1:
         how = lambda a: np.ravel(a, "F").reshape(m.shape)  # noqa: E731
         yield Slip("wrong-order", LIKELY, how, "the entries of {a} are taken column by column")
