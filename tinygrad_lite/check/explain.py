@@ -212,6 +212,6 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (LARGE, (systematic.alike, systematic.in_sequence)),
     (LARGE, (arrays.other_gradients,)),
     # A mistake in a part, something left out or in another's place, and two mistakes.
-    (LARGE, (in_parts, systematic.left_out, axes.other_axes, arrays.stand_ins)),
+    (LARGE, (in_parts, systematic.left_out, axes.other_axes)),
     (LARGE, (with_factor, proportional)),
 )

@@ -276,24 +276,20 @@ def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
             text = slip.text
             if id(m) in below:
                 text = text.replace("the factor", "the division by")
-            yield Fault(kind, far, _slip(rule, {m}, slip), text, at=(rule, m))
+            yield Fault(kind, far, partial(rule.run, at={m: slip.how}), text, at=(rule, m))
             alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
     for group in alike.values():
         kind, m, slip = group[0]
-        if len(group) > 1:
+        at = {n: s.how for _, n, s in reversed(group)}
+        if len(at) > 1:
             text = f"{slip.text}, and so at every such place"
-            handed = _slip(rule, {m for _, m, _ in group}, slip)
-            yield Fault(kind, slip.rank + NEAR, handed, text, at=(rule, m))
+            yield Fault(kind, slip.rank + NEAR, partial(rule.run, at=at), text, at=(rule, m))
 
 
 def _transposed(m: Node) -> Iterator[Slip]:
     """A square matrix that a rule computes, transposed."""
     if m.data.ndim > 1 and m.op is not ops.permute_dims:
         yield Slip("transpose", ODD, lambda *a: turned(done(m, *a)), "{self} stands transposed")
-
-
-def _slip(rule: Rule, at: set[Node], slip: Slip) -> Handed:
-    return lambda g: rule.run(g, at, slip.how)
 
 
 def looking(node: Node, index: int, place: int | None, value: Vector) -> Handed:

@@ -70,7 +70,7 @@ class Rule:
     def turns(self) -> bool:
         """Whether a minus in it is one of the whole: without that its sign is the other."""
         ones = np.ones(self.node.shape)
-        without = [self.run(ones, {m}, lambda a: a) for m in self.made_by("negative")]
+        without = [self.run(ones, {m: lambda a: a}) for m in self.made_by("negative")]
         c = self.run(ones) if without else np.zeros(1)
         lost = any(np.array_equal(c, -w) for w in without)
         for_digits = bool((c > 0).all())  # as in -expm1(-y)
@@ -91,23 +91,21 @@ class Rule:
     def run(
         self,
         g: Vector,
-        at: Collection[Node] = (),
-        how: How | None = None,
+        at: Mapping[Node, How] | None = None,
         swapped: Mapping[Node, Vector] | None = None,
         adjust: Callable[[Node, Vector], Vector] | None = None,
     ) -> Vector:
-        """The rule with some operations done as `how`, and other values for some leaves; of a node
-        it is recorded.
-        `adjust(m, value)` may change every value before others use it."""
+        """The rule with what is done `at` some operations instead, and other values for leaves; of
+        a node it is recorded. `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
+        at = at or {}
         kept = isinstance(g, Node)
         for m, parents, given in self._operations:
-            here = m in at
-            if here or not values.keys().isdisjoint(parents):
+            if m in at or not values.keys().isdisjoint(parents):
                 operands = [
                     values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in given
                 ]
-                value = how(*operands) if here and how else done(m, *operands)
+                value = at[m](*operands) if m in at else done(m, *operands)
                 value = value if isinstance(value, Node) else np.asarray(value)
                 values[m] = value if adjust is None else adjust(m, value)
         return values.get(self.root, self.root.data)
@@ -141,7 +139,7 @@ class Rule:
         """Whether the rule without a constant c, operand k of an operation, is 1/c of itself."""
         without = lambda *a: done(m, *(1.0 if j == k else v for j, v in enumerate(a)))  # noqa: E731
         ones = np.ones(self.node.shape)
-        return np.allclose(self.run(ones, {m}, without) * c, self.run(ones), rtol=1e-9, atol=0)
+        return np.allclose(self.run(ones, {m: without}) * c, self.run(ones), rtol=1e-9, atol=0)
 
     def written(self, m: Node, names: Mapping[int, str], cotangent: str) -> str:
         """An operation or a leaf of it as text; `names` tells what the graph's nodes are called."""

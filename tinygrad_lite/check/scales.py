@@ -42,8 +42,6 @@ class Scales:
                 found.setdefault(n, f"the number of {word} of {name}")
         for name, shape in named:
             found.setdefault(prod(shape), f"the number of entries of {name}")
-        for node in tape.made_by("sum", "mean"):
-            found.setdefault(terms_of(node), f"the number of terms of {tape.label(node)}")
         return {n: words for n, words in found.items() if n > 1}
 
     def _lengths(self, *names: str) -> set[int]:
@@ -166,12 +164,12 @@ class Scales:
             kind, lost = "constant-scale", f"{YOURS.format(k=1 / c)}: {words} is left out"
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            mean = whole and n > 2 and bool(op_name(node.inputs[index])) and n in self.sizes
-            if counts or mean or (whole and n > 2 and 0 <= terms - n <= 1):
-                size = self.sizes.get(n, f"the {n} terms of the mean")
+            size = self.sizes.get(n) if op_name(node.inputs[index]) else None
+            if counts or (whole and n > 2 and (size or 0 <= terms - n <= 1)):
+                what = f"the 1/{n} of the mean is missing" if counts else f"{words} is left out"
+                size = size or f"the {n} terms of the mean"
                 if n == terms - 1:
                     size = f"one less than the {terms} terms"
-                what = f"the 1/{n} of the mean is missing" if counts else f"{words} is left out"
                 kind, lost = "mean-vs-sum", f"{YOURS.format(k=n)}, off by exactly {n}, {size}"
                 lost += f": {what} {LEARNING}"
             yield Instead(kind, FIRST, 1 / c, lost)

@@ -153,9 +153,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
     ops.solve: (
         Slip("transpose", FIRST, lambda a, b: np.linalg.solve(turned(a), b), _TURNED % "a"),
         Slip("missing-factor", LIKELY, lambda a, b: b, "{a} is left out"),
-    ),
-    ops.where: (
-        Slip(OTHER, ODD, lambda c, a, b: np.where(c, b, a), "the two cases are exchanged"),
+        Slip("other", ODD, lambda a, b: a @ b, "{a} is not inverted"),
     ),
     ops.flip: (Slip("wrong-order", LIKELY, lambda a: a, "{a} is not turned round"),),
     ops.cumulative_sum: (Slip("missing-term", LIKELY, lambda a: a, "{a} is not summed"),),
