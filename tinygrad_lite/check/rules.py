@@ -68,13 +68,9 @@ class Rule:
 
     @cached_property
     def turns(self) -> bool:
-        """Whether a minus in it is one of the whole: without that its sign is the other."""
-        ones = np.ones(self.node.shape)
-        without = [self.run(ones, {m: lambda a: a}) for m in self.made_by("negative")]
-        c = self.run(ones) if without else np.zeros(1)
-        lost = any(np.array_equal(c, -w) for w in without)
-        for_digits = bool((c > 0).all())  # as in -expm1(-y)
-        return (lost and not for_digits) or any(k.value < 0 for k in self.constants)
+        """Whether it has a minus, and what it hands on has the other sign."""
+        turned = self.has("negative") and np.any(self.run(np.ones(self.node.shape)) < 0)
+        return bool(turned) or any(c.value < 0 for c in self.constants)
 
     @cached_property
     def places(self) -> list[int | None]:

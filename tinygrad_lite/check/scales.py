@@ -87,9 +87,8 @@ class Scales:
         for n in self.tape.order[1:]:
             if n.data.size == 1 and abs(v := n.data.item()) not in (0, 1):
                 name, divides = self.tape.label(n), id(n) in below
-                found += factor(name, v, divides=divides) + factor(
-                    f"{name}²", v * v, divides=divides
-                )
+                for called, k in ((name, v), (f"{name}²", v * v)):
+                    found += factor(called, k, divides=divides)
         return [m._replace(text=f"{YOURS.format(k=m.value)}: {m.text}") for m in found]
 
     def step(
@@ -164,11 +163,11 @@ class Scales:
             kind, lost = "constant-scale", f"{YOURS.format(k=1 / c)}: {words} is left out"
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            size = self.sizes.get(n) if op_name(node.inputs[index]) else None
+            size = self.sizes.get(n) if counts or op_name(node.inputs[index]) else None
             if counts or (whole and n > 2 and (size or 0 <= terms - n <= 1)):
                 what = f"the 1/{n} of the mean is missing" if counts else f"{words} is left out"
                 size = size or f"the {n} terms of the mean"
-                if n == terms - 1:
+                if n == terms - 1 and not counts:
                     size = f"one less than the {terms} terms"
                 kind, lost = "mean-vs-sum", f"{YOURS.format(k=n)}, off by exactly {n}, {size}"
                 lost += f": {what} {LEARNING}"
