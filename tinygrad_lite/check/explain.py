@@ -112,7 +112,7 @@ def whole(search: Search) -> Iterator[Explanation]:
     rows, g = search.catalogue.scales.whole, search.expected
     for m in _times(search, rows, search.base, lambda: g):
         yield Explanation(m.kind, ONE + m.cost, m.text, sites=[(search.target, (m.value - 1) * g)])
-        if m.kind == "sign":
+        if m.kind == "sign" and not search.large:
             yield from _turned(search, m.text)
     for m in _times(search, rows, -search.base, lambda: -g):
         if m.kind != "sign":
