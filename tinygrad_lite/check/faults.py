@@ -84,7 +84,7 @@ class Fault:
         def written(part: Any) -> str:
             if rule is None or not isinstance(part, Node):
                 return tape.label_of(part)
-            return rule.written(part, tape.label, tape.cotangent_name(node))
+            return rule.written(part, tape.names, tape.cotangent_name(node))
 
         made: dict[str, Callable[[], str]] = {
             "x": lambda: tape.label_of(node.inputs[index]),
@@ -201,7 +201,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
-    far = far if op.elementwise or rule.places else ODD
+    far = far if op.elementwise or (rule.places and node.shape) else ODD
     if not {m.op for m in rule.order} <= MOVES:
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
@@ -258,35 +258,38 @@ def _along(node: Node, index: int, axis: int, g: Vector) -> Vector:
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     """The rows of the table at every operation of the rule, and at all of one sort at once."""
     alike: dict[tuple[str, str], list[tuple[str, Node, Slip]]] = {}
-    for m in rule.order:
-        for slip in (*slips(m), *(() if m in rule.carries else _transposed(m))):
+    exponents = {id(m.inputs[1]) for m in rule.made_by("pow")}  # of these a power's own rows tell
+    below = {id(m.inputs[1]) for m in rule.made_by("divide")}
+    for m in (m for m in rule.order if id(m) not in exponents):
+        inner = function and m not in rule.carries  # where a number may be no factor of the whole
+        rows = slips(m, numbers=inner and op_of(m) in (ops.multiply, ops.divide))
+        for slip in (*rows, *(() if m in rule.carries else _transposed(m))):
             about = None if slip.of is None else m.inputs[slip.of]
             if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
                 continue  # without what comes from above there is nothing
-            kind, inner = slip.kind, function and m not in rule.carries
+            kind = slip.kind
             if inner and (kind in ("missing-factor", "other") or chooses(m)):
                 kind = OTHER
             elif kind == "missing-factor" and (chooses(about) or (function and m is rule.root)):
                 kind = "missing-activation-derivative"
             far = slip.rank + (NEAR if m is not rule.root else 0)
-            yield Fault(kind, far, _slip(rule, {m}, slip), slip.text, at=(rule, m))
+            text = slip.text
+            if id(m) in below:
+                text = text.replace("the factor", "the division by")
+            yield Fault(kind, far, partial(rule.run, at={m: slip.how}), text, at=(rule, m))
             alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
     for group in alike.values():
         kind, m, slip = group[0]
-        if len(group) > 1:
+        at = {n: s.how for _, n, s in reversed(group)}
+        if len(at) > 1:
             text = f"{slip.text}, and so at every such place"
-            handed = _slip(rule, {m for _, m, _ in group}, slip)
-            yield Fault(kind, slip.rank + NEAR, handed, text, at=(rule, m))
+            yield Fault(kind, slip.rank + NEAR, partial(rule.run, at=at), text, at=(rule, m))
 
 
 def _transposed(m: Node) -> Iterator[Slip]:
     """A square matrix that a rule computes, transposed."""
     if m.data.ndim > 1 and m.op is not ops.permute_dims:
         yield Slip("transpose", ODD, lambda *a: turned(done(m, *a)), "{self} stands transposed")
-
-
-def _slip(rule: Rule, at: set[Node], slip: Slip) -> Handed:
-    return lambda g: rule.run(g, at, slip.how)
 
 
 def looking(node: Node, index: int, place: int | None, value: Vector) -> Handed:
@@ -376,11 +379,14 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         return lambda g: k * contribution(node, index, g)
 
     options = [
-        (0.0, FIRST, "missing-term", "the path through {y} is left out"),
-        (-1.0, LIKELY, "sign", "the path through {y} has the wrong sign"),
+        (0.0, FIRST, "missing-term", "the path from {x} through {y} is left out"),
+        (-1.0, LIKELY, "sign", "the path from {x} through {y} has the wrong sign"),
     ]
     for c, _, counts in rule.constants if rule else ():
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
         options.append((1 / c, FIRST, kind, "the number in {local} is left out"))
+        if counts and (n := round(1 / c)) > 1:
+            text = f"perhaps the number in {{local}} is that of {n - 1} entries, not {n}"
+            options.append((n / (n - 1), FAR, "constant-scale", text))
     for k, cost, kind, text in options:
         yield Fault(kind, cost, times(k), text)

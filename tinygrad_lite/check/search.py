@@ -23,7 +23,7 @@ from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, raw
-from .claims import Claim, shared
+from .claims import Claim
 from .faults import Fault, faults, misreadings
 from .kinds import RARITY, known
 from .rules import Rule, computed
@@ -142,7 +142,7 @@ class Search:
         self.small, self.large = len(self.region) <= MANY, len(self.region) > LARGE
         self.inside = set(self.region)
         self.g = self.swept(contribution)
-        self._read = shared if claim.symmetric else np.asarray
+        self._read = claim.read
         self.expected = self._read(self.g[self.target])
         size, grain = largest(self.value), 100 * max(claim.eps, 1e-14)
         self.grain = grain * size
