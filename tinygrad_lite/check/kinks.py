@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backprop.chain import fit
 from ..graph.node import Node
+from ..ops import registry
 from .claims import Claim, Comparison, compare
 from .faults import bends, pulled
 from .rules import computed
@@ -33,9 +34,11 @@ class Kinks:
         return [(n, options) for n in made if self._turns(n) and (options := self._options(n))]
 
     def _turns(self, node: Node) -> bool:
-        """Whether a step may have a corner: of an op on whole arrays, its rule tells."""
-        if op_of(node).elementwise:
-            return bends(op_of(node))
+        """Whether a step may have a corner: its rule tells, but that of a user's function of
+        numbers, which may ask what they are."""
+        op = op_of(node)
+        if op.elementwise and (not bends(op) or registry.get(op.name) is not op):
+            return bends(op)
         flowing = (i for i, x in enumerate(node.inputs) if isinstance(x, Node) and x in self.tape.g)
         rules = (self.tape.rule(node, i) for i in flowing)
         return not all(rule is not None and rule.smooth for rule in rules)
