@@ -12,7 +12,7 @@ from ..code.source import Change, Source
 from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
-from .looked import is_size
+from .pool import is_size
 from .rows import Edit
 from .slipped import settings
 from .written import shown

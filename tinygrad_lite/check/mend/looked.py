@@ -11,7 +11,7 @@ import numpy as np
 
 from ..slips import FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
-from .pool import MADE, PART, Item, Pool, collapsed, is_len
+from .pool import MADE, PART, Item, Pool, collapsed, is_size
 from .rows import LOST, SHAPE, Edit, attempted
 from .written import Written, number
 
@@ -84,15 +84,6 @@ class Place(NamedTuple):
             yield made, extra + (0.0 if common else LIKELY + FARTHEST * named)
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
-
-
-def is_size(e: ast.AST) -> bool:
-    """Whether it is written as a size: x.size, x.shape[0], len(x)."""
-    if isinstance(e, ast.Subscript):
-        e = e.value
-    if isinstance(e, ast.Attribute):
-        return e.attr in ("size", "shape")
-    return is_len(e)
 
 
 def _among(size: float, numbers: Iterable[float]) -> bool:

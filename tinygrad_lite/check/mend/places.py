@@ -18,7 +18,7 @@ from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from .known import Known, Role, agrees
 from .offered import turning
-from .pool import Pool
+from .pool import Pool, is_size
 from .rows import Edit, is_numeric
 from .slipped import settings
 from .undo import operation, undone
@@ -294,7 +294,9 @@ def _entry_of(record: Record) -> Record | None:
 def _is_read(e: Any) -> bool:
     """Whether it is read, and short."""
     if isinstance(e, (ast.BinOp, ast.Call)):
-        return sum(isinstance(n, ast.expr) for n in ast.walk(e)) <= SHORT
+        parts = [n for n in ast.walk(e) if isinstance(n, ast.expr)]
+        sizes = {n for x in parts if is_size(x) for n in ast.walk(x) if n is not x}
+        return sum(n not in sizes for n in parts) <= SHORT
     return isinstance(e.ctx, ast.Load)
 
 

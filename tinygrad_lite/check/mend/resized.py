@@ -1,62 +1,184 @@
-"""Other sizes for a loss that is a function, so that no number is taken for a length of an axis."""
+"""Other lengths for the axes of a loss, so that no axis or number is taken for another.
+
+Axes that no operation ties get different lengths. A number of the graph that is a length, as the N
+of a mean, moves with it: in every way in which it may be one.
+"""
 
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import chain, combinations, islice, product
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from ...backprop.flow import sweep
+from ...backprop.replay import replay
 from ...graph.backend import is_array
 from ...graph.node import Node, raw, topological_order
-from ...graph.trees import map_tree
+from ...graph.trees import leaves, map_tree, rebuild
 from ..code.derivation import Data
 from ..computed import Computed
+from .lengths import Lengths, Slot, lengthened
+from .numbers import is_number
 from .redraw import near
 
 WIDTH = 0.1  # of the factors' logarithms
+MOST = 12  # ways in which the numbers may be lengths
+FACTORS, PRODUCTS = 3, 500  # lengths of which a number may be the product, and how many of these
+LEAST = 2  # a number that may stand for itself
+EXACT = 1e-9  # how nearly a number is a length
+HOWS: tuple[Callable[[float], float], ...] = (
+    *(lambda n: n, lambda n: n - 1, lambda n: 2 * n, lambda n: n**0.5),
+    *(lambda n: 1 / n, lambda n: 0.5 / n, lambda n: n**-0.5),
+)
+Lengthened = Mapping[Slot, int]
 
 
-def resized(made: Computed) -> Data:
-    """The loss with every axis longer by one, of data that are what the recorded ones are; whole
-    numbers among the caller's variables that are lengths are longer too.
+def resized(
+    root: Node, made: Computed | None, named: Mapping[str, Any]
+) -> Iterator[Iterator[Callable[[], Data]]]:
+    """The graph of a loss with axes longer, of data that are what the recorded ones are: in the
+    ways in which its numbers, and whole ones of the `named`, may be lengths, and then in those in
+    which some are none. What a function computes tells by itself. What is not made for other
+    lengths raises when it is drawn."""
+    known = Lengths(root)
+    longer: dict[Slot, int] = {}
+    for slot in known.free:
+        longer[slot] = 1 + sum(known.number[s] == known.number[slot] for s in longer)
+    whole = [v for v in named.values() if type(v) is int and v > 1]
+    over = {node.inputs[i]: _over(node) for node, i in _numbers(root)} if made is None else {}
+    made_of = _made_of(known, longer)
+    ways = {n: made_of(n, over.get(n)) for n in sorted({*over, *whole})}
+    ways = {n: new for n, new in ways.items() if new}
 
-    Raises whatever the function does where it is not made for such data, and `ValueError` where it
-    then computes something else.
-    """
+    def draw(new: Mapping[float, float]) -> Data:
+        data = _arrays(known, longer)
+        if made is None:
+            twin = _replayed(root, known, longer, data, new)
+        else:
+            twin = _computed(made, known, longer, data)
+        with np.errstate(all="ignore"):
+            found = sweep(twin[root], np.ones(twin[root].shape))
+        if not all(np.isfinite(v).all() for v in (twin[root].data, *found.values())):
+            raise ValueError("the gradients are not finite there")
+        held = {id(old.data): new.data for old, new in twin.items()}
+        return Data(twin, {**held, **data, **{id(v): int(new[v]) for v in whole if v in new}})
+
+    for least in (LEAST, np.inf) if longer else ():
+        every = (
+            [n, *new] if n < 1 else [*new, n] if n <= least else new for n, new in ways.items()
+        )
+        some = islice(product(*every), MOST)
+        yield (partial(draw, dict(zip(ways, way, strict=True))) for way in some)
+
+
+def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
+    """The leaves and constants that are longer, by id."""
     rng = np.random.default_rng(0)
-    constants: dict[int, Any] = {}
+    found: dict[int, Any] = {}
+    for key, x in known.arrays.items():
+        if key not in known.views:
+            a = lengthened(raw(x), known.shape(x, longer))
+            found[key] = near(rng, WIDTH, a, free=isinstance(x, Node))
+    for key, view in known.views.items():
+        found[key] = view.of(found[id(view.base)])
+    return found
 
-    def longer(x: Any) -> Any:
-        value = raw(x)
-        if not is_array(value):
+
+def _numbers(root: Node) -> Iterator[tuple[Node, int]]:
+    """The numbers by which something is multiplied or divided: a node and their place in it."""
+    for node in topological_order(root):
+        factor = getattr(node.op, "name", "") in ("divide", "multiply")
+        yield from (
+            (node, i) for i, x in enumerate(node.inputs) if factor and is_number(x) and x > 0
+        )
+
+
+def _over(node: Node) -> Node:
+    """The last array before a node that is a number, of which it may be a mean."""
+    above = [node]
+    while above and not node.shape:
+        node = next((x for x in above if x.shape), above[0])
+        above = list(node.parents())
+    return node
+
+
+def _made_of(known: Lengths, longer: Lengthened) -> Callable[[float, Node | None], list[float]]:
+    """What a number would be that is made of lengths, first those of the array that it is over."""
+    classes = dict.fromkeys(map(known.root, known.number))
+    lengths = dict.fromkeys((known.number[s], longer.get(s, 0)) for s in classes)
+
+    def made_of(n: float, over: Node | None) -> list[float]:
+        own = [] if over is None else [s for s in known.slots(over) if s is not None]
+        near = dict.fromkeys((known.number[s], longer.get(s, 0)) for s in own)
+        found = dict.fromkeys(
+            how(prod(k + more for k, more in some))
+            for pairs in (near, lengths)
+            for how in HOWS
+            for some in islice(_products(pairs), PRODUCTS)
+            if abs(how(prod(k for k, _ in some)) - n) <= EXACT * n and any(m for _, m in some)
+        )
+        return list(found)
+
+    return made_of
+
+
+def _products(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ...]]:
+    return chain(*(combinations(pairs, k) for k in range(1, FACTORS + 1)))
+
+
+def _replayed(
+    root: Node,
+    known: Lengths,
+    longer: Lengthened,
+    data: Mapping[int, Any],
+    new: Mapping[float, float],
+) -> dict[Node, Node]:
+    """The graph on that data."""
+    given: dict[Any, Any] = dict(data)
+    given |= {(node, i): new.get(node.inputs[i], node.inputs[i]) for node, i in _numbers(root)}
+
+    def settings(node: Node, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        flat = [data.get(id(v), v) if is_array(v) else v for v in leaves(dict(params))]
+        for k, slot in known.settings.get(node, ()):
+            flat[k] += longer.get(known.root(slot), 0)
+        new: Mapping[str, Any] = rebuild(dict(params), flat)
+        return new
+
+    nodes = {x: data[id(x)] for x in topological_order(root) if x.op is None}
+    return replay(root, nodes, constants=given, wide=True, settings=settings)
+
+
+def _computed(
+    made: Computed, known: Lengths, longer: Lengthened, data: dict[int, Any]
+) -> dict[Node, Node]:
+    """What a function computes on that data; `ValueError` where that is something else."""
+
+    def lengthy(x: Any) -> Any:
+        if not is_array(raw(x)):
             return x
-        new = near(rng, WIDTH, _extended(np.asarray(value)), free=isinstance(x, Node))
-        if isinstance(x, Node):
-            leaf: Any = type(x)
-            return leaf(new, name=x.name)
-        return constants.setdefault(id(x), new)
+        if id(x) not in data:
+            data[id(x)] = lengthened(raw(x), [_longer(n, known, longer) for n in raw(x).shape])
+        leaf: Any = type(x)
+        return leaf(data[id(x)], name=x.name) if isinstance(x, Node) else data[id(x)]
 
-    given = {name: map_tree(longer, value) for name, value in made.arguments.items()}
+    given = {name: map_tree(lengthy, value) for name, value in made.arguments.items()}
     root = contextvars.Context().run(np.errstate(all="ignore")(made.function), **given)
     old, new = topological_order(made.root), topological_order(root)
     if [node.op for node in old] != [node.op for node in new]:
-        raise ValueError("it computes something else for other sizes")
+        raise ValueError("it computes something else for other lengths")
     for one, other in zip(old, new, strict=True):
-        for x, a in zip(one.inputs, other.inputs, strict=True):
-            if is_array(x):
-                constants.setdefault(id(x), a)
-    lengths = {n for node in old if node.op is None for n in node.shape if n > 1}
-    lengths |= {n for a in made.arguments.values() if is_array(a) for n in a.shape if n > 1}
-    whole = [v for v in made.names.values() if type(v) is int and v in lengths]
-    return Data(dict(zip(old, new, strict=True)), {**constants, **{id(v): v + 1 for v in whole}})
+        data |= {id(x): a for x, a in zip(one.inputs, other.inputs, strict=True) if is_array(x)}
+    return dict(zip(old, new, strict=True))
 
 
-def _extended(a: Any) -> Any:
-    """An array with its first entries again along every axis; of rows that pick one, none more."""
-    for axis in range(a.ndim):
-        if a.shape[axis] > 1:
-            more = a.take([0], axis)
-            picks = a.min() >= 0 and np.array_equal(a, a != 0) and (a.sum(axis=axis) == 1).all()
-            a = np.concatenate([a, 0 * more if picks else more], axis=axis)
-    return a
+def _longer(n: int, known: Lengths, longer: Lengthened) -> int:
+    """The length of an axis that the graph does not have, if it can be only one."""
+    found = {k + longer.get(known.root(s), 0) for s, k in known.number.items() if k == n} or {n}
+    if len(found) > 1:
+        raise ValueError("which axis it has cannot be told")
+    return found.pop()

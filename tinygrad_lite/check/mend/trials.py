@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.node import Node
+from ...graph.backend import is_array
+from ...graph.node import Node, raw
+from ...graph.trees import leaves
 from ..claims import Claim
 from ..code.coded import Coded
 from ..code.derivation import Data
@@ -39,8 +41,8 @@ from .edited import (
     walked,
 )
 from .known import EXACT
-from .looked import is_size
 from .numbers import others
+from .pool import is_size
 from .redraw import FAR, ladder, with_numbers
 from .resized import resized
 from .rows import Edit
@@ -55,7 +57,7 @@ ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 PERHAPS = "on quite other data it was not right, so it may hold by coincidence"
-UNTOLD = "whether it holds for another {} cannot be told"
+UNTOLD = "whether it holds for {} cannot be told"
 LENGTH = "{} has the number of other lengths too, perhaps"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
 
@@ -87,7 +89,9 @@ class Trials:
         elif any(map(changes_numbers, edits)):
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
-                    yield UNTOLD.format(name)
+                    yield UNTOLD.format(f"another {name}")
+        if grade == 0 and not all(self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes):
+            yield UNTOLD.format("other lengths")
         tried = self.sizes and grade == 0
         lengths = {} if tried else Scales(self.truth.tape).sizes
         for edit in edits:
@@ -130,16 +134,46 @@ class Trials:
 
     @cached_property
     def sizes(self) -> list[World]:
-        """Data of other sizes with the gradients there; none where they cannot be made, or what is
-        right is not right there."""
-        made, tape = self.computed, self.truth.tape
-        if made is None or tape.root.data.size != 1:
+        """Data of other sizes with the gradients there, in the ways in which numbers may be
+        lengths; none where they cannot be made, or what is right is not right there."""
+        if self.truth.tape.root.data.size != 1 or self.fresh is not None:
             return []
-        try:
-            draw = resized(made)
-            return [(draw, self.truth.on(draw))] if self._keeps(draw) else []
-        except Exception:  # the function is not made for other sizes
+        if len(self.trace.records) > LONG:
             return []
+        for ways in resized(self._root, self.computed, self._named):
+            found = []
+            for draw in ways:
+                with suppress(Exception):  # it is not made for other sizes
+                    data = draw()
+                    if self._stays_longer(data):
+                        found.append((data, self.truth.on(data)))
+            if found:
+                return found
+        return []
+
+    def _stays_longer(self, draw: Data) -> bool:
+        """Whether what is right is right for other lengths, as far as the lines run there, and all
+        arrays that the derivation reads are the draw's."""
+        truth = self.truth.on(draw)
+        if not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
+            return False
+        trace = self.run(draw, None)
+        raised = trace.error is not None and self.trace.error is None
+        if not raised and len(steps(trace)) != len(steps(self.trace)):
+            return False
+        lines = [c.line(trace, truth) for c in self.right]
+        if not all(
+            raised if at is None or at.record is None else line_is_right(at) for at in lines
+        ):
+            return False
+        mine, there = _given(self.trace), _given(trace)
+        same = [a for a, b in zip(mine, there, strict=False) if a is b or np.array_equal(a, b)]
+        return all(self._is_known(a) for a in same)
+
+    def _is_known(self, a: Any) -> bool:
+        """Whether an array is one of the graph's."""
+        nodes = [x for n in self.truth.tape.order for x in (n, *n.inputs) if is_array(raw(x))]
+        return any(np.array_equal(raw(x), a) for x in nodes)
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
@@ -187,7 +221,8 @@ class Trials:
     @cached_property
     def elsewhere(self) -> list[list[World]]:
         """Data of other sizes, farther away, and with other numbers."""
-        return [*([w] for w in (*self.sizes, *self.farther)), *self.numbers.values()]
+        likeliest = self.sizes[:1]
+        return [*([w] for w in (*likeliest, *self.farther)), *self.numbers.values()]
 
     @cached_property
     def farther(self) -> list[World]:
@@ -297,6 +332,18 @@ class Trials:
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.run, self.trace)
+
+
+def _given(trace: Trace) -> list[Any]:
+    """The arrays that have names before the first line, those in lists too."""
+    instance = next((r.instance for r in trace.records if r.instance is not None), None)
+    names = {} if instance is None else instance.names
+    return [
+        raw(x)
+        for r in names.values()
+        for x in leaves(r.value)
+        if is_array(raw(x)) and np.size(raw(x)) > 1
+    ]
 
 
 def _of_length(n: float, lengths: Mapping[int, str], *, of_size: bool) -> str:
