@@ -127,7 +127,7 @@ class Lengths:
         """Entry by entry: axes are tied from the last on."""
         operands = [x for x in node.inputs if isinstance(x, Node) or is_array(x)]
         shapes, found = [np.shape(in_numpy(x)) for x in operands], list[Slot | None]()
-        for k in range(-node.data.ndim, 0):
+        for k in range(-len(node.shape), 0):
             pairs = zip(operands, shapes, strict=True)
             tied = [self.slots(x)[k] for x, shape in pairs if -k <= len(shape) and shape[k] > 1]
             found.append(self._join(tied))
@@ -140,7 +140,7 @@ class Lengths:
         used = [x for x in (*node.inputs, *params) if isinstance(x, Node) or is_array(x)]
         self._hold(_picked(node, self))
         self._tie_counting(node)
-        found: Slots = [None] * node.data.ndim
+        found: Slots = [None] * len(node.shape)
         units = list(dict.fromkeys(chain(*map(self.slots, used))))
         done: set[Slot | None] = {None}
         if sum(np.size(in_numpy(x)) for x in used) > LARGEST:
@@ -185,7 +185,7 @@ class Lengths:
                 made = self._ran(node, longer, given)
             except FAILS:
                 continue
-            if made.ndim != node.data.ndim:
+            if made.ndim != len(node.shape):
                 continue
             axes = {
                 k for k, (a, b) in enumerate(zip(made.shape, node.shape, strict=True)) if a != b

@@ -64,18 +64,25 @@ class Place(NamedTuple):
             else (-1 * x if np.asarray(x.value).dtype.kind == "b" else -x, NEGATED)
         )
         named = exact = False
-        rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
-        for wanted, how in rows:
+        rows: tuple[tuple[float, How, float], ...] = (
+            (size, np.multiply, 0.0),
+            (1 / size, np.divide, 0.0),
+            (2 / size, lambda x, n: 2 * x / n, LIKELY),
+            (0.5 / size, lambda x, n: x / (2 * n), LIKELY),
+        )
+        for wanted, how, twice in rows:
             for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
-                    named, odd = True, LIKELY * (real and how is np.divide)
+                    if twice and real:
+                        continue
+                    named, odd = named or not twice, LIKELY * (real and how is np.divide)
                     here = names_in(item.code) <= names_in(self.pool.instance.statement)
                     exact = exact or (real and how is np.multiply and here)
                     exact = exact or (real and item.tier == PART)  # np.sqrt(d) of another line
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
-                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
+                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd + twice
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
         if nice is not None:
             whole = float(nice).is_integer()

@@ -7,7 +7,7 @@ of a mean, moves with it: in every way in which it may be one.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, combinations, islice, product
 from math import prod
@@ -39,15 +39,15 @@ Lengthened = Mapping[Slot, int]
 
 
 def resized(
-    root: Node, made: Computed | None, named: Mapping[str, Any]
+    root: Node, made: Computed | None, named: Mapping[str, Any], written: Container[float]
 ) -> Iterator[Iterator[Callable[[], Data]]]:
     """The graph of a loss with axes longer, of data that are what the recorded ones are: in the
     ways in which its numbers, and whole ones of the `named`, may be lengths, and then in those in
-    which some are none. What a function computes tells by itself. What is not made for other
-    lengths raises when it is drawn."""
+    which some are none. What a function computes tells by itself. Lengths that are `written` as
+    numbers stay. What is not made for other lengths raises when it is drawn."""
     known = Lengths(root)
     longer: dict[Slot, int] = {}
-    for slot in known.free:
+    for slot in (s for s in known.free if known.number[s] not in written):
         longer[slot] = 1 + sum(known.number[s] == known.number[slot] for s in longer)
     whole = [v for v in named.values() if type(v) is int and v > 1]
     over = {node.inputs[i]: _over(node) for node, i in _numbers(root)} if made is None else {}

@@ -48,6 +48,7 @@ from .resized import resized
 from .rows import Edit
 from .runs import Runs
 from .search import DOUBTFUL
+from .slipped import settings
 from .written import FAILS
 
 World = tuple[Data, Truth]
@@ -93,7 +94,11 @@ class Trials:
         if grade == 0 and not all(self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes):
             yield UNTOLD.format("other lengths")
         tried = self.sizes and grade == 0
-        lengths = {} if tried else Scales(self.truth.tape).sizes
+        lengths = {
+            n: text
+            for n, text in Scales(self.truth.tape).sizes.items()
+            if not tried or n in self._stays
+        }
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
             for n in new_numbers(edit, self.trace):
@@ -140,7 +145,7 @@ class Trials:
             return []
         if len(self.trace.records) > LONG:
             return []
-        for ways in resized(self._root, self.computed, self._named):
+        for ways in resized(self._root, self.computed, self._named, self._written):
             found = []
             for draw in ways:
                 with suppress(Exception):  # it is not made for other sizes
@@ -150,6 +155,24 @@ class Trials:
             if found:
                 return found
         return []
+
+    @property
+    def _written(self) -> set[float]:
+        """The whole numbers in the source that may be lengths: a 2 is a factor, but in a call."""
+        tree: Any = self.trace.definition
+        no_factors, calls = settings(tree), (n for n in ast.walk(tree) if isinstance(n, ast.Call))
+        given = {x for call in calls for a in call.args for x in ast.walk(a)}
+        numbers = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n not in no_factors)
+        return {n.value for n in numbers if type(n.value) is int and (n.value > 2 or n in given)}
+
+    @cached_property
+    def _stays(self) -> set[int]:
+        """The lengths that are the same in all data."""
+        pairs = [pair for draw, _ in self.sizes[:1] for pair in draw.twin.items()]
+        moved = {
+            n for old, new in pairs for n, m in zip(old.shape, new.shape, strict=True) if n != m
+        }
+        return Scales(self.truth.tape).sizes.keys() - moved
 
     def _stays_longer(self, draw: Data) -> bool:
         """Whether what is right is right for other lengths, as far as the lines run there, and all
@@ -273,7 +296,7 @@ class Trials:
         for name, numbers in others(self._root, self._named):
             with suppress(*FAILS, CannotRecord):
                 draw = with_numbers(self._root, numbers, self.truth.tape.seed)
-                if self._stays(draw):
+                if self._stays_numbered(draw):
                     found.setdefault(name, []).append((draw, self.truth.on(draw)))
         return found
 
@@ -293,7 +316,7 @@ class Trials:
     def _root(self) -> Node:
         return next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
 
-    def _stays(self, draw: Data) -> bool:
+    def _stays_numbered(self, draw: Data) -> bool:
         """Whether what is right stays right with other numbers."""
         trace, truth = self.run(draw, None), self.truth.on(draw)
         return self._keeps(draw) and all(is_right(c, trace, truth) for c in self._told)
