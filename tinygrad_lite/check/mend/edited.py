@@ -6,12 +6,14 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from ..code.source import Change, Source
 from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
+from .offered import turning
 from .pool import is_size
 from .rows import Edit
 from .slipped import settings
@@ -183,14 +185,18 @@ def foreign_sizes(edit: Edit, trace: Trace) -> Iterator[str]:
 
 
 def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple[str, str]]:
-    """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
-    the name and how it is written."""
+    """What is easily made of the numbers that have names where an edit is, or with `whole` ones in
+    what is called there, with the name and how it is written."""
     at = instance_of(edit, trace)
     found: dict[float, tuple[str, str]] = {}
-    brought = {n.id for n in walked(edit.new) if isinstance(n, ast.Name)}
-    for name, r in at.names.items() if at is not None else ():
-        v = r.value
-        if name in brought:  # of it a number is made, not another name
+    # of what is brought a number is made, not another name; what a loop binds is no length
+    no_number = {n.id for n in walked(edit.new) if isinstance(n, ast.Name)}
+    called = dict.fromkeys(r.instance for r in trace.records if r.instance) if whole else ()
+    for i in called:
+        no_number |= {n for n, far in turning(i.source.tree).items() if far > 0}
+    every = chain(*(i.names.items() for i in (at, *called) if i is not None))
+    for name, v in ((name, r.value) for name, r in every):
+        if name in no_number:
             continue
         if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
             made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}

@@ -76,6 +76,7 @@ class Places:
         self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self.placed: Values = {}  # values of the graph, where they belong
+        self.guessed: set[Record] = set()  # of which others may be wanted as well
         self.effort = EFFORT
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
@@ -183,6 +184,7 @@ class Places:
                 if w is None:
                     continue
                 found[r] = w
+                self.guessed.add(r)
             entry = _entry_of(r)
             if entry is not None:
                 found.setdefault(entry, found[r])
@@ -194,6 +196,8 @@ class Places:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
+                        if r in self.guessed:
+                            self.guessed.add(x)
                         if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
                             self.loose.add(x)
         return found
@@ -254,7 +258,8 @@ class Places:
         """Whether the goal is right with an edit, on the recorded data."""
         records = self.places[edit.place]
         try:
-            told = len(records) == 1 and records[0] in wanted and records[0] not in self.loose
+            told = len(records) == 1 and records[0] in wanted
+            told = told and records[0] not in self.loose and records[0] not in self.guessed
             if told and records[0].instance is not None:
                 made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
                 moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped

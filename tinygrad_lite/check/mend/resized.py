@@ -32,9 +32,10 @@ FACTORS, PRODUCTS = 3, 500  # lengths of which a number may be the product, and 
 LEAST = 2  # a number that may stand for itself
 EXACT = 1e-9  # how nearly a number is a length
 HOWS: tuple[Callable[[float], float], ...] = (
-    *(lambda n: n, lambda n: n - 1, lambda n: 2 * n, lambda n: n**0.5),
-    *(lambda n: 1 / n, lambda n: 0.5 / n, lambda n: n**-0.5),
+    *(lambda n: n, lambda n: 1 / n),
+    *(lambda n: n - 1, lambda n: 2 * n, lambda n: n**0.5, lambda n: 0.5 / n, lambda n: n**-0.5),
 )
+PLAIN = 2  # of these are lengths themselves
 Lengthened = Mapping[Slot, int]
 
 
@@ -50,7 +51,8 @@ def resized(
     for slot in (s for s in known.free if known.number[s] not in written):
         longer[slot] = 1 + sum(known.number[s] == known.number[slot] for s in longer)
     whole = [v for v in named.values() if type(v) is int and v > 1]
-    over = {node.inputs[i]: _over(node) for node, i in _numbers(root)} if made is None else {}
+    numbers = _numbers(root) if made is None else ()
+    over = {node.inputs[i]: (node, _over(node)) for node, i in numbers}
     made_of = _made_of(known, longer)
     ways = {n: made_of(n, over.get(n)) for n in sorted({*over, *whole})}
     ways = {n: new for n, new in ways.items() if new}
@@ -99,26 +101,33 @@ def _numbers(root: Node) -> Iterator[tuple[Node, int]]:
 
 
 def _over(node: Node) -> Node:
-    """The last array before a node that is a number, of which it may be a mean."""
+    """The last array before a node that has more entries, of which it may be a mean."""
     above = [node]
-    while above and not node.shape:
-        node = next((x for x in above if x.shape), above[0])
-        above = list(node.parents())
+    while above:
+        x = max(above, key=lambda n: np.size(n.data))
+        if np.size(x.data) > np.size(node.data):
+            return x
+        above = list(x.parents())
     return node
 
 
-def _made_of(known: Lengths, longer: Lengthened) -> Callable[[float, Node | None], list[float]]:
-    """What a number would be that is made of lengths, first those of the array that it is over."""
-    classes = dict.fromkeys(map(known.root, known.number))
-    lengths = dict.fromkeys((known.number[s], longer.get(s, 0)) for s in classes)
+def _made_of(
+    known: Lengths, longer: Lengthened
+) -> Callable[[float, tuple[Node, Node] | None], list[float]]:
+    """What a number would be that is made of lengths, first those that are summed over."""
 
-    def made_of(n: float, over: Node | None) -> list[float]:
-        own = [] if over is None else [s for s in known.slots(over) if s is not None]
-        near = dict.fromkeys((known.number[s], longer.get(s, 0)) for s in own)
+    def pair(slot: Slot) -> tuple[int, int]:
+        return known.number[slot], longer.get(slot, 0)
+
+    lengths = dict.fromkeys(pair(s) for s in map(known.root, known.number))
+
+    def made_of(n: float, over: tuple[Node, Node] | None) -> list[float]:
+        node, of = ([], []) if over is None else map(known.slots, over)
+        summed = [pair(s) for s in of if s is not None and s not in node]
         found = dict.fromkeys(
             how(prod(k + more for k, more in some))
-            for pairs in (near, lengths)
-            for how in HOWS
+            for hows, pairs in product((HOWS[:PLAIN], HOWS[PLAIN:]), (summed, lengths))
+            for how in hows
             for some in islice(_products(pairs), PRODUCTS)
             if abs(how(prod(k for k, _ in some)) - n) <= EXACT * n and any(m for _, m in some)
         )

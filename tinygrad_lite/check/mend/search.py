@@ -35,7 +35,7 @@ from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
 DOUBTFUL = 1_000  # that of what may be a coincidence
-CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
+CONFIRMED = 12  # edits that are confirmed when there is no more time, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns of the search that are quick
 RUN = 4  # that in which what is farther-fetched is run
@@ -138,7 +138,7 @@ class Search(Ranked):
         """How much fresh data tell for it; None where they tell against it, and for all but one
         of those that are right here and not in the end."""
         key = tuple((e.place, shown(e.new)) for e in hit.edits)
-        if key not in self.grades and self.confirmed < CONFIRMED:
+        if key not in self.grades and (self.confirmed < CONFIRMED or not self.late()):
             whole, grade = self.goal.ends(hit.edits), None
             if whole or PARTLY not in self.grades.values():
                 self.confirmed += 1
