@@ -77,6 +77,7 @@ class Places:
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self.placed: Values = {}  # values of the graph, where they belong
         self.guessed: set[Record] = set()  # of which others may be wanted as well
+        self.trusts = True  # what was guessed is held against an edit
         self.effort = EFFORT
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
@@ -258,8 +259,8 @@ class Places:
         """Whether the goal is right with an edit, on the recorded data."""
         records = self.places[edit.place]
         try:
-            told = len(records) == 1 and records[0] in wanted
-            told = told and records[0] not in self.loose and records[0] not in self.guessed
+            told = len(records) == 1 and records[0] in wanted and records[0] not in self.loose
+            told = told and (self.trusts or records[0] not in self.guessed)
             if told and records[0].instance is not None:
                 made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
                 moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped

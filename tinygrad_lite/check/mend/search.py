@@ -39,9 +39,20 @@ CONFIRMED = 12  # edits that are confirmed when there is no more time, the likel
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns of the search that are quick
 RUN = 4  # that in which what is farther-fetched is run
-SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.94, 0.97, 1.0)  # of the time, by each turn's end
+SHARES = (
+    0.33,
+    0.45,
+    0.48,
+    0.62,
+    0.82,
+    0.9,
+    0.93,
+    0.95,
+    0.97,
+    1.0,
+)  # of the time, by each turn's end
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
@@ -106,6 +117,7 @@ class Search(Ranked):
             self._after(),
             chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(rest, wanted),
+            self._otherwise(),
             self._two(free),
         )
 
@@ -326,6 +338,12 @@ class Search(Ranked):
         self.tried += list(everywhere(at))
         if w is not None:
             yield from farther(at, w)
+
+    def _otherwise(self) -> Iterator[Hit | None]:
+        """What one slip may be, undone, where what is wanted was but guessed."""
+        places = [e for e, records in self.places.items() if self.guessed.intersection(records)]
+        self.trusts = False
+        yield from self._near(places, self.sought)
 
     def _two(self, places: Sequence[ast.expr]) -> Iterator[Hit]:
         """One edit, the likeliest first, and then what is wanted at each other place."""
