@@ -90,6 +90,7 @@ class Mender:
             if hit is not None:
                 self.found.append(self._made(hit, end, needs))
                 self.ends[self.found[-1]] = end
+                self.trials.made += hit.edits
                 return self.found[-1]
         return None
 

@@ -80,6 +80,7 @@ class Trials:
     fresh: Callable[[], Iterable[list[Data]]] | None = None
     computed: Computed | None = None
     at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
+    made: list[Edit] = field(default_factory=list)  # of other lines, so far
 
     def doubts(self, claimed: Claimed, needs: Edits, edits: Edits, grade: int) -> Iterator[str]:
         """What no other data could tell of edits that go with those that they need."""
@@ -334,9 +335,23 @@ class Trials:
             at = self.at.setdefault(claimed, claimed.line(self.trace, self.truth))
             statement = None if at is None else at.instance.statement
             trace = self._runs(draw, edits, statement)
+            if draw is not None and self._is_apart(claimed, trace):
+                others = [e for e in self.made if not any(_overlap(e, edit) for edit in edits)]
+                trace = self._runs(draw, [*others, *edits], statement)
+                if self._is_apart(claimed, trace):
+                    return True
             return is_right(claimed, trace, self.truth if truth is None else truth)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
+
+    def _is_apart(self, claimed: Claimed, trace: Trace) -> bool:
+        """Whether a run ended in a line on which something does not depend, so that nothing is told
+        of that."""
+        at, failed = self.at[claimed], trace.failed
+        if at is None or at.record is None or failed is None:
+            return False
+        above = (r.instance for r in self.trace.above(at.record) if r.instance is not None)
+        return failed.statement not in {at.instance.statement, *(i.statement for i in above)}
 
     def _keeps_right(self, edits: Edits) -> bool:
         """Whether what has to stay right does with some edits, on the recorded data."""
@@ -355,6 +370,11 @@ class Trials:
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.run, self.trace)
+
+
+def _overlap(one: Edit, other: Edit) -> bool:
+    """Whether the place of an edit is a part of another's."""
+    return one.place in set(ast.walk(other.place)) or other.place in set(ast.walk(one.place))
 
 
 def _given(trace: Trace) -> list[Any]:
