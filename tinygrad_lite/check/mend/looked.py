@@ -71,7 +71,7 @@ class Place(NamedTuple):
             (0.5 / size, lambda x, n: x / (2 * n), LIKELY),
         )
         for wanted, how, twice in rows:
-            for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
+            for item in self.pool.find(np.float64(wanted)) if 1 not in (wanted, size) else ():
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
                     if twice and real:

@@ -7,7 +7,7 @@ of a mean, moves with it: in every way in which it may be one.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, combinations, islice, product
 from math import prod
@@ -29,7 +29,7 @@ from .redraw import near
 WIDTH = 0.1  # of the factors' logarithms
 MOST = 12  # ways in which the numbers may be lengths
 FACTORS, PRODUCTS = 3, 500  # lengths of which a number may be the product, and how many of these
-LEAST = 2  # a number that may stand for itself
+LEAST, SINGLY = 2, 6  # what may stand for itself, and how many of these are looked at one by one
 EXACT = 1e-9  # how nearly a number is a length
 HOWS: tuple[Callable[[float], float], ...] = (
     *(lambda n: n, lambda n: 1 / n),
@@ -37,30 +37,37 @@ HOWS: tuple[Callable[[float], float], ...] = (
 )
 PLAIN = 2  # of these are lengths themselves
 Lengthened = Mapping[Slot, int]
+Number = tuple[Any, ...]  # a number, and where it is if there may be others like it
 
 
 def resized(
     root: Node, made: Computed | None, named: Mapping[str, Any], written: Container[float]
 ) -> Iterator[Iterator[Callable[[], Data]]]:
     """The graph of a loss with axes longer, of data that are what the recorded ones are: in the
-    ways in which its numbers, and whole ones of the `named`, may be lengths, and then in those in
-    which some are none. What a function computes tells by itself. Lengths that are `written` as
-    numbers stay. What is not made for other lengths raises when it is drawn."""
+    likeliest ways in which its numbers, and whole ones of the `named`, may be lengths, then in all
+    of them, then in those in which some are none. What a function computes tells by itself. Lengths
+    that are `written` as numbers stay. What is not made for that raises when it is drawn."""
     known = Lengths(root)
     longer: dict[Slot, int] = {}
     for slot in (s for s in known.free if known.number[s] not in written):
         longer[slot] = 1 + sum(known.number[s] == known.number[slot] for s in longer)
     whole = [v for v in named.values() if type(v) is int and v > 1]
-    numbers = _numbers(root) if made is None else ()
-    over = {node.inputs[i]: (node, _over(node)) for node, i in numbers}
+    numbers = _numbers(root) if made is None else {}
     made_of = _made_of(known, longer)
-    ways = {n: made_of(n, over.get(n)) for n in sorted({*over, *whole})}
-    ways = {n: new for n, new in ways.items() if new}
+    every = {x: made_of(x[0], at[0][0]) for x, at in numbers.items()}
+    every |= {
+        (v,): [n for n in made_of(v, None) if n == int(n)] for v in whole if (v,) not in every
+    }
+    ways = {x: _ordered(x[0], new, numbers.get(x, [])) for x, new in every.items() if new}
 
-    def draw(new: Mapping[float, float]) -> Data:
-        data = _arrays(known, longer)
+    def draw(new: Mapping[Number, float]) -> Data:
+        data, moved = _arrays(known, longer), dict[Any, Any]()
+        for x, at in numbers.items():
+            for node, i in at if x in new else ():
+                moved[node, i] = moved[id(node.inputs[i])] = type(node.inputs[i])(new[x])
+        moved |= {id(v): int(new.get((v,), v)) for v in whole}
         if made is None:
-            twin = _replayed(root, known, longer, data, new)
+            twin = _replayed(root, known, longer, {**data, **moved})
         else:
             twin = _computed(made, known, longer, data)
         with np.errstate(all="ignore"):
@@ -68,14 +75,13 @@ def resized(
         if not all(np.isfinite(v).all() for v in (twin[root].data, *found.values())):
             raise ValueError("the gradients are not finite there")
         held = {id(old.data): new.data for old, new in twin.items()}
-        return Data(twin, {**held, **data, **{id(v): int(new[v]) for v in whole if v in new}})
+        return Data(twin, {**held, **data, **moved})
 
-    for least in (LEAST, np.inf) if longer else ():
-        every = (
-            [n, *new] if n < 1 else [*new, n] if n <= least else new for n, new in ways.items()
-        )
-        some = islice(product(*every), MOST)
-        yield (partial(draw, dict(zip(ways, way, strict=True))) for way in some)
+    likely = [new if x[0] in new and new[0] == x[0] != 0.5 else new[:1] for x, new in ways.items()]
+    all_of = [new if x[0] in new else [*new, x[0]] for x, new in ways.items()]
+    for some in (likely, ways.values(), all_of) if longer else ():
+        drawn = islice(product(*some), MOST)
+        yield (partial(draw, dict(zip(ways, way, strict=True))) for way in drawn)
 
 
 def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
@@ -91,13 +97,29 @@ def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
     return found
 
 
-def _numbers(root: Node) -> Iterator[tuple[Node, int]]:
-    """The numbers by which something is multiplied or divided: a node and their place in it."""
+def _numbers(root: Node) -> dict[Number, list[tuple[Node, int]]]:
+    """The numbers by which something is multiplied or divided, where they are: those that formulas
+    have, as 2, one by one, others by what they are."""
+    found: dict[Number, list[tuple[Node, int]]] = {}
     for node in topological_order(root):
-        factor = getattr(node.op, "name", "") in ("divide", "multiply")
-        yield from (
-            (node, i) for i, x in enumerate(node.inputs) if factor and is_number(x) and x > 0
-        )
+        factor = _divides(node) or getattr(node.op, "name", "") == "multiply"
+        for i, x in enumerate(node.inputs):
+            if factor and is_number(x) and x > 0:
+                own = x <= LEAST and len(found) < SINGLY
+                found.setdefault((x, id(node), i) if own else (x,), []).append((node, i))
+    return found
+
+
+def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
+    """What a number may be, the likeliest first: half of a square, or a 2 by which something is
+    multiplied, is itself, and a 2 by which it is divided may be."""
+    if n == 0.5 or (n == LEAST and at and not any(_divides(node) for node, _ in at)):
+        return [n, *new]
+    return [*new, n] if n <= LEAST else new
+
+
+def _divides(node: Node) -> bool:
+    return getattr(node.op, "name", "") == "divide"
 
 
 def _over(node: Node) -> Node:
@@ -111,22 +133,24 @@ def _over(node: Node) -> Node:
     return node
 
 
-def _made_of(
-    known: Lengths, longer: Lengthened
-) -> Callable[[float, tuple[Node, Node] | None], list[float]]:
-    """What a number would be that is made of lengths, first those that are summed over."""
+def _made_of(known: Lengths, longer: Lengthened) -> Callable[[float, Node | None], list[float]]:
+    """What a number of a node is that is made of lengths, first of those that are summed over."""
 
     def pair(slot: Slot) -> tuple[int, int]:
         return known.number[slot], longer.get(slot, 0)
 
     lengths = dict.fromkeys(pair(s) for s in map(known.root, known.number))
 
-    def made_of(n: float, over: tuple[Node, Node] | None) -> list[float]:
-        node, of = ([], []) if over is None else map(known.slots, over)
-        summed = [pair(s) for s in of if s is not None and s not in node]
+    def made_of(n: float, node: Node | None) -> list[float]:
+        factor = n > 1 and node is not None and not _divides(node)
+        of = [] if node is None else known.slots(_over(node))
+        kept = [] if node is None else known.slots(node)
+        summed = [pair(s) for s in of if s is not None and s not in kept]
         found = dict.fromkeys(
             how(prod(k + more for k, more in some))
-            for hows, pairs in product((HOWS[:PLAIN], HOWS[PLAIN:]), (summed, lengths))
+            for hows, pairs in product(
+                (HOWS[:PLAIN], () if factor else HOWS[PLAIN:]), (summed, lengths)
+            )
             for how in hows
             for some in islice(_products(pairs), PRODUCTS)
             if abs(how(prod(k for k, _ in some)) - n) <= EXACT * n and any(m for _, m in some)
@@ -141,15 +165,9 @@ def _products(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int
 
 
 def _replayed(
-    root: Node,
-    known: Lengths,
-    longer: Lengthened,
-    data: Mapping[int, Any],
-    new: Mapping[float, float],
+    root: Node, known: Lengths, longer: Lengthened, data: Mapping[Any, Any]
 ) -> dict[Node, Node]:
     """The graph on that data."""
-    given: dict[Any, Any] = dict(data)
-    given |= {(node, i): new.get(node.inputs[i], node.inputs[i]) for node, i in _numbers(root)}
 
     def settings(node: Node, params: Mapping[str, Any]) -> Mapping[str, Any]:
         flat = [data.get(id(v), v) if is_array(v) else v for v in leaves(dict(params))]
@@ -159,7 +177,9 @@ def _replayed(
         return new
 
     nodes = {x: data[id(x)] for x in topological_order(root) if x.op is None}
-    return replay(root, nodes, constants=given, wide=True, settings=settings)
+    at = {key: v for key, v in data.items() if isinstance(key, tuple)}
+    arrays = {key: v for key, v in data.items() if is_array(v)}
+    return replay(root, nodes, constants={**arrays, **at}, wide=True, settings=settings)
 
 
 def _computed(

@@ -16,9 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.backend import is_array
-from ...graph.node import Node, raw
-from ...graph.trees import leaves
+from ...graph.node import Node
 from ..claims import Claim
 from ..code.coded import Coded
 from ..code.derivation import Data
@@ -48,10 +46,9 @@ from .resized import resized
 from .rows import Edit
 from .runs import Runs
 from .search import DOUBTFUL
-from .slipped import settings
+from .sizes import Sizes, World, reads_all, written
 from .written import FAILS
 
-World = tuple[Data, Truth]
 Edits = Sequence[Edit]
 MASKS = 10  # draws so far away that a mask that is another has another entry in one of them
 ALSO = 2  # draws on which what the numbers say has to hold
@@ -92,13 +89,15 @@ class Trials:
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
                     yield UNTOLD.format(f"another {name}")
-        if grade == 0 and not all(self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes):
+        if grade == 0 and not all(
+            self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes.likely
+        ):
             yield UNTOLD.format("other lengths")
-        tried = self.sizes and grade == 0
+        tried = self.sizes.likeliest and grade == 0
         lengths = {
             n: text
             for n, text in Scales(self.truth.tape).sizes.items()
-            if not tried or n in self._stays
+            if not tried or n in self.sizes.stay
         }
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
@@ -139,45 +138,15 @@ class Trials:
         return [[(d, self.truth.on(d)) for d in draws] for draws in found]
 
     @cached_property
-    def sizes(self) -> list[World]:
-        """Data of other sizes with the gradients there, in the ways in which numbers may be
-        lengths; none where they cannot be made, or what is right is not right there."""
-        if self.truth.tape.root.data.size != 1 or self.fresh is not None:
-            return []
-        if len(self.trace.records) > LONG:
-            return []
-        for ways in resized(self._root, self.computed, self._named, self._written):
-            found = []
-            for draw in ways:
-                with suppress(Exception):  # it is not made for other sizes
-                    data = draw()
-                    if self._stays_longer(data):
-                        found.append((data, self.truth.on(data)))
-            if found:
-                return found
-        return []
-
-    @property
-    def _written(self) -> set[float]:
-        """The whole numbers in the source that may be lengths: a 2 is a factor, but in a call."""
-        tree: Any = self.trace.definition
-        no_factors, calls = settings(tree), (n for n in ast.walk(tree) if isinstance(n, ast.Call))
-        given = {x for call in calls for a in call.args for x in ast.walk(a)}
-        numbers = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n not in no_factors)
-        return {n.value for n in numbers if type(n.value) is int and (n.value > 2 or n in given)}
-
-    @cached_property
-    def _stays(self) -> set[int]:
-        """The lengths that are the same in all data."""
-        pairs = [pair for draw, _ in self.sizes[:1] for pair in draw.twin.items()]
-        moved = {
-            n for old, new in pairs for n, m in zip(old.shape, new.shape, strict=True) if n != m
-        }
-        return Scales(self.truth.tape).sizes.keys() - moved
+    def sizes(self) -> Sizes:
+        """Data of other sizes with the gradients there."""
+        held = self.fresh is not None or len(self.trace.records) > LONG
+        ways = resized(self._root, self.computed, self._named, written(self.trace.definition))
+        return Sizes(self.trace, self.truth, () if held else ways, self._stays_longer)
 
     def _stays_longer(self, draw: Data) -> bool:
         """Whether what is right is right for other lengths, as far as the lines run there, and all
-        arrays that the derivation reads are the draw's."""
+        that the derivation reads is the draw's."""
         truth = self.truth.on(draw)
         if not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
             return False
@@ -186,18 +155,12 @@ class Trials:
         if not raised and len(steps(trace)) != len(steps(self.trace)):
             return False
         lines = [c.line(trace, truth) for c in self.right]
-        if not all(
-            raised if at is None or at.record is None else line_is_right(at) for at in lines
-        ):
-            return False
-        mine, there = _given(self.trace), _given(trace)
-        same = [a for a, b in zip(mine, there, strict=False) if a is b or np.array_equal(a, b)]
-        return all(self._is_known(a) for a in same)
-
-    def _is_known(self, a: Any) -> bool:
-        """Whether an array is one of the graph's."""
-        nodes = [x for n in self.truth.tape.order for x in (n, *n.inputs) if is_array(raw(x))]
-        return any(np.array_equal(raw(x), a) for x in nodes)
+        told = [at for at in lines if at is not None and at.record is not None]
+        return (
+            (raised or len(told) == len(lines))
+            and all(map(line_is_right, told))
+            and (reads_all(self.trace, trace, self.truth))
+        )
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
@@ -245,8 +208,8 @@ class Trials:
     @cached_property
     def elsewhere(self) -> list[list[World]]:
         """Data of other sizes, farther away, and with other numbers."""
-        likeliest = self.sizes[:1]
-        return [*([w] for w in (*likeliest, *self.farther)), *self.numbers.values()]
+        sizes = self.sizes.likeliest
+        return [*([sizes] if sizes else []), *([w] for w in self.farther), *self.numbers.values()]
 
     @cached_property
     def farther(self) -> list[World]:
@@ -375,18 +338,6 @@ class Trials:
 def _overlap(one: Edit, other: Edit) -> bool:
     """Whether the place of an edit is a part of another's."""
     return one.place in set(ast.walk(other.place)) or other.place in set(ast.walk(one.place))
-
-
-def _given(trace: Trace) -> list[Any]:
-    """The arrays that have names before the first line, those in lists too."""
-    instance = next((r.instance for r in trace.records if r.instance is not None), None)
-    names = {} if instance is None else instance.names
-    return [
-        raw(x)
-        for r in names.values()
-        for x in leaves(r.value)
-        if is_array(raw(x)) and np.size(raw(x)) > 1
-    ]
 
 
 def _of_length(n: float, lengths: Mapping[int, str], *, of_size: bool) -> str:
