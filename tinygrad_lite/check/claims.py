@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backprop.jacobians import jacobian
 from ..graph.backend import in_numpy, is_array, to_array
-from ..graph.names import name_all, named_in, visible
+from ..graph.names import name_all, visible
 from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
 from .computed import Computed, computed
@@ -24,16 +24,19 @@ from .slips import turned
 from .tape import Tape, largest
 
 SHARED = "as of a symmetric matrix, where (i, j) and (j, i) share a gradient"
+CLEAR = 1e6  # an error of so many tolerances is none of rounding, however that was measured
 RAISED = object()  # what a claim that is code gives when it raised an error
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`right` when equal up to rounding; the largest relative error, and the entry where it is."""
+    """`right` when equal up to rounding; the largest relative error, and the entry where it is; the
+    largest error in units of the tolerance."""
 
     right: bool
     error: float
     entry: tuple[int, ...]
+    excess: float = 0.0
 
 
 def in_shape(value: Any, shape: tuple[int, ...]) -> Any:
@@ -52,13 +55,14 @@ def compare(claimed: Any, expected: Any, tolerance: Any, size: float = 0.0) -> C
     if not difference.size:
         return Comparison(True, 0.0, ())
     excess = np.where(difference == 0, 0.0, difference / tolerance)
-    right = bool((excess <= 1).all())
+    worst = float(excess.max())
+    right = worst <= 1
     relative = difference / np.maximum(np.abs(claimed), np.abs(expected))
     if right and size:  # what is all rounding error is measured against the size of the array
         relative = difference / max(size, largest(expected))
     relative = np.where(difference == 0, 0.0, relative)
     at = np.unravel_index(int(np.argmax(relative if right else excess)), difference.shape)
-    return Comparison(right, float(relative[at]), tuple(map(int, at)))
+    return Comparison(right, float(relative[at]), tuple(map(int, at)), worst)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Claim:
         self.expected: Any
         self.tolerance: Any
         self.blur: Blur
-        self.symmetric = self.unclear = False
+        self.symmetric = self.unclear = self.settled = False
         self.compared: Comparison | None = None
         self.note = ""  # what is to be said of a claim that is right in its own way
 
@@ -134,7 +138,8 @@ class Claim:
         self.value = np.tensordot(seed, self.full, np.ndim(seed))
 
     def judge(self, expected: Any, blur: Blur, allowance: Allowance) -> None:
-        """Hold it against what is expected, given how far rounding moves that."""
+        """Hold it against what is expected, given how far rounding moves that. It is `settled`
+        where a larger tolerance, as more draws may give, would change nothing."""
         self.blur, self.eps, rounding = blur, blur.eps, blur.tolerance
         if self.symmetric:
             self.note = SHARED * (not compare(self.value, expected, rounding).right)
@@ -145,8 +150,10 @@ class Claim:
             rest = tuple(range(np.ndim(self.full) - np.ndim(expected)))
             allowed = allowance.of(self.jacobian).sum(axis=rest)  # no seed is larger than 1
         self.tolerance = np.maximum(rounding, allowed)
+        self.settled = blur.faint
         if self.fits:
             self.compared = compare(self.value, expected, self.tolerance, blur.size)
+            self.settled = blur.faint and not 1 < self.compared.excess < CLEAR
             error = np.abs(self.value - expected)
             self.unclear = self.right and blur.hides(error, expected, allowed)
             if self.jacobian is not None:
@@ -177,20 +184,18 @@ class Asked:
 
 def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Asked:
     """The tape of `root`, a node or the function that computes it, or an error."""
-    made = None
+    made, seen = None, visible() if variables is None else variables
     if isinstance(root, FunctionType):
-        made = computed(root, visible() if variables is None else variables)
-        root, variables = made.root, made.names
+        made = computed(root, seen)
+        root, seen = made.root, made.names
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
     if root.op is None:
         raise ValueError("check: E was computed from nothing: it is a leaf or a constant")
     order = topological_order(root)
-    names = None
-    if variables is not None:
-        public = {name: v for name, v in variables.items() if not name.startswith("_")}
-        names = named_in({n: v for n, v in public.items() if not isinstance(v, (int, float))})
-        names |= {id(node): node.name for node in order if node.name is not None}
+    arrays = (a for n in order for a in n.inputs if not isinstance(a, Node))
+    public = {name: v for name, v in seen.items() if not name.startswith("_")}
+    names = name_all([*order, *arrays], public)
     above = None if cotangent is None else _array(cotangent, "cotangent")
     if above is not None and above.shape != root.shape:
         raise ValueError(f"check: cotangent has shape {above.shape}, E {root.shape}")
@@ -198,8 +203,7 @@ def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Ask
     if above is None and int(np.prod(root.shape)) != 1:  # Jacobians are claimed
         draw = np.random.default_rng(5)
         above = seed = draw.choice([-1.0, 1.0], root.shape) * draw.uniform(0.5, 1.0, root.shape)
-    variables = visible() if variables is None else variables
-    return Asked(Tape(root, above, names), order, seed, variables, made)
+    return Asked(Tape(root, above, names), order, seed, seen, made)
 
 
 def read(

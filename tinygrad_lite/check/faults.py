@@ -365,8 +365,9 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
         (OTHER, FAR, a * below, f"the power rule {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
-        for of in (y, other.forward(np, a, **other.defaults)):
-            factor = local(other, 0, np, of, (a,), other.defaults)
+        results = (y, other.forward(np, a, **other.defaults))
+        factors = [local(other, 0, np, of, (a,), other.defaults) for of in results]
+        for factor in factors[np.array_equal(*factors) :]:  # once where it looks at x alone
             if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
                 rows.append((OTHER, FAR, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:

@@ -29,8 +29,15 @@ class Kinks:
     def sides(self) -> list[tuple[Node, list[Sites]]]:
         """Every kinked op's result, with what each side of the corner adds to its inputs."""
         made = (n for n in self.tape.order if n in self.tape.g and n.op)
-        nodes = (n for n in made if bends(op_of(n)) or not op_of(n).elementwise)
-        return [(n, options) for n in nodes if (options := self._options(n))]
+        return [(n, options) for n in made if self._turns(n) and (options := self._options(n))]
+
+    def _turns(self, node: Node) -> bool:
+        """Whether a step may have a corner: of an op on whole arrays, its rule tells."""
+        if op_of(node).elementwise:
+            return bends(op_of(node))
+        flowing = (i for i, x in enumerate(node.inputs) if isinstance(x, Node) and x in self.tape.g)
+        rules = (self.tape.rule(node, i) for i in flowing)
+        return not all(rule is not None and rule.smooth for rule in rules)
 
     def _options(self, node: Node) -> list[Sites]:
         g = self.tape.g[node]

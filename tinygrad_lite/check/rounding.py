@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ WEAK = 0.4  # eps to this power, 5e-7 in float64, 2e-3 in float32, is close; a b
 EPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 _SHAKE = 1e-13  # so little that a condition of 1e10 does not look like a jump
-_UNIT = 12.0**0.5  # of uniform noise, so that its mean square is 1
-_DRAWS = 3
+_WIDTH = np.float64(12.0**0.5 * _SHAKE)  # of uniform noise of that mean square
+DRAWS = 3
+_FAINT = 1e-3  # of what is weak
 _JUMP = 1e-3  # a step that moves by so much of its size may have jumped
 
 Shake = Callable[[Vector], Vector]
@@ -46,6 +48,11 @@ class Blur:
         """The smallest error, relative to `size`, that shows at every entry."""
         return largest(self.tolerance) / (self.size or 1.0)
 
+    @property
+    def faint(self) -> bool:
+        """Whether it is far from hiding anything."""
+        return bool(largest(self.tolerance) <= _FAINT * self.eps**WEAK * self.size)
+
     def hides(self, error: Vector, expected: Vector, allowed: Vector) -> bool:
         """Whether a claim that is off by so much may be wrong for all that can be told: rounding
         alone may do as much where the claim does not agree closely. (By chance none would.)"""
@@ -55,7 +62,12 @@ class Blur:
 
 def precision(value: Any) -> float:
     """The relative precision of an array's floating dtype, that of float64 for any other."""
-    return EPS.get(str(getattr(value, "dtype", "")).rpartition(".")[2], EPS["float64"])
+    return _precision_of(getattr(value, "dtype", None))
+
+
+@cache
+def _precision_of(dtype: Any) -> float:
+    return EPS.get(str(dtype).rpartition(".")[2], EPS["float64"])  # torch.float32 is a dtype too
 
 
 class Rounding:
@@ -66,27 +78,40 @@ class Rounding:
     1. In a graph of several dtypes the coarser nodes are also moved by themselves.
     """
 
-    def __init__(self, tape: Tape, targets: Iterable[Node]) -> None:
+    def __init__(self, tape: Tape, targets: Iterable[Node], *, draws: int = DRAWS) -> None:
         self.tape, self.targets = tape, list(targets)
         self._precise = self._precisions()
-        self._coarse = coarse = {eps for eps in self._precise.values() if eps > FINEST}
-        self._all = self._measured(tape.g)
-        self._spread = {0.0: self._all}
-        for eps in coarse:
-            moved = {n for n in tape.g if self._precise[n] == eps}
-            self._spread[eps] = self._measured(moved) if len(moved) < len(tape.g) else self._all
-        self._terms = self._sizes_of_terms()
+        self._coarse = {eps for eps in self._precise.values() if eps > FINEST}
+        self._all = _Spread(tape.g, self.targets)
+        moved = {eps: {n for n in tape.g if self._precise[n] == eps} for eps in self._coarse}
+        fewer = {eps: nodes for eps, nodes in moved.items() if len(nodes) < len(tape.g)}
+        self._some = {eps: _Spread(nodes, self.targets) for eps, nodes in fewer.items()}
+        self.draw(draws)
+
+    def draw(self, times: int) -> None:
+        """Move everything so many times more."""
+        for spread in (self._all, *self._some.values()):
+            for _ in range(times):
+                try:
+                    shaken = self._shaken(spread.moved, spread.rng)
+                except (ValueError, np.linalg.LinAlgError):  # rounding makes a matrix singular
+                    shaken = {x: np.full(x.shape, np.inf) for x in self.targets}
+                for x, worst in spread.worst.items():
+                    change = np.abs(shaken[x] - self.tape.g[x]) / _SHAKE
+                    change = np.where(np.isnan(change), np.inf, change)
+                    spread.worst[x] = np.maximum(worst, change)
 
     def blur(self, node: Node, eps: float) -> Blur:
         """That of the gradient of `node` against a claim of precision `eps`."""
         g = self.tape.g[node]
         own = max(self._precise[node], eps)
-        every = self._all[node] + np.abs(g)
+        every = self._all.worst[node] + np.abs(g)
         every = every + 1e-9 * np.max(every, initial=0.0)
         found, coarsest = max(own, FINEST) * every, own
-        for coarse, spread in self._spread.items():
-            if coarse > own and spread[node].any():
-                found, coarsest = found + coarse * spread[node], max(coarsest, coarse)
+        for coarse in self._coarse:
+            moved = self._some.get(coarse, self._all).worst[node]
+            if coarse > own and moved.any():
+                found, coarsest = found + coarse * moved, max(coarsest, coarse)
         tolerance = np.maximum(MARGIN * found, np.finfo(np.float64).tiny)
         size, worst = largest(g), largest(tolerance)
         noise = MARGIN * EPS["float64"] * largest(every)  # in our own g
@@ -105,25 +130,10 @@ class Rounding:
                     known[x] = max(known.get(x, 0.0), eps)
         return known
 
-    def _measured(self, moved: Container[Node]) -> dict[Node, Vector]:
-        """The worst of some draws in which the nodes `moved` are."""
-        worst = {x: np.zeros(x.shape) for x in self.targets}
-        rng = np.random.default_rng(0)
-        for _ in range(_DRAWS):
-            try:
-                shaken = self._shaken(moved, rng)
-            except (ValueError, np.linalg.LinAlgError):  # rounding alone makes a matrix singular
-                return {x: np.full(x.shape, np.inf) for x in self.targets}
-            for x in self.targets:
-                change = np.abs(shaken[x] - self.tape.g[x]) / _SHAKE
-                worst[x] = np.maximum(worst[x], np.where(np.isnan(change), np.inf, change))
-        return worst
-
     def _shaken(self, moved: Container[Node], rng: np.random.Generator) -> Mapping[Node, Vector]:
         def shake(a: Any) -> Any:
             drawn = rng.random(a.shape, dtype=np.float32) if np.ndim(a) else rng.random()
-            moved = np.asarray(a + a * (_UNIT * _SHAKE * (drawn - 0.5)))
-            return np.where(np.isinf(a), a, moved) if np.isnan(moved).any() else moved
+            return np.asarray(a * (1.0 + _WIDTH * (drawn - 0.5)))
 
         matrices = {id(a): shake(a) for a in self._constants} if self.tape.root in moved else {}
         twin = replay(
@@ -181,7 +191,8 @@ class Rounding:
         c = rule.run(g, swapped=moved, adjust=watched)
         return same, c
 
-    def _sizes_of_terms(self) -> dict[Node, float]:
+    @cached_property
+    def _terms(self) -> dict[Node, float]:
         """How large the terms of each gradient are: what it is when none cancel."""
         rng = np.random.default_rng(1)
 
@@ -191,6 +202,14 @@ class Rounding:
         seeds: dict[Node, Vector] = {self.tape.root: self.tape.seed}
         found = flow(self.tape.order, seeds, uneven, within=self.tape.g)
         return {x: largest(found[x]) for x in self.targets}
+
+
+class _Spread:
+    """How far gradients move when the nodes `moved` are: the worst that was drawn."""
+
+    def __init__(self, moved: Container[Node], targets: Iterable[Node]) -> None:
+        self.moved, self.rng = moved, np.random.default_rng(0)
+        self.worst = {x: np.zeros(x.shape) for x in targets}
 
 
 def _size(node: Node, g: Vector, c: Vector) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from ..backprop.chain import fit
+from ..backprop.chain import fit, is_constant, slope
 from ..backprop.tangents import recorded_step
 from ..derive.step import write
 from ..graph.context import recording_rules
@@ -38,10 +38,15 @@ class Rule:
     def __init__(self, node: Node, index: int, G: Node, root: Node) -> None:
         self.node, self.index, self.G, self.root = node, index, G, root
         self.order = _operations(root, {G, node, *node.parents()})
-        self.carries = {G}  # what depends on the cotangent
+
+    @cached_property
+    def carries(self) -> set[Node]:
+        """What depends on the cotangent."""
+        found = {self.G}
         for m in self.order:
-            if any(x in self.carries for x in m.parents()):
-                self.carries.add(m)
+            if any(x in found for x in m.parents()):
+                found.add(m)
+        return found
 
     def made_by(self, *names: str) -> Iterator[Node]:
         """Its operations of some sorts."""
@@ -50,6 +55,15 @@ class Rule:
     def has(self, *names: str) -> bool:
         """Whether there is an operation of one of some sorts."""
         return next(self.made_by(*names), None) is not None
+
+    @property
+    def smooth(self) -> bool:
+        """Whether it is computed of numbers alone, without steps: of no mask, no index, no sign."""
+        return not any(
+            x.constant or _is_step(x) if isinstance(x, Node) else np.ndim(x)
+            for m in self.order
+            for x in (m, *m.inputs)
+        )
 
     @property
     def turns(self) -> bool:
@@ -81,10 +95,9 @@ class Rule:
         `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
         kept = isinstance(g, Node)
-        for m in self.order:
+        for m, parents, given in self._operations:
             here = m in at
-            if here or any(x in values for x in m.parents()):
-                given = zip(m.inputs, m.operands, strict=True)
+            if here or not values.keys().isdisjoint(parents):
                 operands = [
                     values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in given
                 ]
@@ -92,6 +105,14 @@ class Rule:
                 value = value if isinstance(value, Node) else np.asarray(value)
                 values[m] = value if adjust is None else adjust(m, value)
         return values.get(self.root, self.root.data)
+
+    @cached_property
+    def _operations(self) -> list[tuple[Node, tuple[Node, ...], list[tuple[Any, Any]]]]:
+        """Each of its operations, its inputs, and what it was given for them."""
+        return [
+            (m, tuple(m.parents()), list(zip(m.inputs, m.operands, strict=True)))
+            for m in self.order
+        ]
 
     @cached_property
     def constants(self) -> list[Constant]:
@@ -149,6 +170,14 @@ def done(m: Node, *operands: Vector, **settings: Any) -> Vector:
 def is_number(x: Any) -> bool:
     """Whether an operand is a constant number: one as typed, or a size."""
     return np.ndim(raw(x)) == 0 and (not isinstance(x, Node) or (x.op is not None and x.op.plain))
+
+
+def _is_step(x: Node) -> bool:
+    """Whether a value is that of a sign, say, whose derivative is 0 wherever it has one."""
+    op = x.op
+    if op is None or not op.elementwise:
+        return False
+    return all(is_constant(op, i) and not slope(x, i) for i in range(len(x.inputs)))
 
 
 def _operations(root: Node, leaves: Collection[Node]) -> list[Node]:

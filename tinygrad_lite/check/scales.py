@@ -17,6 +17,7 @@ from .tape import Tape, Vector, is_sum, op_name, terms_of
 MINE, DUE = "yours is", "the gradient"  # of a part it reads otherwise
 YOURS = f"{MINE} {{k:.6g}} x {DUE}"
 TURNED = f"{YOURS.format(k=-1)}: the sign is flipped"
+PATHS = (-1.0, 0.0, 0.5, 2.0)  # what becomes of one: turned, left out, one of two, counted twice
 LEARNING = "(right if that factor is meant to go into the learning rate)"
 
 
@@ -96,7 +97,9 @@ class Scales:
         """What a factor k on one step means, and the words for it where other steps may be meant as
         well. `leading` nodes lead to the claimed one; `alone`: it is the whole of the claimed
         gradient."""
-        x = node.inputs[index]
+        own, x = [*self._own(node, index)], node.inputs[index]
+        if not any(_is(k, v, tol) for v in (*PATHS, *(m.value for m in (*own, *self.whole)))):
+            return
         junction = len(self.tape.consumers[x]) > sum(a is x for a in node.inputs)
         beside = any(a is not x and a in leading for a in node.parents())
         source, result = self.tape.label(self._term(x, leading)), self.tape.label(node)
@@ -126,7 +129,7 @@ class Scales:
         if junction:
             text = f"the path through {result} is counted twice"
             rows.append(Instead("double-count", ODD, 2.0, text))
-        rows += self._own(node, index)
+        rows += own
         for m in near(self.whole, k, tol) if not alone else ():
             rows += [m._replace(cost=m.cost + (0.0 if junction else NEAR))] * (m.value != -1)
         for m in near(rows, k, tol):
@@ -193,12 +196,12 @@ def terms_in(x: Any) -> int:
 
 def near(rows: Iterable[Instead], k: float, tol: float) -> list[Instead]:
     """The factors that k is, as precisely as it is known."""
-    return [
-        m
-        for m in rows
-        if abs(k - m.value) <= tol * max(1.0, abs(m.value))
-        and (m.value == 0 or abs(k / m.value - 1) < 1e-2)
-    ]
+    return [m for m in rows if _is(k, m.value, tol)]
+
+
+def _is(k: float, value: float, tol: float) -> bool:
+    near_by = abs(k - value) <= tol * max(1.0, abs(value))
+    return near_by and (value == 0 or abs(k / value - 1) < 1e-2)
 
 
 def tolerance_of(slack: float, weight: float, size: Any) -> float:

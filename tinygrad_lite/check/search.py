@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -262,10 +263,12 @@ class Search:
         x, tape, right = n.inputs[i], self.tape, contribution(n, i, g)
         for fault in self.catalogue(n, i, misread):
             c = self.apply(n, i, fault, g)
-            if c is not None and c.shape == x.shape and np.isfinite(c).all():
-                delta = c - right
+            if c is None or c.shape != x.shape:
+                continue
+            delta = c - right
+            projected = self.base + self.project(x, delta)
+            if isfinite(projected):  # as all of c is
                 words = lambda fault=fault: fault.words(tape, n, i)  # noqa: E731
-                projected = self.base + self.project(x, delta)
                 yield Guess(fault.kind, fault.cost, words, n, x, delta, projected)
 
     @cached_property

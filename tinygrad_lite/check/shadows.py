@@ -37,9 +37,9 @@ class Shadow(NamedTuple):
 
 def shadows(tape: Tape) -> list[Shadow]:
     """The written-out activations and softmaxes of a tape."""
-    found = []
+    found, exponential = [], next(tape.made_by("exp"), None) is not None
     for x in tape.order:
-        for y, op, params in _written(tape, x) if x in tape.g else ():
+        for y, op, params in _written(tape, x, exponential) if x in tape.g else ():
             node = op(x, **params)
             if op is not ops.square or tape.is_named(y):
                 tape.names[id(node)] = tape.label(y)
@@ -52,8 +52,11 @@ def is_square(n: Node) -> bool:
     return n.op is ops.multiply and n.inputs[0] is n.inputs[1]
 
 
-def _written(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]]:
-    """The functions of x that are written out, what they are, and along which axis."""
+def _written(
+    tape: Tape, x: Node, exponential: bool
+) -> Iterator[tuple[Node, Op, dict[str, object]]]:
+    """The functions of x that are written out, what they are, and along which axis; a softmax only
+    in an `exponential` tape."""
     if x.data.size <= (x.op is None):  # of a single parameter nothing is told
         return
     uses = dict.fromkeys(n for n, _ in tape.consumers[x])
@@ -61,7 +64,7 @@ def _written(tape: Tape, x: Node) -> Iterator[tuple[Node, Op, dict[str, object]]
     known: list[tuple[list[Node], Op, dict[str, object]]] = []
     if alone := _below(tape, x, alone=True):
         known += [(alone, op, {**op.defaults}) for op in ACTIVATIONS]
-    if every := _below(tape, x) if np.ndim(x.data) else []:
+    if every := _below(tape, x) if exponential and np.ndim(x.data) else []:
         for axis in range(np.ndim(x.data)):
             known += [(every, op, {"axis": axis}) for op in (ops.softmax, ops.log_softmax)]
     for nodes, op, params in known:

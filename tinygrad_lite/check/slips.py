@@ -171,9 +171,11 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     that its settings give."""
     assert m.op is not None
     vector = m.op is ops.matmul and min(map(np.ndim, m.operands)) == 1  # turned by its place
+    square = len(m.inputs) == 2 and m.inputs[0] is m.inputs[1]  # what is lost of one is of both
     for slip in SLIPS.get(m.op, ()):
         about = slip.of is None or not is_number(m.inputs[slip.of])
-        if (numbers or about) and not (vector and slip.kind == "wrong-order"):
+        again = (vector and slip.kind == "wrong-order") or (square and slip.of == 1)
+        if (numbers or about) and not again:
             yield slip
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:

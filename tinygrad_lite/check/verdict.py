@@ -22,7 +22,7 @@ from .derived import as_text, explained
 from .diagnosis import Diagnosis
 from .findings import Finding, Report
 from .mend import Mend, Mender, Trials, told
-from .rounding import Rounding
+from .rounding import DRAWS, Rounding
 
 
 def check(
@@ -101,10 +101,10 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     known = Known(tape, about.variables)
     coder = Coder(known, E.shape if about.seed is not None else ())
     found = read(about, claims, coder)
-    rounding = Rounding(tape, [claim.node for claim in found])
-    for claim in found:
-        blur = rounding.blur(claim.node, claim.eps)
-        claim.judge(tape.g[claim.node], blur, allowance)
+    rounding = Rounding(tape, [claim.node for claim in found], draws=1)
+    if not _settled(found, rounding, allowance):
+        rounding.draw(DRAWS - 1)
+        _settled(found, rounding, allowance)
     truth = Truth(tape, tape.twin, about.seed is not None)
     seen = (c for c in found if c.right and not c.blur.zero)
     right = [coder.found[c.user] for c in seen if c.user in coder.found]
@@ -118,6 +118,14 @@ def _report_of(about: Asked, claims: Mapping[Any, Any], allowance: Allowance, no
     findings += tuple(_failed(coded, make) for coded in failed)
     formula = None if E.shape else lambda x: as_text(E, x, tape)
     return Report(findings, notes, formula=formula, rule=tape.uses)
+
+
+def _settled(claims: Sequence[Claim], rounding: Rounding, allowance: Allowance) -> bool:
+    """Judge the claims; whether what was drawn of rounding is enough for all of them."""
+    for claim in claims:
+        blur = rounding.blur(claim.node, claim.eps)
+        claim.judge(rounding.tape.g[claim.node], blur, allowance)
+    return all(claim.settled for claim in claims)
 
 
 def _failed(coded: Coded, make: Callable[..., Trials]) -> Finding:
