@@ -55,9 +55,7 @@ def resized(
     numbers = _numbers(root) if made is None else {}
     made_of = _made_of(known, longer)
     every = {x: made_of(x[0], at[0][0]) for x, at in numbers.items()}
-    every |= {
-        (v,): [n for n in made_of(v, None) if n == int(n)] for v in whole if (v,) not in every
-    }
+    every |= {(v,): made_of(v, None) for v in whole if (v,) not in every}
     ways = {x: _ordered(x[0], new, numbers.get(x, [])) for x, new in every.items() if new}
 
     def draw(new: Mapping[Number, float]) -> Data:
@@ -155,7 +153,7 @@ def _made_of(known: Lengths, longer: Lengthened) -> Callable[[float, Node | None
             for some in islice(_products(pairs), PRODUCTS)
             if abs(how(prod(k for k, _ in some)) - n) <= EXACT * n and any(m for _, m in some)
         )
-        return list(found)
+        return [m for m in found if isinstance(n, float) or m == int(m)]
 
     return made_of
 
