@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
+from ..code.forms import CannotRecord
 from ..code.source import Change, Source
 from ..code.trace import Instance, Trace
 from ..findings import Finding
@@ -17,7 +21,7 @@ from .offered import turning
 from .pool import is_size
 from .rows import Edit
 from .slipped import settings
-from .written import shown
+from .written import FAILS, shown
 
 LITERAL = (ast.Constant, ast.UnaryOp)
 
@@ -147,6 +151,22 @@ def dropped(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
         v = values.get(name)
         if name not in new and type(v) is int and v > 1:
             yield from ((name, n) for n, w in values.items() if n != name and w is v)
+
+
+def marks(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
+    """What an edit brings in that is 0 and 1, such as labels or a mask, each with a name that has
+    the same entries on these data."""
+    at = instance_of(edit, trace)
+    old = {ast.dump(n) for n in walked(edit.place)}
+    known = {} if at is None else {name: r.value for name, r in at.names.items()}
+    for part in walked(edit.new):
+        if at is None or not isinstance(part, (ast.Name, ast.Compare)) or ast.dump(part) in old:
+            continue
+        with suppress(*FAILS, CannotRecord):
+            v = np.asarray(at.value(part))
+            if v.size > 1 and np.isin(v, (0, 1)).all():
+                names = (n for n, w in known.items() if n != shown(part) and w is not v)
+                yield from ((shown(part), n) for n in names if np.array_equal(known[n], v))
 
 
 def changes_numbers(edit: Edit) -> bool:

@@ -33,6 +33,7 @@ from .edited import (
     changes_numbers,
     dropped,
     foreign_sizes,
+    marks,
     named_new,
     named_numbers,
     new_numbers,
@@ -111,6 +112,8 @@ class Trials:
                     yield f"{name} is also {named[n][1]}"
             for name, other in () if tried else dropped(edit, self.trace):
                 yield f"{name} is also {other}"
+            for part, other in marks(edit, self.trace):
+                yield f"{part} is also {other}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
 
