@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, combinations, islice, product
-from math import prod
+from itertools import chain, combinations, count, islice, product
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
@@ -48,10 +48,8 @@ def resized(
     of them, then in those in which some are none. What a function computes tells by itself. Lengths
     that are `written` as numbers stay. What is not made for that raises when it is drawn."""
     known = Lengths(root)
-    longer: dict[Slot, int] = {}
-    for slot in (s for s in known.free if known.number[s] not in written):
-        longer[slot] = 1 + sum(known.number[s] == known.number[slot] for s in longer)
     whole = [v for v in named.values() if type(v) is int and v > 1]
+    longer = _longer_by(known, [s for s in known.free if known.number[s] not in written], whole)
     numbers = _numbers(root) if made is None else {}
     made_of = _made_of(known, longer)
     every = {x: made_of(x[0], at[0][0]) for x, at in numbers.items()}
@@ -82,6 +80,21 @@ def resized(
         yield (partial(draw, dict(zip(ways, way, strict=True))) for way in drawn)
 
 
+def _longer_by(known: Lengths, free: Sequence[Slot], whole: Sequence[int]) -> Lengthened:
+    """By how much classes are longer: each has a prime number of its own, so that none is made of
+    others, but one where a name has the number of several, which may all be called by it."""
+    taken, found = set(known.number.values()), dict[Slot, int]()
+    for slot in free:
+        n = known.number[slot]
+        alike = [k for s, k in found.items() if known.number[s] == n and whole.count(n) == 1]
+        primes = (
+            m for m in count(n + 1) if m not in taken and all(m % k for k in range(2, isqrt(m) + 1))
+        )
+        found[slot] = alike[0] if alike else next(primes) - n
+        taken.add(n + found[slot])
+    return found
+
+
 def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
     """The leaves and constants that are longer, by id."""
     rng = np.random.default_rng(0)
@@ -110,10 +123,11 @@ def _numbers(root: Node) -> dict[Number, list[tuple[Node, int]]]:
 
 def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
     """What a number may be, the likeliest first: half of a square, or a 2 by which something is
-    multiplied, is itself, and a 2 by which it is divided may be."""
-    if n == 0.5 or (n == LEAST and at and not any(_divides(node) for node, _ in at)):
+    multiplied, is itself; by a larger one it may be, as by a 2 by which something is divided."""
+    factor = n > 1 and bool(at) and not any(_divides(node) for node, _ in at)
+    if n == 0.5 or (factor and n == LEAST):
         return [n, *new]
-    return [*new, n] if n <= LEAST else new
+    return [*new, n] if factor or n <= LEAST else new
 
 
 def _divides(node: Node) -> bool:
