@@ -108,7 +108,7 @@ def test_what_is_written_as_a_number_stays():
     X, w = np.random.default_rng(0).normal(size=(4, 3)), leaf(3)
     E = ((X @ w) ** 2).sum()
     (draw,), *_ = (list(ways) for ways in resized(E, None, {}, {4}))
-    assert draw().constants[id(X)].shape == (4, 4)
+    assert draw().constants[id(X)].shape == (4, 5)
 
 
 SQUARE = [(case, slips) for case in square() for slips in case.wrongs()]
