@@ -39,18 +39,8 @@ CONFIRMED = 12  # edits that are confirmed when there is no more time, the likel
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns of the search that are quick
 RUN = 4  # that in which what is farther-fetched is run
-SHARES = (
-    0.33,
-    0.45,
-    0.48,
-    0.62,
-    0.82,
-    0.9,
-    0.93,
-    0.95,
-    0.97,
-    1.0,
-)  # of the time, by each turn's end
+# Of the time, by each turn's end.
+SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.93, 0.95, 0.97, 1.0)
 # What is likelier is not held against what is searched for in the next turns.
 ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table

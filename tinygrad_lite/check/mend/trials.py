@@ -159,11 +159,9 @@ class Trials:
             return False
         lines = [c.line(trace, truth) for c in self.right]
         told = [at for at in lines if at is not None and at.record is not None]
-        return (
-            (raised or len(told) == len(lines))
-            and all(map(line_is_right, told))
-            and (reads_all(self.trace, trace, self.truth))
-        )
+        if not (raised or len(told) == len(lines)) or not all(map(line_is_right, told)):
+            return False
+        return reads_all(self.trace, trace, self.truth)
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
