@@ -66,7 +66,7 @@ class Trials:
     """`run` runs a derivation on other data, with edits; `right` is what has to be right on other
     data, `partly` what is right once others are, or in part, `kept` what has to stay right with
     edits, `others` what is run by itself; `fresh` are other data where the graph is not to be
-    replayed; what is `computed` by a function has other sizes too."""
+    replayed; of other sizes what a function has `computed` is computed again."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
