@@ -126,7 +126,8 @@ class Search(Ranked):
         return not records or any(r.instance is instance for r in records)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
-        """The likeliest that is right on the fresh data that tell most."""
+        """The likeliest that is right on the fresh data that tell most; of what is doubtful none
+        that is much farther-fetched."""
         graded = []
         for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
             grade = self._grade(hit)
@@ -134,7 +135,8 @@ class Search(Ranked):
                 graded.append(hit._replace(grade=grade))
             if grade == 0:
                 return self._upstream(graded[-1], hits)
-        return min(graded, key=lambda hit: hit.grade, default=None)
+        near = [h for h in graded if h.grade < DOUBTFUL or h.rank <= graded[0].rank + FAR]
+        return min(near, key=lambda hit: hit.grade, default=None)
 
     def _grade(self, hit: Hit) -> int | None:
         """How much fresh data tell for it; None where they tell against it, and for all but one
