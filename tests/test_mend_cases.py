@@ -16,11 +16,12 @@ from tests.mend_cases import (
     gradients,
     later,
     passing,
+    square,
     stranger,
     variant,
 )
 
-ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing(), *later()]
+ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing(), *later(), *square()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
 UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
 SEEDS = (0, 1)
@@ -93,7 +94,7 @@ def test_inspect_finds_the_source_of_what_was_changed():
 def test_the_sets_are_as_large_as_they_say():
     made = {
         which: [slips for case in which() for slips in case.wrongs()]
-        for which in (corpus, blind, fresh, stranger, passing, later)
+        for which in (corpus, blind, fresh, stranger, passing, later, square)
     }
     lengths = {which: [len(slips) for slips in wrongs] for which, wrongs in made.items()}
     assert len(corpus()) >= 40
@@ -105,6 +106,7 @@ def test_the_sets_are_as_large_as_they_say():
     assert len(lengths[fresh]) >= 80
     assert len(lengths[passing]) >= 40
     assert len(lengths[later]) >= 40
+    assert len(lengths[square]) >= 50
     assert len(stranger()) >= 40
     assert lengths[stranger].count(1) >= 180
     assert lengths[stranger].count(2) >= 30

@@ -3,7 +3,7 @@
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
 tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`,
 `passing_*` and `later_*` are of other hands and subjects, each written after the set before it was
-mended.
+mended; in `square_*` axes have equal lengths by chance.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "gradients",
     "later",
     "passing",
+    "square",
     "stranger",
     "variant",
 ]
@@ -64,3 +65,8 @@ def passing() -> list[Case]:
 def later() -> list[Case]:
     """Programs of loops and rows, written before the repair was tried on any of them."""
     return _cases("later")
+
+
+def square() -> list[Case]:
+    """Programs of which axes that are not the same have equal lengths."""
+    return _cases("square")

@@ -23,14 +23,15 @@ def replay(
     root: Node,
     data: Mapping[Node, Any] | None = None,
     *,
-    constants: Mapping[int, Any] | None = None,
+    constants: Mapping[Any, Any] | None = None,
     wide: bool = False,
     adjust: Adjust | None = None,
     settings: Settings | None = None,
 ) -> dict[Node, Node]:
     """Record the graph of `root` anew: {old node: new node}, inputs first.
 
-    `data` gives leaves other values, `constants` (by id) the raw arrays that are constants of ops.
+    `data` gives leaves other values, `constants` (by id, or by node and place) the raw arrays and
+    numbers that are constants of ops.
     With `wide`, every leaf and constant is a float64 NumPy array (scalars are 0-d arrays) and a
     fused op is recorded as its expansion into primitives. `adjust(old, value)` may change the value
     of every new node before others use it, `settings(old, params)` the settings of its op. The old
@@ -58,7 +59,9 @@ def replay(
                 inputs = [
                     found[x]
                     if isinstance(x, Node)
-                    else _constant(others.get(id(x), a), wide, i in op.untouched)
+                    else _constant(
+                        others.get((node, i), others.get(id(x), a)), wide, i in op.untouched
+                    )
                     for i, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True))
                 ]
                 params = dict(node.params if settings is None else settings(node, node.params))

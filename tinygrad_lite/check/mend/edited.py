@@ -5,17 +5,23 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
+import numpy as np
+
+from ..code.forms import CannotRecord
 from ..code.source import Change, Source
 from ..code.trace import Instance, Trace
 from ..findings import Finding
 from ..kinds import KINDS
-from .looked import is_size
+from .offered import turning
+from .pool import is_size
 from .rows import Edit
 from .slipped import settings
-from .written import shown
+from .written import FAILS, shown
 
 LITERAL = (ast.Constant, ast.UnaryOp)
 
@@ -147,6 +153,22 @@ def dropped(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
             yield from ((name, n) for n, w in values.items() if n != name and w is v)
 
 
+def marks(edit: Edit, trace: Trace) -> Iterator[tuple[str, str]]:
+    """What an edit brings in that is 0 and 1, such as labels or a mask, each with a name that has
+    the same entries on these data."""
+    at = instance_of(edit, trace)
+    old = {ast.dump(n) for n in walked(edit.place)}
+    known = {} if at is None else {name: r.value for name, r in at.names.items()}
+    for part in walked(edit.new):
+        if at is None or not isinstance(part, (ast.Name, ast.Compare)) or ast.dump(part) in old:
+            continue
+        with suppress(*FAILS, CannotRecord):
+            v = np.asarray(at.value(part))
+            if v.size > 1 and np.isin(v, (0, 1)).all():
+                names = (n for n, w in known.items() if n != shown(part) and w is not v)
+                yield from ((shown(part), n) for n in names if np.array_equal(known[n], v))
+
+
 def changes_numbers(edit: Edit) -> bool:
     """Whether an edit changes the numbers and names of a line, not only their order."""
     old, new = (
@@ -183,14 +205,18 @@ def foreign_sizes(edit: Edit, trace: Trace) -> Iterator[str]:
 
 
 def named_numbers(edit: Edit, trace: Trace, *, whole: bool) -> dict[float, tuple[str, str]]:
-    """What is easily made of the numbers that have names where an edit is, `whole` ones too, with
-    the name and how it is written."""
+    """What is easily made of the numbers that have names where an edit is, or with `whole` ones in
+    what is called there, with the name and how it is written."""
     at = instance_of(edit, trace)
     found: dict[float, tuple[str, str]] = {}
-    brought = {n.id for n in walked(edit.new) if isinstance(n, ast.Name)}
-    for name, r in at.names.items() if at is not None else ():
-        v = r.value
-        if name in brought:  # of it a number is made, not another name
+    # of what is brought a number is made, not another name; what a loop binds is no length
+    no_number = {n.id for n in walked(edit.new) if isinstance(n, ast.Name)}
+    called = dict.fromkeys(r.instance for r in trace.records if r.instance) if whole else ()
+    for i in called:
+        no_number |= {n for n, far in turning(i.source.tree).items() if far > 0}
+    every = chain(*(i.names.items() for i in (at, *called) if i is not None))
+    for name, v in ((name, r.value) for name, r in every):
+        if name in no_number:
             continue
         if type(v) in ((int, float) if whole else (float,)) and abs(v) not in (0, 1):
             made = {v: name, v / 2: f"{name} / 2", 1 / v: f"1 / {name}", 2 / v: f"2 / {name}"}

@@ -15,7 +15,7 @@ import numpy as np
 from ..slips import FAR, FARTHEST, LIKELY, NEAR
 from .known import agrees, broadcasts
 from .looked import NEGATED, PAIRED, Place, Vector
-from .pool import LARGEST, MADE, Item, Pool
+from .pool import LARGEST, MADE, NAME, Item, Pool
 from .rows import LOST, Edit
 from .written import Written
 
@@ -42,7 +42,7 @@ class Products:
     def __init__(self, pool: Pool, shape: tuple[int, ...], at: Vector) -> None:
         self.at, self.shape = at, shape
         self.atoms: list[Atom] = []
-        seen: set[tuple[float, ...]] = set()
+        seen: set[tuple[Any, ...]] = set()
         items = [i for i in pool.items if i.tier != MADE or (i.rank <= FAR and _is_simple(i))]
         for item in sorted(items, key=lambda i: i.rank)[: 4 * MOST]:
             if len(self.atoms) < 2 * MOST:
@@ -53,7 +53,7 @@ class Products:
         order = np.argsort(pairs[:, 0], kind="stable")
         self.pairs, self.i, self.j, self.sums = pairs[order], i[order], j[order], sums
 
-    def _add(self, item: Item, numpy: str, seen: set[tuple[float, ...]]) -> None:
+    def _add(self, item: Item, numpy: str, seen: set[tuple[Any, ...]]) -> None:
         x = fitting(Written(item.code, item.value, numpy), self.shape)
         if x is None:
             return
@@ -61,7 +61,9 @@ class Products:
         if not v.all() or not np.isfinite(v).all():
             return
         sums = _sums(np.log(v))
-        key = (round(float(sums[0]), 9), round(float(sums[1]), 9))
+        key: tuple[Any, ...] = (round(float(sums[0]), 9), round(float(sums[1]), 9))
+        if item.tier == NAME and item.value.dtype.kind == "i":  # two lengths are equal by chance
+            key = (*key, ast.dump(item.code))
         if key in seen or not np.abs(sums).sum() > EXACT:
             return
         seen.add(key)

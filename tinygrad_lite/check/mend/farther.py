@@ -13,8 +13,8 @@ from ..code.source import replaced
 from ..slips import FAR, FARTHEST, LIKELY, NEAR, ODD
 from .factored import factored
 from .known import broadcasts
-from .looked import PAIRED, How, Place, Vector, is_size, names_in, terms_lacking
-from .pool import MADE, NAME, PART, PRODUCTS, Item
+from .looked import PAIRED, How, Place, Vector, names_in, terms_lacking
+from .pool import MADE, NAME, PART, PRODUCTS, Item, is_size
 from .rows import LOST, SLOPE, Edit, attempted, is_numeric, is_symmetric
 from .written import Written, number
 

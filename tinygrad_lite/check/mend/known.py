@@ -28,9 +28,11 @@ class Role(IntEnum):
 
 
 class Known:
-    """The arrays of a graph, with what they are there, and the numbers that it holds."""
+    """The arrays of a graph, with what they are there, and the numbers that it holds; `kinked` is
+    whether it has corners, or masks."""
 
-    def __init__(self, order: Iterable[Node], g: Mapping[Node, Any]) -> None:
+    def __init__(self, order: Iterable[Node], g: Mapping[Node, Any], *, kinked: bool) -> None:
+        self.kinked = kinked
         self.constants: set[float] = set()
         self.made: dict[Any, Any] = {}  # what people make of the values of a derivation
         found: dict[int, list[tuple[Vector, Role]]] = {}

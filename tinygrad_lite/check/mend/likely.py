@@ -13,7 +13,7 @@ import numpy as np
 from ..code.source import replaced
 from ..code.trace import Record
 from ..slips import FAR, LIKELY, NEAR, ODD
-from .edited import LITERAL
+from .edited import LITERAL, walked
 from .known import Role
 from .looked import proportional
 from .places import Places, Values
@@ -107,7 +107,12 @@ class Ranked(Places):
         what is around it with nothing to do, a function, a part, a product with 1, or nothing to
         tell, a comparison: that is what it stands for then."""
         record = self.places[edit.place][0]
-        if self._is_made_up(edit, record) or self._wraps(edit) or _is_idle(edit, record):
+        if (
+            self._is_made_up(edit, record)
+            or self._masks(edit)
+            or self._wraps(edit)
+            or _is_idle(edit, record)
+        ):
             return True
         found = self.apply(edit, self.base)
         for u in (u for u in record.users if u in found):
@@ -156,6 +161,12 @@ class Ranked(Places):
         numbers = (n.value for x in compared for n in _literal(x))
         known = {0, 1, *old, *self.known.constants}
         return any(n not in known for n in numbers)
+
+    def _masks(self, edit: Edit) -> bool:
+        """Whether it brings in a comparison where the graph has no corner, and no line has one."""
+        if self.known.kinked or not any(isinstance(n, ast.Compare) for n in walked(edit.new)):
+            return False
+        return not any(isinstance(n, ast.Compare) for n in ast.walk(self.trace.definition))
 
     def _wraps(self, edit: Edit) -> bool:
         """Whether an index that is computed comes to count from the end by more than one."""

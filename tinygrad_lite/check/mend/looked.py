@@ -11,7 +11,7 @@ import numpy as np
 
 from ..slips import FARTHEST, LIKELY, NEAR, ODD
 from .known import broadcasts
-from .pool import MADE, PART, Item, Pool, collapsed, is_len
+from .pool import MADE, PART, Item, Pool, collapsed, is_size
 from .rows import LOST, SHAPE, Edit, attempted
 from .written import Written, number
 
@@ -64,18 +64,25 @@ class Place(NamedTuple):
             else (-1 * x if np.asarray(x.value).dtype.kind == "b" else -x, NEGATED)
         )
         named = exact = False
-        rows: tuple[tuple[float, How], ...] = ((size, np.multiply), (1 / size, np.divide))
-        for wanted, how in rows:
-            for item in self.pool.find(np.float64(wanted)) if wanted != 1 else ():
+        rows: tuple[tuple[float, How, float], ...] = (
+            (size, np.multiply, 0.0),
+            (1 / size, np.divide, 0.0),
+            (2 / size, lambda x, n: 2 * x / n, LIKELY),
+            (0.5 / size, lambda x, n: x / (2 * n), LIKELY),
+        )
+        for wanted, how, twice in rows:
+            for item in self.pool.find(np.float64(wanted)) if 1 not in (wanted, size) else ():
                 if item.tier <= PART and item.value.size == 1:
                     real = item.value.dtype.kind == "f" and not is_size(item.code)
-                    named, odd = True, LIKELY * (real and how is np.divide)
+                    if twice and real:
+                        continue
+                    named, odd = named or not twice, LIKELY * (real and how is np.divide)
                     here = names_in(item.code) <= names_in(self.pool.instance.statement)
                     exact = exact or (real and how is np.multiply and here)
                     exact = exact or (real and item.tier == PART)  # np.sqrt(d) of another line
                     if odd and ast.dump(item.code) in self.pool.divisors:
                         odd = -odd
-                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd
+                    yield how(signed, self.item(item)), extra + NEAR + item.rank + odd + twice
         nice = next((n for n in NICE if abs(size - n) <= 1e-8 * n), None)
         if nice is not None:
             whole = float(nice).is_integer()
@@ -84,15 +91,6 @@ class Place(NamedTuple):
             yield made, extra + (0.0 if common else LIKELY + FARTHEST * named)
         elif not named and len(f"{size:.10g}") <= DIGITS and _among(size, self.constants):
             yield float(f"{size:.10g}") * signed, extra + ODD
-
-
-def is_size(e: ast.AST) -> bool:
-    """Whether it is written as a size: x.size, x.shape[0], len(x)."""
-    if isinstance(e, ast.Subscript):
-        e = e.value
-    if isinstance(e, ast.Attribute):
-        return e.attr in ("size", "shape")
-    return is_len(e)
 
 
 def _among(size: float, numbers: Iterable[float]) -> bool:

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from ...backprop.chain import slope
 from ...graph.node import Node
 from ..claims import in_shape
 from ..code.judged import Entry
 from ..code.source import Source
 from ..code.trace import Instance, Record, Trace
+from ..tape import Tape, op_of
 from .claimed import Claimed
 from .edited import Mend, compatible, line_with, sentence, walked
 from .known import Known
@@ -90,6 +92,7 @@ class Mender:
             if hit is not None:
                 self.found.append(self._made(hit, end, needs))
                 self.ends[self.found[-1]] = end
+                self.trials.made += hit.edits
                 return self.found[-1]
         return None
 
@@ -276,9 +279,26 @@ class Mender:
     def known(self) -> Known:
         """What the graph knows."""
         tape = self.truth.tape
-        return Known(tape.order, tape.g)
+        return Known(tape.order, tape.g, kinked=_is_kinked(tape))
 
 
 def _of(claimed: Claimed) -> Any:
     """What something is known by: entries by the array's step and theirs, whoever asked."""
     return (claimed.row, claimed.index) if isinstance(claimed, Entry) else claimed
+
+
+def _is_kinked(tape: Tape) -> bool:
+    """Whether a graph has corners, of which the slopes are two numbers, or constants of 0 and 1:
+    only then has a derivation masks."""
+    for node in (n for n in tape.order if n.op is not None):
+        at = [i for i, x in enumerate(node.inputs) if isinstance(x, Node)]
+        if op_of(node).elementwise:
+            slopes = (np.unique(slope(node, i)) for i in at if node.data.size > 2)
+            kinked = any(found.size == 2 for found in slopes)
+        else:
+            rules = (tape.rule(node, i) for i in at)
+            kinked = not all(rule is not None and rule.smooth for rule in rules)
+        if kinked:
+            return True
+    constants = (x for n in tape.order for x in n.inputs if isinstance(x, np.ndarray))
+    return any(a.size > 1 and np.isin(a, (0, 1)).all() for a in constants)

@@ -18,7 +18,7 @@ from ..code.library import name_in
 from ..code.trace import Instance, Record, Trace
 from .known import Known, Role, agrees
 from .offered import turning
-from .pool import Pool
+from .pool import Pool, is_size
 from .rows import Edit, is_numeric
 from .slipped import settings
 from .undo import operation, undone
@@ -76,6 +76,8 @@ class Places:
         self.loose: set[Record] = set()  # of which some entries may be anything: they are set later
         self.grades: dict[tuple[tuple[ast.AST, str], ...], int | None] = {}  # on fresh data
         self.placed: Values = {}  # values of the graph, where they belong
+        self.guessed: set[Record] = set()  # of which others may be wanted as well
+        self.trusts = True  # what was guessed is held against an edit
         self.effort = EFFORT
         self._below: dict[ast.expr, list[Record]] = {}
         if self.base:
@@ -183,6 +185,7 @@ class Places:
                 if w is None:
                     continue
                 found[r] = w
+                self.guessed.add(r)
             entry = _entry_of(r)
             if entry is not None:
                 found.setdefault(entry, found[r])
@@ -194,6 +197,8 @@ class Places:
                     w = found[r] if r.compute is same else undone(r, found[r], operands, k)
                     if w is not None:
                         found[x] = w
+                        if r in self.guessed:
+                            self.guessed.add(x)
                         if r in self.loose or (k == 0 and operation(r)[0] == "entry"):
                             self.loose.add(x)
         return found
@@ -255,6 +260,7 @@ class Places:
         records = self.places[edit.place]
         try:
             told = len(records) == 1 and records[0] in wanted and records[0] not in self.loose
+            told = told and (self.trusts or records[0] not in self.guessed)
             if told and records[0].instance is not None:
                 made, w = records[0].instance.value(edit.new, values), wanted[records[0]]
                 moved = np.size(made) == w.size and np.shape(made) != w.shape  # it is reshaped
@@ -294,7 +300,9 @@ def _entry_of(record: Record) -> Record | None:
 def _is_read(e: Any) -> bool:
     """Whether it is read, and short."""
     if isinstance(e, (ast.BinOp, ast.Call)):
-        return sum(isinstance(n, ast.expr) for n in ast.walk(e)) <= SHORT
+        parts = [n for n in ast.walk(e) if isinstance(n, ast.expr)]
+        sizes = {n for x in parts if is_size(x) for n in ast.walk(x) if n is not x}
+        return sum(n not in sizes for n in parts) <= SHORT
     return isinstance(e.ctx, ast.Load)
 
 

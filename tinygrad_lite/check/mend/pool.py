@@ -163,7 +163,9 @@ class Pool:
         known = self.instance.names
         for e in exprs[:LINES]:
             sized = isinstance(e, (ast.BinOp, ast.Call)) and not is_len(e)
-            used = (known.get(n.id) for n in ast.walk(e) if isinstance(n, ast.Name))
+            sizes = {n for x in ast.walk(e) if is_size(x) for n in ast.walk(x)}
+            names = (n.id for n in ast.walk(e) if isinstance(n, ast.Name) and n not in sizes)
+            used = map(known.get, names)
             calls = sized and any(isinstance(n, ast.Call) for n in ast.walk(e))
             if calls and any(r is not None and not _is_single(r.value) for r in used):
                 continue  # it may change what it is of
@@ -303,6 +305,15 @@ def _is_single(v: Any) -> bool:
 def is_len(e: ast.AST) -> bool:
     """Whether it is len(x)."""
     return isinstance(e, ast.Call) and getattr(e.func, "id", "") == "len"
+
+
+def is_size(e: ast.AST) -> bool:
+    """Whether it is written as a size: x.size, x.shape[0], len(x)."""
+    if isinstance(e, ast.Subscript):
+        e = e.value
+    if isinstance(e, ast.Attribute):
+        return e.attr in ("size", "shape")
+    return is_len(e)
 
 
 def _name(name: str) -> ast.expr:

@@ -35,13 +35,14 @@ from .written import FAILS, shown
 
 PARTLY = 99  # the grade of what is right on the way and not in the end
 DOUBTFUL = 1_000  # that of what may be a coincidence
-CONFIRMED = 12  # edits that are confirmed at most, the likeliest first
+CONFIRMED = 12  # edits that are confirmed when there is no more time, the likeliest first
 DEAREST = 1.0  # two edits are not farther-fetched together
 NEAR_BY = 3  # turns of the search that are quick
 RUN = 4  # that in which what is farther-fetched is run
-SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.94, 0.97, 1.0)  # of the time, by each turn's end
+# Of the time, by each turn's end.
+SHARES = (0.33, 0.45, 0.48, 0.62, 0.82, 0.9, 0.93, 0.95, 0.97, 1.0)
 # What is likelier is not held against what is searched for in the next turns.
-ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf)
+ENOUGH = (ODD, FAR, FAR, FAR, ODD + FARTHEST, ODD + FARTHEST, np.inf, np.inf, np.inf, np.inf)
 SECOND = 0.9  # a second edit costs so much more than the place it has in the table
 TERMS = ("add", "subtract")
 FACTORS, LEAST = ("multiply", "divide"), 2  # a larger number that is a length is called by its name
@@ -106,6 +107,7 @@ class Search(Ranked):
             self._after(),
             chain(self._near(rest, wanted), self._run(rest, wanted)),
             self._far(rest, wanted),
+            self._otherwise(),
             self._two(free),
         )
 
@@ -124,7 +126,8 @@ class Search(Ranked):
         return not records or any(r.instance is instance for r in records)
 
     def _confirmed(self, hits: Iterable[Hit]) -> Hit | None:
-        """The likeliest that is right on the fresh data that tell most."""
+        """The likeliest that is right on the fresh data that tell most; of what is doubtful none
+        that is much farther-fetched."""
         graded = []
         for hit in sorted(hits, key=lambda h: (round(h.rank, 4), -self._line(h))):
             grade = self._grade(hit)
@@ -132,13 +135,14 @@ class Search(Ranked):
                 graded.append(hit._replace(grade=grade))
             if grade == 0:
                 return self._upstream(graded[-1], hits)
-        return min(graded, key=lambda hit: hit.grade, default=None)
+        near = [h for h in graded if h.grade < DOUBTFUL or h.rank <= graded[0].rank + FAR]
+        return min(near, key=lambda hit: hit.grade, default=None)
 
     def _grade(self, hit: Hit) -> int | None:
         """How much fresh data tell for it; None where they tell against it, and for all but one
         of those that are right here and not in the end."""
         key = tuple((e.place, shown(e.new)) for e in hit.edits)
-        if key not in self.grades and self.confirmed < CONFIRMED:
+        if key not in self.grades and (self.confirmed < CONFIRMED or not self.late()):
             whole, grade = self.goal.ends(hit.edits), None
             if whole or PARTLY not in self.grades.values():
                 self.confirmed += 1
@@ -326,6 +330,12 @@ class Search(Ranked):
         self.tried += list(everywhere(at))
         if w is not None:
             yield from farther(at, w)
+
+    def _otherwise(self) -> Iterator[Hit | None]:
+        """What one slip may be, undone, where what is wanted was but guessed."""
+        places = [e for e, records in self.places.items() if self.guessed.intersection(records)]
+        self.trusts = False
+        yield from self._near(places, self.sought)
 
     def _two(self, places: Sequence[ast.expr]) -> Iterator[Hit]:
         """One edit, the likeliest first, and then what is wanted at each other place."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -66,7 +66,7 @@ def edits(e: ast.expr, read: Read, numpy: str, setting: str = "") -> Iterator[Ed
             made = formed(form, whole)
             if made is not None:
                 yield Edit(e, made.code, form.kind, form.rank)
-        for code, kind, rank in _summed(whole):
+        for code, kind, rank in chain(_summed(whole), _kept(whole)):
             yield Edit(e, code, kind, rank)
 
 
@@ -79,6 +79,13 @@ def _summed(x: Any) -> New:
         yield np.mean(x, axis=axis, keepdims=True).code, SHAPE, FAR + NEAR
     if axes:
         yield np.sum(x).code, SHAPE, ODD + NEAR
+
+
+def _kept(x: Any) -> New:
+    """An axis of length 1 that may be missing: x[:, :, None]."""
+    axes = np.ndim(x.value)
+    for before in range(axes + 1) if axes > 1 else ():
+        yield x[(*[slice(None)] * before, None)].code, "shape", ODD
 
 
 def _of_sort(e: ast.expr, read: Read, numpy: str) -> New:

@@ -33,29 +33,30 @@ from .edited import (
     changes_numbers,
     dropped,
     foreign_sizes,
+    marks,
     named_new,
     named_numbers,
     new_numbers,
     walked,
 )
 from .known import EXACT
-from .looked import is_size
 from .numbers import others
+from .pool import is_size
 from .redraw import FAR, ladder, with_numbers
 from .resized import resized
 from .rows import Edit
 from .runs import Runs
 from .search import DOUBTFUL
+from .sizes import Sizes, World, reads_all, written
 from .written import FAILS
 
-World = tuple[Data, Truth]
 Edits = Sequence[Edit]
 MASKS = 10  # draws so far away that a mask that is another has another entry in one of them
 ALSO = 2  # draws on which what the numbers say has to hold
 LONG = 1_500  # records of a run that is not made on more than one sort of fresh data
 ONLY_HERE = "this was tried on these data alone"
 PERHAPS = "on quite other data it was not right, so it may hold by coincidence"
-UNTOLD = "whether it holds for another {} cannot be told"
+UNTOLD = "whether it holds for {} cannot be told"
 LENGTH = "{} has the number of other lengths too, perhaps"
 WAY_OUT = ": give check the function that computes the loss to try other sizes"
 
@@ -65,7 +66,7 @@ class Trials:
     """`run` runs a derivation on other data, with edits; `right` is what has to be right on other
     data, `partly` what is right once others are, or in part, `kept` what has to stay right with
     edits, `others` what is run by itself; `fresh` are other data where the graph is not to be
-    replayed; what is `computed` by a function has other sizes too."""
+    replayed; of other sizes what a function has `computed` is computed again."""
 
     run: Callable[[Data | None, Mapping[ast.AST, Any] | None], Trace]
     trace: Trace
@@ -77,6 +78,7 @@ class Trials:
     fresh: Callable[[], Iterable[list[Data]]] | None = None
     computed: Computed | None = None
     at: dict[Claimed, Line | None] = field(default_factory=dict)  # as they ran
+    made: list[Edit] = field(default_factory=list)  # of other lines, so far
 
     def doubts(self, claimed: Claimed, needs: Edits, edits: Edits, grade: int) -> Iterator[str]:
         """What no other data could tell of edits that go with those that they need."""
@@ -87,9 +89,17 @@ class Trials:
         elif any(map(changes_numbers, edits)):
             for name, worlds in self.numbers.items():
                 if not all(self.is_right(claimed, (*needs, *edits), *w) for w in worlds):
-                    yield UNTOLD.format(name)
-        tried = self.sizes and grade == 0
-        lengths = {} if tried else Scales(self.truth.tape).sizes
+                    yield UNTOLD.format(f"another {name}")
+        if grade == 0 and not all(
+            self.is_right(claimed, (*needs, *edits), *w) for w in self.sizes.likely
+        ):
+            yield UNTOLD.format("other lengths")
+        tried = self.sizes.likeliest and grade == 0
+        lengths = {
+            n: text
+            for n, text in Scales(self.truth.tape).sizes.items()
+            if not tried or n in self.sizes.stay
+        }
         for edit in edits:
             named = named_numbers(edit, self.trace, whole=not tried)
             for n in new_numbers(edit, self.trace):
@@ -102,6 +112,8 @@ class Trials:
                     yield f"{name} is also {named[n][1]}"
             for name, other in () if tried else dropped(edit, self.trace):
                 yield f"{name} is also {other}"
+            for part, other in marks(edit, self.trace):
+                yield f"{part} is also {other}"
             for size in () if tried else foreign_sizes(edit, self.trace):
                 yield LENGTH.format(size)
 
@@ -129,17 +141,27 @@ class Trials:
         return [[(d, self.truth.on(d)) for d in draws] for draws in found]
 
     @cached_property
-    def sizes(self) -> list[World]:
-        """Data of other sizes with the gradients there; none where they cannot be made, or what is
-        right is not right there."""
-        made, tape = self.computed, self.truth.tape
-        if made is None or tape.root.data.size != 1:
-            return []
-        try:
-            draw = resized(made)
-            return [(draw, self.truth.on(draw))] if self._keeps(draw) else []
-        except Exception:  # the function is not made for other sizes
-            return []
+    def sizes(self) -> Sizes:
+        """Data of other sizes with the gradients there."""
+        held = self.fresh is not None or len(self.trace.records) > LONG
+        ways = resized(self._root, self.computed, self._named, written(self.trace.definition))
+        return Sizes(self.trace, self.truth, () if held else ways, self._stays_longer)
+
+    def _stays_longer(self, draw: Data) -> bool:
+        """Whether what is right is right for other lengths, as far as the lines run there, and all
+        that the derivation reads is the draw's."""
+        truth = self.truth.on(draw)
+        if not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
+            return False
+        trace = self.run(draw, None)
+        raised = trace.error is not None and self.trace.error is None
+        if not raised and len(steps(trace)) != len(steps(self.trace)):
+            return False
+        lines = [c.line(trace, truth) for c in self.right]
+        told = [at for at in lines if at is not None and at.record is not None]
+        if not (raised or len(told) == len(lines)) or not all(map(line_is_right, told)):
+            return False
+        return reads_all(self.trace, trace, self.truth)
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
@@ -187,7 +209,8 @@ class Trials:
     @cached_property
     def elsewhere(self) -> list[list[World]]:
         """Data of other sizes, farther away, and with other numbers."""
-        return [*([w] for w in (*self.sizes, *self.farther)), *self.numbers.values()]
+        sizes = self.sizes.likeliest
+        return [*([sizes] if sizes else []), *([w] for w in self.farther), *self.numbers.values()]
 
     @cached_property
     def farther(self) -> list[World]:
@@ -238,7 +261,7 @@ class Trials:
         for name, numbers in others(self._root, self._named):
             with suppress(*FAILS, CannotRecord):
                 draw = with_numbers(self._root, numbers, self.truth.tape.seed)
-                if self._stays(draw):
+                if self._stays_numbered(draw):
                     found.setdefault(name, []).append((draw, self.truth.on(draw)))
         return found
 
@@ -258,7 +281,7 @@ class Trials:
     def _root(self) -> Node:
         return next(n for n, twin in self.truth.of.items() if twin is self.truth.tape.root)
 
-    def _stays(self, draw: Data) -> bool:
+    def _stays_numbered(self, draw: Data) -> bool:
         """Whether what is right stays right with other numbers."""
         trace, truth = self.run(draw, None), self.truth.on(draw)
         return self._keeps(draw) and all(is_right(c, trace, truth) for c in self._told)
@@ -276,9 +299,23 @@ class Trials:
             at = self.at.setdefault(claimed, claimed.line(self.trace, self.truth))
             statement = None if at is None else at.instance.statement
             trace = self._runs(draw, edits, statement)
+            if draw is not None and self._is_apart(claimed, trace):
+                others = [e for e in self.made if not any(_overlap(e, edit) for edit in edits)]
+                trace = self._runs(draw, [*others, *edits], statement)
+                if self._is_apart(claimed, trace):
+                    return True
             return is_right(claimed, trace, self.truth if truth is None else truth)
         except (*FAILS, CannotRecord):  # as where a loop no longer ends
             return False
+
+    def _is_apart(self, claimed: Claimed, trace: Trace) -> bool:
+        """Whether a run ended in a line on which something does not depend, so that nothing is told
+        of that."""
+        at, failed = self.at[claimed], trace.failed
+        if at is None or at.record is None or failed is None:
+            return False
+        above = (r.instance for r in self.trace.above(at.record) if r.instance is not None)
+        return failed.statement not in {at.instance.statement, *(i.statement for i in above)}
 
     def _keeps_right(self, edits: Edits) -> bool:
         """Whether what has to stay right does with some edits, on the recorded data."""
@@ -299,15 +336,17 @@ class Trials:
         return Runs(self.run, self.trace)
 
 
+def _overlap(one: Edit, other: Edit) -> bool:
+    """Whether the place of an edit is a part of another's."""
+    return one.place in set(ast.walk(other.place)) or other.place in set(ast.walk(one.place))
+
+
 def _of_length(n: float, lengths: Mapping[int, str], *, of_size: bool) -> str:
-    """How a number is easily made of the length of an axis; of 2 and 1 / 2 that tells nothing, but
-    where a size is multiplied."""
+    """How a number is easily made of the length of an axis; of a size that tells only itself."""
     if of_size and n in lengths:
         return lengths[int(n)]
-    if n in (0, 2, 0.5):
-        return ""
     rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))
-    for k, text in rows:
-        if round(k) in lengths and abs(k - round(k)) < EXACT and round(k) > 2:
+    for k, text in rows if n not in (0, 1) else ():
+        if round(k) in lengths and abs(k - round(k)) < EXACT and round(k) > 1:
             return text.format(round(k), lengths[round(k)])
     return ""
