@@ -34,7 +34,8 @@ class Pairing:
     def paired(self, rows: list[Judged]) -> list[list[Judged]]:
         """The steps that build one gradient up, each time it is built, given their node."""
         inner = [row for row in rows if row.step.inside is not None]
-        rows[:] = [row for row in rows if row.step.inside is None]
+        updates = [row for row in rows if row.step.update is not None]
+        rows[:] = [r for r in rows if r.step.inside is None and r.step.update is None]
         self._learn_from_attributes(rows)
         self._learn_from_keys(rows)
         groups: dict[tuple[str, Any], list[Judged]] = {}
@@ -54,8 +55,15 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
-        rows += inner
-        for turn, node in left_over(rows, self._order, self.pairs, self.truth, self.equal):
+        taken = {row.node for turn in found for row in turn}
+        for row in updates:  # of what no name is the gradient
+            node = row.step.update[0] if row.step.update else None
+            if node in self.truth.of and node not in taken:
+                found += self._matched([[row]], [node])
+        rows += [*updates, *inner]
+        for turn, node in left_over(
+            rows, self._order, self.pairs, self.truth, self.trace, self.equal
+        ):
             found += self._matched([turn], [node])
         if self.guessing:  # but what a name is said not to mean
             known = {row.step.record: row.node for turn in found for row in turn}

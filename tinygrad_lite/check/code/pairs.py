@@ -20,7 +20,8 @@ CONVENTIONS = (
     r"[d∂δ]_?(?P<of>.+)",
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff)",
+    r"g(?P<of>[A-Z].*|[a-z]\d*)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff|dx|deriv|derivative)",
     r"(?P<of>.+)grad",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
