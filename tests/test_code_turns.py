@@ -205,3 +205,45 @@ def test_a_claim_that_a_loop_overwrites_is_no_carry() -> None:
     E = (A * c.sum()).sum() - 3 * A[0]
     (finding,) = tg.check(E, summed, names={"c": c}).wrong
     assert finding.mended == "dA += c[k] * np.ones(2)"
+
+
+class Cell:
+    """A state that is carried through time, with what it is computed from kept at each step."""
+
+    def __init__(self, U: Any, V: Any) -> None:
+        self.U, self.V = U, V
+        self.dU, self.dV = np.zeros(U.shape), np.zeros(V.shape)
+
+    def ahead(self, x: Any, s: Any) -> Any:
+        new = tg.tanh(x @ self.U + s @ self.V)
+        return new, {"x": x, "s": s, "new": new}
+
+    def back(self, ds: Any, kept: Any) -> Any:
+        dz = ds * (1 - kept["new"] ** 2)
+        self.dU += np.outer(kept["x"], dz)
+        self.dV += np.outer(kept["s"], dz)
+        return self.V @ dz
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [("", ""), ('kept["new"] ** 2', 'kept["s"] ** 2'), ("self.V @ dz", "self.V.T @ dz")],
+)
+def test_what_a_cell_hands_back_is_the_gradient_of_the_state_before(was: str, wrong: str) -> None:
+    rng = np.random.default_rng(3)
+    made = changed(Cell, was, wrong) if was else Cell
+    cell = made(tg.Tensor(rng.normal(size=(2, 3))), tg.Tensor(rng.normal(size=(3, 3))))
+    xs, v, s, kept = rng.normal(size=(4, 2)), rng.normal(size=3), np.zeros(3), []
+    for x in xs:
+        s, seen = cell.ahead(x, s)
+        kept.append(seen)
+    E = (v * s).sum()
+
+    def through_time(v: Any) -> None:
+        ds = v
+        for seen in reversed(kept):
+            ds = cell.back(ds, seen)
+
+    wrongs = tg.check(E, through_time).wrong
+    assert len(wrongs) == bool(was)
+    assert all(f.by == "edit" for f in wrongs)

@@ -23,19 +23,24 @@ SURE = 2.0  # it is the gradient
 
 
 def left_over(
-    rows: Sequence[Judged], order: Sequence[Node], pairs: Pairs, truth: Truth, trace: Trace, is_: Equal
+    rows: Sequence[Judged],
+    order: Sequence[Node],
+    pairs: Pairs,
+    truth: Truth,
+    trace: Trace,
+    equal: Equal,
 ) -> Iterator[tuple[list[Judged], Node]]:
     """The steps of what has the shape of a leaf that nothing stands for, and the leaf: of which
     they are the gradient in the end, or else whose name is likest, or which is the only one that a
     result can be of. Names in a function that is called count where the leaf is one of its own, and
     it is called once."""
     taken = {row.node for row in rows}
-    open_ = [node for node in order if node.op is None and node not in taken]
+    open_ = {node: None for node in order if node.op is None and node not in taken}
     ends = _ends(rows, pairs, trace) if open_ else []
     likely: list[tuple[float, Node, list[Judged]]] = []
     for node in open_:
         every = _last([turn for turn in ends if _fits(turn, node)], trace)
-        hit = [turn for turn in every if is_(node, turn[-1].step.value, truth.gradient(node))]
+        hit = [turn for turn in every if equal(node, turn[-1].step.value, truth.gradient(node))]
         likely += [(SURE, node, turn) for turn in hit[-1:]]
         calls = Counter(turn[-1].step.name for turn in every if turn[-1].step.inside is not None)
         for turn in every if not hit else ():
@@ -43,10 +48,10 @@ def left_over(
                 likely.append((_likeness(turn[-1], node, pairs), node, turn))
     for how, node, turn in sorted(likely, key=lambda x: -x[0]):
         if how >= LIKE and turn in ends and node in open_:
-            open_ = [x for x in open_ if x is not node]
+            del open_[node]
             ends.remove(turn)
             yield turn, node
-    yield from _alone(ends, open_, pairs, trace)
+    yield from _alone(ends, [*open_], pairs, trace)
 
 
 def _ends(rows: Sequence[Judged], pairs: Pairs, trace: Trace) -> list[list[Judged]]:
@@ -56,10 +61,9 @@ def _ends(rows: Sequence[Judged], pairs: Pairs, trace: Trace) -> list[list[Judge
     for row in rows:
         if row.node is None and pairs.given.get(row.step.name, row) is not None:
             key = (row.step.name, row.index) if row.step.name == RETURNED else row.step.of
-            known = found.get(key, [])
-            above = trace.above(row.step.record) if known and row.step.inside is not None else ()
-            if known and row.step.inside is not None and known[-1].step.record not in above:
-                found[row.step.name, (key, known[-1].index)] = found.pop(key)
+            known = found.get(key, []) if row.step.inside is not None else []
+            if known and known[-1].step.record not in trace.above(row.step.record):
+                found[row.step.name, (key, row.index)] = found.pop(key)
             found.setdefault(key, []).append(row)
     return list(found.values())
 
@@ -75,13 +79,12 @@ def _last(ends: list[list[Judged]], trace: Trace) -> list[list[Judged]]:
     if all(turn[-1].step.inside is None for turn in ends):
         return ends
     above = {id(turn): trace.above(turn[-1].step.record) for turn in ends}
-    used = [
-        a
-        for a in ends
-        for b in ends
-        if a is not b and a[-1].step.inside is not None and a[-1].step.record in above[id(b)]
+    return [
+        turn
+        for turn in ends
+        if turn[-1].step.inside is None
+        or all(turn is x or turn[-1].step.record not in above[id(x)] for x in ends)
     ]
-    return [turn for turn in ends if turn not in used]
 
 
 def _alone(
@@ -90,7 +93,8 @@ def _alone(
     """Results that read like gradients and that nothing uses, and the leaves that they must be of:
     the only one of that shape, or the only one whose name theirs ends with."""
     ends = [turn for turn in ends if pairs.reads_like_one(turn[-1].step.name)]
-    used = set().union(*(trace.above(turn[-1].step.record) - {turn[-1].step.record} for turn in ends))
+    records = [turn[-1].step.record for turn in ends]
+    used = {x for record in records for x in trace.above(record) if x is not record}
     ends = [turn for turn in ends if turn[-1].step.record not in used]
 
     def ending(turn: list[Judged], node: Node) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from ...graph.names import is_own
 from ...graph.node import Node, raw
 from .judged import Equal, Judged, sums_of
 from .left_over import left_over
 from .pairs import Pairs
+from .scope import Closure
 from .trace import Record, Trace
 from .truth import Truth
 
@@ -55,10 +58,10 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
-        taken = {row.node for turn in found for row in turn}
+        stood = {row.node for turn in found for row in turn}
         for row in updates:  # of what no name is the gradient
-            node = row.step.update[0] if row.step.update else None
-            if node in self.truth.of and node not in taken:
+            node = None if row.step.update is None else row.step.update[0]
+            if node is not None and node in self.truth.of and node not in stood:
                 found += self._matched([[row]], [node])
         rows += [*updates, *inner]
         for turn, node in left_over(
@@ -201,7 +204,7 @@ class Pairing:
         """The same for a name: one node, or one for each turn of a loop."""
         turns: list[list[Judged]] = []
         for row in group:
-            if not turns or not row.step.builds:
+            if not turns or not row.step.builds or self._steps_back(name, row, group):
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
@@ -225,6 +228,20 @@ class Pairing:
                 return family, turns
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
+
+    def _steps_back(self, name: str, row: Judged, group: list[Judged]) -> bool:
+        """Whether a step in a loop hands a name to a function of the user's that gives what it is
+        in the next turn, as in dh, dc = cell.backward(dh, dc, cache)."""
+        statement = row.step.instance.statement
+        call = getattr(statement, "value", None)
+        if not isinstance(statement, ast.Assign) or not isinstance(call, ast.Call):
+            return False
+        called = row.step.instance.recorded.get(id(call.func))
+        function = None if called is None else getattr(called.value, "__func__", called.value)
+        own = isinstance(function, FunctionType) and is_own(function)
+        given = any(isinstance(x, ast.Name) and x.id == name for x in call.args)
+        often = sum(r.step.instance.statement is statement for r in group) > 1
+        return (own or isinstance(function, Closure)) and given and often
 
     def _is_carry(self, name: str, group: list[Judged], node: Node) -> bool:
         """Whether a name, 0 at first, hands a part of a gradient on to the next turn of a loop,

@@ -165,13 +165,13 @@ class Pairs:
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
-        h, hs[0] or h_1, and nameless ones that are made `alike`."""
+        h, hs[0] or h_1, and those that are made `alike` and have no name, or only as an entry."""
         found = self.node(name)
         like = set(alike)
         stems = set(wanted_names(name, self.loss)) if found is None else {self.names.get(found, "")}
 
         def belongs(x: Node) -> bool:
             named = x is found or any((stem, x) in self._stems for stem in stems)
-            return named or (x in like and x not in self.names)
+            return named or (x in like and self.names.get(x, "]").endswith("]"))
 
         return [x for x in nodes if belongs(x)]

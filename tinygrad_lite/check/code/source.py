@@ -151,19 +151,8 @@ def _field(value: Any, new: Mapping[ast.AST, Any]) -> Any:
 
 @lru_cache(maxsize=32)  # the same trees for the same text, so that places can be compared
 def parsed(path: str, text: str, cells: tuple[int, ...] = ()) -> Source:
-    """The source with its tree, in which what is private to a class is called as Python calls it."""
-    tree = ast.parse(text)
-    classes = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
-    for around in reversed(classes):  # those inside of others first
-        for node in ast.walk(around):
-            if isinstance(node, ast.Attribute) and node.attr.startswith("__"):
-                node.attr = mangled(node.attr, around.name)
-    return Source(path, text, tree, cells)
-
-
-def mangled(name: str, of: str) -> str:
-    """What Python calls a name that is private to a class."""
-    return name if name.endswith("__") else f"_{of.lstrip('_')}{name}"
+    """The source with its tree."""
+    return Source(path, text, ast.parse(text), cells)
 
 
 def source_of(function: FunctionType) -> tuple[Source, Definition]:

@@ -51,8 +51,8 @@ def rate_in(e: ast.expr, instance: Instance, names: Sequence[str] = RATES) -> fl
     """The product of the factors of an expression that are called a rate; 1 without one."""
     if isinstance(e, ast.UnaryOp):
         return rate_in(e.operand, instance, names)
-    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.Div)):
-        right = rate_in(e.right, instance, names) if isinstance(e.op, ast.Mult) else 1.0
+    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.MatMult, ast.Div)):
+        right = 1.0 if isinstance(e.op, ast.Div) else rate_in(e.right, instance, names)
         return rate_in(e.left, instance, names) * right
     name = getattr(e, "attr", getattr(e, "id", ""))
     record = instance.recorded.get(id(e))
