@@ -214,6 +214,8 @@ class Pairing:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
                 turns[-1].pop()  # `return -dW`, a direction of descent, is no claim
+        if node is not None and node.op is not None and name not in self.trace.handed_back:
+            self._cut(turns[-1], node)
         if node is not None and self._is_carry(name, group, node):
             self.pairs.given[name] = None
             return [], turns
@@ -228,6 +230,18 @@ class Pairing:
                 return family, turns
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
+
+    def _cut(self, turn: list[Judged], node: Node) -> None:
+        """Leave out the steps in which more is added to entries of what is the gradient of an
+        intermediate result: what comes back to it from steps in time that are computed later."""
+        last = len(turn)
+        while last and _adds_to_entries(turn[last - 1].step.line.statement):
+            last -= 1
+        if 0 < last < len(turn):
+            before, end = turn[last - 1].step.value, turn[-1].step.value
+            right = [self.equal(node, v, self.truth.gradient(node)) for v in (before, end)]
+            if right == [True, False]:
+                del turn[last:]
 
     def _steps_back(self, name: str, row: Judged, group: list[Judged]) -> bool:
         """Whether a step in a loop hands a name to a function of the user's that gives what it is
@@ -338,6 +352,11 @@ def _agree(a: Any, b: Any, deep: int) -> bool:
         return None in ops or ops[0] is ops[1]
     pairs = zip(a.inputs, b.inputs, strict=False)
     return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
+
+
+def _adds_to_entries(statement: ast.AST) -> bool:
+    """Whether a line is x[i] += ..."""
+    return isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript)
 
 
 def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:
