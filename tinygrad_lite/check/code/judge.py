@@ -51,8 +51,8 @@ class Judge:
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)
-            by_index = {row.index: row for row in guessed}
-            if any(by_index[index].verdict != WRONG for index in wrong):
+            better = {row.index for row in guessed if row.verdict != WRONG}
+            if not better.isdisjoint(wrong):
                 self._only_what_counts(guessed, {row.index for row in rows if row.node is not None})
                 if len(_wrong_lines(guessed)) <= len(_wrong_lines(rows)):
                     return guessed

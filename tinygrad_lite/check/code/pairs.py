@@ -13,7 +13,7 @@ from ...graph.node import Node
 from ...notation.names import identifier
 from .plain import Held, HeldNumber
 
-# What people write around a node's name; the loss's own name is tried for {loss}.
+# What people write around a node's name; the loss's name is tried for {loss}, its own for {own}.
 CONVENTIONS = (
     r"d_?{loss}_?d_?(?P<of>.+)",
     r"∂_?{loss}_?∂_?(?P<of>.+)",
@@ -23,6 +23,7 @@ CONVENTIONS = (
     r"g(?P<of>[A-Z].*|[a-z]\d*)",
     r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff|dx|deriv|derivative)",
     r"(?P<of>.+)grad",
+    r"d_?{own}_?(?P<of>.+)",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 GENERIC = ("grad", "gradient", "grads", "gradients", "derivative")  # of the only leaf
@@ -37,7 +38,7 @@ def wanted_names(name: str, loss: str) -> Iterator[str]:
     name = name.rpartition(".")[2]
     losses = "|".join(map(re.escape, {loss: "", **dict.fromkeys(LOSSES)}))
     for pattern in CONVENTIONS:
-        match = re.fullmatch(pattern.format(loss=f"(?:{losses})"), name)
+        match = re.fullmatch(pattern.format(loss=f"(?:{losses})", own=re.escape(loss)), name)
         if match:
             yield match["of"]
 
