@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backprop.jacobians import jacobian
 from ..graph.backend import in_numpy, is_array, to_array
-from ..graph.names import name_all, named_in, visible
+from ..graph.names import name_all, visible
 from ..graph.node import Node, raw, topological_order
 from ..graph.trees import map_tree
 from .computed import Computed, computed
@@ -184,20 +184,18 @@ class Asked:
 
 def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Asked:
     """The tape of `root`, a node or the function that computes it, or an error."""
-    made = None
+    made, seen = None, visible() if variables is None else variables
     if isinstance(root, FunctionType):
-        made = computed(root, visible() if variables is None else variables)
-        root, variables = made.root, made.names
+        made = computed(root, seen)
+        root, seen = made.root, made.names
     if not isinstance(root, Node):
         raise TypeError(f"check: E is a {type(root).__name__}, not a Value or Tensor")
     if root.op is None:
         raise ValueError("check: E was computed from nothing: it is a leaf or a constant")
     order = topological_order(root)
-    names = None
-    if variables is not None:
-        public = {name: v for name, v in variables.items() if not name.startswith("_")}
-        names = named_in({n: v for n, v in public.items() if not isinstance(v, (int, float))})
-        names |= {id(node): node.name for node in order if node.name is not None}
+    arrays = (a for n in order for a in n.inputs if not isinstance(a, Node))
+    public = {name: v for name, v in seen.items() if not name.startswith("_")}
+    names = name_all([*order, *arrays], public)
     above = None if cotangent is None else _array(cotangent, "cotangent")
     if above is not None and above.shape != root.shape:
         raise ValueError(f"check: cotangent has shape {above.shape}, E {root.shape}")
@@ -205,8 +203,7 @@ def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Ask
     if above is None and int(np.prod(root.shape)) != 1:  # Jacobians are claimed
         draw = np.random.default_rng(5)
         above = seed = draw.choice([-1.0, 1.0], root.shape) * draw.uniform(0.5, 1.0, root.shape)
-    variables = visible() if variables is None else variables
-    return Asked(Tape(root, above, names), order, seed, variables, made)
+    return Asked(Tape(root, above, names), order, seed, seen, made)
 
 
 def read(

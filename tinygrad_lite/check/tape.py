@@ -12,7 +12,6 @@ from ..backprop.chain import is_constant
 from ..backprop.flow import flow, sweep
 from ..backprop.replay import replay
 from ..derive.step import pullback_text, write
-from ..graph.names import name_all
 from ..graph.node import Array, Node, raw, topological_order
 from ..graph.op import Op
 from .rules import Rule, rule_of
@@ -30,10 +29,7 @@ class Tape:
     """
 
     def __init__(self, root: Node, seed: Any = None, names: Mapping[int, str] | None = None):
-        order = topological_order(root)
-        arrays = [a for n in order for a in n.inputs if not isinstance(a, (Node, float, int))]
-        known = dict(name_all([*order, *arrays]) if names is None else names)
-        self.user_names = known
+        self.user_names = known = dict(names or {})
         self.twin = replay(root, wide=True)
         self.root: Array = self.twin[root]  # type: ignore[assignment]
         self.order = topological_order(self.root)

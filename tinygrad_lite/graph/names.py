@@ -130,14 +130,15 @@ def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from (item for item in value.items() if isinstance(item[0], (str, int)))
 
 
-def name_all(values: Iterable[Any]) -> dict[int, str]:
+def name_all(values: Iterable[Any], variables: Mapping[str, Any] | None = None) -> dict[int, str]:
     """id(value) -> name for those of `values` (nodes, constant arrays) that have one.
 
-    A node's own `name` wins over the variables that the user's frames see: of these inner frames
-    win over outer ones, locals over globals, the first binding over later ones, and a variable over
-    what is in a container or an object, which is called `ws[0]`, `d['k']` or `cell.W`.
+    A node's own `name` wins over `variables`, by default those that the user's frames see: of these
+    inner frames win over outer ones, locals over globals, the first binding over later ones, and a
+    variable over what is in a container or an object, which is called `ws[0]`, `d['k']` or
+    `cell.W`.
     """
-    known = named_in(visible())
+    known = named_in(visible() if variables is None else variables)
     names: dict[int, str] = {}
     for value in values:
         own = value.name if isinstance(value, Node) else None
