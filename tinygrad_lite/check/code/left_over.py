@@ -102,7 +102,9 @@ def _alone(
         return bool(name) and turn[-1].step.name.endswith(name)
 
     for turn in ends:
-        nodes = [node for node in open_ if _fits(turn, node)]
+        inside = turn[-1].step.inside is not None  # where what has no name here may have one
+        known = [node for node in open_ if inside or node in pairs.names]
+        nodes = [node for node in known if _fits(turn, node)]
         rivals = [other for other in ends if nodes and _fits(other, nodes[0])]
         if len(nodes) > 1 or len(rivals) > 1:
             nodes = [node for node in nodes if ending(turn, node)]
