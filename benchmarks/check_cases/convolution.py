@@ -126,3 +126,53 @@ def graph_layer():
         ("missing-activation-derivative"),
     )
     yield "T - H", E, {W: -(G @ X.data).T @ d}, "sign"
+
+
+def upsampled_map():
+    """Transposed convolution with stride 2: y[2 i + k] += x[i] w[k]; then average pooling by 3."""
+    rng = np.random.default_rng(83)
+    x, w, t = tg.Tensor(rng.normal(size=4)), tg.Tensor(rng.normal(size=3)), rng.normal(size=3)
+    U = [np.eye(9)[2 * np.arange(4) + k] for k in range(3)]
+    y = sum(w[k] * (x @ U[k]) for k in range(3))
+    h = tg.relu(y + 0.5)
+    p = h.reshape(3, 3).mean(axis=1)
+    E = 0.5 * ((p - t) ** 2).sum()
+    d = p.data - t
+    dy = np.repeat(d, 3) / 3 * (y.data > -0.5)
+    X, Wd = x.data, w.data
+    dx = np.array([sum(dy[2 * i + k] * Wd[k] for k in range(3)) for i in range(4)])
+    dw = np.array([sum(dy[2 * i + k] * X[i] for i in range(4)) for k in range(3)])
+    yield "right", E, {p: d, y: dy, x: dx, w: dw}, "right"
+    yield "pooling not divided", E, {w: 3 * dw}, "mean-vs-sum|constant-scale"
+    yield "relu forgotten", E, {y: np.repeat(d, 3) / 3}, "missing-activation-derivative"
+    yield (
+        "mask of y > 0",
+        E,
+        {y: np.repeat(d, 3) / 3 * (y.data > 0)},
+        "other|activation-derivative-at-wrong-point|missing-term",
+    )
+    yield (
+        "stride forgotten",
+        E,
+        {x: np.array([sum(dy[i + k] * Wd[k] for k in range(3)) for i in range(4)])},
+        "off-by-index|other",
+    )
+    yield (
+        "filter turned",
+        E,
+        {x: np.array([sum(dy[2 * i + k] * Wd[2 - k] for k in range(3)) for i in range(4)])},
+        "wrong-order",
+    )
+    yield "filter's gradient turned", E, {w: dw[::-1]}, "wrong-order"
+    yield (
+        "tiled for repeated",
+        E,
+        {y: np.tile(d, 3) / 3 * (y.data > -0.5)},
+        "wrong-order|other|off-by-index|wrong-axis",
+    )
+    yield (
+        "centre tap only",
+        E,
+        {x: np.array([dy[2 * i + 1] * Wd[1] for i in range(4)])},
+        "missing-term",
+    )

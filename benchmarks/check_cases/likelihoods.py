@@ -4,6 +4,8 @@ import numpy as np
 
 import tinygrad_lite as tg
 
+from .formulas import sigmoid
+
 
 def gaussian_precision():
     """1/2 sum d^T Lam d - N/2 log |det Lam|, d = x - mu: the likelihood in the precision."""
@@ -133,3 +135,35 @@ def kullback_leibler():
         {lv: dz * eps * 0.5 + 0.5 * (np.exp(lv.data) - 1)},
         "missing-activation-derivative|missing-factor",
     )
+
+
+def item_response():
+    """2PL: P = sigma(a_j (theta_i - b_j)), Bernoulli loss, prior on theta."""
+    rng = np.random.default_rng(14)
+    th, a, b = (
+        tg.Tensor(rng.normal(size=(5, 1))),
+        tg.Tensor(rng.random(4) + 0.5),
+        tg.Tensor(rng.normal(size=4)),
+    )
+    Y = rng.integers(0, 2, (5, 4)) * 1.0
+    z = a * (th - b)
+    E = (tg.softplus(z) - Y * z).sum() + 0.5 * (th**2).sum()
+    R, T, A, B = sigmoid(z.data) - Y, th.data, a.data, b.data
+    yield (
+        "right",
+        E,
+        {z: R, th: (R * A).sum(1, keepdims=True) + T, a: (R * (T - B)).sum(0), b: -(R * A).sum(0)},
+        "right",
+    )
+    yield "difficulty's sign", E, {b: (R * A).sum(0)}, "sign"
+    yield "discrimination from theta alone", E, {a: (R * T).sum(0)}, "missing-term"
+    yield "prior forgotten", E, {th: (R * A).sum(1, keepdims=True)}, "missing-term"
+    yield "a forgotten at b", E, {b: -R.sum(0)}, "missing-factor"
+    yield (
+        "summed over the persons' axis of theta",
+        E,
+        {th: np.broadcast_to((R * A).sum(), (5, 1)) + T},
+        "wrong-axis|missing-broadcast-sum|other",
+    )
+    yield "mean over persons", E, {b: -(R * A).mean(0)}, "mean-vs-sum"
+    yield "prior's 2", E, {th: (R * A).sum(1, keepdims=True) + 2 * T}, "constant-scale"

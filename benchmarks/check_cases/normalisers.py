@@ -205,3 +205,55 @@ def graph_convolution():
         {A: dP / deg.data - (dP * A.data).sum(0, keepdims=True) / deg.data**2},
         "wrong-axis",
     )
+
+
+def adaptive_instance_norm():
+    """y = g (x - mean) / std + b, by channel over places; g, b = style @ Wg, style @ Wb."""
+    rng = np.random.default_rng(68)
+    x, st, t = tg.Tensor(rng.normal(size=(3, 7))), rng.normal(size=2), rng.normal(size=(3, 7))
+    Wg, Wb = tg.Tensor(rng.normal(size=(2, 3))), tg.Tensor(rng.normal(size=(2, 3)))
+    g, b = st @ Wg, st @ Wb
+    m = x.mean(axis=1, keepdims=True)
+    s = tg.sqrt(((x - m) ** 2).mean(axis=1, keepdims=True) + 1e-3)
+    n = (x - m) / s
+    y = g[:, None] * n + b[:, None]
+    E = 0.5 * ((y - t) ** 2).sum()
+    D, N, S = y.data - t, n.data, s.data
+    dn = g.data[:, None] * D
+    dg, db = (D * N).sum(1), D.sum(1)
+    dx = (dn - dn.mean(1, keepdims=True) - N * (dn * N).mean(1, keepdims=True)) / S
+    yield (
+        "right",
+        E,
+        {y: D, n: dn, g: dg, b: db, Wg: np.outer(st, dg), Wb: np.outer(st, db), x: dx},
+        "right",
+    )
+    yield "outer the other way", E, {Wg: np.outer(dg, st).reshape(2, 3)}, "transpose|wrong-order"
+    yield "style forgotten", E, {Wb: np.outer(np.ones(2), db)}, "missing-factor"
+    yield "g forgotten", E, {n: D}, "missing-factor"
+    yield (
+        "mean's path forgotten",
+        E,
+        {x: (dn - N * (dn * N).mean(1, keepdims=True)) / S},
+        "missing-term",
+    )
+    yield (
+        "sums for means",
+        E,
+        {x: (dn - dn.sum(1, keepdims=True) - N * (dn * N).sum(1, keepdims=True)) / S},
+        "mean-vs-sum",
+    )
+    yield "over the channels", E, {x: (dn - dn.mean(0) - N * (dn * N).mean(0)) / S}, "wrong-axis"
+    yield (
+        "N - 1 in both means",
+        E,
+        {x: (dn - dn.sum(1, keepdims=True) / 6 - N * (dn * N).sum(1, keepdims=True) / 6) / S},
+        "constant-scale|mean-vs-sum|other",
+    )
+    yield "std frozen", E, {x: (dn - dn.mean(1, keepdims=True)) / S}, "missing-term"
+    yield (
+        "x for n",
+        E,
+        {g: (D * x.data).sum(1)},
+        "missing-factor|missing-term|other|missing-activation-derivative",
+    )

@@ -207,3 +207,57 @@ def euler_steps():
     yield "only the last step's A", E, {A: adjoint(last=2)[A]}, "missing-term"
     yield "the first step's A forgotten", E, {A: adjoint(last=1)[A]}, "missing-term"
     yield "transposed outer products", E, {A: right[A].T}, "transpose"
+
+
+def peephole_cell():
+    """Gates see the cell: i = sigma(a + p c), c1 = c (1 - i) + i tanh(g), o = sigma(b + q c1)."""
+    rng = np.random.default_rng(101)
+    a, b, g, c, p, q = (tg.Tensor(rng.normal(size=4)) for _ in range(6))
+    t = rng.normal(size=4)
+    i = tg.sigmoid(a + p * c)
+    k = tg.tanh(g)
+    c1 = c * (1 - i) + i * k
+    o = tg.sigmoid(b + q * c1)
+    h = o * tg.tanh(c1)
+    E = 0.5 * ((h - t) ** 2).sum()
+    II, K, C1, OO, C = i.data, k.data, c1.data, o.data, c.data
+    d, T = h.data - t, np.tanh(c1.data)
+    do = d * T
+    dbz = do * OO * (1 - OO)
+    dc1 = d * OO * (1 - T**2) + dbz * q.data
+    di = dc1 * (K - C)
+    dz = di * II * (1 - II)
+    yield (
+        "right",
+        E,
+        {
+            o: do,
+            b: dbz,
+            c1: dc1,
+            i: di,
+            a: dz,
+            p: dz * C,
+            q: dbz * C1,
+            g: dc1 * II * (1 - K**2),
+            c: dc1 * (1 - II) + dz * p.data,
+        },
+        "right",
+    )
+    yield "output peephole forgotten", E, {c1: d * OO * (1 - T**2)}, "missing-term"
+    yield "input peephole forgotten", E, {c: dc1 * (1 - II)}, "missing-term"
+    yield "old cell for the new", E, {q: dbz * C}, "other|off-by-index"
+    yield "k alone", E, {i: dc1 * K}, "missing-term"
+    yield "k + c", E, {i: dc1 * (K + C)}, "sign"
+    yield (
+        "tanh' at k",
+        E,
+        {c1: d * OO * (1 - C1**2) + dbz * q.data},
+        "activation-derivative-at-wrong-point",
+    )
+    yield (
+        "i for 1 - i",
+        E,
+        {c: dc1 * II + dz * p.data},
+        "other|missing-term|sign|wrong-activation-derivative",
+    )
+    yield "sigma' forgotten", E, {p: di * C}, "missing-activation-derivative"

@@ -186,3 +186,53 @@ def weighted_spread():
     yield "no weights", E, {x: 2 * C / W / V}, "missing-factor"
     yield "no 1/W", E, {x: 2 * w * C / V}, "missing-factor|constant-scale|mean-vs-sum"
     yield "x for x - mu", E, {x: 2 * w * x.data / W / V}, "missing-term|other"
+
+
+def splatting():
+    """Splats on pixels: a = o exp(-0.5 d^T S d), C = sum a c, E = 0.5 |C - t|^2."""
+    rng = np.random.default_rng(45)
+    px = rng.normal(size=(6, 1, 2))
+    m, S, o, c, t = (
+        tg.Tensor(rng.normal(size=(3, 2))),
+        tg.Tensor(rng.random((3, 2)) + 0.5),
+        tg.Tensor(rng.normal(size=3)),
+        tg.Tensor(rng.normal(size=(3, 2))),
+        rng.normal(size=(6, 2)),
+    )
+    d = px - m
+    g = tg.exp(-0.5 * (S * d**2).sum(axis=2))
+    a = tg.sigmoid(o) * g
+    C = a @ c
+    E = 0.5 * ((C - t) ** 2).sum()
+    D, G, A, dd = C.data - t, g.data, a.data, d.data
+    da = D @ c.data.T
+    so = A / G
+    dg = da * so
+    dm = ((dg * G)[:, :, None] * S.data * dd).sum(0)
+    yield (
+        "right",
+        E,
+        {
+            C: D,
+            c: A.T @ D,
+            a: da,
+            g: dg,
+            o: (da * G * so * (1 - so)).sum(0),
+            m: dm,
+            S: (-0.5 * (dg * G)[:, :, None] * dd**2).sum(0),
+        },
+        "right",
+    )
+    yield "sign of d", E, {m: -dm}, "sign"
+    yield "0.5 kept", E, {m: 0.5 * dm}, "constant-scale"
+    yield (
+        "gaussian forgotten",
+        E,
+        {m: (dg[:, :, None] * S.data * dd).sum(0)},
+        "missing-activation-derivative|missing-factor",
+    )
+    yield "opacity forgotten", E, {m: ((da * G)[:, :, None] * S.data * dd).sum(0)}, "missing-factor"
+    yield "sigmoid' forgotten", E, {o: (da * G).sum(0)}, "missing-activation-derivative"
+    yield "d not squared", E, {S: (-0.5 * (dg * G)[:, :, None] * dd).sum(0)}, "missing-factor"
+    yield "C for its residual", E, {c: A.T @ C.data}, "missing-term"
+    yield "averaged over the pixels", E, {c: A.T @ D / 6}, "mean-vs-sum"

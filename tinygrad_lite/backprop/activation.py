@@ -15,13 +15,17 @@ FAR = 50.0  # where functions that level off have done so
 
 def tails(op: Op, params: Mapping[str, Any]) -> tuple[float, float] | None:
     """|slope| of a function of each entry far out on the left and on the right, by its own rule;
-    None for an op of another sort and for one whose slope is a number."""
+    None for an op of another sort, for one whose slope is a number, and for a user's that refuses
+    such inputs."""
     if not op.elementwise or op.arity != 1 or is_constant(op, 0):
         return None
-    left, right = (
-        abs(float(local(op, 0, floats, on_floats(op.forward, x, **params), (x,), params)))
-        for x in (-FAR, FAR)
-    )
+    try:
+        left, right = (
+            abs(float(local(op, 0, floats, on_floats(op.forward, x, **params), (x,), params)))
+            for x in (-FAR, FAR)
+        )
+    except Exception:
+        return None
     return left, right
 
 

@@ -18,6 +18,7 @@ from ..graph.dtypes import brought
 from ..graph.node import Array, Node, Scalar
 from ..graph.op import NO_PARAMS, ONE, Op
 from ..ops.guards import zero_where_unused
+from .recording import RECORDING
 
 _ndarray = np.ndarray
 
@@ -29,7 +30,7 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     x = node.inputs[index]
     if record:
         errors.refuse_overwritten(node, rebound=True)
-        y, operands, xp = node, node.inputs, ops
+        y, operands, xp = node, node.inputs, RECORDING
     else:
         y, operands = node._data, node.operands
         if x._data is not operands[index]:
@@ -160,8 +161,7 @@ def fit(c: Any, x: Node, op: Op, index: int) -> Any:
         if not hasattr(c, "shape"):
             raise errors.misfit(op, index, x, c)
         return ops.sum(c) if isinstance(c, Node) else float(c.sum())
-    data = x._data
-    shape = data.shape
+    data, shape = x._data, x._data.shape
     if not hasattr(c, "shape"):
         raise errors.misfit(op, index, x, c)
     if c.shape != shape:

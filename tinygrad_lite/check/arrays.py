@@ -10,7 +10,7 @@ from ..backprop.chain import is_constant, slope
 from .faults import prime
 from .scales import factor
 from .search import Catalogue, Guess, Search
-from .slips import FAR, FARTHEST, LIKELY, ODD, Instead
+from .slips import FAR, LIKELY, ODD, Instead
 from .tape import Vector
 
 BIG = 20_000  # entries of a gradient above which no factor of it is looked for
@@ -88,22 +88,3 @@ def other_gradients(search: Search) -> Iterator[Guess]:
             elif tape.is_named(x) and x.data.size > 2:
                 text = f"{told} stands where {tape.cotangent_of(x)} belongs"
                 yield search.guess(x, g, kind, ODD, text)
-
-
-def stand_ins(search: Search) -> Iterator[Guess]:
-    """A value with a name in the place of one that meets a node, as a factor of its gradient; where
-    one is a multiple of the other, a number is lost."""
-    for x in reversed(search.open) if search.small else ():
-        g = search.g[x]
-        if not 1 < g.size <= BIG:
-            continue
-        offset, weight = search.base - search.project(x, g), search.tangents[x] * g
-        near = dict.fromkeys(w for n, _ in search.tape.consumers[x] for w in (n, *n.parents()))
-        for w in (n for n in near if n.shape == x.shape and np.all(n.data)):
-            for name, v in search.tape.named_along(x.shape):
-                k = v / w.data
-                multiple = np.ptp(k) <= 1e-9 * np.abs(k).max()
-                if not multiple and search.agrees(offset + np.sum(weight * k)):
-                    text = f"{name} stands where {search.tape.label(w)} belongs in the gradient "
-                    text += f"with respect to {search.tape.label(x)}"
-                    yield search.guess(x, g * k, "other", FARTHEST, text)

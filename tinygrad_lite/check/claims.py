@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backprop.chain import contribution
 from ..backprop.jacobians import jacobian
 from ..graph.backend import in_numpy, is_array, to_array
 from ..graph.names import name_all, visible
@@ -25,6 +26,7 @@ from .tape import Tape, largest
 
 SHARED = "as of a symmetric matrix, where (i, j) and (j, i) share a gradient"
 CLEAR = 1e6  # an error of so many tolerances is none of rounding, however that was measured
+UNFELT = "but for entries that are 0 whatever they are computed of"
 RAISED = object()  # what a claim that is code gives when it raised an error
 
 
@@ -98,7 +100,7 @@ def shared(a: Any) -> Any:
 
 class Claim:
     """One claimed gradient: the user's node, its twin on the tape, and the claimed array, as
-    precise as its dtype. A `symmetric` one is of such a matrix, of which ops read a triangle."""
+    precise as its dtype. `read` takes away what makes no difference, `read_as` says it."""
 
     def __init__(self, name: str, user: Node, node: Node, value: Any) -> None:
         self.name, self.user, self.node = name, user, node
@@ -108,7 +110,9 @@ class Claim:
         self.expected: Any
         self.tolerance: Any
         self.blur: Blur
-        self.symmetric = self.unclear = self.settled = False
+        self.read: Callable[[Any], Any] = np.asarray
+        self.read_as = ""
+        self.unclear = self.settled = False
         self.compared: Comparison | None = None
         self.note = ""  # what is to be said of a claim that is right in its own way
 
@@ -141,9 +145,9 @@ class Claim:
         """Hold it against what is expected, given how far rounding moves that. It is `settled`
         where a larger tolerance, as more draws may give, would change nothing."""
         self.blur, self.eps, rounding = blur, blur.eps, blur.tolerance
-        if self.symmetric:
-            self.note = SHARED * (not compare(self.value, expected, rounding).right)
-            expected, rounding = shared(expected), np.maximum(rounding, turned(rounding))
+        if self.read_as:
+            self.note = self.read_as * (not compare(self.value, expected, rounding).right)
+            expected, rounding = self.read(expected), np.maximum(rounding, self.read(rounding))
         self.expected = expected
         allowed = allowance.of(expected)
         if self.jacobian is not None:
@@ -178,8 +182,21 @@ class Asked:
         if self.seed is not None:
             found.contract(self.seed, jacobian(self.tape.root, found.node))
         elif found.fits and self.tape.reads_half(found.node):
-            found.symmetric = np.allclose(found.value, turned(found.value), rtol=1e-9)
+            if np.allclose(found.value, turned(found.value), rtol=1e-9):
+                found.read, found.read_as = shared, SHARED
+        elif found.fits and (unfelt := self._unfelt(found)).any():
+            found.read, found.read_as = lambda a: np.where(unfelt, 0.0, a), UNFELT
         return found
+
+    def _unfelt(self, claim: Claim) -> Any:
+        """Where a result and its claim are 0, and what the gradient is reaches no input: above the
+        diagonal of what tril or a Cholesky factor is."""
+        node, g = claim.node, self.tape.g[claim.node]
+        at = (node.data == 0) & (claim.value == 0) & (g != 0)
+        if node.op is None or node.op.elementwise or not at.any():
+            return np.zeros(1, dtype=bool)
+        to = (i for i, x in enumerate(node.inputs) if isinstance(x, Node))
+        return at & (not any(np.any(contribution(node, i, np.where(at, g, 0.0))) for i in to))
 
 
 def asked(root: Any, cotangent: Any, variables: Mapping[str, Any] | None) -> Asked:

@@ -154,7 +154,7 @@ def diagnosis_on(truth: Truth, claims: Sequence[Claim], values: Sequence[Vector]
             found.contract(truth.tape.seed, truth.gradient(claim.user))
         elif claim.fits:
             found.value = found.full = in_shape(found.value, found.node.shape)
-        found.symmetric = claim.symmetric
+        found.read, found.read_as = claim.read, claim.read_as
         found.judge(truth.tape.g[found.node], claim.blur, Allowance())
         made.append(found)
     return Diagnosis(truth.tape, made)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, combinations, islice, takewhile
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,8 @@ from . import arrays, axes, systematic
 from .scales import near, tolerance_of
 from .search import HUGE, LARGE, ONE, TWO, VANISHING, Explanation, Guess, Search
 from .shadows import is_square
-from .slips import FAR, FARTHEST, LIKELY, NEAR, Instead
-from .tape import Vector, op_of
+from .slips import FAR, FARTHEST, FIRST, LIKELY, NEAR, Instead
+from .tape import Vector, op_name, op_of
 
 PERHAPS = "perhaps two mistakes: "
 FLIPPED = "the sign is flipped"
@@ -84,8 +85,10 @@ def junctions(search: Search) -> Iterator[Guess]:
         text += "gradient adds up over all of them (+=)"
         later = [*accumulate(parts[::-1], _over)][::-1]  # the uses from one on, and those before
         before = [0.0, *accumulate(parts, lambda above, part: _over(part, above))]
-        for (n, _), *under in zip(uses, before, later, strict=False):
-            yield search.guess(x, _over(*under), "missing-term", NEAR, text, n)
+        written = (_over(*under) for under in zip(before, later, strict=False))
+        for (n, _), *values in zip(uses, written, parts, strict=True):
+            for value in values:
+                yield search.guess(x, value, "missing-term", NEAR, text, n)
 
 
 def _over(below: Vector, part: Vector) -> Vector:
@@ -109,18 +112,41 @@ def whole(search: Search) -> Iterator[Explanation]:
     rows, g = search.catalogue.scales.whole, search.expected
     for m in _times(search, rows, search.base, lambda: g):
         yield Explanation(m.kind, ONE + m.cost, m.text, sites=[(search.target, (m.value - 1) * g)])
+        if m.kind == "sign" and not search.large:
+            yield from _turned(search, m.text)
     for m in _times(search, rows, -search.base, lambda: -g):
         if m.kind != "sign":
             text = m.text.replace("yours is ", "yours is -", 1) + f"; and {FLIPPED}"
             yield Explanation(m.kind, TWO + m.cost, text, other_kinds=("sign",))
 
 
+def _turned(search: Search, text: str) -> Iterator[Explanation]:
+    """The step at which the sign of the whole was lost, if only one has a minus that is seen, and
+    none one that its rule gives."""
+    passed: dict[Any, float] = {}  # what of it passes a step, or those of a sort
+    near = partial(np.isclose, search.base, rtol=1e-9, atol=0)
+    within = {n for s in search.catalogue.shadows for n in search.tape.above(s.x, {s.y})[:-1]}
+    for n, i, x in search.edges:
+        weight = search.project(x, search.parts[n, i])
+        alone = bool(near(weight))
+        if n not in within and search.catalogue.scales.turns(n, i, alone):
+            at = (n, i) if alone else op_of(n)
+            passed[at] = passed.get(at, 0.0) + weight
+    places = [at for at, weight in passed.items() if near(weight)]
+    if len(places) == 1 and isinstance(places[0], tuple):
+        n, i = places[0]
+        if not op_of(n).elementwise or op_name(n) in ("subtract", "negative", "multiply"):
+            sites = [(n.inputs[i], -2 * search.parts[n, i])]
+            yield search.explained("sign", FIRST, text, n, sites)
+
+
 def transposed(search: Search) -> Iterator[Guess]:
     """The gradient transposed."""
     x, g = search.target, search.expected
-    if g.ndim == 2 and g.shape == g.T.shape:
-        text = "yours is the transpose of the gradient (numerator layout?)"
-        yield search.guess(x, g.T, "transpose", LIKELY, text)
+    if g.ndim == 2:
+        how = "numerator layout?" if g.shape == g.T.shape else "its entries in another shape"
+        text = f"yours is the transpose of the gradient ({how})"
+        yield search.guess(x, g.T.reshape(g.shape), "transpose", LIKELY, text)
 
 
 def with_factor(search: Search) -> Iterator[Explanation]:
@@ -186,6 +212,6 @@ PASSES: tuple[tuple[float, tuple[Pass, ...]], ...] = (
     (LARGE, (systematic.alike, systematic.in_sequence)),
     (LARGE, (arrays.other_gradients,)),
     # A mistake in a part, something left out or in another's place, and two mistakes.
-    (LARGE, (in_parts, systematic.left_out, axes.other_axes, arrays.stand_ins)),
+    (LARGE, (in_parts, systematic.left_out, axes.other_axes)),
     (LARGE, (with_factor, proportional)),
 )

@@ -24,7 +24,7 @@ from ..derive.step import local_text
 from ..graph.node import Node, fresh, raw
 from ..graph.op import Op
 from .kinds import known
-from .rules import Rule, done, in_form
+from .rules import Rule, computed, done, in_form
 from .slips import (
     FAR,
     FARTHEST,
@@ -84,7 +84,7 @@ class Fault:
         def written(part: Any) -> str:
             if rule is None or not isinstance(part, Node):
                 return tape.label_of(part)
-            return rule.written(part, tape.label, tape.cotangent_name(node))
+            return rule.written(part, tape.names, tape.cotangent_name(node))
 
         made: dict[str, Callable[[], str]] = {
             "x": lambda: tape.label_of(node.inputs[index]),
@@ -201,7 +201,7 @@ def _dropped(node: Node, index: int, rule: Rule, unit: bool, function: bool) -> 
         kind = "missing-activation-derivative"
         lost = f"the {'activation' if unit else 'function'}'s derivative is missing"
     far = LIKELY if op in POWERS else NEAR if op is ops.multiply else FIRST
-    far = far if op.elementwise or rule.places else ODD
+    far = far if op.elementwise or (rule.places and node.shape) else ODD
     if not {m.op for m in rule.order} <= MOVES:
         yield Fault(kind, far, lambda g: g, f"yours is the gradient without {{local}}: {lost}")
     if op.elementwise:
@@ -258,35 +258,38 @@ def _along(node: Node, index: int, axis: int, g: Vector) -> Vector:
 def _slipped(rule: Rule, function: bool) -> Iterator[Fault]:
     """The rows of the table at every operation of the rule, and at all of one sort at once."""
     alike: dict[tuple[str, str], list[tuple[str, Node, Slip]]] = {}
-    for m in rule.order:
-        for slip in (*slips(m), *(() if m in rule.carries else _transposed(m))):
+    exponents = {id(m.inputs[1]) for m in rule.made_by("pow")}  # of these a power's own rows tell
+    below = {id(m.inputs[1]) for m in rule.made_by("divide")}
+    for m in (m for m in rule.order if id(m) not in exponents):
+        inner = function and m not in rule.carries  # where a number may be no factor of the whole
+        rows = slips(m, numbers=inner and op_of(m) in (ops.multiply, ops.divide))
+        for slip in (*rows, *(() if m in rule.carries else _transposed(m))):
             about = None if slip.of is None else m.inputs[slip.of]
             if "factor" in slip.kind and isinstance(about, Node) and about in rule.carries:
                 continue  # without what comes from above there is nothing
-            kind, inner = slip.kind, function and m not in rule.carries
+            kind = slip.kind
             if inner and (kind in ("missing-factor", "other") or chooses(m)):
                 kind = OTHER
             elif kind == "missing-factor" and (chooses(about) or (function and m is rule.root)):
                 kind = "missing-activation-derivative"
             far = slip.rank + (NEAR if m is not rule.root else 0)
-            yield Fault(kind, far, _slip(rule, {m}, slip), slip.text, at=(rule, m))
+            text = slip.text
+            if id(m) in below:
+                text = text.replace("the factor", "the division by")
+            yield Fault(kind, far, partial(rule.run, at={m: slip.how}), text, at=(rule, m))
             alike.setdefault((op_name(m), slip.text), []).append((kind, m, slip))
     for group in alike.values():
         kind, m, slip = group[0]
-        if len(group) > 1:
+        at = {n: s.how for _, n, s in reversed(group)}
+        if len(at) > 1:
             text = f"{slip.text}, and so at every such place"
-            handed = _slip(rule, {m for _, m, _ in group}, slip)
-            yield Fault(kind, slip.rank + NEAR, handed, text, at=(rule, m))
+            yield Fault(kind, slip.rank + NEAR, partial(rule.run, at=at), text, at=(rule, m))
 
 
 def _transposed(m: Node) -> Iterator[Slip]:
     """A square matrix that a rule computes, transposed."""
     if m.data.ndim > 1 and m.op is not ops.permute_dims:
         yield Slip("transpose", ODD, lambda *a: turned(done(m, *a)), "{self} stands transposed")
-
-
-def _slip(rule: Rule, at: set[Node], slip: Slip) -> Handed:
-    return lambda g: rule.run(g, at, slip.how)
 
 
 def looking(node: Node, index: int, place: int | None, value: Vector) -> Handed:
@@ -306,12 +309,12 @@ def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[In
     op = source.op if isinstance(source, Node) else None
     if op is not None:
         for slip in slips(source, numbers=True):
-            v = computed(slip.how, source.operands)
+            v = computed(slip.how, *source.operands)
             if v is not None:
                 yield Instead(POINT if mask else slip.kind, ODD, v, slip.text)
     if op is not None and len(source.operands) == 1:
         inner = np.asarray(source.operands[0], dtype=np.float64)
-        back = computed(lambda x: contribution(source, 0, x), (inner,)) if op in SHUFFLES else None
+        back = computed(contribution, source, 0, inner) if op in SHUFFLES else None
         if back is not None:
             text = "the entries of {self} are moved the other way"
             yield Instead("wrong-order", ODD, back, text)
@@ -331,14 +334,6 @@ def _misread(tape: Tape, source: Any, function: bool, mask: bool) -> Iterator[In
         yield m._replace(text=f"{{self}} is {m.text}")
 
 
-def computed(how: Callable[..., Vector], operands: Any) -> Vector | None:
-    """What is computed of some operands; None where it cannot be."""
-    try:
-        return np.asarray(how(*operands))
-    except (ValueError, IndexError, TypeError, np.linalg.LinAlgError):
-        return None
-
-
 def _functions(node: Node, index: int) -> Iterator[Fault]:
     """Wrong derivatives of a function of one input, y = f(x): another's, or at another point.
     Operands beside x are as recorded."""
@@ -353,16 +348,17 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
     def computed_at(x: Vector) -> Vector:
         return op.forward(np, *operands(x), **node.params)
 
-    at_output = derivative(computed_at(y), y)
-    below, instead = computed_at(a - 1), "stands where {local} belongs"
+    instead = "stands where {local} belongs"
+    there, within = computed(lambda: derivative(computed_at(y), y)), computed(derivative, a, a)
+    beyond = computed(lambda: derivative(computed_at(-a), -a))
     mirrored = OTHER if np.isin(derivative(y, a), (0, 1)).all() else "sign"  # a mask's other side
     rows = [
-        (POINT, FIRST, at_output, "{local} is taken at the output {y} instead of the input {x}"),
-        (POINT, FIRST, derivative(a, a), "the formula for {local} in {y} is given the input {x}"),
-        (mirrored, ODD, derivative(computed_at(-a), -a), "{local} is taken at minus its argument"),
+        (POINT, FIRST, there, "{local} is taken at the output {y} instead of the input {x}"),
+        (POINT, FIRST, within, "the formula for {local} in {y} is given the input {x}"),
+        (mirrored, ODD, beyond, "{local} is taken at minus its argument"),
         (OTHER, ODD, a, f"{{x}} {instead}"),
         (OTHER, ODD, y, f"{{y}} itself {instead}"),
-        (OTHER, FAR, a * below, f"the power rule {instead}"),
+        (OTHER, FAR, computed(lambda: a * computed_at(a - 1)), f"the power rule {instead}"),
     ]
     for other in (o for o in CONFUSED if o is not op):
         results = (y, other.forward(np, a, **other.defaults))
@@ -371,7 +367,8 @@ def _functions(node: Node, index: int) -> Iterator[Fault]:
             if np.any(factor != 1) and np.any(factor != y):  # else it is told more simply
                 rows.append((OTHER, FAR, factor, f"the derivative of {other.name} {instead}"))
     for kind, cost, factor, text in rows:
-        yield Fault(kind, cost, partial(mul, factor), text)
+        if factor is not None:
+            yield Fault(kind, cost, partial(mul, factor), text)
 
 
 def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
@@ -382,11 +379,14 @@ def scaled(tape: Tape, node: Node, index: int) -> Iterator[Fault]:
         return lambda g: k * contribution(node, index, g)
 
     options = [
-        (0.0, FIRST, "missing-term", "the path through {y} is left out"),
-        (-1.0, LIKELY, "sign", "the path through {y} has the wrong sign"),
+        (0.0, FIRST, "missing-term", "the path from {x} through {y} is left out"),
+        (-1.0, LIKELY, "sign", "the path from {x} through {y} has the wrong sign"),
     ]
     for c, _, counts in rule.constants if rule else ():
         kind = "mean-vs-sum" if counts else "constant-scale" if node.shape else "missing-factor"
         options.append((1 / c, FIRST, kind, "the number in {local} is left out"))
+        if counts and (n := round(1 / c)) > 1:
+            text = f"perhaps the number in {{local}} is that of {n - 1} entries, not {n}"
+            options.append((n / (n - 1), FAR, "constant-scale", text))
     for k, cost, kind, text in options:
         yield Fault(kind, cost, times(k), text)

@@ -11,6 +11,7 @@ from ..backprop.chain import fit
 from ..graph.node import Node
 from .claims import Claim, Comparison, compare
 from .faults import bends, pulled
+from .rules import computed
 from .tape import Site, Tape, Vector, largest, op_of
 
 SLACK = 1e-9  # how far outside of its two sides a slope may be, by rounding
@@ -55,7 +56,10 @@ class Kinks:
                 operands[index] = a + step
                 sites: Sites = []
                 for i, c in calm.items():
-                    change = _handed(node, i, g, operands) - c
+                    there = computed(_handed, node, i, g, operands)
+                    if there is None:
+                        continue
+                    change = there - c
                     size = max(largest(c), 1e-3 * largest(change + c))
                     jump = np.abs(change) > 1e-3 * size
                     if jump.any() and np.isfinite(change).all():

@@ -94,7 +94,7 @@ class Rounding:
             for _ in range(times):
                 try:
                     shaken = self._shaken(spread.moved, spread.rng)
-                except (ValueError, np.linalg.LinAlgError):  # rounding makes a matrix singular
+                except Exception:  # a matrix becomes singular, an op of the user's refuses it
                     shaken = {x: np.full(x.shape, np.inf) for x in self.targets}
                 for x, worst in spread.worst.items():
                     change = np.abs(shaken[x] - self.tape.g[x]) / _SHAKE

@@ -14,14 +14,16 @@ import numpy as np
 
 from .. import ops
 from ..backprop.chain import fit, is_constant, slope
+from ..backprop.recording import RECORDING
 from ..backprop.tangents import recorded_step
-from ..derive.step import write
+from ..derive.step import called, write
 from ..graph.context import recording_rules
 from ..graph.node import Node, fresh, raw
+from ..notation.mathematics import ATOM, Written
 
 Vector = Any  # a float64 NumPy array
 How = Callable[..., Vector]  # what is computed of an operation's operands in its place
-DEPTH = 12  # no rule nests deeper
+DEPTH, NESTED = 12, 2  # no rule nests deeper; of the graph so much is shown
 
 
 class Constant(NamedTuple):
@@ -65,10 +67,11 @@ class Rule:
             for x in (m, *m.inputs)
         )
 
-    @property
+    @cached_property
     def turns(self) -> bool:
-        """Whether it turns the sign of what comes from above."""
-        return any(m in self.carries for m in self.made_by("negative"))
+        """Whether it has a minus, and what it hands on has the other sign."""
+        turned = self.has("negative") and np.any(self.run(np.ones(self.node.shape)) < 0)
+        return bool(turned) or any(c.value < 0 for c in self.constants)
 
     @cached_property
     def places(self) -> list[int | None]:
@@ -85,23 +88,21 @@ class Rule:
     def run(
         self,
         g: Vector,
-        at: Collection[Node] = (),
-        how: How | None = None,
+        at: Mapping[Node, How] | None = None,
         swapped: Mapping[Node, Vector] | None = None,
         adjust: Callable[[Node, Vector], Vector] | None = None,
     ) -> Vector:
-        """The rule with some operations done as `how`, and other values for some leaves; of a node
-        it is recorded.
-        `adjust(m, value)` may change every value before others use it."""
+        """The rule with what is done `at` some operations instead, and other values for leaves; of
+        a node it is recorded. `adjust(m, value)` may change every value before others use it."""
         values: dict[Node, Vector] = {self.G: g, **(swapped or {})}
+        at = at or {}
         kept = isinstance(g, Node)
         for m, parents, given in self._operations:
-            here = m in at
-            if here or not values.keys().isdisjoint(parents):
+            if m in at or not values.keys().isdisjoint(parents):
                 operands = [
                     values.get(x, x if kept else a) if isinstance(x, Node) else a for x, a in given
                 ]
-                value = how(*operands) if here and how else done(m, *operands)
+                value = at[m](*operands) if m in at else done(m, *operands)
                 value = value if isinstance(value, Node) else np.asarray(value)
                 values[m] = value if adjust is None else adjust(m, value)
         return values.get(self.root, self.root.data)
@@ -135,13 +136,14 @@ class Rule:
         """Whether the rule without a constant c, operand k of an operation, is 1/c of itself."""
         without = lambda *a: done(m, *(1.0 if j == k else v for j, v in enumerate(a)))  # noqa: E731
         ones = np.ones(self.node.shape)
-        return np.allclose(self.run(ones, {m}, without) * c, self.run(ones), rtol=1e-9, atol=0)
+        return np.allclose(self.run(ones, {m: without}) * c, self.run(ones), rtol=1e-9, atol=0)
 
-    def written(self, m: Node, label: Callable[[Node], str], cotangent: str) -> str:
-        """An operation or a leaf of it as text; `label` tells what the graph's nodes are called."""
-        names: dict[int, Any] = {id(x): label(x) for x in (self.node, *self.node.parents())}
-        names[id(self.G)] = cotangent
-        return str(names[id(m)]) if id(m) in names else write(m, names, depth=DEPTH)
+    def written(self, m: Node, names: Mapping[int, str], cotangent: str) -> str:
+        """An operation or a leaf of it as text; `names` tells what the graph's nodes are called."""
+        leaves = self.node, *self.node.parents()
+        known: dict[int, Any] = {**names, **{id(x): called(x, names, NESTED) for x in leaves}}
+        known[id(self.G)] = Written(cotangent, ATOM)
+        return str(known[id(m)].body) if id(m) in known else write(m, known, depth=DEPTH)
 
 
 def rule_of(node: Node, index: int) -> Rule | None:
@@ -154,7 +156,7 @@ def in_form(node: Node, index: int, form: Callable[..., Node]) -> Rule:
     """The rule of a step of an elementwise op, with its local derivative in another form."""
     G = fresh(node, np.ones_like(node.data))
     with recording_rules():
-        c = ops.multiply(G, form(ops, node, *node.inputs, **node.params))
+        c = ops.multiply(G, form(RECORDING, node, *node.inputs, **node.params))
         return Rule(node, index, G, fit(c, node.inputs[index], node.op, index))  # type: ignore[arg-type]
 
 
@@ -165,6 +167,15 @@ def done(m: Node, *operands: Vector, **settings: Any) -> Vector:
     if any(isinstance(a, Node) for a in operands):
         return m.op(*operands, **{**m.params, **settings})
     return m.op.forward(np, *operands, **{**m.params, **settings})
+
+
+def computed(how: Callable[..., Any], *operands: Any) -> Vector | None:
+    """What is computed of some operands that the user has not given; None where it cannot be: a
+    matrix may be singular there, and an op of the user's refuse it, with whatever error."""
+    try:
+        return np.asarray(how(*operands))
+    except Exception:
+        return None
 
 
 def is_number(x: Any) -> bool:

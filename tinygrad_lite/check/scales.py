@@ -42,8 +42,6 @@ class Scales:
                 found.setdefault(n, f"the number of {word} of {name}")
         for name, shape in named:
             found.setdefault(prod(shape), f"the number of entries of {name}")
-        for node in tape.made_by("sum", "mean"):
-            found.setdefault(terms_of(node), f"the number of terms of {tape.label(node)}")
         return {n: words for n, words in found.items() if n > 1}
 
     def _lengths(self, *names: str) -> set[int]:
@@ -87,8 +85,10 @@ class Scales:
         found: list[Instead] = []
         below = {id(n.inputs[1]) for n in self.tape.made_by("divide")}
         for n in self.tape.order[1:]:
-            if n.data.size == 1 and n.op is not None and abs(n.data.item()) not in (0, 1):
-                found += factor(self.tape.label(n), n.data.item(), divides=id(n) in below)
+            if n.data.size == 1 and abs(v := n.data.item()) not in (0, 1):
+                name, divides = self.tape.label(n), id(n) in below
+                for called, k in ((name, v), (f"{name}²", v * v)):
+                    found += factor(called, k, divides=divides)
         return [m._replace(text=f"{YOURS.format(k=m.value)}: {m.text}") for m in found]
 
     def step(
@@ -113,14 +113,10 @@ class Scales:
         term = is_sum(node)
         handed = f"what {result} hands to {source}" if beside else f"the part through {result}"
         named = f"the term {source} of {result}" if term else handed
-        rule = self.tape.rule(node, index)
-        swapped = op_name(node) == "subtract" and (index == 1 or alone)
-        minus = swapped or (rule is not None and rule.turns)
-        if alone:
-            rows = [Instead("sign", FIRST, -1.0, TURNED)] if minus else []
-        else:
+        rows = []
+        if not alone:
             text = f"the sign of {named} is flipped"
-            rows = [Instead("sign", NEAR if minus else LIKELY, -1.0, text)]
+            rows.append(Instead("sign", NEAR if self.turns(node, index) else LIKELY, -1.0, text))
             text = f"the path from {source} through {result} is left out"
             if (term and not junction) or (beside and not term):
                 text = f"{named} is left out"
@@ -131,12 +127,21 @@ class Scales:
             rows.append(Instead("double-count", ODD, 2.0, text))
         rows += own
         for m in near(self.whole, k, tol) if not alone else ():
-            rows += [m._replace(cost=m.cost + (0.0 if junction else NEAR))] * (m.value != -1)
+            rows += [m._replace(cost=m.cost + NEAR * (not term))] * (m.value != -1)
         for m in near(rows, k, tol):
             part = m.text if alone else m.text.replace(DUE, "what it should be", 1)
             here, anywhere = (MINE, MINE) if alone else (f"{named} is", "a part is")
             text = part.replace(MINE, here, 1)
             yield m._replace(text=text), part.replace(MINE, anywhere, 1)
+
+    def turns(self, node: Node, index: int, alone: bool = False) -> bool:
+        """Whether a minus is lost easily at a step: it has one, or is a difference, which `alone`
+        may be taken the other way round."""
+        if op_name(node) == "subtract":
+            return index == 1 or alone
+        rule = self.tape.rule(node, index)
+        beside = op_name(node) == "multiply" and op_name(node.inputs[1 - index]) == "negative"
+        return beside or (rule is not None and rule.turns)
 
     def _term(self, x: Node, leading: Container[Node]) -> Node:
         """The one term of a sum, or of sums in it, that leads to the claimed node."""
@@ -158,17 +163,23 @@ class Scales:
             kind, lost = "constant-scale", f"{YOURS.format(k=1 / c)}: {words} is left out"
             if op_name(node) == "multiply" and not node.shape and not op_name(node.inputs[index]):
                 kind = "missing-factor"  # a number that a scalar parameter is multiplied by is data
-            if counts or (whole and n > 2 and (n in self.sizes or 0 <= terms - n <= 1)):
-                size = self.sizes.get(n, f"the {n} terms of the mean")
-                if n == terms - 1:
+            size = self.sizes.get(n) if counts or op_name(node.inputs[index]) else None
+            if counts or (whole and n > 2 and (size or 0 <= terms - n <= 1)):
+                what = f"the 1/{n} of the mean is missing" if counts else f"{words} is left out"
+                size = size or f"the {n} terms of the mean"
+                if n == terms - 1 and not counts:
                     size = f"one less than the {terms} terms"
                 kind, lost = "mean-vs-sum", f"{YOURS.format(k=n)}, off by exactly {n}, {size}"
-                lost += f": the 1/{n} of the mean is missing {LEARNING}"
+                lost += f": {what} {LEARNING}"
             yield Instead(kind, FIRST, 1 / c, lost)
             if kind == "constant-scale":
                 k = (1 / c) * (1 / c)  # infinite, and no error, where c is tiny
                 text = f"{YOURS.format(k=k)}: {words} is on the wrong side of the fraction"
-                yield Instead(kind, ODD + NEAR, k, text)
+                rank = ODD + NEAR if k in (0.25, 4.0) else LIKELY  # a mean over 4 is commoner
+                yield Instead(kind, rank, k, text)
+            for by in (n - 1, n + 1) if whole and n > 2 else ():
+                text = f"{YOURS.format(k=n / by)}: perhaps it is divided by {by}, not {n}"
+                yield Instead("constant-scale", FAR, n / by, text)
             if whole and not counts and n > 2 and n % 2 == 0:
                 text = f"{YOURS.format(k=2)}: 1/{n} is too large by 2"
                 yield Instead("constant-scale", LIKELY, 2.0, text)

@@ -23,10 +23,10 @@ from ..backprop.flow import Step, flow
 from ..backprop.tangents import tangents
 from ..graph.context import enable_grad
 from ..graph.node import Node, fresh, raw
-from .claims import Claim, shared
-from .faults import Fault, computed, faults, misreadings
+from .claims import Claim
+from .faults import Fault, faults, misreadings
 from .kinds import RARITY, known
-from .rules import Rule
+from .rules import Rule, computed
 from .scales import Scales
 from .shadows import Shadow, is_square, shadows
 from .tape import Site, Tape, Vector, carried, largest, op_of
@@ -142,7 +142,7 @@ class Search:
         self.small, self.large = len(self.region) <= MANY, len(self.region) > LARGE
         self.inside = set(self.region)
         self.g = self.swept(contribution)
-        self._read = shared if claim.symmetric else np.asarray
+        self._read = claim.read
         self.expected = self._read(self.g[self.target])
         size, grain = largest(self.value), 100 * max(claim.eps, 1e-14)
         self.grain = grain * size
@@ -250,7 +250,7 @@ class Search:
 
     def apply(self, node: Node, index: int, fault: Fault, g: Vector) -> Vector | None:
         """What a fault hands on, in whatever shape; None where it cannot be computed."""
-        c, x, op = computed(fault.apply, (g,)), node.inputs[index], op_of(node)
+        c, x, op = computed(fault.apply, g), node.inputs[index], op_of(node)
         if c is None or c.shape == x.shape:
             return c
         try:
@@ -309,9 +309,12 @@ class Search:
         inputs = [held[n.inputs.index(x)] if isinstance(x, Node) else x for x in n.inputs]
         g = np.array([g for *_, g in alike], dtype=float)
         down = np.array([self.tangents[m.inputs[i]] for m, _, _ in alike], dtype=float)
-        with enable_grad():
-            twin = op_of(n)(*inputs, **n.params)
-        right, found = contribution(twin, i, g), np.zeros(len(alike), dtype=bool)
+        try:
+            with enable_grad():
+                twin = op_of(n)(*inputs, **n.params)
+            right, found = contribution(twin, i, g), np.zeros(len(alike), dtype=bool)
+        except Exception:  # an op of the user's, of numbers alone
+            return np.ones(len(alike), dtype=bool)
         for fault in faults(self.tape, twin, i):
             c = self.apply(twin, i, fault, g)
             if c is not None and c.shape == g.shape:

@@ -12,7 +12,8 @@ import numpy as np
 from ..backprop.flow import flow
 from ..graph.backend import broadcast_axes
 from .explain import explain
-from .faults import computed, pulled
+from .faults import pulled
+from .rules import computed
 from .search import ONE, TWO, Explanation, Search
 from .slips import FIRST, LIKELY, Instead
 from .tape import Vector, op_of
@@ -56,7 +57,7 @@ def _steps(search: Search) -> Iterator[Explanation]:
         return
     ((n, i),) = steps
     for fault in search.catalogue(n, i):
-        c = computed(fault.apply, (search.g[n],))
+        c = computed(fault.apply, search.g[n])
         if c is not None and c.shape != search.target.shape and search.matches(c):
             words = fault.words(search.tape, n, i)
             yield search.explained(fault.kind, LIKELY + fault.cost, words, n)

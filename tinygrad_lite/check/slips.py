@@ -153,9 +153,7 @@ SLIPS: dict[Op, tuple[Slip, ...]] = {
     ops.solve: (
         Slip("transpose", FIRST, lambda a, b: np.linalg.solve(turned(a), b), _TURNED % "a"),
         Slip("missing-factor", LIKELY, lambda a, b: b, "{a} is left out"),
-    ),
-    ops.where: (
-        Slip(OTHER, ODD, lambda c, a, b: np.where(c, b, a), "the two cases are exchanged"),
+        Slip("other", ODD, lambda a, b: a @ b, "{a} is not inverted"),
     ),
     ops.flip: (Slip("wrong-order", LIKELY, lambda a: a, "{a} is not turned round"),),
     ops.cumulative_sum: (Slip("missing-term", LIKELY, lambda a: a, "{a} is not summed"),),
@@ -180,6 +178,9 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
     axis, shape = m.params.get("axis"), np.shape(m.operands[0])
     if m.op is ops.sum:
         yield from _sums(m, shape)
+    if m.op is ops.mean:
+        how = lambda a: ops.sum.forward(np, a, **m.params)  # noqa: E731
+        yield Slip("mean-vs-sum", FIRST, how, "{a} is summed, not averaged")
     if m.op is ops.reshape and len(shape) > 1:
         how = lambda a: np.ravel(a, "F").reshape(m.shape)  # noqa: E731
         yield Slip("wrong-order", LIKELY, how, "the entries of {a} are taken column by column")

@@ -12,7 +12,7 @@ from ..backprop.chain import contribution
 from ..backprop.replay import replay
 from ..graph.node import Node, raw
 from .faults import Fault, looking, scaled
-from .rules import is_number
+from .rules import computed, is_number
 from .search import MANY, Explanation, Search
 from .shadows import Shadow
 from .slips import FAR, ODD
@@ -88,10 +88,8 @@ def _explains(search: Search, made: Mapping[Edge, Fault]) -> bool:
             c = c + handed(s.node, 0, passed[s.y]) - contribution(s.node, 0, passed[s.y])
         return c
 
-    try:
-        return search.explains(search.swept(step)[search.target])
-    except ValueError:
-        return False
+    found = computed(lambda: search.swept(step)[search.target])
+    return found is not None and search.explains(found)
 
 
 def left_out(search: Search) -> Iterator[Explanation]:
@@ -120,17 +118,18 @@ def _without(search: Search, n: Node, kept: int) -> bool:
     if not search.catalogue.spend(COSTLY * len(search.tape.order)):
         return False
     a = np.asarray(n.operands[kept], dtype=float)
-    try:
+
+    def gradient() -> Vector:
         twin = replay(search.tape.root, adjust=lambda old, value: a if old is n else value)
-    except (ValueError, np.linalg.LinAlgError):  # a matrix that is singular without it
-        return False
 
-    def step(node: Node, index: int, g: Vector) -> Vector | None:
-        if node is not n:
-            return contribution(twin[node], index, g)
-        return g if index == kept else None
+        def step(node: Node, index: int, g: Vector) -> Vector | None:
+            if node is not n:
+                return contribution(twin[node], index, g)
+            return g if index == kept else None
 
-    found = search.swept(step).get(search.target)
+        return search.swept(step)[search.target]
+
+    found = computed(gradient)  # a matrix may be singular without it
     return found is not None and search.explains(found)
 
 
@@ -156,17 +155,24 @@ def in_sequence(search: Search) -> Iterator[Explanation]:
     for group in groups.values():
         rule = search.tape.rule(*group[0]) if len(group) > 1 else None
         for place in rule.places if rule else ():
-            if any(_explains(search, made) for made in _shifted(search, group, place)):
-                n = group[0][0]
-                name = search.tape.label_of(n if place is None else n.inputs[place])
-                text = f"the value of the neighbouring step stands where {name} and the like belong"
-                yield search.explained("off-by-index", FAR, text, n)
+            shifts = _shifted(search, group, place)
+            if kind := next((kind for kind, made in shifts if _explains(search, made)), ""):
+                at = (n if place is None else n.inputs[place] for n, _ in group)
+                names = [search.tape.label_of(x) for x in at]
+                text = f"{' and '.join(names)} stand in each other's place"
+                if kind == "off-by-index":
+                    text = (
+                        f"the value of the neighbouring step stands where {names[0]} and the like"
+                    )
+                    text += " belong"
+                yield search.explained(kind, FAR, text, group[0][0])
 
 
 def _shifted(
     search: Search, group: list[Edge], place: int | None
-) -> Iterator[Mapping[Edge, Fault]]:
-    """Faults that look at the neighbour's value, at the end at one of the same shape."""
+) -> Iterator[tuple[str, Mapping[Edge, Fault]]]:
+    """Faults that look at the neighbour's value, at the end at one of the same shape; of two steps
+    that may be to exchange them."""
     values = [n.data if place is None else n.operands[place] for n, _ in group]
     shape = np.shape(values[0])
     order = search.tape.order[: search.tape.position[group[0][0]] + 1]
@@ -175,5 +181,7 @@ def _shifted(
     ends = [[v, *values[:-1]] for v in later]
     starts = [[*values[1:], v] for v in (values[-1], *known)]
     for moved in (*ends, *starts):
+        swapped = len(group) == 2 and np.array_equal(moved, values[::-1])
         looked = zip(group, moved, strict=True)
-        yield {at: Fault("off-by-index", FAR, looking(*at, place, v), "") for at, v in looked}
+        made = {at: Fault("other", FAR, looking(*at, place, v), "") for at, v in looked}
+        yield ("wrong-order" if swapped else "off-by-index"), made

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
 from ..backprop.chain import contribution, local
 from ..backprop.chain import slope as slope_of
+from ..backprop.recording import RECORDING
 from ..backprop.tangents import recorded_step
 from ..graph.backend import in_numpy
 from ..graph.context import enable_grad, recording_rules
@@ -78,7 +78,8 @@ class Form:
     def value(self, values: Mapping[str, Any]) -> Any:
         """What it is of arrays x0, x1, ..., y and G."""
         lines = [f"{name} = {code(t, t.axes, str)}" for name, t in self.within.items()]
-        return run("\n".join(lines), self.formula.numpy, values)
+        names = {**self.formula.printer.callables, **values}
+        return run("\n".join(lines), self.formula.numpy, names)
 
     def written(self, known: Mapping[str, Written]) -> Written:
         """The same in Unicode."""
@@ -172,7 +173,7 @@ def slope(node: Node, index: int) -> Form | None:
     op: Any = node.op
 
     def read(twin: Array) -> Form | None:
-        found = local(op, index, ops, twin, twin.inputs, twin.params)
+        found = local(op, index, RECORDING, twin, twin.inputs, twin.params)
         reading = reading_of(twin)
         known = isinstance(found, Node)
         value = reading.of_rule(found, {}) if known else Paper(number(exact(found)))

@@ -203,7 +203,7 @@ class Checks:
         for _ in range(_TRIES):
             try:
                 trial = self._trial(self._drawn(rng, sizes, zeros), sizes)
-            except (ValueError, TypeError, IndexError, np.linalg.LinAlgError):
+            except Exception:  # an op of the user's may refuse other data, with whatever error
                 continue
             finite = [np.isfinite(g).all() for g in trial.expected]
             if zeros or all(finite):

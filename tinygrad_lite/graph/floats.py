@@ -1,4 +1,5 @@
 """The array namespace's function names over Python floats: what a rule gets as `xp` on a `Value`.
+Those that are not here are NumPy's.
 
 Functions here may raise `ArithmeticError` or `ValueError` where IEEE 754 has an infinity or a NaN
 (`math.log(0.0)`); `backend.on_floats` then computes the same rule again on NumPy's scalars, which
@@ -8,6 +9,8 @@ follow IEEE 754. So the common case runs at the speed of `math`, and nothing rai
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache, wraps
 from math import (
     acos,
     acosh,
@@ -39,6 +42,9 @@ from math import (
     tan,
     tanh,
 )
+from typing import Any
+
+import numpy as np
 
 abs = math.fabs
 
@@ -101,3 +107,21 @@ def ones_like(x: float) -> float:
 
 def zeros_like(x: float) -> float:
     return 0.0
+
+
+def __getattr__(name: str) -> Any:
+    found = getattr(np, name)
+    return found if isinstance(found, type) or not callable(found) else _of_floats(found)
+
+
+@cache
+def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy's, of which a number is Python's."""
+
+    @wraps(function)
+    def on_floats(*inputs: Any, **settings: Any) -> Any:
+        with np.errstate(all="ignore"):
+            y = function(*inputs, **settings)
+        return y.item() if isinstance(y, (np.generic, np.ndarray)) and y.ndim == 0 else y
+
+    return on_floats

@@ -14,8 +14,8 @@ it takes the incoming gradient G and returns the input's gradient.
     matmul.pull(lambda xp, G, y, A, B: G @ B.mT, lambda xp, G, y, A, B: A.mT @ G)
 
 Rules are pure. They meet three kinds of value: Python floats (`xp` is `floats`), raw arrays (`xp`
-is their namespace), and nodes (`xp` is `tinygrad_lite.ops`), on which they record, so that
-derivatives can be differentiated again. They never un-broadcast: the sweep does that for all.
+is their namespace), and nodes (`xp` has the ops, and what else NumPy has), on which they record, so
+that derivatives can be differentiated again. They never un-broadcast: the sweep does that for all.
 """
 
 from __future__ import annotations

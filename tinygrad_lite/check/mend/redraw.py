@@ -80,11 +80,12 @@ def redraw(
             new[key] = _same_view(a, new[id(a.base)]) if _is_view(a) else draw(a, free=False)
         try:
             twin = replay(root, data, constants={**new, **others}, wide=True, settings=settings)
-        except (ValueError, IndexError, np.linalg.LinAlgError):
+            y = twin[root]
+            with np.errstate(all="ignore"):
+                above = np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float)
+                found = sweep(y, above)
+        except Exception:  # a matrix is singular there, an op of the user's refuses them
             continue
-        y = twin[root]
-        with np.errstate(all="ignore"):
-            found = sweep(y, np.ones(y.shape) if seed is None else np.asarray(seed, dtype=float))
         if all(np.isfinite(v).all() for v in (y.data, *found.values())):
             recorded = {id(old.data): made.data for old, made in twin.items()}
             return Data(twin, {**recorded, **new, **others})

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from ...graph.backend import is_array
+from ...graph.backend import in_numpy, is_array
 from ...graph.node import Node
 
 _DEPTH = 8  # of containers within containers
@@ -98,14 +99,24 @@ class Names:
             if all(place in nodes for place in np.ndindex(sizes[name]))
         }
 
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        """The user's arrays of real numbers, and what lists have one shape."""
+        found = {}
+        for name, given in self._numbers.items():
+            with suppress(Exception):  # a ragged list, or one of other things as well
+                array = np.asarray(in_numpy(given) if is_array(given) else given)
+                if array.dtype.kind in "biuf":
+                    found[name] = array.astype(float)
+        return found
+
     def of_constant(self, values: Any) -> Found | None:
         """The name of the user's array or nested list that has these values, or their negatives."""
         if values.size < 2 or (values == values.flat[0]).all():
             return None
-        for name, given in self._numbers.items():
-            if np.shape(given) not in (values.shape, values.shape[::-1]):
+        for name, array in self._arrays.items():
+            if array.shape not in (values.shape, values.shape[::-1]):
                 continue
-            array = np.asarray(given, dtype=float)
             for sign in ("", "-"):
                 for turned in (False, True):
                     if np.array_equal(array.T if turned else array, -values if sign else values):
