@@ -295,3 +295,95 @@ def test_a_gradient_that_is_0_at_first_is_not_taken_for_a_bias_that_is_0() -> No
     W, b = tg.Tensor(rng.normal(size=(3, 2))), tg.Tensor(np.zeros(2))
     E = ((x @ W + b - t) ** 2).sum()
     assert [f.line for f in tg.check(E, in_a_dict).wrong] == [5]
+
+
+def dense_pull(dy: Any, W: Any, x: Any) -> Any:
+    dW = x.T @ dy
+    return dW, dy @ W.T
+
+
+def penalised(made: Any, weights: Any, inputs: Any, g: Any) -> Any:
+    found = []
+    for W, x in zip(weights[::-1], inputs[::-1], strict=True):
+        dW, g = made(g, W, x)
+        dW += 0.2 * W
+        g = g * (1 - x**2)
+        found.append(dW)
+    return found
+
+
+def deep() -> tuple[Any, dict[str, Any]]:
+    rng = np.random.default_rng(7)
+    x, t = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    W, V = tg.Tensor(rng.normal(size=(3, 4))), tg.Tensor(rng.normal(size=(4, 2)))
+    h = tg.tanh(x @ W)
+    y = h @ V
+    E = 0.5 * ((y - t) ** 2).sum() + 0.1 * ((W**2).sum() + (V**2).sum())
+    return E, {"weights": [W, V], "inputs": [x, h], "y": y, "t": t}
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong", "where"),
+    [
+        ("", "", ""),
+        ("dW += 0.2 * W", "dW += 0.2", "penalised"),
+        ("dW = x.T @ dy", "dW = x.T @ dy / 5", "dense_pull"),
+        ("dy @ W.T", "dy @ W.T * x", "dense_pull"),
+    ],
+)
+def test_a_part_that_more_is_added_to_is_not_what_is_left_over(
+    was: str, wrong: str, where: str
+) -> None:
+    """A helper finds what the data give, its caller adds what a penalty does, layer by layer."""
+    E, names = deep()
+    of = {"dense_pull": dense_pull, "penalised": penalised}
+    used = {n: changed(f, was, wrong) if n == where else f for n, f in of.items()}
+
+    def backward(weights: Any, inputs: Any, y: Any, t: Any) -> Any:
+        return used["penalised"](used["dense_pull"], weights, inputs, y - t)
+
+    wrongs = tg.check(E, backward, names=names).wrong
+    assert len(wrongs) == bool(was)
+    assert all(f.by == "edit" and where in f.mended_at for f in wrongs)
+
+
+def unlike(x: Any, u: Any, v: Any, y: Any, t: Any) -> Any:
+    d_first = x.T @ ((y - t) @ v.T)
+    g_second = (x @ u).T @ (y - t)
+    return d_first, g_second
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"), [("@ v.T)", "@ v.T) / 2"), ("(x @ u).T @ (y - t)", "(x @ u).T @ y")]
+)
+def test_a_result_is_that_of_the_only_leaf_it_can_be_of(was: str, wrong: str) -> None:
+    """Its name is unlike the leaf's, its shape is that of no other."""
+    rng = np.random.default_rng(5)
+    x, t = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    u, v = tg.Tensor(rng.normal(size=(4, 3))), tg.Tensor(rng.normal(size=(3, 2)))
+    y = x @ u @ v
+    E = 0.5 * ((y - t) ** 2).sum()
+    assert tg.check(E, unlike, names=locals()).ok
+    (mistake,) = tg.check(E, changed(unlike, was, wrong), names=locals()).wrong
+    assert mistake.by == "edit"
+
+
+def in_lists(x: Any, w: Any, y: Any) -> Any:
+    dx, dw = [], [0.0] * 3
+    for i in range(2):
+        row = []
+        for j in range(3):
+            dw[j] += 2 * y[i] * x[i][j]
+            row.append(2 * y[i] * w[j])
+        dx.append(row)
+    return dx, dw
+
+
+@pytest.mark.parametrize("wrong", ["2 * y[i] + w[j]", "y[i] * w[j]"])
+def test_lists_of_lists_are_gradients_of_arrays(wrong: str) -> None:
+    rng = np.random.default_rng(8)
+    x, w = tg.Tensor(rng.normal(size=(2, 3))), tg.Tensor(rng.normal(size=3))
+    y = x @ w
+    E = (y**2).sum()
+    assert tg.check(E, in_lists).ok
+    assert not tg.check(E, changed(in_lists, "2 * y[i] * w[j]", wrong), names=locals()).ok

@@ -207,3 +207,45 @@ def test_what_sets_attributes_unseen_is_refused() -> None:
         with pytest.raises(ValueError, match=r"setattr\w*, which may set attributes"):
             tg.check(E, backward)
         assert "dW" not in vars(net.first)
+
+
+def test_the_lines_of_a_method_that_is_only_called_are_the_derivations() -> None:
+    net, E = trained()
+    report = tg.check(E, lambda: net.gradient())
+    assert report.ok
+    assert {2, 3, 4, 5} <= {f.line for f in report}
+    text = "\n\n".join(map(inspect.getsource, (Dense, Relu, Net)))
+    wrong, E = trained(defined(text.replace("2 * (self.y - self.t)", "(self.y - self.t)"), Net))
+
+    def backward() -> Any:
+        return wrong.gradient()
+
+    (mistake,) = tg.check(E, backward).wrong
+    assert (mistake.line, mistake.by) == (2, "edit")
+
+
+class Halves:
+    """A method that calls itself for each half of what it is given."""
+
+    def __init__(self, w: Any) -> None:
+        self.w, self.dw = w, np.zeros(w.shape)
+
+    def down(self, xs: Any, g: Any) -> None:
+        if len(xs) == 1:
+            self.dw += g[0] * xs[0]
+        else:
+            half = len(xs) // 2
+            self.down(xs[:half], g[:half])
+            self.down(xs[half:], g[half:])
+
+
+def test_a_method_that_calls_itself_is_judged_by_what_it_leaves() -> None:
+    rng = np.random.default_rng(0)
+    xs, w = rng.normal(size=(4, 3)), tg.Tensor(rng.normal(size=3))
+    y = xs @ w
+    E = 0.5 * (y**2).sum()
+    halves = Halves(w)
+    assert tg.check(E, lambda: halves.down(xs, y), names=locals()).ok
+    halves = changed(Halves, "g[0] * xs[0]", "g[0] * xs[0] * 2")(w)
+    (mistake,) = tg.check(E, lambda: halves.down(xs, y), names=locals()).wrong
+    assert mistake.by == "edit"

@@ -205,3 +205,133 @@ def test_a_claim_that_a_loop_overwrites_is_no_carry() -> None:
     E = (A * c.sum()).sum() - 3 * A[0]
     (finding,) = tg.check(E, summed, names={"c": c}).wrong
     assert finding.mended == "dA += c[k] * np.ones(2)"
+
+
+class Cell:
+    """A state that is carried through time, with what it is computed from kept at each step."""
+
+    def __init__(self, U: Any, V: Any) -> None:
+        self.U, self.V = U, V
+        self.dU, self.dV = np.zeros(U.shape), np.zeros(V.shape)
+
+    def ahead(self, x: Any, s: Any) -> Any:
+        new = tg.tanh(x @ self.U + s @ self.V)
+        return new, {"x": x, "s": s, "new": new}
+
+    def back(self, ds: Any, kept: Any) -> Any:
+        dz = ds * (1 - kept["new"] ** 2)
+        self.dU += np.outer(kept["x"], dz)
+        self.dV += np.outer(kept["s"], dz)
+        return self.V @ dz
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [("", ""), ('kept["new"] ** 2', 'kept["s"] ** 2'), ("self.V @ dz", "self.V.T @ dz")],
+)
+def test_what_a_cell_hands_back_is_the_gradient_of_the_state_before(was: str, wrong: str) -> None:
+    rng = np.random.default_rng(3)
+    made = changed(Cell, was, wrong) if was else Cell
+    cell = made(tg.Tensor(rng.normal(size=(2, 3))), tg.Tensor(rng.normal(size=(3, 3))))
+    xs, v, s, kept = rng.normal(size=(4, 2)), rng.normal(size=3), np.zeros(3), []
+    for x in xs:
+        s, seen = cell.ahead(x, s)
+        kept.append(seen)
+    E = (v * s).sum()
+
+    def through_time(v: Any) -> None:
+        ds = v
+        for seen in reversed(kept):
+            ds = cell.back(ds, seen)
+
+    wrongs = tg.check(E, through_time).wrong
+    assert len(wrongs) == bool(was)
+    assert all(f.by == "edit" for f in wrongs)
+
+
+def stacked(H: Any, xs: Any, W: Any, R: Any, V: Any, g: Any) -> Any:
+    dV = H.T @ g
+    dH = g @ V.T
+    dW, dR = np.zeros(W.shape), np.zeros(R.shape)
+    for t in range(len(xs))[::-1]:
+        da = dH[t] * (1 - H[t] ** 2)
+        dW += np.outer(xs[t], da)
+        if t:
+            dR += np.outer(H[t - 1], da)
+            dH[t - 1] += R @ da
+    return {"W": dW, "R": dR, "V": dV}
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [("", ""), ("np.outer(H[t - 1], da)", "np.outer(H[t], da)"), ("R @ da", "R.T @ da")],
+)
+def test_what_comes_back_to_a_state_later_is_no_claim_of_all_of_them(was: str, wrong: str) -> None:
+    """The states are joined, and their gradient is right, before more is added to its entries."""
+    rng = np.random.default_rng(6)
+    xs = rng.normal(size=(4, 2))
+    W, R, V = (tg.Tensor(rng.normal(size=s)) for s in ((2, 3), (3, 3), (3, 2)))
+    h, states = np.zeros(3), []
+    for x in xs:
+        h = tg.tanh(x @ W + h @ R)
+        states.append(h)
+    H = tg.stack(states)
+    g = rng.normal(size=(4, 2))
+    E = (g * (H @ V)).sum()
+    backward = changed(stacked, was, wrong) if was else stacked
+    wrongs = tg.check(E, backward, names=locals()).wrong
+    assert len(wrongs) == bool(was)
+    assert all(f.by == "edit" for f in wrongs)
+
+
+def first_state(xs: Any, hs: Any, W: Any, R: Any, v: Any) -> Any:
+    dW, dR = np.zeros(W.shape), np.zeros(R.shape)
+    dh_next = np.zeros(3)
+    for t in range(len(xs))[::-1]:
+        da = (v + dh_next) * (1 - hs[t + 1] ** 2)
+        dW += np.outer(xs[t], da)
+        dR += np.outer(hs[t], da)
+        dh_next = R @ da
+    return {"W": dW, "R": dR, "h0": dh_next}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "(v + dh_next) * (1 - hs[t] ** 2)", "(v + dh_next) * (1 - hs[t + 1])"]
+)
+def test_a_carry_that_is_the_first_states_gradient_in_the_end_is_a_carry(wrong: str) -> None:
+    rng = np.random.default_rng(6)
+    xs, v = rng.normal(size=(3, 2)), rng.normal(size=3)
+    W, R, h0 = (tg.Tensor(rng.normal(size=s)) for s in ((2, 3), (3, 3), (3,)))
+    hs, E = [h0], 0
+    for x in xs:
+        h_next = tg.tanh(x @ W + hs[-1] @ R)
+        hs.append(h_next)
+        E = E + (v * h_next).sum()
+    right = "(v + dh_next) * (1 - hs[t + 1] ** 2)"
+    backward = changed(first_state, right, wrong) if wrong else first_state
+    report = tg.check(E, backward, names=locals())
+    assert report.ok == (not wrong)
+    assert "dh_next = np.zeros(3)" not in {f.code for f in report.wrong}
+
+
+def chained(hs: Any, ws: Any, r: Any) -> Any:
+    dws = [None, None]
+    g = r
+    for k in (1, 0):
+        local = g * (1 - hs[k + 1])
+        g = ws[k].T @ local
+        dws[k] = np.outer(local, hs[k])
+    return dws
+
+
+def test_a_mend_that_stops_a_later_turn_is_none() -> None:
+    rng = np.random.default_rng(9)
+    ws = [tg.Tensor(rng.normal(size=s)) for s in ((4, 3), (2, 4))]
+    hs, r = [rng.normal(size=3)], 0
+    for w in ws:
+        hs.append(tg.sigmoid(w @ hs[-1]))
+    o, t = hs[-1], rng.normal(size=2)
+    r = o - t
+    E = 0.5 * (r**2).sum()
+    for mistake in tg.check(E, chained, names=locals()).wrong:
+        assert "* o" not in (mistake.mended or "") or mistake.by != "edit"

@@ -13,7 +13,7 @@ from ...graph.names import named_in
 from .expressions import MUTABLE, Expressions, copied, same
 from .forms import CannotRecord
 from .objects import Field
-from .plain import owner
+from .plain import attribute_name, owner
 from .scope import Scope, looped_names
 from .trace import Assignment, Record
 
@@ -69,7 +69,7 @@ class Assigning(Expressions):
         of = self.fields.owner(base)
         if of is None or own is None:
             raise CannotRecord(f"an attribute of {type(base).__name__} that is set")
-        field = id(of), target.attr
+        field = id(of), attribute_name(of, target.attr)
         if field not in self.fields.called:
             path = ast.unparse(target.value) if own is scope else path_of(of, own)
             taken = list(self.fields.called.values()).count(f"{path}.{target.attr}")

@@ -77,6 +77,8 @@ class Expressions:
         value = compute(*[x.value for x in operands])
         if len(self.trace.records) >= self.longest:
             raise CannotRecord("so many steps")
+        if isinstance(value, np.matrix):
+            raise CannotRecord("np.matrix, of which * is another product")
         return self.trace.add(compute, operands, value, site, scope.instance)
 
     def constant(self, value: Any) -> Record:

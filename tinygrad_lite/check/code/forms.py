@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .library import LIBRARY, Library, called
+from .plain import attribute
 
 MOST = 100_000  # values of one iterator
 BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -181,7 +182,7 @@ _FORMS: Mapping[type[ast.expr], Callable[[Any], Form]] = {
     ast.Constant: lambda e: (lambda: e.value, []),
     ast.BinOp: lambda e: (BINARY[type(e.op)], [e.left, e.right]),
     ast.UnaryOp: lambda e: (UNARY[type(e.op)], [e.operand]),
-    ast.Attribute: lambda e: (called(operator.attrgetter(e.attr)), [e.value]),
+    ast.Attribute: lambda e: (called(lambda of: attribute(of, e.attr)), [e.value]),
     ast.Subscript: _subscript,
     ast.Slice: _slice,
     ast.Tuple: _sequence,

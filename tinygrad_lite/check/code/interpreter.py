@@ -76,14 +76,14 @@ class Interpreter(Assigning):
         return result
 
     def chain(self, closure: Closure) -> list[Closure]:
-        """A function, the one that it only calls, as in `return affine_backward(dout, (x, w))`, and
-        so on: the derivation's lines are those of the last."""
+        """A function, the one that it only calls, as in `return affine_backward(dout, (x, w))` or
+        `return model.backward(dout)`, and so on: the derivation's lines are those of the last."""
         found = [closure]
-        while name := _called_alone(found[-1].definition):
-            scope = found[-1].scope
-            local = scope.flat().get(name)
-            ahead = self.closure(scope.globals.get(name) if local is None else local.value)
+        while called := _called_alone(found[-1].definition):
+            ahead = self.closure(_found(called, found[-1].scope))
             if ahead is None or ahead in found or isinstance(ahead.definition, ast.Lambda):
+                break
+            if ahead.definition.name in _calls(ahead.definition):  # itself, perhaps
                 break
             found.append(ahead)
         return found
@@ -207,14 +207,42 @@ class Interpreter(Assigning):
     _Assert = _Pass  # Python has run it
 
 
-def _called_alone(definition: Definition) -> str:
-    """The name of the function that is all that another calls and returns; "" if there is none."""
+def _called_alone(definition: Definition) -> list[str]:
+    """The name of the function that is all that another calls, and calls once, or of a method what
+    leads to it: model, backward; nothing if there is none."""
     body: Any = definition.body
     if isinstance(body, list):
         body = body[1:] if _is_text(body[0]) else body
-        body = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
-    alone = isinstance(body, ast.Call) and isinstance(body.func, ast.Name)
-    return body.func.id if alone else ""
+        alone = len(body) == 1 and isinstance(body[0], (ast.Return, ast.Expr))
+        body = body[0].value if alone else None
+    if not isinstance(body, ast.Call):
+        return []
+    names, e = [], body.func
+    while isinstance(e, ast.Attribute):
+        names.append(e.attr)
+        e = e.value
+    if not isinstance(e, ast.Name) or _calls(body)[1:].count(_last_name(body.func)):
+        return []
+    return [e.id, *names[::-1]]
+
+
+def _last_name(function: ast.expr) -> str:
+    return str(getattr(function, "attr", getattr(function, "id", "")))
+
+
+def _calls(node: ast.AST) -> list[str]:
+    """The names of the functions that a piece of code calls, its own first."""
+    return [_last_name(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+
+
+def _found(names: Sequence[str], scope: Scope) -> Any:
+    """What names lead to in a scope; None where they lead to nothing, or to what is no plain
+    function in the end."""
+    local = scope.flat().get(names[0])
+    value = scope.globals.get(names[0]) if local is None else local.value
+    for name in names[1:]:
+        value = getattr(value, name, None)
+    return getattr(value, "__func__", value)
 
 
 def _is_text(s: ast.stmt) -> bool:

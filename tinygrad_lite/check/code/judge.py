@@ -21,6 +21,7 @@ from .pairs import Pairs
 from .steps import may_be_gradient, steps
 from .trace import Record, Trace
 from .truth import Truth, Vector
+from .updates import scale_of
 
 
 class Judge:
@@ -50,8 +51,8 @@ class Judge:
         wrong = [row.index for row in rows if row.verdict == WRONG]
         if wrong:
             guessed = self._run(guessing=True)
-            by_index = {row.index: row for row in guessed}
-            if any(by_index[index].verdict != WRONG for index in wrong):
+            better = {row.index for row in guessed if row.verdict != WRONG}
+            if not better.isdisjoint(wrong):
                 self._only_what_counts(guessed, {row.index for row in rows if row.node is not None})
                 if len(_wrong_lines(guessed)) <= len(_wrong_lines(rows)):
                     return guessed
@@ -66,10 +67,11 @@ class Judge:
         numeric = [row for row in every if may_be_gradient(row.step.value)]
         turns = pairing.paired(numeric)
         of = {id(row): turn for turn in turns for row in turn}
-        numeric = [r for r in numeric if r.step.inside is None or r.node is not None]
+        numeric = [r for r in numeric if r.node is not None or _is_own(r)]
         for row in numeric:
             if row.node is not None:
-                row.multiple = self.multiples.get(row.index)
+                row.rated = self._rated(row)
+                row.multiple = row.rated or self.multiples.get(row.index)
                 self._judge(row, of[id(row)])
             else:
                 row.found = pairing.by_value(row.step.value)
@@ -86,6 +88,12 @@ class Judge:
                 and row.step.record not in felt
             ):
                 row.verdict = UNJUDGED
+
+    def _rated(self, row: Judged) -> Multiple | None:
+        """The multiple of the gradient that an update is, or what is times a rate."""
+        step = row.step
+        scale = scale_of(step.name, step.line) if step.update is None else step.update[1]
+        return None if scale is None else Multiple(scale, None, lambda *_: scale)
 
     # --- the verdicts
 
@@ -176,6 +184,11 @@ class Judge:
                 return raw(self.trace.again(before, row.step.record))
         except Exception:  # the true values do not fit what follows
             return None
+
+
+def _is_own(row: Judged) -> bool:
+    """Whether a step is a name of the derivation's own."""
+    return row.step.inside is None and row.step.update is None
 
 
 def _wrong_lines(rows: Sequence[Judged]) -> set[ast.AST]:

@@ -48,6 +48,7 @@ class Judged:
     verdict: str = UNJUDGED
     parts: tuple[int, ...] | None = None
     multiple: Multiple | None = None  # of the gradient that it stands for, where it is none
+    rated: Multiple | None = None  # the multiple that it is as an update, times a rate
     found: Node | None = None  # whose gradient it is by its value, where the name says nothing
     off: list[Judged] = field(default_factory=list)  # what is not right, of all steps
 
@@ -84,7 +85,7 @@ class Judged:
         step = known[self.index]
         if self.final:  # wherever an edit has put it
             step = next((s for s in reversed(known) if s.of == self.step.of), step)
-        elif step.instance.statement is not self.step.instance.statement:
+        elif step.line.statement is not self.step.line.statement:
             return None
         before = self._before(known, step, trace, truth)
         return Line(trace, step.record, step.line, self.node, self.wanted(truth, trace), before)
@@ -150,13 +151,16 @@ class Entry:
 @dataclass(frozen=True, eq=False)
 class Multiple:
     """What a step stands for that is `scale` times the gradient, as dz = p - y where dW = X.T @ dz
-    / m: the step that takes the factor up, and the scale of a step `on` other data."""
+    / m: the step that takes the factor up, none of an update, and the scale of a step `on` other
+    data."""
 
     scale: float
-    taken: Judged
+    taken: Judged | None
     on: Callable[[Judged, Trace, Truth], float]
 
     def __str__(self) -> str:
+        if self.taken is None:
+            return f"{self.scale:.6g} x the gradient, for a step of descent"
         name, key = self.taken.step.name, self.taken.step.key
         by = f"{name}[{key!r}]" if isinstance(key, str) else name
         where = f"{by} is computed" if by else "it is used"

@@ -14,6 +14,7 @@ from .judged import Equal, Judged
 from .pairs import GENERIC, Pairs, wanted_names
 from .plain import names_of
 from .steps import RETURNED
+from .trace import Trace
 from .truth import Truth
 
 LIKE = 0.6  # how alike two names are at least, of 1, that mean the same
@@ -22,32 +23,94 @@ SURE = 2.0  # it is the gradient
 
 
 def left_over(
-    rows: Sequence[Judged], order: Sequence[Node], pairs: Pairs, truth: Truth, equal: Equal
+    rows: Sequence[Judged],
+    order: Sequence[Node],
+    pairs: Pairs,
+    truth: Truth,
+    trace: Trace,
+    equal: Equal,
 ) -> Iterator[tuple[list[Judged], Node]]:
     """The steps of what has the shape of a leaf that nothing stands for, and the leaf: of which
-    they are the gradient in the end, or else whose name is likest. Names in a function that is
-    called count where the leaf is one of its own, and it is called once."""
+    they are the gradient in the end, or else whose name is likest, or which is the only one that a
+    result can be of. Names in a function that is called count where the leaf is one of its own, and
+    it is called once."""
     taken = {row.node for row in rows}
-    open_ = {node for node in order if node.op is None and node not in taken}
-    ends: dict[tuple[str, Any], list[Judged]] = {}
-    for row in rows if open_ else ():
+    open_ = {node: None for node in order if node.op is None and node not in taken}
+    ends = _ends(rows, pairs, trace) if open_ else []
+    likely: list[tuple[float, Node, list[Judged]]] = []
+    for node in open_:
+        every = _last([turn for turn in ends if _fits(turn, node)], trace)
+        hit = [turn for turn in every if equal(node, turn[-1].step.value, truth.gradient(node))]
+        likely += [(SURE, node, turn) for turn in hit[-1:]]
+        calls = Counter(turn[-1].step.name for turn in every if turn[-1].step.inside is not None)
+        for turn in every if not hit else ():
+            if calls[turn[-1].step.name] < 2:
+                likely.append((_likeness(turn[-1], node, pairs), node, turn))
+    for how, node, turn in sorted(likely, key=lambda x: -x[0]):
+        if how >= LIKE and turn in ends and node in open_:
+            del open_[node]
+            ends.remove(turn)
+            yield turn, node
+    yield from _alone(ends, [*open_], pairs, trace)
+
+
+def _ends(rows: Sequence[Judged], pairs: Pairs, trace: Trace) -> list[list[Judged]]:
+    """The steps of each name that stands for nothing; in a function that is called, where it may be
+    another's in each turn of a loop, those of one that are computed from each other."""
+    found: dict[tuple[str, Any], list[Judged]] = {}
+    for row in rows:
         if row.node is None and pairs.given.get(row.step.name, row) is not None:
-            nameless = (row.step.name, row.index) if row.step.name == RETURNED else None
-            ends.setdefault(nameless or row.step.of, []).append(row)
-    likely: list[tuple[float, Node, tuple[str, Any]]] = []
-    for node in [node for node in order if node in open_]:
-        last = {of: turn[-1].step for of, turn in ends.items()}
-        every = [of for of, step in last.items() if np.shape(step.value) == node.shape]
-        hit = [of for of in every if equal(node, last[of].value, truth.gradient(node))]
-        likely += [(SURE, node, of) for of in hit[-1:]]
-        calls = Counter(of[0] for of in every if last[of].inside is not None)
-        for of in every if not hit else ():
-            if last[of].inside is None or calls[of[0]] == 1:
-                likely.append((_likeness(ends[of][-1], node, pairs), node, of))
-    for how, node, of in sorted(likely, key=lambda x: -x[0]):
-        if how >= LIKE and of in ends and node in open_:
-            open_.remove(node)
-            yield ends.pop(of), node
+            key = (row.step.name, row.index) if row.step.name == RETURNED else row.step.of
+            known = found.get(key, []) if row.step.inside is not None else []
+            if known and known[-1].step.record not in trace.above(row.step.record):
+                found[row.step.name, (key, row.index)] = found.pop(key)
+            found.setdefault(key, []).append(row)
+    return list(found.values())
+
+
+def _fits(turn: list[Judged], node: Node) -> bool:
+    """Whether a value has the shape of a node, but for axes of length 1."""
+    shapes = (np.shape(turn[-1].step.value), node.shape)
+    return len({tuple(n for n in shape if n != 1) for shape in shapes}) == 1
+
+
+def _last(ends: list[list[Judged]], trace: Trace) -> list[list[Judged]]:
+    """Those of some results from which no other is computed, where one is made inside a call."""
+    if all(turn[-1].step.inside is None for turn in ends):
+        return ends
+    above = {id(turn): trace.above(turn[-1].step.record) for turn in ends}
+    return [
+        turn
+        for turn in ends
+        if turn[-1].step.inside is None
+        or all(turn is x or turn[-1].step.record not in above[id(x)] for x in ends)
+    ]
+
+
+def _alone(
+    ends: list[list[Judged]], open_: list[Node], pairs: Pairs, trace: Trace
+) -> Iterator[tuple[list[Judged], Node]]:
+    """Results that read like gradients and that nothing uses, and the leaves that they must be of:
+    the only one of that shape, or the only one whose name theirs ends with."""
+    ends = [turn for turn in ends if pairs.reads_like_one(turn[-1].step.name)]
+    records = [turn[-1].step.record for turn in ends]
+    used = {x for record in records for x in trace.above(record) if x is not record}
+    ends = [turn for turn in ends if turn[-1].step.record not in used]
+
+    def ending(turn: list[Judged], node: Node) -> bool:
+        name = pairs.names.get(node, "")
+        return bool(name) and turn[-1].step.name.endswith(name)
+
+    for turn in ends:
+        inside = turn[-1].step.inside is not None  # where what has no name here may have one
+        known = [node for node in open_ if inside or node in pairs.names]
+        nodes = [node for node in known if _fits(turn, node)]
+        rivals = [other for other in ends if nodes and _fits(other, nodes[0])]
+        if len(nodes) > 1 or len(rivals) > 1:
+            nodes = [node for node in nodes if ending(turn, node)]
+            rivals = [other for other in rivals if nodes and ending(other, nodes[0])]
+        if len(nodes) == len(rivals) == 1:
+            yield turn, nodes[0]
 
 
 def _likeness(row: Judged, node: Node, pairs: Pairs) -> float:

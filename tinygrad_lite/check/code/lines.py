@@ -125,7 +125,7 @@ class Lines(Said):
             line = [r for r in off if r.step.instance is row.step.instance and r.step.of != of]
             wrong_one = row.entry(self.trace, self.truth) or row
             mend = mender.mend(wrong_one, closed, last=last, beside=line, turns=turns)
-            if mend is not None:
+            if mend is not None and not self._stops(mend):
                 mends.setdefault(mend, row)
         rights = {
             mend: [
@@ -166,6 +166,10 @@ class Lines(Said):
                 found[id(row)] = replace(follows, where="", also=())
 
         self._doubt([r for r in wrong if id(r) in found and found[id(r)].by != "edit"], found)
+
+    def _stops(self, mend: Mend) -> bool:
+        """Whether a derivation that runs raises an error with a mend, in a later turn of a loop."""
+        return self.trace.error is None and self.mender.with_mends([mend]).error is not None
 
     @cached_property
     def _loose(self) -> set[ast.AST]:

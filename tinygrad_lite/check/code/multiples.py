@@ -37,13 +37,14 @@ class Multiples:
     def among(self, rows: Sequence[Judged]) -> dict[int, Multiple]:
         """The multiples that steps stand for, by their place."""
         judged = [r for r in rows if r.node is not None and r.last and r.verdict != UNJUDGED]
-        off = [r for r in judged if r.verdict != RIGHT]
+        open_ = [r for r in judged if r.rated is None]
+        off = [r for r in open_ if r.verdict != RIGHT]
         if off:
             self._follow(judged)
             self._from_below(off)
             self._from_above(off)
-            self._of_right([r for r in judged if r.verdict == RIGHT], off)
-        return {r.index: r.multiple for r in judged if r.multiple is not None}
+            self._of_right([r for r in open_ if r.verdict == RIGHT], off)
+        return {r.index: r.multiple for r in open_ if r.multiple is not None}
 
     def misnamed(self, rows: Sequence[Judged]) -> list[Judged]:
         """What its name says is wrong though what is computed from it is right as it is, and would
@@ -160,9 +161,10 @@ class Multiples:
     def _on(self, row: Judged, trace: Trace, truth: Truth) -> float:
         """The multiple in a run on other data: the number of rows may be another."""
         multiple = row.multiple
-        if multiple is None or trace is self.trace or len(steps(trace)) <= multiple.taken.index:
+        taken = None if multiple is None else multiple.taken
+        if taken is None or trace is self.trace or len(steps(trace)) <= taken.index:
             return _scale(row)
-        return self._asked(row, multiple.taken, trace, truth) or multiple.scale
+        return self._asked(row, taken, trace, truth) or _scale(row)
 
     def _asked(self, row: Judged, other: Judged, trace: Trace, truth: Truth) -> float | None:
         """How many times the gradient a step has to be for another to be right; None where no

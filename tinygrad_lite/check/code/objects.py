@@ -14,7 +14,7 @@ import numpy as np
 from ...graph.names import inside_of, is_own
 from ...graph.node import Node
 from ...graph.trees import leaves, map_tree
-from .plain import held, is_object, owner
+from .plain import attribute_name, held, is_object, owner
 from .trace import Record
 
 Field = tuple[int, str]  # the id of whose attribute it is, and its name
@@ -51,7 +51,7 @@ class Fields:
         of = self.owner(value)
         if of is None:
             return None
-        known = _attributes(of)
+        known, name = _attributes(of), attribute_name(of, name)
         if (id(of), name) not in self.records and name in known:
             self.records[id(of), name] = self.constant(known[name])
         return self.records.get((id(of), name))

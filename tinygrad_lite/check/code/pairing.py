@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from functools import cached_property
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from ...graph.names import is_own
 from ...graph.node import Node, raw
 from .judged import Equal, Judged, sums_of
 from .left_over import left_over
 from .pairs import Pairs
+from .scope import Closure
 from .trace import Record, Trace
 from .truth import Truth
 
@@ -34,7 +37,8 @@ class Pairing:
     def paired(self, rows: list[Judged]) -> list[list[Judged]]:
         """The steps that build one gradient up, each time it is built, given their node."""
         inner = [row for row in rows if row.step.inside is not None]
-        rows[:] = [row for row in rows if row.step.inside is None]
+        updates = [row for row in rows if row.step.update is not None]
+        rows[:] = [r for r in rows if r.step.inside is None and r.step.update is None]
         self._learn_from_attributes(rows)
         self._learn_from_keys(rows)
         groups: dict[tuple[str, Any], list[Judged]] = {}
@@ -54,8 +58,15 @@ class Pairing:
                 nodes = [] if loose is None or loose in taken else [loose]
             if nodes:
                 found += self._matched(turns, nodes)
-        rows += inner
-        for turn, node in left_over(rows, self._order, self.pairs, self.truth, self.equal):
+        stood = {row.node for turn in found for row in turn}
+        for row in updates:  # of what no name is the gradient
+            node = None if row.step.update is None else row.step.update[0]
+            if node is not None and node in self.truth.of and node not in stood:
+                found += self._matched([[row]], [node])
+        rows += [*updates, *inner]
+        for turn, node in left_over(
+            rows, self._order, self.pairs, self.truth, self.trace, self.equal
+        ):
             found += self._matched([turn], [node])
         if self.guessing:  # but what a name is said not to mean
             known = {row.step.record: row.node for turn in found for row in turn}
@@ -193,7 +204,7 @@ class Pairing:
         """The same for a name: one node, or one for each turn of a loop."""
         turns: list[list[Judged]] = []
         for row in group:
-            if not turns or not row.step.builds:
+            if not turns or not row.step.builds or self._steps_back(name, row, group):
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
@@ -203,6 +214,8 @@ class Pairing:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
                 turns[-1].pop()  # `return -dW`, a direction of descent, is no claim
+        if node is not None and node.op is not None and name not in self.trace.handed_back:
+            self._cut(turns[-1], node)
         if node is not None and self._is_carry(name, group, node):
             self.pairs.given[name] = None
             return [], turns
@@ -218,6 +231,32 @@ class Pairing:
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
 
+    def _cut(self, turn: list[Judged], node: Node) -> None:
+        """Leave out the steps in which more is added to entries of what is the gradient of an
+        intermediate result: what comes back to it from steps in time that are computed later."""
+        last = len(turn)
+        while last and _adds_to_entries(turn[last - 1].step.line.statement):
+            last -= 1
+        if 0 < last < len(turn):
+            before, end = turn[last - 1].step.value, turn[-1].step.value
+            right = [self.equal(node, v, self.truth.gradient(node)) for v in (before, end)]
+            if right == [True, False]:
+                del turn[last:]
+
+    def _steps_back(self, name: str, row: Judged, group: list[Judged]) -> bool:
+        """Whether a step in a loop hands a name to a function of the user's that gives what it is
+        in the next turn, as in dh, dc = cell.backward(dh, dc, cache)."""
+        statement = row.step.instance.statement
+        call = getattr(statement, "value", None)
+        if not isinstance(statement, ast.Assign) or not isinstance(call, ast.Call):
+            return False
+        called = row.step.instance.recorded.get(id(call.func))
+        function = None if called is None else getattr(called.value, "__func__", called.value)
+        own = isinstance(function, FunctionType) and is_own(function)
+        given = any(isinstance(x, ast.Name) and x.id == name for x in call.args)
+        often = sum(r.step.instance.statement is statement for r in group) > 1
+        return (own or isinstance(function, Closure)) and given and often
+
     def _is_carry(self, name: str, group: list[Judged], node: Node) -> bool:
         """Whether a name, 0 at first, hands a part of a gradient on to the next turn of a loop,
         where the rest is added, and is nowhere the whole of it."""
@@ -226,7 +265,7 @@ class Pairing:
         loop = next((n for n in reversed(every) if last in ast.walk(n)), None)
         if loop is None or np.any(first.value) or first.instance.statement in ast.walk(loop):
             return False
-        if node.op is None or name in self.trace.handed_back:  # it is claimed
+        if node.op is None or self._is_claimed(name, node):
             return False
         uses = [n.ctx for n in ast.walk(loop) if isinstance(n, ast.Name) and n.id == name]
         stores = sum(isinstance(ctx, ast.Store) for ctx in uses)
@@ -235,6 +274,15 @@ class Pairing:
         family = [node, *self._alike(node)]
         values = [(x, row.step.value) for x in family for row in group]
         return not any(self.equal(x, v, self.truth.gradient(x)) for x, v in values)
+
+    def _is_claimed(self, name: str, node: Node) -> bool:
+        """Whether a name is handed back, and not under the key of another node, as of the first
+        state: {"dh0": dh_next}."""
+        site: Any = None if self.trace.result is None else self.trace.result.site
+        pairs = zip(site.keys, site.values, strict=True) if isinstance(site, ast.Dict) else ()
+        keys = [k for k, e in pairs if isinstance(e, ast.Name) and e.id == name]
+        of = [self.pairs.named(k.value) for k in keys if isinstance(k, ast.Constant)]
+        return name in self.trace.handed_back and all(x is None or x is node for x in of)
 
     def _overwritten(self, turns: list[list[Judged]], node: Node | None) -> list[list[Judged]]:
         """The turns of a name that stands for one node: those that one overwrites, though they are
@@ -313,6 +361,11 @@ def _agree(a: Any, b: Any, deep: int) -> bool:
         return None in ops or ops[0] is ops[1]
     pairs = zip(a.inputs, b.inputs, strict=False)
     return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
+
+
+def _adds_to_entries(statement: ast.AST) -> bool:
+    """Whether a line is x[i] += ..."""
+    return isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript)
 
 
 def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:

@@ -13,15 +13,17 @@ from ...graph.node import Node
 from ...notation.names import identifier
 from .plain import Held, HeldNumber
 
-# What people write around a node's name; the loss's own name is tried for {loss}.
+# What people write around a node's name; the loss's name is tried for {loss}, its own for {own}.
 CONVENTIONS = (
     r"d_?{loss}_?d_?(?P<of>.+)",
     r"∂_?{loss}_?∂_?(?P<of>.+)",
     r"[d∂δ]_?(?P<of>.+)",
     r"(?:grad|delta|nabla|g|bar|adj)_(?P<of>.+)",
     r"(?:grad|delta|nabla)(?P<of>.+)",
-    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff)",
+    r"g(?P<of>[A-Z].*|[a-z]\d*)",
+    r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff|dx|deriv|derivative)",
     r"(?P<of>.+)grad",
+    r"d_?{own}_?(?P<of>.+)",
 )
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 GENERIC = ("grad", "gradient", "grads", "gradients", "derivative")  # of the only leaf
@@ -36,7 +38,7 @@ def wanted_names(name: str, loss: str) -> Iterator[str]:
     name = name.rpartition(".")[2]
     losses = "|".join(map(re.escape, {loss: "", **dict.fromkeys(LOSSES)}))
     for pattern in CONVENTIONS:
-        match = re.fullmatch(pattern.format(loss=f"(?:{losses})"), name)
+        match = re.fullmatch(pattern.format(loss=f"(?:{losses})", own=re.escape(loss)), name)
         if match:
             yield match["of"]
 
@@ -164,13 +166,13 @@ class Pairs:
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
-        h, hs[0] or h_1, and nameless ones that are made `alike`."""
+        h, hs[0] or h_1, and those that are made `alike` and have no name, or only as an entry."""
         found = self.node(name)
         like = set(alike)
         stems = set(wanted_names(name, self.loss)) if found is None else {self.names.get(found, "")}
 
         def belongs(x: Node) -> bool:
             named = x is found or any((stem, x) in self._stems for stem in stems)
-            return named or (x in like and x not in self.names)
+            return named or (x in like and self.names.get(x, "]").endswith("]"))
 
         return [x for x in nodes if belongs(x)]

@@ -79,6 +79,19 @@ def is_object(value: Any) -> bool:
     return hasattr(value, "__dict__") and not is_library(type(value).__module__)
 
 
+def attribute_name(of: Any, name: str) -> str:
+    """What an attribute is called in an object: one that is private to a class as Python has it."""
+    if not name.startswith("__") or name.endswith("__"):
+        return name
+    private = (f"_{c.__name__.lstrip('_')}{name}" for c in type(of).__mro__)
+    return next((x for x in private if hasattr(of, x)), name)
+
+
+def attribute(of: Any, name: str) -> Any:
+    """An attribute of an object."""
+    return getattr(of, attribute_name(of, name))
+
+
 def names_of(node: Node, names: Mapping[str, Any]) -> list[str]:
     """What a node is called among names, and in the containers and objects that they hold."""
     every = (*names.items(), *inside_of(names))

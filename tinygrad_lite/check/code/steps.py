@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...graph.node import Node, raw
-from .pairs import wanted_names
+from .pairs import GENERIC, wanted_names
 from .trace import Assignment, Instance, Record, Trace
+from .updates import update_in
 
 RETURNED = "what is returned"
 CONVERTED = ("array", "asarray", "float", "copy")
@@ -24,6 +25,7 @@ class Step:
     made of what the name held before, `adds` that something was added to that; `attribute` is
     whose it is, and its name there; `part` is what entries of an array were set to, at a `place`.
     Of a name in a function that is called `inside` are the names there; `at` is the line itself.
+    `update` is the leaf that it is added to or taken from, and how many times its gradient that is.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Step:
     place: Any = None
     inside: Any = None  # a scope
     at: Instance | None = None
+    update: tuple[Node, float] | None = None
 
     @property
     def of(self) -> tuple[str, Any]:
@@ -66,12 +69,15 @@ def may_be_gradient(value: Any) -> bool:
     value = raw(value)
     if isinstance(value, (float, int)) and not isinstance(value, bool):
         return True
-    if isinstance(value, list):  # of numbers
-        return bool(value) and all(_is_number(v) and may_be_gradient(v) for v in map(raw, value))
+    if isinstance(value, list):  # of numbers, or of such lists of one length
+        lists = all(isinstance(v, list) for v in value) and len({*map(len, value)}) == 1
+        entries = map(raw, value)
+        return bool(value) and all((lists or _is_number(v)) and may_be_gradient(v) for v in entries)
     return isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiu"
 
 
-def _is_index(key: Any = None) -> bool:
+def _is_index(*keys: Any) -> bool:
+    key = keys[0] if keys else None
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
 
 
@@ -89,23 +95,25 @@ def steps(trace: Trace) -> list[Step]:
 def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
-        if a.writes or (not a.outermost and (a.line is None or not any(wanted_names(a.name, "")))):
+        if (update := update_in(a)) is not None:
+            found.append(_update(a, *update))
+        if a.writes or (not a.outermost and (a.line is None or not _reads_like_one(a.name))):
             continue
         builds = bool(a.keys) or _builds(a)
         adds = builds and not a.keys and _adds(a)
         line = a.instance if a.line is None else a.line
         held: Any = a.record.value
         told: Any = {"attribute": a.of, "inside": a.inside, "at": a.instance}
-        if not a.outermost:
-            if isinstance(held, np.ndarray):
-                found.append(Step(a.name, a.record, line, None, builds, adds, **told))
-            continue
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
-        if isinstance(held, dict):
+        if not a.outermost and isinstance(held, np.ndarray):
+            found.append(Step(a.name, a.record, line, None, builds, adds, **told))
+        elif not a.outermost and not (isinstance(held, list) and _is_index(*a.keys)):
+            continue
+        elif isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
                 found.append(Step(a.name, a.part, line, key, aug, aug, **told))
-        elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys[:1]):
+        elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys):
             found += _in_list(a, line, a.keys[0] % len(held), aug, told)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
@@ -113,6 +121,19 @@ def _steps(trace: Trace) -> list[Step]:
                 told |= {"part": a.part, "place": key}
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
     return [*found, *_entries(trace, found), *_returned(trace)]
+
+
+def _reads_like_one(name: str) -> bool:
+    """Whether a name in a function that is called reads like a gradient's."""
+    return name in GENERIC or any(wanted_names(name, ""))
+
+
+def _update(a: Assignment, record: Record, node: Node, scale: float) -> Step:
+    """What is added to a parameter, or taken from it, at once."""
+    how = "added to" if scale < 0 else "taken from"
+    line = a.instance if a.line is None else a.line
+    name = f"what is {how} {target_of(a.statement)}"
+    return Step(name, record, line, id(node), at=a.instance, update=(node, scale))
 
 
 def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> Iterator[Step]:

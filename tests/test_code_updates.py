@@ -1,0 +1,91 @@
+"""Parameters that are updated at once: what is added to them is their gradient, times a rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from test_referee_lines import changed
+
+import tinygrad_lite as tg
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+
+class Perceptron:
+    """Two layers whose weights learn where their errors are found."""
+
+    def __init__(self, into: Any, out_of: Any, rate: float) -> None:
+        self.into, self.out_of, self.rate = into, out_of, rate
+
+    def hidden(self, x: Any) -> Any:
+        return tg.sigmoid(self.into @ x)
+
+    def learn(self, x: Any, wished: Any) -> None:
+        h = self.hidden(x)
+        o = self.out_of @ h
+        missing = wished - o
+        below = self.out_of.T @ missing * h * (1 - h)
+        self.out_of += self.rate * np.outer(missing, h)
+        self.into = self.into + self.rate * np.outer(below, x)
+
+
+def perceptron(made: type[Perceptron] = Perceptron) -> tuple[Any, Any]:
+    rng = np.random.default_rng(4)
+    x, wished = rng.normal(size=3), rng.normal(size=2)
+    into, out_of = tg.Tensor(rng.normal(size=(4, 3))), tg.Tensor(rng.normal(size=(2, 4)))
+    net = made(into, out_of, 0.3)
+    E = 0.5 * ((wished - net.out_of @ net.hidden(x)) ** 2).sum()
+    return E, lambda: net.learn(x, wished)
+
+
+def test_an_update_is_the_gradient_times_a_rate() -> None:
+    E, learn = perceptron()
+    assert tg.check(E, learn).ok
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [
+        ("missing * h * (1 - h)", "missing * h"),
+        ("self.out_of += ", "self.out_of -= "),
+        ("np.outer(missing, h)", "np.outer(o, h)"),
+        ("self.into + self.rate", "self.into - self.rate"),
+        ("missing = wished - o", "missing = o - wished"),
+    ],
+)
+def test_one_that_is_none_is_mended(was: str, wrong: str) -> None:
+    E, learn = perceptron(changed(Perceptron, was, wrong))
+    (mistake,) = tg.check(E, learn).wrong
+    assert mistake.by == "edit"
+
+
+def named(x: Any, t: Any, h: Any, w: Any, momentum: Any) -> None:
+    dw = x.T @ (h - t)
+    w -= 0.1 * dw + 0.9 * momentum
+
+
+def test_where_a_name_is_the_gradient_the_update_is_its_own_business() -> None:
+    rng = np.random.default_rng(1)
+    x, t, w = rng.normal(size=(5, 3)), rng.normal(size=5), tg.Tensor(rng.normal(size=3))
+    h, momentum = x @ w, rng.normal(size=3)
+    E = 0.5 * ((h - t) ** 2).sum()
+    report = tg.check(E, named, names=locals())
+    assert report.ok
+    assert [f.line for f in report] == [2]
+
+
+def steps(x: Any, t: Any, h: Any, learning_rate: Any) -> Any:
+    delta_w = learning_rate * x.T @ (t - h)
+    return delta_w  # noqa: RET504
+
+
+def test_a_step_is_the_gradient_times_a_rate_too() -> None:
+    rng = np.random.default_rng(1)
+    x, t, w = rng.normal(size=(5, 3)), rng.normal(size=5), tg.Tensor(rng.normal(size=3))
+    h, learning_rate = x @ w, 0.05
+    E = 0.5 * ((h - t) ** 2).sum()
+    assert tg.check(E, steps, names=locals()).ok
+    (mistake,) = tg.check(E, changed(steps, "(t - h)", "(h - t)"), names=locals()).wrong
+    assert mistake.mended == "delta_w = learning_rate * x.T @ (t - h)"

@@ -1,0 +1,72 @@
+"""Updates of parameters, as in W -= lr * X.T @ delta: what is taken from one is its gradient, times
+a rate; so is a name's value with one among its factors, as in step = lr * dW."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import numpy as np
+
+from ...graph.node import Node
+from .plain import HeldNumber
+from .trace import Assignment, Instance, Record
+
+RATE = re.compile(r"lr|.*(learn|rate).*")  # what is called so is one in any line
+IN_UPDATES = re.compile(r"lr|eta|alpha|epsilon|.*(learn|rate|step).*")  # in that of one number
+ANY = re.compile(r".+")  # in that of an array
+DOWN = ("delta", "update", "step")  # in names of what is to be added
+
+
+def update_in(a: Assignment) -> tuple[Record, Node, float] | None:
+    """What an assignment adds to a leaf or takes from it, the leaf, and how many times its gradient
+    that is for a step down; None where it does no such thing."""
+    statement, record = a.statement, a.record if a.part is None else a.part
+    target: ast.expr
+    signs = {ast.Add: -1.0, ast.Sub: 1.0}
+    if isinstance(statement, ast.AugAssign):
+        target, op, written = statement.target, statement.op, statement.value
+    elif isinstance(statement, ast.Assign) and isinstance(statement.value, ast.BinOp):
+        target, op, written = statement.value.left, statement.value.op, statement.value.right
+        if [ast.unparse(t) for t in statement.targets] != [ast.unparse(target)]:
+            return None
+    else:
+        return None
+    if isinstance(target, ast.Name) and target.id != a.name:  # another name for it
+        return None
+    if isinstance(target, ast.Attribute) and a.of is None:
+        return None
+    if type(op) not in signs or len(record.operands) != 2:
+        return None
+    old, new = record.operands
+    node = getattr(old.value, "node", None)
+    if not isinstance(node, Node) or node.op is not None:
+        return None
+    called = ANY if np.ndim(new.value) else IN_UPDATES
+    return new, node, signs[type(op)] * rate_in(written, a.instance, called)
+
+
+def scale_of(name: str, line: Instance) -> float | None:
+    """How many times the gradient a name's value is that has a rate among its factors; None where
+    it has none."""
+    statement = line.statement
+    rate = rate_in(statement.value, line, RATE) if isinstance(statement, ast.Assign) else 1.0
+    sign = -1.0 if any(word in name.lower() for word in DOWN) else 1.0
+    return None if rate == 1 else sign * rate
+
+
+def rate_in(e: ast.expr, instance: Instance, called: re.Pattern[str]) -> float:
+    """The product of the factors of an expression that are a rate: single numbers whose name is
+    `called` so, and that count nothing; 1 without one."""
+    if isinstance(e, ast.UnaryOp):
+        return rate_in(e.operand, instance, called)
+    if isinstance(e, ast.BinOp) and isinstance(e.op, (ast.Mult, ast.MatMult, ast.Div)):
+        right = 1.0 if isinstance(e.op, ast.Div) else rate_in(e.right, instance, called)
+        return rate_in(e.left, instance, called) * right
+    name = getattr(e, "attr", getattr(e, "id", ""))
+    record = instance.recorded.get(id(e))
+    if record is None or not called.fullmatch(name.lower()):
+        return 1.0
+    value = record.value
+    counts = not isinstance(value, float) or isinstance(value, HeldNumber) or value.is_integer()
+    return 1.0 if counts else float(value)
