@@ -89,3 +89,31 @@ def test_a_step_is_the_gradient_times_a_rate_too() -> None:
     assert tg.check(E, steps, names=locals()).ok
     (mistake,) = tg.check(E, changed(steps, "(t - h)", "(h - t)"), names=locals()).wrong
     assert mistake.mended == "delta_w = learning_rate * x.T @ (t - h)"
+
+
+def test_a_rate_of_the_loss_is_no_learning_rate() -> None:
+    rate, x = 0.3, np.array([0.5, -1.2, 2.0])
+    w = tg.Tensor([1.0, -0.4, 0.7], name="w")
+    loss = ((rate * w * x) ** 2).sum()
+
+    def backward(w: Any, x: Any, rate: Any) -> Any:
+        dr = 2 * rate * w * x
+        dw = rate * x * dr
+        return dw  # noqa: RET504
+
+    assert tg.check(loss, backward)
+
+
+def descend(w: Any, x: Any, y: Any, lr: Any = 0.1) -> Any:
+    step = lr * (w * x - y) * x
+    w = w - step
+    return w  # noqa: RET504
+
+
+def test_a_step_that_is_computed_before_is_the_gradient_times_its_rate() -> None:
+    x, y = np.array([0.5, -1.2, 2.0]), np.array([0.3, 0.1, -0.8])
+    w = tg.Tensor([1.0, -0.4, 0.7], name="w")
+    loss = 0.5 * ((w * x - y) ** 2).sum()
+    assert tg.check(loss, descend)
+    assert not tg.check(loss, changed(descend, "w - step", "w + step"))
+    assert not tg.check(loss, changed(descend, "(w * x - y)", "(y - w * x)"))

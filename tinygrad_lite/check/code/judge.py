@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,10 +91,27 @@ class Judge:
                 row.verdict = UNJUDGED
 
     def _rated(self, row: Judged) -> Multiple | None:
-        """The multiple of the gradient that an update is, or what is times a rate."""
-        step = row.step
-        scale = scale_of(step.name, step.line) if step.update is None else step.update[1]
-        return None if scale is None else Multiple(scale, None, lambda *_: scale)
+        """The multiple of the gradient that an update is, or what is times a rate; a number of the
+        graph's, and what makes a right gradient wrong, is no rate."""
+        assert row.node is not None
+        step, g = row.step, self.truth.gradient(row.node)
+        if step.update is None:
+            scale, plain = scale_of(step.name, step.line, self.trace), 1.0
+        else:
+            scale = step.update[1]
+            plain = float(np.copysign(1.0, scale))
+        if scale is None:
+            return None
+        value = np.asarray(step.value, dtype=float)
+        right = (k for k in (scale, plain) if self.equal(row.node, value / k, g))
+        k = next(right, plain if abs(scale) in self._numbers else scale)
+        return None if k == 1 else Multiple(k, None, lambda *_: k)
+
+    @cached_property
+    def _numbers(self) -> set[float]:
+        """The numbers in the graph."""
+        inputs = (raw(x) for node in self.truth.of for x in node.inputs)
+        return {abs(float(x)) for x in inputs if np.ndim(x) == 0}
 
     # --- the verdicts
 

@@ -9,8 +9,9 @@ import re
 import numpy as np
 
 from ...graph.node import Node
+from .expressions import same
 from .plain import HeldNumber
-from .trace import Assignment, Instance, Record
+from .trace import Assignment, Instance, Record, Trace
 
 RATE = re.compile(r"lr|.*(learn|rate).*")  # what is called so is one in any line
 IN_UPDATES = re.compile(r"lr|eta|alpha|epsilon|.*(learn|rate|step).*")  # in that of one number
@@ -42,17 +43,33 @@ def update_in(a: Assignment) -> tuple[Record, Node, float] | None:
     node = getattr(old.value, "node", None)
     if not isinstance(node, Node) or node.op is not None:
         return None
+    line, made = a.instance, new
+    while made.compute is same:  # a name that stands for it, as in W -= step
+        made = made.operands[0]
+    if made is not new and made.site is not None and made.instance is not None:
+        written, line = made.site, made.instance
     called = ANY if np.ndim(new.value) else IN_UPDATES
-    return new, node, signs[type(op)] * rate_in(written, a.instance, called)
+    return new, node, signs[type(op)] * rate_in(written, line, called)
 
 
-def scale_of(name: str, line: Instance) -> float | None:
+def scale_of(name: str, line: Instance, trace: Trace) -> float | None:
     """How many times the gradient a name's value is that has a rate among its factors; None where
-    it has none."""
+    it has none. What reads like a step down is one unless it is subtracted."""
     statement = line.statement
     rate = rate_in(statement.value, line, RATE) if isinstance(statement, ast.Assign) else 1.0
-    sign = -1.0 if any(word in name.lower() for word in DOWN) else 1.0
-    return None if rate == 1 else sign * rate
+    down = any(word in name.lower() for word in DOWN)
+    taken = down and any(_subtracts(a.statement, name) for a in trace.assigned)
+    return None if rate == 1 else -rate if down and not taken else rate
+
+
+def _subtracts(statement: ast.AST, name: str) -> bool:
+    """Whether an assignment takes a name away from something."""
+    pairs = (
+        (n.op, n.right if isinstance(n, ast.BinOp) else n.value)
+        for n in ast.walk(statement)
+        if isinstance(n, (ast.BinOp, ast.AugAssign))
+    )
+    return any(isinstance(op, ast.Sub) and getattr(e, "id", "") == name for op, e in pairs)
 
 
 def rate_in(e: ast.expr, instance: Instance, called: re.Pattern[str]) -> float:

@@ -122,10 +122,12 @@ def _numbers(root: Node) -> dict[Number, list[tuple[Node, int]]]:
 
 
 def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
-    """What a number may be, the likeliest first: half of a square, or a 2 by which something is
-    multiplied, is itself; by a larger one it may be, as by a 2 by which something is divided."""
+    """What a number may be, the likeliest first: half of a square is itself alone, a 2 by which
+    something is multiplied likely; a larger one may be, as a 2 by which something is divided."""
     factor = n > 1 and bool(at) and not any(_divides(node) for node, _ in at)
-    if n == 0.5 or (factor and n == LEAST):
+    if n == 0.5:
+        return [n]
+    if factor and n == LEAST:
         return [n, *new]
     return [*new, n] if factor or n <= LEAST else new
 
