@@ -51,7 +51,7 @@ def left_over(
             del open_[node]
             ends.remove(turn)
             yield turn, node
-    yield from _alone(ends, [*open_], pairs, trace)
+    yield from _alone(_unused(ends, rows, pairs, trace), [*open_], pairs)
 
 
 def _ends(rows: Sequence[Judged], pairs: Pairs, trace: Trace) -> list[list[Judged]]:
@@ -87,15 +87,23 @@ def _last(ends: list[list[Judged]], trace: Trace) -> list[list[Judged]]:
     ]
 
 
-def _alone(
-    ends: list[list[Judged]], open_: list[Node], pairs: Pairs, trace: Trace
-) -> Iterator[tuple[list[Judged], Node]]:
-    """Results that read like gradients and that nothing uses, and the leaves that they must be of:
-    the only one of that shape, or the only one whose name theirs ends with."""
-    ends = [turn for turn in ends if pairs.reads_like_one(turn[-1].step.name)]
-    records = [turn[-1].step.record for turn in ends]
+def _unused(
+    ends: list[list[Judged]], rows: Sequence[Judged], pairs: Pairs, trace: Trace
+) -> list[list[Judged]]:
+    """The results that read like gradients and from which no other of them, and no gradient that is
+    known, is computed."""
+    found = [turn for turn in ends if pairs.reads_like_one(turn[-1].step.name)]
+    known = [turn[-1] for turn in found] + [row for row in rows if found and row.node is not None]
+    records = {row.step.record for row in known}
     used = {x for record in records for x in trace.above(record) if x is not record}
-    ends = [turn for turn in ends if turn[-1].step.record not in used]
+    return [turn for turn in found if turn[-1].step.record not in used]
+
+
+def _alone(
+    ends: list[list[Judged]], open_: list[Node], pairs: Pairs
+) -> Iterator[tuple[list[Judged], Node]]:
+    """Some results and the leaves that they must be of: the only one of that shape, or the only one
+    whose name theirs ends with."""
 
     def ending(turn: list[Judged], node: Node) -> bool:
         name = pairs.names.get(node, "")
