@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_referee_lines import changed
 
 import tinygrad_lite as tg
 from tests.mend_cases import square
@@ -127,3 +128,25 @@ def test_no_mend_is_right_by_a_coincidence_of_lengths(wrong):
     assert not misleads(case, slips, report)
     doubted = [f for f in report.wrong if "coincidence" in f.explanation]
     assert not doubted
+
+
+def hidden(x, V, z, p, y):
+    dp = p - y
+    dz = dp @ V.T * (z > 0)
+    dW = x.T @ dz
+    return dW  # noqa: RET504 - derivations are judged line by line
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(" * (z > 0)", ""), ("dp = p - y", "dp = y - p"), ("x.T @ dz", "x.T @ dz / 2")]
+)
+def test_neither_a_0_nor_the_half_of_a_square_is_a_length(old, new):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    W, V = (tg.Tensor(rng.normal(size=shape)) for shape in ((3, 4), (4, 2)))
+    z = x @ W
+    p = tg.relu(z) @ V
+    (mistake,) = tg.check(0.5 * ((p - y) ** 2).sum(), changed(hidden, old, new)).wrong
+    assert mistake.by == "edit"
+    assert "cannot be told" not in mistake.explanation
+    assert "is also" not in mistake.explanation

@@ -29,6 +29,7 @@ from .redraw import near
 WIDTH = 0.1  # of the factors' logarithms
 MOST = 12  # ways in which the numbers may be lengths
 FACTORS, PRODUCTS = 3, 500  # lengths of which a number may be the product, and how many of these
+HALF = 0.5  # that of a square
 LEAST, SINGLY = 2, 6  # what may stand for itself, and how many of these are looked at one by one
 EXACT = 1e-9  # how nearly a number is a length
 HOWS: tuple[Callable[[float], float], ...] = (
@@ -73,7 +74,7 @@ def resized(
         held = {id(old.data): new.data for old, new in twin.items()}
         return Data(twin, {**held, **data, **moved})
 
-    likely = [new if x[0] in new and new[0] == x[0] != 0.5 else new[:1] for x, new in ways.items()]
+    likely = [new if x[0] in new and new[0] == x[0] else new[:1] for x, new in ways.items()]
     all_of = [new if x[0] in new else [*new, x[0]] for x, new in ways.items()]
     for some in (likely, ways.values(), all_of) if longer else ():
         drawn = islice(product(*some), MOST)
@@ -110,23 +111,22 @@ def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
 
 def _numbers(root: Node) -> dict[Number, list[tuple[Node, int]]]:
     """The numbers by which something is multiplied or divided, where they are: those that formulas
-    have, as 2, one by one, others by what they are."""
+    have, as 2, one by one, others by what they are; but the half of a square, which is no 1 / 2 of
+    two rows and no 2 / 4 of four."""
     found: dict[Number, list[tuple[Node, int]]] = {}
     for node in topological_order(root):
         factor = _divides(node) or getattr(node.op, "name", "") == "multiply"
         for i, x in enumerate(node.inputs):
-            if factor and is_number(x) and x > 0:
+            if factor and is_number(x) and x > 0 and x != HALF:
                 own = x <= LEAST and len(found) < SINGLY
                 found.setdefault((x, id(node), i) if own else (x,), []).append((node, i))
     return found
 
 
 def _ordered(n: float, new: list[float], at: Sequence[tuple[Node, int]]) -> list[float]:
-    """What a number may be, the likeliest first: half of a square is itself alone, a 2 by which
-    something is multiplied likely; a larger one may be, as a 2 by which something is divided."""
+    """What a number may be, the likeliest first: a 2 by which something is multiplied is itself; by
+    a larger one it may be, as by a 2 by which something is divided."""
     factor = n > 1 and bool(at) and not any(_divides(node) for node, _ in at)
-    if n == 0.5:
-        return [n]
     if factor and n == LEAST:
         return [n, *new]
     return [*new, n] if factor or n <= LEAST else new

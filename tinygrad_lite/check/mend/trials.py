@@ -345,8 +345,10 @@ def _of_length(n: float, lengths: Mapping[int, str], *, of_size: bool) -> str:
     """How a number is easily made of the length of an axis; of a size that tells only itself."""
     if of_size and n in lengths:
         return lengths[int(n)]
+    if n in (0, 1):
+        return ""
     rows = ((n, "{1}"), (1 / n, "1 / {0}, {1}"), (2 / n, "2 / {0}, {1}"), (2 * n, "{0} / 2, {1}"))
-    for k, text in rows if n not in (0, 1) else ():
+    for k, text in rows:
         if round(k) in lengths and abs(k - round(k)) < EXACT and round(k) > 1:
             return text.format(round(k), lengths[round(k)])
     return ""
