@@ -93,7 +93,7 @@ def test_a_number_that_is_a_length_moves_with_it():
     """Divided by 3, which may be the rows that are summed over, the columns of X or neither."""
     X, w = np.random.default_rng(0).normal(size=(3, 3)), leaf(3)
     E = ((X @ w) ** 2).sum() / 3
-    likeliest, every, also_none = (list(ways) for ways in resized(E, None, {}, ()))
+    likeliest, every, also_none = (list(ways) for ways in resized(E, None, {}, ((), ())))
     draws = [draw() for draw in every]
     (shape,) = {d.constants[id(X)].shape for d in draws}
     assert sorted(shape) == [5, 7]
@@ -108,7 +108,7 @@ def test_a_number_that_is_a_length_moves_with_it():
 def test_what_is_written_as_a_number_stays():
     X, w = np.random.default_rng(0).normal(size=(4, 3)), leaf(3)
     E = ((X @ w) ** 2).sum()
-    (draw,), *_ = (list(ways) for ways in resized(E, None, {}, {4}))
+    (draw,), *_ = (list(ways) for ways in resized(E, None, {}, ({4}, ())))
     assert draw().constants[id(X)].shape == (4, 5)
 
 

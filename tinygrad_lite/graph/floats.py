@@ -110,6 +110,8 @@ def zeros_like(x: float) -> float:
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("__"):  # what Python asks of a module
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(np, name)
     return found if isinstance(found, type) or not callable(found) else _of_floats(found)
 

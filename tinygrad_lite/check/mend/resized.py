@@ -38,20 +38,22 @@ HOWS: tuple[Callable[[float], float], ...] = (
 )
 PLAIN = 2  # of these are lengths themselves
 Lengthened = Mapping[Slot, int]
+Kept = tuple[Container[float], Container[float]]
 Number = tuple[Any, ...]  # a number, and where it is if there may be others like it
 
 
 def resized(
-    root: Node, made: Computed | None, named: Mapping[str, Any], written: Container[float]
+    root: Node, made: Computed | None, named: Mapping[str, Any], written: Kept
 ) -> Iterator[Iterator[Callable[[], Data]]]:
     """The graph of a loss with axes longer, of data that are what the recorded ones are: in the
     likeliest ways in which its numbers, and whole ones of the `named`, may be lengths, then in all
     of them, then in those in which some are none. What a function computes tells by itself. Lengths
-    that are `written` as numbers stay. What is not made for that raises when it is drawn."""
+    and numbers that are `written` so stay. What is not made for that raises when it is drawn."""
+    lengths, literals = written
     known = Lengths(root)
     whole = [v for v in named.values() if type(v) is int and v > 1]
-    longer = _longer_by(known, [s for s in known.free if known.number[s] not in written], whole)
-    numbers = _numbers(root) if made is None else {}
+    longer = _longer_by(known, [s for s in known.free if known.number[s] not in lengths], whole)
+    numbers = _numbers(root, literals) if made is None else {}
     made_of = _made_of(known, longer)
     every = {x: made_of(x[0], at[0][0]) for x, at in numbers.items()}
     every |= {(v,): made_of(v, None) for v in whole if (v,) not in every}
@@ -109,15 +111,15 @@ def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
     return found
 
 
-def _numbers(root: Node) -> dict[Number, list[tuple[Node, int]]]:
+def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[Node, int]]]:
     """The numbers by which something is multiplied or divided, where they are: those that formulas
-    have, as 2, one by one, others by what they are; but the half of a square, which is no 1 / 2 of
-    two rows and no 2 / 4 of four."""
+    have, as 2, one by one, others by what they are; but what is written so, and the half of a
+    square, which is no 1 / 2 of two rows and no 2 / 4 of four."""
     found: dict[Number, list[tuple[Node, int]]] = {}
     for node in topological_order(root):
         factor = _divides(node) or getattr(node.op, "name", "") == "multiply"
         for i, x in enumerate(node.inputs):
-            if factor and is_number(x) and x > 0 and x != HALF:
+            if factor and is_number(x) and x > 0 and x != HALF and x not in written:
                 own = x <= LEAST and len(found) < SINGLY
                 found.setdefault((x, id(node), i) if own else (x,), []).append((node, i))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,12 +65,15 @@ class Sizes:
                     yield data, self.truth.on(data)
 
 
-def written(tree: Any) -> set[float]:
-    """The whole numbers in the source that may be lengths: a 2 is a factor, but in a call."""
+def written(tree: Any) -> tuple[Set[float], Set[float]]:
+    """The whole numbers in the source that may be lengths, where a 2 is a factor, but in a call;
+    and all of its numbers but a 2, which may be any."""
     no_factors, calls = settings(tree), (n for n in ast.walk(tree) if isinstance(n, ast.Call))
     given = {x for call in calls for a in call.args for x in ast.walk(a)}
-    numbers = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n not in no_factors)
-    return {n.value for n in numbers if type(n.value) is int and (n.value > 2 or n in given)}
+    constants = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n not in no_factors]
+    numbers = [(n, n.value) for n in constants if isinstance(n.value, (int, float))]
+    lengths = {v for n, v in numbers if type(v) is int and (v > 2 or n in given)}
+    return lengths, {v for _, v in numbers} - {2}
 
 
 def reads_all(trace: Trace, other: Trace, truth: Truth) -> bool:
