@@ -1,5 +1,7 @@
 """Which axes are one, the graph at other lengths, and mends that are right at all of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from test_referee_lines import changed
@@ -10,6 +12,7 @@ from tests.mend_cases.case import variant
 from tests.mend_cases.worlds import misleads
 from tinygrad_lite.check.mend.lengths import Lengths, lengthened
 from tinygrad_lite.check.mend.resized import resized
+from tinygrad_lite.check.mend.sizes import Sizes
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -135,6 +138,14 @@ def hidden(x, V, z, p, y):
     dz = dp @ V.T * (z > 0)
     dW = x.T @ dz
     return dW  # noqa: RET504 - derivations are judged line by line
+
+
+def test_where_other_lines_run_at_other_lengths_no_more_are_tried():
+    E, asked = (leaf(3, 4) ** 2).sum(), []
+    truth = SimpleNamespace(tape=SimpleNamespace(root=E))
+    ways = [[lambda: "one", lambda: "two"], [lambda: "three"]]
+    assert Sizes(None, truth, ways, asked.append).likeliest == []
+    assert asked == ["one"]
 
 
 @pytest.mark.parametrize(

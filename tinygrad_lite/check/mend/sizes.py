@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,12 +27,14 @@ Ways = Iterable[Callable[[], Data]]
 @dataclass(eq=False)
 class Sizes:
     """A derivation's `trace`, the gradients, and the `ways` in which there are other sizes, the
-    likeliest first; `holds` tells whether what is right is right there."""
+    likeliest first; `holds` tells whether what is right is right there, None where that can be told
+    of no others: as many lines do not run, as in a loop over a length."""
 
     trace: Trace
     truth: Truth
     ways: Iterable[Ways]
-    holds: Callable[[Data], bool]
+    holds: Callable[[Data], bool | None]
+    told: bool = field(default=True, init=False)
 
     @cached_property
     def likeliest(self) -> list[World]:
@@ -59,9 +61,13 @@ class Sizes:
 
     def _made(self, ways: Ways) -> Iterator[World]:
         for draw in ways:
+            if not self.told:
+                return
             with suppress(Exception):  # it is not made for other sizes
                 data = draw()
-                if self.holds(data):
+                held = self.holds(data)
+                self.told = held is not None
+                if held:
                     yield data, self.truth.on(data)
 
 

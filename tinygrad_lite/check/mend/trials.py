@@ -147,16 +147,16 @@ class Trials:
         ways = resized(self._root, self.computed, self._named, written(self.trace.definition))
         return Sizes(self.trace, self.truth, () if held else ways, self._stays_longer)
 
-    def _stays_longer(self, draw: Data) -> bool:
+    def _stays_longer(self, draw: Data) -> bool | None:
         """Whether what is right is right for other lengths, as far as the lines run there, and all
-        that the derivation reads is the draw's."""
+        that the derivation reads is the draw's; None where other lines run."""
         truth = self.truth.on(draw)
         if not all(is_right(c, c.trace(draw, None), truth) for c in self.others):
             return False
         trace = self.run(draw, None)
         raised = trace.error is not None and self.trace.error is None
         if not raised and len(steps(trace)) != len(steps(self.trace)):
-            return False
+            return None
         lines = [c.line(trace, truth) for c in self.right]
         told = [at for at in lines if at is not None and at.record is not None]
         if not (raised or len(told) == len(lines)) or not all(map(line_is_right, told)):
