@@ -78,7 +78,7 @@ def test_where_a_name_is_the_gradient_the_update_is_its_own_business() -> None:
 
 def steps(x: Any, t: Any, h: Any, learning_rate: Any) -> Any:
     delta_w = learning_rate * x.T @ (t - h)
-    return delta_w  # noqa: RET504
+    return delta_w  # noqa: RET504 - derivations are judged line by line
 
 
 def test_a_step_is_the_gradient_times_a_rate_too() -> None:
@@ -99,7 +99,7 @@ def test_a_rate_of_the_loss_is_no_learning_rate() -> None:
     def backward(w: Any, x: Any, rate: Any) -> Any:
         dr = 2 * rate * w * x
         dw = rate * x * dr
-        return dw  # noqa: RET504
+        return dw  # noqa: RET504 - derivations are judged line by line
 
     assert tg.check(loss, backward)
 
@@ -107,7 +107,7 @@ def test_a_rate_of_the_loss_is_no_learning_rate() -> None:
 def descend(w: Any, x: Any, y: Any, lr: Any = 0.1) -> Any:
     step = lr * (w * x - y) * x
     w = w - step
-    return w  # noqa: RET504
+    return w  # noqa: RET504 - derivations are judged line by line
 
 
 def test_a_step_that_is_computed_before_is_the_gradient_times_its_rate() -> None:

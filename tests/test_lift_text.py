@@ -38,8 +38,8 @@ def test_transposed_lists():
 
 def test_what_is_no_array_of_numbers_names_none():
     ragged = [[1.0, 2.0], [3.0]]  # noqa: F841 - names are looked for in what is seen
-    uneven = [np.ones((2, 2)), np.ones(3)]  # noqa: F841
-    mixed, words = [1.0, "two"], np.array([["a", "b"], ["c", "d"]])  # noqa: F841
+    uneven = [np.ones((2, 2)), np.ones(3)]  # noqa: F841 - the same
+    mixed, words = [1.0, "two"], np.array([["a", "b"], ["c", "d"]])  # noqa: F841 - the same
     X, W = [[1.0, 2.0], [3.0, 4.0]], [[Value(0.1), Value(0.2)], [Value(0.4), Value(0.5)]]
     out = [[sum(row[i] * W[i][j] for i in range(2)).tanh() for j in range(2)] for row in X]
     loss = sum(z for row in out for z in row)

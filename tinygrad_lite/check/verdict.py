@@ -48,8 +48,9 @@ def check(
     redrawn data too; objects whose attributes it sets are left as they are. A step may be a
     multiple of the gradient (dz = p - y) where what is computed from it takes the factor up (dW =
     X.T @ dz / m). E may be the function that computes the loss from nodes and arrays of the
-    caller's, by their names: then mends are tried at other sizes. The source of a file or a cell
-    that has run, and left `names`, is a derivation too.
+    caller's, by their names: then it computes the loss again where mends are tried at other sizes.
+    What is added to a leaf or taken from it is its gradient, times a rate, where no line gives
+    that. The source of a file or a cell that has run, and left `names`, is a derivation too.
 
     A non-scalar E needs `cotangent`, the gradient of the loss with respect to it; without one the
     claims are Jacobians, of shape E.shape + node.shape. The tolerance comes from the
