@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,8 +90,8 @@ class Judge:
                 row.verdict = UNJUDGED
 
     def _rated(self, row: Judged) -> Multiple | None:
-        """The multiple of the gradient that an update is, or what is times a rate; a number of the
-        graph's, and what makes a right gradient wrong, is no rate."""
+        """The multiple of the gradient that an update is, or what is times a rate; what makes a
+        right gradient wrong is none."""
         assert row.node is not None
         step, g = row.step, self.truth.gradient(row.node)
         if step.update is None:
@@ -104,14 +103,8 @@ class Judge:
             return None
         value = np.asarray(step.value, dtype=float)
         right = (k for k in (scale, plain) if self.equal(row.node, value / k, g))
-        k = next(right, plain if abs(scale) in self._numbers else scale)
+        k = next(right, scale)
         return None if k == 1 else Multiple(k, None, lambda *_: k)
-
-    @cached_property
-    def _numbers(self) -> set[float]:
-        """The numbers in the graph."""
-        inputs = (raw(x) for node in self.truth.of for x in node.inputs)
-        return {abs(float(x)) for x in inputs if np.ndim(x) == 0}
 
     # --- the verdicts
 

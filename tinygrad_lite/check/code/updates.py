@@ -13,7 +13,7 @@ from .expressions import same
 from .plain import HeldNumber
 from .trace import Assignment, Instance, Record, Trace
 
-RATE = re.compile(r"lr|.*(learn|rate).*")  # what is called so is one in any line
+RATE = re.compile(r"lr|.*learn.*")  # what is called so is one in any line
 IN_UPDATES = re.compile(r"lr|eta|alpha|epsilon|.*(learn|rate|step).*")  # in that of one number
 ANY = re.compile(r".+")  # in that of an array
 DOWN = ("delta", "update", "step")  # in names of what is to be added
