@@ -161,3 +161,29 @@ def test_neither_a_0_nor_the_half_of_a_square_is_a_length(old, new):
     assert mistake.by == "edit"
     assert "cannot be told" not in mistake.explanation
     assert "is also" not in mistake.explanation
+
+
+def through_time(W, hs, goal, steps):
+    dW = np.zeros_like(W)
+    dh = hs[steps] - goal
+    for t in reversed(range(steps)):
+        dz = (1 - hs[t + 1] ** 2) * dh
+        dW += np.outer(dz, hs[t])
+        dh = W.T @ dz
+    return dW
+
+
+def test_a_copy_of_a_state_is_as_long_and_a_count_that_stays_stays():
+    rng, steps = np.random.default_rng(0), 6  # which is 2 times 3 as well, of free lengths
+    W, goal, x = tg.Tensor(rng.normal(size=(3, 3))), rng.normal(size=3), rng.normal(size=(steps, 2))
+    V = rng.normal(size=(3, 2))
+    h, hs = np.zeros(3), [np.zeros(3)]
+    for t in range(steps):
+        h = tg.tanh(W @ h + V @ x[t])
+        hs.append(h)
+    E = 0.5 * ((h - goal) ** 2).sum()
+    assert tg.check(E, through_time)
+    (mistake,) = tg.check(E, changed(through_time, "hs[t])", "hs[t + 1])")).wrong
+    assert mistake.mended == "dW += np.outer(dz, hs[t])"
+    assert "coincidence" not in mistake.explanation
+    assert "cannot be told" not in mistake.explanation

@@ -33,11 +33,12 @@ NUMPY = ("np", "xp", "numpy", "jnp")  # parameters that mean NumPy where nothing
 @dataclass(frozen=True, eq=False)
 class Data:
     """Other data for a graph: the node that stands for each of its nodes, the array or number (by
-    the id of the one it stands for) of each constant; and nodes `beside` the graph, once they are
-    asked for."""
+    the id of the one it stands for) of each constant, and of `copies` of these by their entries;
+    and nodes `beside` the graph, once they are asked for."""
 
     twin: Mapping[Node, Node]
     constants: Mapping[int, Any] = field(default_factory=dict)
+    copies: Mapping[Any, Any] = field(default_factory=dict)
     beside: dict[Node, Node] = field(default_factory=dict)
 
 
@@ -191,7 +192,15 @@ def stand_in(value: Any, data: Data | None) -> Any:
         if value not in data.twin and value not in data.beside:
             data.beside[value] = _beside(value, data)
         return data.twin[value] if value in data.twin else data.beside[value]
-    return data.constants.get(id(value), value)
+    found = data.constants.get(id(value), value)
+    if found is value and data.copies and is_array(value):
+        return data.copies.get(entries_of(value), value)
+    return found
+
+
+def entries_of(a: Any) -> Any:
+    """What arrays have in common that have the same entries."""
+    return a.shape, np.asarray(in_numpy(a), dtype=float).tobytes()
 
 
 def _beside(node: Node, data: Data) -> Node:

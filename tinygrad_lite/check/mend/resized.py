@@ -20,7 +20,7 @@ from ...backprop.replay import replay
 from ...graph.backend import is_array
 from ...graph.node import Node, raw, topological_order
 from ...graph.trees import leaves, map_tree, rebuild
-from ..code.derivation import Data
+from ..code.derivation import Data, entries_of
 from ..computed import Computed
 from .lengths import Lengths, Slot, lengthened
 from .numbers import is_number
@@ -61,6 +61,7 @@ def resized(
 
     def draw(new: Mapping[Number, float]) -> Data:
         data, moved = _arrays(known, longer), dict[Any, Any]()
+        copies = _copies(known, data)
         for x, at in numbers.items():
             for node, i in at if x in new else ():
                 moved[node, i] = moved[id(node.inputs[i])] = type(node.inputs[i])(new[x])
@@ -74,7 +75,7 @@ def resized(
         if not all(np.isfinite(v).all() for v in (twin[root].data, *found.values())):
             raise ValueError("the gradients are not finite there")
         held = {id(old.data): new.data for old, new in twin.items()}
-        return Data(twin, {**held, **data, **moved})
+        return Data(twin, {**held, **data, **moved}, copies)
 
     likely = [new if x[0] in new and new[0] == x[0] else new[:1] for x, new in ways.items()]
     all_of = [new if x[0] in new else [*new, x[0]] for x, new in ways.items()]
@@ -111,6 +112,15 @@ def _arrays(known: Lengths, longer: Lengthened) -> dict[int, Any]:
     return found
 
 
+def _copies(known: Lengths, data: Mapping[int, Any]) -> dict[Any, Any]:
+    """What stands for an array with the entries of one of the graph, where that is one."""
+    found: dict[Any, Any] = {}
+    for key, x in known.arrays.items():
+        entries = entries_of(raw(x))
+        found[entries] = None if entries in found else data[key]
+    return {entries: new for entries, new in found.items() if new is not None}
+
+
 def _numbers(root: Node, written: Container[float]) -> dict[Number, list[tuple[Node, int]]]:
     """The numbers by which something is multiplied or divided, where they are: those that formulas
     have, as 2, one by one, others by what they are; but what is written so, and the half of a
@@ -142,15 +152,16 @@ def _over(node: Node) -> Node:
     """The last array before a node that has more entries, of which it may be a mean."""
     above = [node]
     while above:
-        x = max(above, key=lambda n: np.size(n.data))
-        if np.size(x.data) > np.size(node.data):
+        x = max(above, key=lambda n: prod(n.shape))
+        if prod(x.shape) > prod(node.shape):
             return x
         above = list(x.parents())
     return node
 
 
 def _made_of(known: Lengths, longer: Lengthened) -> Callable[[float, Node | None], list[float]]:
-    """What a number of a node is that is made of lengths, first of those that are summed over."""
+    """What a number of a node, or a name's, is that is made of lengths, first of those that are
+    summed over; nothing of a name's that is a length which stays."""
 
     def pair(slot: Slot) -> tuple[int, int]:
         return known.number[slot], longer.get(slot, 0)
@@ -158,6 +169,8 @@ def _made_of(known: Lengths, longer: Lengthened) -> Callable[[float, Node | None
     lengths = dict.fromkeys(pair(s) for s in map(known.root, known.number))
 
     def made_of(n: float, node: Node | None) -> list[float]:
+        if node is None and {more for k, more in lengths if k == n} == {0}:
+            return []
         factor = n > 1 and node is not None and not _divides(node)
         of = [] if node is None else known.slots(_over(node))
         kept = [] if node is None else known.slots(node)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -82,12 +83,20 @@ def written(tree: Any) -> tuple[Set[float], Set[float]]:
     return lengths, {v for _, v in numbers} - {2}
 
 
-def reads_all(trace: Trace, other: Trace, truth: Truth) -> bool:
+def reads_all(trace: Trace, truth: Truth, other: Trace, there: Truth) -> bool:
     """Whether no array that a derivation reads is as it was in another run but those of the
     graph that are: else it would be one that is not in the graph."""
     same = [a for a, b in zip(_given(trace), _given(other), strict=False) if np.array_equal(a, b)]
-    nodes = [x for n in truth.tape.order for x in (n, *n.inputs) if is_array(raw(x))]
-    return all(any(np.array_equal(raw(x), a) for x in nodes) for a in same)
+    pairs = list(zip(_arrays(truth), _arrays(there), strict=True)) if same else []
+    found = ([y for x, y in pairs if np.array_equal(x, a)] for a in same)
+    return all(
+        ys and all(y.shape == a.shape for y in ys) for a, ys in zip(same, found, strict=True)
+    )
+
+
+def _arrays(truth: Truth) -> list[Any]:
+    """The arrays of the graph."""
+    return [raw(x) for n in truth.tape.order for x in (n, *n.inputs) if is_array(raw(x))]
 
 
 def _given(trace: Trace) -> list[Any]:
@@ -95,4 +104,4 @@ def _given(trace: Trace) -> list[Any]:
     instance = next((r.instance for r in trace.records if r.instance is not None), None)
     names = {} if instance is None else instance.names
     every = [raw(x) for r in names.values() for x in leaves(r.value)]
-    return [a for a in every if is_array(a) and np.size(a) > 1]
+    return [a for a in every if is_array(a) and prod(a.shape) > 1]

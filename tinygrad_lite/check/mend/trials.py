@@ -161,7 +161,7 @@ class Trials:
         told = [at for at in lines if at is not None and at.record is not None]
         if not (raised or len(told) == len(lines)) or not all(map(line_is_right, told)):
             return False
-        return reads_all(self.trace, trace, self.truth)
+        return reads_all(self.trace, self.truth, trace, truth)
 
     def redrawn(
         self, claims: Sequence[Claim], values: Callable[[Data], Sequence[Any]]
