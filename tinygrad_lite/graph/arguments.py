@@ -136,4 +136,5 @@ class Notation(TypedDict, total=False):
     keeping: Callable[..., tuple[Any, Any]]
     meaning: Callable[..., Any] | str
     as_given: Sequence[str]
+    as_arrays: Sequence[str]
     symmetric: bool
