@@ -106,8 +106,8 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
 
 
 def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
-    """The namespace of operands of any kind, and they as its ops take them: beside another library's
-    arrays, what is plain is brought to where they lie."""
+    """The namespace of operands of any kind, and they as its ops take them: what is plain beside
+    another library's arrays is brought to where they lie."""
     xp = namespace(*operands)
     if xp is np or xp is floats:
         return np, operands if op.elementwise else [np.asarray(a) for a in operands]
