@@ -103,10 +103,10 @@ def adopted(op: Op, operands: Sequence[Any], xp: Namespace) -> list[Any]:
 
 
 def _adopted(op: Op, index: int, a: Any, own: Any, like: Any, xp: Namespace) -> Any:
-    if isinstance(a, np.generic):
-        a = a.item()  # a number of Python's has no dtype of its own
-    elif isinstance(a, np.ndarray):
+    if isinstance(a, np.ndarray) and a.ndim:
         a = xp.asarray(a, device=device_of(own), copy=True)
+    elif isinstance(a, (np.ndarray, np.generic)):
+        a = a.item()  # a number of Python's has no dtype of its own
     if like is None or index in op.untouched:
         return a
     if is_array(a):
