@@ -193,14 +193,28 @@ def stand_in(value: Any, data: Data | None) -> Any:
             data.beside[value] = _beside(value, data)
         return data.twin[value] if value in data.twin else data.beside[value]
     found = data.constants.get(id(value), value)
-    if found is value and data.copies and is_array(value):
-        return data.copies.get(entries_of(value), value)
+    if found is value and data.copies and (is_array(value) or type(value) is float):
+        copied = _copied(value, data.copies)
+        return value if copied is None else copied
     return found
+
+
+def _copied(value: Any, copies: Mapping[Any, Any]) -> Any:
+    """What stands for a copy, or for an array of such and of what is 0; a number for a number."""
+    found = copies.get(entries_of(value))
+    if found is not None:
+        return float(found) if type(value) is float else found
+    rows: list[Any] = []
+    for row in in_numpy(value) if np.ndim(value) else ():
+        rows.append(_copied(row, copies) if np.any(row) else row)
+        if rows[-1] is None:
+            return None
+    return np.array(rows) if np.any(value) and rows else None
 
 
 def entries_of(a: Any) -> Any:
     """What arrays have in common that have the same entries."""
-    return a.shape, np.asarray(in_numpy(a), dtype=float).tobytes()
+    return np.shape(a), np.asarray(in_numpy(a), dtype=float).tobytes()
 
 
 def _beside(node: Node, data: Data) -> Node:

@@ -29,6 +29,7 @@ Values = dict[Record, Any]  # what some records have instead
 Edits = Sequence[Edit]
 
 GROWS = 4  # how many times the entries of a place or of the goal an edit may give
+MANY = 10_000  # entries that anything may have
 EFFORT = 30_000  # records that are run to see where a value of the graph belongs
 SHORT = 5  # parts of an expression of another line that may be a size
 
@@ -245,15 +246,22 @@ class Places:
         for r in below:
             if edit is not None and r.site is place and r.instance is not None:
                 new[r] = r.instance.value(edit.new, new)
-                before = np.size(r.value) if is_numeric(r.value) else 0
-                if is_numeric(new[r]) and np.size(new[r]) > GROWS * max(before, self.truth.size):
-                    raise ValueError("so many entries")
+                self._refuse_grown(new[r], r, 0)
             elif r.compute is same and r not in self.goal.changed:  # by far the most
                 x = r.operands[0]
                 new[r] = new.get(x, x.value)
             elif r not in self.goal.changed:
                 new[r] = r.compute(*[new.get(x, x.value) for x in r.operands])
+                self._refuse_grown(new[r], r, MANY)  # as with an axis more in every turn
         return new
+
+    def _refuse_grown(self, value: Any, r: Record, least: int) -> None:
+        """`ValueError` where a record would have many times its entries, and more than the least."""
+        size = getattr(value, "size", 1)
+        if size > max(
+            least, GROWS * max(np.size(r.value) if is_numeric(r.value) else 0, self.truth.size)
+        ):
+            raise ValueError("so many entries")
 
     def reaches(self, edit: Edit, values: Values, wanted: Values) -> bool:
         """Whether the goal is right with an edit, on the recorded data."""

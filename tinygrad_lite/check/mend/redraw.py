@@ -17,7 +17,7 @@ from ...backprop.flow import sweep
 from ...backprop.replay import replay
 from ...graph.backend import in_numpy, is_array
 from ...graph.node import Node, topological_order
-from ..code.derivation import Data
+from ..code.derivation import Data, entries_of
 
 Vector = Any  # a float64 NumPy array
 
@@ -25,6 +25,7 @@ WIDTHS = (0.003, 0.0003)  # of the factors' logarithms: so near that hardly a ma
 FAR = (0.5, 0.1)  # so far that masks change
 SPREAD = 0.01  # of entries that were all 0
 EXACT = 1e-9  # how nearly a fact must hold to be one
+DIGITS = 6  # behind the point of a number that people write
 
 
 def ladder(
@@ -88,8 +89,19 @@ def redraw(
             continue
         if all(np.isfinite(v).all() for v in (y.data, *found.values())):
             recorded = {id(old.data): made.data for old, made in twin.items()}
-            return Data(twin, {**recorded, **new, **others})
+            return Data(twin, {**recorded, **new, **others}, _copies(twin))
     raise ValueError("check: no data near the recorded ones give finite gradients")
+
+
+def _copies(twin: Mapping[Node, Node]) -> dict[Any, Any]:
+    """What stands for what was computed where that was copied, as into an array of all steps; of
+    what a formula may have as well, a number of few digits, nothing."""
+    found: dict[Any, Any] = {}
+    for old, new in twin.items():
+        if old.data.dtype.kind == "f" and np.any(old.data != np.round(old.data, DIGITS)):
+            key = entries_of(old.data)
+            found[key] = new.data if np.array_equal(found.get(key, new.data), new.data) else None
+    return {key: a for key, a in found.items() if a is not None}
 
 
 def with_numbers(root: Node, numbers: Mapping[int, Any], seed: Any = None) -> Data:

@@ -178,7 +178,7 @@ def is_symmetric(v: Any) -> bool:
 
 def formed(form: Form, x: Written) -> Written | None:
     """A form of a value; None where it cannot be made, or is one number everywhere: the sign of
-    what is positive is 1 in disguise."""
+    what is positive is 1 in disguise, and |x| of what is negative -x."""
     axes = np.ndim(x.value)
     if form.axes >= 0 and (axes != form.axes if form.axes else not axes):
         return None
@@ -187,6 +187,8 @@ def formed(form: Form, x: Written) -> Written | None:
         return None
     value = np.asarray(made.value)
     if value.size > 1 and (value == value.flat[0]).all():
+        return None
+    if form.kind == "other" and np.array_equal(np.abs(value), np.abs(x.value)):
         return None
     if form.kind == "transpose" and is_symmetric(x.value):
         return None
