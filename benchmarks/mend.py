@@ -1,6 +1,6 @@
 """How many wrong derivations given as code are mended, and how quickly.
 
-    python -m benchmarks.mend [corpus | blind | fresh | stranger | passing | later | square]
+    python -m benchmarks.mend [corpus | blind | fresh | stranger | passing | later | square | shelf]
         [--show] [--only NAME] [--every N]
 
 A derivation counts as mended where every wrong line of it is, by an edit that is right on fresh
@@ -157,7 +157,7 @@ def main() -> None:
         "kind",
         nargs="?",
         default="corpus",
-        choices=("corpus", "blind", "fresh", "stranger", "passing", "later", "square"),
+        choices=("corpus", "blind", "fresh", "stranger", "passing", "later", "square", "shelf"),
     )
     parser.add_argument("--only", default="", help="part of a case's name")
     parser.add_argument("--every", type=int, default=1, help="one wrong derivation in so many")

@@ -16,12 +16,13 @@ from tests.mend_cases import (
     gradients,
     later,
     passing,
+    shelf,
     square,
     stranger,
     variant,
 )
 
-ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing(), *later(), *square()]
+ALL = [*corpus(), *blind(), *fresh(), *stranger(), *passing(), *later(), *square(), *shelf()]
 WRONG = [(case, slips) for case in ALL for slips in case.wrongs()]
 UNSEEN = [(case, (slip,)) for case in ALL for slip in case.unseen]
 SEEDS = (0, 1)
@@ -94,7 +95,7 @@ def test_inspect_finds_the_source_of_what_was_changed():
 def test_the_sets_are_as_large_as_they_say():
     made = {
         which: [slips for case in which() for slips in case.wrongs()]
-        for which in (corpus, blind, fresh, stranger, passing, later, square)
+        for which in (corpus, blind, fresh, stranger, passing, later, square, shelf)
     }
     lengths = {which: [len(slips) for slips in wrongs] for which, wrongs in made.items()}
     assert len(corpus()) >= 40
@@ -107,6 +108,7 @@ def test_the_sets_are_as_large_as_they_say():
     assert len(lengths[passing]) >= 40
     assert len(lengths[later]) >= 40
     assert len(lengths[square]) >= 50
+    assert len(lengths[shelf]) >= 50
     assert len(stranger()) >= 40
     assert lengths[stranger].count(1) >= 180
     assert lengths[stranger].count(2) >= 30

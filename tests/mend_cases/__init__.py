@@ -3,7 +3,8 @@
 `corpus_*` are programs of the corpus of `check`; `blind_*` were written before the repair was
 tried on any of them, half of them of architectures that the corpus lacks; `fresh_*`, `stranger_*`,
 `passing_*` and `later_*` are of other hands and subjects, each written after the set before it was
-mended; in `square_*` axes have equal lengths by chance.
+mended, and so is `shelf_*`, of which the lines stand as in textbooks; in `square_*` axes have
+equal lengths by chance.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = [
     "gradients",
     "later",
     "passing",
+    "shelf",
     "square",
     "stranger",
     "variant",
@@ -65,6 +67,11 @@ def passing() -> list[Case]:
 def later() -> list[Case]:
     """Programs of loops and rows, written before the repair was tried on any of them."""
     return _cases("later")
+
+
+def shelf() -> list[Case]:
+    """Programs as from a shelf of textbooks, written before the repair was tried on them."""
+    return _cases("shelf")
 
 
 def square() -> list[Case]:

@@ -256,7 +256,7 @@ class Places:
         return new
 
     def _refuse_grown(self, value: Any, r: Record, least: int) -> None:
-        """`ValueError` where a record would have many times its entries, and more than the least."""
+        """`ValueError` where a record would have many times its entries, more than the least."""
         size = getattr(value, "size", 1)
         if size > max(
             least, GROWS * max(np.size(r.value) if is_numeric(r.value) else 0, self.truth.size)
