@@ -1,14 +1,24 @@
 """What many hands write: several names in one line, lambdas of several lines, dicts, recursions."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tests.mend_cases import stranger_learning, stranger_likelihoods, stranger_networks
+from tests.mend_cases import (
+    shelf_likelihoods,
+    shelf_series,
+    stranger_learning,
+    stranger_likelihoods,
+    stranger_networks,
+)
 from tests.mend_cases import stranger_sciences as sciences
 from tests.mend_cases import stranger_series as series
 from tests.mend_cases.case import variant
+from tinygrad_lite.check.code.derivation import reading
 from tinygrad_lite.check.mend.redraw import ladder
+from tinygrad_lite.graph.trees import map_tree
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
@@ -54,11 +64,34 @@ def test_what_is_right_in_the_first_turn_alone_is_no_mend():
         (series.ONE_POLE, 0, "y[:-1]"),
         (sciences.QUATERNION, 2, " - u * (u @ "),
         (stranger_likelihoods.JENSEN, 0, "np.log2(p / m)"),
+        (shelf_series.ARMA, 0, "- theta * de_next"),  # an array of what each step computed
+        (shelf_series.ARMA, 2, "(T - 1)"),
     ],
 )
 def test_a_slip_of_this_sort_is_undone(case, slip, part):
     (finding,) = wrong(case, slip)
     assert part in finding.mended
+
+
+def test_no_edit_grows_an_array_in_every_turn_of_a_loop():
+    """An axis more in each of twelve turns took all the memory that there was."""
+    tracemalloc.start()
+    wrong(shelf_likelihoods.PROPORTIONS, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+
+
+def test_floats_of_what_was_computed_follow_to_fresh_data():
+    x = tg.Tensor(np.array([0.3, 1.7]))
+    h = (tg.tanh(x) * x).sum()
+    loss = h**2
+    kept = [float(h.data)]
+    for (draw,) in ladder(loss, lambda draw: True, 1):
+        (found,) = map_tree(reading(draw), kept)
+        assert found == draw.twin[h].data != kept[0]
+        (held,) = map_tree(reading(draw), [0.5])
+        assert held == 0.5
 
 
 def test_a_mended_lambda_of_several_lines_is_whole():
