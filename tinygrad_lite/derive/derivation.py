@@ -22,11 +22,11 @@ from .algebra import atom, multiply, total
 from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
-from .printer import Formula, derivative
+from .printer import ENVIRONMENT, Formula, derivative
 from .steps import Finder, Line, Rewrite, moved, unchanged
 from .teaching import Row, Teacher, aligned, latex_of, text_of
 from .terms import Symbol
-from .verify import Checked, Program, environment, run
+from .verify import Checked, Program, run
 from .work import Work
 
 LARGEST = 1_000_000  # entries of a Jacobian that is looked at
@@ -87,14 +87,24 @@ class Derivation:
         return found[0] if len(found) == 1 else tuple(found)
 
     def _value(self, f: Formula) -> Any:
+        self._coded(f)
         return Program(f, self.where)(self._work.checks.trials[0].values)
+
+    def _coded(self, f: Formula) -> None:
+        """Refuse what has no code."""
+        if not f.numpy:
+            way = "y.backward()" if self._work.scalar else "y.jacobian(x)"
+            way = "tg.hessian(f)(x)" if self._work.order > 1 else way
+            raise ValueError(f"derive: {f.name} {f.shape} has no code; {way} gives its numbers")
 
     def function(self) -> Callable[..., Any]:
         """The NumPy code as a function of the names that it uses, by keyword."""
+        for f in self.formulas:
+            self._coded(f)
         *lines, last = self.numpy.splitlines()
         program = compile("\n".join(lines), "<derive>", "exec")
         final = compile(last, "<derive>", "eval")
-        known = {**environment(), **self._work.printer.callables}
+        known = {**ENVIRONMENT, **self._work.printer.callables}
         used = [n for n in ast.walk(ast.parse(self.numpy)) if isinstance(n, ast.Name)]
         made = {n.id for n in used if isinstance(n.ctx, ast.Store)}
         wanted = sorted({n.id for n in used} - known.keys() - made)
@@ -253,7 +263,9 @@ class Derivation:
     def __str__(self) -> str:
         lines = [_shaped(f) for f in self.formulas]
         lines += [f"    where {w}" for w in self.where]
-        lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
+        lines += [
+            f"    in index notation: {f.why}" for f in self.formulas if f.known and not f.matrix
+        ]
         said = [*self._uses, *([str(self.checked)] if self.checked.sizes else []), *self.notes]
         lines += [f"    {line}" for line in said]
         return "\n".join([*lines, *self._explanations])

@@ -8,7 +8,8 @@ matrix form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ class Matrices:
     def __init__(self, names: Names, sizes: Sizes) -> None:
         self.names, self.sizes = names, sizes
         self.callables: dict[str, Callable[..., Any]] = {}  # of ops that NumPy lacks, by name
-        self._slots: dict[Ix, Size] = {}  # of the array that is being written for an op
+        self._bound: Mapping[Ix, Size] = {}  # how far what is being summed, or is an op's, runs
 
     def tree(self, e: Expr) -> Tree:
         """The tree of e, in its free indices; `NoMatrix` if there is none."""
@@ -83,7 +84,7 @@ class Matrices:
 
     def _delta(self, e: Expr) -> Tree:
         i, j = e.ix
-        sizes = (i.size, j.size, *map(self._slots.get, e.ix))
+        sizes = (i.size, j.size, *map(self._bound.get, e.ix))
         size = next((s for s in sizes if s not in (None, NOWHERE)), None)
         if size is None:
             raise NoMatrix("an identity inside a sum")
@@ -141,21 +142,27 @@ class Matrices:
 
     def bodies(self, e: Expr) -> list[Tree]:
         """The arrays that an op takes as wholes, their axes in order."""
-        outer, found = self._slots, []
+        found = []
         for k, b in enumerate(e.args):
             sizes = e.head.layout[k] if e.head.layout else ()
-            self._slots = {slot(axis): size for axis, size in enumerate(sizes) if size}
             axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
-            try:
+            with self._running({slot(axis): size for axis, size in enumerate(sizes) if size}):
                 found.append(along(self.tree(b), axes))
-            finally:
-                self._slots = outer
         return found
+
+    @contextmanager
+    def _running(self, sizes: Mapping[Ix, Size]) -> Iterator[None]:
+        outer, self._bound = self._bound, sizes
+        try:
+            yield
+        finally:
+            self._bound = outer
 
     def _sum(self, e: Expr) -> Tree:
         """Bound indices are vertices as others are; a matrix within a sum may run over two."""
         _, powers = factors(e.args[0])
-        return self._product(e.ix, powers)
+        with self._running({**self._bound, **dict(zip(e.ix, e.head, strict=True))}):
+            return self._product(e.ix, powers)
 
     def _product(self, names: Sequence[Ix], powers: list[Power]) -> Tree:
         powers, found = self._softmaxes(powers)
@@ -333,6 +340,8 @@ def _dotted(parts: list[Factor]) -> Factor:
     if len(parts) == 1 or not plain:
         v, e, _ = parts[0]
         made = Tree(tree.TOTAL, (entrywise(parts).tree,), (), v.axes[0])
+        if len(parts) == 1 and e == 1 and v.kind == tree.DIAGONAL:
+            made = Tree(tree.TRACE, v.args)
         if len(parts) == 1 and e == 2:
             made = Tree(tree.DOT, (v, v))
         elif len(parts) == 1 and v.kind == tree.TOTAL and v.args[0].kind == tree.PRODUCT:

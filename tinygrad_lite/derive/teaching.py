@@ -62,7 +62,8 @@ class Teacher:
     def _cotangent(self, line: Line, uses: int) -> Row:
         """δ_v = ... = ∂E/∂v, where it has a name of its own."""
         assert line.value is not None
-        right = f"{self._equal(self._body(line.cotangent), line.value)} = {self.partial(line.name)}"
+        name = self.style.name(f"δ_{line.name}")
+        right = f"{self._equal(name, line.value)} = {self.partial(line.name)}"
         parts = f"the parts of its {uses} uses add up" if uses > 1 else ""
         return Row("", "", right, self._words(parts))
 

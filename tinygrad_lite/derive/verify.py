@@ -18,9 +18,8 @@ from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
 from ..graph.backend import in_numpy
 from ..graph.node import Node, fresh
-from ..ops.reduce import softmax
 from .constants import Constants
-from .printer import Formula
+from .printer import ENVIRONMENT, Formula
 from .terms import Size, Symbol
 
 SIZES = "at these sizes"
@@ -45,7 +44,8 @@ class Checked:
     def __str__(self) -> str:
         sets = f"{self.sizes} set{'s' if self.sizes != 1 else ''} of sizes"
         limits = f"; {self.where}" if self.where else ""
-        return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
+        draws = f"{1 + self.redraws} draw{'s' * bool(self.redraws)}"
+        return f"checked: {draws}, {sets}, value and shape{limits}"
 
 
 class Program:
@@ -76,14 +76,9 @@ def _bind(names: dict[str, Any], code: str, value: Any) -> None:
         names[code] = value
 
 
-def environment() -> dict[str, Any]:
-    """What code may use beside the user's names."""
-    return {"np": np, "math": math, "tg": ops, "softmax": softmax}
-
-
 def run(lines: str | CodeType, last: str | CodeType, names: Mapping[str, Any]) -> Any:
     """Assignments, then the value of an expression."""
-    values = {**environment(), **names}
+    values = {**ENVIRONMENT, **names}
     with np.errstate(all="ignore"):
         exec(lines, values)
         return eval(last, values)
@@ -219,7 +214,7 @@ class Checks:
             x = self.source[s]
             if not isinstance(x, Node) or x.op is None:
                 data[s] = _drawn(s, rng, sizes, s in self.held)
-                if zeros and data[s].dtype.kind == "f" and s not in self.held:
+                if zeros and data[s].dtype.kind == "f" and not (s in self.held or s.identity):
                     data[s] = np.where(rng.random(data[s].shape) < _ZEROS, 0.0, data[s])
         return data
 

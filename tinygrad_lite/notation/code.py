@@ -82,6 +82,12 @@ class _Fill(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return self.holes.get(node.id, node)
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        x = node.operand  # --a is a
+        twice = isinstance(x, ast.UnaryOp) and isinstance(x.op, type(node.op))
+        return x.operand if twice and isinstance(node.op, ast.USub) else node
+
 
 def _number(c: Number) -> ast.expr:
     if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
@@ -356,6 +362,7 @@ _WRITERS: dict[str, Any] = {
     tree.OUTER: _outer,
     tree.DOT: _dot,
     tree.TOTAL: _total,
+    tree.TRACE: _of_array("np.trace({0})"),
     tree.TRANSPOSE: _of_array("{0}.T"),
     tree.DIAGONAL: lambda t: Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes),
     tree.SPREAD: _of_array("np.diag({0})"),
