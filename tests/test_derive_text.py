@@ -125,6 +125,18 @@ def test_a_step_that_is_known_by_its_pullback_only():
     h = table[[0, 2, 5]]
     L = (h @ W).sum()
     text = tg.derive(L, table).text
+    assert "dh = dtable[[0, 2, 5]]" in text
+    assert "𝟏 𝟏ᵀ Wᵀ : dtable[[0, 2, 5]] = put_at(" in text
+    assert "A : f(B) = f*(A) : B, f* the adjoint of f" in text
+    assert "∂hₖₗ" not in text
+
+
+def test_a_step_of_which_only_the_pullback_is_known():
+    rng = np.random.default_rng(3)
+    table, W = tg.Tensor(rng.normal(size=(6, 3))), rng.normal(size=(3, 2))
+    h = tg.tanh(table[[0, 2, 5]])
+    L = (h @ W).sum()
+    text = tg.derive(L, table).text
     assert "dh = …" in text
     assert "∂L/∂table gets put_at(" in text
 

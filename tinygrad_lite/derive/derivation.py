@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -69,7 +69,14 @@ class Derivation:
         expression (of several variables, a tuple)."""
         lines = [f"{w.code} = {w.numpy}" for w in self.where]
         last = [f.numpy for f in self.formulas]
-        return "\n".join([*lines, last[0] if len(last) == 1 else f"({', '.join(last)})"])
+        lines.append(last[0] if len(last) == 1 else f"({', '.join(last)})")
+        return "\n".join([*self._parts(lines), *lines])
+
+    def _parts(self, lines: Sequence[str]) -> list[str]:
+        """Assignments of the parts of the user's arrays that the code uses."""
+        codes = self._work.printer.codes.items()
+        used = _names_in("\n".join(lines))
+        return [f"{code} = {s.part}" for s, code in codes if s.part and code in used]
 
     @property
     def index(self) -> str:
@@ -105,9 +112,8 @@ class Derivation:
         program = compile("\n".join(lines), "<derive>", "exec")
         final = compile(last, "<derive>", "eval")
         known = {**ENVIRONMENT, **self._work.printer.callables}
-        used = [n for n in ast.walk(ast.parse(self.numpy)) if isinstance(n, ast.Name)]
-        made = {n.id for n in used if isinstance(n.ctx, ast.Store)}
-        wanted = sorted({n.id for n in used} - known.keys() - made)
+        used = _names_in(self.numpy)
+        wanted = sorted(used.keys() - known.keys() - {n for n, made in used.items() if made})
 
         def evaluated(**names: Any) -> Any:
             missing = [n for n in wanted if n not in names]
@@ -252,8 +258,9 @@ class Derivation:
         found = []
         for line in self._lines[0]:
             for part in line.parts:
-                if part.x in self._work.xs and line.definition.shape and part.pulled.shape:
-                    J = part.jacobian
+                J = part.jacobian
+                arrays = line.definition.shape and part.pulled.shape
+                if J is not None and arrays and part.x in self._work.xs:
                     of, by = (style.name(name) for name in (line.name, part.name))
                     rows, columns = J.indices[: J.first], J.indices[J.first :]
                     name = f"∂{of}{style.subscript(rows)}/∂{by}{style.subscript(columns)}"
@@ -308,6 +315,15 @@ class Steps(tuple[Line, ...]):
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {latex_of(self._derivation._rows(LATEX))}$"
+
+
+def _names_in(code: str) -> dict[str, bool]:
+    """The names in code, and whether it makes them."""
+    found: dict[str, bool] = {}
+    for n in ast.walk(ast.parse(code)):
+        if isinstance(n, ast.Name):
+            found[n.id] = found.get(n.id, False) or isinstance(n.ctx, ast.Store)
+    return found
 
 
 def _subscripted(f: Formula) -> str:

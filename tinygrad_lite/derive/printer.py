@@ -88,7 +88,7 @@ class Printer:
         return found
 
     def _sized(self, root: Size) -> SizeName:
-        for symbol in sorted(self.symbols, key=lambda s: s.depth):
+        for symbol in sorted(self.symbols, key=lambda s: (s.invented, s.depth)):
             for axis, size in zip(symbol.axes, symbol.sizes, strict=False):
                 if size.root() is root:
                     name = self.name(symbol)[1]

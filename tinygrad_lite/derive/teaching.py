@@ -72,7 +72,7 @@ class Teacher:
         shape = str(line.definition.shape)
         name = self._d(line.name)
         if first and not line.definition.shape:
-            terms = [self.product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
+            terms = [self.product(p.pulled, self._d(p.name), p.pulled.shape) for p in line.parts]
         elif all(p.differential.tree is not None or not p.held for p in line.parts):
             terms = [self.term(p.differential) if p.held else self._words("…") for p in line.parts]
         else:

@@ -21,6 +21,7 @@ from ..derive.line import Line, line_of
 from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from ..notation.names import subscripts
+from ..notation.views import part_of
 from . import figures
 from .collapse import LIMIT, Plan, count, planned
 from .measure import LONGEST, columns, shorten
@@ -28,7 +29,7 @@ from .panes import Pane, pane, strip
 from .rails import with_rails
 from .scene import LABELLED, SHORT, Asked, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
-from .wording import complete_names, part_of, within
+from .wording import complete_names, within
 
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
@@ -198,7 +199,9 @@ class _Maker:
         box = replace(box, panes=self._panes(value, value, None))
         if own:
             return replace(box, scope=())  # data is nobody's part
-        return replace(box, formula=part_of(value, self.given))
+        base = getattr(value, "base", None)
+        part = part_of(value, base, self.given.get(id(base), "")) if id(base) in self.given else ""
+        return replace(box, formula=part.replace(".T", "ᵀ"))
 
     def _stub(self, box: Box) -> Box:
         """A node of the step before: no arrow runs back to it."""

@@ -84,9 +84,14 @@ class _Fill(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        x = node.operand  # --a is a
-        twice = isinstance(x, ast.UnaryOp) and isinstance(x.op, type(node.op))
-        return x.operand if twice and isinstance(node.op, ast.USub) else node
+        x = node.operand
+        if (
+            isinstance(x, ast.UnaryOp)
+            and isinstance(x.op, ast.USub)
+            and isinstance(node.op, ast.USub)
+        ):
+            return x.operand  # --a is a
+        return node
 
 
 def _number(c: Number) -> ast.expr:
@@ -196,8 +201,9 @@ def _masked(t: Tree) -> bool:
 def _floats(t: Tree) -> Piece:
     """A piece whose masks are numbers: booleans have no sum."""
     found = _piece(t)
-    if t.kind == tree.APPLY and t.value.mask:
-        return Piece(filled("{0}.astype(float)", found.code), found.axes)
+    if t.kind == tree.APPLY and t.value.mask:  # of numbers it may be Python's own
+        template = "{0}.astype(float)" if t.axes else "float({0})"
+        return Piece(filled(template, found.code), found.axes)
     return found
 
 

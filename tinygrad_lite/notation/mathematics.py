@@ -330,8 +330,8 @@ class Mathematics:
             for key, value in applied.settings
             if key not in places and repr(value) != repr(op.defaults.get(key, ...))
         ]
-        if function and unusual and template != "{0}" and not self.style.latex:  # sum(x, axis=0)
-            more = [f"{key}={settings[key]}" for key in unusual]
+        if function and unusual and template != "{0}":  # sum(x, axis=0)
+            more = [f"{self.style.word(key)}={settings[key]}" for key in unusual]
             if last.isdigit() and bodies:
                 bodies[int(last)] = ", ".join([bodies[int(last)], *more])
             elif last in settings:
