@@ -13,6 +13,7 @@ from ..graph.backend import in_numpy, is_array
 from ..graph.meta import Meta
 from ..graph.node import Array, Node, fresh, raw
 from ..notation.mathematics import number_text
+from ..notation.settings import told
 from ..notation.views import part_of
 from ..ops.elementwise import pow as power
 
@@ -116,6 +117,12 @@ def fixed_numbers(order: Sequence[Node], lengths: Mapping[int, str]) -> dict[str
     made |= {1 / c: of for c, of in made.items() if len(repr(1 / c)) > _SHORT}
     found: dict[str, None] = {}
     for node in order:
+        for setting in node.params.values():
+            places = setting if isinstance(setting, tuple) else (setting,)
+            if any(isinstance(x, np.ndarray) and x.ndim and x.dtype.kind in "iu" for x in places):
+                found[f"the places {told(setting)} do not follow data that they were made of"] = (
+                    None
+                )
         exponent = 1 if node.op is power else None
         for k, x in enumerate(node.inputs):
             if isinstance(x, Node) or np.ndim(x) or k == exponent or abs(x) in _PLAIN:
