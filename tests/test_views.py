@@ -8,23 +8,10 @@ import pytest
 from tinygrad_lite.notation.views import part_of
 
 x, X, H = np.zeros(9), np.zeros((5, 3)), np.zeros((2, 3, 4))
-PARTS = [
-    "x[1:-1]",
-    "x[::2]",
-    "x[4:5]",
-    "x[None]",
-    "X.T",
-    "X[2]",
-    "X[1:3]",
-    "X[2:,1]",
-    "X[:,None]",
-    "X[:,1:].T",
-    "H[1]",
-    "H[:,0]",
-    "H[1,2]",
-    "H.transpose(0,2,1)",
-    "H[0].T",
-]
+PARTS = (
+    *("x[1:-1]", "x[::2]", "x[4:5]", "x[None]", "X.T", "X[2]", "X[1:3]", "X[2:,1]", "X[:,None]"),
+    *("X[:,1:].T", "H[1]", "H[:,0]", "H[1,2]", "H.transpose(0,2,1)", "H[0].T"),
+)
 
 
 @pytest.mark.parametrize("text", PARTS)
