@@ -54,7 +54,8 @@ def _keys(a: Any, base: Any) -> tuple[Any, ...]:
         if axes and axes[0][1] >= stride and axes[0][1] % stride == 0:
             k, step = axes[0][0], axes.pop(0)[1] // stride
             last = start + (k - 1) * step + 1
-            stop = None if last + step > n else last - n if n - last <= _NEAR else last
+            near = n - last <= min(_NEAR, last - 1)
+            stop = None if last + step > n else last - n if near else last
             keys.append(slice(start or None, stop, step if step > 1 else None))
         else:
             keys.append(min(max(start, 0), n - 1))
