@@ -312,3 +312,14 @@ def test_a_name_of_a_cotangent_of_three_axes_has_its_indices_once():
     text = tg.derive((tg.softmax(S) * rng.normal(size=(2, 3, 3))).sum(), A).text
     assert "δ_Sᵢⱼₖ = " in text
     assert "δ_Sᵢⱼₖᵢⱼₖ" not in text
+
+
+def test_a_column_that_an_op_cuts_out_is_a_vector():
+    q = tg.Tensor(np.random.default_rng(0).normal(size=(4, 3)) + 3)
+    Z = q[:, :2] / q[:, 2:]
+    E = (Z**2).sum()
+    E.backward()
+    d = tg.derive(E, q)
+    assert "Z = Diag(1 / q[:, 2:]) q[:, :2]" in d.text
+    assert d[q].matrix
+    np.testing.assert_allclose(d.function()(q=q, Z=Z), q.grad)

@@ -272,4 +272,4 @@ def test_an_entry_that_is_a_sum_of_nothing(visit):
     E.backward()
     page = visit(E)
     press(page, "a End")
-    assert "∂E/∂w" in panel(page)
+    assert "∂root/∂w gets xᵀ 𝟏 + 2 w" in panel(page)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
 from .parts import EXP, Power, factors, is_mask, is_one
-from .terms import ADD, MAP, NOWHERE, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
+from .terms import ADD, MAP, NOWHERE, NUM, ONLY, SUM, Expr, Head, Ix, Size, Symbol, slot
 
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
@@ -127,7 +128,7 @@ class Matrices:
     def _call(self, e: Expr) -> Tree:
         bodies = self.bodies(e)
         axes = tuple(i for i in e.ix if i.kind != "fixed")
-        if len(axes) < len(e.ix):
+        if any(i.kind == "fixed" and i is not ONLY for i in e.ix) or (e.ix and not axes):
             raise NoMatrix("an entry of a result")
         if len(set(axes)) < len(axes):
             twin = slot(-1)
@@ -138,7 +139,12 @@ class Matrices:
         if e.op is inv and len(axes) == 2:
             symmetric = transposed(e.args[0]) is e.args[0]
             return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
-        return Tree(tree.APPLY, tuple(bodies), axes, self.applied(e.head))
+        applied = self.applied(e.head)
+        if ONLY in e.ix:
+            own = iter(axes)
+            places = tuple(None if i is ONLY else next(own) for i in e.ix)
+            applied = replace(applied, places=places)
+        return Tree(tree.APPLY, tuple(bodies), axes, applied)
 
     def bodies(self, e: Expr) -> list[Tree]:
         """The arrays that an op takes as wholes, their axes in order."""

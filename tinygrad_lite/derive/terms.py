@@ -68,6 +68,9 @@ def fixed(place: int) -> Ix:
     return Ix("fixed", place)
 
 
+ONLY = Ix("fixed", 0, Size(1))  # along an axis that has length 1 at all sizes
+
+
 @cache
 def bound(level: int) -> Ix:
     """The index bound by a sum at a nesting height."""

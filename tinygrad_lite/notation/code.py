@@ -339,7 +339,7 @@ def _apply(t: Tree) -> Piece:
         wanted = tuple(None if axis is None else axis[0] for axis in layout)
         sizes = "".join("1, " if axis is None else f"{axis[1].code}, " for axis in layout)
         codes.append(_filling(x, wanted, lambda sizes=sizes: f"({sizes})"))  # type: ignore[misc]
-    return Piece(filled(call, *codes), t.axes)
+    return Piece(filled(call, *codes), applied.places or t.axes)
 
 
 def _with(template: str, settings: Mapping[str, Any]) -> str:

@@ -66,6 +66,8 @@ class Applied:
     settings: tuple[tuple[str, Any], ...] = ()
     # Of each array that is taken as a whole, what runs over its axes, and how far.
     layouts: tuple[tuple[tuple[Hashable, Size] | None, ...], ...] = ()
+    # What runs over the axes of its result in code, None where it has one of length 1.
+    places: tuple[Hashable, ...] = ()
 
     @property
     def mask(self) -> bool:
