@@ -323,3 +323,10 @@ def test_a_column_that_an_op_cuts_out_is_a_vector():
     assert "Z = Diag(1 / q[:, 2:]) q[:, :2]" in d.text
     assert d[q].matrix
     np.testing.assert_allclose(d.function()(q=q, Z=Z), q.grad)
+
+
+def test_a_contraction_of_all_axes():
+    rng = np.random.default_rng(0)
+    A, B = tg.Tensor(rng.normal(size=(4, 3))), rng.normal(size=(3, 4))
+    E = tg.einsum("ij,ji->", A, B)
+    assert str(tg.derive(E, A)).startswith("∂E/∂A = Bᵀ")

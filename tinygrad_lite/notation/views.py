@@ -38,7 +38,8 @@ def _owner(a: Any) -> Any:
 
 
 def _place(a: Any) -> tuple[Any, ...]:
-    return a.__array_interface__["data"][0], a.shape, a.strides
+    strides = (0 if n == 1 else step for n, step in zip(a.shape, a.strides, strict=True))
+    return a.__array_interface__["data"][0], a.shape, tuple(strides)
 
 
 def _keys(a: Any, base: Any) -> tuple[Any, ...]:
@@ -47,7 +48,9 @@ def _keys(a: Any, base: Any) -> tuple[Any, ...]:
     axes = list(zip(a.shape, a.strides, strict=True))
     keys: list[Any] = []
     for n, stride in zip(base.shape, base.strides, strict=True):
-        while axes[:1] == [(1, 0)]:
+        while axes and (
+            axes[0] == (1, 0) or (axes[0][0] == 1 and len(axes) + len(keys) > base.ndim)
+        ):
             keys.append(None)
             axes.pop(0)
         start, offset = divmod(offset, stride)
@@ -59,4 +62,4 @@ def _keys(a: Any, base: Any) -> tuple[Any, ...]:
             keys.append(slice(start or None, stop, step if step > 1 else None))
         else:
             keys.append(min(max(start, 0), n - 1))
-    return (*keys, *[None] * axes.count((1, 0)))
+    return (*keys, *[None] * len(axes))
