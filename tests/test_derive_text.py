@@ -330,3 +330,10 @@ def test_a_contraction_of_all_axes():
     A, B = tg.Tensor(rng.normal(size=(4, 3))), rng.normal(size=(3, 4))
     E = tg.einsum("ij,ji->", A, B)
     assert str(tg.derive(E, A)).startswith("∂E/∂A = Bᵀ")
+
+
+def test_the_length_of_a_repeated_number_cancels():
+    b, y = tg.Tensor(0.5), np.random.default_rng(0).normal(size=6)
+    f = b + tg.exp(-y)
+    E = ((f - y) ** 2).mean()
+    assert str(tg.derive(E, b, b)).startswith("∂²E/∂b² = 2\n")
