@@ -337,3 +337,15 @@ def test_the_length_of_a_repeated_number_cancels():
     f = b + tg.exp(-y)
     E = ((f - y) ** 2).mean()
     assert str(tg.derive(E, b, b)).startswith("∂²E/∂b² = 2\n")
+
+
+def test_a_matrix_that_has_to_be_positive_definite_is_redrawn_so():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(3, 3))
+    S = tg.Tensor(A @ A.T + 3 * np.eye(3))
+    L = tg.cholesky(S)
+    E = 2 * tg.log(L.diagonal()).sum()
+    d = tg.derive(E, S)
+    assert d.text.splitlines()[-1].startswith("checked: 4 draws, 2 sets of sizes")
+    assert "L⁻ᵀ" in str(d)
+    assert "(Lᵀ)" not in str(d)

@@ -138,6 +138,8 @@ class Matrices:
     def written_op(self, e: Expr, bodies: list[Tree], axes: Axes) -> Tree:
         if e.op is inv and len(axes) == 2:
             symmetric = transposed(e.args[0]) is e.args[0]
+            if bodies[0].kind == tree.TRANSPOSE:  # L⁻ᵀ
+                return turned(Tree(tree.INVERSE, bodies[0].args, axes[::-1], symmetric))
             return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
         applied = self.applied(e.head)
         if ONLY in e.ix:
