@@ -35,6 +35,8 @@ def test_a_part_is_written_as_code_for_it(text):
     assert again.shape == a.shape
 
 
-@pytest.mark.parametrize("a", [x[::-1], x.copy(), X.reshape(-1), x[2:2], np.zeros(9), 3.0])
+@pytest.mark.parametrize(
+    "a", [x[::-1], x.copy(), X.reshape(-1), x[2:2], np.zeros(9), x.view(np.int64), 3.0]
+)
 def test_other_arrays_are_no_part(a):
     assert part_of(a, x, "x") == ""

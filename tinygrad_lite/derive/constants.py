@@ -120,9 +120,8 @@ def fixed_numbers(order: Sequence[Node], lengths: Mapping[int, str]) -> dict[str
         for setting in node.params.values():
             places = setting if isinstance(setting, tuple) else (setting,)
             if any(isinstance(x, np.ndarray) and x.ndim and x.dtype.kind in "iu" for x in places):
-                found[f"the places {told(setting)} do not follow data that they were made of"] = (
-                    None
-                )
+                said = f"the places {told(setting)} do not follow data that they were made of"
+                found[said] = None
         exponent = 1 if node.op is power else None
         for k, x in enumerate(node.inputs):
             if isinstance(x, Node) or np.ndim(x) or k == exponent or abs(x) in _PLAIN:

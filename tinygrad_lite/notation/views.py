@@ -15,7 +15,9 @@ def part_of(a: Any, base: Any, name: str) -> str:
     """The code of an array that is a view of another, of this name, or of what that views; "" of
     other arrays."""
     both = isinstance(a, np.ndarray) and isinstance(base, np.ndarray)
-    if not both or not a.size or not base.flags.c_contiguous or _owner(a) is not _owner(base):
+    if not both or not a.size or not base.flags.c_contiguous or a.dtype != base.dtype:
+        return ""
+    if _owner(a) is not _owner(base):
         return ""
     turns = (
         sorted(range(a.ndim), key=lambda k: -a.strides[k]) if 0 not in a.strides else range(a.ndim)
