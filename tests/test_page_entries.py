@@ -264,3 +264,12 @@ def test_the_jacobian_that_no_step_builds(visit):
     assert values(page, "gradient") == before
     assert page.locator("summary", has_text="Where is ∂v/∂x?").count() == 1
     assert page.locator("summary", has_text="Where is ∂E").count() == 0
+
+
+def test_an_entry_that_is_a_sum_of_nothing(visit):
+    x, w = tg.Tensor(np.zeros((0, 3)), name="x"), tg.Tensor([1.0, -2.0, 0.5], name="w")
+    E = (x @ w).sum() + (w**2).sum()
+    E.backward()
+    page = visit(E)
+    press(page, "a End")
+    assert "∂root/∂w gets xᵀ 𝟏 + 2 w" in panel(page)

@@ -133,3 +133,9 @@ def test_a_thousand_steps_are_quick(page):
         given,
     )
     assert spent < 20
+
+
+def test_a_page_says_that_it_has_no_complex_numbers():
+    x = tg.Tensor(np.arange(8.0))
+    run, _, _ = program((np.abs(np.fft.rfft(x)) ** 2).sum())
+    assert run.why == "a page has no complex numbers, which multiply gives"

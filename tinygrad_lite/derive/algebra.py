@@ -44,6 +44,7 @@ from .terms import (
     MAP,
     MUL,
     NUM,
+    SIZE,
     SUM,
     Expr,
     Head,
@@ -273,6 +274,8 @@ def rebuilt(e: Expr, f: Any) -> Expr:
     if kind == SUM:
         names, body = opened(e)
         return total(names, f(body))
+    if kind == SIZE:
+        return intern(SIZE, e.head.root())
     return e
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,23 @@ import numpy as np
 from ..graph.backend import in_numpy, is_array
 from ..graph.meta import Meta
 from ..graph.node import Array, Node, fresh, raw
+from ..notation.mathematics import number_text
+from ..notation.settings import told
+from ..notation.views import part_of
+from ..ops.elementwise import pow as power
 
 Made = Callable[[Any], Any]
+_PLAIN = {0, 1, 2, 0.5}  # numbers that are made of nothing
+_SHORT = 4  # signs of a number that people write, such as 0.25
+_FEW = 3  # numbers that are told
+_OF_LENGTHS: Sequence[Callable[[int], float]] = (  # what people make of an axis' length
+    lambda n: n,
+    lambda n: n - 1,
+    lambda n: 2 * n,
+    lambda n: n / 2,
+    lambda n: n * n,
+    sqrt,
+)
 
 # What people compute in place of an argument. Each is run on arrays, and on paper.
 _MADE: Mapping[str, Made] = {
@@ -28,7 +45,8 @@ class Constants:
     """The constants of ops, by the id of the user's array: `twins`, constant leaves in float64
     (labels as they are), with `names` by the id of the twin, and `keys` back.
 
-    `derived` has leaves that equal an expression of another, such as 1 - y.
+    `parts` has the code of what is a part of another array, by the id of the twin; `derived` has
+    leaves that equal an expression of another, such as 1 - y.
     """
 
     def __init__(
@@ -39,12 +57,16 @@ class Constants:
         self.keys: dict[int, int] = {}
         self.derived: dict[Node, tuple[Made, Node]] = {}
         self.notes: dict[str, None] = {}
+        self.parts: dict[int, str] = {}
         for node in order:
             for k, (x, a) in enumerate(zip(node.inputs, node.operands, strict=True)):
                 if isinstance(x, Node) or not is_array(x) or id(x) in self.twins:
                     continue
                 untouched = node.op is not None and k in node.op.untouched
-                self._put(id(x), in_numpy(a), untouched, names.get(id(x)))
+                twin = self._put(id(x), in_numpy(a), untouched, names.get(id(x)))
+                if id(x) not in names:
+                    views = (part_of(x, known, name) for name, known in arrays.items())
+                    self.parts[id(twin)] = next(filter(None, views), "")
         known = {name: in_numpy(a) for name, a in arrays.items()}
         for key, twin in list(self.twins.items()):
             if isinstance(twin, Node) and id(twin) not in self.names and twin.shape:
@@ -86,6 +108,29 @@ class Constants:
         for twin, (made, base) in self.derived.items():
             found[self.keys[id(twin)]] = made(found[self.keys[id(base)]])
         return found
+
+
+def fixed_numbers(order: Sequence[Node], lengths: Mapping[int, str]) -> dict[str, None]:
+    """What is to be said of the numbers of a graph: which may have been made of a length (such as
+    that of an array in `lengths`) or of data. A formula holds for them as they are."""
+    made = {f(n): (n, name) for n, name in lengths.items() for f in _OF_LENGTHS}
+    made |= {1 / c: of for c, of in made.items() if len(repr(1 / c)) > _SHORT}
+    found: dict[str, None] = {}
+    for node in order:
+        for setting in node.params.values():
+            places = setting if isinstance(setting, tuple) else (setting,)
+            if any(isinstance(x, np.ndarray) and x.ndim and x.dtype.kind in "iu" for x in places):
+                said = f"the places {told(setting)} do not follow data that they were made of"
+                found[said] = None
+        exponent = 1 if node.op is power else None
+        for k, x in enumerate(node.inputs):
+            if isinstance(x, Node) or np.ndim(x) or k == exponent or abs(x) in _PLAIN:
+                continue
+            n, name = made.get(abs(float(x)), (0, ""))
+            if n or isinstance(x, (np.ndarray, np.floating)):
+                of = f"the length {n} of {name}" if n else "data that it was made of"
+                found[f"{number_text(float(x))} is a number here: it does not follow {of}"] = None
+    return dict.fromkeys(islice(found, _FEW))
 
 
 def _same(made: Made, array: Any, wanted: Any) -> bool:

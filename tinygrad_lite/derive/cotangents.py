@@ -14,7 +14,7 @@ from .paper import Paper, named
 from .printer import symbols_in
 from .read import Reading
 from .simplify import Simplifier
-from .terms import ATOM, Expr, Symbol
+from .terms import ATOM, SIZE, Expr, Symbol
 
 _MORE = 2.5  # what writing a cotangent out in another may add
 _WHOLE = 9.0  # a formula that costs no more has no `where`
@@ -92,6 +92,9 @@ class Cotangents:
     def shortened(self, e: Expr) -> Expr:
         """e with those cotangents written out that add little, or cancel."""
         tried: set[Symbol] = set()
+        parts = reached([e], lambda x: x.args)
+        if any(x.kind == SIZE and x.head is not x.head.root() for x in parts):
+            e = self.simplifier.best(substituted(e, {}))  # some sizes are one by now
         while True:
             wanted = [s for s in self.above(e) if s not in tried and s.source not in self.kept]
             if not wanted:

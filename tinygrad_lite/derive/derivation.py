@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -22,11 +22,11 @@ from .algebra import atom, multiply, total
 from .diagonals import with_diagonals
 from .paper import Paper
 from .parts import is_zero
-from .printer import Formula, derivative
+from .printer import ENVIRONMENT, Formula, derivative
 from .steps import Finder, Line, Rewrite, moved, unchanged
 from .teaching import Row, Teacher, aligned, latex_of, text_of
 from .terms import Symbol
-from .verify import Checked, Program, environment, run
+from .verify import Checked, Program, run
 from .work import Work
 
 LARGEST = 1_000_000  # entries of a Jacobian that is looked at
@@ -69,7 +69,14 @@ class Derivation:
         expression (of several variables, a tuple)."""
         lines = [f"{w.code} = {w.numpy}" for w in self.where]
         last = [f.numpy for f in self.formulas]
-        return "\n".join([*lines, last[0] if len(last) == 1 else f"({', '.join(last)})"])
+        lines.append(last[0] if len(last) == 1 else f"({', '.join(last)})")
+        return "\n".join([*self._parts(lines), *lines])
+
+    def _parts(self, lines: Sequence[str]) -> list[str]:
+        """Assignments of the parts of the user's arrays that the code uses."""
+        codes = self._work.printer.codes.items()
+        used = _names_in("\n".join(lines))
+        return [f"{code} = {s.part}" for s, code in codes if s.part and code in used]
 
     @property
     def index(self) -> str:
@@ -87,17 +94,26 @@ class Derivation:
         return found[0] if len(found) == 1 else tuple(found)
 
     def _value(self, f: Formula) -> Any:
+        self._coded(f)
         return Program(f, self.where)(self._work.checks.trials[0].values)
+
+    def _coded(self, f: Formula) -> None:
+        """Refuse what has no code."""
+        if not f.numpy:
+            way = "y.backward()" if self._work.scalar else "y.jacobian(x)"
+            way = "tg.hessian(f)(x)" if self._work.order > 1 else way
+            raise ValueError(f"derive: {f.name} {f.shape} has no code; {way} gives its numbers")
 
     def function(self) -> Callable[..., Any]:
         """The NumPy code as a function of the names that it uses, by keyword."""
+        for f in self.formulas:
+            self._coded(f)
         *lines, last = self.numpy.splitlines()
         program = compile("\n".join(lines), "<derive>", "exec")
         final = compile(last, "<derive>", "eval")
-        known = {**environment(), **self._work.printer.callables}
-        used = [n for n in ast.walk(ast.parse(self.numpy)) if isinstance(n, ast.Name)]
-        made = {n.id for n in used if isinstance(n.ctx, ast.Store)}
-        wanted = sorted({n.id for n in used} - known.keys() - made)
+        known = {**ENVIRONMENT, **self._work.printer.callables}
+        used = _names_in(self.numpy)
+        wanted = sorted(used.keys() - known.keys() - {n for n, made in used.items() if made})
 
         def evaluated(**names: Any) -> Any:
             missing = [n for n in wanted if n not in names]
@@ -242,8 +258,9 @@ class Derivation:
         found = []
         for line in self._lines[0]:
             for part in line.parts:
-                if part.x in self._work.xs and line.definition.shape and part.pulled.shape:
-                    J = part.jacobian
+                J = part.jacobian
+                arrays = line.definition.shape and part.pulled.shape
+                if J is not None and arrays and part.x in self._work.xs:
                     of, by = (style.name(name) for name in (line.name, part.name))
                     rows, columns = J.indices[: J.first], J.indices[J.first :]
                     name = f"∂{of}{style.subscript(rows)}/∂{by}{style.subscript(columns)}"
@@ -253,7 +270,9 @@ class Derivation:
     def __str__(self) -> str:
         lines = [_shaped(f) for f in self.formulas]
         lines += [f"    where {w}" for w in self.where]
-        lines += [f"    in index notation: {f.why}" for f in self.formulas if not f.matrix]
+        lines += [
+            f"    in index notation: {f.why}" for f in self.formulas if f.known and not f.matrix
+        ]
         said = [*self._uses, *([str(self.checked)] if self.checked.sizes else []), *self.notes]
         lines += [f"    {line}" for line in said]
         return "\n".join([*lines, *self._explanations])
@@ -296,6 +315,15 @@ class Steps(tuple[Line, ...]):
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {latex_of(self._derivation._rows(LATEX))}$"
+
+
+def _names_in(code: str) -> dict[str, bool]:
+    """The names in code, and whether it makes them."""
+    found: dict[str, bool] = {}
+    for n in ast.walk(ast.parse(code)):
+        if isinstance(n, ast.Name):
+            found[n.id] = found.get(n.id, False) or isinstance(n.ctx, ast.Store)
+    return found
 
 
 def _subscripted(f: Formula) -> str:

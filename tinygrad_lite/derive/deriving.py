@@ -48,16 +48,19 @@ def derive(
     wanted = variables[:1] if order == 2 else variables
     constants = [a for n in reached for a in n.inputs if not isinstance(a, (Node, float, int))]
     known = name_all([*reached, *constants, *variables])
+    seen = arrays()
     for name, value in (names or {}).items():
         if isinstance(value, (Node, np.ndarray)) and not getattr(value, "name", None):
             known[id(value)] = name
+        if isinstance(value, np.ndarray) and value.ndim:
+            seen[name] = value
     notes: dict[str, None] = {}
     compared = [n for n in reversed(consumers_first) if n._meta and n._meta.compared]
     asked = dict.fromkeys(known.get(id(n), "a result") for n in compared)
     if asked:
         notes[f"holds for this branch: the code compared {', '.join(asked)} while it ran"] = None
     declared, turned = _declared(facts, known.values()), layout == "numerator"
-    work = Work(y, wanted, order, known, arrays(), keep, declared, inline, turned, budget)
+    work = Work(y, wanted, order, known, seen, keep, declared, inline, turned, budget)
     answers = work.answers()
     notes |= work.notes
     if work.simplifier.late:

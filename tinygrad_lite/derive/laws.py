@@ -17,6 +17,8 @@ NUMBER = "a : β b = (a : b) β"
 SUM, ROW_SUMS = "α 𝟏ᵀ b = α 𝟏 : b", "a : B 𝟏 = a 𝟏ᵀ : B"
 _ALONE = {  # of operations whose only law it is
     tree.TRANSPOSE: "A : Bᵀ = Aᵀ : B",
+    tree.TRACE: "α tr(B) = α I : B",
+    tree.APPLY: "A : f(B) = f*(A) : B, f* the adjoint of f",
     tree.DOT: "α aᵀ b = α a : b",
     tree.DIAGONAL: "a : diag(B) = Diag(a) : B",
     tree.SPREAD: "A : Diag(b) = diag(A) : b",
@@ -29,6 +31,9 @@ _COMMANDS = {
     "β": r"\beta",
     "diag": r"\operatorname{diag}",
     "Diag": r"\operatorname{Diag}",
+    "tr(": r"\operatorname{tr}(",
+    ", f* the adjoint of f": r"\text{, } f^* \text{ the adjoint of } f",
+    "f*(": "f^*(",
 }
 
 

@@ -8,7 +8,9 @@ matrix form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ from ..ops.linalg import inv
 from .algebra import rename, transposed
 from .measure import cost
 from .parts import EXP, Power, factors, is_mask, is_one
-from .terms import ADD, MAP, NOWHERE, NUM, SUM, Expr, Head, Ix, Size, Symbol, slot
+from .terms import ADD, MAP, NOWHERE, NUM, ONLY, SUM, Expr, Head, Ix, Size, Symbol, slot
 
 _BRANCHING = 4  # of so many sums all orders are tried
 Names = Callable[[Symbol], tuple[str, str]]  # as mathematics, as code
@@ -46,7 +48,7 @@ class Matrices:
     def __init__(self, names: Names, sizes: Sizes) -> None:
         self.names, self.sizes = names, sizes
         self.callables: dict[str, Callable[..., Any]] = {}  # of ops that NumPy lacks, by name
-        self._slots: dict[Ix, Size] = {}  # of the array that is being written for an op
+        self._bound: Mapping[Ix, Size] = {}  # how far what is being summed, or is an op's, runs
 
     def tree(self, e: Expr) -> Tree:
         """The tree of e, in its free indices; `NoMatrix` if there is none."""
@@ -83,7 +85,7 @@ class Matrices:
 
     def _delta(self, e: Expr) -> Tree:
         i, j = e.ix
-        sizes = (i.size, j.size, *map(self._slots.get, e.ix))
+        sizes = (i.size, j.size, *map(self._bound.get, e.ix))
         size = next((s for s in sizes if s not in (None, NOWHERE)), None)
         if size is None:
             raise NoMatrix("an identity inside a sum")
@@ -126,7 +128,7 @@ class Matrices:
     def _call(self, e: Expr) -> Tree:
         bodies = self.bodies(e)
         axes = tuple(i for i in e.ix if i.kind != "fixed")
-        if len(axes) < len(e.ix):
+        if any(i.kind == "fixed" and i is not ONLY for i in e.ix) or (e.ix and not axes):
             raise NoMatrix("an entry of a result")
         if len(set(axes)) < len(axes):
             twin = slot(-1)
@@ -136,26 +138,39 @@ class Matrices:
     def written_op(self, e: Expr, bodies: list[Tree], axes: Axes) -> Tree:
         if e.op is inv and len(axes) == 2:
             symmetric = transposed(e.args[0]) is e.args[0]
+            if bodies[0].kind == tree.TRANSPOSE:  # L⁻ᵀ
+                return turned(Tree(tree.INVERSE, bodies[0].args, axes[::-1], symmetric))
             return Tree(tree.INVERSE, tuple(bodies), axes, symmetric)
-        return Tree(tree.APPLY, tuple(bodies), axes, self.applied(e.head))
+        applied = self.applied(e.head)
+        if ONLY in e.ix:
+            own = iter(axes)
+            places = tuple(None if i is ONLY else next(own) for i in e.ix)
+            applied = replace(applied, places=places)
+        return Tree(tree.APPLY, tuple(bodies), axes, applied)
 
     def bodies(self, e: Expr) -> list[Tree]:
         """The arrays that an op takes as wholes, their axes in order."""
-        outer, found = self._slots, []
+        found = []
         for k, b in enumerate(e.args):
             sizes = e.head.layout[k] if e.head.layout else ()
-            self._slots = {slot(axis): size for axis, size in enumerate(sizes) if size}
             axes: list[Ix] = sorted(b.free, key=lambda i: i.place)
-            try:
+            with self._running({slot(axis): size for axis, size in enumerate(sizes) if size}):
                 found.append(along(self.tree(b), axes))
-            finally:
-                self._slots = outer
         return found
+
+    @contextmanager
+    def _running(self, sizes: Mapping[Ix, Size]) -> Iterator[None]:
+        outer, self._bound = self._bound, sizes
+        try:
+            yield
+        finally:
+            self._bound = outer
 
     def _sum(self, e: Expr) -> Tree:
         """Bound indices are vertices as others are; a matrix within a sum may run over two."""
         _, powers = factors(e.args[0])
-        return self._product(e.ix, powers)
+        with self._running({**self._bound, **dict(zip(e.ix, e.head, strict=True))}):
+            return self._product(e.ix, powers)
 
     def _product(self, names: Sequence[Ix], powers: list[Power]) -> Tree:
         powers, found = self._softmaxes(powers)
@@ -333,6 +348,8 @@ def _dotted(parts: list[Factor]) -> Factor:
     if len(parts) == 1 or not plain:
         v, e, _ = parts[0]
         made = Tree(tree.TOTAL, (entrywise(parts).tree,), (), v.axes[0])
+        if len(parts) == 1 and e == 1 and v.kind == tree.DIAGONAL:
+            made = Tree(tree.TRACE, v.args)
         if len(parts) == 1 and e == 2:
             made = Tree(tree.DOT, (v, v))
         elif len(parts) == 1 and v.kind == tree.TOTAL and v.args[0].kind == tree.PRODUCT:

@@ -13,7 +13,7 @@ from ..ops.elementwise import pow as power
 from ..ops.index import plain_ops, registry
 from .algebra import add, apply, atom, call, delta, multiply, rename, total
 from .parts import head, number, size_of
-from .terms import NUM, Expr, Ix, Size, Symbol, fixed, index, slot
+from .terms import NUM, ONLY, Expr, Ix, Size, Symbol, fixed, index, slot
 
 Axis = Ix | None  # None: an axis of length 1, whatever the sizes
 
@@ -218,7 +218,7 @@ def called(
         size = lengths.get(letter)
         axes.append(index(size or Size(n)) if n != 1 or size else None)
     bodies = [x.on([slot(k) for k in range(x.ndim)]) for x in papers]
-    places = [fixed(0) if i is None else i for i in axes]
+    places = [ONLY if i is None else i for i in axes]
     layout = tuple(tuple(None if i is None else i.size.root() for i in x.axes) for x in papers)
     f = replace(head(op, **params), layout=layout)
     return Paper(call(f, places, *bodies), axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,18 +11,29 @@ from functools import cached_property
 from itertools import chain, count
 from typing import Any
 
+import numpy as np
+
+from .. import ops
 from ..graph.reach import reached
 from ..notation import mathematics
 from ..notation.code import NoCode, code
 from ..notation.names import identifier, latex_name, unicode_name, unused
 from ..notation.tree import ELLIPSIS, Tree, along, repeated
 from ..notation.tree import Size as SizeName
+from ..ops.reduce import softmax
 from .arrays import Arrays, Entries, letters
 from .matrices import Matrices, NoMatrix
 from .paper import Paper, length
 from .terms import ATOM, Expr, Ix, Size, Symbol, Table, table
 
-RESERVED = {"np", "math", "tg", "softmax", "lambda"}
+ENVIRONMENT: Mapping[str, Any] = {  # what code may use beside the user's names
+    "np": np,
+    "math": math,
+    "tg": ops,
+    "softmax": softmax,
+    "len": len,
+    "float": float,
+}
 
 
 class Printer:
@@ -34,7 +46,7 @@ class Printer:
         self.matrices = Matrices(self.name, self.size)
         self.arrays = Arrays(self.name, self.size)
         self._cotangents: dict[str, str] = {}
-        self._taken: set[str] = set(RESERVED)
+        self._taken: set[str] = {*ENVIRONMENT, "lambda"}
         self._sizes: dict[Size, SizeName] = {}
 
     def name(self, symbol: Symbol) -> tuple[str, str]:
@@ -76,7 +88,7 @@ class Printer:
         return found
 
     def _sized(self, root: Size) -> SizeName:
-        for symbol in sorted(self.symbols, key=lambda s: s.depth):
+        for symbol in sorted(self.symbols, key=lambda s: (s.invented, s.depth)):
             for axis, size in zip(symbol.axes, symbol.sizes, strict=False):
                 if size.root() is root:
                     name = self.name(symbol)[1]
@@ -124,7 +136,7 @@ class Formula:
     @cached_property
     def _matrix(self) -> Tree | str:
         if not self.known:
-            return ELLIPSIS
+            return "nothing held"
         if 0 < len(self.paper.expr.free) < len(self.axes) > 2:
             return "repeated along more than two axes"
         with self._table:

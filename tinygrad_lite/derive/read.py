@@ -41,7 +41,7 @@ class Graph:
 
     `atoms` are the nodes that formulas may name, `variables` what is differentiated by, which no
     fact about the data is used of; `derived` has constants that are made of another, `declared`
-    what the user says of arrays by name.
+    what the user says of arrays by name, `parts` the code of unnamed parts of arrays, by id.
     """
 
     root: Node
@@ -50,6 +50,7 @@ class Graph:
     variables: Collection[Node]
     derived: Mapping[Node, tuple[Any, Node]] = field(default_factory=dict)
     declared: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    parts: Mapping[int, str] = field(default_factory=dict)
     order: list[Node] = field(init=False)
     place: dict[Node, int] = field(init=False)
     taken: set[str] = field(init=False)
@@ -162,15 +163,16 @@ class Reading:
         return found
 
     def _leaf(self, x: Any, name: str | None, letter: str, depth: int) -> Paper:
-        data = in_numpy(x)
+        data, part = in_numpy(x), self.graph.parts.get(id(x), "")
         if name is None and letter == "c" and data.size and (data == data.flat[0]).all():
             return Paper(number(float(data.flat[0])), self._axes(x, data.shape))
         if name is None:
             name = self.graph.invent(letter)
             what = {"c": "a constant", "p": "a leaf"}[letter]
-            self.notes[f"{name} is a name for {what} of shape {data.shape} without one"] = None
+            what = part or f"a name for {what} of shape {data.shape} without one"
+            self.notes[f"{name} is {what}"] = None
         symbol = self._symbol(x, name, data, depth)
-        symbol.invented = name not in self.graph.names.values()
+        symbol.invented, symbol.part = name not in self.graph.names.values(), part
         if x not in self.graph.variables if isinstance(x, Node) else True:
             _look(symbol, data)
         for kind, axis in self.graph.declared.get(name, ()):

@@ -16,7 +16,7 @@ from ..graph.reach import reached
 from .algebra import atom, delta, multiply, total
 from .cotangents import substituted
 from .measure import cost
-from .paper import Paper, again, named, running
+from .paper import Axis, Paper, again, named, running
 from .parts import is_zero, number
 from .printer import Formula, symbols_in
 from .terms import Expr, Symbol
@@ -39,13 +39,14 @@ SHORT = 2.5  # a cotangent that costs no more is written out where it is used
 class Part:
     """What a step has to do with one of its named inputs: its part of dy, linear in dx, what it
     adds to ∂E/∂x, and the Jacobian ∂y/∂x, whose axes are those of y, then of x. All were executed;
-    of an op that is known by its pullback only, not `held`, only what it adds."""
+    of an op that is known by its pullback only there is no Jacobian, and unless it is linear, not
+    `held`, only what it adds."""
 
     x: Node
     name: str
     differential: Formula
     pulled: Formula
-    jacobian: Formula
+    jacobian: Formula | None
     held: bool
 
 
@@ -94,10 +95,7 @@ class Finder:
                     yield self._line(node, parts)
 
     def _line(self, node: Node, parts: tuple[Part, ...]) -> Line:
-        symbol = self.reading.symbols.get(node)
-        value = self.reading.values[node]
-        if symbol is not None and symbol in self.reading.defined:
-            value = self.reading.defined[symbol]
+        value = self._defined(node)
         delta_ = self.cotangents.symbols.get(node)
         known = None
         if delta_ is not None and delta_ not in self.inlined:
@@ -107,6 +105,12 @@ class Finder:
             Formula(paper, self.printer) for paper in (value, self._cotangent(node))
         )
         return Line(node, self.work.name(node), definition, cotangent, known, parts)
+
+    def _defined(self, node: Node) -> Paper:
+        """What a step is, in terms of those before it."""
+        symbol = self.reading.symbols.get(node)
+        known = self.reading.defined.get(symbol) if symbol is not None else None
+        return self.reading.values[node] if known is None else known
 
     def _used(self, paper: Paper) -> Paper:
         """The same with short cotangents written out."""
@@ -140,38 +144,46 @@ class Finder:
                 Paper(total(over, multiply([(J.expr, 1), (g, 1)])), J.axes),
             ]
             short = [*map(self.shortest, plain)]
-            held = self._holds(node, x, region, *short)
-            if not held:
-                short = plain
-                held = self._holds(node, x, region, *short)
-            if not held:  # an op that is known by its pullback only
+            known = next((p for p in (short, plain) if self._holds(node, x, region, *p)), None)
+            if known is None:  # an op that is known by its pullback only
                 at_node = self._cotangent(node)
                 alone = flow(region, {node: at_node}, self.reading.handed, within={*region, x})[x]
-                short[1] = self.shortest(alone)
+                short = [self._alike(node, x, J, out), self.shortest(alone)]
                 if not self._pulls(node, x, region, short[1]):
                     said = f"what {self.work.name(node)} hands to {name} is left out of the steps"
                     self.unwritten[f"{said}: no formula for it passed the check"] = None
                     continue
-            differential, pulled = (Formula(self.rewrite(p), self.printer) for p in short)
+            differential, pulled = (Formula(self.rewrite(p), self.printer) for p in known or short)
             jacobian = Formula(Paper(J.expr, (*out, *J.axes)), self.printer, first=len(over))
-            yield Part(x, name, differential, pulled, jacobian, held)
+            held = known is not None or self._moves(node, x, region, short[0])
+            yield Part(x, name, differential, pulled, jacobian if known else None, held)
+
+    def _alike(self, node: Node, x: Node, J: Paper, out: Sequence[Axis]) -> Paper:
+        """dy of an op that is linear in x: what it makes of dx."""
+        y = self._defined(node)
+        dx = named(Symbol(f"d:{self.work.name(x)}", J.shape, ()), J.axes)
+        return Paper(substituted(y.on(out), {self.reading.symbols[x]: dx}), out)
 
     def _holds(
         self, node: Node, x: Node, region: Sequence[Node], differential: Paper, pulled: Paper
     ) -> bool:
-        """Whether both are what the rules give, at the recorded data: G : dy = P : dx."""
+        """Whether both are what the rules give."""
+        moves = self._moves(node, x, region, differential)
+        return moves and self._pulls(node, x, region, pulled)
+
+    def _moves(self, node: Node, x: Node, region: Sequence[Node], differential: Paper) -> bool:
+        """Whether this is how a step moves with x, at the recorded data: G : dy = P : dx."""
         rng = np.random.default_rng(0)
         g = self._given(node)
         expected = self._expected(node, x, region)
         dx = rng.normal(size=x.shape)
         d = {s: dx for s in symbols_in(differential.expr) if s.name == f"d:{self.work.name(x)}"}
         dy = self._run(differential, d)
-        if np.shape(dy) != tuple(node.shape):
+        if dy is None or np.shape(dy) != tuple(node.shape):
             return False
         both = np.array([np.sum(g * dy), np.sum(expected * dx)])
         size = np.sum(np.abs(g * dy)) + np.sum(np.abs(expected * dx))
-        same = bool(abs(both[0] - both[1]) <= TOLERANCE * size)
-        return same and self._pulls(node, x, region, pulled)
+        return bool(abs(both[0] - both[1]) <= TOLERANCE * size)
 
     def _pulls(self, node: Node, x: Node, region: Sequence[Node], pulled: Paper) -> bool:
         """Whether what is handed to x is what the rules hand it; of a Jacobian's steps it is not

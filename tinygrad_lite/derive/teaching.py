@@ -62,7 +62,8 @@ class Teacher:
     def _cotangent(self, line: Line, uses: int) -> Row:
         """δ_v = ... = ∂E/∂v, where it has a name of its own."""
         assert line.value is not None
-        right = f"{self._equal(self._body(line.cotangent), line.value)} = {self.partial(line.name)}"
+        name = self.style.name(f"δ_{line.name}")
+        right = f"{self._equal(name, line.value)} = {self.partial(line.name)}"
         parts = f"the parts of its {uses} uses add up" if uses > 1 else ""
         return Row("", "", right, self._words(parts))
 
@@ -71,7 +72,7 @@ class Teacher:
         shape = str(line.definition.shape)
         name = self._d(line.name)
         if first and not line.definition.shape:
-            terms = [self.product(p.pulled, self._d(p.name), p.jacobian.shape) for p in line.parts]
+            terms = [self.product(p.pulled, self._d(p.name), p.pulled.shape) for p in line.parts]
         elif all(p.differential.tree is not None or not p.held for p in line.parts):
             terms = [self.term(p.differential) if p.held else self._words("…") for p in line.parts]
         else:

@@ -68,6 +68,9 @@ def fixed(place: int) -> Ix:
     return Ix("fixed", place)
 
 
+ONLY = Ix("fixed", 0, Size(1))  # along an axis that has length 1 at all sizes
+
+
 @cache
 def bound(level: int) -> Ix:
     """The index bound by a sum at a nesting height."""
@@ -86,7 +89,8 @@ class Symbol:
     those that an atom is indexed by (axes of length 1 are left out); `depth` is larger downstream.
 
     `symmetric` and `sums` are facts; those in `observed`
-    were seen in the data only, and are told when used. An `invented` name is not the user's.
+    were seen in the data only, and are told when used. An `invented` name is not the user's;
+    `part` is the code of one for a part of the user's array.
     """
 
     name: str
@@ -101,6 +105,7 @@ class Symbol:
     observed: dict[int, str] = field(default_factory=dict)  # by axis, -1 for symmetry
     cotangent: bool = False
     invented: bool = False
+    part: str = ""
 
     @property
     def data(self) -> Any:

@@ -18,9 +18,8 @@ from ..backprop.jacobians import jacobians, pull
 from ..backprop.replay import replay
 from ..graph.backend import in_numpy
 from ..graph.node import Node, fresh
-from ..ops.reduce import softmax
 from .constants import Constants
-from .printer import Formula
+from .printer import ENVIRONMENT, Formula
 from .terms import Size, Symbol
 
 SIZES = "at these sizes"
@@ -45,7 +44,8 @@ class Checked:
     def __str__(self) -> str:
         sets = f"{self.sizes} set{'s' if self.sizes != 1 else ''} of sizes"
         limits = f"; {self.where}" if self.where else ""
-        return f"checked: {1 + self.redraws} draws, {sets}, value and shape{limits}"
+        draws = f"{1 + self.redraws} draw{'s' * bool(self.redraws)}"
+        return f"checked: {draws}, {sets}, value and shape{limits}"
 
 
 class Program:
@@ -76,14 +76,9 @@ def _bind(names: dict[str, Any], code: str, value: Any) -> None:
         names[code] = value
 
 
-def environment() -> dict[str, Any]:
-    """What code may use beside the user's names."""
-    return {"np": np, "math": math, "tg": ops, "softmax": softmax}
-
-
 def run(lines: str | CodeType, last: str | CodeType, names: Mapping[str, Any]) -> Any:
     """Assignments, then the value of an expression."""
-    values = {**environment(), **names}
+    values = {**ENVIRONMENT, **names}
     with np.errstate(all="ignore"):
         exec(lines, values)
         return eval(last, values)
@@ -200,9 +195,10 @@ class Checks:
         *,
         zeros: bool = False,
     ) -> Trial | None:
-        for _ in range(_TRIES):
+        for k in range(_TRIES):
             try:
-                trial = self._trial(self._drawn(rng, sizes, zeros), sizes)
+                definite = k >= _TRIES // 2  # what has a Cholesky factor, say, may need to have one
+                trial = self._trial(self._drawn(rng, sizes, zeros, definite), sizes)
             except Exception:  # an op of the user's may refuse other data, with whatever error
                 continue
             finite = [np.isfinite(g).all() for g in trial.expected]
@@ -211,7 +207,11 @@ class Checks:
         return None
 
     def _drawn(
-        self, rng: np.random.Generator, sizes: Mapping[Size, int] | None, zeros: bool
+        self,
+        rng: np.random.Generator,
+        sizes: Mapping[Size, int] | None,
+        zeros: bool,
+        definite: bool,
     ) -> dict[Symbol, Any]:
         """Data for every leaf and constant."""
         data = {}
@@ -219,7 +219,9 @@ class Checks:
             x = self.source[s]
             if not isinstance(x, Node) or x.op is None:
                 data[s] = _drawn(s, rng, sizes, s in self.held)
-                if zeros and data[s].dtype.kind == "f" and s not in self.held:
+                if definite and _is_definite(s.data) and len(data[s]) == len(data[s].T):
+                    data[s] = data[s] @ data[s].T + np.eye(len(data[s]))
+                if zeros and data[s].dtype.kind == "f" and not (s in self.held or s.identity):
                     data[s] = np.where(rng.random(data[s].shape) < _ZEROS, 0.0, data[s])
         return data
 
@@ -269,6 +271,13 @@ class Checks:
             return {**params, "shape": new}
 
         return changed
+
+
+def _is_definite(a: Any) -> bool:
+    """Whether it is a symmetric matrix with positive eigenvalues."""
+    a = np.asarray(a)
+    square = a.ndim == 2 and len(a) == len(a.T) > 0 and a.dtype.kind == "f"
+    return bool(square and np.array_equal(a, a.T) and np.linalg.eigvalsh(a)[0] > 0)
 
 
 def _drawn(

@@ -21,7 +21,7 @@ from ..graph.node import Node, fresh, topological_order
 from ..graph.reach import reached
 from ..notation.names import latex_name, unicode_name, unused
 from .algebra import delta, multiply
-from .constants import Constants
+from .constants import Constants, fixed_numbers
 from .cotangents import Cotangents
 from .paper import Paper, again, running
 from .parts import number
@@ -87,9 +87,13 @@ class Work:
         atoms = named - inlined
         if prod(y.shape) == 1 and self.twin[y] not in self.kept:
             atoms.discard(self.twin[y])
-        self.graph = Graph(root, names, atoms, set(self.xs), self.constants.derived, self.declared)
+        constants = self.constants
+        self.graph = Graph(
+            root, names, atoms, set(self.xs), constants.derived, self.declared, constants.parts
+        )
         self.reading = Reading(self.graph)
         self.notes |= self.constants.notes | self.reading.notes
+        self.notes |= fixed_numbers(order, self._lengths)
         self.printer = Printer(self.user_symbols)
         self.simplifier = Simplifier(self.reading.definitions, self.deadline)
         if self.graph.large:
@@ -118,6 +122,12 @@ class Work:
             for s in self.reading.symbols.values()
             if s not in self.reading.defined or not s.invented
         ]
+
+    @property
+    def _lengths(self) -> dict[int, str]:
+        """The lengths of the user's arrays, each with the name of one."""
+        known = [s for s in self.user_symbols if not s.invented]
+        return {n: s.name for s in reversed(known) for n in s.shape if n > 2}
 
     def source(self, s: Symbol) -> Any:
         """The user's node of a symbol, or the id of the constant array."""
@@ -278,7 +288,8 @@ class Work:
     def checked(self, answers: Sequence[Answer]) -> Checked:
         """What was executed of all formulas."""
         limits = sorted(set().union(*[a.limits for a in answers]))
-        sets = 1 if SIZES in limits else 2
+        some = any(a.formula.known for a in answers)
+        sets = 0 if not some else 1 if SIZES in limits else 2
         return Checked(len(self.checks.trials) - 1, sets, "; ".join(f"holds {w}" for w in limits))
 
 

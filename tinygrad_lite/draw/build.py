@@ -21,14 +21,16 @@ from ..derive.line import Line, line_of
 from ..derive.step import is_number, pullback_text, write
 from ..graph.node import Node, Scalar, topological_order
 from ..notation.names import subscripts
+from ..notation.views import part_of
+from ..notation.words import counted
 from . import figures
-from .collapse import LIMIT, Plan, count, planned
+from .collapse import LIMIT, Plan, planned
 from .measure import LONGEST, columns, shorten
 from .panes import Pane, pane, strip
 from .rails import with_rails
 from .scene import LABELLED, SHORT, Asked, Box, Cluster, Edge, Scene, sized
 from .scopes import prefixes
-from .wording import complete_names, part_of, within
+from .wording import complete_names, within
 
 _DEPTHS = (6, 3, 2, 1, 0)  # that a line is written out to, as far as it then is short enough
 _FORMULA = 3 * LONGEST  # characters of a line that is read as a whole
@@ -135,9 +137,9 @@ class _Maker:
         if node.constant or not node.op:
             kind = "constant" if node.constant else "leaf"
         ops = sum(part.op is not None for part in nodes)
-        held = [count(ops, "step")] * (ops > 1)
+        held = [counted(ops, "step")] * (ops > 1)
         if rest := len(nodes) - max(ops, 1):
-            held.append(count(rest, "parameter"))
+            held.append(counted(rest, "parameter"))
         lines = (f"{', '.join(held)} inside",) * bool(held)
         lines += ("numbers: of the last step",) * any(map(self._differs, nodes))
         formula = self._formula(box.id, nodes, names) if node.op else ""
@@ -198,7 +200,9 @@ class _Maker:
         box = replace(box, panes=self._panes(value, value, None))
         if own:
             return replace(box, scope=())  # data is nobody's part
-        return replace(box, formula=part_of(value, self.given))
+        base = getattr(value, "base", None)
+        part = part_of(value, base, self.given.get(id(base), "")) if id(base) in self.given else ""
+        return replace(box, formula=part.replace(".T", "ᵀ"))
 
     def _stub(self, box: Box) -> Box:
         """A node of the step before: no arrow runs back to it."""
@@ -229,7 +233,7 @@ class _Maker:
         else:
             of = f"× {self._formula(box.id, out[:1], self.names)}" if out[0].op else "parameters"
             name = f"{len(out):,} {of}"
-        lines = (f"{count(len(nodes), 'node')} inside",)
+        lines = (f"{counted(len(nodes), 'node')} inside",)
         tooltip = f"{name}: {', '.join(_inside(nodes))}"
         box = replace(box, name=name, shape=shape, panes=panes, lines=lines)
         return replace(box, out=out, tooltip=tooltip)
@@ -341,7 +345,7 @@ def _inside(nodes: Sequence[Node]) -> list[str]:
     leaves = [node for node in nodes if node.op is None]
     ops = Counter(node.op.name for node in nodes if node.op).most_common()
     size = sum(prod(leaf.shape) for leaf in leaves)
-    held = [count(len(leaves), "leaf", "leaves")] * bool(leaves)
+    held = [counted(len(leaves), "leaf", "leaves")] * bool(leaves)
     if size != len(leaves):
         held.append(f"{size:,} entries")
     return [", ".join(held)] * bool(held) + [f"{n:,} × {name}" for name, n in ops]

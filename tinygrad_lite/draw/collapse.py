@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ..backprop.chain import is_constant
 from ..graph.node import Node, Scalar
+from ..notation.words import counted
 from .repeats import Repeats, execution, repeats
 from .scene import Asked, Box
 from .scopes import Key, Keys, Owners, Path, by_scope, by_visit, no_singles, prefixes, scopes_of
@@ -191,16 +192,11 @@ def _note(nodes: int, boxes: Sequence[Box], found: Repeats) -> str:
     if not groups and not found.times:
         return ""
     single = sum(box.kind == "line" for box in boxes)
-    shown = [count(groups, "group")] * (groups > 0) + [count(single, "line")] * (single > 0)
+    shown = [counted(groups, "group")] * (groups > 0) + [counted(single, "line")] * (single > 0)
     times = f", one of {found.times:,} equal steps" if found.times else ""
     return (
         f"graph has {nodes:,} nodes; showing {' and '.join(shown)}{times}; use depth= or max_nodes="
     )
-
-
-def count(n: int, one: str, many: str = "") -> str:
-    """`3 groups`, `1 group`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 # --- lines

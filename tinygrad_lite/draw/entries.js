@@ -42,12 +42,12 @@ function parted(place, i, own, above) {
   if (f === "" || f === "astype") return below(entries[0]);
   if (f === "sum") {
     const terms = entries.map((entry, k) => (by && by[k] !== 1 ? product([{ value: by[k] }, below(entry)], value) : below(entry)));
-    return sum(plus || !terms.length ? [...terms, { value: plus ?? 0 }] : terms, value);
+    return sum(plus ? [...terms, { value: plus }] : terms, value);
   }
   if (f === "multiply") return product(entries.map(below), value);
   return { f, of: entries.map(below), value };
 }
-const sum = (of, value) => (of.length === 1 ? of[0] : { f: "sum", of, value });
+const sum = (of, value) => (of.length > 1 ? { f: "sum", of, value } : of[0] ?? { value });
 /** Factors side by side, their numbers as one; one that is 1 is left out. */
 function product(of, value) {
   const factors = of.flatMap((e) => (e.f === "multiply" ? e.of : [e]));

@@ -200,8 +200,10 @@ def _written(step: Instruction, varies: Collection[int]) -> list[Any] | None:
     name, y = _name(step.call), value_of(step.out)
     y = np.stack(y) if name == "slogdet" else y
     inputs = [a for a in step.args if isinstance(a, _NUMBERS)]
-    if not isinstance(y, (np.ndarray, np.generic)) or np.iscomplexobj(y):
+    if not isinstance(y, (np.ndarray, np.generic)):
         raise Unprintable(f"a page cannot compute {name}")
+    if np.iscomplexobj(y):
+        raise Unprintable(f"a page has no complex numbers, which {name} gives")
     if not any(id(x) in varies for x in step.inputs()):
         return None
     shape, x = list(np.shape(y)), np.asarray(value_of(inputs[0])) if inputs else None

@@ -113,8 +113,9 @@ def _text(kind: str, x: float, y: float, text: str, more: str = "") -> str:
 
 
 def _spaced(text: str) -> str:
-    """Escaped, with runs of spaces that no renderer joins."""
-    return xml(text).replace("  ", "\u00a0\u00a0")
+    """Escaped, with spaces that no renderer joins, and ones that fonts of one width have."""
+    joined = xml(text).replace("  ", "\u00a0\u00a0")
+    return joined.replace("𝟏", '<tspan font-weight="bold">1</tspan>')
 
 
 def _label(c: Cluster) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from itertools import count
-from typing import Any
 
 import numpy as np
 
@@ -28,20 +27,6 @@ def known_names(nodes: Sequence[Node]) -> dict[int, str]:
     inputs = [x for node in nodes for x in node.inputs]
     bases = (getattr(x, "base", None) for x in inputs)
     return name_all([*nodes, *inputs, *(a for a in bases if isinstance(a, np.ndarray))])
-
-
-def part_of(a: Any, names: Mapping[int, str]) -> str:
-    """How a NumPy array lies in another one that has a name: Aᵀ, X[3]; "" of other arrays."""
-    base = getattr(a, "base", None)
-    name = names.get(id(base), "")
-    if not name or not isinstance(base, np.ndarray):
-        return ""
-    if a.ndim == 2 and (a.shape, a.strides) == (base.T.shape, base.T.strides):
-        return f"{name}ᵀ"
-    if (a.shape, a.strides) != (base.shape[1:], base.strides[1:]):
-        return ""
-    addresses = (x.__array_interface__["data"][0] for x in (a, base))
-    return f"{name}[{(next(addresses) - next(addresses)) // base.strides[0]}]"
 
 
 def complete_names(

@@ -93,8 +93,8 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     One letter per axis, "..." for axes that broadcast; a letter that the result lacks is summed
     over. Without "->" the result has the letters that occur once, in alphabetical order. The form
     `einsum(A, [0, 1], B, [1, 2], [0, 2])` says the same. Operands are contracted from left to
-    right, each pair as one matrix product, whatever `optimize` says. Raises `ValueError` where
-    letters and shapes do not fit.
+    right, each pair as one matrix product or, over all axes of both, as the sum of their product,
+    whatever `optimize` says. Raises `ValueError` where letters and shapes do not fit.
     """
     if not operands or not isinstance(operands[0], str):
         operands = _lettered(operands)
@@ -187,13 +187,17 @@ def _single(x: Any, term: str, wanted: set[str]) -> tuple[Any, str]:
 
 
 def _pair(a: Any, s: str, b: Any, t: str, wanted: set[str]) -> tuple[Any, str]:
-    """The contraction of two operands as one (stacked) matrix product."""
+    """The contraction of two operands as one (stacked) matrix product, or of all of both as the sum
+    of their product."""
     a, s = _single(a, s, wanted | set(t))
     b, t = _single(b, t, wanted | set(s))
     both = [c for c in s if c in t]
     stacked = [c for c in both if c in wanted]
     summed = [c for c in both if c not in wanted]
     rows, columns = [c for c in s if c not in t], [c for c in t if c not in s]
+    if len(summed) > 1 and not rows and not columns:  # of whole arrays
+        order = tuple(t.index(c) for c in s)
+        return _single(a * (ops.permute_dims(b, order) if t != s else b), s, set(stacked))
     length = dict(zip(s + t, shape_of(a) + shape_of(b), strict=True))
     left = _grouped(a, s, length, stacked, rows, summed)
     right = _grouped(b, t, length, stacked, summed, columns)

@@ -82,6 +82,17 @@ class _Fill(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return self.holes.get(node.id, node)
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        x = node.operand
+        if (
+            isinstance(x, ast.UnaryOp)
+            and isinstance(x.op, ast.USub)
+            and isinstance(node.op, ast.USub)
+        ):
+            return x.operand  # --a is a
+        return node
+
 
 def _number(c: Number) -> ast.expr:
     if isinstance(c, Fraction) and c.denominator != 1 and not tree.decimal(c):
@@ -190,8 +201,9 @@ def _masked(t: Tree) -> bool:
 def _floats(t: Tree) -> Piece:
     """A piece whose masks are numbers: booleans have no sum."""
     found = _piece(t)
-    if t.kind == tree.APPLY and t.value.mask:
-        return Piece(filled("{0}.astype(float)", found.code), found.axes)
+    if t.kind == tree.APPLY and t.value.mask:  # of numbers it may be Python's own
+        template = "{0}.astype(float)" if t.axes else "float({0})"
+        return Piece(filled(template, found.code), found.axes)
     return found
 
 
@@ -327,7 +339,7 @@ def _apply(t: Tree) -> Piece:
         wanted = tuple(None if axis is None else axis[0] for axis in layout)
         sizes = "".join("1, " if axis is None else f"{axis[1].code}, " for axis in layout)
         codes.append(_filling(x, wanted, lambda sizes=sizes: f"({sizes})"))  # type: ignore[misc]
-    return Piece(filled(call, *codes), t.axes)
+    return Piece(filled(call, *codes), applied.places or t.axes)
 
 
 def _with(template: str, settings: Mapping[str, Any]) -> str:
@@ -356,6 +368,7 @@ _WRITERS: dict[str, Any] = {
     tree.OUTER: _outer,
     tree.DOT: _dot,
     tree.TOTAL: _total,
+    tree.TRACE: _of_array("np.trace({0})"),
     tree.TRANSPOSE: _of_array("{0}.T"),
     tree.DIAGONAL: lambda t: Piece(filled("np.diag({0})", _piece(t.args[0]).code), t.axes),
     tree.SPREAD: _of_array("np.diag({0})"),

@@ -41,6 +41,13 @@ def number_text(c: Number) -> str:
     return f"{float(c):.6g}" if decimal(c) else str(c)
 
 
+def _is_diagonal(t: Tree) -> bool:
+    """Whether a matrix is one of a diagonal, or a multiple of one."""
+    alone = t.kind in (tree.SUM, tree.PRODUCT) and sum(bool(x.axes) for x in t.args) == 1
+    spread = t.kind in (tree.ONE_AT, tree.SPREAD) and len(t.axes) == 2
+    return spread or (alone and any(map(_is_diagonal, t.args)))
+
+
 class Mathematics:
     """The walk, in one style. `known` are names that are written as something else: an expression,
     or a number."""
@@ -108,8 +115,10 @@ class Mathematics:
     # --- sums and products
 
     def _sum(self, t: Tree, *, whole: bool = False) -> Written:
-        """With `whole`, a number in a sum of matrices is written as a matrix."""
+        """With `whole`, a number in a sum of matrices is written as a matrix, as it is beside a
+        diagonal one: in I − 1 it could be read as the identity."""
         body = ""
+        whole = whole or (len(t.axes) == 2 and any(map(_is_diagonal, t.args)))
         ones = " ".join([self.style.ones] * len(t.axes)) if whole else ""
         ones += self.style.transpose if len(t.axes) == 2 and whole else ""
         for c, x in zip(t.value, t.args, strict=True):
@@ -287,6 +296,9 @@ class Mathematics:
             return Written(f"{self.at(x, CHAIN)} {ones}", CHAIN)
         return Written(f"{self._transposed(x)} {ones}", CHAIN)
 
+    def _trace(self, t: Tree) -> Written:
+        return self._function(self.style.trace, self.write(t.args[0]).body)
+
     def _transpose(self, t: Tree) -> Written:
         return Written(self._transposed(t.args[0]), POWER)
 
@@ -318,8 +330,8 @@ class Mathematics:
             for key, value in applied.settings
             if key not in places and repr(value) != repr(op.defaults.get(key, ...))
         ]
-        if function and unusual and template != "{0}" and not self.style.latex:  # sum(x, axis=0)
-            more = [f"{key}={settings[key]}" for key in unusual]
+        if function and unusual and template != "{0}":  # sum(x, axis=0)
+            more = [f"{self.style.word(key)}={settings[key]}" for key in unusual]
             if last.isdigit() and bodies:
                 bodies[int(last)] = ", ".join([bodies[int(last)], *more])
             elif last in settings:

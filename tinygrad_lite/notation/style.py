@@ -33,6 +33,7 @@ class Style:
     diagonal_of: str
     softmax: str
     mask: str
+    word: Callable[[str], str]
     latex: bool
     dot: str
 
@@ -64,6 +65,7 @@ UNICODE = Style(
     diagonal_of="diag",
     softmax="softmax",
     mask="𝟏[{0}]",
+    word=str,
     latex=False,
     dot=" · ",
 )
@@ -87,6 +89,7 @@ LATEX = Style(
     diagonal_of=r"\operatorname{diag}",
     softmax=r"\operatorname{softmax}",
     mask=r"\mathbf{{1}}[{0}]",
+    word=lambda text: rf"\text{{{text}}}".replace("_", r"\_"),
     latex=True,
     dot=r" \cdot ",
 )

@@ -25,6 +25,7 @@ MATMUL = "matmul"
 OUTER = "outer"  # u vᵀ
 DOT = "dot"  # uᵀ v, of matrices tr(Aᵀ B)
 TOTAL = "total"  # the axis that args[0] is summed over
+TRACE = "trace"
 TRANSPOSE = "transpose"
 ONES = "ones"  # a vector of ones
 DIAGONAL = "diagonal"  # of a matrix
@@ -65,6 +66,8 @@ class Applied:
     settings: tuple[tuple[str, Any], ...] = ()
     # Of each array that is taken as a whole, what runs over its axes, and how far.
     layouts: tuple[tuple[tuple[Hashable, Size] | None, ...], ...] = ()
+    # What runs over the axes of its result in code, None where it has one of length 1.
+    places: tuple[Hashable, ...] = ()
 
     @property
     def mask(self) -> bool:
@@ -92,7 +95,10 @@ ELLIPSIS = Tree(NAME, value=Name("…", "..."))  # what is not written out
 
 def decimal(c: Number) -> bool:
     """Whether a number is written 0.1 rather than 1/10."""
-    return isinstance(c, float) or (c.denominator > 8 and 10_000 % c.denominator == 0)
+    return isinstance(c, float) or (
+        c.denominator > 8
+        and (10**4 % c.denominator == 0 or (c.denominator % 5 == 0 and 10**15 % c.denominator == 0))
+    )
 
 
 def turned(t: Tree) -> Tree:
@@ -106,6 +112,12 @@ def turned(t: Tree) -> Tree:
         return Tree(MATMUL, (turned(t.args[1]), turned(t.args[0])), axes)
     if t.kind == OUTER:
         return Tree(OUTER, t.args[::-1], axes)
+    if t.kind == SUM and len(t.args) == 1 and t.args[0].axes == t.axes:  # 3 (A B)ᵀ
+        (x,) = t.args
+        inside = turned(x)
+        if transposes(inside) > transposes(x) + 1:
+            inside = Tree(TRANSPOSE, (x,), axes)
+        return Tree(SUM, (inside,), axes, t.value)
     if t.kind in (SUM, PRODUCT, SOFTMAX) or (t.kind == APPLY and t.value.op.elementwise):
         inside = Tree(t.kind, tuple(map(turned, t.args)), axes, t.value)
         if t.kind == SUM:  # A + Aᵀ, not Aᵀ + A

@@ -225,7 +225,13 @@ def diagonal(xp: Any, x: Any, *, offset: int = 0) -> Any:
     return xp.linalg.diagonal(x, offset=offset)
 
 
-diagonal.pull(lambda xp, G, y, x, *, offset: embed(xp, G, shape_of(x), offset))
+def _diagonal_pull(xp: Any, G: Any, y: Any, x: Any, *, offset: int) -> Any:
+    if len(shape_of(x)) == 2:
+        return _diag_pull(xp, G, y, x, k=offset)
+    return embed(xp, G, shape_of(x), offset)
+
+
+diagonal.pull(_diagonal_pull)
 
 
 @primitive(
