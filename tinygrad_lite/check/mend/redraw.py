@@ -97,10 +97,11 @@ def _copies(twin: Mapping[Node, Node]) -> dict[Any, Any]:
     """What stands for what was computed where that was copied, as into an array of all steps; of
     what a formula may have as well, a number of few digits, nothing."""
     found: dict[Any, Any] = {}
-    for old, new in twin.items():
-        if old.data.dtype.kind == "f" and np.any(old.data != np.round(old.data, DIGITS)):
-            key = entries_of(old.data)
-            found[key] = new.data if np.array_equal(found.get(key, new.data), new.data) else None
+    for pair in twin.items():
+        old, new = (in_numpy(node.data) for node in pair)
+        if old.dtype.kind == "f" and np.any(old != np.round(old, DIGITS)):
+            key = entries_of(old)
+            found[key] = new if np.array_equal(found.get(key, new), new) else None
     return {key: a for key, a in found.items() if a is not None}
 
 
