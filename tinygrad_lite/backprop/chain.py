@@ -31,8 +31,10 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     x = node.inputs[index]
     if record:
         errors.refuse_overwritten(node, rebound=True)
-        y, xp = node, RECORDING
-        operands = node.inputs if type(node._data) in _PLAIN else _where_computed(node)
+        y, operands, xp = node, node.inputs, RECORDING
+        if type(node._data) not in _PLAIN:  # plain operands lie where another library's data do
+            given = zip(operands, node.operands, strict=True)
+            operands = tuple(x if isinstance(x, Node) else a for x, a in given)
     else:
         y, operands = node._data, node.operands
         if x._data is not operands[index]:
@@ -100,12 +102,6 @@ def local(
     if xp is floats:
         return on_floats(_stated(op, rule), y, *operands, **params)
     return _stated(op, rule)(xp, y, *operands, **params)
-
-
-def _where_computed(node: Node) -> tuple[Any, ...]:
-    """A node's inputs, those that are plain as they were brought beside another library's data."""
-    pairs = zip(node.inputs, node.operands, strict=True)
-    return tuple(x if isinstance(x, Node) else a for x, a in pairs)
 
 
 def _alike(op: Op, operands: Sequence[Any], dtype: Any) -> tuple[Any, ...]:

@@ -11,10 +11,10 @@ import numpy as np
 
 from . import errors
 from .backend import on_floats
-from .dtypes import constant, in_dtype, is_number
+from .dtypes import constant, in_dtype, is_number, library
 from .node import Node, raw
 from .op import Op
-from .record import FAULTS, library
+from .record import FAULTS
 from .reflexes import keyword_advice
 
 

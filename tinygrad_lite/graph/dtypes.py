@@ -7,8 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
-from .backend import Namespace, beside, device_of, is_array, namespace, records, to_array
+from . import errors, floats
+from .backend import (
+    Namespace,
+    beside,
+    device_of,
+    is_array,
+    is_numpy,
+    namespace,
+    records,
+    to_array,
+)
 from .node import Node, Scalar
 from .op import Op
 
@@ -91,6 +100,18 @@ def promoted(op: Op, operands: list[Any]) -> list[Any]:
         return operands
     dtype = np.result_type(*(a for i, a in enumerate(operands) if not stays(op, i, a)))
     return brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)
+
+
+def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
+    """The namespace of operands of any kind, and they as its ops take them: what is plain beside
+    another library's arrays is brought to where they lie."""
+    xp = namespace(*operands)
+    if xp is np or xp is floats:
+        return np, operands if op.elementwise else [np.asarray(a) for a in operands]
+    if not is_numpy(xp):
+        errors.refuse_mixture(op, inputs)
+        operands = adopted(op, operands, xp)
+    return xp, operands
 
 
 def adopted(op: Op, operands: Sequence[Any], xp: Namespace) -> list[Any]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, floats
-from .backend import is_numpy, namespace, on_floats, records, to_array, to_float
+from . import errors
+from .backend import is_numpy, on_floats, records, to_array, to_float
 from .context import Context, current_context, latest_context
-from .dtypes import adopted, constant, is_mixed, promoted, stays
+from .dtypes import constant, is_mixed, library, promoted, stays
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import Op
@@ -103,18 +103,6 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
         node.inputs = node.operands = ()
         node._meta = Meta(scope=meta.scope if meta else (), constant=True)
     return node
-
-
-def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
-    """The namespace of operands of any kind, and they as its ops take them: what is plain beside
-    another library's arrays is brought to where they lie."""
-    xp = namespace(*operands)
-    if xp is np or xp is floats:
-        return np, operands if op.elementwise else [np.asarray(a) for a in operands]
-    if not is_numpy(xp):
-        errors.refuse_mixture(op, inputs)
-        operands = adopted(op, operands, xp)
-    return xp, operands
 
 
 def record_scalar(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
