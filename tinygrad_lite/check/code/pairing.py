@@ -165,10 +165,12 @@ class Pairing:
         """What a step is the gradient of by whose attribute it sets."""
         if row.step.attribute is None:
             return None
-        of, name = row.step.attribute
+        of = row.step.attribute[0]
         set_ = {n: r.value for (key, n), r in self.trace.fields.items() if key == id(of)}
         inside = set_ if isinstance(of, Node) else {**vars(of), **set_}
-        return self.pairs.attribute(of, name, row.step.key, inside, self.truth.of)
+        shape = np.shape(row.step.value)
+        of_step = row.step.attribute, row.step.key, shape
+        return self.pairs.attribute(*of_step, inside, self.truth.of)
 
     def _learn_from_attributes(self, rows: list[Judged]) -> None:
         """The attributes of an object stand for the gradients of its others."""
@@ -208,6 +210,8 @@ class Pairing:
                 turns.append([])
             turns[-1].append(row)
         node = self.pairs.node(name, turns[-1][-1].step.value)
+        if self._is_of_loss(node, turns[-1][-1].step.value):
+            node = None
         if node is not None:
             turns = _until(turns, node.shape)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
@@ -230,6 +234,11 @@ class Pairing:
                 return family, turns
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
+
+    def _is_of_loss(self, node: Node | None, value: Any) -> bool:
+        """Whether a name that says the loss means the gradient of that, with respect to another."""
+        loss = node is not None and self.truth.of[node] is self.truth.tape.root
+        return loss and node is not None and np.shape(value) != node.shape
 
     def _cut(self, turn: list[Judged], node: Node) -> None:
         """Leave out the steps in which more is added to entries of what is the gradient of an

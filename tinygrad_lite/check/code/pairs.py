@@ -28,7 +28,7 @@ CONVENTIONS = (
 LOSSES = ("loss", "E", "J", "L", "cost", "Loss", "error", "err", "C")  # the likeliest first
 GENERIC = ("grad", "gradient", "grads", "gradients", "derivative")  # of the only leaf
 # What people call the gradient as an attribute of what it is the gradient of.
-OWN = ("grad", "g", "gradient", "d", "delta", "adj", "adjoint", "bar", "derivative")
+OWN = ("grad", "g", "gradient", "d", "diff", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
@@ -41,6 +41,31 @@ def wanted_names(name: str, loss: str) -> Iterator[str]:
         match = re.fullmatch(pattern.format(loss=f"(?:{losses})", own=re.escape(loss)), name)
         if match:
             yield match["of"]
+
+
+def _worded(name: str, shape: tuple[int, ...], inside: Mapping[str, Any]) -> list[Any]:
+    """The only attribute beside one that has its shape and no other words, where that says that it
+    is a gradient: W of _grad_W_current, the value of a parameter's d."""
+    words = _words(name)
+    if words.isdisjoint(OWN):
+        return []
+    rest = words.difference(OWN)
+    found = [
+        x
+        for n, x in inside.items()
+        if n != name and np.ndim(x) and fits(np.shape(x), shape)
+        if (_words(n) <= rest if rest else isinstance(getattr(x, "node", x), Node))
+    ]
+    return found if len(found) == 1 else []
+
+
+def _words(name: str) -> set[str]:
+    return set(name.strip("_").lower().split("_"))
+
+
+def fits(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes are one, but for axes of length 1."""
+    return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
 class Pairs:
@@ -97,19 +122,26 @@ class Pairs:
         return keyed.pop() if len(keyed) == 1 else None
 
     def attribute(
-        self, of: Any, name: str, key: Any, inside: Mapping[str, Any], graph: Container[Node]
+        self,
+        of: tuple[Any, str],
+        key: Any,
+        shape: tuple[int, ...],
+        inside: Mapping[str, Any],
+        graph: Container[Node],
     ) -> Node | None:
         """The node of the graph whose gradient an attribute, or its entry, is: that of a node
         itself, or of another attribute `inside` the same object, or an entry of one: of a dict that
         with its key, of a list that in its place."""
-        if isinstance(of, Node):
-            return of if name in OWN and of in graph else None
+        owner, name = of
+        if isinstance(owner, Node):
+            return owner if name in OWN and owner in graph else None
         kind = list if isinstance(key, int) else dict
         count = len(inside[name]) if kind is list else 0
         beside = [d for d in inside.values() if isinstance(d, kind)]
         found = [d[key] for d in beside if (len(d) == count if kind is list else key in d)]
         if key is None:
             found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
+            found += _worded(name, shape, inside)
         nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
         return next((x for x in nodes if isinstance(x, Node) and x in graph), None)
 
