@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import operator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -55,6 +56,20 @@ class Assigning(Expressions):
             self.rename(base.value, whole, scope)
         else:
             self._set(target, record, scope, keys, part)
+
+    def _Subscript(self, e: ast.Subscript, scope: Scope) -> Record:
+        """An entry: of a dict or a list what it was set to, where that is known."""
+        base, key = self.evaluate(e.value, scope), self.evaluate(e.slice, scope)
+        held = base
+        while type(base.value) in (dict, list) and not isinstance(key.value, slice):
+            while held.compute is same:
+                held = held.operands[0]
+            if held.compute is not with_entry:
+                break
+            held, at, part = held.operands
+            if _place_in(base.value, at.value) == _place_in(base.value, key.value):
+                return self.run(same, [part], e, scope)
+        return self.run(operator.getitem, [base, key], e, scope)
 
     def _set(
         self,
@@ -156,6 +171,11 @@ class Assigning(Expressions):
                 part = partial(_part, *_place(value, base))
                 found[id(value)] = self.run(part, [whole], None, self.live[-1])
         return {**found, id(new.value): found[id(old)]}
+
+
+def _place_in(container: Any, key: Any) -> Any:
+    """The place of an entry: of a list's last the same as that of -1."""
+    return key % len(container) if isinstance(container, list) else key
 
 
 def _share(a: Any, b: Any) -> bool:

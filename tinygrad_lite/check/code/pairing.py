@@ -231,7 +231,7 @@ class Pairing:
         if loop and (node is not None or name not in self.pairs.given):
             family = self.pairs.family(name, self._alike(node), self._order)
             if len(family) > 1:
-                return family, turns
+                return family, [turn for turn in turns if not _is_empty(turn[-1])]
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
 
@@ -338,9 +338,9 @@ class Pairing:
         """Give every turn its node: one that it is right for, or else the next."""
         at, open_ = 0, len(turns) > len(nodes) + 1 > 2  # which turn is whose cannot be told
         for turn in turns if len(nodes) > 1 else turns[-1:]:
-            value = turn[-1].step.value
             right = (
                 i
+                for value in _held(turn)
                 for i in range(at, len(nodes))
                 if self.equal(nodes[i], value, self.truth.gradient(nodes[i]))
             )
@@ -370,6 +370,19 @@ def _agree(a: Any, b: Any, deep: int) -> bool:
         return None in ops or ops[0] is ops[1]
     pairs = zip(a.inputs, b.inputs, strict=False)
     return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
+
+
+def _is_empty(row: Judged) -> bool:
+    """Whether a name only holds zeros that nothing uses, before it is given another value."""
+    return not row.step.record.users and not row.final and not np.any(row.step.value)
+
+
+def _held(turn: list[Judged]) -> Iterator[Any]:
+    """The values that a name had, the last first, up to one to which something was added."""
+    for row in reversed(turn):
+        yield row.step.value
+        if row.step.adds:
+            return
 
 
 def _adds_to_entries(statement: ast.AST) -> bool:

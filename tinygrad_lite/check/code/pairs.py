@@ -30,6 +30,7 @@ GENERIC = ("grad", "gradient", "grads", "gradients", "derivative")  # of the onl
 # What people call the gradient as an attribute of what it is the gradient of.
 OWN = ("grad", "g", "gradient", "d", "diff", "delta", "adj", "adjoint", "bar", "derivative")
 _KEY = re.compile(r"\['(\w+)'\]$|\.(\w+)$")
+_FIRST = re.compile(r"\[\d+\]")
 _INDEX = re.compile(r"(?:s?\[\d+\]|_?\d+)$")  # hs[3], h3, h_3
 
 
@@ -81,12 +82,14 @@ class Pairs:
         self._entries: dict[str, Node] = {}  # weights[0]
         for node, name in names.items():
             self._exact.setdefault(identifier(name), node)
+        self._places: dict[Node, set[str]] = {}  # of cache[3][5] that it is an entry cache[][5]
         self._keyed: dict[str, dict[Node, None]] = {}  # parameters["W1"] is W1 as well
         for name, node in (*others, *((name, node) for node, name in names.items())):
             self._exact.setdefault(identifier(name), node)
             self._stems.add((_INDEX.sub("", name), node))
             if name.endswith("]"):
                 self._entries[name] = node
+                self._places.setdefault(node, set()).add(_FIRST.sub("[]", name, count=1))
             if (key := _KEY.search(name)) is not None:
                 self._keyed.setdefault(key[1] or key[2], {})[node] = None
         self._folded: dict[str, list[Node]] = {}
@@ -137,11 +140,12 @@ class Pairs:
             return owner if name in OWN and owner in graph else None
         kind = list if isinstance(key, int) else dict
         count = len(inside[name]) if kind is list else 0
-        beside = [d for d in inside.values() if isinstance(d, kind)]
+        named = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
+        beside = [d for d in (*named, *inside.values()) if isinstance(d, kind)]
         found = [d[key] for d in beside if (len(d) == count if kind is list else key in d)]
+        found.sort(key=lambda x: not fits(np.shape(x), shape))
         if key is None:
-            found = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
-            found += _worded(name, shape, inside)
+            found = [*named, *_worded(name, shape, inside)]
         nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
         return next((x for x in nodes if isinstance(x, Node) and x in graph), None)
 
@@ -198,7 +202,8 @@ class Pairs:
 
     def family(self, name: str, alike: Iterable[Node], nodes: Iterable[Node]) -> list[Node]:
         """The nodes that one name in a loop may stand for in turn, in the order of `nodes`: of dh
-        h, hs[0] or h_1, and those that are made `alike` and have no name, or only as an entry."""
+        h, hs[0] or h_1, and those that are made `alike` and have no name, or only as an entry: in
+        the same place of each turn, if it has one there."""
         found = self.node(name)
         like = set(alike)
         stems = set(wanted_names(name, self.loss)) if found is None else {self.names.get(found, "")}
@@ -207,4 +212,7 @@ class Pairs:
             named = x is found or any((stem, x) in self._stems for stem in stems)
             return named or (x in like and self.names.get(x, "]").endswith("]"))
 
-        return [x for x in nodes if belongs(x)]
+        every = [x for x in nodes if belongs(x)]
+        places = set() if found is None else self._places.get(found, set())
+        beside = [x for x in every if not places.isdisjoint(self._places.get(x, ()))]
+        return beside if len(beside) > 1 else every

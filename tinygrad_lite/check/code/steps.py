@@ -106,15 +106,16 @@ def _steps(trace: Trace) -> list[Step]:
         told: Any = {"attribute": a.of, "inside": a.inside, "at": a.instance}
         key: Any = a.keys[0] if len(a.keys) == 1 else None
         aug = isinstance(a.statement, ast.AugAssign)
+        more = aug and _adds(a)
         if not a.outermost and isinstance(held, np.ndarray):
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
         elif not a.outermost and not (isinstance(held, list) and _is_index(*a.keys)):
             continue
         elif isinstance(held, dict):
             if a.part is not None and isinstance(key, (str, Node)):
-                found.append(Step(a.name, a.part, line, key, aug, aug, **told))
+                found.append(Step(a.name, a.part, line, key, aug, more, **told))
         elif isinstance(held, list) and not may_be_gradient(held) and _is_index(*a.keys):
-            found += _in_list(a, line, a.keys[0] % len(held), aug, told)
+            found += _in_list(a, line, a.keys[0] % len(held), told)
         else:
             set_ = len(a.keys) == 1 and isinstance(a.statement, ast.Assign)
             if set_ and isinstance(held, np.ndarray):
@@ -136,7 +137,7 @@ def _update(a: Assignment, record: Record, node: Node, scale: float) -> Step:
     return Step(name, record, line, id(node), at=a.instance, update=(node, scale))
 
 
-def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> Iterator[Step]:
+def _in_list(a: Assignment, line: Instance, key: int, told: Any) -> Iterator[Step]:
     """An entry of a list of arrays that was set, or changed in place (grads[0][...] = dW). Each is
     a name, dW[-1] is dW[2]; of a list that is an attribute it has the entry's place as its key."""
     held: Any = a.record.value[key]
@@ -144,7 +145,8 @@ def _in_list(a: Assignment, line: Instance, key: int, aug: bool, told: Any) -> I
         return
     inside = len(a.keys) > 1
     record = a.record.operands[2] if inside else a.part  # of with_entry
-    builds, adds = inside or aug, aug and not inside
+    aug = isinstance(a.statement, ast.AugAssign)
+    builds, adds = inside or aug, aug and not inside and _adds(a)
     if a.of is not None:
         yield Step(a.name, record, line, key, builds, adds, **told)
     else:
