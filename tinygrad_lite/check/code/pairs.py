@@ -45,19 +45,18 @@ def wanted_names(name: str, loss: str) -> Iterator[str]:
 
 
 def _worded(name: str, shape: tuple[int, ...], inside: Mapping[str, Any]) -> list[Any]:
-    """The only attribute beside one that has its shape and no other words, where that says that it
-    is a gradient: W of _grad_W_current, the value of a parameter's d."""
+    """The only leaf beside an attribute that has its shape and no other words, where that says that
+    it is a gradient: W of _grad_W_current, the value of a parameter's d."""
     words = _words(name)
-    if words.isdisjoint(OWN):
-        return []
     rest = words.difference(OWN)
+    nodes = {n: getattr(x, "node", x) for n, x in inside.items() if n != name}
     found = [
         x
-        for n, x in inside.items()
-        if n != name and np.ndim(x) and fits(np.shape(x), shape)
-        if (_words(n) <= rest if rest else isinstance(getattr(x, "node", x), Node))
+        for n, x in nodes.items()
+        if isinstance(x, Node) and x.op is None and fits(x.shape, shape)
+        if not rest or _words(n) <= rest
     ]
-    return found if len(found) == 1 else []
+    return found if len(found) == 1 and len(rest) < len(words) else []
 
 
 def _words(name: str) -> set[str]:
@@ -143,7 +142,7 @@ class Pairs:
         named = [inside[x] for x in wanted_names(name, self.loss) if x in inside]
         beside = [d for d in (*named, *inside.values()) if isinstance(d, kind)]
         found = [d[key] for d in beside if (len(d) == count if kind is list else key in d)]
-        found.sort(key=lambda x: not fits(np.shape(x), shape))
+        found.sort(key=lambda x: not fits(getattr(x, "shape", ()), shape))
         if key is None:
             found = [*named, *_worded(name, shape, inside)]
         nodes = (x if isinstance(x, Node) else getattr(x, "node", None) for x in found)
