@@ -22,6 +22,7 @@ CONVENTIONS = (
     r"(?:grad|delta|nabla)(?P<of>.+)",
     r"g(?P<of>[A-Z].*|[a-z]\d*)",
     r"(?P<of>.+)_(?:grad|gradient|bar|adj|g|update|diff|dx|deriv|derivative)",
+    r"(?P<of>.+)_(?:grads|gradients|deltas)(?P<place>\[.+\])",
     r"(?P<of>.+)grad",
     r"d_?{own}_?(?P<of>.+)",
 )
@@ -41,7 +42,7 @@ def wanted_names(name: str, loss: str) -> Iterator[str]:
     for pattern in CONVENTIONS:
         match = re.fullmatch(pattern.format(loss=f"(?:{losses})", own=re.escape(loss)), name)
         if match:
-            yield match["of"]
+            yield match["of"] + (match.groupdict().get("place") or "")
 
 
 def _worded(name: str, shape: tuple[int, ...], inside: Mapping[str, Any]) -> list[Any]:

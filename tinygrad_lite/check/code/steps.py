@@ -161,7 +161,8 @@ def _entries(trace: Trace, found: Iterable[Step]) -> Iterator[Step]:
         record = trace.names.get(name, a.record)
         held: Any = record.value
         named = isinstance(held, dict) and not record.users
-        if not isinstance(a.statement, ast.Assign) or not (named or isinstance(held, list)):
+        filled = isinstance(a.statement, (ast.Assign, ast.Expr))  # by a call, perhaps
+        if not filled or not (named or isinstance(held, list)):
             continue
         line = a.instance if a.line is None else a.line
         since = {step.of for step in found if step.record.index > a.record.index}
