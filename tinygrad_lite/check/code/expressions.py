@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graph.node import Node
 from .forms import CannotRecord, form
 from .library import owned
 from .objects import Fields
@@ -51,6 +52,7 @@ class Expressions:
         self._read: dict[int, tuple[Any, Any]] = {}  # with the value, so that its id stays its own
         self._kept: list[Any] = []
         self._closures: dict[FunctionType, Closure | None] = {}
+        self._leaf_of: dict[int, Node] = {}  # by the id of the array that one is in the end
 
     def evaluate(self, e: ast.expr, scope: Scope) -> Record:
         """Run an expression, or what stands in its place."""

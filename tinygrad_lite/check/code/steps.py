@@ -13,7 +13,7 @@ import numpy as np
 from ...graph.node import Node, raw
 from .pairs import GENERIC, wanted_names
 from .trace import Assignment, Instance, Record, Trace
-from .updates import update_in
+from .updates import added_in, update_in
 
 RETURNED = "what is returned"
 CONVERTED = ("array", "asarray", "float", "copy")
@@ -96,7 +96,7 @@ def _steps(trace: Trace) -> list[Step]:
     found: list[Step] = []
     for a in trace.assigned:
         if (update := update_in(a)) is not None:
-            found.append(_update(a, *update))
+            found.append(_update(a.instance, a.line or a.instance, *update))
         if a.writes or (not a.outermost and (a.line is None or not _reads_like_one(a.name))):
             continue
         builds = bool(a.keys) or _builds(a)
@@ -121,6 +121,11 @@ def _steps(trace: Trace) -> list[Step]:
             if set_ and isinstance(held, np.ndarray):
                 told |= {"part": a.part, "place": key}
             found.append(Step(a.name, a.record, line, None, builds, adds, **told))
+    whole = {step.update[0] for step in found if step.update is not None}
+    for node, made in trace.updated.items():
+        if node not in whole:
+            record, scale = added_in(trace, made)
+            found.append(_update(made.at, made.line, record, node, scale))
     return [*found, *_entries(trace, found), *_returned(trace)]
 
 
@@ -129,12 +134,11 @@ def _reads_like_one(name: str) -> bool:
     return name in GENERIC or any(wanted_names(name, ""))
 
 
-def _update(a: Assignment, record: Record, node: Node, scale: float) -> Step:
+def _update(at: Instance, line: Instance, record: Record, node: Node, scale: float) -> Step:
     """What is added to a parameter, or taken from it, at once."""
     how = "added to" if scale < 0 else "taken from"
-    line = a.instance if a.line is None else a.line
-    name = f"what is {how} {target_of(a.statement)}"
-    return Step(name, record, line, id(node), at=a.instance, update=(node, scale))
+    name = f"what is {how} {target_of(at.statement)}"
+    return Step(name, record, line, id(node), at=at, update=(node, scale))
 
 
 def _in_list(a: Assignment, line: Instance, key: int, told: Any) -> Iterator[Step]:

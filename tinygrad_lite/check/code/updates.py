@@ -13,7 +13,7 @@ import numpy as np
 from ...graph.node import Node
 from .expressions import same
 from .plain import HeldNumber
-from .trace import Assignment, Instance, Record, Trace
+from .trace import Assignment, Instance, Record, Trace, Updated
 
 RATE = re.compile(r"lr|.*learn.*")  # what is called so is one in any line
 IN_UPDATES = re.compile(r"lr|eta|alpha|epsilon|.*(learn|rate|step).*")  # in that of one number
@@ -62,6 +62,26 @@ def update_in(a: Assignment) -> tuple[Record, Node, float] | None:
     return new, node, signs[type(op)] * rate_in(written, line, called)
 
 
+def added_in(trace: Trace, made: Updated) -> tuple[Record, float]:
+    """All that was added to a leaf whose entries were changed, one after the other, and how many
+    times its gradient that is for a step down: with the one rate that is in it."""
+    operands = [made.last, made.first]
+    value = np.subtract(*[np.asarray(r.value) for r in operands])
+    rates = {
+        float(r.value)
+        for r in trace.above(made.last)
+        if isinstance(r.site, (ast.Name, ast.Attribute)) and _is_rate(r.site, r, IN_UPDATES)
+    }
+    rate = rates.pop() if len(rates) == 1 else 1.0
+    return trace.add(lambda last, first: np.asarray(last) - np.asarray(first), operands, value), -rate
+
+
+def _is_rate(e: ast.expr, record: Record | None, called: re.Pattern[str]) -> bool:
+    name, value = getattr(e, "attr", getattr(e, "id", "")), getattr(record, "value", None)
+    number = isinstance(value, float) and not isinstance(value, HeldNumber)
+    return number and not value.is_integer() and called.fullmatch(name.lower()) is not None
+
+
 def _operation(e: ast.expr) -> ast.BinOp | None:
     """An expression as an operation of two: np.subtract(W, step) as W - step."""
     if isinstance(e, ast.Call) and isinstance(e.func, ast.Attribute) and len(e.args) == 2:
@@ -104,8 +124,6 @@ def _rates(e: ast.expr, instance: Instance, called: re.Pattern[str]) -> Iterator
         yield from _rates(made.left, instance, called)
         if not isinstance(made.op, ast.Div):
             yield from _rates(made.right, instance, called)
-    name = getattr(e, "attr", getattr(e, "id", ""))
     record = instance.recorded.get(id(e))
-    value = None if record is None or not called.fullmatch(name.lower()) else record.value
-    if isinstance(value, float) and not isinstance(value, HeldNumber) and not value.is_integer():
-        yield ast.unparse(e), float(value)
+    if record is not None and _is_rate(e, record, called):
+        yield ast.unparse(e), float(record.value)
