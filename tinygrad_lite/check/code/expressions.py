@@ -23,6 +23,7 @@ from .trace import Record, Trace
 
 MUTABLE = (np.ndarray, list, dict, set)
 SETTERS = (setattr, delattr, object.__setattr__, object.__delattr__)
+FOLDS = (map, functools.reduce)
 ENDLESS = 1_000  # values that a generator gives
 LONGEST = ContextVar("the most records of one derivation", default=300_000)
 
@@ -249,10 +250,11 @@ class Expressions:
         made = self._made(inner, e, scope) if isinstance(inner, type) else None
         if made is not None:
             return made
-        if inner in (map, functools.reduce) and not e.keywords:
-            closure = self.closure(getattr(f := self.evaluate(e.args[0], scope).value, "__func__", f))
-            if closure is not None:
-                return self._unrolled(inner is map, closure, f, e, scope)
+        if any(inner is f for f in FOLDS) and not isinstance(e.args[0], ast.Starred):
+            first = self.evaluate(e.args[0], scope).value
+            called = self.closure(getattr(first, "__func__", first))
+            if called is not None:
+                return self._unrolled(inner is map, called, first, e, scope)
         closure = self.closure(getattr(inner, "__func__", inner))
         if closure is not None:
             try:

@@ -130,9 +130,7 @@ def lent(
         return {(id(owner(x)), name): value for x in now for name, value in vars(x).items()}
 
     changing = [
-        x
-        for x in read
-        if type(x.value) in (list, dict) or any(map(_may_change, leaves(x.value)))
+        x for x in read if type(x.value) in (list, dict) or any(map(_may_change, leaves(x.value)))
     ]
     try:
         for x, before in kept:

@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Iterator
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -66,20 +67,26 @@ def added_in(trace: Trace, made: Updated) -> tuple[Record, float]:
     """All that was added to a leaf whose entries were changed, one after the other, and how many
     times its gradient that is for a step down: with the one rate that is in it."""
     operands = [made.last, made.first]
-    value = np.subtract(*[np.asarray(r.value) for r in operands])
+    value = _difference(made.last.value, made.first.value)
     rates = {
         float(r.value)
         for r in trace.above(made.last)
         if isinstance(r.site, (ast.Name, ast.Attribute)) and _is_rate(r.site, r, IN_UPDATES)
     }
     rate = rates.pop() if len(rates) == 1 else 1.0
-    return trace.add(lambda last, first: np.asarray(last) - np.asarray(first), operands, value), -rate
+    return trace.add(_difference, operands, value), -rate
+
+
+def _difference(a: Any, b: Any) -> Any:
+    return np.subtract(np.asarray(a), np.asarray(b))
 
 
 def _is_rate(e: ast.expr, record: Record | None, called: re.Pattern[str]) -> bool:
-    name, value = getattr(e, "attr", getattr(e, "id", "")), getattr(record, "value", None)
-    number = isinstance(value, float) and not isinstance(value, HeldNumber)
-    return number and not value.is_integer() and called.fullmatch(name.lower()) is not None
+    name = getattr(e, "attr", getattr(e, "id", ""))
+    value = None if record is None else record.value
+    if not isinstance(value, float) or isinstance(value, HeldNumber) or value.is_integer():
+        return False
+    return called.fullmatch(name.lower()) is not None
 
 
 def _operation(e: ast.expr) -> ast.BinOp | None:
