@@ -170,7 +170,14 @@ class Pairing:
         inside = set_ if isinstance(of, Node) else {**vars(of), **set_}
         shape = np.shape(row.step.value)
         of_step = row.step.attribute, row.step.key, shape
-        return self.pairs.attribute(*of_step, inside, self.truth.of)
+        node = self.pairs.attribute(*of_step, inside, self.truth.of)
+        if node is None and row.step.key is None:  # of an object made for the gradients
+            holder, _, name = row.step.name.rpartition(".")
+            named = self.pairs.named(name)
+            meant = holder == type(of).__name__ or self.pairs.reads_like_one(holder)
+            if named is not None and meant and named.shape == shape:
+                node = named
+        return node
 
     def _learn_from_attributes(self, rows: list[Judged]) -> None:
         """The attributes of an object stand for the gradients of its others."""
