@@ -340,3 +340,20 @@ def test_where_a_matrix_would_be_singular_a_wrong_claim_is_still_found(
     off[0, 1] += 0.1 * np.abs(g).max()
     for claimed in (off, 1.37 * g, g.T * 2 + 1):
         assert tg.check(E, {A: claimed})["A"].verdict == "wrong"
+
+
+def test_a_length_that_is_the_square_of_a_number_is_named_with_a_doubt() -> None:
+    """A temperature of 1/2 on the wrong side, of four rows."""
+    n = np.random.default_rng(4).normal
+    u = tg.Tensor(n(size=(4, 3)), name="u")
+    v = n(size=(5, 3))
+    E = tg.sum(tg.logsumexp(u @ v.T / 0.5, axis=1))
+    E.backward()
+    assert "may be a coincidence" in tg.check(E, {u: u.grad / 4})[0].explanation
+
+
+def test_a_mean_over_one_of_its_axes_is_told_before_one_over_another() -> None:
+    x = tg.Tensor(np.random.default_rng(5).normal(size=(2, 3, 2, 4)), name="x")
+    E = tg.sum(tg.mean(x, axis=(2, 3)) ** 2)
+    E.backward()
+    assert "over axis 2 only, not 2 and 3" in tg.check(E, {x: x.grad * 4})[0].explanation

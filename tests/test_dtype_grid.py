@@ -226,3 +226,9 @@ def test_a_scalar_beside_whole_numbers_is_differentiated_in_floats(name, kind):
                 found += [plain(y), np.asarray(0.0 if v.grad is None else v.grad)]
             assert agree(found[0], found[2], np.float64, 8)
             assert agree(found[1], found[3], np.float64, 8)
+
+
+def test_a_truth_is_computed_with_as_a_number():
+    """NumPy's own functions of a bool are in float16."""
+    found = tg.grad(lambda x: tg.sum(tg.xlog1py(x, True)))(np.ones(2))
+    np.testing.assert_array_equal(found, np.log1p(np.ones(2)))

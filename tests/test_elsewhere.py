@@ -85,6 +85,35 @@ def test_transforms(places):
         assert_gradients(f, at)
 
 
+A = np.random.default_rng(2).normal(size=(3, 4))
+MASK, COUNTS = np.array([True, False, True, True]), np.array([1, 2, 3, 0])
+HALVES = np.array([0.5, 2.0, 0.0, 3.0])
+PLAIN = {
+    "product": lambda w: ((A @ w) ** 2).sum(),
+    "whole": lambda w: tg.sum(w * w * COUNTS * np.float64(2)) + tg.sum(w**COUNTS),
+    "truths": lambda w: tg.sum((w * MASK) ** 3) + tg.sum(True / w) + tg.sum(np.True_ - w),
+    "powers": lambda w: tg.sum(2**w) + tg.sum(HALVES**w) + tg.sum(w**HALVES),
+    "logarithms": lambda w: tg.sum(tg.xlogy(2, w) + tg.xlogy(w, 3.0) + tg.xlog1py(w, HALVES)),
+    "choice": lambda w: tg.sum(tg.where(MASK, w**2, COUNTS)) + tg.sum(w * (w > HALVES)),
+    "largest": lambda w: tg.sum(tg.maximum(w, HALVES) ** 2) + tg.sum(tg.hypot(HALVES, w)),
+    "labels": lambda w: tg.cross_entropy(tg.reshape(w, (1, 4)), np.array([2])),
+    "joined": lambda w: tg.sum(tg.concat([w, np.ones(2)]) ** 2) * tg.sum(tg.stack([w[0], 1.0])),
+    "list": lambda w: tg.sum((w - [1, 2, 3, 4]) ** 2) * np.array(2),
+}
+
+
+@pytest.mark.parametrize("f", PLAIN.values(), ids=PLAIN)
+def test_what_is_plain_is_brought_beside(places, f):
+    w = np.array([0.3, 0.7, 0.2, 0.9])
+    for made in places:
+        at = made(w)
+        found = tg.grad(f)(at)
+        assert getattr(found, "device", at.device) == at.device
+        np.testing.assert_allclose(in_numpy(found), tg.grad(f)(w), rtol=1e-12)
+        if "strict" not in type(at).__module__:  # whose arrays raise where a node is on the right
+            np.testing.assert_allclose(in_numpy(tg.hessian(f)(at)), tg.hessian(f)(w), rtol=1e-9)
+
+
 def shown(made, folder):
     """What the rooms say of a graph."""
 

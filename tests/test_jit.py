@@ -288,6 +288,13 @@ def test_nodes_whose_graph_would_be_cut_are_refused():
         f(w).backward()
 
 
+def test_arrays_of_libraries_that_xla_does_not_read_are_refused(needs):
+    x = needs("array_api_strict").ones(3)
+    for f, given in [(lambda t: tg.sum(t * t), x), (lambda _: tg.sum(tg.Tensor(x)), np.ones(3))]:
+        with pytest.raises(TypeError, match=r"shape \(3,\) is array_api_strict's; convert it"):
+            tg.jit(f)(given)
+
+
 def test_the_context_of_a_call_counts():
     w = tg.Tensor([1.0])
     f = tg.jit(lambda: (w * 2).is_leaf)

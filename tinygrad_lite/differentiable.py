@@ -15,6 +15,7 @@ from .backprop.backward import backward
 from .backprop.jacobians import jacobian
 from .functions.entrywise import round as rounded
 from .graph import errors
+from .graph.backend import beside, is_array, is_numpy, namespace
 from .graph.context import in_rule
 from .graph.meta import NO_META, Meta
 from .graph.node import Node, fresh, raw
@@ -109,16 +110,16 @@ class Differentiable(Habits, Node, metaclass=_Kind):
         return self is not other if isinstance(other, Node) else self._data != other
 
     def __lt__(self, other: Any) -> Any:
-        return ops.less(self, other) if in_rule() else self._number() < raw(other)
+        return ops.less(self, other) if in_rule() else self._number() < self._like(other)
 
     def __le__(self, other: Any) -> Any:
-        return ops.less_equal(self, other) if in_rule() else self._number() <= raw(other)
+        return ops.less_equal(self, other) if in_rule() else self._number() <= self._like(other)
 
     def __gt__(self, other: Any) -> Any:
-        return ops.greater(self, other) if in_rule() else self._number() > raw(other)
+        return ops.greater(self, other) if in_rule() else self._number() > self._like(other)
 
     def __ge__(self, other: Any) -> Any:
-        return ops.greater_equal(self, other) if in_rule() else self._number() >= raw(other)
+        return ops.greater_equal(self, other) if in_rule() else self._number() >= self._like(other)
 
     def __bool__(self) -> bool:
         return bool(self._number())
@@ -128,6 +129,12 @@ class Differentiable(Habits, Node, metaclass=_Kind):
         if not self.shape:
             self._meta = replace(self._meta or NO_META, compared=True)  # type: ignore[misc]
         return self._data
+
+    def _like(self, other: Any) -> Any:
+        """What the data are compared with, NumPy's arrays where another library's data lie."""
+        x, other = self._data, raw(other)
+        foreign = isinstance(other, np.ndarray) and is_array(x) and not is_numpy(namespace(x))
+        return beside(x, other) if foreign else other
 
     __hash__ = object.__hash__
 

@@ -158,6 +158,14 @@ class _Jitted(Compiled):
 
         first = run(itself)
         first.look()
+        for x in arrays:
+            if is_array(x) and not isinstance(x, (np.ndarray, np.generic, jax.Array)):
+                library = type(x).__module__.partition(".")[0]
+                raise TypeError(
+                    f"tg.jit: XLA computes with JAX's and NumPy's arrays, and an array of shape "
+                    f"{tuple(x.shape)} is {library}'s; convert it, as in jax.numpy.from_dlpack(x), "
+                    "or call f without tg.jit"
+                )
         if not jax.config.jax_enable_x64 and any(
             getattr(x, "dtype", None) == np.float64 for x in arrays
         ):

@@ -21,6 +21,7 @@ from ..ops.guards import zero_where_unused
 from .recording import RECORDING
 
 _ndarray = np.ndarray
+_PLAIN = (float, _ndarray)
 
 
 def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any:
@@ -30,7 +31,8 @@ def contribution(node: Node, index: int, g: Any, *, record: bool = False) -> Any
     x = node.inputs[index]
     if record:
         errors.refuse_overwritten(node, rebound=True)
-        y, operands, xp = node, node.inputs, RECORDING
+        y, xp = node, RECORDING
+        operands = node.inputs if type(node._data) in _PLAIN else _where_computed(node)
     else:
         y, operands = node._data, node.operands
         if x._data is not operands[index]:
@@ -98,6 +100,12 @@ def local(
     if xp is floats:
         return on_floats(_stated(op, rule), y, *operands, **params)
     return _stated(op, rule)(xp, y, *operands, **params)
+
+
+def _where_computed(node: Node) -> tuple[Any, ...]:
+    """A node's inputs, those that are plain as they were brought beside another library's data."""
+    pairs = zip(node.inputs, node.operands, strict=True)
+    return tuple(x if isinstance(x, Node) else a for x, a in pairs)
 
 
 def _alike(op: Op, operands: Sequence[Any], dtype: Any) -> tuple[Any, ...]:

@@ -56,28 +56,37 @@ class Scales:
     @cached_property
     def whole(self) -> list[Instead]:
         """The factors that a gradient may have at no step in particular."""
-        found = [Instead("sign", NEAR, -1.0, TURNED)]
+        return [*self._factors(self.sizes)]
+
+    def _factors(self, lengths: Container[int]) -> Iterator[Instead]:
+        """These factors; a mean for a sum and a sum for a mean are certain only of such `lengths`
+        that are no square of a number of the graph, which may stand on the wrong side."""
+        yield Instead("sign", NEAR, -1.0, TURNED)
         averaged, reduced = self._lengths("mean"), self._lengths("sum", "mean", "matmul")
         for n, words in self.sizes.items():
             sure = n in (reduced if n > 2 else averaged)  # 2 may be any 2
+            square = any(c * c in (n, 1 / n) for c in self._numbers)
             for k, slip in (
                 (n, f"a sum stands where a mean belongs {LEARNING}"),
                 (1 / n, "a mean stands where a sum belongs"),
             ):
                 means = f", off by exactly {n}, {words}: {slip}"
-                if not sure:
+                if not sure or square or n not in lengths:
                     means = f", which may be a coincidence or {words}: perhaps {slip}"
                 rank = ODD if sure else FAR
-                found.append(Instead("mean-vs-sum", rank, k, YOURS.format(k=k) + means))
-        operations = self.tape.made_by("multiply", "divide", "pow")
-        numbers = {
-            float(x) for n in operations for x in n.inputs if np.ndim(x) == 0 and is_number(x)
-        }
-        for c in sorted({2.0, *map(abs, numbers)} - {0.0, 1.0}):
+                yield Instead("mean-vs-sum", rank, k, YOURS.format(k=k) + means)
+        for c in sorted({2.0, *self._numbers} - {0.0, 1.0}):
             for k in (c, 1 / c):
                 text = f"{YOURS.format(k=k)}: a constant factor is off"
-                found.append(Instead("constant-scale", ODD + NEAR, k, text))
-        return found
+                yield Instead("constant-scale", ODD + NEAR, k, text)
+
+    @cached_property
+    def _numbers(self) -> set[float]:
+        """The sizes of the numbers that the graph computes with."""
+        operations = self.tape.made_by("multiply", "divide", "pow")
+        return {
+            abs(float(x)) for n in operations for x in n.inputs if np.ndim(x) == 0 and is_number(x)
+        }
 
     @cached_property
     def computed(self) -> list[Instead]:
@@ -126,7 +135,8 @@ class Scales:
             text = f"the path through {result} is counted twice"
             rows.append(Instead("double-count", ODD, 2.0, text))
         rows += own
-        for m in near(self.whole, k, tol) if not alone else ():
+        factors = () if alone else self._factors({*np.shape(x), *node.shape})
+        for m in near(factors, k, tol):
             rows += [m._replace(cost=m.cost + NEAR * (not term))] * (m.value != -1)
         for m in near(rows, k, tol):
             part = m.text if alone else m.text.replace(DUE, "what it should be", 1)

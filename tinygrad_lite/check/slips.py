@@ -188,12 +188,14 @@ def slips(m: Node, *, numbers: bool = False) -> Iterator[Slip]:
         how = lambda a: _assigned(a, m.params["index"], m.shape)  # noqa: E731
         yield Slip("missing-term", FIRST, how, _REPEATED)
     over: tuple[int, ...] = (axis,) if isinstance(axis, int) else axis or ()
+    own = tuple(a % len(shape) for a in over)
     for other in range(len(shape)) if over and len(shape) > 1 else ():
-        if (other,) == tuple(a % len(shape) for a in over):
+        if (other,) == own:
             continue
-        text = f"it is taken over axis {other}, not {listed(over)}"
+        text = f"it is taken over axis {other}{' only' * (other in own)}, not {listed(over)}"
         setting = other if isinstance(axis, int) else (other,)
-        yield Slip("wrong-axis", FIRST, lambda *a, to=setting: done(m, *a, axis=to), text)
+        cost = NEAR if len(own) > 1 and other not in own else FIRST
+        yield Slip("wrong-axis", cost, lambda *a, to=setting: done(m, *a, axis=to), text)
 
 
 def _sums(m: Node, shape: tuple[int, ...]) -> Iterator[Slip]:

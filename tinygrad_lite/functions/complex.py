@@ -124,6 +124,9 @@ class Complex:
             return power if exponent > 0 else 1 / power
         return _product(ops.multiply, self.log(), exponent).exp()
 
+    def __rpow__(self, base: Any) -> Complex:
+        return Complex(*both(base)) ** self
+
     def _over(self, number: Any) -> Complex:
         return Complex(self.real / number, self.imag / number)
 
@@ -152,11 +155,16 @@ class Complex:
         """The sum over `axis`."""
         return Complex(*(ops.sum(x, axis, keepdims) for x in (self.real, self.imag)))
 
-    def of_op(self, name: str, *inputs: Any) -> Any:
-        """What an op of a node and this is, such as weights * spectrum."""
-        if name not in _UFUNCS:
+    def of_op(self, name: str, *inputs: Any, **settings: Any) -> Any:
+        """What an op of this is, of a node and this too, such as weights * spectrum: NumPy's
+        function of that name."""
+        act = _UFUNCS.get("power" if name == "pow" else name)
+        if act is not None:
+            return act(*inputs)
+        function = getattr(np, name, None)
+        if function is None or isinstance(function, np.ufunc):
             raise _unsupported(name)
-        return _UFUNCS[name](*inputs)
+        return self.__array_function__(function, (), inputs, settings)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Never:
         raise TypeError(
@@ -232,6 +240,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 _UFUNCS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
     "absolute": abs,
     "add": lambda a, b: a + b if isinstance(a, Complex) else b + a,
     "conjugate": Complex.conj,

@@ -100,7 +100,10 @@ class Called(Op):
         return complete
 
     def compute(self, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:
-        """The plain result, of the values of nodes."""
+        """The plain result, of the values of nodes; of complex numbers what they make of it."""
+        for x in inputs:
+            if hasattr(x, "of_op"):
+                return x.of_op(self.name, *([inputs] if self.arity is None else inputs), **params)
         values = [raw(x) for x in inputs]
         if self.elementwise and all(map(is_number, values)):
             if any(isinstance(x, (np.float32, np.float16)) for x in values):
@@ -136,4 +139,5 @@ class Notation(TypedDict, total=False):
     keeping: Callable[..., tuple[Any, Any]]
     meaning: Callable[..., Any] | str
     as_given: Sequence[str]
+    as_arrays: Sequence[str]
     symmetric: bool

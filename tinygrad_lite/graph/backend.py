@@ -84,6 +84,8 @@ def device_of(x: Array) -> Any:
 
 def beside(x: Array, values: Any, *, copy: bool | None = None) -> Array:
     """Plain values as an array of x's library and dtype, on its device."""
+    if isinstance(values, np.ndarray) and not values.ndim:
+        values = values.item()  # PyTorch moves no NumPy array without axes
     return namespace(x).asarray(values, dtype=x.dtype, device=device_of(x), copy=copy)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .backend import is_array, namespace, records, to_array
+from .backend import Namespace, beside, device_of, is_array, namespace, records, to_array
 from .node import Node, Scalar
 from .op import Op
 
@@ -25,8 +25,10 @@ def is_number(x: Any) -> bool:
 def constant(op: Op, x: Any) -> Any:
     """A plain number or array that an op was given, checked, lists made arrays."""
     kind = type(x)
-    if kind is float or kind is int or kind is bool or (records(x) and x.weak):
+    if kind is float or kind is int or (records(x) and x.weak):
         return x
+    if kind is bool:  # NumPy's functions would compute with it in float16
+        return x if op.plain or op.untouched else float(x)
     if kind is np.ndarray and x.dtype.kind in "fiub":
         return x
     if isinstance(x, np.generic) and x.dtype.kind in "fiub":
@@ -89,3 +91,26 @@ def promoted(op: Op, operands: list[Any]) -> list[Any]:
         return operands
     dtype = np.result_type(*(a for i, a in enumerate(operands) if not stays(op, i, a)))
     return brought(op, operands, dtype if dtype.kind == "f" else _FLOAT64)
+
+
+def adopted(op: Op, operands: Sequence[Any], xp: Namespace) -> list[Any]:
+    """Operands of which some are another library's arrays, as that library takes them: what is
+    NumPy's beside its own, and what is whole or a truth to be computed with as NumPy does, in the
+    dtype of the others."""
+    own = [a for a in operands if is_array(a) and not isinstance(a, (np.ndarray, np.generic))]
+    like = next((a for a in own if xp.isdtype(a.dtype, "real floating")), None)
+    return [_adopted(op, i, a, own[0], like, xp) for i, a in enumerate(operands)]
+
+
+def _adopted(op: Op, index: int, a: Any, own: Any, like: Any, xp: Namespace) -> Any:
+    if isinstance(a, np.ndarray) and a.ndim:
+        a = xp.asarray(a, device=device_of(own), copy=True)
+    elif isinstance(a, (np.ndarray, np.generic)):
+        a = a.item()  # a number of Python's has no dtype of its own
+    if like is None or index in op.untouched:
+        return a
+    if is_array(a):
+        return a if xp.isdtype(a.dtype, "real floating") else xp.astype(a, like.dtype)
+    if index in op.as_arrays or not op.elementwise:
+        return beside(like, a)
+    return float(a) if type(a) is bool else a

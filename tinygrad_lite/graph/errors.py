@@ -27,7 +27,7 @@ def label(value: Any, names: Mapping[int, str], fallback: str) -> str:
     """A value as an error shows it: `W (5, 4)`, or the number itself."""
     if isinstance(value, (int, float, bool)):
         return repr(value)
-    return f"{names.get(id(value), fallback)} {tuple(np.shape(getattr(value, 'data', value)))}"
+    return f"{names.get(id(value), fallback)} {tuple(np.shape(raw(value)))}"
 
 
 def labels(op: Op, inputs: tuple[Any, ...]) -> list[str]:

@@ -59,7 +59,9 @@ class Op:
     `forward` with a second result for the rules, which take it as `kept` (None while recorded).
     `meaning(xp, *inputs, **params)` is the op on paper, run on index expressions (`FORWARD`: as it
     computes), or its axes, as in "ij->ji". Inputs named in `as_given` keep their dtype, others come
-    to the result's. `symmetric` ops read one triangle of a matrix; `plain` ones give no gradient.
+    to the result's; in `as_arrays`, to which functions are applied, are no Python numbers beside
+    another library's arrays. `symmetric` ops read one triangle of a matrix; `plain` ones give no
+    gradient.
     """
 
     plain: ClassVar[bool] = False
@@ -77,6 +79,7 @@ class Op:
         meaning: Callable[..., Any] | str | None = None,
         keeping: Callable[..., tuple[Any, Any]] | None = None,
         as_given: Sequence[str] = (),
+        as_arrays: Sequence[str] = (),
         symmetric: bool = False,
     ) -> None:
         self.forward = forward
@@ -104,6 +107,7 @@ class Op:
         self.input_names = tuple(p.name for p in inputs)
         # Inputs that keep their own dtype: labels, and those of derivative 0, such as a condition.
         self.untouched = frozenset(self.input_names.index(name) for name in as_given)
+        self.as_arrays = frozenset(self.input_names.index(name) for name in as_arrays)
         self.defaults: Mapping[str, Any] = {p.name: p.default for p in settings} or NO_PARAMS
         for template in (self.text, self.latex, self.numpy):
             refuse_template(self, template)

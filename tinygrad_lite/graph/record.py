@@ -14,7 +14,7 @@ import numpy as np
 from . import errors, floats
 from .backend import is_numpy, namespace, on_floats, records, to_array, to_float
 from .context import Context, current_context, latest_context
-from .dtypes import constant, is_mixed, promoted, stays
+from .dtypes import adopted, constant, is_mixed, promoted, stays
 from .meta import NO_META, Meta
 from .node import Array, Node, Scalar
 from .op import Op
@@ -61,7 +61,9 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
     given, xp = promoted(op, operands) if mixed and arrays else operands, np
     if not arrays:
         xp, given = library(op, inputs, given)
-        if mixed and xp is not np and is_numpy(xp):
+        if xp is not np and not is_numpy(xp):
+            operands, mixed = given, False
+        elif mixed and xp is not np:
             given = promoted(op, operands)
     context, rules, kept = latest_context(), False, None
     if context is not None:
@@ -104,13 +106,15 @@ def record_array(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> 
 
 
 def library(op: Op, inputs: tuple[Any, ...], operands: list[Any]) -> tuple[Any, list[Any]]:
-    """The namespace of operands of any kind, and they as its ops take them."""
+    """The namespace of operands of any kind, and they as its ops take them: what is plain beside
+    another library's arrays is brought to where they lie."""
     xp = namespace(*operands)
-    if xp is not np and xp is not floats:
-        if not is_numpy(xp):
-            errors.refuse_mixture(op, inputs)
-        return xp, operands
-    return np, operands if op.elementwise else [np.asarray(a) for a in operands]
+    if xp is np or xp is floats:
+        return np, operands if op.elementwise else [np.asarray(a) for a in operands]
+    if not is_numpy(xp):
+        errors.refuse_mixture(op, inputs)
+        operands = adopted(op, operands, xp)
+    return xp, operands
 
 
 def record_scalar(op: Op, inputs: tuple[Any, ...], params: Mapping[str, Any]) -> Any:

@@ -112,7 +112,13 @@ def negative(xp: Any, x: Any) -> Any:
 negative.local(-1)
 
 
-@elementwise("{0}**{1}", "{0}^{{{1}}}", precedence=POWER, meaning=lambda xp, x1, x2: x1**x2)
+@elementwise(
+    "{0}**{1}",
+    "{0}^{{{1}}}",
+    precedence=POWER,
+    meaning=lambda xp, x1, x2: x1**x2,
+    as_arrays=("x1",),
+)
 def pow(xp: Any, x1: Any, x2: Any) -> Any:
     """Power x1 ** x2, real: NaN for a negative base with a fractional exponent.
 

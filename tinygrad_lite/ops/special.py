@@ -84,7 +84,7 @@ def ndtri(xp: Any, x: Any) -> Any:
 ndtri.local(lambda xp, y, x: _root(2 * pi) * xp.exp(0.5 * y * y))
 
 
-@elementwise("{0} log {1}", r"{0} \log {1}", numpy="tg.xlogy({0}, {1})")
+@elementwise("{0} log {1}", r"{0} \log {1}", numpy="tg.xlogy({0}, {1})", as_arrays=("x1", "x2"))
 def xlogy(xp: Any, x1: Any, x2: Any) -> Any:
     """x1 log(x2), 0 where x1 = 0 and x2 is not NaN. dy/dx1 = log(x2), dy/dx2 = x1 / x2, at x1 = x2
     = 0 the limit 0 along x1 = 0, where a further derivative is NaN."""
@@ -108,7 +108,9 @@ def _over(xp: Any, x1: Any, x2: Any) -> Any:
 xlogy.local(lambda xp, y, x1, x2: xp.log(x2), lambda xp, y, x1, x2: _over(xp, x1, x2))
 
 
-@elementwise("{0} log(1 + {1})", r"{0} \log(1 + {1})", numpy="tg.xlog1py({0}, {1})")
+@elementwise(
+    "{0} log(1 + {1})", r"{0} \log(1 + {1})", numpy="tg.xlog1py({0}, {1})", as_arrays=("x1", "x2")
+)
 def xlog1py(xp: Any, x1: Any, x2: Any) -> Any:
     """x1 log(1 + x2), precise near x2 = 0, and 0 where x1 = 0 and x2 is not NaN. dy/dx1 =
     log1p(x2), dy/dx2 = x1 / (1 + x2), at x1 = 0, x2 = -1 as those of `xlogy`."""
