@@ -18,6 +18,7 @@ from .pairs import Pairs
 from .scope import Closure
 from .trace import Record, Trace
 from .truth import Truth
+from .turns import adds_to_entries, is_empty, is_part, until, values_of
 
 Turns = list[list[Judged]]
 DEEP = 3  # operations, one above the other, that nodes made alike have in common
@@ -220,7 +221,7 @@ class Pairing:
         if self._is_of_loss(node, turns[-1][-1].step.value):
             node = None
         if node is not None:
-            turns = _until(turns, node.shape)
+            turns = until(turns, node.shape)
         if node is not None and len(turns[-1]) > 1 and group[-1].step.returned:
             before = turns[-1][-2].step.value
             if self.equal(node, before, self.truth.gradient(node)):
@@ -232,13 +233,13 @@ class Pairing:
             return [], turns
         if len(turns) == 1:
             return ([] if node is None else [node]), turns
-        if node is not None and all(_is_part(turn[-1].step.value, node) for turn in turns):
+        if node is not None and all(is_part(turn[-1].step.value, node) for turn in turns):
             return [], turns  # its gradient row by row: of one sample at a time
         loop = len({id(turn[-1].step.instance.statement) for turn in turns}) < len(turns)
         if loop and (node is not None or name not in self.pairs.given):
             family = self.pairs.family(name, self._alike(node), self._order)
             if len(family) > 1:
-                return family, [turn for turn in turns if not _is_empty(turn[-1])]
+                return family, [turn for turn in turns if not is_empty(turn[-1])]
         turns = self._overwritten(turns, node)
         return ([] if node is None else [node]), turns
 
@@ -251,7 +252,7 @@ class Pairing:
         """Leave out the steps in which more is added to entries of what is the gradient of an
         intermediate result: what comes back to it from steps in time that are computed later."""
         last = len(turn)
-        while last and _adds_to_entries(turn[last - 1].step.line.statement):
+        while last and adds_to_entries(turn[last - 1].step.line.statement):
             last -= 1
         if 0 < last < len(turn):
             before, end = turn[last - 1].step.value, turn[-1].step.value
@@ -347,7 +348,7 @@ class Pairing:
         for turn in turns if len(nodes) > 1 else turns[-1:]:
             right = (
                 i
-                for value in _held(turn)
+                for value in values_of(turn)
                 for i in range(at, len(nodes))
                 if self.equal(nodes[i], value, self.truth.gradient(nodes[i]))
             )
@@ -377,38 +378,3 @@ def _agree(a: Any, b: Any, deep: int) -> bool:
         return None in ops or ops[0] is ops[1]
     pairs = zip(a.inputs, b.inputs, strict=False)
     return ops[0] is ops[1] and all(_agree(*pair, deep - 1) for pair in pairs)
-
-
-def _is_empty(row: Judged) -> bool:
-    """Whether a name only holds zeros that nothing uses, before it is given another value."""
-    return not row.step.record.users and not row.final and not np.any(row.step.value)
-
-
-def _held(turn: list[Judged]) -> Iterator[Any]:
-    """The values that a name had, the last first, up to one to which something was added."""
-    for row in reversed(turn):
-        yield row.step.value
-        if row.step.adds:
-            return
-
-
-def _adds_to_entries(statement: ast.AST) -> bool:
-    """Whether a line is x[i] += ..."""
-    return isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript)
-
-
-def _until(turns: list[list[Judged]], shape: Any) -> list[list[Judged]]:
-    """The turns of a name up to its last values of a shape: then it is something else's."""
-    fits = [[np.shape(row.step.value) == shape for row in turn] for turn in turns]
-    kept = [
-        turn[: len(turn) - fit[::-1].index(True)]
-        for turn, fit in zip(turns, fits, strict=True)
-        if any(fit)
-    ]
-    return kept or turns
-
-
-def _is_part(value: Any, node: Node) -> bool:
-    """Whether a value has fewer axes than a node, each of them one of the node's, in order."""
-    axes = iter(node.shape)
-    return np.ndim(value) < len(node.shape) and all(n in axes for n in np.shape(value))
