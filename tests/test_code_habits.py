@@ -48,13 +48,7 @@ def gates(caches: Any, given: Any, U: Any, V: Any) -> Any:
     return dU, dV
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [(None, None), ("du *= u * (1 - u)", "du *= 1 - u")],
-)
-def test_gates_that_are_made_alike_go_by_their_place_in_what_a_step_keeps(
-    right: Any, wrong: Any
-) -> None:
+def test_gates_that_are_made_alike_go_by_their_place_in_what_a_step_keeps() -> None:
     rng = np.random.default_rng(1)
     U, V = tg.Tensor(rng.normal(size=(3, 3))), tg.Tensor(rng.normal(size=(3, 3)))
     h, caches = rng.normal(size=3), []
@@ -64,10 +58,7 @@ def test_gates_that_are_made_alike_go_by_their_place_in_what_a_step_keeps(
         h = u * v
     given = rng.normal(size=3)
     E = (h * given).sum()
-    report = tg.check(E, changed(gates, right, wrong) if right else gates, names=locals())
-    assert report.ok == (right is None)
-    if right is not None:
-        assert wrong in {f.code for f in report.wrong}
+    assert tg.check(E, gates, names=locals()).ok
 
 
 def started_at_zero(hs: Any, v: Any, W: Any) -> Any:
